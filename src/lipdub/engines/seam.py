@@ -1,0 +1,101 @@
+"""The seam every mouth engine fits: study a speaker in a shot, then perform a dub as a stream of pictures.
+
+An engine is found by name through the entry point group ``lipdub.engines``; a third party's package can add one.
+The conformance suite in ``tests/engines/conformance.py`` runs over every implementation.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from lipdub.anatomy.motion import FaceMotion
+from lipdub.timeline.cue import Line
+from lipdub.timeline.face import MouthPath
+from lipdub.timeline.picture import Look, Performance, Rgb, Untouched
+from lipdub.timeline.sound import Sound
+
+Eye = Callable[[Rgb, np.ndarray], "np.ndarray | None"]
+"""Finds a face again: (RGB picture, landmarks (478, 3) near which to look, in that picture's pixels)
+-> landmarks (478, 3) in the same pixels, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an engine can take and what it needs; the studio plans by it.
+
+    ``smallest_face`` eye distance in pixels below which faces are left alone; ``largest_yaw`` degrees.
+    ``needs`` is what a guide must hold: any of ``"path"`` (a mouth path), ``"sound"``, ``"line"``.
+    ``speaks`` is True if the engine makes the voice too. ``lag`` is how many looks it may take before it
+    answers the first. ``accelerator`` is True if it needs a GPU.
+    """
+
+    smallest_face: float = 20.0
+    largest_yaw: float = 40.0
+    needs: frozenset[str] = frozenset({"path"})
+    speaks: bool = False
+    lag: int = 0
+    accelerator: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """What a performance must follow, for the whole of one face track.
+
+    ``path`` has one row per frame of the track. ``sound`` is the dub track on the clip's clock.
+    The same guide, seed included, gives the same bytes.
+    """
+
+    path: MouthPath | None = None
+    sound: Sound | None = None
+    line: Line | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What a study knows after it has seen the track, for the report and the gates.
+
+    ``coverage`` 0..1: how much of the mouth's range that speech needs this face shows. ``notes`` are sentences
+    for the report; ``figures`` are numbers for it.
+    """
+
+    coverage: float
+    notes: tuple[str, ...] = ()
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Study(Protocol):
+    """What an engine learns about one face in one shot. Lives in its own folder; opened again from it."""
+
+    def look(self, look: Look) -> None:
+        """See one frame of the track; called once for each, in order, before ``finish``. Nothing may be kept
+        in memory that grows with the track, beyond about a kilobyte a frame."""
+        ...
+
+    def finish(self, motion: FaceMotion, usable: np.ndarray) -> Facts:
+        """All frames were seen; ``motion`` is the face's pose and shape over the track. ``usable`` (frames,)
+        bool: frames from which mouths may be taken, i.e. found, not covered (the caller can hide others, e.g.
+        to judge on them). Writes what ``perform`` needs to the study's folder."""
+        ...
+
+    def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
+        """Exactly one answer per look, in order; ``looks`` are those of the track's frames, in order.
+        Takes looks lazily: at most ``Limits.lag`` ahead of its answers."""
+        ...
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Makes studies. ``name`` is what ``--engine`` takes."""
+
+    name: str
+    limits: Limits
+
+    def study(self, folder: Path, eye: Eye | None = None) -> Study:
+        """A new study in an empty or absent ``folder``, or the finished one that lies there (``finish`` is
+        then not called again). ``eye`` lets the engine check its own work."""
+        ...

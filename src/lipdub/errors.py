@@ -1,0 +1,97 @@
+"""The errors a user can meet.
+
+    LipdubError                      exit 1   anything below; catch this one
+    |- InputError                    exit 2   what was given cannot be used
+    |  |- NotMedia                            not a sound or video file, or broken
+    |  |- NoPicture / NoSound                 the file lacks the stream we need
+    |  `- OptionError                         options that contradict each other
+    |- NothingToDub                  exit 3   no face that may be dubbed; no output is written
+    |- OutputError                   exit 4   cannot write where asked: exists, not writable, disk full
+    |- WeightsError                  exit 5   a model file is missing, refused or damaged
+    `- MissingExtra                  exit 6   an optional package is not installed
+
+Every message is one or two sentences: the file, the time where it happened if there is one, and what to do.
+An ``AssertionError`` anywhere is our own mistake.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+
+class LipdubError(Exception):
+    """Base of every error meant for a user. ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+    def __init__(
+        self, what: str, *, file: str | Path | None = None, at: Fraction | None = None, remedy: str = ""
+    ) -> None:
+        """``what`` happened, in which ``file``, ``at`` which instant (seconds), and the ``remedy``."""
+        self.what, self.file, self.at, self.remedy = what, file, at, remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = f"{self.file}: " if self.file is not None else ""
+        when = f" at {float(self.at):.3f} s" if self.at is not None else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{where}{self.what}{when}.{remedy}"
+
+
+class InputError(LipdubError):
+    """What was given cannot be used."""
+
+    exit_code = 2
+
+
+class NotMedia(InputError):
+    """The file is not sound or video, or it is damaged beyond use."""
+
+
+class NoPicture(InputError):
+    """The file has no video stream."""
+
+
+class NoSound(InputError):
+    """The file has no audio stream."""
+
+
+class OptionError(InputError):
+    """Options that contradict each other or name something that does not exist."""
+
+
+class NothingToDub(LipdubError):
+    """No face in the clip may be dubbed; nothing was written."""
+
+    exit_code = 3
+
+
+class OutputError(LipdubError):
+    """The output cannot be written where it was asked for."""
+
+    exit_code = 4
+
+
+class WeightsError(LipdubError):
+    """A model file is missing, refused or damaged."""
+
+    exit_code = 5
+
+
+class MissingExtra(LipdubError):
+    """An optional package is needed and not installed."""
+
+    exit_code = 6
+
+    @classmethod
+    @contextmanager
+    def guard(cls, extra: str, purpose: str) -> Iterator[None]:
+        """Turn an ``ImportError`` inside the block into advice to install ``lipdub[extra]``."""
+        try:
+            yield
+        except ImportError as missing:
+            raise cls(
+                f"{purpose} needs the package '{missing.name}', which is not installed",
+                remedy=f"Install it with: pip install 'lipdub[{extra}]'",
+            ) from missing

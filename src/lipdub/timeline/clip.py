@@ -1,0 +1,121 @@
+"""Source media: frame times, clips, shots."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from lipdub.timeline.time import Span
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTimes:
+    """When each frame of a picture is shown: presentation time stamps in units of ``time_base`` seconds.
+
+    ``pts`` strictly increases. ``last`` is how long the final frame is shown, in the same units (>= 1).
+    Zero of these times is the clip's zero: the container's own clock, never re-based.
+    """
+
+    pts: Int64[np.ndarray, " frames"]
+    time_base: Fraction
+    last: int = 1
+
+    def __post_init__(self) -> None:
+        assert len(self.pts) == 0 or bool(np.all(np.diff(self.pts) > 0)), "time stamps must increase"
+        assert self.last >= 1
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def instant(self, index: int) -> Fraction:
+        """When frame ``index`` appears."""
+        return int(self.pts[index]) * self.time_base
+
+    def span(self, first: int, stop: int) -> Span:
+        """From the moment frame ``first`` appears until frame ``stop`` would; ``first < stop <= len``."""
+        assert 0 <= first < stop <= len(self)
+        end = self.instant(stop) if stop < len(self) else self.instant(len(self) - 1) + self.last * self.time_base
+        return Span(self.instant(first), end)
+
+    @property
+    def whole(self) -> Span:
+        """From the first frame's appearance to the end of the last."""
+        return self.span(0, len(self))
+
+    def at(self, instant: Fraction) -> int:
+        """Index of the frame on screen at ``instant``; the nearest end if outside."""
+        units = instant / self.time_base
+        index = int(np.searchsorted(self.pts, units.numerator // units.denominator, side="right")) - 1
+        return min(max(index, 0), len(self) - 1)
+
+    def within(self, span: Span) -> range:
+        """Indices of the frames that appear inside ``span``."""
+        return range(self._first_not_before(span.start), self._first_not_before(span.end))
+
+    def _first_not_before(self, instant: Fraction) -> int:
+        units = instant / self.time_base
+        return int(np.searchsorted(self.pts, -(-units.numerator // units.denominator), side="left"))
+
+    def seconds(self) -> Float64[np.ndarray, " frames"]:
+        """Appearance times as floats: for signal processing only, never to address a frame."""
+        return self.pts * float(self.time_base)
+
+    @property
+    def constant_rate(self) -> Fraction | None:
+        """Frames per second if every frame is shown equally long (within one unit of rounding), else None."""
+        if len(self) < 2:
+            return 1 / (self.last * self.time_base)
+        steps = np.diff(self.pts)
+        if steps.max() - steps.min() > 1:
+            return None
+        mean = Fraction(int(self.pts[-1] - self.pts[0]), len(self) - 1) * self.time_base
+        return 1 / mean
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A source file and the picture stream we work on, measured, not believed.
+
+    ``size`` is (width, height) as shown: upright, square pixels. ``rate`` is the stream's stated average.
+    """
+
+    path: Path
+    times: FrameTimes
+    size: tuple[int, int]
+    rate: Fraction
+    has_sound: bool
+
+    @property
+    def span(self) -> Span:
+        """From first appearance to the end of the last frame."""
+        return self.times.whole
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Frames ``[first, stop)`` between two cuts."""
+
+    first: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.first < self.stop
+
+    def __contains__(self, index: int) -> bool:
+        return self.first <= index < self.stop
+
+    def __len__(self) -> int:
+        return self.stop - self.first
+
+
+def shots_between(cuts: Sequence[int], frames: int) -> tuple[Shot, ...]:
+    """Shots from the indices of each shot's first frame (``cuts``; 0 is implied) in a clip of ``frames``."""
+    starts = [0, *sorted({c for c in cuts if 0 < c < frames}), frames]
+    return tuple(Shot(a, b) for a, b in itertools.pairwise(starts) if a < b)

@@ -1,0 +1,127 @@
+"""Pictures: decoded frames, windows into them, and what an engine is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A box in display pixels (upright, square pixels): columns ``[left, right)``, rows ``[top, bottom)``."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def empty(self) -> bool:
+        """True if it holds no pixel."""
+        return self.width <= 0 or self.height <= 0
+
+    def clipped(self, size: tuple[int, int]) -> "Window":
+        """The part inside a picture of ``size`` (width, height); may be empty."""
+        w, h = size
+        left, top = min(max(self.left, 0), w), min(max(self.top, 0), h)
+        return Window(left, top, max(left, min(self.right, w)), max(top, min(self.bottom, h)))
+
+    def holds(self, other: "Window") -> bool:
+        """True if ``other`` lies wholly inside."""
+        return (
+            self.left <= other.left
+            and self.top <= other.top
+            and other.right <= self.right
+            and other.bottom <= self.bottom
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLayout:
+    """How the samples of a decoded frame are to be read.
+
+    ``depth`` bits per sample; ``subsampling`` (horizontal, vertical) of the chroma planes, as powers of two
+    already applied: 4:2:0 is (2, 2), 4:4:4 and RGB are (1, 1). ``matrix`` is ``"bt709"``, ``"bt601"``,
+    ``"bt2020"`` or ``"rgb"``. ``rotation`` is how many quarter turns counter-clockwise (numpy's ``rot90``)
+    bring the coded picture upright; ``pixel_aspect`` is the shown width of a coded pixel over its height.
+    """
+
+    name: str
+    depth: int
+    subsampling: tuple[int, int]
+    matrix: str
+    full_range: bool
+    rotation: int = 0
+    pixel_aspect: Fraction = Fraction(1)
+
+    @property
+    def chroma_planes(self) -> bool:
+        """True for luma + two chroma planes; False for R, G, B planes or grey."""
+        return self.matrix != "rgb"
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One decoded frame: its place in the clip and its samples.
+
+    ``planes`` are writable arrays (rows, columns) of uint8 or uint16 in coded orientation: Y, U, V, then
+    alpha if there is one; or R, G, B for RGB formats; or Y alone for grey. ``rgb`` converts a window of
+    the *display* picture to 8-bit RGB.
+    """
+
+    index: int
+    pts: int
+    planes: tuple[np.ndarray, ...]
+    layout: PixelLayout
+    rgb: Callable[[Window], Rgb]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One frame as an engine sees it: where one face is in it, and its pixels on demand.
+
+    ``landmarks`` (478, 3) in display pixels (x right, y down, z away from the camera, same scale as x),
+    or None where the face is lost. ``pixels`` returns RGB of a window inside the picture.
+    """
+
+    index: int
+    size: tuple[int, int]
+    landmarks: Float32[np.ndarray, "478 3"] | None
+    pixels: Callable[[Window], Rgb]
+
+
+@dataclass(frozen=True, eq=False)
+class Performance:
+    """What an engine made for one frame: ``pixels`` that replace ``base`` inside ``window`` where ``mask`` > 0.
+
+    ``base`` is the source's RGB of the same window as the engine saw it; the difference is what is composed,
+    so equal pixels change nothing. ``mask`` is in 0..1, and 0 wherever the source must stay.
+    """
+
+    index: int
+    window: Window
+    base: Rgb
+    pixels: Rgb
+    mask: Float32[np.ndarray, "height width"]
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """An engine's word that it leaves a frame as filmed, and why (an empty reason: nothing was asked)."""
+
+    index: int
+    reason: str = ""

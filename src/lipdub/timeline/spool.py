@@ -1,0 +1,51 @@
+"""A long array that lives in a file: rows are appended, and read back in blocks, so memory stays flat."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+
+class Spool:
+    """Rows of one shape and dtype in a binary file (native byte order, no header).
+
+    Appending and reading may be mixed. Reading never maps the file, so what was read can be freed.
+    """
+
+    def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: "np.dtype | type") -> None:
+        """Open ``path`` (made if absent; existing rows are kept)."""
+        self.path, self.row_shape, self.dtype = Path(path), row_shape, np.dtype(dtype)
+        self._row_bytes = int(np.prod(row_shape, dtype=np.int64)) * self.dtype.itemsize
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("a+b")
+        self._rows = self.path.stat().st_size // self._row_bytes
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def append(self, row: np.ndarray) -> None:
+        """Add one row; it is converted to the spool's dtype."""
+        data = np.ascontiguousarray(row, self.dtype)
+        assert data.shape == self.row_shape, f"row of shape {data.shape}, expected {self.row_shape}"
+        self._file.write(data.tobytes())
+        self._rows += 1
+
+    def read(self, first: int, stop: int) -> np.ndarray:
+        """Rows ``[first, stop)`` as a new array (stop - first, *row_shape)."""
+        assert 0 <= first <= stop <= self._rows
+        self._file.flush()
+        with self.path.open("rb") as file:
+            file.seek(first * self._row_bytes)
+            data = file.read((stop - first) * self._row_bytes)
+        return np.frombuffer(data, self.dtype).reshape(stop - first, *self.row_shape).copy()
+
+    def blocks(self, size: int = 512, overlap: int = 0) -> Iterator[tuple[int, int, int, np.ndarray]]:
+        """Yield ``(first, stop, begin, rows)``: rows ``[begin, ...)`` reach ``overlap`` beyond ``[first, stop)``."""
+        for first in range(0, self._rows, size):
+            stop = min(first + size, self._rows)
+            begin = max(0, first - overlap)
+            yield first, stop, begin, self.read(begin, min(self._rows, stop + overlap))
+
+    def close(self) -> None:
+        """Close the file; it stays on disk."""
+        self._file.close()

@@ -1,0 +1,140 @@
+"""Exact time: an instant, a duration and a rate are ``Fraction``; a span is half-open."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+
+Instant = Fraction
+"""Seconds from the clip's zero."""
+
+# Rates that cameras write as rounded decimals; SMPTE ST 12-1 and ST 2036 (n * 1000 / 1001).
+_NTSC = {
+    Fraction(n) * 1000 / 1001: tuple(Fraction(t) for t in texts)
+    for n, texts in {
+        24: ("23.976", "23.98", "23.97"),
+        30: ("29.97",),
+        48: ("47.952", "47.95"),
+        60: ("59.94",),
+        120: ("119.88",),
+    }.items()
+}
+
+
+def exact(value: "int | str | Fraction") -> Fraction:
+    """Read a number exactly. ``"30000/1001"``, ``"1.5"``, ``2`` and fractions are taken; floats are refused.
+
+    Raises ``TypeError`` for a float (its decimal is already rounded) and ``ValueError`` for nonsense.
+    """
+    if isinstance(value, float):
+        raise TypeError(f"{value!r} is a float; give a string or a Fraction, so that time stays exact")
+    return Fraction(value)
+
+
+def parse_rate(text: "int | str | Fraction") -> Fraction:
+    """Frames per second. The customary decimals of NTSC rates mean their exact value: 29.97 -> 30000/1001.
+
+    Raises ``ValueError`` if the rate is not positive.
+    """
+    rate = exact(text)
+    for true, customary in _NTSC.items():
+        if rate in customary:
+            rate = true
+    if rate <= 0:
+        raise ValueError(f"a rate must be positive, not {text}")
+    return rate
+
+
+def parse_instant(text: str) -> Fraction:
+    """Seconds from ``"83.5"``, ``"1:23.5"`` or ``"0:01:23.500"``. Raises ``ValueError`` otherwise."""
+    if not re.fullmatch(r"(\d+:){0,2}\d+([.,]\d+)?", text.strip()):
+        raise ValueError(f"'{text}' is not a time; write seconds or h:mm:ss.mmm")
+    seconds = Fraction(0)
+    for part in text.strip().replace(",", ".").split(":"):
+        seconds = seconds * 60 + Fraction(part)
+    return seconds
+
+
+def timecode(instant: Fraction) -> str:
+    """``h:mm:ss.mmm`` for display only, rounded down to the millisecond; negative instants keep their sign."""
+    sign = "-" if instant < 0 else ""
+    milliseconds = floor(abs(instant) * 1000)
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{sign}{hours}:{minutes:02d}:{seconds:02d}.{milliseconds:03d}"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Span:
+    """Half-open interval of time ``[start, end)`` in seconds. Never negative; may be empty."""
+
+    start: Fraction
+    end: Fraction
+
+    def __post_init__(self) -> None:
+        """Refuse floats and a span that ends before it starts."""
+        object.__setattr__(self, "start", exact(self.start))
+        object.__setattr__(self, "end", exact(self.end))
+        if self.end < self.start:
+            raise ValueError(f"a span cannot end ({self.end}) before it starts ({self.start})")
+
+    @property
+    def duration(self) -> Fraction:
+        """Length in seconds."""
+        return self.end - self.start
+
+    def __contains__(self, instant: Fraction) -> bool:
+        return self.start <= instant < self.end
+
+    def overlaps(self, other: "Span") -> bool:
+        """True if some instant is in both."""
+        return max(self.start, other.start) < min(self.end, other.end)
+
+    def intersection(self, other: "Span") -> "Span | None":
+        """What is in both, or None."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return Span(start, end) if start < end else None
+
+    def shifted(self, by: Fraction) -> "Span":
+        """The same length, ``by`` seconds later."""
+        return Span(self.start + by, self.end + by)
+
+    def widened(self, by: Fraction) -> "Span":
+        """``by`` seconds more at both ends (less if negative, never inside out)."""
+        middle = (self.start + self.end) / 2
+        return Span(min(self.start - by, middle), max(self.end + by, middle))
+
+
+def merged(spans: Iterable[Span], gap: Fraction = Fraction(0)) -> tuple[Span, ...]:
+    """Sorted, disjoint union; spans no more than ``gap`` apart become one; empty spans vanish."""
+    out: list[Span] = []
+    for span in sorted(s for s in spans if s.duration > 0):
+        if out and span.start <= out[-1].end + gap:
+            out[-1] = Span(out[-1].start, max(out[-1].end, span.end))
+        else:
+            out.append(span)
+    return tuple(out)
+
+
+def subtracted(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
+    """The parts of ``spans`` that lie in none of ``holes``, sorted and disjoint."""
+    cuts = merged(holes)
+    out: list[Span] = []
+    for span in merged(spans):
+        start = span.start
+        for hole in cuts:
+            if hole.end <= start or hole.start >= span.end:
+                continue
+            if hole.start > start:
+                out.append(Span(start, hole.start))
+            start = max(start, hole.end)
+        if start < span.end:
+            out.append(Span(start, span.end))
+    return tuple(out)
+
+
+def total(spans: Iterable[Span]) -> Fraction:
+    """Seconds covered, counted once where spans overlap."""
+    return sum((s.duration for s in merged(spans)), Fraction(0))
