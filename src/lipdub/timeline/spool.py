@@ -1,7 +1,9 @@
 """A long array that lives in a file: rows are appended, and read back in blocks, so memory stays flat."""
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -10,30 +12,40 @@ class Spool:
     """Rows of one shape and dtype in a binary file (native byte order, no header).
 
     Appending and reading may be mixed. Reading never maps the file, so what was read can be freed.
+    The file is held open only from the first ``append`` to ``close``; a closed spool can still be read.
     """
 
     def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: "np.dtype | type") -> None:
-        """Open ``path`` (made if absent; existing rows are kept)."""
+        """Open ``path`` (made if absent; existing rows are kept, a row cut short by a crash is dropped)."""
         self.path, self.row_shape, self.dtype = Path(path), row_shape, np.dtype(dtype)
         self._row_bytes = int(np.prod(row_shape, dtype=np.int64)) * self.dtype.itemsize
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a+b")
-        self._rows = self.path.stat().st_size // self._row_bytes
+        self.path.touch()
+        size = self.path.stat().st_size
+        self._rows = size // self._row_bytes
+        if size % self._row_bytes:
+            with self.path.open("r+b") as file:
+                file.truncate(self._rows * self._row_bytes)
+        self._file: BinaryIO | None = None
 
     def __len__(self) -> int:
         return self._rows
 
     def append(self, row: np.ndarray) -> None:
         """Add one row; it is converted to the spool's dtype."""
-        data = np.ascontiguousarray(row, self.dtype)
+        data = np.asarray(row, self.dtype)
         assert data.shape == self.row_shape, f"row of shape {data.shape}, expected {self.row_shape}"
+        if self._file is None:
+            self._file = self.path.open("ab")
+            weakref.finalize(self, self._file.close)
         self._file.write(data.tobytes())
         self._rows += 1
 
     def read(self, first: int, stop: int) -> np.ndarray:
         """Rows ``[first, stop)`` as a new array (stop - first, *row_shape)."""
         assert 0 <= first <= stop <= self._rows
-        self._file.flush()
+        if self._file is not None:
+            self._file.flush()
         with self.path.open("rb") as file:
             file.seek(first * self._row_bytes)
             data = file.read((stop - first) * self._row_bytes)
@@ -47,5 +59,7 @@ class Spool:
             yield first, stop, begin, self.read(begin, min(self._rows, stop + overlap))
 
     def close(self) -> None:
-        """Close the file; it stays on disk."""
-        self._file.close()
+        """Write out what is buffered and let go of the file; it stays on disk."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -29,7 +29,10 @@ def exact(value: "int | str | Fraction") -> Fraction:
     """
     if isinstance(value, float):
         raise TypeError(f"{value!r} is a float; give a string or a Fraction, so that time stays exact")
-    return Fraction(value)
+    try:
+        return Fraction(value)
+    except ZeroDivisionError as error:
+        raise ValueError(f"'{value}' divides by zero") from error
 
 
 def parse_rate(text: "int | str | Fraction") -> Fraction:

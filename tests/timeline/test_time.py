@@ -1,0 +1,150 @@
+"""Laws of exact time."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lipdub.timeline.time import Span, exact, merged, parse_instant, parse_rate, subtracted, timecode, total
+
+instants = st.fractions(min_value=-50, max_value=50, max_denominator=12)
+
+
+@st.composite
+def spans(draw: st.DrawFn) -> Span:
+    a, b = sorted((draw(instants), draw(instants)))
+    return Span(a, b)
+
+
+span_lists = st.lists(spans(), max_size=8)
+
+
+def covered(some: "list[Span] | tuple[Span, ...]", instant: Fraction) -> bool:
+    return any(instant in span for span in some)
+
+
+@given(span_lists, instants)
+def test_merging_keeps_exactly_the_instants(some: list[Span], instant: Fraction) -> None:
+    union = merged(some)
+    assert covered(union, instant) == covered(some, instant)
+    assert all(a.end < b.start for a, b in zip(union, union[1:], strict=False))
+    assert all(s.duration > 0 for s in union)
+    assert merged(union) == union
+
+
+@given(span_lists, st.fractions(min_value=0, max_value=5, max_denominator=6))
+def test_merging_over_a_gap_leaves_only_wider_gaps(some: list[Span], gap: Fraction) -> None:
+    union = merged(some, gap)
+    assert all(b.start - a.end > gap for a, b in zip(union, union[1:], strict=False))
+    assert subtracted(some, union) == ()
+
+
+@given(span_lists, span_lists, instants)
+def test_subtracting_removes_exactly_the_holes(some: list[Span], holes: list[Span], instant: Fraction) -> None:
+    rest = subtracted(some, holes)
+    assert covered(rest, instant) == (covered(some, instant) and not covered(holes, instant))
+    assert rest == merged(rest)
+
+
+@given(span_lists, span_lists)
+def test_totals_add_up(some: list[Span], holes: list[Span]) -> None:
+    inside = [c for s in merged(some) for h in merged(holes) if (c := s.intersection(h))]
+    assert total(subtracted(some, holes)) + total(inside) == total(some)
+    assert total([*some, *some]) == total(some)
+
+
+@given(spans(), spans())
+def test_intersection_and_overlap_agree(a: Span, b: Span) -> None:
+    both = a.intersection(b)
+    assert a.overlaps(b) == b.overlaps(a) == (both is not None)
+    if both is not None:
+        assert both.duration > 0
+        assert max(a.start, b.start) == both.start
+        assert min(a.end, b.end) == both.end
+
+
+@given(spans(), instants)
+def test_widening_never_turns_a_span_inside_out(span: Span, by: Fraction) -> None:
+    wide = span.widened(by)
+    assert wide.duration >= 0
+    assert (wide.start + wide.end) == (span.start + span.end)
+    if by >= 0:
+        assert wide.duration == span.duration + 2 * by
+
+
+def test_a_span_is_half_open_and_refuses_floats() -> None:
+    span = Span(Fraction(1), Fraction(2))
+    assert Fraction(1) in span
+    assert Fraction(2) not in span
+    assert not span.overlaps(Span(Fraction(2), Fraction(3)))
+    assert span.shifted(Fraction(1, 3)) == Span(Fraction(4, 3), Fraction(7, 3))
+    with pytest.raises(ValueError, match="before it starts"):
+        Span(Fraction(2), Fraction(1))
+    with pytest.raises(TypeError, match="float"):
+        exact(np.float64(0.5))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("23.976", Fraction(24000, 1001)),
+        ("23.98", Fraction(24000, 1001)),
+        ("29.97", Fraction(30000, 1001)),
+        ("47.952", Fraction(48000, 1001)),
+        ("59.94", Fraction(60000, 1001)),
+        ("119.88", Fraction(120000, 1001)),
+        ("29.970", Fraction(30000, 1001)),
+        ("30000/1001", Fraction(30000, 1001)),
+        ("25", Fraction(25)),
+        ("12.5", Fraction(25, 2)),
+        (24, Fraction(24)),
+    ],
+)
+def test_customary_decimals_mean_the_exact_rate(text: "str | int", rate: Fraction) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["0", "-25", "fast", "", "1/0", "nan"])
+def test_nonsense_is_no_rate(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_rate(text)
+
+
+@given(st.integers(1, 400), st.sampled_from([1, 1001]))
+def test_an_exact_rate_stays_itself(n: int, divisor: int) -> None:
+    rate = Fraction(n * 1000, 1001) if divisor == 1001 else Fraction(n)
+    assert parse_rate(rate) == rate
+    assert parse_rate(f"{rate.numerator}/{rate.denominator}") == rate
+
+
+@given(st.integers(0, 10**9))
+def test_timecode_reads_back_to_the_millisecond(milliseconds: int) -> None:
+    instant = Fraction(milliseconds, 1000)
+    text = timecode(instant)
+    assert parse_instant(text) == instant
+    assert timecode(instant + Fraction(999, 10**6)) == text
+    if milliseconds:
+        assert timecode(-instant) == "-" + text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("83.5", "83.5"),
+        ("1:23.5", "83.5"),
+        (" 0:01:23.500 ", "83.5"),
+        ("1:23,5", "83.5"),
+        ("2:00:00", "7200"),
+        ("0", "0"),
+    ],
+)
+def test_times_people_write(text: str, seconds: str) -> None:
+    assert parse_instant(text) == Fraction(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-3", "1:2:3:4", "1e3", "5.", ".5", "1::2", "1/3"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time"):
+        parse_instant(text)
