@@ -81,6 +81,8 @@ class Clip:
     """A source file and the picture stream we work on, measured, not believed.
 
     ``size`` is (width, height) as shown: upright, square pixels. ``rate`` is the stream's stated average.
+    ``stream`` is which of the file's picture streams this is, counted from 0.
+    ``start`` is where players start: the least start of any picture or sound stream; a dub track begins there.
     """
 
     path: Path
@@ -88,6 +90,7 @@ class Clip:
     size: tuple[int, int]
     rate: Fraction
     has_sound: bool
+    start: Fraction = Fraction(0)
 
     @property
     def span(self) -> Span:
