@@ -1,5 +1,6 @@
 """Laws of exact time."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -29,7 +30,7 @@ def covered(some: "list[Span] | tuple[Span, ...]", instant: Fraction) -> bool:
 def test_merging_keeps_exactly_the_instants(some: list[Span], instant: Fraction) -> None:
     union = merged(some)
     assert covered(union, instant) == covered(some, instant)
-    assert all(a.end < b.start for a, b in zip(union, union[1:], strict=False))
+    assert all(a.end < b.start for a, b in itertools.pairwise(union))
     assert all(s.duration > 0 for s in union)
     assert merged(union) == union
 
@@ -37,7 +38,7 @@ def test_merging_keeps_exactly_the_instants(some: list[Span], instant: Fraction)
 @given(span_lists, st.fractions(min_value=0, max_value=5, max_denominator=6))
 def test_merging_over_a_gap_leaves_only_wider_gaps(some: list[Span], gap: Fraction) -> None:
     union = merged(some, gap)
-    assert all(b.start - a.end > gap for a, b in zip(union, union[1:], strict=False))
+    assert all(b.start - a.end > gap for a, b in itertools.pairwise(union))
     assert subtracted(some, union) == ()
 
 

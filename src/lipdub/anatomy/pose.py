@@ -31,9 +31,10 @@ class Poses:
 
     @property
     def angles(self) -> Float64[np.ndarray, "n 3"]:
-        """Yaw, pitch, roll in degrees; yaw > 0 when the nose points to the picture's right side."""
+        """Yaw, pitch, roll in degrees: positive when the nose points to the picture's right, when it points down,
+        and when the head leans clockwise (chin to the picture's left)."""
         r = self.rotation
-        yaw = np.arctan2(r[:, 0, 2], r[:, 2, 2])
+        yaw = np.arctan2(-r[:, 0, 2], r[:, 2, 2])
         pitch = np.arctan2(-r[:, 1, 2], np.hypot(r[:, 0, 2], r[:, 2, 2]))
         roll = np.arctan2(r[:, 1, 0], r[:, 1, 1])
         return np.degrees(np.stack([yaw, pitch, roll], -1))

@@ -14,7 +14,7 @@ def shape_of(face: Float[np.ndarray, "*frames 478 3"]) -> Float[np.ndarray, "*fr
     """Mouth shapes of pose-free faces (x right, y down, z away; unit: outer eye corner distance)."""
 
     def height(*index: int) -> np.ndarray:
-        return face[..., list(index), 1].mean(-1)
+        return np.asarray(face[..., list(index), 1].mean(-1))
 
     upper = (2 * height(13) + height(82) + height(312)) / 4
     lower = (2 * height(14) + height(87) + height(317)) / 4

@@ -59,7 +59,8 @@ def thumbnail(landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], pi
         crop = cv2.GaussianBlur(crop, (0, 0), shrink * 0.45)
     w, h = THUMB_SIZE
     matrix = cv2.getAffineTransform(
-        (quad[:3] - [window.left, window.top]).astype(np.float32), np.array([[0, 0], [w, 0], [0, h]], np.float32)
+        (quad[:3] - [window.left + 0.5, window.top + 0.5]).astype(np.float32),  # OpenCV counts from pixel centres
+        np.array([[-0.5, -0.5], [w - 0.5, -0.5], [-0.5, h - 0.5]], np.float32),
     )
     picture = cv2.warpAffine(crop, matrix, THUMB_SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     free = place.unproject(0, landmarks.astype(np.float64))
