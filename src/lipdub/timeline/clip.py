@@ -91,6 +91,7 @@ class Clip:
     rate: Fraction
     has_sound: bool
     start: Fraction = Fraction(0)
+    stream: int = 0
 
     @property
     def span(self) -> Span:
