@@ -1,3 +1,37 @@
-"""lipdub: make people in existing video say something else, and leave everything else as it was filmed."""
+"""lipdub: make people in existing video say something else, and leave everything else as it was filmed.
+
+    import lipdub
+    lipdub.dub("talk.mp4", audio="talk.es.wav", output="talk.es.mp4")
+
+Nothing heavy is loaded until one of these names is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+__all__ = ["Caller", "DubOptions", "LipdubError", "Report", "__version__", "dub"]
+
+if TYPE_CHECKING:
+    from lipdub.errors import LipdubError
+    from lipdub.review.report import Report
+    from lipdub.studio.dub import Caller, dub
+    from lipdub.studio.options import DubOptions
+
+_HOMES = {
+    "Caller": "lipdub.studio.dub",
+    "DubOptions": "lipdub.studio.options",
+    "LipdubError": "lipdub.errors",
+    "Report": "lipdub.review.report",
+    "dub": "lipdub.studio.dub",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lipdub' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

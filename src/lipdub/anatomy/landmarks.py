@@ -42,7 +42,7 @@ LIPS = np.unique(np.concatenate([UPPER_LIP, LOWER_LIP, LIP_CORNERS]))
 
 @cache
 def _canonical() -> tuple[np.ndarray, np.ndarray]:
-    with (files(__package__) / "canonical_face.npz").open("rb") as file, np.load(file) as data:
+    with (files("lipdub.anatomy") / "canonical_face.npz").open("rb") as file, np.load(file) as data:
         vertices = data["vertices"].astype(np.float64) * [1, -1, -1]
         triangles = data["triangles"].astype(np.intp)
     vertices -= vertices[[EYE_LEFT, EYE_RIGHT]].mean(0)

@@ -110,7 +110,7 @@ def _runs(ok: np.ndarray) -> list[np.ndarray]:
 
 
 def _savgol(values: np.ndarray, window: int) -> np.ndarray:
-    return savgol_filter(values, window, 2, axis=0, mode="nearest") if len(values) >= window else values
+    return np.asarray(savgol_filter(values, window, 2, axis=0, mode="nearest")) if len(values) >= window else values
 
 
 def _smoothed(poses: Poses, ok: np.ndarray) -> Poses:

@@ -1,0 +1,110 @@
+"""``lipdub doctor`` and ``lipdub engines``: what this machine can do, and what is missing for what."""
+
+import json
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.table import Table
+
+from lipdub import __version__, weights
+from lipdub.cli.screen import note, stdout
+from lipdub.engines.find import engine_names, find_engine
+from lipdub.studio.store import default_root
+
+NEEDED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", "onnxruntime", "hama", "soxr")
+OPTIONAL = {"faster-whisper": "hear", "py-nanotts": "demo"}
+ENCODERS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks")
+HARDWARE = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_vaapi", "h264_amf")
+
+
+def run_doctor(*, as_json: bool) -> int:
+    """Print the examination; exit code 0 if a dub would run, 1 if something needed is missing."""
+    found = examine()
+    if as_json:
+        stdout.out(json.dumps(found, indent=1), highlight=False)
+        return 0 if not found["advice"] else 1
+    table = Table("what", "found", show_header=False)
+    for name, value in found.items():
+        if name != "advice":
+            text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+            table.add_row(name, text)
+    stdout.print(table)
+    for line in found["advice"] or ["Everything a dub needs is here."]:
+        note(line)
+    return 1 if found["advice"] else 0
+
+
+def examine() -> dict:
+    """Everything the doctor looks at; ``advice`` lists what keeps a dub from running."""
+    packages = {name: _version(name) for name in NEEDED}
+    models = {m.name: "here" if weights.present(m.name) else f"{m.bytes / 1e6:.0f} MB" for m in weights.catalogue()}
+    root = default_root()
+    free = shutil.disk_usage(_existing(root)).free
+    advice = [f"The package {name} is missing: reinstall lipdub." for name, v in packages.items() if not v]
+    if free < 2e9:
+        advice.append(f"Only {free / 1e9:.1f} GB are free at {root}; a study of a clip may need 1 GB.")
+    return {
+        "lipdub": __version__,
+        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "packages": packages,
+        "optional": {name: _version(name) or f"missing (lipdub[{extra}])" for name, extra in OPTIONAL.items()},
+        "models": models,
+        "encoders": ", ".join(_usable(ENCODERS)),
+        "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
+        "engines": ", ".join(engine_names()),
+        "work kept in": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
+        "advice": advice,
+    }
+
+
+def run_engines(*, as_json: bool) -> int:
+    """Print every engine that is installed."""
+    rows = []
+    for name in engine_names():
+        engine = find_engine(name)
+        words = (engine.__class__.__doc__ or "").strip().splitlines() or [""]
+        rows.append(
+            {
+                "name": name,
+                "about": words[0],
+                "needs_gpu": engine.limits.accelerator,
+                "speaks": engine.limits.speaks,
+                "smallest_face_px": engine.limits.smallest_face,
+                "largest_yaw_degrees": engine.limits.largest_yaw,
+            }
+        )
+    if as_json:
+        stdout.out(json.dumps(rows, indent=1), highlight=False)
+        return 0
+    table = Table("engine", "about", "GPU", "smallest face", "largest yaw")
+    for row in rows:
+        face, yaw = f"{row['smallest_face_px']:.0f} px", f"{row['largest_yaw_degrees']:.0f}°"
+        table.add_row(row["name"], row["about"], "yes" if row["needs_gpu"] else "no", face, yaw)
+    stdout.print(table)
+    return 0
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _usable(names: tuple[str, ...]) -> list[str]:
+    """Those encoders that open here; a hardware encoder may be built in and have no hardware."""
+    from lipdub.media.write import encoder_opens
+
+    return [name for name in names if encoder_opens(name)]
+
+
+def _existing(path: Path) -> Path:
+    return next(p for p in (path, *path.parents) if p.exists())
+
+
+def _size(root: Path) -> int:
+    return sum(f.stat().st_size for f in root.rglob("*") if f.is_file()) if root.exists() else 0

@@ -1,0 +1,54 @@
+"""What a person sees: progress on stderr, results on stdout."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as TimeLeft
+
+from lipdub.studio.progress import Listener
+
+stdout = Console(width=None if Console().is_terminal else 100)
+stderr = Console(stderr=True)
+
+STAGES = {
+    "check": "Checking",
+    "hear": "Listening",
+    "study": "Studying faces",
+    "cast": "Casting",
+    "perform": "Performing",
+    "judge": "Judging",
+}
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Listener]:
+    """Bars with time left on stderr while the block runs; nothing if ``quiet`` or not a terminal."""
+    bars = Progress(
+        TextColumn("{task.description:16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeLeft(),
+        console=stderr,
+        disable=quiet or not stderr.is_terminal,
+        transient=False,
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def heard(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total or None)
+        bars.update(tasks[stage], completed=done, total=total or None)
+
+    with bars:
+        yield heard
+        for task in tasks.values():
+            known = bars.tasks[task].total
+            bars.update(task, total=known or 1, completed=known or 1)
+
+
+def note(text: str) -> None:
+    """One line on stderr."""
+    stderr.print(text, highlight=False, soft_wrap=True)

@@ -1,0 +1,221 @@
+"""Between the passes: who speaks on which face, in which spans, and how that mouth must move."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from lipdub.engines.seam import Guide
+from lipdub.faces.choose import Casting, Evidence, FaceChoice, choose
+from lipdub.speech.lips import LipsResult, SourceSpeech, mouth_path
+from lipdub.speech.prior import Prior
+from lipdub.speech.spans import speech_spans
+from lipdub.speech.sync import Sync, agreement, find_sync
+from lipdub.studio.study import ClipStudy, Subject, context_rows
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.face import AP, MouthPath
+from lipdub.timeline.sound import Heard, Sound
+from lipdub.timeline.time import Span, merged, subtracted
+
+PADDING = Fraction(1, 5)
+"""Seconds by which a cue reaches beyond speech, so that the mouth arrives in time and relaxes."""
+
+JOIN = Fraction(3, 5)
+"""Cues nearer than this become one."""
+
+RAMP = 5
+"""Frames over which a performance fades in and out at the ends of a cue."""
+
+STIR = 0.6
+"""Aperture speed, in eye distances per second, above which a mouth is said to move though nobody speaks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Audible:
+    """What was heard: the source (None: silent or absent) and the dub; and the prior that reads them.
+
+    ``track`` is the dub's sound itself, where the engine needs it.
+    """
+
+    prior: Prior
+    source: Heard | None
+    dub: Heard
+    track: Sound | None
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One face's part in the dub: what it follows, in which spans, and what is known about its sync."""
+
+    subject: Subject
+    guide: Guide
+    cues: tuple[Cue, ...]
+    before: Sync
+    lips: LipsResult
+
+
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """All parts, and everything that stays as filmed, with the reason."""
+
+    parts: tuple[Part, ...]
+    left_alone: tuple[LeftAlone, ...]
+    sync: Sync
+
+
+def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hidden: range = range(0)) -> Cast:
+    """Give every face its part. ``hidden`` frames are not learnt from (for judging on them)."""
+    sync = _clip_sync(clip, study, audible, hidden)
+    casting = choose(
+        [s.track for s in study.subjects],
+        [s.motion for s in study.subjects],
+        choice,
+        _evidence(clip, study, audible, sync),
+    )
+    parts, alone = [], list(_faceless(clip, study, audible))
+    for subject in study.subjects:
+        spoken = _spoken_spans(clip, subject, casting)
+        if not spoken:
+            alone.append(_silent_face(clip, subject, casting))
+            continue
+        part = _part(clip, subject, audible, replace(sync), hidden)
+        spans = _cue_spans(clip, part, audible, spoken)
+        parts.append(_weighted(clip, part, spans))
+        alone.extend(_gated(clip, subject, spans))
+    return Cast(tuple(p for p in parts if p.cues), tuple(sorted(alone, key=lambda a: a.span)), sync)
+
+
+def seconds_of(clip: Clip, subject: Subject) -> np.ndarray:
+    """When the track's frames appear, as floats (frames of the track,)."""
+    return clip.times.seconds()[subject.track.first : subject.track.stop]
+
+
+def _clip_sync(clip: Clip, study: ClipStudy, audible: Audible, hidden: range) -> Sync:
+    """The file's own offset of sound against picture, from the largest face of every shot together."""
+    seconds, shapes, ok = [], [], []
+    for shot in study.shots:
+        faces = study.in_shot(shot)
+        if not faces:
+            continue
+        face = max(faces, key=lambda s: float(np.nansum(s.motion.poses.scale)))
+        rows = face.motion.ok & context_rows(face.track, hidden)
+        if rows.sum() < 10:
+            continue
+        own = face.motion.shapes
+        seconds.append(seconds_of(clip, face))
+        shapes.append((own - np.median(own[rows], 0)) / (own[rows].std(0) + 1e-6))
+        ok.append(rows)
+    if audible.source is None or not seconds:
+        return Sync.unknown()
+    return find_sync(audible.prior, audible.source, np.concatenate(seconds), np.concatenate(shapes), np.concatenate(ok))
+
+
+def _evidence(clip: Clip, study: ClipStudy, audible: Audible, sync: Sync) -> Evidence:
+    """What is known about who speaks when: speech heard, and how well each mouth agrees with it."""
+    heard = audible.source
+    speaking, agreements = [], []
+    for subject in study.subjects:
+        seconds = seconds_of(clip, subject) - sync.offset
+        if heard is None:
+            speaking.append(np.zeros(len(seconds), np.float32))
+            agreements.append(np.full(len(seconds), np.nan, np.float32))
+            continue
+        grid = float(heard.start) + np.arange(len(heard)) / 50
+        speaking.append(np.interp(seconds, grid, heard.voiced, left=0, right=0).astype(np.float32))
+        agreements.append(agreement(audible.prior, heard, seconds, subject.motion.shapes).astype(np.float32))
+    return Evidence(tuple(speaking), tuple(agreements), [seconds_of(clip, s) for s in study.subjects])
+
+
+def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, hidden: range) -> Part:
+    source = SourceSpeech(
+        heard=audible.source,
+        sync=sync,
+        shapes=subject.motion.shapes,
+        ok=subject.motion.ok & subject.visibility.usable,
+        context=context_rows(subject.track, hidden),
+    )
+    lips = mouth_path(audible.prior, source, audible.dub, seconds_of(clip, subject))
+    guide = Guide(path=lips.path, sound=audible.track)
+    return Part(subject, guide, (), sync, lips)
+
+
+def _spoken_spans(clip: Clip, subject: Subject, casting: Casting) -> tuple[Span, ...]:
+    first = subject.track.first
+    rows = casting.rows.get(subject.track.id, ())
+    return merged(clip.times.span(first + a, first + b) for a, b in rows)
+
+
+def _cue_spans(clip: Clip, part: Part, audible: Audible, spoken: Sequence[Span]) -> tuple[Span, ...]:
+    """Where this face's mouth must follow the dub: speech in the dub, speech in the source that must vanish,
+    and a mouth that moves though nobody speaks."""
+    talk = [s.widened(PADDING) for s in speech_spans(audible.dub)]
+    if audible.source is not None:
+        offset = Fraction(part.before.offset).limit_denominator(1000)
+        talk += [s.shifted(offset).widened(PADDING) for s in speech_spans(audible.source)]
+    talk += [s.widened(PADDING) for s in _stirring(clip, part.subject)]
+    inside = [piece for s in merged(talk, JOIN) for t in spoken if (piece := s.intersection(t))]
+    return merged(inside)
+
+
+def _stirring(clip: Clip, subject: Subject) -> list[Span]:
+    """Spans in which the source's mouth moves as in speech."""
+    seconds = seconds_of(clip, subject)
+    if len(seconds) < 3:
+        return []
+    aperture = np.nan_to_num(subject.motion.shapes[:, AP])
+    moving = np.abs(np.gradient(aperture, seconds)) > STIR
+    first = subject.track.first
+    return [clip.times.span(first + int(i), first + int(i) + 1) for i in np.flatnonzero(moving)]
+
+
+def _weighted(clip: Clip, part: Part, spans: Sequence[Span]) -> Part:
+    """Let the path act only inside ``spans``, fading at their ends, and only where the mouth can be seen."""
+    track, path = part.subject.track, part.guide.path
+    assert path is not None
+    asked = np.zeros(len(track), np.float32)
+    for span in spans:
+        rows = clip.times.within(span)
+        asked[max(0, rows.start - track.first) : max(0, rows.stop - track.first)] = 1
+    weight = np.minimum(_faded(asked), part.subject.visibility.weight) * path.weight
+    acting = MouthPath(path.shapes, weight.astype(np.float32), path.closed)
+    cues = tuple(Cue(span, track.id) for span in spans)
+    return replace(part, guide=replace(part.guide, path=acting), cues=cues)
+
+
+def _faded(asked: np.ndarray) -> np.ndarray:
+    """Raised-cosine ramps inside every run of ones; the track's own ends stay hard, a cut needs no fade."""
+    out = asked.copy()
+    edges = np.flatnonzero(np.diff(asked))
+    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(RAMP) + 1) / (RAMP + 1))
+    for edge in edges:
+        rising = asked[edge + 1] > asked[edge]
+        rows = edge + 1 + np.arange(RAMP) if rising else edge - np.arange(RAMP)
+        keep = (rows >= 0) & (rows < len(out))
+        out[rows[keep]] = np.minimum(out[rows[keep]], ramp[keep])
+    return out
+
+
+def _gated(clip: Clip, subject: Subject, spans: Sequence[Span]) -> list[LeftAlone]:
+    """Parts of the cues that the gates keep as filmed."""
+    first, out = subject.track.first, []
+    for a, b, reason in subject.visibility.reasons:
+        gate = clip.times.span(first + a, first + b)
+        out += [LeftAlone(piece, reason, subject.track.id) for s in spans if (piece := s.intersection(gate))]
+    return out
+
+
+def _silent_face(clip: Clip, subject: Subject, casting: Casting) -> LeftAlone:
+    track = subject.track
+    reason = casting.reasons.get(track.id, "this face does not speak")
+    return LeftAlone(clip.times.span(track.first, track.stop), reason, track.id)
+
+
+def _faceless(clip: Clip, study: ClipStudy, audible: Audible) -> list[LeftAlone]:
+    """Speech in the dub while no face is in the picture."""
+    covered = [clip.times.span(s.track.first, s.track.stop) for s in study.subjects]
+    bare = subtracted([clip.span], covered)
+    talk = merged(s.widened(PADDING) for s in speech_spans(audible.dub))
+    pieces = [piece for b in bare for t in talk if (piece := b.intersection(t))]
+    return [LeftAlone(p, "no face in the picture") for p in merged(pieces)]

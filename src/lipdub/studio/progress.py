@@ -1,0 +1,47 @@
+"""Telling how far the work is, and how long each stage took."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Listener(Protocol):
+    """Hears of progress. ``total`` is 0 where it is not known."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """``done`` of ``total`` steps of ``stage`` are finished."""
+        ...
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """A listener that says nothing."""
+
+
+@dataclass
+class Clock:
+    """Wall time of each stage in seconds, in the order they began, and how many frames each handled."""
+
+    listener: Listener = silent
+    seconds: dict[str, float] = field(default_factory=dict)
+    frames: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block under ``name``; repeated stages add up."""
+        self.listener(name, 0, 0)
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+    def counted(self, name: str, items: Iterable[Item], total: int) -> Iterator[Item]:
+        """Pass ``items`` on, telling the listener after each."""
+        for done, item in enumerate(items, 1):
+            yield item
+            self.frames[name] = done
+            self.listener(name, done, total)

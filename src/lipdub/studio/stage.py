@@ -1,0 +1,108 @@
+"""Second pass: the engine performs, the mouth is put back, and every frame of the clip goes on in order."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from pathlib import Path
+
+import numpy as np
+
+from lipdub.anatomy.motion import measure
+from lipdub.compose.put_back import put_back
+from lipdub.engines.seam import Eye
+from lipdub.studio.cast import Part
+from lipdub.timeline.clip import Clip, Shot
+from lipdub.timeline.face import FaceTrack
+from lipdub.timeline.picture import Frame, Look, Performance, Untouched
+from lipdub.timeline.spool import Spool
+
+Staged = tuple[Frame, list[Performance]]
+
+
+@dataclass(frozen=True, eq=False)
+class Script:
+    """What happens in the second pass: the clip, its shots, and every part in order of first frame."""
+
+    clip: Clip
+    shots: Sequence[Shot]
+    parts: Sequence[Part]
+
+
+@dataclass(eq=False)
+class Audit:
+    """Looks at what was performed: landmarks found again in every performed frame, and frames left untouched."""
+
+    folder: Path
+    eye: Eye
+    found: dict[int, Spool] = field(default_factory=dict)
+    changed: dict[int, int] = field(default_factory=dict)
+    untouched: dict[int, dict[str, list[int]]] = field(default_factory=dict)
+
+    def saw(self, part: Part, answer: Performance | Untouched) -> None:
+        """Note one answer of a part's engine, in order."""
+        track = part.subject.track
+        spool = self.found.setdefault(track.id, Spool(self.folder / f"again-{track.id}.f32", (478, 3), np.float32))
+        landmarks = _landmarks(track, answer.index)
+        if isinstance(answer, Untouched):
+            if answer.reason:
+                self.untouched.setdefault(track.id, {}).setdefault(answer.reason, []).append(answer.index)
+            spool.append(landmarks)
+            return
+        self.changed[track.id] = self.changed.get(track.id, 0) + 1
+        corner = np.array([answer.window.left, answer.window.top, 0], np.float32)
+        again = self.eye(answer.pixels, landmarks - corner)
+        spool.append(np.full((478, 3), np.nan) if again is None else again + corner)
+
+    def shapes(self, part: Part) -> np.ndarray:
+        """Mouth shapes (frames of the track, 6) as found again, in the speaker's own units; NaN where lost."""
+        track = part.subject.track
+        spool = self.found[track.id]
+        seen = FaceTrack(track.id, track.shot, track.first, spool, track.thumbs, track.redness, track.presence)
+        return measure(seen, part.subject.motion.mean).shapes
+
+
+def performed(frames: Iterable[Frame], script: Script, audit: Audit) -> Iterator[Frame]:
+    """Every frame of the clip, in order, with the mouths of the parts replaced and all else as decoded."""
+    source = iter(frames)
+    of_shot = {shot: list(some) for shot, some in groupby(script.parts, key=lambda p: p.subject.track.shot)}
+    for shot in script.shots:
+        staged: Iterator[Staged] = ((frame, []) for frame in islice(source, len(shot)))
+        for part in of_shot.get(shot, ()):
+            staged = _with_part(staged, part, script.clip.size, audit)
+        for frame, performances in staged:
+            yield put_back(frame, performances) if performances else frame
+
+
+def _with_part(staged: Iterator[Staged], part: Part, size: tuple[int, int], audit: Audit) -> Iterator[Staged]:
+    """Add one face's performances to the frames as they pass; frames wait while the engine lags."""
+    waiting: deque[Staged] = deque()
+
+    def looks() -> Iterator[Look]:
+        for item in staged:
+            waiting.append(item)
+            frame = item[0]
+            if frame.index in part.subject.track:
+                yield _look(part.subject.track, size, frame)
+
+    for answer in part.subject.study.perform(part.guide, looks()):
+        audit.saw(part, answer)
+        while waiting[0][0].index < answer.index:
+            yield waiting.popleft()
+        frame, performances = waiting.popleft()
+        if isinstance(answer, Performance):
+            performances = [*performances, answer]
+        yield frame, performances
+    yield from waiting
+    yield from staged
+
+
+def _look(track: FaceTrack, size: tuple[int, int], frame: Frame) -> Look:
+    landmarks = _landmarks(track, frame.index)
+    lost = not np.isfinite(landmarks[0, 0])
+    return Look(frame.index, size, None if lost else landmarks, frame.rgb)
+
+
+def _landmarks(track: FaceTrack, index: int) -> np.ndarray:
+    row = index - track.first
+    return track.landmarks.read(row, row + 1)[0]

@@ -1,0 +1,87 @@
+"""Work done once: folders named by what they were made from.
+
+A stage's key is the digest of everything its result depends on, its own version included. A folder appears under
+its key only when complete (made beside, then renamed), so a killed run leaves nothing half-made behind.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from lipdub.errors import OutputError
+
+_PARTIAL = ".partial"
+_STALE = 24 * 3600.0
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def key(*parts: object) -> str:
+    """A name for work that depends on ``parts`` (JSON-able values or anything with a stable ``repr``)."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()[:32]
+
+
+def default_root() -> Path:
+    """``LIPDUB_CACHE`` or the system's cache folder, below ``work``."""
+    given = os.environ.get("LIPDUB_CACHE")
+    return (Path(given) if given else user_cache_path("lipdub", appauthor=False)) / "work"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Folders of finished work below ``root``; the oldest go when all together exceed ``limit`` bytes."""
+
+    root: Path
+    limit: int = 6 * 1024**3
+
+    def folder(self, name: str, make: Callable[[Path], None]) -> Path:
+        """The finished folder ``name``; ``make(folder)`` fills it first if it is not there yet.
+
+        Raises ``OutputError`` if the disk refuses. If ``make`` fails, nothing is left.
+        """
+        done = self.root / name
+        if not done.is_dir():
+            partial = self.root / f"{name}{_PARTIAL}-{os.getpid()}-{time.monotonic_ns()}"
+            try:
+                partial.mkdir(parents=True)
+                make(partial)
+                if not done.is_dir():
+                    partial.rename(done)
+            except OSError as refused:
+                raise OutputError(
+                    f"working files cannot be kept ({refused.strerror or refused})",
+                    file=self.root,
+                    remedy="Free some space, or point LIPDUB_CACHE to another disk",
+                ) from refused
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+        os.utime(done)
+        self._prune(keep=done)
+        return done
+
+    def _prune(self, keep: Path) -> None:
+        """Remove stale partial folders, then the least recently used ones beyond the limit (never ``keep``)."""
+        now, folders = time.time(), []
+        for folder in self.root.iterdir():
+            used = folder.stat().st_mtime
+            if _PARTIAL in folder.name:
+                if now - used > _STALE:
+                    shutil.rmtree(folder, ignore_errors=True)
+            elif folder.is_dir():
+                folders.append((used, folder))
+        size = 0
+        for used, folder in sorted(folders, reverse=True):
+            size += sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+            if size > self.limit and folder != keep and now - used > 3600:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,158 @@
+"""First pass: find the cuts and the faces, and let the engine study every face. Shared by all languages."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.engines.seam import Engine, Facts, Study
+from lipdub.faces.cuts import CutFinder
+from lipdub.faces.eye import LandmarkEye
+from lipdub.faces.gate import Visibility, visibility
+from lipdub.faces.nets import FaceFinder
+from lipdub.faces.track import Tracker
+from lipdub.media.read import frames, prefetched
+from lipdub.studio.progress import Clock
+from lipdub.timeline.clip import Clip, Shot, shots_between
+from lipdub.timeline.face import FaceTrack
+from lipdub.timeline.picture import Frame
+from lipdub.timeline.spool import Spool
+
+VERSION = 1
+"""Raise when this stage's result changes for the same input."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A face that was studied: its track, its motion, what the engine knows, and where it can be seen."""
+
+    track: FaceTrack
+    motion: FaceMotion
+    visibility: Visibility
+    study: Study
+    facts: Facts
+
+
+@dataclass(frozen=True, eq=False)
+class ClipStudy:
+    """The shots of a clip and the faces in them."""
+
+    shots: tuple[Shot, ...]
+    subjects: tuple[Subject, ...]
+
+    def in_shot(self, shot: Shot) -> tuple[Subject, ...]:
+        """The faces of one shot."""
+        return tuple(s for s in self.subjects if s.track.shot == shot)
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who works on the picture: the face finder, and the engine."""
+
+    finder: FaceFinder
+    engine: Engine
+
+
+def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range = range(0)) -> None:
+    """Read the clip once and fill ``folder`` with shots, face tracks and the engine's studies.
+
+    Frames in ``hidden`` are tracked, but no mouth is taken from them (for judging on them).
+    """
+    finder, eye = CutFinder(), LandmarkEye(crew.finder)
+    tracker = Tracker(folder / "faces", clip.size, crew.finder)
+    studies: dict[int, Study] = {}
+    cuts: list[int] = []
+    for frame in clock.counted("study", prefetched(frames(clip)), len(clip)):
+        cut = finder.see(frame)
+        if cut:
+            cuts.append(frame.index)
+        for face, look in tracker.see(frame, cut):
+            if face not in studies:
+                studies[face] = crew.engine.study(_place(folder, face), eye)
+            studies[face].look(look)
+    shots = shots_between(cuts, len(clip))
+    tracks = tracker.finish()
+    for face in studies.keys() - {t.id for t in tracks}:
+        shutil.rmtree(_place(folder, face), ignore_errors=True)
+    facts = {t.id: _finish(t, studies[t.id], clip, crew, hidden) for t in tracks}
+    _write_index(folder, shots, tracks, facts)
+
+
+def open_study(clip: Clip, crew: Crew, folder: Path) -> ClipStudy:
+    """The study that lies finished in ``folder``."""
+    index = json.loads((folder / "index.json").read_text())
+    subjects = tuple(_open_subject(clip, crew, folder, entry) for entry in index["faces"])
+    return ClipStudy(tuple(Shot(*s) for s in index["shots"]), subjects)
+
+
+def context_rows(track: FaceTrack, hidden: range) -> np.ndarray:
+    """(frames of the track,) True where a frame may be learnt from."""
+    index = np.arange(track.first, track.stop)
+    return (index < hidden.start) | (index >= hidden.stop)
+
+
+def _finish(track: FaceTrack, study: Study, clip: Clip, crew: Crew, hidden: range) -> Facts:
+    motion = measure(track)
+    seen = _visibility(track, motion, clip, crew)
+    return study.finish(motion, seen.usable & context_rows(track, hidden))
+
+
+def _visibility(track: FaceTrack, motion: FaceMotion, clip: Clip, crew: Crew) -> Visibility:
+    return visibility(track, motion, clip.times.seconds()[track.first : track.stop], crew.engine.limits)
+
+
+def _place(folder: Path, face: int) -> Path:
+    return folder / f"study-{face}"
+
+
+def _write_index(folder: Path, shots: tuple[Shot, ...], tracks: list[FaceTrack], facts: dict[int, Facts]) -> None:
+    entries = []
+    for track in tracks:
+        np.savez(folder / f"face-{track.id}.npz", redness=track.redness, presence=track.presence)
+        known = facts[track.id]
+        entries.append(
+            {
+                "id": track.id,
+                "shot": [track.shot.first, track.shot.stop],
+                "first": track.first,
+                "landmarks": str(track.landmarks.path.relative_to(folder)),
+                "thumbs": str(track.thumbs.path.relative_to(folder)),
+                "facts": {"coverage": known.coverage, "notes": known.notes, "figures": known.figures},
+            }
+        )
+        track.landmarks.close()
+        track.thumbs.close()
+    index = {"shots": [[s.first, s.stop] for s in shots], "faces": entries}
+    (folder / "index.json").write_text(json.dumps(index))
+
+
+def _open_subject(clip: Clip, crew: Crew, folder: Path, entry: dict) -> Subject:
+    with np.load(folder / f"face-{entry['id']}.npz") as arrays:
+        redness, presence = arrays["redness"], arrays["presence"]
+    track = FaceTrack(
+        id=entry["id"],
+        shot=Shot(*entry["shot"]),
+        first=entry["first"],
+        landmarks=Spool(folder / entry["landmarks"], (478, 3), np.float32),
+        thumbs=Spool(folder / entry["thumbs"], (32, 40, 3), np.uint8),
+        redness=redness,
+        presence=presence,
+    )
+    motion = measure(track)
+    known = entry["facts"]
+    return Subject(
+        track=track,
+        motion=motion,
+        visibility=_visibility(track, motion, clip, crew),
+        study=crew.engine.study(_place(folder, track.id), LandmarkEye(crew.finder)),
+        facts=Facts(known["coverage"], tuple(known["notes"]), dict(known["figures"])),
+    )
+
+
+def frames_ahead(clip: Clip) -> Iterator[Frame]:
+    """The clip's frames, decoded ahead in another thread."""
+    return prefetched(frames(clip))
