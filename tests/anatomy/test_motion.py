@@ -113,7 +113,7 @@ def test_another_track_of_the_person_shares_its_units(
 ) -> None:
     opening, _, motion = talking
     scale, rotation, shift = (part[300:330] for part in nodding(600))
-    landmarks = posed(face_of(opening[300:330]), scale * 0.4, rotation, shift + [200, -90, 7])
+    landmarks = posed(face_of(opening[300:330]), scale * 0.4, rotation, shift + np.array([200, -90, 7]))
     other = measure(track_of(landmarks, tmp_path), motion.mean)
     assert np.abs(other.shapes - motion.shapes[300:330]).max() < 0.01
     assert np.abs(other.poses.scale / (0.4 * scale) - 1).max() < 0.02

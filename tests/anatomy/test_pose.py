@@ -86,7 +86,7 @@ def test_shapes_are_linear(seed: int, a: float, b: float) -> None:
 @given(seeds)
 def test_shapes_do_not_depend_on_where_the_face_lies_sideways(seed: int) -> None:
     p = np.random.default_rng(seed).normal(size=(COUNT, 3))
-    assert np.allclose(shape_of(p + [3.0, 0, -2.0]), shape_of(p))
+    assert np.allclose(shape_of(p + np.array([3.0, 0, -2.0])), shape_of(p))
 
 
 def test_the_topology_is_sound() -> None:

@@ -1,0 +1,155 @@
+"""The manifest on disk: what is dubbed, how, with whose consent, and every take.
+
+A JSON file with a version. Times are written as exact fractions (``"1001/30000"``), never as decimals. An older
+file is brought up step by step through ``MIGRATIONS``; a newer one is refused with advice.
+"""
+
+import json
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from lipdub.errors import InputError
+from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.disk import write_text
+from lipdub.timeline.take import Option, Take
+
+VERSION = 1
+"""The version this program writes."""
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""For every older version, how its JSON object becomes that of the next version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source file: where it was, the SHA-256 of its bytes in hex, and how many frames its picture has."""
+
+    path: Path
+    sha256: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """``who`` stated ``when`` (ISO 8601, with its time zone) that the people in the footage agreed."""
+
+    who: str
+    when: str
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All that is known about the dub of one source, in one file."""
+
+    source: Source
+    cues: tuple[Cue, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+    takes: tuple[Take, ...] = ()
+    consent: Consent | None = None
+    options: dict[str, Option] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the manifest at once and whole. Raises ``OutputError``."""
+        packed = {"lipdub": "project", "version": VERSION, **_packed(self)}
+        write_text(path, json.dumps(packed, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Project":
+        """Read a manifest. Raises ``InputError`` if it is absent, damaged, or newer than this program."""
+        packed = _current(_read(path), path)
+        try:
+            return _unpacked(cls, packed)
+        except (ValueError, TypeError, ZeroDivisionError) as wrong:
+            raise _damaged(path, str(wrong)) from wrong
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        packed = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as refused:
+        raise InputError(f"cannot be read ({refused.strerror or refused})", file=path) from refused
+    except (ValueError, RecursionError) as wrong:
+        raise _damaged(path, "it is not JSON") from wrong
+    if not isinstance(packed, dict) or packed.pop("lipdub", None) != "project":
+        raise InputError("this is not a lipdub project", file=path, remedy="Give a file that 'lipdub' wrote")
+    return packed
+
+
+def _current(packed: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The object as this version writes it."""
+    version = packed.pop("version", None)
+    if type(version) is not int or version < 1:
+        raise _damaged(path, "it has no version")
+    if version > VERSION:
+        raise InputError(
+            f"this project was written by a newer lipdub (version {version}; this one knows up to {VERSION})",
+            file=path,
+            remedy="Update with: pip install -U lipdub",
+        )
+    for step in range(version, VERSION):
+        packed = MIGRATIONS[step](packed)
+    return packed
+
+
+def _damaged(path: Path, why: str) -> InputError:
+    return InputError(f"this project file is damaged: {why}", file=path, remedy="Restore it from a copy, or start anew")
+
+
+def _packed(value: Any) -> Any:
+    """A language value as JSON: fractions and paths become text, dataclasses objects, tuples lists."""
+    if isinstance(value, Fraction):
+        return f"{value.numerator}/{value.denominator}"
+    if isinstance(value, Path):
+        return value.as_posix()
+    if is_dataclass(value):
+        return {f.name: _packed(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [_packed(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _packed(v) for k, v in value.items()}
+    return value
+
+
+def _unpacked(kind: Any, packed: Any) -> Any:
+    """The inverse of ``_packed`` for a value of type ``kind``. Raises ``ValueError`` where it does not fit."""
+    if is_dataclass(kind):
+        return _unpacked_record(kind, packed)
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _unpacked_union(inner, packed)
+    if origin is tuple and isinstance(packed, list):
+        return tuple(_unpacked(inner[0], v) for v in packed)
+    if origin is dict and isinstance(packed, dict):
+        return {k: _unpacked(inner[1], v) for k, v in packed.items()}
+    if kind is Fraction and isinstance(packed, str):
+        return Fraction(packed)
+    if kind is Path and isinstance(packed, str):
+        return Path(packed)
+    if kind is float and type(packed) is int:
+        return float(packed)
+    if origin is None and kind not in (Fraction, Path) and type(packed) is kind:
+        return packed
+    raise ValueError(f"{packed!r:.60} is not a {getattr(kind, '__name__', kind)}")
+
+
+def _unpacked_record(kind: Any, packed: Any) -> Any:
+    hints = typing.get_type_hints(kind)
+    if not isinstance(packed, dict) or packed.keys() != hints.keys():
+        raise ValueError(f"a {kind.__name__.lower()} has the fields {', '.join(hints)}")
+    return kind(**{name: _unpacked(hint, packed[name]) for name, hint in hints.items()})
+
+
+def _unpacked_union(kinds: tuple[Any, ...], packed: Any) -> Any:
+    if packed is None and types.NoneType in kinds:
+        return None
+    plain = [k for k in kinds if type(packed) is k]
+    records = [k for k in kinds if is_dataclass(k) or k is Fraction or k is Path]
+    if not plain and not records:
+        raise ValueError(f"{packed!r:.60} fits nothing that may stand here")
+    return _unpacked((plain or records)[0], packed)
