@@ -1,0 +1,73 @@
+"""Find cuts as the frames come by.
+
+Each frame is compared with the one before on a 64 x 36 grid: how much of the picture's structure stays (correlation
+of luma with its local mean removed, blind to flashes and fades) and how much the samples change, also against
+what has been usual in this shot (so that fast motion is no cut; the idea of PySceneDetect's adaptive detector).
+Blank frames (black, white, a full flash) are passed over: the next frame with a picture is compared with the last.
+"""
+
+from collections import deque
+
+import cv2
+import numpy as np
+
+from lipdub.faces.preview import small_planes
+from lipdub.timeline.picture import Frame
+
+_GRID = (64, 36)
+_REACH = 6.0  # grid cells; what is coarser is light, not structure
+_BLANK = 2.0  # code values of structure below which a frame shows nothing
+_OTHER = 0.3  # correlation below which the structure is another
+_DOUBTFUL = 0.6  # the same, if the colours changed too
+_CHANGE = 8.0  # mean change in code values, luma + twice chroma, that a cut has at least
+_RECOLOURED = 4.0  # mean change of chroma that a mere motion does not make
+_UNUSUAL = 2.5  # times the usual change of this shot
+_MEMORY = 12  # frames that say what is usual
+
+
+class CutFinder:
+    """Tells for each frame, at once, whether a new shot begins with it."""
+
+    def __init__(self) -> None:
+        """Before the first frame."""
+        self._planes: np.ndarray | None = None
+        self._structure: np.ndarray | None = None
+        self._usual: deque[float] = deque(maxlen=_MEMORY)
+        self._was_blank = False
+
+    def see(self, frame: Frame) -> bool:
+        """True if ``frame``, which follows the last one seen, is the first of a new shot. Never for the very first."""
+        planes = small_planes(frame, _GRID)
+        structure = _structure(planes[0])
+        if float(structure.std()) < _BLANK:
+            self._was_blank = True
+            return False
+        cut = self._planes is not None and self._is_cut(planes, structure)
+        if cut:
+            self._usual.clear()
+        self._planes, self._structure, self._was_blank = planes, structure, False
+        return cut
+
+    def _is_cut(self, planes: np.ndarray, structure: np.ndarray) -> bool:
+        assert self._planes is not None and self._structure is not None
+        same = _correlation(structure, self._structure)
+        if self._was_blank:
+            return same < _OTHER
+        change = np.abs(planes - self._planes).mean((1, 2))
+        luma, chroma = float(change[0]), float(change[1:].mean()) if len(change) > 1 else 0.0
+        moved = luma + 2 * chroma
+        usual = sum(self._usual) / len(self._usual) if self._usual else 0.0
+        self._usual.append(moved)
+        if moved < _CHANGE or moved < _UNUSUAL * usual:
+            return False
+        return same < _OTHER or (same < _DOUBTFUL and chroma > _RECOLOURED)
+
+
+def _structure(luma: np.ndarray) -> np.ndarray:
+    return luma - cv2.GaussianBlur(luma, (0, 0), _REACH)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """-1..1; near 0 also where there is hardly more than noise."""
+    noise = a.size * 4.0
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + noise))
