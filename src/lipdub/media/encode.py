@@ -1,0 +1,236 @@
+"""Which encoder writes the picture, and with what settings; what each container takes."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+from av.video.stream import VideoStream
+
+from lipdub.errors import OptionError
+from lipdub.media.formats import PlaneOrder, planar
+from lipdub.media.probe import PictureFacts
+from lipdub.timeline.clip import Clip
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+"""File suffix -> FFmpeg's name of the container we write for it."""
+
+PICTURE_CODECS = {
+    "mp4": ("h264", "hevc", "av1", "vp9"),
+    "mov": ("h264", "hevc", "prores"),
+    "matroska": ("h264", "hevc", "vp9", "av1", "prores", "ffv1"),
+    "webm": ("vp9", "av1"),
+}
+"""Picture codecs we write into each container, the most widely played first."""
+
+_ENCODERS = {
+    "h264": ("libx264", "libx264rgb"),
+    "hevc": ("libx265",),
+    "vp9": ("libvpx-vp9",),
+    "av1": ("libsvtav1",),
+    "prores": ("prores_ks",),
+    "ffv1": ("ffv1",),
+}
+_SAME = {"h265": "hevc", "x264": "h264", "x265": "hevc", "avc": "h264", "libvpx-vp9": "vp9", "prores_ks": "prores"}
+_SAME |= {name: codec for codec, names in _ENCODERS.items() for name in names}
+
+HARDWARE = {
+    "h264": ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_vaapi"),
+    "hevc": ("hevc_nvenc", "hevc_videotoolbox", "hevc_qsv", "hevc_vaapi"),
+}
+"""Hardware encoders, tried in this order by opening them."""
+
+_HARDWARE_FORMATS = {
+    ("nvenc", 8): "yuv420p",
+    ("nvenc", 10): "p010le",
+    ("videotoolbox", 8): "nv12",
+    ("videotoolbox", 10): "p010le",
+    ("qsv", 8): "nv12",
+    ("qsv", 10): "p010le",
+    ("vaapi", 8): "nv12",
+    ("vaapi", 10): "p010le",
+}
+
+_PRORES_PROFILES = {"proxy": "proxy", "lt": "lt", "standard": "standard", "hq": "hq", "4444": "4444", "xq": "4444xq"}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the picture is written. ``pads`` are columns and rows added because the encoder takes even sizes only."""
+
+    codec: str
+    encoder: str
+    pixel_format: str
+    options: dict[str, str] = field(default_factory=dict)
+    pads: tuple[int, int] = (0, 0)
+    warnings: tuple[str, ...] = ()
+
+
+def canonical(codec: str) -> str:
+    """``"h264"`` for ``"libx264"``, ``"hevc"`` for ``"h265"`` and so on. Raises ``OptionError`` if unknown."""
+    name = _SAME.get(codec.lower(), codec.lower())
+    if name not in _ENCODERS:
+        raise OptionError(f"'{codec}' is no picture codec we write", remedy=f"Use one of: {', '.join(_ENCODERS)}.")
+    return name
+
+
+def picture_codec(container: str, source_codec: str, depth: int, wished: str | None) -> str:
+    """The codec for a picture: the wished one, else the container's own, else what plays most widely.
+
+    8 bit becomes H.264. More bits become HEVC, not H.264 High 10: phones, televisions and browsers decode
+    HEVC Main 10 in hardware and hardly any decodes High 10. ProRes stays ProRes. WebM takes VP9 only up to
+    8 bits from the encoder at hand, AV1 beyond. Raises ``OptionError`` if the container does not take it.
+    """
+    taken = PICTURE_CODECS[container]
+    if wished is not None:
+        codec = canonical(wished)
+        if codec not in taken:
+            remedy = f"It takes {', '.join(taken)}; or choose another file type."
+            raise OptionError(f"a {container} file does not take {codec} from us", remedy=remedy)
+        return codec
+    if source_codec == "prores" and "prores" in taken:
+        return "prores"
+    if container == "webm":
+        return "vp9" if depth <= 8 else "av1"
+    return "h264" if depth <= 8 else "hevc"
+
+
+def encoding_for(codec: str, facts: PictureFacts, layout: str, crf: int | None, preset: str | None) -> Encoding:
+    """The software encoding of planes in pixel format ``layout`` with ``codec``.
+
+    The pixel format stays; where no encoder takes it, the nearest one that holds as much, with a warning.
+    """
+    kind = planar(layout)
+    warnings = []
+    encoder, pixel_format = _encoder(codec, kind)
+    if pixel_format != layout and kind.colour != "rgb":
+        warnings.append(f"the picture is written as {pixel_format}: {encoder} does not take {layout}")
+    pads = _pads(encoder, pixel_format, facts.size)
+    if any(pads):
+        warnings.append("the picture is one pixel larger: its codec takes even sizes only, the edge is repeated")
+    options = _options(encoder, facts, crf, preset)
+    return Encoding(codec, encoder, pixel_format, options, pads, tuple(warnings))
+
+
+def _encoder(codec: str, kind: PlaneOrder) -> tuple[str, str]:
+    """(encoder, pixel format) that keep a planar format, or come closest."""
+    names = _ENCODERS[codec]
+    if codec == "h264" and kind.colour == "rgb" and kind.depth == 8:
+        return "libx264rgb", "rgb24"
+    formats = [form.name for form in av.Codec(names[0], "w").video_formats or ()]
+    if kind.name in formats:
+        return names[0], kind.name
+    return names[0], min(formats, key=lambda name: _loss(kind, name))
+
+
+def _loss(kind: PlaneOrder, name: str) -> tuple[int, ...]:
+    """How much of ``kind`` is lost in format ``name``: alpha, then colour model, chroma, depth; then waste."""
+    other = planar(name)
+    fewer = [max(0, b - a) for a, b in zip(kind.subsampling, other.subsampling, strict=True)]
+    more = [max(0, a - b) for a, b in zip(kind.subsampling, other.subsampling, strict=True)]
+    alpha = len(kind.order) == 4
+    return (
+        int(alpha and len(other.order) != 4),
+        int(kind.colour == "yuv" and other.colour != "yuv") + int(kind.colour == "rgb" and other.colour == "grey"),
+        int(kind.colour != "rgb" and other.colour == "rgb"),
+        sum(fewer),
+        max(0, kind.depth - other.depth),
+        int(kind.colour != other.colour),
+        sum(more) + max(0, other.depth - kind.depth) + int(not alpha and len(other.order) == 4),
+        int(other.name != name) + int(name.startswith("yuvj") != kind.name.startswith("yuvj")),
+    )
+
+
+def _pads(encoder: str, pixel_format: str, size: tuple[int, int]) -> tuple[int, int]:
+    if encoder not in ("libx264", "libx265", "libsvtav1"):
+        return (0, 0)
+    sx, sy = planar(pixel_format).subsampling
+    return (-size[0] % sx, -size[1] % sy)
+
+
+def _options(encoder: str, facts: PictureFacts, crf: int | None, preset: str | None) -> dict[str, str]:
+    """Settings that lose nothing visible, at a speed that does not hold up the work."""
+    threads = {"threads": "auto"}
+    match encoder:
+        case "libx264" | "libx264rgb":
+            return {"crf": str(16 if crf is None else crf), "preset": preset or "veryfast", **threads}
+        case "libx265":
+            quiet = "log-level=none"
+            return {"crf": str(16 if crf is None else crf), "preset": preset or "veryfast", "x265-params": quiet}
+        case "libvpx-vp9":
+            speed = {"deadline": "good", "cpu-used": preset or "5", "row-mt": "1", "tile-columns": "2"}
+            return {"crf": str(18 if crf is None else crf), "b": "0", **speed, **threads}
+        case "libsvtav1":
+            return {"crf": str(20 if crf is None else crf), "preset": preset or "8", "svtav1-params": "tune=0"}
+        case "prores_ks":
+            words = (facts.profile or "hq").lower().split()
+            known = [_PRORES_PROFILES[word] for word in words if word in _PRORES_PROFILES]
+            fourfours = "444" in facts.pixel_format
+            profile = known[-1] if known else ("4444" if fourfours else "hq")
+            return {"profile": profile, "vendor": "apl0", **threads}
+    return threads
+
+
+def hardware_encoding(soft: Encoding, facts: PictureFacts, crf: int | None) -> Encoding | None:
+    """The first hardware encoder for the same codec that opens on this machine, or None."""
+    if planar(soft.pixel_format).subsampling != (2, 2) or any(soft.pads):
+        return None
+    for encoder in HARDWARE.get(soft.codec, ()):
+        pixel_format = _HARDWARE_FORMATS.get((encoder.split("_")[1], planar(soft.pixel_format).depth))
+        if pixel_format is None:
+            continue
+        quality = str(18 if crf is None else crf)
+        options = {"qp": quality, "global_quality": quality, "rc": "constqp"}
+        if "nvenc" in encoder:
+            options = {"rc": "constqp", "qp": quality, "preset": "p4"}
+        elif "videotoolbox" in encoder:
+            options = {"q:v": "75"}
+        elif "qsv" in encoder:
+            options = {"global_quality": quality}
+        else:
+            options = {"qp": quality}
+        if _opens(encoder, pixel_format, facts.size, options):
+            return Encoding(soft.codec, encoder, pixel_format, options, warnings=soft.warnings)
+    return None
+
+
+def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict[str, str]) -> bool:
+    try:
+        context = av.CodecContext.create(encoder, "w")
+        assert isinstance(context, av.VideoCodecContext)
+        context.width, context.height = size
+        context.pix_fmt = pixel_format
+        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+        context.options = options
+        context.open()
+    except (av.FFmpegError, ValueError, RuntimeError):
+        return False
+    return True
+
+
+def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: Encoding) -> None:
+    """Tell the encoder and the container what the source's stream says about itself."""
+    context = stream.codec_context
+    context.width, context.height = (s + p for s, p in zip(facts.size, encoding.pads, strict=True))
+    context.pix_fmt = encoding.pixel_format
+    context.time_base = stream.time_base = clip.times.time_base
+    context.framerate = clip.rate
+    context.sample_aspect_ratio = facts.pixel_aspect
+    colours = facts.colours
+    rgb = planar(encoding.pixel_format).colour == "rgb"
+    context.colorspace = 0 if rgb else colours.matrix
+    context.color_primaries, context.color_trc = colours.primaries, colours.transfer
+    full = facts.pixel_format.startswith("yuvj") or rgb
+    context.color_range = 2 if full else colours.range
+    if encoding.codec not in ("prores", "ffv1"):
+        context.gop_size = max(1, round(4 * clip.rate))
+    options = dict(encoding.options)
+    # JPEG and MPEG-1 put chroma samples in the middle of four pixels, later codecs on the left (H.273, 8.7).
+    if facts.codec in ("mjpeg", "mpeg1video") and planar(encoding.pixel_format).subsampling == (2, 2):
+        options["chroma_sample_location"] = "center"
+    if facts.interlaced and encoding.encoder == "libx264":
+        options["flags"] = "+ildct+ilme"
+    stream.options = options
+    if facts.field_order != "unknown":
+        context.field_order = {"progressive": 1, "tt": 2, "bb": 3, "tb": 4, "bt": 5}[facts.field_order]
+    if facts.matrix is not None:
+        stream.set_display_matrix(facts.matrix)

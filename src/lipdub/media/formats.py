@@ -1,0 +1,153 @@
+"""Pixel formats: which planes a decoded picture has, and how planes go in and out of FFmpeg's frames."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from lipdub.timeline.picture import PixelLayout
+
+# ITU-T H.273 matrix coefficients, as FFmpeg numbers them.
+_MATRIX = {0: "rgb", 1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
+_SUBSAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (4, 1): "411", (4, 4): "410", (1, 2): "440"}
+_DEPTHS = (8, 9, 10, 12, 14, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneOrder:
+    """A planar pixel format: ``order[i]`` is FFmpeg's plane number of our plane i (R, G, B come as G, B, R)."""
+
+    name: str
+    depth: int
+    subsampling: tuple[int, int]
+    order: tuple[int, ...]
+    colour: str
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the samples."""
+        return np.dtype(np.uint8 if self.depth <= 8 else np.uint16)
+
+    def sites(self, plane: int) -> tuple[int, int]:
+        """(Horizontal, vertical) pixels per sample in our plane ``plane``."""
+        return self.subsampling if self.colour == "yuv" and plane in (1, 2) else (1, 1)
+
+
+def _colour(form: av.VideoFormat) -> str:
+    names = [c for c in form.components if not c.is_alpha]
+    if form.is_rgb or form.has_palette or form.is_bayer or form.name.startswith("xyz"):
+        return "rgb"
+    return "yuv" if len(names) >= 3 else "grey"
+
+
+def _subsampling(form: av.VideoFormat) -> tuple[int, int]:
+    return 1024 // form.chroma_width(1024), 1024 // form.chroma_height(1024)
+
+
+def _is_planar(form: av.VideoFormat) -> bool:
+    parts = form.components
+    own = sorted(c.plane for c in parts) == list(range(len(parts)))
+    odd = form.has_palette or form.is_bit_stream or form.is_bayer or form.is_big_endian
+    plain = not any(word in form.name for word in ("f16", "f32", "msb", "xyz"))
+    return own and plain and not odd and all(8 <= c.bits <= 16 for c in parts) and (form.is_planar or len(parts) == 1)
+
+
+@lru_cache
+def planar(name: str) -> PlaneOrder:
+    """The planar format in which pictures of pixel format ``name`` are handed out.
+
+    ``name`` itself if it is planar and little-endian, else the nearest one of the same subsampling and at least
+    the same depth (``nv12`` -> ``yuv420p``, ``rgb24`` -> ``gbrp``, ``pal8`` -> ``gbrp``, ``ya8`` -> ``yuva444p``).
+    """
+    form = av.VideoFormat(name)
+    if not _is_planar(form):
+        form = av.VideoFormat(_nearest_planar(form))
+    colour = _colour(form)
+    count = len(form.components)
+    order = tuple(range(count)) if colour != "rgb" else (2, 0, 1, 3)[:count]
+    subsampling = _subsampling(form) if colour == "yuv" else (1, 1)
+    return PlaneOrder(form.name, form.components[0].bits, subsampling, order, colour)
+
+
+def _nearest_planar(form: av.VideoFormat) -> str:
+    colour = _colour(form)
+    alpha = any(c.is_alpha for c in form.components) and not form.has_palette
+    bits = 8 if form.has_palette else max(c.bits for c in form.components)
+    depth = next((d for d in _DEPTHS if d >= bits), 16)
+    for candidate in (depth, *(d for d in _DEPTHS if d > depth)):
+        suffix = "" if candidate == 8 else f"{candidate}le"
+        if colour == "rgb":
+            name = f"gbr{'a' if alpha else ''}p{suffix}"
+        elif colour == "grey" and not alpha:
+            name = f"gray{suffix}"
+        else:
+            grid = "444" if colour == "grey" else _SUBSAMPLING.get(_subsampling(form), "444")
+            name = f"yuv{'a' if alpha else ''}{grid}p{suffix}"
+        if _exists(name):
+            return name
+    return "yuv444p16le"
+
+
+def _exists(name: str) -> bool:
+    try:
+        av.VideoFormat(name)
+    except ValueError:
+        return False
+    return True
+
+
+def layout_of(frame: av.VideoFrame, rotation: int, pixel_aspect: Fraction) -> PixelLayout:
+    """How the planes of a decoded frame are to be read.
+
+    An untagged picture is read as players do: BT.709 from 720 coded lines up, BT.601 below; limited range
+    unless it is RGB, a ``yuvj`` format or tagged full.
+    """
+    kind = planar(frame.format.name)
+    guess = "bt709" if frame.height >= 720 else "bt601"
+    matrix = _MATRIX.get(int(frame.colorspace), guess) if kind.colour == "yuv" else "rgb"
+    full = int(frame.color_range) == 2 or kind.name.startswith("yuvj") or kind.colour == "rgb"
+    return PixelLayout(
+        kind.name, kind.depth, kind.subsampling, "bt709" if matrix == "rgb" and kind.colour == "yuv" else matrix,
+        full, rotation, pixel_aspect,
+    )  # fmt: skip
+
+
+class PlaneReader:
+    """Copies the planes of decoded frames out; one for each stream and thread."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def as_planar(self, frame: av.VideoFrame, name: str, width: int, height: int) -> av.VideoFrame:
+        """``frame`` in the planar format ``name`` at (width, height): itself where it already is."""
+        if frame.format.name == name and (frame.width, frame.height) == (width, height):
+            return frame
+        # With one colour space and range on both sides samples are only moved, never re-matrixed.
+        return self._reformatter.reformat(
+            frame, width=width, height=height, format=name,
+            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT, threads=1,
+        )  # fmt: skip
+
+    def planes(self, frame: av.VideoFrame, name: str, width: int, height: int) -> tuple[np.ndarray, ...]:
+        """Own, writable copies of the planes of ``frame`` in planar format ``name``, in our order."""
+        kind = planar(name)
+        shown = self.as_planar(frame, name, width, height)
+        return tuple(plane_view(shown.planes[number], kind.dtype).copy() for number in kind.order)
+
+
+def plane_view(plane: av.video.plane.VideoPlane, dtype: np.dtype) -> np.ndarray:
+    """(rows, columns) view of FFmpeg's memory, without the padding at the end of rows."""
+    stride = abs(plane.line_size) // dtype.itemsize
+    return np.frombuffer(plane, dtype)[: plane.height * stride].reshape(plane.height, stride)[:, : plane.width]
+
+
+def frame_of(planes: tuple[np.ndarray, ...], kind: PlaneOrder) -> av.VideoFrame:
+    """A new FFmpeg frame with copies of ``planes`` (our order); memory is FFmpeg's own, padded as it likes."""
+    rows, columns = planes[0].shape
+    frame = av.VideoFrame(columns, rows, kind.name)
+    for plane, number in zip(planes, kind.order, strict=True):
+        plane_view(frame.planes[number], kind.dtype)[:] = plane
+    return frame

@@ -1,0 +1,21 @@
+"""Language tags as containers want them."""
+
+# ISO 639-1 -> ISO 639-2/T, the languages dubbed most. Source: the Library of Congress's code list.
+_THREE = dict(
+    pair.split(":")
+    for pair in (
+        "ar:ara bg:bul bn:ben ca:cat cs:ces da:dan de:deu el:ell en:eng es:spa et:est eu:eus fa:fas fi:fin fr:fra "
+        "ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun hy:hye id:ind is:isl it:ita ja:jpn ka:kat kk:kaz kn:kan "
+        "ko:kor lt:lit lv:lav mk:mkd ml:mal mr:mar ms:msa nb:nob nl:nld nn:nno no:nor pa:pan pl:pol pt:por ro:ron "
+        "ru:rus sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd uz:uzb "
+        "vi:vie zh:zho zu:zul"
+    ).split()
+)
+
+
+def three_letters(tag: str | None) -> str | None:
+    """The ISO 639-2 code for a BCP 47 tag (``pt-BR`` -> ``por``); None where there is none."""
+    if not tag:
+        return None
+    language = tag.replace("_", "-").split("-")[0].lower()
+    return language if len(language) == 3 and language.isalpha() else _THREE.get(language)

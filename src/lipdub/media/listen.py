@@ -1,0 +1,185 @@
+"""Sound out of containers: floats on the container's clock."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import soxr
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from jaxtyping import Float32
+
+from lipdub.errors import NoSound
+from lipdub.media.container import only, opened
+from lipdub.timeline.sound import Sound
+
+_SLACK = Fraction(1, 100)
+"""Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
+
+_WEIGHTS = {"FL": 0.7071, "FR": 0.7071, "FC": 1.0, "LFE": 0.0, "LFE2": 0.0}
+_SURROUND = 0.5
+"""Mono from surround sound, ITU-R BS.775-4 table 2: centre full, left and right -3 dB, surrounds -6 dB."""
+
+Block = Float32[np.ndarray, "channels samples"]
+
+
+def sound(path: Path, *, rate: int | None = None, mono: bool = False, stream: int = 0) -> Sound:
+    """Sound stream ``stream`` (counted from 0) of ``path`` as floats.
+
+    ``start`` is the instant of the first sample on the container's clock; the encoder's priming is not part of
+    the sound. Gaps between packets are silence. ``rate`` resamples (libsoxr, high quality); ``mono`` mixes
+    down: the mean of the channels, or ITU-R BS.775 where there is a centre channel. Only the result is held
+    in memory. Raises ``InputError``, ``NotMedia`` or ``NoSound``.
+    """
+    with opened(path) as container:
+        heard = _sound_stream(container, path, stream)
+        weights = _mixdown(heard) if mono else None
+        source = _Source(heard.codec_context.sample_rate, 1 if mono else heard.codec_context.channels)
+        store = _Store(source.channels, _expected_length(container, heard, rate or source.rate))
+        start = None
+        for at, block in _continuous(container, heard):
+            start = at if start is None else start
+            mixed = block if weights is None else (weights @ block)[None]
+            for piece in source.resampled(mixed, rate):
+                store.append(piece)
+        for piece in source.finished(rate):
+            store.append(piece)
+    return Sound(store.samples(), rate or source.rate, start if start is not None else Fraction(0))
+
+
+@dataclass(slots=True)
+class _Source:
+    """A rate, a number of channels, and the resampler once it is needed."""
+
+    rate: int
+    channels: int
+    resampler: "soxr.ResampleStream | None" = None
+
+    def resampled(self, block: Block, rate: int | None) -> Iterator[Block]:
+        """``block`` (channels, samples) at ``rate``; what the filter holds back comes later."""
+        if rate is None or rate == self.rate:
+            yield block
+            return
+        if self.resampler is None:
+            self.resampler = soxr.ResampleStream(self.rate, rate, self.channels, dtype="float32", quality="HQ")
+        yield self.resampler.resample_chunk(np.ascontiguousarray(block.T)).T
+
+    def finished(self, rate: int | None) -> Iterator[Block]:
+        """What the filter still holds."""
+        if self.resampler is not None:
+            yield self.resampler.resample_chunk(np.zeros((0, self.channels), np.float32), last=True).T
+
+
+class _Store:
+    """Samples in one growing array, so that the sound is not held twice."""
+
+    def __init__(self, channels: int, expected: int) -> None:
+        self._array = np.empty((channels, max(expected, 1)), np.float32)
+        self._length = 0
+
+    def append(self, block: Block) -> None:
+        """Add (channels, samples)."""
+        end = self._length + block.shape[1]
+        if end > self._array.shape[1]:
+            grown = np.empty((self._array.shape[0], max(end, self._array.shape[1] * 5 // 4)), np.float32)
+            grown[:, : self._length] = self._array[:, : self._length]
+            self._array = grown
+        self._array[:, self._length : end] = block
+        self._length = end
+
+    def samples(self) -> Block:
+        """All samples so far."""
+        return self._array[:, : self._length]
+
+
+def _sound_stream(container: InputContainer, path: Path, stream: int) -> AudioStream:
+    streams = [s for s in container.streams.audio if s.codec_context is not None]
+    if not streams:
+        raise NoSound("has no sound that can be decoded", file=path, remedy="Give a file with an audio track.")
+    if stream >= len(streams):
+        what = f"has no sound stream {stream} ({len(streams)} in all, counted from 0)"
+        raise NoSound(what, file=path, remedy="Choose another stream.")
+    return streams[stream]
+
+
+def _expected_length(container: InputContainer, heard: AudioStream, rate: int) -> int:
+    whole = Fraction(container.duration or 0, av.time_base)
+    seconds = heard.duration * heard.time_base if heard.duration else whole
+    return int((seconds + Fraction(1, 4)) * rate)
+
+
+def _mixdown(heard: AudioStream) -> np.ndarray:
+    """Weights (channels,) float32 that make mono; they sum to 1, so nothing clips."""
+    names = [channel.name for channel in heard.codec_context.layout.channels]
+    if len(names) > 2 and "FC" in names:
+        weights = np.array([_WEIGHTS.get(name, _SURROUND) for name in names], np.float32)
+    else:
+        weights = np.ones(len(names), np.float32)
+    return weights / weights.sum()
+
+
+def _continuous(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fraction, Block]]:
+    """(instant of its first sample, block) one right after the other: gaps filled, overlaps and priming cut."""
+    rate = heard.codec_context.sample_rate
+    start, count = None, 0
+    for at, block in _blocks(container, heard):
+        if start is None:
+            before = min(max(0, round(-at * rate)), block.shape[1])
+            block, at = block[:, before:], at + Fraction(before, rate)
+            if block.shape[1] == 0:
+                continue
+            start = at
+        position = start + Fraction(count, rate)
+        late = at - position if at is not None else Fraction(0)
+        if late > _SLACK:
+            silence = np.zeros((block.shape[0], round(late * rate)), np.float32)
+            yield position, silence
+            count += silence.shape[1]
+        elif late < -_SLACK:
+            block = block[:, min(round(-late * rate), block.shape[1]) :]
+        if block.shape[1]:
+            yield start + Fraction(count, rate), block
+            count += block.shape[1]
+
+
+def _blocks(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fraction, Block]]:
+    """(instant, float block) of every decoded packet; what cannot be decoded is left out (and becomes a gap)."""
+    only(container, heard)
+    expected = Fraction(0)
+    channels = heard.codec_context.channels
+    packets = container.demux(heard)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError:
+            packet = None
+        if packet is None:
+            return
+        try:
+            decoded = packet.decode()
+        except av.FFmpegError:
+            continue
+        for frame in decoded:
+            at = expected if frame.pts is None else frame.pts * Fraction(frame.time_base or heard.time_base)
+            block = _floats(frame, channels)
+            expected = at + Fraction(block.shape[1], frame.sample_rate)
+            yield at, block
+
+
+def _floats(frame: av.AudioFrame, channels: int) -> Block:
+    """(channels, samples) in -1..1, whatever the sample format."""
+    array = frame.to_ndarray()
+    if frame.format.is_packed:
+        array = array.reshape(-1, len(frame.layout.channels)).T
+    if array.dtype == np.uint8:
+        array = (array.astype(np.float32) - 128) / 128
+    elif array.dtype.kind == "i":
+        array = array.astype(np.float32) / np.float32(2 ** (8 * array.dtype.itemsize - 1))
+    out = array.astype(np.float32, copy=False)
+    if out.shape[0] != channels:
+        # The layout changed in mid-stream: keep the first channels, repeat the last one that is there.
+        out = out[np.minimum(np.arange(channels), out.shape[0] - 1)]
+    return np.ascontiguousarray(out)

@@ -1,0 +1,175 @@
+"""From containers to arrays: frames as decoded, sound as heard, and reading ahead in a thread."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from itertools import chain
+from queue import Empty, Queue
+from typing import TypeVar
+
+import av
+
+from lipdub.errors import NotMedia
+from lipdub.media.container import opened
+from lipdub.media.formats import PlaneReader, layout_of
+from lipdub.media.listen import sound
+from lipdub.media.probe import PictureFacts, picture_facts, shown
+from lipdub.media.sight import see
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.picture import Frame, PixelLayout
+
+__all__ = ["Damage", "frames", "prefetched", "sound"]
+
+T = TypeVar("T")
+
+_LEADS = (Fraction(0), Fraction(2), Fraction(12))
+"""Seconds before the wished frame at which to look for a key frame, one after the other."""
+
+
+@dataclass(slots=True)
+class Damage:
+    """What was wrong with a picture: indices of frames that ``repeated`` the one before because they could not
+    be decoded, and of frames the decoder calls ``corrupt`` but shows."""
+
+    repeated: list[int] = field(default_factory=list)
+    corrupt: list[int] = field(default_factory=list)
+
+
+def frames(clip: Clip, first: int = 0, stop: int | None = None, damage: Damage | None = None) -> Iterator[Frame]:
+    """Frames ``[first, stop)`` of ``clip``, decoded in order; frame i has the time stamp ``clip.times.pts[i]``.
+
+    Planes are the caller's own: writable, not shared with the decoder. A frame that cannot be decoded repeats
+    the picture before it (the first one: the picture after it) and is noted in ``damage``.
+    Raises ``NotMedia`` if not one frame can be decoded.
+    """
+    stop = len(clip) if stop is None else stop
+    assert 0 <= first <= stop <= len(clip)
+    if first == stop:
+        return
+    damage = Damage() if damage is None else damage
+    maker = _FrameMaker(picture_facts(clip))
+    for index, picture in _matched(_pictures(clip, first), clip, range(first, stop), damage):
+        yield maker.frame(index, int(clip.times.pts[index]), picture)
+
+
+class _FrameMaker:
+    """Makes frames of one stream: every frame in the layout of the first, whatever the stream does later."""
+
+    def __init__(self, facts: PictureFacts) -> None:
+        self._facts = facts
+        self._reader = PlaneReader()
+        self._layout: PixelLayout | None = None
+
+    def frame(self, index: int, pts: int, picture: av.VideoFrame) -> Frame:
+        """Frame ``index`` with copies of the planes of ``picture``."""
+        facts = self._facts
+        if self._layout is None:
+            self._layout = layout_of(picture, facts.rotation, facts.pixel_aspect)
+        planes = self._reader.planes(picture, self._layout.name, *facts.size)
+        return Frame(index, pts, planes, self._layout, partial(see, planes, self._layout))
+
+
+def _pictures(clip: Clip, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Decoded pictures from a key frame at or before frame ``first`` to the end of the stream."""
+    target = clip.times.instant(first)
+    if first > 0:
+        for lead in _LEADS:
+            with opened(clip.path) as container:
+                video = container.streams.video[clip.stream]
+                at = int(max(target - lead, clip.times.instant(0)) / clip.times.time_base)
+                container.seek(at, stream=video, backward=True)
+                pictures = _from_key_frame(shown(container, video))
+                head = next(pictures, None)
+                if head is not None and head[0] <= clip.times.pts[first]:
+                    yield from chain((head,), pictures)
+                    return
+    with opened(clip.path) as container:
+        yield from shown(container, container.streams.video[clip.stream])
+
+
+def _from_key_frame(pictures: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Without what comes before the first whole key frame: it may lean on pictures that were not read."""
+    whole = False
+    for at, picture in pictures:
+        whole = whole or (picture.key_frame and not picture.is_corrupt)
+        if whole and picture.pts is not None:
+            yield at, picture
+
+
+def _matched(
+    pictures: Iterator[tuple[int, av.VideoFrame]], clip: Clip, wanted: range, damage: Damage
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """One picture for every index in ``wanted``: the one with its time stamp, or the one before."""
+    index, previous = wanted.start, None
+    for at, picture in pictures:
+        while index < wanted.stop and clip.times.pts[index] < at:
+            damage.repeated.append(index)
+            yield index, previous or picture
+            index += 1
+        if index == wanted.stop:
+            return
+        previous = picture
+        if clip.times.pts[index] == at:
+            if picture.is_corrupt:
+                damage.corrupt.append(index)
+            yield index, picture
+            index += 1
+            if index == wanted.stop:
+                return
+    if previous is None:
+        what = "cannot be decoded from here on"
+        raise NotMedia(what, file=clip.path, at=clip.times.instant(index), remedy="Export it again.")
+    for missing in range(index, wanted.stop):
+        damage.repeated.append(missing)
+        yield missing, previous
+
+
+def prefetched(iterator: Iterable[T], depth: int = 4) -> Iterator[T]:
+    """The items of ``iterator``, made in a thread of their own, at most ``depth`` ahead.
+
+    An exception in it is raised here, at its place. Closing this generator stops the thread and closes
+    ``iterator`` before it returns.
+    """
+    shelf: Queue[tuple[str, object]] = Queue(max(1, depth))
+    unwanted = threading.Event()
+    worker = threading.Thread(target=_fill, args=(iterator, shelf, unwanted), name="lipdub-ahead", daemon=True)
+    worker.start()
+    try:
+        while True:
+            kind, value = shelf.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                assert isinstance(value, BaseException)
+                raise value
+            yield value  # type: ignore[misc]
+    finally:
+        unwanted.set()
+        while worker.is_alive():
+            try:
+                shelf.get(timeout=0.02)
+            except Empty:
+                continue
+        worker.join()
+
+
+def _fill(iterator: Iterable[object], shelf: "Queue[tuple[str, object]]", unwanted: threading.Event) -> None:
+    """Put every item on the shelf, then the end or the error."""
+    last: tuple[str, object] = ("end", None)
+    items = iter(iterator)
+    try:
+        while not unwanted.is_set():
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            shelf.put(("item", item))
+            del item
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
+    except BaseException as error:
+        last = ("error", error)
+    shelf.put(last)

@@ -1,0 +1,115 @@
+"""From planes to what an eye sees: RGB of a window of the display picture, and nothing more is converted."""
+
+import threading
+from fractions import Fraction
+from math import ceil, floor
+
+import cv2
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from lipdub.media.formats import frame_of, planar
+from lipdub.timeline.picture import PixelLayout, Rgb, Window
+
+# How swscale numbers colour matrices.
+_SWS = {"bt709": 1, "bt601": 5, "bt2020": 9}
+_LIMITED, _FULL = 1, 2
+_FILTER = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT
+_MARGIN = 4
+"""Chroma sites cut beyond the window, so that its border is filtered as the whole picture would be."""
+
+_own = threading.local()
+
+
+def square_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
+    """Size of a coded picture once its pixels are square: the height stays, the width is rounded half up."""
+    return max(1, floor(width * pixel_aspect + Fraction(1, 2))), height
+
+
+def display_size(width: int, height: int, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
+    """Size as shown: square pixels, then ``rotation`` quarter turns."""
+    wide, high = square_size(width, height, pixel_aspect)
+    return (high, wide) if rotation % 2 else (wide, high)
+
+
+def see(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> Rgb:
+    """8-bit RGB of ``window``, which must lie inside the display picture.
+
+    Pixels of non-square sources are interpolated linearly between pixel centres, so a window is the same
+    part of the same picture whatever its place and size.
+    """
+    rows, columns = planes[0].shape
+    square = square_size(columns, rows, layout.pixel_aspect)
+    shown = display_size(columns, rows, layout.pixel_aspect, layout.rotation)
+    assert Window(0, 0, *shown).holds(window), f"{window} leaves the picture {shown}"
+    if window.empty:
+        return np.zeros((window.height, window.width, 3), np.uint8)
+    upright = _unturned(window, square, layout.rotation)
+    if square == (columns, rows):
+        rgb = _converted(planes, layout, upright)
+    else:
+        rgb = _squared(planes, layout, upright, Fraction(square[0], columns))
+    return np.ascontiguousarray(np.rot90(rgb, layout.rotation))
+
+
+def _unturned(window: Window, square: tuple[int, int], rotation: int) -> Window:
+    """The window of the coded picture (size ``square``) that ``rotation`` quarter turns bring to ``window``."""
+    w, h = square
+    match rotation % 4:
+        case 1:
+            return Window(w - window.bottom, window.left, w - window.top, window.right)
+        case 2:
+            return Window(w - window.right, h - window.bottom, w - window.left, h - window.top)
+        case 3:
+            return Window(window.top, h - window.right, window.bottom, h - window.left)
+    return window
+
+
+def _squared(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window, scale: Fraction) -> np.ndarray:
+    """RGB of a window of the picture whose columns are stretched by ``scale``."""
+    columns = planes[0].shape[1]
+    left = max(0, floor(window.left / scale) - 2)
+    right = min(columns, ceil(window.right / scale) + 2)
+    source = _converted(planes, layout, Window(left, window.top, right, window.bottom))
+    step = float(1 / scale)
+    offset = (window.left + 0.5) * step - 0.5 - left
+    matrix = np.array([[step, 0, offset], [0, 1, 0]], np.float64)
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(source, matrix, (window.width, window.height), flags=how, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _converted(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> np.ndarray:
+    """RGB of a window of the coded picture: only the samples around it are cut out and converted."""
+    kind = planar(layout.name)
+    rows, columns = planes[0].shape
+    sx, sy = layout.subsampling
+    left, right = _aligned(window.left, window.right, sx, columns)
+    top, bottom = _aligned(window.top, window.bottom, sy, rows)
+    cut = []
+    for number, plane in enumerate(planes):
+        px, py = kind.sites(number)
+        cut.append(plane[top // py : ceil(bottom / py), left // px : ceil(right / px)])
+    matrix = _SWS.get(layout.matrix, 1)
+    image = _reformatter().reformat(
+        frame_of(tuple(cut), kind), format="rgb24", interpolation=_FILTER, threads=1,
+        src_colorspace=matrix, dst_colorspace=matrix,
+        src_color_range=_FULL if layout.full_range else _LIMITED, dst_color_range=_FULL,
+    )  # fmt: skip
+    plane = image.planes[0]
+    rgb = np.frombuffer(plane, np.uint8).reshape(image.height, plane.line_size)[:, : 3 * image.width]
+    rgb = rgb.reshape(image.height, image.width, 3)
+    return rgb[window.top - top : window.bottom - top, window.left - left : window.right - left].copy()
+
+
+def _aligned(start: int, end: int, step: int, limit: int) -> tuple[int, int]:
+    """``[start, end)`` with a margin, outward to whole chroma sites (at least 2 pixels), inside ``[0, limit)``."""
+    grid = max(step, 2)
+    margin = _MARGIN * step if step > 1 else 0
+    return max(0, (start - margin) // grid * grid), min(limit, -(-(end + margin) // grid) * grid)
+
+
+def _reformatter() -> VideoReformatter:
+    """This thread's converter: it keeps its tables while sizes stay the same."""
+    if not hasattr(_own, "reformatter"):
+        _own.reformatter = VideoReformatter()
+    return _own.reformatter

@@ -1,0 +1,344 @@
+"""Write the dubbed clip: new picture, the dub track, and everything else as it was, every frame at its own time."""
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+import av
+import numpy as np
+from av.container import InputContainer, OutputContainer
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from lipdub.errors import OptionError, OutputError
+from lipdub.media.container import opened
+from lipdub.media.encode import (
+    CONTAINERS,
+    PICTURE_CODECS,
+    Encoding,
+    canonical,
+    configure,
+    encoding_for,
+    hardware_encoding,
+    picture_codec,
+)
+from lipdub.media.formats import frame_of, planar
+from lipdub.media.lanes import Dub, Lane, copied, dub_lane, takes
+from lipdub.media.languages import three_letters
+from lipdub.media.probe import PictureFacts, picture_facts
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.picture import Frame
+
+_MOV_FAMILY = ("mp4", "mov")
+_OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
+"""Metadata that describes the container file itself, not its content."""
+_LARGEST_TIMESCALE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How an output is written. The defaults lose nothing visible and play everywhere.
+
+    ``codec`` h264, hevc, vp9, av1, prores or ffv1 (default: by container and bit depth); ``crf`` and ``preset``
+    are the encoder's own; ``hardware`` tries the machine's encoder first. ``keep_original_audio`` adds the
+    source's sound as further tracks. ``metadata`` is added to the file's; ``language`` (BCP 47 or ISO 639) is
+    that of the dub track.
+    """
+
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    hardware: bool = False
+    keep_original_audio: bool = False
+    overwrite: bool = False
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of everything. ``copied`` and ``encoded`` name streams; ``dropped`` says why, one each.
+
+    ``dub_cut`` seconds of the dub did not fit beside the picture; it ends ``dub_short`` seconds before it.
+    """
+
+    path: Path
+    codec: str
+    encoder: str
+    pixel_format: str
+    frames: int
+    copied: tuple[str, ...] = ()
+    encoded: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    dub_cut: Fraction = Fraction(0)
+    dub_short: Fraction = Fraction(0)
+    warnings: tuple[str, ...] = ()
+
+
+def check_output(source: Path, output: Path, options: WriteOptions) -> None:
+    """Refuse early what ``write`` would refuse late.
+
+    Raises ``OptionError`` for a file type or codec we do not write, ``OutputError`` if ``output`` is the source,
+    exists (without ``overwrite``), is a folder, or its folder is missing or not writable.
+    """
+    container = container_for(output)
+    if options.codec is not None and canonical(options.codec) not in PICTURE_CODECS[container]:
+        picture_codec(container, "", 8, options.codec)
+    _check_not_input(source, output)
+    if output.is_dir():
+        raise OutputError("is a folder", file=output, remedy="Name a file in it.")
+    if output.exists() and not options.overwrite:
+        raise OutputError("exists already", file=output, remedy="Choose another name, or allow overwriting.")
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise OutputError("its folder does not exist", file=output, remedy="Make it first.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError("its folder may not be written to", file=output, remedy="Choose another folder.")
+
+
+def container_for(output: Path) -> str:
+    """FFmpeg's name of the container for the suffix of ``output``. Raises ``OptionError`` for any other."""
+    container = CONTAINERS.get(output.suffix.lower())
+    if container is None:
+        what = f"'{output.suffix}' is no file type we write" if output.suffix else "has no file type in its name"
+        raise OptionError(what, file=output, remedy=f"Use one of: {' '.join(CONTAINERS)}.")
+    return container
+
+
+def write(clip: Clip, frames: Iterable[Frame], dub: Path | None, output: Path, options: WriteOptions) -> Written:
+    """Write ``frames`` (every frame of ``clip``, in order) with the track ``dub`` to ``output``.
+
+    Every frame keeps its instant. The dub begins where players start the clip, is copied if the container takes
+    its codec, and is cut where the picture ends. The source's other streams, chapters and metadata are copied;
+    its sound only if asked for, or if there is no dub. ``output`` appears when it is complete, or not at all.
+    Raises ``OutputError``, ``OptionError``, or what reading the inputs raises.
+    """
+    check_output(clip.path, output, options)
+    if dub is not None:
+        _check_not_input(dub, output)
+    part = output.with_name(f".{output.stem}.{os.getpid()}.part")
+    try:
+        with ExitStack() as stack:
+            source = stack.enter_context(opened(clip.path))
+            work = _Writing(clip, source, output, options)
+            with work.trouble():
+                work.open(part, stack)
+            work.add_streams(dub, stack)
+            work.write_picture(frames)
+            written = work.finish()
+        with work.trouble():
+            os.replace(part, output)
+        return written
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _check_not_input(source: Path, output: Path) -> None:
+    if output.exists() and source.exists() and output.samefile(source):
+        raise OutputError("is one of the inputs", file=output, remedy="Choose another name for the output.")
+
+
+class _Writing:
+    """One output on its way: the container, the picture's encoder, the lanes beside it, and what to report."""
+
+    out: OutputContainer
+    picture: VideoStream
+
+    def __init__(self, clip: Clip, source: InputContainer, output: Path, options: WriteOptions) -> None:
+        self.clip, self.source, self.output, self.options = clip, source, output, options
+        self.container = container_for(output)
+        self.facts: PictureFacts = picture_facts(clip)
+        self.encoding = self._encoding()
+        self.lanes: list[Lane] = []
+        self.copied: list[str] = []
+        self.dropped: list[str] = []
+        self.encoded = [f"picture ({self.encoding.codec})"]
+        self.warnings = list(self.encoding.warnings)
+        self.dub: Dub | None = None
+        if self.container in ("matroska", "webm") and self._needs_rounding():
+            self.warnings.append("frame times are rounded to milliseconds, the finest a Matroska file holds")
+
+    @contextmanager
+    def trouble(self) -> Iterator[None]:
+        """Turn what FFmpeg or the system says about the output into an ``OutputError``."""
+        try:
+            yield
+        except (av.FFmpegError, OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            what = f"could not be written ({reason})"
+            raise OutputError(what, file=self.output, remedy="Check free space and permissions.") from error
+
+    def _needs_rounding(self) -> bool:
+        base = self.clip.times.time_base * 1000
+        return bool(np.any(self.clip.times.pts * base.numerator % base.denominator))
+
+    def _encoding(self) -> Encoding:
+        options, facts = self.options, self.facts
+        codec = picture_codec(self.container, facts.codec, facts.depth, options.codec)
+        layout = planar(facts.pixel_format).name
+        soft = encoding_for(codec, facts, layout, options.crf, options.preset)
+        if not options.hardware:
+            return soft
+        hard = hardware_encoding(soft, facts, options.crf)
+        if hard is not None:
+            return hard
+        note = f"no hardware encoder for {codec} opens here; written with {soft.encoder}"
+        return Encoding(soft.codec, soft.encoder, soft.pixel_format, soft.options, soft.pads, (*soft.warnings, note))
+
+    def open(self, part: Path, stack: ExitStack) -> None:
+        """Open the file and its picture stream."""
+        settings = self._container_options()
+        self.out = av.open(str(part), "w", format=self.container, container_options=settings)
+        stack.callback(self._close_quietly)
+        self.picture = self.out.add_stream(self.encoding.encoder, rate=self.clip.rate)
+        configure(self.picture, self.clip, self.facts, self.encoding)
+        if self.container in _MOV_FAMILY and self.encoding.codec == "hevc":
+            self.picture.codec_context.codec_tag = "hvc1"
+        own = self.source.streams.video[self.clip.stream]
+        self.picture.metadata.update({k: v for k, v in own.metadata.items() if k.lower() not in _OF_THE_FILE})
+        self.picture.disposition = own.disposition | Disposition.default
+        metadata = {k: v for k, v in self.source.metadata.items() if k.lower() not in _OF_THE_FILE}
+        self.out.metadata.update(metadata | dict(self.options.metadata))
+        self.out.set_chapters(self.source.chapters())
+
+    def _close_quietly(self) -> None:
+        with suppress(av.FFmpegError, OSError, ValueError):
+            self.out.close()
+
+    def _container_options(self) -> dict[str, str]:
+        if self.container not in _MOV_FAMILY:
+            return {"avoid_negative_ts": "disabled"}
+        bases = [s.time_base.denominator for s in self.source.streams.video if s.time_base]
+        own = self.clip.times.time_base.denominator
+        scale = math.lcm(own, *bases)
+        scale = str(scale if scale <= _LARGEST_TIMESCALE else own)
+        flags = "faststart+use_metadata_tags" if self.options.metadata else "faststart"
+        return {"movflags": flags, "video_track_timescale": scale, "movie_timescale": scale}
+
+    def add_streams(self, dub: Path | None, stack: ExitStack) -> None:
+        """The dub first, then what is copied from the source."""
+        if dub is not None:
+            lane, self.dub, stream = dub_lane(dub, self.container, self.out, self.clip.start, self.clip.span.end, stack)
+            self.lanes.append(lane)
+            stream.disposition = Disposition.default
+            language = three_letters(self.options.language)
+            if language:
+                stream.metadata["language"] = language
+            (self.copied if self.dub.copied else self.encoded).append(f"dub track ({self.dub.codec})")
+        streams = [s for s in self.source.streams if self._is_kept(s, dub is not None)]
+        quiet = frozenset(s.index for s in streams if s.type == "audio" and dub is not None)
+        positive = self.container not in _MOV_FAMILY
+        with self.trouble():
+            self.lanes.append(copied(self.source, self.out, streams, positive, quiet))
+
+    def _is_kept(self, stream: Stream, dubbed: bool) -> bool:
+        """True if ``stream`` of the source is copied; else, if somebody may miss it, the reason is noted."""
+        name = f"stream {stream.index} ({stream.type})"
+        if stream.index == self.source.streams.video[self.clip.stream].index:
+            return False
+        if stream.type == "audio" and dubbed and not self.options.keep_original_audio:
+            self.dropped.append(f"{name}: the dub track takes its place")
+            return False
+        if stream.type == "data" and ("timecode" in stream.metadata or self.source.chapters()):
+            # The container writes its timecode and chapter tracks itself, from the metadata.
+            if "timecode" in stream.metadata:
+                self.picture.metadata.setdefault("timecode", stream.metadata["timecode"])
+            return False
+        refusal = takes(self.container, stream)
+        if refusal is None:
+            self.copied.append(name)
+            return True
+        self.dropped.append(f"{name}: {refusal}")
+        return False
+
+    def write_picture(self, frames: Iterable[Frame]) -> None:
+        """Encode every frame at its own time; the lanes keep pace."""
+        count = 0
+        pts = self.clip.times.pts
+        mark = _field_marker(self.picture, self.facts)
+        for frame in frames:
+            assert count < len(self.clip), "more frames than the clip has"
+            assert frame.pts == pts[count], f"frame {count} came with the time of another"
+            with self.trouble():
+                self._mux(self.picture.encode(mark(self._encodable(frame))))
+            count += 1
+        assert count == len(self.clip), f"{count} frames of {len(self.clip)} were given"
+        with self.trouble():
+            self._mux(self.picture.encode(None))
+
+    def _encodable(self, frame: Frame) -> av.VideoFrame:
+        planes = frame.planes
+        kind = planar(frame.layout.name)
+        if any(self.encoding.pads):
+            planes = tuple(_padded(plane, self.encoding.pads, kind.sites(i)) for i, plane in enumerate(planes))
+        picture = frame_of(planes, kind)
+        picture.pts, picture.time_base = frame.pts, self.clip.times.time_base
+        colours = self.facts.colours
+        picture.colorspace, picture.color_range = colours.matrix, colours.range
+        picture.color_primaries, picture.color_trc = colours.primaries, colours.transfer
+        return picture
+
+    def _mux(self, packets: Iterable[av.Packet]) -> None:
+        times = self.clip.times
+        for packet in packets:
+            index = int(np.searchsorted(times.pts, packet.pts or 0))
+            following = index + 1 < len(times)
+            packet.duration = int(times.pts[index + 1] - times.pts[index]) if following else times.last
+            until = Fraction(packet.dts or 0) * times.time_base
+            for lane in self.lanes:
+                lane.pump(self.out, until)
+            self.out.mux_one(packet)
+
+    def finish(self) -> Written:
+        """Write what is left in the lanes and the index, and say what was done."""
+        with self.trouble():
+            for lane in self.lanes:
+                lane.pump(self.out, None)
+            self.out.close()
+        cut = short = Fraction(0)
+        if self.dub is not None:
+            room = self.clip.span.end - self.clip.start
+            cut, short = max(Fraction(0), self.dub.length - room), max(Fraction(0), room - self.dub.length)
+            self.warnings += self.dub.notes
+            if cut > 0:
+                self.warnings.append(f"the dub is {float(cut):.3f} s longer than the picture: its end was cut")
+        encoding = self.encoding
+        return Written(
+            self.output, encoding.codec, encoding.encoder, encoding.pixel_format, len(self.clip),
+            tuple(self.copied), tuple(self.encoded), tuple(self.dropped), cut, short, tuple(self.warnings),
+        )  # fmt: skip
+
+
+def _padded(plane: np.ndarray, pads: tuple[int, int], sites: tuple[int, int]) -> np.ndarray:
+    """``plane`` with its last column and row repeated where the padded picture needs another sample."""
+    # A chroma plane of an odd picture already holds the sample for the added pixel.
+    right, below = (pad if site == 1 else 0 for pad, site in zip(pads, sites, strict=True))
+    return np.pad(plane, ((0, below), (0, right)), mode="edge")
+
+
+def _field_marker(stream: VideoStream, facts: PictureFacts) -> Callable[[av.VideoFrame], av.VideoFrame]:
+    """A function that marks frames of an interlaced picture with their first field; others pass as they are."""
+    if not facts.interlaced or facts.field_order not in ("tt", "bb", "tb", "bt"):
+        return lambda frame: frame
+    mode = "tff" if facts.field_order in ("tt", "bt") else "bff"
+    graph = av.filter.Graph()
+    context = stream.codec_context
+    source = graph.add_buffer(
+        width=context.width, height=context.height, format=av.VideoFormat(facts.pixel_format),
+        time_base=context.time_base,
+    )  # fmt: skip
+    marker, sink = graph.add("setfield", mode), graph.add("buffersink")
+    source.link_to(marker)
+    marker.link_to(sink)
+    graph.configure()
+
+    def mark(frame: av.VideoFrame) -> av.VideoFrame:
+        graph.push(frame)
+        return graph.pull()
+
+    return mark
