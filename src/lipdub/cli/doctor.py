@@ -11,7 +11,7 @@ from rich.table import Table
 
 from lipdub import __version__, weights
 from lipdub.cli.screen import note, stdout
-from lipdub.engines.find import engine_names, find_engine
+from lipdub.engines.find import find, names
 from lipdub.studio.store import default_root
 
 NEEDED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", "onnxruntime", "hama", "soxr")
@@ -55,7 +55,7 @@ def examine() -> dict:
         "models": models,
         "encoders": ", ".join(_usable(ENCODERS)),
         "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
-        "engines": ", ".join(engine_names()),
+        "engines": ", ".join(names()),
         "work kept in": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
         "advice": advice,
     }
@@ -64,8 +64,8 @@ def examine() -> dict:
 def run_engines(*, as_json: bool) -> int:
     """Print every engine that is installed."""
     rows = []
-    for name in engine_names():
-        engine = find_engine(name)
+    for name in names():
+        engine = find(name)
         words = (engine.__class__.__doc__ or "").strip().splitlines() or [""]
         rows.append(
             {

@@ -8,7 +8,8 @@ import numpy as np
 
 from lipdub.engines.seam import Guide
 from lipdub.faces.choose import Casting, Evidence, FaceChoice, choose
-from lipdub.speech.lips import LipsResult, SourceSpeech, mouth_path
+from lipdub.speech.lips import LipsResult, mouth_path
+from lipdub.speech.person import SourceSpeech
 from lipdub.speech.prior import Prior
 from lipdub.speech.spans import speech_spans
 from lipdub.speech.sync import Sync, agreement, find_sync
@@ -16,7 +17,7 @@ from lipdub.studio.study import ClipStudy, Subject, context_rows
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Cue, LeftAlone
 from lipdub.timeline.face import AP, MouthPath
-from lipdub.timeline.sound import Heard, Sound
+from lipdub.timeline.sound import HEARD_STEP, Heard, Sound
 from lipdub.timeline.time import Span, merged, subtracted
 
 PADDING = Fraction(1, 5)
@@ -63,6 +64,7 @@ class Cast:
     parts: tuple[Part, ...]
     left_alone: tuple[LeftAlone, ...]
     sync: Sync
+    notes: tuple[str, ...] = ()
 
 
 def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hidden: range = range(0)) -> Cast:
@@ -78,13 +80,15 @@ def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hid
     for subject in study.subjects:
         spoken = _spoken_spans(clip, subject, casting)
         if not spoken:
-            alone.append(_silent_face(clip, subject, casting))
+            track = subject.track
+            alone.append(LeftAlone(clip.times.span(track.first, track.stop), "this face does not speak", track.id))
             continue
-        part = _part(clip, subject, audible, replace(sync), hidden)
+        part = _part(clip, subject, audible, sync, hidden)
         spans = _cue_spans(clip, part, audible, spoken)
         parts.append(_weighted(clip, part, spans))
         alone.extend(_gated(clip, subject, spans))
-    return Cast(tuple(p for p in parts if p.cues), tuple(sorted(alone, key=lambda a: a.span)), sync)
+    alone.sort(key=lambda a: a.span)
+    return Cast(tuple(p for p in parts if p.cues), tuple(alone), sync, casting.notes)
 
 
 def seconds_of(clip: Clip, subject: Subject) -> np.ndarray:
@@ -112,20 +116,18 @@ def _clip_sync(clip: Clip, study: ClipStudy, audible: Audible, hidden: range) ->
     return find_sync(audible.prior, audible.source, np.concatenate(seconds), np.concatenate(shapes), np.concatenate(ok))
 
 
-def _evidence(clip: Clip, study: ClipStudy, audible: Audible, sync: Sync) -> Evidence:
+def _evidence(clip: Clip, study: ClipStudy, audible: Audible, sync: Sync) -> list[Evidence]:
     """What is known about who speaks when: speech heard, and how well each mouth agrees with it."""
-    heard = audible.source
-    speaking, agreements = [], []
-    for subject in study.subjects:
-        seconds = seconds_of(clip, subject) - sync.offset
-        if heard is None:
-            speaking.append(np.zeros(len(seconds), np.float32))
-            agreements.append(np.full(len(seconds), np.nan, np.float32))
-            continue
-        grid = float(heard.start) + np.arange(len(heard)) / 50
-        speaking.append(np.interp(seconds, grid, heard.voiced, left=0, right=0).astype(np.float32))
-        agreements.append(agreement(audible.prior, heard, seconds, subject.motion.shapes).astype(np.float32))
-    return Evidence(tuple(speaking), tuple(agreements), [seconds_of(clip, s) for s in study.subjects])
+    return [_evidence_of(seconds_of(clip, s), s, audible, sync.offset) for s in study.subjects]
+
+
+def _evidence_of(seconds: np.ndarray, subject: Subject, audible: Audible, offset: float) -> Evidence:
+    heard, shapes = audible.source, subject.motion.shapes
+    if heard is None or len(heard) == 0:
+        return Evidence(seconds, np.full(len(seconds), np.nan), np.zeros(len(seconds)))
+    grid = float(heard.start) + np.arange(len(heard)) * float(HEARD_STEP)
+    speaking = np.interp(seconds - offset, grid, heard.voiced, left=0, right=0)
+    return Evidence(seconds, agreement(audible.prior, heard, seconds, shapes, offset=offset), speaking)
 
 
 def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, hidden: range) -> Part:
@@ -143,7 +145,7 @@ def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, hidden: ra
 
 def _spoken_spans(clip: Clip, subject: Subject, casting: Casting) -> tuple[Span, ...]:
     first = subject.track.first
-    rows = casting.rows.get(subject.track.id, ())
+    rows = casting.spans.get(subject.track.id, ())
     return merged(clip.times.span(first + a, first + b) for a, b in rows)
 
 
@@ -204,12 +206,6 @@ def _gated(clip: Clip, subject: Subject, spans: Sequence[Span]) -> list[LeftAlon
         gate = clip.times.span(first + a, first + b)
         out += [LeftAlone(piece, reason, subject.track.id) for s in spans if (piece := s.intersection(gate))]
     return out
-
-
-def _silent_face(clip: Clip, subject: Subject, casting: Casting) -> LeftAlone:
-    track = subject.track
-    reason = casting.reasons.get(track.id, "this face does not speak")
-    return LeftAlone(clip.times.span(track.first, track.stop), reason, track.id)
 
 
 def _faceless(clip: Clip, study: ClipStudy, audible: Audible) -> list[LeftAlone]:

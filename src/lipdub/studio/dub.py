@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lipdub import weights
-from lipdub.engines.find import find_engine
-from lipdub.errors import NothingToDub
+from lipdub import __version__, weights
+from lipdub.engines.find import find
+from lipdub.errors import NoSound, NothingToDub
 from lipdub.faces.choose import FaceChoice, parse_face
 from lipdub.faces.eye import LandmarkEye
 from lipdub.faces.nets import FaceFinder
-from lipdub.media.probe import check_sound, open_clip
-from lipdub.media.read import sound
+from lipdub.media.listen import sound
+from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import WriteOptions, Written, check_output, write
 from lipdub.review.report import Report
 from lipdub.speech.prior import Prior
@@ -95,7 +95,8 @@ def check(source: Path, audio: Path, output: Path, options: DubOptions) -> Order
     """Look at everything given before any work is done. Raises ``InputError`` or ``OutputError``."""
     choice = parse_face(options.face)
     clip = open_clip(source)
-    check_sound(audio)
+    if not probe(audio).has_sound:
+        raise NoSound("there is no sound in it", file=audio, remedy="Give the file that holds the dub track")
     check_output(source, output, _write_options(options))
     return Order(clip, audio, output, options, choice)
 
@@ -103,7 +104,7 @@ def check(source: Path, audio: Path, output: Path, options: DubOptions) -> Order
 def _gather_crew(options: DubOptions, caller: Caller) -> Crew:
     landmarks = weights.resolve("face-landmarks", caller.ask_download)
     detector = weights.resolve("face-detector", caller.ask_download)
-    return Crew(FaceFinder(landmarks, detector), find_engine(options.engine))
+    return Crew(FaceFinder(landmarks, detector), find(options.engine))
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def _study_and_hear(
         source = ears.submit(hearing.hear, clip.path, digest) if clip.has_sound else None
         track = ears.submit(hearing.hear, order.track, content_digest(order.track), clip.start)
         with clock.stage("study"):
-            name = f"study-{key(STUDY_VERSION, digest, crew.engine.name, repr(crew.engine))}"
+            name = f"study-{key(STUDY_VERSION, digest, __version__, crew.engine.name)}"
             folder = store.folder(name, lambda partial: study_clip(clip, crew, partial, clock))
             study = open_study(clip, crew, folder)
         with clock.stage("hear"):

@@ -8,7 +8,7 @@ import numpy as np
 
 from lipdub import weights
 from lipdub.errors import MissingExtra
-from lipdub.media.read import sound
+from lipdub.media.listen import sound
 from lipdub.speech.listen import Ears
 from lipdub.studio.store import Store, key
 from lipdub.timeline.sound import HEARING_RATE, Heard
@@ -26,14 +26,14 @@ class Hearing:
     keen: bool
     why: str = ""
 
-    def hear(self, path: Path, digest: str, start: Fraction | None = None) -> Heard:
-        """What the first sound track of ``path`` says; ``start`` moves its beginning to that instant."""
+    def hear(self, path: Path, digest: str, later: Fraction = Fraction(0)) -> Heard:
+        """What the first sound track of ``path`` says, ``later`` seconds later than its own clock has it."""
 
         def listen(folder: Path) -> None:
             _keep(folder, self.ears.listen(sound(path, rate=HEARING_RATE, mono=True)))
 
         folder = self.store.folder(f"heard-{key(VERSION, digest, self.keen)}", listen)
-        return _kept(folder, start)
+        return _kept(folder, later)
 
 
 def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Hearing:
@@ -70,10 +70,10 @@ def _keep(folder: Path, heard: Heard) -> None:
     )
 
 
-def _kept(folder: Path, start: Fraction | None) -> Heard:
+def _kept(folder: Path, later: Fraction) -> Heard:
     with np.load(folder / "heard.npz") as a:
         return Heard(
-            start=Fraction(str(a["start"])) if start is None else start,
+            start=Fraction(str(a["start"])) + later,
             phones=a["phones"],
             voiced=a["voiced"],
             energy=a["energy"],

@@ -12,7 +12,7 @@ from lipdub.anatomy.motion import FaceMotion, measure
 from lipdub.engines.seam import Engine, Facts, Study
 from lipdub.faces.cuts import CutFinder
 from lipdub.faces.eye import LandmarkEye
-from lipdub.faces.gate import Visibility, visibility
+from lipdub.faces.gate import GateLimits, Visibility, visibility
 from lipdub.faces.nets import FaceFinder
 from lipdub.faces.track import Tracker
 from lipdub.media.read import frames, prefetched
@@ -102,7 +102,8 @@ def _finish(track: FaceTrack, study: Study, clip: Clip, crew: Crew, hidden: rang
 
 
 def _visibility(track: FaceTrack, motion: FaceMotion, clip: Clip, crew: Crew) -> Visibility:
-    return visibility(track, motion, clip.times.seconds()[track.first : track.stop], crew.engine.limits)
+    limits = GateLimits(crew.engine.limits.smallest_face, crew.engine.limits.largest_yaw)
+    return visibility(track, motion, clip.times.seconds()[track.first : track.stop], limits)
 
 
 def _place(folder: Path, face: int) -> Path:
