@@ -49,7 +49,8 @@ class CutFinder:
         return cut
 
     def _is_cut(self, planes: np.ndarray, structure: np.ndarray) -> bool:
-        assert self._planes is not None and self._structure is not None
+        assert self._planes is not None
+        assert self._structure is not None
         same = _correlation(structure, self._structure)
         if self._was_blank:
             return same < _OTHER
