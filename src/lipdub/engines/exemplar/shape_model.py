@@ -1,0 +1,118 @@
+"""How every landmark of a face moves with the six numbers of a mouth shape.
+
+The model is linear: ``face + (target - now) @ B``, so a face whose target is its own shape does not move at all.
+B comes from ridge regression over this person's frames (weight 5) and a prior pooled over several people
+(weight 1 each), made symmetric, and scaled so that the shape of B is the identity.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from lipdub.anatomy.landmarks import COUNT, mirror
+from lipdub.anatomy.motion import FaceMotion
+from lipdub.anatomy.shape import shape_of
+from lipdub.timeline.face import AP
+
+_OWN_WEIGHT = 5.0
+_RIDGE = 1e-6
+_SHRINK = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Normal equations of "landmarks from shape" for one or more people, each divided by its frames.
+
+    ``normal`` (6, 6) = shapes' products; ``cross`` (6, 1434) = shapes with landmarks; both about the mean.
+    """
+
+    normal: Float64[np.ndarray, "6 6"]
+    cross: Float64[np.ndarray, "6 1434"]
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """What the mouths of several people have in common: no one person's face can be read from it.
+
+    ``sums`` over people; ``covariance`` (6, 6) of shapes, mean over people; ``low`` and ``high`` (6,) are the
+    5th and 95th percentile of shapes, mean over people.
+    """
+
+    sums: Sums
+    covariance: Float64[np.ndarray, "6 6"]
+    low: Float64[np.ndarray, " 6"]
+    high: Float64[np.ndarray, " 6"]
+    people: int
+
+
+@cache
+def population() -> Population:
+    """The pooled statistics that ship with the package (``lipdub.train.shapes`` makes them)."""
+    with (files("lipdub.engines.exemplar") / "pooled_shapes.npz").open("rb") as file, np.load(file) as data:
+        p = {name: data[name].astype(np.float64) for name in data.files}
+    return Population(Sums(p["normal"], p["cross"]), p["covariance"], p["low"], p["high"], int(p["people"]))
+
+
+def sums_of(motion: FaceMotion, rows: np.ndarray) -> Sums:
+    """Normal equations over ``rows`` of ``motion``, block by block; zero for fewer than two rows."""
+    normal, cross = np.zeros((6, 6)), np.zeros((6, COUNT * 3))
+    if len(rows) < 2:
+        return Sums(normal, cross)
+    middle = motion.shapes[rows].mean(0)
+    for first in range(0, len(rows), 256):
+        block = rows[first : first + 256]
+        shapes = motion.shapes[block] - middle
+        faces = np.stack([motion.face(int(row)) for row in block]) - motion.mean
+        normal += shapes.T @ shapes
+        cross += shapes.T @ faces.reshape(len(block), -1)
+    return Sums(normal / len(rows), cross / len(rows))
+
+
+def fitted(own: Sums, prior: Sums) -> Float64[np.ndarray, "6 478 3"]:
+    """B (6, 478, 3): how far every landmark moves per unit of each shape number; ``shape_of(B)`` is the identity."""
+    normal = _OWN_WEIGHT * own.normal + prior.normal
+    cross = _OWN_WEIGHT * own.cross + prior.cross
+    basis = np.linalg.solve(normal + _RIDGE * np.eye(6) * np.trace(normal) / 6, cross).reshape(6, COUNT, 3)
+    basis = (basis + basis[:, mirror()] * [-1, 1, 1]) / 2
+    return np.einsum("ij,jnk->ink", np.linalg.inv(shape_of(basis)), basis)
+
+
+def completed(
+    targets: Float[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], pooled: Float64[np.ndarray, "6 6"]
+) -> Float64[np.ndarray, "n 6"]:
+    """Fill in shape numbers that are NaN with their expected value given the others.
+
+    Conditional Gaussian; covariance of this person's shapes ``own`` shrunk to the ``pooled`` one by 30 %.
+    """
+    out = np.array(targets, np.float64)
+    missing = np.isnan(out)
+    if not missing.any():
+        return out
+    middle = own.mean(0)
+    spread = np.cov(own.T) if len(own) > 6 else pooled
+    covariance = (1 - _SHRINK) * spread + _SHRINK * pooled
+    for pattern in np.unique(missing, axis=0):
+        rows = (missing == pattern).all(1)
+        known, unknown = np.flatnonzero(~pattern), np.flatnonzero(pattern)
+        inner = covariance[np.ix_(known, known)] + 1e-6 * np.eye(len(known))
+        gain = np.linalg.solve(inner, covariance[np.ix_(known, unknown)])
+        out[np.ix_(np.flatnonzero(rows), unknown)] = middle[unknown] + (out[rows][:, known] - middle[known]) @ gain
+    return out
+
+
+def limited(
+    targets: Float64[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], room: Float64[np.ndarray, " 6"]
+) -> Float64[np.ndarray, "n 6"]:
+    """Keep ``targets`` near what this person's shapes ``own`` show, or teeth are stretched grotesquely.
+
+    Range: 0.5th to 99.5th percentile +-15 % and ``room``; aperture at most 1.35 times its 99th + 0.015 + room.
+    """
+    low, high = np.percentile(own, [0.5, 99.5], axis=0)
+    slack = 0.15 * (high - low) + 1e-4 + room
+    out = np.clip(targets, low - slack, high + slack)
+    most = max(float(np.percentile(own[:, AP], 99)), 0.0) * 1.35 + 0.015 + room[AP]
+    out[:, AP] = np.clip(targets[:, AP], -0.005, most)
+    return out

@@ -1,0 +1,100 @@
+"""Seeing all frames of a track, and keeping what a performance needs."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER
+from lipdub.anatomy.motion import FaceMotion
+from lipdub.engines.exemplar import library as lib
+from lipdub.engines.exemplar.geometry import KEPT, Geometry
+from lipdub.engines.exemplar.library import Library, Shelf
+from lipdub.engines.exemplar.plan import coverage, velocity, wants_cavity
+from lipdub.engines.exemplar.record import Record, faces_spool
+from lipdub.engines.exemplar.shape_model import fitted, population, sums_of
+from lipdub.engines.seam import Facts
+from lipdub.timeline.face import AP
+
+_BLOCK = 256
+_FEW = 12
+
+
+def record(folder: Path, shelf: Shelf, motion: FaceMotion, usable: np.ndarray) -> Record:
+    """Turn what the shelf kept and ``motion`` into the record of the track, and write it to ``folder``."""
+    first = motion.track.first
+    good = np.asarray(usable, bool) & motion.ok
+    for index in [i for i in shelf.kept if not good[i - first]]:
+        shelf.drop(index)
+    index = np.array(sorted(shelf.kept), np.int64)
+    rows = index - first
+    light = _light(motion)
+    geometry = Geometry(motion.ok, motion.poses, motion.shapes, motion.mean, _write_faces(folder, motion))
+    basis = fitted(sums_of(motion, np.flatnonzero(good)), population().sums)
+    boxes = [shelf.kept[int(i)].window for i in index]
+    angles = motion.poses.angles
+    library = Library(
+        rows=rows,
+        boxes=np.array([(b.left, b.top, b.right, b.bottom) for b in boxes], np.int64).reshape(-1, 4),
+        shapes=motion.shapes[rows],
+        angles=angles[rows],
+        scale=motion.poses.scale[rows],
+        light=light[rows],
+        speed=velocity(motion.shapes)[rows],
+        apart=lib.apart(_thumbs(motion, rows)),
+    )
+    done = Record(first, geometry, basis, angles, light, library)
+    done.save(folder)
+    return done
+
+
+def facts(done: Record, cavity: bool) -> Facts:
+    """What the report should know about the study."""
+    library = done.library
+    covered = coverage(library.shapes)
+    notes: list[str] = []
+    figures: dict[str, float] = {"exemplars": float(len(library)), "coverage": covered}
+    if not len(library):
+        return Facts(0.0, ("no frame shows the mouth well enough to lend it",), figures)
+    widest = float(np.percentile(library.shapes[:, AP], 99))
+    narrowest = float(library.shapes[:, AP].min())
+    figures |= {"widest_aperture": widest, "narrowest_aperture": narrowest}
+    if wants_cavity(library):
+        how = "a dark inside is painted where it must" if cavity else "it will open little"
+        notes.append(f"the mouth never opens wider than {widest:.3f} of the eye distance: {how}")
+    elif covered < 0.75:
+        notes.append(f"the mouth shows {covered:.0%} of the openings that speech needs: wide vowels will be smaller")
+    if narrowest > 0.02:
+        notes.append(f"the lips never close (least aperture {narrowest:.3f}): p, b and m are pulled shut")
+    if len(library) < _FEW:
+        notes.append(f"only {len(library)} frame(s) can lend a mouth")
+    return Facts(covered, tuple(notes), figures)
+
+
+def _write_faces(folder: Path, motion: FaceMotion):
+    (folder / "faces.bin").unlink(missing_ok=True)
+    spool = faces_spool(folder)
+    for row in range(len(motion)):
+        spool.append(motion.face(row)[KEPT])
+    return spool
+
+
+def _light(motion: FaceMotion) -> np.ndarray:
+    """Brightness of the skin around the mouth for every row."""
+    out = np.full(len(motion), np.nan)
+    corners = motion.mean[np.concatenate([OUTER_UPPER, OUTER_LOWER])]
+    mouth = (
+        float(np.abs(corners[:, 0]).max()) + 0.06,
+        float(corners[:, 1].min()) - 0.05,
+        float(corners[:, 1].max()) + 0.12,
+    )
+    for first, stop, _, thumbs in motion.track.thumbs.blocks(_BLOCK):
+        out[first:stop] = lib.skin_light(thumbs, mouth)
+    return out
+
+
+def _thumbs(motion: FaceMotion, rows: np.ndarray) -> np.ndarray:
+    thumbs = np.zeros((len(rows), 32, 40, 3), np.uint8)
+    for first, stop, _, block in motion.track.thumbs.blocks(_BLOCK):
+        here = (rows >= first) & (rows < stop)
+        thumbs[here] = block[rows[here] - first]
+    return thumbs

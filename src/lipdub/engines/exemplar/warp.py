@@ -1,0 +1,102 @@
+"""Smooth inverse warps: thin-plate splines evaluated on a coarse grid.
+
+Source: F. L. Bookstein, "Principal warps: thin-plate splines and the decomposition of deformations",
+IEEE TPAMI 11(6), 1989. Displacements are pixels, coordinates are eye distances, so the stiffness has no scale.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32, Float64
+
+from lipdub.timeline.picture import Window
+
+_STIFFNESS = 0.005
+
+
+class Grid(NamedTuple):
+    """Cell centres that cover a window: ``step`` pixels apart, ``columns`` by ``rows``."""
+
+    window: Window
+    step: int
+    columns: int
+    rows: int
+
+    @classmethod
+    def over(cls, window: Window, step: float) -> "Grid":
+        """A grid over ``window`` with cells of about ``step`` pixels (at least 3)."""
+        cell = max(3, round(step))
+        return cls(window, cell, -(-window.width // cell), -(-window.height // cell))
+
+    def centres(self) -> Float32[np.ndarray, "cells 2"]:
+        """Display pixels of the cell centres, row by row."""
+        x = (np.arange(self.columns, dtype=np.float32) + 0.5) * self.step - 0.5 + self.window.left
+        y = (np.arange(self.rows, dtype=np.float32) + 0.5) * self.step - 0.5 + self.window.top
+        return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+
+    def full(self, cells: Float32[np.ndarray, "cells k"]) -> Float32[np.ndarray, "height width k"]:
+        """Values at the cell centres spread over every pixel of the window (bicubic)."""
+        small = cells.reshape(self.rows, self.columns, -1)
+        large = cv2.resize(small, (self.columns * self.step, self.rows * self.step), interpolation=cv2.INTER_CUBIC)
+        return large.reshape(*large.shape[:2], -1)[: self.window.height, : self.window.width]
+
+
+def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    d = a[:, 0, None] - b[None, :, 0]
+    e = a[:, 1, None] - b[None, :, 1]
+    d *= d
+    e *= e
+    d += e
+    np.maximum(d, 1e-9, out=d)
+    np.log(d, out=e)
+    d *= e
+    return d
+
+
+class Spline:
+    """Displacement field that moves ``points`` (n, 2) pixels by ``moves`` (n, 2) pixels, smooth in between."""
+
+    def __init__(self, points: Float[np.ndarray, "n 2"], moves: Float[np.ndarray, "n 2"], unit: float) -> None:
+        """Fit it; ``unit`` is the eye distance in pixels."""
+        self._origin, self._per_pixel = points.mean(0), 1 / unit
+        self._at = ((points - self._origin) * self._per_pixel).astype(np.float32)
+        n = len(points)
+        system = np.zeros((n + 3, n + 3))
+        system[:n, :n] = _kernel(self._at, self._at)
+        system[:n, :n] += _STIFFNESS * np.eye(n)
+        system[:n, n] = 1
+        system[:n, n + 1 :] = self._at
+        system[n:, :n] = system[:n, n:].T
+        right = np.zeros((n + 3, 2))
+        right[:n] = moves
+        self._weights = np.linalg.solve(system, right).astype(np.float32)
+
+    def at(self, where: Float[np.ndarray, "m 2"]) -> Float32[np.ndarray, "m 2"]:
+        """Displacement in pixels at display pixels ``where``."""
+        x = ((where - self._origin) * self._per_pixel).astype(np.float32)
+        out = _kernel(x, self._at) @ self._weights[:-3]
+        out += x @ self._weights[-2:]
+        out += self._weights[-3]
+        return out
+
+
+def smoothstep(x: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """0 below 0, 1 above 1, smooth in between; works in place."""
+    np.clip(x, 0, 1, out=x)
+    return x * x * (3 - 2 * x)
+
+
+def sampled(
+    picture: np.ndarray, move: Float32[np.ndarray, "height width 2"], offset: tuple[int, int], how: int
+) -> np.ndarray:
+    """``picture`` read at every pixel plus ``move``; ``offset`` (x, y) of the output inside ``picture``."""
+    h, w = move.shape[:2]
+    x = move[..., 0] + (np.arange(w, dtype=np.float32) + offset[0])
+    y = move[..., 1] + (np.arange(h, dtype=np.float32) + offset[1])[:, None]
+    return cv2.remap(picture, x, y, how, borderMode=cv2.BORDER_REPLICATE)
+
+
+def nodes(*groups: np.ndarray) -> Float64[np.ndarray, "n 2"]:
+    """Stack groups of points (k, 2)."""
+    return np.concatenate(groups).astype(np.float64)

@@ -1,0 +1,189 @@
+"""What every engine must do, as one suite: subclass ``Conformance`` and give an ``engine`` fixture."""
+
+import hashlib
+import tracemalloc
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import FIRST, Drawn
+
+from lipdub.anatomy.pose import Poses
+from lipdub.engines.seam import Engine, Facts, Guide, Study
+from lipdub.timeline.face import MouthPath
+from lipdub.timeline.picture import Look, Performance, Untouched
+
+LOST = frozenset({17, 18})
+
+
+def studied(engine: Engine, clip: Drawn, folder: Path) -> tuple[Study, Facts]:
+    """A finished study of ``clip``."""
+    study = engine.study(folder)
+    for look in clip.looks():
+        study.look(look)
+    return study, study.finish(clip.motion, clip.motion.ok)
+
+
+def digest(answers: "list[Performance | Untouched]") -> str:
+    """One number for all bytes of ``answers``."""
+    sha = hashlib.sha256()
+    for answer in answers:
+        sha.update(str((answer.index, type(answer).__name__)).encode())
+        if isinstance(answer, Performance):
+            for array in (answer.base, answer.pixels, answer.mask):
+                sha.update(np.ascontiguousarray(array).tobytes())
+            sha.update(str(answer.window).encode())
+    return sha.hexdigest()
+
+
+@dataclass
+class Counted:
+    """Looks that count how many were taken."""
+
+    clip: Drawn
+    taken: int = 0
+    given: list[Look] = field(default_factory=list)
+
+    def __iter__(self):
+        for look in self.clip.looks():
+            self.taken += 1
+            yield look
+
+
+class Conformance:
+    """Subclasses provide the fixture ``engine``."""
+
+    @pytest.fixture
+    def clip(self, tmp_path: Path) -> Drawn:
+        return Drawn(tmp_path / "track", lost=LOST)
+
+    @pytest.fixture
+    def study(self, engine: Engine, clip: Drawn, tmp_path: Path) -> Study:
+        return studied(engine, clip, tmp_path / "study")[0]
+
+    def test_is_an_engine(self, engine: Engine, study: Study) -> None:
+        assert isinstance(engine, Engine)
+        assert isinstance(study, Study)
+        assert engine.name
+
+    def test_facts_are_fit_for_a_report(self, engine: Engine, clip: Drawn, tmp_path: Path) -> None:
+        facts = studied(engine, clip, tmp_path / "study")[1]
+        assert 0 <= facts.coverage <= 1
+        assert all(note and note == note.strip() for note in facts.notes)
+        assert all(np.isfinite(x) for x in facts.figures.values())
+
+    def test_one_answer_for_each_look_in_order(self, study: Study, clip: Drawn) -> None:
+        answers = list(study.perform(Guide(clip.other_path()), clip.looks()))
+        assert [a.index for a in answers] == [FIRST + row for row in range(clip.frames)]
+
+    def test_looks_are_taken_lazily(self, engine: Engine, study: Study, clip: Drawn) -> None:
+        looks = Counted(clip)
+        for answered, _ in enumerate(study.perform(Guide(clip.other_path()), looks), start=1):
+            assert looks.taken - answered <= engine.limits.lag
+
+    def test_same_seed_same_bytes(self, study: Study, clip: Drawn) -> None:
+        guide = Guide(clip.other_path(), seed=3)
+        once, twice = (digest(list(study.perform(guide, clip.looks()))) for _ in range(2))
+        assert once == twice
+
+    def test_a_study_made_again_performs_the_same_bytes(
+        self, engine: Engine, study: Study, clip: Drawn, tmp_path: Path
+    ) -> None:
+        other = studied(engine, clip, tmp_path / "again")[0]
+        guide = Guide(clip.other_path())
+        assert digest(list(study.perform(guide, clip.looks()))) == digest(list(other.perform(guide, clip.looks())))
+
+    def test_a_study_opened_again_performs_the_same_bytes(
+        self, engine: Engine, study: Study, clip: Drawn, tmp_path: Path
+    ) -> None:
+        guide = Guide(clip.other_path())
+        again = engine.study(tmp_path / "study")
+        assert digest(list(study.perform(guide, clip.looks()))) == digest(list(again.perform(guide, clip.looks())))
+
+    def test_a_new_mouth_is_performed(self, study: Study, clip: Drawn) -> None:
+        answers = list(study.perform(Guide(clip.other_path()), clip.looks()))
+        made = [a for a in answers if isinstance(a, Performance) and a.mask.any()]
+        assert len(made) > clip.frames / 2
+
+    def test_weight_zero_leaves_frames_as_filmed(self, study: Study, clip: Drawn) -> None:
+        for answer in study.perform(Guide(clip.other_path(weight=0)), clip.looks()):
+            assert isinstance(answer, Untouched)
+            assert answer.reason == "" or answer.index - FIRST in LOST
+
+    def test_its_own_shapes_change_nothing(self, study: Study, clip: Drawn) -> None:
+        for answer in study.perform(Guide(clip.own_path()), clip.looks()):
+            assert isinstance(answer, Untouched) or np.array_equal(answer.pixels, answer.base)
+
+    def test_lost_faces_stay_as_filmed_with_a_reason(self, study: Study, clip: Drawn) -> None:
+        for answer in study.perform(Guide(clip.other_path()), clip.looks()):
+            if answer.index - FIRST in LOST:
+                assert isinstance(answer, Untouched)
+                assert answer.reason
+
+    def test_only_what_the_mask_says_changes(self, study: Study, clip: Drawn) -> None:
+        size = (clip.side, clip.side)
+        for answer in study.perform(Guide(clip.other_path()), clip.looks()):
+            if not isinstance(answer, Performance):
+                continue
+            window = answer.window
+            assert window.clipped(size) == window
+            assert answer.pixels.shape == answer.base.shape == (window.height, window.width, 3)
+            assert answer.mask.shape == (window.height, window.width)
+            assert answer.mask.min() >= 0
+            assert answer.mask.max() <= 1
+            assert np.array_equal(answer.base, clip.look(answer.index - FIRST).pixels(window))
+            changed = (answer.pixels != answer.base).any(-1)
+            assert not changed[answer.mask == 0].any()
+
+    def test_looks_may_start_late_and_stop_early(self, study: Study, clip: Drawn) -> None:
+        guide = Guide(clip.other_path())
+        whole = list(study.perform(guide, clip.looks()))
+        part = list(study.perform(guide, clip.looks(10, 16)))
+        assert digest(part) == digest(whole[10:16])
+
+    def test_studying_holds_less_than_a_kilobyte_a_frame(self, engine: Engine, tmp_path: Path) -> None:
+        clip = Drawn(tmp_path / "long", frames=100, side=48)
+        study = engine.study(tmp_path / "study")
+        held = _growth(study.look, clip, 64)
+        assert held < 1024
+
+    def test_performing_holds_less_than_a_kilobyte_a_frame(self, engine: Engine, tmp_path: Path) -> None:
+        clip = Drawn(tmp_path / "long", frames=100, side=48)
+        study, _ = studied(engine, clip, tmp_path / "study")
+        answers = study.perform(Guide(clip.other_path()), clip.looks())
+        held = _growth(lambda _: next(answers), clip, 64)
+        assert held < 1024
+
+    def test_a_single_frame_can_be_studied(self, engine: Engine, tmp_path: Path) -> None:
+        clip = Drawn(tmp_path / "still", frames=1)
+        study, _ = studied(engine, clip, tmp_path / "study")
+        shapes = clip.own_path().shapes + np.array([[0.05, 0, 0, 0.03, 0, 0]], np.float32)
+        path = MouthPath(shapes, np.ones(1, np.float32), np.zeros(1, np.float32))
+        (answer,) = study.perform(Guide(path), clip.looks())
+        assert isinstance(answer, Performance)
+
+    def test_a_face_that_was_never_found(self, engine: Engine, tmp_path: Path) -> None:
+        clip = Drawn(tmp_path / "none", frames=4, lost=frozenset(range(4)))
+        assert isinstance(clip.motion.poses, Poses)
+        study, facts = studied(engine, clip, tmp_path / "study")
+        assert 0 <= facts.coverage <= 1
+        path = MouthPath(np.zeros((4, 6), np.float32), np.ones(4, np.float32), np.zeros(4, np.float32))
+        for answer in study.perform(Guide(path), clip.looks()):
+            assert isinstance(answer, Untouched)
+            assert answer.reason
+
+
+def _growth(step, clip: Drawn, settled: int) -> float:
+    """Bytes a call of ``step`` leaves behind, on average, after ``settled`` calls (24 of them traced)."""
+    before = 0
+    try:
+        for row, look in enumerate(clip.looks()):
+            if row == settled - 24:
+                tracemalloc.start()
+            if row == settled:
+                before = tracemalloc.get_traced_memory()[0]
+            step(look)
+        return (tracemalloc.get_traced_memory()[0] - before) / (clip.frames - settled)
+    finally:
+        tracemalloc.stop()
