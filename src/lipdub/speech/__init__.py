@@ -1,1 +1,6 @@
-"""speech"""
+"""Hearing speech, and saying what a mouth must do for it.
+
+``listen`` sound to ``Heard`` (``phones``, ``voice_activity``, ``encoder``, ``energy``, cut by ``pieces``) ·
+``spans`` where somebody speaks · ``prior`` from what was heard to mouth shapes · ``design`` its rows of numbers ·
+``sync`` is this voice this mouth, and how late · ``lips`` the mouth path of a dub · ``person`` what a clip teaches.
+"""

@@ -1,0 +1,78 @@
+"""What was heard, as rows of numbers from which mouth shapes are linear: one row per instant asked for.
+
+Every function takes ``seconds`` relative to ``heard.start``; beyond the ends the first or last row holds.
+"""
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from lipdub.speech.phones import CLASSES
+from lipdub.timeline.sound import HEARD_STEP, Heard
+
+ENCODER_OFFSETS = np.arange(-3, 4) * 0.04
+PHONE_OFFSETS = np.arange(-8, 9) * 0.02
+LOUD_OFFSETS = np.arange(-4, 5) * 0.04
+
+_STEP = float(HEARD_STEP)
+_MARGIN = 16  # rows: the widest offset, the widest filter, and one to interpolate
+# How much each class of phones rules the lips, in the order of CLASSES (dominance: Cohen and Massaro, 1993).
+_DOMINANCE = np.array([1.6, 1.2, 0.5, 0.45, 0.8, 0.9, 0.6, 1.2, 0.35, 1.0, 1.0, 0.9, 0.9, 0.9, 0.5], np.float32)
+_SWAY = np.hanning(13).astype(np.float32)
+_CALM = np.array([1, 2, 3, 2, 1], np.float32) / 9
+
+
+def sampled(values: Float32[np.ndarray, "rows k"], seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n k"]:
+    """Rows of ``values``, 50 a second, linearly interpolated at ``seconds``; the ends hold."""
+    where = np.clip(seconds / _STEP, 0, len(values) - 1)
+    low = where.astype(np.intp)
+    high = np.minimum(low + 1, len(values) - 1)
+    part = (where - low).astype(np.float32)[:, None]
+    return values[low] * (1 - part) + values[high] * part
+
+
+def near(heard: Heard, seconds: Float[np.ndarray, " n"]) -> tuple[Heard, Float[np.ndarray, " n"]]:
+    """The part of ``heard`` that matters at ``seconds``, and ``seconds`` on its clock: short work on long sound."""
+    if len(seconds) == 0 or len(heard) == 0:
+        return heard, seconds
+    last = len(heard) - 1
+    first = min(max(int(np.floor(seconds.min() / _STEP)) - _MARGIN, 0), last)
+    stop = min(max(int(np.ceil(seconds.max() / _STEP)) + _MARGIN + 1, first + 1), last + 1)
+    part = Heard(
+        heard.start + first * HEARD_STEP,
+        heard.phones[first:stop],
+        heard.voiced[first:stop],
+        heard.energy[first:stop],
+        None if heard.encoded is None else heard.encoded[first:stop],
+    )
+    return part, seconds - first * _STEP
+
+
+def encoder_design(heard: Heard, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 918"]:
+    """Encoder components and loudness at -120 .. 120 ms, and one. ``heard.encoded`` must be there."""
+    assert heard.encoded is not None
+    return _context(np.concatenate([heard.encoded, heard.energy], axis=1), seconds, ENCODER_OFFSETS)
+
+
+def phone_design(heard: Heard, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 341"]:
+    """Log-posteriors and loudness at -160 .. 160 ms, and one."""
+    surprise = np.log(heard.phones + np.float32(1e-3)) / np.float32(3)
+    return _context(np.concatenate([surprise, heard.energy], axis=1), seconds, PHONE_OFFSETS)
+
+
+def calm_design(heard: Heard, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 18"]:
+    """Posteriors of the 15 classes weighted by dominance and spread over 260 ms, loudness, voice, and one."""
+    weighted = heard.phones[:, : len(CLASSES)] * _DOMINANCE
+    spread = np.stack([np.convolve(column, _SWAY)[6 : 6 + len(column)] for column in weighted.T], axis=1)
+    spread /= spread.sum(1, keepdims=True) + np.float32(0.15)
+    loud = np.convolve(np.pad(heard.energy[:, 0], 2, mode="edge"), _CALM, "valid")
+    return _context(np.concatenate([spread, loud[:, None], heard.voiced[:, None]], axis=1), seconds, np.zeros(1))
+
+
+def loud_design(heard: Heard, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 28"]:
+    """Loudness alone at -160 .. 160 ms, and one."""
+    return _context(heard.energy, seconds, LOUD_OFFSETS)
+
+
+def _context(rows: np.ndarray, seconds: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    parts = [sampled(rows, seconds + offset) for offset in offsets]
+    return np.concatenate([*parts, np.ones((len(seconds), 1), np.float32)], axis=1)

@@ -1,0 +1,39 @@
+"""Where somebody speaks."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from lipdub.timeline.sound import HEARD_STEP, Heard
+from lipdub.timeline.time import Span, merged
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechOptions:
+    """Speech begins where its probability exceeds ``enter`` and lasts until it falls below ``leave``.
+
+    Shorter speech than ``shortest`` is dropped, shorter pauses than ``pause`` are bridged, then ``padding`` is
+    added at both ends; in seconds.
+    """
+
+    enter: float = 0.5
+    leave: float = 0.3
+    shortest: Fraction = Fraction(1, 5)
+    pause: Fraction = Fraction(3, 10)
+    padding: Fraction = Fraction(1, 10)
+
+
+def speech_spans(heard: Heard, options: SpeechOptions = SpeechOptions()) -> tuple[Span, ...]:
+    """Spans of clip time in which somebody speaks: sorted, disjoint, inside ``heard.span``."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], heard.voiced > options.leave, [False]]).astype(np.int8)))
+    runs = [
+        (int(first), int(stop))
+        for first, stop in edges.reshape(-1, 2)
+        if heard.voiced[first:stop].max() > options.enter
+    ]
+    spans = [Span(heard.start + a * HEARD_STEP, heard.start + b * HEARD_STEP) for a, b in runs]
+    long = [s for s in merged(spans, options.pause) if s.duration >= options.shortest]
+    whole = heard.span
+    inside = [s.widened(options.padding).intersection(whole) for s in long]
+    return merged(s for s in inside if s is not None)

@@ -1,0 +1,234 @@
+"""Train the prior from footage: ``speech/prior.npz``, and the encoder's basis it stands on.
+
+    python -m lipdub.train.prior FOLDER -o prior.npz
+
+``FOLDER`` holds clips, each with one person who speaks, and a ``manifest.csv`` whose column ``rights`` says what may
+be learnt from. A clip's own offset of sound against picture is estimated and removed, over and over. Ridge maps are
+judged by leaving one clip out; so are the shares in which they are added up.
+"""
+
+import argparse
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+from threadpoolctl import threadpool_limits
+
+from lipdub.errors import InputError
+from lipdub.speech.encoder import COMPONENTS, Basis
+from lipdub.speech.person import rest_of
+from lipdub.speech.prior import DESIGNS, LEVELS, Prior
+from lipdub.speech.sync import likeliest_offset
+from lipdub.timeline.face import AP, JAW, UL, WD
+from lipdub.train.footage import Footage, filmed
+
+PENALTIES = {"encoder": 1.0, "phones": 0.1, "calm": 1e-3, "loud": 1e-2}
+"""Ridge penalty of each map, per row."""
+
+MIXES = {
+    "encoder and phones": ("encoder", "phones", "calm"),
+    "phones": ("phones", "calm"),
+    "loudness": ("loud",),
+}
+"""Which maps each kind of hearing adds up; their shares are chosen by leaving one clip out."""
+
+_ROUNDS = 3
+_SUFFIXES = {".mp4", ".mpg", ".mov", ".mkv", ".webm", ".avi"}
+_JUDGED = (AP, WD, UL, JAW)
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Normal equations of one clip's map: ``square`` (dims, dims), ``cross`` (dims, 6), ``rows``."""
+
+    square: np.ndarray
+    cross: np.ndarray
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The ``prior`` from all clips, those that leave each clip out, and every clip's own ``offsets`` (seconds)."""
+
+    prior: Prior
+    without: tuple[Prior, ...]
+    offsets: tuple[float, ...]
+
+
+def train_prior(
+    source: Path | Sequence[Path],
+    output: Path,
+    rights: Sequence[str] = ("A", "B"),
+    without: Sequence[str] = (),
+    basis: Path | None = None,
+    cache: Path | None = None,
+) -> Trained:
+    """Train on the clips of a folder, or on the files given, and write ``output``.
+
+    Of a folder with a manifest only clips whose rights begin with one of ``rights`` are used; names that begin with
+    one of ``without`` never are. ``basis``: fit the encoder's basis too and write it there; else the shipped one is
+    used. ``cache``: a folder that keeps what was measured. Raises ``InputError`` if fewer than two clips remain.
+    """
+    paths = [p for p in chosen(source, rights) if not p.name.startswith(tuple(without))]
+    footage = filmed(paths, cache)
+    if len(footage) < 2:
+        raise InputError("fewer than two clips to learn from", remedy="Give more clips, or widen the rights.")
+    directions = Basis.shipped() if basis is None else fitted_basis(footage)
+    if basis is not None:
+        _write_basis(directions, basis)
+    footage = [f.encoded(directions.project(f.encoder.astype(np.float32))) for f in footage]
+    with threadpool_limits(1, "blas"):
+        trained = fitted(footage)
+    trained.prior.save(output)
+    return trained
+
+
+def chosen(source: Path | Sequence[Path], rights: Sequence[str]) -> list[Path]:
+    """The clips to learn from, sorted: all files given, or those of the folder that ``rights`` allow."""
+    if not isinstance(source, Path):
+        return sorted(source)
+    clips = sorted(p for p in source.iterdir() if p.suffix.lower() in _SUFFIXES)
+    manifest = source / "manifest.csv"
+    if not manifest.exists():
+        return clips
+    with manifest.open(newline="", encoding="utf-8") as file:
+        allowed = {row["file"] for row in csv.DictReader(file) if row["rights"].startswith(tuple(rights))}
+    return [p for p in clips if p.name in allowed]
+
+
+def fitted(footage: Sequence[Footage]) -> Trained:
+    """The prior from all of ``footage`` (encoder components in it), and those that leave one clip out."""
+    offsets = [0.0] * len(footage)
+    rise, spread = _population(footage)
+    empty = Prior({}, {}, rise.astype(np.float32), spread.astype(np.float32))
+    mixes = {kind: {name: 1.0 / len(names) for name in names} for kind, names in MIXES.items()}
+    everything, apart = empty, [empty] * len(footage)
+    for round_ in range(_ROUNDS):
+        maps = _all_maps(footage, offsets)
+        guesses = {name: [_guess(name, m, f, o) for m, f, o in zip(apart_maps, footage, offsets, strict=True)]
+                   for name, (_, apart_maps) in maps.items()}  # fmt: skip
+        truths = [_normalised(f.shapes) for f in footage]
+        mixes = {kind: _best_mix(names, guesses, truths) for kind, names in MIXES.items()}
+        everything = replace(empty, maps={name: whole for name, (whole, _) in maps.items()}, mixes=mixes)
+        apart = [replace(everything, maps={name: parts[i] for name, (_, parts) in maps.items()})
+                 for i in range(len(footage))]  # fmt: skip
+        if round_ < _ROUNDS - 1:
+            offsets = [likeliest_offset(p, f.heard, f.seconds, f.shapes) for p, f in zip(apart, footage, strict=True)]
+    return Trained(everything, tuple(apart), tuple(offsets))
+
+
+def correlations(prior: Prior, footage: Footage, offset: float) -> list[float]:
+    """Correlation of predicted and measured aperture, width, upper lip and chin."""
+    guess = prior.predict(footage.heard, footage.seconds + offset)
+    return _correlations(guess, footage.shapes)
+
+
+def fitted_basis(footage: Sequence[Footage]) -> Basis:
+    """Leading principal components of the encoder's rows, each divided by its own sd + 5 % of the first one's."""
+    rows = np.concatenate([f.encoder.astype(np.float64) for f in footage])
+    mean = rows.mean(0)
+    values, vectors = np.linalg.eigh(np.cov((rows - mean).T, bias=True))
+    size = np.sqrt(np.maximum(values[::-1][:COMPONENTS], 0))
+    directions = vectors[:, ::-1][:, :COMPONENTS] / (size + 0.05 * size[0])
+    directions *= np.sign(directions[np.abs(directions).argmax(0), np.arange(COMPONENTS)])
+    return Basis(mean.astype(np.float32), directions.astype(np.float16).astype(np.float32))
+
+
+def _all_maps(footage: Sequence[Footage], offsets: Sequence[float]) -> dict[str, tuple[np.ndarray, list[np.ndarray]]]:
+    """name -> (map from all clips, maps that leave each clip out)."""
+    out = {}
+    for name in DESIGNS:
+        sums = [_sums(name, f, o) for f, o in zip(footage, offsets, strict=True)]
+        everything = Sums(
+            sum((s.square for s in sums), np.zeros(1)),
+            sum((s.cross for s in sums), np.zeros(1)),
+            sum(s.rows for s in sums),
+        )
+        apart = [Sums(everything.square - s.square, everything.cross - s.cross, everything.rows - s.rows) for s in sums]
+        out[name] = _solved(name, everything), [_solved(name, s) for s in apart]
+    return out
+
+
+def _sums(name: str, footage: Footage, offset: float) -> Sums:
+    rows = _design(name, footage, offset).astype(np.float64)
+    return Sums(rows.T @ rows, rows.T @ _normalised(footage.shapes), len(rows))
+
+
+def _solved(name: str, sums: Sums) -> Float32[np.ndarray, "dims 6"]:
+    penalty = PENALTIES[name] * sums.rows * np.eye(len(sums.square))
+    return np.linalg.solve(sums.square + penalty, sums.cross).astype(np.float32)
+
+
+def _design(name: str, footage: Footage, offset: float) -> np.ndarray:
+    return DESIGNS[name](footage.heard, footage.seconds + offset - float(footage.heard.start))
+
+
+def _guess(name: str, weights: np.ndarray, footage: Footage, offset: float) -> np.ndarray:
+    return _design(name, footage, offset) @ weights
+
+
+def _normalised(shapes: np.ndarray) -> np.ndarray:
+    return (shapes - np.median(shapes, 0)) / (shapes.std(0) + 1e-6)
+
+
+def _best_mix(
+    names: Sequence[str], guesses: dict[str, list[np.ndarray]], truths: Sequence[np.ndarray]
+) -> dict[str, float]:
+    """Shares in quarters of the largest (0 .. 1), normalised, with the best mean correlation over clips."""
+    best, best_score = {}, -np.inf
+    for shares in product((0.25, 0.5, 0.75, 1.0), repeat=len(names)):
+        if max(shares) < 1:
+            continue
+        mix = {name: share / sum(shares) for name, share in zip(names, shares, strict=True)}
+        total = [sum((mix[name] * guesses[name][i] for name in names), np.zeros(1)) for i in range(len(truths))]
+        score = float(np.mean([_correlations(p, t) for p, t in zip(total, truths, strict=True)]))
+        if score > best_score + 1e-6:
+            best, best_score = mix, score
+    return best
+
+
+def _correlations(guess: np.ndarray, true: np.ndarray) -> list[float]:
+    return [float(np.corrcoef(guess[:, j], true[:, j])[0, 1]) for j in _JUDGED]
+
+
+def _population(footage: Sequence[Footage]) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles above rest (41, 6) and standard deviations (6,) of speaking mouths, mean over clips."""
+    rise, spread = [], []
+    for f in footage:
+        clock = np.arange(len(f.heard)) / 50 + float(f.heard.start)
+        near = np.convolve(f.heard.voiced > 0.5, np.ones(21), "same") > 0
+        speaking = f.shapes[np.interp(f.seconds, clock, near) > 0.5]
+        speaking = speaking if len(speaking) > 10 else f.shapes
+        rise.append(np.quantile(speaking - rest_of(f.shapes)[0], LEVELS, axis=0))
+        spread.append(speaking.std(0))
+    return np.mean(rise, 0), np.mean(spread, 0)
+
+
+def _write_basis(basis: Basis, path: Path) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, mean=basis.mean, directions=basis.directions.astype(np.float16))
+    part.replace(path)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m lipdub.train.prior", description="Train the mouth shape prior.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-o", "--output", type=Path, default=Path("prior.npz"))
+    parser.add_argument("--rights", nargs="+", default=["A", "B"], help="beginnings of the manifest's rights")
+    parser.add_argument("--without", nargs="+", default=[], help="beginnings of file names to leave out")
+    parser.add_argument("--basis", type=Path, help="fit the encoder's basis too, and write it here")
+    parser.add_argument("--cache", type=Path, help="keep what was measured here")
+    given = parser.parse_args()
+    trained = train_prior(given.folder, given.output, given.rights, given.without, given.basis, given.cache)
+    print("offsets (s):", *(f"{o:+.2f}" for o in trained.offsets))
+    print("shares:", trained.prior.mixes)
+
+
+if __name__ == "__main__":
+    main()
