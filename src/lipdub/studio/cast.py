@@ -29,6 +29,9 @@ JOIN = Fraction(3, 5)
 RAMP = 5
 """Frames over which a performance fades in and out at the ends of a cue."""
 
+FEW = 10
+"""Frames below which a face says nothing about sync."""
+
 STIR = 0.6
 """Aperture speed, in eye distances per second, above which a mouth is said to move though nobody speaks."""
 
@@ -69,13 +72,10 @@ class Cast:
 
 def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hidden: range = range(0)) -> Cast:
     """Give every face its part. ``hidden`` frames are not learnt from (for judging on them)."""
-    sync = _clip_sync(clip, study, audible, hidden)
-    casting = choose(
-        [s.track for s in study.subjects],
-        [s.motion for s in study.subjects],
-        choice,
-        _evidence(clip, study, audible, sync),
-    )
+    learnable = {s.track.id: s.motion.ok & context_rows(s.track, hidden) for s in study.subjects}
+    sync = _clip_sync(clip, study, audible, _of_largest(study, learnable))
+    casting = _casting(clip, study, audible, choice, sync)
+    sync = _clip_sync(clip, study, audible, _of_speakers(study, learnable, casting))
     parts, alone = [], list(_faceless(clip, study, audible))
     for subject in study.subjects:
         spoken = _spoken_spans(clip, subject, casting)
@@ -83,7 +83,7 @@ def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hid
             track = subject.track
             alone.append(LeftAlone(clip.times.span(track.first, track.stop), "this face does not speak", track.id))
             continue
-        part = _part(clip, subject, audible, sync, hidden)
+        part = _part(clip, subject, audible, sync, learnable[subject.track.id])
         spans = _cue_spans(clip, part, audible, spoken)
         parts.append(_weighted(clip, part, spans))
         alone.extend(_gated(clip, subject, spans))
@@ -96,24 +96,50 @@ def seconds_of(clip: Clip, subject: Subject) -> np.ndarray:
     return clip.times.seconds()[subject.track.first : subject.track.stop]
 
 
-def _clip_sync(clip: Clip, study: ClipStudy, audible: Audible, hidden: range) -> Sync:
-    """The file's own offset of sound against picture, from the largest face of every shot together."""
-    seconds, shapes, ok = [], [], []
-    for shot in study.shots:
-        faces = study.in_shot(shot)
-        if not faces:
+def _clip_sync(clip: Clip, study: ClipStudy, audible: Audible, rows: dict[int, np.ndarray]) -> Sync:
+    """The file's own offset of sound against picture, from the ``rows`` of all faces together (each face in
+    units of its own spread)."""
+    seconds, shapes = [], []
+    for subject in study.subjects:
+        chosen = rows[subject.track.id]
+        if chosen.sum() < FEW:
             continue
-        face = max(faces, key=lambda s: float(np.nansum(s.motion.poses.scale)))
-        rows = face.motion.ok & context_rows(face.track, hidden)
-        if rows.sum() < 10:
-            continue
-        own = face.motion.shapes
-        seconds.append(seconds_of(clip, face))
-        shapes.append((own - np.median(own[rows], 0)) / (own[rows].std(0) + 1e-6))
-        ok.append(rows)
+        own = subject.motion.shapes[chosen]
+        seconds.append(seconds_of(clip, subject)[chosen])
+        shapes.append((own - np.median(own, 0)) / (own.std(0) + 1e-6))
     if audible.source is None or not seconds:
         return Sync.unknown()
-    return find_sync(audible.prior, audible.source, np.concatenate(seconds), np.concatenate(shapes), np.concatenate(ok))
+    when, what = np.concatenate(seconds), np.concatenate(shapes)
+    order = np.argsort(when, kind="stable")
+    when, what = when[order], what[order]
+    return find_sync(audible.prior, audible.source, when, what, np.ones(len(when), bool))
+
+
+def _of_largest(study: ClipStudy, rows: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """The rows of the largest face of every shot; the other faces have none."""
+    best = {max(f, key=_area).track.id for shot in study.shots if (f := study.in_shot(shot))}
+    return {face: some if face in best else np.zeros_like(some) for face, some in rows.items()}
+
+
+def _area(subject: Subject) -> float:
+    return float(np.nansum(subject.motion.poses.scale))
+
+
+def _of_speakers(study: ClipStudy, rows: dict[int, np.ndarray], casting: Casting) -> dict[int, np.ndarray]:
+    """Those rows in which a face is cast as the speaker."""
+    out = {}
+    for face, some in rows.items():
+        speaks = np.zeros_like(some)
+        for first, stop in casting.spans.get(face, ()):
+            speaks[first:stop] = True
+        out[face] = some & speaks
+    return out
+
+
+def _casting(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, sync: Sync) -> Casting:
+    subjects = study.subjects
+    evidence = _evidence(clip, study, audible, sync)
+    return choose([s.track for s in subjects], [s.motion for s in subjects], choice, evidence)
 
 
 def _evidence(clip: Clip, study: ClipStudy, audible: Audible, sync: Sync) -> list[Evidence]:
@@ -126,17 +152,17 @@ def _evidence_of(seconds: np.ndarray, subject: Subject, audible: Audible, offset
     if heard is None or len(heard) == 0:
         return Evidence(seconds, np.full(len(seconds), np.nan), np.zeros(len(seconds)))
     grid = float(heard.start) + np.arange(len(heard)) * float(HEARD_STEP)
-    speaking = np.interp(seconds - offset, grid, heard.voiced, left=0, right=0)
+    speaking = np.interp(seconds + offset, grid, heard.voiced, left=0, right=0)
     return Evidence(seconds, agreement(audible.prior, heard, seconds, shapes, offset=offset), speaking)
 
 
-def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, hidden: range) -> Part:
+def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, context: np.ndarray) -> Part:
     source = SourceSpeech(
         heard=audible.source,
         sync=sync,
         shapes=subject.motion.shapes,
         ok=subject.motion.ok & subject.visibility.usable,
-        context=context_rows(subject.track, hidden),
+        context=context,
     )
     lips = mouth_path(audible.prior, source, audible.dub, seconds_of(clip, subject))
     guide = Guide(path=lips.path, sound=audible.track)
@@ -155,7 +181,7 @@ def _cue_spans(clip: Clip, part: Part, audible: Audible, spoken: Sequence[Span])
     talk = [s.widened(PADDING) for s in speech_spans(audible.dub)]
     if audible.source is not None:
         offset = Fraction(part.before.offset).limit_denominator(1000)
-        talk += [s.shifted(offset).widened(PADDING) for s in speech_spans(audible.source)]
+        talk += [s.shifted(-offset).widened(PADDING) for s in speech_spans(audible.source)]
     talk += [s.widened(PADDING) for s in _stirring(clip, part.subject)]
     inside = [piece for s in merged(talk, JOIN) for t in spoken if (piece := s.intersection(t))]
     return merged(inside)

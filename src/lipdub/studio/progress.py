@@ -1,20 +1,16 @@
 """Telling how far the work is, and how long each stage took."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-class Listener(Protocol):
-    """Hears of progress. ``total`` is 0 where it is not known."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """``done`` of ``total`` steps of ``stage`` are finished."""
-        ...
+Listener = Callable[[str, int, int], None]
+"""Hears of progress: stage, steps done, steps in all (0 where that is not known)."""
 
 
 def silent(stage: str, done: int, total: int) -> None:

@@ -1,0 +1,125 @@
+"""The second pass: every frame in order, engines that lag, several faces, several shots."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.engines.seam import Facts, Guide
+from lipdub.faces.gate import Visibility
+from lipdub.speech.lips import LipsResult
+from lipdub.speech.sync import Sync
+from lipdub.studio.cast import Part
+from lipdub.studio.stage import Audit, Script, performed
+from lipdub.studio.study import Subject
+from lipdub.timeline.clip import Clip, FrameTimes, Shot
+from lipdub.timeline.face import FaceTrack, MouthPath
+from lipdub.timeline.picture import Frame, Look, Performance, PixelLayout, Untouched, Window
+from lipdub.timeline.spool import Spool
+
+SIZE = (16, 12)
+LAYOUT = PixelLayout("gbrp", 8, (1, 1), "rgb", True)
+
+
+class Marker:
+    """A study that paints one pixel of its window, after having taken ``lag`` looks more than it answered."""
+
+    def __init__(self, lag: int, colour: int, skip: frozenset[int] = frozenset()) -> None:
+        self.lag, self.colour, self.skip = lag, colour, skip
+
+    def look(self, look: Look) -> None:
+        """Nothing to learn."""
+
+    def finish(self, motion: FaceMotion, usable: np.ndarray) -> Facts:
+        return Facts(1.0)
+
+    def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
+        waiting: deque[Look] = deque()
+        for look in looks:
+            waiting.append(look)
+            if len(waiting) > self.lag:
+                yield self._answer(waiting.popleft())
+        for look in waiting:
+            yield self._answer(look)
+
+    def _answer(self, look: Look) -> Performance | Untouched:
+        if look.index in self.skip:
+            return Untouched(look.index, "covered")
+        window = Window(self.colour % 8, 2, self.colour % 8 + 2, 4)
+        base = look.pixels(window)
+        return Performance(look.index, window, base, np.full_like(base, self.colour), np.ones((2, 2), np.float32))
+
+
+def frames(count: int) -> Iterator[Frame]:
+    for index in range(count):
+        planes = tuple(np.full((SIZE[1], SIZE[0]), index, np.uint8) for _ in range(3))
+
+        def rgb(window: Window, planes: tuple[np.ndarray, ...] = planes) -> np.ndarray:
+            cut = [p[window.top : window.bottom, window.left : window.right] for p in planes]
+            return np.stack(cut, -1)
+
+        yield Frame(index, index, planes, LAYOUT, rgb)
+
+
+def track(folder: Path, face: int, shot: Shot, first: int, length: int) -> FaceTrack:
+    landmarks = Spool(folder / f"{face}.landmarks", (478, 3), np.float32)
+    thumbs = Spool(folder / f"{face}.thumbs", (32, 40, 3), np.uint8)
+    for _ in range(length):
+        landmarks.append(np.full((478, 3), np.nan, np.float32))
+        thumbs.append(np.zeros((32, 40, 3), np.uint8))
+    flat = np.zeros(length, np.float32)
+    return FaceTrack(face, shot, first, landmarks, thumbs, flat, flat)
+
+
+def part(face: FaceTrack, study: Marker) -> Part:
+    seen = Visibility(np.ones(len(face), np.float32), np.ones(len(face), bool), ())
+    subject = Subject(face, measure(face), seen, study, Facts(1.0))
+    return Part(subject, Guide(), (), Sync.unknown(), LipsResult(MouthPath(*path_of(len(face)))))
+
+
+def path_of(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.zeros((rows, 6), np.float32), np.ones(rows, np.float32), np.zeros(rows, np.float32)
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3, 50])
+def test_every_frame_passes_in_order_with_its_faces(tmp_path: Path, lag: int) -> None:
+    shots = (Shot(0, 6), Shot(6, 12))
+    parts = (
+        part(track(tmp_path, 0, shots[0], 1, 4), Marker(lag, 200)),
+        part(track(tmp_path, 1, shots[0], 0, 6), Marker(0, 212)),
+        part(track(tmp_path, 2, shots[1], 7, 5), Marker(lag, 220, frozenset({9}))),
+    )
+    clip = Clip(Path("x.mp4"), FrameTimes(np.arange(12), Fraction(1, 25)), SIZE, Fraction(25), False)
+    seen_by: list[int] = []
+
+    def eye(rgb: np.ndarray, near: np.ndarray) -> np.ndarray:
+        seen_by.append(int(rgb[0, 0, 0]))
+        return near
+
+    audit = Audit(tmp_path / "audit", eye)
+    out = list(performed(frames(12), Script(clip, shots, parts), audit))
+    assert [f.index for f in out] == list(range(12))
+    for frame in out:
+        i, picture = frame.index, np.stack(frame.planes, -1)
+        expected = np.full_like(picture, i)
+        if 1 <= i < 5:
+            expected[2:4, 0:2] = 200
+        if i < 6:
+            expected[2:4, 4:6] = 212
+        if 7 <= i < 12 and i != 9:
+            expected[2:4, 4:6] = 220
+        np.testing.assert_array_equal(picture, expected)
+    assert audit.changed == {0: 4, 1: 6, 2: 4}
+    assert audit.untouched == {2: {"covered": [9]}}
+    assert sorted(seen_by) == [200] * 4 + [212] * 6 + [220] * 4
+    assert len(audit.found[2]) == 5
+
+
+def test_without_parts_nothing_changes(tmp_path: Path) -> None:
+    clip = Clip(Path("x.mp4"), FrameTimes(np.arange(3), Fraction(1, 25)), SIZE, Fraction(25), False)
+    out = list(performed(frames(3), Script(clip, (Shot(0, 3),), ()), Audit(tmp_path, lambda rgb, near: near)))
+    assert [int(f.planes[0][0, 0]) for f in out] == [0, 1, 2]
