@@ -1,0 +1,176 @@
+"""How good a dub is, in numbers, measured on source and result alike.
+
+Pictures are compared on mouth crops from which the pose of the head is removed, so that a moving head is no
+difference. Paths are apertures per frame, in eye distances, NaN where the face was lost.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from lipdub.anatomy.motion import FaceMotion
+from lipdub.timeline.picture import Rgb, Window
+
+CROP = (144, 120)
+"""Width, height of a mouth crop; it shows one eye distance across, from above the lips to the chin."""
+
+SHUT = 0.02
+"""Aperture below which lips count as closed."""
+
+_BELOW_LIPS, _HALF_HEIGHT = 0.05, 0.42
+
+
+def mouth_crop(
+    motion: FaceMotion, row: int, size: tuple[int, int], pixels: Callable[[Window], Rgb]
+) -> UInt8[np.ndarray, "120 144 3"] | None:
+    """The mouth in row ``row`` of the track, pose removed; ``pixels`` gives RGB of windows of a picture of ``size``.
+
+    None where the face is lost or outside the picture. Sampled as the pose of ``motion`` says, so source and result
+    must be given the same motion.
+    """
+    if not motion.ok[row]:
+        return None
+    lips = motion.mean[[13, 14]].mean(0)
+    middle = float(lips[1]) + _BELOW_LIPS
+    corners = [(-0.5, middle - _HALF_HEIGHT), (0.5, middle - _HALF_HEIGHT), (-0.5, middle + _HALF_HEIGHT)]
+    corners.append((0.5, middle + _HALF_HEIGHT))
+    quad = motion.pixels(row, np.c_[np.array(corners), np.full(4, lips[2])])
+    shrink = float(motion.poses.scale[row]) / CROP[0]
+    low, high = np.floor(quad.min(0) - 2 * shrink - 2).astype(int), np.ceil(quad.max(0) + 2 * shrink + 2).astype(int)
+    window = Window(int(low[0]), int(low[1]), int(high[0]), int(high[1])).clipped(size)
+    if window.empty:
+        return None
+    picture = pixels(window)
+    if shrink > 1.5:
+        picture = cv2.GaussianBlur(picture, (0, 0), shrink * 0.4)
+    matrix = cv2.getAffineTransform(
+        (quad[:3] - [window.left + 0.5, window.top + 0.5]).astype(np.float32),
+        np.array([[-0.5, -0.5], [CROP[0] - 0.5, -0.5], [-0.5, CROP[1] - 0.5]], np.float32),
+    )
+    return cv2.warpAffine(picture, matrix, CROP, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def flicker(result: UInt8[np.ndarray, "n h w 3"], true: UInt8[np.ndarray, "n h w 3"]) -> float:
+    """Mean change from frame to frame of ``result`` over that of ``true`` pictures of the same mouth; 1 is natural."""
+    return _restlessness(result) / max(_restlessness(true), 1e-6)
+
+
+def sharpness(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) -> float:
+    """Fine detail of ``result`` over that of ``source`` where ``mask`` > .5; 1 is as sharp; NaN if there is nothing.
+
+    Detail: the standard deviation of the Laplacian (J. L. Pech-Pacheco et al., ICPR 2000).
+    """
+    inside = mask > 0.5
+    if inside.sum() < 2:
+        return float("nan")
+    return float(_laplacian(result)[inside].std() / max(float(_laplacian(source)[inside].std()), 1e-3))
+
+
+def seam(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) -> float:
+    """Edges of ``result`` over those of ``source`` along the mask's soft border; above 1 a seam may show; NaN if
+    the mask has no soft border."""
+    border = (mask > 0.1) & (mask < 0.9)
+    if not border.any():
+        return float("nan")
+    return float(_gradient(result)[border].mean() / max(float(_gradient(source)[border].mean()), 1e-3))
+
+
+def outside(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) -> int:
+    """The largest change of any channel where ``mask`` is 0."""
+    changed = cv2.absdiff(result, source).max(-1)[mask == 0]
+    return int(changed.max()) if changed.size else 0
+
+
+def closures(aperture: Float[np.ndarray, " n"], closed: Float[np.ndarray, " n"]) -> tuple[int, int]:
+    """(Asked, met): stretches where ``closed`` is .5 or more, and those in which the lips really were shut.
+
+    Stretches in which the face was lost throughout are not counted.
+    """
+    asked = met = 0
+    for run in _runs(closed >= 0.5):
+        seen = aperture[run][np.isfinite(aperture[run])]
+        if len(seen):
+            asked += 1
+            met += bool(seen.min() < SHUT)
+    return asked, met
+
+
+def correlation(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
+    """Pearson correlation over rows where both are known; NaN if either does not move there."""
+    known = np.isfinite(one) & np.isfinite(other)
+    if known.sum() < 3:
+        return float("nan")
+    a, b = one[known] - one[known].mean(), other[known] - other[known].mean()
+    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum() / size) if size > 1e-9 else float("nan")
+
+
+def lag(path: Float[np.ndarray, " n"], asked: Float[np.ndarray, " n"], step: float, reach: float = 0.3) -> float:
+    """Seconds by which ``path`` comes after ``asked``, both sampled every ``step`` seconds; NaN if unknown.
+
+    The best correlation within ``reach`` seconds either way, refined below one step by a parabola.
+    """
+    most = min(int(np.ceil(reach / step)), len(path) // 2)
+    shifts = np.arange(-most, most + 1)
+    scores = np.array([_shifted_correlation(path, asked, int(k)) for k in shifts])
+    if not np.isfinite(scores).any():
+        return float("nan")
+    best = int(np.nanargmax(scores))
+    part = 0.0
+    if 0 < best < len(scores) - 1 and np.isfinite(scores[best - 1 : best + 2]).all():
+        before, here, after = (float(s) for s in scores[best - 1 : best + 2])
+        bend = before - 2 * here + after
+        part = 0.5 * (before - after) / bend if bend < -1e-12 else 0.0
+    return (float(shifts[best]) + part) * step
+
+
+@dataclass(frozen=True, slots=True)
+class Stillness:
+    """A mouth in silence: its median aperture, and how fast it stirs there (95 % of speeds, per second);
+    ``frames`` looked at. NaN without silence."""
+
+    aperture: float
+    stir: float
+    frames: int
+
+
+def stillness(aperture: Float[np.ndarray, " n"], silent: Bool[np.ndarray, " n"], step: float) -> Stillness:
+    """How still a mouth keeps in the frames that are ``silent``; frames are ``step`` seconds apart."""
+    rows = silent & np.isfinite(aperture)
+    moves = np.abs(np.diff(aperture))[rows[1:] & rows[:-1]] / step
+    if not len(moves):
+        return Stillness(float("nan"), float("nan"), int(rows.sum()))
+    return Stillness(float(np.median(aperture[rows])), float(np.percentile(moves, 95)), int(rows.sum()))
+
+
+def _restlessness(crops: np.ndarray) -> float:
+    steps = [float(cv2.absdiff(a, b).mean()) for a, b in itertools.pairwise(crops)]
+    return float(np.mean(steps)) if steps else 0.0
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _laplacian(picture: np.ndarray) -> np.ndarray:
+    return cv2.Laplacian(_grey(picture), cv2.CV_32F, ksize=3)
+
+
+def _gradient(picture: np.ndarray) -> np.ndarray:
+    grey = _grey(picture)
+    return cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3))
+
+
+def _runs(flags: np.ndarray) -> list[slice]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _shifted_correlation(path: np.ndarray, asked: np.ndarray, by: int) -> float:
+    """Correlation of ``path`` with ``asked`` delayed ``by`` rows."""
+    n = len(path)
+    return correlation(path[max(0, by) : n + min(0, by)], asked[max(0, -by) : n - max(0, by)])
