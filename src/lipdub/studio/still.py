@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 from scipy.interpolate import PchipInterpolator, RBFInterpolator
 from threadpoolctl import threadpool_limits
 
@@ -27,6 +27,7 @@ LOWER_LIDS = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (362, 382, 381, 380, 3
 """The margins of the lower lids, in the same order."""
 BROWS = ((70, 63, 105, 66, 107), (336, 296, 334, 293, 300))
 
+_ONE_MAP = np.empty(0, np.float32)  # cv2.remap takes both coordinates from its first map
 _CELL = 16  # the field of motion is laid out on a grid this many pixels wide, and interpolated
 _PIVOT = np.array([0.0, 1.15, 0.85])  # where a head turns, in eye distances from between the eyes
 _SWAY = np.array([2.6, 1.5, 1.1])  # yaw, pitch, roll: degrees (standard deviation of the slow part)
@@ -44,6 +45,17 @@ class Idle:
     rate: Fraction = Fraction(25)
     seed: int = 0
     sway: float = 1.0
+
+
+def sized(picture: Rgb, longest: int = 1280) -> UInt8[np.ndarray, "rows columns 3"]:
+    """``picture`` with an even number of rows and columns, as video wants, the longer side at most ``longest``."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, longest / max(height, width))
+    if scale < 1:
+        size = max(2, round(width * scale)), max(2, round(height * scale))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    height, width = picture.shape[:2]
+    return np.ascontiguousarray(picture[: height - height % 2, : width - width % 2])
 
 
 def enliven(picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], idle: Idle) -> Iterator[Rgb]:
@@ -65,7 +77,7 @@ def enliven(picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], idle: Idle) -
 
 
 @dataclass(frozen=True, eq=False)
-class _Moment:
+class Moment:
     """What the body does at one instant: ``turn`` (yaw, pitch, roll, degrees), ``shift`` (x, y), ``breath`` and
     ``brow`` in eye distances, ``lids`` 0 open .. 1 closed."""
 
@@ -87,13 +99,13 @@ class _Life:
         self._breath_phase = float(random.uniform(0, 2 * np.pi))
         self._blinks = _blinks(random, duration)
 
-    def at(self, t: float) -> _Moment:
-        begun = _smooth(t / 1.2) * self._sway
+    def at(self, t: float) -> Moment:
+        begun = _ease(t / 1.2) * self._sway
         slow, quick = self._slow(t), self._quick(t)
         turn = (_SWAY * slow[:3] + _TREMOR * quick) * begun
         breath = _BREATH * (np.sin(2 * np.pi * 0.26 * t + self._breath_phase) - np.sin(self._breath_phase))
         brow = _BROW * max(0.0, float(slow[5]) - 0.4) * begun
-        return _Moment(turn, _DRIFT * slow[3:5] * begun, float(breath) * begun, brow, self._lids(t))
+        return Moment(turn, _DRIFT * slow[3:5] * begun, float(breath) * begun, brow, self._lids(t))
 
     def _lids(self, t: float) -> float:
         """Lids fall in a third of a blink, rest a moment, and rise more slowly (as real ones do)."""
@@ -101,7 +113,7 @@ class _Life:
         for start, length in self._blinks:
             u = (t - start) / length
             if 0 < u < 1:
-                closed = max(closed, _smooth(u / 0.33) if u < 0.42 else 1 - _smooth((u - 0.42) / 0.58))
+                closed = max(closed, _ease(u / 0.33) if u < 0.42 else 1 - _ease((u - 0.42) / 0.58))
         return closed
 
 
@@ -162,7 +174,7 @@ class _Head:
             depth = spline(np.clip(at, [-3, -4], [3, 2]))
         return np.concatenate([at, np.clip(depth, -2, 0.5)[:, None]], -1)
 
-    def moved(self, picture: Rgb, now: _Moment) -> Rgb:
+    def moved(self, picture: Rgb, now: Moment) -> Rgb:
         """``picture`` as it looks ``now``."""
         field = self._field(now)
         if float(np.abs(field).max()) < 1e-3:
@@ -170,13 +182,13 @@ class _Head:
         back = field
         for _ in range(2):  # motion belongs to where a point comes from
             cells = (self._grid - back + 0.5) / _CELL - 0.5
-            back = cv2.remap(field, cells, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            back = cv2.remap(field, cells, _ONE_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         rows, columns = (int(n) * _CELL for n in field.shape[:2])
         height, width = self._pixels.shape[:2]
         fine = cv2.resize(back, (columns, rows), interpolation=cv2.INTER_CUBIC)[:height, :width]
-        return cv2.remap(picture, self._pixels - fine, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        return cv2.remap(picture, self._pixels - fine, _ONE_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
 
-    def _field(self, now: _Moment) -> np.ndarray:
+    def _field(self, now: Moment) -> np.ndarray:
         """Displacement in pixels on the grid (rows, columns, 2), float32."""
         turned = self._points @ (_rotation(now.turn) - np.eye(3)).T
         move = (turned[:, :2] + now.shift + [0, -0.5 * now.breath]) * self._share[:, None]
@@ -198,8 +210,9 @@ class _Eye:
         reach = 0.75 * self._width
         low = np.maximum(np.floor(np.minimum(upper.min(0), brow.min(0)) - reach / 3), 0).astype(int)
         high = np.minimum(np.ceil(lower.max(0) + reach / 3) + 1, picture.shape[1::-1]).astype(int)
-        self._box = np.s_[low[1] : max(high[1], low[1]), low[0] : max(high[0], low[0])]
-        y, x = np.mgrid[self._box].astype(np.float64)
+        high = np.maximum(low, high)
+        self._box = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+        x, y = np.meshgrid(np.arange(low[0], high[0], dtype=float), np.arange(low[1], high[1], dtype=float))
         u, self._v = np.moveaxis((np.stack([x, y], -1) - start) @ axes, -1, 0)
         self._top, self._open = self._curve(u, (upper - start) @ axes), self._curve(u, (lower - start) @ axes)
         self._open = np.maximum(self._open - self._top, 0)
@@ -240,7 +253,7 @@ class _Eye:
         """``patch`` (float32) with every point taken from ``pull`` pixels above it."""
         source = self._xy - (pull[..., None] * self._down).astype(np.float32)
         border = cv2.BORDER_REFLECT_101
-        return cv2.remap(patch, source, None, cv2.INTER_CUBIC, borderMode=border)
+        return cv2.remap(patch, source, _ONE_MAP, cv2.INTER_CUBIC, borderMode=border)
 
 
 def _head_share(level: np.ndarray, chin: float) -> np.ndarray:
@@ -273,7 +286,12 @@ def _rotation(degrees: np.ndarray) -> np.ndarray:
     return np.asarray(turn @ nod @ look)
 
 
-def _smooth(x: np.ndarray | float) -> np.ndarray:
+def _smooth(x: np.ndarray) -> np.ndarray:
     """Smoothstep of ``x``: 0 below 0, 1 above 1."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)
+
+
+def _ease(x: float) -> float:
+    """The same for one number."""
+    return float(_smooth(np.array([x]))[0])
