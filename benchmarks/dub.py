@@ -65,10 +65,11 @@ def measured(clip: Path, dub: Path, hearing: str) -> dict:
 
 def show_speed(runs: list[dict]) -> None:
     """Print seconds and frames per second by stage, medians over the runs."""
-    frames = runs[0]["report"]["frames"]
+    frames = runs[0]["report"]["source"]["frames"]
     print(f"{frames} frames, {len(runs)} runs, {os.cpu_count()} cores")
-    for stage in runs[0]["report"]["timings"]:
-        seconds = statistics.median(r["report"]["timings"][stage]["seconds"] for r in runs)
+    for number, timing in enumerate(runs[0]["report"]["timings"]):
+        stage = timing["stage"]
+        seconds = statistics.median(r["report"]["timings"][number]["seconds"] for r in runs)
         rate = f"{frames / seconds:8.1f} frames/s" if seconds > 0.05 else ""
         print(f"  {stage:10} {seconds:8.2f} s {rate}")
     command = statistics.median(r["command"] for r in runs)

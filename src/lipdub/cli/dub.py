@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lipdub.cli.consent import ask_download, ask_people
-from lipdub.cli.screen import note, progress, stdout
+from lipdub.cli.screen import progress, stdout
 from lipdub.studio.dub import Caller, dub, plan
 from lipdub.studio.options import DubOptions
 
@@ -23,6 +23,4 @@ def run_dub(clip: Path, audio: Path, output: Path, options: DubOptions, *, dry_r
         stdout.out(report.to_json(), highlight=False)
     else:
         stdout.print(table(report))
-        for warning in report.warnings:
-            note(f"Note: {warning}")
     return 0

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,7 @@ from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import WriteOptions, Written, check_output, write
 from lipdub.review.report import Report
 from lipdub.speech.prior import Prior
-from lipdub.studio.account import Account, Outcome, account
+from lipdub.studio.account import Circumstances, Outcome, account
 from lipdub.studio.cast import Audible, Cast, cast
 from lipdub.studio.consent import AskPeople, ensure_consent, granted_by_caller
 from lipdub.studio.hearing import Hearing, open_ears
@@ -30,6 +31,10 @@ from lipdub.studio.study import VERSION as STUDY_VERSION
 from lipdub.studio.study import ClipStudy, Crew, frames_ahead, open_study, study_clip
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.sound import Heard
+from lipdub.timeline.time import timecode
+
+SLACK = Fraction(1, 20)
+"""Seconds by which a dub may miss the picture's length without a word about it."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,9 @@ def dub(
         with clock.stage("perform"):
             written = _perform(order, study, roles, audit, clock)
         with clock.stage("judge"):
-            outcome = Outcome(order.clip, study, roles, audible, audit, written)
-        report = account(outcome, Account(order.track, order.output, options, hearing.why, consent, clock))
-        report.write_beside(order.output)
+            outcome = Outcome(order.clip, roles, audible, audit, written)
+            report = account(outcome, Circumstances(order.track, options, hearing.why, consent, clock))
+    report.write_beside(order.output)
     return report
 
 
@@ -99,6 +104,26 @@ def check(source: Path, audio: Path, output: Path, options: DubOptions) -> Order
         raise NoSound("there is no sound in it", file=audio, remedy="Give the file that holds the dub track")
     check_output(source, output, _write_options(options))
     return Order(clip, audio, output, options, choice)
+
+
+def plan(source: Path, audio: Path, output: Path, options: DubOptions) -> list[str]:
+    """What a dub would do, in lines; nothing is made or fetched. Raises as ``check`` does."""
+    order = check(source, audio, output, options)
+    clip, track = order.clip, probe(audio)
+    over = track.duration - clip.span.duration
+    fits = "as long as the picture"
+    if over > SLACK:
+        fits = f"{float(over):.2f} s longer than the picture: its end would be cut"
+    elif over < -SLACK:
+        fits = f"{float(-over):.2f} s shorter than the picture: the mouth would rest"
+    wanted = [m for m in weights.catalogue() if m.bytes < weights.SMALL and weights.present(m.name) is None]
+    rate = f"{float(clip.rate):.3f}".rstrip("0").rstrip(".")
+    return [
+        f"{source}: {len(clip)} frames, {clip.size[0]}x{clip.size[1]}, {rate} frames/s, {timecode(clip.span.duration)}",
+        f"{audio}: {timecode(track.duration)}, {fits}",
+        f"engine {options.engine}, face {options.face}, output {output}",
+        *(f"would fetch {m.name}: {m.bytes / 1e6:.1f} MB, licence {m.licence}" for m in wanted),
+    ]
 
 
 def _gather_crew(options: DubOptions, caller: Caller) -> Crew:
