@@ -28,6 +28,9 @@ _NOVELTY_SIZE = (20, 16)
 _COVERED, _DOUBTFUL = 0.25, 0.12  # scores from which a frame is left alone, and from which it is no model
 _CERTAIN = 0.6  # presence that a frame needs to be a model
 _RED_LIPS = 3.0  # median redness from which its loss means something
+_HIDDEN = 0.32  # part of the skin that, hidden, means the mouth is covered
+_CALM, _RESTLESS = 6.0, 12.0  # code values between which the usual novelty is believed
+_WIDE = 0.08  # eye distances of aperture above the usual at which twice the novelty is nothing special
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +61,17 @@ def visibility(
     small = motion.ok & (np.nan_to_num(motion.poses.scale) < limits.smallest_face)
     turned = motion.ok & _beyond(np.nan_to_num(np.abs(motion.poses.angles[:, 0])), limits.largest_yaw)
     hidden = motion.ok & (covered >= _COVERED)
-    good = ~(lost | small | turned | hidden)
-    good = _without_islands(good)
+    good = _without_islands(~(lost | small | turned | hidden))
+    why = {
+        "the face is lost": lost,
+        f"the face is smaller than {limits.smallest_face:g} pixels between the eyes": small,
+        f"the head is turned by more than {limits.largest_yaw:g} degrees": turned,
+        "the mouth is covered": hidden,
+    }
     weight = _ramped(good, track.first == track.shot.first, track.stop == track.shot.stop)
     usable = ~(lost | small | turned) & (covered < _DOUBTFUL) & (track.presence > _CERTAIN)
-    reasons = (
-        *_stretches(lost, "the face is lost"),
-        *_stretches(small & ~lost, f"the face is smaller than {limits.smallest_face:g} pixels between the eyes"),
-        *_stretches(turned & ~small, f"the head is turned by more than {limits.largest_yaw:g} degrees"),
-        *_stretches(hidden & ~turned & ~small, "the mouth is covered"),
-    )
-    return Visibility(weight, usable, tuple(sorted(reasons)))
+    reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in _stretches(~good))
+    return Visibility(weight, usable, tuple(reasons))
 
 
 def coverage(
@@ -78,45 +81,49 @@ def coverage(
 
     Memory does not grow with the track, but for a few numbers a frame.
     """
-    score = np.zeros(len(track), np.float32)
+    hidden = np.zeros(len(track), np.float32)
     rows = np.flatnonzero(motion.ok)
     if len(rows) < _FEW:
-        return score
+        return hidden
     usual = _Usual.of(track, motion, times, rows)
     novelty = np.zeros(len(track), np.float32)
     for first, stop, _, thumbs in track.thumbs.blocks(_BLOCK):
-        inside = np.flatnonzero(motion.ok[first:stop])
+        inside = first + np.flatnonzero(motion.ok[first:stop])
         if len(inside):
-            level = usual.levelled(thumbs[inside])
-            score[first + inside] = usual.hidden_skin(level)
-            novelty[first + inside] = usual.novelty(level, times[first + inside])
-    return _judged(score, novelty, track.redness, rows)
+            level = usual.levelled(thumbs[inside - first])
+            hidden[inside] = usual.hidden_skin(level)
+            novelty[inside] = usual.novelty(level, times[inside])
+    strange = _strangeness(novelty, motion, rows)
+    return np.maximum(_COVERED * hidden / _HIDDEN, _lips_gone(strange, track.redness, rows)).astype(np.float32)
 
 
-def _judged(score: np.ndarray, novelty: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Join the three signs into one score (thresholds from real clips with drawn microphones and hands)."""
-    usual_novelty = float(np.median(novelty[rows]))
-    if usual_novelty <= 0:
-        return score
-    strange = novelty / np.float32(usual_novelty)
+def _strangeness(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray) -> np.ndarray:
+    """Novelty (frames,) in units of what is usual in this track; a mouth opened wide may look new."""
+    usual = min(max(float(np.median(novelty[rows])), _CALM), _RESTLESS)
+    aperture = np.nan_to_num(motion.shapes[:, AP])
+    open_wide = np.maximum(0, aperture - np.median(aperture[rows])) / _WIDE
+    return novelty / usual / (1 + open_wide)
+
+
+def _lips_gone(strange: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Score of a picture unlike the others, and the more so if the lips have lost their red."""
     red = float(np.nanmedian(redness[rows])) if np.isfinite(redness[rows]).any() else 0.0
-    limit = 2.1
-    if red > _RED_LIPS:
-        limit = 3.6
-        pale = np.clip((0.55 - np.nan_to_num(redness) / red) / 0.18, 0, 1)
-        score = np.maximum(score, 0.3 * pale * np.clip((strange - 1.15) / 0.15, 0, 1))
-    score = np.maximum(score, 0.3 * np.clip((strange - limit) / 0.5, 0, 1) * (novelty > 10))
-    return score.astype(np.float32)
+    if red <= _RED_LIPS:
+        return 0.3 * np.clip((strange - 1.9) / 0.4, 0, 1)
+    pale = np.clip((0.55 - np.nan_to_num(redness) / red) / 0.18, 0, 1)
+    by_colour = pale * np.clip((strange - 1.15) / 0.15, 0, 1)
+    return 0.3 * np.maximum(by_colour, np.clip((strange - 2.8) / 0.5, 0, 1))
 
 
 @dataclass(frozen=True, eq=False)
 class _Usual:
-    """What this face's thumbnails usually look like: sampled pictures, their median, and the skin around the mouth."""
+    """What this face's thumbnails usually look like."""
 
-    ring: np.ndarray  # (32, 40) bool: skin that no mouth covers
-    median: np.ndarray  # (32, 40, 3)
+    face: np.ndarray  # (32, 40) bool: mouth and the skin around it
+    skin: np.ndarray  # (32, 40) bool: that skin alone
+    light: float  # usual median luma of the skin
+    median: np.ndarray  # (32, 40, 3) the usual picture, levelled
     spread: np.ndarray  # (32, 40) median distance from it
-    light: float  # mean of the ring in the median picture
     small: np.ndarray  # (samples, 960) levelled pictures, small
     times: np.ndarray  # (samples,) their seconds
 
@@ -127,55 +134,67 @@ class _Usual:
         pictures = np.concatenate(
             [thumbs[chosen[(chosen >= a) & (chosen < b)] - a] for a, b, _, thumbs in track.thumbs.blocks(_BLOCK)]
         ).astype(np.float32)
-        ring = _ring(motion)
+        face, skin = _areas(motion)
+        light = float(np.median(_luma(pictures, skin)))
+        pictures *= _gain(pictures, skin, light)
         median = np.median(pictures, 0)
-        light = float(median[ring].mean())
-        pictures *= _gain(pictures, ring, light)
         spread = np.median(np.abs(pictures - median).max(-1), 0)
-        return cls(ring, median, spread, light, _small(pictures), times[chosen])
+        return cls(face, skin, light, median, spread, _small(pictures, face), times[chosen])
 
     def levelled(self, thumbs: np.ndarray) -> np.ndarray:
-        """Thumbnails (n, 32, 40, 3) float32 with the brightness of their skin made equal."""
+        """Thumbnails (n, 32, 40, 3) as float32 with the brightness of their skin made equal."""
         pictures = thumbs.astype(np.float32)
-        return pictures * _gain(pictures, self.ring, self.light)
+        return pictures * _gain(pictures, self.skin, self.light)
 
     def hidden_skin(self, level: np.ndarray) -> np.ndarray:
         """Part (n,) of the skin around the mouth that is unlike itself."""
-        away = np.abs(level - self.median).max(-1) > np.maximum(38, 5 * self.spread)
-        return (away & self.ring).sum((1, 2)) / max(1, int(self.ring.sum()))
+        away = np.abs(level - self.median).max(-1) > np.clip(5 * self.spread, 38, 50)
+        return (away & self.skin).sum((1, 2)) / max(1, int(self.skin.sum()))
 
     def novelty(self, level: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Distance (n,) to the third most similar picture that is not from the same moment; 0 if unknown."""
-        small = _small(level)
+        """Distance (n,) in code values to the third most similar picture of another moment; 0 if unknown."""
+        small = _small(level, self.face)
         square = (small**2).sum(1)[:, None] + (self.small**2).sum(1) - 2 * small @ self.small.T
-        distance = np.sqrt(np.maximum(square, 0) / small.shape[1])
+        distance = np.sqrt(np.maximum(square, 0))
         far = np.abs(times[:, None] - self.times) > _APART
-        distance = np.sort(np.where(far, distance, np.inf), 1)[:, 2] if distance.shape[1] > 2 else np.zeros(len(level))
-        return np.where(far.sum(1) >= _WITNESSES, distance, 0)
+        third = np.sort(np.where(far, distance, np.inf), 1)[:, min(2, distance.shape[1] - 1)]
+        return np.where(far.sum(1) >= _WITNESSES, third, 0)
 
 
-def _gain(pictures: np.ndarray, ring: np.ndarray, light: float) -> np.ndarray:
-    return (light / np.maximum(pictures[:, ring].mean((1, 2)), 1))[:, None, None, None]
+def _luma(pictures: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Median brightness (n,) of the skin."""
+    return np.median(pictures[:, skin].mean(-1), 1)
 
 
-def _small(pictures: np.ndarray) -> np.ndarray:
-    return np.stack([cv2.resize(p, _NOVELTY_SIZE, interpolation=cv2.INTER_AREA).ravel() for p in pictures])
+def _gain(pictures: np.ndarray, skin: np.ndarray, light: float) -> np.ndarray:
+    return np.clip(light / np.maximum(_luma(pictures, skin), 1), 0.6, 1.6)[:, None, None, None]
 
 
-def _ring(motion: FaceMotion) -> np.ndarray:
-    """Pixels of a thumbnail that show neither lips nor mouth, however wide this mouth opens: (32, 40) bool."""
+def _small(pictures: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(n, 960) small pictures of the face's area, scaled so that distances are root mean squares."""
+    small = [cv2.resize(p * face[..., None], _NOVELTY_SIZE, interpolation=cv2.INTER_AREA).ravel() for p in pictures]
+    share = face.sum() / face.size
+    return np.stack(small) / np.float32(np.sqrt(share * len(small[0])))
+
+
+def _areas(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of a thumbnail, (32, 40) bool: an ellipse around the mouth that stays inside the face, and the part
+    of it that neither lips nor mouth reach, however far they usually move."""
     width, height = THUMB_SIZE
     top, bottom = thumb_rows()
-    shapes = motion.shapes[motion.ok]
-    typical = np.median(shapes, 0)
-    low = np.percentile(shapes, 3, axis=0)
-    half = np.abs(motion.mean[[61, 291], 0]).max() + (shapes[:, WD].max() - typical[WD]) / 2 + 0.04
-    above = motion.mean[0, 1] + low[UL] - typical[UL] - 0.04
-    lower = shapes[:, UL] + shapes[:, AP]
-    below = motion.mean[17, 1] + np.percentile(lower, 97) - np.median(lower) + 0.05
     y, x = np.mgrid[:height, :width] + 0.5
     x, y = x / width * 2 * HALF_WIDTH - HALF_WIDTH, top + y / height * (bottom - top)
-    return ~((np.abs(x) < half) & (y > above) & (y < below))
+    shapes = motion.shapes[motion.ok]
+    typical, high = np.median(shapes, 0), np.percentile(shapes, 97, axis=0)
+    half = float(np.abs(motion.mean[[61, 291], 0]).max())
+    upper, lower = float(motion.mean[0, 1]), float(motion.mean[17, 1])
+    face = (x / (half + 0.2)) ** 2 + ((y - (upper + lower) / 2) / ((lower - upper) / 2 + 0.26)) ** 2 < 1
+    bottom_lip = shapes[:, UL] + shapes[:, AP]
+    left_right = half + 0.04 + max(0.0, high[WD] - typical[WD]) / 2
+    above = upper - 0.03 + np.percentile(shapes[:, UL], 3) - typical[UL]
+    below = lower + 0.04 + np.percentile(bottom_lip, 97) - np.median(bottom_lip)
+    mouth = (np.abs(x) < left_right) & (y > above) & (y < below)
+    return face, face & ~mouth
 
 
 def _beyond(values: np.ndarray, limit: float) -> np.ndarray:
@@ -191,7 +210,7 @@ def _beyond(values: np.ndarray, limit: float) -> np.ndarray:
 def _without_islands(good: np.ndarray) -> np.ndarray:
     """``good`` without short stretches between refused ones (a whole short track stays)."""
     out = good.copy()
-    for first, stop, _ in _stretches(good, ""):
+    for first, stop in _stretches(good):
         if stop - first < _SHORTEST and not (first == 0 and stop == len(good)):
             out[first:stop] = False
     return out
@@ -213,7 +232,7 @@ def _ramped(good: np.ndarray, from_cut: bool, to_cut: bool) -> np.ndarray:
     return np.clip(np.minimum(eroded, smooth), 0, 1)[reach:-reach].astype(np.float32)
 
 
-def _stretches(flags: np.ndarray, reason: str) -> list[tuple[int, int, str]]:
-    """Runs of True as (first, stop, reason)."""
+def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Runs of True as (first, index after the last)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [(int(a), int(b), reason) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
