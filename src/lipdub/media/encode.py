@@ -1,15 +1,21 @@
 """Which encoder writes the picture, and with what settings; what each container takes."""
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from lipdub.errors import OptionError
-from lipdub.media.formats import PlaneOrder, planar
-from lipdub.media.probe import PictureFacts
+from lipdub.media.formats import PlaneOrder, frame_of, is_full, planar
+from lipdub.media.probe import ColourTags, PictureFacts
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.picture import PixelLayout
+
+_FILTER = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """File suffix -> FFmpeg's name of the container we write for it."""
@@ -49,6 +55,9 @@ _HARDWARE_FORMATS = {
     ("vaapi", 8): "nv12",
     ("vaapi", 10): "p010le",
 }
+
+# Formats that encoders list but do not open with.
+_REFUSED = {("libvpx-vp9", "gbrap"), ("libvpx-vp9", "yuva422p"), ("libvpx-vp9", "yuva444p")}
 
 _PRORES_PROFILES = {"proxy": "proxy", "lt": "lt", "standard": "standard", "hq": "hq", "4444": "4444", "xq": "4444xq"}
 
@@ -102,7 +111,7 @@ def encoding_for(codec: str, facts: PictureFacts, layout: str, crf: int | None, 
     kind = planar(layout)
     warnings = []
     encoder, pixel_format = _encoder(codec, kind)
-    if pixel_format != layout and kind.colour != "rgb":
+    if pixel_format != layout and (layout, pixel_format) != ("gbrp", "rgb24"):
         warnings.append(f"the picture is written as {pixel_format}: {encoder} does not take {layout}")
     pads = _pads(encoder, pixel_format, facts.size)
     if any(pads):
@@ -117,6 +126,7 @@ def _encoder(codec: str, kind: PlaneOrder) -> tuple[str, str]:
     if codec == "h264" and kind.colour == "rgb" and kind.depth == 8:
         return "libx264rgb", "rgb24"
     formats = [form.name for form in av.Codec(names[0], "w").video_formats or ()]
+    formats = [name for name in formats if (names[0], name) not in _REFUSED]
     if kind.name in formats:
         return names[0], kind.name
     return names[0], min(formats, key=lambda name: _loss(kind, name))
@@ -215,12 +225,12 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
     context.time_base = stream.time_base = clip.times.time_base
     context.framerate = clip.rate
     context.sample_aspect_ratio = facts.pixel_aspect
-    colours = facts.colours
-    rgb = planar(encoding.pixel_format).colour == "rgb"
-    context.colorspace = 0 if rgb else colours.matrix
+    colours = colours_written(facts, encoding)
+    context.colorspace, context.color_range = colours.matrix, colours.range
     context.color_primaries, context.color_trc = colours.primaries, colours.transfer
-    full = facts.pixel_format.startswith("yuvj") or rgb
-    context.color_range = 2 if full else colours.range
+    if encoding.encoder == "libsvtav1":
+        # It writes to the terminal itself; errors still come back as such.
+        os.environ.setdefault("SVT_LOG", "0")
     if encoding.codec not in ("prores", "ffv1"):
         context.gop_size = max(1, round(4 * clip.rate))
     options = dict(encoding.options)
@@ -234,3 +244,46 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
         context.field_order = {"progressive": 1, "tt": 2, "bb": 3, "tb": 4, "bt": 5}[facts.field_order]
     if facts.matrix is not None:
         stream.set_display_matrix(facts.matrix)
+
+
+def colours_written(facts: PictureFacts, encoding: Encoding) -> ColourTags:
+    """The colour tags of the output: the source's, except where its colour model could not be kept."""
+    tags = facts.colours
+    before, after = planar(facts.pixel_format).colour, planar(encoding.pixel_format).colour
+    if after == "rgb":
+        return replace(tags, matrix=0, range=2)
+    if before == "rgb":
+        return replace(tags, matrix=1, range=1)
+    matrix = 2 if tags.matrix == 0 else tags.matrix
+    return replace(tags, matrix=matrix, range=2 if is_full(facts.pixel_format, tags.range) else tags.range)
+
+
+class Converter:
+    """Makes the encoder's frames from planes; samples are changed only where no encoder takes them as they are."""
+
+    def __init__(self, facts: PictureFacts, encoding: Encoding) -> None:
+        self._tags = colours_written(facts, encoding)
+        self._format = encoding.pixel_format
+        self._reformatter = VideoReformatter()
+
+    def picture(self, planes: tuple[np.ndarray, ...], layout: PixelLayout) -> av.VideoFrame:
+        """A frame in the encoder's pixel format, tagged."""
+        kind, wanted = planar(layout.name), planar(self._format)
+        if kind.colour == "grey" and wanted.colour == "yuv":
+            planes, kind = _with_chroma(planes[0], kind)
+        picture = frame_of(planes, kind)
+        if kind.name != self._format:
+            turn = kind.colour == "rgb" and wanted.colour == "yuv"
+            spaces = {"src_color_range": 2, "dst_colorspace": 1, "dst_color_range": 1} if turn else {}
+            picture = self._reformatter.reformat(picture, format=self._format, interpolation=_FILTER, **spaces)
+        tags = self._tags
+        picture.colorspace, picture.color_range = tags.matrix, tags.range
+        picture.color_primaries, picture.color_trc = tags.primaries, tags.transfer
+        return picture
+
+
+def _with_chroma(luma: np.ndarray, kind: PlaneOrder) -> tuple[tuple[np.ndarray, ...], PlaneOrder]:
+    """A grey picture as 4:4:4 with chroma that says nothing."""
+    name = "yuv444p" if kind.depth == 8 else f"yuv444p{kind.depth}le"
+    empty = np.full_like(luma, 1 << (kind.depth - 1))
+    return (luma, empty, empty), planar(name)

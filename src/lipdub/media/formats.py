@@ -60,7 +60,7 @@ def planar(name: str) -> PlaneOrder:
     """The planar format in which pictures of pixel format ``name`` are handed out.
 
     ``name`` itself if it is planar and little-endian, else the nearest one of the same subsampling and at least
-    the same depth (``nv12`` -> ``yuv420p``, ``rgb24`` -> ``gbrp``, ``pal8`` -> ``gbrp``, ``ya8`` -> ``yuva444p``).
+    the same depth (``nv12`` -> ``yuv420p``, ``rgb24`` -> ``gbrp``, ``pal8`` -> ``gbrp``). Grey loses an alpha channel.
     """
     form = av.VideoFormat(name)
     if not _is_planar(form):
@@ -81,10 +81,10 @@ def _nearest_planar(form: av.VideoFormat) -> str:
         suffix = "" if candidate == 8 else f"{candidate}le"
         if colour == "rgb":
             name = f"gbr{'a' if alpha else ''}p{suffix}"
-        elif colour == "grey" and not alpha:
+        elif colour == "grey":
             name = f"gray{suffix}"
         else:
-            grid = "444" if colour == "grey" else _SUBSAMPLING.get(_subsampling(form), "444")
+            grid = _SUBSAMPLING.get(_subsampling(form), "444")
             name = f"yuv{'a' if alpha else ''}{grid}p{suffix}"
         if _exists(name):
             return name
@@ -103,16 +103,21 @@ def layout_of(frame: av.VideoFrame, rotation: int, pixel_aspect: Fraction) -> Pi
     """How the planes of a decoded frame are to be read.
 
     An untagged picture is read as players do: BT.709 from 720 coded lines up, BT.601 below; limited range
-    unless it is RGB, a ``yuvj`` format or tagged full.
+    unless it is RGB, grey, a ``yuvj`` format or tagged full.
     """
     kind = planar(frame.format.name)
     guess = "bt709" if frame.height >= 720 else "bt601"
     matrix = _MATRIX.get(int(frame.colorspace), guess) if kind.colour == "yuv" else "rgb"
-    full = int(frame.color_range) == 2 or kind.name.startswith("yuvj") or kind.colour == "rgb"
-    return PixelLayout(
-        kind.name, kind.depth, kind.subsampling, "bt709" if matrix == "rgb" and kind.colour == "yuv" else matrix,
-        full, rotation, pixel_aspect,
-    )  # fmt: skip
+    if kind.colour == "yuv" and matrix == "rgb":
+        matrix = guess
+    full = is_full(kind.name, int(frame.color_range))
+    return PixelLayout(kind.name, kind.depth, kind.subsampling, matrix, full, rotation, pixel_aspect)
+
+
+def is_full(pixel_format: str, tag: int) -> bool:
+    """True if samples use the full range; ``tag`` is FFmpeg's: 0 unspecified, 1 limited, 2 full."""
+    colour = planar(pixel_format).colour
+    return tag == 2 or colour == "rgb" or pixel_format.startswith("yuvj") or (colour == "grey" and tag != 1)
 
 
 class PlaneReader:

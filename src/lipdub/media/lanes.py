@@ -82,7 +82,7 @@ def takes(container: str, template: Stream) -> str | None:
 
 def _codec(stream: Stream) -> str:
     if stream.codec_context is not None:
-        return stream.codec_context.name
+        return stream.codec_context.codec.canonical_name
     return getattr(stream, "name", None) or "an unknown codec"
 
 
@@ -101,7 +101,7 @@ def copied(
 ) -> Lane:
     """A lane of packets of ``streams`` of ``source``, untouched, at their own times.
 
-    ``positive``: the container cannot hold negative times; such packets (codec priming) are left out.
+    ``positive``: the container cannot say negative times; such packets (codec priming) are left out.
     ``quiet`` are indices of streams that lose their 'default' mark.
     """
     copies = {}
@@ -143,7 +143,7 @@ def dub_lane(
     heard = next((s for s in source.streams.audio if s.codec_context is not None), None)
     if heard is None:
         raise NoSound("has no sound that can be decoded", file=path, remedy="Give a sound file as the dub track.")
-    dub = Dub(heard.codec_context.name, True, end)
+    dub = Dub(heard.codec_context.codec.canonical_name, True, end)
     first, packets = _first_packet(source, heard)
     if _fits(container, heard, first):
         stream = _copy_of(out, heard)
@@ -164,15 +164,15 @@ def _first_packet(source: InputContainer, heard: AudioStream) -> tuple[av.Packet
 
 def _fits(container: str, heard: AudioStream, first: av.Packet | None) -> bool:
     """True if packets can be copied and will be heard as they are in their own file."""
-    name = heard.codec_context.name
+    name = heard.codec_context.codec.canonical_name
     pcm = name.startswith("pcm_") and container in _PCM and not (container == "mov" and name == "pcm_u8")
     if name not in _SOUND_CODECS[container] and not pcm:
         return False
     if first is None or (heard.start_time or 0) != 0:
         return False
-    # Priming before time 0 can be said in mp4 and mov (edit list), in Matroska only by Opus.
-    negative = (first.pts or 0) < 0
-    if negative and container in ("matroska", "webm"):
+    # Priming before time 0 can be said in mp4 and mov (edit list); Matroska passes it on from Matroska only.
+    own = "matroska" in heard.container.format.name
+    if (first.pts or 0) < 0 and container in ("matroska", "webm") and not own:
         return False
     return takes(container, heard) is None
 
@@ -197,7 +197,9 @@ def _sound_encoder(container: str, out: OutputContainer, heard: AudioStream) -> 
     """An encoder for the samples of ``heard``: lossless where players of that container know it."""
     context = heard.codec_context
     rate, channels = context.sample_rate, context.channels
-    deep = context.format.bytes > 2 and not context.name.startswith(("mp", "aac", "opus", "vorbis", "ac3", "eac3"))
+    deep = context.format.bytes > 2 and not context.codec.canonical_name.startswith(
+        ("mp", "aac", "opus", "vorbis", "ac3", "eac3")
+    )
     options: dict[str, str] = {}
     match container:
         case "mp4":

@@ -150,7 +150,7 @@ def container_start(path: Path) -> Fraction:
 
 def _listed(container: InputContainer, video: VideoStream) -> FrameTimes | None:
     """Frame times as the packets state them; None where they cannot be trusted."""
-    if video.codec_context.name not in _ONE_FRAME_EACH or container.format.name in _VAGUE:
+    if video.codec_context.codec.canonical_name not in _ONE_FRAME_EACH or container.format.name in _VAGUE:
         return None
     only(container, video)
     pts: list[int] = []
@@ -239,7 +239,7 @@ def _first_look(path: Path, number: int) -> tuple[PictureFacts, list[int]]:
         matrix = _display_matrix(frame)
         tags = ColourTags(frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range)
         facts = PictureFacts(
-            codec=context.name,
+            codec=context.codec.canonical_name,
             pixel_format=frame.format.name,
             size=(frame.width, frame.height),
             depth=planar(frame.format.name).depth,
@@ -268,7 +268,7 @@ def _mean_rate(times: FrameTimes) -> Fraction:
 
 def _stream_facts(stream: Stream) -> StreamFacts:
     context = stream.codec_context
-    codec = context.name if context is not None else (getattr(stream, "name", None) or "unknown")
+    codec = context.codec.canonical_name if context is not None else (getattr(stream, "name", None) or "unknown")
     start = None if stream.start_time is None or not stream.time_base else stream.start_time * stream.time_base
     common = (stream.index, stream.type, codec, stream.language, start)
     if stream.type == "video" and context is not None:

@@ -88,7 +88,11 @@ def _converted(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Wind
     cut = []
     for number, plane in enumerate(planes):
         px, py = kind.sites(number)
-        cut.append(plane[top // py : ceil(bottom / py), left // px : ceil(right / px)])
+        part = plane[top // py : ceil(bottom / py), left // px : ceil(right / px)]
+        cut.append(part if (px, py) != (1, 1) else _filled(part, sx, sy))
+    if kind.colour == "grey":
+        whole = _from_grey(cut[0], layout)
+        return whole[window.top - top : window.bottom - top, window.left - left : window.right - left]
     matrix = _SWS.get(layout.matrix, 1)
     image = _reformatter().reformat(
         frame_of(tuple(cut), kind), format="rgb24", interpolation=_FILTER, threads=1,
@@ -99,6 +103,20 @@ def _converted(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Wind
     rgb = np.frombuffer(plane, np.uint8).reshape(image.height, plane.line_size)[:, : 3 * image.width]
     rgb = rgb.reshape(image.height, image.width, 3)
     return rgb[window.top - top : window.bottom - top, window.left - left : window.right - left].copy()
+
+
+def _filled(plane: np.ndarray, sx: int, sy: int) -> np.ndarray:
+    """``plane`` with its edge repeated up to whole chroma sites: only at the border of an odd picture."""
+    right, below = -plane.shape[1] % sx, -plane.shape[0] % sy
+    return np.pad(plane, ((0, below), (0, right)), mode="edge") if right or below else plane
+
+
+def _from_grey(plane: np.ndarray, layout: PixelLayout) -> np.ndarray:
+    """RGB of grey samples."""
+    unit = 2.0 ** (layout.depth - 8)
+    low, high = (0.0, 256 * unit - 1) if layout.full_range else (16 * unit, 235 * unit)
+    grey = (plane.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
+    return np.repeat(np.rint(grey).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _aligned(start: int, end: int, step: int, limit: int) -> tuple[int, int]:

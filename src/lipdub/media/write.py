@@ -20,6 +20,7 @@ from lipdub.media.container import opened
 from lipdub.media.encode import (
     CONTAINERS,
     PICTURE_CODECS,
+    Converter,
     Encoding,
     canonical,
     configure,
@@ -27,7 +28,7 @@ from lipdub.media.encode import (
     hardware_encoding,
     picture_codec,
 )
-from lipdub.media.formats import frame_of, planar
+from lipdub.media.formats import planar
 from lipdub.media.lanes import Dub, Lane, copied, dub_lane, takes
 from lipdub.media.languages import three_letters
 from lipdub.media.probe import PictureFacts, picture_facts
@@ -154,6 +155,7 @@ class _Writing:
         self.container = container_for(output)
         self.facts: PictureFacts = picture_facts(clip)
         self.encoding = self._encoding()
+        self._converter = Converter(self.facts, self.encoding)
         self.lanes: list[Lane] = []
         self.copied: list[str] = []
         self.dropped: list[str] = []
@@ -162,6 +164,12 @@ class _Writing:
         self.dub: Dub | None = None
         if self.container in ("matroska", "webm") and self._needs_rounding():
             self.warnings.append("frame times are rounded to milliseconds, the finest a Matroska file holds")
+        stated = self.container in _MOV_FAMILY or self.encoding.codec in ("h264", "hevc")
+        if self.facts.pixel_aspect != 1 and not stated:
+            what = (
+                f"the pixel shape {self.facts.pixel_aspect} is lost: neither {self.encoding.codec} nor its file says it"
+            )
+            self.warnings.append(what)
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
@@ -213,12 +221,12 @@ class _Writing:
     def _container_options(self) -> dict[str, str]:
         if self.container not in _MOV_FAMILY:
             return {"avoid_negative_ts": "disabled"}
-        bases = [s.time_base.denominator for s in self.source.streams.video if s.time_base]
         own = self.clip.times.time_base.denominator
-        scale = math.lcm(own, *bases)
-        scale = str(scale if scale <= _LARGEST_TIMESCALE else own)
+        video = _common_scale(own, [s.time_base for s in self.source.streams.video])
+        # Edit lists count in the movie's scale: a late start of any stream must be exact in it.
+        movie = _common_scale(video, [s.time_base for s in self.source.streams if s.start_time])
         flags = "faststart+use_metadata_tags" if self.options.metadata else "faststart"
-        return {"movflags": flags, "video_track_timescale": scale, "movie_timescale": scale}
+        return {"movflags": flags, "video_track_timescale": str(video), "movie_timescale": str(movie)}
 
     def add_streams(self, dub: Path | None, stack: ExitStack) -> None:
         """The dub first, then what is copied from the source."""
@@ -232,7 +240,8 @@ class _Writing:
             (self.copied if self.dub.copied else self.encoded).append(f"dub track ({self.dub.codec})")
         streams = [s for s in self.source.streams if self._is_kept(s, dub is not None)]
         quiet = frozenset(s.index for s in streams if s.type == "audio" and dub is not None)
-        positive = self.container not in _MOV_FAMILY
+        # Matroska states codec priming in a field of its own, which only another Matroska file passes on.
+        positive = self.container not in _MOV_FAMILY and "matroska" not in self.source.format.name
         with self.trouble():
             self.lanes.append(copied(self.source, self.out, streams, positive, quiet))
 
@@ -272,15 +281,11 @@ class _Writing:
             self._mux(self.picture.encode(None))
 
     def _encodable(self, frame: Frame) -> av.VideoFrame:
-        planes = frame.planes
-        kind = planar(frame.layout.name)
+        planes, kind = frame.planes, planar(frame.layout.name)
         if any(self.encoding.pads):
             planes = tuple(_padded(plane, self.encoding.pads, kind.sites(i)) for i, plane in enumerate(planes))
-        picture = frame_of(planes, kind)
+        picture = self._converter.picture(planes, frame.layout)
         picture.pts, picture.time_base = frame.pts, self.clip.times.time_base
-        colours = self.facts.colours
-        picture.colorspace, picture.color_range = colours.matrix, colours.range
-        picture.color_primaries, picture.color_trc = colours.primaries, colours.transfer
         return picture
 
     def _mux(self, packets: Iterable[av.Packet]) -> None:
@@ -312,6 +317,12 @@ class _Writing:
             self.output, encoding.codec, encoding.encoder, encoding.pixel_format, len(self.clip),
             tuple(self.copied), tuple(self.encoded), tuple(self.dropped), cut, short, tuple(self.warnings),
         )  # fmt: skip
+
+
+def _common_scale(own: int, others: Iterable[Fraction | None]) -> int:
+    """Units a second in which ``own`` (units a second) and all ``others`` (seconds) are whole, if there is one."""
+    scale = math.lcm(own, *(base.denominator for base in others if base))
+    return scale if scale <= _LARGEST_TIMESCALE else own
 
 
 def _padded(plane: np.ndarray, pads: tuple[int, int], sites: tuple[int, int]) -> np.ndarray:
