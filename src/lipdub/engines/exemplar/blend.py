@@ -12,6 +12,10 @@ Layer = Float32[np.ndarray, "height width 3"]
 _MOST = 30.0  # largest change of colour, of 255
 _NEAR, _FAR, _FAR_SHARE = 0.10, 0.30, 0.02
 _CELLS = 32  # the colour field is solved on cells of 1/32 eye distance
+_INSIDE = np.array([0.30, 0.20, 0.20])  # a mouth's inside, as a part of the lips' colour
+_IVORY = np.array([1.12, 1.05, 0.97])  # teeth in a mouth's shade, as a part of the lips' brightness
+_TEETH, _TEETH_FROM = 0.42, 0.026  # down to this part of the opening; from this half height on (eye distances)
+_GREY = np.full((1, 3), 1 / 3, np.float32)
 _DETAIL = 0.03  # what is finer than this (eye distances) comes from one exemplar alone
 
 
@@ -39,7 +43,7 @@ def matched(layer: Layer, skin: Layer, mouth: Mouth, band: Float32[np.ndarray, "
 
     change = spread(differ) / np.maximum(spread(weight), 1e-4)[..., None]
     change = cv2.resize(np.clip(change, -_MOST, _MOST), (w, h), interpolation=cv2.INTER_LINEAR)
-    light = layer.mean(-1)
+    light = cv2.transform(layer, _GREY)
     level = max(20.0, float((light * band).sum() / max(1.0, float(band.sum()))))
     light = cv2.GaussianBlur(light, (0, 0), max(1.0, 0.01 * mouth.unit))
     change *= np.clip(light / level, 0, 1)[..., None]
@@ -48,15 +52,24 @@ def matched(layer: Layer, skin: Layer, mouth: Mouth, band: Float32[np.ndarray, "
 
 
 def with_cavity(layer: Layer, mouth: Mouth, between: Float32[np.ndarray, "height width"], strength: float) -> Layer:
-    """Paint a dark, soft, reddish inside into the opening: for a face that never showed one.
+    """Paint the inside of a mouth into the opening, for a face that never showed one.
 
-    ``between`` rises from 0 at the upper lip to 1 at the lower; ``strength`` 0..1.
+    Dark and reddish, darker with depth, with a faint edge of upper teeth when the opening is wide enough to show
+    them. ``between`` rises from 0 at the upper lip to 1 at the lower; ``strength`` 0..1.
     """
     lips = (mouth.outer > 127) & (mouth.inner < 60)
     flesh = np.median(layer[lips], 0) if int(lips.sum()) > 20 else np.array([90.0, 50.0, 50.0])
-    colour = (flesh * [0.30, 0.22, 0.22]).astype(np.float32)
     depth = cv2.distanceTransform((mouth.inner > 127).astype(np.uint8), cv2.DIST_L2, 3) * (1 / mouth.unit)
-    shade = (1.35 - 0.45 * smoothstep(depth / 0.05)) / np.clip(1.15 - 0.35 * between, 0.5, 2)
-    soft = cv2.GaussianBlur(cv2.erode(mouth.inner, np.ones((3, 3), np.uint8)), (0, 0), max(1.0, 0.012 * mouth.unit))
-    share = soft.astype(np.float32) * (strength / 255)
-    return layer + (shade[..., None] * colour - layer) * share[..., None]
+    shade = (1.35 - 0.55 * smoothstep(depth / 0.05)) / np.clip(1.15 - 0.35 * between, 0.5, 2)
+    inside = shade[..., None] * (flesh * _INSIDE).astype(np.float32)
+    tall = float(depth.max())
+    if tall > _TEETH_FROM:
+        ivory = (float(flesh.mean()) * _IVORY).astype(np.float32)
+        soft = max(0.8, 0.012 * mouth.unit)
+        below_lip = smoothstep((_TEETH - between) / 0.22)
+        middle = smoothstep(depth / (0.6 * tall))
+        shown = cv2.GaussianBlur(below_lip * middle, (0, 0), soft) * min((tall - _TEETH_FROM) / 0.02, 1.0) * 0.65
+        inside += (ivory - inside) * shown[..., None]
+    edge = cv2.GaussianBlur(mouth.inner, (0, 0), max(1.0, 0.018 * mouth.unit)).astype(np.float32)
+    share = np.clip((edge * (1 / 255) - 0.3) / 0.65, 0, 1) * strength
+    return layer + (inside - layer) * share[..., None]

@@ -40,6 +40,9 @@ STILL = np.array(
 )
 """Nose, cheeks and eyes: they hold the upper face where it is."""
 
+NEARBY = np.array([1, 2, 98, 327, 205, 425, 36, 266, 199, 175, 152, 208, 428, 32, 262, 211, 431, 214, 434])
+"""A few points of nose, cheeks and chin: enough to hold a warp of the lips and what is next to them."""
+
 OUTER = np.concatenate([OUTER_UPPER, OUTER_LOWER[1:-1]])
 UPPER_LINE = np.concatenate([OUTER_UPPER, INNER_UPPER])
 LOWER_LINE = np.concatenate([OUTER_LOWER, INNER_LOWER])

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
-from scipy.interpolate import PchipInterpolator
 
 from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.engines.exemplar.warp import smoothstep
@@ -67,9 +66,29 @@ def between_lips(points: Float[np.ndarray, "478 2"], axes: Axes, window: Window)
 
 
 def _curve(points: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    along = np.maximum.accumulate(points[:, 0] + np.arange(len(points)) * 1e-4)
-    ends = float(along[0]), float(along[-1])
-    return PchipInterpolator(along, points[:, 1])(np.clip(steps, *ends)), ends
+    """Monotone cubic curve through ``points`` (k, 2) at ``steps``, flat beyond its ends; and the ends.
+
+    F. N. Fritsch and R. E. Carlson, SIAM J. Numer. Anal. 17(2), 1980, with the harmonic mean as tangent.
+    """
+    x, y = np.maximum.accumulate(points[:, 0] + np.arange(len(points)) * 1e-3), points[:, 1]
+    x = x + np.arange(len(x)) * 1e-4
+    width = np.diff(x)
+    slope = np.diff(y) / width
+    before, after = slope[:-1], slope[1:]
+    same = before * after > 0
+    middle = np.where(same, 2 * before * after / np.where(same, before + after, 1), 0)
+    tangent = np.concatenate([slope[:1], middle, slope[-1:]])
+    at = np.clip(steps, x[0], x[-1])
+    piece = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(width) - 1)
+    h = width[piece]
+    t = (at - x[piece]) / h
+    rest = 1 - t
+    value = (
+        y[piece] * (1 + 2 * t) * rest * rest
+        + y[piece + 1] * t * t * (3 - 2 * t)
+        + h * t * rest * (rest * tangent[piece] - t * tangent[piece + 1])
+    )
+    return value, (float(x[0]), float(x[-1]))
 
 
 def filled(points: Float[np.ndarray, "k 2"], window: Window) -> UInt8[np.ndarray, "height width"]:

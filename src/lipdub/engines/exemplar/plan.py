@@ -14,7 +14,7 @@ from lipdub.timeline.face import AP, MouthPath
 CAVITY_BELOW = 0.06
 """A library whose widest aperture (99th percentile) is smaller than this shows no inside of a mouth."""
 
-_CAVITY_ROOM = np.array([0.055, 0.02, 0.04, 0.06, 0.02, 0.02])
+_CAVITY_ROOM = np.array([0.085, 0.03, 0.05, 0.07, 0.02, 0.03])
 """How far beyond such a library shapes may go when an inside is painted."""
 
 _SAME = 0.004  # shapes nearer than this (eye distances) are the filmed frame's own

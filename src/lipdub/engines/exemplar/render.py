@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32, Float64
 
 from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, LIP_CORNERS, LIPS
 from lipdub.engines.exemplar import blend, lips
-from lipdub.engines.exemplar.geometry import JAW, LOWER_LINE, OUTER, RING, STILL, UPPER_LINE, Geometry
+from lipdub.engines.exemplar.geometry import JAW, LOWER_LINE, NEARBY, OUTER, RING, STILL, UPPER_LINE, Geometry
 from lipdub.engines.exemplar.library import Crop
 from lipdub.engines.exemplar.warp import Grid, Spline, nodes, sampled, smoothstep
 from lipdub.timeline.face import AP
@@ -26,8 +26,9 @@ _NOSTRILS = 0.03
 _SKIN_STEP, _LIPS_STEP = 1 / 12, 1 / 24  # grid of the warps, in eye distances
 
 _SKIN_NODES = np.concatenate([OUTER, RING, JAW, STILL])
-_UPPER_NODES = np.unique(np.concatenate([UPPER_LINE, LIP_CORNERS[:4], RING, JAW, STILL]))
-_LOWER_NODES = np.unique(np.concatenate([LOWER_LINE, LIP_CORNERS[:4], RING, JAW, STILL]))
+_NEAR = np.concatenate([RING, NEARBY])
+_UPPER_NODES = np.unique(np.concatenate([UPPER_LINE, LIP_CORNERS[:4], _NEAR]))
+_LOWER_NODES = np.unique(np.concatenate([LOWER_LINE, LIP_CORNERS[:4], _NEAR]))
 
 
 class Exemplar(NamedTuple):
@@ -90,8 +91,8 @@ class Renderer:
             _towards(pixels, base, order.weight)
             over = base[here] + (over - base[here]) * order.weight
         pixels[here] = np.clip(over + 0.5, 0, 255).astype(np.uint8)
-        changed = np.not_equal(pixels, base).any(-1) & (inside > 0)
-        pixels = np.where(changed[..., None], pixels, base)
+        differs = pixels != base
+        changed = (differs[..., 0] | differs[..., 1] | differs[..., 2]) & (inside > 0)
         return Performance(look.index, window, base, pixels, changed.astype(np.float32))
 
     def _aim(self, order: Order) -> _Aim:
@@ -145,7 +146,7 @@ class Renderer:
             layer = blend.mixed(layer, self._lent(order, other, aim, between, window), other.share, unit)
         if order.cavity:
             opening = sum(one.share * float(geometry.shapes[one.row][AP]) for one in order.exemplars)
-            beyond = (float(aim.shape[AP]) - (1.25 * max(opening, 0) + 0.015)) / 0.03
+            beyond = (float(aim.shape[AP]) - (1.25 * max(opening, 0) + 0.005)) / 0.02
             strength = float(smoothstep(np.array([beyond], np.float32))[0])
             if strength > 0:
                 layer = blend.with_cavity(layer, mouth, between, strength)
