@@ -96,7 +96,7 @@ def choose(
     for shot in sorted({(t.shot.first, t.shot.stop) for t in tracks}):
         members = [i for i, t in enumerate(tracks) if t.shot == Shot(*shot)]
         if choice.kind == "auto":
-            spans |= _speakers(*([row[i] for i in members] for row in (tracks, motions, evidence)))
+            spans |= _speakers([motions[i] for i in members], [evidence[i] for i in members])
         else:
             for i in _picked(members, motions, choice.kind):
                 spans[tracks[i].id] = ((0, len(tracks[i])),)
@@ -164,19 +164,19 @@ def _picked(members: Sequence[int], motions: Sequence[FaceMotion], kind: str) ->
     return out
 
 
-def _speakers(
-    tracks: Sequence[FaceTrack], motions: Sequence[FaceMotion], evidence: Sequence[Evidence]
-) -> dict[int, tuple[tuple[int, int], ...]]:
+def _speakers(motions: Sequence[FaceMotion], evidence: Sequence[Evidence]) -> dict[int, tuple[tuple[int, int], ...]]:
     """The most likely course of speakers through one shot, as rows of each track."""
     begin = min(float(known.times[0]) for known in evidence)
     steps = [((known.times - begin) / _STEP + 1e-6).astype(int) for known in evidence]
     count = 1 + max(int(step[-1]) for step in steps)
-    scores = np.full((count, len(tracks) + 1), -math.inf)
+    scores = np.full((count, len(motions) + 1), -math.inf)
     scores[:, -1] = 0.0
     for k, (motion, known, step) in enumerate(zip(motions, evidence, steps, strict=True)):
         scores[:, k] = _per_step(_odds(motion, known), step, count)
     course = _viterbi(scores)
-    return {track.id: _runs(course[step] == k) for k, (track, step) in enumerate(zip(tracks, steps, strict=True))}
+    return {
+        motion.track.id: _runs(course[step] == k) for k, (motion, step) in enumerate(zip(motions, steps, strict=True))
+    }
 
 
 def _odds(motion: FaceMotion, known: Evidence) -> np.ndarray:

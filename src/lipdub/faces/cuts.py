@@ -11,10 +11,10 @@ from collections import deque
 import cv2
 import numpy as np
 
-from lipdub.faces.preview import small_planes
+from lipdub.faces.preview import shown_size, small_planes
 from lipdub.timeline.picture import Frame
 
-_GRID = (64, 36)
+_LONG, _SHORT = 64, 36  # grid cells along the picture's sides
 _REACH = 6.0  # grid cells; what is coarser is light, not structure
 _BLANK = 2.0  # code values of structure below which a frame shows nothing
 _OTHER = 0.3  # correlation below which the structure is another
@@ -37,7 +37,8 @@ class CutFinder:
 
     def see(self, frame: Frame) -> bool:
         """True if ``frame``, which follows the last one seen, is the first of a new shot. Never for the very first."""
-        planes = small_planes(frame, _GRID)
+        width, height = shown_size(frame)
+        planes = small_planes(frame, (_LONG, _SHORT) if width >= height else (_SHORT, _LONG))
         structure = _structure(planes[0])
         if float(structure.std()) < _BLANK:
             self._was_blank = True

@@ -7,7 +7,7 @@ of a 48 x 48 grid for the detector; for the mesh a square upright crop, 1.5 time
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -121,7 +121,7 @@ class FaceFinder:
         points = shown(raw[:, 4:].reshape(-1, 6, 2) + anchors[:, None])
         boxes = np.concatenate([centre - extent / 2, extent], 1)
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores[found].astype(float).tolist(), threshold, 0.3)
-        return [_detection(scores[found[i]], boxes[i], points[i]) for i in np.asarray(kept, int).ravel()]
+        return [_detection(float(scores[found[i]]), boxes[i], points[i]) for i in np.asarray(kept, int).ravel()]
 
     def mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: Roi) -> Mesh | None:
         """The face inside ``roi`` of a picture of ``size`` (width, height), whose RGB ``pixels`` gives.
@@ -135,12 +135,11 @@ class FaceFinder:
 
     def settled(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: Roi) -> Mesh | None:
         """As ``mesh``, but taken a second time around its own answer if that moved: the crop's error is gone."""
-        held = _Held(pixels, replace(roi, side=1.1 * roi.side).window(size))
-        first = self.mesh(held, size, roi)
+        first = self.mesh(pixels, size, roi)
         if first is None or first.presence < 0.5:
             return first
         better = Roi.around(first.landmarks)
-        return first if better.near(roi) else self.mesh(held, size, better)
+        return first if better.near(roi) else self.mesh(pixels, size, better)
 
     def _mesh_in(self, rgb: Rgb, window: Window, roi: Roi) -> Mesh:
         scale = _MESH_SIDE / roi.side
@@ -172,26 +171,11 @@ class _Net:
         return [self._run.get_tensor(index) for index in self._outputs]
 
 
-class _Held:
-    """Pixels of a window kept at hand, so that a second look nearby need not convert them again."""
-
-    def __init__(self, pixels: Callable[[Window], Rgb], window: Window) -> None:
-        self._pixels, self._window, self._rgb = pixels, window, None
-
-    def __call__(self, window: Window) -> Rgb:
-        if not self._window.holds(window):
-            return self._pixels(window)
-        if self._rgb is None:
-            self._rgb = self._pixels(self._window)
-        top, left = window.top - self._window.top, window.left - self._window.left
-        return self._rgb[top : top + window.height, left : left + window.width]
-
-
 def _detection(score: float, box: np.ndarray, points: np.ndarray) -> Detection:
     left, top, width, height = (float(v) for v in box)
     angle = _direction(points[1] - points[0])
     roi = Roi(left + width / 2, top + height / 2, _ROOM * max(width, height), angle)
-    return Detection(float(score), (left, top, left + width, top + height), roi)
+    return Detection(score, (left, top, left + width, top + height), roi)
 
 
 def _thinned(rgb: Rgb, scale: float) -> tuple[Rgb, np.ndarray]:

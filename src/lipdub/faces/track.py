@@ -6,6 +6,7 @@ looks again twice a second, for new faces, lost faces and drift. A track ends at
 face was last seen.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from lipdub.anatomy.thumb import THUMB_SIZE, thumbnail
 from lipdub.faces.nets import Detection, FaceFinder, Mesh, Roi
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face import FaceTrack
-from lipdub.timeline.picture import Frame, Look
+from lipdub.timeline.picture import Frame, Look, Rgb, Window
 from lipdub.timeline.spool import Spool
 
 SURE = 0.5
@@ -29,6 +30,7 @@ _LOST = 0.5  # seconds after which a lost face's track ends
 _SHORTEST = 0.3  # seconds with a face; shorter tracks are dropped
 _SMALLEST = 8.0  # pixels between the eyes, median; smaller faces are dropped
 _SAME = 0.3  # overlap (intersection over union) from which two boxes are one face
+_HELD = 1.1  # side of the pixels kept at hand over that of the expected crop
 _LEAD = 0.5  # part of the last step that the next crop is moved on by
 _DOUBTS = 3  # detections in a row that may miss a followed face whose mesh is unsure
 _UNSURE = 0.9  # presence below which such a miss counts
@@ -49,6 +51,7 @@ class _Live:
     thumbs: Spool
     roi: Roi
     mesh: Mesh | None = None
+    pixels: Callable[[Window], Rgb] | None = None
     last: Roi | None = None
     lost: int = 0
     doubts: int = 0
@@ -72,6 +75,22 @@ class _Live:
         before = self.last or now
         self.roi = replace(now, x=now.x + _LEAD * (now.x - before.x), y=now.y + _LEAD * (now.y - before.y))
         self.last, self.lost = now, 0
+
+
+class _Held:
+    """RGB of the window around a face, converted once for all who look there in one frame."""
+
+    def __init__(self, pixels: Callable[[Window], Rgb], window: Window) -> None:
+        self._pixels, self._window = pixels, window
+        self._rgb: Rgb | None = None
+
+    def __call__(self, window: Window) -> Rgb:
+        if not self._window.holds(window):
+            return self._pixels(window)
+        if self._rgb is None:
+            self._rgb = self._pixels(self._window)
+        top, left = window.top - self._window.top, window.left - self._window.left
+        return self._rgb[top : top + window.height, left : left + window.width]
 
 
 class Tracker:
@@ -107,6 +126,8 @@ class Tracker:
         looks = [(live.id, self._keep(live, frame)) for live in self._live]
         for live in [live for live in self._live if live.lost >= self._frames(_LOST)]:
             self._end(live)
+        for live in self._live:
+            live.pixels = None
         self._stop = frame.index + 1
         return looks
 
@@ -144,11 +165,12 @@ class Tracker:
         self._ended.append((live, 0))
 
     def _follow(self, live: _Live, frame: Frame) -> None:
-        live.take(self._mesh(frame, live.roi))
+        live.pixels = _Held(frame.rgb, replace(live.roi, side=_HELD * live.roi.side).window(self._size))
+        live.take(self._mesh(live.pixels, live.roi))
 
-    def _mesh(self, frame: Frame, roi: Roi) -> Mesh | None:
+    def _mesh(self, pixels: Callable[[Window], Rgb], roi: Roi) -> Mesh | None:
         """The face inside ``roi``, if one is there and looks like a face of about that size."""
-        mesh = self._finder.settled(frame.rgb, self._size, roi)
+        mesh = self._finder.settled(pixels, self._size, roi)
         if mesh is None or mesh.presence < SURE:
             return None
         found = Roi.around(mesh.landmarks)
@@ -186,7 +208,7 @@ class Tracker:
 
     def _take_up(self, live: _Live, detection: Detection, frame: Frame) -> bool:
         """Follow a lost face on from where the detector sees it."""
-        mesh = self._mesh(frame, detection.roi)
+        mesh = self._mesh(frame.rgb, detection.roi)
         if mesh is not None:
             live.take(mesh)
         return mesh is not None
@@ -198,7 +220,7 @@ class Tracker:
                 if self._take_up(live, detection, frame):
                     seen.add(live.id)
                 return
-        mesh = self._mesh(frame, detection.roi) if len(self._live) < self._most else None
+        mesh = self._mesh(frame.rgb, detection.roi) if len(self._live) < self._most else None
         if mesh is None or any(overlap(live.box, detection.box) > _SAME for live in self._live):
             return
         live = self._new(detection.roi, frame.index)
@@ -232,7 +254,7 @@ class Tracker:
             live.presence.append(0.0)
             return Look(frame.index, self._size, None, frame.rgb)
         face = live.mesh.landmarks
-        thumb = thumbnail(face, self._size, frame.rgb)
+        thumb = thumbnail(face, self._size, live.pixels or frame.rgb)
         live.landmarks.append(face)
         live.thumbs.append(thumb.picture)
         live.redness.append(thumb.redness)
