@@ -64,7 +64,7 @@ def example(folder: Path = Path("talks")) -> Report:
 def test_the_json_holds_every_field() -> None:
     packed = json.loads(example().to_json())
     assert packed["version"] == 1
-    assert packed["output"] == {"path": "talks/talk.es.mp4", "duration": 20.0, "frames": 600}
+    assert packed["output"] == {"path": "talks/talk.es.mp4", "duration": 20.0, "frames": 600, "start": 0.0}
     assert packed["changed"][1]["cue"]["span"] == {"start": 5.0, "end": 12.0}
     assert packed["left_alone"][1] == {"span": {"start": 13.0, "end": 13.5}, "reason": "reason 1", "face": 1}
     assert packed["faces"][0]["closures"] == {"asked": 14, "met": 13}

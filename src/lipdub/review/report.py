@@ -25,11 +25,13 @@ _MOST_ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A file that went in or came out: how long it is, and how many frames its picture has (0: no picture)."""
+    """A file that went in or came out: how long it is, how many frames its picture has (0: no picture), and the
+    instant of its own clock at which players start it."""
 
     path: Path
     duration: Fraction
     frames: int = 0
+    start: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""The review page stands alone, links its clips from where it lies, and no text breaks out of it."""
+
+import json
+import os
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from lipdub.review.page import page, write_page_beside
+from lipdub.review.report import Changed, MediaFile, Recipe, Report, rows
+from lipdub.timeline.cue import Cue, LeftAlone, Line
+from lipdub.timeline.time import Span
+
+
+def report(folder: Path) -> Report:
+    late = Fraction(17, 20)
+
+    def span(a: int, b: int) -> Span:
+        return Span(a + late, b + late)
+
+    line = Line("</script><b>hola & adiós</b>", span(1, 3), "es")
+    return Report(
+        source=MediaFile(folder / "source files" / "talk #1.mov", Fraction(10), 250, late),
+        dub=MediaFile(folder / "es.wav", Fraction(9)),
+        output=MediaFile(folder / "out" / "talk.es.mp4", Fraction(10), 250, late),
+        recipe=Recipe("0.1.0", "exemplar", 0, "prior", "hearing"),
+        changed=(Changed(Cue(span(1, 3), 4, line), 50), Changed(Cue(span(5, 7), 2), 50)),
+        left_alone=(LeftAlone(span(2, 3), "<i>covered</i>", 4), LeftAlone(span(8, 9), "no face")),
+    )
+
+
+def data_of(html: str) -> dict:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_the_page_holds_the_report(tmp_path: Path) -> None:
+    data = data_of(page(report(tmp_path), tmp_path / "out"))
+    assert data["source"] == "../source%20files/talk%20%231.mov"
+    assert data["dubbed"] == "talk.es.mp4"
+    assert data["title"] == "talk.es.mp4"
+    assert (data["duration"], data["frames"]) == (10, 250)
+    assert data["rows"] == [[name, lines] for name, lines in rows(report(tmp_path))]
+
+
+def test_lanes_are_faces_in_player_time(tmp_path: Path) -> None:
+    lanes = data_of(page(report(tmp_path), tmp_path))["lanes"]
+    assert [lane["name"] for lane in lanes] == ["face 2", "face 4", "no face"]
+    assert lanes[0]["parts"] == [{"start": 5, "end": 7, "changed": True, "says": "mouth changed"}]
+    assert [(p["start"], p["end"], p["changed"]) for p in lanes[1]["parts"]] == [(1, 3, True), (2, 3, False)]
+    assert lanes[1]["parts"][0]["says"] == "</script><b>hola & adiós</b>"
+    everybody = replace(report(tmp_path), left_alone=())
+    assert len(data_of(page(everybody, tmp_path))["lanes"]) == 2
+
+
+def test_no_text_breaks_out_and_nothing_is_loaded(tmp_path: Path) -> None:
+    html = page(report(tmp_path), tmp_path)
+    assert html.count("</script>") == 2
+    assert "<b>hola" not in html
+    assert "<i>covered" not in html
+    assert not re.search(r"https?:|//[a-z]|<link|@import|url\(", html)
+
+
+def test_it_lies_beside_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    path = write_page_beside(report(Path()), Path("out/talk.es.mp4"))
+    assert path == Path("out/talk.es.review.html")
+    assert os.listdir("out") == ["talk.es.review.html"]
+    assert data_of(path.read_text(encoding="utf-8"))["source"] == "../source%20files/talk%20%231.mov"
