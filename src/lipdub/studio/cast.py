@@ -12,7 +12,7 @@ from lipdub.speech.lips import LipsResult, mouth_path
 from lipdub.speech.person import SourceSpeech
 from lipdub.speech.prior import Prior
 from lipdub.speech.spans import speech_spans
-from lipdub.speech.sync import Sync, agreement, find_sync
+from lipdub.speech.sync import Sync, agreement, find_sync, score
 from lipdub.studio.study import ClipStudy, Subject, context_rows
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Cue, LeftAlone
@@ -31,6 +31,12 @@ RAMP = 5
 
 FEW = 10
 """Frames below which a face says nothing about sync."""
+
+FAINT, BRIEF, LONG = 0.4, 1.5, 5.0
+"""Seconds of speech from which a still mouth is no speaker's, a voice can be told from a mouth's, and told surely."""
+
+STILL_MOUTH, LIVELY_MOUTH = 0.012, 0.04
+"""Standard deviation of the aperture below which a mouth is still, and above which it surely speaks or chews."""
 
 STIR = 0.6
 """Aperture speed, in eye distances per second, above which a mouth is said to move though nobody speaks."""
@@ -79,9 +85,11 @@ def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hid
     parts, alone = [], list(_faceless(clip, study, audible))
     for subject in study.subjects:
         spoken = _spoken_spans(clip, subject, casting)
-        if not spoken:
+        stranger = _stranger(clip, subject, audible, sync, casting) if choice.kind == "auto" else ""
+        if not spoken or stranger:
             track = subject.track
-            alone.append(LeftAlone(clip.times.span(track.first, track.stop), "this face does not speak", track.id))
+            reason = stranger or "this face does not speak"
+            alone.append(LeftAlone(clip.times.span(track.first, track.stop), reason, track.id))
             continue
         part = _part(clip, subject, audible, sync, learnable[subject.track.id])
         spans = _cue_spans(clip, part, audible, spoken)
@@ -127,13 +135,40 @@ def _area(subject: Subject) -> float:
 
 def _of_speakers(study: ClipStudy, rows: dict[int, np.ndarray], casting: Casting) -> dict[int, np.ndarray]:
     """Those rows in which a face is cast as the speaker."""
-    out = {}
-    for face, some in rows.items():
-        speaks = np.zeros_like(some)
-        for first, stop in casting.spans.get(face, ()):
-            speaks[first:stop] = True
-        out[face] = some & speaks
-    return out
+    return {s.track.id: rows[s.track.id] & _speaking_rows(s, casting) for s in study.subjects}
+
+
+def _speaking_rows(subject: Subject, casting: Casting) -> np.ndarray:
+    speaks = np.zeros(len(subject.track), bool)
+    for first, stop in casting.spans.get(subject.track.id, ()):
+        speaks[first:stop] = True
+    return speaks
+
+
+def _stranger(clip: Clip, subject: Subject, audible: Audible, sync: Sync, casting: Casting) -> str:
+    """Why the voice that is heard cannot be this mouth's, or "". The longer somebody speaks the surer it is; a
+    mouth that moves much gets the benefit of the doubt for a few seconds."""
+    seconds, shapes = seconds_of(clip, subject) + sync.offset, subject.motion.shapes
+    rows = _speaking_rows(subject, casting) & subject.motion.ok
+    if audible.source is None or rows.sum() < FEW:
+        return ""
+    speech = _speech_in(audible.source, seconds, rows)
+    liveliness = float(np.nanstd(shapes[rows, AP]))
+    if speech > FAINT and liveliness < STILL_MOUTH:
+        return "this mouth stays still while the voice is heard"
+    if speech < BRIEF:
+        return ""
+    fits = score(audible.prior, audible.source, seconds, shapes, rows)
+    if fits < (0.25 if speech > LONG else 0.15) and (speech > LONG or liveliness < LIVELY_MOUTH):
+        return f"the voice that is heard is not this mouth's (sync score {fits:.2f})"
+    return ""
+
+
+def _speech_in(heard: Heard, seconds: np.ndarray, rows: np.ndarray) -> float:
+    """Seconds of speech heard while ``rows`` are shown."""
+    grid = float(heard.start) + np.arange(len(heard)) * float(HEARD_STEP)
+    spoken = np.interp(seconds, grid, heard.voiced, left=0, right=0) > 0.5
+    return float(np.gradient(seconds)[spoken & rows].sum()) if len(seconds) > 1 else 0.0
 
 
 def _casting(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, sync: Sync) -> Casting:
