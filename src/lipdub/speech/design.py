@@ -35,8 +35,8 @@ def near(heard: Heard, seconds: Float[np.ndarray, " n"]) -> tuple[Heard, Float[n
     if len(seconds) == 0 or len(heard) == 0:
         return heard, seconds
     last = len(heard) - 1
-    first = min(max(int(np.floor(seconds.min() / _STEP)) - _MARGIN, 0), last)
-    stop = min(max(int(np.ceil(seconds.max() / _STEP)) + _MARGIN + 1, first + 1), last + 1)
+    low, high = np.clip([np.floor(seconds.min() / _STEP), np.ceil(seconds.max() / _STEP)], 0, last).astype(int)
+    first, stop = max(int(low) - _MARGIN, 0), min(int(high) + _MARGIN, last) + 1
     part = Heard(
         heard.start + first * HEARD_STEP,
         heard.phones[first:stop],

@@ -52,7 +52,11 @@ def mouth_path(prior: Prior, source: SourceSpeech, dub: Heard, seconds: Float[np
     path = MouthPath(
         shapes.astype(np.float32), np.ones(len(seconds), np.float32), (closed * (1 - silent)).astype(np.float32)
     )
-    figures = {"trust": person.trust, "closures": float(len(closings)), "rest_share": float(silent.mean())}
+    figures = {
+        "trust": person.trust,
+        "closures": float(len(closings)),
+        "rest_share": float(silent.mean()) if len(silent) else 0.0,
+    }
     if source.sync is not None:
         figures |= {"source_offset": source.sync.offset, "source_sync": source.sync.score}
     return LipsResult(path, _notes(prior, source, person, dub), figures)

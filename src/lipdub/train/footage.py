@@ -57,9 +57,8 @@ def filmed(paths: Sequence[Path], cache: Path | None = None) -> list[Footage]:
         except (NothingToDub, NoSound) as nothing:
             logging.getLogger(__name__).warning("Passed over: %s", nothing)
             continue
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            _keep(footage, kept)
+        if cache is not None:
+            keep(footage, cache)
         out.append(footage)
     return out
 
@@ -93,12 +92,20 @@ class Crew:
         return Footage(path.stem, when[motion.ok], motion.shapes[motion.ok], heard, rows.astype(np.float16))
 
 
-def _keep(footage: Footage, path: Path) -> None:
+def keep(footage: Footage, cache: Path) -> None:
+    """Write ``footage`` into the folder ``cache``, where ``filmed`` finds it by its name."""
+    cache.mkdir(parents=True, exist_ok=True)
     heard = footage.heard
     np.savez(
-        path, seconds=footage.seconds, shapes=footage.shapes, encoder=footage.encoder, start=str(heard.start),
-        phones=heard.phones, voiced=heard.voiced, energy=heard.energy,
-    )  # fmt: skip
+        cache / f"{footage.name}.footage.npz",
+        seconds=footage.seconds,
+        shapes=footage.shapes,
+        encoder=footage.encoder,
+        start=str(heard.start),
+        phones=heard.phones,
+        voiced=heard.voiced,
+        energy=heard.energy,
+    )
 
 
 def _opened(path: Path) -> Footage:

@@ -1,0 +1,134 @@
+"""Hearing. Tests that need model files are skipped where those are not at hand (``lipdub weights fetch``)."""
+
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from voices import sound, spoken
+
+from lipdub import weights
+from lipdub.errors import MissingExtra, WeightsError
+from lipdub.speech import encoder, phones
+from lipdub.speech.encoder import log_mel, mel_bands
+from lipdub.speech.lips import closures
+from lipdub.speech.listen import Ears
+from lipdub.speech.phones import BLANK, PhoneListener
+from lipdub.speech.spans import speech_spans
+from lipdub.speech.voice_activity import VoiceActivity
+
+VOICE = weights.present("voice-activity", lambda line: None)
+WHISPER = weights.present("whisper-base", lambda line: None)
+needs_voice = pytest.mark.skipif(VOICE is None, reason="voice activity weights are not here")
+needs_whisper = pytest.mark.skipif(WHISPER is None, reason="whisper weights are not here")
+
+
+@pytest.fixture(scope="module")
+def ears() -> Ears:
+    return Ears(VOICE, None)
+
+
+def test_phones_are_posteriors_and_lips_close_where_they_must():
+    samples = spoken("papa papa")
+    heard = PhoneListener().posteriors(samples)
+    assert heard.shape == (-(-len(samples) // 320), 17)
+    assert ((heard >= 0) & (heard <= 1)).all()
+    assert heard.sum(1).max() < 1.001
+    assert (heard[:, 0] > 0.3).sum() >= 3
+
+
+def test_phones_in_pieces_equal_phones_at_once(monkeypatch):
+    samples = spoken()
+    whole = PhoneListener().posteriors(samples)
+    monkeypatch.setattr(phones, "_LONGEST", 170)
+    parts = PhoneListener().posteriors(samples)
+    assert np.corrcoef(whole.ravel(), parts.ravel())[0, 1] > 0.98
+    assert np.abs(whole - parts).mean() < 0.01
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100, 320, 5000])
+def test_the_shortest_sounds(samples):
+    tone = (0.1 * np.sin(np.arange(samples) * 0.2)).astype(np.float32)
+    assert len(PhoneListener(1).posteriors(tone)) == -(-samples // 320)
+
+
+@needs_voice
+@pytest.mark.parametrize("samples", [0, 1, 100, 320, 33333])
+def test_silence_is_heard_as_silence(ears, samples):
+    heard = ears.listen(sound(np.zeros(samples, np.float32), Fraction(7, 3)))
+    assert heard.start == Fraction(7, 3)
+    assert len(heard) == -(-samples // 320)
+    assert not heard.voiced.any()
+    assert (heard.phones[:, BLANK] == 1).all()
+    assert speech_spans(heard) == ()
+    assert len(closures(heard)) == 0
+
+
+@needs_voice
+def test_volume_does_not_matter(ears):
+    samples = spoken()
+    loud, soft = ears.listen(sound(samples)), ears.listen(sound(samples * 0.05))
+    assert np.abs(loud.phones - soft.phones).mean() < 0.002
+    assert np.abs(loud.voiced - soft.voiced).mean() < 0.01
+
+
+@needs_voice
+def test_speech_among_silence_is_found_where_it_is(ears):
+    samples = spoken()
+    heard = ears.listen(sound(np.pad(samples, (48_000, 32_000)), Fraction(10)))
+    spans = speech_spans(heard)
+    assert float(spans[0].start) == pytest.approx(13, abs=0.35)
+    assert float(spans[-1].end) == pytest.approx(13 + len(samples) / 16000, abs=0.35)
+
+
+@needs_voice
+def test_noise_and_music_are_not_speech(ears):
+    rng = np.random.default_rng(0)
+    t = np.arange(64_000) / 16_000
+    music = sum(np.sin(2 * np.pi * f * t) * np.exp(-2 * (t % 0.5)) for f in (262, 330, 392)) * 0.1
+    for noise in (0.1 * rng.standard_normal(64_000), music):
+        assert ears.listen(sound(noise.astype(np.float32))).voiced.mean() < 0.1
+
+
+@needs_voice
+@needs_whisper
+def test_the_encoder_hears_the_same_in_pieces(monkeypatch):
+    pytest.importorskip("ctranslate2")
+    samples = spoken()
+    model = encoder.SpeechEncoder(WHISPER)
+    whole = model.project(samples)
+    assert whole.shape == (-(-len(samples) // 320), 128)
+    assert 0.3 < whole.std() < 3
+    monkeypatch.setattr(encoder, "_LONGEST", 200)
+    assert np.corrcoef(whole.ravel(), model.project(samples).ravel())[0, 1] > 0.8
+
+
+@needs_voice
+def test_a_wrong_model_file_is_refused_in_words(tmp_path):
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"nothing")
+    with pytest.raises(WeightsError, match="voice activity"):
+        VoiceActivity(wrong)
+
+
+def test_a_missing_runtime_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)
+    with pytest.raises(MissingExtra, match=r"lipdub\[hear\]"):
+        Ears.check_encoder()
+
+
+def test_mel_bands_are_slaneys():
+    bands = mel_bands()
+    assert bands.shape == (80, 201)
+    assert bands.max() == pytest.approx(0.0259, abs=1e-3)  # the published 80-band table's largest weight
+    peaks = bands.argmax(1) * 40.0
+    assert (np.diff(peaks) >= 0).all()
+    assert peaks[-1] > 7_500
+
+
+def test_log_mel_has_a_column_per_ten_milliseconds():
+    tone = np.sin(np.arange(16_000) * 2 * np.pi * 1000 / 16_000).astype(np.float32) * 0.1
+    picture = log_mel(tone)
+    assert picture.shape == (80, 98)
+    loudest = picture.mean(1).argmax()
+    assert abs(mel_bands()[loudest].argmax() * 40 - 1000) <= 40

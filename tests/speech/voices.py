@@ -1,0 +1,84 @@
+"""Things to hear in tests: voices from the offline synthesizer, and Heard values and mouths made by hand."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from lipdub.speech.phones import BLANK, PBM
+from lipdub.speech.prior import DESIGNS, Prior
+from lipdub.timeline.sound import HEARING_RATE, Heard, Sound
+
+SENTENCE = "My baby bought a big map of Bombay. Perhaps somebody may move the papers before breakfast."
+
+
+def spoken(text: str = SENTENCE, voice: str = "en-GB") -> np.ndarray:
+    """``text`` as float32 samples at 16 kHz; skips the test where the synthesizer is not installed."""
+    nano = pytest.importorskip("py_nanotts")
+    pcm = nano.NanoTTS().speak(text, voice=voice)
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+
+
+def sound(samples: np.ndarray, start: Fraction = Fraction(0)) -> Sound:
+    """Mono sound for ears."""
+    return Sound(np.ascontiguousarray(samples[None], np.float32), HEARING_RATE, start)
+
+
+def babble(rows: int, seed: int = 0, start: Fraction = Fraction(0), encoded: bool = True) -> Heard:
+    """Something like speech from end to end: smooth random posteriors, loudness and components."""
+    rng = np.random.default_rng(seed)
+    smooth = np.hanning(9) / np.hanning(9).sum()
+
+    def wave(columns: int) -> np.ndarray:
+        noise = rng.standard_normal((rows + 8, columns))
+        return np.stack([np.convolve(c, smooth, "valid") for c in noise.T], 1)
+
+    phones = np.exp(4 * wave(17))
+    phones /= phones.sum(1, keepdims=True)
+    loud = np.clip(0.5 + 0.4 * wave(2), 0, 1)
+    voiced = np.full(rows, 0.9)
+    energy = np.concatenate([loud, voiced[:, None]], 1)
+    f = np.float32
+    return Heard(start, phones.astype(f), voiced.astype(f), energy.astype(f), wave(128).astype(f) if encoded else None)
+
+
+def hush(rows: int, start: Fraction = Fraction(0)) -> Heard:
+    """Silence."""
+    phones = np.zeros((rows, 17), np.float32)
+    phones[:, BLANK] = 1
+    return Heard(start, phones, np.zeros(rows, np.float32), np.zeros((rows, 3), np.float32))
+
+
+def with_closure(heard: Heard, row: int) -> Heard:
+    """The same with lips that must be shut at ``row``, and nowhere else."""
+    phones = heard.phones.copy()
+    phones[:, PBM] = 0.0
+    phones[row, PBM] = 0.9
+    return Heard(heard.start, phones, heard.voiced, heard.energy, heard.encoded)
+
+
+def linear_world(seed: int = 0) -> Prior:
+    """A prior with random maps: mouths that follow it are a world in which everything is linear."""
+    rng = np.random.default_rng(seed)
+    probe = babble(60)
+    maps = {}
+    for name, design in DESIGNS.items():
+        rows = design(probe, np.arange(60) * 0.02)
+        maps[name] = (rng.standard_normal((rows.shape[1], 6)) / np.sqrt(rows.shape[1])).astype(np.float32)
+    mixes = {
+        "encoder and phones": {"encoder": 0.4, "phones": 0.3, "calm": 0.3},
+        "phones": {"phones": 0.5, "calm": 0.5},
+        "loudness": {"loud": 1.0},
+    }
+    levels = np.linspace(0.0, 0.2, 41)[:, None] * np.array([1.0, -0.3, 0.3, 0.5, 0.1, 0.2])
+    return Prior(maps, mixes, levels.astype(np.float32), np.full(6, 0.05, np.float32))
+
+
+def mouth(prior: Prior, heard: Heard, seconds: np.ndarray, late: float = 0.0) -> np.ndarray:
+    """Shapes (n, 6) of a mouth that says ``heard`` as ``prior`` thinks; the sound is ``late`` seconds."""
+    size = np.array([0.05, 0.02, 0.04, 0.03, 0.01, 0.015])
+    middle = np.array([0.08, 0.65, 0.6, 1.2, -0.1, 0.2])
+    guess = prior.predict(heard, seconds + late)
+    shapes = middle + size * (guess - guess.mean(0)) / guess.std(0)
+    shapes[:, 0] = np.maximum(shapes[:, 0], 0.0)
+    return shapes.astype(np.float64)

@@ -1,0 +1,104 @@
+"""Training on a world in which mouths are linear in what is heard."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipdub.errors import InputError
+from lipdub.speech.encoder import Basis
+from lipdub.speech.prior import DESIGNS, Prior
+from lipdub.timeline.sound import Heard
+from lipdub.train.footage import Footage
+from lipdub.train.prior import Trained, chosen, correlations, fitted, fitted_basis, train_prior
+
+RNG = np.random.default_rng(7)
+MAP = RNG.standard_normal((18, 6))
+LATE = (0.0, 0.12, -0.2, 0.05)
+
+
+def smooth(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
+    window = np.hanning(9) / np.hanning(9).sum()
+    noise = rng.standard_normal((rows + 8, columns))
+    return np.stack([np.convolve(c, window, "valid") for c in noise.T], 1)
+
+
+def person(seed: int, late: float) -> Footage:
+    """Ten seconds of somebody whose mouth follows the calm phones, in units of his own."""
+    rng = np.random.default_rng(seed)
+    phones = np.exp(4 * smooth(560, 17, rng))
+    phones /= phones.sum(1, keepdims=True)
+    loud = np.clip(0.5 + 0.4 * smooth(560, 2, rng), 0, 1)
+    voiced = np.full(560, 0.9)
+    f = np.float32
+    heard = Heard(Fraction(-1, 2), phones.astype(f), voiced.astype(f), np.c_[loud, voiced].astype(f))
+    seconds = np.arange(250) / 25
+    guess = DESIGNS["calm"](heard, seconds + late + 0.5) @ MAP
+    shapes = guess * 0.03 * rng.uniform(0.5, 2) + rng.standard_normal(6) + rng.standard_normal((250, 6)) * 1e-4
+    encoder = np.concatenate([phones, rng.standard_normal((560, 495)) * 0.1], 1).astype(np.float16)
+    return Footage(f"p{seed}", seconds, shapes, heard, encoder)
+
+
+@pytest.fixture(scope="module")
+def people() -> list[Footage]:
+    footage = [person(i, late) for i, late in enumerate(LATE)]
+    basis = fitted_basis(footage)
+    return [f.encoded(basis.project(f.encoder.astype(np.float32))) for f in footage]
+
+
+@pytest.fixture(scope="module")
+def trained(people) -> Trained:
+    return fitted(people)
+
+
+def test_a_linear_world_is_recovered(trained, people):
+    for prior, footage, offset in zip(trained.without, people, trained.offsets, strict=True):
+        assert np.mean(correlations(prior, footage, offset)) > 0.8
+
+
+def test_every_clips_own_offset_is_found(trained):
+    own = np.array(trained.offsets) - np.median(trained.offsets)
+    assert own == pytest.approx(np.array(LATE) - np.median(LATE), abs=0.025)
+
+
+def test_shares_add_up_to_one(trained):
+    for mix in trained.prior.mixes.values():
+        assert sum(mix.values()) == pytest.approx(1)
+
+
+def test_a_basis_whitens(people):
+    components = np.concatenate([f.heard.encoded for f in people])
+    assert np.abs(components.mean(0)).max() < 0.05
+    assert components[:, :15].std(0) == pytest.approx(np.full(15, 0.93), abs=0.07)
+
+
+def test_rights_decide_what_is_learnt_from(tmp_path):
+    for name in ("a.mp4", "b.mp4", "c.mpg", "d.txt"):
+        (tmp_path / name).touch()
+    assert [p.name for p in chosen(tmp_path, ["A"])] == ["a.mp4", "b.mp4", "c.mpg"]
+    (tmp_path / "manifest.csv").write_text("file,rights\na.mp4,A cleared\nb.mp4,private only\nc.mpg,B corpus\n")
+    assert [p.name for p in chosen(tmp_path, ["A", "B"])] == ["a.mp4", "c.mpg"]
+    assert [p.name for p in chosen(tmp_path, ["A"])] == ["a.mp4"]
+    assert chosen([Path("z.mp4"), Path("y.mp4")], ["A"]) == [Path("y.mp4"), Path("z.mp4")]
+
+
+def test_training_from_kept_measurements_writes_a_prior(tmp_path, people):
+    from lipdub.train.footage import keep
+
+    for footage in people:
+        (tmp_path / f"{footage.name}.mp4").touch()
+        keep(footage, tmp_path / "cache")
+    out, basis = tmp_path / "prior.npz", tmp_path / "basis.npz"
+    train_prior(tmp_path, out, without=["p3"], basis=basis, cache=tmp_path / "cache")
+    assert Prior.load(out).maps["calm"].shape == (18, 6)
+    assert basis.stat().st_size < 300_000
+    again = tmp_path / "again.npz"
+    train_prior(tmp_path, again, without=["p3"], basis=basis, cache=tmp_path / "cache")
+    assert again.read_bytes() == out.read_bytes()
+    with pytest.raises(InputError, match="two clips"):
+        train_prior(tmp_path, out, without=["p1", "p2", "p3"], cache=tmp_path / "cache")
+
+
+def test_the_shipped_basis_is_there():
+    assert Basis.shipped().directions.shape == (512, 128)
