@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -31,7 +32,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
         container = av.open(str(path), "r", container_options=options, metadata_errors="surrogateescape")
     except PermissionError as refused:
         raise InputError("may not be read", file=path, remedy="Check its permissions.") from refused
-    except (av.FFmpegError, ValueError, OSError) as broken:
+    except (FFmpegError, ValueError, OSError) as broken:
         what = "is not a sound or video file, or it is cut off or damaged"
         raise NotMedia(what, file=path, remedy=_ANOTHER) from broken
     try:
@@ -82,6 +83,12 @@ def only(container: InputContainer, *wanted: Stream) -> None:
             stream.discard = Discard.all
 
 
+def base_of(stream: Stream) -> Fraction:
+    """Seconds in one unit of the stream's time stamps."""
+    assert stream.time_base is not None, "streams of an open file have a time base"
+    return stream.time_base
+
+
 def start_of(container: InputContainer) -> Fraction:
     """The instant (s) on the container's clock at which players begin: the first start of picture or sound.
 
@@ -90,6 +97,6 @@ def start_of(container: InputContainer) -> Fraction:
     starts = []
     for stream in (*container.streams.video, *container.streams.audio):
         if stream.start_time is not None and not stream.disposition & Disposition.attached_pic:
-            start = stream.start_time * stream.time_base
+            start = stream.start_time * base_of(stream)
             starts.append(max(start, Fraction(0)) if stream.type == "audio" else start)
     return min(starts, default=Fraction(0))

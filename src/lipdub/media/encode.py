@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
@@ -212,7 +213,7 @@ def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         context.options = options
         context.open()
-    except (av.FFmpegError, ValueError, RuntimeError):
+    except (FFmpegError, ValueError, RuntimeError):
         return False
     return True
 
@@ -239,7 +240,7 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
         options["chroma_sample_location"] = "center"
     if facts.interlaced and encoding.encoder == "libx264":
         options["flags"] = "+ildct+ilme"
-    stream.options = options
+    context.options = options
     if facts.field_order != "unknown":
         context.field_order = {"progressive": 1, "tt": 2, "bb": 3, "tb": 4, "bt": 5}[facts.field_order]
     if facts.matrix is not None:

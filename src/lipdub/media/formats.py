@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import av
 import numpy as np
+from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from lipdub.timeline.picture import PixelLayout
@@ -143,10 +144,12 @@ class PlaneReader:
         return tuple(plane_view(shown.planes[number], kind.dtype).copy() for number in kind.order)
 
 
-def plane_view(plane: av.video.plane.VideoPlane, dtype: np.dtype) -> np.ndarray:
+def plane_view(plane: VideoPlane, dtype: np.dtype) -> np.ndarray:
     """(rows, columns) view of FFmpeg's memory, without the padding at the end of rows."""
     stride = abs(plane.line_size) // dtype.itemsize
-    return np.frombuffer(plane, dtype)[: plane.height * stride].reshape(plane.height, stride)[:, : plane.width]
+    return np.frombuffer(memoryview(plane), dtype)[: plane.height * stride].reshape(plane.height, stride)[
+        :, : plane.width
+    ]
 
 
 def frame_of(planes: tuple[np.ndarray, ...], kind: PlaneOrder) -> av.VideoFrame:

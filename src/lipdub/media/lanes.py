@@ -11,7 +11,8 @@ from pathlib import Path
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.stream import Disposition, Stream
+from av.error import FFmpegError
+from av.stream import AttachmentStream, Disposition, Stream
 
 from lipdub.errors import NoSound
 from lipdub.media.container import only, opened
@@ -75,7 +76,7 @@ def takes(container: str, template: Stream) -> str | None:
             _copy_of(out, template)
             out.start_encoding()
             out.close()
-    except (av.FFmpegError, ValueError, OSError, RuntimeError, NotImplementedError):
+    except (FFmpegError, ValueError, OSError, RuntimeError, NotImplementedError):
         return f"{_codec(template)} does not fit into {container}"
     return None
 
@@ -88,7 +89,7 @@ def _codec(stream: Stream) -> str:
 
 def _copy_of(out: OutputContainer, template: Stream) -> Stream:
     """A stream in ``out`` with the parameters, metadata and disposition of ``template``."""
-    if template.type == "attachment":
+    if isinstance(template, AttachmentStream):
         return out.add_attachment(template.name or "attachment", template.mimetype or "", template.data)
     copy = out.add_stream_from_template(template, opaque=True)
     copy.metadata.update(template.metadata)
@@ -127,7 +128,7 @@ def _flow(
                 continue
             packet.stream = copies[packet.stream_index]
             yield packet
-    except av.FFmpegError:
+    except FFmpegError:
         return
 
 
@@ -253,10 +254,10 @@ def _decoded(packets: Iterator[av.Packet], heard: AudioStream, start: Fraction, 
     for packet in packets:
         try:
             frames = packet.decode()
-        except av.FFmpegError:
+        except FFmpegError:
             continue
         for frame in frames:
-            begins = Fraction(frame.pts or 0) * Fraction(frame.time_base or heard.time_base)
+            begins = Fraction(frame.pts or 0) * (frame.time_base or heard.time_base or Fraction(0))
             dub.length = max(dub.length, begins + Fraction(frame.samples, frame.sample_rate))
             room = int((dub.end - start - begins) * frame.sample_rate)
             if room <= 0:

@@ -1,8 +1,8 @@
 """Language tags as containers want them."""
 
 # ISO 639-1 -> ISO 639-2/T, the languages dubbed most. Source: the Library of Congress's code list.
-_THREE = dict(
-    pair.split(":")
+_THREE = {
+    pair[:2]: pair[3:]
     for pair in (
         "ar:ara bg:bul bn:ben ca:cat cs:ces da:dan de:deu el:ell en:eng es:spa et:est eu:eus fa:fas fi:fin fr:fra "
         "ga:gle gl:glg gu:guj he:heb hi:hin hr:hrv hu:hun hy:hye id:ind is:isl it:ita ja:jpn ka:kat kk:kaz kn:kan "
@@ -10,7 +10,7 @@ _THREE = dict(
         "ru:rus sk:slk sl:slv sq:sqi sr:srp sv:swe sw:swa ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd uz:uzb "
         "vi:vie zh:zho zu:zul"
     ).split()
-)
+}
 
 
 def three_letters(tag: str | None) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.error import FFmpegError
 from jaxtyping import Float32
 
 from lipdub.errors import NoSound
@@ -107,7 +108,7 @@ def _sound_stream(container: InputContainer, path: Path, stream: int) -> AudioSt
 
 def _expected_length(container: InputContainer, heard: AudioStream, rate: int) -> int:
     whole = Fraction(container.duration or 0, av.time_base)
-    seconds = heard.duration * heard.time_base if heard.duration else whole
+    seconds = heard.duration * heard.time_base if heard.duration and heard.time_base else whole
     return int((seconds + Fraction(1, 4)) * rate)
 
 
@@ -154,16 +155,16 @@ def _blocks(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fra
     while True:
         try:
             packet = next(packets, None)
-        except av.FFmpegError:
+        except FFmpegError:
             packet = None
         if packet is None:
             return
         try:
             decoded = packet.decode()
-        except av.FFmpegError:
+        except FFmpegError:
             continue
         for frame in decoded:
-            at = expected if frame.pts is None else frame.pts * Fraction(frame.time_base or heard.time_base)
+            at = expected if frame.pts is None else frame.pts * (frame.time_base or heard.time_base or Fraction(0))
             block = _floats(frame, channels)
             expected = at + Fraction(block.shape[1], frame.sample_rate)
             yield at, block

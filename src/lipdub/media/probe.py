@@ -1,20 +1,24 @@
 """Measure a file before anything is done with it: when every frame is shown, and what else is inside."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.error import FFmpegError
+from av.sidedata.sidedata import SideData
 from av.stream import Stream
 from av.video.stream import VideoStream
 
 from lipdub.errors import NoPicture, NotMedia
-from lipdub.media.container import only, opened, picture_stream, start_of
+from lipdub.media.container import base_of, only, opened, picture_stream, start_of
 from lipdub.media.formats import planar
 from lipdub.media.sight import display_size
 from lipdub.timeline.clip import Clip, FrameTimes
@@ -138,8 +142,13 @@ def probe(path: Path) -> MediaFacts:
 
 
 def picture_facts(clip: Clip) -> PictureFacts:
-    """The picture stream of ``clip`` as coded."""
-    return _first_look(clip.path, clip.stream)[0]
+    """The picture stream of ``clip`` as coded. Remembered for as long as the file does not change."""
+    return _remembered_facts(clip.path, clip.stream, clip.path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _remembered_facts(path: Path, number: int, changed: int) -> PictureFacts:
+    return _first_look(path, number)[0]
 
 
 def container_start(path: Path) -> Fraction:
@@ -167,7 +176,7 @@ def _listed(container: InputContainer, video: VideoStream) -> FrameTimes | None:
                 return None
             pts.append(packet.pts)
             lengths[packet.pts] = packet.duration or 0
-    except av.FFmpegError:
+    except FFmpegError:
         whole = False
     if not pts or not first_is_key or not whole or len(lengths) != len(pts):
         return None
@@ -193,9 +202,13 @@ def _decoded(path: Path, number: int) -> FrameTimes:
 def _times(pts: list[int], video: VideoStream, length: int) -> FrameTimes:
     if length <= 0:
         steps = np.diff(pts)
-        step = 1 / Fraction(video.average_rate or 25) / video.time_base
-        length = int(np.median(steps)) if len(steps) else round(step)
-    return FrameTimes(np.array(pts, np.int64), video.time_base, max(1, length))
+        length = int(np.median(steps)) if len(steps) else _usual_step(video)
+    return FrameTimes(np.array(pts, np.int64), base_of(video), max(1, length))
+
+
+def _usual_step(video: VideoStream) -> int:
+    """Units between two frames at the stream's stated rate."""
+    return max(1, round(1 / (Fraction(video.average_rate or video.guessed_rate or 25) * base_of(video))))
 
 
 def shown(container: InputContainer, video: VideoStream) -> Iterator[tuple[int, av.VideoFrame]]:
@@ -206,12 +219,12 @@ def shown(container: InputContainer, video: VideoStream) -> Iterator[tuple[int, 
     """
     only(container, video)
     video.thread_type = "AUTO"
-    step = max(1, round(1 / Fraction(video.average_rate or video.guessed_rate or 25) / video.time_base))
+    step = _usual_step(video)
     expected = video.start_time or 0
     for packet in chain(_packets(container, video), (None,)):
         try:
             decoded = video.decode(packet)
-        except av.FFmpegError:
+        except FFmpegError:
             continue
         for frame in decoded:
             at = expected if frame.pts is None else frame.pts
@@ -223,7 +236,7 @@ def _packets(container: InputContainer, video: VideoStream) -> Iterator[av.Packe
     """Packets up to the end, or to where a file that was cut off ends."""
     try:
         yield from container.demux(video)
-    except av.FFmpegError:
+    except FFmpegError:
         return
 
 
@@ -256,7 +269,7 @@ def _first_look(path: Path, number: int) -> tuple[PictureFacts, list[int]]:
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The 3 x 3 matrix (16.16 and 2.30 fixed point, row by row) that turns the coded picture upright."""
-    for data in frame.side_data:
+    for data in cast("Iterable[SideData]", frame.side_data):
         if data.type.name == "DISPLAYMATRIX":
             return struct.unpack("=9i", bytes(data)[:36])
     return None
@@ -271,9 +284,8 @@ def _stream_facts(stream: Stream) -> StreamFacts:
     codec = context.codec.canonical_name if context is not None else (getattr(stream, "name", None) or "unknown")
     start = None if stream.start_time is None or not stream.time_base else stream.start_time * stream.time_base
     common = (stream.index, stream.type, codec, stream.language, start)
-    if stream.type == "video" and context is not None:
-        rate = stream.average_rate
-        return StreamFacts(*common, (context.width, context.height), rate, context.pix_fmt)
-    if stream.type == "audio" and context is not None:
+    if isinstance(context, av.VideoCodecContext):
+        return StreamFacts(*common, (context.width, context.height), stream.average_rate, context.pix_fmt)
+    if isinstance(context, av.AudioCodecContext):
         return StreamFacts(*common, channels=context.channels, sample_rate=context.sample_rate)
     return StreamFacts(*common)

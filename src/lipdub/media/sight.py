@@ -100,8 +100,8 @@ def _converted(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Wind
         src_color_range=_FULL if layout.full_range else _LIMITED, dst_color_range=_FULL,
     )  # fmt: skip
     plane = image.planes[0]
-    rgb = np.frombuffer(plane, np.uint8).reshape(image.height, plane.line_size)[:, : 3 * image.width]
-    rgb = rgb.reshape(image.height, image.width, 3)
+    rgb = np.frombuffer(memoryview(plane), np.uint8).reshape(image.height, plane.line_size)
+    rgb = rgb[:, : 3 * image.width].reshape(image.height, image.width, 3)
     return rgb[window.top - top : window.bottom - top, window.left - left : window.right - left].copy()
 
 

@@ -12,6 +12,8 @@ from types import MappingProxyType
 import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.filter import Graph
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -176,7 +178,7 @@ class _Writing:
         """Turn what FFmpeg or the system says about the output into an ``OutputError``."""
         try:
             yield
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             what = f"could not be written ({reason})"
             raise OutputError(what, file=self.output, remedy="Check free space and permissions.") from error
@@ -203,7 +205,9 @@ class _Writing:
         settings = self._container_options()
         self.out = av.open(str(part), "w", format=self.container, container_options=settings)
         stack.callback(self._close_quietly)
-        self.picture = self.out.add_stream(self.encoding.encoder, rate=self.clip.rate)
+        picture = self.out.add_stream(self.encoding.encoder, rate=self.clip.rate)
+        assert isinstance(picture, VideoStream)
+        self.picture = picture
         configure(self.picture, self.clip, self.facts, self.encoding)
         if self.container in _MOV_FAMILY and self.encoding.codec == "hevc":
             self.picture.codec_context.codec_tag = "hvc1"
@@ -215,7 +219,7 @@ class _Writing:
         self.out.set_chapters(self.source.chapters())
 
     def _close_quietly(self) -> None:
-        with suppress(av.FFmpegError, OSError, ValueError):
+        with suppress(FFmpegError, OSError, ValueError):
             self.out.close()
 
     def _container_options(self) -> dict[str, str]:
@@ -337,7 +341,7 @@ def _field_marker(stream: VideoStream, facts: PictureFacts) -> Callable[[av.Vide
     if not facts.interlaced or facts.field_order not in ("tt", "bb", "tb", "bt"):
         return lambda frame: frame
     mode = "tff" if facts.field_order in ("tt", "bt") else "bff"
-    graph = av.filter.Graph()
+    graph = Graph()
     context = stream.codec_context
     source = graph.add_buffer(
         width=context.width, height=context.height, format=av.VideoFormat(facts.pixel_format),
