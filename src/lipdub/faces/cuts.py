@@ -1,9 +1,10 @@
 """Find cuts as the frames come by.
 
-Each frame is compared with the one before on a 64 x 36 grid: how much of the picture's structure stays (correlation
-of luma with its local mean removed, blind to flashes and fades) and how much the samples change, also against
-what has been usual in this shot (so that fast motion is no cut; the idea of PySceneDetect's adaptive detector).
-Blank frames (black, white, a full flash) are passed over: the next frame with a picture is compared with the last.
+Each frame is compared with the one before on a grid of 64 x 36 cells: how much of the picture's structure stays
+(correlation of luma with its local mean removed, blind to flashes and fades, and tried shifted, for pans), and how
+much the samples change, also against what has been usual in this shot (so that fast motion is no cut; the idea of
+PySceneDetect's adaptive detector). Blank frames (black, white, a full flash) are passed over: the next frame with a
+picture is compared with the last.
 """
 
 from collections import deque
@@ -22,6 +23,8 @@ _DOUBTFUL = 0.6  # the same, if the colours changed too
 _CHANGE = 8.0  # mean change in code values, luma + twice chroma, that a cut has at least
 _RECOLOURED = 4.0  # mean change of chroma that a mere motion does not make
 _UNUSUAL = 2.5  # times the usual change of this shot
+_PAN = 0.15  # part of the picture that a pan may cover between two frames
+_MOVED = 0.7  # correlation of a part found elsewhere
 _MEMORY = 12  # frames that say what is usual
 
 
@@ -62,11 +65,19 @@ class CutFinder:
         self._usual.append(moved)
         if moved < _CHANGE or moved < _UNUSUAL * usual:
             return False
-        return same < _OTHER or (same < _DOUBTFUL and chroma > _RECOLOURED)
+        other = same < _OTHER or (same < _DOUBTFUL and chroma > _RECOLOURED)
+        return other and not _moved(structure, self._structure)
 
 
 def _structure(luma: np.ndarray) -> np.ndarray:
     return luma - cv2.GaussianBlur(luma, (0, 0), _REACH)
+
+
+def _moved(structure: np.ndarray, before: np.ndarray) -> bool:
+    """True if the middle of the picture was elsewhere in the picture before: a fast pan."""
+    high, wide = (max(1, round(_PAN * n)) for n in structure.shape)
+    middle = np.ascontiguousarray(structure[high:-high, wide:-wide])
+    return float(cv2.matchTemplate(before, middle, cv2.TM_CCOEFF_NORMED).max()) > _MOVED
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

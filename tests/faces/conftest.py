@@ -1,0 +1,22 @@
+"""Lets the tests of this room import ``staged`` beside them, and finds the face models for those that need them."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lipdub import weights
+from lipdub.errors import WeightsError
+from lipdub.faces.nets import FaceFinder
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def finder() -> Iterator[FaceFinder]:
+    """The real networks. Tests that use them are skipped where the models can neither be found nor fetched."""
+    try:
+        yield FaceFinder(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+    except WeightsError as missing:
+        pytest.skip(str(missing))

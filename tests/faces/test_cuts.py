@@ -1,0 +1,74 @@
+"""Cuts are found at their frame; flashes, fades, pans and noise are none."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+from staged import frame_of
+
+from lipdub.faces.cuts import CutFinder
+
+NOISE = np.random.default_rng(5)
+
+
+def scene(seed: int, size: tuple[int, int] = (200, 120)) -> np.ndarray:
+    """A picture of blurred coloured shapes (height, width, 3) float."""
+    random = np.random.default_rng(seed)
+    picture = random.uniform(0, 255, (size[1] // 8, size[0] // 8, 3)).astype(np.float32)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+
+
+def cuts_in(pictures: Sequence[np.ndarray]) -> list[int]:
+    finder = CutFinder()
+    frames = (frame_of(np.clip(p, 0, 255).astype(np.uint8), i) for i, p in enumerate(pictures))
+    return [frame.index for frame in frames if finder.see(frame)]
+
+
+def grainy(picture: np.ndarray) -> np.ndarray:
+    return picture + NOISE.normal(0, 3, picture.shape)
+
+
+def test_every_cut_at_its_frame() -> None:
+    pictures = [grainy(scene(shot)) for shot in (1, 2, 3) for _ in range(10)]
+    assert cuts_in(pictures) == [10, 20]
+
+
+def test_a_shot_of_one_frame() -> None:
+    assert cuts_in([scene(s) for s in [1] * 5 + [2] + [3] * 5]) == [5, 6]
+
+
+def test_upright_pictures() -> None:
+    assert cuts_in([scene(s, (120, 200)) for s in [1] * 5 + [2] * 5]) == [5]
+
+
+@pytest.mark.parametrize("strength", [60, 1000])
+def test_a_flash_is_no_cut(strength: float) -> None:
+    pictures = [grainy(scene(1)) for _ in range(20)]
+    for i in (9, 10):
+        pictures[i] = pictures[i] + strength
+    assert cuts_in(pictures) == []
+
+
+def test_a_fade_out_and_in_again_is_no_cut() -> None:
+    level = np.concatenate([np.linspace(1, 0, 12), np.zeros(5), np.linspace(0, 1, 12)])
+    assert cuts_in([scene(1) * v for v in level]) == []
+
+
+def test_a_fade_through_black_to_another_scene_is_one_cut() -> None:
+    level = np.linspace(0, 1, 12)
+    pictures = [scene(1) * v for v in level[::-1]] + [scene(2) * 0] * 5 + [scene(2) * v for v in level]
+    found = cuts_in(pictures)
+    assert len(found) == 1
+    assert 12 <= found[0] <= 20
+
+
+def test_a_pan_and_a_shaking_camera_are_no_cuts() -> None:
+    wide = scene(4, (800, 120))
+    assert cuts_in([wide[:, 8 * i : 8 * i + 200] for i in range(60)]) == []
+    shake = np.random.default_rng(1).integers(0, 14, 60)
+    assert cuts_in([wide[:, s : s + 200] for s in shake]) == []
+
+
+def test_black_from_the_start_is_no_cut() -> None:
+    assert cuts_in([scene(1) * 0] * 5 + [scene(1)] * 5) == []
