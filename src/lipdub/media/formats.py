@@ -147,9 +147,9 @@ class PlaneReader:
 def plane_view(plane: VideoPlane, dtype: np.dtype) -> np.ndarray:
     """(rows, columns) view of FFmpeg's memory, without the padding at the end of rows."""
     stride = abs(plane.line_size) // dtype.itemsize
-    return np.frombuffer(memoryview(plane), dtype)[: plane.height * stride].reshape(plane.height, stride)[
-        :, : plane.width
-    ]
+    rows = np.frombuffer(memoryview(plane), dtype)[: plane.height * stride].reshape(plane.height, stride)
+    # A negative stride means that the last row comes first in memory.
+    return rows[:: -1 if plane.line_size < 0 else 1, : plane.width]
 
 
 def frame_of(planes: tuple[np.ndarray, ...], kind: PlaneOrder) -> av.VideoFrame:

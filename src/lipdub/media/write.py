@@ -354,6 +354,8 @@ def _field_marker(stream: VideoStream, facts: PictureFacts) -> Callable[[av.Vide
 
     def mark(frame: av.VideoFrame) -> av.VideoFrame:
         graph.push(frame)
-        return graph.pull()
+        marked = graph.pull()
+        assert isinstance(marked, av.VideoFrame)
+        return marked
 
     return mark
