@@ -15,7 +15,7 @@ from lipdub.media.probe import container_start, open_clip, probe
 from lipdub.media.read import frames
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, Video, make_video, make_wav
+from making import Extra, Video, make_video, make_wav, number_in
 
 MS = Fraction(1, 1000)
 
@@ -62,6 +62,24 @@ def test_what_is_listed_is_what_is_decoded(tmp_path, codec):
         decoded = [frame.pts for frame in container.decode(video=0)]
     assert clip.times.pts.tolist() == decoded
     assert len(clip) == 20
+
+
+@pytest.mark.parametrize("options", [(), (("preset", "slow"), ("bf", "3"))])
+def test_frames_before_an_edit_list_are_not_shown(tmp_path, options):
+    pts = tuple(512 * (i - 3) for i in range(20))
+    clip = open_clip(make_video(tmp_path / "a.mp4", pts=pts, time_base=Fraction(1, 12800), options=options))
+    assert instants(clip) == [Fraction(i, 25) for i in range(17)]
+    assert [number_in(f.planes[0]) for f in frames(clip)] == list(range(3, 20))
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".avi", ".flv"])
+def test_other_containers(tmp_path, suffix):
+    codec = "mpeg4" if suffix == ".avi" else "libx264"
+    base = Fraction(1, 25) if suffix == ".avi" else None
+    clip = open_clip(make_video(tmp_path / f"a{suffix}", codec=codec, count=30, options=(("bf", "2"),), time_base=base))
+    assert [number_in(f.planes[0]) for f in frames(clip)] == list(range(30))
+    assert number_in(next(frames(clip, 17)).planes[0]) == 17
+    assert clip.times.constant_rate == 25
 
 
 def test_raw_stream_without_time_stamps(tmp_path):

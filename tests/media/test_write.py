@@ -16,7 +16,7 @@ from lipdub.errors import NoSound, OptionError, OutputError
 from lipdub.media import write as writing
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames, sound
-from lipdub.media.write import WriteOptions, check_output, write
+from lipdub.media.write import WriteOptions, check_output, encoder_opens, write
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import Extra, Video, make_video, make_wav, number_in, tone
@@ -241,6 +241,15 @@ def test_second_picture_can_be_the_one(tmp_path):
     out = open_clip(tmp_path / "b.mp4")
     assert out.size == (64, 48)
     assert instants(out) == instants(clip)
+
+
+def test_encoders_are_tried_in_silence(capfd):
+    assert encoder_opens("libx264")
+    assert encoder_opens("libx265")
+    assert encoder_opens("libsvtav1")
+    assert not encoder_opens("no_such_encoder")
+    assert not encoder_opens("libopus")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_hardware_falls_back_with_a_word(tmp_path, monkeypatch):

@@ -165,13 +165,13 @@ def _options(encoder: str, facts: PictureFacts, crf: int | None, preset: str | N
         case "libx264" | "libx264rgb":
             return {"crf": str(16 if crf is None else crf), "preset": preset or "veryfast", **threads}
         case "libx265":
-            quiet = "log-level=none"
-            return {"crf": str(16 if crf is None else crf), "preset": preset or "veryfast", "x265-params": quiet}
+            return {"crf": str(16 if crf is None else crf), "preset": preset or "veryfast", **_hushed(encoder)}
         case "libvpx-vp9":
             speed = {"deadline": "good", "cpu-used": preset or "5", "row-mt": "1", "tile-columns": "2"}
             return {"crf": str(18 if crf is None else crf), "b": "0", **speed, **threads}
         case "libsvtav1":
-            return {"crf": str(20 if crf is None else crf), "preset": preset or "8", "svtav1-params": "tune=0"}
+            quality = {"crf": str(20 if crf is None else crf), "preset": preset or "8", "svtav1-params": "tune=0"}
+            return quality | _hushed(encoder)
         case "prores_ks":
             words = (facts.profile or "hq").lower().split()
             known = [_PRORES_PROFILES[word] for word in words if word in _PRORES_PROFILES]
@@ -190,7 +190,6 @@ def hardware_encoding(soft: Encoding, facts: PictureFacts, crf: int | None) -> E
         if pixel_format is None:
             continue
         quality = str(18 if crf is None else crf)
-        options = {"qp": quality, "global_quality": quality, "rc": "constqp"}
         if "nvenc" in encoder:
             options = {"rc": "constqp", "qp": quality, "preset": "p4"}
         elif "videotoolbox" in encoder:
@@ -204,10 +203,29 @@ def hardware_encoding(soft: Encoding, facts: PictureFacts, crf: int | None) -> E
     return None
 
 
+def encoder_opens(encoder: str) -> bool:
+    """True if the encoder FFmpeg calls ``encoder`` is built in and opens on this machine, its hardware included."""
+    try:
+        formats = [form.name for form in av.Codec(encoder, "w").video_formats or ()]
+    except ValueError:
+        return False
+    usual = _HARDWARE_FORMATS.get((encoder.rpartition("_")[2], 8), "yuv420p")
+    pixel_format = usual if usual in formats or not formats else formats[0]
+    return _opens(encoder, pixel_format, (256, 144), _hushed(encoder))
+
+
+def _hushed(encoder: str) -> dict[str, str]:
+    """Settings for encoders that would write to the terminal themselves; errors still come back as such."""
+    if encoder == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "0")
+    return {"x265-params": "log-level=none"} if encoder == "libx265" else {}
+
+
 def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict[str, str]) -> bool:
     try:
         context = av.CodecContext.create(encoder, "w")
-        assert isinstance(context, av.VideoCodecContext)
+        if not isinstance(context, av.VideoCodecContext):
+            return False
         context.width, context.height = size
         context.pix_fmt = pixel_format
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
@@ -229,9 +247,6 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
     colours = colours_written(facts, encoding)
     context.colorspace, context.color_range = colours.matrix, colours.range
     context.color_primaries, context.color_trc = colours.primaries, colours.transfer
-    if encoding.encoder == "libsvtav1":
-        # It writes to the terminal itself; errors still come back as such.
-        os.environ.setdefault("SVT_LOG", "0")
     if encoding.codec not in ("prores", "ffv1"):
         context.gop_size = max(1, round(4 * clip.rate))
     options = dict(encoding.options)

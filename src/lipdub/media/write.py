@@ -26,6 +26,7 @@ from lipdub.media.encode import (
     Encoding,
     canonical,
     configure,
+    encoder_opens,
     encoding_for,
     hardware_encoding,
     picture_codec,
@@ -36,6 +37,8 @@ from lipdub.media.languages import three_letters
 from lipdub.media.probe import PictureFacts, picture_facts
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
+
+__all__ = ["WriteOptions", "Written", "check_output", "container_for", "encoder_opens", "write"]
 
 _MOV_FAMILY = ("mp4", "mov")
 _OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
