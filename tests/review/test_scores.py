@@ -16,6 +16,7 @@ from lipdub.review.scores import (
     correlation,
     flicker,
     lag,
+    lip_zone,
     mouth_crop,
     outside,
     seam,
@@ -24,6 +25,7 @@ from lipdub.review.scores import (
 )
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face import FaceTrack
+from lipdub.timeline.picture import Window
 from lipdub.timeline.spool import Spool
 
 
@@ -96,6 +98,21 @@ def test_sharpness_falls_with_blur_and_seam_rises_with_a_step() -> None:
     assert seam(pasted, source, mask) > 1.5
     assert np.isnan(seam(source, source, (mask > 0.5).astype(np.float32)))
     assert np.isnan(sharpness(source, source, 0 * mask))
+
+
+def test_the_lip_zone_is_a_soft_ring_around_the_lips() -> None:
+    face = np.zeros((478, 3))
+    face[:468] = canonical_face() * 100 + [150, 60, 0]
+    zone = lip_zone(face, 100.0, Window(80, 90, 220, 200))
+    middle = face[[13, 14], :2].mean(0) - [80, 90]
+    assert zone.shape == (110, 140)
+    assert zone[int(middle[1]), int(middle[0])] == 1
+    assert zone[0, 0] == zone[-1, -1] == 0
+    left = float(face[61, 0]) - 80
+    row = zone[int(middle[1])]
+    assert row[round(left - 3)] == 1
+    assert 0 < row[round(left - 10)] < 1
+    assert row[round(left - 20)] == 0
 
 
 def test_outside_sees_the_smallest_leak() -> None:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
+from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.timeline.picture import Rgb, Window
 
@@ -52,6 +53,18 @@ def mouth_crop(
         np.array([[-0.5, -0.5], [CROP[0] - 0.5, -0.5], [-0.5, CROP[1] - 0.5]], np.float32),
     )
     return cv2.warpAffine(picture, matrix, CROP, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def lip_zone(landmarks: Float[np.ndarray, "478 3"], unit: float, window: Window) -> Float32[np.ndarray, "height width"]:
+    """1 on the lips and up to .05 eye distances (``unit`` pixels each) around them, 0 from .16 on, in ``window``.
+
+    The mask for ``sharpness`` and ``seam``, whatever mask an engine uses itself.
+    """
+    outline = landmarks[np.concatenate([OUTER_UPPER, OUTER_LOWER[::-1]]), :2] - [window.left + 0.5, window.top + 0.5]
+    lips = np.ones((window.height, window.width), np.uint8)
+    cv2.fillPoly(lips, [np.round(outline * 16).astype(np.int32)], (0,), cv2.LINE_8, 4)
+    away = cv2.distanceTransform(lips, cv2.DIST_L2, 3)
+    return np.clip((0.16 - away / np.float32(unit)) / 0.11, 0, 1).astype(np.float32)
 
 
 def flicker(result: UInt8[np.ndarray, "n h w 3"], true: UInt8[np.ndarray, "n h w 3"]) -> float:

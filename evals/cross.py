@@ -1,0 +1,171 @@
+"""The cross test: another clip's voice drives the mouth; is what was asked for what can be seen?
+
+    python -m evals.cross FOLDER [--dubs FOLDER] [--priors FOLDER] [--json cross.json]
+
+Every clip is dubbed with the sound of the next one (or of the next file in ``--dubs``), written as the product
+writes it, read back, and its mouth is measured afresh. There is no true mouth to compare with.
+
+    r       correlation of the re-found aperture with the requested one   before  of the untouched mouth with it
+    lag     ms the re-found comes after the requested                     p b m   closures found shut / asked for
+    flick   frame-to-frame change of the mouth over that of the source    ring    the same of the skin around it
+    sharp   fine detail of the lips over the source's (median)            seam    edges in the skin around, likewise
+    leak    largest change of a sample outside the mask before encoding   yes     share of frames that were performed
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from evals.bench import (
+    ACTING,
+    Bench,
+    Row,
+    Watcher,
+    arguments,
+    casted,
+    clips_in,
+    encoded,
+    eye,
+    filmed,
+    run,
+    shapes_again,
+    sole_part,
+    step_of,
+    studied,
+)
+from lipdub.media.probe import open_clip, probe
+from lipdub.media.read import frames, prefetched
+from lipdub.review.scores import CROP, closures, correlation, flicker, lag, lip_zone, mouth_crop, seam, sharpness
+from lipdub.studio.cast import Audible, Part
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.face import AP
+from lipdub.timeline.picture import Frame, Performance
+
+
+@dataclass(eq=False)
+class Judge:
+    """Looks at composed frames of ``part`` before they are encoded; ``watcher`` knows where the new lips are."""
+
+    part: Part
+    watcher: Watcher
+    sharp: list[float] = field(default_factory=list)
+    seams: list[float] = field(default_factory=list)
+    leak: int = 0
+    frames: int = 0
+
+    def __call__(self, source: Frame, composed: Frame, performances: list[Performance]) -> None:
+        """Note one frame."""
+        self.frames += 1
+        self.leak = max(self.leak, leaked(source, composed, performances))
+        track, row = self.part.subject.track, source.index - self.part.subject.track.first
+        lips = self.watcher.found[track.id].read(row, row + 1)[0]
+        unit = float(self.part.subject.motion.poses.scale[row])
+        if not np.isfinite(lips).all():
+            return
+        for one in performances:
+            now, was = composed.rgb(one.window), source.rgb(one.window)
+            zone = lip_zone(lips, unit, one.window)
+            self.sharp.append(sharpness(now, was, zone))
+            self.seams.append(seam(now, was, zone))
+
+
+def leaked(source: Frame, composed: Frame, performances: list[Performance]) -> int:
+    """The largest change of a sample no pixel of whose footprint has a mask above 0; -1 if turned or squeezed."""
+    layout = source.layout
+    if layout.rotation % 4 or layout.pixel_aspect != 1:
+        return -1
+    inside = np.zeros(source.planes[0].shape, bool)
+    for one in performances:
+        w = one.window
+        inside[w.top : w.bottom, w.left : w.right] |= one.mask > 0
+    worst = 0
+    for number, (old, new) in enumerate(zip(source.planes, composed.planes, strict=True)):
+        sx, sy = layout.subsampling if number in (1, 2) and layout.chroma_planes else (1, 1)
+        padded = np.pad(inside, ((0, -inside.shape[0] % sy), (0, -inside.shape[1] % sx)))
+        allowed = padded.reshape(padded.shape[0] // sy, sy, padded.shape[1] // sx, sx).any((1, 3))
+        away = (old != new) & ~allowed
+        if away.any():
+            worst = max(worst, int(np.abs(old[away].astype(int) - new[away]).max()))
+    return worst
+
+
+def cross(bench: Bench, path: Path, dub: Path, scratch: Path) -> Row:
+    """One clip's row, dubbed with the sound of ``dub``. Raises ``NotFit`` if no face speaks all through it."""
+    clip = open_clip(path)
+    study = studied(bench, clip, scratch / "study")
+    heard = bench.heard(dub, clip.start)
+    audible = Audible(bench.prior(path), bench.heard(path), heard, None)
+    part = sole_part(casted(clip, study, audible), clip)
+    watcher = Watcher(scratch / "audit", eye(bench))
+    judge = Judge(part, watcher)
+    pictures = filmed(clip, study, part, watcher, judge)
+    result = encoded(clip, pictures, dub, scratch / "cross.mp4")
+    again = shapes_again(bench, result, part, scratch / "again")
+    mouth, ring = _flicker(clip, result, part)
+    return {
+        "dub": dub.stem[:10],
+        "yes": judge.frames / len(clip),
+        **_judged(part, again, step_of(clip)),
+        "flick": mouth,
+        "ring": ring,
+        "sharp": float(np.nanmedian(judge.sharp)) if judge.sharp else float("nan"),
+        "seam": float(np.nanmedian(judge.seams)) if judge.seams else float("nan"),
+        "leak": judge.leak,
+    }
+
+
+def _judged(part: Part, again: np.ndarray, step: float) -> Row:
+    path = part.guide.path
+    assert path is not None
+    rows = path.weight >= ACTING
+    seen, want = np.where(rows, again[:, AP], np.nan), path.shapes[:, AP].astype(float)
+    asked, met = closures(seen, path.closed * rows)
+    return {
+        "r": correlation(seen, want),
+        "before": correlation(np.where(rows, part.subject.motion.shapes[:, AP], np.nan), want),
+        "error": float(np.nanmean(np.abs(seen - want))),
+        "lag ms": lag(seen, want, step) * 1000,
+        "p b m": f"{met}/{asked}",
+    }
+
+
+def _flicker(clip: Clip, result: Clip, part: Part) -> tuple[float, float]:
+    """Restlessness of the result over that of the source: of the whole mouth crop, and of the skin at its rim."""
+    track, motion = part.subject.track, part.subject.motion
+
+    def crops(of: Clip) -> np.ndarray:
+        some = (
+            mouth_crop(motion, f.index - track.first, of.size, f.rgb)
+            for f in prefetched(frames(of))
+            if f.index in track
+        )
+        return np.array([c for c in some if c is not None])
+
+    made, was = crops(result), crops(clip)
+    if len(made) < 2 or len(was) < 2:
+        return float("nan"), float("nan")
+    rim = np.ones((CROP[1], CROP[0]), bool)
+    rim[30:90, 22:122] = False
+    return flicker(made, was), flicker(made[:, rim][:, None], was[:, rim][:, None])
+
+
+def paired(folder: Path, dubs: Path | None) -> Callable[[Bench, Path, Path], Row]:
+    """``cross`` with the sound that belongs to each clip: the next one, around the circle."""
+    clips = clips_in(folder)
+    sounds = clips if dubs is None else sorted(p for p in dubs.iterdir() if p.is_file() and _speaks(p))
+    pairs = dict(zip(clips, itertools.islice(itertools.cycle(sounds), 1 if dubs is None else 0, None), strict=False))
+    return lambda bench, path, scratch: cross(bench, path, pairs[path], scratch)
+
+
+def _speaks(path: Path) -> bool:
+    return path.suffix.lower() in {".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".mp4", ".mkv"} and (
+        probe(path).has_sound
+    )
+
+
+if __name__ == "__main__":
+    given = arguments(str(__doc__).splitlines()[0], dubs="folder of dub tracks, instead of the next clip's sound")
+    raise SystemExit(run(given, "Cross test", paired(given.folder, given.dubs)))

@@ -1,0 +1,148 @@
+"""The half test: say the second half of a clip with the mouths of the first, and compare with how it really was.
+
+    python -m evals.half FOLDER [--priors FOLDER] [--json half.json]
+
+The pictures of the first half are dubbed with the sound of the second: mouths, the person's own range, the file's
+own sync offset and what the lips learn all come from the first half alone. The result is written as the product
+writes it, read back, and its mouth is measured afresh. The true mouth is that of the second half.
+
+    r       correlation of the re-found aperture with the true one        r wd   the same for the width
+    asked   correlation of the requested aperture with the true one       drawn  of the re-found with the requested
+    swing   standard deviation of the re-found over that of the true      lag    ms the re-found comes after the true
+    p b m   closures found shut over closures asked for                   true pbm   the same as filmed
+    stir    aperture speed in silence (95 %, eye distances per second)    true stir  the same as filmed
+    flick   frame-to-frame change of the mouth over that of the true one
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from evals.bench import (
+    ACTING,
+    Bench,
+    NotFit,
+    Row,
+    Watcher,
+    arguments,
+    casted,
+    encoded,
+    eye,
+    filmed,
+    later,
+    run,
+    shapes_again,
+    sole_part,
+    step_of,
+    studied,
+    voiced_at,
+)
+from lipdub.media.probe import open_clip
+from lipdub.media.read import frames, prefetched
+from lipdub.review.scores import closures, correlation, flicker, lag, mouth_crop, stillness
+from lipdub.studio.cast import Audible, Part, seconds_of
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.face import AP, WD, MouthPath
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What is compared: shapes found ``again`` and ``true`` ones (rows, 6), in the ``rows`` that are judged;
+    ``voiced``, the dub's probability of speech in each row; ``step`` seconds from row to row."""
+
+    path: MouthPath
+    again: np.ndarray
+    true: np.ndarray
+    rows: np.ndarray
+    voiced: np.ndarray
+    step: float
+
+
+def half(bench: Bench, path: Path, scratch: Path) -> Row:
+    """One clip's row. Raises ``NotFit`` if no one face is there in both halves."""
+    clip = open_clip(path)
+    middle = len(clip) // 2
+    hidden, away = range(middle, len(clip)), clip.times.instant(middle) - clip.times.instant(0)
+    study = studied(bench, clip, scratch / "study", hidden)
+    prior, source = bench.prior(path), bench.heard(path)
+    sync = casted(clip, study, Audible(prior, source, source, None), hidden).sync
+    dub = later(source, -away - Fraction(sync.offset).limit_denominator(1000))
+    part = sole_part(casted(clip, study, Audible(prior, source, dub, None), hidden), clip)
+    pictures = filmed(clip, study, part, Watcher(scratch / "audit", eye(bench)), lambda *_: None)
+    result = encoded(clip, pictures, path, scratch / "half.mp4")
+    seconds = seconds_of(clip, part.subject)
+    assert part.guide.path is not None
+    trial = Trial(
+        path=part.guide.path,
+        again=shapes_again(bench, result, part, scratch / "again"),
+        true=_true(part, seconds, float(away)),
+        rows=_rows(clip, part, middle),
+        voiced=voiced_at(dub, seconds),
+        step=step_of(clip),
+    )
+    return {"offset": round(1000 * sync.offset), **judged(trial), "flick": _flicker(clip, result, part, middle)}
+
+
+def _rows(clip: Clip, part: Part, middle: int) -> np.ndarray:
+    """Rows of the track that are judged: performed, in the first half, with a true picture half a clip later."""
+    path, track = part.guide.path, part.subject.track
+    assert path is not None
+    index = np.arange(track.first, track.stop)
+    rows = (path.weight >= ACTING) & (index < min(middle, len(clip) - middle))
+    if rows.sum() < 10:
+        raise NotFit("fewer than 10 frames were performed")
+    return rows
+
+
+def _true(part: Part, seconds: np.ndarray, away: float) -> np.ndarray:
+    """Shapes (rows, 6) that were filmed ``away`` seconds later; NaN where there is none."""
+    own, ok = part.subject.motion.shapes, part.subject.motion.ok
+    out = np.stack([np.interp(seconds + away, seconds[ok], own[ok, k], right=np.nan) for k in range(6)], 1)
+    out[np.interp(seconds + away, seconds, (~ok).astype(float)) > 0.01] = np.nan
+    return out
+
+
+def judged(trial: Trial) -> Row:
+    """The numbers of one trial."""
+    seen = np.where(trial.rows[:, None], trial.again, np.nan)
+    true = np.where(trial.rows[:, None], trial.true, np.nan)
+    want, wanted_shut = trial.path.shapes[:, AP].astype(float), trial.path.closed * trial.rows
+    asked, met = closures(seen[:, AP], wanted_shut)
+    known, really = closures(true[:, AP], wanted_shut)
+    both = np.isfinite(seen[:, AP]) & np.isfinite(true[:, AP])
+    silent = trial.rows & (trial.voiced < 0.3)
+    return {
+        "frames": int(trial.rows.sum()),
+        "r": correlation(seen[:, AP], true[:, AP]),
+        "r wd": correlation(seen[:, WD], true[:, WD]),
+        "asked": correlation(want, true[:, AP]),
+        "drawn": correlation(seen[:, AP], want),
+        "swing": float(seen[both, AP].std() / true[both, AP].std()),
+        "|lag| ms": abs(lag(seen[:, AP], true[:, AP], trial.step)) * 1000,
+        "p b m": f"{met}/{asked}",
+        "true pbm": f"{really}/{known}",
+        "stir": stillness(trial.again[:, AP], silent, trial.step).stir,
+        "true stir": stillness(trial.true[:, AP], silent, trial.step).stir,
+    }
+
+
+def _flicker(clip: Clip, result: Clip, part: Part, middle: int) -> float:
+    """Restlessness of the dubbed first half's mouth over that of the filmed second half's."""
+    track, motion = part.subject.track, part.subject.motion
+
+    def crops(of: Clip, first: int, stop: int) -> np.ndarray:
+        some = (
+            mouth_crop(motion, f.index - track.first, of.size, f.rgb)
+            for f in prefetched(frames(of, first, stop))
+            if f.index in track
+        )
+        return np.array([c for c in some if c is not None])
+
+    made, filmed_so = crops(result, 0, middle), crops(clip, middle, min(2 * middle, len(clip)))
+    return flicker(made, filmed_so) if len(made) > 1 and len(filmed_so) > 1 else float("nan")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(arguments(str(__doc__).splitlines()[0]), "Half test", half))
