@@ -64,9 +64,9 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
     keen = outcome.audible.dub.encoded is not None
     hearing = f"light hearing: {how.hard_of_hearing}" if how.hard_of_hearing else "hearing with the whisper encoder"
     return Report(
-        source=MediaFile(clip.path, clip.span.duration, len(clip)),
+        source=MediaFile(clip.path, clip.span.duration, len(clip), clip.start),
         dub=MediaFile(how.track, track.duration),
-        output=MediaFile(written.path, clip.span.duration, written.frames),
+        output=MediaFile(written.path, clip.span.duration, written.frames, clip.start),
         recipe=Recipe(
             lipdub=__version__,
             engine=how.options.engine,

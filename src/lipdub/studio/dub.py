@@ -10,14 +10,15 @@ from tempfile import TemporaryDirectory
 
 from lipdub import __version__, weights
 from lipdub.engines.find import find
-from lipdub.errors import NoSound, NothingToDub
+from lipdub.errors import NoSound, NothingToDub, OutputError
 from lipdub.faces.choose import FaceChoice, parse_face
 from lipdub.faces.eye import LandmarkEye
 from lipdub.faces.nets import FaceFinder
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import WriteOptions, Written, check_output, write
-from lipdub.review.report import Report
+from lipdub.review.page import write_page_beside
+from lipdub.review.report import Report, beside
 from lipdub.speech.prior import Prior
 from lipdub.studio.account import Circumstances, Outcome, account
 from lipdub.studio.cast import Audible, Cast, cast
@@ -93,6 +94,8 @@ def dub(
             outcome = Outcome(order.clip, roles, audible, audit, written)
             report = account(outcome, Circumstances(order.track, options, hearing.why, consent, clock))
     report.write_beside(order.output)
+    if options.page:
+        write_page_beside(report, order.output)
     return report
 
 
@@ -103,6 +106,9 @@ def check(source: Path, audio: Path, output: Path, options: DubOptions) -> Order
     if not probe(audio).has_sound:
         raise NoSound("there is no sound in it", file=audio, remedy="Give the file that holds the dub track")
     check_output(source, output, _write_options(options))
+    for companion in (beside(output, ".report.json"), beside(output, ".review.html")):
+        if companion.exists() and not options.overwrite:
+            raise OutputError("this file exists already", file=companion, remedy="Move it away, or add --overwrite")
     return Order(clip, audio, output, options, choice)
 
 
