@@ -17,13 +17,14 @@ from lipdub.timeline.face import AP, UL, WD, FaceTrack
 
 _ERODED = 2  # frames next to a refused one that are left alone too
 _RAMP = 4  # frames over which the weight rises
-_SHORTEST = 8  # frames; shorter stretches between refused ones are not worth a change
+_SHORTEST = 12  # frames; shorter stretches between refused ones are not worth a change
 _YAW_BACK = 3.0  # degrees inside the limit before a turned face is let in again
 _FEW = 12  # frames below which nothing can be said about a usual picture
 _SAMPLE = 1200  # frames that stand for a long track
 _BLOCK = 512
 _APART = 1.2  # seconds: what is nearer is no witness
 _WITNESSES = 8  # frames that far away needed to judge at all
+_RARE = 0.05  # part of them that may look alike and still be unusual
 _NOVELTY_SIZE = (20, 16)
 _COVERED, _DOUBTFUL = 0.25, 0.12  # scores from which a frame is left alone, and from which it is no model
 _CERTAIN = 0.6  # presence that a frame needs to be a model
@@ -152,13 +153,19 @@ class _Usual:
         return (away & self.skin).sum((1, 2)) / max(1, int(self.skin.sum()))
 
     def novelty(self, level: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Distance (n,) in code values to the third most similar picture of another moment; 0 if unknown."""
+        """Distance (n,) in code values to the few most similar pictures of other moments; 0 if unknown.
+
+        The third most similar, or in a long track the one that 5 % are nearer than: what covers a mouth for a few
+        seconds is not made usual by its own length.
+        """
         small = _small(level, self.face)
         square = (small**2).sum(1)[:, None] + (self.small**2).sum(1) - 2 * small @ self.small.T
         distance = np.sqrt(np.maximum(square, 0))
         far = np.abs(times[:, None] - self.times) > _APART
-        third = np.sort(np.where(far, distance, np.inf), 1)[:, min(2, distance.shape[1] - 1)]
-        return np.where(far.sum(1) >= _WITNESSES, third, 0)
+        count = far.sum(1)
+        ordered = np.sort(np.where(far, distance, np.inf), 1)
+        few = np.minimum(np.maximum(2, (_RARE * count).astype(int)), distance.shape[1] - 1)
+        return np.where(count >= _WITNESSES, np.take_along_axis(ordered, few[:, None], 1)[:, 0], 0)
 
 
 def _luma(pictures: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -217,19 +224,18 @@ def _without_islands(good: np.ndarray) -> np.ndarray:
 
 
 def _ramped(good: np.ndarray, from_cut: bool, to_cut: bool) -> np.ndarray:
-    """Weights (frames,): away from refused frames by ``_ERODED``, then a Hann ramp; no ramp at a cut."""
-    reach = _ERODED + _RAMP
-    padded = np.concatenate([np.full(reach, from_cut), good, np.full(reach, to_cut)]).astype(np.float32)
+    """Weights (frames,): 0 up to ``_ERODED`` frames from a refused one, then a rise over ``_RAMP`` frames (the
+    integral of a Hann window) to 1. No rise where the track begins or ends with its shot."""
     if not good.any():
         return np.zeros(len(good), np.float32)
-    if from_cut:
-        padded[:reach] = padded[reach]
-    if to_cut:
-        padded[-reach:] = padded[-reach - 1]
-    eroded = cv2.erode(padded[None], np.ones((1, 2 * _ERODED + 1), np.uint8), borderType=cv2.BORDER_REPLICATE)[0]
-    kernel = np.hanning(2 * _RAMP + 1)[1:-1].astype(np.float32)
-    smooth = np.convolve(np.pad(eroded, _RAMP - 1, mode="edge"), kernel / kernel.sum(), "valid")
-    return np.clip(np.minimum(eroded, smooth), 0, 1)[reach:-reach].astype(np.float32)
+    half = _RAMP // 2
+    reach = _ERODED + half
+    before, after = np.full(reach, from_cut and good[0]), np.full(reach, to_cut and good[-1])
+    padded = np.concatenate([before, good, after]).astype(np.float32)
+    kept = cv2.erode(padded[None], np.ones((1, 2 * reach + 1), np.uint8), borderType=cv2.BORDER_REPLICATE)[0]
+    kernel = np.hanning(_RAMP + 3)[1:-1]
+    smooth = np.convolve(np.pad(kept, half, mode="edge"), kernel / kernel.sum(), "valid")
+    return np.clip(smooth, 0, 1)[reach:-reach].astype(np.float32)
 
 
 def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:

@@ -1,0 +1,129 @@
+"""Frames that must stay as filmed, on drawn thumbnails with drawn occluders."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from staged import RATE, motion_of, placed, talking
+
+from lipdub.anatomy.motion import FaceMotion
+from lipdub.anatomy.thumb import HALF_WIDTH, thumb_rows
+from lipdub.faces.gate import GateLimits, Visibility, visibility
+from lipdub.timeline.clip import Shot
+
+SKIN, LIPS, DARK = (190, 140, 120), (170, 80, 85), (60, 20, 25)
+N = 300
+
+
+def thumbs_of(openings: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Drawn thumbnails (n, 32, 40, 3): skin with some shading and grain, lips, and a dark mouth of that opening."""
+    noise = np.random.default_rng(seed)
+    top, bottom = thumb_rows()
+    y, x = np.mgrid[:32, :40] + 0.5
+    x, y = x / 40 * 2 * HALF_WIDTH - HALF_WIDTH, top + y / 32 * (bottom - top)
+    out = np.empty((len(openings), 32, 40, 3), np.uint8)
+    for i, opening in enumerate(openings):
+        middle = 0.77 + opening / 2
+        picture = np.array(SKIN) * (1 - 0.25 * x[..., None] ** 2 + 0.03 * np.sin(i / 9))
+        picture[(x / 0.27) ** 2 + ((y - middle) / (0.09 + opening / 2)) ** 2 < 1] = LIPS
+        picture[(x / 0.22) ** 2 + ((y - middle) / (0.01 + opening / 2)) ** 2 < 1] = DARK
+        out[i] = np.clip(picture + noise.normal(0, 3, picture.shape), 0, 255)
+    return out
+
+
+def talker(folder: Path, landmarks: np.ndarray, red: float = 12.0, covered: slice = slice(0, 0)) -> FaceMotion:
+    """A talking face whose mouth is ``covered`` in some rows by something dark."""
+    gap = (landmarks[:, 14, 1] - landmarks[:, 13, 1]) / 80
+    thumbs = thumbs_of(np.clip(np.nan_to_num(gap - np.nanmin(gap)), 0, 0.2))
+    redness = np.random.default_rng(1).normal(red, red / 20, len(landmarks)).astype(np.float32)
+    thumbs[covered, 8:30, 8:32] = (45, 45, 50)
+    redness[covered] = 0
+    return motion_of(landmarks, folder, thumbs=thumbs, redness=redness)
+
+
+def seen(motion: FaceMotion, limits: GateLimits | None = None) -> Visibility:
+    return visibility(motion.track, motion, np.arange(len(motion)) / RATE, limits)
+
+
+def test_a_clear_face_may_be_changed_throughout(tmp_path: Path) -> None:
+    out = seen(talker(tmp_path, talking(N)))
+    assert (out.weight == 1).all()
+    assert out.usable.all()
+    assert out.reasons == ()
+
+
+@pytest.mark.parametrize("red", [12.0, 1.0])
+def test_a_covered_mouth_is_left_alone(tmp_path: Path, red: float) -> None:
+    out = seen(talker(tmp_path, talking(N), red, slice(100, 140)))
+    assert (out.weight[98:142] == 0).all()
+    assert (out.weight[:94] == 1).all()
+    assert (out.weight[146:] == 1).all()
+    assert not out.usable[100:140].any()
+    assert out.reasons == ((100, 140, "the mouth is covered"),)
+    assert np.abs(np.diff(out.weight)).max() < 0.4
+
+
+def test_a_listener_who_says_one_word_is_not_covered(tmp_path: Path) -> None:
+    out = seen(talker(tmp_path, talking(N, 150, 170)))
+    assert (out.weight == 1).all()
+
+
+def test_a_long_track_is_judged_as_a_short_one(tmp_path: Path) -> None:
+    n = 1400
+    out = seen(talker(tmp_path, talking(n), 12.0, slice(700, 740)))
+    assert (out.weight[700:740] == 0).all()
+    assert (out.weight[:690] == 1).all()
+
+
+@pytest.mark.parametrize("n", [1, 5, 20, 40])
+def test_few_frames_give_no_false_alarm(tmp_path: Path, n: int) -> None:
+    assert (seen(talker(tmp_path, talking(n))).weight == 1).all()
+
+
+def test_lost_small_and_turned_faces(tmp_path: Path) -> None:
+    landmarks = talking(N)
+    landmarks[50:60] = np.nan
+    landmarks[100:130] = talking(30, scale=15)
+    landmarks[200:230] = talking(30, yaw=0.9)
+    out = seen(talker(tmp_path, landmarks))
+    texts = [text for _, _, text in out.reasons]
+    assert [t.split(" than ")[0] for t in texts] == [
+        "the face is lost",
+        "the face is smaller",
+        "the head is turned by more",
+    ]
+    for first, stop, _ in out.reasons:
+        assert (out.weight[first:stop] == 0).all()
+        assert not out.usable[first:stop].any()
+    assert (out.weight[70:90] == 1).all()
+
+
+def test_limits_are_the_engine_s(tmp_path: Path) -> None:
+    motion = talker(tmp_path, talking(60, yaw=0.5))
+    assert (seen(motion, GateLimits(largest_yaw=20.0)).weight == 0).all()
+    assert (seen(motion, GateLimits(largest_yaw=40.0)).weight == 1).all()
+    assert (seen(motion, GateLimits(smallest_face=100.0)).weight == 0).all()
+
+
+def test_a_face_that_comes_in_mid_shot_fades_in(tmp_path: Path) -> None:
+    landmarks = talking(60)
+    whole = motion_of(landmarks, tmp_path / "a", first=10, shot=Shot(10, 70))
+    part = motion_of(landmarks, tmp_path / "b", first=20, shot=Shot(10, 100))
+    assert seen(whole).weight[[0, -1]].tolist() == [1, 1]
+    assert seen(part).weight[[0, -1]].tolist() == [0, 0]
+    assert (seen(part).weight[10:50] == 1).all()
+
+
+def test_a_glimpse_between_losses_is_not_worth_a_change(tmp_path: Path) -> None:
+    landmarks = talking(100)
+    landmarks[30:40] = landmarks[45:55] = np.nan
+    out = seen(motion_of(landmarks, tmp_path))
+    assert (out.weight[30:55] == 0).all()
+    assert out.reasons == ((30, 55, "the face is lost"),)
+
+
+def test_nothing_found_at_all(tmp_path: Path) -> None:
+    landmarks = np.full_like(placed(1.0, 1.0, 1.0)[None].repeat(20, 0), np.nan)
+    out = seen(motion_of(landmarks, tmp_path))
+    assert (out.weight == 0).all()
+    assert out.reasons == ((0, 20, "the face is lost"),)
