@@ -82,6 +82,13 @@ def test_other_containers(tmp_path, suffix):
     assert clip.times.constant_rate == 25
 
 
+@pytest.mark.parametrize("name", ["a:b.mp4", "-a.mp4", "a %03d é.mp4"])
+def test_any_file_name(tmp_path, monkeypatch, name):
+    make_video(tmp_path / "plain.mp4", count=2).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(open_clip(Path(name))) == 2
+
+
 def test_raw_stream_without_time_stamps(tmp_path):
     clip = open_clip(make_video(tmp_path / "a.h264", count=9))
     assert len(clip) == 9

@@ -48,6 +48,11 @@ CLIPS = {
     "vfr": {"pts": (0, 512, 1536, 1600, 3000, 4000, 4111, 6000, 9000), "time_base": Fraction(1, 12800)},
     "late": {"pts": tuple(10880 + 512 * i for i in range(8)), "time_base": Fraction(1, 12800)},
     "b-frames": {"count": 30, "options": (("preset", "slow"), ("bf", "3"))},
+    "vfr and b-frames": {
+        "pts": (0, 512, 1536, 1600, 3000, 4000, 4111, 6000, 9000, 9800, 10500, 12000),
+        "time_base": Fraction(1, 12800),
+        "options": (("preset", "slow"), ("bf", "3")),
+    },
     "one frame": {"count": 1},
 }
 

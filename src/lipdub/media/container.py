@@ -29,7 +29,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     try:
         # Only files: a playlist must not reach out to the network.
         options = {"protocol_whitelist": "file"}
-        container = av.open(str(path), "r", container_options=options, metadata_errors="surrogateescape")
+        container = av.open(str(path.absolute()), "r", container_options=options, metadata_errors="surrogateescape")
     except PermissionError as refused:
         raise InputError("may not be read", file=path, remedy="Check its permissions.") from refused
     except (FFmpegError, ValueError, OSError) as broken:

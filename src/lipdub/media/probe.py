@@ -132,7 +132,8 @@ def probe(path: Path) -> MediaFacts:
     with opened(path) as container:
         streams = tuple(_stream_facts(stream) for stream in container.streams)
         duration = Fraction(container.duration or 0, av.time_base)
-        start, name, metadata = start_of(container), container.format.name, dict(container.metadata)
+        start, name = start_of(container), container.format.name
+        metadata = {key: _printable(value) for key, value in container.metadata.items()}
         try:
             number = container.streams.video.index(picture_stream(container, path))
         except NoPicture:
@@ -181,7 +182,17 @@ def _listed(container: InputContainer, video: VideoStream) -> FrameTimes | None:
     if not pts or not first_is_key or not whole or len(lengths) != len(pts):
         return None
     pts.sort()
-    return _times(pts, video, lengths[pts[-1]])
+    return _times(pts, video, _stated_end(container, video, pts) or lengths[pts[-1]])
+
+
+def _stated_end(container: InputContainer, video: VideoStream, pts: list[int]) -> int:
+    """How long the last frame lasts by the length of the whole track; 0 where that says nothing about it.
+
+    In mp4 and mov, packets last until the next one in coded order, so with reordered frames only the sum is right.
+    """
+    if "mp4" not in container.format.name or video.start_time != pts[0] or not video.duration:
+        return 0
+    return max(0, pts[0] + video.duration - pts[-1])
 
 
 def _decoded(path: Path, number: int) -> FrameTimes:
@@ -273,6 +284,11 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
         if data.type.name == "DISPLAYMATRIX":
             return struct.unpack("=9i", bytes(data)[:36])
     return None
+
+
+def _printable(text: str) -> str:
+    """Metadata that is not UTF-8, with marks for what cannot be read."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _mean_rate(times: FrameTimes) -> Fraction:

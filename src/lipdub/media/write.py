@@ -167,6 +167,7 @@ class _Writing:
         self.encoded = [f"picture ({self.encoding.codec})"]
         self.warnings = list(self.encoding.warnings)
         self.dub: Dub | None = None
+        self._first_decoded: int | None = None
         if self.container in ("matroska", "webm") and self._needs_rounding():
             self.warnings.append("frame times are rounded to milliseconds, the finest a Matroska file holds")
         stated = self.container in _MOV_FAMILY or self.encoding.codec in ("h264", "hevc")
@@ -206,7 +207,10 @@ class _Writing:
     def open(self, part: Path, stack: ExitStack) -> None:
         """Open the file and its picture stream."""
         settings = self._container_options()
-        self.out = av.open(str(part), "w", format=self.container, container_options=settings)
+        name = str(part.absolute())
+        self.out = av.open(
+            name, "w", format=self.container, container_options=settings, metadata_errors="surrogateescape"
+        )
         stack.callback(self._close_quietly)
         picture = self.out.add_stream(self.encoding.encoder, rate=self.clip.rate)
         assert isinstance(picture, VideoStream)
@@ -285,7 +289,9 @@ class _Writing:
             count += 1
         assert count == len(self.clip), f"{count} frames of {len(self.clip)} were given"
         with self.trouble():
-            self._mux(self.picture.encode(None))
+            rest = self.picture.encode(None)
+            self._mux(rest[:-1])
+            self._mux(rest[-1:], last=True)
 
     def _encodable(self, frame: Frame) -> av.VideoFrame:
         planes, kind = frame.planes, planar(frame.layout.name)
@@ -295,16 +301,28 @@ class _Writing:
         picture.pts, picture.time_base = frame.pts, self.clip.times.time_base
         return picture
 
-    def _mux(self, packets: Iterable[av.Packet]) -> None:
-        times = self.clip.times
+    def _mux(self, packets: Iterable[av.Packet], last: bool = False) -> None:
+        """Mux packets of the picture, the lanes up to each one's time before it."""
         for packet in packets:
-            index = int(np.searchsorted(times.pts, packet.pts or 0))
-            following = index + 1 < len(times)
-            packet.duration = int(times.pts[index + 1] - times.pts[index]) if following else times.last
-            until = Fraction(packet.dts or 0) * times.time_base
+            packet.duration = self._length(packet, last)
+            until = Fraction(packet.dts or 0) * self.clip.times.time_base
             for lane in self.lanes:
                 lane.pump(self.out, until)
             self.out.mux_one(packet)
+
+    def _length(self, packet: av.Packet, last: bool) -> int:
+        """How long a packet lasts: until the next frame is shown.
+
+        mp4 and mov store these in coded order; there the ``last`` packet makes their sum the picture's length.
+        """
+        times, decoded = self.clip.times, packet.dts or 0
+        if self._first_decoded is None:
+            self._first_decoded = decoded
+        if last and self.container in _MOV_FAMILY:
+            whole = int(times.pts[-1] - times.pts[0]) + times.last
+            return max(1, whole - (decoded - self._first_decoded))
+        index = int(np.searchsorted(times.pts, packet.pts or 0))
+        return int(times.pts[index + 1] - times.pts[index]) if index + 1 < len(times) else times.last
 
     def finish(self) -> Written:
         """Write what is left in the lanes and the index, and say what was done."""
