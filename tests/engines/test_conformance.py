@@ -8,12 +8,14 @@ from lipdub.engines.fake import FakeEngine
 
 
 class TestFake(Conformance):
-    @pytest.fixture
-    def engine(self):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls):
         return FakeEngine()
 
 
 class TestExemplar(Conformance):
-    @pytest.fixture
-    def engine(self):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls):
         return ExemplarEngine()

@@ -5,30 +5,54 @@
 Only sums over all people are written (normal equations, covariance, percentiles); no person's face is in them.
 """
 
+import argparse
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from lipdub.anatomy.motion import FaceMotion
+from lipdub import weights
+from lipdub.anatomy.motion import FaceMotion, measure
 from lipdub.engines.exemplar.shape_model import Population, Sums, sums_of
+from lipdub.errors import NothingToDub
+from lipdub.faces.cuts import CutFinder
+from lipdub.faces.nets import FaceFinder
+from lipdub.faces.track import Tracker
+from lipdub.media.probe import open_clip
+from lipdub.media.read import frames
 
 
-def pooled(motions: Sequence[FaceMotion]) -> Population:
-    """Statistics over one motion for each person; people count alike, however long they were filmed."""
-    normal, cross, covariance, low, high = np.zeros((6, 6)), np.zeros((6, 1434)), np.zeros((6, 6)), [], []
-    for motion in motions:
-        rows = np.flatnonzero(motion.ok)
-        own, shapes = sums_of(motion, rows), motion.shapes[rows]
-        normal += own.normal
-        cross += own.cross
-        covariance += np.cov(shapes.T) / len(motions)
-        ends = np.percentile(shapes, [5, 95], axis=0)
-        low.append(ends[0])
-        high.append(ends[1])
-    sums = Sums(normal, cross)
-    return Population(sums, covariance, np.mean(low, 0), np.mean(high, 0), len(motions))
+def pooled(people: Sequence[Population]) -> Population:
+    """Statistics over ``people``, who count alike, however long each was filmed."""
+    assert people, "nobody to pool"
+    sums = Sums(sum(p.sums.normal for p in people), sum(p.sums.cross for p in people))
+    covariance, low, high = (
+        np.mean([getattr(p, name) for p in people], axis=0) for name in ("covariance", "low", "high")
+    )
+    return Population(sums, covariance, low, high, sum(p.people for p in people))
+
+
+def person(motion: FaceMotion) -> Population:
+    """Statistics of one person."""
+    rows = np.flatnonzero(motion.ok)
+    shapes = motion.shapes[rows]
+    low, high = np.percentile(shapes, [5, 95], axis=0)
+    return Population(sums_of(motion, rows), np.cov(shapes.T), low, high, 1)
+
+
+def filmed(path: Path, finder: FaceFinder) -> Population:
+    """Statistics of the face seen longest in the clip at ``path``. Raises ``NothingToDub`` if there is none."""
+    clip, cuts = open_clip(path), CutFinder()
+    with tempfile.TemporaryDirectory() as folder:
+        tracker = Tracker(Path(folder), clip.size, finder, rate=clip.rate)
+        for frame in frames(clip):
+            tracker.see(frame, cuts.see(frame))
+        tracks = tracker.finish()
+        if not tracks:
+            raise NothingToDub("no face to learn from", file=path)
+        return person(measure(max(tracks, key=len)))
 
 
 def save(people: Population, path: Path) -> None:
@@ -44,3 +68,17 @@ def save(people: Population, path: Path) -> None:
         people=people.people,
     )
     os.replace(partial, path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the clips named on the command line, and write what they have in common."""
+    parser = argparse.ArgumentParser(prog="python -m lipdub.train.shapes", description="Pool mouth shapes.")
+    parser.add_argument("out", type=Path, help="the .npz file to write")
+    parser.add_argument("clips", type=Path, nargs="+", help="clips of one speaking person each")
+    given = parser.parse_args(arguments)
+    finder = FaceFinder(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+    save(pooled([filmed(path, finder) for path in given.clips]), given.out)
+
+
+if __name__ == "__main__":
+    main()

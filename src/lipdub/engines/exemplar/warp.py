@@ -4,6 +4,7 @@ Source: F. L. Bookstein, "Principal warps: thin-plate splines and the decomposit
 IEEE TPAMI 11(6), 1989. Displacements are pixels, coordinates are eye distances, so the stiffness has no scale.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -36,10 +37,37 @@ class Grid(NamedTuple):
         return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
 
     def full(self, cells: Float32[np.ndarray, "cells k"]) -> Float32[np.ndarray, "height width k"]:
-        """Values at the cell centres spread over every pixel of the window (bicubic)."""
-        small = cells.reshape(self.rows, self.columns, -1)
-        large = cv2.resize(small, (self.columns * self.step, self.rows * self.step), interpolation=cv2.INTER_CUBIC)
-        return large.reshape(*large.shape[:2], -1)[: self.window.height, : self.window.width]
+        """Values at the cell centres spread over every pixel of the window (Catmull-Rom: straight stays straight)."""
+        small = cells.reshape(self.rows, self.columns, -1).transpose(2, 0, 1)
+        down = _spread(self.rows, self.step, self.window.height)
+        across = _spread(self.columns, self.step, self.window.width)
+        return np.stack([down @ one @ across.T for one in small], -1)
+
+
+@lru_cache(maxsize=64)
+def _spread(cells: int, step: int, length: int) -> Float32[np.ndarray, "length cells"]:
+    """Matrix from values at cell centres to values at pixels; beyond the outer centres, lines go on straight.
+
+    Kernel: E. Catmull and R. Rom, "A class of local interpolating splines", 1974.
+    """
+    where = (np.arange(length) + 0.5) / step - 0.5
+    first = np.floor(where).astype(int)
+    t = where - first
+    kernel = (
+        -0.5 * t + t**2 - 0.5 * t**3,
+        1 - 2.5 * t**2 + 1.5 * t**3,
+        0.5 * t + 2 * t**2 - 1.5 * t**3,
+        -0.5 * t**2 + 0.5 * t**3,
+    )
+    matrix = np.zeros((length, cells))
+    rows, last = np.arange(length), cells - 1
+    for k, weight in enumerate(kernel):
+        at = first - 1 + k
+        inside = np.clip(at, 0, last)
+        beyond = np.abs(at - inside)  # v[-1] = v[0] + (v[0] - v[1]), and so on at both ends
+        matrix[rows, inside] += (1 + beyond) * weight
+        matrix[rows, np.where(at < 0, min(1, last), max(last - 1, 0))] -= beyond * weight
+    return matrix.astype(np.float32)
 
 
 def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:

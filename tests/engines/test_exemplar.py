@@ -1,0 +1,380 @@
+"""The exemplar engine's own promises, part by part."""
+
+import itertools
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawn import FIRST, Drawn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from lipdub.anatomy.shape import shape_of
+from lipdub.engines.exemplar import blend, choose, library, lips, plan, warp
+from lipdub.engines.exemplar import record as records
+from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
+from lipdub.engines.exemplar.shape_model import Sums, completed, fitted, limited, population, sums_of
+from lipdub.engines.seam import Guide
+from lipdub.timeline.face import AP, MouthPath
+from lipdub.timeline.picture import Performance, Untouched, Window
+
+
+def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptions(), eye=None, usable=None):
+    study = ExemplarEngine(options).study(folder, eye)
+    for look in clip.looks():
+        study.look(look)
+    return study, study.finish(clip.motion, clip.motion.ok if usable is None else usable)
+
+
+# ---- how a face moves
+
+
+def test_the_shape_model_moves_shapes_exactly_as_asked(tmp_path):
+    motion = Drawn(tmp_path).motion
+    basis = fitted(sums_of(motion, np.flatnonzero(motion.ok)), population().sums)
+    assert np.allclose(shape_of(basis), np.eye(6), atol=1e-9)
+
+
+def test_without_own_frames_the_population_is_enough():
+    basis = fitted(Sums(np.zeros((6, 6)), np.zeros((6, 1434))), population().sums)
+    lower, upper = basis[AP, 14, 1], basis[AP, 13, 1]
+    assert lower - upper == pytest.approx(1, abs=0.2)
+    assert np.abs(basis).max() < 3
+
+
+def test_the_population_is_several_people_with_plausible_mouths():
+    people = population()
+    assert people.people >= 5
+    assert 0 <= people.low[AP] < 0.03
+    assert 0.1 < people.high[AP] < 0.3
+
+
+def test_missing_numbers_are_filled_and_given_ones_kept():
+    rng = np.random.default_rng(0)
+    own = rng.normal([0.05, 0.8, 0.54, 1.35, -0.2, 0.19], 0.02, (50, 6))
+    own[:, 3] = 1.3 + own[:, AP]
+    wanted = np.full((3, 6), np.nan)
+    wanted[:, AP] = [0.0, 0.1, 0.05]
+    wanted[2] = own[7]
+    full = completed(wanted, own, population().covariance)
+    assert np.isfinite(full).all()
+    assert np.array_equal(full[:2, AP], [0.0, 0.1])
+    assert np.array_equal(full[2], own[7])
+    assert full[1, 3] > full[0, 3] + 0.03, "a wider mouth takes the jaw along"
+
+
+@given(arrays(np.float64, (4, 6), elements=st.floats(-2, 3)))
+def test_limits_keep_targets_near_the_library(targets):
+    own = np.random.default_rng(1).normal([0.05, 0.8, 0.54, 1.35, -0.2, 0.19], 0.02, (60, 6))
+    out = limited(targets, own, np.zeros(6))
+    assert out[:, AP].max() <= np.percentile(own[:, AP], 99) * 1.35 + 0.015 + 1e-9
+    assert out[:, AP].min() >= -0.005 - 1e-9
+    assert (np.abs(out - own.mean(0)) < 0.2).all()
+    assert np.allclose(limited(own[:4], own, np.zeros(6)), own[:4], atol=0.03)
+
+
+# ---- warps
+
+
+def test_a_spline_moves_its_points_and_nothing_for_no_moves():
+    points = np.random.default_rng(2).uniform(0, 200, (30, 2))
+    moves = np.stack([0.1 * points[:, 1], -0.05 * points[:, 0]], -1)
+    field = warp.Spline(points, moves, 100.0)
+    assert np.abs(field.at(points) - moves).max() < 0.05
+    assert np.abs(warp.Spline(points, np.zeros((30, 2)), 100.0).at(points)).max() == 0
+
+
+def test_a_grid_spreads_its_cells_over_every_pixel():
+    grid = warp.Grid.over(Window(10, 20, 63, 57), 6.4)
+    spread = grid.full(grid.centres())
+    assert np.abs(spread - np.stack(np.meshgrid(np.arange(10, 63), np.arange(20, 57)), -1)).max() < 1e-3
+    assert warp.Grid.over(Window(0, 0, 3, 2), 9.0).full(np.ones((1, 1), np.float32)).shape == (2, 3, 1)
+
+
+# ---- lips and colours
+
+
+def _points(tmp_path, row=3):
+    return Drawn(tmp_path, side=200).landmarks(row)[:, :2].astype(np.float64)
+
+
+def test_between_the_lips_runs_from_upper_to_lower(tmp_path):
+    points = _points(tmp_path)
+    window = lips.window_around(points, 66.0)
+    between = lips.between_lips(points, lips.Axes.of(points), window)
+
+    def at(x, y):
+        return between[round(y) - window.top, round(x) - window.left]
+
+    middle = points[[13, 14]].mean(0)
+    assert at(*points[0]) == 0
+    assert at(*points[17]) == 1
+    assert 0.3 < at(*middle) < 0.7
+
+
+def test_the_mask_covers_the_lips_and_fades_before_the_nose(tmp_path):
+    points = _points(tmp_path)
+    window = lips.window_around(points, 66.0)
+    mouth = lips.Mouth.at(points, 66.0, window)
+    mask = mouth.mask(-40.0)
+    x, y = points[[0, 17, 61, 291]].round().astype(int).T
+    assert (mask[y - window.top, x - window.left] > 0.99).all()
+    assert max(mask[0].max(), mask[-1].max(), mask[:, 0].max(), mask[:, -1].max()) < 0.01
+
+
+def test_an_exemplar_takes_the_colour_of_the_skin(tmp_path):
+    points = _points(tmp_path)
+    window = lips.window_around(points, 66.0)
+    mouth = lips.Mouth.at(points, 66.0, window)
+    skin = np.full((window.height, window.width, 3), (180, 140, 120), np.float32)
+    got = blend.matched(skin + np.float32(12), skin, mouth, mouth.band())
+    assert np.abs(got - skin)[mouth.band() > 0].mean() < 1.5
+    assert np.array_equal(blend.matched(skin, skin, mouth, mouth.band()), skin)
+
+
+def test_a_painted_inside_is_darker_than_the_lips(tmp_path):
+    points = _points(tmp_path)
+    window = lips.window_around(points, 66.0)
+    mouth = lips.Mouth.at(points, 66.0, window)
+    layer = np.full((window.height, window.width, 3), (180, 90, 90), np.float32)
+    painted = blend.with_cavity(layer, mouth, lips.between_lips(points, mouth.axes, window), 1.0)
+    inside = cv2.erode(mouth.inner, np.ones((3, 3), np.uint8)) > 200
+    assert painted[inside].mean() < 0.6 * layer.mean()
+    assert np.array_equal(painted[mouth.outer == 0][:, 0], layer[mouth.outer == 0][:, 0])
+
+
+# ---- the library
+
+
+def test_the_shelf_stays_small_and_leaves_no_files_behind(tmp_path):
+    clip = Drawn(tmp_path / "track", frames=160, side=48)
+    shelf = library.Shelf(tmp_path / "crops", 40)
+    for look in clip.looks():
+        shelf.add(look)
+        assert len(shelf.kept) <= 40 + 10 + library.RUN
+    shelf.reduce(40)
+    assert 40 <= len(shelf.kept) < 40 + library.RUN
+    files = {int(path.stem) for path in (tmp_path / "crops").iterdir()}
+    assert files == set(shelf.kept)
+    kept = np.array(sorted(shelf.kept))
+    assert (np.diff(kept) == 1).mean() > 0.7, "stretches stay whole"
+
+
+def test_what_is_spread_holds_the_extremes():
+    rng = np.random.default_rng(3)
+    features = rng.normal(0, 1, (500, 11))
+    features[321] = 40
+    chosen = library.spread(np.arange(500), features, 60)
+    assert 321 in chosen
+    assert 60 <= len(chosen) < 60 + library.RUN
+
+
+def test_a_library_option_limits_the_study(tmp_path):
+    clip = Drawn(tmp_path / "track")
+    study, facts = study_of(clip, tmp_path / "study", ExemplarOptions(library=20))
+    assert 20 <= facts.figures["exemplars"] < 20 + library.RUN
+    assert len(list(study.perform(Guide(clip.other_path()), clip.looks()))) == clip.frames
+
+
+def test_only_usable_frames_lend_their_mouth(tmp_path):
+    clip = Drawn(tmp_path / "track")
+    usable = np.arange(clip.frames) < 15
+    study_of(clip, tmp_path / "study", usable=usable)
+    assert list(records.load(tmp_path / "study").library.rows) == list(range(15))
+    assert len(list((tmp_path / "study" / "crops").iterdir())) == 15
+
+
+# ---- choosing
+
+
+def _library(shapes: np.ndarray, seed: int = 0) -> library.Library:
+    n = len(shapes)
+    thumbs = np.random.default_rng(seed).integers(0, 255, (n, 32, 40, 3)).astype(np.uint8)
+    return library.Library(
+        rows=np.arange(n),
+        boxes=np.zeros((n, 4), np.int64),
+        shapes=shapes,
+        angles=np.zeros((n, 3)),
+        scale=np.full(n, 100.0),
+        light=np.full(n, 120.0),
+        speed=np.gradient(shapes[:, AP]) if n > 1 else np.zeros(n),
+        apart=library.apart(thumbs),
+    )
+
+
+def _wanted(shapes: np.ndarray, closed: float = 0.0) -> choose.Wanted:
+    n = len(shapes)
+    return choose.Wanted(
+        shapes,
+        np.full(n, closed, np.float32),
+        np.ones(n, bool),
+        np.zeros((n, 3)),
+        np.full(n, 100.0),
+        np.full(n, 120.0),
+    )
+
+
+def _shapes(apertures) -> np.ndarray:
+    shapes = np.tile([0.0, 0.8, 0.54, 1.35, -0.2, 0.19], (len(apertures), 1))
+    shapes[:, AP] = apertures
+    return shapes
+
+
+def test_asked_for_what_was_filmed_the_same_frames_are_chosen():
+    shapes = _shapes(0.07 + 0.06 * np.sin(np.arange(60) * 0.4) + 0.01 * np.cos(np.arange(60) * 0.13))
+    got = choose.choose(_wanted(shapes[10:40]), _library(shapes))
+    assert list(got.first) == list(range(10, 40))
+    assert (got.second == -1).all()
+
+
+def test_the_way_is_the_cheapest_there_is():
+    shapes = _shapes([0.0, 0.05, 0.1, 0.03])
+    held, wanted = _library(shapes), _wanted(_shapes([0.09, 0.01, 0.06, 0.04]))
+    got = choose.choose(wanted, held)
+    speed = np.gradient(wanted.shapes[:, AP])
+    own = np.stack([choose.row_cost(wanted, float(speed[t]), t, held) for t in range(4)])
+    follower = choose._followers(held)
+    step = choose._step_cost(np.arange(4), np.arange(4), held, follower)
+
+    def cost(way):
+        return sum(own[t, e] for t, e in enumerate(way)) + sum(step[a, b] for a, b in itertools.pairwise(way))
+
+    best = min(itertools.product(range(4), repeat=4), key=cost)
+    assert cost(tuple(got.first)) == pytest.approx(cost(best))
+
+
+def test_a_closure_takes_closed_lips():
+    apertures = np.tile([0.05, 0.04, 0.03, 0.001, 0.03, 0.05], 4)
+    shapes = _shapes(apertures)
+    shapes[:, 2] += np.where(apertures < 0.01, 0.06, 0)  # the closed ones suit less otherwise
+    got = choose.choose(_wanted(_shapes([0.01] * 5), closed=1.0), _library(shapes))
+    assert (apertures[got.first] < 0.02).all()
+
+
+def test_joins_are_mixed_and_nothing_asked_gives_nothing():
+    shapes = _shapes(np.linspace(0, 0.2, 50))
+    wanted = _wanted(_shapes([0.01] * 6 + [0.19] * 6))
+    wanted.asked[3] = False
+    got = choose.choose(wanted, _library(shapes))
+    assert got.first[3] == -1
+    joins = [t for t in range(5, 12) if abs(int(got.first[t]) - int(got.first[t - 1])) > 2]
+    assert joins
+    for t in joins:
+        assert got.second[t] >= 0
+        assert 0 < got.share[t] < 0.5
+
+
+# ---- a whole study
+
+
+def test_apertures_follow_the_path(tmp_path):
+    clip = Drawn(tmp_path / "track", side=240)
+    study, _ = study_of(clip, tmp_path / "study", usable=np.arange(clip.frames) % 3 > 0)
+    wanted = clip.other_path()
+    got, asked = [], []
+    for answer in study.perform(Guide(wanted), clip.looks()):
+        if isinstance(answer, Performance):
+            row = answer.index - FIRST
+            points = clip.landmarks(row)[[61, 291, 0, 17], :2]
+            left, top = points.min(0).astype(int) - [answer.window.left, answer.window.top]
+            right, bottom = points.max(0).astype(int) - [answer.window.left, answer.window.top]
+            mouth = answer.pixels[top - 4 : bottom + 14, left:right].astype(int).sum(-1)
+            got.append(int((mouth < 200).sum()))
+            asked.append(float(wanted.shapes[row, AP]))
+    assert np.corrcoef(got, asked)[0, 1] > 0.9, "dark pixels between the lips grow with the aperture"
+
+
+def test_weights_between_zero_and_one_change_less(tmp_path):
+    clip = Drawn(tmp_path / "track")
+    study, _ = study_of(clip, tmp_path / "study")
+
+    def change(weight):
+        answers = study.perform(Guide(clip.other_path(weight)), clip.looks(10, 20))
+        return sum(np.abs(a.pixels.astype(int) - a.base).sum() for a in answers if isinstance(a, Performance))
+
+    assert 0 < change(0.3) < 0.6 * change(1.0)
+
+
+def test_a_turned_head_is_left_alone_with_a_reason(tmp_path):
+    clip = Drawn(tmp_path / "track")
+    study_of(clip, tmp_path / "study")
+    record = records.load(tmp_path / "study")
+    record.angles[20:30, 0] += 30
+    turned = plan.plan(clip.other_path(), record, record.library, False)
+    assert turned.turned[20:30].all()
+    assert (turned.weight[18:32] == 0).all()
+    assert 0 < turned.weight[16] < 1
+    assert turned.weight[10] == 1
+
+
+def test_without_exemplars_every_frame_stays_with_a_reason(tmp_path):
+    clip = Drawn(tmp_path / "track", frames=6)
+    study, facts = study_of(clip, tmp_path / "study", usable=np.zeros(6, bool))
+    assert facts.coverage == 0
+    answers = list(study.perform(Guide(clip.other_path()), clip.looks()))
+    assert all(isinstance(a, Untouched) and a.reason for a in answers)
+
+
+def test_a_mouth_that_never_opens_gets_an_inside_and_says_so(tmp_path):
+    clip = Drawn(tmp_path / "track", frames=8, widest=0.0, side=240)
+    study, facts = study_of(clip, tmp_path / "study")
+    assert "never opens" in facts.notes[0]
+    shapes = clip.own_path().shapes + np.array([0.08, 0, 0, 0.05, 0, 0], np.float32)
+    path = MouthPath(shapes, np.ones(8, np.float32), np.zeros(8, np.float32))
+    painted = next(iter(study.perform(Guide(path), clip.looks())))
+    plain_study = ExemplarEngine(ExemplarOptions(cavity=False)).study(tmp_path / "study")
+    plain = next(iter(plain_study.perform(Guide(path), clip.looks())))
+    assert isinstance(painted, Performance)
+    assert isinstance(plain, Performance)
+    assert (painted.pixels.sum(-1) < 220).sum() > (plain.pixels.sum(-1) < 220).sum() + 50
+
+
+def test_missing_numbers_in_a_path_are_filled(tmp_path):
+    clip = Drawn(tmp_path / "track", frames=12)
+    study, _ = study_of(clip, tmp_path / "study")
+    path = clip.other_path()
+    path.shapes[:, 1:] = np.nan
+    assert any(isinstance(a, Performance) for a in study.perform(Guide(path), clip.looks()))
+
+
+def test_closures_that_are_seen_open_are_pressed_shut(tmp_path):
+    clip = Drawn(tmp_path / "track", frames=16, side=240)
+    asked = []
+
+    def eye(picture, near):
+        asked.append(picture.shape)
+        opened = near.copy()
+        opened[[14, 87, 317, 178, 402], 1] += 4
+        return opened
+
+    study, _ = study_of(clip, tmp_path / "study", eye=eye)
+    closed = clip.own_path().shapes.copy()
+    closed[:, AP] = 0
+    path = MouthPath(closed, np.ones(16, np.float32), np.ones(16, np.float32))
+    seen = [a for a in study.perform(Guide(path), clip.looks()) if isinstance(a, Performance)]
+    blind = ExemplarEngine().study(tmp_path / "study")
+    unseen = [a for a in blind.perform(Guide(path), clip.looks()) if isinstance(a, Performance)]
+    assert len(asked) == len(seen)
+    assert any(not np.array_equal(a.pixels, b.pixels) for a, b in zip(seen, unseen, strict=True))
+
+
+@settings(max_examples=8, deadline=None)
+@given(shift=st.tuples(st.integers(-150, 150), st.integers(-150, 150)))
+def test_faces_cut_by_the_edge_of_the_picture_do_no_harm(tmp_path_factory, shift):
+    folder = tmp_path_factory.mktemp("edge")
+    clip = _Shifted(folder / "track", frames=4, shift=shift)
+    study, _ = study_of(clip, folder / "study")
+    for answer in study.perform(Guide(clip.other_path()), clip.looks()):
+        if isinstance(answer, Performance):
+            assert answer.window.clipped((clip.side, clip.side)) == answer.window
+
+
+class _Shifted(Drawn):
+    def __init__(self, folder: Path, frames: int, shift: tuple[int, int]) -> None:
+        super().__init__(folder, frames=frames)
+        object.__setattr__(self, "shift", shift)
+
+    def landmarks(self, row: int) -> np.ndarray:
+        return super().landmarks(row) + np.array([*self.shift, 0], np.float32)  # type: ignore[attr-defined]
