@@ -12,10 +12,12 @@ from lipdub.speech.sync import Sync
 from lipdub.timeline.face import AP, SHAPE
 from lipdub.timeline.sound import Heard
 
-_STIFF = 30.0  # ridge penalty of the residual map, per row; below about 3 it learns noise
+_STIFF = {"encoder and phones": 30.0, "phones": 5.0, "loudness": 5.0}  # ridge penalty of the residual map, per row
 _MOST_SECONDS = 120.0  # of footage to learn from
 _ENOUGH = 3.0  # seconds of speech before a residual is learnt
 _TRUST = 4.0  # seconds of speech after which a person's own statistics stand alone
+_ENOUGH_QUIET = 8  # silent rows before they say what rest is
+_SHUT, _PARTED = 0.03, 0.06  # apertures, eye distances
 _NEAR = np.ones(21)  # rows: speech reaches 200 ms further for the mouth
 
 
@@ -93,7 +95,7 @@ def _residual(
     guess = prior.predict(heard, when)
     missed = ((shapes - np.median(shapes, 0)) / (shapes.std(0) + 1e-6) - guess).astype(np.float32)
     missed -= missed.mean(0)
-    stiff, n = _STIFF * len(when), len(when)
+    stiff, n = _STIFF[prior.kind(heard)] * len(when), len(when)
     with threadpool_limits(1, "blas"):
         dims = prior.design(heard, when[:1]).shape[1]
         if n <= dims:
@@ -122,7 +124,7 @@ def _described(
     residual: Float32[np.ndarray, "dims 6"] | None,
 ) -> Person:
     trust = min(1.0, speech / _TRUST) if speaking.sum() > 10 else 0.0
-    rest, never_closed = rest_of(shapes)
+    rest, never_closed = rest_of(shapes, shapes[~speaking] if trust > 0 else None)
     levels, spread = prior.rise + rest, prior.spread.astype(np.float64)
     high = float(levels[-1, AP]) * 1.15
     closed = min(float(rest[AP]), 0.02)
@@ -137,13 +139,20 @@ def _described(
     )  # fmt: skip
 
 
-def rest_of(shapes: Float64[np.ndarray, "n 6"]) -> tuple[Float64[np.ndarray, " 6"], bool]:
-    """The resting mouth: median of the tenth of rows that are most closed. If even those stand open (aperture
-    above .06), it is the median with the lips brought together, and the second value is True."""
+def rest_of(
+    shapes: Float64[np.ndarray, "n 6"], quiet: Float64[np.ndarray, "m 6"] | None = None
+) -> tuple[Float64[np.ndarray, " 6"], bool]:
+    """The resting mouth: median of the more closed half of the ``quiet`` rows, those known to be silent, if lips
+    are shut there; else of the tenth of all rows that are most closed. If even those stand open (aperture above
+    .06), it is the median with the lips brought together, and the second value is True."""
     if len(shapes) == 0:
         return np.zeros(len(SHAPE)), True
+    if quiet is not None and len(quiet) >= _ENOUGH_QUIET:
+        rest = np.median(quiet[quiet[:, AP] <= np.median(quiet[:, AP])], axis=0)
+        if rest[AP] < _SHUT:
+            return rest, False
     edge = float(np.quantile(shapes[:, AP], 0.1))
-    if edge < 0.06:
+    if edge < _PARTED:
         return np.median(shapes[shapes[:, AP] <= edge], axis=0), False
     rest = np.median(shapes, axis=0)
     rest[AP] = 0.0

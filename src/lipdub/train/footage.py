@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float16, Float32, Float64
+import soxr
+from jaxtyping import Float16, Float64
 
 from lipdub import weights
 from lipdub.anatomy.motion import measure
@@ -18,26 +20,55 @@ from lipdub.faces.nets import FaceFinder
 from lipdub.faces.track import Tracker
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames, sound
-from lipdub.speech.encoder import SpeechEncoder
+from lipdub.speech.encoder import Basis, SpeechEncoder
 from lipdub.speech.energy import gain_to_level, loudness
 from lipdub.speech.listen import Ears
-from lipdub.timeline.sound import HEARING_RATE, Heard
+from lipdub.timeline.sound import HEARING_RATE, Heard, Sound
+
+SPEEDS = (0.85, 0.92, 1.09, 1.18)
+"""Every voice is also learnt played slower and lower, or faster and higher: more voices than there are clips."""
+
+_HEARD_PARTS = ("phones", "voiced", "energy")
+
+
+@dataclass(frozen=True, eq=False)
+class Voice:
+    """What was heard when the clip's sound was played at ``speed`` times its rate, pitch and all.
+
+    ``heard`` is without encoder components; its rows before projection are ``encoder``.
+    """
+
+    speed: float
+    heard: Heard
+    encoder: Float16[np.ndarray, "rows 512"]
+
+    def clock(self, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """Clip times of the sound as seconds since the start of ``heard``."""
+        return (seconds - float(self.heard.start)) / self.speed
+
+    def encoded(self, basis: Basis) -> "Voice":
+        """The same with components in ``heard``."""
+        rows = basis.project(self.encoder.astype(np.float32))
+        return replace(self, heard=replace(self.heard, encoded=rows))
 
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """``shapes`` (n, 6) at ``seconds`` (n,) of clip time, frames with the face only; ``heard`` without encoder
-    components, whose rows before projection are ``encoder``."""
+    """``shapes`` (n, 6) at ``seconds`` (n,) of clip time, frames with the face only; ``voices``, as filmed first."""
 
     name: str
     seconds: Float64[np.ndarray, " n"]
     shapes: Float64[np.ndarray, "n 6"]
-    heard: Heard
-    encoder: Float16[np.ndarray, "rows 512"]
+    voices: tuple[Voice, ...]
 
-    def encoded(self, rows: Float32[np.ndarray, "rows 128"]) -> "Footage":
-        """The same with components in ``heard``."""
-        return replace(self, heard=replace(self.heard, encoded=rows))
+    @property
+    def heard(self) -> Heard:
+        """What was heard of the voice as filmed."""
+        return self.voices[0].heard
+
+    def encoded(self, basis: Basis) -> "Footage":
+        """The same with encoder components in what was heard."""
+        return replace(self, voices=tuple(voice.encoded(basis) for voice in self.voices))
 
 
 def filmed(paths: Sequence[Path], cache: Path | None = None) -> list[Footage]:
@@ -85,30 +116,35 @@ class Crew:
             track = max(tracks, key=len)
             motion = measure(track)
         voice = sound(path, rate=HEARING_RATE, mono=True)
-        samples = np.ascontiguousarray(voice.samples[0])
-        rows = self.encoder.raw(samples, gain_to_level(loudness(samples)))
         when = clip.times.seconds()[track.first : track.stop]
-        heard = self.ears.listen(voice)
-        return Footage(path.stem, when[motion.ok], motion.shapes[motion.ok], heard, rows.astype(np.float16))
+        voices = tuple(self._voice(voice, speed) for speed in (1.0, *SPEEDS))
+        return Footage(path.stem, when[motion.ok], motion.shapes[motion.ok], voices)
+
+    def _voice(self, voice: Sound, speed: float) -> Voice:
+        samples = np.ascontiguousarray(voice.samples[0])
+        if speed != 1.0:
+            samples = soxr.resample(samples, HEARING_RATE, HEARING_RATE / speed).astype(np.float32)
+        heard = self.ears.listen(Sound(samples[None], HEARING_RATE, voice.start))
+        rows = self.encoder.raw(samples, gain_to_level(loudness(samples)))
+        return Voice(speed, heard, rows.astype(np.float16))
 
 
 def keep(footage: Footage, cache: Path) -> None:
     """Write ``footage`` into the folder ``cache``, where ``filmed`` finds it by its name."""
     cache.mkdir(parents=True, exist_ok=True)
-    heard = footage.heard
-    np.savez(
-        cache / f"{footage.name}.footage.npz",
-        seconds=footage.seconds,
-        shapes=footage.shapes,
-        encoder=footage.encoder,
-        start=str(heard.start),
-        phones=heard.phones,
-        voiced=heard.voiced,
-        energy=heard.energy,
-    )
+    arrays: dict[str, Any] = {"seconds": footage.seconds, "shapes": footage.shapes}
+    arrays |= {"start": str(footage.heard.start), "speeds": np.array([v.speed for v in footage.voices])}
+    for i, voice in enumerate(footage.voices):
+        arrays |= {f"{part}{i}": getattr(voice.heard, part) for part in _HEARD_PARTS}
+        arrays[f"encoder{i}"] = voice.encoder
+    np.savez(cache / f"{footage.name}.footage.npz", **arrays)
 
 
 def _opened(path: Path) -> Footage:
     with np.load(path) as a:
-        heard = Heard(Fraction(str(a["start"])), a["phones"], a["voiced"], a["energy"])
-        return Footage(path.name.removesuffix(".footage.npz"), a["seconds"], a["shapes"], heard, a["encoder"])
+        start = Fraction(str(a["start"]))
+        voices = tuple(
+            Voice(float(speed), Heard(start, *(a[f"{part}{i}"] for part in _HEARD_PARTS)), a[f"encoder{i}"])
+            for i, speed in enumerate(a["speeds"])
+        )
+        return Footage(path.name.removesuffix(".footage.npz"), a["seconds"], a["shapes"], voices)

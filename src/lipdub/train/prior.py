@@ -3,8 +3,8 @@
     python -m lipdub.train.prior FOLDER -o prior.npz
 
 ``FOLDER`` holds clips, each with one person who speaks, and a ``manifest.csv`` whose column ``rights`` says what may
-be learnt from. A clip's own offset of sound against picture is estimated and removed, over and over. Ridge maps are
-judged by leaving one clip out; so are the shares in which they are added up.
+be learnt from. A clip's own offset of sound against picture is estimated and removed, over and over. Every voice is
+learnt at several speeds. Ridge maps are judged by leaving one clip out; so are the shares in which they are added up.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def train_prior(
     directions = Basis.shipped() if basis is None else fitted_basis(footage)
     if basis is not None:
         _write_basis(directions, basis)
-    footage = [f.encoded(directions.project(f.encoder.astype(np.float32))) for f in footage]
+    footage = [f.encoded(directions) for f in footage]
     with threadpool_limits(1, "blas"):
         trained = fitted(footage)
     trained.prior.save(output)
@@ -129,7 +129,7 @@ def correlations(prior: Prior, footage: Footage, offset: float) -> list[float]:
 
 def fitted_basis(footage: Sequence[Footage]) -> Basis:
     """Leading principal components of the encoder's rows, each divided by its own sd + 5 % of the first one's."""
-    rows = np.concatenate([f.encoder.astype(np.float64) for f in footage])
+    rows = np.concatenate([f.voices[0].encoder.astype(np.float64) for f in footage])
     mean = rows.mean(0)
     values, vectors = np.linalg.eigh(np.cov((rows - mean).T, bias=True))
     size = np.sqrt(np.maximum(values[::-1][:COMPONENTS], 0))
@@ -154,8 +154,11 @@ def _all_maps(footage: Sequence[Footage], offsets: Sequence[float]) -> dict[str,
 
 
 def _sums(name: str, footage: Footage, offset: float) -> Sums:
-    rows = _design(name, footage, offset).astype(np.float64)
-    return Sums(rows.T @ rows, rows.T @ _normalised(footage.shapes), len(rows))
+    shapes, out = _normalised(footage.shapes), Sums(np.zeros(1), np.zeros(1), 0)
+    for voice in footage.voices:
+        rows = DESIGNS[name](voice.heard, voice.clock(footage.seconds + offset)).astype(np.float64)
+        out = Sums(out.square + rows.T @ rows, out.cross + rows.T @ shapes, out.rows + len(rows))
+    return out
 
 
 def _solved(name: str, sums: Sums) -> Float32[np.ndarray, "dims 6"]:
@@ -163,12 +166,8 @@ def _solved(name: str, sums: Sums) -> Float32[np.ndarray, "dims 6"]:
     return np.linalg.solve(sums.square + penalty, sums.cross).astype(np.float32)
 
 
-def _design(name: str, footage: Footage, offset: float) -> np.ndarray:
-    return DESIGNS[name](footage.heard, footage.seconds + offset - float(footage.heard.start))
-
-
 def _guess(name: str, weights: np.ndarray, footage: Footage, offset: float) -> np.ndarray:
-    return _design(name, footage, offset) @ weights
+    return DESIGNS[name](footage.heard, footage.voices[0].clock(footage.seconds + offset)) @ weights
 
 
 def _normalised(shapes: np.ndarray) -> np.ndarray:
