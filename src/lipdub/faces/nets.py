@@ -5,8 +5,11 @@ post-processing follow their model cards and graphs: 192 x 192 letter-boxed inpu
 of a 48 x 48 grid for the detector; for the mesh a square upright crop, 1.5 times the face, 256 x 256 in 0..1.
 """
 
+import os
+import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,12 +159,27 @@ class FaceFinder:
         return Mesh(np.c_[flat, points[:, 2] / scale].astype(np.float32), float(_sigmoid(presence).item()))
 
 
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep the run time's own log lines, which it writes straight to file descriptor 2, off the terminal."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 class _Net:
     """A LiteRT model: one input, all outputs."""
 
     def __init__(self, content: bytes, threads: int) -> None:
-        self._run = Interpreter(model_content=content, num_threads=threads)
-        self._run.allocate_tensors()
+        with _hushed():
+            self._run = Interpreter(model_content=content, num_threads=threads)
+            self._run.allocate_tensors()
         self._input = self._run.get_input_details()[0]["index"]
         self._outputs = [d["index"] for d in self._run.get_output_details()]
 

@@ -63,7 +63,7 @@ def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range
     Frames in ``hidden`` are tracked, but no mouth is taken from them (for judging on them).
     """
     finder, eye = CutFinder(), LandmarkEye(crew.finder)
-    tracker = Tracker(folder / "faces", clip.size, crew.finder)
+    tracker = Tracker(folder / "faces", clip.size, crew.finder, rate=clip.rate)
     studies: dict[int, Study] = {}
     cuts: list[int] = []
     for frame in clock.counted("study", prefetched(frames(clip)), len(clip)):
