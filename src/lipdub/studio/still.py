@@ -7,9 +7,10 @@ the eye behind stays where it is. All motion is sums of slow sines and a few bli
 of the instant alone: the same at any frame rate.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import repeat
 
 import cv2
 import numpy as np
@@ -63,10 +64,18 @@ def enliven(picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], idle: Idle) -
 
     ``landmarks`` are those of the face in ``picture``, in its pixels. Same seed, same pictures.
     """
+    return living(repeat(picture, idle.frames), landmarks, idle)
+
+
+def living(pictures: Iterable[Rgb], landmarks: Float32[np.ndarray, "478 3"], idle: Idle) -> Iterator[Rgb]:
+    """The same for a face that does something: ``pictures`` differ (its mouth speaks), head and eyes hold still."""
     life = _Life(idle.seed, float(idle.frames / idle.rate), idle.sway)
-    eyes = [_Eye(picture, landmarks, side) for side in (0, 1)]
-    head = _Head(picture.shape[:2], landmarks)
-    for index in range(idle.frames):
+    eyes: list[_Eye] = []
+    head: _Head | None = None
+    for index, picture in enumerate(pictures):
+        if head is None:
+            head = _Head(picture.shape[:2], landmarks)
+            eyes = [_Eye(picture, landmarks, side) for side in (0, 1)]
         now = life.at(float(index / idle.rate))
         awake = picture
         if now.lids > 0:
@@ -216,8 +225,8 @@ class _Eye:
         u, self._v = np.moveaxis((np.stack([x, y], -1) - start) @ axes, -1, 0)
         self._top, self._open = self._curve(u, (upper - start) @ axes), self._curve(u, (lower - start) @ axes)
         self._open = np.maximum(self._open - self._top, 0)
-        side = 0.3 * self._width
-        self._middle = _smooth(u / side) * _smooth((self._width - u) / side)
+        taper = 0.3 * self._width
+        self._middle = _smooth(u / taper) * _smooth((self._width - u) / taper)
         self._crease = float(((brow - start) @ axes)[:, 1].max()) * 0.95
         self._xy = np.stack([x - low[0], y - low[1]], -1).astype(np.float32)
 

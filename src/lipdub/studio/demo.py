@@ -1,0 +1,173 @@
+"""What ``lipdub demo`` does: a still portrait learns to speak English, and is then dubbed into Spanish.
+
+Needs nothing but this package and its small models. The portrait is in the public domain
+(see NOTICE). ``python -m lipdub.studio.demo --readme docs`` makes the moving picture that the README shows.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+
+from lipdub import weights
+from lipdub.errors import OutputError
+from lipdub.faces.nets import FaceFinder
+from lipdub.media.probe import open_clip
+from lipdub.media.read import frames
+from lipdub.review.report import Report
+from lipdub.speech.prior import Prior
+from lipdub.studio.demo_voice import Spoken, recorded
+from lipdub.studio.dub import Caller, dub
+from lipdub.studio.film import write_animation, write_clip, write_wave
+from lipdub.studio.hearing import open_ears
+from lipdub.studio.options import DubOptions
+from lipdub.studio.progress import Clock
+from lipdub.studio.still import Idle
+from lipdub.studio.store import Store, content_digest
+from lipdub.studio.talk import face_in, talking
+from lipdub.timeline.picture import Rgb, Window
+
+RATE = Fraction(25)
+SEED = 3
+_PANEL, _GAP, _FOOT = 640, 8, 76
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+_WHITE, _PALE = (245.0, 245.0, 245.0), (170.0, 175.0, 180.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """What a demo left in its folder, and how long each part took (seconds)."""
+
+    portrait: Path
+    english: Path
+    voice: Path
+    spanish: Path
+    side_by_side: Path
+    report: Report
+    seconds: dict[str, float]
+
+
+def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller()) -> Demo:
+    """A portrait, the portrait speaking English, its Spanish dub, and both side by side, in ``folder``.
+
+    Raises ``OutputError`` if an earlier demo is there and may not be replaced.
+    """
+    portrait, english, voice, spanish, both = _outputs(folder, overwrite)
+    clock = Clock(caller.listener)
+    with clock.stage("voices"):
+        said, dubbed = recorded("en"), recorded("es")
+        portrait.write_bytes(_packaged())
+        write_wave(voice, dubbed.sound)
+    with clock.stage("portrait"):
+        _bring_to_life(portrait, said, max(_frames(said), _frames(dubbed)), english, clock, caller)
+    options = DubOptions(consent=True, overwrite=overwrite, language="es", reuse=False)
+    report = dub(english, audio=voice, output=spanish, options=options, caller=caller)
+    with clock.stage("compare"):
+        pictures = clock.counted("compare", side_by_side(english, spanish, said, dubbed), len(open_clip(english)))
+        write_clip(both, pictures, RATE, dubbed.sound)
+    return Demo(portrait, english, voice, spanish, both, report, clock.seconds)
+
+
+def _outputs(folder: Path, overwrite: bool) -> list[Path]:
+    names = ("portrait.jpg", "portrait.en.mp4", "portrait.es.wav", "portrait.es.mp4", "side-by-side.mp4")
+    paths = [folder / name for name in names]
+    there = next((path for path in paths if path.exists()), None)
+    if there is not None and not overwrite:
+        raise OutputError("an earlier demo is here", file=there, remedy="Name another folder, or add --overwrite")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        raise OutputError(f"the folder cannot be made ({refused.strerror})", file=folder) from refused
+    return paths
+
+
+def _packaged() -> bytes:
+    return (files("lipdub.studio") / "demo_assets" / "portrait.jpg").read_bytes()
+
+
+def _picture() -> Rgb:
+    coded = np.frombuffer(_packaged(), np.uint8)
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.ascontiguousarray(decoded[..., ::-1])
+
+
+def _frames(spoken: Spoken) -> int:
+    return int(spoken.sound.span.duration * RATE) + 1
+
+
+def _bring_to_life(portrait: Path, said: Spoken, count: int, path: Path, clock: Clock, caller: Caller) -> None:
+    """Write the clip at ``path``: the portrait says ``said`` in ``count`` frames."""
+    picture = _picture()
+    landmarks = weights.resolve("face-landmarks", caller.ask_download)
+    finder = FaceFinder(landmarks, weights.resolve("face-detector", caller.ask_download))
+    with TemporaryDirectory(prefix="lipdub-demo-") as scratch:
+        words = Path(scratch) / "said.wav"
+        write_wave(words, said.sound)
+        hearing = open_ears("auto", Store(Path(scratch) / "heard"), caller.ask_download)
+        heard = hearing.hear(words, content_digest(words))
+    moving = talking(picture, face_in(picture, finder, portrait), Prior.load(), heard, Idle(count, RATE, SEED))
+    write_clip(path, clock.counted("portrait", moving, count), RATE, said.sound)
+
+
+def side_by_side(english: Path, spanish: Path, said: Spoken, dubbed: Spoken) -> Iterator[Rgb]:
+    """The frames of two clips beside each other, each with a title and what is said."""
+    titles = "English: a still picture brought to life", "Spanish: dubbed by lipdub"
+    panels = (0, _PANEL + _GAP), titles, (said, dubbed)
+    for left, right in zip(_shown(english), _shown(spanish), strict=True):
+        index, rows = left[0], _PANEL + _FOOT
+        screen = np.full((rows, 2 * _PANEL + _GAP, 3), 24, np.uint8)
+        for column, title, words, (_, picture) in zip(*panels, (left, right), strict=True):
+            screen[:_PANEL, column : column + _PANEL] = picture
+            _centred(screen, title, column, _PANEL + 26, _PALE, 0.55)
+            _centred(screen, _caption(words, index / RATE), column, _PANEL + 60, _WHITE, 0.8)
+        yield screen
+
+
+def _shown(path: Path) -> Iterator[tuple[int, Rgb]]:
+    clip = open_clip(path)
+    for frame in frames(clip):
+        picture = frame.rgb(Window(0, 0, *clip.size))
+        yield frame.index, np.asarray(cv2.resize(picture, (_PANEL, _PANEL), interpolation=cv2.INTER_AREA))
+
+
+def _caption(words: Spoken, instant: Fraction) -> str:
+    """What is being said, in the letters that the drawn font has."""
+    phrase = next((phrase for span, phrase in reversed(words.phrases) if span.start <= instant), "")
+    plain = unicodedata.normalize("NFKD", phrase)
+    return "".join(letter for letter in plain if letter.isascii())
+
+
+def _centred(screen: Rgb, text: str, left: int, base: int, colour: tuple[float, float, float], size: float) -> None:
+    (width, _), _ = cv2.getTextSize(text, _FONT, size, 1)
+    cv2.putText(screen, text, (left + (_PANEL - width) // 2, base), _FONT, size, colour, 1, cv2.LINE_AA)
+
+
+def make_readme_picture(folder: Path, every: int = 2, width: int = 720) -> Path:
+    """``demo.webp`` in ``folder``: the demo side by side, small, without sound."""
+    with TemporaryDirectory(prefix="lipdub-demo-") as scratch:
+        demo = make_demo(Path(scratch))
+        clip = open_clip(demo.side_by_side)
+        height = round(clip.size[1] * width / clip.size[0]) // 2 * 2
+
+        def small() -> Iterator[Rgb]:
+            for frame in islice(frames(clip), 0, None, every):
+                picture = frame.rgb(Window(0, 0, *clip.size))
+                yield np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+
+        folder.mkdir(parents=True, exist_ok=True)
+        write_animation(folder / "demo.webp", small(), RATE / every)
+    return folder / "demo.webp"
+
+
+if __name__ == "__main__":
+    assert sys.argv[1:-1] == ["--readme"], "usage: python -m lipdub.studio.demo --readme FOLDER"
+    print(make_readme_picture(Path(sys.argv[2])))

@@ -1,0 +1,234 @@
+"""A still portrait that talks: its own lips, warped to every shape of speech, over teeth that stay where they are.
+
+The exemplar engine's renderer moves jaw and lips of the one picture there is. What it cannot know is the inside of
+an open mouth; but upper teeth are fixed to the skull, so those that the picture shows stay in place, and the lips
+cover or uncover them. Below them, and where the picture shows none, a dark inside is painted.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32, Float64, UInt8
+from scipy.interpolate import PchipInterpolator
+from threadpoolctl import threadpool_limits
+
+from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
+from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.anatomy.thumb import thumbnail
+from lipdub.engines.exemplar import record as records
+from lipdub.engines.exemplar.engine import ExemplarEngine
+from lipdub.engines.exemplar.library import Crop, Crops
+from lipdub.engines.exemplar.render import Exemplar, Order, Renderer
+from lipdub.engines.exemplar.shape_model import completed, population
+from lipdub.errors import NothingToDub
+from lipdub.faces.nets import FaceFinder
+from lipdub.speech.lips import mouth_path
+from lipdub.speech.person import SourceSpeech
+from lipdub.speech.prior import Prior
+from lipdub.studio.still import Idle, living
+from lipdub.timeline.clip import Shot
+from lipdub.timeline.face import AP, WD, FaceTrack
+from lipdub.timeline.picture import Frame, Look, PixelLayout, Rgb, Window
+from lipdub.timeline.sound import Heard
+from lipdub.timeline.spool import Spool
+
+_PARTED = 0.04  # a still whose lips stand further apart (eye distances) is brought to rest by closing them
+_CALM_WIDTH = 0.56  # width of a mouth that does not smile, eye distances: the canonical face's and a little
+_CALM = 0.55  # how much of a smile's extra width is let go of
+_WIDEST = 0.20  # aperture beyond which one picture's lips look stretched
+_BITE = 0.03  # teeth that show between lips that shall be shut are covered this far
+
+
+def talking(
+    picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], prior: Prior, heard: Heard, idle: Idle
+) -> Iterator[Rgb]:
+    """``picture`` brought to life, saying what was ``heard``: ``idle.frames`` pictures of its size.
+
+    ``landmarks`` are those of the face in it (see ``face_in``). Deterministic.
+    """
+    with TemporaryDirectory(prefix="lipdub-still-") as folder:
+        talker = Talker(picture, landmarks, Path(folder))
+        seconds = np.arange(idle.frames) / float(idle.rate) + float(heard.start)
+        yield from living(talker.pictures(talker.speech(prior, heard, seconds)), landmarks, idle)
+
+
+def face_in(picture: Rgb, finder: FaceFinder, file: Path | None = None) -> Float32[np.ndarray, "478 3"]:
+    """Landmarks of the surest face in ``picture``. Raises ``NothingToDub`` (naming ``file``) if there is none."""
+
+    def pixels(window: Window) -> UInt8[np.ndarray, "rows columns 3"]:
+        return picture[window.top : window.bottom, window.left : window.right]
+
+    red, green, blue = np.moveaxis(picture, -1, 0)
+    layout = PixelLayout("gbrp", 8, (1, 1), "rgb", True)
+    found = finder.detect(Frame(0, 0, (red, green, blue), layout, pixels))
+    mesh = finder.settled(pixels, (picture.shape[1], picture.shape[0]), found[0].roi) if found else None
+    if mesh is None or mesh.presence < 0.5:
+        raise NothingToDub(
+            "no face was found in the picture", file=file, remedy="Give a picture of a face from the front"
+        )
+    return mesh.landmarks
+
+
+class Talker:
+    """Shows the face of one picture with any mouth.
+
+    ``rest`` (6,) is the shape of its mouth when it is silent: as in the picture, or closed if the picture's is open.
+    """
+
+    def __init__(self, picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], folder: Path) -> None:
+        """``landmarks`` are those of the face in ``picture``, in its pixels; ``folder`` is empty scratch space."""
+        self._picture, self._landmarks = picture, landmarks
+        motion = self._study(folder)
+        record = records.load(folder / "study")
+        crop = Crop(Crops(folder / "study" / "crops").read(0), Window(*(int(x) for x in record.library.boxes[0])))
+        self._geometry, self._basis = record.geometry, record.basis
+        self._own = motion.shapes[0]
+        self._renderer, self._exemplar = Renderer(record.geometry, record.basis), Exemplar(0, crop, 1.0)
+        self._inside = _Inside(picture, self._points(self._own), float(motion.poses.scale[0]), self._own)
+        self.rest = _rest(self._own)
+
+    def _study(self, folder: Path) -> FaceMotion:
+        landmarks = Spool(folder / "landmarks", (478, 3), np.float32)
+        thumbs = Spool(folder / "thumbs", (32, 40, 3), np.uint8)
+        thumb = thumbnail(self._landmarks, self._look.size, self._look.pixels)
+        landmarks.append(self._landmarks)
+        thumbs.append(thumb.picture)
+        one = np.ones(1, np.float32)
+        motion = measure(FaceTrack(0, Shot(0, 1), 0, landmarks, thumbs, one * np.float32(thumb.redness), one))
+        study = ExemplarEngine().study(folder / "study")
+        study.look(self._look)
+        study.finish(motion, np.ones(1, bool))
+        landmarks.close()
+        thumbs.close()
+        return motion
+
+    @property
+    def _look(self) -> Look:
+        def pixels(window: Window) -> Rgb:
+            return self._picture[window.top : window.bottom, window.left : window.right]
+
+        return Look(0, (self._picture.shape[1], self._picture.shape[0]), self._landmarks, pixels)
+
+    def _points(self, shape: np.ndarray) -> np.ndarray:
+        """Where the landmarks (478, 2) lie in the picture when the mouth has ``shape``."""
+        face = self._geometry.face(0) + np.tensordot(shape - self._own, self._basis, 1)
+        return self._geometry.pixels(0, face)
+
+    def picture(self, shape: Float[np.ndarray, " 6"]) -> Rgb:
+        """The picture with its mouth in ``shape`` (see ``timeline.face.SHAPE``)."""
+        wanted = np.asarray(shape, np.float64).copy()
+        wanted[AP] = np.clip(wanted[AP], 0, _WIDEST)
+        bite = _BITE * float(np.clip(1 - wanted[AP] / 0.02, 0, 1)) if self._own[AP] > _PARTED else 0.0
+        with threadpool_limits(1, "blas"):
+            made = self._renderer.render(Order(0, wanted, 1.0, (self._exemplar,), bite), self._look)
+        out = self._picture.copy()
+        if made is not None:
+            window = made.window
+            out[window.top : window.bottom, window.left : window.right] = made.pixels
+            self._inside.paint(out, self._points(wanted), float(wanted[AP]))
+        return out
+
+    def pictures(self, shapes: Float[np.ndarray, "n 6"]) -> Iterator[Rgb]:
+        """One picture for each of ``shapes``."""
+        for shape in shapes:
+            yield self.picture(shape)
+
+    def speech(self, prior: Prior, heard: Heard, seconds: Float64[np.ndarray, " n"]) -> Float32[np.ndarray, "n 6"]:
+        """The shapes this mouth takes at ``seconds`` to say what was ``heard``."""
+        still = np.tile(self.rest, (len(seconds), 1))
+        everywhere = np.ones(len(seconds), bool)
+        source = SourceSpeech(None, None, still, everywhere, everywhere)
+        return mouth_path(prior, source, heard, seconds).path.shapes
+
+
+def _rest(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:
+    """The resting shape of a face whose picture shows ``own``."""
+    if own[AP] <= _PARTED:
+        return own.copy()
+    wanted = np.full(6, np.nan)
+    wanted[AP] = 0.0
+    wanted[WD] = own[WD] - _CALM * max(0.0, float(own[WD]) - _CALM_WIDTH)
+    return completed(wanted[None], own[None], population().covariance)[0]
+
+
+class _Opening(NamedTuple):
+    """An opening between lips over the columns of a box: heights of its ``upper`` and ``lower`` edge in pixels."""
+
+    left: int
+    upper: np.ndarray
+    lower: np.ndarray
+
+
+class _Inside:
+    """The inside of a mouth: the upper teeth that ``picture`` shows, where they are, and darkness."""
+
+    def __init__(self, picture: Rgb, points: np.ndarray, unit: float, own: np.ndarray) -> None:
+        self._picture, self._unit, self._open = picture, unit, bool(own[AP] > _PARTED)
+        self._known = _opening(points)
+        lips = points[np.concatenate([OUTER_UPPER, OUTER_LOWER])].round().astype(int)
+        x, y = np.clip(lips, 0, [picture.shape[1] - 1, picture.shape[0] - 1]).T
+        flesh = np.median(picture[y, x], 0)
+        self._dark = (flesh * [0.26, 0.16, 0.15]).astype(np.float32)
+        self._tongue = (flesh * [0.66, 0.46, 0.46]).astype(np.float32)
+
+    def paint(self, picture: Rgb, points: np.ndarray, aperture: float) -> None:
+        """Paint the inside into ``picture``, between the lips at ``points`` that stand ``aperture`` apart."""
+        strength = float(np.clip((aperture - 0.012) / 0.02, 0, 1))
+        if strength <= 0:
+            return
+        goal = _opening(points)
+        top, bottom = int(goal.upper.min()) - 2, int(goal.lower.max()) + 3
+        here = (slice(max(top, 0), bottom), slice(max(goal.left, 0), goal.left + len(goal.upper)))
+        patch = picture[here].astype(np.float32)
+        if patch.size == 0:
+            return
+        rows = np.arange(here[0].start, here[0].start + patch.shape[0], dtype=np.float32)[:, None]
+        columns = slice(here[1].start - goal.left, here[1].start - goal.left + patch.shape[1])
+        upper, lower = goal.upper[columns][None], goal.lower[columns][None]
+        cover = np.clip(rows - upper, 0, 1) * np.clip(lower - rows, 0, 1) * strength
+        inner = self._depth(rows - upper, lower - rows, aperture)
+        inner = self._with_teeth(inner, rows, here[1].start, rows - upper)
+        picture[here] = np.clip(patch + (inner - patch) * cover[..., None] + 0.5, 0, 255).astype(np.uint8)
+
+    def _depth(self, below: np.ndarray, above: np.ndarray, aperture: float) -> np.ndarray:
+        """Darkness, with a tongue that lies on the lower lip of a wide mouth."""
+        share = np.clip(1 - above / (0.11 * self._unit), 0, 1) * float(np.clip((aperture - 0.03) / 0.10, 0, 1))
+        return (
+            self._dark
+            + (self._tongue - self._dark) * (0.8 * share * np.clip(above / (0.02 * self._unit), 0, 1))[..., None]
+        )
+
+    def _with_teeth(self, inner: np.ndarray, rows: np.ndarray, left: int, below: np.ndarray) -> np.ndarray:
+        if not self._open:
+            return inner
+        columns = np.arange(left, left + inner.shape[1])
+        index = columns - self._known.left
+        known = (index >= 0) & (index < len(self._known.upper))
+        index = np.clip(index, 0, len(self._known.upper) - 1)
+        upper, lower = self._known.upper[index][None], self._known.lower[index][None]
+        soft = max(1.0, 0.016 * self._unit)
+        share = np.clip((lower - 0.5 * soft - rows) / soft, 0, 1) * known * (lower - upper > 2 * soft)
+        height = np.clip(rows, upper + 2, np.maximum(lower - 1, upper + 2))
+        x = np.broadcast_to(columns[None].astype(np.float32), height.shape)
+        teeth = cv2.remap(self._picture, np.ascontiguousarray(x), height.astype(np.float32), cv2.INTER_LINEAR)
+        shade = 0.7 + 0.3 * np.clip(below / (0.045 * self._unit), 0, 1)
+        return inner + (teeth * shade[..., None] - inner) * share[..., None]
+
+
+def _opening(points: np.ndarray) -> _Opening:
+    """The opening between the inner lips at ``points`` (display pixels), column by column."""
+    upper, lower = points[INNER_UPPER], points[INNER_LOWER]
+    left, right = float(max(upper[0, 0], lower[0, 0])), float(min(upper[-1, 0], lower[-1, 0]))
+    first = int(np.ceil(left))
+    columns = np.arange(first, max(int(np.floor(right)) + 1, first + 1), dtype=np.float64)
+
+    def curve(line: np.ndarray) -> np.ndarray:
+        along = np.maximum.accumulate(line[:, 0] + 1e-4 * np.arange(len(line)))
+        return PchipInterpolator(along, line[:, 1])(np.clip(columns, along[0], along[-1])).astype(np.float32)
+
+    top = curve(upper)
+    return _Opening(first, top, np.maximum(curve(lower), top))

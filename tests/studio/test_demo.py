@@ -1,0 +1,189 @@
+"""The demo's story with quick stand-ins for its long parts, and the parts that are its own."""
+
+from fractions import Fraction
+from itertools import repeat
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from lipdub.cli import demo as door
+from lipdub.errors import MissingExtra, OutputError
+from lipdub.review.report import MediaFile, Recipe, Report
+from lipdub.studio import demo, demo_voice
+from lipdub.studio.demo_voice import RATE, Script, Spoken, levelled, recorded, spoken
+from lipdub.studio.film import write_animation, write_clip, write_wave
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
+
+ASSETS = Path(demo.__file__).parent / "demo_assets"
+
+
+def tone(seconds: float, level: float = 0.1) -> np.ndarray:
+    return (level * np.sin(np.arange(round(seconds * RATE)) * 0.03)).astype(np.float32)
+
+
+def said(text: str = "¡Sí, mañana!") -> Spoken:
+    return Spoken(Sound(tone(0.6)[None], RATE), ((Span(Fraction("0.2"), Fraction("0.5")), text),))
+
+
+def pictures(count: int, size: tuple[int, int] = (64, 48)) -> list[np.ndarray]:
+    return [np.full((size[1], size[0], 3), (200, 40 + 4 * i, 90), np.uint8) for i in range(count)]
+
+
+def a_report(path: Path) -> Report:
+    media = MediaFile(path, Fraction(1), 15)
+    return Report(media, media, media, Recipe("0", "exemplar", 0, "p", "h"))
+
+
+def striped() -> np.ndarray:
+    return np.repeat((np.arange(64) % 16 < 8)[None, :, None] * np.uint8(200), 48, 0).repeat(3, 2)
+
+
+def test_a_clip_holds_its_pictures_and_sound(tmp_path):
+    path, rate = tmp_path / "a.mp4", Fraction(30000, 1001)
+    write_clip(path, pictures(12), rate, Sound(tone(0.4)[None], RATE))
+    with av.open(str(path)) as clip:
+        shown = list(clip.decode(video=0))
+        assert [frame.pts * frame.time_base for frame in shown] == [i / rate for i in range(12)]
+        for index, frame in enumerate(shown):
+            assert np.abs(frame.to_ndarray(format="rgb24").mean((0, 1)) - [200, 40 + 4 * index, 90]).max() < 4
+    with av.open(str(path)) as clip:
+        length = sum(frame.samples for frame in clip.decode(audio=0))
+    assert abs(length / RATE - 0.4) < 0.05
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_clip_that_fails_leaves_nothing(tmp_path):
+    def broken():
+        yield from pictures(2)
+        raise OSError("no more")
+
+    with pytest.raises(OutputError):
+        write_clip(tmp_path / "a.mp4", broken(), Fraction(25))
+    with pytest.raises(OutputError):
+        write_clip(tmp_path / "missing" / "a.mp4", pictures(1), Fraction(25))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_animation_is_a_webp_that_moves(tmp_path):
+    moving = [np.roll(striped(), 5 * i, axis=1) for i in range(4)]
+    write_animation(tmp_path / "a.webp", moving, Fraction(10))
+    data = (tmp_path / "a.webp").read_bytes()
+    assert data[:4] == b"RIFF"
+    assert data[8:12] == b"WEBP"
+    assert data.count(b"ANMF") == 4
+
+
+def test_voices_are_levelled():
+    for level in (0.01, 0.2):
+        loud = levelled(np.concatenate([np.zeros(RATE, np.float32), tone(2, level), np.zeros(RATE, np.float32)]))
+        assert abs(np.sqrt((loud[RATE : 3 * RATE] ** 2).mean()) - demo_voice._LEVEL) < 0.02
+        assert np.abs(loud).max() < 0.9
+    assert not levelled(np.zeros(100, np.float32)).any()
+
+
+def test_scripts_are_spoken_with_the_time_of_each_phrase():
+    pytest.importorskip("py_nanotts")
+    words = spoken(Script("en-US", 1.2, ("Hello there.", "How are you?")))
+    assert words.sound.rate == RATE
+    (first, _), (second, _) = words.phrases
+    assert 0 < first.start < first.end < second.start < second.end < words.sound.span.end
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_recordings_ship(language):
+    words = recorded(language)
+    assert words.sound.samples.shape[0] == 1
+    assert 5 < words.sound.span.duration < 10
+    assert len(words.phrases) == 4
+    for span, _ in words.phrases:
+        first, stop = round(span.start * RATE), round(span.end * RATE)
+        assert np.sqrt((words.sound.samples[0, first:stop] ** 2).mean()) > 0.03
+    assert sum(len(p.read_bytes()) for p in ASSETS.iterdir()) < 250_000
+
+
+def test_recording_needs_the_voices_and_keeps_their_times(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo_voice, "spoken", lambda script: said(script.phrases[0]))
+    demo_voice.record(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"voice.en.opus", "voice.es.opus", "voices.json"}
+    assert "¡Hola!" in (tmp_path / "voices.json").read_text("utf-8")
+
+
+def test_without_voices_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "py_nanotts", None)
+    with pytest.raises(MissingExtra, match=r"lipdub\[demo\]"):
+        spoken(Script("en-US", 1.0, ("Hello.",)))
+
+
+def test_captions_come_on_time_in_letters_that_can_be_drawn():
+    assert demo._caption(said(), Fraction("0.1")) == ""
+    assert demo._caption(said(), Fraction("0.3")) == "Si, manana!"
+
+
+def test_the_portrait_is_small_and_square():
+    assert len(demo._packaged()) < 150_000
+    assert demo._picture().shape == (720, 720, 3)
+
+
+def test_both_clips_are_shown_beside_each_other(tmp_path):
+    for name, count in (("en", 5), ("es", 5)):
+        write_clip(tmp_path / f"{name}.mp4", pictures(count), Fraction(25))
+    screens = list(demo.side_by_side(tmp_path / "en.mp4", tmp_path / "es.mp4", said(), said()))
+    assert len(screens) == 5
+    left, right = screens[0][:640, :640], screens[0][:640, -640:]
+    assert np.abs(left.astype(int) - right).mean() < 2
+    assert screens[0].shape[0] % 2 == 0 == screens[0].shape[1] % 2
+
+
+@pytest.fixture
+def quick(monkeypatch) -> list[dict]:
+    """The demo with its long parts replaced; the list collects what ``dub`` was asked."""
+    asked: list[dict] = []
+
+    def dub(source, *, audio, output, options, caller):
+        asked.append({"audio": Path(audio), "options": options})
+        Path(output).write_bytes(Path(source).read_bytes())
+        return a_report(Path(source))
+
+    small = cv2.resize(demo._picture(), (64, 64))
+    hearing = SimpleNamespace(hear=lambda path, digest: None)
+    monkeypatch.setattr(demo, "dub", dub)
+    monkeypatch.setattr(demo, "recorded", lambda language: said())
+    monkeypatch.setattr(demo.weights, "resolve", lambda name, consent: Path(name))
+    monkeypatch.setattr(demo, "FaceFinder", lambda landmarks, detector: None)
+    monkeypatch.setattr(demo, "face_in", lambda picture, finder, file: None)
+    monkeypatch.setattr(demo, "open_ears", lambda wish, store, consent: hearing)
+    monkeypatch.setattr(demo, "talking", lambda picture, face, prior, heard, idle: repeat(small, idle.frames))
+    return asked
+
+
+def test_the_story(quick, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lipdub.review.report.table", lambda report: "")
+    folder = tmp_path / "new" / "folder"
+    assert door.run_demo(folder, overwrite=False, as_json=False) == 0
+    names = {"portrait.jpg", "portrait.en.mp4", "portrait.es.wav", "portrait.es.mp4", "side-by-side.mp4"}
+    assert {path.name for path in folder.iterdir()} == names
+    (asked,) = quick
+    assert asked["audio"] == folder / "portrait.es.wav"
+    assert asked["options"].language == "es"
+    assert "side-by-side.mp4" in capsys.readouterr().out.replace("\n", "")
+    with pytest.raises(OutputError, match="overwrite"):
+        demo.make_demo(folder)
+    assert door.run_demo(folder, overwrite=True, as_json=True) == 0
+    assert '"spanish"' in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made_is_said(quick, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        demo.make_demo(tmp_path / "file" / "folder")
+
+
+def test_a_wave_is_written_whole(tmp_path):
+    write_wave(tmp_path / "a.wav", Sound(tone(0.1)[None], RATE))
+    with av.open(str(tmp_path / "a.wav")) as file:
+        assert sum(frame.samples for frame in file.decode(audio=0)) == round(0.1 * RATE)
