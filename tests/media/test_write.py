@@ -19,7 +19,7 @@ from lipdub.media.read import frames, sound
 from lipdub.media.write import WriteOptions, check_output, encoder_opens, write
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, Video, make_video, make_wav, number_in, tone
+from making import Extra, Video, make_video, make_wav, number_in, picture, tone
 
 HALF_MS = Fraction(1, 2000)
 PLAIN = WriteOptions()
@@ -207,6 +207,37 @@ def test_everything_else_is_kept(tmp_path, suffix):
     slack = 0 if suffix == ".mp4" else HALF_MS
     pairs = zip(instants(numbers[second.size]), instants(second), strict=True)
     assert all(abs(a - b) <= slack for a, b in pairs)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_cover_art_and_attachments(tmp_path, suffix):
+    source = _with_cover(tmp_path / "a.mkv" if suffix != ".mp4" else tmp_path / "a.mp4")
+    _, out, written = again(source, tmp_path / f"b{suffix}")
+    facts = probe(out.path)
+    kinds = [s.codec for s in facts.streams if s.kind in ("video", "attachment")]
+    cover = {".mp4": ["h264", "mjpeg"], ".mkv": ["h264", "mjpeg", "font.ttf"], ".webm": ["vp9"]}
+    assert kinds == cover[suffix]
+    assert (len(written.dropped) > 0) == (suffix == ".webm")
+
+
+def _with_cover(path):
+    """A clip with a cover picture; in Matroska with an attached file too."""
+    plain = make_video(path.with_stem("plain"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        copy = out.add_stream_from_template(source.streams.video[0], opaque=True)
+        cover = out.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        if path.suffix == ".mkv":
+            out.add_attachment("font.ttf", "application/x-truetype-font", b"font data")
+        art = av.VideoFrame.from_ndarray(picture(0, (64, 48)), "rgb24").reformat(format="yuvj420p")
+        art.pts = 0
+        out.mux(cover.encode(art) + cover.encode(None))
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    return path
 
 
 def test_what_a_container_refuses_is_listed(tmp_path):

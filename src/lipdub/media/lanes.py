@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.stream import AttachmentStream, Disposition, Stream
+from av.video.stream import VideoStream
 
 from lipdub.errors import NoSound
 from lipdub.media.container import only, opened
@@ -70,6 +71,10 @@ class Dub:
 
 def takes(container: str, template: Stream) -> str | None:
     """None if ``container`` takes a copy of ``template``, else why not: its header is written to memory to see."""
+    if template.type == "attachment" and container != "matroska":
+        return f"{container} holds no attachments"
+    if container == "mov" and template.disposition & Disposition.attached_pic:
+        return "mov holds no cover picture"
     try:
         with io.BytesIO() as nowhere:
             out = av.open(nowhere, "w", format=container)
@@ -92,6 +97,8 @@ def _copy_of(out: OutputContainer, template: Stream) -> Stream:
     if isinstance(template, AttachmentStream):
         return out.add_attachment(template.name or "attachment", template.mimetype or "", template.data)
     copy = out.add_stream_from_template(template, opaque=True)
+    if isinstance(copy, VideoStream) and isinstance(template, VideoStream) and template.average_rate:
+        copy.codec_context.framerate = template.average_rate
     copy.metadata.update(template.metadata)
     copy.disposition = template.disposition
     return copy
@@ -120,8 +127,12 @@ def _flow(
     only(source, *streams)
     try:
         for packet in source.demux(streams):
-            if packet.size == 0 or (packet.pts is None and packet.dts is None):
+            if packet.size == 0:
                 continue
+            if packet.pts is None and packet.dts is None:
+                if not packet.stream.disposition & Disposition.attached_pic:
+                    continue
+                packet.pts = 0
             if packet.dts is None:
                 packet.dts = packet.pts
             if positive and (packet.pts or 0) < 0:

@@ -118,10 +118,10 @@ def open_clip(path: Path, stream: int | None = None) -> Clip:
     times = listed if listed is not None and listed.pts[: len(head)].tolist() == head else _decoded(path, number)
     with opened(path) as container:
         video = container.streams.video[number]
-        rate = video.average_rate or video.guessed_rate or _mean_rate(times)
+        rate = _credible_rate(video, times)
         size = display_size(*picture.size, picture.pixel_aspect, picture.rotation)
         heard = any(s.codec_context is not None for s in container.streams.audio)
-        return Clip(path, times, size, Fraction(rate), heard, start_of(container), number)
+        return Clip(path, times, size, rate, heard, start_of(container), number)
 
 
 def probe(path: Path) -> MediaFacts:
@@ -291,8 +291,11 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _mean_rate(times: FrameTimes) -> Fraction:
-    return len(times) / times.whole.duration
+def _credible_rate(video: VideoStream, times: FrameTimes) -> Fraction:
+    """The stated average rate; the measured one where that is missing or beyond belief."""
+    mean = len(times) / times.whole.duration
+    stated = Fraction(video.average_rate or video.guessed_rate or 0)
+    return stated if mean / 2 < stated < mean * 2 else mean
 
 
 def _stream_facts(stream: Stream) -> StreamFacts:
