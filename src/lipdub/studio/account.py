@@ -8,6 +8,7 @@ import numpy as np
 
 from lipdub import __version__, weights
 from lipdub.media.probe import probe
+from lipdub.media.read import Damage
 from lipdub.media.write import Written
 from lipdub.review.report import (
     Changed,
@@ -30,6 +31,7 @@ from lipdub.studio.stage import Audit
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import LeftAlone
 from lipdub.timeline.face import AP
+from lipdub.timeline.time import timecode
 
 ACTING = 0.5
 """A frame counts as performed from this weight on."""
@@ -44,6 +46,7 @@ class Outcome:
     audible: Audible
     audit: Audit
     written: Written
+    damage: Damage
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,7 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
         timings=tuple(StageTime(s, t, how.clock.frames.get(s, 0)) for s, t in how.clock.seconds.items()),
         consent=how.consent,
         notes=tuple(dict.fromkeys(_notes(outcome))),
-        warnings=written.warnings,
+        warnings=(*written.warnings, *_damaged(clip, outcome.damage)),
     )
 
 
@@ -124,6 +127,15 @@ def _figures(clip: Clip, part: Part, outcome: Outcome) -> FaceFigures:
         closures=Closures(asked, met),
         figures=figures,
     )
+
+
+def _damaged(clip: Clip, damage: Damage) -> Iterable[str]:
+    for frames, what in (
+        (damage.repeated, "could not be decoded and repeat the one before"),
+        (damage.corrupt, "are damaged"),
+    ):
+        if frames:
+            yield f"{len(frames)} frames of the source {what}, the first at {timecode(clip.times.instant(frames[0]))}"
 
 
 def _models(keen: bool) -> Iterable[ModelUsed]:

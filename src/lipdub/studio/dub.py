@@ -16,6 +16,7 @@ from lipdub.faces.eye import LandmarkEye
 from lipdub.faces.nets import FaceFinder
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
+from lipdub.media.read import Damage
 from lipdub.media.write import WriteOptions, Written, check_output, write
 from lipdub.review.page import write_page_beside
 from lipdub.review.report import Report, beside
@@ -89,9 +90,10 @@ def dub(
             raise _nothing(order, study, roles)
         audit = Audit(Path(scratch), LandmarkEye(crew.finder))
         with clock.stage("perform"):
-            written = _perform(order, study, roles, audit, clock)
+            damage = Damage()
+            written = _perform(order, Script(order.clip, study.shots, roles.parts), audit, damage, clock)
         with clock.stage("judge"):
-            outcome = Outcome(order.clip, roles, audible, audit, written)
+            outcome = Outcome(order.clip, roles, audible, audit, written, damage)
             report = account(outcome, Circumstances(order.track, options, hearing.why, consent, clock))
     report.write_beside(order.output)
     if options.page:
@@ -164,9 +166,8 @@ def _study_and_hear(
             return (source.result() if source else None), track.result(), study
 
 
-def _perform(order: Order, study: ClipStudy, roles: Cast, audit: Audit, clock: Clock) -> Written:
-    script = Script(order.clip, study.shots, roles.parts)
-    frames = performed(frames_ahead(order.clip), script, audit)
+def _perform(order: Order, script: Script, audit: Audit, damage: Damage, clock: Clock) -> Written:
+    frames = performed(frames_ahead(order.clip, damage), script, audit)
     counted = clock.counted("perform", frames, len(order.clip))
     return write(order.clip, counted, order.track, order.output, _write_options(order.options))
 

@@ -15,7 +15,7 @@ from lipdub.faces.eye import LandmarkEye
 from lipdub.faces.gate import GateLimits, Visibility, visibility
 from lipdub.faces.nets import FaceFinder
 from lipdub.faces.track import Tracker
-from lipdub.media.read import frames, prefetched
+from lipdub.media.read import Damage, frames, prefetched
 from lipdub.studio.progress import Clock
 from lipdub.timeline.clip import Clip, Shot, shots_between
 from lipdub.timeline.face import FaceTrack
@@ -154,6 +154,6 @@ def _open_subject(clip: Clip, crew: Crew, folder: Path, entry: dict) -> Subject:
     )
 
 
-def frames_ahead(clip: Clip) -> Iterator[Frame]:
-    """The clip's frames, decoded ahead in another thread."""
-    return prefetched(frames(clip))
+def frames_ahead(clip: Clip, damage: Damage) -> Iterator[Frame]:
+    """The clip's frames, decoded ahead in another thread; ``damage`` collects what could not be decoded."""
+    return prefetched(frames(clip, damage=damage))
