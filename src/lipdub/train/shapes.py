@@ -27,7 +27,7 @@ from lipdub.media.read import frames
 def pooled(people: Sequence[Population]) -> Population:
     """Statistics over ``people``, who count alike, however long each was filmed."""
     assert people, "nobody to pool"
-    sums = Sums(sum(p.sums.normal for p in people), sum(p.sums.cross for p in people))
+    sums = Sums(np.sum([p.sums.normal for p in people], 0), np.sum([p.sums.cross for p in people], 0))
     covariance, low, high = (
         np.mean([getattr(p, name) for p in people], axis=0) for name in ("covariance", "low", "high")
     )

@@ -23,7 +23,7 @@ def record(folder: Path, shelf: Shelf, motion: FaceMotion, usable: np.ndarray) -
     """Turn what the shelf kept and ``motion`` into the record of the track, and write it to ``folder``."""
     first = motion.track.first
     good = np.asarray(usable, bool) & motion.ok
-    for index in [i for i in shelf.kept if not good[i - first]]:
+    for index in [i for i in shelf.kept if i not in motion.track or not good[i - first]]:
         shelf.drop(index)
     index = np.array(sorted(shelf.kept), np.int64)
     rows = index - first
