@@ -19,6 +19,7 @@ from lipdub.engines.exemplar.shape_model import Sums, completed, fitted, limited
 from lipdub.engines.seam import Guide
 from lipdub.timeline.face import AP, MouthPath
 from lipdub.timeline.picture import Performance, Untouched, Window
+from lipdub.train import shapes
 
 
 def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptions(), eye=None, usable=None):
@@ -73,6 +74,16 @@ def test_limits_keep_targets_near_the_library(targets):
     assert out[:, AP].min() >= -0.005 - 1e-9
     assert (np.abs(out - own.mean(0)) < 0.2).all()
     assert np.allclose(limited(own[:4], own, np.zeros(6)), own[:4], atol=0.03)
+
+
+def test_people_count_alike_in_the_pool(tmp_path):
+    one, other = (shapes.person(Drawn(tmp_path / str(n), frames=n).motion) for n in (20, 40))
+    pool = shapes.pooled([one, other])
+    shapes.save(pool, tmp_path / "pool.npz")
+    with np.load(tmp_path / "pool.npz") as kept:
+        assert int(kept["people"]) == 2
+        assert np.allclose(kept["normal"], one.sums.normal + other.sums.normal, atol=1e-6)
+        assert np.allclose(kept["high"], (one.high + other.high) / 2, atol=1e-6)
 
 
 # ---- warps
