@@ -69,13 +69,19 @@ def test_every_closure_meets_a_frame(spacing):
         assert notches(np.array([instant]), when).max() == 1
 
 
-def test_faint_closures_count_where_nothing_is_sure():
-    sure, faint = with_closure(babble(300), 100), with_closure(babble(300), 100)
-    faint.phones[:, 0] *= 0.2
-    assert len(closures(sure)) == len(closures(faint)) == 1
-    sure.phones[200:280:4, 0] = 0.9
-    sure.phones[150, 0] = 0.2
-    assert 3.0 not in closures(sure)
+def peaked(rows: int, purity: float) -> Heard:
+    """Speech whose phones are as sure as ``purity``, with one p, b or m of posterior .2 at row 100."""
+    phones = np.full((rows, 17), (1 - purity) / 14, np.float32)
+    phones[:, 15:] = 0
+    phones[:, 0] = 0
+    phones[np.arange(rows), 1 + np.arange(rows) // 5 % 14] += purity
+    phones[100, 0] = 0.2
+    return replace(babble(rows), phones=phones)
+
+
+def test_faint_closures_count_only_where_nothing_is_sure():
+    assert len(closures(peaked(300, 0.95))) == 0
+    assert closures(peaked(300, 0.6)) == pytest.approx([2.0])
 
 
 def test_notes_name_every_fallback():

@@ -68,7 +68,7 @@ def find_sync(
 
 def least_score(speech: float) -> float:
     """What the score must exceed to be believed, for so many seconds of speech."""
-    return max(0.30, 0.22 + 0.75 / max(speech, 1e-3))
+    return max(0.30, 0.22 + 0.70 / max(speech, 1e-3))
 
 
 def likeliest_offset(
