@@ -1,7 +1,7 @@
-"""What ``lipdub demo`` does: a still portrait learns to speak English, and is then dubbed into Spanish.
+"""What ``lipdub demo`` does: a painting learns to speak English, and is then dubbed into Spanish.
 
-Needs nothing but this package and its small models. The portrait is in the public domain
-(see NOTICE). ``python -m lipdub.studio.demo --readme docs`` makes the moving picture that the README shows.
+Needs nothing but this package and its small models: picture and voices ship with it (see NOTICE).
+``python -m lipdub.studio.demo --readme docs`` makes the moving picture that the README shows.
 """
 
 import sys
@@ -68,6 +68,7 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
         write_wave(voice, dubbed.sound)
     with clock.stage("portrait"):
         _bring_to_life(portrait, said, max(_frames(said), _frames(dubbed)), english, clock, caller)
+    # Leonardo's sitter cannot be asked any more; everybody else is (see ``consent``).
     options = DubOptions(consent=True, overwrite=overwrite, language="es", reuse=False)
     report = dub(english, audio=voice, output=spanish, options=options, caller=caller)
     with clock.stage("compare"):
@@ -120,7 +121,7 @@ def _bring_to_life(portrait: Path, said: Spoken, count: int, path: Path, clock: 
 
 def side_by_side(english: Path, spanish: Path, said: Spoken, dubbed: Spoken) -> Iterator[Rgb]:
     """The frames of two clips beside each other, each with a title and what is said."""
-    titles = "English: a still picture brought to life", "Spanish: dubbed by lipdub"
+    titles = "English: a painting brought to life", "Spanish: dubbed by lipdub"
     panels = (0, _PANEL + _GAP), titles, (said, dubbed)
     for left, right in zip(_shown(english), _shown(spanish), strict=True):
         index, rows = left[0], _PANEL + _FOOT
@@ -151,7 +152,7 @@ def _centred(screen: Rgb, text: str, left: int, base: int, colour: tuple[float, 
     cv2.putText(screen, text, (left + (_PANEL - width) // 2, base), _FONT, size, colour, 1, cv2.LINE_AA)
 
 
-def make_readme_picture(folder: Path, every: int = 2, width: int = 720) -> Path:
+def make_readme_picture(folder: Path, every: int = 2, width: int = 640) -> Path:
     """``demo.webp`` in ``folder``: the demo side by side, small, without sound."""
     with TemporaryDirectory(prefix="lipdub-demo-") as scratch:
         demo = make_demo(Path(scratch))
@@ -164,7 +165,7 @@ def make_readme_picture(folder: Path, every: int = 2, width: int = 720) -> Path:
                 yield np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
 
         folder.mkdir(parents=True, exist_ok=True)
-        write_animation(folder / "demo.webp", small(), RATE / every)
+        write_animation(folder / "demo.webp", small(), RATE / every, quality=60)
     return folder / "demo.webp"
 
 

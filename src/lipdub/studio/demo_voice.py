@@ -44,9 +44,9 @@ ENGLISH = Script(
     1.1,
     (
         "Hello! A moment ago,",
-        "I was a still picture.",
+        "I was only a painting.",
         "Now I can speak any language,",
-        "and my lips follow every word.",
+        "and my lips follow along.",
     ),
 )
 SPANISH = Script(
@@ -54,7 +54,7 @@ SPANISH = Script(
     1.1,
     (
         "¡Hola! Hace un momento,",
-        "yo era una foto.",
+        "yo era solo un cuadro.",
         "Ahora hablo cualquier idioma,",
         "y mis labios siguen cada palabra.",
     ),

@@ -35,6 +35,7 @@ _SWAY = np.array([2.6, 1.5, 1.1])  # yaw, pitch, roll: degrees (standard deviati
 _TREMOR = np.array([0.10, 0.08, 0.05])  # the same for the quick part
 _DRIFT = 0.010  # shift of the head, eye distances
 _BREATH = 0.012  # rise of the chest, eye distances
+_LID_SKIN = (0.06, 0.09, 0.12, 0.16, 0.2)  # where skin of the lid is looked for, above its margin, eye widths
 _BROW = 0.018  # rise of the brows, eye distances
 
 
@@ -228,7 +229,17 @@ class _Eye:
         taper = 0.3 * self._width
         self._middle = _smooth(u / taper) * _smooth((self._width - u) / taper)
         self._crease = float(((brow - start) @ axes)[:, 1].max()) * 0.95
+        self._skin = self._brightest(picture) * self._width
         self._xy = np.stack([x - low[0], y - low[1]], -1).astype(np.float32)
+
+    def _brightest(self, picture: Rgb) -> float:
+        """How far above the lid's margin its skin is best seen (eye widths): not in lashes, nor in the fold."""
+        light = picture[self._box].mean(-1)
+        found = []
+        for above in _LID_SKIN:
+            line = (np.abs(self._v - self._top + above * self._width) < 1) & (self._middle > 0.5)
+            found.append(float(light[line].mean()) if line.any() else 0.0)
+        return _LID_SKIN[int(np.argmax(found))]
 
     def _curve(self, u: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Height of a lid's margin at each ``u``; 0 on the line through the corners outside of the eye."""
@@ -245,7 +256,9 @@ class _Eye:
         fall = 0.97 * lids * self._open
         margin = self._top + 0.2 * lash + fall
         rigid = self._moved(patch, fall)
-        skin = self._moved(patch, self._stretched(fall + 0.16 * self._width * lids * self._middle, margin - lash / 2))
+        skin = self._moved(patch, self._stretched(fall + self._skin * lids * self._middle, margin - lash / 2))
+        calm = cv2.GaussianBlur(skin, (0, 0), 0.06 * self._width, sigmaY=0.02 * self._width)
+        skin += (calm - skin) * (0.85 * lids * self._middle[..., None])  # what is stretched shows streaks
         at_lash = _smooth((self._v - margin + 1.2 * lash) / lash)[..., None]
         lid = skin + (rigid - skin) * at_lash
         soft = max(1.0, 0.025 * self._width)

@@ -2,7 +2,7 @@
 
 The exemplar engine's renderer moves jaw and lips of the one picture there is. What it cannot know is the inside of
 an open mouth; but upper teeth are fixed to the skull, so those that the picture shows stay in place, and the lips
-cover or uncover them. Below them, and where the picture shows none, a dark inside is painted.
+cover or uncover them. Below them a dark inside is painted; where the picture shows no teeth, they are hinted at.
 """
 
 from collections.abc import Iterator
@@ -40,6 +40,7 @@ _PARTED = 0.04  # a still whose lips stand further apart (eye distances) is brou
 _CALM_WIDTH = 0.56  # width of a mouth that does not smile, eye distances: the canonical face's and a little
 _CALM = 0.55  # how much of a smile's extra width is let go of
 _WIDEST = 0.20  # aperture beyond which one picture's lips look stretched
+_SKIN = np.array([164, 165, 167, 391, 393, 205, 425, 50, 280])  # around the mouth, where the light falls
 _BITE = 0.03  # teeth that show between lips that shall be shut are covered this far
 
 
@@ -172,6 +173,9 @@ class _Inside:
         lips = points[np.concatenate([OUTER_UPPER, OUTER_LOWER])].round().astype(int)
         x, y = np.clip(lips, 0, [picture.shape[1] - 1, picture.shape[0] - 1]).T
         flesh = np.median(picture[y, x], 0)
+        x, y = np.clip(points[_SKIN].round().astype(int), 0, [picture.shape[1] - 1, picture.shape[0] - 1]).T
+        skin = np.median(picture[y, x], 0)
+        self._enamel = (float(skin.max()) * 0.95 * (skin / max(float(skin.max()), 1.0)) ** 0.75).astype(np.float32)
         self._dark = (flesh * [0.26, 0.16, 0.15]).astype(np.float32)
         self._tongue = (flesh * [0.66, 0.46, 0.46]).astype(np.float32)
 
@@ -196,20 +200,18 @@ class _Inside:
 
     def _depth(self, below: np.ndarray, above: np.ndarray, aperture: float) -> np.ndarray:
         """Darkness, with a tongue that lies on the lower lip of a wide mouth."""
-        share = np.clip(1 - above / (0.11 * self._unit), 0, 1) * float(np.clip((aperture - 0.03) / 0.10, 0, 1))
-        return (
-            self._dark
-            + (self._tongue - self._dark) * (0.8 * share * np.clip(above / (0.02 * self._unit), 0, 1))[..., None]
-        )
+        share = np.clip(1 - above / (0.11 * self._unit), 0, 1) * np.clip(above / (0.02 * self._unit), 0, 1)
+        share = share * (0.8 * float(np.clip((aperture - 0.03) / 0.10, 0, 1)))
+        return self._dark + (self._tongue - self._dark) * share[..., None]
 
     def _with_teeth(self, inner: np.ndarray, rows: np.ndarray, left: int, below: np.ndarray) -> np.ndarray:
-        if not self._open:
-            return inner
         columns = np.arange(left, left + inner.shape[1])
         index = columns - self._known.left
         known = (index >= 0) & (index < len(self._known.upper))
         index = np.clip(index, 0, len(self._known.upper) - 1)
         upper, lower = self._known.upper[index][None], self._known.lower[index][None]
+        if not self._open:
+            return self._with_drawn_teeth(inner, rows, upper, below)
         soft = max(1.0, 0.016 * self._unit)
         share = np.clip((lower - 0.5 * soft - rows) / soft, 0, 1) * known * (lower - upper > 2 * soft)
         height = np.clip(rows, upper + 2, np.maximum(lower - 1, upper + 2))
@@ -217,6 +219,14 @@ class _Inside:
         teeth = cv2.remap(self._picture, np.ascontiguousarray(x), height.astype(np.float32), cv2.INTER_LINEAR)
         shade = 0.7 + 0.3 * np.clip(below / (0.045 * self._unit), 0, 1)
         return inner + (teeth * shade[..., None] - inner) * share[..., None]
+
+    def _with_drawn_teeth(self, inner: np.ndarray, rows: np.ndarray, lips: np.ndarray, below: np.ndarray) -> np.ndarray:
+        """A hint of teeth for a picture that shows none: a pale edge a little below where its ``lips`` meet."""
+        across = np.linspace(-1, 1, inner.shape[1], dtype=np.float32)[None]
+        edge = lips + (0.03 - 0.015 * across**2) * self._unit
+        share = np.clip((edge - rows) / (0.02 * self._unit) + 0.5, 0, 1) * np.clip(2.5 * (1 - np.abs(across)), 0, 1)
+        shade = 0.6 + 0.4 * np.clip(below / (0.04 * self._unit), 0, 1)
+        return inner + (self._enamel * shade[..., None] - inner) * (0.6 * share)[..., None]
 
 
 def _opening(points: np.ndarray) -> _Opening:
