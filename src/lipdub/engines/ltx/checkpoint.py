@@ -1,0 +1,209 @@
+"""Reads the published LTX-2.3 files into diffusers' modules, and refuses a file that does not fit exactly.
+
+``ltx-2.3-22b-distilled.safetensors`` holds everything but the text encoder: transformer, text connectors, video
+VAE, audio VAE, vocoder and the latents' statistics; its metadata says how they were built. The upsampler is a
+second file. Only the headers are read before the fit is known, so a wrong file of 46 GB is refused at once.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import torch
+from accelerate import init_empty_weights
+from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
+from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderKLLTX2Audio
+from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
+from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
+from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
+from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
+from safetensors import SafetensorError, safe_open
+
+from lipdub.engines.ltx import configure, names
+from lipdub.errors import WeightsError
+
+GEMMA_WIDTH = 3840
+"""Width of one hidden state of Gemma-3-12B, the text encoder of LTX-2.3."""
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+_SHOWN = 5
+_REMEDY = "Give the file as its publisher serves it."
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the weights go: ``device``, and the ``dtype`` they are kept in (the vocoder stays in float32)."""
+
+    device: str = "cpu"
+    dtype: torch.dtype = torch.bfloat16
+
+
+ON_CPU = Placement()
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The modules of one checkpoint, ready to run."""
+
+    transformer: LTX2VideoTransformer3DModel
+    connectors: LTX2TextConnectors
+    video_vae: AutoencoderKLLTX2Video
+    audio_vae: AutoencoderKLLTX2Audio
+    vocoder: LTX2VocoderWithBWE
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What a safetensors file says before its data: ``metadata``, and the shape of each tensor."""
+
+    path: Path
+    metadata: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+
+    @classmethod
+    def of(cls, path: Path) -> "Header":
+        """Read it. Raises ``WeightsError`` if the file is missing or is not a whole safetensors file."""
+        if not path.is_file():
+            raise WeightsError("the model file is missing", file=path)
+        try:
+            with safe_open(path, "pt") as file:
+                shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+                return cls(path, file.metadata() or {}, shapes)
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(f"not a whole safetensors file ({error})", file=path, remedy=_REMEDY) from error
+
+    def config(self) -> dict[str, Any]:
+        """The settings in the metadata. Raises ``WeightsError`` if there are none or they cannot be read."""
+        try:
+            config = json.loads(self.metadata["config"])
+        except (KeyError, json.JSONDecodeError) as error:
+            raise WeightsError(
+                "the file does not say how its model is built", file=self.path, remedy=_REMEDY
+            ) from error
+        if not isinstance(config, dict):
+            raise WeightsError("the file does not say how its model is built", file=self.path, remedy=_REMEDY)
+        return config
+
+
+def read_checkpoint(path: Path, text_width: int = GEMMA_WIDTH, placement: Placement = ON_CPU) -> Parts:
+    """All modules of a 2.3 checkpoint; ``text_width`` is the text encoder's.
+
+    Raises ``WeightsError`` if the file is not a 2.3 checkpoint, or lacks or exceeds what its own settings ask for.
+    """
+    header = Header.of(path)
+    config = header.config()
+    version = header.metadata.get("model_version", "2.3")
+    if not version.startswith("2.3"):
+        raise WeightsError(f"this is LTX {version}; Dub-It runs on LTX-2.3 only", file=path)
+    places = _places(header)
+    with _refusal(path):
+        modules = {
+            part: _build(part, config, _shapes(header, names_of), text_width) for part, names_of in places.items()
+        }
+    _check(header, places, modules)
+    filled: dict[str, Any] = {part: _fill(path, modules[part], place, placement) for part, place in places.items()}
+    return Parts(**filled)
+
+
+def read_upsampler(path: Path, placement: Placement = ON_CPU) -> LTX2LatentUpsamplerModel:
+    """The spatial x2 upsampler of latents. Raises ``WeightsError`` if the file is not one."""
+    header = Header.of(path)
+    config = header.config()
+    with _refusal(path), init_empty_weights(include_buffers=False):
+        module = LTX2LatentUpsamplerModel(**configure.upsampler(config, header.shapes))
+    place = {name: name for name in header.shapes}
+    _check(header, {"upsampler": place}, {"upsampler": module})
+    if config.get("spatial_scale", 2.0) != 2.0 or config.get("temporal_upsample", False):
+        raise WeightsError("this upsampler does not double height and width alone", file=path)
+    return _fill(path, module, place, placement)
+
+
+@contextmanager
+def _refusal(path: Path) -> Iterator[None]:
+    """Turn the want of a setting, or a setting that makes no model, into a refusal of the file at ``path``."""
+    try:
+        yield
+    except KeyError as error:
+        raise WeightsError(f"the file lacks {error}", file=path, remedy=_REMEDY) from error
+    except (ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
+        raise WeightsError(f"its settings make no model ({error})", file=path, remedy=_REMEDY) from error
+
+
+def _places(header: Header) -> dict[names.Part, dict[str, str]]:
+    """For each part: diffusers' name -> the file's name. Raises ``WeightsError`` for a tensor of no part."""
+    places: dict[names.Part, dict[str, str]] = {part: {} for part in get_args(names.Part)}
+    strangers = []
+    for name in header.shapes:
+        if names.unread(name):
+            continue
+        placed = names.place(name)
+        if placed is None:
+            strangers.append(name)
+        else:
+            places[placed[0]][placed[1]] = name
+    for old, new in names.middle(set(places["video_vae"])).items():
+        places["video_vae"][new] = places["video_vae"].pop(old)
+    empty = [f"{part} (all of it)" for part, found in places.items() if not found]
+    if strangers or empty:
+        raise _misfit(header.path, empty, strangers, [])
+    return places
+
+
+def _shapes(header: Header, place: dict[str, str]) -> configure.Shapes:
+    return {name: header.shapes[theirs] for name, theirs in place.items()}
+
+
+def _build(part: names.Part, config: dict, shapes: configure.Shapes, text_width: int) -> torch.nn.Module:
+    """The module with its weights still absent."""
+    makers: dict[names.Part, tuple[Callable, Callable[[], dict]]] = {
+        "transformer": (LTX2VideoTransformer3DModel, lambda: configure.transformer(config["transformer"], shapes)),
+        "connectors": (LTX2TextConnectors, lambda: configure.connectors(config["transformer"], shapes, text_width)),
+        "video_vae": (AutoencoderKLLTX2Video, lambda: configure.video_vae(config["vae"], shapes)),
+        "audio_vae": (AutoencoderKLLTX2Audio, lambda: configure.audio_vae(config["audio_vae"])),
+        "vocoder": (LTX2VocoderWithBWE, lambda: configure.vocoder(config["vocoder"], shapes)),
+    }
+    make, settings = makers[part]
+    with init_empty_weights(include_buffers=False):
+        return make(**settings())
+
+
+def _check(header: Header, places: dict, modules: dict) -> None:
+    """Raise ``WeightsError`` unless the file holds exactly the modules' tensors, each of the right shape."""
+    missing, unexpected, misshapen = [], [], []
+    for part, module in modules.items():
+        wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+        found = _shapes(header, places[part])
+        missing += [f"{part}.{name}" for name in wanted.keys() - found.keys()]
+        unexpected += [places[part][name] for name in found.keys() - wanted.keys()]
+        for name in wanted.keys() & found.keys():
+            if wanted[name] != found[name]:
+                misshapen.append(f"{places[part][name]} {list(found[name])} instead of {list(wanted[name])}")
+    if missing or unexpected or misshapen:
+        raise _misfit(header.path, missing, unexpected, misshapen)
+
+
+def _misfit(path: Path, missing: list[str], unexpected: list[str], misshapen: list[str]) -> WeightsError:
+    def listed(kind: str, found: list[str]) -> list[str]:
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        return [f"{kind}: {', '.join(sorted(found)[:_SHOWN])}{more}"] if found else []
+
+    faults = listed("missing", missing) + listed("not expected", unexpected) + listed("of another shape", misshapen)
+    return WeightsError(f"the tensors do not fit LTX-2.3; {'; '.join(faults)}", file=path, remedy=_REMEDY)
+
+
+def _fill(path: Path, module: Module, place: dict[str, str], placement: Placement) -> Module:
+    """Read the tensors, one at a time, straight to where they belong. Statistics and vocoder stay in float32."""
+    exact = isinstance(module, LTX2VocoderWithBWE)
+    tensors = {}
+    with safe_open(path, "pt", device=placement.device) as file:
+        for name, theirs in place.items():
+            whole = exact or name.startswith("latents_")
+            tensors[name] = file.get_tensor(theirs).to(torch.float32 if whole else placement.dtype)
+    module.load_state_dict(tensors, strict=True, assign=True)
+    for buffer in module.buffers():
+        buffer.data = buffer.data.to(placement.device)
+    return module.eval().requires_grad_(False)

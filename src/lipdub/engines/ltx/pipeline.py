@@ -1,0 +1,275 @@
+"""Dub-It from files to pictures: the clip in, the same clip saying something else out.
+
+Two stages. At half size picture and sound are made together from noise, beside the source clip as reference; the
+picture is then doubled and made again at full size, with the sound frozen. If the user brings the new voice, its
+sound is frozen in both stages and the picture follows it; the user's own samples leave as they came.
+
+Every step is a method that can be called by itself with what the step before it gave.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
+
+from lipdub.engines.ltx import picture, sampler, sound, text, tiling, tokens
+from lipdub.engines.ltx.checkpoint import ON_CPU, Parts, Placement, read_checkpoint, read_upsampler
+from lipdub.engines.ltx.lora import fuse, read_lora
+from lipdub.engines.ltx.picture import Frames
+from lipdub.engines.ltx.sampler import Context, Scene
+from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, AudioLatent, Tokens, VideoLatent
+from lipdub.errors import OptionError, WeightsError
+from lipdub.timeline.sound import Sound
+
+Watch = Callable[[int, int, int], None]
+"""Told (stage, steps done, steps of the stage)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """Frames of the source at a constant ``rate`` (frames per second, exact)."""
+
+    frames: Frames
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The published files of LTX-2.3 and Dub-It; ``text_encoder`` is a folder."""
+
+    checkpoint: Path
+    upsampler: Path
+    text_encoder: Path
+    lora: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``height`` and ``width`` of what is made, in pixels, multiples of 64. ``reference_strength`` 0..1: how firmly
+    the source's picture is held to (less lets the reference drift). ``watch`` is told of the progress."""
+
+    height: int = 1024
+    width: int = 1536
+    reference_strength: float = 1.0
+    watch: Watch | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The sizes of one run: ``frames`` (8 k + 1) at ``rate``, ``height`` x ``width`` pixels."""
+
+    frames: int
+    rate: Fraction
+    height: int
+    width: int
+    reference_strength: float = 1.0
+
+    @classmethod
+    def of(cls, video: Footage, options: Options) -> "Setting":
+        """As many frames as can be made of the footage. Raises ``OptionError`` for what cannot be made at all."""
+        height, width, strength = options.height, options.width, options.reference_strength
+        if min(height, width) < 64 or height % 64 or width % 64:
+            raise OptionError(f"{width} x {height} pixels are not multiples of 64")
+        if not 0 <= strength <= 1:
+            raise OptionError(f"reference strength {strength} is not between 0 and 1")
+        if len(video.frames) == 0 or video.rate <= 0:
+            raise OptionError("there are no frames to dub")
+        frames = (len(video.frames) - 1) // TEMPORAL * TEMPORAL + 1
+        return cls(frames, video.rate, height, width, strength)
+
+    @property
+    def audio_latents(self) -> int:
+        """Audio latents beside the frames."""
+        return tokens.audio_count(self.frames, self.rate)
+
+    def halved(self) -> "Setting":
+        """The same at half height and width."""
+        return Setting(self.frames, self.rate, self.height // 2, self.width // 2, self.reference_strength)
+
+    def grid(self) -> tokens.Grid:
+        """Latent frames, rows and columns."""
+        return self.frames // TEMPORAL + 1, self.height // SPATIAL, self.width // SPATIAL
+
+
+@dataclass(frozen=True, eq=False)
+class Dubbed:
+    """What was made: ``frames`` (the first 8 k + 1 of the source's), their ``sound``, and the normalised latents.
+
+    ``sound`` is the user's own if it was given.
+    """
+
+    frames: Frames
+    rate: Fraction
+    sound: Sound
+    video_latent: VideoLatent
+    audio_latent: AudioLatent
+
+
+class LipDubPipeline:
+    """The networks, and the steps of a dub. Same inputs and generator, same result."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        upsampler: LTX2LatentUpsamplerModel,
+        text_encoder: text.TextEncoder | None,
+        downscale: int = 1,
+    ) -> None:
+        """``parts`` with the LoRA already at work; ``downscale`` is the LoRA's. Without a ``text_encoder`` prompts
+        must come encoded."""
+        self.parts, self.upsampler, self.text_encoder = parts, upsampler, text_encoder
+        self.downscale = downscale
+
+    @classmethod
+    def from_files(cls, files: Files, placement: Placement = ON_CPU) -> "LipDubPipeline":
+        """Read everything and fuse the LoRA. Raises ``WeightsError`` for a file that is missing or does not fit."""
+        lora = read_lora(files.lora)
+        encoder = text.read_text_encoder(files.text_encoder, placement)
+        parts = read_checkpoint(files.checkpoint, encoder.width, placement)
+        wanted = parts.connectors.config["text_proj_in_factor"]
+        if wanted != encoder.layers:
+            told = f"it gives {encoder.layers} hidden states and the checkpoint wants {wanted}"
+            raise WeightsError(f"another text encoder than the checkpoint's: {told}", file=files.text_encoder)
+        fuse(parts.transformer, lora)
+        return cls(parts, read_upsampler(files.upsampler, placement), encoder, lora.downscale)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        video: Footage,
+        audio: Sound,
+        prompt: str | Context,
+        *,
+        dub: Sound | None = None,
+        generator: torch.Generator | None = None,
+        **options: Any,
+    ) -> Dubbed:
+        """Dub ``video``, whose whole source sound is ``audio``, to say what ``prompt`` says.
+
+        ``dub`` is the new voice if the user brings it, from the first frame on. ``generator`` draws the noise (seed 0
+        if None). ``options`` are the fields of ``Options``: ``height``, ``width``, ``reference_strength``, ``watch``.
+        Raises ``OptionError`` for sizes that cannot be made.
+        """
+        chosen = Options(**options)
+        setting = Setting.of(video, chosen)
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        context = self.context(prompt)
+        heard = self.audio_latent(audio)
+        own = None if dub is None else sound.fitted(self.audio_latent(dub), setting.audio_latents)
+
+        half = setting.halved()
+        scene = self.first_scene(half, context, (self.video_reference(video, half), heard), own)
+        made, spoken = self.run(scene, 1, generator, chosen.watch)
+        small = tokens.unpack_video(made, half.grid())
+        voice = tokens.unpack_audio(spoken, heard.shape[3])
+
+        scene = self.second_scene(
+            setting, context, (self.upsampled(small), voice), self.video_reference(video, setting)
+        )
+        made, _ = self.run(scene, 2, generator, chosen.watch)
+        large = tokens.unpack_video(made, setting.grid())
+        shown = np.concatenate([picture.as_bytes(run) for run in self.pictures(large)])
+        return Dubbed(shown, video.rate, self.sound(voice) if dub is None else dub, large, voice)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the transformer is."""
+        return self.parts.transformer.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the tokens: the transformer's."""
+        return self.parts.transformer.dtype
+
+    def context(self, prompt: str | Context) -> Context:
+        """The prompt as the transformer reads it; one that is encoded already is passed through."""
+        if not isinstance(prompt, str):
+            return prompt
+        if self.text_encoder is None:
+            raise OptionError("a prompt in words needs the text encoder, which was not loaded")
+        video, audio = text.encode(self.text_encoder, self.parts.connectors, prompt)
+        return video.to(self.device, self.dtype), audio.to(self.device, self.dtype)
+
+    def audio_latent(self, wave: Sound) -> AudioLatent:
+        """The normalised latent of a whole sound, 25 frames a second."""
+        vae = self.parts.audio_vae
+        return sound.encode(vae, sound.heard(wave, vae.device)).to(self.device, self.dtype)
+
+    def video_reference(self, video: Footage, setting: Setting) -> VideoLatent:
+        """The normalised latent of the source at ``setting``'s size, smaller by the LoRA's factor."""
+        height, width = setting.height // self.downscale, setting.width // self.downscale
+        if min(height, width) < SPATIAL:
+            raise OptionError(f"{setting.width} x {setting.height} pixels are too small for this LoRA's references")
+        fitted = picture.fitted(video.frames[: setting.frames], height, width)
+        return tiling.encode(self.parts.video_vae, fitted).to(self.device, self.dtype)
+
+    def first_scene(
+        self,
+        setting: Setting,
+        context: Context,
+        references: tuple[VideoLatent, AudioLatent],
+        own: AudioLatent | None = None,
+    ) -> Scene:
+        """Stage 1: picture and sound from nothing, beside the source's (video, audio); or beside ``own`` sound."""
+        video, audio = references
+        empty = torch.zeros(1, video.shape[1], *setting.grid(), device=self.device, dtype=self.dtype)
+        if own is None:
+            silence = torch.zeros(1, audio.shape[1], setting.audio_latents, audio.shape[3]).to(audio)
+            sounds = self._audio(silence, audio, frozen=False)
+        else:
+            sounds = self._audio(own, audio, frozen=True)
+        return Scene(self._video(setting, empty, video), sounds, context)
+
+    def second_scene(
+        self, setting: Setting, context: Context, made: tuple[VideoLatent, AudioLatent], reference: VideoLatent
+    ) -> Scene:
+        """Stage 2: from the doubled picture on, the sound of stage 1 frozen and its own reference."""
+        video, audio = made
+        return Scene(self._video(setting, video, reference), self._audio(audio, audio, frozen=True), context)
+
+    def _video(self, setting: Setting, latent: VideoLatent, reference: VideoLatent) -> tokens.Sequence:
+        places = tokens.video_positions(tokens.grid_of(latent), setting.rate)
+        seen = tokens.video_positions(tokens.grid_of(reference), setting.rate, self.downscale)
+        target = tokens.target_of(tokens.pack_video(latent), places.to(self.device))
+        shown = tokens.pack_video(reference)
+        return target.joined(tokens.reference_of(shown, seen.to(self.device), setting.reference_strength))
+
+    def _audio(self, latent: AudioLatent, reference: AudioLatent, frozen: bool) -> tokens.Sequence:
+        places = tokens.audio_positions(latent.shape[2])
+        before = tokens.before_zero(tokens.audio_positions(reference.shape[2]))
+        target = tokens.target_of(tokens.pack_audio(latent), places.to(self.device), frozen)
+        return target.joined(tokens.reference_of(tokens.pack_audio(reference), before.to(self.device)))
+
+    def run(
+        self, scene: Scene, stage: int, generator: torch.Generator, watch: Watch | None = None
+    ) -> tuple[Tokens, Tokens]:
+        """Draw noise for the picture, then for the sound (needed or not), and denoise; target tokens of both."""
+        sigmas = {1: sampler.STAGE_1, 2: sampler.STAGE_2}[stage]
+        start = (
+            scene.video.noised(self._noise(scene.video, generator), sigmas[0]),
+            scene.audio.noised(self._noise(scene.audio, generator), sigmas[0]),
+        )
+        step = None if watch is None else lambda done, total: watch(stage, done, total)
+        return sampler.denoise(self.parts.transformer, scene, start, sigmas, step)
+
+    def _noise(self, sequence: tokens.Sequence, generator: torch.Generator) -> Tokens:
+        shape = sequence.latent.shape
+        return torch.randn(shape, generator=generator, device=generator.device, dtype=self.dtype).to(self.device)
+
+    def upsampled(self, latent: VideoLatent) -> VideoLatent:
+        """The latent at twice the height and width."""
+        return tiling.upsample(self.parts.video_vae, self.upsampler, latent)
+
+    def pictures(self, latent: VideoLatent) -> Iterator[tiling.Pixels]:
+        """The pixels of a latent in runs of frames, from the first to the last; memory does not grow with it."""
+        height, width = latent.shape[3] * SPATIAL, latent.shape[4] * SPATIAL
+        return tiling.decode(self.parts.video_vae, latent, tiling.Tiling.of(height, width))
+
+    def sound(self, latent: AudioLatent) -> Sound:
+        """The voice that was made, stereo at 48 kHz."""
+        return sound.speak(self.parts.vocoder, sound.decode(self.parts.audio_vae, latent))

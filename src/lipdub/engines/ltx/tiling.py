@@ -1,0 +1,183 @@
+"""The video VAE in tiles, so that memory does not grow with the clip: encode, decode, and how tiles are blended.
+
+Tiles lie on the latent grid and overlap; where they do, each counts by a trapezoid that rises (k + 1) / (n + 1)
+over the n samples it shares, and the sum of all is brought to 1. In time every tile but the first takes one more
+frame, or latent, before it: the first latent of any stretch stands for one frame alone, so that one is dropped and
+the rest is as in one piece. (diffusers' own temporal tiling drops the last frame of later tiles instead of the
+first, and so puts them one frame off.)
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, Grid, VideoLatent, grid_of
+
+Pixels = Float[Tensor, "1 3 _frames _height _width"]
+"""RGB in -1..1."""
+
+_LONG_SIDE = 768
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """(size, overlap) of a tile along each axis, in frames and in pixels."""
+
+    frames: tuple[int, int] = (80, 24)
+    height: tuple[int, int] = (_LONG_SIDE, 64)
+    width: tuple[int, int] = (_LONG_SIDE, 64)
+
+    @classmethod
+    def of(cls, height: int, width: int) -> "Tiling":
+        """For decoding ``height`` x ``width`` pixels: the longer side 768, the other in proportion, on the grid."""
+        longer = max(height, width)
+        sides = [round(_LONG_SIDE * side / longer / SPATIAL) * SPATIAL for side in (height, width)]
+        return cls(height=(sides[0], 64), width=(sides[1], 64))
+
+    def axes(self, grid: Grid) -> "list[_Axis]":
+        """Time, rows and columns of a latent of ``grid``."""
+        steps = (TEMPORAL, SPATIAL, SPATIAL)
+        sizes = (self.frames, self.height, self.width)
+        return [
+            _Axis(latents, size // step, overlap // step, step, causal=step == TEMPORAL)
+            for latents, (size, overlap), step in zip(grid, sizes, steps, strict=True)
+        ]
+
+
+ENCODING = Tiling()
+"""The tiling of the reference for every encoding."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """Latents ``[start, stop)`` of one axis, how much each latent of it and each sample made of it count."""
+
+    start: int
+    stop: int
+    of_latents: Float32[Tensor, " latents"]
+    of_samples: Float32[Tensor, " samples"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """``latents`` along one axis, cut into tiles of ``size`` that share ``overlap``; ``step`` samples to a latent.
+
+    If ``causal``, the first latent is one sample.
+    """
+
+    latents: int
+    size: int
+    overlap: int
+    step: int
+    causal: bool
+
+    def samples(self, start: int, stop: int) -> slice:
+        """The samples of latents ``[start, stop)``."""
+        if self.causal:
+            return slice(max(0, (start - 1) * self.step + 1), (stop - 1) * self.step + 1)
+        return slice(start * self.step, stop * self.step)
+
+    def cuts(self) -> list[_Cut]:
+        """Tiles from the first latent to the last, the last one perhaps shorter."""
+        if self.overlap >= self.size:
+            raise ValueError(f"tiles of {self.size} latents cannot overlap by {self.overlap}")
+        count = max(1, -(-(self.latents - self.overlap) // (self.size - self.overlap)))
+        starts = [i * (self.size - self.overlap) for i in range(count)]
+        bounds = [slice(start, min(start + self.size, self.latents)) for start in starts]
+        samples = [self.samples(bound.start, bound.stop) for bound in bounds]
+        return [
+            _Cut(bound.start, bound.stop, *weights)
+            for bound, *weights in zip(
+                bounds, _trapezoids(bounds, self.overlap), _trapezoids(samples, self.overlap * self.step), strict=True
+            )
+        ]
+
+
+def _trapezoids(bounds: list[slice], overlap: int) -> list[Float32[Tensor, " _samples"]]:
+    """For each stretch its weights: ramps over the ``overlap`` with its neighbours, all together 1 everywhere."""
+    ramp = torch.arange(1, overlap + 1) / (overlap + 1)
+    total = torch.zeros(bounds[-1].stop)
+    weights = []
+    for i, bound in enumerate(bounds):
+        weight = torch.ones(bound.stop - bound.start)
+        shared = min(overlap, len(weight))
+        if i > 0:
+            weight[:shared] *= ramp[:shared]
+        if i < len(bounds) - 1:
+            weight[len(weight) - shared :] *= ramp.flip(0)[overlap - shared :]
+        total[bound] += weight
+        weights.append(weight)
+    return [weight / total[bound] for weight, bound in zip(weights, bounds, strict=True)]
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderKLLTX2Video, pixels: Pixels, tiling: Tiling = ENCODING) -> VideoLatent:
+    """The normalised latent (means, no sampling), float32. Raises ``ValueError`` unless frames are 8 k + 1.
+
+    Rows and columns beyond a multiple of 32 are cut off at the bottom and at the right, as in the reference.
+    """
+    frames, height, width = pixels.shape[2:]
+    if frames % TEMPORAL != 1:
+        raise ValueError(f"{frames} frames are not 8 k + 1")
+    grid = (frames // TEMPORAL + 1, height // SPATIAL, width // SPATIAL)
+    axes = tiling.axes(grid)
+    out = torch.zeros(1, vae.config["latent_channels"], *grid, device=vae.device)
+    for time, row, column in product(*(axis.cuts() for axis in axes)):
+        lead = int(time.start > 0)
+        t, y, x = (axis.samples(cut.start, cut.stop) for axis, cut in zip(axes, (time, row, column), strict=True))
+        piece = pixels[:, :, t.start - lead : t.stop, y, x].to(vae.device, vae.dtype)
+        latent = vae.encode(piece, return_dict=False)[0].mode()[:, :, lead:].float()
+        weight = _volume(time.of_latents, row.of_latents, column.of_latents).to(out)
+        out[:, :, time.start : time.stop, row.start : row.stop, column.start : column.stop] += latent * weight
+    mean, std = _statistics(vae)
+    return (out - mean) / std
+
+
+@torch.no_grad()
+def decode(vae: AutoencoderKLLTX2Video, latent: VideoLatent, tiling: Tiling) -> Iterator[Pixels]:
+    """The pixels of a normalised latent, float32, not clamped, as runs of frames from the first to the last."""
+    mean, std = _statistics(vae)
+    latent = (latent.to(vae.device).float() * std + mean).to(vae.dtype)
+    times, rows, columns = tiling.axes(grid_of(latent))
+    height, width = rows.samples(0, rows.latents).stop, columns.samples(0, columns.latents).stop
+    cuts = times.cuts()
+    done, open_frames = 0, torch.zeros(1, 3, 0, height, width, device=vae.device)
+    for i, time in enumerate(cuts):
+        span = times.samples(time.start, time.stop)
+        more = torch.zeros(1, 3, span.stop - done - open_frames.shape[2], height, width, device=vae.device)
+        open_frames = torch.cat([open_frames, more], 2)
+        here = open_frames[:, :, span.start - done :]
+        lead = int(time.start > 0)
+        for row, column in product(rows.cuts(), columns.cuts()):
+            tile = latent[:, :, time.start - lead : time.stop, row.start : row.stop, column.start : column.stop]
+            weight = _volume(time.of_samples, row.of_samples, column.of_samples).to(open_frames)
+            y, x = rows.samples(row.start, row.stop), columns.samples(column.start, column.stop)
+            here[..., y, x] += vae.decode(tile, return_dict=False)[0][:, :, lead:].float() * weight
+        settled = span.stop if i == len(cuts) - 1 else times.samples(cuts[i + 1].start, cuts[i + 1].stop).start
+        yield open_frames[:, :, : settled - done]
+        done, open_frames = settled, open_frames[:, :, settled - done :]
+
+
+def _volume(
+    time: Float32[Tensor, " frames"], row: Float32[Tensor, " height"], column: Float32[Tensor, " width"]
+) -> Float32[Tensor, "frames height width"]:
+    return time[:, None, None] * row[:, None] * column
+
+
+def _statistics(vae: AutoencoderKLLTX2Video) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of the latent's channels, shaped to be laid over it."""
+    return vae.latents_mean.view(1, -1, 1, 1, 1), vae.latents_std.view(1, -1, 1, 1, 1)
+
+
+@torch.no_grad()
+def upsample(vae: AutoencoderKLLTX2Video, upsampler: torch.nn.Module, latent: VideoLatent) -> VideoLatent:
+    """A normalised latent at twice the height and width: the upsampler works on latents as the VAE makes them."""
+    mean, std = _statistics(vae)
+    dtype = next(upsampler.parameters()).dtype
+    large = upsampler((latent.float() * std + mean).to(dtype))
+    return ((large.float() - mean) / std).to(latent.dtype)

@@ -1,0 +1,179 @@
+"""The tiny checkpoint in the published layout, and the recordings of the reference implementation.
+
+Both come from ``tests/golden``: the weights are written by rule into a folder of the session, the recordings are
+read. torch is imported inside the fixtures, so that without the ``ltx`` extra this file does no harm.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lipdub.timeline.sound import Sound
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+A, B, C = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recorded run: ``told`` how, and the recorded tensors."""
+
+    name: str
+    told: dict[str, Any]
+    inputs: dict[str, Any]
+    recorded: dict[str, Any] = field(repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.recorded[name]
+
+    @property
+    def clip(self) -> dict[str, Any]:
+        """The specification of the source clip."""
+        return self.inputs[self.told["input"]]
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second."""
+        return Fraction(*self.clip["fps"])
+
+    @property
+    def downscale(self) -> int:
+        """How much smaller the reference video is."""
+        return 2 if self.told["lora"].endswith("ds2.safetensors") else 1
+
+
+@pytest.fixture(scope="session")
+def golden() -> SimpleNamespace:
+    """The generators beside the recordings, as modules, and what ``cases.json`` says."""
+    pytest.importorskip("safetensors")
+    sys.path.insert(0, str(GOLDEN))
+    try:
+        import make_checkpoint
+        import make_inputs
+    finally:
+        sys.path.remove(str(GOLDEN))
+    cases = json.loads((GOLDEN / "cases.json").read_text(encoding="utf-8"))
+    return SimpleNamespace(checkpoint=make_checkpoint, inputs=make_inputs, cases=cases)
+
+
+@pytest.fixture(scope="session")
+def files(golden: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the checkpoint, the upsampler, two LoRAs and the text encoder."""
+    folder = tmp_path_factory.mktemp("ltx")
+    golden.checkpoint.write(folder, json.loads((GOLDEN / "layout.json").read_text(encoding="utf-8")))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def case(golden: SimpleNamespace) -> Callable[[str], Case]:
+    """A recorded case by its name; case c has the prompt of case a."""
+    torch = pytest.importorskip("safetensors.torch")
+    read: dict[str, Case] = {}
+
+    def case(name: str) -> Case:
+        if name not in read:
+            told = golden.cases["cases"][name]
+            recorded = torch.load_file(GOLDEN / f"{name}.safetensors")
+            other = told.get("derived", {}).get("prompt_tensors_in")
+            if other:
+                recorded |= {k: v for k, v in case(other).recorded.items() if k.startswith("prompt.")}
+            read[name] = Case(name, told, golden.cases["inputs"], recorded)
+        return read[name]
+
+    return case
+
+
+@pytest.fixture(scope="session")
+def frames(golden: SimpleNamespace) -> Callable[[dict], np.ndarray]:
+    """The frames of a specification, checked against the digest it was recorded with."""
+
+    def frames(spec: dict) -> np.ndarray:
+        made = golden.inputs.frames(spec)
+        if "sha256" in spec:
+            assert hashlib.sha256(made.tobytes()).hexdigest()[:16] == spec["sha256"]["frames"]
+        return made
+
+    return frames
+
+
+@pytest.fixture(scope="session")
+def wave(golden: SimpleNamespace) -> Callable[[dict], Sound]:
+    """The sound of a specification."""
+    return lambda spec: Sound(golden.inputs.wave(spec["audio"]), spec["audio"]["rate"])
+
+
+@pytest.fixture(scope="session")
+def exact() -> Any:
+    """Everything in float32 on the CPU, one thread, so that the recordings can be met."""
+    torch = pytest.importorskip("torch")
+    from lipdub.engines.ltx.checkpoint import Placement
+
+    torch.set_num_threads(1)
+    return Placement("cpu", torch.float32)
+
+
+@pytest.fixture(scope="session")
+def pipes(files: Path, golden: SimpleNamespace, exact: Any) -> Callable[[str], Any]:
+    """A pipeline with one of the two LoRAs, by the LoRA's file name; made once."""
+    from lipdub.engines.ltx.pipeline import Files, LipDubPipeline
+
+    made: dict[str, Any] = {}
+
+    def pipe(lora: str) -> Any:
+        if lora not in made:
+            paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / lora)
+            made[lora] = LipDubPipeline.from_files(paths, exact)
+        return made[lora]
+
+    return pipe
+
+
+@pytest.fixture(scope="session")
+def far() -> Callable[[Any, Any], float]:
+    """Relative distance ||a - b|| / ||b|| of what was computed from what was recorded."""
+    torch = pytest.importorskip("torch")
+
+    def far(a: Any, b: Any) -> float:
+        a, b = torch.as_tensor(a), torch.as_tensor(b)
+        assert a.shape == b.shape
+        return ((a.double() - b.double()).norm() / b.double().norm()).item()
+
+    return far
+
+
+@pytest.fixture(scope="session")
+def scenes(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
+    """The scene of a stage of a case, from the recorded latents alone."""
+    from lipdub.engines.ltx import tokens
+    from lipdub.engines.ltx.pipeline import Setting
+
+    def scene(name: str, stage: int) -> Any:
+        told = case(name)
+        pipe = pipes(told.told["lora"])
+        whole = Setting(
+            told.told["derived"]["num_frames"],
+            told.rate,
+            told.told["height"],
+            told.told["width"],
+            told.told["strength"],
+        )
+        setting = whole.halved() if stage == 1 else whole
+        context = told["prompt.video"], told["prompt.audio"]
+        grid = setting.grid()
+        smaller = grid[0], grid[1] // told.downscale, grid[2] // told.downscale
+        video = tokens.unpack_video(told[f"s{stage}.video.ref_tokens"], smaller)
+        if stage == 2:
+            return pipe.second_scene(setting, context, (told["upsampled"], told["s1.audio_latent"]), video)
+        audio = told["ref.audio_latent"]
+        return pipe.first_scene(setting, context, (video, audio), told.recorded.get("own.audio_latent"))
+
+    return scene

@@ -1,0 +1,182 @@
+"""Checkpoints are read whole, or refused by name."""
+
+# ruff: noqa: E402
+
+import json
+from math import prod
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+pytest.importorskip("transformers")
+
+from safetensors import safe_open
+
+from lipdub.engines.ltx import names
+from lipdub.engines.ltx.checkpoint import Parts, Placement, read_checkpoint, read_upsampler
+from lipdub.engines.ltx.lora import attach, fuse, read_lora
+from lipdub.engines.ltx.text import read_text_encoder
+from lipdub.errors import WeightsError
+
+WIDTH = 32
+
+
+def _changed(source: Path, to: Path, drop=(), add=(), metadata=None) -> Path:
+    """A file like ``source`` without some tensors, with more of them, or with other metadata; its numbers are 0."""
+    with source.open("rb") as file:
+        told = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    kept = {**told.pop("__metadata__", {}), **(metadata or {})}
+    sizes = {name: (t["dtype"], t["shape"]) for name, t in told.items() if name not in drop}
+    sizes |= {name: ("F32", [3]) for name in add}
+    header, end = {"__metadata__": kept}, 0
+    for name, (dtype, shape) in sizes.items():
+        start, end = end, end + 4 * prod(shape)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    with to.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + end)
+    return to
+
+
+@pytest.fixture(scope="module")
+def parts(files, exact) -> Parts:
+    return read_checkpoint(files / "ckpt.safetensors", WIDTH, exact)
+
+
+def test_every_tensor_of_the_file_is_in_exactly_one_module(files, parts):
+    modules = {part: getattr(parts, part).state_dict() for part in Parts.__dataclass_fields__}
+    with safe_open(files / "ckpt.safetensors", "pt") as file:
+        assert sum(map(len, modules.values())) == len(file.keys())
+        for name in file.keys():  # noqa: SIM118
+            part, short = names.place(name)
+            short = short.replace("encoder.down_blocks.4.", "encoder.mid_block.")
+            assert torch.equal(modules[part][short], file.get_tensor(name)), name
+
+
+def test_nothing_is_left_without_weights_and_nothing_is_trained(parts):
+    for part in Parts.__dataclass_fields__:
+        module = getattr(parts, part)
+        assert not any(t.is_meta for t in [*module.parameters(), *module.buffers()])
+        assert not any(p.requires_grad for p in module.parameters())
+        assert not module.training
+
+
+def test_the_vocoder_and_the_statistics_stay_exact_in_any_precision(files):
+    parts = read_checkpoint(files / "ckpt.safetensors", WIDTH, Placement("cpu", torch.bfloat16))
+    assert parts.transformer.dtype == torch.bfloat16
+    assert {p.dtype for p in parts.vocoder.parameters()} == {torch.float32}
+    assert parts.video_vae.latents_std.dtype == torch.float32
+    assert parts.audio_vae.latents_mean.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("drop", "told"),
+    [
+        ("vae.decoder.conv_out.conv.bias", "video_vae.decoder.conv_out.conv.bias"),
+        ("model.diffusion_model.patchify_proj.weight", "proj_in.weight"),
+        ("model.diffusion_model.transformer_blocks.2.attn1.to_q.bias", "transformer_blocks.2.attn1.to_q.bias"),
+        ("vocoder.mel_stft.mel_basis", "vocoder.mel_stft.mel_basis"),
+        ("audio_vae.per_channel_statistics.mean-of-means", "latents_mean"),
+    ],
+)
+def test_a_file_that_lacks_a_tensor_is_refused_by_its_name(files, tmp_path, drop, told):
+    part = _changed(files / "ckpt.safetensors", tmp_path / "part.safetensors", drop=[drop])
+    with pytest.raises(WeightsError, match=told.replace(".", r"\.")):
+        read_checkpoint(part, WIDTH)
+
+
+@pytest.mark.parametrize("name", ["stranger.weight", "vae.encoder.extra.bias", "model.diffusion_model.more"])
+def test_a_file_with_a_strange_tensor_is_refused_by_its_name(files, tmp_path, name):
+    more = _changed(files / "ckpt.safetensors", tmp_path / "more.safetensors", add=[name])
+    with pytest.raises(WeightsError, match=f"not expected: {name}"):
+        read_checkpoint(more, WIDTH)
+
+
+def test_statistics_that_nobody_reads_are_no_fault(files, tmp_path):
+    more = _changed(
+        files / "ckpt.safetensors", tmp_path / "more.safetensors", add=["vae.per_channel_statistics.mean-of-stds"]
+    )
+    read_checkpoint(more, WIDTH)
+
+
+def test_a_block_missing_at_the_end_is_missed(files, tmp_path):
+    with safe_open(files / "ckpt.safetensors", "pt") as file:
+        last = [name for name in file.keys() if ".transformer_blocks.2." in name]  # noqa: SIM118
+    part = _changed(files / "ckpt.safetensors", tmp_path / "part.safetensors", drop=last)
+    with pytest.raises(WeightsError, match=r"missing: .*transformer_blocks\.2.* and .* more"):
+        read_checkpoint(part, WIDTH)
+
+
+def test_other_files_and_other_models_are_refused(files, tmp_path):
+    with pytest.raises(WeightsError, match="all of it"):
+        read_checkpoint(files / "upsampler.safetensors", WIDTH)
+    with pytest.raises(WeightsError, match="does not say"):
+        read_checkpoint(files / "lora_ds1.safetensors", WIDTH)
+    with pytest.raises(WeightsError, match="missing"):
+        read_checkpoint(tmp_path / "nothing.safetensors", WIDTH)
+    with pytest.raises(WeightsError, match=r"tensors|lacks"):
+        read_upsampler(files / "ckpt.safetensors")
+    short = tmp_path / "short.safetensors"
+    short.write_bytes((files / "upsampler.safetensors").read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="not a whole safetensors file"):
+        read_upsampler(short)
+    newer = _changed(files / "upsampler.safetensors", tmp_path / "newer.safetensors", metadata={"model_version": "2.5"})
+    with pytest.raises(WeightsError, match=r"LTX 2\.5"):
+        read_checkpoint(newer, WIDTH)
+
+
+def test_another_text_width_is_refused(files):
+    with pytest.raises(WeightsError, match="text encoder"):
+        read_checkpoint(files / "ckpt.safetensors", 33)
+
+
+def test_metadata_that_makes_no_model_is_refused(files, tmp_path):
+    with safe_open(files / "ckpt.safetensors", "pt") as file:
+        config = json.loads(file.metadata()["config"])
+    for change in ({"vae": {}}, {"transformer": {**config["transformer"], "num_attention_heads": "four"}}):
+        odd = _changed(
+            files / "ckpt.safetensors",
+            tmp_path / "odd.safetensors",
+            metadata={"config": json.dumps({**config, **change})},
+        )
+        with pytest.raises(WeightsError, match=r"lacks|no model"):
+            read_checkpoint(odd, WIDTH)
+
+
+def test_a_lora_tells_its_factor_and_fits_only_its_model(files, parts, tmp_path, exact):
+    assert read_lora(files / "lora_ds1.safetensors").downscale == 1
+    lora = read_lora(files / "lora_ds2.safetensors")
+    assert lora.downscale == 2
+    assert len(lora.pairs) == 84
+    with pytest.raises(WeightsError, match="not a LoRA"):
+        read_lora(files / "upsampler.safetensors")
+    half = _changed(
+        files / "lora_ds1.safetensors",
+        tmp_path / "half.safetensors",
+        drop=["diffusion_model.transformer_blocks.0.attn1.to_q.lora_B.weight"],
+    )
+    with pytest.raises(WeightsError, match=r"transformer_blocks\.0\.attn1\.to_q"):
+        read_lora(half)
+    for text in ("two", "0"):
+        odd = _changed(half, tmp_path / "odd.safetensors", metadata={"reference_downscale_factor": text})
+        with pytest.raises(WeightsError, match=r"not a LoRA|whole number"):
+            read_lora(odd)
+    pairs = dict(lora.pairs)
+    pairs["transformer_blocks.7.attn1.to_q"] = pairs["transformer_blocks.0.attn1.to_q"]
+    wrong = type(lora)(lora.path, pairs)
+    before = parts.transformer.transformer_blocks[0].attn1.to_q.weight.clone()
+    for use in (fuse, attach):
+        with pytest.raises(WeightsError, match=r"transformer_blocks\.7"):
+            use(parts.transformer, wrong)
+    assert torch.equal(before, parts.transformer.transformer_blocks[0].attn1.to_q.weight)
+
+
+def test_a_folder_without_a_text_encoder_is_refused(files, tmp_path, exact):
+    with pytest.raises(WeightsError, match=r"config\.json is missing"):
+        read_text_encoder(tmp_path, exact)
+    (tmp_path / "config.json").write_text('{"model_type": "gemma3"}')
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_text_encoder(tmp_path, exact)

@@ -1,0 +1,162 @@
+"""Stages from recorded inputs, then the whole dub, are the recorded ones; and what goes wrong if a rule is broken."""
+
+# ruff: noqa: E402
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+pytest.importorskip("transformers")
+
+from lipdub.engines.ltx import sampler, tokens
+from lipdub.engines.ltx.pipeline import Files, Footage, LipDubPipeline, Options, Setting
+from lipdub.errors import OptionError, WeightsError
+from lipdub.timeline.sound import Sound
+
+A, B, C = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track"
+DS1 = "lora_ds1.safetensors"
+SIGMAS = {1: sampler.STAGE_1, 2: sampler.STAGE_2}
+
+
+def _run(name, stage, scene, case, pipes):
+    """A stage from the recorded noise: (video, audio) target tokens."""
+    recorded = case(name)
+    start = tuple(
+        sequence.noised(recorded[f"s{stage}.{modality}.noise"], SIGMAS[stage][0])
+        for modality, sequence in (("video", scene.video), ("audio", scene.audio))
+    )
+    return sampler.denoise(pipes(recorded.told["lora"]).parts.transformer, scene, start, SIGMAS[stage])
+
+
+@pytest.mark.parametrize("name", [A, B, C])
+@pytest.mark.parametrize("stage", [1, 2])
+def test_a_stage_ends_where_it_was_recorded(name, stage, case, scenes, pipes, far):
+    recorded = case(name)
+    video, audio = _run(name, stage, scenes(name, stage), case, pipes)
+    assert far(video, tokens.pack_video(recorded[f"s{stage}.video_latent"])) < 1e-5
+    assert far(audio, tokens.pack_audio(recorded["s1.audio_latent"])) < 1e-4
+
+
+@pytest.mark.parametrize("name", [A, B, C])
+def test_the_whole_dub_is_the_recorded_one(name, case, frames, wave, pipes, far):
+    recorded, told = case(name), case(name).told
+    dub = wave(recorded.inputs[told["own_audio"]]) if "own_audio" in told else None
+    seen = []
+    made = pipes(told["lora"])(
+        Footage(frames(recorded.clip), recorded.rate),
+        wave(recorded.clip),
+        told["prompt"],
+        dub=dub,
+        generator=torch.Generator().manual_seed(told["seed"]),
+        height=told["height"],
+        width=told["width"],
+        reference_strength=told["strength"],
+        watch=lambda *step: seen.append(step),
+    )
+    assert far(made.video_latent, recorded["s2.video_latent"]) < 1e-5
+    assert far(made.audio_latent, recorded["s1.audio_latent"]) < 1e-4
+    assert list(made.frames.shape) == told["derived"]["frames_shape"]
+    assert np.abs(made.frames[-1].astype(int) - recorded["decode.frame_last_u8"].numpy()).max() <= 1
+    assert far(made.frames[:, 3::8, 3::8] / 255, recorded["decode.frames_s8"]) < 5e-3
+    assert made.rate == recorded.rate
+    assert seen == [(1, i, 8) for i in range(1, 9)] + [(2, i, 3) for i in range(1, 4)]
+    if dub is not None:
+        assert made.sound is dub
+    else:
+        assert far(made.sound.samples[:, :12_000], recorded["decode.wave_head"]) < 1e-3
+        assert far(np.sqrt(np.square(made.sound.samples).mean(1)), recorded["decode.wave_rms"]) < 1e-3
+
+
+def test_mistake_a_truncated_rate_moves_the_picture(case, scenes, pipes, far):
+    recorded, scene = case(B), scenes(B, 1)
+    whole = Setting(33, Fraction(29), 64, 96)
+    wrong = torch.cat(
+        [tokens.video_positions(whole.grid(), whole.rate), tokens.video_positions((5, 1, 1), whole.rate, 2)], 2
+    )
+    video, _ = _run(B, 1, replace(scene, video=replace(scene.video, positions=wrong)), case, pipes)
+    assert far(video, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(4e-2, rel=0.3)
+
+
+def test_mistake_reference_places_not_spread_move_the_picture(case, scenes, pipes, far):
+    recorded, scene = case(B), scenes(B, 1)
+    wrong = scene.video.positions.clone()
+    wrong[:, 1:, scene.video.target :] /= 2
+    video, _ = _run(B, 1, replace(scene, video=replace(scene.video, positions=wrong)), case, pipes)
+    assert far(video, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(1e-2, rel=0.5)
+
+
+def test_mistake_reference_sound_that_is_not_before_zero(case, scenes, pipes, far):
+    recorded, scene = case(A), scenes(A, 1)
+    wrong = torch.cat([tokens.audio_positions(25), tokens.audio_positions(27)], 2)
+    _, audio = _run(A, 1, replace(scene, audio=replace(scene.audio, positions=wrong)), case, pipes)
+    assert far(audio, tokens.pack_audio(recorded["s1.audio_latent"])) > 1e-2
+
+
+def test_mistake_reference_sound_trimmed_to_the_frames(case, wave, pipes, far):
+    recorded = case(A)
+    pipe, whole = pipes(DS1), wave(recorded.clip)
+    short = Sound(whole.samples[:, : whole.samples.shape[1] * 9 // 10], whole.rate)
+    setting = Setting(25, recorded.rate, 64, 64)
+    video = tokens.unpack_video(recorded["s1.video.ref_tokens"], setting.grid())
+    context = recorded["prompt.video"], recorded["prompt.audio"]
+    scene = pipe.first_scene(setting, context, (video, pipe.audio_latent(short)))
+    made, _ = pipe.run(scene, 1, torch.Generator().manual_seed(recorded.told["seed"]))
+    assert far(made, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(1e-2, rel=0.5)
+
+
+@pytest.fixture
+def small():
+    """Nine frames and their sound."""
+    rng = np.random.default_rng(3)
+    sound = Sound(rng.normal(0, 0.1, (1, 8_000)).astype(np.float32), 16_000)
+    return Footage(rng.integers(0, 256, (12, 40, 50, 3), np.uint8), Fraction(24_000, 1001)), sound
+
+
+def test_the_same_seed_gives_the_same_dub_and_an_encoded_prompt_will_do(small, pipes):
+    pipe = pipes(DS1)
+    context = pipe.context("a")
+    bare = LipDubPipeline(pipe.parts, pipe.upsampler, None)
+    first = pipe(*small, "a", height=64, width=64, generator=torch.Generator().manual_seed(0))
+    again = bare(*small, context, height=64, width=64)
+    other = bare(*small, context, dub=small[1], height=64, width=64, generator=torch.Generator().manual_seed(1))
+    assert first.frames.shape == (9, 64, 64, 3)
+    assert np.array_equal(first.frames, again.frames)
+    assert np.array_equal(first.sound.samples, again.sound.samples)
+    assert not np.array_equal(first.frames, other.frames)
+    with pytest.raises(OptionError, match="text encoder"):
+        bare.context("a")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"height": 100, "width": 128}, "multiples of 64"),
+        ({"height": 0, "width": 64}, "multiples of 64"),
+        ({"height": 64, "width": 64, "reference_strength": 1.5}, "between 0 and 1"),
+    ],
+)
+def test_sizes_that_cannot_be_made_are_refused(options, told, small, pipes):
+    with pytest.raises(OptionError, match=told):
+        pipes(DS1)(*small, "a", **options)
+
+
+def test_nothing_to_dub_and_references_too_small_are_refused(small, pipes):
+    footage, _ = small
+    with pytest.raises(OptionError, match="no frames"):
+        Setting.of(Footage(footage.frames[:0], footage.rate), Options(64, 64))
+    setting = Setting.of(footage, Options(64, 64)).halved()
+    with pytest.raises(OptionError, match="too small"):
+        pipes("lora_ds2.safetensors").video_reference(footage, setting)
+
+
+def test_another_text_encoder_is_refused(files, tmp_path, exact):
+    (tmp_path / "gemma").symlink_to(files / "gemma")
+    config = (files / "gemma" / "config.json").read_text()
+    assert '"num_hidden_layers": 2' in config
+    paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", tmp_path, files / DS1)
+    with pytest.raises(WeightsError, match=r"config\.json is missing"):
+        LipDubPipeline.from_files(paths, exact)

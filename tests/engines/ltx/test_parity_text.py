@@ -1,0 +1,81 @@
+"""The prompt becomes the recorded context."""
+
+# ruff: noqa: E402
+
+import json
+import shutil
+from fractions import Fraction
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+pytest.importorskip("transformers")
+
+from lipdub.engines.ltx import text
+from lipdub.engines.ltx.prompt import language_name, prompt_for
+from lipdub.errors import OptionError
+from lipdub.timeline.cue import Line
+from lipdub.timeline.time import Span
+
+DS1, DS2 = "lora_ds1.safetensors", "lora_ds2.safetensors"
+CASES = ["a_dubit_ds1_25fps", "b_dubit_ds2_ntsc"]
+
+
+def _line(words: str, language: str = "") -> Line:
+    return Line(words, Span(Fraction(3, 2), Fraction(4)), language)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_words_become_the_recorded_tokens(name, case, pipes):
+    told = case(name).told
+    ids, mask = pipes(DS1).text_encoder.tokens(told["prompt"])
+    assert ids.shape == mask.shape == (1, 1024)
+    assert ids[mask == 1].tolist() == told["derived"]["token_ids"]
+    assert (mask[0].diff() >= 0).all(), "padding is on the left"
+    assert (ids[mask == 0] == 0).all()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_context_is_the_recorded_one(name, case, pipes, far):
+    recorded = case(name)
+    video, audio = pipes(DS1).context(recorded.told["prompt"])
+    assert far(video, recorded["prompt.video"]) < 1e-5
+    assert far(audio, recorded["prompt.audio"]) < 1e-5
+
+
+def test_a_text_starts_with_bos_even_if_the_tokenizer_adds_none(files, tmp_path, case, pipes, exact, far):
+    folder = shutil.copytree(files / "gemma", tmp_path / "gemma")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["post_processor"] = None
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    encoder = text.read_text_encoder(folder, exact)
+    recorded = case(CASES[0])
+    assert encoder.tokenizer("a")["input_ids"] == [7], "this tokenizer adds no BOS"
+    ids, mask = encoder.tokens(recorded.told["prompt"])
+    assert ids[mask == 1].tolist() == recorded.told["derived"]["token_ids"]
+    video, _ = text.encode(encoder, pipes(DS1).parts.connectors, recorded.told["prompt"])
+    assert far(video, recorded["prompt.video"]) < 1e-5
+
+
+def test_a_long_text_loses_its_end_and_keeps_its_bos(pipes):
+    ids, mask = pipes(DS1).text_encoder.tokens("abc" * 1000)
+    assert mask.all()
+    assert ids[0, :4].tolist() == [2, 7, 8, 9]
+
+
+def test_an_empty_text_is_bos_alone(pipes):
+    ids, mask = pipes(DS1).text_encoder.tokens("  ")
+    assert ids[mask == 1].tolist() == [2]
+    assert all(context.isfinite().all() for context in pipes(DS1).context(""))
+
+
+def test_a_prompt_tells_speaker_language_and_words():
+    assert prompt_for(_line("Hola,\n ¿qué tal?", "es-MX"), "A woman") == (
+        'A woman is speaking in Spanish, saying: "Hola, ¿qué tal?"'
+    )
+    assert prompt_for(_line('he said "no"', "en")) == "A person is speaking in English, saying: \"he said 'no'\""
+    assert prompt_for(_line("mi dispiace", "qqq")) == 'A person is speaking, saying: "mi dispiace"'
+    assert language_name("de_AT") == "German"
+    with pytest.raises(OptionError, match=r"no words .*1\.500 s"):
+        prompt_for(_line("  \n"))

@@ -1,0 +1,182 @@
+"""The transformer's velocities, and its gradients in training, are the recorded ones."""
+
+# ruff: noqa: E402
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+pytest.importorskip("transformers")
+pytest.importorskip("peft")
+
+from lipdub.engines.ltx import sampler, tokens, transformer
+from lipdub.engines.ltx.checkpoint import read_checkpoint
+from lipdub.engines.ltx.lora import attach, read_lora
+from lipdub.engines.ltx.transformer import Stream, velocity
+
+A, B, C, D = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track", "d_train_av2av"
+STAGES = [(name, stage) for name in (A, B, C) for stage in (1, 2)]
+SIGMAS = {1: sampler.STAGE_1, 2: sampler.STAGE_2}
+
+
+def _streams(recorded, scene, stage) -> tuple[Stream, Stream]:
+    starts = (recorded[f"s{stage}.{modality}.x_init"] for modality in ("video", "audio"))
+    return scene.streams(*starts, SIGMAS[stage][0])
+
+
+@torch.no_grad()
+def _stock(model, video: Stream, audio: Stream, cross: bool):
+    """diffusers' own call, without the correction."""
+    return model(
+        hidden_states=video.tokens,
+        audio_hidden_states=audio.tokens,
+        encoder_hidden_states=video.context,
+        audio_encoder_hidden_states=audio.context,
+        timestep=video.timesteps * 1000,
+        audio_timestep=audio.timesteps * 1000,
+        sigma=video.sigma * 1000,
+        audio_sigma=audio.sigma * 1000,
+        video_coords=video.positions,
+        audio_coords=audio.positions,
+        use_cross_timestep=cross,
+        return_dict=False,
+    )
+
+
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_velocities_with_the_lora_fused(name, stage, case, scenes, pipes, far):
+    recorded = case(name)
+    model = pipes(recorded.told["lora"]).parts.transformer
+    with torch.no_grad():
+        video, audio = velocity(model, *_streams(recorded, scenes(name, stage), stage))
+    assert far(video, recorded[f"s{stage}.video.velocity0"]) < 1e-5
+    assert far(audio, recorded[f"s{stage}.audio.velocity0"]) < 1e-5
+
+
+@pytest.fixture(scope="module")
+def attached(files, exact):
+    """A transformer with the LoRA beside its weights."""
+    model = read_checkpoint(files / "ckpt.safetensors", 32, exact).transformer
+    attach(model, read_lora(files / "lora_ds1.safetensors"))
+    return model
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_velocities_with_the_lora_attached_by_peft(stage, attached, case, scenes, far):
+    recorded = case(A)
+    with torch.no_grad():
+        video, audio = velocity(attached, *_streams(recorded, scenes(A, stage), stage))
+    assert far(video, recorded[f"s{stage}.video.velocity0"]) < 1e-5
+    assert far(audio, recorded[f"s{stage}.audio.velocity0"]) < 1e-5
+
+
+def test_velocities_of_a_batch_are_those_of_its_members(case, scenes, pipes, far):
+    recorded = case(A)
+    streams = _streams(recorded, scenes(A, 1), 1)
+    quiet = [
+        replace(s, sigma=s.sigma * level, timesteps=s.timesteps * level)
+        for s, level in zip(streams, (0.5, 0.25), strict=True)
+    ]
+    both = [
+        Stream(*(torch.cat([getattr(s, f), getattr(q, f)]) for f in Stream.__dataclass_fields__))
+        for s, q in zip(streams, quiet, strict=True)
+    ]
+    model = pipes("lora_ds1.safetensors").parts.transformer
+    with torch.no_grad():
+        video, audio = velocity(model, *both)
+        alone = velocity(model, *quiet)
+    assert far(video[:1], recorded["s1.video.velocity0"]) < 1e-5
+    assert far(audio[:1], recorded["s1.audio.velocity0"]) < 1e-5
+    assert far(video[1:], alone[0]) < 1e-5
+    assert far(audio[1:], alone[1]) < 1e-5
+
+
+@pytest.mark.parametrize("cross", [False, True])
+def test_mistake_stock_modulation_is_wrong_with_either_flag(cross, case, scenes, pipes, far):
+    recorded = case(A)
+    model = pipes("lora_ds1.safetensors").parts.transformer
+    video, _ = _stock(model, *_streams(recorded, scenes(A, 1), 1), cross)
+    assert far(video, recorded["s1.video.velocity0"]) == pytest.approx(0.10 if cross else 0.26, rel=0.1)
+
+
+def test_where_all_tokens_share_one_level_the_correction_changes_nothing(case, scenes, pipes, far):
+    streams = [
+        replace(s, sigma=torch.tensor([0.5]), timesteps=torch.full_like(s.timesteps, 0.5))
+        for s in _streams(case(A), scenes(A, 1), 1)
+    ]
+    model = pipes("lora_ds1.safetensors").parts.transformer
+    with torch.no_grad():
+        ours = velocity(model, *streams)
+    for cross in (False, True):
+        for mine, theirs in zip(ours, _stock(model, *streams, cross), strict=True):
+            assert far(mine, theirs) < 1e-6
+
+
+def test_mistake_frozen_sound_that_keeps_its_sigma(case, scenes, pipes, far):
+    recorded = case(C)
+    video, audio = _streams(recorded, scenes(C, 1), 1)
+    wrong = replace(audio, sigma=video.sigma)
+    with torch.no_grad():
+        moved, _ = velocity(pipes("lora_ds1.safetensors").parts.transformer, video, wrong)
+    assert far(moved, recorded["s1.video.velocity0"]) == pytest.approx(0.4, rel=0.1)
+
+
+def test_the_model_is_left_as_it_was_even_after_a_failure(case, scenes, pipes):
+    model = pipes("lora_ds1.safetensors").parts.transformer
+    video, audio = _streams(case(A), scenes(A, 1), 1)
+    with pytest.raises(RuntimeError):
+        velocity(model, replace(video, tokens=video.tokens[..., :5]), audio)
+    gates = model.av_cross_attn_video_a2v_gate, model.av_cross_attn_audio_v2a_gate
+    assert not any(gate._forward_pre_hooks for gate in gates)
+
+
+def _training_streams(recorded, contexts, variant) -> tuple[Stream, Stream]:
+    """Reference first, clean, timestep 0; the sound's reference before zero, or on the target (``public``)."""
+    video_at = tokens.video_positions((3, 2, 2), Fraction(25))
+    audio_at, reference_at = tokens.audio_positions(21), tokens.audio_positions(26)
+    if variant == "negative":
+        reference_at = tokens.before_zero(reference_at)
+    places = torch.cat([video_at, video_at], 2), torch.cat([reference_at, audio_at], 2)
+    return tuple(
+        Stream(
+            recorded[f"{modality}.x"],
+            at.expand(2, -1, -1, -1).contiguous(),
+            recorded[f"{modality}.timesteps"],
+            recorded[f"{modality}.sigma"],
+            torch.cat([context[f"prompt.{modality}"] for context in contexts]),
+        )
+        for modality, at in zip(("video", "audio"), places, strict=True)
+    )
+
+
+@pytest.mark.parametrize("variant", ["public", "negative"])
+def test_a_training_step_has_the_recorded_loss_and_gradients(variant, attached, case, far):
+    recorded = case(D)
+    video, audio = _training_streams(recorded, [case(A), case(B)], variant)
+    assert torch.equal(video.positions, recorded["public.video.positions"])
+    assert torch.equal(audio.positions, recorded[f"{variant}.audio.positions"])
+    adapters = {name: p.requires_grad_() for name, p in attached.named_parameters() if ".lora_" in name}
+    attached.zero_grad()
+    predicted = dict(zip(("video", "audio"), transformer.velocity(attached, video, audio), strict=True))
+    loss = torch.zeros(2)
+    for modality, made in predicted.items():
+        assert far(made.detach(), recorded[f"{variant}.{modality}.pred"]) < 1e-5
+        aim = recorded[f"{modality}.target"]
+        part = (made[:, -aim.shape[1] :] - aim).square().mean((1, 2))
+        assert far(part.detach(), recorded[f"{variant}.loss_{modality}"]) < 1e-5
+        loss = loss + part
+    loss.mean().backward()
+    for name, parameter in adapters.items():
+        plain = name.replace(".dubit.weight", "")
+        if f"{variant}.grad.{plain}" in recorded.recorded:
+            assert far(parameter.grad, recorded[f"{variant}.grad.{plain}"]) < 1e-4, plain
+    norms = torch.tensor(
+        [
+            [adapters[f"{module}.lora_{half}.dubit.weight"].grad.norm() for half in "AB"]
+            for module in recorded.told["derived"]["lora_modules"]
+        ]
+    )
+    assert far(norms, recorded[f"{variant}.lora_grad_norms"]) < 1e-4
