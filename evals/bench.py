@@ -26,6 +26,7 @@ from lipdub.faces.track import Tracker
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames, prefetched
 from lipdub.media.write import WriteOptions, write
+from lipdub.review.scores import lag
 from lipdub.speech.prior import Prior
 from lipdub.studio.cast import Audible, Cast, Part, cast
 from lipdub.studio.hearing import Hearing, open_ears
@@ -34,7 +35,7 @@ from lipdub.studio.stage import Audit, Script, performed
 from lipdub.studio.store import Store, content_digest, default_root
 from lipdub.studio.study import ClipStudy, Crew, open_study, study_clip
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.picture import Frame, Performance, Untouched
+from lipdub.timeline.picture import Frame, Look, Performance, Untouched
 from lipdub.timeline.sound import HEARD_STEP, Heard
 
 ACTING = 0.5
@@ -70,9 +71,9 @@ class Watcher(Audit):
 
     seen: dict[int, list[Performance]] = field(default_factory=dict)
 
-    def saw(self, part: Part, answer: Performance | Untouched) -> None:
+    def saw(self, part: Part, look: Look, answer: Performance | Untouched) -> None:
         """Note one answer."""
-        super().saw(part, answer)
+        super().saw(part, look, answer)
         if isinstance(answer, Performance):
             self.seen.setdefault(answer.index, []).append(answer)
 
@@ -154,6 +155,16 @@ def voiced_at(heard: Heard, seconds: np.ndarray) -> np.ndarray:
 def step_of(clip: Clip) -> float:
     """Seconds from frame to frame, on average."""
     return float(clip.span.duration) / len(clip)
+
+
+def late_ms(path: np.ndarray, asked: np.ndarray, rows: np.ndarray, seconds: np.ndarray) -> float:
+    """Milliseconds by which ``path`` comes after ``asked`` in ``rows``, whatever the spacing of ``seconds``."""
+    known = rows & np.isfinite(path) & np.isfinite(asked)
+    if known.sum() < 10:
+        return float("nan")
+    grid = np.arange(seconds[known][0], seconds[known][-1], 0.02)
+    even = [np.interp(grid, seconds[known], values[known]) for values in (path, asked)]
+    return 1000 * lag(even[0], even[1], 0.02)
 
 
 def clips_in(folder: Path) -> list[Path]:

@@ -30,16 +30,16 @@ from evals.bench import (
     encoded,
     eye,
     filmed,
+    late_ms,
     run,
     shapes_again,
     sole_part,
-    step_of,
     studied,
 )
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames, prefetched
-from lipdub.review.scores import CROP, closures, correlation, flicker, lag, lip_zone, mouth_crop, seam, sharpness
-from lipdub.studio.cast import Audible, Part
+from lipdub.review.scores import CROP, closures, correlation, flicker, lip_zone, mouth_crop, seam, sharpness
+from lipdub.studio.cast import Audible, Part, seconds_of
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.face import AP
 from lipdub.timeline.picture import Frame, Performance
@@ -108,7 +108,7 @@ def cross(bench: Bench, path: Path, dub: Path, scratch: Path) -> Row:
     return {
         "dub": dub.stem[:10],
         "yes": judge.frames / len(clip),
-        **_judged(part, again, step_of(clip)),
+        **_judged(part, again, seconds_of(clip, part.subject)),
         "flick": mouth,
         "ring": ring,
         "sharp": float(np.nanmedian(judge.sharp)) if judge.sharp else float("nan"),
@@ -117,7 +117,7 @@ def cross(bench: Bench, path: Path, dub: Path, scratch: Path) -> Row:
     }
 
 
-def _judged(part: Part, again: np.ndarray, step: float) -> Row:
+def _judged(part: Part, again: np.ndarray, seconds: np.ndarray) -> Row:
     path = part.guide.path
     assert path is not None
     rows = path.weight >= ACTING
@@ -127,7 +127,7 @@ def _judged(part: Part, again: np.ndarray, step: float) -> Row:
         "r": correlation(seen, want),
         "before": correlation(np.where(rows, part.subject.motion.shapes[:, AP], np.nan), want),
         "error": float(np.nanmean(np.abs(seen - want))),
-        "lag ms": lag(seen, want, step) * 1000,
+        "lag ms": late_ms(seen, want, rows, seconds),
         "p b m": f"{met}/{asked}",
     }
 
