@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipdub.anatomy.landmarks import canonical_face
 from lipdub.anatomy.motion import FaceMotion, measure
 from lipdub.engines.seam import Facts, Guide
 from lipdub.faces.gate import Visibility
@@ -22,6 +23,7 @@ from lipdub.timeline.picture import Frame, Look, Performance, PixelLayout, Untou
 from lipdub.timeline.spool import Spool
 
 SIZE = (16, 12)
+FACE = np.concatenate([canonical_face(), canonical_face()[:10]]).astype(np.float32) * 5 + [8, 4, 0]
 LAYOUT = PixelLayout("gbrp", 8, (1, 1), "rgb", True)
 
 
@@ -69,7 +71,7 @@ def track(folder: Path, face: int, shot: Shot, first: int, length: int) -> FaceT
     landmarks = Spool(folder / f"{face}.landmarks", (478, 3), np.float32)
     thumbs = Spool(folder / f"{face}.thumbs", (32, 40, 3), np.uint8)
     for _ in range(length):
-        landmarks.append(np.full((478, 3), np.nan, np.float32))
+        landmarks.append(FACE)
         thumbs.append(np.zeros((32, 40, 3), np.uint8))
     flat = np.zeros(length, np.float32)
     return FaceTrack(face, shot, first, landmarks, thumbs, flat, flat)
@@ -97,7 +99,7 @@ def test_every_frame_passes_in_order_with_its_faces(tmp_path: Path, lag: int) ->
     seen_by: list[int] = []
 
     def eye(rgb: np.ndarray, near: np.ndarray) -> np.ndarray:
-        seen_by.append(int(rgb[0, 0, 0]))
+        seen_by.append(int(rgb.max()))
         return near
 
     audit = Audit(tmp_path / "audit", eye)

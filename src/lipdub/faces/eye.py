@@ -10,9 +10,10 @@ from lipdub.timeline.picture import Rgb, Window
 class LandmarkEye:
     """Looks for a face near known landmarks, with the same network that tracked it."""
 
-    def __init__(self, finder: FaceFinder) -> None:
-        """``finder`` must not be in use by another thread."""
-        self._finder = finder
+    def __init__(self, finder: FaceFinder, thorough: bool = True) -> None:
+        """``finder`` must not be in use by another thread. ``thorough``: look a second time where the first look
+        shows that the face is not quite where it was said to be."""
+        self._look = finder.settled if thorough else finder.mesh
 
     def __call__(self, rgb: Rgb, near: Float[np.ndarray, "478 3"]) -> Landmarks | None:
         """Landmarks (478, 3) of the face in ``rgb`` near the landmarks ``near``, in that picture's pixels."""
@@ -21,5 +22,5 @@ class LandmarkEye:
         def pixels(window: Window) -> Rgb:
             return rgb[window.top : window.bottom, window.left : window.right]
 
-        mesh = self._finder.settled(pixels, (width, height), Roi.around(near.astype(np.float32)))
+        mesh = self._look(pixels, (width, height), Roi.around(near.astype(np.float32)))
         return None if mesh is None or mesh.presence < 0.5 else mesh.landmarks

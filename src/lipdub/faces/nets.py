@@ -83,7 +83,7 @@ class Mesh:
 class FaceFinder:
     """Finds faces and their landmarks. Holds the networks; not to be shared between threads."""
 
-    def __init__(self, landmarks: Path, detector: Path, threads: int = 2) -> None:
+    def __init__(self, landmarks: Path, detector: Path, threads: int = 1) -> None:
         """``landmarks`` is ``face_landmarker.task``, ``detector`` the full-range sparse ``.tflite`` file.
 
         Raises ``WeightsError`` if a file is not what it should be.

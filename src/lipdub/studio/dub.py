@@ -16,7 +16,7 @@ from lipdub.faces.eye import LandmarkEye
 from lipdub.faces.nets import FaceFinder
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import Damage
+from lipdub.media.read import Damage, prefetched
 from lipdub.media.write import WriteOptions, Written, check_output, write
 from lipdub.review.page import write_page_beside
 from lipdub.review.report import Report, beside
@@ -88,7 +88,7 @@ def dub(
             roles = cast(order.clip, study, audible, order.choice)
         if not roles.parts:
             raise _nothing(order, study, roles)
-        audit = Audit(Path(scratch), LandmarkEye(crew.finder))
+        audit = Audit(Path(scratch), LandmarkEye(crew.finder, thorough=False))
         with clock.stage("perform"):
             damage = Damage()
             written = _perform(order, Script(order.clip, study.shots, roles.parts), audit, damage, clock)
@@ -167,7 +167,7 @@ def _study_and_hear(
 
 
 def _perform(order: Order, script: Script, audit: Audit, damage: Damage, clock: Clock) -> Written:
-    frames = performed(frames_ahead(order.clip, damage), script, audit)
+    frames = prefetched(performed(frames_ahead(order.clip, damage), script, audit))
     counted = clock.counted("perform", frames, len(order.clip))
     return write(order.clip, counted, order.track, order.output, _write_options(order.options))
 

@@ -14,7 +14,7 @@ from lipdub.engines.seam import Eye
 from lipdub.studio.cast import Part
 from lipdub.timeline.clip import Clip, Shot
 from lipdub.timeline.face import FaceTrack
-from lipdub.timeline.picture import Frame, Look, Performance, Untouched
+from lipdub.timeline.picture import Frame, Look, Performance, Untouched, repainted, window_around
 from lipdub.timeline.spool import Spool
 
 Staged = tuple[Frame, list[Performance]]
@@ -39,8 +39,8 @@ class Audit:
     changed: dict[int, int] = field(default_factory=dict)
     untouched: dict[int, dict[str, list[int]]] = field(default_factory=dict)
 
-    def saw(self, part: Part, answer: Performance | Untouched) -> None:
-        """Note one answer of a part's engine, in order."""
+    def saw(self, part: Part, look: Look, answer: Performance | Untouched) -> None:
+        """Note the answer of a part's engine to one look, in order."""
         track = part.subject.track
         spool = self.found.setdefault(track.id, Spool(self.folder / f"again-{track.id}.f32", (478, 3), np.float32))
         landmarks = _landmarks(track, answer.index)
@@ -50,8 +50,9 @@ class Audit:
             spool.append(landmarks)
             return
         self.changed[track.id] = self.changed.get(track.id, 0) + 1
-        corner = np.array([answer.window.left, answer.window.top, 0], np.float32)
-        again = self.eye(answer.pixels, landmarks - corner)
+        window = window_around(landmarks, look.size)
+        corner = np.array([window.left, window.top, 0], np.float32)
+        again = self.eye(repainted(look, answer, window), landmarks - corner)
         spool.append(np.full((478, 3), np.nan) if again is None else again + corner)
 
     def shapes(self, part: Part) -> np.ndarray:
@@ -77,16 +78,18 @@ def performed(frames: Iterable[Frame], script: Script, audit: Audit) -> Iterator
 def _with_part(staged: Iterator[Staged], part: Part, size: tuple[int, int], audit: Audit) -> Iterator[Staged]:
     """Add one face's performances to the frames as they pass; frames wait while the engine lags."""
     waiting: deque[Staged] = deque()
+    shown: deque[Look] = deque()
 
     def looks() -> Iterator[Look]:
         for item in staged:
             waiting.append(item)
             frame = item[0]
             if frame.index in part.subject.track:
-                yield _look(part.subject.track, size, frame)
+                shown.append(_look(part.subject.track, size, frame))
+                yield shown[-1]
 
     for answer in part.subject.study.perform(part.guide, looks()):
-        audit.saw(part, answer)
+        audit.saw(part, shown.popleft(), answer)
         while waiting[0][0].index < answer.index:
             yield waiting.popleft()
         frame, performances = waiting.popleft()

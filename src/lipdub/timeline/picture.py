@@ -125,3 +125,25 @@ class Untouched:
 
     index: int
     reason: str = ""
+
+
+def repainted(look: Look, performance: Performance, window: Window) -> Rgb:
+    """RGB of ``window`` (inside the picture) with ``performance`` in its place, as a viewer would see it."""
+    picture = np.array(look.pixels(window))
+    made = performance.window
+    left, top = max(window.left, made.left), max(window.top, made.top)
+    right, bottom = min(window.right, made.right), min(window.bottom, made.bottom)
+    if left < right and top < bottom:
+        picture[top - window.top : bottom - window.top, left - window.left : right - window.left] = performance.pixels[
+            top - made.top : bottom - made.top, left - made.left : right - made.left
+        ]
+    return picture
+
+
+def window_around(landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], margin: float = 0.35) -> Window:
+    """The box of a face with ``margin`` of its larger side on every side, inside a picture of ``size``."""
+    low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+    reach = margin * float((high - low).max())
+    left, top = np.floor(low - reach).astype(int)
+    right, bottom = np.ceil(high + reach).astype(int) + 1
+    return Window(int(left), int(top), int(right), int(bottom)).clipped(size)
