@@ -37,7 +37,7 @@ from lipdub.timeline.picture import Rgb, Window
 
 RATE = Fraction(25)
 SEED = 3
-_PANEL, _GAP, _FOOT = 640, 8, 76
+_PANEL, _GAP, _FOOT = 640, 16, 80  # together whole blocks of 16 pixels: what fills broken ones is not always the same
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE, _PALE = (245.0, 245.0, 245.0), (170.0, 175.0, 180.0)
 
