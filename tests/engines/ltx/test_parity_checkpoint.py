@@ -14,7 +14,7 @@ pytest.importorskip("transformers")
 
 from safetensors import safe_open
 
-from lipdub.engines.ltx import names
+from lipdub.engines.ltx import configure, names
 from lipdub.engines.ltx.checkpoint import Parts, Placement, read_checkpoint, read_upsampler
 from lipdub.engines.ltx.lora import attach, fuse, read_lora
 from lipdub.engines.ltx.text import read_text_encoder
@@ -180,3 +180,24 @@ def test_a_folder_without_a_text_encoder_is_refused(files, tmp_path, exact):
     (tmp_path / "config.json").write_text('{"model_type": "gemma3"}')
     with pytest.raises(WeightsError, match="cannot be read"):
         read_text_encoder(tmp_path, exact)
+
+
+def test_the_published_video_vae_has_its_published_widths():
+    """Widths of the 22B model's VAE: encoder 256 512 1024 1024, decoder 256 512 512 1024, 32 x 32 x 8."""
+
+    def blocks(layers, kinds):
+        rows = [["res_x", {"num_layers": n}] for n in layers]
+        samplers = [[kind, {"multiplier": factor}] for kind, factor in kinds]
+        return [row for pair in zip(rows, samplers, strict=False) for row in pair] + [rows[-1]]
+
+    down = [("compress_space_res", 2), ("compress_time_res", 2), ("compress_all_res", 2), ("compress_all_res", 1)]
+    up = [("compress_space", 2), ("compress_time", 2), ("compress_all", 1), ("compress_all", 2)]
+    config = {"encoder_blocks": blocks((4, 6, 4, 2, 2), down), "decoder_blocks": blocks((4, 6, 4, 2, 2), up)}
+    settings = configure.video_vae(config, {"encoder.conv_in.conv.weight": (128, 48, 3, 3, 3)})
+    assert settings["block_out_channels"] == [256, 512, 1024, 1024]
+    assert settings["decoder_block_out_channels"] == [256, 512, 512, 1024]
+    assert settings["layers_per_block"] == settings["decoder_layers_per_block"] == [4, 6, 4, 2, 2]
+    assert settings["downsample_type"] == ["spatial", "temporal", "spatiotemporal", "spatiotemporal"]
+    assert settings["upsample_type"] == ["spatiotemporal", "spatiotemporal", "temporal", "spatial"]
+    assert settings["upsample_factor"] == [2, 2, 1, 2]
+    assert (settings["spatial_compression_ratio"], settings["temporal_compression_ratio"]) == (32, 8)

@@ -13,7 +13,9 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import sampler, tokens
+from lipdub.engines.ltx.checkpoint import Placement
 from lipdub.engines.ltx.pipeline import Files, Footage, LipDubPipeline, Options, Setting
+from lipdub.engines.ltx.text import TextEncoder
 from lipdub.errors import OptionError, WeightsError
 from lipdub.timeline.sound import Sound
 
@@ -153,10 +155,27 @@ def test_nothing_to_dub_and_references_too_small_are_refused(small, pipes):
         pipes("lora_ds2.safetensors").video_reference(footage, setting)
 
 
-def test_another_text_encoder_is_refused(files, tmp_path, exact):
-    (tmp_path / "gemma").symlink_to(files / "gemma")
-    config = (files / "gemma" / "config.json").read_text()
-    assert '"num_hidden_layers": 2' in config
-    paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", tmp_path, files / DS1)
-    with pytest.raises(WeightsError, match=r"config\.json is missing"):
+def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch):
+    paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / DS1)
+    monkeypatch.setattr(TextEncoder, "layers", 49)
+    with pytest.raises(WeightsError, match="gives 49 hidden states and the checkpoint wants 3"):
         LipDubPipeline.from_files(paths, exact)
+
+
+def test_half_precision_runs_and_stays_near(case, frames, wave, files, far):
+    recorded, told = case(A), case(A).told
+    paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / told["lora"])
+    pipe = LipDubPipeline.from_files(paths, Placement("cpu", torch.bfloat16))
+    setting = Setting(25, recorded.rate, 64, 64)
+    context = pipe.context(told["prompt"])
+    reference = pipe.video_reference(Footage(frames(recorded.clip), recorded.rate), setting)
+    scene = pipe.first_scene(setting, context, (reference, pipe.audio_latent(wave(recorded.clip))))
+    assert {t.dtype for t in (*context, reference, scene.audio.latent)} == {torch.bfloat16}
+    start = scene.video.noised(recorded["s1.video.noise"]), scene.audio.noised(recorded["s1.audio.noise"])
+    made, spoken = sampler.denoise(pipe.parts.transformer, scene, start, sampler.STAGE_1)
+    small = tokens.unpack_video(made, setting.grid())
+    assert far(small, recorded["s1.video_latent"]) < 5e-2
+    assert far(tokens.unpack_audio(spoken, 16), recorded["s1.audio_latent"]) < 5e-2
+    assert far(pipe.upsampled(small), recorded["upsampled"]) < 0.1
+    assert sum(run.shape[2] for run in pipe.pictures(small)) == 25
+    assert np.isfinite(pipe.sound(tokens.unpack_audio(spoken, 16)).samples).all()

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import torch
-from accelerate import init_empty_weights
 from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
 from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderKLLTX2Audio
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
@@ -113,7 +112,7 @@ def read_upsampler(path: Path, placement: Placement = ON_CPU) -> LTX2LatentUpsam
     """The spatial x2 upsampler of latents. Raises ``WeightsError`` if the file is not one."""
     header = Header.of(path)
     config = header.config()
-    with _refusal(path), init_empty_weights(include_buffers=False):
+    with _refusal(path), torch.device("meta"):
         module = LTX2LatentUpsamplerModel(**configure.upsampler(config, header.shapes))
     place = {name: name for name in header.shapes}
     _check(header, {"upsampler": place}, {"upsampler": module})
@@ -158,7 +157,7 @@ def _shapes(header: Header, place: dict[str, str]) -> configure.Shapes:
 
 
 def _build(part: names.Part, config: dict, shapes: configure.Shapes, text_width: int) -> torch.nn.Module:
-    """The module with its weights still absent."""
+    """The module with its weights still absent; only the vocoder, which is small, computes some itself."""
     makers: dict[names.Part, tuple[Callable, Callable[[], dict]]] = {
         "transformer": (LTX2VideoTransformer3DModel, lambda: configure.transformer(config["transformer"], shapes)),
         "connectors": (LTX2TextConnectors, lambda: configure.connectors(config["transformer"], shapes, text_width)),
@@ -167,7 +166,7 @@ def _build(part: names.Part, config: dict, shapes: configure.Shapes, text_width:
         "vocoder": (LTX2VocoderWithBWE, lambda: configure.vocoder(config["vocoder"], shapes)),
     }
     make, settings = makers[part]
-    with init_empty_weights(include_buffers=False):
+    with torch.device("cpu" if part == "vocoder" else "meta"):
         return make(**settings())
 
 

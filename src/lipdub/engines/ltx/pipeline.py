@@ -126,10 +126,15 @@ class LipDubPipeline:
         self.downscale = downscale
 
     @classmethod
-    def from_files(cls, files: Files, placement: Placement = ON_CPU) -> "LipDubPipeline":
-        """Read everything and fuse the LoRA. Raises ``WeightsError`` for a file that is missing or does not fit."""
+    def from_files(
+        cls, files: Files, placement: Placement = ON_CPU, words: Placement | None = None
+    ) -> "LipDubPipeline":
+        """Read everything and fuse the LoRA. ``words`` is where the text encoder goes, if not with the rest.
+
+        Raises ``WeightsError`` for a file that is missing or does not fit.
+        """
         lora = read_lora(files.lora)
-        encoder = text.read_text_encoder(files.text_encoder, placement)
+        encoder = text.read_text_encoder(files.text_encoder, words or placement)
         parts = read_checkpoint(files.checkpoint, encoder.width, placement)
         wanted = parts.connectors.config["text_proj_in_factor"]
         if wanted != encoder.layers:
@@ -197,8 +202,7 @@ class LipDubPipeline:
 
     def audio_latent(self, wave: Sound) -> AudioLatent:
         """The normalised latent of a whole sound, 25 frames a second."""
-        vae = self.parts.audio_vae
-        return sound.encode(vae, sound.heard(wave, vae.device)).to(self.device, self.dtype)
+        return sound.encode(self.parts.audio_vae, sound.heard(wave)).to(self.device, self.dtype)
 
     def video_reference(self, video: Footage, setting: Setting) -> VideoLatent:
         """The normalised latent of the source at ``setting``'s size, smaller by the LoRA's factor."""

@@ -27,12 +27,15 @@ Wave = Float32[Tensor, "2 _samples"]
 LogMel = Float[Tensor, "1 2 _frames _bins"]
 
 
-def heard(sound: Sound, device: str | torch.device = "cpu") -> Float32[Tensor, "1 2 frames 64"]:
-    """The log mel spectrum of the whole ``sound``; one channel is doubled, more than two become their mean."""
+def heard(sound: Sound) -> Float32[Tensor, "1 2 frames 64"]:
+    """The log mel spectrum of the whole ``sound``; one channel is doubled, more than two become their mean.
+
+    Computed on the CPU: it is little work, and the same everywhere.
+    """
     samples = sound.samples
     if samples.shape[0] > 2:
         samples = samples.mean(0, keepdims=True)
-    wave = torch.tensor(samples, device=device).expand(2, -1)
+    wave = torch.tensor(samples).expand(2, -1)
     return log_mel(resampled(wave, Fraction(HEARING_RATE, sound.rate)))
 
 
@@ -57,7 +60,7 @@ def resampled(wave: Wave, factor: Fraction) -> Wave:
 
 def log_mel(wave: Wave) -> Float32[Tensor, "1 2 frames 64"]:
     """Natural log of the mel spectrum of a 16 kHz wave: magnitudes of 1024 samples every 160, 64 bands to 8 kHz."""
-    window = torch.hann_window(WINDOW, device=wave.device)
+    window = torch.hann_window(WINDOW)
     spectrum = torch.stft(wave, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)
     mel = mel_filters().to(wave) @ spectrum.abs()
     return mel.clamp(min=_FLOOR).log().transpose(1, 2)[None]
