@@ -1,5 +1,7 @@
 """Words to context: Gemma's hidden states of every layer, then the connectors that come with the checkpoint."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import AutoTokenizer, Gemma3ForConditionalGeneration, Gemma3TextModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from lipdub.engines.ltx.checkpoint import ON_CPU, Placement
 from lipdub.engines.ltx.sampler import Context
@@ -20,7 +23,7 @@ LENGTH = 1024
 
 @dataclass(frozen=True, eq=False)
 class TextEncoder:
-    """Gemma 3 without its eyes and its last layer: only hidden states are wanted."""
+    """Gemma 3 without its eyes and its output layer: only hidden states are wanted."""
 
     tokenizer: PreTrainedTokenizerBase
     model: Gemma3TextModel
@@ -67,9 +70,10 @@ def read_text_encoder(folder: Path, placement: Placement = ON_CPU) -> TextEncode
         raise WeightsError("no text encoder here: config.json is missing", file=folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        read: Any = Gemma3ForConditionalGeneration.from_pretrained(
-            folder, dtype=placement.dtype, local_files_only=True, output_loading_info=True
-        )
+        with _without_bars():
+            read: Any = Gemma3ForConditionalGeneration.from_pretrained(
+                folder, dtype=placement.dtype, local_files_only=True, output_loading_info=True
+            )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise WeightsError(f"the text encoder cannot be read ({error})", file=folder) from error
     whole, told = read
@@ -80,6 +84,18 @@ def read_text_encoder(folder: Path, placement: Placement = ON_CPU) -> TextEncode
         raise WeightsError("the tokenizer has no token for the start of a text, or none for padding", file=folder)
     model = whole.model.language_model.to(placement.device)
     return TextEncoder(tokenizer, model.eval().requires_grad_(False))
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """The screen is the caller's: no bars while a model is read."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 _FAULTS = ("missing_keys", "unexpected_keys", "mismatched_keys")
