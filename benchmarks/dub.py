@@ -110,7 +110,8 @@ def looped(source: Path, target: Path, seconds: int, *kinds: str) -> None:
                         continue
                     base = packet.time_base
                     length = max(length, (packet.pts + (packet.duration or 0)) * base)
-                    if offset + packet.pts * base >= seconds:
+                    priming = offset > 0 and packet.pts < 0
+                    if priming or offset + packet.pts * base >= seconds:
                         continue
                     shift = int(offset / base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift

@@ -146,4 +146,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("lipdub: stopped; nothing was written under the final name.", file=sys.stderr)
         code = 130
+    except Exception as mistake:
+        if os.environ.get("LIPDUB_DEBUG"):
+            raise
+        what = f"{type(mistake).__name__}: {mistake}"
+        print(f"lipdub: a mistake of ours ({what}). Please report it with what LIPDUB_DEBUG=1 shows.", file=sys.stderr)
+        code = 70
     sys.exit(code or 0)

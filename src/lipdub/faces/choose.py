@@ -14,6 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float
+from scipy.ndimage import uniform_filter1d
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.errors import OptionError
@@ -111,14 +112,13 @@ def liveliness(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> Float
     speed = np.abs(np.diff(aperture, prepend=aperture[:1])) / step
     known = np.isfinite(speed)
     width = max(3, round(_SMOOTH / step)) | 1
-    window = np.ones(width)
-    power = np.convolve(np.where(known, speed, 0) ** 2, window, "same")
-    count = np.convolve(known, window, "same")
+    power = uniform_filter1d(np.where(known, speed, 0) ** 2, width, mode="constant")
+    count = uniform_filter1d(known.astype(np.float64), width, mode="constant")
     noise = _JITTER / np.where(motion.ok, motion.poses.scale, np.nan) / step
-    rms = np.sqrt(power / np.maximum(count, 1))
+    rms = np.sqrt(np.maximum(power, 0) / np.maximum(count, 1 / width))
     with np.errstate(invalid="ignore"):
         live = np.clip(np.log((rms + 1e-6) / np.maximum(_TALKING, 2 * noise)), -1.5, 1.0)
-    return np.where(motion.ok & (count > 0), live, np.nan)
+    return np.where(motion.ok & (count > 0.5 / width), live, np.nan)
 
 
 def _at(tracks: Sequence[FaceTrack], choice: FaceChoice, evidence: Sequence[Evidence]) -> int:

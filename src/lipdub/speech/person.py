@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
+from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
 from lipdub.speech.design import sampled
@@ -18,7 +19,7 @@ _ENOUGH = 3.0  # seconds of speech before a residual is learnt
 _TRUST = 4.0  # seconds of speech after which a person's own statistics stand alone
 _ENOUGH_QUIET = 8  # silent rows before they say what rest is
 _SHUT, _PARTED = 0.03, 0.06  # apertures, eye distances
-_NEAR = np.ones(21)  # rows: speech reaches 200 ms further for the mouth
+NEAR = 21  # rows: speech reaches 200 ms further for the mouth
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def learn(prior: Prior, source: SourceSpeech, dub: Heard, seconds: Float[np.ndar
         when = seconds[usable] + sync.offset
         voiced = sampled(heard.voiced[:, None], when - float(heard.start))[:, 0] > 0.5
         speech = float(voiced.sum() * np.median(np.diff(seconds)))
-        reach = (np.convolve(heard.voiced > 0.5, _NEAR, "same") > 0).astype(np.float32)
+        reach = maximum_filter1d((heard.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
         speaking = sampled(reach[:, None], when - float(heard.start))[:, 0] > 0.5
         if prior.kind(heard) == prior.kind(dub) and speech >= _ENOUGH:
             own, residual = _residual(prior, heard, when, shapes)

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
+from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
 from lipdub.errors import InputError
 from lipdub.speech.encoder import COMPONENTS, Basis
-from lipdub.speech.person import rest_of
+from lipdub.speech.person import NEAR, rest_of
 from lipdub.speech.prior import DESIGNS, LEVELS, Prior
 from lipdub.speech.sync import likeliest_offset
 from lipdub.timeline.face import AP, JAW, UL, WD
@@ -199,7 +200,7 @@ def _population(footage: Sequence[Footage]) -> tuple[np.ndarray, np.ndarray]:
     rise, spread = [], []
     for f in footage:
         clock = np.arange(len(f.heard)) / 50 + float(f.heard.start)
-        near = np.convolve(f.heard.voiced > 0.5, np.ones(21), "same") > 0
+        near = maximum_filter1d((f.heard.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
         speaking = f.shapes[np.interp(f.seconds, clock, near) > 0.5]
         speaking = speaking if len(speaking) > 10 else f.shapes
         rise.append(np.quantile(speaking - rest_of(f.shapes)[0], LEVELS, axis=0))
