@@ -19,7 +19,7 @@ from lipdub.media.read import Damage, frames, prefetched
 from lipdub.studio.progress import Clock
 from lipdub.timeline.clip import Clip, Shot, shots_between
 from lipdub.timeline.face import FaceTrack
-from lipdub.timeline.picture import Frame
+from lipdub.timeline.picture import Frame, Look
 from lipdub.timeline.spool import Spool
 
 VERSION = 1
@@ -62,15 +62,12 @@ def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range
 
     Frames in ``hidden`` are tracked, but no mouth is taken from them (for judging on them).
     """
-    finder, eye = CutFinder(), LandmarkEye(crew.finder)
+    eye = LandmarkEye(crew.finder)
     tracker = Tracker(folder / "faces", clip.size, crew.finder, rate=clip.rate)
     studies: dict[int, Study] = {}
     cuts: list[int] = []
-    for frame in clock.counted("study", prefetched(frames(clip)), len(clip)):
-        cut = finder.see(frame)
-        if cut:
-            cuts.append(frame.index)
-        for face, look in tracker.see(frame, cut):
+    for seen in clock.counted("study", prefetched(_tracked(clip, tracker, cuts)), len(clip)):
+        for face, look in seen:
             if face not in studies:
                 studies[face] = crew.engine.study(_place(folder, face), eye)
             studies[face].look(look)
@@ -80,6 +77,16 @@ def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range
         shutil.rmtree(_place(folder, face), ignore_errors=True)
     facts = {t.id: _finish(t, studies[t.id], clip, crew, hidden) for t in tracks}
     _write_index(folder, shots, tracks, facts)
+
+
+def _tracked(clip: Clip, tracker: Tracker, cuts: list[int]) -> Iterator[list[tuple[int, Look]]]:
+    """The faces of every frame as they are tracked; the first frames of later shots are added to ``cuts``."""
+    finder = CutFinder()
+    for frame in prefetched(frames(clip)):
+        cut = finder.see(frame)
+        if cut:
+            cuts.append(frame.index)
+        yield tracker.see(frame, cut)
 
 
 def open_study(clip: Clip, crew: Crew, folder: Path) -> ClipStudy:
