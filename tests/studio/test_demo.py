@@ -14,6 +14,7 @@ from lipdub.cli import demo as door
 from lipdub.errors import MissingExtra, OutputError
 from lipdub.review.report import MediaFile, Recipe, Report
 from lipdub.studio import demo, demo_voice
+from lipdub.studio.consent import ensure_consent, granted_by_caller
 from lipdub.studio.demo_voice import RATE, Script, Spoken, levelled, recorded, spoken
 from lipdub.studio.film import write_animation, write_clip, write_wave
 from lipdub.timeline.sound import Sound
@@ -45,8 +46,9 @@ def striped() -> np.ndarray:
 
 def test_a_clip_holds_its_pictures_and_sound(tmp_path):
     path, rate = tmp_path / "a.mp4", Fraction(30000, 1001)
-    write_clip(path, pictures(12), rate, Sound(tone(0.4)[None], RATE))
+    write_clip(path, pictures(12), rate, Sound(tone(0.4)[None], RATE), "drawn")
     with av.open(str(path)) as clip:
+        assert clip.metadata["synthetic_media"] == "drawn"
         shown = list(clip.decode(video=0))
         assert [frame.pts * frame.time_base for frame in shown] == [i / rate for i in range(12)]
         for index, frame in enumerate(shown):
@@ -115,13 +117,23 @@ def test_recording_needs_the_voices_and_keeps_their_times(tmp_path, monkeypatch)
 
 def test_without_voices_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "py_nanotts", None)
-    with pytest.raises(MissingExtra, match=r"lipdub\[demo\]"):
+    with pytest.raises(MissingExtra, match=r"lipdub\[voices\]"):
         spoken(Script("en-US", 1.0, ("Hello.",)))
 
 
-def test_captions_come_on_time_in_letters_that_can_be_drawn():
+@pytest.mark.parametrize(("accents", "shown"), [(True, "¡Sí, mañana!"), (False, "Si, manana!")])
+def test_captions_come_on_time_in_letters_that_can_be_drawn(monkeypatch, accents, shown):
+    monkeypatch.setattr(demo, "_ACCENTS", accents)
     assert demo._caption(said(), Fraction("0.1")) == ""
-    assert demo._caption(said(), Fraction("0.3")) == "Si, manana!"
+    assert demo._caption(said(), Fraction("0.3")) == shown
+
+
+def test_consent_is_noted_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIPDUB_CACHE", str(tmp_path))
+    clip = tmp_path / "a.mp4"
+    noted = ensure_consent(clip, "ab", False, granted_by_caller, demo.WHY)
+    assert (noted["how"], noted["why"]) == ("by the caller", demo.WHY)
+    assert "why" not in ensure_consent(clip, "cd", True, granted_by_caller)
 
 
 def test_the_portrait_is_small_and_square():
@@ -145,7 +157,7 @@ def quick(monkeypatch) -> list[dict]:
     asked: list[dict] = []
 
     def dub(source, *, audio, output, options, caller):
-        asked.append({"audio": Path(audio), "options": options})
+        asked.append({"audio": Path(audio), "options": options, "caller": caller})
         Path(output).write_bytes(Path(source).read_bytes())
         return a_report(Path(source))
 
@@ -170,6 +182,9 @@ def test_the_story(quick, tmp_path, monkeypatch, capsys):
     (asked,) = quick
     assert asked["audio"] == folder / "portrait.es.wav"
     assert asked["options"].language == "es"
+    assert not asked["options"].consent
+    assert asked["caller"].why == demo.WHY
+    assert asked["caller"].ask_people is granted_by_caller
     assert "side-by-side.mp4" in capsys.readouterr().out.replace("\n", "")
     with pytest.raises(OutputError, match="overwrite"):
         demo.make_demo(folder)

@@ -69,7 +69,8 @@ def test_an_open_mouth_rests_closed_and_a_closed_one_as_it_is(smiling, silent):
 
 def test_lips_at_rest_cover_the_teeth(smiling):
     assert teeth(drawn(0.12)) > 250
-    assert teeth(smiling.picture(smiling.rest)) < 25
+    for ap in (0.0, 0.006, 0.012):  # nor do they glint through lips that all but meet
+        assert teeth(smiling.picture(np.concatenate([[ap], smiling.rest[1:]]))) < 3
 
 
 def test_a_wider_mouth_shows_teeth_and_the_dark_below_them(smiling):

@@ -9,7 +9,7 @@ from lipdub.studio.demo import Demo, make_demo
 from lipdub.studio.dub import Caller
 
 WHAT = {
-    "portrait": "the painting it began with",
+    "portrait": "the still picture it began with",
     "english": "brought to life, speaking English",
     "voice": "the Spanish voice",
     "spanish": "dubbed into Spanish",

@@ -15,7 +15,7 @@ from lipdub.engines.find import find, names
 from lipdub.studio.store import default_root
 
 NEEDED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", "onnxruntime", "hama", "soxr")
-OPTIONAL = {"faster-whisper": "hear", "py-nanotts": "demo"}
+OPTIONAL = {"faster-whisper": "hear", "py-nanotts": "voices"}
 ENCODERS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks")
 HARDWARE = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_vaapi", "h264_amf")
 

@@ -19,6 +19,9 @@ STAGES = {
     "cast": "Casting",
     "perform": "Performing",
     "judge": "Judging",
+    "voices": "Reading voices",
+    "portrait": "Animating",
+    "compare": "Comparing",
 }
 
 

@@ -16,18 +16,20 @@ def granted_by_caller(clip: str) -> None:
     """The answer of a program that calls the library: to call is to state it (see the README)."""
 
 
-def ensure_consent(clip: Path, digest: str, given: bool, ask: AskPeople) -> dict[str, str]:
-    """The record of consent for a clip: who said so, when. ``given``: stated with this very command.
+def ensure_consent(clip: Path, digest: str, given: bool, ask: AskPeople, why: str = "") -> dict[str, str]:
+    """The record of consent for a clip: who said so, when (and ``why``). ``given``: stated with this very command.
 
     Raises what ``ask`` raises when consent is refused.
     """
     book = _book()
     records = _read(book)
-    if digest not in records or given:
+    if digest not in records or given or why:
         if not given:
             ask(str(clip))
         how = "stated by flag" if given else "stated when asked" if ask is not granted_by_caller else "by the caller"
         record = {"clip": clip.name, "when": datetime.now(UTC).isoformat(timespec="seconds"), "how": how}
+        if why:
+            record["why"] = why
         if digest in records:
             return record
         records[digest] = record

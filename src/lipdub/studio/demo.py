@@ -1,4 +1,4 @@
-"""What ``lipdub demo`` does: a painting learns to speak English, and is then dubbed into Spanish.
+"""What ``lipdub demo`` does: a portrait learns to speak English, and is then dubbed into Spanish.
 
 Needs nothing but this package and its small models: picture and voices ship with it (see NOTICE).
 ``python -m lipdub.studio.demo --readme docs`` makes the moving picture that the README shows.
@@ -7,7 +7,7 @@ Needs nothing but this package and its small models: picture and voices ship wit
 import sys
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.resources import files
 from itertools import islice
@@ -37,9 +37,16 @@ from lipdub.timeline.picture import Rgb, Window
 
 RATE = Fraction(25)
 SEED = 3
-_PANEL, _GAP, _FOOT = 640, 16, 80  # together whole blocks of 16 pixels: what fills broken ones is not always the same
+_PANEL, _GAP, _FOOT = 640, 16, 112  # together whole blocks of 16 pixels: what fills broken ones is not always the same
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE, _PALE = (245.0, 245.0, 245.0), (170.0, 175.0, 180.0)
+_ACCENTS = int(cv2.__version__.split(".")[0]) >= 5  # older fonts of OpenCV know ASCII only
+
+MADE = "AI-animated portrait with a synthetic voice: the person shown never said this"
+"""What every viewer is told, below the comparison and in the metadata of the clips."""
+
+WHY = "the demo's own animation of a portrait in the public domain; the person shown was not asked"
+"""What the report says about consent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +75,11 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
         write_wave(voice, dubbed.sound)
     with clock.stage("portrait"):
         _bring_to_life(portrait, said, max(_frames(said), _frames(dubbed)), english, clock, caller)
-    # Leonardo's sitter cannot be asked any more; everybody else is (see ``consent``).
-    options = DubOptions(consent=True, overwrite=overwrite, language="es", reuse=False)
-    report = dub(english, audio=voice, output=spanish, options=options, caller=caller)
+    options = DubOptions(overwrite=overwrite, language="es", reuse=False)
+    report = dub(english, audio=voice, output=spanish, options=options, caller=replace(caller, why=WHY))
     with clock.stage("compare"):
         pictures = clock.counted("compare", side_by_side(english, spanish, said, dubbed), len(open_clip(english)))
-        write_clip(both, pictures, RATE, dubbed.sound)
+        write_clip(both, pictures, RATE, dubbed.sound, MADE)
     return Demo(portrait, english, voice, spanish, both, report, clock.seconds)
 
 
@@ -116,20 +122,21 @@ def _bring_to_life(portrait: Path, said: Spoken, count: int, path: Path, clock: 
         hearing = open_ears("auto", Store(Path(scratch) / "heard"), caller.ask_download)
         heard = hearing.hear(words, content_digest(words))
     moving = talking(picture, face_in(picture, finder, portrait), Prior.load(), heard, Idle(count, RATE, SEED))
-    write_clip(path, clock.counted("portrait", moving, count), RATE, said.sound)
+    write_clip(path, clock.counted("portrait", moving, count), RATE, said.sound, MADE)
 
 
 def side_by_side(english: Path, spanish: Path, said: Spoken, dubbed: Spoken) -> Iterator[Rgb]:
-    """The frames of two clips beside each other, each with a title and what is said."""
-    titles = "English: a painting brought to life", "Spanish: dubbed by lipdub"
+    """The frames of two clips beside each other, each with a title and what is said, and how it was made below."""
+    titles = "English: a portrait brought to life", "Spanish: dubbed by lipdub"
     panels = (0, _PANEL + _GAP), titles, (said, dubbed)
     for left, right in zip(_shown(english), _shown(spanish), strict=True):
         index, rows = left[0], _PANEL + _FOOT
         screen = np.full((rows, 2 * _PANEL + _GAP, 3), 24, np.uint8)
         for column, title, words, (_, picture) in zip(*panels, (left, right), strict=True):
             screen[:_PANEL, column : column + _PANEL] = picture
-            _centred(screen, title, column, _PANEL + 26, _PALE, 0.55)
-            _centred(screen, _caption(words, index / RATE), column, _PANEL + 60, _WHITE, 0.8)
+            _centred(screen, title, column, _PANEL + 28, _PALE, 0.7)
+            _centred(screen, _caption(words, index / RATE), column, _PANEL + 64, _WHITE, 0.9)
+        _centred(screen, MADE, (_PANEL + _GAP) // 2, rows - 16, _PALE, 0.65)
         yield screen
 
 
@@ -143,6 +150,8 @@ def _shown(path: Path) -> Iterator[tuple[int, Rgb]]:
 def _caption(words: Spoken, instant: Fraction) -> str:
     """What is being said, in the letters that the drawn font has."""
     phrase = next((phrase for span, phrase in reversed(words.phrases) if span.start <= instant), "")
+    if _ACCENTS:
+        return phrase
     plain = unicodedata.normalize("NFKD", phrase)
     return "".join(letter for letter in plain if letter.isascii())
 
@@ -165,7 +174,7 @@ def make_readme_picture(folder: Path, every: int = 2, width: int = 640) -> Path:
                 yield np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
 
         folder.mkdir(parents=True, exist_ok=True)
-        write_animation(folder / "demo.webp", small(), RATE / every, quality=60)
+        write_animation(folder / "demo.webp", small(), RATE / every, quality=74)
     return folder / "demo.webp"
 
 

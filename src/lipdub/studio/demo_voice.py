@@ -1,7 +1,7 @@
 """What the demo says. Its two recordings ship with the package, so that the demo needs nothing else.
 
 They were spoken by py-nanotts (the Pico voices, Apache-2.0): ``python -m lipdub.studio.demo_voice FOLDER`` records
-them anew with the extra ``demo``. The synthesiser does not speak a text twice alike; recordings do.
+them anew with the extra ``voices``. The synthesiser does not speak a text twice alike; recordings do.
 """
 
 import json
@@ -44,9 +44,9 @@ ENGLISH = Script(
     1.1,
     (
         "Hello! A moment ago,",
-        "I was only a painting.",
+        "I was a still picture.",
         "Now I can speak any language,",
-        "and my lips follow along.",
+        "and my lips follow every word.",
     ),
 )
 SPANISH = Script(
@@ -54,7 +54,7 @@ SPANISH = Script(
     1.1,
     (
         "¡Hola! Hace un momento,",
-        "yo era solo un cuadro.",
+        "yo era una foto.",
         "Ahora hablo cualquier idioma,",
         "y mis labios siguen cada palabra.",
     ),
@@ -94,7 +94,7 @@ def spoken(script: Script) -> Spoken:
 
     Raises ``MissingExtra`` if the voices are not installed.
     """
-    with MissingExtra.guard("demo", "The demo's voice"):
+    with MissingExtra.guard("voices", "The demo's voice"):
         from py_nanotts import NanoTTS
     pieces, phrases = [np.zeros(round(_LEAD * _PICO_RATE), np.float32)], []
     for phrase in script.phrases:

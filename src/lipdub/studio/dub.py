@@ -41,11 +41,12 @@ SLACK = Fraction(1, 20)
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asked for the dub: how to tell them of progress, and how to ask them."""
+    """Who asked for the dub: how to tell them of progress, how to ask them, and what to note beside their consent."""
 
     listener: Listener = silent
     ask_people: AskPeople = granted_by_caller
     ask_download: weights.Consent | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def dub(
     with clock.stage("check"):
         order = check(Path(source), Path(audio), Path(output), options)
         digest = content_digest(order.clip.path)
-        consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people)
+        consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
     with _workroom(options) as store, TemporaryDirectory(prefix="lipdub-") as scratch:
         hearing = open_ears(options.hearing, store, caller.ask_download)

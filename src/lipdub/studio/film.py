@@ -19,12 +19,17 @@ from lipdub.timeline.sound import Sound
 _BT709, _LIMITED, _FULL = 1, 1, 2  # FFmpeg's numbers
 
 
-def write_clip(path: Path, pictures: Iterable[Rgb], rate: Fraction, sound: Sound | None = None) -> None:
+def write_clip(path: Path, pictures: Iterable[Rgb], rate: Fraction, sound: Sound | None = None, made: str = "") -> None:
     """Write ``pictures`` (all of one even size) at ``rate`` frames a second as H.264, and ``sound`` as AAC beside.
+
+    ``made`` says in the file's metadata (``synthetic_media``) how it was made.
 
     The file appears under its name only when complete. Raises ``OutputError`` if it cannot be written.
     """
-    with _beside(path) as part, av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as out:
+    options = {"movflags": "faststart+use_metadata_tags"}
+    with _beside(path) as part, av.open(str(part), "w", format="mp4", options=options) as out:
+        if made:
+            out.metadata["synthetic_media"] = made
         lane = None if sound is None else out.add_stream("aac", rate=sound.rate, layout=_layout(sound))
         screen = out.add_stream("libx264", rate=rate, options={"crf": "16", "preset": "veryfast"})
         screen.pix_fmt, screen.time_base = "yuv420p", 1 / rate

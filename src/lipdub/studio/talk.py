@@ -42,6 +42,8 @@ _CALM = 0.55  # how much of a smile's extra width is let go of
 _WIDEST = 0.20  # aperture beyond which one picture's lips look stretched
 _SKIN = np.array([164, 165, 167, 391, 393, 205, 425, 50, 280])  # around the mouth, where the light falls
 _BITE = 0.03  # teeth that show between lips that shall be shut are covered this far
+_SEALED, _PARTING = 0.012, 0.028  # up to the first aperture no tooth glints through, from the second on they may
+_SEAM = 0.009  # thickness of the shadow where lips meet (eye distances, standard deviation)
 
 
 def talking(
@@ -131,6 +133,7 @@ class Talker:
             window = made.window
             out[window.top : window.bottom, window.left : window.right] = made.pixels
             self._inside.paint(out, self._points(wanted), float(wanted[AP]))
+            self._inside.seal(out, self._points(wanted), float(wanted[AP]))
         return out
 
     def pictures(self, shapes: Float[np.ndarray, "n 6"]) -> Iterator[Rgb]:
@@ -176,8 +179,9 @@ class _Inside:
         x, y = np.clip(points[_SKIN].round().astype(int), 0, [picture.shape[1] - 1, picture.shape[0] - 1]).T
         skin = np.median(picture[y, x], 0)
         self._enamel = (float(skin.max()) * 0.95 * (skin / max(float(skin.max()), 1.0)) ** 0.75).astype(np.float32)
-        self._dark = (flesh * [0.26, 0.16, 0.15]).astype(np.float32)
-        self._tongue = (flesh * [0.66, 0.46, 0.46]).astype(np.float32)
+        self._dark = (flesh * [0.20, 0.12, 0.12]).astype(np.float32)
+        self._tongue = (flesh * [0.72, 0.46, 0.47]).astype(np.float32)
+        self._shadow = (flesh * [0.62, 0.46, 0.46]).astype(np.float32)
 
     def paint(self, picture: Rgb, points: np.ndarray, aperture: float) -> None:
         """Paint the inside into ``picture``, between the lips at ``points`` that stand ``aperture`` apart."""
@@ -198,10 +202,28 @@ class _Inside:
         inner = self._with_teeth(inner, rows, here[1].start, rows - upper)
         picture[here] = np.clip(patch + (inner - patch) * cover[..., None] + 0.5, 0, 255).astype(np.uint8)
 
+    def seal(self, picture: Rgb, points: np.ndarray, aperture: float) -> None:
+        """Draw the shadow where lips meet into ``picture``, if its own were open: teeth glint through a warped seam."""
+        strength = float(np.clip((_PARTING - aperture) / (_PARTING - _SEALED), 0, 1)) * self._open
+        if strength <= 0:
+            return
+        goal, reach = _opening(points), int(np.ceil(0.05 * self._unit))
+        top, left = max(int(goal.upper.min()) - reach, 0), max(goal.left, 0)
+        here = slice(top, int(goal.lower.max()) + reach + 1), slice(left, goal.left + len(goal.upper))
+        patch = picture[here].astype(np.float32)
+        if patch.size == 0:
+            return
+        rows = np.arange(top, top + patch.shape[0], dtype=np.float32)[:, None]
+        line = ((goal.upper + goal.lower) / 2)[left - goal.left :][None, : patch.shape[1]]
+        share = strength * np.exp(-0.5 * ((rows - line) / max(0.8, _SEAM * self._unit)) ** 2)
+        shaded = patch + (np.minimum(patch, self._shadow) - patch) * share[..., None]
+        picture[here] = np.clip(shaded + 0.5, 0, 255).astype(np.uint8)
+
     def _depth(self, below: np.ndarray, above: np.ndarray, aperture: float) -> np.ndarray:
         """Darkness, with a tongue that lies on the lower lip of a wide mouth."""
         share = np.clip(1 - above / (0.11 * self._unit), 0, 1) * np.clip(above / (0.02 * self._unit), 0, 1)
-        share = share * (0.8 * float(np.clip((aperture - 0.03) / 0.10, 0, 1)))
+        across = np.abs(np.linspace(-1, 1, below.shape[1], dtype=np.float32))[None]
+        share = share * np.clip(1.8 * (1 - across), 0, 1) * (0.8 * float(np.clip((aperture - 0.03) / 0.10, 0, 1)))
         return self._dark + (self._tongue - self._dark) * share[..., None]
 
     def _with_teeth(self, inner: np.ndarray, rows: np.ndarray, left: int, below: np.ndarray) -> np.ndarray:
