@@ -99,7 +99,7 @@ def check_output(source: Path, output: Path, options: WriteOptions) -> None:
     if output.is_dir():
         raise OutputError("is a folder", file=output, remedy="Name a file in it.")
     if output.exists() and not options.overwrite:
-        raise OutputError("exists already", file=output, remedy="Choose another name, or allow overwriting.")
+        raise OutputError("exists already", file=output, remedy="Choose another name, or add --overwrite.")
     folder = output.absolute().parent
     if not folder.is_dir():
         raise OutputError("its folder does not exist", file=output, remedy="Make it first.")

@@ -1,0 +1,106 @@
+"""From a clip and a dub track to a dubbed clip, end to end, on a portrait that ships with the package."""
+
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import lipdub
+from lipdub import weights
+from lipdub.errors import NothingToDub, OutputError, WeightsError
+from lipdub.media.probe import open_clip
+from lipdub.media.read import frames
+from lipdub.studio.demo_voice import recorded
+from lipdub.studio.film import write_clip, write_wave
+from lipdub.timeline.sound import Sound
+
+RATE = Fraction(30000, 1001)
+FACE, BLANK = 22, 14
+LIGHT = lipdub.DubOptions(hearing="light", consent=True)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clip of a portrait, a faceless shot, and the portrait again; and a dub for it."""
+
+    clip: Path
+    faceless: Path
+    dub: Path
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    try:
+        for model in ("face-landmarks", "face-detector", "voice-activity"):
+            weights.resolve(model)
+    except WeightsError as missing:
+        pytest.skip(str(missing))
+    folder = tmp_path_factory.mktemp("case")
+    data = np.frombuffer((files("lipdub.studio") / "demo_assets" / "portrait.jpg").read_bytes(), np.uint8)
+    face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (400, 400), interpolation=cv2.INTER_AREA)
+    rows = np.linspace(40, 200, 400, dtype=np.uint8)[:, None, None]
+    blank = np.ascontiguousarray(np.broadcast_to(rows, (400, 400, 3)))
+    swaying = [np.roll(face, (i % 5) - 2, axis=1) for i in range(FACE)]
+    write_clip(folder / "clip.mp4", [*swaying, *[blank] * BLANK, *swaying], RATE)
+    write_clip(folder / "faceless.mp4", [blank] * 8, RATE)
+    voice = recorded("es").sound
+    write_wave(folder / "dub.wav", Sound(voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2], voice.rate))
+    return Case(folder / "clip.mp4", folder / "faceless.mp4", folder / "dub.wav")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Working files of a test stay with the test; models are found where they were."""
+    monkeypatch.setattr("lipdub.studio.dub.default_root", lambda: tmp_path / "work")
+    return tmp_path
+
+
+def picture(path: Path) -> list[np.ndarray]:
+    return [frame.planes[0].astype(int) for frame in frames(open_clip(path))]
+
+
+def test_the_mouth_changes_and_all_else_stays(case: Case, home: Path) -> None:
+    output = home / "out.mp4"
+    report = lipdub.dub(case.clip, audio=case.dub, output=output, options=LIGHT)
+    source, dubbed = open_clip(case.clip), open_clip(output)
+    assert [dubbed.times.instant(i) for i in range(len(dubbed))] == [
+        source.times.instant(i) for i in range(len(source))
+    ]
+    change = np.array([np.abs(a - b) for a, b in zip(picture(case.clip), picture(output), strict=True)])
+    assert change[:, :150].mean() < 1.5, "eyes and hair stay"
+    assert change[FACE : FACE + BLANK].max() < 12, "a shot without a face stays"
+    lips = change[:, 200:300, 130:270].mean((1, 2))
+    assert max(lips[:FACE].max(), lips[FACE + BLANK :].max()) > 3, "lips move"
+    saved = json.loads((home / "out.report.json").read_text())
+    assert saved["source"]["frames"] == 2 * FACE + BLANK
+    assert saved["changed"]
+    assert any("no face" in left["reason"] for left in saved["left_alone"])
+    assert saved["recipe"]["hearing"].startswith("light")
+    assert (home / "out.review.html").exists()
+    assert report.output.path == output
+
+
+def test_the_same_order_gives_the_same_bytes_and_studies_once(case: Case, home: Path) -> None:
+    first = lipdub.dub(case.clip, audio=case.dub, output=home / "a.mp4", options=LIGHT)
+    again = lipdub.dub(case.clip, audio=case.dub, output=home / "b.mp4", options=LIGHT)
+    assert (home / "a.mp4").read_bytes() == (home / "b.mp4").read_bytes()
+    assert [t.frames for t in first.timings if t.stage == "study"] == [2 * FACE + BLANK]
+    assert [t.frames for t in again.timings if t.stage == "study"] == [0]
+
+
+def test_without_a_face_nothing_is_written(case: Case, home: Path) -> None:
+    with pytest.raises(NothingToDub, match="no face"):
+        lipdub.dub(case.faceless, audio=case.dub, output=home / "out.mp4", options=LIGHT)
+    assert not list(home.glob("out*"))
+
+
+def test_nothing_is_overwritten_unasked(case: Case, home: Path) -> None:
+    (home / "out.report.json").write_text("mine")
+    with pytest.raises(OutputError, match="exists"):
+        lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
+    assert (home / "out.report.json").read_text() == "mine"
