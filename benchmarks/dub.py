@@ -73,7 +73,9 @@ def show_speed(runs: list[dict]) -> None:
         rate = f"{frames / seconds:8.1f} frames/s" if seconds > 0.05 else ""
         print(f"  {stage:10} {seconds:8.2f} s {rate}")
     command = statistics.median(r["command"] for r in runs)
+    engine = statistics.median(r["report"]["timings"][-1]["seconds"] for r in runs)
     print(f"  {'command':10} {command:8.2f} s {frames / command:8.1f} frames/s, start-up and all")
+    print(f"  {1 - engine / command:.0%} of the time is outside the engine (which performs within 'perform')")
 
 
 def show_memory(folder: Path, args: argparse.Namespace) -> None:

@@ -83,7 +83,7 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
         left_alone=(*outcome.cast.left_alone, *_refused(clip, outcome)),
         faces=tuple(_figures(clip, part, outcome) for part in outcome.cast.parts),
         streams=Streams(written.copied, written.encoded, written.dropped),
-        timings=tuple(StageTime(s, t, how.clock.frames.get(s, 0)) for s, t in how.clock.seconds.items()),
+        timings=tuple(_timings(how.clock, outcome.audit)),
         consent=how.consent,
         notes=tuple(dict.fromkeys(_notes(outcome))),
         warnings=(*written.warnings, *_damaged(clip, outcome.damage)),
@@ -127,6 +127,13 @@ def _figures(clip: Clip, part: Part, outcome: Outcome) -> FaceFigures:
         closures=Closures(asked, met),
         figures=figures,
     )
+
+
+def _timings(clock: Clock, audit: Audit) -> Iterable[StageTime]:
+    """Every stage, and within performing the time of the engine itself."""
+    for stage, seconds in clock.seconds.items():
+        yield StageTime(stage, seconds, clock.frames.get(stage, 0))
+    yield StageTime("engine", audit.engine_seconds, sum(audit.changed.values()))
 
 
 def _damaged(clip: Clip, damage: Damage) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """Second pass: the engine performs, the mouth is put back, and every frame of the clip goes on in order."""
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from lipdub.timeline.picture import Frame, Look, Performance, Untouched, repaint
 from lipdub.timeline.spool import Spool
 
 Staged = tuple[Frame, list[Performance]]
+Answer = Performance | Untouched
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,20 @@ class Audit:
     found: dict[int, Spool] = field(default_factory=dict)
     changed: dict[int, int] = field(default_factory=dict)
     untouched: dict[int, dict[str, list[int]]] = field(default_factory=dict)
+    engine_seconds: float = 0.0
 
-    def saw(self, part: Part, look: Look, answer: Performance | Untouched) -> None:
+    def timed(self, answers: Iterator[Answer], upstream: list[float]) -> Iterator[Answer]:
+        """Pass an engine's answers on, adding up its own time; ``upstream`` collects what it waited for frames."""
+        while True:
+            begun, waited = time.perf_counter(), sum(upstream)
+            answer = next(answers, None)
+            self.engine_seconds += time.perf_counter() - begun - (sum(upstream) - waited)
+            upstream[:] = [sum(upstream)]
+            if answer is None:
+                return
+            yield answer
+
+    def saw(self, part: Part, look: Look, answer: Answer) -> None:
         """Note the answer of a part's engine to one look, in order."""
         track = part.subject.track
         spool = self.found.setdefault(track.id, Spool(self.folder / f"again-{track.id}.f32", (478, 3), np.float32))
@@ -87,16 +101,20 @@ def _with_part(staged: Iterator[Staged], part: Part, size: tuple[int, int], audi
     """Add one face's performances to the frames as they pass; frames wait while the engine lags."""
     waiting: deque[Staged] = deque()
     shown: deque[Look] = deque()
+    upstream: list[float] = []
 
     def looks() -> Iterator[Look]:
+        begun = time.perf_counter()
         for item in staged:
+            upstream.append(time.perf_counter() - begun)
             waiting.append(item)
             frame = item[0]
             if frame.index in part.subject.track:
                 shown.append(_look(part.subject.track, size, frame))
                 yield shown[-1]
+            begun = time.perf_counter()
 
-    for answer in part.subject.study.perform(part.guide, looks()):
+    for answer in audit.timed(part.subject.study.perform(part.guide, looks()), upstream):
         audit.saw(part, shown.popleft(), answer)
         while waiting[0][0].index < answer.index:
             yield waiting.popleft()
