@@ -1,6 +1,7 @@
 """What is written: every frame at its instant, tags and streams kept, the dub as it came, and nothing on failure."""
 
 import errno
+import os
 import sys
 from dataclasses import replace
 from fractions import Fraction
@@ -345,3 +346,16 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
         write(clip, frames(clip), None, output, WriteOptions(overwrite=True))
     assert output.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+    source, output = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    make_video(source)
+    dead, alive = tmp_path / ".b.999999999.part", tmp_path / f".b.{os.getppid()}.part"
+    dead.touch()
+    alive.touch()
+    clip = open_clip(source)
+    write(clip, frames(clip), None, output, WriteOptions())
+    assert output.exists()
+    assert not dead.exists()
+    assert alive.exists()

@@ -16,6 +16,7 @@ app = App(
     help="Make people in existing video say something else, and leave everything else as it was filmed.",
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 weights_app = App(name="weights", help="Models: what they are for, whose they are, and whether they are here.")
 app.command(weights_app)

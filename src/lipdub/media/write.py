@@ -1,5 +1,6 @@
 """Write the dubbed clip: new picture, the dub track, and everything else as it was, every frame at its own time."""
 
+import glob
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -128,6 +129,7 @@ def write(clip: Clip, frames: Iterable[Frame], dub: Path | None, output: Path, o
     if dub is not None:
         _check_not_input(dub, output)
     part = output.with_name(f".{output.stem}.{os.getpid()}.part")
+    _sweep(output)
     try:
         with ExitStack() as stack:
             source = stack.enter_context(opened(clip.path))
@@ -142,6 +144,26 @@ def write(clip: Clip, frames: Iterable[Frame], dub: Path | None, output: Path, o
         return written
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sweep(output: Path) -> None:
+    """Remove what a killed run left half-written for the same output; those of living processes stay."""
+    for left in output.parent.glob(f".{glob.escape(output.stem)}.*.part"):
+        number = left.name.split(".")[-2]
+        if number.isdigit() and not _alive(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    if os.name != "posix":  # elsewhere the question would end the process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _check_not_input(source: Path, output: Path) -> None:
