@@ -41,6 +41,9 @@ STILL_MOUTH, LIVELY_MOUTH = 0.012, 0.04
 STIR = 0.6
 """Aperture speed, in eye distances per second, above which a mouth is said to move though nobody speaks."""
 
+AJAR = 0.045
+"""Aperture above the person's own rest, in eye distances, from which a mouth is said to be open."""
+
 
 @dataclass(frozen=True, eq=False)
 class Audible:
@@ -223,12 +226,13 @@ def _cue_spans(clip: Clip, part: Part, audible: Audible, spoken: Sequence[Span])
 
 
 def _stirring(clip: Clip, subject: Subject) -> list[Span]:
-    """Spans in which the source's mouth moves as in speech."""
+    """Spans in which the source's mouth moves as in speech, or stands open to say something."""
     seconds = seconds_of(clip, subject)
     if len(seconds) < 3:
         return []
     aperture = np.nan_to_num(subject.motion.shapes[:, AP])
     moving = np.abs(np.gradient(aperture, seconds)) > STIR
+    moving |= aperture > np.percentile(aperture, 5) + AJAR
     first = subject.track.first
     return [clip.times.span(first + int(i), first + int(i) + 1) for i in np.flatnonzero(moving)]
 
