@@ -27,7 +27,7 @@ _DETECTOR_SIDE = 192
 _CELLS = 48
 _MESH_SIDE = 256
 _ROOM = 1.5  # side of the mesh's crop over the extent of the face
-_STEADY = 0.007  # a crop that moved less than this part of its side need not be taken again (see `settled`)
+_STEADY = 0.010  # a crop that moved less than this part of its side need not be taken again (see `settled`)
 
 Landmarks = Float32[np.ndarray, "478 3"]
 

@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cv2
+
 from lipdub import __version__, weights
 from lipdub.engines.find import find
 from lipdub.errors import NoSound, NothingToDub, OutputError
@@ -79,7 +81,7 @@ def dub(
         digest = content_digest(order.clip.path)
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
-    with _workroom(options) as store, TemporaryDirectory(prefix="lipdub-") as scratch:
+    with _workroom(options) as store, TemporaryDirectory(prefix="lipdub-") as scratch, _one_thread_each():
         hearing = open_ears(options.hearing, store, caller.ask_download)
         source_heard, dub_heard, study = _study_and_hear(order, digest, crew, hearing, store, clock)
         with clock.stage("cast"):
@@ -149,6 +151,17 @@ def _workroom(options: DubOptions) -> Iterator[Store]:
         return
     with TemporaryDirectory(prefix="lipdub-work-") as folder:
         yield Store(Path(folder))
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """OpenCV works in the thread that calls it: decoding, drawing and encoding already keep every core busy."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _study_and_hear(
