@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException, HTTPResponse
+from importlib.resources import files
 from pathlib import Path
 
 import platformdirs
