@@ -13,7 +13,7 @@ from math import ceil
 import cv2
 import numpy as np
 
-from lipdub.timeline.picture import Frame, Performance, PixelLayout, Window
+from lipdub.timeline.picture import Frame, Performance, PixelLayout, Window, square_width
 
 _LUMA = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 """Weights of red and blue in luma: ITU-R BT.601, BT.709, BT.2020 (non-constant luminance)."""
@@ -68,13 +68,13 @@ def _change(performance: Performance, box: Window, frame: Frame) -> _Change:
         performance.window.top + box.bottom,
     )
     if layout.rotation % 4:
-        width = columns if layout.pixel_aspect == 1 else _shown_columns(columns, layout)
-        place = _unturned(place, (width, rows), layout.rotation)
+        width = square_width(columns, layout.pixel_aspect)
+        place = place.unturned((width, rows), layout.rotation)
         difference = np.ascontiguousarray(np.rot90(difference, -layout.rotation))
         mask = np.ascontiguousarray(np.rot90(mask, -layout.rotation))
     samples = tuple(_weighted(difference, row, mask) for row in _matrix(layout, len(frame.planes)))
     if layout.pixel_aspect != 1:
-        scale = _shown_columns(columns, layout) / columns
+        scale = square_width(columns, layout.pixel_aspect) / columns
         return _squeezed(_Change(place.left, place.top, samples), scale)
     return _Change(place.left, place.top, samples)
 
@@ -83,24 +83,6 @@ def _weighted(difference: np.ndarray, row: np.ndarray, mask: np.ndarray) -> np.n
     """``mask`` times the sum of the channels of ``difference``, weighted by ``row`` of the matrix."""
     one = cv2.transform(difference, row[None]).reshape(mask.shape)
     return np.multiply(one, mask, out=one)
-
-
-def _shown_columns(columns: int, layout: PixelLayout) -> int:
-    """Width of the picture with square pixels, before it is turned; rounded half up."""
-    return max(1, int(columns * layout.pixel_aspect + 1 / 2))
-
-
-def _unturned(window: Window, size: tuple[int, int], turns: int) -> Window:
-    """The window of the coded picture (``size``: width, height) that ``turns`` quarter turns bring to ``window``."""
-    width, height = size
-    match turns % 4:
-        case 1:
-            return Window(width - window.bottom, window.left, width - window.top, window.right)
-        case 2:
-            return Window(width - window.right, height - window.bottom, width - window.left, height - window.top)
-        case 3:
-            return Window(window.top, height - window.right, window.bottom, height - window.left)
-    return window
 
 
 def _squeezed(change: _Change, scale: float) -> _Change:

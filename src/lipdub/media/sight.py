@@ -9,7 +9,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from lipdub.media.formats import frame_of, planar
-from lipdub.timeline.picture import PixelLayout, Rgb, Window
+from lipdub.timeline.picture import PixelLayout, Rgb, Window, square_width
 
 # How swscale numbers colour matrices.
 _SWS = {"bt709": 1, "bt601": 5, "bt2020": 9}
@@ -23,7 +23,7 @@ _own = threading.local()
 
 def square_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
     """Size of a coded picture once its pixels are square: the height stays, the width is rounded half up."""
-    return max(1, floor(width * pixel_aspect + Fraction(1, 2))), height
+    return square_width(width, pixel_aspect), height
 
 
 def display_size(width: int, height: int, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
@@ -44,25 +44,12 @@ def see(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> 
     assert Window(0, 0, *shown).holds(window), f"{window} leaves the picture {shown}"
     if window.empty:
         return np.zeros((window.height, window.width, 3), np.uint8)
-    upright = _unturned(window, square, layout.rotation)
+    upright = window.unturned(square, layout.rotation)
     if square == (columns, rows):
         rgb = _converted(planes, layout, upright)
     else:
         rgb = _squared(planes, layout, upright, Fraction(square[0], columns))
     return np.ascontiguousarray(np.rot90(rgb, layout.rotation))
-
-
-def _unturned(window: Window, square: tuple[int, int], rotation: int) -> Window:
-    """The window of the coded picture (size ``square``) that ``rotation`` quarter turns bring to ``window``."""
-    w, h = square
-    match rotation % 4:
-        case 1:
-            return Window(w - window.bottom, window.left, w - window.top, window.right)
-        case 2:
-            return Window(w - window.right, h - window.bottom, w - window.left, h - window.top)
-        case 3:
-            return Window(window.top, h - window.right, window.bottom, h - window.left)
-    return window
 
 
 def _squared(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window, scale: Fraction) -> np.ndarray:

@@ -17,7 +17,7 @@ from lipdub.studio.study import ClipStudy, Subject, context_rows
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Cue, LeftAlone
 from lipdub.timeline.face import AP, MouthPath
-from lipdub.timeline.sound import HEARD_STEP, Heard, Sound
+from lipdub.timeline.sound import Heard, Sound
 from lipdub.timeline.time import Span, merged, subtracted
 
 PADDING = Fraction(1, 5)
@@ -169,8 +169,7 @@ def _stranger(clip: Clip, subject: Subject, audible: Audible, sync: Sync, castin
 
 def _speech_in(heard: Heard, seconds: np.ndarray, rows: np.ndarray) -> float:
     """Seconds of speech heard while ``rows`` are shown."""
-    grid = float(heard.start) + np.arange(len(heard)) * float(HEARD_STEP)
-    spoken = np.interp(seconds, grid, heard.voiced, left=0, right=0) > 0.5
+    spoken = heard.voiced_at(seconds) > 0.5
     return float(np.gradient(seconds)[spoken & rows].sum()) if len(seconds) > 1 else 0.0
 
 
@@ -189,9 +188,8 @@ def _evidence_of(seconds: np.ndarray, subject: Subject, audible: Audible, offset
     heard, shapes = audible.source, subject.motion.shapes
     if heard is None or len(heard) == 0:
         return Evidence(seconds, np.full(len(seconds), np.nan), np.zeros(len(seconds)))
-    grid = float(heard.start) + np.arange(len(heard)) * float(HEARD_STEP)
-    speaking = np.interp(seconds + offset, grid, heard.voiced, left=0, right=0)
-    return Evidence(seconds, agreement(audible.prior, heard, seconds, shapes, offset=offset), speaking)
+    agreeing = agreement(audible.prior, heard, seconds, shapes, offset=offset)
+    return Evidence(seconds, agreeing, heard.voiced_at(seconds + offset))
 
 
 def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, context: np.ndarray) -> Part:

@@ -20,6 +20,8 @@ from lipdub.timeline.spool import Spool
 
 Staged = tuple[Frame, list[Performance]]
 Answer = Performance | Untouched
+NOWHERE = np.full((478, 3), np.nan, np.float32)
+"""The landmarks of a face that is lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class Audit:
         """Note the answer of a part's engine to one look, in order."""
         track = part.subject.track
         spool = self.found.setdefault(track.id, Spool(self.folder / f"again-{track.id}.f32", (478, 3), np.float32))
-        landmarks = _landmarks(track, answer.index)
+        landmarks = NOWHERE if look.landmarks is None else look.landmarks
         if isinstance(answer, Untouched):
             if answer.reason:
                 self.untouched.setdefault(track.id, {}).setdefault(answer.reason, []).append(answer.index)
@@ -65,12 +67,12 @@ class Audit:
             return
         self.changed[track.id] = self.changed.get(track.id, 0) + 1
         if not self._worth_a_look(part, answer.index - track.first):
-            spool.append(np.full((478, 3), np.nan))
+            spool.append(NOWHERE)
             return
         window = window_around(landmarks, look.size)
         corner = np.array([window.left, window.top, 0], np.float32)
         again = self.eye(repainted(look, answer, window), landmarks - corner)
-        spool.append(np.full((478, 3), np.nan) if again is None else again + corner)
+        spool.append(NOWHERE if again is None else again + corner)
 
     def _worth_a_look(self, part: Part, row: int) -> bool:
         """Every other frame, and every closure: to look again at all of them would cost as much as to perform."""
@@ -127,11 +129,7 @@ def _with_part(staged: Iterator[Staged], part: Part, size: tuple[int, int], audi
 
 
 def _look(track: FaceTrack, size: tuple[int, int], frame: Frame) -> Look:
-    landmarks = _landmarks(track, frame.index)
+    row = frame.index - track.first
+    landmarks = track.landmarks.read(row, row + 1)[0]
     lost = not np.isfinite(landmarks[0, 0])
     return Look(frame.index, size, None if lost else landmarks, frame.rgb)
-
-
-def _landmarks(track: FaceTrack, index: int) -> np.ndarray:
-    row = index - track.first
-    return track.landmarks.read(row, row + 1)[0]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -40,6 +41,19 @@ class Window:
         left, top = min(max(self.left, 0), w), min(max(self.top, 0), h)
         return Window(left, top, max(left, min(self.right, w)), max(top, min(self.bottom, h)))
 
+    def unturned(self, size: tuple[int, int], turns: int) -> "Window":
+        """The window of a picture of ``size`` (width, height) that ``turns`` quarter turns counter-clockwise
+        bring to this one."""
+        width, height = size
+        match turns % 4:
+            case 1:
+                return Window(width - self.bottom, self.left, width - self.top, self.right)
+            case 2:
+                return Window(width - self.right, height - self.bottom, width - self.left, height - self.top)
+            case 3:
+                return Window(self.top, height - self.right, self.bottom, height - self.left)
+        return self
+
     def holds(self, other: "Window") -> bool:
         """True if ``other`` lies wholly inside."""
         return (
@@ -48,6 +62,11 @@ class Window:
             and other.right <= self.right
             and other.bottom <= self.bottom
         )
+
+
+def square_width(width: int, pixel_aspect: Fraction) -> int:
+    """Columns of a coded picture once its pixels are square; its height stays. Rounded half up, at least 1."""
+    return max(1, floor(width * pixel_aspect + Fraction(1, 2)))
 
 
 @dataclass(frozen=True, slots=True)

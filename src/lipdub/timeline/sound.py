@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Float64
 
 from lipdub.timeline.time import Span
 
@@ -52,3 +52,10 @@ class Heard:
     def span(self) -> Span:
         """The time it covers."""
         return Span(self.start, self.start + len(self) * HEARD_STEP)
+
+    def voiced_at(self, seconds: Float[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+        """Probability of speech at ``seconds`` of clip time, between the rows linearly; 0 outside what it covers."""
+        if len(self) == 0:
+            return np.zeros(len(seconds))
+        clock = float(self.start) + np.arange(len(self)) * float(HEARD_STEP)
+        return np.interp(seconds, clock, self.voiced, left=0, right=0)
