@@ -8,7 +8,9 @@
     |- NothingToDub                  exit 3   no face that may be dubbed; no output is written
     |- OutputError                   exit 4   cannot write where asked: exists, not writable, disk full
     |- WeightsError                  exit 5   a model file is missing, refused or damaged
-    `- MissingExtra                  exit 6   an optional package is not installed
+    |- MissingExtra                  exit 6   an optional package is not installed
+    |- MachineError                  exit 7   this machine cannot do it: no GPU, too little memory
+    `- ServiceError                  exit 8   a server or program that was asked for help failed; what is done is kept
 
 Every message is one or two sentences: the file, the time where it happened if there is one, and what to do.
 An ``AssertionError`` anywhere is our own mistake.
@@ -95,3 +97,15 @@ class MissingExtra(LipdubError):
                 f"{purpose} needs the package '{missing.name}', which is not installed",
                 remedy=f"Install it with: pip install 'lipdub[{extra}]'",
             ) from missing
+
+
+class MachineError(LipdubError):
+    """This machine cannot do it: no GPU, or too little memory."""
+
+    exit_code = 7
+
+
+class ServiceError(LipdubError):
+    """A server or a program that was asked for help did not answer, or answered nonsense."""
+
+    exit_code = 8

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lipdub import plugins
 from lipdub.engines import find
 from lipdub.engines.seam import Engine
 from lipdub.errors import OptionError
@@ -20,18 +21,18 @@ class _Point:
 def test_an_installed_engine_is_found(monkeypatch):
     from lipdub.engines.fake import FakeEngine
 
-    monkeypatch.setattr(find, "entry_points", lambda group: [_Point(FakeEngine)])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [_Point(lambda setup: FakeEngine())])
     assert isinstance(find.find("mine"), Engine)
     assert find.names() == ("mine",)
 
 
 def test_an_unknown_name_lists_what_is_there(monkeypatch):
-    monkeypatch.setattr(find, "entry_points", lambda group: [_Point(None)])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [_Point(None)])
     with pytest.raises(OptionError, match=r"'yours'.*mine"):
         find.find("yours")
 
 
 def test_something_else_under_the_name_is_refused(monkeypatch):
-    monkeypatch.setattr(find, "entry_points", lambda group: [_Point(object)])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [_Point(lambda setup: object())])
     with pytest.raises(OptionError, match="is no engine"):
         find.find("mine")

@@ -1,30 +1,20 @@
 """Engines by name, through the entry point group ``lipdub.engines``: a third party's package can add its own."""
 
-from importlib.metadata import entry_points
+from lipdub.engines.seam import Engine, Setup
+from lipdub.plugins import Kind
 
-from lipdub.engines.seam import Engine
-from lipdub.errors import OptionError
-
-GROUP = "lipdub.engines"
+ENGINES = Kind("lipdub.engines", "engine")
 
 
 def names() -> tuple[str, ...]:
     """The engines that are installed, sorted."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    return ENGINES.names()
 
 
-def find(name: str) -> Engine:
-    """The engine called ``name``, with its default options.
+def find(name: str, setup: Setup = Setup()) -> Engine:
+    """The engine called ``name``, made with ``setup``.
 
-    Raises ``OptionError``, listing what is installed, if there is none of that name or it is no engine.
+    Raises ``OptionError``, listing what is installed, if there is none of that name or it is no engine; and what
+    making it raises.
     """
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            made = point.load()()
-            if not isinstance(made, Engine):
-                raise OptionError(
-                    f"'{name}' ({point.value}) is no engine: it lacks a name, limits or a study",
-                    remedy="Update or remove the package that provides it",
-                )
-            return made
-    raise OptionError(f"there is no engine called '{name}'", remedy=f"Installed: {', '.join(names()) or 'none'}")
+    return ENGINES.checked(name, ENGINES.factory(name)(setup), Engine)

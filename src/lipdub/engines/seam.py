@@ -1,18 +1,21 @@
 """The seam every mouth engine fits: study a speaker in a shot, then perform a dub as a stream of pictures.
 
-An engine is found by name through the entry point group ``lipdub.engines``; a third party's package can add one.
-The conformance suite in ``tests/engines/conformance.py`` runs over every implementation.
+An engine is found by name through the entry point group ``lipdub.engines``, whose entries are called with a
+``Setup`` and return an engine; a third party's package can add one. The conformance suite in
+``tests/engines/conformance.py`` runs over every implementation.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.timeline.cue import Line
+from lipdub.timeline.clip import FrameTimes
+from lipdub.timeline.cue import Cue
 from lipdub.timeline.face import MouthPath
 from lipdub.timeline.picture import Look, Performance, Rgb, Untouched
 from lipdub.timeline.sound import Sound
@@ -23,13 +26,22 @@ Eye = Callable[[Rgb, np.ndarray], "np.ndarray | None"]
 
 
 @dataclass(frozen=True, slots=True)
+class Setup:
+    """What a user may tell an engine when it is made: the folder that holds its ``weights``, and its own ``options``
+    as words (``{"device": "cuda"}``)."""
+
+    weights: Path | None = None
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What an engine can take and what it needs; the studio plans by it.
 
     ``smallest_face`` eye distance in pixels below which faces are left alone; ``largest_yaw`` degrees.
-    ``needs`` is what a guide must hold: any of ``"path"`` (a mouth path), ``"sound"``, ``"line"``.
-    ``speaks`` is True if the engine makes the voice too. ``lag`` is how many looks it may take before it
-    answers the first. ``accelerator`` is True if it needs a GPU.
+    ``needs`` is what a guide must hold: any of ``"path"`` (a mouth path) and ``"sound"`` (the dub track's own
+    samples, and the source's). ``speaks`` is True if the engine can make the voice too: its studies are ``Speaker``s.
+    ``lag`` is how many looks it may take before it answers the first. ``accelerator`` is True if it needs a GPU.
     """
 
     smallest_face: float = 20.0
@@ -44,13 +56,17 @@ class Limits:
 class Guide:
     """What a performance must follow, for the whole of one face track.
 
-    ``path`` has one row per frame of the track. ``sound`` is the dub track on the clip's clock.
-    The same guide, seed included, gives the same bytes.
+    ``path`` has one row per frame of the track. ``sound`` is the dub track and ``source`` the clip's own sound, both
+    on the clip's clock; ``sound`` is None if the engine is to speak the lines itself. ``cues`` are the spans in which
+    this face follows the dub, with their lines where they are known. ``times`` tells when each frame of the clip
+    (not of the track) is shown. The same guide, seed included, gives the same bytes.
     """
 
     path: MouthPath | None = None
     sound: Sound | None = None
-    line: Line | None = None
+    source: Sound | None = None
+    cues: tuple[Cue, ...] = ()
+    times: FrameTimes | None = None
     seed: int = 0
 
 
@@ -85,6 +101,17 @@ class Study(Protocol):
     def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
         """Exactly one answer per look, in order; ``looks`` are those of the track's frames, in order.
         Takes looks lazily: at most ``Limits.lag`` ahead of its answers."""
+        ...
+
+
+@runtime_checkable
+class Speaker(Protocol):
+    """What a study can do besides, if its engine ``speaks``."""
+
+    def speak(self, guide: Guide, looks: Iterable[Look]) -> Sound:
+        """The voice of the lines of ``guide.cues``, on the clip's clock, silent between them, at any rate. ``looks``
+        are those of the track's frames, in order. Whatever was made with the voice is kept in the study's folder, so
+        that ``perform`` with the same guide plays it back."""
         ...
 
 

@@ -22,7 +22,8 @@ from lipdub.engines.exemplar.library import Crop, Crops, Shelf
 from lipdub.engines.exemplar.plan import LOST, NO_EXEMPLAR, TURNED, Plan
 from lipdub.engines.exemplar.record import Record
 from lipdub.engines.exemplar.render import Exemplar, Order, Renderer
-from lipdub.engines.seam import Eye, Facts, Guide, Limits
+from lipdub.engines.seam import Eye, Facts, Guide, Limits, Setup
+from lipdub.errors import OptionError
 from lipdub.timeline.picture import Look, Performance, Untouched, Window
 
 _OFF_PICTURE = "the mouth is outside the picture"
@@ -145,3 +146,10 @@ class _Stage:
         left, top, right, bottom = (int(x) for x in library.boxes[which])
         crop = Crop(self._crops.read(row + self._record.first), Window(left, top, right, bottom))
         return Exemplar(row, crop, share)
+
+
+def make(setup: Setup) -> ExemplarEngine:
+    """The engine as the command line makes it: it needs no weights and has no options there."""
+    if setup.options:
+        raise OptionError(f"the exemplar engine has no option '{next(iter(setup.options))}'")
+    return ExemplarEngine()
