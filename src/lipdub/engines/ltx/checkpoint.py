@@ -2,10 +2,9 @@
 
 ``ltx-2.3-22b-distilled.safetensors`` holds everything but the text encoder: transformer, text connectors, video
 VAE, audio VAE, vocoder and the latents' statistics; its metadata says how they were built. The upsampler is a
-second file. Only the headers are read before the fit is known, so a wrong file of 46 GB is refused at once.
+second file. Only the headers are read before the fit is known, so a wrong file of 44 GB is refused at once.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,10 @@ from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3
 from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from lipdub.engines.ltx import configure, names
+from lipdub.engines.ltx.header import REMEDY, Header
 from lipdub.errors import WeightsError
 
 GEMMA_WIDTH = 3840
@@ -30,7 +30,6 @@ GEMMA_WIDTH = 3840
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 _SHOWN = 5
-_REMEDY = "Give the file as its publisher serves it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +54,6 @@ class Parts:
     vocoder: LTX2VocoderWithBWE
 
 
-@dataclass(frozen=True, eq=False)
-class Header:
-    """What a safetensors file says before its data: ``metadata``, and the shape of each tensor."""
-
-    path: Path
-    metadata: dict[str, str]
-    shapes: dict[str, tuple[int, ...]]
-
-    @classmethod
-    def of(cls, path: Path) -> "Header":
-        """Read it. Raises ``WeightsError`` if the file is missing or is not a whole safetensors file."""
-        if not path.is_file():
-            raise WeightsError("the model file is missing", file=path)
-        try:
-            with safe_open(path, "pt") as file:
-                shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-                return cls(path, file.metadata() or {}, shapes)
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"not a whole safetensors file ({error})", file=path, remedy=_REMEDY) from error
-
-    def config(self) -> dict[str, Any]:
-        """The settings in the metadata. Raises ``WeightsError`` if there are none or they cannot be read."""
-        try:
-            config = json.loads(self.metadata["config"])
-        except (KeyError, json.JSONDecodeError) as error:
-            raise WeightsError(
-                "the file does not say how its model is built", file=self.path, remedy=_REMEDY
-            ) from error
-        if not isinstance(config, dict):
-            raise WeightsError("the file does not say how its model is built", file=self.path, remedy=_REMEDY)
-        return config
-
-
 def read_checkpoint(path: Path, text_width: int = GEMMA_WIDTH, placement: Placement = ON_CPU) -> Parts:
     """All modules of a 2.3 checkpoint; ``text_width`` is the text encoder's.
 
@@ -95,7 +61,7 @@ def read_checkpoint(path: Path, text_width: int = GEMMA_WIDTH, placement: Placem
     """
     header = Header.of(path)
     config = header.config()
-    version = header.metadata.get("model_version", "2.3")
+    version = str(header.metadata.get("model_version", "2.3"))
     if not version.startswith("2.3"):
         raise WeightsError(f"this is LTX {version}; Dub-It runs on LTX-2.3 only", file=path)
     places = _places(header)
@@ -127,9 +93,9 @@ def _refusal(path: Path) -> Iterator[None]:
     try:
         yield
     except KeyError as error:
-        raise WeightsError(f"the file lacks {error}", file=path, remedy=_REMEDY) from error
+        raise WeightsError(f"the file lacks {error}", file=path, remedy=REMEDY) from error
     except (ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
-        raise WeightsError(f"its settings make no model ({error})", file=path, remedy=_REMEDY) from error
+        raise WeightsError(f"its settings make no model ({error})", file=path, remedy=REMEDY) from error
 
 
 def _places(header: Header) -> dict[names.Part, dict[str, str]]:
@@ -191,7 +157,7 @@ def _misfit(path: Path, missing: list[str], unexpected: list[str], misshapen: li
         return [f"{kind}: {', '.join(sorted(found)[:_SHOWN])}{more}"] if found else []
 
     faults = listed("missing", missing) + listed("not expected", unexpected) + listed("of another shape", misshapen)
-    return WeightsError(f"the tensors do not fit LTX-2.3; {'; '.join(faults)}", file=path, remedy=_REMEDY)
+    return WeightsError(f"the tensors do not fit LTX-2.3; {'; '.join(faults)}", file=path, remedy=REMEDY)
 
 
 def _fill(path: Path, module: Module, place: dict[str, str], placement: Placement) -> Module:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from lipdub.engines.ltx.checkpoint import Header
+from lipdub.engines.ltx.header import Header
 from lipdub.engines.ltx.names import rename
 from lipdub.errors import WeightsError
 

@@ -10,7 +10,6 @@ Every step is a method that can be called by itself with what the step before it
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 
 from lipdub.engines.ltx import picture, sampler, sound, text, tiling, tokens
 from lipdub.engines.ltx.checkpoint import ON_CPU, Parts, Placement, read_checkpoint, read_upsampler
+from lipdub.engines.ltx.folder import Files
 from lipdub.engines.ltx.lora import fuse, read_lora
 from lipdub.engines.ltx.picture import Frames
 from lipdub.engines.ltx.sampler import Context, Scene
@@ -36,16 +36,6 @@ class Footage:
 
     frames: Frames
     rate: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The published files of LTX-2.3 and Dub-It; ``text_encoder`` is a folder."""
-
-    checkpoint: Path
-    upsampler: Path
-    text_encoder: Path
-    lora: Path
 
 
 @dataclass(frozen=True, slots=True)

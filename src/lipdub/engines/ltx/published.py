@@ -1,0 +1,57 @@
+"""The published files of LTX-2.3 and Dub-It: their names, sizes and licences, as far as they are known.
+
+They are gated: their publisher gives them to those who accept the licence. Nothing here was ever downloaded by
+lipdub's makers: the LoRA's size is a third party's statement, the other sizes are two bytes a weight, and where
+nothing is known it says so.
+"""
+
+from dataclasses import dataclass
+
+LICENCE = "LTX-2.x Community License"
+"""Of the weights: paid above 10 million USD of yearly revenue, AI content must be disclosed, nobody may be
+impersonated without consent, no competing product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One thing to download: ``what`` it is and the ``name`` it is published under.
+
+    ``bytes`` is about how big it is, ``repo`` (owner/name on the Hugging Face hub) where it lies; None: not known.
+    ``folder`` is True if it is a folder of files. ``gated`` files want the licence accepted on their page.
+    """
+
+    name: str
+    what: str
+    licence: str
+    bytes: int | None = None
+    repo: str | None = None
+    gated: bool = True
+    folder: bool = False
+
+    @property
+    def summary(self) -> str:
+        """What, name, size and licence, for the user to read before a download."""
+        size = "size not known" if self.bytes is None else f"about {self.bytes / 1e9:.3g} GB"
+        gate = ", to be accepted on its page" if self.gated else ""
+        return f"{self.what} ({self.name}, {size}, {self.licence}{gate})"
+
+
+CHECKPOINT = Published(
+    "ltx-2.3-22b-distilled.safetensors",
+    "the distilled checkpoint",
+    LICENCE,
+    bytes=44_000_000_000,
+)
+UPSAMPLER = Published("ltx-2.3-spatial-upscaler-x2.safetensors", "the x2 upsampler", LICENCE)
+TEXT_ENCODER = Published(
+    "Gemma-3-12B", "the text encoder's folder", "Google's Gemma terms", bytes=24_000_000_000, folder=True
+)
+DUBIT = Published(
+    "ltx-2.3-22b-ic-lora-dubit-0.9.safetensors",
+    "the Dub-It LoRA",
+    LICENCE,
+    bytes=2_466_665_072,
+)
+
+LTX = (CHECKPOINT, UPSAMPLER, TEXT_ENCODER, DUBIT)
+"""Everything the engine needs, in the order in which it is asked for."""
