@@ -1,0 +1,139 @@
+"""Downloads ask first, show size, licence and digest, and check what came. The hub here is our own."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lipdub.engines.ltx.hub import HubFile, HuggingFace, Offer, fetch
+from lipdub.engines.ltx.published import DUBIT, TEXT_ENCODER
+from lipdub.errors import WeightsError
+
+
+class FakeHub:
+    """A hub of one repository; ``damaged`` makes what it sends differ from what it promises."""
+
+    def __init__(self, contents: dict[str, bytes], damaged: bool = False, bytes_: int | None = None) -> None:
+        self.contents, self.damaged, self.bytes, self.sent = contents, damaged, bytes_, []
+
+    def files(self, repo: str) -> list[HubFile]:
+        return [
+            HubFile(name, self.bytes or len(data), hashlib.sha256(data).hexdigest())
+            for name, data in self.contents.items()
+        ]
+
+    def download(self, repo: str, name: str, folder: Path) -> Path:
+        path = folder / name
+        path.write_bytes(self.contents[name][::-1] if self.damaged else self.contents[name])
+        self.sent.append(name)
+        return path
+
+
+LORA = {DUBIT.name: b"a lora", "README.md": b"read me"}
+
+
+def test_size_licence_and_digest_are_shown_before_anything_is_sent(tmp_path):
+    hub, offers = FakeHub(LORA), []
+
+    def consent(offer: Offer) -> bool:
+        assert hub.sent == []
+        offers.append(offer.summary)
+        return True
+
+    assert fetch(DUBIT, tmp_path, consent, "owner/name", hub).read_bytes() == b"a lora"
+    assert hub.sent == [DUBIT.name]
+    for words in ("huggingface.co/owner/name", "6 bytes", "Community License", hashlib.sha256(b"a lora").hexdigest()):
+        assert words in offers[0]
+
+
+def test_without_a_yes_nothing_is_sent(tmp_path):
+    hub = FakeHub(LORA)
+    with pytest.raises(WeightsError, match="nobody agreed"):
+        fetch(DUBIT, tmp_path, lambda offer: False, "owner/name", hub)
+    assert hub.sent == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_its_weights_and_settings(tmp_path):
+    names = ("config.json", "tokenizer.json", "model.safetensors", "README.md", "more/model.safetensors")
+    hub = FakeHub(dict.fromkeys(names, b"0"))
+    folder = fetch(TEXT_ENCODER, tmp_path, lambda offer: True, "owner/name", hub)
+    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+
+
+def test_what_cannot_be_had_is_said(tmp_path, monkeypatch):
+    def yes(offer: Offer) -> bool:
+        return True
+
+    with pytest.raises(WeightsError, match="does not know in which repository the Dub-It LoRA lies"):
+        fetch(replace(DUBIT, repo=None), tmp_path, yes, hub=FakeHub(LORA))
+    with pytest.raises(WeightsError, match=r"it has other\.safetensors"):
+        fetch(DUBIT, tmp_path, yes, "owner/name", FakeHub({"other.safetensors": b"0"}))
+    with pytest.raises(WeightsError, match="no room"):
+        fetch(DUBIT, tmp_path, yes, "owner/name", FakeHub(LORA, bytes_=10**18))
+    with pytest.raises(WeightsError, match="not what the hub promised"):
+        fetch(DUBIT, tmp_path, yes, "owner/name", FakeHub(LORA, damaged=True))
+    assert not (tmp_path / DUBIT.name).exists()
+    monkeypatch.setenv("LIPDUB_DOWNLOAD", "none")
+    with pytest.raises(WeightsError, match="LIPDUB_DOWNLOAD=none"):
+        fetch(DUBIT, tmp_path, yes, "owner/name", FakeHub(LORA))
+
+
+class _Answer:
+    """As much of an HTTP answer as the hub's errors read."""
+
+    headers: dict = {}  # noqa: RUF012
+    status_code, request = 403, None
+
+
+def _error(kind: str) -> Exception:
+    errors = pytest.importorskip("huggingface_hub.errors")
+    if kind == "LocalTokenNotFoundError":
+        return errors.LocalTokenNotFoundError("no token")
+    if kind == "OSError":
+        return OSError("no network")
+    return getattr(errors, kind)("refused", response=_Answer())
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("GatedRepoError", r"accepted the licence.*Open https://huggingface.co/owner/name, accept.*hf auth login"),
+        ("LocalTokenNotFoundError", "accept the licence, then log in"),
+        ("RepositoryNotFoundError", "does not exist, or not for you"),
+        ("HfHubHTTPError", "could not be reached"),
+        ("OSError", "could not be reached"),
+    ],
+)
+def test_refusals_of_the_hub_tell_what_to_do(kind, told, tmp_path, monkeypatch):
+    hub_library = pytest.importorskip("huggingface_hub")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise _error(kind)
+
+    monkeypatch.setattr(hub_library.HfApi, "model_info", refuse)
+    monkeypatch.setattr(hub_library, "hf_hub_download", refuse)
+    with pytest.raises(WeightsError, match=told):
+        fetch(DUBIT, tmp_path, lambda offer: True, "owner/name")
+    with pytest.raises(WeightsError, match=told):
+        HuggingFace().download("owner/name", DUBIT.name, tmp_path)
+
+
+def test_what_the_hub_tells_is_read_as_it_comes(monkeypatch):
+    api = pytest.importorskip("huggingface_hub.hf_api")
+    big = api.RepoSibling("a.safetensors", size=5, lfs=api.BlobLfsInfo(size=5, sha256="ab", pointer_size=1))
+    told = type("Told", (), {"siblings": [big, api.RepoSibling("config.json", size=2)]})
+    monkeypatch.setattr(api.HfApi, "model_info", lambda *_, **__: told)
+    assert HuggingFace().files("owner/name") == [HubFile("a.safetensors", 5, "ab"), HubFile("config.json", 2)]
+
+
+def test_a_mistake_of_ours_stays_one(monkeypatch):
+    api = pytest.importorskip("huggingface_hub.hf_api")
+
+    def wrong(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(api.HfApi, "model_info", wrong)
+    with pytest.raises(ZeroDivisionError):
+        HuggingFace().files("owner/name")
