@@ -129,3 +129,11 @@ def test_any_picture_covers_any_size(height, width, size):
 def test_a_picture_of_the_right_size_is_left_alone():
     frames = np.random.default_rng(2).integers(0, 256, (3, 64, 96, 3), np.uint8)
     assert np.array_equal(picture.as_bytes(picture.fitted(frames, 64, 96)), frames)
+
+
+def test_tiles_of_any_size_cover_and_the_reference_s_are_the_default():
+    assert tiling.Tiles().encoding == tiling.ENCODING
+    assert tiling.Tiling.of(512, 1024) == tiling.Tiling((80, 24), (384, 64), (768, 64))
+    small = tiling.Tiling.of(64, 1024, tiling.Tiles(256, (32, 16)))
+    assert small == tiling.Tiling((32, 16), (96, 64), (256, 64))
+    assert all(axis.cuts()[-1].stop == axis.latents for axis in small.axes((16, 2, 32)))

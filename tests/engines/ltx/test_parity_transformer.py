@@ -180,3 +180,25 @@ def test_a_training_step_has_the_recorded_loss_and_gradients(variant, attached, 
         ]
     )
     assert far(norms, recorded[f"{variant}.lora_grad_norms"]) < 1e-4
+
+
+@pytest.mark.parametrize(("name", "stage", "rows"), [(A, 1, (2, 2)), (A, 2, (2, 1)), (B, 1, (2, 2)), (C, 1, (2, 1))])
+def test_each_noise_level_is_embedded_once(name, stage, rows, case, scenes, pipes):
+    recorded = case(name)
+    model = pipes(recorded.told["lora"]).parts.transformer
+    embedded = {}
+    modules = {
+        "video": (model.time_embed, model.av_cross_attn_video_scale_shift),
+        "audio": (model.audio_time_embed, model.av_cross_attn_audio_scale_shift),
+    }
+    hooks = [
+        module.linear.register_forward_hook(lambda _, args, made, key=(modality, i): embedded.update({key: len(made)}))
+        for modality, both in modules.items()
+        for i, module in enumerate(both)
+    ]
+    with torch.no_grad():
+        velocity(model, *_streams(recorded, scenes(name, stage), stage))
+    for hook in hooks:
+        hook.remove()
+    assert embedded == {(modality, i): n for modality, n in zip(modules, rows, strict=True) for i in (0, 1)}
+    assert not any(m._forward_hooks or m._forward_pre_hooks for both in modules.values() for m in both)

@@ -5,13 +5,14 @@ VAE, audio VAE, vocoder and the latents' statistics; its metadata says how they 
 second file. Only the headers are read before the fit is known, so a wrong file of 44 GB is refused at once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import torch
+from diffusers.hooks import apply_layerwise_casting
 from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
 from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderKLLTX2Audio
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
@@ -34,21 +35,29 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the weights go: ``device``, and the ``dtype`` they are kept in (the vocoder stays in float32)."""
+    """Where the weights go: ``device``, and the ``dtype`` they are kept in (the vocoder stays in float32).
+
+    ``fp8`` keeps the weights of the transformer's blocks in 8 bits (e4m3); every layer is brought to ``dtype`` while
+    it works.
+    """
 
     device: str = "cpu"
     dtype: torch.dtype = torch.bfloat16
+    fp8: bool = False
 
 
 ON_CPU = Placement()
 
+Change = Callable[[str, torch.Tensor], torch.Tensor]
+"""What becomes of a tensor as it is read: (diffusers' name, tensor) -> tensor."""
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The modules of one checkpoint, ready to run."""
+    """The modules of one checkpoint, ready to run; the ``connectors`` may be left out where prompts come encoded."""
 
     transformer: LTX2VideoTransformer3DModel
-    connectors: LTX2TextConnectors
+    connectors: LTX2TextConnectors | None
     video_vae: AutoencoderKLLTX2Video
     audio_vae: AutoencoderKLLTX2Audio
     vocoder: LTX2VocoderWithBWE
@@ -58,6 +67,21 @@ def read_checkpoint(path: Path, text_width: int = GEMMA_WIDTH, placement: Placem
     """All modules of a 2.3 checkpoint; ``text_width`` is the text encoder's.
 
     Raises ``WeightsError`` if the file is not a 2.3 checkpoint, or lacks or exceeds what its own settings ask for.
+    """
+    filled: dict[str, Any] = dict(read_parts(path, get_args(names.Part), text_width, placement))
+    return Parts(**filled)
+
+
+def read_parts(
+    path: Path,
+    wanted: Sequence[names.Part],
+    text_width: int = GEMMA_WIDTH,
+    placement: Placement = ON_CPU,
+    change: Change | None = None,
+) -> dict[names.Part, torch.nn.Module]:
+    """The ``wanted`` modules of a 2.3 checkpoint; ``change`` is put on the transformer's tensors as they are read.
+
+    The whole file is looked at whatever is wanted. Raises ``WeightsError`` as ``read_checkpoint`` does.
     """
     header = Header.of(path)
     config = header.config()
@@ -70,8 +94,8 @@ def read_checkpoint(path: Path, text_width: int = GEMMA_WIDTH, placement: Placem
             part: _build(part, config, _shapes(header, names_of), text_width) for part, names_of in places.items()
         }
     _check(header, places, modules)
-    filled: dict[str, Any] = {part: _fill(path, modules[part], place, placement) for part, place in places.items()}
-    return Parts(**filled)
+    changes = {"transformer": change}
+    return {part: _fill(path, modules[part], places[part], placement, changes.get(part)) for part in wanted}
 
 
 def read_upsampler(path: Path, placement: Placement = ON_CPU) -> LTX2LatentUpsamplerModel:
@@ -160,15 +184,36 @@ def _misfit(path: Path, missing: list[str], unexpected: list[str], misshapen: li
     return WeightsError(f"the tensors do not fit LTX-2.3; {'; '.join(faults)}", file=path, remedy=REMEDY)
 
 
-def _fill(path: Path, module: Module, place: dict[str, str], placement: Placement) -> Module:
+def _fill(
+    path: Path, module: Module, place: dict[str, str], placement: Placement, change: Change | None = None
+) -> Module:
     """Read the tensors, one at a time, straight to where they belong. Statistics and vocoder stay in float32."""
     exact = isinstance(module, LTX2VocoderWithBWE)
+    small = _small(module) if placement.fp8 and isinstance(module, LTX2VideoTransformer3DModel) else frozenset()
     tensors = {}
     with safe_open(path, "pt", device=placement.device) as file:
         for name, theirs in place.items():
             whole = exact or name.startswith("latents_")
-            tensors[name] = file.get_tensor(theirs).to(torch.float32 if whole else placement.dtype)
+            tensor = file.get_tensor(theirs).to(torch.float32 if whole else placement.dtype)
+            tensor = tensor if change is None else change(name, tensor)
+            tensors[name] = tensor.to(torch.float8_e4m3fn) if name in small else tensor
     module.load_state_dict(tensors, strict=True, assign=True)
     for buffer in module.buffers():
         buffer.data = buffer.data.to(placement.device)
+    if small:
+        blocks = module.get_submodule("transformer_blocks")
+        apply_layerwise_casting(blocks, torch.float8_e4m3fn, placement.dtype, skip_modules_pattern=_WHOLE)
     return module.eval().requires_grad_(False)
+
+
+_WHOLE = ("norm",)
+"""Layers of the blocks that stay whole in 8 bits."""
+
+
+def _small(transformer: LTX2VideoTransformer3DModel) -> frozenset[str]:
+    """The tensors that are kept in 8 bits if they may be: those of the blocks' linear layers."""
+    found = set()
+    for name, module in transformer.get_submodule("transformer_blocks").named_modules(prefix="transformer_blocks"):
+        if isinstance(module, torch.nn.Linear) and not any(word in name for word in _WHOLE):
+            found |= {f"{name}.{tensor}" for tensor, _ in module.named_parameters()}
+    return frozenset(found)

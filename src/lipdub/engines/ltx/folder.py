@@ -164,15 +164,25 @@ def _part_fault(header: Header) -> str:
 def _text_encoder(folder: Path) -> Find | None:
     """The text encoder if ``folder`` is one's, whole or not."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = str(config["model_type"])
-        text = config.get("text_config", config)
-        width, layers = int(text["hidden_size"]), int(text["num_hidden_layers"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        kind, width, states = text_shape(folder)
+    except WeightsError:
         return None
     if kind != "gemma3":
         return Find(folder, "text encoder", f"a text encoder of the kind {kind}; LTX-2.3 reads Gemma 3 (gemma3)")
-    return Find(folder, "text encoder", _encoder_fault(folder), Header(folder, {}, {"": (width, layers + 1)}, {}))
+    return Find(folder, "text encoder", _encoder_fault(folder), Header(folder, {}, {"": (width, states)}, {}))
+
+
+def text_shape(folder: Path) -> tuple[str, int, int]:
+    """(kind, width of a hidden state, hidden states of a word) of the text encoder in ``folder``, from its settings.
+
+    Raises ``WeightsError`` if they are not there or say nothing of the sort.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        text = config.get("text_config", config)
+        return str(config["model_type"]), int(text["hidden_size"]), int(text["num_hidden_layers"]) + 1
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError("no text encoder here: config.json is missing or says nothing", file=folder) from error
 
 
 def _encoder_fault(folder: Path) -> str:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
+from lipdub.engines.ltx.checkpoint import Change
 from lipdub.engines.ltx.header import Header
 from lipdub.engines.ltx.names import rename
 from lipdub.errors import WeightsError
@@ -73,6 +74,22 @@ def fuse(transformer: LTX2VideoTransformer3DModel, lora: Lora, strength: float =
         weight.data = weight + (strength * b @ a).to(weight.dtype)
 
 
+def fused(lora: Lora, strength: float = 1.0) -> Change:
+    """The LoRA as a change of the weights while they are read, so that they never lie in memory twice.
+
+    The same sums as ``fuse``. That every layer of the LoRA exists is for the caller to check, with ``check_shapes``.
+    """
+
+    def change(name: str, tensor: Tensor) -> Tensor:
+        pair = lora.pairs.get(name.removesuffix(".weight"))
+        if pair is None or not name.endswith(".weight"):
+            return tensor
+        a, b = (half.to(tensor.device, torch.float32) for half in pair)
+        return tensor + (strength * b @ a).to(tensor.dtype)
+
+    return change
+
+
 def attach(transformer: LTX2VideoTransformer3DModel, lora: Lora, name: str = "dubit") -> None:
     """Put the LoRA beside the weights with PEFT, as adapter ``name``. Raises ``WeightsError`` if it does not fit."""
     _check(transformer, lora)
@@ -83,12 +100,15 @@ def attach(transformer: LTX2VideoTransformer3DModel, lora: Lora, name: str = "du
 
 
 def _check(transformer: LTX2VideoTransformer3DModel, lora: Lora) -> None:
-    modules = dict(transformer.named_modules())
+    layers = {n: tuple(m.weight.shape) for n, m in transformer.named_modules() if isinstance(m, torch.nn.Linear)}
+    check_shapes(layers, lora)
+
+
+def check_shapes(layers: dict[str, tuple[int, ...]], lora: Lora) -> None:
+    """Raise ``WeightsError`` unless every pair fits a layer: ``layers`` are shapes of weights by module name."""
     wrong = []
     for name, (a, b) in lora.pairs.items():
-        module = modules.get(name)
-        shape = tuple(module.weight.shape) if isinstance(module, torch.nn.Linear) else None
-        if shape != (b.shape[0], a.shape[1]) or a.shape[0] != b.shape[1]:
+        if layers.get(name) != (b.shape[0], a.shape[1]) or a.shape[0] != b.shape[1]:
             wrong.append(name)
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""

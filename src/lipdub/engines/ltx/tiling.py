@@ -22,6 +22,8 @@ Pixels = Float[Tensor, "1 3 _frames _height _width"]
 """RGB in -1..1."""
 
 _LONG_SIDE = 768
+_OVERLAP = 64
+_LEAST = 96  # pixels of a shorter side: more than the overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,12 @@ class Tiling:
     width: tuple[int, int] = (_LONG_SIDE, 64)
 
     @classmethod
-    def of(cls, height: int, width: int) -> "Tiling":
-        """For decoding ``height`` x ``width`` pixels: the longer side 768, the other in proportion, on the grid."""
+    def of(cls, height: int, width: int, tiles: "Tiles | None" = None) -> "Tiling":
+        """For decoding ``height`` x ``width`` pixels: the longer side that of ``tiles``, the other in proportion."""
+        tiles = Tiles() if tiles is None else tiles
         longer = max(height, width)
-        sides = [round(_LONG_SIDE * side / longer / SPATIAL) * SPATIAL for side in (height, width)]
-        return cls(height=(sides[0], 64), width=(sides[1], 64))
+        sides = [max(_LEAST, round(tiles.side * side / longer / SPATIAL) * SPATIAL) for side in (height, width)]
+        return cls(tiles.frames, (sides[0], _OVERLAP), (sides[1], _OVERLAP))
 
     def axes(self, grid: Grid) -> "list[_Axis]":
         """Time, rows and columns of a latent of ``grid``."""
@@ -47,6 +50,20 @@ class Tiling:
             _Axis(latents, size // step, overlap // step, step, causal=step == TEMPORAL)
             for latents, (size, overlap), step in zip(grid, sizes, steps, strict=True)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """How large a tile may be: its longer ``side`` in pixels, and (``frames``, overlap). Smaller tiles want less memory
+    and more time; these are the reference's, and others give slightly other pixels where tiles meet."""
+
+    side: int = _LONG_SIDE
+    frames: tuple[int, int] = (80, 24)
+
+    @property
+    def encoding(self) -> Tiling:
+        """For encoding references of any size."""
+        return Tiling(self.frames, (self.side, _OVERLAP), (self.side, _OVERLAP))
 
 
 ENCODING = Tiling()

@@ -14,8 +14,9 @@ quantisation and gradient checkpointing work as ever.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
@@ -42,7 +43,10 @@ class Stream:
 def velocity(transformer: LTX2VideoTransformer3DModel, video: Stream, audio: Stream) -> tuple[Tokens, Tokens]:
     """Velocities (video, audio) of all tokens, shaped like them. The prompt is not masked."""
     scale = transformer.config["timestep_scale_multiplier"]
-    with _gates_follow_the_other(transformer, video.sigma * scale, audio.sigma * scale):
+    with (
+        _levels_once(transformer, video.timesteps * scale, audio.timesteps * scale),
+        _gates_follow_the_other(transformer, video.sigma * scale, audio.sigma * scale),
+    ):
         return transformer(
             hidden_states=video.tokens,
             audio_hidden_states=audio.tokens,
@@ -59,23 +63,61 @@ def velocity(transformer: LTX2VideoTransformer3DModel, video: Stream, audio: Str
         )
 
 
+Hooks = list[torch.utils.hooks.RemovableHandle]
+
+
 @contextmanager
-def _gates_follow_the_other(
-    transformer: LTX2VideoTransformer3DModel, video_sigma: Tensor, audio_sigma: Tensor
-) -> Iterator[None]:
-    """Feed the gate of sound into picture the sound's sigma, and that of picture into sound the picture's."""
-    config = transformer.config
-    factor = config["cross_attn_timestep_scale_multiplier"] / config["timestep_scale_multiplier"]
-
-    def fed(gate: nn.Module, sigma: Tensor) -> torch.utils.hooks.RemovableHandle:
-        return gate.register_forward_pre_hook(lambda _, args: (sigma * factor, *args[1:]))
-
-    hooks = (
-        fed(transformer.av_cross_attn_video_a2v_gate, audio_sigma),
-        fed(transformer.av_cross_attn_audio_v2a_gate, video_sigma),
-    )
+def _removed(hooks: Hooks) -> Iterator[None]:
+    """Whatever happens, the model is left without ``hooks``."""
     try:
         yield
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _levels_once(
+    transformer: LTX2VideoTransformer3DModel, video: Float32[Tensor, "_b _n"], audio: Float32[Tensor, "_b _m"]
+) -> AbstractContextManager[None]:
+    """Embed each distinct timestep once, not once for each token, and lay the rows out again afterwards.
+
+    There are two in a sequence (target and reference), so the modulations of thousands of tokens cost two rows of a
+    matrix product. If all tokens of every sample share one, a single row is handed on, which spreads by itself.
+    """
+    hooks: Hooks = []
+    for timesteps, modules in (
+        (video, (transformer.time_embed, transformer.av_cross_attn_video_scale_shift)),
+        (audio, (transformer.audio_time_embed, transformer.av_cross_attn_audio_scale_shift)),
+    ):
+        if bool((timesteps == timesteps[:, :1]).all()):
+            levels, rows = timesteps[:, 0], None
+        else:
+            levels, rows = torch.unique(timesteps.flatten(), return_inverse=True)
+        for module in modules:
+            hooks.append(module.register_forward_pre_hook(partial(_given, levels)))
+            if rows is not None:
+                hooks.append(module.register_forward_hook(partial(_laid_out, rows)))
+    return _removed(hooks)
+
+
+def _given(timesteps: Tensor, module: nn.Module, args: tuple) -> tuple:
+    """Instead of the timesteps that the model would embed, these."""
+    return (timesteps, *args[1:])
+
+
+def _laid_out(rows: Tensor, module: nn.Module, args: tuple, made: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """A row for every token."""
+    return tuple(one[rows] for one in made)
+
+
+def _gates_follow_the_other(
+    transformer: LTX2VideoTransformer3DModel, video_sigma: Float32[Tensor, " _b"], audio_sigma: Float32[Tensor, " _b"]
+) -> AbstractContextManager[None]:
+    """Feed the gate of sound into picture the sound's sigma, and that of picture into sound the picture's."""
+    config = transformer.config
+    factor = config["cross_attn_timestep_scale_multiplier"] / config["timestep_scale_multiplier"]
+    fed = (
+        (transformer.av_cross_attn_video_a2v_gate, audio_sigma * factor),
+        (transformer.av_cross_attn_audio_v2a_gate, video_sigma * factor),
+    )
+    return _removed([gate.register_forward_pre_hook(partial(_given, sigma)) for gate, sigma in fed])
