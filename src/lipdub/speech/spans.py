@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from jaxtyping import Float32
 
 from lipdub.timeline.sound import HEARD_STEP, Heard
 from lipdub.timeline.time import Span, merged
@@ -26,14 +27,17 @@ class SpeechOptions:
 
 def speech_spans(heard: Heard, options: SpeechOptions = SpeechOptions()) -> tuple[Span, ...]:
     """Spans of clip time in which somebody speaks: sorted, disjoint, inside ``heard.span``."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], heard.voiced > options.leave, [False]]).astype(np.int8)))
-    runs = [
-        (int(first), int(stop))
-        for first, stop in edges.reshape(-1, 2)
-        if heard.voiced[first:stop].max() > options.enter
-    ]
-    spans = [Span(heard.start + a * HEARD_STEP, heard.start + b * HEARD_STEP) for a, b in runs]
+    return voiced_spans(heard.voiced, heard.start, options)
+
+
+def voiced_spans(
+    voiced: Float32[np.ndarray, " rows"], start: Fraction, options: SpeechOptions = SpeechOptions()
+) -> tuple[Span, ...]:
+    """The same from probabilities of speech alone, 50 a second from ``start`` on."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced > options.leave, [False]]).astype(np.int8)))
+    runs = [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2) if voiced[first:stop].max() > options.enter]
+    spans = [Span(start + a * HEARD_STEP, start + b * HEARD_STEP) for a, b in runs]
     long = [s for s in merged(spans, options.pause) if s.duration >= options.shortest]
-    whole = heard.span
+    whole = Span(start, start + len(voiced) * HEARD_STEP)
     inside = [s.widened(options.padding).intersection(whole) for s in long]
     return merged(s for s in inside if s is not None)

@@ -1,0 +1,106 @@
+"""Times of cues that cannot be, made possible: every change is told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from lipdub.speech.script.cues import RawCue, shared
+from lipdub.timeline.time import timecode
+
+_PACE = Fraction(1, 15)  # seconds a character takes to say, for cues that lack a length
+_BRIEF = Fraction(1)
+_SPARE = Fraction(3, 10)  # the least that is left of a cue that is cut for the next
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """``cues`` in order of their start, each of some length, and ``notes`` on what was changed."""
+
+    cues: tuple[RawCue, ...]
+    notes: tuple[str, ...]
+
+
+def repaired(cues: Iterable[RawCue], end: Fraction | None) -> Repaired:
+    """Cues sorted, lengthened, parted and kept between 0 and ``end``, the clip's (None: it is not known)."""
+    notes: list[str] = []
+    given = list(cues)
+    ordered = sorted(given, key=lambda cue: cue.start)
+    if ordered != given:
+        late = sum(a.start > b.start for a, b in pairwise(given))
+        notes.append(f"the cues are not in order of time ({late} come too late in the file); they were sorted")
+    inside = [kept for cue in ordered for kept in _inside(cue, end, notes)]
+    return Repaired(tuple(_parted(_lengthened(_once(inside, notes), end, notes), notes)), tuple(notes))
+
+
+def _said(cue: RawCue) -> str:
+    return f"cue {cue.number} at {timecode(cue.start)}"
+
+
+def _inside(cue: RawCue, end: Fraction | None, notes: list[str]) -> list[RawCue]:
+    if cue.start < 0:
+        if cue.end <= 0:
+            notes.append(f"{_said(cue)}: it lies before the beginning; '{cue.text}' left out")
+            return []
+        notes.append(f"{_said(cue)}: it begins before the beginning; it begins at 0 now")
+        cue = replace(cue, start=Fraction(0), words=())
+    if end is not None and cue.start >= end:
+        notes.append(f"{_said(cue)}: it lies past the end of the clip ({timecode(end)}); '{cue.text}' left out")
+        return []
+    if end is not None and cue.end > end:
+        notes.append(f"{_said(cue)}: it lasts past the end of the clip; it ends with the clip now")
+        cue = replace(cue, end=end, words=tuple(w for w in cue.words if w.span.end <= end))
+    return [cue]
+
+
+def _once(cues: list[RawCue], notes: list[str]) -> list[RawCue]:
+    """Without those that say the same thing at the same time again."""
+    out: list[RawCue] = []
+    seen: set[tuple[Fraction, Fraction, str, str]] = set()
+    for cue in cues:
+        key = (cue.start, cue.end, cue.text, cue.speaker)
+        if key in seen:
+            notes.append(f"{_said(cue)}: it is there twice; said once")
+        else:
+            seen.add(key)
+            out.append(cue)
+    return out
+
+
+def _lengthened(cues: list[RawCue], end: Fraction | None, notes: list[str]) -> list[RawCue]:
+    """Those that end where they begin, or before, last as long as it takes to say them, or until the next."""
+    out = []
+    for k, cue in enumerate(cues):
+        if cue.end <= cue.start:
+            wish = cue.start + max(len(cue.text) * _PACE, _BRIEF)
+            later = [c.start for c in cues[k + 1 : k + 2] if c.start > cue.start]
+            limits = later if end is None else [*later, end]
+            stop = min([Fraction(wish), *limits])
+            how = "has no length" if cue.end == cue.start else "ends before it begins"
+            notes.append(f"{_said(cue)}: it {how}; it ends at {timecode(stop)} now")
+            cue = replace(cue, end=stop, words=())
+        out.append(cue)
+    return out
+
+
+def _parted(cues: list[RawCue], notes: list[str]) -> list[RawCue]:
+    """Where two cues of one speaker overlap, the earlier ends sooner, or both share the time."""
+    out: list[RawCue] = []
+    for cue in cues:
+        if out and cue.start < out[-1].end:
+            before = out[-1]
+            if before.speaker != cue.speaker:
+                notes.append(f"{_said(cue)}: it overlaps cue {before.number} of another speaker; both stay as they are")
+            elif cue.start - before.start >= min(_SPARE, (before.end - before.start) / 2):
+                notes.append(f"{_said(cue)}: it overlaps cue {before.number}, which ends sooner now")
+                out[-1] = replace(
+                    before, end=cue.start, words=tuple(w for w in before.words if w.span.end <= cue.start)
+                )
+            else:
+                notes.append(f"{_said(cue)}: it begins with cue {before.number}; they share the time")
+                whole = max(before.end, cue.end)
+                first, second = shared(before.start, whole, [len(before.text), len(cue.text)])
+                out[-1] = replace(before, start=first[0], end=first[1], words=())
+                cue = replace(cue, start=second[0], end=second[1], words=())
+        out.append(cue)
+    return sorted(out, key=lambda cue: cue.start)
