@@ -1,0 +1,33 @@
+"""Spoken lines put where the source speaks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from lipdub.speech.fit.aims import aims
+from lipdub.speech.fit.phrases import measured
+from lipdub.speech.fit.plan import FitOptions, plan_fit
+from lipdub.speech.fit.render import render
+from lipdub.speech.fit.wishes import Wish, wishes
+from lipdub.timeline.dialogue import PlacedLine, SpokenLine
+from lipdub.timeline.time import Span
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The lines as ``placed``, in order of time, none overlapping another but where the script has it so, and the
+    ``wishes`` for better ones; the index of a wish is that of the line as it was given."""
+
+    placed: tuple[PlacedLine, ...]
+    wishes: tuple[Wish, ...]
+
+
+def fit(
+    spoken: Sequence[SpokenLine], windows: Sequence[Span], end: Fraction, options: FitOptions = FitOptions()
+) -> Fitted:
+    """Place ``spoken`` lines by ``windows``, when the source speaks (see ``aims.source_windows``; empty: it does not),
+    in a clip that ends at ``end``. Lines in which nothing is heard are not placed."""
+    what = [measured(line) for line in spoken]
+    placements = plan_fit(what, aims([line.line for line in spoken], windows), end, options)
+    placed = tuple(render(placement, spoken[placement.index]) for placement in placements)
+    return Fitted(placed, wishes(placements, what))

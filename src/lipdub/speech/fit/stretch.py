@@ -1,0 +1,71 @@
+"""Faster or slower at the same pitch."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from importlib.util import find_spec
+
+import numpy as np
+from av import AudioFrame
+from av.error import BlockingIOError as NotYet
+from av.error import EOFError as Ended
+from av.filter import Graph
+from jaxtyping import Float32
+
+Stretcher = Callable[[np.ndarray, int, int], np.ndarray]
+
+_SEED = 20
+_SHORTEST = 0.25  # seconds that the stretchers are given at least; shorter sounds are followed by silence
+
+
+def stretched(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
+    """``samples`` (at ``rate`` per second) in exactly ``size`` samples: onsets stay in proportion to within 5 ms, the
+    pitch stays. The same samples if their number is ``size`` already.
+
+    Done by Signalsmith Stretch (MIT), a phase vocoder with the timing of transients kept; on machines for which it is
+    not built (``pyproject.toml`` says which), by FFmpeg's ``atempo`` (WSOLA).
+    """
+    if size == len(samples):
+        return samples
+    if not size or not len(samples):
+        return np.zeros(size, np.float32)
+    more = max(0, round(_SHORTEST * rate) - len(samples))
+    longer = np.pad(samples, (0, more))
+    out = stretcher()(longer, size + round(more * size / len(samples)), rate)
+    return np.pad(out, (0, max(0, size - len(out))))[:size].astype(np.float32)
+
+
+def stretcher() -> Stretcher:
+    """The one that this machine has: (samples, wished number, rate) to about as many samples."""
+    return by_signalsmith if find_spec("python_stretch") else by_atempo
+
+
+def by_signalsmith(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
+    """Signalsmith Stretch, its latency already taken off; always seeded alike."""
+    from python_stretch.Signalsmith import Stretch
+
+    machine = Stretch(_SEED)
+    machine.preset(1, rate)
+    machine.setTimeFactor(len(samples) / size)
+    return np.asarray(machine.process(samples[None]), np.float32)[0]
+
+
+def by_atempo(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
+    """FFmpeg's atempo."""
+    graph = Graph()
+    source = graph.add_abuffer(sample_rate=rate, format="flt", layout="mono", time_base=Fraction(1, rate))
+    tempo = graph.add("atempo", f"{len(samples) / size:.9f}")
+    sink = graph.add("abuffersink")
+    source.link_to(tempo)
+    tempo.link_to(sink)
+    graph.configure()
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), "flt", "mono")
+    frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+    graph.push(frame)
+    graph.push(None)
+    out = []
+    while True:
+        try:
+            out.append(graph.pull().to_ndarray()[0])
+        except (Ended, NotYet):
+            break
+    return np.concatenate(out) if out else np.zeros(0, np.float32)
