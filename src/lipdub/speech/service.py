@@ -1,0 +1,136 @@
+"""Asking a server for help over HTTP: patience where it may help, and plain words where it does not."""
+
+import contextlib
+import email.utils
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, IncompleteRead
+from urllib.parse import urlsplit, urlunsplit
+
+from lipdub.errors import OptionError, ServiceError
+
+_WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
+_LONGEST_WAIT = 30.0
+_MOST_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """``tries`` in all, ``wait`` seconds before the second (doubled each time), ``timeout`` seconds for each."""
+
+    tries: int = 3
+    wait: float = 1.0
+    timeout: float = 120.0
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is: ``url`` without what followed ``#``; ``named`` is that, cut at commas."""
+
+    url: str
+    named: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> bool:
+        """Whether it is this machine."""
+        host = (urlsplit(self.url).hostname or "").lower()
+        return host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127.")
+
+    def under(self, path: str) -> str:
+        """The URL of ``path`` (``/v1/audio/speech``), whether or not ``url`` ends in part of it."""
+        parts = urlsplit(self.url)
+        base, wanted = parts.path.rstrip("/"), path.strip("/").split("/")
+        for count in range(len(wanted), 0, -1):
+            if base == (head := "/" + "/".join(wanted[:count])) or base.endswith(head):
+                wanted = wanted[count:]
+                break
+        return urlunsplit(parts._replace(path="/".join([base, *wanted])))
+
+
+def address(detail: str, kind: str) -> Address:
+    """``URL`` or ``URL#one,two``, of a ``kind`` ("voice server"). Raises ``OptionError`` if it is no HTTP address."""
+    url, _, named = detail.strip().partition("#")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise OptionError(f"'{url}' is no address of a {kind}", remedy="Write one like http://localhost:8000/v1#model")
+    return Address(url, tuple(n.strip() for n in named.split(",")) if named else ())
+
+
+def key_from(*variables: str) -> str:
+    """The first of the environment ``variables`` that is set; "" if none is."""
+    return next((os.environ[name] for name in variables if os.environ.get(name)), "")
+
+
+def post(url: str, body: Mapping[str, object], key: str = "", patience: Patience = Patience()) -> bytes:
+    """The answer to ``body`` as JSON, at most 256 MB.
+
+    Timeouts, broken connections, "too many requests" and errors of the server are tried again, as late as it asks (at
+    most 30 s). Raises ``ServiceError`` that names the URL and what the server said; the ``key`` is never shown.
+    """
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request.add_header("User-Agent", "lipdub")
+    if key:
+        request.add_unredirected_header("Authorization", f"Bearer {key}")
+    for left in reversed(range(patience.tries)):
+        pause = patience.wait * 2 ** (patience.tries - 1 - left)
+        try:
+            with urllib.request.urlopen(request, timeout=patience.timeout) as answer:
+                read, length = answer.read(_MOST_BYTES + 1), answer.headers.get("Content-Length", "")
+            if len(read) > _MOST_BYTES:
+                raise ServiceError(f"{url} answers more than can be right (over 256 MB)")
+            if length.isdigit() and len(read) < int(length):
+                raise IncompleteRead(read, int(length) - len(read))
+            return read
+        except urllib.error.HTTPError as refused:
+            with refused:
+                if left == 0 or refused.code not in _WORTH_ANOTHER_TRY:
+                    raise _refusal(url, refused) from None
+                pause = _asked(refused.headers.get("Retry-After"), pause)
+        except (OSError, HTTPException) as broken:
+            if left == 0:
+                raise _silence(url, broken, patience) from broken
+        patience.sleep(pause)
+    raise AssertionError("at least one try")
+
+
+def _asked(header: str | None, otherwise: float) -> float:
+    """Seconds that ``Retry-After`` asks for: a number or a date (RFC 9110, 10.2.3)."""
+    if not header:
+        return otherwise
+    with contextlib.suppress(ValueError):
+        return min(max(float(header), 0.0), _LONGEST_WAIT)
+    with contextlib.suppress(ValueError, TypeError):
+        return min(max(email.utils.parsedate_to_datetime(header).timestamp() - time.time(), 0.0), _LONGEST_WAIT)
+    return otherwise
+
+
+def _refusal(url: str, refused: urllib.error.HTTPError) -> ServiceError:
+    """An error that holds what the server said about it, in one line."""
+    said = ""
+    with contextlib.suppress(OSError, HTTPException):
+        said = refused.read(4000).decode("utf-8", "replace")
+    with contextlib.suppress(ValueError):
+        told = json.loads(said)
+        told = told.get("error", told) if isinstance(told, dict) else told
+        said = str(told.get("message", told)) if isinstance(told, dict) else str(told)
+    remedy = {401: "Check the key", 403: "Check the key", 404: "Check the address and the model", 429: "Try later"}
+    short = " ".join(said.split())[:200]
+    what = f"{url} answers {refused.code}" + (f": {short}" if short else "")
+    return ServiceError(what.rstrip("."), remedy=remedy.get(refused.code, ""))
+
+
+def _silence(url: str, broken: Exception, patience: Patience) -> ServiceError:
+    reason = getattr(broken, "reason", broken)
+    if isinstance(reason, TimeoutError):
+        return ServiceError(f"{url} did not answer within {patience.timeout:g} s, {patience.tries} times")
+    return ServiceError(f"{url} cannot be reached ({reason})".rstrip("."), remedy="Is the server running?")

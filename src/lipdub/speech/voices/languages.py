@@ -1,0 +1,35 @@
+"""Which voice speaks which language."""
+
+from lipdub.errors import LipdubError, OptionError
+from lipdub.speech.seam import VOICES, Voice
+from lipdub.speech.voices.text import primary
+from lipdub.timeline.cue import Line
+
+
+def same_language(one: str, other: str) -> bool:
+    """True if two BCP 47 tags name the same language, whatever the region."""
+    return primary(one) == primary(other)
+
+
+def speakers_of(language: str) -> tuple[str, ...]:
+    """Names of the installed voices whose cards list ``language``."""
+    names = []
+    for name in VOICES.names():
+        try:
+            voice = VOICES.factory(name)("")
+        except LipdubError:
+            continue
+        if isinstance(voice, Voice) and any(same_language(tag, language) for tag in voice.card.languages):
+            names.append(name)
+    return tuple(names)
+
+
+def refuse(name: str, tags: tuple[str, ...], line: Line) -> OptionError:
+    """The error that the voice ``name``, which speaks ``tags``, does not speak a line's language; it says who does."""
+    if not line.language:
+        return OptionError(f"the line '{line.text[:40]}' does not say its language", at=line.span.start)
+    able = [f"--voice {other}" for other in speakers_of(line.language) if other != name]
+    return OptionError(
+        f"the voice {name} speaks {', '.join(tags)}, not '{line.language}'",
+        remedy=f"Try {', '.join([*able, '--voice server:URL'])} or --voice command:PROGRAM, or bring the dub track",
+    )

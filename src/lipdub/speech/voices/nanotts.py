@@ -1,0 +1,155 @@
+"""``nanotts``: six small voices that need no network and no graphics card (py-nanotts, Pico, Apache-2.0).
+
+One voice a language: en-US, en-GB, de-DE, es-ES, fr-FR, it-IT. Others are made of it by pitch and by the length of the
+throat (formants), so that people in one programme differ.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import soxr
+from jaxtyping import Float32
+
+from lipdub.errors import OptionError
+from lipdub.speech.seam import Card, Reference
+from lipdub.speech.voices.finish import finished, trimmed
+from lipdub.speech.voices.languages import refuse, same_language
+from lipdub.speech.voices.pico import LINGWARE, RATE, spoken
+from lipdub.speech.voices.text import in_latin, sentences, words_for
+from lipdub.timeline.cue import Line
+from lipdub.timeline.sound import Sound
+
+CHARACTERS = ((1.0, 1.0), (0.62, 0.87), (1.18, 1.1), (0.8, 0.94), (0.55, 0.82), (0.95, 1.12), (0.72, 0.9), (1.3, 1.05))
+"""(pitch, formants) of the first, second... speaker of a programme; then it starts again."""
+
+_LONGEST = 600  # characters spoken at one go; memory is Pico's only limit, its rhythm stays good far beyond
+_GAP = 0.35  # seconds between the goes
+_NEAR = 0.03  # a pace is met within
+_TRIES = (1.0, 1.1, 0.9, 1.2, 0.8, 1.3)
+
+
+def make(detail: str = "") -> "NanoVoice":
+    """The voice that ``detail`` describes: a tag, ``pitch=`` and ``formants=``, each optional, with commas between.
+
+    ``es-ES,pitch=0.8,formants=0.9``. Without a tag, every line is spoken by the voice of its own language. Raises
+    ``OptionError`` if it cannot be read.
+    """
+    voice = NanoVoice()
+    for part in filter(None, (p.strip() for p in detail.split(","))):
+        name, _, value = part.partition("=")
+        if not value:
+            voice = replace(voice, tag=_tag(name))
+        elif name in _RANGES:
+            voice = replace(voice, **{name: _number(name, value)})
+        else:
+            raise OptionError(f"nanotts does not know '{name}'", remedy="It knows pitch and formants")
+    return voice
+
+
+def voice_for(index: int) -> str:
+    """Detail for the ``index``-th speaker of a programme: ``pitch=...,formants=...``; speaker 0 is as it comes ("")."""
+    pitch, formants = CHARACTERS[index % len(CHARACTERS)]
+    return "" if pitch == formants == 1 else f"pitch={pitch:g},formants={formants:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class NanoVoice:
+    """``tag`` a key of ``LINGWARE`` or "" (that of the line's language); ``pitch`` 0.5..2 and ``formants`` 0.7..1.4 of
+    the voice's own (0.6 and 0.87: like a man)."""
+
+    tag: str = ""
+    pitch: float = 1.0
+    formants: float = 1.0
+
+    @property
+    def card(self) -> Card:
+        """Who it is."""
+        return Card("nanotts", "Apache-2.0", (self.tag,) if self.tag else tuple(LINGWARE))
+
+    @property
+    def detail(self) -> str:
+        """What ``make`` makes it from."""
+        parts = [self.tag] if self.tag else []
+        parts += [
+            f"{name}={value:g}" for name, value in (("pitch", self.pitch), ("formants", self.formants)) if value != 1
+        ]
+        return ",".join(parts)
+
+    def member(self, index: int) -> "NanoVoice":
+        """The same language by another person: pitch and formants of ``voice_for(index)``."""
+        pitch, formants = CHARACTERS[index % len(CHARACTERS)]
+        return replace(
+            self, pitch=_kept("pitch", self.pitch * pitch), formants=_kept("formants", self.formants * formants)
+        )
+
+    def speak(self, line: Line, pace: float = 1.0, reference: Reference | None = None) -> Sound:
+        """``line`` at 16 kHz; the same words and pace are the same samples. ``reference`` is not used.
+
+        Raises ``OptionError`` for another language or nothing to say, ``MissingExtra`` without py-nanotts.
+        """
+        tag = self._tag_for(line)
+        text = in_latin(words_for(line.text, tag), tag)
+        if not any(c.isalnum() for c in text):
+            raise OptionError(f"nanotts cannot read the letters of '{line.text[:40]}'", at=line.span.start)
+        natural = self._said(text, tag, 1.0)
+        if abs(pace - 1) < 0.005:
+            return finished(natural, RATE)
+        return finished(self._paced(text, tag, pace, len(natural) / pace), RATE)
+
+    def _tag_for(self, line: Line) -> str:
+        tags = (self.tag,) if self.tag else tuple(LINGWARE)
+        if self.tag and not line.language:
+            return self.tag
+        for exact in (True, False):
+            for tag in tags:
+                if tag.lower() == line.language.lower() if exact else same_language(tag, line.language):
+                    return tag
+        raise refuse("nanotts", tags, line)
+
+    def _paced(self, text: str, tag: str, pace: float, wanted: float) -> Float32[np.ndarray, " samples"]:
+        """``text`` as near to ``wanted`` samples as can be: pauses come and go with Pico's speed, so some are tried."""
+        best, miss = np.zeros(0, np.float32), np.inf
+        for nudge in _TRIES:
+            said = self._said(text, tag, pace * nudge)
+            if abs(len(said) / wanted - 1) < miss:
+                best, miss = said, abs(len(said) / wanted - 1)
+            if miss < _NEAR:
+                break
+        return best
+
+    def _said(self, text: str, tag: str, pace: float) -> Float32[np.ndarray, " samples"]:
+        """Speech without the silence around it; ``formants`` by playing a voice slower or faster than it spoke."""
+        speed = min(max(round(100 * pace / self.formants), 20), 500)
+        pitch = min(max(round(100 * self.pitch / self.formants), 50), 200)
+        pieces: list[np.ndarray] = []
+        for part in sentences(text, _LONGEST):
+            pieces += [trimmed(spoken(part, tag, speed, pitch).astype(np.float32) / 32768, RATE)]
+            pieces += [np.zeros(round(_GAP * RATE * self.formants / pace), np.float32)]
+        said = np.concatenate(pieces[:-1])
+        return said if self.formants == 1 else soxr.resample(said, RATE * self.formants, RATE).astype(np.float32)
+
+
+_RANGES = {"pitch": (0.5, 2.0), "formants": (0.7, 1.4)}
+
+
+def _kept(name: str, value: float) -> float:
+    low, high = _RANGES[name]
+    return round(min(max(value, low), high), 3)
+
+
+def _number(name: str, value: str) -> float:
+    low, high = _RANGES[name]
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not low <= number <= high:
+        raise OptionError(f"nanotts takes {name} from {low:g} to {high:g}, not '{value}'")
+    return number
+
+
+def _tag(name: str) -> str:
+    for tag in LINGWARE:
+        if tag.lower() == name.lower() or (same_language(tag, name) and "-" not in name):
+            return tag
+    raise OptionError(f"nanotts has no voice '{name}'", remedy=f"It has {', '.join(LINGWARE)}")
