@@ -2,7 +2,7 @@
 of whole samples later."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import log
 
 from lipdub.speech.fit.anchors import Block
@@ -37,16 +37,32 @@ class Layout:
     excess: float
 
 
-def lay_out(measured: Measured, parts: tuple[Block, ...], room: Room, rate: float) -> Layout:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A spoken line in seconds: the ``lengths`` of its phrases, the ``pauses`` after all but the last, and its
+    ``parts``: (first phrase, phrase after the last, onset of their window, its duration)."""
+
+    lengths: tuple[float, ...]
+    pauses: tuple[float, ...]
+    parts: tuple[tuple[int, int, float, float], ...]
+
+
+def shape(measured: Measured, blocks: tuple[Block, ...]) -> Shape:
+    """What ``lay_out`` wants to know of a line and its windows."""
+    parts = tuple((b.first, b.stop, float(b.window.start), float(b.window.duration)) for b in blocks)
+    return Shape(tuple(float(p.duration) for p in measured.phrases), tuple(map(float, measured.pauses)), parts)
+
+
+def lay_out(line: Shape, room: Room, rate: float) -> Layout:
     """The best onsets at ``rate``: each block begins with its window and fills it with its pauses, and what collides
     is pushed apart as little as possible, the line's first onset least of all.
 
     With the shortest pauses taken off, the onsets only have to be in order: weighted isotonic regression, clipped to
     the room (pool adjacent violators; Barlow et al. 1972), is the exact least-squares answer.
     """
-    lengths = [float(p.duration) / rate for p in measured.phrases]
-    pauses = [float(p) / rate for p in measured.pauses]
-    wished, weights = _wishes(lengths, pauses, parts)
+    lengths = [length / rate for length in line.lengths]
+    pauses = [pause / rate for pause in line.pauses]
+    wished, weights = _wishes(lengths, pauses, line)
     packed = [0.0]
     for length, pause in zip(lengths, pauses, strict=False):
         packed.append(packed[-1] + length + min(pause, SHORTEST_PAUSE))
@@ -56,32 +72,31 @@ def lay_out(measured: Measured, parts: tuple[Block, ...], room: Room, rate: floa
     eased = isotonic([w - p for w, p in zip(wished, packed, strict=True)], weights)
     onsets = tuple(min(max(e, begin), last) + p for e, p in zip(eased, packed, strict=True))
     end = onsets[-1] + lengths[-1]
-    excess = max(0.0, end - room.latest)
-    late = [onsets[b.first] - float(b.window.start) for b in parts]
     now = [b - a - n for (a, b), n in zip(pairwise(onsets), lengths, strict=False)]
+    late = [onsets[first] - window for first, _, window, _ in line.parts]
     cost = _lateness(late) + _length(end - room.offset, room.offset - room.onset) + _distortion(now, pauses)
-    return Layout(onsets, end, cost, excess)
+    return Layout(onsets, end, cost, max(0.0, end - room.latest))
 
 
-def as_spoken(measured: Measured, room: Room) -> Layout:
+def as_spoken(line: Shape, room: Room) -> Layout:
     """From the aim's onset on, exactly as it was spoken."""
-    shift = room.onset - float(measured.phrases[0].start)
-    end = float(measured.phrases[-1].end) + shift
-    return Layout(tuple(float(p.start) + shift for p in measured.phrases), end, 0.0, max(0.0, end - room.latest))
+    steps = [length + pause for length, pause in zip(line.lengths, line.pauses, strict=False)]
+    onsets = tuple(accumulate(steps, initial=room.onset))
+    end = onsets[-1] + line.lengths[-1]
+    return Layout(onsets, end, 0.0, max(0.0, end - room.latest))
 
 
-def _wishes(lengths: list[float], pauses: list[float], parts: tuple[Block, ...]) -> tuple[list[float], list[float]]:
+def _wishes(lengths: list[float], pauses: list[float], line: Shape) -> tuple[list[float], list[float]]:
     """Where each phrase would begin if it were alone, and how much that matters."""
     onsets, weights = [], []
-    for part in parts:
-        inner = pauses[part.first : part.stop - 1]
-        left = float(part.window.duration) - sum(lengths[part.first : part.stop])
+    for first, stop, at, duration in line.parts:
+        inner = pauses[first : stop - 1]
+        left = duration - sum(lengths[first:stop])
         grown = min(max(left / sum(inner), 0.0), _LONGEST) if inner else 1.0
-        at = float(part.window.start)
-        for i in range(part.first, part.stop):
+        for i in range(first, stop):
             onsets.append(at)
-            weights.append(_INNER if i > part.first else _ANCHOR if part.first else _FIRST)
-            if i < part.stop - 1:
+            weights.append(_INNER if i > first else _ANCHOR if first else _FIRST)
+            if i < stop - 1:
                 at += lengths[i] + max(pauses[i] * grown, min(pauses[i], SHORTEST_PAUSE))
     return onsets, weights
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 
 from lipdub.speech.fit.aims import Aim, may_overlap
-from lipdub.speech.fit.anchors import Block, blocks
-from lipdub.speech.fit.layout import SHORTEST_PAUSE, Layout, Room, as_spoken, lay_out
+from lipdub.speech.fit.anchors import blocks
+from lipdub.speech.fit.layout import SHORTEST_PAUSE, Layout, Room, Shape, as_spoken, lay_out, shape
 from lipdub.speech.fit.phrases import Measured
 from lipdub.speech.fit.rates import grid, price, smoothest
 from lipdub.speech.fit.settle import Piece, settle
@@ -79,12 +79,12 @@ def plan_fit(
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A line to be placed: what was ``spoken``, its ``aim``, the phrases that begin with its windows (``parts``) and
-    when it must have ended (``latest``)."""
+    """A line to be placed: what was ``spoken``, its ``aim``, both as numbers (``shape``) and when it must have
+    ended (``latest``)."""
 
     spoken: Measured
     aim: Aim
-    parts: tuple[Block, ...]
+    shape: Shape
     latest: Fraction
 
 
@@ -97,7 +97,7 @@ def _tasks(lines: list[Measured], aims: list[Aim], end: Fraction, options: FitOp
                 pause = max(next_.span.start - aim.span.end, Fraction(0))
                 latest = min(end, next_.span.start - min(options.gap, pause))
                 break
-        out.append(Task(line, aim, blocks(line, aim), latest))
+        out.append(Task(line, aim, shape(line, blocks(line, aim)), latest))
     return out
 
 
@@ -108,7 +108,7 @@ def _choose(tasks: list[Task], rates: tuple[Fraction, ...], options: FitOptions)
     for n, task in enumerate(tasks):
         room = _room(task, free, options)
         for k, rate in enumerate(map(float, rates)):
-            layout = lay_out(task.spoken, task.parts, room, rate)
+            layout = lay_out(task.shape, room, rate)
             prices[n, k] = price(rate, layout, float(options.fastest), max(0.0, room.onset - layout.onsets[0]))
         free = task.aim.span.end
     lines = [task.spoken.line for task in tasks]
@@ -119,9 +119,9 @@ def _fitting(task: Task, rates: list[Fraction], free: Fraction, options: FitOpti
     """The first of ``rates`` at which the line fits behind what is heard until ``free``, or else the last."""
     room = _room(task, free, options)
     if not options.stretch:
-        return rates[0], as_spoken(task.spoken, room)
-    layouts = ((rate, lay_out(task.spoken, task.parts, room, float(rate))) for rate in rates)
-    last = rates[-1], lay_out(task.spoken, task.parts, room, float(rates[-1]))
+        return rates[0], as_spoken(task.shape, room)
+    layouts = ((rate, lay_out(task.shape, room, float(rate))) for rate in rates)
+    last = rates[-1], lay_out(task.shape, room, float(rates[-1]))
     return next((found for found in layouts if found[1].excess <= 1e-6), last)
 
 

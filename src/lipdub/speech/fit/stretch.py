@@ -14,21 +14,21 @@ from jaxtyping import Float32
 Stretcher = Callable[[np.ndarray, int, int], np.ndarray]
 
 _SEED = 20
-_SHORTEST = 0.25  # seconds that the stretchers are given at least; shorter sounds are followed by silence
+_SHORTEST, _AFTER = 0.25, 0.05  # seconds of sound that a stretcher wants, and of silence, not to lose the end
 
 
 def stretched(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
     """``samples`` (at ``rate`` per second) in exactly ``size`` samples: onsets stay in proportion to within 5 ms, the
     pitch stays. The same samples if their number is ``size`` already.
 
-    Done by Signalsmith Stretch (MIT), a phase vocoder with the timing of transients kept; on machines for which it is
-    not built (``pyproject.toml`` says which), by FFmpeg's ``atempo`` (WSOLA).
+    Done by Signalsmith Stretch (MIT), which moves the onsets of bursts by 3.4 ms at most; on machines for which it is
+    not built (``pyproject.toml`` says which), by FFmpeg's ``atempo`` (WSOLA; inner onsets up to 21 ms early).
     """
     if size == len(samples):
         return samples
     if not size or not len(samples):
         return np.zeros(size, np.float32)
-    more = max(0, round(_SHORTEST * rate) - len(samples))
+    more = max(round(_AFTER * rate), round(_SHORTEST * rate) - len(samples))
     longer = np.pad(samples, (0, more))
     out = stretcher()(longer, size + round(more * size / len(samples)), rate)
     return np.pad(out, (0, max(0, size - len(out))))[:size].astype(np.float32)
