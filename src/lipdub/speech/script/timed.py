@@ -1,16 +1,19 @@
 """Places for lines that have none: where somebody speaks, in proportion to their length."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from math import log
 
 from lipdub.errors import InputError
 from lipdub.speech.script.writing import width
 from lipdub.timeline.cue import Line
 from lipdub.timeline.time import Span, merged, total
 
-_REACH = Fraction(2, 5)  # of the shorter neighbour: how far an edge moves to meet a pause
+_REACH = Fraction(3)  # seconds that an edge may move to meet a pause
+_MISSED = 1.0  # what an edge in the middle of speech costs; a line twice as long as its share costs log(2) squared
 
 
 def timed(lines: Sequence[Line], speech: Sequence[Span]) -> tuple[Line, ...]:
@@ -49,13 +52,31 @@ def _pauses(stretches: Sequence[Span]) -> list[Fraction]:
 
 
 def _at_pauses(edges: list[Fraction], pauses: Sequence[Fraction]) -> list[Fraction]:
-    out = list(edges)
-    for k in range(1, len(edges) - 1):
-        reach = _REACH * min(edges[k] - edges[k - 1], edges[k + 1] - edges[k])
-        near = [p for p in pauses if abs(p - edges[k]) <= reach]
-        if near:
-            out[k] = min(near, key=lambda p: (abs(p - edges[k]), p))
-    return out
+    """Edges moved to pauses where that leaves lines about as long as their share: the cheapest of all ways."""
+    ways: list[dict[Fraction, tuple[float, Fraction]]] = [{edges[0]: (0.0, edges[0])}]
+    for before, edge in pairwise(edges):
+        choices = [edge]
+        if edge != edges[-1]:
+            low, high = bisect_left(pauses, edge - _REACH), bisect_right(pauses, edge + _REACH)
+            choices += [p for p in pauses[low:high] if p != edge]
+        costs = {place: _cheapest(ways[-1], place, edge - before) for place in choices}
+        found = {place: way for place, way in costs.items() if way is not None}
+        missed = {p: (c + (_MISSED if p == edge and p not in pauses else 0.0), b) for p, (c, b) in found.items()}
+        ways.append(missed)
+    out = [edges[-1]]
+    for way in reversed(ways[1:]):
+        out.append(way[out[-1]][1])
+    return out[::-1]
+
+
+def _cheapest(
+    ways: dict[Fraction, tuple[float, Fraction]], place: Fraction, share: Fraction
+) -> tuple[float, Fraction] | None:
+    """The least cost of a line that ends at ``place``, and where it begins then; None if it cannot."""
+    open_ways = [
+        (cost + log((place - begin) / share) ** 2, begin) for begin, (cost, _) in ways.items() if begin < place
+    ]
+    return min(open_ways, default=None)
 
 
 def _clock(spoken: Fraction, stretches: Sequence[Span], begins: bool) -> Fraction:
