@@ -1,0 +1,263 @@
+"""The ltx engine: LTX-2.3 Dub-It makes the mouth anew, following a dub track or speaking the lines itself.
+
+It runs where somebody speaks and only there, on a window around the head, in stretches that overlap; of what comes
+out, only the lower face is put back. Needs a GPU, the extra ``ltx`` and the published weights; nothing of that is
+touched before a study is asked for.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lipdub.anatomy.motion import FaceMotion
+from lipdub.engines.ltx import lines, mask, model
+from lipdub.engines.ltx import record as records
+from lipdub.engines.ltx.model import Loader, Model
+from lipdub.engines.ltx.options import LtxOptions, parse
+from lipdub.engines.ltx.record import Record
+from lipdub.engines.ltx.reel import Crew, Plan, Reel
+from lipdub.engines.ltx.runs import Run, score
+from lipdub.engines.ltx.take import Takes
+from lipdub.engines.ltx.window import SIDE, returned
+from lipdub.engines.seam import Eye, Facts, Guide, Limits, Setup
+from lipdub.errors import OptionError
+from lipdub.timeline.picture import Look, Performance, Untouched
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
+
+LOST = "the face was lost"
+OFF_PICTURE = "the mouth is outside the picture"
+_SMALL = 3.0
+"""How much a face is enlarged for the model from which on the report says so."""
+
+
+class LtxEngine:
+    """Makes studies that let Dub-It perform. One model serves all of them; it is loaded when first needed."""
+
+    name = "ltx"
+
+    def __init__(
+        self, options: LtxOptions = LtxOptions(), weights: Path | None = None, loader: Loader | None = None
+    ) -> None:
+        """With ``options``, and the folder of ``weights``. ``loader`` gives another model instead (for tests, and
+        for those who have loaded one)."""
+        self._options, self._weights, self._loader = options, weights, loader
+        self._model: Model | None = None
+        self.limits = Limits(
+            smallest_face=16.0,
+            largest_yaw=60.0,
+            needs=frozenset({"sound"}),
+            speaks=True,
+            lag=options.frames + 2,
+            accelerator=True,
+        )
+
+    def study(self, folder: Path, eye: Eye | None = None) -> "LtxStudy":
+        """A new study in an empty or absent ``folder``, or the finished one that lies there.
+
+        Raises ``MissingExtra``, ``MachineError`` or ``WeightsError`` if it could never perform.
+        """
+        if self._loader is None:
+            model.check_machine(self._options, self._weights)
+        name = "given" if self._loader is not None else model.fingerprint(self._weights)
+        crew = Crew(self._options, self._loaded, name, eye, Takes(Path(folder) / "takes"))
+        return LtxStudy(Path(folder), crew)
+
+    def _loaded(self) -> Model:
+        if self._model is None:
+            if self._loader is not None:
+                self._model = self._loader()
+            else:
+                assert self._weights is not None, "checked when the study was asked for"
+                self._model = model.load(self._options, self._weights)
+        return self._model
+
+
+@dataclass(eq=False)
+class LtxStudy:
+    """One face in one shot, in its own ``folder``; a ``Speaker``."""
+
+    folder: Path
+    crew: Crew
+    _size: tuple[int, int] = field(default=(0, 0), repr=False)
+
+    def look(self, look: Look) -> None:
+        """The model needs no lessons: only the size of the pictures is kept."""
+        self._size = look.size
+
+    def finish(self, motion: FaceMotion, usable: np.ndarray) -> Facts:
+        """Write where the head is in every frame; ``usable`` (frames,) bool: the mouth can be seen."""
+        record = Record.of(motion, usable, self._size)
+        record.save(self.folder)
+        return _facts(record, self.crew.options)
+
+    def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
+        """One answer per look.
+
+        Cues are followed in their spans; without cues, ``guide.path`` is where it has weight. The mouth follows
+        ``guide.sound``; a line without sound is spoken by the engine itself. What was made is kept, and played back
+        when the same is asked again.
+        """
+        stage = _Stage(records.load(self.folder), guide, self.crew)
+        try:
+            yield from stage.answers(iter(looks))
+        finally:
+            stage.end()
+
+    def speak(self, guide: Guide, looks: Iterable[Look]) -> Sound:
+        """The voice of the lines of ``guide.cues``, from the first cue's start to the last one's end.
+
+        The pictures that were made with it are kept, so that ``perform`` of the same cues and seed plays them, with
+        ``guide.sound`` absent or holding this voice (mixed with what is softer, if need be). Raises ``OptionError``
+        for lines that have no words or far too many for their span, before anything is made.
+        """
+        record = records.load(self.folder)
+        mute = Guide(guide.path, None, guide.source, guide.cues, guide.times, guide.seed)
+        asked = score(record, mute)
+        runs = [run for run in asked.runs if run.line is not None]
+        if not runs:
+            raise OptionError("there is no line to speak on this face")
+        for run in runs:
+            assert run.line is not None
+            lines.check(run.line, float(run.span.duration))
+        voices = _spoken([Plan.of(record, run, asked.times, self.crew.options) for run in runs], mute, self.crew, looks)
+        return _laid(voices, Span(min(c.span.start for c in guide.cues), max(c.span.end for c in guide.cues)))
+
+
+def _spoken(plans: list[Plan], guide: Guide, crew: Crew, looks: Iterable[Look]) -> list[Sound]:
+    """The voice of every plan; pictures and voice are kept as takes."""
+    voices: list[Sound] = []
+    waiting, at_work = deque(plans), list[Reel]()
+
+    def settled(reel: Reel) -> None:
+        reel.close()
+        assert reel.voice is not None, "a run that speaks has a voice"
+        voices.append(reel.voice)
+
+    for look in looks:
+        row = look.index - plans[0].record.first
+        while waiting and waiting[0].run.fed.start <= row:
+            at_work.append(Reel(waiting.popleft(), guide, crew, entire=True))
+        for reel in at_work:
+            reel.see(look)
+        for reel in [reel for reel in at_work if row >= reel.plan.run.fed.stop - 1]:
+            at_work.remove(reel)
+            settled(reel)
+    for reel in at_work:
+        settled(reel)
+    return voices
+
+
+def _laid(voices: list[Sound], span: Span) -> Sound:
+    """Voices where they belong in ``span``, silence between them."""
+    rate, channels = (voices[0].rate, voices[0].samples.shape[0]) if voices else (48_000, 2)
+    out = np.zeros((channels, round(span.duration * rate)), np.float32)
+    for voice in voices:
+        first = round((voice.start - span.start) * rate)
+        samples = voice.samples[:, : out.shape[1] - first]
+        out[:, first : first + samples.shape[1]] += samples
+    return Sound(out, rate, span.start)
+
+
+class _Stage:
+    """Answers looks, taking as many ahead as a window needs."""
+
+    def __init__(self, record: Record, guide: Guide, crew: Crew) -> None:
+        self._record, self._guide, self._crew = record, guide, crew
+        self._score = score(record, guide)
+        self._plays = record.ok & (self._score.weight > 0)
+        self._asked = np.zeros(len(record), bool)
+        for run in self._score.runs:
+            self._asked[run.rows.start : run.rows.stop] = True
+        self._coming = deque(r for r in self._score.runs if self._plays[r.rows.start : r.rows.stop].any())
+        self._open: list[tuple[Run, Reel]] = []
+
+    def answers(self, looks: Iterator[Look]) -> Iterator[Performance | Untouched]:
+        waiting: deque[Look] = deque()
+
+        def more() -> bool:
+            look = next(looks, None)
+            if look is None:
+                for _, reel in self._open:
+                    reel.close()
+                return False
+            waiting.append(look)
+            self._see(look)
+            return True
+
+        while waiting or more():
+            row = waiting[0].index - self._record.first
+            reel = self._reel(row)
+            if reel is not None and self._plays[row]:
+                while not reel.ready(row) and more():
+                    pass
+            yield self._answer(waiting.popleft(), row, reel)
+
+    def end(self) -> None:
+        """Let go of what is open."""
+        for _, reel in self._open:
+            reel.end()
+
+    def _see(self, look: Look) -> None:
+        """Show a look to the run it belongs to, opening and closing runs as they come and go."""
+        row = look.index - self._record.first
+        while self._coming and self._coming[0].rows.start <= row:
+            run = self._coming.popleft()
+            plan = Plan.of(self._record, run, self._score.times, self._crew.options)
+            self._open.append((run, Reel(plan, self._guide, self._crew)))
+        for run, reel in self._open:
+            if row < run.fed.stop:
+                reel.see(look)
+            else:
+                reel.close()
+
+    def _reel(self, row: int) -> Reel | None:
+        """The reel of ``row``; those before it are done with."""
+        while self._open and self._open[0][0].rows.stop <= row:
+            self._open.pop(0)[1].end()
+        return next((reel for run, reel in self._open if row in run.rows), None)
+
+    def _answer(self, look: Look, row: int, reel: Reel | None) -> Performance | Untouched:
+        if self._asked[row] and not self._record.ok[row]:
+            return Untouched(look.index, LOST)
+        if reel is None or not self._plays[row]:
+            return Untouched(look.index)
+        return _put(look, row, reel, float(self._score.weight[row]))
+
+
+def _put(look: Look, row: int, reel: Reel, weight: float) -> Performance | Untouched:
+    """What was made for ``row``, over what was filmed, inside the lower face and by ``weight``."""
+    face, shown = reel.plan.face, reel.shown(row)
+    outline = face.outline(row, shown.reach)
+    window = mask.window_of(outline).clipped(look.size)
+    if window.empty:
+        return Untouched(look.index, OFF_PICTURE)
+    base = look.pixels(window)
+    share = mask.soft(outline, window, face.unit(row)) * np.float32(weight)
+    made = returned(shown.picture, shown.onto, window)
+    mixed = base + (made.astype(np.float32) - base) * share[..., None]
+    pixels = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    changed = (pixels != base).any(-1)
+    return Performance(look.index, window, base, pixels, changed.astype(np.float32))
+
+
+def _facts(record: Record, options: LtxOptions) -> Facts:
+    """What the report should know."""
+    if not record.ok.any():
+        return Facts(0.0, ("the face was never found",))
+    unit = float(np.median(record.poses.scale[record.ok]))
+    enlarged = options.size / (SIDE * unit)
+    notes = ("the mouth is made by LTX-2.3 Dub-It: what it shows was never filmed",)
+    if enlarged > _SMALL:
+        notes += (
+            f"the face is small ({unit:.0f} pixels between the eyes): the model sees it enlarged {enlarged:.1f} times",
+        )
+    return Facts(1.0, notes, {"eye_distance": unit, "enlarged": enlarged})
+
+
+def make(setup: Setup) -> LtxEngine:
+    """The engine as the command line makes it. Raises ``OptionError`` for options it does not have."""
+    return LtxEngine(parse(setup.options), setup.weights)

@@ -1,0 +1,115 @@
+"""Windows into one stretch: where two overlap, one fades into the other over a few frames, where they differ least.
+
+The middle of the overlap is preferred: what is made at the ends of a window has seen least around it. The shares of
+the two always add to 1.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64, UInt8
+
+from lipdub.timeline.sound import Sound
+
+FADE = 6
+"""Frames over which a window fades into the next."""
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Pictures from number ``start`` of a grid on, and how far down the chin comes in each."""
+
+    start: int
+    frames: Frames
+    reach: Float32[np.ndarray, " frames"]
+
+    @property
+    def stop(self) -> int:
+        """The number after the last."""
+        return self.start + len(self.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Fade:
+    """From number ``first`` of the grid up to ``stop`` the later window fades in; before, only the earlier shows."""
+
+    first: int
+    stop: int
+
+    def share(self, at: Float[np.ndarray, " numbers"]) -> Float64[np.ndarray, " numbers"]:
+        """How much the later window counts at numbers ``at`` of the grid: 0..1, raised cosine."""
+        t = (at - self.first + 1) / (self.stop - self.first + 1)
+        return 0.5 - 0.5 * np.cos(np.pi * np.clip(t, 0, 1))
+
+
+class Joiner:
+    """Takes stretches in order, each overlapping the one before, and gives single frames."""
+
+    def __init__(self) -> None:
+        """Nothing held yet."""
+        self._tail: Stretch | None = None
+        self.fades: list[Fade] = []
+
+    def add(self, new: Stretch, until: int) -> Iterator[tuple[np.ndarray, float]]:
+        """What is settled: pictures (height, width, 3) and reaches up to number ``until`` of the grid, where the
+        next stretch begins. What comes after it is held."""
+        tail, fade = self._tail, None
+        if tail is not None and tail.stop > new.start:
+            fade = _fade(tail, new)
+        if tail is not None:
+            self.fades.append(fade or Fade(new.start, new.start))
+        for number in range(new.start, until):
+            here = number - new.start
+            share = 1.0 if fade is None else float(fade.share(np.array([float(number)]))[0])
+            if tail is None or share >= 1 or number >= tail.stop:
+                yield new.frames[here], float(new.reach[here])
+            else:
+                there = number - tail.start
+                yield (
+                    _mixed(tail.frames[there], new.frames[here], share),
+                    max(float(tail.reach[there]), float(new.reach[here])),
+                )
+        self._tail = Stretch(until, new.frames[until - new.start :].copy(), new.reach[until - new.start :])
+
+
+def _mixed(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+    if share <= 0:
+        return a
+    return (a * np.float32(1 - share) + b * np.float32(share) + np.float32(0.5)).astype(np.uint8)
+
+
+def _fade(tail: Stretch, new: Stretch) -> Fade:
+    """Where the two differ least, over ``FADE`` frames within the middle half of what they share."""
+    shared = tail.stop - new.start
+    length = min(FADE, shared)
+    slack = (shared - length) // 4
+    first = tail.stop - shared - tail.start
+    differ = np.array(
+        [float(np.abs(tail.frames[first + i].astype(np.int16) - new.frames[i]).mean()) for i in range(shared)]
+    )
+    middle = (shared - length) // 2
+    starts = sorted(range(middle - slack, middle + slack + 1), key=lambda s: (abs(s - middle), s))
+    best = min(starts, key=lambda s: float(differ[s : s + length].sum()))
+    return Fade(new.start + best, new.start + best + length)
+
+
+def joined(voices: list[tuple[int, Sound]], fades: list[Fade], rate: Fraction, count: int) -> Sound:
+    """Voices that begin at given numbers of a grid of ``count`` at ``rate``, faded as the pictures were; its time
+    zero is the grid's start. All have one rate; the result has as many channels as the first."""
+    hertz = voices[0][1].rate
+    out = np.zeros((voices[0][1].samples.shape[0], round(count / rate * hertz)), np.float32)
+    for i, (start, voice) in enumerate(voices):
+        begin = round(start / rate * hertz)
+        samples = voice.samples[:, : max(0, out.shape[1] - begin)]
+        number = start + np.arange(samples.shape[1]) * float(rate / hertz)
+        gain = np.ones(samples.shape[1])
+        if i > 0:
+            gain *= fades[i - 1].share(number)
+        if i < len(fades):
+            gain *= 1 - fades[i].share(number)
+        out[:, begin : begin + samples.shape[1]] += (samples * gain).astype(np.float32)
+    return Sound(out, hertz)

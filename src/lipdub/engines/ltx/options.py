@@ -1,0 +1,77 @@
+"""How the LTX engine works: its options, from words to values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+from lipdub.errors import OptionError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+STEP = 64
+"""Sides of what the model makes are multiples of this."""
+
+LEAST = 9
+"""Frames the model is given at least: two latent frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class LtxOptions:
+    """How the engine works.
+
+    ``device``: where the model runs; ``auto`` asks for a CUDA GPU, others are taken at your word. ``size``: side of
+    the square, in pixels, that has as many pixels as the window the model sees (a multiple of 64). ``frames``: how
+    many pictures are made at once (8 k + 1); more want more memory. ``overlap``: pictures that two such windows
+    share. ``reference_strength``: 0..1, how firmly the source's picture is held to. ``who``: the speaker as seen, for
+    the prompt (``A woman``). ``prompt``: the prompt itself, with ``{who}``, ``{language}`` and ``{words}`` filled in.
+
+    Raises ``OptionError`` for values that cannot be.
+    """
+
+    device: str = "auto"
+    size: int = 768
+    frames: int = 121
+    overlap: int = 24
+    reference_strength: float = 1.0
+    who: str = "A person"
+    prompt: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if self.device not in DEVICES:
+            raise OptionError(f"the LTX engine knows no device '{self.device}'", remedy=f"Choose {_listed(DEVICES)}")
+        if self.size < STEP or self.size % STEP:
+            raise OptionError(f"the LTX engine's size {self.size} is not a multiple of {STEP}", remedy="Try 768")
+        if self.frames < LEAST or self.frames % 8 != 1:
+            raise OptionError(
+                f"the LTX engine makes 8 k + 1 frames at once, {LEAST} at least, not {self.frames}", remedy="Try 121"
+            )
+        if not 0 <= self.overlap <= self.frames // 3:
+            raise OptionError(
+                f"windows of {self.frames} frames cannot overlap by {self.overlap}",
+                remedy=f"Choose 0 to {self.frames // 3}",
+            )
+        if not 0 <= self.reference_strength <= 1:
+            raise OptionError(f"the reference strength {self.reference_strength} is not between 0 and 1")
+
+
+def parse(words: Mapping[str, str]) -> LtxOptions:
+    """Options from words, e.g. ``{"device": "cuda", "reference-strength": "0.9"}``.
+
+    Raises ``OptionError`` for a name that does not exist or a value that cannot be read.
+    """
+    kinds: dict[str, Callable[[str], object]] = {
+        f.name: type(f.default) for f in fields(LtxOptions) if isinstance(f.default, str | int | float)
+    }
+    values = {}
+    for given, text in words.items():
+        name = given.strip().replace("-", "_")
+        if name not in kinds:
+            raise OptionError(f"the LTX engine has no option '{given}'", remedy=f"It has {_listed(kinds)}")
+        try:
+            values[name] = kinds[name](text)
+        except ValueError as error:
+            raise OptionError(f"the LTX engine's {name} is a number, not '{text}'") from error
+    return LtxOptions(**values)
+
+
+def _listed(names: object) -> str:
+    return ", ".join(names)  # type: ignore[arg-type]
