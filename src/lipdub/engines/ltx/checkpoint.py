@@ -81,7 +81,7 @@ def read_parts(
 ) -> dict[names.Part, torch.nn.Module]:
     """The ``wanted`` modules of a 2.3 checkpoint; ``change`` is put on the transformer's tensors as they are read.
 
-    The whole file is looked at whatever is wanted. Raises ``WeightsError`` as ``read_checkpoint`` does.
+    Raises ``WeightsError`` as ``read_checkpoint`` does; whether the tensors of other parts fit is not looked at.
     """
     header = Header.of(path)
     config = header.config()
@@ -90,9 +90,7 @@ def read_parts(
         raise WeightsError(f"this is LTX {version}; Dub-It runs on LTX-2.3 only", file=path)
     places = _places(header)
     with _refusal(path):
-        modules = {
-            part: _build(part, config, _shapes(header, names_of), text_width) for part, names_of in places.items()
-        }
+        modules = {part: _build(part, config, _shapes(header, places[part]), text_width) for part in wanted}
     _check(header, places, modules)
     changes = {"transformer": change}
     return {part: _fill(path, modules[part], places[part], placement, changes.get(part)) for part in wanted}

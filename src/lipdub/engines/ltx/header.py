@@ -50,6 +50,10 @@ class Header:
             raise WeightsError("the file does not say how its model is built", file=self.path, remedy=REMEDY)
         return config
 
+    def numbers_of(self, name: str) -> int:
+        """How many numbers the tensor ``name`` holds."""
+        return prod(self.shapes[name])
+
     def numbers(self, prefix: str = "") -> int:
         """How many numbers the tensors whose names start with ``prefix`` hold."""
         return sum(prod(shape) for name, shape in self.shapes.items() if name.startswith(prefix))

@@ -8,6 +8,7 @@ Every step is a method that can be called by itself with what the step before it
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -17,13 +18,14 @@ import torch
 from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 
 from lipdub.engines.ltx import picture, sampler, sound, text, tiling, tokens
-from lipdub.engines.ltx.checkpoint import ON_CPU, Parts, Placement, read_checkpoint, read_upsampler
+from lipdub.engines.ltx.checkpoint import ON_CPU, Module, Parts, Placement, read_checkpoint, read_upsampler
 from lipdub.engines.ltx.folder import Files
 from lipdub.engines.ltx.lora import fuse, read_lora
 from lipdub.engines.ltx.picture import Frames
 from lipdub.engines.ltx.sampler import Context, Scene
 from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, AudioLatent, Tokens, VideoLatent
-from lipdub.errors import OptionError, WeightsError
+from lipdub.engines.ltx.words import Words, check_depth
+from lipdub.errors import OptionError
 from lipdub.timeline.sound import Sound
 
 Watch = Callable[[int, int, int], None]
@@ -100,6 +102,15 @@ class Dubbed:
     audio_latent: AudioLatent
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How memory is used: the ``tiles`` of the video VAE, and whether everything but the transformer lies ``aside`` on
+    the CPU and comes to the transformer's device for its work alone."""
+
+    tiles: tiling.Tiles = field(default_factory=tiling.Tiles)
+    aside: bool = False
+
+
 class LipDubPipeline:
     """The networks, and the steps of a dub. Same inputs and generator, same result."""
 
@@ -107,13 +118,14 @@ class LipDubPipeline:
         self,
         parts: Parts,
         upsampler: LTX2LatentUpsamplerModel,
-        text_encoder: text.TextEncoder | None,
+        text_encoder: text.TextEncoder | Words | None,
         downscale: int = 1,
+        room: Room | None = None,
     ) -> None:
         """``parts`` with the LoRA already at work; ``downscale`` is the LoRA's. Without a ``text_encoder`` prompts
         must come encoded."""
         self.parts, self.upsampler, self.text_encoder = parts, upsampler, text_encoder
-        self.downscale = downscale
+        self.downscale, self.room = downscale, room or Room()
 
     @classmethod
     def from_files(
@@ -126,10 +138,8 @@ class LipDubPipeline:
         lora = read_lora(files.lora)
         encoder = text.read_text_encoder(files.text_encoder, words or placement)
         parts = read_checkpoint(files.checkpoint, encoder.width, placement)
-        wanted = parts.connectors.config["text_proj_in_factor"]
-        if wanted != encoder.layers:
-            told = f"it gives {encoder.layers} hidden states and the checkpoint wants {wanted}"
-            raise WeightsError(f"another text encoder than the checkpoint's: {told}", file=files.text_encoder)
+        assert parts.connectors is not None
+        check_depth(files, parts.connectors, encoder.layers)
         fuse(parts.transformer, lora)
         return cls(parts, read_upsampler(files.upsampler, placement), encoder, lora.downscale)
 
@@ -185,14 +195,19 @@ class LipDubPipeline:
         """The prompt as the transformer reads it; one that is encoded already is passed through."""
         if not isinstance(prompt, str):
             return prompt
-        if self.text_encoder is None:
+        if isinstance(self.text_encoder, Words):
+            video, audio = self.text_encoder.context(prompt)
+        elif self.text_encoder is None or self.parts.connectors is None:
             raise OptionError("a prompt in words needs the text encoder, which was not loaded")
-        video, audio = text.encode(self.text_encoder, self.parts.connectors, prompt)
+        else:
+            video, audio = text.encode(self.text_encoder, self.parts.connectors, prompt)
         return video.to(self.device, self.dtype), audio.to(self.device, self.dtype)
 
     def audio_latent(self, wave: Sound) -> AudioLatent:
         """The normalised latent of a whole sound, 25 frames a second."""
-        return sound.encode(self.parts.audio_vae, sound.heard(wave)).to(self.device, self.dtype)
+        mel = sound.heard(wave)
+        with self._here(self.parts.audio_vae) as vae:
+            return sound.encode(vae, mel).to(self.device, self.dtype)
 
     def video_reference(self, video: Footage, setting: Setting) -> VideoLatent:
         """The normalised latent of the source at ``setting``'s size, smaller by the LoRA's factor."""
@@ -200,7 +215,8 @@ class LipDubPipeline:
         if min(height, width) < SPATIAL:
             raise OptionError(f"{setting.width} x {setting.height} pixels are too small for this LoRA's references")
         fitted = picture.fitted(video.frames[: setting.frames], height, width)
-        return tiling.encode(self.parts.video_vae, fitted).to(self.device, self.dtype)
+        with self._here(self.parts.video_vae) as vae:
+            return tiling.encode(vae, fitted, self.room.tiles.encoding).to(self.device, self.dtype)
 
     def first_scene(
         self,
@@ -257,13 +273,30 @@ class LipDubPipeline:
 
     def upsampled(self, latent: VideoLatent) -> VideoLatent:
         """The latent at twice the height and width."""
-        return tiling.upsample(self.parts.video_vae, self.upsampler, latent)
+        with self._here(self.upsampler) as upsampler, self._here(self.parts.video_vae) as vae:
+            return tiling.upsample(vae, upsampler, latent)
 
     def pictures(self, latent: VideoLatent) -> Iterator[tiling.Pixels]:
         """The pixels of a latent in runs of frames, from the first to the last; memory does not grow with it."""
         height, width = latent.shape[3] * SPATIAL, latent.shape[4] * SPATIAL
-        return tiling.decode(self.parts.video_vae, latent, tiling.Tiling.of(height, width))
+        with self._here(self.parts.video_vae) as vae:
+            yield from tiling.decode(vae, latent, tiling.Tiling.of(height, width, self.room.tiles))
 
     def sound(self, latent: AudioLatent) -> Sound:
         """The voice that was made, stereo at 48 kHz."""
-        return sound.speak(self.parts.vocoder, sound.decode(self.parts.audio_vae, latent))
+        with self._here(self.parts.audio_vae) as vae:
+            mel = sound.decode(vae, latent)
+        with self._here(self.parts.vocoder) as vocoder:
+            return sound.speak(vocoder, mel)
+
+    @contextmanager
+    def _here(self, module: Module) -> Iterator[Module]:
+        """``module`` on the transformer's device, for as long as it is needed if it lies aside."""
+        if not self.room.aside:
+            yield module
+            return
+        module.to(self.device)
+        try:
+            yield module
+        finally:
+            module.to("cpu")

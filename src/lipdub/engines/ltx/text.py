@@ -23,10 +23,14 @@ LENGTH = 1024
 
 @dataclass(frozen=True, eq=False)
 class TextEncoder:
-    """Gemma 3 without its eyes and its output layer: only hidden states are wanted."""
+    """Gemma 3 without its eyes and its output layer: only hidden states are wanted.
+
+    ``device`` is where it works, if that is not where its weights lie.
+    """
 
     tokenizer: PreTrainedTokenizerBase
     model: Gemma3TextModel
+    device: torch.device | None = None
 
     @property
     def width(self) -> int:
@@ -54,7 +58,7 @@ class TextEncoder:
         self, ids: Int[Tensor, "1 words"], mask: Int[Tensor, "1 words"]
     ) -> Float[Tensor, "1 words width layers"]:
         """The embedding and the output of every layer, stacked last."""
-        device = self.model.device
+        device = self.model.device if self.device is None else self.device
         seen = self.model(
             input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True, use_cache=False
         )
