@@ -115,7 +115,7 @@ def test_source_windows_keep_close_to_the_voice() -> None:
     voiced = np.zeros(100, np.float32)
     voiced[20:40] = voiced[50:70] = 1
     heard = Heard(Fraction(5), np.zeros((100, 17), np.float32), voiced, np.zeros((100, 3), np.float32))
-    assert source_windows(heard) == (span(5.4, 5.8), span(6.0, 6.4))
+    assert source_windows(heard) == (span(5.4, 5.72), span(6.0, 6.32))
 
 
 def test_phrases_begin_with_the_windows_they_match() -> None:

@@ -108,9 +108,16 @@ def test_without_stretching_lines_begin_with_their_aims_as_spoken() -> None:
     lines = [paper(span(1, 2), 0.8, 0.3, 0.8), paper(span(2, 4), 1.0)]
     first, second = planned(lines, (), options=FitOptions(stretch=False))
     assert first.rate == second.rate == 1
-    assert first.pieces[0].target == span(1, 2)
+    assert first.pieces[0].target == span(1, 1.83)
     assert first.missing == seconds(0.8)
     assert second.pieces[0].target == span(2, 3)
+
+
+def test_a_phrase_that_has_hardly_begun_is_left_out() -> None:
+    options = FitOptions(stretch=False)
+    (placed,) = planned([paper(span(1, 2), 0.6, 0.36, 0.8)], (), 2, options)
+    assert heard(placed) == span(1, 1.63)
+    assert placed.missing == seconds(0.8)
 
 
 def test_a_line_behind_the_end_is_missing() -> None:

@@ -5,13 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import voices
 from bursts import CLOCK, burst, buzz, line, seconds, span, spans, spoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipdub.speech.fit.check import onset_errors
 from lipdub.speech.fit.phrases import phrases_of
-from lipdub.speech.fit.place import fit
+from lipdub.speech.fit.place import fit, wished
 from lipdub.speech.fit.plan import FitOptions
 from lipdub.speech.fit.render import at_rate
 from lipdub.speech.fit.stretch import by_atempo, by_signalsmith, stretched
@@ -177,6 +178,7 @@ def test_a_dialogue_is_fitted_in_time() -> None:
     assert np.median(np.abs(onset_errors(result.placed))) <= 0.02
     assert all(a.span.end <= b.span.start for a, b in pairwise(result.placed))
     assert [w.index for w in result.wishes] == [5]
+    assert wished(lines, windows, at + 1) == result.wishes
 
 
 def test_none_leaves_every_sample_alone() -> None:
@@ -184,3 +186,12 @@ def test_none_leaves_every_sample_alone() -> None:
     (placed,) = fit([what], (), seconds(5), FitOptions(stretch=False)).placed
     assert placed.rate == 1
     assert np.array_equal(placed.sound.samples, what.sound.samples)
+
+
+def test_a_real_voice_keeps_its_onset_and_its_length() -> None:
+    voice = voices.spoken("Ahora hablo cualquier idioma, y mis labios siguen cada palabra.", "es-ES")
+    where = Span(seconds(1), 1 + Fraction(len(voice) * 10, 13 * 16_000))
+    (placed,) = fit([SpokenLine(line(where), Sound(voice[None], 16_000))], (where,), seconds(20)).placed
+    assert abs(onset_errors([placed])[0]) <= 0.02
+    assert 1 < placed.rate <= 1.2
+    assert placed.missing == 0

@@ -74,7 +74,7 @@ def lay_out(line: Shape, room: Room, rate: float) -> Layout:
     end = onsets[-1] + lengths[-1]
     now = [b - a - n for (a, b), n in zip(pairwise(onsets), lengths, strict=False)]
     late = [onsets[first] - window for first, _, window, _ in line.parts]
-    cost = _lateness(late) + _length(end - room.offset, room.offset - room.onset) + _distortion(now, pauses)
+    cost = _lateness(late) + _length(end, room) + _distortion(now, pauses)
     return Layout(onsets, end, cost, max(0.0, end - room.latest))
 
 
@@ -106,12 +106,15 @@ def _lateness(late: list[float]) -> float:
     return sum((seconds / 0.12) ** 2 for seconds in late)
 
 
-def _length(over: float, wished: float) -> float:
-    """Speech that goes on when the source is silent is worse than silence while the source still speaks; a great
-    silence is hardly helped by speaking slowly, so it costs no more than in proportion."""
+def _length(end: float, room: Room) -> float:
+    """Speech that goes on when the source is silent is worse than silence while the source still speaks, and worst
+    where it runs into the next line; a great silence is hardly helped by speaking slowly, so it costs no more than in
+    proportion."""
+    over = end - room.offset
     if over > 0:
-        return (over / 0.2) ** 2
-    under = -over / max(0.2, 0.09 * wished)
+        crowded = min(over, max(0.0, 0.2 - (room.latest - end)))
+        return (over / 0.2) ** 2 + (crowded / 0.15) ** 2
+    under = -over / max(0.2, 0.09 * (room.offset - room.onset))
     return under**2 if under < 1 else 2 * under - 1
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from lipdub.speech.fit.aims import aims
-from lipdub.speech.fit.phrases import measured
-from lipdub.speech.fit.plan import FitOptions, plan_fit
+from lipdub.speech.fit.phrases import Measured, measured
+from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
 from lipdub.speech.fit.render import render
 from lipdub.speech.fit.wishes import Wish, wishes
 from lipdub.timeline.dialogue import PlacedLine, SpokenLine
@@ -28,6 +28,20 @@ def fit(
     """Place ``spoken`` lines by ``windows``, when the source speaks (see ``aims.source_windows``; empty: it does not),
     in a clip that ends at ``end``. Lines in which nothing is heard are not placed."""
     what = [measured(line) for line in spoken]
-    placements = plan_fit(what, aims([line.line for line in spoken], windows), end, options)
+    placements = _planned(what, windows, end, options)
     placed = tuple(render(placement, spoken[placement.index]) for placement in placements)
     return Fitted(placed, wishes(placements, what))
+
+
+def wished(
+    spoken: Sequence[SpokenLine], windows: Sequence[Span], end: Fraction, options: FitOptions = FitOptions()
+) -> tuple[Wish, ...]:
+    """The wishes of ``fit`` alone; no sound is made."""
+    what = [measured(line) for line in spoken]
+    return wishes(_planned(what, windows, end, options), what)
+
+
+def _planned(
+    what: Sequence[Measured], windows: Sequence[Span], end: Fraction, options: FitOptions
+) -> tuple[Placement, ...]:
+    return plan_fit(what, aims([m.line for m in what], windows), end, options)

@@ -12,7 +12,7 @@ from lipdub.timeline.time import Span
 _LEAD, _TAIL = 0.015, 0.03  # seconds before and after a phrase that belong to it: breath, and what dies away
 _JOINED = 0.005  # seconds; a pause that changes by less stays as it is
 _PAUSE = 0.055  # seconds; the shortest pause, less what rounding takes
-_SCRAP = 0.06  # seconds; a shorter beginning of a phrase is not worth hearing
+_SCRAP = Fraction(6, 100)  # seconds; a shorter beginning of a phrase is not worth hearing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def settle(
     runs = _runs(spoken, layout, rate, clock)
     _apart(runs, latest if layout.excess <= 1e-6 else None, clock)
     runs[0].start = max(runs[0].start, free)
-    heard = [cut for run in runs if (cut := _cut(run, rate, latest, clock)) is not None]
+    heard = [cut for run in runs if (cut := _cut(run, spoken, rate, latest, clock)) is not None]
     until = Fraction(heard[-1].until, clock) if heard else Fraction(0)
     missing = sum((max(p.end - max(p.start, until), Fraction(0)) for p in spoken.phrases), Fraction(0))
     missing = missing if missing > Fraction(1, clock) else Fraction(0)
@@ -75,17 +75,19 @@ def _apart(runs: list[_Run], latest: int | None, clock: int) -> None:
         a.start = min(a.start, b.start - pause - a.size)
 
 
-def _cut(run: _Run, rate: Fraction, latest: int, clock: int) -> _Run | None:
-    """What of ``run`` ends by ``latest``; None if that is next to nothing."""
+def _cut(run: _Run, spoken: Measured, rate: Fraction, latest: int, clock: int) -> _Run | None:
+    """What of ``run`` ends by ``latest``, without a last phrase that has hardly begun; None if nothing is left."""
     over = run.start + run.size - latest
     if over <= 0:
         return run
     if over <= _JOINED * clock / 5:  # less than rounding can be heard
         return _Run(run.source, run.until, run.start, run.size - over)
-    size = run.size - over
-    if size < _SCRAP * clock:
+    until = Fraction(run.source + floor((run.size - over) * rate), clock)
+    worth = [p for p in spoken.phrases if run.source <= p.start * clock and p.start + _SCRAP * rate <= until]
+    if not worth:
         return None
-    return _Run(run.source, run.source + floor(size * rate), run.start, size)
+    stop = min(floor(until * clock), round(worth[-1].end * clock))
+    return _Run(run.source, stop, run.start, min(run.size - over, round((stop - run.source) / rate)))
 
 
 def _breathe(runs: list[_Run], rate: Fraction, bounds: tuple[int, int], length: int, clock: int) -> None:
