@@ -53,6 +53,14 @@ class Address:
         return urlunsplit(parts._replace(path="/".join([base, *wanted])))
 
 
+class Refused(ServiceError):
+    """The server answered with an HTTP ``status`` that is an error."""
+
+    def __init__(self, what: str, status: int, remedy: str = "") -> None:
+        self.status = status
+        super().__init__(what, remedy=remedy)
+
+
 def address(detail: str, kind: str) -> Address:
     """``URL`` or ``URL#one,two``, of a ``kind`` ("voice server"). Raises ``OptionError`` if it is no HTTP address."""
     url, _, named = detail.strip().partition("#")
@@ -114,7 +122,7 @@ def _asked(header: str | None, otherwise: float) -> float:
     return otherwise
 
 
-def _refusal(url: str, refused: urllib.error.HTTPError) -> ServiceError:
+def _refusal(url: str, refused: urllib.error.HTTPError) -> Refused:
     """An error that holds what the server said about it, in one line."""
     said = ""
     with contextlib.suppress(OSError, HTTPException):
@@ -126,7 +134,7 @@ def _refusal(url: str, refused: urllib.error.HTTPError) -> ServiceError:
     remedy = {401: "Check the key", 403: "Check the key", 404: "Check the address and the model", 429: "Try later"}
     short = " ".join(said.split())[:200]
     what = f"{url} answers {refused.code}" + (f": {short}" if short else "")
-    return ServiceError(what.rstrip("."), remedy=remedy.get(refused.code, ""))
+    return Refused(what.rstrip("."), refused.code, remedy.get(refused.code, ""))
 
 
 def _silence(url: str, broken: Exception, patience: Patience) -> ServiceError:

@@ -62,7 +62,7 @@ def _said(line: Line, speaker: Speaker, pace: float) -> Sound:
         sound = speaker.voice.speak(line, pace, speaker.reference)
     except LipdubError as failed:
         if failed.at is None and isinstance(failed, OptionError | ServiceError):
-            raise type(failed)(failed.what, file=failed.file, at=line.span.start, remedy=failed.remedy) from failed
+            failed.at = line.span.start
         raise
     if sound.samples.shape[0] != 1 or sound.samples.shape[1] == 0:
         raise ServiceError(f"the voice {speaker.voice.card.name} answered without mono sound", at=line.span.start)
