@@ -109,6 +109,7 @@ def test_speakers_before_a_colon(script):
                 ("00:00:05,000 --> 00:00:06,000", "Bob: Remember: it is 12:30."),
                 ("00:00:07,000 --> 00:00:08,000", "One thing: hurry."),
                 ("00:00:09,000 --> 00:00:10,000", "- ANNA: Why?\n- BOB: Because."),
+                ("00:00:11,000 --> 00:00:12,000", "Good."),
             )
         )
     )
@@ -119,6 +120,7 @@ def test_speakers_before_a_colon(script):
         ("", "One thing: hurry."),
         ("ANNA", "Why?"),
         ("BOB", "Because."),
+        ("", "Good."),
     ]
 
 

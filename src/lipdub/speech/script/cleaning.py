@@ -1,5 +1,6 @@
 """What of a cue is to be said: mark-up goes, sounds and songs go with a note, speakers are told apart."""
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -7,7 +8,10 @@ from dataclasses import dataclass, replace
 
 from lipdub.speech.script.cues import RawCue, shared
 
-_TAGS = re.compile(r"</?[a-zA-Z][^<>]*>|<\d[\d:.]*>|\{[\\yYfFcCsS][^{}]*\}|\{[^{}]*\\[^{}]*\}")
+_KNOWN = "b|i|u|s|c|v|em|strong|font|lang|ruby|rt|rp|span|p|div|sub|sup|small|big|tt|strike|center"
+_HTML = re.compile(rf"(?i)</?(?:{_KNOWN})(?:[\s.][^<>]*)?/?>|<\d[\d:.]*>")
+_BRACES = re.compile(r"\{[\\yYfFcCsS][^{}]*\}|\{[^{}]*\\[^{}]*\}")
+_BREAK = re.compile(r"(?i)<br\s*/?>")
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\u00ad\ufeff]")
 _BRACKETED = re.compile(r"\[[^\[\]]*\]|【[^【】]*】")
 _ROUND = r"(?:\([^()]*\)|（[^（）]*）)"
@@ -46,7 +50,8 @@ def cleaned(cues: Iterable[RawCue]) -> Cleaned:
 
 
 def _without_tags(text: str) -> str:
-    return _INVISIBLE.sub("", _TAGS.sub("", text)).replace("\u00a0", " ").replace("\r", "")
+    bare = html.unescape(_BRACES.sub("", _HTML.sub("", _BREAK.sub("\n", text))))
+    return _INVISIBLE.sub("", bare).replace("\u00a0", " ").replace("\r", "")
 
 
 def _without_sounds(text: str) -> tuple[str, list[str]]:
@@ -67,8 +72,12 @@ def _without_sounds(text: str) -> tuple[str, list[str]]:
 
 
 def _names(cues: list[RawCue]) -> frozenset[str]:
-    """What stands before a colon and is a speaker: capitals always, other names if they come at least twice."""
+    """What stands before a colon and is a speaker: capitals always, other names if they come at least twice, all of
+    them if every cue begins with one."""
     found: Counter[str] = Counter()
+    heads = [_CAPITALS.match(_marks_off(cue.text)) for cue in cues]
+    if len(cues) > 1 and all(heads):
+        return frozenset(head.group(1).strip() for head in heads if head is not None)
     for cue in cues:
         for row in cue.text.split("\n"):
             name = _CAPITALS.match(_marks_off(row))

@@ -48,11 +48,15 @@ class RawCue:
 
 @dataclass(frozen=True, slots=True)
 class RawScript:
-    """``cues`` in the order of the file, ``notes`` on what was passed over, and whether the file has times at all."""
+    """``cues`` in the order of the file, ``notes`` on what was passed over, and whether the file has times at all.
+
+    ``ours``: it was written by us, so texts are what is to be said, letter by letter.
+    """
 
     cues: tuple[RawCue, ...]
     notes: tuple[str, ...] = ()
     timed: bool = True
+    ours: bool = False
 
 
 def parsed(path: Path, text: str) -> RawScript:
@@ -165,14 +169,13 @@ def _voiced(number: int, start: Fraction, end: Fraction, body: str) -> list[RawC
     """A WebVTT cue, parted where another voice begins; the time is shared by length."""
     found = list(_VOICE.finditer(body))
     if not found:
-        return [RawCue(number, start, end, html.unescape(body))]
+        return [RawCue(number, start, end, body)]
     parts = [("", body[: found[0].start()])] if body[: found[0].start()].strip() else []
     edges = [*(m.start() for m in found[1:]), len(body)]
     parts += [(m.group(1).strip(), body[m.end() : edge]) for m, edge in zip(found, edges, strict=True)]
     spans = shared(start, end, [len(text.strip()) for _, text in parts])
     return [
-        RawCue(number, a, b, html.unescape(text), html.unescape(speaker))
-        for (speaker, text), (a, b) in zip(parts, spans, strict=True)
+        RawCue(number, a, b, text, html.unescape(speaker)) for (speaker, text), (a, b) in zip(parts, spans, strict=True)
     ]
 
 
@@ -240,7 +243,7 @@ def _json(path: Path, text: str) -> RawScript:
     if not isinstance(entries, list):
         raise InputError("it has neither 'lines' nor 'segments'", file=path, remedy="Give a script or a transcript")
     language = str(data.get("language") or "") if isinstance(data, dict) else ""
-    return RawScript(tuple(_entry(path, n, e, language) for n, e in enumerate(entries, 1)))
+    return RawScript(tuple(_entry(path, n, e, language) for n, e in enumerate(entries, 1)), ours=ours)
 
 
 def _entry(path: Path, number: int, entry: Any, language: str) -> RawCue:

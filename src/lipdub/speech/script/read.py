@@ -1,11 +1,12 @@
 """Scripts and subtitles from files: nothing is silently dropped, what was mended is told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from lipdub.errors import InputError
-from lipdub.speech.script.cleaning import cleaned
+from lipdub.speech.script.cleaning import Cleaned, cleaned
 from lipdub.speech.script.cues import RawCue, parsed
 from lipdub.speech.script.repair import repaired
 from lipdub.timeline.cue import Line
@@ -41,17 +42,25 @@ def read_script(path: Path, options: ReadOptions = ReadOptions()) -> ScriptRead:
     """
     text, notes = _text(path)
     raw = parsed(path, text)
-    said = cleaned(raw.cues)
+    said = cleaned(raw.cues) if not raw.ours else _unempty(raw.cues)
     notes = [*notes, *raw.notes, *said.notes]
     cues = said.cues
     if raw.timed:
-        mended = repaired(cues, None if options.end is None else options.end - options.start)
+        mended = repaired(cues, None if options.end is None else options.end - options.start, raw.ours)
         cues, notes = mended.cues, [*notes, *mended.notes]
     if not cues:
         why = f": {notes[-1]}" if notes else ""
         raise InputError(f"it holds nothing to say{why}", file=path, remedy="Give a script with spoken lines")
     lines = (_line(cue, options) if raw.timed else _untimed(cue, options) for cue in cues)
     return ScriptRead(tuple(lines), tuple(notes), raw.timed)
+
+
+def _unempty(cues: Sequence[RawCue]) -> Cleaned:
+    said = [any(c.isalnum() for c in cue.text) for cue in cues]
+    notes = (
+        f"cue {c.number}: '{c.text}' is nothing to say; left out" for c, ok in zip(cues, said, strict=True) if not ok
+    )
+    return Cleaned(tuple(cue for cue, ok in zip(cues, said, strict=True) if ok), tuple(notes))
 
 
 def _line(cue: RawCue, options: ReadOptions) -> Line:

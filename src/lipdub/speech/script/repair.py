@@ -21,8 +21,11 @@ class Repaired:
     notes: tuple[str, ...]
 
 
-def repaired(cues: Iterable[RawCue], end: Fraction | None) -> Repaired:
-    """Cues sorted, lengthened, parted and kept between 0 and ``end``, the clip's (None: it is not known)."""
+def repaired(cues: Iterable[RawCue], end: Fraction | None, ours: bool = False) -> Repaired:
+    """Cues sorted, lengthened and kept between 0 and ``end``, the clip's (None: it is not known).
+
+    Those that overlap are parted and those that come twice said once, unless the file is ``ours``.
+    """
     notes: list[str] = []
     given = list(cues)
     ordered = sorted(given, key=lambda cue: cue.start)
@@ -30,6 +33,8 @@ def repaired(cues: Iterable[RawCue], end: Fraction | None) -> Repaired:
         late = sum(a.start > b.start for a, b in pairwise(given))
         notes.append(f"the cues are not in order of time ({late} come too late in the file); they were sorted")
     inside = [kept for cue in ordered for kept in _inside(cue, end, notes)]
+    if ours:
+        return Repaired(tuple(_lengthened(inside, end, notes)), tuple(notes))
     return Repaired(tuple(_parted(_lengthened(_once(inside, notes), end, notes), notes)), tuple(notes))
 
 

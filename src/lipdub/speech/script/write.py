@@ -1,0 +1,100 @@
+"""Lines to files: SubRip and WebVTT for reading and mending, JSON for everything, in exact time."""
+
+import html
+import json
+import os
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub.errors import OptionError, OutputError
+from lipdub.timeline.cue import Line
+from lipdub.timeline.disk import write_text
+from lipdub.timeline.time import Span
+
+VERSION = 1
+
+
+def write_script(path: Path, lines: Sequence[Line], overwrite: bool = False) -> None:
+    """Write ``lines`` as the ending of ``path`` says: .srt or .vtt to the millisecond, .json exactly and with words.
+
+    Raises ``OptionError`` for another ending, ``OutputError`` if the file is there already, unless ``overwrite``, or
+    cannot be written.
+    """
+    written = {".srt": _subrip, ".vtt": _webvtt, ".json": _json}
+    _checked(path, tuple(written), overwrite)
+    write_text(path, written[path.suffix.lower()](lines))
+
+
+def write_rows(path: Path, rows: Sequence[tuple[Span, Sequence[str]]], overwrite: bool = False) -> None:
+    """Write shown ``rows`` of text, with when they are shown, as .srt or .vtt. Raises as ``write_script``."""
+    _checked(path, (".srt", ".vtt"), overwrite)
+    texts = [(span, "\n".join(map(_harmless, shown))) for span, shown in rows]
+    write_text(path, _subrip_of(texts) if path.suffix.lower() == ".srt" else _webvtt_of(texts, _escaped))
+
+
+def _checked(path: Path, endings: tuple[str, ...], overwrite: bool) -> None:
+    if path.suffix.lower() not in endings:
+        raise OptionError(f"'{path.suffix}' cannot be written", file=path, remedy=f"Choose {' or '.join(endings)}")
+    if not overwrite and os.path.lexists(path):
+        raise OutputError("the file is already there", file=path, remedy="Choose another name or allow to overwrite it")
+    if not path.parent.is_dir():
+        raise OutputError("its folder is not there", file=path, remedy="Make the folder or choose another place")
+
+
+def _subrip(lines: Sequence[Line]) -> str:
+    return _subrip_of([(line.span, _named(line)) for line in lines])
+
+
+def _named(line: Line) -> str:
+    text = _harmless(line.text)
+    return f"{line.speaker}: {text}" if line.speaker else text
+
+
+def _webvtt(lines: Sequence[Line]) -> str:
+    def voiced(line: Line) -> str:
+        voice = f"<v {_escaped(' '.join(line.speaker.split()))}>" if line.speaker else ""
+        return voice + _escaped(_harmless(line.text))
+
+    return _webvtt_of([(line.span, voiced(line)) for line in lines], str)
+
+
+def _subrip_of(texts: Sequence[tuple[Span, str]]) -> str:
+    blocks = (f"{n}\n{clock(s.start, ',')} --> {clock(s.end, ',')}\n{t}\n" for n, (s, t) in enumerate(texts, 1))
+    return "\n".join(blocks)
+
+
+def _webvtt_of(texts: Sequence[tuple[Span, str]], escape: Callable[[str], str]) -> str:
+    blocks = (f"{clock(s.start, '.')} --> {clock(s.end, '.')}\n{escape(t)}\n" for s, t in texts)
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def clock(instant: Fraction, mark: str) -> str:
+    """``hh:mm:ss,mmm`` to the nearest millisecond, with ``mark`` before the milliseconds; never below 0."""
+    seconds, milliseconds = divmod(max(round(instant * 1000), 0), 1000)
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{mark}{milliseconds:03d}"
+
+
+def _harmless(text: str) -> str:
+    """Text in one row that no reader takes for a time."""
+    return " ".join(text.split()).replace("-->", "->")
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _json(lines: Sequence[Line]) -> str:
+    packed = {"lipdub": "script", "version": VERSION, "lines": [_packed(line) for line in lines]}
+    return json.dumps(packed, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _packed(line: Line) -> dict[str, object]:
+    words = [{**_timed(word.span), "text": word.text, "confidence": word.confidence} for word in line.words]
+    known = {"text": line.text, "language": line.language, "speaker": line.speaker, "words": words}
+    return {**_timed(line.span), **{name: value for name, value in known.items() if value}}
+
+
+def _timed(span: Span) -> dict[str, object]:
+    return {"start": str(span.start), "end": str(span.end)}
