@@ -1,7 +1,8 @@
-"""Lets the tests here import ``voices`` and, by its longer name, ``speech.conformance`` (engines have one too)."""
+"""Lets the tests here import ``voices`` and, by its longer name, ``speech.conformance``: engines have one too."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+# At the end, so that the engines' tests find their own conformance first.
+sys.path.append(str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parent.parent))

@@ -195,3 +195,21 @@ def test_a_real_voice_keeps_its_onset_and_its_length() -> None:
     assert abs(onset_errors([placed])[0]) <= 0.02
     assert 1 < placed.rate <= 1.2
     assert placed.missing == 0
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 44_100])
+def test_a_line_that_fits_is_only_resampled(rate: int) -> None:
+    size = round(0.777 * rate)
+    voice = Sound(buzz(size, rate)[None].astype(np.float32), rate)
+    what = SpokenLine(line(Span(seconds(1), 1 + Fraction(size, rate))), voice)
+    (placed,) = fit([what], (), seconds(3)).placed
+    inner = slice(240, -241)  # edges may be faded
+    assert np.array_equal(placed.sound.samples[0, inner], at_rate(voice, CLOCK)[: placed.sound.samples.shape[1]][inner])
+
+
+def test_a_short_line_spreads_its_pauses_and_keeps_silent_after() -> None:
+    (placed,) = fit([spoken(span(1, 5), 0.8, 0.4, 0.8)], spans(4, start=1), seconds(6)).placed
+    first, second = phrases_of(placed.sound)
+    assert second.start - first.end > seconds(0.5)
+    assert placed.rate >= 0.85
+    assert placed.span.end < 4

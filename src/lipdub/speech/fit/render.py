@@ -26,9 +26,7 @@ def render(placement: Placement, spoken: SpokenLine) -> PlacedLine:
     for n, piece in enumerate(pieces):
         a, b = round(piece.source.start * clock), round(piece.source.end * clock)
         at, size = round((piece.target.start - start) * clock), round(piece.target.duration * clock)
-        cut = voice[a:b]
-        if not len(cut):
-            continue
+        cut = np.pad(voice[a:b], (0, max(0, b - max(a, len(voice)))))  # resampling may end a sample early
         broken = placement.missing > 0 and n == len(pieces) - 1
         fade_in = _FADE if a > 0 or abs(cut[0]) > _CLICK else 0.0
         fade_out = _OUT if broken else _FADE if b < len(voice) or abs(cut[-1]) > _CLICK else 0.0
