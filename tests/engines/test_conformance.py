@@ -52,4 +52,4 @@ class TestLtx(Conformance):
         torch.set_num_threads(1)
         names = ("ckpt.safetensors", "upsampler.safetensors", "gemma", "lora_ds1.safetensors")
         pipeline = LipDubPipeline.from_files(Files(*(folder / name for name in names)), Placement("cpu", torch.float32))
-        return LtxEngine(LtxOptions(size=64, frames=25, overlap=8), loader=lambda: DubIt(pipeline))
+        return LtxEngine(LtxOptions(size=64, frames=25, overlap=8), loader=lambda prompts: DubIt(pipeline))

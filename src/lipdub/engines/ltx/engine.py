@@ -15,11 +15,11 @@ import numpy as np
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.engines.ltx import lines, mask, model
 from lipdub.engines.ltx import record as records
-from lipdub.engines.ltx.model import Loader, Model
+from lipdub.engines.ltx.model import Loader, Model, Ready
 from lipdub.engines.ltx.options import LtxOptions, parse
 from lipdub.engines.ltx.record import Record
 from lipdub.engines.ltx.reel import Crew, Plan, Reel
-from lipdub.engines.ltx.runs import Run, score
+from lipdub.engines.ltx.runs import score
 from lipdub.engines.ltx.take import Takes
 from lipdub.engines.ltx.window import SIDE, returned
 from lipdub.engines.seam import Eye, Facts, Guide, Limits, Setup
@@ -45,6 +45,7 @@ class LtxEngine:
         """With ``options``, and the folder of ``weights``. ``loader`` gives another model instead (for tests, and
         for those who have loaded one)."""
         self._options, self._weights, self._loader = options, weights, loader
+        self._ready: Ready | None = None
         self._model: Model | None = None
         self.limits = Limits(
             smallest_face=16.0,
@@ -60,19 +61,18 @@ class LtxEngine:
 
         Raises ``MissingExtra``, ``MachineError`` or ``WeightsError`` if it could never perform.
         """
-        if self._loader is None:
-            model.check_machine(self._options, self._weights)
-        name = "given" if self._loader is not None else model.fingerprint(self._weights)
-        crew = Crew(self._options, self._loaded, name, eye, Takes(Path(folder) / "takes"))
-        return LtxStudy(Path(folder), crew)
+        if self._loader is None and self._ready is None:
+            self._ready = model.prepared(self._options, self._weights)
+        name = "given" if self._ready is None else self._ready.name
+        return LtxStudy(Path(folder), Crew(self._options, self._loaded, name, eye, Takes(Path(folder) / "takes")))
 
-    def _loaded(self) -> Model:
+    def _loaded(self, prompts: tuple[str, ...]) -> Model:
+        """The model, ready for ``prompts``."""
         if self._model is None:
-            if self._loader is not None:
-                self._model = self._loader()
-            else:
-                assert self._weights is not None, "checked when the study was asked for"
-                self._model = model.load(self._options, self._weights)
+            load = self._loader or (self._ready and self._ready.load)
+            assert load is not None, "a study was asked for first"
+            self._model = load(prompts)
+        self._model.learn(prompts)
         return self._model
 
 
@@ -123,7 +123,8 @@ class LtxStudy:
         for run in runs:
             assert run.line is not None
             lines.check(run.line, float(run.span.duration))
-        voices = _spoken([Plan.of(record, run, asked.times, self.crew.options) for run in runs], mute, self.crew, looks)
+        plans = [Plan.of(record, run, asked.times, self.crew.options) for run in runs]
+        voices = _spoken(plans, mute, self.crew.told([plan.prompts for plan in plans]), looks)
         return _laid(voices, Span(min(c.span.start for c in guide.cues), max(c.span.end for c in guide.cues)))
 
 
@@ -166,14 +167,16 @@ class _Stage:
     """Answers looks, taking as many ahead as a window needs."""
 
     def __init__(self, record: Record, guide: Guide, crew: Crew) -> None:
-        self._record, self._guide, self._crew = record, guide, crew
+        self._record, self._guide = record, guide
         self._score = score(record, guide)
         self._plays = record.ok & (self._score.weight > 0)
         self._asked = np.zeros(len(record), bool)
         for run in self._score.runs:
             self._asked[run.rows.start : run.rows.stop] = True
-        self._coming = deque(r for r in self._score.runs if self._plays[r.rows.start : r.rows.stop].any())
-        self._open: list[tuple[Run, Reel]] = []
+        runs = (run for run in self._score.runs if self._plays[run.rows.start : run.rows.stop].any())
+        self._coming = deque(Plan.of(record, run, self._score.times, crew.options) for run in runs)
+        self._crew = crew.told([plan.prompts for plan in self._coming])
+        self._open: list[Reel] = []
 
     def answers(self, looks: Iterator[Look]) -> Iterator[Performance | Untouched]:
         waiting: deque[Look] = deque()
@@ -181,7 +184,7 @@ class _Stage:
         def more() -> bool:
             look = next(looks, None)
             if look is None:
-                for _, reel in self._open:
+                for reel in self._open:
                     reel.close()
                 return False
             waiting.append(look)
@@ -198,27 +201,25 @@ class _Stage:
 
     def end(self) -> None:
         """Let go of what is open."""
-        for _, reel in self._open:
+        for reel in self._open:
             reel.end()
 
     def _see(self, look: Look) -> None:
         """Show a look to the run it belongs to, opening and closing runs as they come and go."""
         row = look.index - self._record.first
-        while self._coming and self._coming[0].rows.start <= row:
-            run = self._coming.popleft()
-            plan = Plan.of(self._record, run, self._score.times, self._crew.options)
-            self._open.append((run, Reel(plan, self._guide, self._crew)))
-        for run, reel in self._open:
-            if row < run.fed.stop:
+        while self._coming and self._coming[0].run.rows.start <= row:
+            self._open.append(Reel(self._coming.popleft(), self._guide, self._crew))
+        for reel in self._open:
+            if row < reel.plan.run.fed.stop:
                 reel.see(look)
             else:
                 reel.close()
 
     def _reel(self, row: int) -> Reel | None:
         """The reel of ``row``; those before it are done with."""
-        while self._open and self._open[0][0].rows.stop <= row:
-            self._open.pop(0)[1].end()
-        return next((reel for run, reel in self._open if row in run.rows), None)
+        while self._open and self._open[0].plan.run.rows.stop <= row:
+            self._open.pop(0).end()
+        return next((reel for reel in self._open if row in reel.plan.run.rows), None)
 
     def _answer(self, look: Look, row: int, reel: Reel | None) -> Performance | Untouched:
         if self._asked[row] and not self._record.ok[row]:

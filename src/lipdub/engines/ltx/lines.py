@@ -16,6 +16,7 @@ HURRY = 2.0
 """A line that would take longer than so many times its span is refused: the model skips words or mumbles."""
 
 _PAUSES = ".!?;:,…。！？；：，、—"
+_SPACELESS = 1.5  # average weight of a letter from which a script has no spaces
 _PAUSE = 0.08  # how far, as a part of the line, a cut is moved to fall on a pause
 
 
@@ -52,15 +53,14 @@ def shared(text: str, shares: Sequence[float]) -> tuple[str, ...]:
 
     Scripts without spaces are cut between characters. A part may be empty if there are fewer words than parts.
     """
-    words = text.split()
-    between = " "
-    if len(words) < len(shares):
+    words, between = text.split(), " "
+    if sum(map(_weight, text)) > _SPACELESS * len(text):
         words, between = list(text.strip()), ""
     ends = list(accumulate(sum(_weight(c) for c in word) + len(between) for word in words))
     whole = ends[-1] if ends else 1.0
 
     def cost(i: int, aim: float) -> float:
-        return abs(ends[i - 1] / whole - aim) - (_PAUSE if words[i - 1][-1] in _PAUSES else 0)
+        return abs(ends[i - 1] / whole - aim) - (_PAUSE if words[i - 1][-1:] in _PAUSES else 0)
 
     parts, done = [], 0
     for aim in list(accumulate(shares))[:-1]:

@@ -1,7 +1,7 @@
 """What the engine asks of a model, and Dub-It behind it: the only door to torch in the engine."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
+from lipdub.engines.ltx.clock import USUAL
 from lipdub.engines.ltx.options import LtxOptions
 from lipdub.errors import MachineError, MissingExtra, WeightsError
 from lipdub.timeline.sound import Sound
+from lipdub.weights import cache_folder
 
 Frames = UInt8[np.ndarray, "_frames _height _width 3"]
 
@@ -46,6 +48,10 @@ class Model(Protocol):
         """The window, saying something else."""
         ...
 
+    def learn(self, prompts: tuple[str, ...]) -> None:
+        """These prompts will come: what is slow about each is better done for all at once."""
+        ...
+
 
 class DubIt:
     """LTX-2.3 Dub-It as a ``Model``."""
@@ -53,7 +59,13 @@ class DubIt:
     def __init__(self, pipeline: Any, reference_strength: float = 1.0) -> None:
         """With a ``LipDubPipeline``."""
         self._pipeline, self._strength = pipeline, reference_strength
-        self._context: tuple[str, Any] = ("", None)
+        self._contexts: dict[str, Any] = {}
+
+    def learn(self, prompts: tuple[str, ...]) -> None:
+        """Make the contexts of ``prompts``, and forget others."""
+        self._contexts = {
+            prompt: self._contexts.get(prompt) or self._pipeline.context(prompt) for prompt in dict.fromkeys(prompts)
+        }
 
     def __call__(self, wanted: Wanted) -> Made:
         """Both stages of Dub-It; the noise is drawn on the CPU."""
@@ -61,13 +73,12 @@ class DubIt:
 
         from lipdub.engines.ltx.pipeline import Footage
 
-        if self._context[1] is None or self._context[0] != wanted.prompt:
-            self._context = (wanted.prompt, self._pipeline.context(wanted.prompt))
+        context = self._contexts.get(wanted.prompt) or self._pipeline.context(wanted.prompt)
         height, width = wanted.frames.shape[1:3]
         made = self._pipeline(
             Footage(wanted.frames, wanted.rate),
             wanted.source,
-            self._context[1],
+            context,
             dub=wanted.dub,
             generator=torch.Generator().manual_seed(wanted.seed),
             height=height,
@@ -77,53 +88,57 @@ class DubIt:
         return Made(made.frames, made.sound)
 
 
-def check_machine(options: LtxOptions, weights: Path | None) -> None:
-    """Raise before any work is done: ``MissingExtra`` without torch, ``MachineError`` without the accelerator,
-    ``WeightsError`` without the weights."""
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """What is known before the networks are read: the files, how they will be held here, how firmly the reference is
+    held to, and a ``name`` that changes when the files do."""
+
+    files: Any
+    plan: Any
+    reference_strength: float
+    name: str
+
+    def load(self, prompts: tuple[str, ...]) -> Model:
+        """Read the networks; the contexts of ``prompts`` are made on the way, while there is room for the text
+        encoder. Raises ``WeightsError`` for files that do not fit."""
+        from lipdub.engines.ltx.memory import load
+
+        kept = cache_folder() / "ltx-prompts"
+        return DubIt(load(self.files, self.plan, prompts, kept), self.reference_strength)
+
+
+def prepared(options: LtxOptions, weights: Path | None) -> Ready:
+    """Look at the machine and at the folder ``weights`` before any work is done.
+
+    Raises ``MissingExtra`` without torch and the like, ``MachineError`` without a GPU or with too little memory,
+    ``WeightsError`` without the weights or with wrong ones.
+    """
     with MissingExtra.guard("ltx", "The LTX engine"):
-        import diffusers  # noqa: F401
-        import torch
-        import transformers  # noqa: F401
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
-    if options.device == "auto" and not there["cuda"]():
+        from lipdub.engines.ltx.folder import find_files
+        from lipdub.engines.ltx.memory import look_around, plan_for, sizes_of
+        from lipdub.engines.ltx.pipeline import Setting
+    machine = look_around(options.device)
+    if machine.device == "cpu" and options.device == "auto":
         raise MachineError(
-            "the LTX engine needs a CUDA GPU, and none was found",
-            remedy="--engine exemplar works here now; --engine-option device=cpu tries without one, for hours",
-        )
-    if options.device != "auto" and not there[options.device]():
-        raise MachineError(
-            f"the LTX engine was told device={options.device}, which this machine does not have",
-            remedy="--engine exemplar works here now",
+            "the LTX engine needs a GPU (CUDA), and none was found",
+            remedy="--engine exemplar works here now; --engine-option device=cpu insists, and takes days",
         )
     if weights is None:
         raise WeightsError(
             "the LTX engine was not told where its weights are",
             remedy="Download the four parts of LTX-2.3 Dub-It (66 GB) as docs/ltx.md tells, and give --weights FOLDER",
         )
+    files = find_files(weights)
+    plan = plan_for(machine, sizes_of(files), Setting(options.frames, USUAL, options.size, options.size))
+    return Ready(files, plan, options.reference_strength, fingerprint(files))
 
 
-def load(options: LtxOptions, weights: Path) -> Model:
-    """Dub-It from the files in the folder ``weights``, placed as this machine allows.
-
-    Raises ``WeightsError`` for files that are missing or do not fit, ``MachineError`` for too little memory.
-    """
-    with MissingExtra.guard("ltx", "The LTX engine"):
-        from lipdub.engines.ltx.checkpoint import Placement
-        from lipdub.engines.ltx.folder import find_files
-        from lipdub.engines.ltx.pipeline import LipDubPipeline
-    device = "cuda" if options.device == "auto" else options.device
-    return DubIt(LipDubPipeline.from_files(find_files(weights), Placement(device)), options.reference_strength)
+def fingerprint(files: Any) -> str:
+    """A word that changes when ``files`` (a ``Files``) do: their names, sizes and times."""
+    parts = [files.checkpoint, files.upsampler, files.lora, *sorted(files.text_encoder.glob("*.safetensors"))]
+    told = "\n".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in parts)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def fingerprint(weights: Path | None) -> str:
-    """A word that changes when the files in the folder ``weights`` do: their names, sizes and times."""
-    files = sorted(weights.rglob("*.safetensors")) if weights is not None and weights.is_dir() else []
-    return _word(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)
-
-
-def _word(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-Loader = Callable[[], Model]
-"""Loads a model; called when the first window is to be made."""
+Loader = Callable[[tuple[str, ...]], Model]
+"""Loads a model that will be given these prompts; called when the first window is to be made."""

@@ -1,11 +1,14 @@
 """How the LTX engine works: its options, from words to values."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 from lipdub.errors import OptionError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cuda", "cuda:1", "mps", "cpu")
+"""Where the model may run, or the like."""
+
 STEP = 64
 """Sides of what the model makes are multiples of this."""
 
@@ -17,7 +20,8 @@ LEAST = 9
 class LtxOptions:
     """How the engine works.
 
-    ``device``: where the model runs; ``auto`` asks for a CUDA GPU, others are taken at your word. ``size``: side of
+    ``device``: where the model runs (``cuda``, ``cuda:1``, ``mps``, ``cpu``); ``auto`` wants a GPU, others are taken
+    at your word. ``size``: side of
     the square, in pixels, that has as many pixels as the window the model sees (a multiple of 64). ``frames``: how
     many pictures are made at once (8 k + 1); more want more memory. ``overlap``: pictures that two such windows
     share. ``reference_strength``: 0..1, how firmly the source's picture is held to. ``who``: the speaker as seen, for
@@ -36,7 +40,7 @@ class LtxOptions:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        if self.device not in DEVICES:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise OptionError(f"the LTX engine knows no device '{self.device}'", remedy=f"Choose {_listed(DEVICES)}")
         if self.size < STEP or self.size % STEP:
             raise OptionError(f"the LTX engine's size {self.size} is not a multiple of {STEP}", remedy="Try 768")

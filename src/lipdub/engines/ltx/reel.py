@@ -1,8 +1,8 @@
 """The pictures of one run: played back from its take, or made window by window while its looks pass."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -32,14 +32,19 @@ _AROUND = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Crew:
-    """Who works on reels: the ``model``, loaded when first asked for, and what its ``name`` is; the ``eye``; and where
-    takes are kept."""
+    """Who works on reels: the ``model``, loaded when first asked for with all the prompts that it will be given, and
+    what its ``name`` is; the ``eye``; and where takes are kept."""
 
     options: LtxOptions
-    model: Callable[[], Model]
+    model: Callable[[tuple[str, ...]], Model]
     name: str
     eye: Eye | None
     takes: Takes
+    prompts: tuple[str, ...] = ()
+
+    def told(self, prompts: Iterable[tuple[str, ...]]) -> "Crew":
+        """The same, knowing which prompts will come."""
+        return replace(self, prompts=tuple(dict.fromkeys(prompt for some in prompts for prompt in some)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +67,7 @@ class Plan:
         fed = range(record.first + run.fed.start, record.first + run.fed.stop)
         clock = grid(times, run.span, fed)
         parts = windows(clock, options.frames, options.overlap)
-        seen = camera(record, run.fed, float(clock.rate), options.size)
+        seen = camera(record, run.fed, clock.rate, options.size)
         face = LowerFace.of(record, run.fed)
         told = prompts(run.line, _shares(parts), options)
         return cls(record, run, times, clock, parts, seen, face, _box(record, run, seen, face), told)
@@ -233,7 +238,7 @@ class Reel:
         dub = None if self._speaking else cut(guide.sound, span)
         seed = _seed(guide.seed, plan.record.first + plan.run.fed.start, self._window)
         wanted = Wanted(frames, plan.grid.rate, cut(guide.source, span), dub, plan.prompts[self._window], seed)
-        made = self._crew.model()(wanted)
+        made = self._crew.model(self._crew.prompts)(wanted)
         inside = np.s_[: len(part), box.top : box.bottom, box.left : box.right]
         reach = [self._reach(part[i], made.frames[i], fed[i][1]) for i in range(len(part))]
         rings = [self._ring(number, one) for number, one in zip(part, reach, strict=True)]

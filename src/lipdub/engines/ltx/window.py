@@ -6,6 +6,7 @@ picture's border it stops rather than leave the picture.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import sqrt
 
 import cv2
@@ -53,7 +54,7 @@ class Camera:
         return np.asarray(cv2.invertAffineTransform(self.onto_model(row)), np.float64)
 
 
-def camera(record: Record, rows: range, rate: float, size: int) -> Camera:
+def camera(record: Record, rows: range, rate: Fraction, size: int) -> Camera:
     """The camera for ``rows`` of a track shown at about ``rate`` rows a second; ``size``: the window has about
     ``size`` x ``size`` model pixels."""
     width, height = record.size
@@ -64,7 +65,7 @@ def camera(record: Record, rows: range, rate: float, size: int) -> Camera:
     scale = max(across / wide, down / tall)
     wide, tall = across / scale, down / scale
     slack = np.array([wide, tall]) / 2 - _HEAD * unit
-    middle = np.stack([_followed(centres[:, i], float(slack[i]), rate * _SLOW) for i in (0, 1)], 1)
+    middle = np.stack([_followed(centres[:, i], float(slack[i]), float(rate) * _SLOW) for i in (0, 1)], 1)
     corners = middle - np.array([wide, tall]) / 2
     corners = np.clip(corners, 0, np.maximum([width - wide, height - tall], 0))
     return Camera(rows.start, corners, scale, across, down)
@@ -94,8 +95,15 @@ def _followed(centre: np.ndarray, slack: float, sigma: float) -> np.ndarray:
     low, high = float(centre.min()), float(centre.max())
     if (high - low) / 2 <= slack:
         return np.full(len(centre), (low + high) / 2)
-    slow = gaussian_filter1d(centre, max(sigma, 1.0), mode="nearest")
-    return gaussian_filter1d(np.clip(slow, centre - slack, centre + slack), 2.0, mode="nearest")
+    slow = _smoothed(centre, max(sigma, 1.0))
+    return _smoothed(np.clip(slow, centre - slack, centre + slack), 3.0)
+
+
+def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Low-passed by a Gaussian; beyond the ends it goes on as it came."""
+    reach = 4 * round(sigma) + 4
+    longer = np.pad(values, reach, mode="reflect", reflect_type="odd")
+    return np.asarray(gaussian_filter1d(longer, sigma))[reach:-reach]
 
 
 def taken(look: Look, row: int, camera: Camera) -> Pixels:

@@ -1,0 +1,209 @@
+"""Lines and their windows, joins between windows, takes on disk, options."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lipdub.engines.ltx.colour import corrected, planes
+from lipdub.engines.ltx.join import Fade, Joiner, Stretch, joined
+from lipdub.engines.ltx.lines import check, predict, prompts, shared
+from lipdub.engines.ltx.options import LtxOptions, parse
+from lipdub.engines.ltx.take import Takes, key_of
+from lipdub.engines.ltx.voice import alike, cut
+from lipdub.errors import OptionError
+from lipdub.timeline.cue import Line
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
+
+
+def line(text, seconds=2):
+    return Line(text, Span(Fraction(1), Fraction(1 + seconds)), "es")
+
+
+def test_how_long_a_line_takes_is_told_from_its_letters():
+    assert predict(line("a" * 26)) == pytest.approx(2)
+    assert predict(line("你" * 13)) == pytest.approx(3)
+    assert predict(line("  ")) == 0
+    check(line("Buenas tardes a todos."), 2.0)
+    with pytest.raises(OptionError, match=r"takes about 6\.2 s to say and has 2\.0 s at 1\.000 s\. Shorten"):
+        check(line("x" * 80), 2.0)
+    with pytest.raises(OptionError, match="no words"):
+        check(line(" "), 2.0)
+
+
+def test_a_long_line_is_shared_out_at_its_pauses():
+    text = "We went to the market this morning, and there we bought bread. Then it rained."
+    parts = shared(text, [0.4, 0.4, 0.2])
+    assert parts == ("We went to the market this morning,", "and there we bought bread.", "Then it rained.")
+    assert shared("今天我们去市场。然后下雨了。", [0.5, 0.5]) == ("今天我们去市场。", "然后下雨了。")
+    assert shared("a", [0.5, 0.5])[0] + shared("a", [0.5, 0.5])[1] == "a"
+
+
+@given(st.lists(st.text("ab.,", min_size=1, max_size=9), max_size=30), st.integers(1, 8))
+def test_no_word_is_lost_and_their_order_stays(words, count):
+    parts = shared(" ".join(words), [1 / count] * count)
+    assert len(parts) == count
+    assert "".join(parts).replace(" ", "") == "".join(words)
+
+
+def test_prompts_tell_who_what_and_in_which_language():
+    options = LtxOptions(who="A woman")
+    assert prompts(line("hola"), [1.0], options) == ('A woman is speaking in Spanish, saying: "hola"',)
+    assert prompts(None, [0.5, 0.5], options) == ("A woman is speaking.",) * 2
+    assert prompts(line("hola"), [0.1, 0.9], options)[0] == "A woman is silent."
+    own = LtxOptions(prompt="{who} sings {words} ({language})", who="He")
+    assert prompts(line("la"), [1.0], own) == ("He sings la (Spanish)",)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"sice": "5"}, "no option 'sice'.*It has device, size"),
+        ({"size": "big"}, "size is a number, not 'big'"),
+        ({"size": "100"}, "not a multiple of 64"),
+        ({"frames": "100"}, "8 k \\+ 1 frames"),
+        ({"frames": "25", "overlap": "12"}, "cannot overlap by 12. Choose 0 to 8"),
+        ({"reference-strength": "1.2"}, "not between 0 and 1"),
+        ({"device": "tpu"}, "no device 'tpu'"),
+    ],
+)
+def test_wrong_options_are_told(words, told):
+    with pytest.raises(OptionError, match=told):
+        parse(words)
+
+
+def test_right_options_are_read():
+    told = {"device": "cuda:1", "size": "512", "reference-strength": "0.8", "who": "A man", "prompt": "Hi {words}"}
+    assert parse(told) == LtxOptions("cuda:1", 512, reference_strength=0.8, who="A man", prompt="Hi {words}")
+    assert parse({}) == LtxOptions()
+
+
+def stretch(start, values, reach=0.1):
+    frames = np.broadcast_to(np.asarray(values, np.uint8)[:, None, None, None], (len(values), 4, 6, 3)).copy()
+    return Stretch(start, frames, np.full(len(values), reach, np.float32))
+
+
+@given(st.integers(-5, 40), st.integers(1, 30))
+def test_shares_of_two_windows_add_to_one_and_rise(first, length):
+    fade = Fade(first, first + length)
+    at = np.arange(-10.0, 80.0)
+    share = fade.share(at)
+    assert (np.diff(share) >= 0).all()
+    assert share[at < first].max(initial=0) == 0
+    assert share[at >= first + length].min() == 1
+    assert np.allclose(share + fade.share(2 * first + length - 1 - at), 1)
+
+
+def test_a_join_is_a_fade_without_a_jump_inside_the_overlap():
+    joiner = Joiner()
+    out = [int(p[0, 0, 0]) for p, _ in joiner.add(stretch(0, [100] * 20), 12)]
+    assert len(out) == 12
+    settled = list(joiner.add(stretch(12, [160] * 20, 0.3), 32))
+    out += [int(p[0, 0, 0]) for p, _ in settled]
+    assert len(out) == 32
+    assert (out[12], out[19]) == (100, 160)
+    assert max(np.diff(out)) <= 60 * 0.3
+    assert min(np.diff(out)) >= 0
+    assert [round(r, 2) for _, r in settled[:2]] == [0.3, 0.3]
+
+
+def test_windows_that_agree_join_into_themselves():
+    values = np.arange(40) * 5 % 251
+    joiner = Joiner()
+    out = [p for p, _ in joiner.add(stretch(0, values[:25]), 15)] + [
+        p for p, _ in joiner.add(stretch(15, values[15:]), 40)
+    ]
+    assert [int(p[0, 0, 0]) for p in out] == values.tolist()
+
+
+def test_the_fade_is_laid_where_windows_differ_least():
+    a, b = np.full(40, 100), np.full(40, 100)
+    b[:16] = 180
+    b[22:] = 180
+    joiner = Joiner()
+    list(joiner.add(stretch(0, a), 8))
+    list(joiner.add(stretch(8, b), 48))
+    assert joiner.fades == [Fade(8 + 16, 8 + 22)]
+
+
+def test_windows_that_only_touch_are_set_side_by_side():
+    joiner = Joiner()
+    out = list(joiner.add(stretch(0, [1] * 9), 9)) + list(joiner.add(stretch(9, [200] * 9), 18))
+    assert [int(p[0, 0, 0]) for p, _ in out] == [1] * 9 + [200] * 9
+
+
+def test_voices_fade_as_pictures_do_and_add_to_one():
+    ones = Sound(np.ones((2, 4800), np.float32), 4800)
+    whole = joined([(0, ones), (18, ones)], [Fade(20, 24)], Fraction(25), 43)
+    assert whole.samples.shape == (2, round(43 / 25 * 4800))
+    assert np.abs(whole.samples[:, :8200] - 1).max() < 1e-5
+
+
+def test_light_that_is_off_is_put_right_and_nothing_else():
+    rng = np.random.default_rng(1)
+    filmed = rng.integers(60, 180, (7, 40, 50, 3)).astype(np.uint8)
+    ramp = np.linspace(-6, 6, 50)[None, None, :, None]
+    made = np.clip(filmed - np.array([10, -7, 3]) - ramp + 0.5, 0, 255).astype(np.uint8)
+    made[:, 15:25, 20:30] = 0
+    ring = np.ones((40, 50), np.float32)
+    ring[10:30, 15:35] = 0
+    shades = planes(filmed, made, [ring] * 7)
+    assert np.allclose(shades[..., 0], [10, -7, 3], atol=0.6)
+    assert np.allclose(shades[..., 1], 6, atol=0.6)
+    back = corrected(made[3], shades[3])
+    assert np.abs(back[:10].astype(int) - filmed[3, :10]).max() <= 2
+    assert not planes(filmed, made, [np.zeros_like(ring)] * 7).any()
+
+
+def test_a_take_stands_under_its_name_when_it_is_whole(tmp_path):
+    takes, key = Takes(tmp_path / "takes"), key_of({"a": 1})
+    assert key != key_of({"a": 2})
+    assert takes.find(key) is None
+    take = takes.begin(key, (2, 3, 3))
+    take.append(np.full((2, 3, 3), 7, np.uint8), 0.25)
+    take.append(np.full((2, 3, 3), 9, np.uint8), 0.5)
+    assert takes.find(key) is None
+    assert take.read(1)[0][0, 0, 0] == 9
+    take.keep(takes.place(key), Sound(np.ones((2, 5), np.float32), 48_000, Fraction(1, 3)))
+    again = takes.find(key)
+    assert again is not None
+    assert (len(again), len(take)) == (2, 2)
+    assert again.read(0)[1] == 0.25
+    voice = again.voice
+    assert voice is not None
+    assert (voice.rate, voice.start, voice.samples.shape) == (48_000, Fraction(1, 3), (2, 5))
+    other = takes.begin(key, (2, 3, 3))
+    other.append(np.zeros((2, 3, 3), np.uint8), 0.0)
+    other.keep(takes.place(key), None)
+    assert [path.name for path in (tmp_path / "takes").iterdir()] == [key]
+    third = takes.begin("x", (2, 3, 3))
+    third.drop()
+    assert [path.name for path in (tmp_path / "takes").iterdir()] == [key]
+
+
+def test_sound_is_cut_to_the_sample_with_silence_beyond_its_ends():
+    sound = Sound(np.arange(100, dtype=np.float32)[None], 100, Fraction(1))
+    assert cut(sound, Span(Fraction(3, 2), Fraction(16, 10))).samples.tolist() == [list(range(50, 60))]
+    early = cut(sound, Span(Fraction(9, 10), Fraction(11, 10)))
+    assert early.samples[0].tolist() == [0] * 10 + list(range(10))
+    assert early.start == Fraction(9, 10)
+    late = cut(sound, Span(Fraction(195, 100), Fraction(205, 100)))
+    assert late.samples[0].tolist() == [95, 96, 97, 98, 99, 0, 0, 0, 0, 0]
+    assert not cut(sound, Span(Fraction(5), Fraction(6))).samples.any()
+    assert cut(None, Span(Fraction(5), Fraction(6))).samples.shape == (1, 16_000)
+
+
+def test_a_voice_is_known_again_by_its_loudness():
+    rng = np.random.default_rng(5)
+    swell = np.repeat(rng.random(40), 1200)
+    voice = Sound((rng.normal(0, 0.2, (2, 48_000)) * swell).astype(np.float32), 48_000, Fraction(2))
+    mixed = voice.samples.mean(0)[None, ::3] * 0.4 + rng.normal(0, 0.005, 16_000)
+    assert alike(voice, Sound(mixed.astype(np.float32), 16_000, Fraction(2)))
+    assert not alike(voice, Sound(voice.samples[:, ::-1].copy(), 48_000, Fraction(2)))
+    assert not alike(voice, Sound(voice.samples, 48_000, Fraction(3)))
+    quiet = Sound(np.zeros((1, 48_000), np.float32), 48_000, Fraction(2))
+    assert alike(quiet, quiet)
+    assert not alike(voice, quiet)
