@@ -36,12 +36,12 @@ def sound(path: Path, *, rate: int | None = None, mono: bool = False, stream: in
     in memory. Raises ``InputError``, ``NotMedia`` or ``NoSound``.
     """
     with opened(path) as container:
-        heard = _sound_stream(container, path, stream)
+        heard = sound_stream(container, path, stream)
         weights = _mixdown(heard) if mono else None
         source = _Source(heard.codec_context.sample_rate, 1 if mono else heard.codec_context.channels)
         store = _Store(source.channels, _expected_length(container, heard, rate or source.rate))
         start = None
-        for at, block in _continuous(container, heard):
+        for at, block in continuous(container, heard):
             start = at if start is None else start
             mixed = block if weights is None else (weights @ block)[None]
             for piece in source.resampled(mixed, rate):
@@ -96,7 +96,7 @@ class _Store:
         return self._array[:, : self._length]
 
 
-def _sound_stream(container: InputContainer, path: Path, stream: int) -> AudioStream:
+def sound_stream(container: InputContainer, path: Path, stream: int) -> AudioStream:
     streams = [s for s in container.streams.audio if s.codec_context is not None]
     if not streams:
         raise NoSound("has no sound that can be decoded", file=path, remedy="Give a file with an audio track.")
@@ -122,7 +122,7 @@ def _mixdown(heard: AudioStream) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _continuous(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fraction, Block]]:
+def continuous(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fraction, Block]]:
     """(instant of its first sample, block) one right after the other: gaps filled, overlaps and priming cut."""
     rate = heard.codec_context.sample_rate
     start, count = None, 0

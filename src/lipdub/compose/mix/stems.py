@@ -1,0 +1,176 @@
+"""Stems: sounds on one canvas, read in blocks; placed in its channels, cut or filled to its very length."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+import soxr
+from jaxtyping import Float32, Float64
+
+from lipdub.timeline.dialogue import PlacedLine
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
+
+Block = Float32[np.ndarray, "channels _samples"]
+
+GRID = 1 << 15
+"""Samples in the blocks that everything here works in, so that the blocks of a file change nothing."""
+
+EQUAL_POWER = 0.5**0.5
+"""What each of two loudspeakers gets of one voice in the middle: -3 dB, so power and loudness (ITU-R BS.1770) stay
+those of one loudspeaker; also the share of the centre in the stereo downmix of ITU-R BS.775-4, table 2."""
+
+FADE = Fraction(5, 1000)
+"""Seconds over which a line that begins or ends within sound is faded, so that it does not click."""
+
+_FOLDS = {
+    "FC": (("FL", EQUAL_POWER), ("FR", EQUAL_POWER)),
+    "BC": (("BL", EQUAL_POWER), ("BR", EQUAL_POWER)),
+    "BL": (("SL", 1.0), ("FL", EQUAL_POWER)),
+    "BR": (("SR", 1.0), ("FR", EQUAL_POWER)),
+    "SL": (("BL", 1.0), ("FL", EQUAL_POWER)),
+    "SR": (("BR", 1.0), ("FR", EQUAL_POWER)),
+    "FLC": (("FL", 1.0),),
+    "FRC": (("FR", 1.0),),
+}
+"""Where a channel goes that the canvas lacks, first match; ITU-R BS.775-4 table 2."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What is to be filled: ``samples`` at ``rate`` from the instant ``start`` of the clip's clock, in ``channels``
+    (FFmpeg's names, in its order: ``("FL", "FR")``; ``("FC",)`` is mono)."""
+
+    rate: int
+    channels: tuple[str, ...]
+    start: Fraction
+    samples: int
+
+    @classmethod
+    def over(cls, span: Span, rate: int, channels: tuple[str, ...]) -> "Canvas":
+        """From ``span.start`` to ``span.end``, the last sample cut rather than late."""
+        return cls(rate, channels, span.start, floor(span.duration * rate))
+
+    def at(self, instant: Fraction) -> int:
+        """Number of the sample nearest to ``instant``; negative before the start."""
+        return round((instant - self.start) * self.rate)
+
+    def ranges(self, spans: Iterable[Span]) -> tuple[tuple[int, int], ...]:
+        """Half-open ranges of samples for ``spans``, empty ones left out; they may reach beyond the canvas."""
+        ranges = ((self.at(s.start), self.at(s.end)) for s in spans)
+        return tuple((first, stop) for first, stop in ranges if stop > first)
+
+
+@dataclass(frozen=True, eq=False)
+class Stem:
+    """One sound at the canvas' rate, its first sample on the canvas' first. ``open`` gives its blocks (any sizes,
+    each (channels, samples)) from the beginning, every time it is called; ``channels`` are their names."""
+
+    channels: tuple[str, ...]
+    open: Callable[[], Iterable[Block]]
+
+
+def blocks_of(stem: Stem, canvas: Canvas) -> Iterator[Block]:
+    """``stem`` in the channels of ``canvas``, exactly as long, in blocks of ``GRID`` samples (the last may be less)."""
+    matrix = placement(stem.channels, canvas.channels)
+    same = stem.channels == canvas.channels
+    for block in _regular(stem.open(), len(stem.channels), canvas.samples):
+        yield block if same else matrix @ block
+
+
+def placement(given: tuple[str, ...], wanted: tuple[str, ...]) -> Float32[np.ndarray, "wanted given"]:
+    """The matrix that puts ``given`` channels into ``wanted`` ones.
+
+    A channel goes to its namesake. Mono is a voice: to the centre, else to left and right at -3 dB each. What the
+    canvas lacks is folded as in ITU-R BS.775-4; everything into mono is the mean of left and right plus the centre
+    (as loud as one channel if all are alike); a low-frequency channel that is lacking is left out.
+    """
+    matrix = np.zeros((len(wanted), len(given)), np.float32)
+    for column, name in enumerate(given):
+        for target, share in _targets(name, wanted):
+            matrix[wanted.index(target), column] += share
+    if len(wanted) == 1 and len(given) > 1 and matrix.sum() > 0:
+        matrix /= matrix.sum()
+    return matrix
+
+
+def _targets(name: str, wanted: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    if name in wanted:
+        return ((name, 1.0),)
+    if len(wanted) == 1:
+        return () if name.startswith("LFE") else ((wanted[0], 1.0 if name in ("FL", "FR", "FC") else 0.5),)
+    for target, share in _FOLDS.get(name, ()):
+        if target in wanted:
+            both = name in ("FC", "BC")
+            return tuple(t for t in _FOLDS[name] if t[0] in wanted) if both else ((target, share),)
+    return ()
+
+
+def _regular(blocks: Iterable[Block], channels: int, samples: int) -> Iterator[Block]:
+    """``blocks`` cut anew into blocks of ``GRID``, in all exactly ``samples``: cut, or filled with zeros."""
+    waiting: list[np.ndarray] = []
+    held = given = 0
+    for block in blocks:
+        assert block.shape[0] == channels, f"a block of {block.shape[0]} channels, not {channels}"
+        waiting.append(block)
+        held += block.shape[1]
+        while held >= GRID and samples - given >= GRID:
+            whole = waiting[0] if len(waiting) == 1 else np.concatenate(waiting, 1)
+            yield np.ascontiguousarray(whole[:, :GRID])
+            waiting, held, given = [whole[:, GRID:]], held - GRID, given + GRID
+        if given + held >= samples:
+            break
+    rest = np.concatenate([*waiting, np.zeros((channels, 0), np.float32)], 1)[:, : samples - given]
+    while given < samples:
+        size = min(GRID, samples - given)
+        part, rest = rest[:, :size], rest[:, size:]
+        yield np.ascontiguousarray(np.pad(part, ((0, 0), (0, size - part.shape[1]))))
+        given += size
+
+
+def spoken_stem(lines: Callable[[], Iterable[PlacedLine]], canvas: Canvas) -> Stem:
+    """The placed ``lines`` as one mono stem on ``canvas``: resampled to its rate, faded at their ends, summed.
+
+    ``lines`` is called for every pass and gives them in the order of their starts; only those that sound at one
+    moment are held. What lies outside the canvas is cut off.
+    """
+    return Stem(("FC",), lambda: _speech(lines(), canvas))
+
+
+def _speech(lines: Iterable[PlacedLine], canvas: Canvas) -> Iterator[Block]:
+    coming = iter(lines)
+    following = next(coming, None)
+    sounding: list[tuple[int, np.ndarray]] = []
+    for first in range(0, canvas.samples, GRID):
+        stop = min(first + GRID, canvas.samples)
+        while following is not None and canvas.at(following.sound.start) < stop:
+            sounding.append((canvas.at(following.sound.start), _voice(following.sound, canvas.rate)))
+            following = next(coming, None)
+        out = np.zeros(stop - first, np.float32)
+        for begin, samples in sounding:
+            a, b = max(begin, first), min(begin + len(samples), stop)
+            if a < b:
+                out[a - first : b - first] += samples[a - begin : b - begin]
+        sounding = [(begin, samples) for begin, samples in sounding if begin + len(samples) > stop]
+        yield out[None]
+
+
+def _voice(sound: Sound, rate: int) -> Float32[np.ndarray, " n"]:
+    """``sound`` as mono at ``rate`` (libsoxr, high quality), its ends faded."""
+    samples = sound.samples[0] if len(sound.samples) == 1 else sound.samples.mean(0)
+    if sound.rate != rate:
+        samples = soxr.resample(samples, sound.rate, rate, quality="HQ")
+    length = min(round(FADE * rate), len(samples) // 2)
+    out = np.array(samples, np.float32)
+    if length:
+        ramp = rise(length).astype(np.float32)
+        out[:length] *= ramp
+        out[-length:] *= ramp[::-1]
+    return out
+
+
+def rise(length: int) -> Float64[np.ndarray, " length"]:
+    """A raised cosine from almost 0 to almost 1 in ``length`` steps."""
+    return 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))

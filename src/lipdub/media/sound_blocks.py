@@ -1,0 +1,86 @@
+"""Sound out of files in blocks: a film's worth of it, never all at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soxr
+from jaxtyping import Float32
+
+from lipdub.media.container import opened
+from lipdub.media.listen import continuous, sound_stream
+
+Block = Float32[np.ndarray, "channels _samples"]
+
+
+@dataclass(frozen=True)
+class SoundShape:
+    """``rate`` in samples per second, and the names of the ``channels`` in their order, as FFmpeg calls them."""
+
+    rate: int
+    channels: tuple[str, ...]
+
+
+_USUAL = {
+    1: ("FC",),
+    2: ("FL", "FR"),
+    3: ("FL", "FR", "LFE"),
+    4: ("FL", "FR", "FC", "BC"),
+    5: ("FL", "FR", "FC", "BL", "BR"),
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
+"""What so many channels usually are where a file does not say."""
+
+
+def sound_shape(path: Path, stream: int = 0) -> SoundShape:
+    """Rate and channels of sound stream ``stream`` (counted from 0) of ``path``.
+
+    Raises ``InputError``, ``NotMedia`` or ``NoSound``.
+    """
+    with opened(path) as container:
+        context = sound_stream(container, path, stream).codec_context
+        names = tuple(channel.name for channel in context.layout.channels)
+        if len(set(names)) < len(names) or any(name in ("NONE", "UNK", "?") for name in names):
+            names = _USUAL.get(len(names), tuple(f"{i}" for i in range(len(names))))
+        return SoundShape(context.sample_rate, names)
+
+
+def sound_blocks(
+    path: Path, *, rate: int | None = None, start: Fraction = Fraction(0), stream: int = 0
+) -> Iterator[Block]:
+    """Sound stream ``stream`` of ``path`` from the instant ``start`` of its own clock on, block by block.
+
+    Blocks are (channels, samples) of any size, in the file's channels, at ``rate`` (default: its own; libsoxr, high
+    quality). Sound that begins later has silence before it; what lies earlier is left out. Gaps are silence.
+    Raises ``InputError``, ``NotMedia`` or ``NoSound``.
+    """
+    with opened(path) as container:
+        heard = sound_stream(container, path, stream)
+        own, channels = heard.codec_context.sample_rate, heard.codec_context.channels
+        wanted = rate or own
+        resampler = soxr.ResampleStream(own, wanted, channels, dtype="float32", quality="HQ") if wanted != own else None
+        ahead: int | None = None
+        for at, block in continuous(container, heard):
+            if ahead is None:
+                ahead = round((at - start) * wanted)
+                if ahead > 0:
+                    yield from _silence(channels, ahead)
+            if resampler is not None:
+                block = resampler.resample_chunk(np.ascontiguousarray(block.T)).T
+            skipped = min(max(0, -ahead), block.shape[1])
+            ahead = min(0, ahead + skipped)
+            if block.shape[1] > skipped:
+                yield block[:, skipped:]
+        if resampler is not None and ahead is not None:
+            yield resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True).T[:, max(0, -ahead) :]
+
+
+def _silence(channels: int, samples: int) -> Iterator[Block]:
+    while samples > 0:
+        size = min(samples, 1 << 15)
+        yield np.zeros((channels, size), np.float32)
+        samples -= size

@@ -1,0 +1,174 @@
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mix_sounds import babble, by_ffmpeg, canvas, fine_peak, joined, noise, recorded, stem
+
+from lipdub.compose.mix.mixing import MixOptions, Parts, laid_bed, mixed, planned
+from lipdub.compose.mix.stems import blocks_of
+from lipdub.errors import OptionError
+from lipdub.timeline.time import Span
+
+F = Fraction
+NOW = F(0)
+SPEECH = (Span(F(1), F("1.9")), Span(F("2.1"), F(3)))
+DUB = (Span(F("1.1"), F("2.6")),)
+
+
+def scene(rate=16000, channels=2, seconds=5.0, size=1024, start=NOW):
+    """A noisy room in which somebody speaks, and a dub for it, 12 dB louder."""
+    where = canvas(seconds, rate, channels, start)
+    shifted = [tuple(s.shifted(start) for s in spans) for spans in (SPEECH, DUB)]
+    filmed = noise(where.samples, channels, 0.002) + babble(where, shifted[0], 0.05, channels)
+    dub = babble(where, shifted[1], 0.2, 1, seed=1)
+    parts = Parts(where, stem(dub, size), shifted[1], stem(filmed, size), shifted[0])
+    return parts, filmed, dub
+
+
+def made(parts, **options):
+    plan = planned(parts, MixOptions(**options))
+    return plan, joined(mixed(parts, plan))
+
+
+def db(samples):
+    return 10 * np.log10((samples.astype(np.float64) ** 2).mean())
+
+
+def test_speech_goes_the_room_stays_and_the_dub_is_as_loud():
+    parts, filmed, _ = scene()
+    plan, out = made(parts)
+    bed = joined(laid_bed(parts, plan))
+    room = db(filmed[:, -8000:])
+    for first, stop in parts.canvas.ranges(SPEECH):
+        assert db(bed[:, first:stop]) == pytest.approx(room, abs=1.5)
+    report = plan.report
+    assert report.source_dialogue is not None
+    assert report.dub_dialogue is not None
+    assert report.dub_gain == pytest.approx(report.source_dialogue - report.dub_dialogue)
+    assert report.dub_gain < -5
+    assert report.tone_db == pytest.approx(room, abs=1)
+    assert report.hushed > F("1.9")
+    assert not report.notes
+    # before anybody speaks, and after, the source is untouched
+    np.testing.assert_array_equal(out[:, :13_000], filmed[:, :13_000])
+    np.testing.assert_array_equal(out[:, 57_000:], filmed[:, 57_000:])
+    # the mix falls silent nowhere
+    steps = out[:, : len(out[0]) // 400 * 400].reshape(2, -1, 400)
+    assert 10 * np.log10((steps**2).mean(2).min()) > room - 3
+
+
+@settings(max_examples=6)
+@given(st.sampled_from(["source", "none"]), st.integers(300, 50_000), st.sampled_from([1, 6]))
+def test_the_mix_is_the_sum_whatever_the_blocks(loudness, size, channels):
+    parts, _, _ = scene(channels=channels, size=size)
+    plan, out = made(parts, loudness=loudness)
+    dub = joined(blocks_of(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
+    assert plan.ceiling_db is None
+    np.testing.assert_allclose(out, dub + joined(laid_bed(parts, plan)), atol=1e-7)
+    np.testing.assert_array_equal(out, made(scene(channels=channels)[0], loudness=loudness)[1])
+
+
+def test_music_and_effects_are_laid_under_as_they_are():
+    parts, _, _ = scene()
+    effects = noise(parts.canvas.samples, 2, 0.01, 7)
+    parts = replace(parts, effects=stem(effects))
+    plan, out = made(parts)
+    dub = joined(blocks_of(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
+    np.testing.assert_array_equal(out, dub + effects)
+    assert plan.report.dub_gain < -5
+    assert plan.report.hushed == plan.report.lowered == 0
+
+
+@pytest.mark.parametrize(("loudness", "channels"), [("broadcast", 2), ("web", 1), ("loud", 6), ("-20", 2)])
+def test_loudness_is_reached_and_peaks_are_kept(loudness, channels):
+    parts, _, _ = scene(rate=24000, channels=channels)
+    plan, out = made(parts, loudness=loudness)
+    aim = MixOptions(loudness).aim
+    assert by_ffmpeg(out, 24000)[0] == pytest.approx(aim, abs=0.3)
+    assert plan.report.result.integrated == pytest.approx(aim, abs=0.1)
+    assert fine_peak(out) <= -1.0
+    assert plan.report.result.true_peak is not None
+    assert plan.report.result.true_peak == pytest.approx(fine_peak(out), abs=0.2)
+
+
+def test_the_limiter_is_told_of_and_gain_makes_up_for_it():
+    parts, _, _ = scene()
+    clicks = noise(parts.canvas.samples, 2, 0.05, 7)
+    clicks[:, ::32000] = 0.5
+    clicks = recorded(clicks)
+    plan, out = made(replace(parts, effects=stem(clicks)), loudness="loud")
+    assert plan.report.limited_by > 1
+    assert 0 < plan.report.limited_share < 1
+    assert by_ffmpeg(out, 16000)[0] == pytest.approx(-14, abs=0.5)
+    assert fine_peak(out) <= -1.0
+
+
+def test_silence_stays_silence():
+    parts, filmed, dub = scene()
+    quiet = replace(parts, dub=stem(dub * 0), source=stem(filmed * 0))
+    plan, out = made(quiet, loudness="web")
+    assert not out.any()
+    assert plan.report.result.integrated is None
+    assert any("silent" in note for note in plan.report.notes)
+
+
+@settings(max_examples=15)
+@given(
+    st.sampled_from([11025, 22050, 44100, 48000, 96000]),
+    st.fractions(0, 2, max_denominator=1001),
+    st.integers(1, 1500),
+    st.booleans(),
+)
+def test_every_length_is_kept_to_the_sample(rate, start, milliseconds, alone):
+    parts, _, _ = scene(rate, 1, milliseconds / 1000, start=start)
+    if alone:
+        parts = replace(parts, source=None, source_speech=())
+    plan, out = made(parts, loudness="web")
+    assert out.shape == (1, parts.canvas.samples)
+    assert any("3 s" in note for note in plan.report.notes)
+    assert plan.report.gain == 0
+
+
+def test_nothing_clicks():
+    where = canvas(5.0, 16000, 1)
+    time = np.arange(where.samples) / 16000
+    filmed = (0.3 * np.sin(2 * np.pi * 100 * time)).astype(np.float32)[None]
+    parts = Parts(where, stem(filmed * 0), DUB, stem(filmed), SPEECH)
+    _, out = made(parts, room_tone=False)
+    bend = np.abs(np.diff(out[0].astype(np.float64), 2)).max()
+    assert bend < 1.1 * np.abs(np.diff(filmed[0].astype(np.float64), 2)).max()
+
+
+def test_without_source_or_its_speech_the_dub_keeps_its_level():
+    parts, _, dub = scene()
+    plan, out = made(replace(parts, source=None, source_speech=()))
+    np.testing.assert_array_equal(out, joined(blocks_of(stem(dub), parts.canvas)))
+    assert len(plan.report.notes) == 2
+    plan, _ = made(replace(parts, source_speech=()))
+    assert plan.report.dub_gain == 0
+    assert plan.report.hushed == 0
+    assert plan.report.lowered == F("1.65")
+
+
+def test_what_was_louder_than_the_ceiling_may_stay_so():
+    parts, filmed, _ = scene()
+    loud = filmed.copy()
+    loud[:, 70_000] = 0.99
+    plan, out = made(replace(parts, source=stem(loud)))
+    np.testing.assert_array_equal(out[:, 57_000:], loud[:, 57_000:])
+    assert plan.ceiling_db is None
+
+
+def test_the_same_again_and_another_with_another_seed():
+    parts, _, _ = scene()
+    np.testing.assert_array_equal(made(parts)[1], made(parts)[1])
+    assert (made(parts)[1] != made(parts, seed=1)[1]).any()
+
+
+@pytest.mark.parametrize("word", ["hot", "3", "nan", "-70", ""])
+def test_what_is_no_loudness_is_refused(word):
+    with pytest.raises(OptionError, match="no loudness"):
+        planned(scene()[0], MixOptions(loudness=word))
