@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import torch
-from diffusers.hooks import apply_layerwise_casting
+from diffusers.hooks.layerwise_casting import apply_layerwise_casting
 from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
 from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderKLLTX2Audio
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
@@ -68,8 +68,8 @@ def read_checkpoint(path: Path, text_width: int = GEMMA_WIDTH, placement: Placem
 
     Raises ``WeightsError`` if the file is not a 2.3 checkpoint, or lacks or exceeds what its own settings ask for.
     """
-    filled: dict[str, Any] = dict(read_parts(path, get_args(names.Part), text_width, placement))
-    return Parts(**filled)
+    read: Any = read_parts(path, get_args(names.Part), text_width, placement)
+    return Parts(**read)
 
 
 def read_parts(

@@ -9,7 +9,7 @@ What a forward pass and the decoder need besides the weights is counted from the
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -270,11 +270,10 @@ def load(files: Files, plan: Plan, prompts: tuple[str, ...] = (), kept: Path | N
     words.desk = plan.desk
     _, width, _ = text_shape(files.text_encoder)
     lying = Placement("cpu" if plan.room.aside else plan.device, plan.dtype)
-    transformer: list[Part] = ["transformer"]
-    others: list[Part] = ["video_vae", "audio_vae", "vocoder"]
-    read = read_parts(files.checkpoint, transformer, width, plan.placement, fused(lora))
+    others: tuple[Part, ...] = ("video_vae", "audio_vae", "vocoder")
+    read: Any = read_parts(files.checkpoint, ["transformer"], width, plan.placement, fused(lora))
     read |= read_parts(files.checkpoint, others, width, lying)
-    parts = Parts(connectors=None, **read)  # type: ignore[arg-type]
+    parts = Parts(connectors=None, **read)
     _settle(parts, plan)
     return LipDubPipeline(parts, read_upsampler(files.upsampler, lying), words, lora.downscale, plan.room)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers.hooks import apply_group_offloading
+from diffusers.hooks.group_offloading import apply_group_offloading
 from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
