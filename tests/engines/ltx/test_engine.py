@@ -1,0 +1,394 @@
+"""The engine around a model that gives back what it is shown: every answer must be nearly what was filmed."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conformance import digest, studied
+from drawn import FIRST, Drawn
+
+from lipdub.engines.ltx.echo import Echo
+from lipdub.engines.ltx.engine import LtxEngine, make
+from lipdub.engines.ltx.model import Made, Wanted
+from lipdub.engines.ltx.options import LtxOptions
+from lipdub.engines.seam import Guide, Setup, Speaker
+from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
+from lipdub.timeline.clip import FrameTimes
+from lipdub.timeline.cue import Cue, Line
+from lipdub.timeline.picture import Look, Performance, Untouched
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
+
+SMALL = LtxOptions(size=192, frames=25, overlap=8)
+NOISE = 24
+"""What pixel noise of the drawn clip may become by being resampled twice, at most; on average it is far less."""
+
+
+def steady(rate, frames):
+    """Times of all frames of a clip whose drawn track has ``frames``."""
+    base = Fraction(1, 90_000)
+    pts = np.array([round(i / rate / base) for i in range(FIRST + frames)])
+    return FrameTimes(pts, base, round(1 / rate / base))
+
+
+def cue_of(times, first, stop, text=""):
+    """A cue over rows ``[first, stop)`` of a drawn track."""
+    span = times.span(FIRST + first, FIRST + stop)
+    return Cue(span, 1, Line(text, span, "es") if text else None)
+
+
+def tone(times, rate=16_000):
+    """A sound as long as the clip whose samples tell their own place."""
+    count = round(times.whole.end * rate)
+    return Sound(np.linspace(-1, 1, count, dtype=np.float32)[None], rate)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return Drawn(tmp_path_factory.mktemp("drawn"), frames=60, side=200, lost=frozenset({30}))
+
+
+@pytest.fixture
+def echo():
+    return Echo()
+
+
+@pytest.fixture
+def study(clip, echo, tmp_path):
+    return studied(LtxEngine(SMALL, loader=lambda prompts: echo), clip, tmp_path / "study")[0]
+
+
+def performed(study, guide, clip):
+    return list(study.perform(guide, clip.looks()))
+
+
+def made(answers):
+    return [a for a in answers if isinstance(a, Performance)]
+
+
+def far(answers):
+    """Mean and largest difference from what was filmed."""
+    differ = [np.abs(a.pixels.astype(int) - a.base) for a in made(answers)]
+    return max(float(d.mean()) for d in differ), max(int(d.max()) for d in differ)
+
+
+def test_what_a_model_gives_back_unchanged_lands_where_it_was(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 5, 55),), times), clip)
+    assert len(made(answers)) == 49
+    mean, most = far(answers)
+    assert mean < 1
+    assert most <= NOISE
+    assert {len(wanted.frames) for wanted in echo.heard} == {25}
+    assert all(wanted.frames.shape[1:] == (192, 192, 3) for wanted in echo.heard)
+    assert len({wanted.seed for wanted in echo.heard}) == len(echo.heard)
+    assert all(isinstance(a, Untouched) for a in (*answers[:5], *answers[55:]))
+    assert [a.reason for a in answers if isinstance(a, Untouched) and a.reason] == ["the face was lost"]
+
+
+class Painter(Echo):
+    """Paints all it is shown; ``level`` may depend on how many windows it has painted."""
+
+    def __call__(self, wanted: Wanted) -> Made:
+        echoed = super().__call__(wanted)
+        level = 40 + 150 * ((len(self.heard) - 1) % 2)
+        return Made(np.full_like(wanted.frames, level), echoed.voice)
+
+
+def test_only_the_lower_face_changes(clip, tmp_path):
+    study = studied(LtxEngine(SMALL, loader=lambda prompts: Painter()), clip, tmp_path)[0]
+    times = steady(Fraction(25), 60)
+    guide = Guide(None, tone(times), None, (cue_of(times, 0, 25),), times)
+    for answer in made(performed(study, guide, clip)):
+        points = clip.landmarks(answer.index - FIRST)
+        rows, columns = np.nonzero(answer.mask)
+        unit = np.linalg.norm(points[33] - points[263])
+        assert rows.min() + answer.window.top >= points[2, 1] - 0.15 * unit
+        assert rows.max() + answer.window.top <= points[152, 1] + 0.5 * unit
+        assert columns.min() + answer.window.left >= points[172, 0] - 0.15 * unit
+        assert columns.max() + answer.window.left <= points[397, 0] + 0.15 * unit
+        changed = (answer.pixels != answer.base).any(-1)
+        assert np.array_equal(changed, answer.mask > 0)
+        lips = points[[61, 291, 0, 17]].astype(int)[:, :2] - [answer.window.left, answer.window.top]
+        assert all(answer.mask[y, x] for x, y in lips)
+
+
+def test_a_join_shows_no_jump(clip, tmp_path):
+    engine = LtxEngine(LtxOptions(size=192, frames=25, overlap=8), loader=lambda prompts: Painter())
+    study = studied(engine, clip, tmp_path)[0]
+    times = steady(Fraction(25), 60)
+    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 29),), times), clip)
+    levels = []
+    for answer in made(answers):
+        x, y = clip.landmarks(answer.index - FIRST)[[13, 14], :2].mean(0).astype(int)
+        levels.append(float(answer.pixels[y - answer.window.top, x - answer.window.left].mean()))
+    inner = np.array(levels[6:])
+    assert inner.max() - inner.min() > 80
+    assert np.abs(np.diff(inner)).max() < 0.35 * (inner.max() - inner.min())
+
+
+def test_the_weight_of_a_path_mixes_with_what_was_filmed(study, clip, echo):
+    class White(Echo):
+        def __call__(self, wanted):
+            return Made(np.full_like(wanted.frames, 255), super().__call__(wanted).voice)
+
+    study.crew = replace(study.crew, model=lambda prompts: White())
+    sound = tone(steady(Fraction(25), 60))
+    whole = made(performed(study, Guide(clip.other_path(), sound), clip))[3]
+    half = made(performed(study, Guide(clip.other_path(0.5), sound), clip))[3]
+    assert whole.window == half.window
+    mixed = whole.base + (whole.pixels.astype(float) - whole.base) / 2
+    assert np.abs(half.pixels - mixed).max() <= 1
+
+
+@pytest.mark.parametrize("rate", [Fraction(60), Fraction(60_000, 1001), Fraction(12), Fraction(24_000, 1001)])
+def test_any_rate_is_told_truly_and_every_frame_is_answered(rate, study, clip, echo):
+    times = steady(rate, 60)
+    answers = performed(study, Guide(None, tone(times), tone(times), (cue_of(times, 0, 60),), times), clip)
+    assert len(made(answers)) == 59
+    assert far(answers)[0] < 5
+    assert abs(echo.heard[0].rate - (rate / 2 if rate > 32 else rate)) < Fraction(1, 100)
+    assert max(len(wanted.frames) for wanted in echo.heard) <= 25
+
+
+def test_a_varying_rate_is_put_on_a_grid_and_every_frame_is_answered(study, clip, echo):
+    steps = np.random.default_rng(4).choice([33, 34, 67, 100, 20], FIRST + 60)
+    times = FrameTimes(np.concatenate([[0], np.cumsum(steps)[:-1]]), Fraction(1, 1000), 33)
+    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 60),), times), clip)
+    assert [a.index for a in answers] == [FIRST + i for i in range(60)]
+    assert len(made(answers)) == 59
+    assert far(answers)[0] < 4
+    assert {wanted.rate for wanted in echo.heard} <= {Fraction(1000, 33), Fraction(1000, 34)}
+
+
+def test_the_model_hears_the_sounds_of_its_window_and_no_others(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    dub, source = tone(times), tone(times, 48_000)
+    performed(study, Guide(None, dub, source, (cue_of(times, 10, 50),), times), clip)
+    first = echo.heard[0]
+    assert first.dub is not None
+    start, seconds = times.instant(FIRST + 10), Fraction(len(first.frames), 25)
+    assert first.dub.samples.shape[1] == round(seconds * 16_000)
+    assert first.dub.samples[0, 0] == dub.samples[0, round(start * 16_000)]
+    assert first.source.samples[0, 0] == source.samples[0, round(start * 48_000)]
+    assert first.dub.start == start
+
+
+def test_three_frames_are_padded_and_a_missing_source_is_silence(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 20, 23),), times), clip)
+    assert len(made(answers)) == 3
+    (wanted,) = echo.heard
+    assert len(wanted.frames) == 9
+    assert np.array_equal(wanted.frames[3], wanted.frames[8])
+    assert not wanted.source.samples.any()
+
+
+@pytest.mark.parametrize(
+    ("size", "shift"), [((200, 113), (75, -30)), ((97, 160), (-80, 0)), ((131, 131), (-30, 0)), ((71, 71), (-65, -85))]
+)
+def test_odd_pictures_and_faces_at_their_border(size, shift, clip, echo, tmp_path):
+    """The drawn clip, cropped and moved: parts of the face lie outside."""
+    engine = LtxEngine(LtxOptions(size=128, frames=25, overlap=8), loader=lambda prompts: echo)
+    seen = _Moved(tmp_path / "track", frames=12, side=200, size=size, shift=shift)
+    study, _ = studied(engine, seen, tmp_path / "study")
+    answers = performed(study, Guide(None, tone(steady(Fraction(25), 12)), None, (), None), seen)
+    assert all(isinstance(a, Untouched) for a in answers)
+    times = steady(Fraction(25), 12)
+    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 12),), times), seen)
+    assert made(answers)
+    assert far(answers)[0] < 3
+    for answer in made(answers):
+        assert answer.window.clipped(size) == answer.window
+
+
+class _Moved(Drawn):
+    def __init__(self, folder, frames, side, size, shift):
+        super().__init__(folder, frames, side)
+        object.__setattr__(self, "cut", (size, shift))
+
+    def landmarks(self, row):
+        return super().landmarks(row) + np.array([*self.cut[1], 0], np.float32)
+
+    def look(self, row):
+        size, shift = self.cut
+        whole = super().picture(row)
+        columns = np.clip(np.arange(size[0]) - shift[0], 0, 199)
+        rows = np.clip(np.arange(size[1]) - shift[1], 0, 199)
+        picture = whole[rows][:, columns]
+
+        def pixels(window):
+            assert window.clipped(size) == window
+            return picture[window.top : window.bottom, window.left : window.right].copy()
+
+        return Look(FIRST + row, size, self.landmarks(row), pixels)
+
+
+def test_a_mouth_outside_the_picture_is_left_alone(echo, tmp_path):
+    engine = LtxEngine(LtxOptions(size=128, frames=25, overlap=8), loader=lambda prompts: echo)
+    seen = _Moved(tmp_path / "track", frames=3, side=200, size=(131, 131), shift=(0, 60))
+    study, _ = studied(engine, seen, tmp_path / "study")
+    times = steady(Fraction(25), 3)
+    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 3),), times), seen)
+    assert [a.reason for a in answers] == ["the mouth is outside the picture"] * 3
+
+
+def spoken_guide(times, *texts):
+    """Lines one after the other over the track, with a pause between."""
+    each = 60 // len(texts)
+    return Guide(
+        None, None, None, tuple(cue_of(times, i * each, (i + 1) * each - 6, t) for i, t in enumerate(texts)), times
+    )
+
+
+def test_lines_are_spoken_and_the_same_take_is_played(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    guide = spoken_guide(times, "Hola a todos", "¿Qué tal?")
+    assert isinstance(study, Speaker)
+    voice = study.speak(guide, clip.looks())
+    assert (voice.rate, voice.start) == (48_000, guide.cues[0].span.start)
+    assert voice.span.end == pytest.approx(guide.cues[-1].span.end)
+    asked = len(echo.heard)
+    assert all(wanted.dub is None for wanted in echo.heard)
+    assert echo.learnt == tuple(dict.fromkeys(wanted.prompt for wanted in echo.heard))
+    assert any('in Spanish, saying: "¿Qué tal?"' in prompt for prompt in echo.learnt)
+    pause = Span(guide.cues[0].span.end, guide.cues[1].span.start)
+    silent = voice.samples[:, round((pause.start - voice.start) * 48_000) : round((pause.end - voice.start) * 48_000)]
+    assert silent.size > 1000
+    assert not silent.any()
+    mute = performed(study, guide, clip)
+    low = Sound(voice.samples.mean(0, keepdims=True)[:, ::3] * np.float32(0.5), 16_000, voice.start)
+    for sound in (voice, low):
+        assert digest(performed(study, replace(guide, sound=sound), clip)) == digest(mute)
+    assert np.array_equal(study.speak(guide, clip.looks()).samples, voice.samples)
+    assert len(echo.heard) == asked
+    performed(study, replace(guide, sound=tone(times)), clip)
+    assert len(echo.heard) > asked
+    assert echo.heard[-1].dub is not None
+    asked = len(echo.heard)
+    study.speak(replace(guide, seed=1), clip.looks())
+    assert len(echo.heard) > asked
+
+
+def test_a_line_that_was_never_spoken_is_spoken_while_it_is_performed(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    guide = spoken_guide(times, "Hola")
+    answers = performed(study, guide, clip)
+    assert len(made(answers)) == 53
+    assert all(wanted.dub is None for wanted in echo.heard)
+    asked = len(echo.heard)
+    voice = study.speak(guide, clip.looks())
+    assert voice.samples.any()
+    assert len(echo.heard) == asked
+
+
+def test_a_long_line_is_said_window_after_window(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    study.speak(spoken_guide(times, "Uno dos tres. Cuatro cinco seis."), clip.looks())
+    said = [wanted.prompt for wanted in echo.heard]
+    assert len(said) > 1
+    assert "Uno" in said[0]
+    assert "seis" in said[-1]
+    assert "Uno" not in said[-1]
+
+
+def test_lines_that_cannot_be_spoken_are_refused_before_anything_is_made(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    with pytest.raises(OptionError, match="takes about"):
+        study.speak(spoken_guide(times, "palabras " * 20), clip.looks())
+    with pytest.raises(OptionError, match="no words"):
+        study.speak(spoken_guide(times, "Hola", " "), clip.looks())
+    with pytest.raises(OptionError, match="no line to speak"):
+        study.speak(Guide(None, None, None, (cue_of(times, 0, 20),), times), clip.looks())
+    assert not echo.heard
+
+
+def test_a_line_outside_the_track_has_a_voice_and_no_picture(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    span = Span(Fraction(1), Fraction(2))
+    guide = Guide(None, None, None, (Cue(span, 1, Line("Hola", span, "es")), cue_of(times, 10, 40, "Adiós")), times)
+    voice = study.speak(guide, clip.looks())
+    assert voice.start == 1
+    assert voice.samples[:, :40_000].any()
+    assert [a.index for a in made(performed(study, guide, clip))] == [FIRST + i for i in range(10, 40) if i != 30]
+
+
+def test_what_was_stopped_half_way_leaves_nothing_behind(study, clip, echo):
+    times = steady(Fraction(25), 60)
+    guide = Guide(None, tone(times), None, (cue_of(times, 0, 60),), times)
+    answers = study.perform(guide, clip.looks())
+    next(answers)
+    answers.close()
+    assert not list((study.folder / "takes").iterdir())
+    part = list(study.perform(guide, clip.looks(0, 12)))
+    assert len(made(part)) == 12
+    late = list(study.perform(guide, clip.looks(45)))
+    assert len(made(late)) == 15
+    assert not list((study.folder / "takes").iterdir())
+    assert far(part)[0] < 1
+    assert far(late)[0] < 1
+    whole = performed(study, guide, clip)
+    assert len(list((study.folder / "takes").iterdir())) == 1
+    assert digest(list(study.perform(guide, clip.looks(20, 30)))) == digest(whole[20:30])
+
+
+def test_an_eye_tells_how_far_the_chin_comes_down(clip, echo, tmp_path):
+    def lowered(picture, near):
+        down = near.copy()
+        down[[152, 148, 377, 175], 1] += 0.3 * np.linalg.norm(near[33] - near[263])
+        return down
+
+    times = steady(Fraction(25), 60)
+    guide = Guide(None, tone(times), None, (cue_of(times, 0, 20),), times)
+    bottoms = []
+    for number, eye in enumerate([lambda picture, near: near, lowered]):
+        engine = LtxEngine(SMALL, loader=lambda prompts: echo)
+        studied(engine, clip, tmp_path / str(number))
+        study = engine.study(tmp_path / str(number), eye)
+        bottoms.append(made(performed(study, guide, clip))[10].window.bottom)
+    assert bottoms[1] - bottoms[0] > 5
+
+
+def test_facts_tell_when_the_face_is_small(clip, echo, tmp_path):
+    _, facts = studied(LtxEngine(LtxOptions(size=1024), loader=lambda prompts: echo), clip, tmp_path)
+    assert facts.figures["eye_distance"] == pytest.approx(66, abs=1)
+    assert any("enlarged 3.9 times" in note for note in facts.notes)
+
+
+def test_listing_the_engine_needs_no_torch():
+    told = (
+        "import sys; from lipdub.engines.ltx.engine import make; from lipdub.engines.seam import Setup\n"
+        "engine = make(Setup(None, {'device': 'cuda'})); assert engine.name == 'ltx' and engine.limits.speaks\n"
+        "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", told], check=True)
+
+
+def test_without_torch_the_extra_is_named(monkeypatch, tmp_path):
+    for name in [n for n in sys.modules if n.startswith("lipdub.engines.ltx.")]:
+        if name.rsplit(".", 1)[1] in ("memory", "pipeline"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtra, match=r"The LTX engine needs the package 'torch'.*lipdub\[ltx\]"):
+        make(Setup()).study(tmp_path)
+
+
+def test_what_the_machine_and_the_user_lack_is_told_at_once(monkeypatch, tmp_path):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("diffusers")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(MachineError, match=r"needs a GPU.*--engine exemplar works here now"):
+        make(Setup()).study(tmp_path / "a")
+    with pytest.raises(MachineError, match="CUDA"):
+        make(Setup(Path("x"), {"device": "cuda"})).study(tmp_path / "a")
+    with pytest.raises(WeightsError, match=r"not told where its weights are.*--weights FOLDER"):
+        make(Setup(None, {"device": "cpu"})).study(tmp_path / "a")
+    with pytest.raises(WeightsError, match="no such folder"):
+        make(Setup(tmp_path / "none", {"device": "cpu"})).study(tmp_path / "a")
+    with pytest.raises(OptionError):
+        make(Setup(None, {"vram": "8"}))
