@@ -1,0 +1,55 @@
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipdub.errors import NoSound, NotMedia
+from lipdub.media.listen import sound
+from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
+
+sys.path.insert(0, str(Path(__file__).parent))
+from making import Extra, make_video, make_wav
+
+F = Fraction
+
+
+def whole(path, **options):
+    return np.concatenate(list(sound_blocks(path, **options)), 1)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("wav", "pcm_s16le"), ("flac", "flac"), ("m4a", "aac")])
+@pytest.mark.parametrize("rate", [None, 44100, 48000, 16000])
+def test_blocks_are_the_sound(tmp_path, suffix, codec, rate):
+    path = make_wav(tmp_path / f"tone.{suffix}", 1.3, 44100, 2, codec)
+    np.testing.assert_array_equal(whole(path, rate=rate), sound(path, rate=rate).samples)
+
+
+@pytest.mark.parametrize("start", [F(0), F(1, 2), F("0.8"), F("1.1"), F("-0.3")])
+@pytest.mark.parametrize("rate", [48000, 16000])
+def test_the_first_sample_is_at_the_instant_that_is_asked_for(tmp_path, start, rate):
+    path = make_video(tmp_path / "late.mkv", Extra(1.0, F(4, 5), "flac"), count=30)
+    heard = sound(path, rate=rate)
+    out = whole(path, rate=rate, start=start)
+    late = round((heard.start - start) * rate)
+    expected = np.pad(heard.samples, ((0, 0), (max(late, 0), 0)))[:, max(-late, 0) :]
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_shapes_name_their_channels(tmp_path):
+    assert sound_shape(make_wav(tmp_path / "a.wav", 0.1, 22050)) == SoundShape(22050, ("FC",))
+    assert sound_shape(make_wav(tmp_path / "b.flac", 0.1, 48000, 2, "flac")) == SoundShape(48000, ("FL", "FR"))
+    six = sound_shape(make_wav(tmp_path / "c.flac", 0.1, 96000, 6, "flac"))
+    assert six == SoundShape(96000, ("FL", "FR", "FC", "LFE", "BL", "BR"))
+
+
+def test_what_has_no_sound_is_refused(tmp_path):
+    silent = make_video(tmp_path / "silent.mp4")
+    with pytest.raises(NoSound):
+        sound_shape(silent)
+    with pytest.raises(NoSound):
+        list(sound_blocks(silent))
+    (tmp_path / "text.wav").write_text("no sound")
+    with pytest.raises(NotMedia):
+        sound_shape(tmp_path / "text.wav")
