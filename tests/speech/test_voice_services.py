@@ -13,6 +13,7 @@ from lipdub.speech.seam import Reference
 from lipdub.speech.service import Patience, address, post
 from lipdub.speech.voices import command, kokoro
 from lipdub.speech.voices import server as servers
+from lipdub.speech.voices.cast import cast
 from lipdub.speech.voices.wav import read_wav, write_wav
 from lipdub.timeline.sound import Sound
 from speech.conformance import VoiceConformance, line
@@ -223,6 +224,8 @@ def test_a_command_that_cannot_work_is_refused(wrong):
 def test_a_program_that_is_not_there():
     with pytest.raises(OptionError, match="cannot be run"):
         command.make("no-such-program-here {out}").speak(line("Hello"))
+    with pytest.raises(OptionError, match="'no-such-program-here' is not there"):
+        cast(["ann"], "command:no-such-program-here {out}")
 
 
 class StandIn:
@@ -262,6 +265,7 @@ class TestKokoro(VoiceConformance):
         voice.member(1).speak(line("Good day", "en-GB"))
         voice.member(4).speak(line("Bonjour", "fr-CA"))
         kokoro.make("am_puck").member(3).speak(line("Good day", "en"))
+        assert cast(["ann", "bob"], "kokoro")["bob"].voice == voice.member(1)
         assert StandIn.asked == [
             ("pf_dora", "pt-br"),
             ("bm_george", "en-gb"),
@@ -279,7 +283,7 @@ class TestKokoro(VoiceConformance):
 def test_kokoro_without_files_or_package(tmp_path, monkeypatch):
     monkeypatch.setenv("LIPDUB_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsError, match="thewh1teagle"):
-        kokoro.make("").speak(line("Hello"))
+        cast(["ann"], "kokoro")
     for name in (kokoro.MODEL, kokoro.STYLES):
         (tmp_path / name).write_bytes(b"x")
     monkeypatch.setitem(sys.modules, "kokoro_onnx", None)

@@ -98,12 +98,12 @@ def test_a_voice_that_does_not_speak_a_language_says_who_does():
 
 
 def test_a_cast_gives_one_person_one_voice():
+    pytest.importorskip("py_nanotts")
     parts = cast(["ann", "bob", "ann", "eve"], "nanotts:en-GB", {"eve": "nanotts:pitch=1.4"})
     assert list(parts) == ["ann", "bob", "eve"]
     assert parts["ann"].voice == NanoVoice("en-GB")
     assert parts["bob"].voice == NanoVoice("en-GB").member(1)
     assert parts["eve"].voice == NanoVoice(pitch=1.4)
-    assert cast(["ann", "bob"], "kokoro")["bob"].voice.card.name == "kokoro"
     assert cast([], "nobody") == {}
     with pytest.raises(OptionError, match=r"no voice called 'nobody'.*nanotts"):
         cast(["ann"], "nobody")

@@ -16,6 +16,15 @@ class Ensemble(Protocol):
         ...
 
 
+@runtime_checkable
+class Prepared(Protocol):
+    """What a voice can do besides: say at once, and not after an hour, what it lacks."""
+
+    def ready(self) -> None:
+        """Raises ``MissingExtra``, ``WeightsError`` or ``OptionError`` if it cannot speak on this machine."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Speaker:
     """Somebody's ``voice``, the ``detail`` it was made with (it names the sound in the cache), and, for voices that can
@@ -47,6 +56,12 @@ def cast(speakers: Sequence[str], otherwise: str, named: Mapping[str, str] | Non
 
 
 def voice_named(text: str) -> Voice:
-    """The voice that ``name`` or ``name:detail`` names. Raises ``OptionError`` if it is not installed."""
+    """The voice that ``name`` or ``name:detail`` names, ready to speak.
+
+    Raises ``OptionError`` if it is not installed, and what it says it lacks.
+    """
     name, _, detail = text.partition(":")
-    return VOICES.checked(name, VOICES.factory(name)(detail), Voice)
+    voice = VOICES.checked(name, VOICES.factory(name)(detail), Voice)
+    if isinstance(voice, Prepared):
+        voice.ready()
+    return voice

@@ -7,6 +7,7 @@ text is written to its standard input.
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -65,6 +66,11 @@ class CommandVoice:
     def detail(self) -> str:
         """What ``make`` makes it from."""
         return shlex.join(self.words)
+
+    def ready(self) -> None:
+        """Raises ``OptionError`` if there is no such program."""
+        if shutil.which(self.words[0]) is None:
+            raise OptionError(f"the voice's program '{self.words[0]}' is not there or cannot be run")
 
     def speak(self, line: Line, pace: float = 1.0, reference: Reference | None = None) -> Sound:
         """``line`` at the rate the program writes.

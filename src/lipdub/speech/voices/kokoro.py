@@ -70,6 +70,10 @@ class KokoroVoice:
         """Another of Kokoro's people; the same one where a language has but one, or a ``name`` was given."""
         return self if self.name else replace(self, index=index)
 
+    def ready(self) -> None:
+        """Loads the model. Raises ``WeightsError`` and ``MissingExtra``."""
+        _model(*_files())
+
     def speak(self, line: Line, pace: float = 1.0, reference: Reference | None = None) -> Sound:
         """``line`` at 24 kHz; ``reference`` is not used.
 

@@ -14,7 +14,7 @@ from lipdub.errors import OptionError
 from lipdub.speech.seam import Card, Reference
 from lipdub.speech.voices.finish import finished, trimmed
 from lipdub.speech.voices.languages import refuse, same_language
-from lipdub.speech.voices.pico import LINGWARE, RATE, spoken
+from lipdub.speech.voices.pico import LINGWARE, RATE, present, spoken
 from lipdub.speech.voices.text import in_latin, sentences, words_for
 from lipdub.timeline.cue import Line
 from lipdub.timeline.sound import Sound
@@ -84,6 +84,10 @@ class NanoVoice:
         return replace(
             self, pitch=_kept("pitch", self.pitch * pitch), formants=_kept("formants", self.formants * formants)
         )
+
+    def ready(self) -> None:
+        """Raises ``MissingExtra`` without py-nanotts."""
+        present()
 
     def speak(self, line: Line, pace: float = 1.0, reference: Reference | None = None) -> Sound:
         """``line`` at 16 kHz; the same words and pace are the same samples. ``reference`` is not used.

@@ -50,6 +50,11 @@ def spoken(text: str, voice: str, speed: int = 100, pitch: int = 100) -> Int16[n
     return np.frombuffer(raw, "<i2").astype(np.int16)
 
 
+def present() -> None:
+    """Raises ``MissingExtra`` without py-nanotts."""
+    _library()
+
+
 @cache
 def _library() -> ctypes.CDLL | None:
     """Pico's C functions, or None where the module does not show them."""
