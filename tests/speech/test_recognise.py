@@ -105,6 +105,16 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
         make("nobody-knows-this")
 
 
+def test_a_named_model_is_not_fetched_unasked(tmp_path, monkeypatch):
+    pytest.importorskip("faster_whisper")
+    if weights.present("voice-activity") is None:
+        pytest.skip("the voice activity model is not on this machine")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("LIPDUB_DOWNLOAD", raising=False)
+    with pytest.raises(WeightsError, match="LIPDUB_DOWNLOAD=all"):
+        make("tiny")
+
+
 @dataclass
 class Piece:
     word: str

@@ -70,6 +70,24 @@ def test_sloppy_subrip_is_read(script):
     assert said(read_script(script(text))) == [("One two", F(3, 2), F(9, 4)), ("2024", F(3), F(4))]
 
 
+def test_numbers_stay_text_unless_they_number_the_next_cue(script):
+    rows = (
+        "1",
+        "",
+        "00:00:01,000 --> 00:00:02,000",
+        "In",
+        "1984",
+        "",
+        "00:00:03,000 --> 00:00:04,000",
+        "yes",
+        "",
+        "3",
+        "",
+    )
+    text = "\n".join((*rows, "00:00:05,000 --> 00:00:06,000", "7"))
+    assert [line.text for line in read_script(script(text)).lines] == ["In 1984", "yes", "7"]
+
+
 def test_webvtt_with_voices_notes_and_settings(script):
     text = (
         "WEBVTT - a title\n\nSTYLE\n::cue { color: red }\n\nNOTE nobody says\nthis\n\nfirst\n"
@@ -122,6 +140,7 @@ def test_speakers_before_a_colon(script):
         ("BOB", "Because."),
         ("", "Good."),
     ]
+    assert "'Bob' before a colon: taken for names of speakers, which are not said" in read.notes
 
 
 def test_dashes_part_a_cue_among_two_speakers_by_length(script):

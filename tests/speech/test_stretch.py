@@ -40,6 +40,10 @@ def test_others_who_speak_are_kept_out():
     assert reference_span(lines, voiced(60), [Span(F(0), F(60))]) is None
 
 
+def test_pauses_are_allowed_where_nothing_else_is_found():
+    assert reference_span([said(F(0), 5), said(F(7, 2), 5)], voiced(60)) == Span(F(0), F(61, 10))
+
+
 def test_too_short_unsure_or_unvoiced_speech_gives_none():
     assert reference_span([said(F(0), 5)], voiced(60)) is None
     assert reference_span([said(F(0), 9, sure=0.2)], voiced(60)) is None

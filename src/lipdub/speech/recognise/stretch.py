@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -15,8 +15,9 @@ from lipdub.timeline.time import Span, merged
 
 @dataclass(frozen=True, slots=True)
 class StretchOptions:
-    """A stretch lasts ``shortest`` to ``longest`` seconds and holds no pause above ``pause``; ``margin`` is left around
-    it where there is silence. Its words are surer than ``sure`` and its sound voiced above ``voiced`` on average."""
+    """A stretch lasts ``shortest`` to ``longest`` seconds and holds no pause above ``pause`` (twice that, if none is
+    found); ``margin`` is left around it where there is silence. Its words are surer than ``sure`` and its sound voiced
+    above ``voiced`` on average."""
 
     shortest: Fraction = Fraction(3)
     longest: Fraction = Fraction(10)
@@ -37,16 +38,21 @@ def reference_span(
     words = [word for line in lines for word in (line.words or (Word(line.text, line.span),))]
     others = merged(others)
     free = [w for w in words if w.span.duration > 0 and not _disturbed(w.span, others)]
+    best = _best(free, others, heard, options)
+    if best is None:
+        best = _best(free, others, heard, replace(options, pause=2 * options.pause))
+    return None if best is None else _with_margin(best, [*(w.span for w in words), *others], heard, options.margin)
+
+
+def _best(words: Sequence[Word], others: Sequence[Span], heard: Heard, options: StretchOptions) -> Span | None:
     best, best_score = None, 0.0
-    for stretch in _stretches(free, others, options):
+    for stretch in _stretches(words, others, options):
         span = Span(stretch[0].span.start, stretch[-1].span.end)
         sure, voiced = _sureness(stretch), _voiced(heard, span)
-        if sure < options.sure or voiced < options.voiced:
-            continue
         score = sure * voiced * float(span.duration / options.longest) ** 0.5
-        if score > best_score:
+        if score > best_score and sure >= options.sure and voiced >= options.voiced:
             best, best_score = span, score
-    return None if best is None else _with_margin(best, [w.span for w in words] + list(others), heard, options.margin)
+    return best
 
 
 def _stretches(words: Sequence[Word], others: Sequence[Span], options: StretchOptions) -> Iterator[Sequence[Word]]:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from lipdub import weights
-from lipdub.errors import MissingExtra, OptionError, WeightsError
+from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
+from lipdub.speech.encoder import runtime
 from lipdub.speech.energy import gain_to_level, loudness
 from lipdub.speech.script.writing import spaced
 from lipdub.speech.seam import Card, Recognised
@@ -33,6 +34,7 @@ _REPEATS = 2.4  # compression above which Whisper's authors take a text for a lo
 _NO_LOOP = 5  # words in a row that may not come twice when a loop is heard again
 _OPEN, _RIVALS = 0.6, 3  # below this probability of a language, so many are tried
 _STRAY = Fraction(3, 10)  # seconds a word may lie outside of all speech
+_TOKENS = (20, 20)  # the most of them in a window: so many, and so many more each second
 _OWN = {"jw": "jv"}  # Whisper's codes that are no BCP 47 tags
 
 
@@ -72,7 +74,8 @@ class WhisperRecogniser:
     def __init__(self, model: str, voice_activity: Path, options: WhisperOptions = WhisperOptions()) -> None:
         """``model``: a folder, or a name known to faster-whisper; ``voice_activity``: Silero's ONNX file.
 
-        Raises ``MissingExtra``, ``OptionError`` for an unknown name, ``WeightsError`` for files that cannot be used.
+        Raises ``MissingExtra``, ``OptionError`` for an unknown name, ``WeightsError`` for files that cannot be used,
+        ``MachineError`` without a graphics card for ``cuda``.
         """
         self._voice = VoiceActivity(voice_activity)
         self._model: Any = _opened(model, options)
@@ -159,6 +162,7 @@ class WhisperRecogniser:
             condition_on_previous_text=False,
             word_timestamps=True,
             no_repeat_ngram_size=no_repeat,
+            max_new_tokens=_TOKENS[0] + round(_TOKENS[1] * min(group.duration, _WINDOW)),
             clip_timestamps=[float(group.start), float(group.end)],
         )
         return segments
@@ -180,6 +184,8 @@ def _opened(model: str, options: WhisperOptions) -> Any:
             f"there is neither a folder nor a Whisper model called '{model}'",
             remedy=f"Models are: {', '.join(faster_whisper.available_models())}",
         )
+    if options.device == "cuda" and runtime().get_cuda_device_count() == 0:
+        raise MachineError("no graphics card is found for the recogniser", remedy="Leave out '@cuda'")
     try:
         return faster_whisper.WhisperModel(
             str(folder) if folder.is_dir() else model,

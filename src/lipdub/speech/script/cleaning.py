@@ -37,6 +37,8 @@ def cleaned(cues: Iterable[RawCue]) -> Cleaned:
     names = _names(bare)
     out: list[RawCue] = []
     notes: list[str] = []
+    if guessed := [f"'{name}'" for name in sorted(names) if not _shouted(name)]:
+        notes.append(f"{', '.join(guessed)} before a colon: taken for names of speakers, which are not said")
     for cue in bare:
         text, sounds = _without_sounds(cue.text)
         notes += [f"cue {cue.number}: '{sound}' is nothing to say; left out" for sound in sounds]

@@ -110,7 +110,7 @@ def _blocks(path: Path, text: str, vtt: bool) -> RawScript:
     cues, notes = [], _stray(rows[: timings[0]], vtt)
     for number, (k, following) in enumerate(zip(timings, [*timings[1:], len(rows)], strict=True), 1):
         start, end = _times(path, k + 1, rows[k])
-        body, left = _body(rows[k + 1 : following], last=following == len(rows), vtt=vtt)
+        body, left = (_vtt_body if vtt else _body)(rows[k + 1 : following], number, following == len(rows))
         notes += [f"row '{row}' after cue {number} is no part of a cue; left out" for row in left]
         cues += _voiced(number, start, end, body) if vtt else [RawCue(number, start, end, body)]
     return RawScript(tuple(cues), tuple(notes))
@@ -132,18 +132,23 @@ def _stray(rows: list[str], vtt: bool) -> list[str]:
     return [f"'{row}' before the first cue is no part of a cue; left out" for row in kept]
 
 
-def _body(rows: list[str], last: bool, vtt: bool) -> tuple[str, list[str]]:
-    """The text among the rows up to the next timing, without that one's number or name, and what else was there."""
-    if vtt:
-        stop = next((k for k, row in enumerate(rows) if not row.strip()), len(rows))
-        after = [block for block in "\n".join(rows[stop:]).split("\n\n") if block.strip()]
-        if after and not last and "\n" not in after[-1].strip():
-            after.pop()  # the name of the next cue
-        left = [block.strip() for block in after if not _VTT_SKIPPED.match(block.strip())]
-        return "\n".join(rows[:stop]), left
-    if not last:
-        rows = rows[:-1] if rows and rows[-1].strip().isdigit() else rows
-    return "\n".join(row for row in rows if row.strip()), []
+def _body(rows: list[str], number: int, last: bool) -> tuple[str, list[str]]:
+    """The text among the rows from one timing to the next, without the number of the next cue."""
+    kept = [row for row in rows if row.strip()]
+    if not last and kept and kept[-1].strip().isdecimal():
+        at_timing = bool(rows[-1].strip())
+        if at_timing or int(kept[-1]) == number + 1:
+            kept.pop()
+    return "\n".join(kept), []
+
+
+def _vtt_body(rows: list[str], number: int, last: bool) -> tuple[str, list[str]]:
+    """The text up to the first empty row; and what else stands before the next timing, its name and notes aside."""
+    stop = next((k for k, row in enumerate(rows) if not row.strip()), len(rows))
+    after = [block.strip() for block in "\n".join(rows[stop:]).split("\n\n") if block.strip()]
+    if after and not last and "\n" not in after[-1]:
+        after.pop()
+    return "\n".join(rows[:stop]), [block for block in after if not _VTT_SKIPPED.match(block)]
 
 
 def _times(path: Path, row_number: int, row: str) -> tuple[Fraction, Fraction]:

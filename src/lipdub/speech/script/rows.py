@@ -14,6 +14,7 @@ _CLINGING = frozenset(
     "der die das den dem des ein eine einen einem einer von zu im am an auf mit und oder aber für bei aus nach "
     "le la les un une des du de à au aux en et ou mais dans sur pour par avec ne se ce "
     "el los las una unos y o e del al con por para sin su mi tu que il lo gli i uno di da nel sul per tra "
+    "и в на с к по за из от до у о об не но а что как для i w z na do o że nie si la cu de în și "
     "os as um uma do dos na no nas nos com het een van op te voor met".split()
 )
 _NEVER_FIRST = frozenset("、。，．・：；？！」』）】》〉’”…ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ,.!?:;)]}%％")
