@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import InputError, OptionError, ServiceError
-from lipdub.speech.adapt.adapt import AdaptOptions, adapt
+from lipdub.speech.adapt.adapt import AdaptOptions, adapt, asked_once
 from lipdub.speech.adapt.budget import budget, characters_per_second, duration_of, over, syllables
 from lipdub.speech.adapt.given import GivenTranslator
 from lipdub.speech.adapt.glossary import missed, read_glossary, relevant
 from lipdub.speech.fake import FakeTranslator
-from lipdub.speech.seam import Card
+from lipdub.speech.seam import Card, Request
 from lipdub.timeline.time import Span
 from speech.conformance import TranslatorConformance, line
 
@@ -179,6 +179,14 @@ def test_what_was_answered_before_a_failure_is_not_asked_again(tmp_path):
     other = Counting()
     list(adapt(LINES, other, "fr", keep=keep))
     assert len(other.asked) == 5
+
+
+def test_a_single_answer_is_kept_too(tmp_path):
+    keep, translator = kept(tmp_path), Counting()
+    request = Request(LINES[0], 20, too_long="[es] NUMBER 0 SAYS HELLO TO ANNA.")
+    first = asked_once(request, translator, "es", keep)
+    assert asked_once(request, translator, "es", keep) == first
+    assert len(translator.asked) == 1
 
 
 def test_a_translator_that_answers_too_little_is_refused():

@@ -82,6 +82,11 @@ def adapt(
             yield done[index] if index in done else Adapted(replace(spoken[index], language=language), spoken[index])
 
 
+def asked_once(request: Request, translator: Translator, language: str, keep: Keep | None = None) -> str:
+    """The answer to one ``request``, as ``adapt`` would have kept it: the same thing is never asked twice."""
+    return _Memory(translator, language, keep).answers([request])[0]
+
+
 def _passes(line: Line, language: str) -> bool:
     return bool(line.language) and primary(line.language) == primary(language)
 
