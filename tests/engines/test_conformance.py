@@ -2,15 +2,22 @@
 
 import json
 import sys
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
-from conformance import Conformance
+from conformance import Conformance, digest
+from drawn import FIRST
 
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.engines.fake import FakeEngine
-from lipdub.engines.ltx.engine import LtxEngine
-from lipdub.engines.ltx.options import LtxOptions
+from lipdub.engines.ltx.engine import make
+from lipdub.engines.seam import Guide, Setup
+from lipdub.timeline.clip import FrameTimes
+from lipdub.timeline.cue import Cue, Line
+from lipdub.timeline.picture import Performance
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -38,10 +45,7 @@ class TestLtx(Conformance):
         torch = pytest.importorskip("torch")
         for name in ("diffusers", "transformers"):
             pytest.importorskip(name)
-        from lipdub.engines.ltx.checkpoint import Placement
-        from lipdub.engines.ltx.model import DubIt
-        from lipdub.engines.ltx.pipeline import Files, LipDubPipeline
-
+        torch.set_num_threads(1)
         folder = tmp_path_factory.mktemp("weights")
         sys.path.insert(0, str(GOLDEN))
         try:
@@ -49,7 +53,20 @@ class TestLtx(Conformance):
         finally:
             sys.path.remove(str(GOLDEN))
         make_checkpoint.write(folder, json.loads((GOLDEN / "layout.json").read_text(encoding="utf-8")))
-        torch.set_num_threads(1)
-        names = ("ckpt.safetensors", "upsampler.safetensors", "gemma", "lora_ds1.safetensors")
-        pipeline = LipDubPipeline.from_files(Files(*(folder / name for name in names)), Placement("cpu", torch.float32))
-        return LtxEngine(LtxOptions(size=64, frames=25, overlap=8), loader=lambda prompts: DubIt(pipeline))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LIPDUB_CACHE", str(tmp_path_factory.mktemp("cache")))
+            yield make(Setup(folder, {"device": "cpu", "size": "64", "frames": "33", "overlap": "8"}))
+
+    def test_speaks_and_plays_what_it_spoke(self, study, clip) -> None:
+        times = FrameTimes(np.arange(FIRST + clip.frames), Fraction(1, 25))
+        span = times.span(FIRST + 3, FIRST + 20)
+        guide = Guide(None, None, None, (Cue(span, 1, Line("Hola", span, "es")),), times)
+        voice = study.speak(guide, clip.looks())
+        assert (voice.rate, voice.span) == (48_000, span)
+        assert np.isfinite(voice.samples).all()
+        assert voice.samples.any()
+        played = list(study.perform(replace(guide, sound=voice), clip.looks()))
+        assert digest(played) == digest(list(study.perform(guide, clip.looks())))
+        assert [isinstance(a, Performance) for a in played] == [
+            3 <= row < 17 or row == 19 for row in range(clip.frames)
+        ]
