@@ -22,7 +22,7 @@ _RELEASE = 40.0
 MARGIN = 0.15
 """dB under the ceiling: gains that move, and interpolators, are not exact."""
 
-_PIECE = 1024
+_PIECE = 512
 
 
 class PeakMeter:
@@ -70,7 +70,9 @@ class Oversampler:
             stop = min(first + _PIECE, size)
             if rough[first : stop + 2 * _REACH].max() * self._most <= dull:
                 continue
-            fine = upfirdn(self._filter, padded[:, first : stop + 2 * _REACH], up=self._times, axis=1)
+            piece = padded[:, first : stop + 2 * _REACH]
+            loud = np.abs(piece).max(1) * self._most > dull
+            fine = upfirdn(self._filter, piece[loud], up=self._times, axis=1)
             # fine[k * times + REACH * times] lies on sample k; each sample answers for its way to the next one.
             begin = 2 * _REACH * self._times
             between = np.abs(fine[:, begin : begin + (stop - first) * self._times]).max(0)
