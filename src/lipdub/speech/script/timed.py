@@ -4,13 +4,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import log
 
 from lipdub.errors import InputError
 from lipdub.speech.script.writing import width
 from lipdub.timeline.cue import Line
-from lipdub.timeline.time import Span, merged, total
+from lipdub.timeline.time import Span, merged
 
 _REACH = Fraction(3)  # seconds that an edge may move to meet a pause
 _MISSED = 1.0  # what an edge in the middle of speech costs; a line twice as long as its share costs log(2) squared
@@ -27,28 +27,17 @@ def timed(lines: Sequence[Line], speech: Sequence[Span]) -> tuple[Line, ...]:
         return ()
     if not stretches:
         raise InputError("no speech was heard that these lines could replace", remedy="Give a script with times (.srt)")
-    edges = _at_pauses(_edges(lines, total(stretches)), _pauses(stretches))
-    spans = (Span(_clock(a, stretches, True), _clock(b, stretches, False)) for a, b in pairwise(edges))
+    meets = list(accumulate((span.duration for span in stretches), initial=Fraction(0)))
+    edges = _at_pauses(_edges(lines, meets[-1]), meets[1:-1])
+    spans = (Span(_clock(a, stretches, meets, True), _clock(b, stretches, meets, False)) for a, b in pairwise(edges))
     return tuple(replace(line, span=span, words=()) for line, span in zip(lines, spans, strict=True))
 
 
 def _edges(lines: Sequence[Line], length: Fraction) -> list[Fraction]:
     """Where lines meet, in seconds of speech alone."""
-    weights = [Fraction(max(width(line.text, line.language), 1.0)) for line in lines]
-    edges, reached = [Fraction(0)], Fraction(0)
-    for weight in weights:
-        reached += weight
-        edges.append(length * reached / sum(weights))
-    return edges
-
-
-def _pauses(stretches: Sequence[Span]) -> list[Fraction]:
-    """Where stretches meet, in seconds of speech alone."""
-    out, reached = [], Fraction(0)
-    for span in stretches[:-1]:
-        reached += span.duration
-        out.append(reached)
-    return out
+    weights = (Fraction(max(width(line.text, line.language), 1.0)) for line in lines)
+    reached = list(accumulate(weights, initial=Fraction(0)))
+    return [length * edge / reached[-1] for edge in reached]
 
 
 def _at_pauses(edges: list[Fraction], pauses: Sequence[Fraction]) -> list[Fraction]:
@@ -79,11 +68,11 @@ def _cheapest(
     return min(open_ways, default=None)
 
 
-def _clock(spoken: Fraction, stretches: Sequence[Span], begins: bool) -> Fraction:
-    """The instant after so many seconds of speech; at a pause: its end if a line ``begins`` there, else its start."""
-    left = spoken
-    for span in stretches:
-        if left < span.duration or (left == span.duration and not begins):
-            return span.start + left
-        left -= span.duration
-    return stretches[-1].end
+def _clock(spoken: Fraction, stretches: Sequence[Span], meets: Sequence[Fraction], begins: bool) -> Fraction:
+    """The instant after so many seconds of speech; at a pause: its end if a line ``begins`` there, else its start.
+
+    ``meets`` is how much was spoken before each of the ``stretches``, and in all.
+    """
+    k = (bisect_right if begins else bisect_left)(meets, spoken) - 1
+    k = min(max(k, 0), len(stretches) - 1)
+    return stretches[k].start + spoken - meets[k]
