@@ -37,6 +37,17 @@ def test_a_constant_rate_is_kept_or_divided(rate, made):
     assert [clock.near(times.instant(i)) for i in range(0, 80, step)] == list(range(len(range(0, 80, step))))
 
 
+def test_a_slide_show_is_shown_again_and_again():
+    times = FrameTimes(np.arange(4) * 3, Fraction(1), 3)
+    clock = grid(times, times.whole, range(4))
+    assert clock.rate == 10
+    assert clock.count == 120
+    assert clock.shown.tolist() == sorted(clock.shown.tolist())
+    assert [int(clock.shown[clock.near(times.instant(i))]) for i in range(4)] == [0, 1, 2, 3]
+    still = FrameTimes(np.array([0]), Fraction(1), 5)
+    assert grid(still, still.whole, range(1)).shown.tolist() == [0] * 50
+
+
 def test_without_times_there_are_25_frames_a_second():
     times = times_or_usual(None, 30)
     clock = grid(times, times.span(10, 30), range(10, 30))

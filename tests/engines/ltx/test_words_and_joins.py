@@ -1,5 +1,6 @@
 """Lines and their windows, joins between windows, takes on disk, options."""
 
+import os
 from fractions import Fraction
 
 import numpy as np
@@ -13,9 +14,10 @@ from lipdub.engines.ltx.lines import check, predict, prompts, shared
 from lipdub.engines.ltx.options import LtxOptions, parse
 from lipdub.engines.ltx.take import Takes, key_of
 from lipdub.engines.ltx.voice import alike, cut
-from lipdub.errors import OptionError
+from lipdub.errors import OptionError, OutputError
 from lipdub.timeline.cue import Line
 from lipdub.timeline.sound import Sound
+from lipdub.timeline.spool import Spool
 from lipdub.timeline.time import Span
 
 
@@ -54,6 +56,7 @@ def test_prompts_tell_who_what_and_in_which_language():
     assert prompts(line("hola"), [1.0], options) == ('A woman is speaking in Spanish, saying: "hola"',)
     assert prompts(None, [0.5, 0.5], options) == ("A woman is speaking.",) * 2
     assert prompts(line("hola"), [0.1, 0.9], options)[0] == "A woman is silent."
+    assert prompts(line(" "), [1.0], options) == ("A woman is speaking.",)
     own = LtxOptions(prompt="{who} sings {words} ({language})", who="He")
     assert prompts(line("la"), [1.0], own) == ("He sings la (Spanish)",)
 
@@ -179,9 +182,23 @@ def test_a_take_stands_under_its_name_when_it_is_whole(tmp_path):
     other.append(np.zeros((2, 3, 3), np.uint8), 0.0)
     other.keep(takes.place(key), None)
     assert [path.name for path in (tmp_path / "takes").iterdir()] == [key]
+    stale = tmp_path / "takes" / ".y.1.partial"
+    stale.mkdir()
+    os.utime(stale, (0, 0))
     third = takes.begin("x", (2, 3, 3))
     third.drop()
     assert [path.name for path in (tmp_path / "takes").iterdir()] == [key]
+
+
+def test_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
+    take = Takes(tmp_path / "takes").begin("x", (2, 3, 3))
+
+    def full(self, row):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Spool, "append", full)
+    with pytest.raises(OutputError, match=r"cannot be kept \(No space left on device\)"):
+        take.append(np.zeros((2, 3, 3), np.uint8), 0.0)
 
 
 def test_sound_is_cut_to_the_sample_with_silence_beyond_its_ends():

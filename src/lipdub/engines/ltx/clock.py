@@ -1,7 +1,8 @@
 """A constant rate for the model, whatever the source's: grids of instants, and the frame shown at each.
 
 The model was trained at about 25 frames a second and is told the true rate. Above 32 frames a second every second
-(third, ...) frame is made, and the others take the nearest picture, moved along with the head.
+(third, ...) frame is made, and the others take the nearest picture, moved along with the head. Below 10, frames are
+shown to it more than once.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from lipdub.timeline.time import Span
 
 FASTEST = Fraction(32)
 """Frames a second up to which every frame is made."""
+
+SLOWEST = Fraction(10)
+"""Frames a second that are made at least."""
 
 USUAL = Fraction(25)
 """Frames a second where nothing is known."""
@@ -59,7 +63,7 @@ def grid(times: FrameTimes, span: Span, fed: range) -> Grid:
 
 def made_rate(times: FrameTimes, frames: range) -> Fraction:
     """Frames a second at which pictures are made for ``frames``: their own rate, or if that varies, the one of the
-    usual step between them; divided until it is at most ``FASTEST``."""
+    usual step between them; divided or multiplied until it is from ``SLOWEST`` to ``FASTEST``."""
     last = min(frames.stop, len(times))
     part = FrameTimes(times.pts[frames.start : last], times.time_base, times.last)
     if len(part) < 2:
@@ -67,9 +71,7 @@ def made_rate(times: FrameTimes, frames: range) -> Fraction:
     rate = part.constant_rate
     if rate is None:
         rate = 1 / (int(np.median(np.diff(part.pts))) * times.time_base)
-    elif len(part) < 2:
-        rate = min(max(rate, Fraction(1)), 4 * FASTEST)
-    return rate / ceil(rate / FASTEST)
+    return rate / ceil(rate / FASTEST) if rate > FASTEST else rate * ceil(SLOWEST / rate)
 
 
 def nearest(times: FrameTimes, instant: Fraction, frames: range) -> int:

@@ -74,7 +74,7 @@ def shared(text: str, shares: Sequence[float]) -> tuple[str, ...]:
 
 def prompts(line: Line | None, shares: Sequence[float], options: LtxOptions) -> tuple[str, ...]:
     """One prompt for each window; ``shares`` tell how much of the line each says."""
-    if line is None:
+    if line is None or not line.text.strip():
         return tuple(_told(options, "", "") or f"{options.who} is speaking." for _ in shares)
     return tuple(_prompt(line, words, options) for words in shared(line.text, shares))
 

@@ -8,6 +8,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from lipdub.errors import OutputError
 from lipdub.timeline.disk import write_text
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
 
 VERSION = 1
+_STALE = 24 * 3600.0
 
 
 def key_of(told: dict[str, Any]) -> str:
@@ -51,9 +56,10 @@ class Take:
         return len(self._reach)
 
     def append(self, picture: np.ndarray, reach: float) -> None:
-        """Add one."""
-        self._pictures.append(picture)
-        self._reach.append(np.array(reach, np.float32))
+        """Add one. Raises ``OutputError`` if the disk refuses."""
+        with _kept(self.folder):
+            self._pictures.append(picture)
+            self._reach.append(np.array(reach, np.float32))
 
     def read(self, number: int) -> tuple[UInt8[np.ndarray, "height width 3"], float]:
         """One picture and its reach."""
@@ -69,18 +75,19 @@ class Take:
         return Sound(samples, told["rate"], Fraction(told["start"]))
 
     def keep(self, place: Path, voice: Sound | None) -> None:
-        """It is complete: let it stand at ``place``."""
-        self._pictures.close()
-        self._reach.close()
-        told = None
-        if voice is not None:
-            np.save(self.folder / "voice.npy", voice.samples)
-            told = {"rate": voice.rate, "start": str(voice.start)}
-        write_text(self.folder / "take.json", json.dumps({"shape": self.shape, "voice": told}))
-        if place.exists():
-            shutil.rmtree(self.folder)
-        else:
-            os.replace(self.folder, place)
+        """It is complete: let it stand at ``place``. Raises ``OutputError`` if the disk refuses."""
+        with _kept(self.folder):
+            self._pictures.close()
+            self._reach.close()
+            told = None
+            if voice is not None:
+                np.save(self.folder / "voice.npy", voice.samples)
+                told = {"rate": voice.rate, "start": str(voice.start)}
+            write_text(self.folder / "take.json", json.dumps({"shape": self.shape, "voice": told}))
+            if place.exists():
+                shutil.rmtree(self.folder)
+            else:
+                os.replace(self.folder, place)
         self.folder = place
         self._open()
 
@@ -112,7 +119,24 @@ class Takes:
         return Take(self.place(key), (height, width, depth))
 
     def begin(self, key: str, shape: tuple[int, int, int]) -> Take:
-        """A new take, empty; what a run that was killed left of it is removed."""
+        """A new take, empty. What runs that were killed left half-written is removed. Raises ``OutputError`` if the
+        disk refuses."""
         place = self._folder / f".{key}.{os.getpid()}.partial"
         shutil.rmtree(place, ignore_errors=True)
-        return Take(place, shape)
+        with _kept(self._folder):
+            for other in self._folder.glob(".*.partial"):
+                if time.time() - other.stat().st_mtime > _STALE:
+                    shutil.rmtree(other, ignore_errors=True)
+            return Take(place, shape)
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as refused:
+        raise OutputError(
+            f"working files cannot be kept ({refused.strerror or refused})",
+            file=folder,
+            remedy="Free some space, or point LIPDUB_CACHE to another disk",
+        ) from refused
