@@ -35,7 +35,7 @@ def test_subtitles_keep_text_speaker_and_milliseconds(tmp_path, name):
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
 SAYABLE = TEXTS.filter(lambda t: any(c.isalnum() for c in t))
-SPANS = st.tuples(st.fractions(0, 20000), st.fractions(F(1, 10**9), 100))
+SPANS = st.tuples(st.fractions(-5, 20000), st.fractions(F(1, 10**9), 100))
 WORDS = st.lists(st.tuples(SAYABLE.map(str.strip), SPANS, st.floats(0, 1)), max_size=3)
 LINES = st.tuples(SAYABLE, SPANS, st.sampled_from(["", "en", "pt-BR"]), TEXTS, WORDS)
 

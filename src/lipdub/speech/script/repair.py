@@ -22,9 +22,10 @@ class Repaired:
 
 
 def repaired(cues: Iterable[RawCue], end: Fraction | None, ours: bool = False) -> Repaired:
-    """Cues sorted, lengthened and kept between 0 and ``end``, the clip's (None: it is not known).
+    """Cues sorted, lengthened and kept before ``end``, the clip's (None: it is not known).
 
-    Those that overlap are parted and those that come twice said once, unless the file is ``ours``.
+    Unless the file is ``ours``, they are kept after 0, those that overlap are parted, and those that come twice are
+    said once.
     """
     notes: list[str] = []
     given = list(cues)
@@ -32,7 +33,8 @@ def repaired(cues: Iterable[RawCue], end: Fraction | None, ours: bool = False) -
     if ordered != given:
         late = sum(a.start > b.start for a, b in pairwise(given))
         notes.append(f"the cues are not in order of time ({late} come too late in the file); they were sorted")
-    inside = [kept for cue in ordered for kept in _inside(cue, end, notes)]
+    begun = ordered if ours else [kept for cue in ordered for kept in _begun(cue, notes)]
+    inside = [kept for cue in begun for kept in _ended(cue, end, notes)]
     if ours:
         return Repaired(tuple(_lengthened(inside, end, notes)), tuple(notes))
     return Repaired(tuple(_parted(_lengthened(_once(inside, notes), end, notes), notes)), tuple(notes))
@@ -42,13 +44,17 @@ def _said(cue: RawCue) -> str:
     return f"cue {cue.number} at {timecode(cue.start)}"
 
 
-def _inside(cue: RawCue, end: Fraction | None, notes: list[str]) -> list[RawCue]:
+def _begun(cue: RawCue, notes: list[str]) -> list[RawCue]:
     if cue.start < 0:
         if cue.end <= 0:
             notes.append(f"{_said(cue)}: it lies before the beginning; '{cue.text}' left out")
             return []
         notes.append(f"{_said(cue)}: it begins before the beginning; it begins at 0 now")
         cue = replace(cue, start=Fraction(0), words=())
+    return [cue]
+
+
+def _ended(cue: RawCue, end: Fraction | None, notes: list[str]) -> list[RawCue]:
     if end is not None and cue.start >= end:
         notes.append(f"{_said(cue)}: it lies past the end of the clip ({timecode(end)}); '{cue.text}' left out")
         return []
