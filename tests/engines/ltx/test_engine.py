@@ -353,6 +353,39 @@ def test_an_eye_tells_how_far_the_chin_comes_down(clip, echo, tmp_path):
     assert bottoms[1] - bottoms[0] > 5
 
 
+class Drifting(Echo):
+    """Moves all it is shown by a few pixels, more and more."""
+
+    def __call__(self, wanted):
+        echoed = super().__call__(wanted)
+        shift = [np.roll(frame, (1 + i // 12, 2), (0, 1)) for i, frame in enumerate(wanted.frames)]
+        return Made(np.stack(shift), echoed.voice)
+
+
+def test_a_head_that_drifts_in_the_model_is_put_back(clip, tmp_path):
+    times = steady(Fraction(25), 60)
+    guide = Guide(None, tone(times), None, (cue_of(times, 0, 25),), times)
+    drifting = Drifting()
+    engine = LtxEngine(SMALL, loader=lambda prompts: drifting)
+    study = studied(engine, clip, tmp_path)[0]
+    moved = far(performed(study, guide, clip))[0]
+    assert moved > 3
+
+    def eye(picture, near):
+        """Sees where the picture was moved to."""
+        shown = drifting.heard[-1].frames
+        for i, frame in enumerate(shown):
+            down = 1 + i // 12
+            if np.array_equal(picture, frame):
+                return near
+            if np.array_equal(picture, np.roll(frame, (down, 2), (0, 1))):
+                return near + np.array([2, down, 0], np.float32)
+        return None
+
+    put_back = far(performed(engine.study(tmp_path, eye), replace(guide, seed=1), clip))[0]
+    assert put_back < 1.6
+
+
 def test_facts_tell_when_the_face_is_small(clip, echo, tmp_path):
     _, facts = studied(LtxEngine(LtxOptions(size=1024), loader=lambda prompts: echo), clip, tmp_path)
     assert facts.figures["eye_distance"] == pytest.approx(66, abs=1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from lipdub.engines.ltx import colour, mask
+from lipdub.engines.ltx import align, colour, mask
 from lipdub.engines.ltx.clock import Grid, grid, padded, windows
 from lipdub.engines.ltx.join import Joiner, Stretch, joined
 from lipdub.engines.ltx.lines import prompts
@@ -239,23 +239,35 @@ class Reel:
         seed = _seed(guide.seed, plan.record.first + plan.run.fed.start, self._window)
         wanted = Wanted(frames, plan.grid.rate, cut(guide.source, span), dub, plan.prompts[self._window], seed)
         made = self._crew.model(self._crew.prompts)(wanted)
-        inside = np.s_[: len(part), box.top : box.bottom, box.left : box.right]
-        reach = [self._reach(part[i], made.frames[i], fed[i][1]) for i in range(len(part))]
+        pictures, chins = self._back_in_place(frames[: len(part)], made.frames[: len(part)], fed)
+        reach = [self._reach(number, chin) for number, chin in zip(part, chins, strict=True)]
+        inside = np.s_[:, box.top : box.bottom, box.left : box.right]
+        filmed, pictures = frames[: len(part)][inside], pictures[inside]
         rings = [self._ring(number, one) for number, one in zip(part, reach, strict=True)]
-        shades = colour.planes(frames[inside], made.frames[inside], rings)
-        pictures = np.stack(
-            [colour.corrected(one, shade) for one, shade in zip(made.frames[inside], shades, strict=True)]
-        )
-        stretch = Stretch(part.start, pictures, mask.calm(np.array(reach, np.float32)))
+        shades = colour.planes(filmed, pictures, rings)
+        matched = np.stack([colour.corrected(one, shade) for one, shade in zip(pictures, shades, strict=True)])
+        stretch = Stretch(part.start, matched, mask.calm(np.array(reach, np.float32)))
         return stretch, made.voice if self._speaking else None
 
-    def _reach(self, number: int, made: np.ndarray, near: np.ndarray | None) -> float:
-        """How far down the chin is in what was made, found by the eye."""
+    def _back_in_place(
+        self, filmed: np.ndarray, made: np.ndarray, fed: list[tuple[np.ndarray, np.ndarray | None]]
+    ) -> tuple[np.ndarray, list[np.ndarray | None]]:
+        """What was made, moved to where the head was filmed; and its landmarks in model pixels, where found."""
+        eye = self._crew.eye
+        if eye is None:
+            return made, [None] * len(made)
+        before = [None if near is None else eye(one, near) for one, (_, near) in zip(filmed, fed, strict=True)]
+        after = [None if near is None else eye(one, near) for one, (_, near) in zip(made, fed, strict=True)]
+        moves = align.maps(before, after)
+        moved = [None if a is None else _onto(a, move, 1.0) for a, move in zip(after, moves, strict=True)]
+        return align.aligned(made, moves), moved
+
+    def _reach(self, number: int, made: np.ndarray | None) -> float:
+        """How far down the chin is in what was made, whose landmarks are ``made``."""
         plan, row = self.plan, self.plan.row(number)
-        again = None if near is None or self._crew.eye is None else self._crew.eye(made, near)
-        if again is not None:
-            again = _onto(again, plan.camera.onto_picture(row), 1 / plan.camera.scale)
-        return plan.face.reach(row, again)
+        if made is not None:
+            made = _onto(made, plan.camera.onto_picture(row), 1 / plan.camera.scale)
+        return plan.face.reach(row, made)
 
     def _ring(self, number: int, reach: float) -> np.ndarray:
         plan, row = self.plan, self.plan.row(number)
