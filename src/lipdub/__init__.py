@@ -2,6 +2,7 @@
 
     import lipdub
     lipdub.dub("talk.mp4", audio="talk.es.wav", output="talk.es.mp4")
+    lipdub.dub("talk.mp4", speech=lipdub.SpeechOptions(script=Path("talk.es.srt")), output="talk.es.mp4")
 
 Nothing heavy is loaded until one of these names is used.
 """
@@ -11,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Caller", "DubOptions", "LipdubError", "Report", "__version__", "dub"]
+__all__ = ["Caller", "DubOptions", "LipdubError", "Report", "SpeechOptions", "__version__", "dub"]
 
 if TYPE_CHECKING:
     from lipdub.errors import LipdubError
     from lipdub.review.report import Report
     from lipdub.studio.dub import Caller, dub
-    from lipdub.studio.options import DubOptions
+    from lipdub.studio.options import DubOptions, SpeechOptions
 
 _HOMES = {
     "Caller": "lipdub.studio.dub",
     "DubOptions": "lipdub.studio.options",
     "LipdubError": "lipdub.errors",
     "Report": "lipdub.review.report",
+    "SpeechOptions": "lipdub.studio.options",
     "dub": "lipdub.studio.dub",
 }
 

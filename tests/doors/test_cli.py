@@ -19,7 +19,7 @@ def lipdub(*args: str, home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("args", [["--help"], ["dub", "--help"], ["--version"]])
+@pytest.mark.parametrize("args", [["--help"], ["dub", "--help"], ["speak", "--help"], ["--version"]])
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
     code = (
         f"import sys; sys.argv[1:] = {args!r}\nfrom lipdub.cli.main import main\n"
@@ -66,6 +66,36 @@ def test_bad_input_is_one_line_and_a_code(
     assert says in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (files / output).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ([], "nothing says what shall be said"),
+        (["--line", "Hola"], "language is not known"),
+        (["--script", "a.srt", "--audio", "b.wav"], "exclude each other"),
+        (["--to", "es", "--engine-option", "fast", "--dry-run"], "no engine option"),
+    ],
+)
+def test_unclear_orders_are_refused(files: Path, options: list[str], says: str) -> None:
+    done = lipdub("dub", str(clip_of(files)), "-o", str(files / "o.mp4"), "--consent", *options, home=files)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def clip_of(folder: Path) -> Path:
+    import av
+    import numpy as np
+
+    with av.open(str(folder / "clip.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return folder / "clip.mp4"
 
 
 def test_an_unknown_face_is_refused_with_advice(files: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import sha256
 from importlib.resources import files
@@ -18,9 +18,11 @@ from lipdub.errors import NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.media.write import WriteOptions, Written, write
+from lipdub.speech.seam import Card, Reference
 from lipdub.studio.demo_voice import recorded
 from lipdub.studio.film import write_clip, write_wave
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import Line
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.sound import Sound
 
@@ -61,7 +63,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Working files of a test stay with the test; models are found where they were."""
-    monkeypatch.setattr("lipdub.studio.dub.default_root", lambda: tmp_path / "work")
+    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: tmp_path / "work")
     return tmp_path
 
 
@@ -125,3 +127,34 @@ def test_nothing_is_overwritten_unasked(case: Case, home: Path) -> None:
     with pytest.raises(OutputError, match="exists"):
         lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
     assert (home / "out.report.json").read_text() == "mine"
+
+
+class Recording:
+    """A voice that has one recorded phrase for everything."""
+
+    card = Card("recording", "Apache-2.0")
+
+    def speak(self, line: Line, pace: float = 1.0, reference: Reference | None = None) -> Sound:
+        voice = recorded("es")
+        span, _ = voice.phrases[0]
+        rate = voice.sound.rate
+        return Sound(voice.sound.samples[:, round(span.start * rate) : round(span.end * rate)], rate)
+
+
+def test_a_script_becomes_a_dub_with_subtitles(case: Case, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lipdub.speech.voices.cast.voice_named", lambda text: Recording())
+    script = home / "talk.es.srt"
+    script.write_text("1\n00:00:00,100 --> 00:00:00,900\nHola a todos.\n\n2\n00:00:01,100 --> 00:00:01,600\nAdiós.\n")
+    speech = lipdub.SpeechOptions(script=script, to="es", recogniser="nobody", embed_subtitles=True)
+    report = lipdub.dub(case.clip, output=home / "out.mkv", speech=speech, options=replace(LIGHT, face="largest"))
+    assert report.speech is not None
+    assert [line.text for line in report.speech.lines] == ["Hola a todos.", "Adiós."]
+    assert any("nobody" in note for note in report.speech.notes), "it was not checked by ear, and that is said"
+    assert "Hola a todos." in (home / "out.srt").read_text(encoding="utf-8")
+    assert any(entry.startswith("subtitles") for entry in report.streams.encoded)
+    assert report.changed
+    assert len(open_clip(home / "out.mkv")) == 2 * FACE + BLANK
+    for name in ("out.mkv", "out.report.json", "out.review.html"):
+        (home / name).unlink()
+    with pytest.raises(OutputError, match=r"out\.srt"):
+        lipdub.dub(case.clip, output=home / "out.mkv", speech=speech, options=LIGHT)

@@ -8,8 +8,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from lipdub import __version__
+from lipdub.cli.screen import ScreenOptions
 from lipdub.errors import LipdubError
-from lipdub.studio.options import DubOptions
+from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
 
 app = App(
     name="lipdub",
@@ -27,30 +28,117 @@ def dub(
     clip: Path,
     /,
     *,
-    audio: Path,
+    audio: Path | None = None,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    speech: Annotated[SpeechOptions, Parameter(name="*")] = SpeechOptions(),
     options: Annotated[DubOptions, Parameter(name="*")] = DubOptions(),
-    dry_run: bool = False,
-    json: bool = False,
+    screen: Annotated[ScreenOptions, Parameter(name="*")] = ScreenOptions(),
 ) -> int:
-    """Put the words of a dub track on the lips of a clip.
+    """Put new words on the lips of a clip: those of a dub track, of a script, or its own in another language.
 
     Parameters
     ----------
     clip
         Footage of people talking.
     audio
-        The dub track: any sound file, beginning where the clip begins.
+        A finished dub track: any sound file, beginning where the clip begins.
     output
         The dubbed clip; its ending names the container.
-    dry_run
-        Say what would be done, and do nothing.
-    json
-        Print the report as JSON instead of a table.
     """
     from lipdub.cli.dub import run_dub
 
-    return run_dub(clip, audio, output, options, dry_run=dry_run, as_json=json)
+    return run_dub(clip, audio, output, speech, options, screen)
+
+
+@app.command
+def hear(
+    clip: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    language: str = "",
+    recogniser: str = "whisper",
+    overwrite: bool = False,
+) -> int:
+    """Write down what is said in a clip, as lines one can edit: SRT, VTT or JSON.
+
+    Parameters
+    ----------
+    clip
+        Footage or sound of people talking.
+    output
+        The script; its ending names the format.
+    language
+        Language that is spoken; found out if not given.
+    recogniser
+        Who hears the words.
+    overwrite
+        Replace a script that exists.
+    """
+    from lipdub.cli.words import run_hear
+
+    return run_hear(clip, output, language, recogniser, overwrite=overwrite)
+
+
+@app.command
+def adapt(
+    script: Path,
+    /,
+    *,
+    to: str,
+    translator: str,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    glossary: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Put the lines of a script into another language, each short enough for its time.
+
+    Parameters
+    ----------
+    script
+        SRT, VTT, ASS or JSON.
+    to
+        Language of the result, e.g. es.
+    translator
+        openai:URL#MODEL (any such server, local ones too), argos, or another that is installed.
+    output
+        The new script; its ending names the format.
+    glossary
+        How terms are rendered: CSV, TSV or JSON with term and rendering.
+    overwrite
+        Replace a script that exists.
+    """
+    from lipdub.cli.words import run_adapt
+
+    return run_adapt(script, to, translator, output, glossary, overwrite=overwrite)
+
+
+@app.command
+def speak(
+    script: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    clip: Path | None = None,
+    speech: Annotated[VoiceOptions, Parameter(name="*")] = VoiceOptions(),
+    overwrite: bool = False,
+) -> int:
+    """Speak a script: a dub track for a clip, fitted to where the clip speaks, or to the script's own times.
+
+    Parameters
+    ----------
+    script
+        SRT, VTT, ASS or JSON, in the language to be spoken.
+    output
+        The sound: FLAC or WAV.
+    clip
+        Footage that the speech shall fit; without it the script's times are kept.
+    overwrite
+        Replace a sound that exists.
+    """
+    from lipdub.cli.words import run_speak
+
+    return run_speak(script, output, clip, speech, overwrite=overwrite)
 
 
 @app.command

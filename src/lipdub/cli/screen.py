@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -15,7 +16,13 @@ stderr = Console(stderr=True)
 STAGES = {
     "check": "Checking",
     "hear": "Listening",
+    "words": "Hearing words",
+    "adapt": "Translating",
     "study": "Studying faces",
+    "speak": "Speaking",
+    "fit": "Fitting",
+    "mix": "Mixing",
+    "check words": "Checking words",
     "cast": "Casting",
     "perform": "Performing",
     "judge": "Judging",
@@ -23,6 +30,17 @@ STAGES = {
     "portrait": "Animating",
     "compare": "Comparing",
 }
+
+
+@dataclass(frozen=True)
+class ScreenOptions:
+    """What is shown of a dub."""
+
+    dry_run: bool = False
+    """Say what would be done, and do nothing."""
+
+    json: bool = False
+    """Print the report as JSON instead of a table."""
 
 
 @contextmanager

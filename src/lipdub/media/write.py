@@ -19,6 +19,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from lipdub.errors import OptionError, OutputError
+from lipdub.media.captions import Captions, caption_lane
 from lipdub.media.container import opened
 from lipdub.media.encode import (
     CONTAINERS,
@@ -54,7 +55,7 @@ class WriteOptions:
     ``codec`` h264, hevc, vp9, av1, prores or ffv1 (default: by container and bit depth); ``crf`` and ``preset``
     are the encoder's own; ``hardware`` tries the machine's encoder first. ``keep_original_audio`` adds the
     source's sound as further tracks. ``metadata`` is added to the file's; ``language`` (BCP 47 or ISO 639) is
-    that of the dub track.
+    that of the dub track. ``captions`` become a text track in that language, which players can switch on.
     """
 
     codec: str | None = None
@@ -65,6 +66,7 @@ class WriteOptions:
     overwrite: bool = False
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     language: str | None = None
+    captions: Captions = ()
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,11 @@ class _Writing:
             if language:
                 stream.metadata["language"] = language
             (self.copied if self.dub.copied else self.encoded).append(f"dub track ({self.dub.codec})")
+        if self.options.captions:
+            language = three_letters(self.options.language)
+            lane, codec = caption_lane(self.out, self.container, self.options.captions, language)
+            self.lanes.append(lane)
+            self.encoded.append(f"subtitles ({codec})")
         streams = [s for s in self.source.streams if self._is_kept(s, dub is not None)]
         quiet = frozenset(s.index for s in streams if s.type == "audio" and dub is not None)
         # Matroska states codec priming in a field of its own, which only another Matroska file passes on.

@@ -120,12 +120,41 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidLine:
+    """One line as it is finally said: when (``span``), when the source says it (``aim``), its ``text`` and the
+    ``original`` it renders ("": none), by whom, how much faster than spoken (``rate``), and how many seconds of it were
+    ``missing`` because they did not fit."""
+
+    span: Span
+    aim: Span
+    text: str
+    original: str = ""
+    speaker: str = ""
+    voice: str = ""
+    rate: float = 1.0
+    missing: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What is said, in ``language``, by which ``voices`` (and other ``helpers``: recogniser, translator), and how it
+    measured: ``figures`` are numbers, named (word error rate, onset error in seconds, loudness in LUFS, ...)."""
+
+    language: str
+    lines: tuple[SaidLine, ...] = ()
+    voices: tuple[ModelUsed, ...] = ()
+    helpers: tuple[ModelUsed, ...] = ()
+    figures: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All there is to say about one dub.
 
     ``recipe.prior`` and ``recipe.hearing`` are words for people ("the shipped prior", "with the whisper encoder").
     ``notes`` are substitutions and fallbacks; ``warnings`` what a person should look at. ``consent`` is the record
-    of who stated it, when and how.
+    of who stated it, when and how. ``speech`` tells of the words, where the dub track was made here.
     """
 
     source: MediaFile
@@ -140,6 +169,7 @@ class Report:
     consent: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    speech: Speech | None = None
 
     @property
     def seconds_changed(self) -> Fraction:
@@ -205,11 +235,12 @@ def rows(report: Report) -> list[tuple[str, list[str]]]:
         ("Changed", _changed(report)),
         ("Left as filmed", _left_alone(report.left_alone)),
         ("Sync", [_sync(f) for f in report.faces if f.after is not None or f.before is not None]),
+        ("Speech", speech_rows(report.speech) if report.speech else []),
         ("Closed lips", [_closures(f) for f in report.faces if f.closures is not None and f.closures.asked]),
         ("Streams", [*kept, *made, *dropped]),
         ("Made with", [f"{recipe.engine}, seed {recipe.seed}; {recipe.prior}; {recipe.hearing}"]),
         ("Time", [_times(report.timings)] if report.timings else []),
-        ("Notes", list(report.notes)),
+        ("Notes", [*report.notes, *(report.speech.notes if report.speech else ())]),
         ("Look at", list(report.warnings)),
     ]
     return [(name, lines) for name, lines in found if lines]
@@ -243,6 +274,20 @@ def _sync(face: FaceFigures) -> str:
         return f"{figure.score:.2f} ({figure.offset * 1000:+.0f} ms)"
 
     return f"face {face.face}: {told(face.before)} before, {told(face.after)} after"
+
+
+def speech_rows(speech: Speech) -> list[str]:
+    """What was said, in a few lines for people."""
+    told = []
+    if speech.lines:
+        voices = ", ".join(f"{v.name} ({v.licence})" for v in speech.voices) or "the user's"
+        told.append(f"{_count(len(speech.lines), 'line')} in '{speech.language}', voice: {voices}")
+    if speech.figures:
+        told.append(", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in speech.figures.items()))
+    cut = [line for line in speech.lines if line.missing > 0]
+    for line in cut[:_MOST_ROWS]:
+        told.append(f"{_span(line.span)}  {float(line.missing):.2f} s did not fit: {line.text}")
+    return told
 
 
 def _closures(face: FaceFigures) -> str:

@@ -25,6 +25,7 @@ from lipdub.review.report import (
 from lipdub.review.scores import closures
 from lipdub.speech.sync import score
 from lipdub.studio.cast import Audible, Cast, Part, seconds_of
+from lipdub.studio.dialogue import Dialogue
 from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock
 from lipdub.studio.stage import Audit
@@ -51,9 +52,9 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Circumstances:
-    """How it came about: the dub track, the options, why the ears are not the best (or ""), the consent, the time."""
+    """How it came about: the dialogue, the options, why the ears are not the best (or ""), the consent, the time."""
 
-    track: Path
+    dialogue: Dialogue
     options: DubOptions
     hard_of_hearing: str
     consent: dict[str, str]
@@ -63,12 +64,12 @@ class Circumstances:
 def account(outcome: Outcome, how: Circumstances) -> Report:
     """The report of one dub."""
     clip, written = outcome.clip, outcome.written
-    track = probe(how.track)
+    track = how.dialogue.track
     keen = outcome.audible.dub.encoded is not None
     hearing = f"light hearing: {how.hard_of_hearing}" if how.hard_of_hearing else "hearing with the whisper encoder"
     return Report(
         source=MediaFile(clip.path, clip.span.duration, len(clip), clip.start),
-        dub=MediaFile(how.track, track.duration),
+        dub=MediaFile(how.dialogue.name, probe(track).duration),
         output=MediaFile(written.path, clip.span.duration, written.frames, clip.start),
         recipe=Recipe(
             lipdub=__version__,
@@ -87,6 +88,7 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
         consent=how.consent,
         notes=tuple(dict.fromkeys(_notes(outcome))),
         warnings=(*written.warnings, *_damaged(clip, outcome.damage)),
+        speech=how.dialogue.account,
     )
 
 

@@ -1,6 +1,6 @@
 """Between the passes: who speaks on which face, in which spans, and how that mouth must move."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -15,7 +15,7 @@ from lipdub.speech.spans import speech_spans
 from lipdub.speech.sync import Sync, agreement, find_sync, score
 from lipdub.studio.study import ClipStudy, Subject, context_rows
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.cue import Cue, LeftAlone, Line
 from lipdub.timeline.face import AP, MouthPath
 from lipdub.timeline.sound import Heard, Sound
 from lipdub.timeline.time import Span, merged, subtracted
@@ -49,13 +49,17 @@ AJAR = 0.045
 class Audible:
     """What was heard: the source (None: silent or absent) and the dub; and the prior that reads them.
 
-    ``track`` is the dub's sound itself, where the engine needs it.
+    ``track`` is the dub's sound itself and ``original`` the source's, where the engine needs them. ``lines`` are given
+    where the engine makes each from its words: then every cue is one line's.
     """
 
     prior: Prior
     source: Heard | None
     dub: Heard
     track: Sound | None
+    original: Sound | None = None
+    lines: tuple[Line, ...] = ()
+    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +90,10 @@ def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hid
     casting = _casting(clip, study, audible, choice, sync)
     sync = _clip_sync(clip, study, audible, _of_speakers(study, learnable, casting))
     parts, alone = [], list(_faceless(clip, study, audible))
+    speaking = {s.track.id: _spoken_spans(clip, s, casting) for s in study.subjects}
+    said = lines_on_faces(audible.lines, speaking)
     for subject in study.subjects:
-        spoken = _spoken_spans(clip, subject, casting)
+        spoken = speaking[subject.track.id]
         stranger = _stranger(clip, subject, audible, sync, casting) if choice.kind == "auto" else ""
         if not spoken or stranger:
             track = subject.track
@@ -95,11 +101,30 @@ def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hid
             alone.append(LeftAlone(clip.times.span(track.first, track.stop), reason, track.id))
             continue
         part = _part(clip, subject, audible, sync, learnable[subject.track.id])
-        spans = _cue_spans(clip, part, audible, spoken)
-        parts.append(_weighted(clip, part, spans))
-        alone.extend(_gated(clip, subject, spans))
+        face = subject.track.id
+        cues = tuple(Cue(span, face) for span in _cue_spans(clip, part, audible, spoken))
+        cues = said.get(face, ()) if audible.lines else cues
+        parts.append(_weighted(clip, part, cues))
+        alone.extend(_gated(clip, subject, [cue.span for cue in cues]))
     alone.sort(key=lambda a: a.span)
     return Cast(tuple(p for p in parts if p.cues), tuple(alone), sync, casting.notes)
+
+
+def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]) -> dict[int, tuple[Cue, ...]]:
+    """Each line as a cue of the face that speaks for most of its span, in the longest piece of it; a line during
+    which no face speaks is on none. ``speaking`` tells when each face speaks."""
+    cues: dict[int, list[Cue]] = {}
+    for line in lines:
+        pieces = [
+            (shared.duration, -face, shared)
+            for face, spans in speaking.items()
+            for span in spans
+            if (shared := line.span.intersection(span)) is not None
+        ]
+        if pieces:
+            _, face, shared = max(pieces)
+            cues.setdefault(-face, []).append(Cue(shared, -face, line))
+    return {face: tuple(sorted(some, key=lambda cue: cue.span)) for face, some in cues.items()}
 
 
 def seconds_of(clip: Clip, subject: Subject) -> np.ndarray:
@@ -201,7 +226,7 @@ def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, context: n
         context=context,
     )
     lips = mouth_path(audible.prior, source, audible.dub, seconds_of(clip, subject))
-    guide = Guide(path=lips.path, sound=audible.track)
+    guide = Guide(path=lips.path, sound=audible.track, source=audible.original, times=clip.times, seed=audible.seed)
     return Part(subject, guide, (), sync, lips)
 
 
@@ -235,18 +260,17 @@ def _stirring(clip: Clip, subject: Subject) -> list[Span]:
     return [clip.times.span(first + int(i), first + int(i) + 1) for i in np.flatnonzero(moving)]
 
 
-def _weighted(clip: Clip, part: Part, spans: Sequence[Span]) -> Part:
-    """Let the path act only inside ``spans``, fading at their ends, and only where the mouth can be seen."""
+def _weighted(clip: Clip, part: Part, cues: tuple[Cue, ...]) -> Part:
+    """Let the path act only inside ``cues``, fading at their ends, and only where the mouth can be seen."""
     track, path = part.subject.track, part.guide.path
     assert path is not None
     asked = np.zeros(len(track), np.float32)
-    for span in spans:
-        rows = clip.times.within(span)
+    for cue in cues:
+        rows = clip.times.within(cue.span)
         asked[max(0, rows.start - track.first) : max(0, rows.stop - track.first)] = 1
     weight = np.minimum(_faded(asked), part.subject.visibility.weight) * path.weight
     acting = MouthPath(path.shapes, weight.astype(np.float32), path.closed)
-    cues = tuple(Cue(span, track.id) for span in spans)
-    return replace(part, guide=replace(part.guide, path=acting), cues=cues)
+    return replace(part, guide=replace(part.guide, path=acting, cues=cues), cues=cues)
 
 
 def _faded(asked: np.ndarray) -> np.ndarray:

@@ -1,22 +1,21 @@
-"""A clip and a dub track in, a lip-synced clip out. Read ``dub`` and you have read the product."""
+"""A clip and what shall be said in it in, a lip-synced clip out. Read ``dub`` and you have read the product."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import cv2
 
 from lipdub import __version__, weights
 from lipdub.engines.find import find
-from lipdub.errors import NoSound, NothingToDub, OutputError
+from lipdub.engines.seam import Setup
+from lipdub.errors import NoSound, NothingToDub, OptionError, OutputError
 from lipdub.faces.choose import FaceChoice, parse_face
 from lipdub.faces.eye import LandmarkEye
 from lipdub.faces.nets import FaceFinder
-from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import Damage, prefetched
 from lipdub.media.write import WriteOptions, Written, check_output, write
@@ -24,16 +23,21 @@ from lipdub.review.page import write_page_beside
 from lipdub.review.report import Report, beside
 from lipdub.speech.prior import Prior
 from lipdub.studio.account import Circumstances, Outcome, account
-from lipdub.studio.cast import Audible, Cast, cast
+from lipdub.studio.cast import Cast, cast
 from lipdub.studio.consent import AskPeople, ensure_consent, granted_by_caller
-from lipdub.studio.hearing import Hearing, open_ears
-from lipdub.studio.options import DubOptions
+from lipdub.studio.dialogue import Dialogue, brought, spoken
+from lipdub.studio.engine_voice import Setting, spoken_by_engine
+from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.progress import Clock, Listener, silent
+from lipdub.studio.room import Room, open_room
 from lipdub.studio.stage import Audit, Script, performed
-from lipdub.studio.store import Store, content_digest, default_root, key
+from lipdub.studio.store import content_digest, key
 from lipdub.studio.study import VERSION as STUDY_VERSION
 from lipdub.studio.study import ClipStudy, Crew, frames_ahead, open_study, study_clip
+from lipdub.studio.subtitles import captions_inside, subtitle_endings, write_subtitles_beside
+from lipdub.studio.words import Words, check_speech, planned_speech, words_to_say
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.picture import Frame
 from lipdub.timeline.sound import Heard
 from lipdub.timeline.time import timecode
 
@@ -53,10 +57,12 @@ class Caller:
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """A dub that can be done: everything given was looked at, nothing was made yet."""
+    """A dub that can be done: everything given was looked at, nothing was made yet. ``audio`` is the finished dub
+    track; without one ``speech`` says what is to be said."""
 
     clip: Clip
-    track: Path
+    audio: Path | None
+    speech: SpeechOptions
     output: Path
     options: DubOptions
     choice: FaceChoice
@@ -65,92 +71,108 @@ class Order:
 def dub(
     source: str | Path,
     *,
-    audio: str | Path,
     output: str | Path,
+    audio: str | Path | None = None,
+    speech: SpeechOptions = SpeechOptions(),
     options: DubOptions = DubOptions(),
     caller: Caller = Caller(),
 ) -> Report:
-    """Make the people in ``source`` say what ``audio`` says, and write ``output`` and its report beside it.
+    """Make the people in ``source`` say what ``audio`` says, or what ``speech`` asks for, and write ``output`` and its
+    report beside it.
 
     To call this states that the people in the footage agreed (see ``Caller.ask_people`` to ask instead).
     Raises a ``LipdubError``; then nothing stands under the output's name.
     """
     clock = Clock(caller.listener)
     with clock.stage("check"):
-        order = check(Path(source), Path(audio), Path(output), options)
+        order = check(Path(source), None if audio is None else Path(audio), Path(output), speech, options)
         digest = content_digest(order.clip.path)
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
-    with _workroom(options) as store, TemporaryDirectory(prefix="lipdub-") as scratch, _one_thread_each():
-        hearing = open_ears(options.hearing, store, caller.ask_download)
-        source_heard, dub_heard, study = _study_and_hear(order, digest, crew, hearing, store, clock)
+    opened = open_room(clock, caller.ask_download, hearing=options.hearing, reuse=options.reuse, output=order.output)
+    with opened as room, _one_thread_each():
+        words = words_to_say(order.clip, speech, room) if order.audio is None else None
+        study, source_heard = _study_and_hear(order, digest, crew, room)
+        setting = Setting(order.clip, study, source_heard, order.choice, Prior.load(options.prior), options.seed)
+        dialogue = _dialogue(order, words, crew, setting, room)
         with clock.stage("cast"):
-            prior = Prior.load(options.prior)
-            track = sound(order.track) if "sound" in crew.engine.limits.needs else None
-            audible = Audible(prior, source_heard, dub_heard, track)
+            audible = setting.audible(dialogue, crew.engine, room)
             roles = cast(order.clip, study, audible, order.choice)
         if not roles.parts:
             raise _nothing(order, study, roles)
-        audit = Audit(Path(scratch), LandmarkEye(crew.finder, thorough=False))
+        audit = Audit(room.scratch, LandmarkEye(crew.finder, thorough=False))
         with clock.stage("perform"):
             damage = Damage()
-            written = _perform(order, Script(order.clip, study.shots, roles.parts), audit, damage, clock)
+            performing = performed(
+                frames_ahead(order.clip, damage), Script(order.clip, study.shots, roles.parts), audit
+            )
+            written = _write(order, performing, dialogue, clock)
         with clock.stage("judge"):
             outcome = Outcome(order.clip, roles, audible, audit, written, damage)
-            report = account(outcome, Circumstances(order.track, options, hearing.why, consent, clock))
+            report = account(outcome, Circumstances(dialogue, options, room.hearing.why, consent, clock))
     report.write_beside(order.output)
+    write_subtitles_beside(dialogue, order.clip, order.output, speech)
     if options.page:
         write_page_beside(report, order.output)
     return report
 
 
-def check(source: Path, audio: Path, output: Path, options: DubOptions) -> Order:
+def check(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, options: DubOptions) -> Order:
     """Look at everything given before any work is done. Raises ``InputError`` or ``OutputError``."""
     choice = parse_face(options.face)
     clip = open_clip(source)
-    if not probe(audio).has_sound:
+    check_speech(audio, speech)
+    setup_of(options)
+    if audio is not None and not probe(audio).has_sound:
         raise NoSound("there is no sound in it", file=audio, remedy="Give the file that holds the dub track")
-    check_output(source, output, _write_options(options))
-    for companion in (beside(output, ".report.json"), beside(output, ".review.html")):
+    check_output(source, output, _write_options(options, speech))
+    endings = [".report.json", *([".review.html"] if options.page else []), *subtitle_endings(audio, speech)]
+    for companion in (beside(output, ending) for ending in endings):
         if companion.exists() and not options.overwrite:
             raise OutputError("this file exists already", file=companion, remedy="Move it away, or add --overwrite")
-    return Order(clip, audio, output, options, choice)
+    return Order(clip, audio, speech, output, options, choice)
 
 
-def plan(source: Path, audio: Path, output: Path, options: DubOptions) -> list[str]:
+def plan(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, options: DubOptions) -> list[str]:
     """What a dub would do, in lines; nothing is made or fetched. Raises as ``check`` does."""
-    order = check(source, audio, output, options)
-    clip, track = order.clip, probe(audio)
-    over = track.duration - clip.span.duration
-    fits = "as long as the picture"
-    if over > SLACK:
-        fits = f"{float(over):.2f} s longer than the picture: its end would be cut"
-    elif over < -SLACK:
-        fits = f"{float(-over):.2f} s shorter than the picture: the mouth would rest"
+    order = check(source, audio, output, speech, options)
+    clip = order.clip
     wanted = [m for m in weights.catalogue() if m.bytes < weights.SMALL and weights.present(m.name) is None]
     rate = f"{float(clip.rate):.3f}".rstrip("0").rstrip(".")
     return [
         f"{source}: {len(clip)} frames, {clip.size[0]}x{clip.size[1]}, {rate} frames/s, {timecode(clip.span.duration)}",
-        f"{audio}: {timecode(track.duration)}, {fits}",
+        _length_of(audio, clip) if audio is not None else planned_speech(clip, speech),
         f"engine {options.engine}, face {options.face}, output {output}",
         *(f"would fetch {m.name}: {m.bytes / 1e6:.1f} MB, licence {m.licence}" for m in wanted),
     ]
 
 
+def _length_of(audio: Path, clip: Clip) -> str:
+    """How a dub track's length fits the picture's, as a sentence."""
+    track = probe(audio)
+    over, fits = track.duration - clip.span.duration, "as long as the picture"
+    if over > SLACK:
+        fits = f"{float(over):.2f} s longer than the picture: its end would be cut"
+    elif over < -SLACK:
+        fits = f"{float(-over):.2f} s shorter than the picture: the mouth would rest"
+    return f"{audio}: {timecode(track.duration)}, {fits}"
+
+
 def _gather_crew(options: DubOptions, caller: Caller) -> Crew:
     landmarks = weights.resolve("face-landmarks", caller.ask_download)
     detector = weights.resolve("face-detector", caller.ask_download)
-    return Crew(FaceFinder(landmarks, detector), find(options.engine))
+    return Crew(FaceFinder(landmarks, detector), find(options.engine, setup_of(options)))
 
 
-@contextmanager
-def _workroom(options: DubOptions) -> Iterator[Store]:
-    """Where work is kept: for the next dub of this clip, or only as long as this one lasts."""
-    if options.reuse:
-        yield Store(default_root())
-        return
-    with TemporaryDirectory(prefix="lipdub-work-") as folder:
-        yield Store(Path(folder))
+def setup_of(options: DubOptions) -> Setup:
+    """What the user tells the engine."""
+    told = {}
+    for text in options.engine_option:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise OptionError(f"'{text}' is no engine option", remedy="Write KEY=VALUE, e.g. device=cuda")
+        told[name.strip()] = value.strip()
+    return Setup(options.weights, told)
 
 
 @contextmanager
@@ -164,29 +186,39 @@ def _one_thread_each() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _study_and_hear(
-    order: Order, digest: str, crew: Crew, hearing: Hearing, store: Store, clock: Clock
-) -> tuple[Heard | None, Heard, ClipStudy]:
-    """Listen to the source and the dub while the picture is studied."""
+def _study_and_hear(order: Order, digest: str, crew: Crew, room: Room) -> tuple[ClipStudy, Heard | None]:
+    """Study the picture, and listen to the source and a given dub meanwhile."""
     with ThreadPoolExecutor(1, "lipdub-ears") as ears:
-        clip = order.clip
-        source = ears.submit(hearing.hear, clip.path, digest) if clip.has_sound else None
-        track = ears.submit(hearing.hear, order.track, content_digest(order.track), clip.start)
+        clip, clock = order.clip, room.clock
+        source = ears.submit(room.hearing.hear, clip.path, digest) if clip.has_sound else None
+        given = ears.submit(room.hear_dub, order.audio, clip) if order.audio else None
         with clock.stage("study"):
             name = f"study-{key(STUDY_VERSION, digest, __version__, crew.engine.name)}"
-            folder = store.folder(name, lambda partial: study_clip(clip, crew, partial, clock))
+            folder = room.store.folder(name, lambda partial: study_clip(clip, crew, partial, clock))
             study = open_study(clip, crew, folder)
         with clock.stage("hear"):
-            return (source.result() if source else None), track.result(), study
+            if given:
+                given.result()
+            return study, (source.result() if source else None)
 
 
-def _perform(order: Order, script: Script, audit: Audit, damage: Damage, clock: Clock) -> Written:
-    frames = prefetched(performed(frames_ahead(order.clip, damage), script, audit))
-    counted = clock.counted("perform", frames, len(order.clip))
-    return write(order.clip, counted, order.track, order.output, _write_options(order.options))
+def _dialogue(order: Order, words: Words | None, crew: Crew, setting: Setting, room: Room) -> Dialogue:
+    """The speech that lips will follow, and the track that will be heard."""
+    if words is None:
+        assert order.audio is not None
+        return brought(order.clip, order.audio, order.speech, setting.heard, room)
+    if crew.engine.limits.speaks and not order.speech.voice:
+        return spoken_by_engine(crew.engine, words, order.speech, setting, room)
+    return spoken(order.clip, words, order.speech, setting.heard, room)
 
 
-def _write_options(options: DubOptions) -> WriteOptions:
+def _write(order: Order, performing: Iterator[Frame], dialogue: Dialogue, clock: Clock) -> Written:
+    counted = clock.counted("perform", prefetched(performing), len(order.clip))
+    how = replace(_write_options(order.options, order.speech), captions=captions_inside(dialogue, order.speech))
+    return write(order.clip, counted, dialogue.track, order.output, how)
+
+
+def _write_options(options: DubOptions, speech: SpeechOptions) -> WriteOptions:
     return WriteOptions(
         codec=options.codec,
         crf=options.crf,
@@ -195,7 +227,7 @@ def _write_options(options: DubOptions) -> WriteOptions:
         keep_original_audio=options.keep_original_audio,
         overwrite=options.overwrite,
         metadata={"synthetic_media": "AI-dubbed: the lips and the voice were changed with lipdub"},
-        language=options.language,
+        language=options.language or speech.to or None,
     )
 
 

@@ -128,6 +128,11 @@ def _with_part(staged: Iterator[Staged], part: Part, size: tuple[int, int], audi
     yield from staged
 
 
+def looks_of(frames: Iterable[Frame], track: FaceTrack, size: tuple[int, int]) -> Iterator[Look]:
+    """The looks of a track at its own ``frames``; ``size`` (width, height) is the clip's."""
+    return (_look(track, size, frame) for frame in frames)
+
+
 def _look(track: FaceTrack, size: tuple[int, int], frame: Frame) -> Look:
     row = frame.index - track.first
     landmarks = track.landmarks.read(row, row + 1)[0]

@@ -1,0 +1,41 @@
+"""``lipdub hear``, ``adapt`` and ``speak``: the steps of a dub's sound, each by itself."""
+
+from pathlib import Path
+
+from lipdub.cli.consent import ask_download
+from lipdub.cli.screen import note, progress, stdout
+from lipdub.studio.options import VoiceOptions
+from lipdub.studio.steps import Desk, adapt, hear, speak
+from lipdub.studio.words import Words
+
+
+def run_hear(clip: Path, output: Path, language: str, recogniser: str, *, overwrite: bool) -> int:
+    """Hear a clip's words; the exit code is 0. Raises ``LipdubError``."""
+    with progress() as listener:
+        words = hear(clip, output, language, recogniser, Desk(listener, ask_download, overwrite))
+    return _told(words, output)
+
+
+def run_adapt(script: Path, to: str, translator: str, output: Path, glossary: Path | None, *, overwrite: bool) -> int:
+    """Translate a script; the exit code is 0. Raises ``LipdubError``."""
+    with progress() as listener:
+        words = adapt(script, output, to, translator, glossary, Desk(listener, ask_download, overwrite))
+    return _told(words, output)
+
+
+def run_speak(script: Path, output: Path, clip: Path | None, voices: VoiceOptions, *, overwrite: bool) -> int:
+    """Speak a script; the exit code is 0. Raises ``LipdubError``."""
+    from lipdub.review.report import speech_rows
+
+    with progress() as listener:
+        account = speak(script, output, clip, voices, Desk(listener, ask_download, overwrite))
+    for line in (f"{output}:", *speech_rows(account), *account.notes):
+        stdout.print(line, highlight=False)
+    return 0
+
+
+def _told(words: Words, output: Path) -> int:
+    stdout.print(f"{output}: {len(words.lines)} lines in '{words.language}'", highlight=False)
+    for line in words.notes:
+        note(line)
+    return 0

@@ -1,0 +1,201 @@
+"""The sound of a dub: speech alone, which the lips follow, and the mix that is heard."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from lipdub.compose.mix.mixing import MixOptions, MixReport, Parts, mixed, planned
+from lipdub.compose.mix.stems import Canvas, Stem, blocks_of, spoken_stem
+from lipdub.errors import OptionError
+from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
+from lipdub.media.sound_out import write_sound
+from lipdub.review.report import ModelUsed, SaidLine, Speech
+from lipdub.speech.fit.aims import source_windows
+from lipdub.speech.fit.check import onset_errors
+from lipdub.speech.spans import speech_spans
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.proof import heard_again
+from lipdub.studio.room import Room
+from lipdub.studio.voicing import RATE, Voicing, voices_for
+from lipdub.studio.words import Words
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import Line
+from lipdub.timeline.dialogue import PlacedLine
+from lipdub.timeline.sound import Heard, Sound
+from lipdub.timeline.time import Span
+
+
+@dataclass(frozen=True, eq=False)
+class Dialogue:
+    """The speech of a dub, in two files that begin where players start the clip: ``guide``, speech alone, which the
+    lips follow, and ``track``, which is heard. ``name`` is what the report calls it.
+
+    ``lines`` are what is said, in the spans in which it is finally said; ``by_engine`` those that the engine itself
+    spoke, as it was given them. ``account`` tells how it came about, if it was made here.
+    """
+
+    guide: Path
+    track: Path
+    name: Path
+    lines: tuple[Line, ...] = ()
+    by_engine: tuple[Line, ...] = ()
+    account: Speech | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Spoken:
+    """Lines with their sound in order of time, taken once; who says them (by speaker); and ``notes`` that are complete
+    when all were taken."""
+
+    lines: Iterable[PlacedLine]
+    voices: dict[str, ModelUsed]
+    notes: list[str]
+
+
+@dataclass(eq=False)
+class Said:
+    """Lines on their way into the sound (``source``, taken once), and who says them, by speaker. Of each line is kept
+    what the report needs, and not its samples."""
+
+    source: Iterable[PlacedLine]
+    voices: Mapping[str, ModelUsed]
+    lines: list[PlacedLine] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
+
+    def pass_on(self) -> Iterator[PlacedLine]:
+        """The lines in order, once."""
+        for line in self.source:
+            self.late += [float(error) for error in onset_errors([line])]
+            quiet = np.broadcast_to(np.float32(0), line.sound.samples.shape)
+            self.lines.append(replace(line, sound=Sound(quiet, line.sound.rate, line.sound.start)))
+            yield line
+
+    def account(self, words: Words, notes: Iterable[str]) -> Speech:
+        """What was said, once all lines passed; ``notes`` beside those of ``words``."""
+        originals = {(at.span, at.speaker): text for at, text in zip(words.lines, words.originals, strict=True)}
+        return Speech(
+            language=words.language,
+            lines=tuple(self._told(line, originals) for line in self.lines),
+            voices=tuple(dict.fromkeys(self.voices.values())),
+            helpers=words.helpers,
+            figures=self._figures(),
+            notes=tuple(dict.fromkeys((*words.notes, *notes))),
+        )
+
+    def _told(self, line: PlacedLine, originals: Mapping[tuple[Span, str], str]) -> SaidLine:
+        voice = self.voices.get(line.line.speaker)
+        return SaidLine(
+            span=line.span,
+            aim=line.aim,
+            text=line.line.text,
+            original=originals.get((line.line.span, line.line.speaker), ""),
+            speaker=line.line.speaker,
+            voice=voice.name if voice else "",
+            rate=line.rate,
+            missing=line.missing,
+        )
+
+    def _figures(self) -> dict[str, float]:
+        """Rates, seconds by which lines begin early or late, and seconds that did not fit."""
+        if not self.lines:
+            return {}
+        rates = [line.rate for line in self.lines]
+        figures = {"fastest_rate": max(rates), "slowest_rate": min(rates)}
+        if self.late:
+            figures["median_onset_error"] = float(np.median(np.abs(self.late)))
+        return figures | {"seconds_missing": float(sum(line.missing for line in self.lines))}
+
+
+def brought(clip: Clip, audio: Path, speech: SpeechOptions, heard: Heard | None, room: Room) -> Dialogue:
+    """The user's own dub track, untouched; or, if asked for, mixed into the clip's sound."""
+    if not speech.mix:
+        return Dialogue(audio, audio, audio)
+    said = speech_spans(room.hear_dub(audio, clip))
+    track, report = _mix(clip, (audio, said), speech, heard, room)
+    return Dialogue(audio, track, audio, account=Speech(speech.to, figures=_levels(report), notes=report.notes))
+
+
+def spoken(clip: Clip, words: Words, speech: SpeechOptions, heard: Heard | None, room: Room) -> Dialogue:
+    """Let voices say ``words`` where the clip speaks (``heard``; None: it is silent), and mix them into its sound."""
+    voices = voices_for(words.lines, speech)
+    voicing = Voicing(words, voices, room)
+    lines = voicing.fitted(source_windows(heard) if heard is not None else (), clip.span, speech.fit)
+    return finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, heard, room)
+
+
+def finished(
+    clip: Clip, words: Words, voiced: Spoken, speech: SpeechOptions, heard: Heard | None, room: Room
+) -> Dialogue:
+    """The dialogue of lines that were spoken: written, mixed, and heard again to check it."""
+    said = Said(voiced.lines, voiced.voices)
+    guide = room.scratch / "dialogue.flac"
+    write_dialogue(guide, said.pass_on, _whole(clip))
+    track, report = _mix(clip, (guide, tuple(line.span for line in said.lines)), speech, heard, room)
+    check = heard_again(guide, clip, [line.line for line in said.lines], speech.recogniser, room)
+    account = said.account(words, (*voiced.notes, *report.notes, *check.notes))
+    account = replace(
+        account,
+        helpers=tuple(dict.fromkeys((*account.helpers, *check.helpers))),
+        figures={**account.figures, **check.figures, **_levels(report)},
+    )
+    final = tuple(replace(line.line, span=line.span, words=()) for line in said.lines)
+    return Dialogue(guide, track, words.name, final, account=account)
+
+
+def write_dialogue(path: Path, lines: Callable[[], Iterable[PlacedLine]], whole: Span, rate: int = RATE) -> None:
+    """Write ``lines`` as mono sound (.flac or .wav) over ``whole``, exactly as long. Raises ``OutputError``."""
+    canvas = Canvas.over(whole, rate, ("FC",))
+    write_sound(path, blocks_of(spoken_stem(lines, canvas), canvas), SoundShape(rate, ("FC",)))
+
+
+def _whole(clip: Clip) -> Span:
+    """From where players start the clip to the end of its picture."""
+    return Span(min(clip.start, clip.span.end), clip.span.end)
+
+
+def _mix(
+    clip: Clip, dub: tuple[Path, Sequence[Span]], speech: SpeechOptions, heard: Heard | None, room: Room
+) -> tuple[Path, MixReport]:
+    """The mix of a dub (its file, and when it speaks) and the clip's sound, in a file; and what was measured."""
+    track, spans = dub
+    shape = sound_shape(clip.path) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
+    canvas = Canvas.over(_whole(clip), shape.rate, shape.channels)
+    source = _stem(clip.path, canvas, clip.start) if clip.has_sound else None
+    effects = _stem(speech.music_effects, canvas) if speech.music_effects else None
+    source_speech = source_windows(heard) if heard is not None else ()
+    parts = Parts(canvas, _stem(track, canvas), tuple(spans), source, source_speech, effects)
+    with room.clock.stage("mix"):
+        plan = planned(parts, _mix_options(speech))
+        path = room.scratch / (room.mix_name if len(shape.channels) <= 8 else "mix.wav")
+        write_sound(path, mixed(parts, plan), shape)
+    return path, plan.report
+
+
+HIDDEN = -40.0
+"""dB below which the clip's own speech is not to be heard: room tone takes its place."""
+
+
+def _mix_options(speech: SpeechOptions) -> MixOptions:
+    """How to mix. Raises ``OptionError`` if the clip's own speech would get louder."""
+    if speech.hush > 0:
+        raise OptionError(f"--hush {speech.hush} would make the clip's own speech louder", remedy="Try -60 or -18")
+    plain = MixOptions(loudness=speech.loudness)
+    return replace(plain, hush=replace(plain.hush, depth_db=speech.hush), room_tone=speech.hush < HIDDEN)
+
+
+def _stem(path: Path, canvas: Canvas, start: Fraction = Fraction(0)) -> Stem:
+    """A file's sound, whose instant ``start`` is the canvas' first."""
+    return Stem(sound_shape(path).channels, lambda: sound_blocks(path, rate=canvas.rate, start=start))
+
+
+def _levels(report: MixReport) -> dict[str, float]:
+    """What of the mix is a number: LUFS, LU and dBTP."""
+    found = {
+        "loudness": report.result.integrated,
+        "loudness_range": report.result.range_,
+        "true_peak": report.result.true_peak,
+    }
+    return {name: value for name, value in found.items() if value is not None}

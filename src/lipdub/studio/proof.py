@@ -1,0 +1,40 @@
+"""Proof by ear: the finished speech is heard again, and compared with what should be said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lipdub.errors import LipdubError
+from lipdub.media.listen import sound
+from lipdub.review.report import ModelUsed
+from lipdub.speech.recognise.agreement import word_error_rate
+from lipdub.speech.recognise.transcribe import transcribe
+from lipdub.studio.room import Room
+from lipdub.studio.words import recogniser_named
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import Line
+from lipdub.timeline.sound import HEARING_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """``figures``: ``word_error_rate`` 0.. where it could be measured; ``helpers`` who heard; ``notes`` if nobody."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    helpers: tuple[ModelUsed, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def heard_again(guide: Path, clip: Clip, lines: Sequence[Line], recogniser: str, room: Room) -> Proof:
+    """Hear the speech in ``guide`` and compare it with ``lines``. Never fails: a dub can do without."""
+    language = lines[0].language if lines else ""
+    try:
+        who = recogniser_named(recogniser)
+        with room.clock.stage("check words"):
+            heard = room.hear_dub(guide, clip)
+            found = transcribe(who, sound(guide, rate=HEARING_RATE, mono=True), heard, language)
+    except LipdubError as cannot:
+        return Proof(notes=(f"the dub was not checked by hearing it again ({cannot.what})",))
+    said, again = (" ".join(text) for text in ((li.text for li in lines), (w.text for w in found.words)))
+    used = ModelUsed(who.card.name, who.card.licence)
+    return Proof({"word_error_rate": word_error_rate(said, again, language)}, (used,))

@@ -1,0 +1,50 @@
+"""The room in which a dub is made: where work is kept, who listens, and whom to ask."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lipdub import weights
+from lipdub.studio.hearing import Hearing, open_ears
+from lipdub.studio.progress import Clock
+from lipdub.studio.store import Store, content_digest, default_root
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.sound import Heard
+
+_PLAIN = frozenset({".mp4", ".m4v", ".mov"})
+
+
+@dataclass(frozen=True, eq=False)
+class Room:
+    """``store`` keeps work for the next dub, ``scratch`` only for this one. ``clock`` tells how far the work is,
+    ``hearing`` hears sounds. ``mix_name`` names a mix such that it suits the output's container."""
+
+    store: Store
+    scratch: Path
+    clock: Clock
+    hearing: Hearing
+    mix_name: str = "mix.flac"
+
+    def hear_dub(self, track: Path, clip: Clip) -> Heard:
+        """What a dub track says, on the clock of ``clip``: it begins where players start the clip."""
+        return self.hearing.hear(track, content_digest(track), clip.start)
+
+
+@contextmanager
+def open_room(
+    clock: Clock,
+    ask_download: weights.Consent | None,
+    *,
+    hearing: str = "auto",
+    reuse: bool = True,
+    output: Path | None = None,
+) -> Iterator[Room]:
+    """A room with ears as ``hearing`` wishes (see ``open_ears``), for work on ``output``. Without ``reuse`` nothing is
+    kept for next time."""
+    # Few players know FLAC in mp4, and mov holds none: there a mix becomes AAC or PCM.
+    name = "mix.wav" if output is not None and output.suffix.lower() in _PLAIN else "mix.flac"
+    with TemporaryDirectory(prefix="lipdub-") as scratch:
+        store = Store(default_root() if reuse else Path(scratch) / "work")
+        yield Room(store, Path(scratch), clock, open_ears(hearing, store, ask_download), name)

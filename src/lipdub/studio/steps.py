@@ -1,0 +1,114 @@
+"""Each step of a dub's sound by itself: hear, adapt, speak. What one step writes can be edited before the next."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub import weights
+from lipdub.errors import NoSound, OptionError, OutputError
+from lipdub.media.probe import container_start, open_clip, probe
+from lipdub.review.report import Speech
+from lipdub.speech.fit.aims import source_windows
+from lipdub.speech.script.read import ReadOptions, read_script
+from lipdub.speech.script.write import write_script
+from lipdub.studio.dialogue import Said, write_dialogue
+from lipdub.studio.options import VoiceOptions
+from lipdub.studio.progress import Clock, Listener, silent
+from lipdub.studio.room import Room, open_room
+from lipdub.studio.store import content_digest
+from lipdub.studio.voicing import Voicing, voices_for
+from lipdub.studio.words import Words, language_in_name, translated, words_heard
+from lipdub.timeline.time import Span
+
+TAIL = Fraction(1)
+"""Seconds of room after the last line of a script that is spoken without a clip."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Who asked for a step: how to tell them of progress, how to ask them, and whether files may be replaced."""
+
+    listener: Listener = silent
+    ask_download: weights.Consent | None = None
+    overwrite: bool = False
+
+    @contextmanager
+    def room(self, output: Path) -> Iterator[Room]:
+        """A room for one step, if ``output`` may be written. Raises ``OutputError``."""
+        if output.exists() and not self.overwrite:
+            raise OutputError("this file exists already", file=output, remedy="Move it away, or add --overwrite")
+        if not output.absolute().parent.is_dir():
+            raise OutputError("its folder does not exist", file=output, remedy="Make it first")
+        with open_room(Clock(self.listener), self.ask_download) as room:
+            yield room
+
+
+def hear(source: Path, output: Path, language: str = "", recogniser: str = "whisper", desk: Desk = Desk()) -> Words:
+    """Write the words of ``source`` to the script ``output`` (.srt, .vtt, .json), counted from where players start it.
+
+    Raises ``InputError``, ``OutputError`` or what the recogniser raises.
+    """
+    if not probe(source).has_sound:
+        raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
+    with desk.room(output) as room:
+        heard = room.hearing.hear(source, content_digest(source))
+        words = words_heard(source, heard, recogniser, language, room)
+        start = container_start(source)
+        lines = tuple(replace(line, span=line.span.shifted(-start)) for line in words.lines)
+        write_script(output, lines, overwrite=desk.overwrite)
+    return words
+
+
+def adapt(
+    script: Path, output: Path, to: str, translator: str, glossary: Path | None = None, desk: Desk = Desk()
+) -> Words:
+    """Write ``script`` in the language ``to`` to the script ``output``, each line short enough for its time.
+
+    Raises ``InputError``, ``OutputError``, ``ServiceError``.
+    """
+    with desk.room(output) as room:
+        words = translated(_read(script), to, translator, glossary, room)
+        write_script(output, words.lines, overwrite=desk.overwrite)
+    return words
+
+
+def speak(
+    script: Path, output: Path, clip: Path | None = None, voices: VoiceOptions = VoiceOptions(), desk: Desk = Desk()
+) -> Speech:
+    """Write ``script`` as speech to ``output`` (.flac, .wav; mono, 48 kHz): fitted to where ``clip`` speaks and as long
+    as it, or at the script's own times.
+
+    Raises ``InputError``, ``OutputError`` or what voices raise.
+    """
+    if output.suffix.lower() not in (".flac", ".wav"):
+        raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
+    words = _read(script)
+    with desk.room(output) as room:
+        windows, whole = (), Span(Fraction(0), max(line.span.end for line in words.lines) + TAIL)
+        if clip is not None:
+            picture = open_clip(clip)
+            whole = Span(picture.start, picture.span.end)
+            words = replace(words, lines=tuple(replace(li, span=li.span.shifted(picture.start)) for li in words.lines))
+            if picture.has_sound:
+                windows = source_windows(room.hearing.hear(clip, content_digest(clip)))
+        voicing = Voicing(words, voices_for(words.lines, voices), room)
+        said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
+        write_dialogue(output, said.pass_on, whole)
+    return said.account(words, voicing.notes)
+
+
+def _read(script: Path) -> Words:
+    """The lines of a script with times. Raises ``InputError``."""
+    read = read_script(script, ReadOptions(language_in_name(script)))
+    if not read.timed:
+        raise OptionError(
+            "this script has no times", file=script, remedy="Give SRT, VTT, ASS or JSON, or use it with 'lipdub dub'"
+        )
+    language = next((line.language for line in read.lines if line.language), "")
+    if not language:
+        raise OptionError(
+            "the script's language is not known", file=script, remedy=f"Name it {script.stem}.en{script.suffix}"
+        )
+    return Words(read.lines, language, script, ("",) * len(read.lines), notes=read.notes)

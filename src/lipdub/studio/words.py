@@ -1,0 +1,209 @@
+"""What shall be said: from a script, from one line, or from the clip's own words; in the language of the dub."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lipdub.errors import NoSound, OptionError
+from lipdub.media.listen import sound
+from lipdub.review.report import ModelUsed
+from lipdub.speech.adapt.adapt import Adapted, AdaptOptions, adapt, asked_once
+from lipdub.speech.adapt.glossary import read_glossary
+from lipdub.speech.recognise.transcribe import transcribe
+from lipdub.speech.script.read import ReadOptions, read_script
+from lipdub.speech.script.sentences import lines_from_words
+from lipdub.speech.script.timed import timed
+from lipdub.speech.script.write import write_script
+from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, Card, Recogniser, Request, Translator
+from lipdub.speech.spans import speech_spans
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.room import Room
+from lipdub.studio.store import content_digest, key
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import Line
+from lipdub.timeline.sound import HEARING_RATE, Heard
+from lipdub.timeline.time import Span
+
+VERSION = 1
+"""Raise when the same clip gives other words."""
+
+Shorten = Callable[[int, str, int], str]
+"""Asks for a shorter rendering: (index of the line, its text now, characters it may have) -> text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """What shall be said: ``lines`` in ``language``, on the clip's clock, and the ``originals`` they render ("": none).
+
+    ``name`` is what the report calls them. ``shorten`` is there if somebody can be asked for shorter ones; ``helpers``
+    had a part in it.
+    """
+
+    lines: tuple[Line, ...]
+    language: str
+    name: Path
+    originals: tuple[str, ...] = ()
+    helpers: tuple[ModelUsed, ...] = ()
+    notes: tuple[str, ...] = ()
+    shorten: Shorten | None = None
+
+
+def check_speech(audio: Path | None, speech: SpeechOptions) -> None:
+    """Refuse orders that say nothing, or two things at once. Raises ``OptionError``."""
+    ways = {"--audio": audio is not None, "--script": speech.script is not None, "--line": bool(speech.line.strip())}
+    given = [name for name, there in ways.items() if there]
+    if len(given) > 1:
+        raise OptionError(f"{' and '.join(given)} exclude each other", remedy="Give one of them")
+    if not given and not speech.to:
+        raise OptionError(
+            "nothing says what shall be said",
+            remedy="Give a dub track (--audio), a script (--script), a line (--line) or a language (--to)",
+        )
+    if audio is None and speech.mix:
+        raise OptionError("--mix is for a dub track given by --audio; scripts are always mixed")
+    if speech.line and not speech.to:
+        raise OptionError("the line's language is not known", remedy="Name it with --to, e.g. --to es")
+
+
+def planned_speech(clip: Clip, speech: SpeechOptions) -> str:
+    """What would be said, as a sentence. Raises what reading the script raises."""
+    if speech.line:
+        return f"one line in {speech.to}: {speech.line}"
+    if speech.script is None:
+        by = speech.translator or "no translator (name one with --translator)"
+        return f"the clip's own words, heard by {speech.recogniser}, in {speech.to} by {by}"
+    read = read_script(speech.script, _reading(clip, speech))
+    return f"{speech.script}: {len(read.lines)} lines{''.join('; ' + note for note in read.notes)}"
+
+
+def words_to_say(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
+    """The lines of a dub without a dub track.
+
+    Raises ``InputError`` for a script that cannot be used, ``NoSound`` for a silent clip that should be heard, and
+    what recognisers and translators raise.
+    """
+    if speech.line:
+        name = Path("the given line")
+        return Words((_one_line(clip, speech, room),), speech.to, name, ("",))
+    if speech.script is not None:
+        words = _from_script(clip, speech, room)
+    else:
+        words = words_heard(clip.path, _own_speech(clip, room), speech.recogniser, speech.source_language, room)
+    wanted = speech.to or words.language
+    if _same(words.language, wanted) or not words.language:
+        return replace(words, language=wanted, lines=tuple(replace(line, language=wanted) for line in words.lines))
+    return translated(words, wanted, speech.translator, speech.glossary, room)
+
+
+def words_heard(path: Path, heard: Heard, recogniser: str, language: str, room: Room) -> Words:
+    """The words of the sound of ``path``; ``heard`` says where somebody speaks. Kept, so that none is heard twice."""
+    who = recogniser_named(recogniser)
+
+    def listen(folder: Path) -> None:
+        found = transcribe(who, sound(path, rate=HEARING_RATE, mono=True), heard, language)
+        if found.words:
+            write_script(folder / "words.json", lines_from_words(found.words, found.language))
+
+    with room.clock.stage("words"):
+        folder = room.store.folder(f"words-{key(VERSION, content_digest(path), recogniser, language)}", listen)
+        lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
+    if not lines:
+        raise NoSound("nobody was heard to speak in it", file=path, remedy="Give a script with --script")
+    return Words(lines, lines[0].language, path, ("",) * len(lines), (_used(who.card),))
+
+
+def translated(words: Words, language: str, translator: str, glossary: Path | None, room: Room) -> Words:
+    """``words`` in another language, each line short enough for its time where that is possible.
+
+    Raises ``OptionError`` if there is no translator, ``ServiceError`` if it fails; what was done is kept.
+    """
+    who = translator_named(translator, words.language, language)
+    options = AdaptOptions(glossary=read_glossary(glossary) if glossary else {})
+    with room.clock.stage("adapt"):
+        every = adapt(words.lines, who, language, options, room.store.folder)
+        done = list(room.clock.counted("adapt", every, len(words.lines)))
+
+    def shorten(index: int, text: str, characters: int) -> str:
+        request = Request(done[index].original, characters, glossary=options.glossary, too_long=text)
+        return asked_once(request, who, language, room.store.folder)
+
+    return Words(
+        lines=tuple(d.line for d in done),
+        language=language,
+        name=words.name,
+        originals=tuple(d.original.text for d in done),
+        helpers=(*words.helpers, _used(who.card)),
+        notes=(*words.notes, *(note for d in done for note in _doubts(d))),
+        shorten=shorten,
+    )
+
+
+def _doubts(adapted: Adapted) -> Iterator[str]:
+    """What a person should know of a translated line."""
+    if adapted.over_by > 0.1:
+        yield f"'{adapted.line.text}' is {adapted.over_by:.0%} too long for its time, and no shorter one was found"
+    for term in adapted.missed:
+        yield f"'{adapted.line.text}' does not render '{term}' as the glossary says"
+
+
+def recogniser_named(text: str) -> Recogniser:
+    """``NAME`` or ``NAME:DETAIL``. Raises ``OptionError`` or what opening it raises."""
+    name, _, detail = text.partition(":")
+    return RECOGNISERS.checked(name, RECOGNISERS.factory(name)(detail), Recogniser)
+
+
+def translator_named(text: str, source: str, target: str) -> Translator:
+    """``NAME`` or ``NAME:DETAIL``. Raises ``OptionError`` if none is named, or what opening it raises."""
+    if not text:
+        raise OptionError(
+            f"the words are in '{source}' and shall be said in '{target}', and no translator was named",
+            remedy="Name one (--translator openai:URL#MODEL or argos), or give a translated script (--script)",
+        )
+    name, _, detail = text.partition(":")
+    return TRANSLATORS.checked(name, TRANSLATORS.factory(name)(detail), Translator)
+
+
+def _from_script(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
+    assert speech.script is not None
+    read = read_script(speech.script, _reading(clip, speech))
+    lines = read.lines
+    if not read.timed:
+        spoken = speech_spans(_own_speech(clip, room)) if clip.has_sound else (clip.span,)
+        lines = timed(lines, spoken or (clip.span,))
+    return Words(lines, lines[0].language, speech.script, ("",) * len(lines), notes=read.notes)
+
+
+def _reading(clip: Clip, speech: SpeechOptions) -> ReadOptions:
+    assert speech.script is not None
+    language = language_in_name(speech.script) or speech.source_language or speech.to
+    if not language:
+        raise OptionError("the script's language is not known", file=speech.script, remedy="Name it with --to")
+    return ReadOptions(language, clip.start, clip.span.end)
+
+
+def language_in_name(path: Path) -> str:
+    """The language tag in a name like ``talk.es.srt`` or ``talk.pt-BR.srt``, or ""."""
+    found = re.fullmatch(r".+\.([a-zA-Z]{2,3}(?:[-_][a-zA-Z0-9]{2,8})*)", path.stem)
+    return found[1].replace("_", "-") if found else ""
+
+
+def _one_line(clip: Clip, speech: SpeechOptions, room: Room) -> Line:
+    """The given line, from where the clip begins to speak to where it ends."""
+    spoken = speech_spans(_own_speech(clip, room)) if clip.has_sound else ()
+    span = Span(spoken[0].start, spoken[-1].end) if spoken else clip.span
+    return Line(" ".join(speech.line.split()), span.intersection(clip.span) or clip.span, speech.to)
+
+
+def _own_speech(clip: Clip, room: Room) -> Heard:
+    if not clip.has_sound:
+        raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
+    return room.hearing.hear(clip.path, content_digest(clip.path))
+
+
+def _same(one: str, other: str) -> bool:
+    return one.split("-", maxsplit=1)[0].lower() == other.split("-", maxsplit=1)[0].lower()
+
+
+def _used(card: Card) -> ModelUsed:
+    return ModelUsed(card.name, card.licence)
