@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lipdub.review.page import page, write_page_beside
-from lipdub.review.report import Changed, MediaFile, Recipe, Report, rows
+from lipdub.review.report import Changed, MediaFile, Recipe, Report, SaidLine, Speech, rows
 from lipdub.timeline.cue import Cue, LeftAlone, Line
 from lipdub.timeline.time import Span
 
@@ -55,6 +55,19 @@ def test_lanes_are_faces_in_player_time(tmp_path: Path) -> None:
     assert lanes[1]["parts"][0]["says"] == "</script><b>hola & adiós</b>"
     everybody = replace(report(tmp_path), left_alone=())
     assert len(data_of(page(everybody, tmp_path))["lanes"]) == 2
+
+
+def test_what_was_said_is_told_in_player_time(tmp_path: Path) -> None:
+    late = Fraction(17, 20)
+    aim = Span(1 + late, 3 + late)
+    lines = (
+        SaidLine(Span(1 + late, Fraction(5, 2) + late), aim, "Hola.", "Hello.", "Ana", "nanotts"),
+        SaidLine(Span(4 + late, 5 + late), Span(3 + late, 5 + late), "Adiós.", rate=1.2, missing=Fraction(1, 4)),
+    )
+    said = data_of(page(replace(report(tmp_path), speech=Speech("es", lines)), tmp_path))["said"]
+    assert said[0] == {"start": 1, "speaker": "Ana", "text": "Hola.", "original": "Hello.", "remark": ""}
+    assert said[1]["remark"] == "1.20x, +1.00 s, 0.25 s did not fit"
+    assert data_of(page(report(tmp_path), tmp_path))["said"] == []
 
 
 def test_no_text_breaks_out_and_nothing_is_loaded(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lipdub.review.report import Report, beside, rows
+from lipdub.review.report import Report, SaidLine, beside, rows
 from lipdub.timeline.disk import write_text
 from lipdub.timeline.time import Span
 
@@ -41,6 +41,7 @@ def page(report: Report, folder: Path) -> str:
         "frames": report.source.frames,
         "lanes": _lanes(report),
         "rows": rows(report),
+        "said": _said(report),
     }
     # "<" is written as an escape, so that no text can end the script element it stands in.
     packed = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
@@ -53,6 +54,29 @@ def _link(file: Path, folder: Path) -> str:
         return quote(Path(os.path.relpath(file.absolute(), folder.absolute())).as_posix())
     except ValueError:  # another drive
         return file.absolute().as_uri()
+
+
+def _said(report: Report) -> list[dict[str, Any]]:
+    """Every line that was spoken, in player time, with what it renders and what a person should look at."""
+    if report.speech is None:
+        return []
+
+    def remark(line: SaidLine) -> str:
+        told = [f"{line.rate:.2f}x"] if abs(line.rate - 1) > 0.005 else []
+        late = float(line.span.start - line.aim.start)
+        told += [f"{late:+.2f} s"] if abs(late) > 0.08 else []
+        return ", ".join([*told, f"{float(line.missing):.2f} s did not fit"] if line.missing else told)
+
+    return [
+        {
+            "start": round(float(line.span.start - report.source.start), 6),
+            "speaker": line.speaker,
+            "text": line.text,
+            "original": line.original,
+            "remark": remark(line),
+        }
+        for line in report.speech.lines
+    ]
 
 
 def _lanes(report: Report) -> list[dict[str, Any]]:
