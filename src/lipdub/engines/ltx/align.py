@@ -13,14 +13,16 @@ from scipy.ndimage import gaussian_filter1d
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, RIGID
 from lipdub.engines.ltx.window import warped
+from lipdub.timeline.picture import Window
 
 Landmarks = Float32[np.ndarray, "478 3"]
+Frames = UInt8[np.ndarray, "_frames _height _width 3"]
 Maps = Float64[np.ndarray, "_frames 2 3"]
 
 _FURTHEST = 0.15  # eye distances beyond which two faces are not taken for the same one moved
 _TURNED = 0.1  # the same for turning (radians) and scaling
-_CALM = 3.0  # frames
-_STILL = 0.3  # pixels that are not worth resampling
+_CALM = 6.0  # frames
+_STILL = 1.5  # pixels that are not worth resampling
 
 
 def maps(filmed: Sequence[Landmarks | None], made: Sequence[Landmarks | None]) -> Maps:
@@ -42,14 +44,12 @@ def maps(filmed: Sequence[Landmarks | None], made: Sequence[Landmarks | None]) -
     return out
 
 
-def aligned(
-    frames: UInt8[np.ndarray, "frames height width 3"], moves: Maps
-) -> UInt8[np.ndarray, "frames height width 3"]:
-    """``frames`` moved by ``moves``; the same array if none moves by as much as is seen."""
+def aligned(frames: Frames, moves: Maps, box: Window) -> Frames:
+    """``frames`` moved by ``moves``; the same array if nothing in ``box`` moves by more than an eye errs."""
     height, width = frames.shape[1:3]
-    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
-    far = np.abs(np.einsum("nij,kj->nki", moves, corners) - corners[:, :2]).max()
-    if far < _STILL:
+    x, y = (box.left, box.right), (box.top, box.bottom)
+    corners = np.array([[a, b, 1] for a in x for b in y], np.float64)
+    if np.abs(np.einsum("nij,kj->nki", moves, corners) - corners[:, :2]).max() < _STILL:
         return frames
     return np.stack([warped(frame, move, (width, height)) for frame, move in zip(frames, moves, strict=True)])
 

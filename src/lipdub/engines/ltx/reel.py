@@ -260,7 +260,7 @@ class Reel:
         after = [None if near is None else eye(one, near) for one, (_, near) in zip(made, fed, strict=True)]
         moves = align.maps(before, after)
         moved = [None if a is None else _onto(a, move, 1.0) for a, move in zip(after, moves, strict=True)]
-        return align.aligned(made, moves), moved
+        return align.aligned(made, moves, self.plan.box), moved
 
     def _reach(self, number: int, made: np.ndarray | None) -> float:
         """How far down the chin is in what was made, whose landmarks are ``made``."""
