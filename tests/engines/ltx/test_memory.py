@@ -225,7 +225,8 @@ def test_prompts_told_before_are_encoded_and_the_encoder_freed(paths, monkeypatc
     assert pipe.parts.connectors is None
     assert far(pipe.context("abc")[0], pipes("lora_ds1.safetensors").context("abc")[0]) < 1e-6
     assert len(alive) == 2, "both prompts were read at one desk"
-    pipe.context("later")
+    pipe.learn(("later", "latest"))
+    pipe.context("latest")
     assert len(alive) == 4
     assert [ref() for ref in alive] == [None] * 4
     gone = [weakref.ref(pipe.parts.transformer), weakref.ref(pipe.parts.video_vae)]

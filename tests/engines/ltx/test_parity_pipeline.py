@@ -179,3 +179,24 @@ def test_half_precision_runs_and_stays_near(case, frames, wave, files, far):
     assert far(pipe.upsampled(small), recorded["upsampled"]) < 0.1
     assert sum(run.shape[2] for run in pipe.pictures(small)) == 25
     assert np.isfinite(pipe.sound(tokens.unpack_audio(spoken, 16)).samples).all()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 8])
+def test_fewer_than_nine_frames_give_the_first_alone(frames, small, pipes):
+    footage, voice = small
+    pipe = pipes(DS1)
+    few = Footage(footage.frames[:frames], footage.rate)
+    made = pipe(few, voice, pipe.context("a"), dub=voice, height=64, width=128)
+    assert made.frames.shape == (1, 64, 128, 3)
+    assert made.sound is voice
+    with pytest.raises(OptionError, match="fewer than nine frames"):
+        Setting.of(few, Options(64, 64))
+
+
+def test_odd_pictures_and_one_channel_are_taken_as_they_come(pipes):
+    pipe = pipes(DS1)
+    rng = np.random.default_rng(4)
+    footage = Footage(rng.integers(0, 256, (9, 37, 91, 3), np.uint8), Fraction(30_000, 1001))
+    mono = Sound(rng.normal(0, 0.1, (1, 9_999)).astype(np.float32), 22_050)
+    made = pipe(footage, mono, pipe.context("a"), dub=mono, height=64, width=128)
+    assert made.frames.shape == (9, 64, 128, 3)

@@ -12,6 +12,7 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import sound
+from lipdub.errors import NoSound
 from lipdub.timeline.sound import Sound
 
 A, B, C = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track"
@@ -97,3 +98,9 @@ def test_mel_filters_have_equal_area_and_cover_the_band():
     assert (filters >= 0).all()
     area = filters.sum(1)[20:] * (8_000 / 512)
     assert torch.allclose(area, torch.ones_like(area), atol=0.03)
+
+
+@pytest.mark.parametrize(("channels", "samples"), [(0, 48_000), (1, 0), (2, 1_000)])
+def test_sound_that_is_missing_or_too_short_is_refused(channels, samples):
+    with pytest.raises(NoSound, match=r"too short for LTX\. .*source's own sound"):
+        sound.heard(Sound(np.zeros((channels, samples), np.float32), 48_000))

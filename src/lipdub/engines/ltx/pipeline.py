@@ -7,7 +7,7 @@ sound is frozen in both stages and the picture follows it; the user's own sample
 Every step is a method that can be called by itself with what the step before it gave.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -72,6 +72,8 @@ class Setting:
         if len(video.frames) == 0 or video.rate <= 0:
             raise OptionError("there are no frames to dub")
         frames = (len(video.frames) - 1) // TEMPORAL * TEMPORAL + 1
+        if frames == 1 and height == width == 64:
+            raise OptionError("fewer than nine frames of 64 x 64 pixels are too little to make anything of")
         return cls(frames, video.rate, height, width, strength)
 
     @property
@@ -190,6 +192,11 @@ class LipDubPipeline:
     def dtype(self) -> torch.dtype:
         """Of the tokens: the transformer's."""
         return self.parts.transformer.dtype
+
+    def learn(self, prompts: Iterable[str]) -> None:
+        """These prompts will come: a text encoder that has to be read for them is read once for all."""
+        if isinstance(self.text_encoder, Words):
+            self.text_encoder.learn(prompts)
 
     def context(self, prompt: str | Context) -> Context:
         """The prompt as the transformer reads it; one that is encoded already is passed through."""

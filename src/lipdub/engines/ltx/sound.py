@@ -16,9 +16,13 @@ from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 from lipdub.engines.ltx.tokens import AudioLatent
+from lipdub.errors import NoSound
 from lipdub.timeline.sound import HEARING_RATE, Sound
 
 BINS, WINDOW, HOP = 64, 1024, 160
+
+LEAST = 1_600
+"""Samples at 16 kHz that a sound must have at least."""
 
 _ZEROS, _ROLLOFF = 6, 0.99
 _FLOOR = 1e-5
@@ -30,9 +34,15 @@ LogMel = Float[Tensor, "1 2 _frames _bins"]
 def heard(sound: Sound) -> Float32[Tensor, "1 2 frames 64"]:
     """The log mel spectrum of the whole ``sound``; one channel is doubled, more than two become their mean.
 
-    Computed on the CPU: it is little work, and the same everywhere.
+    Computed on the CPU: it is little work, and the same everywhere. Raises ``NoSound`` if there is less of it than the
+    spectrum needs.
     """
     samples = sound.samples
+    if samples.shape[0] == 0 or samples.shape[1] * HEARING_RATE < LEAST * sound.rate:
+        raise NoSound(
+            f"a sound of {samples.shape[1] / sound.rate:.3f} s is too short for LTX",
+            remedy="It wants the source's own sound, a tenth of a second at least.",
+        )
     if samples.shape[0] > 2:
         samples = samples.mean(0, keepdims=True)
     wave = torch.tensor(samples).expand(2, -1)
