@@ -36,29 +36,48 @@ def test_how_long_a_line_takes_is_told_from_its_letters():
         check(line(" "), 2.0)
 
 
+def even(count, overlap=0.0):
+    """``count`` extents of one length that reach ``overlap`` into each other."""
+    return [(max(0.0, i / count - overlap), min(1.0, (i + 1) / count + overlap)) for i in range(count)]
+
+
 def test_a_long_line_is_shared_out_at_its_pauses():
     text = "We went to the market this morning, and there we bought bread. Then it rained."
-    parts = shared(text, [0.4, 0.4, 0.2])
+    parts = shared(text, [(0.0, 0.4), (0.4, 0.8), (0.8, 1.0)])
     assert parts == ("We went to the market this morning,", "and there we bought bread.", "Then it rained.")
-    assert shared("今天我们去市场。然后下雨了。", [0.5, 0.5]) == ("今天我们去市场。", "然后下雨了。")
-    assert shared("a", [0.5, 0.5])[0] + shared("a", [0.5, 0.5])[1] == "a"
+    assert shared("今天我们去市场。然后下雨了。", even(2)) == ("今天我们去市场。", "然后下雨了。")
+    assert "".join(shared("a", even(2))) == "a"
 
 
-@given(st.lists(st.text("ab.,", min_size=1, max_size=9), max_size=30), st.integers(1, 8))
-def test_no_word_is_lost_and_their_order_stays(words, count):
-    parts = shared(" ".join(words), [1 / count] * count)
+def test_windows_that_overlap_say_the_same_words_there():
+    words = [f"word{i:02}" for i in range(30)]
+    first, second = (part.split() for part in shared(" ".join(words), even(2, 0.1)))
+    assert first == words[:18]
+    assert second == words[12:]
+
+
+@given(st.lists(st.text("ab.,", min_size=1, max_size=9), max_size=30), st.integers(1, 8), st.floats(0.0, 0.1))
+def test_no_word_is_lost_and_their_order_stays(words, count, overlap):
+    words = [f"{i}{word}" for i, word in enumerate(words)]
+    parts = shared(" ".join(words), even(count, overlap))
     assert len(parts) == count
-    assert "".join(parts).replace(" ", "") == "".join(words)
+    said = [words.index(word) for part in parts for word in part.split()]
+    assert sorted(set(said)) == list(range(len(words)))
+    for part in parts:
+        places = [words.index(word) for word in part.split()]
+        assert places == list(range(places[0], places[0] + len(places))) if places else True
+    if overlap == 0:
+        assert said == sorted(set(said))
 
 
 def test_prompts_tell_who_what_and_in_which_language():
     options = LtxOptions(who="A woman")
-    assert prompts(line("hola"), [1.0], options) == ('A woman is speaking in Spanish, saying: "hola"',)
-    assert prompts(None, [0.5, 0.5], options) == ("A woman is speaking.",) * 2
-    assert prompts(line("hola"), [0.1, 0.9], options)[0] == "A woman is silent."
-    assert prompts(line(" "), [1.0], options) == ("A woman is speaking.",)
+    assert prompts(line("hola"), even(1), options) == ('A woman is speaking in Spanish, saying: "hola"',)
+    assert prompts(None, even(2), options) == ("A woman is speaking.",) * 2
+    assert prompts(line("hola"), [(0.0, 0.1), (0.1, 1.0)], options)[0] == "A woman is silent."
+    assert prompts(line(" "), even(1), options) == ("A woman is speaking.",)
     own = LtxOptions(prompt="{who} sings {words} ({language})", who="He")
-    assert prompts(line("la"), [1.0], own) == ("He sings la (Spanish)",)
+    assert prompts(line("la"), even(1), own) == ("He sings la (Spanish)",)
 
 
 @pytest.mark.parametrize(

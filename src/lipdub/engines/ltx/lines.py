@@ -48,35 +48,42 @@ def check(line: Line, seconds: float) -> None:
         )
 
 
-def shared(text: str, shares: Sequence[float]) -> tuple[str, ...]:
-    """``text`` in parts of about these ``shares`` (they add to 1), cut between words and rather at a pause.
+def shared(text: str, extents: Sequence[tuple[float, float]]) -> tuple[str, ...]:
+    """The words of ``text`` that fall into each of ``extents``, parts of the whole from 0 to 1 in order that may
+    overlap: cut between words, rather at a pause.
 
-    Scripts without spaces are cut between characters. A part may be empty if there are fewer words than parts.
+    Where extents overlap both have the words: what is said there must be the same. Scripts without spaces are cut
+    between characters. A part may be empty if there are few words.
     """
     words, between = text.split(), " "
     if sum(map(_weight, text)) > _SPACELESS * len(text):
         words, between = list(text.strip()), ""
-    ends = list(accumulate(sum(_weight(c) for c in word) + len(between) for word in words))
-    whole = ends[-1] if ends else 1.0
+    places = [0.0, *accumulate(sum(_weight(c) for c in word) + len(between) for word in words)]
 
-    def cost(i: int, aim: float) -> float:
-        return abs(ends[i - 1] / whole - aim) - (_PAUSE if words[i - 1][-1:] in _PAUSES else 0)
+    def cut(aim: float) -> int:
+        if aim <= 0 or aim >= 1 or not words:
+            return 0 if aim <= 0 else len(words)
+        about = bisect_left(places, aim * places[-1])
+        choices = range(max(0, about - 4), min(len(words), about + 5) + 1)
+        return min(choices, key=lambda i: abs(places[i] / places[-1] - aim) - _PAUSE * _pause(words[:i]))
 
     parts, done = [], 0
-    for aim in list(accumulate(shares))[:-1]:
-        about = bisect_left(ends, aim * whole)
-        choices = range(max(done, 1, about - 4), min(len(words), about + 6))
-        stop = min(choices, key=lambda i: cost(i, aim)) if choices else done
-        parts.append(between.join(words[done:stop]))
-        done = stop
-    return (*parts, between.join(words[done:]))
+    for start, stop in extents:
+        first = min(cut(start), done)
+        done = max(cut(stop), done)
+        parts.append(between.join(words[first:done]))
+    return tuple(parts)
 
 
-def prompts(line: Line | None, shares: Sequence[float], options: LtxOptions) -> tuple[str, ...]:
-    """One prompt for each window; ``shares`` tell how much of the line each says."""
+def _pause(words: Sequence[str]) -> bool:
+    return bool(words) and words[-1][-1] in _PAUSES
+
+
+def prompts(line: Line | None, extents: Sequence[tuple[float, float]], options: LtxOptions) -> tuple[str, ...]:
+    """One prompt for each window; ``extents`` tell which part of the line (0 to 1) each says."""
     if line is None or not line.text.strip():
-        return tuple(_told(options, "", "") or f"{options.who} is speaking." for _ in shares)
-    return tuple(_prompt(line, words, options) for words in shared(line.text, shares))
+        return tuple(_told(options, "", "") or f"{options.who} is speaking." for _ in extents)
+    return tuple(_prompt(line, words, options) for words in shared(line.text, extents))
 
 
 def _prompt(line: Line, words: str, options: LtxOptions) -> str:

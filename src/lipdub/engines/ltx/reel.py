@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -69,7 +68,7 @@ class Plan:
         parts = windows(clock, options.frames, options.overlap)
         seen = camera(record, run.fed, clock.rate, options.size)
         face = LowerFace.of(record, run.fed)
-        told = prompts(run.line, _shares(parts), options)
+        told = prompts(run.line, [(part.start / clock.count, part.stop / clock.count) for part in parts], options)
         return cls(record, run, times, clock, parts, seen, face, _box(record, run, seen, face), told)
 
     def row(self, number: int) -> int:
@@ -83,13 +82,6 @@ class Plan:
         onto = self.camera.onto_model(row)
         corners = self.face.outline(row, reach) @ onto[:, :2].T + onto[:, 2]
         return (corners - [self.box.left, self.box.top]).astype(np.float32)
-
-
-def _shares(parts: tuple[range, ...]) -> list[float]:
-    """How much of the whole each window says: from the middle of one overlap to the middle of the next."""
-    edges = [(a.stop + b.start) / 2 for a, b in pairwise(parts)]
-    ends = [0.0, *edges, float(parts[-1].stop)]
-    return [(b - a) / ends[-1] for a, b in pairwise(ends)]
 
 
 def _box(record: Record, run: Run, seen: Camera, face: LowerFace) -> Window:
