@@ -23,6 +23,7 @@ from lipdub.studio.film import write_clip, write_wave
 from lipdub.studio.options import SpeechOptions, VoiceOptions
 from lipdub.studio.progress import Clock
 from lipdub.studio.room import Room, open_room
+from lipdub.studio.timbre import heights_of
 from lipdub.studio.words import check_speech, language_in_name, words_to_say
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line, Word
@@ -247,3 +248,17 @@ def test_each_line_is_said_by_the_face_that_speaks_most_of_it() -> None:
         (0, 0, 3),
         (1, 4, 8),
     ]
+
+
+def test_people_are_heard_for_how_high_they_speak(clip: Clip, room: Room) -> None:
+    windows = (clip.span,)
+    half = (clip.span.start + clip.span.end) / 2
+    lines = (
+        Line("Hola", Span(clip.span.start, half), "es", "Ana"),
+        Line("Sí", Span(half, clip.span.end), "es", "Luis"),
+    )
+    heights = heights_of(clip, lines, windows)
+    assert heights.language == "es"
+    assert all(100 < hertz < 300 for hertz in heights.hertz.values())
+    assert set(heights.hertz) == {"Ana", "Luis"}
+    assert heights_of(clip, lines, ()).hertz == {}

@@ -19,6 +19,7 @@ from lipdub.speech.spans import speech_spans
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.proof import heard_again
 from lipdub.studio.room import Room
+from lipdub.studio.timbre import heights_of
 from lipdub.studio.voicing import RATE, Voicing, voices_for
 from lipdub.studio.words import Words
 from lipdub.timeline.clip import Clip
@@ -120,9 +121,9 @@ def brought(clip: Clip, audio: Path, speech: SpeechOptions, heard: Heard | None,
 
 def spoken(clip: Clip, words: Words, speech: SpeechOptions, heard: Heard | None, room: Room) -> Dialogue:
     """Let voices say ``words`` where the clip speaks (``heard``; None: it is silent), and mix them into its sound."""
-    voices = voices_for(words.lines, speech)
-    voicing = Voicing(words, voices, room)
-    lines = voicing.fitted(source_windows(heard) if heard is not None else (), clip.span, speech.fit)
+    windows = source_windows(heard) if heard is not None else ()
+    voicing = Voicing(words, voices_for(words.lines, speech, heights_of(clip, words.lines, windows)), room)
+    lines = voicing.fitted(windows, clip.span, speech.fit)
     return finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, heard, room)
 
 

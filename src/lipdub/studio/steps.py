@@ -18,6 +18,7 @@ from lipdub.studio.options import VoiceOptions
 from lipdub.studio.progress import Clock, Listener, silent
 from lipdub.studio.room import Room, open_room
 from lipdub.studio.store import content_digest
+from lipdub.studio.timbre import heights_of
 from lipdub.studio.voicing import Voicing, voices_for
 from lipdub.studio.words import Words, language_in_name, translated, words_heard
 from lipdub.timeline.time import Span
@@ -86,14 +87,16 @@ def speak(
         raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
     words = _read(script)
     with desk.room(output) as room:
-        windows, whole = (), Span(Fraction(0), max(line.span.end for line in words.lines) + TAIL)
+        windows, heights = (), None
+        whole = Span(Fraction(0), max(line.span.end for line in words.lines) + TAIL)
         if clip is not None:
             picture = open_clip(clip)
             whole = Span(picture.start, picture.span.end)
             words = replace(words, lines=tuple(replace(li, span=li.span.shifted(picture.start)) for li in words.lines))
             if picture.has_sound:
                 windows = source_windows(room.hearing.hear(clip, content_digest(clip)))
-        voicing = Voicing(words, voices_for(words.lines, voices), room)
+                heights = heights_of(picture, words.lines, windows)
+        voicing = Voicing(words, voices_for(words.lines, voices, heights), room)
         said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
         write_dialogue(output, said.pass_on, whole)
     return said.account(words, voicing.notes)

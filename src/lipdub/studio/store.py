@@ -4,13 +4,14 @@ A stage's key is the digest of everything its result depends on, its own version
 its key only when complete (made beside, then renamed), so a killed run leaves nothing half-made behind.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -38,12 +39,14 @@ def default_root() -> Path:
     return (Path(given) if given else user_cache_path("lipdub", appauthor=False)) / "work"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Store:
-    """Folders of finished work below ``root``; the oldest go when all together exceed ``limit`` bytes."""
+    """Folders of finished work below ``root``; the oldest go when all together exceed ``limit`` bytes (looked after
+    when the first is made, and after each sixteenth of the limit that is added)."""
 
     root: Path
     limit: int = 6 * 1024**3
+    _added: int | None = field(default=None, init=False, repr=False)
 
     def folder(self, name: str, make: Callable[[Path], None]) -> Path:
         """The finished folder ``name``; ``make(folder)`` fills it first if it is not there yet.
@@ -66,15 +69,26 @@ class Store:
                 ) from refused
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
+            self._swept_after(done)
         os.utime(done)
-        self._prune(keep=done)
         return done
+
+    def _swept_after(self, made: Path) -> None:
+        """Prune now and then: a programme has thousands of lines, and each is a folder."""
+        if self._added is not None:
+            self._added += _size(made)
+        if self._added is None or self._added > self.limit // 16:
+            self._prune(keep=made)
+            self._added = 0
 
     def _prune(self, keep: Path) -> None:
         """Remove stale partial folders, then the least recently used ones beyond the limit (never ``keep``)."""
         now, folders = time.time(), []
         for folder in self.root.iterdir():
-            used = folder.stat().st_mtime
+            try:
+                used = folder.stat().st_mtime
+            except FileNotFoundError:  # another run tidies up, too
+                continue
             if _PARTIAL in folder.name:
                 if now - used > _STALE:
                     shutil.rmtree(folder, ignore_errors=True)
@@ -82,6 +96,16 @@ class Store:
                 folders.append((used, folder))
         size = 0
         for used, folder in sorted(folders, reverse=True):
-            size += sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+            size += _size(folder)
             if size > self.limit and folder != keep and now - used > 3600:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files in ``folder``; what somebody removes meanwhile counts nothing."""
+    size = 0
+    for where, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):
+                size += os.stat(os.path.join(where, name)).st_size
+    return size

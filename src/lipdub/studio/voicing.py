@@ -10,7 +10,7 @@ from lipdub.speech.fit.phrases import Measured, measured
 from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
 from lipdub.speech.fit.render import render
 from lipdub.speech.fit.wishes import Wish, wishes
-from lipdub.speech.voices.cast import Speaker, cast
+from lipdub.speech.voices.cast import Heights, Speaker, cast
 from lipdub.speech.voices.spoken import speak_line
 from lipdub.speech.voices.text import foreign, sayable
 from lipdub.studio.options import VoiceOptions
@@ -33,8 +33,11 @@ SHORTER = 2
 """How often one line is rendered shorter."""
 
 
-def voices_for(lines: Sequence[Line], options: VoiceOptions) -> dict[str, Speaker]:
-    """A voice for every speaker. Raises ``OptionError`` for a voice or a speaker that is not there."""
+def voices_for(lines: Sequence[Line], options: VoiceOptions, heights: Heights | None = None) -> dict[str, Speaker]:
+    """A voice for every speaker; those that are not named are as high as ``heights`` tells, if the voice can be.
+
+    Raises ``OptionError`` for a voice or a speaker that is not there.
+    """
     speakers = list(dict.fromkeys(line.speaker for line in lines))
     named, otherwise = {}, DEFAULT_VOICE
     for text in options.voice:
@@ -46,7 +49,7 @@ def voices_for(lines: Sequence[Line], options: VoiceOptions) -> dict[str, Speake
         else:
             known = ", ".join(s or "(no name)" for s in speakers)
             raise OptionError(f"nobody called '{head}' speaks", remedy=f"Speakers: {known}")
-    return cast(speakers, otherwise, named)
+    return cast(speakers, otherwise, named, heights)
 
 
 @dataclass(eq=False)

@@ -17,6 +17,15 @@ class Ensemble(Protocol):
 
 
 @runtime_checkable
+class Tunable(Protocol):
+    """What a voice can be besides: as high as somebody else's."""
+
+    def at_pitch(self, hertz: float, language: str) -> Voice:
+        """The voice with about that median pitch, as far as it goes."""
+        ...
+
+
+@runtime_checkable
 class Prepared(Protocol):
     """What a voice can do besides: say at once, and not after an hour, what it lacks."""
 
@@ -35,23 +44,53 @@ class Speaker:
     reference: Reference | None = None
 
 
-def cast(speakers: Sequence[str], otherwise: str, named: Mapping[str, str] | None = None) -> dict[str, Speaker]:
+@dataclass(frozen=True, slots=True)
+class Heights:
+    """How high each of some speakers speaks (``hertz``, median), and the ``language`` they are given a voice in."""
+
+    hertz: Mapping[str, float]
+    language: str = ""
+
+
+def cast(
+    speakers: Sequence[str], otherwise: str, named: Mapping[str, str] | None = None, heights: Heights | None = None
+) -> dict[str, Speaker]:
     """A voice for each of ``speakers``: the one that ``named`` gives them, else ``otherwise``, both ``name:detail``.
 
-    Speakers who share ``otherwise`` get different people of it if it has them, in the order of ``speakers``. Raises
-    ``OptionError`` for a name that is not installed, and what making a voice raises.
+    Speakers who share ``otherwise`` are as high as they are in ``heights``, no two alike, if the voice can be tuned;
+    else different people of it, if it has them, in the order of ``speakers``. Raises ``OptionError`` for a name that
+    is not installed, and what making a voice raises.
     """
     named, out, index = named or {}, {}, 0
     shared = voice_named(otherwise) if any(s not in named for s in speakers) else None
+    tuned = _apart(heights.hertz if heights else {}, [s for s in dict.fromkeys(speakers) if s not in named])
     for speaker in dict.fromkeys(speakers):
         if speaker in named:
             out[speaker] = Speaker(voice_named(named[speaker]), named[speaker])
+        elif speaker in tuned and heights and isinstance(shared, Tunable):
+            out[speaker] = Speaker(shared.at_pitch(tuned[speaker], heights.language), otherwise)
         elif isinstance(shared, Ensemble):
             out[speaker] = Speaker(shared.member(index), f"{otherwise} person {index}")
             index += 1
         else:
             assert shared is not None
             out[speaker] = Speaker(shared, otherwise)
+    return out
+
+
+APART = 1.15
+"""Between the pitches of two speakers who share a voice: a little over two semitones, so that they can be told."""
+
+
+def _apart(hertz: Mapping[str, float], speakers: Sequence[str]) -> dict[str, float]:
+    """The pitches of ``speakers``, later ones raised until no two are nearer than ``APART``."""
+    out: dict[str, float] = {}
+    for speaker in speakers:
+        if speaker in hertz:
+            height = hertz[speaker]
+            while any(1 / APART < height / other < APART for other in out.values()):
+                height *= 1.04
+            out[speaker] = height
     return out
 
 
