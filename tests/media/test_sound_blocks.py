@@ -1,12 +1,13 @@
 import sys
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lipdub.errors import NoSound, NotMedia
-from lipdub.media.listen import sound
+from lipdub.media.listen import sound, sound_in_pieces
 from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -53,3 +54,14 @@ def test_what_has_no_sound_is_refused(tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
     with pytest.raises(NotMedia):
         sound_shape(tmp_path / "text.wav")
+
+
+@pytest.mark.parametrize("mono", [True, False])
+@pytest.mark.parametrize("rate", [None, 16000, 96000])
+def test_pieces_one_after_the_other_are_the_sound(tmp_path, rate, mono):
+    path = make_video(tmp_path / "late.mkv", Extra(1.0, F(4, 5), "flac"), count=30)
+    held = sound(path, rate=rate, mono=mono)
+    pieces = list(sound_in_pieces(path, rate=rate, mono=mono))
+    np.testing.assert_array_equal(np.concatenate([p.samples for p in pieces], 1), held.samples)
+    assert (pieces[0].start, pieces[0].rate) == (held.start, held.rate)
+    assert all(a.span.end == b.start for a, b in pairwise(pieces))

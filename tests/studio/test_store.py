@@ -57,3 +57,24 @@ def test_keys_depend_on_every_part(tmp_path: Path) -> None:
     assert content_digest(file).startswith("ba7816bf")
     assert key(1, "a") != key(1, "b") != key(2, "b")
     assert key(1, "a") == key(1, "a")
+
+
+def test_thousands_of_folders_are_not_looked_at_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, looks = Store(tmp_path), []
+    monkeypatch.setattr(Store, "_prune", lambda self, keep: looks.append(keep))
+    for number in range(50):
+        store.folder(f"{number}", lambda folder: (folder / "x").write_text("y") and None)
+        store.folder(f"{number}", lambda folder: None)
+    assert len(looks) == 1
+
+
+def test_two_runs_may_do_the_same_work(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def make(folder: Path) -> None:
+        if not (tmp_path / "a").exists():
+            store.folder("a", make)
+        (folder / "result").write_text("done")
+
+    assert (store.folder("a", make) / "result").read_text() == "done"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

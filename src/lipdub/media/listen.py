@@ -37,18 +37,50 @@ def sound(path: Path, *, rate: int | None = None, mono: bool = False, stream: in
     """
     with opened(path) as container:
         heard = sound_stream(container, path, stream)
+        channels, own = heard.codec_context.channels, heard.codec_context.sample_rate
+        store = _Store(1 if mono else channels, _expected_length(container, heard, rate or own))
+    start = Fraction(0)
+    for at, piece in _pieces(path, rate, mono, stream):
+        start = start if store.length else at
+        store.append(piece)
+    return Sound(store.samples(), rate or own, start)
+
+
+def sound_in_pieces(path: Path, *, rate: int | None = None, mono: bool = False, stream: int = 0) -> Iterator[Sound]:
+    """``sound``, piece by piece in order, each right after the one before: for programmes too long to be held.
+
+    Raises as ``sound`` does, when the first piece is taken.
+    """
+    count, start, clock = 0, None, rate
+    for at, piece in _pieces(path, rate, mono, stream):
+        if start is None:
+            start, clock = at, rate or _rate_of(path, stream)
+        assert clock is not None
+        yield Sound(piece, clock, start + Fraction(count, clock))
+        count += piece.shape[1]
+
+
+def _rate_of(path: Path, stream: int) -> int:
+    with opened(path) as container:
+        return sound_stream(container, path, stream).codec_context.sample_rate
+
+
+def _pieces(path: Path, rate: int | None, mono: bool, stream: int) -> Iterator[tuple[Fraction, Block]]:
+    """(instant at which the whole sound starts, samples that are not empty) from first to last."""
+    with opened(path) as container:
+        heard = sound_stream(container, path, stream)
         weights = _mixdown(heard) if mono else None
         source = _Source(heard.codec_context.sample_rate, 1 if mono else heard.codec_context.channels)
-        store = _Store(source.channels, _expected_length(container, heard, rate or source.rate))
-        start = None
-        for at, block in continuous(container, heard):
-            start = at if start is None else start
+        start = Fraction(0)
+        for number, (at, block) in enumerate(continuous(container, heard)):
+            start = start if number else at
             mixed = block if weights is None else (weights @ block)[None]
             for piece in source.resampled(mixed, rate):
-                store.append(piece)
+                if piece.shape[1]:
+                    yield start, piece
         for piece in source.finished(rate):
-            store.append(piece)
-    return Sound(store.samples(), rate or source.rate, start if start is not None else Fraction(0))
+            if piece.shape[1]:
+                yield start, piece
 
 
 @dataclass(slots=True)
@@ -80,6 +112,11 @@ class _Store:
     def __init__(self, channels: int, expected: int) -> None:
         self._array = np.empty((channels, max(expected, 1)), np.float32)
         self._length = 0
+
+    @property
+    def length(self) -> int:
+        """Samples so far."""
+        return self._length
 
     def append(self, block: Block) -> None:
         """Add (channels, samples)."""

@@ -59,8 +59,7 @@ class Store:
             try:
                 partial.mkdir(parents=True)
                 make(partial)
-                if not done.is_dir():
-                    partial.rename(done)
+                _renamed(partial, done)
             except OSError as refused:
                 raise OutputError(
                     f"working files cannot be kept ({refused.strerror or refused})",
@@ -99,6 +98,15 @@ class Store:
             size += _size(folder)
             if size > self.limit and folder != keep and now - used > 3600:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _renamed(partial: Path, done: Path) -> None:
+    """Give finished work its name, unless another run was first."""
+    try:
+        partial.rename(done)
+    except OSError:
+        if not done.is_dir():
+            raise
 
 
 def _size(folder: Path) -> int:

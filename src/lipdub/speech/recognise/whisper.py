@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -77,21 +78,25 @@ class WhisperRecogniser:
         Raises ``MissingExtra``, ``OptionError`` for an unknown name, ``WeightsError`` for files that cannot be used,
         ``MachineError`` without a graphics card for ``cuda``.
         """
+        self._name, self._options = Path(model).name, options
         self._voice = VoiceActivity(voice_activity)
-        self._model: Any = _opened(model, options)
-        self._beam = options.beam
-        self._codes = frozenset(self._model.supported_languages)
-        name = Path(model).name
-        self._card = Card(
-            f"whisper ({name})",
-            "MIT" if name in (*package().available_models(), "whisper-base") else "not stated",
-            tuple(sorted(_OWN.get(code, code) for code in map(str, self._codes))),
-        )
+        self._folder = _found(model, options)
+
+    @cached_property
+    def _model(self) -> Any:
+        """The model, loaded when it is first needed: that takes seconds and its size in memory."""
+        return _opened(self._folder, self._options)
+
+    @cached_property
+    def _codes(self) -> frozenset[str]:
+        return frozenset(map(str, self._model.supported_languages))
 
     @property
     def card(self) -> Card:
-        """Who it is."""
-        return self._card
+        """Who it is. Loads the model, which knows its languages."""
+        known = self._name in (*package().available_models(), "whisper-base")
+        languages = tuple(sorted(_OWN.get(code, code) for code in self._codes))
+        return Card(f"whisper ({self._name})", "MIT" if known else "not stated", languages)
 
     def hear(self, sound: Sound, language: str = "") -> Recognised:
         """The words of mono 16 kHz ``sound``; no words, and no confidence, where nobody speaks.
@@ -120,8 +125,8 @@ class WhisperRecogniser:
         code = next((own for own, tag in _OWN.items() if tag == primary), primary)
         if code and code not in self._codes:
             raise OptionError(
-                f"{self._card.name} does not know the language '{language}'",
-                remedy=f"It knows {', '.join(self._card.languages)}",
+                f"{self.card.name} does not know the language '{language}'",
+                remedy=f"It knows {', '.join(self.card.languages)}",
             )
         return code
 
@@ -157,7 +162,7 @@ class WhisperRecogniser:
         segments, _ = self._model.transcribe(
             level,
             language=code,
-            beam_size=self._beam,
+            beam_size=self._options.beam,
             temperature=0.0,
             condition_on_previous_text=False,
             word_timestamps=True,
@@ -168,7 +173,8 @@ class WhisperRecogniser:
         return segments
 
 
-def _opened(model: str, options: WhisperOptions) -> Any:
+def _found(model: str, options: WhisperOptions) -> Path:
+    """The folder of ``model``, looked at but not loaded; fetched only if that was allowed."""
     faster_whisper = package()
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -186,18 +192,32 @@ def _opened(model: str, options: WhisperOptions) -> Any:
         )
     if options.device == "cuda" and runtime().get_cuda_device_count() == 0:
         raise MachineError("no graphics card is found for the recogniser", remedy="Leave out '@cuda'")
+    if folder.is_dir():
+        return folder
+    may_fetch = os.environ.get("LIPDUB_DOWNLOAD") == "all"
     try:
-        return faster_whisper.WhisperModel(
-            str(folder) if folder.is_dir() else model,
+        return Path(faster_whisper.download_model(model, local_files_only=not may_fetch))
+    except Exception as broken:  # the hub's client and its network have no common base
+        why = f"could not be fetched ({str(broken)[:200]})" if may_fetch else "is not on this machine"
+        raise WeightsError(
+            f"the Whisper model '{model}' {why}",
+            remedy="Give a folder that holds it; LIPDUB_DOWNLOAD=all lets named models (MIT, 75 MB to 3 GB) be fetched",
+        ) from broken
+
+
+def _opened(folder: Path, options: WhisperOptions) -> Any:
+    try:
+        return package().WhisperModel(
+            str(folder),
             device=options.device,
             compute_type="int8_float32" if options.device == "cpu" else "float16",
             cpu_threads=options.threads or min(4, os.cpu_count() or 1),
-            local_files_only=os.environ.get("LIPDUB_DOWNLOAD") != "all",
         )
-    except Exception as broken:  # CTranslate2, tokenizers and the hub's client have no common base
+    except Exception as broken:  # CTranslate2 and tokenizers have no common base
         raise WeightsError(
-            f"the Whisper model '{model}' cannot be opened ({str(broken)[:200]})",
-            remedy="Give a folder that holds it; LIPDUB_DOWNLOAD=all lets named models (MIT, 75 MB to 3 GB) be fetched",
+            f"the Whisper model cannot be opened ({str(broken)[:200]})",
+            file=folder,
+            remedy="Fetch it again, or give another folder",
         ) from broken
 
 
