@@ -71,10 +71,12 @@ def test_thousands_of_folders_are_not_looked_at_for_each(tmp_path: Path, monkeyp
 def test_two_runs_may_do_the_same_work(tmp_path: Path) -> None:
     store = Store(tmp_path)
 
-    def make(folder: Path) -> None:
-        if not (tmp_path / "a").exists():
-            store.folder("a", make)
+    def quick(folder: Path) -> None:
         (folder / "result").write_text("done")
 
-    assert (store.folder("a", make) / "result").read_text() == "done"
+    def slow(folder: Path) -> None:
+        store.folder("a", quick)
+        (folder / "result").write_text("done later")
+
+    assert (store.folder("a", slow) / "result").read_text() == "done"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
