@@ -112,7 +112,14 @@ def test_lists_are_json_where_asked(files: Path) -> None:
     assert "exemplar" in {e["name"] for e in engines}
 
 
+def test_the_doctor_shows_words_as_they_are(files: Path) -> None:
+    shown = lipdub("doctor", home=files).stdout
+    assert "missing (lipdub[kokoro])" in " ".join(shown.split()) or "kokoro-onnx missing" not in shown
+
+
 def test_the_doctor_tells_what_is_here(files: Path) -> None:
     found = json.loads(lipdub("doctor", "--json", home=files).stdout)
     assert "libx264" in found["encoders"]
     assert found["packages"]["av"]
+    assert "nanotts" in found["voices"]
+    assert found["engine ltx"], "what the engine would do here, or what it lacks"

@@ -7,22 +7,31 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from lipdub import __version__, weights
 from lipdub.cli.screen import note, stdout
 from lipdub.engines.find import find, names
+from lipdub.engines.seam import Examined, Setup
+from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, VOICES
 from lipdub.studio.store import default_root
 
 NEEDED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", "onnxruntime", "hama", "soxr")
-OPTIONAL = {"faster-whisper": "hear", "py-nanotts": "voices"}
+OPTIONAL = {
+    "faster-whisper": "hear",
+    "py-nanotts": "voices",
+    "kokoro-onnx": "kokoro",
+    "ctranslate2": "argos",
+    "torch": "ltx",
+}
 ENCODERS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks")
 HARDWARE = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_vaapi", "h264_amf")
 
 
-def run_doctor(*, as_json: bool) -> int:
+def run_doctor(weights_folder: Path | None, *, as_json: bool) -> int:
     """Print the examination; exit code 0 if a dub would run, 1 if something needed is missing."""
-    found = examine()
+    found = examine(weights_folder)
     if as_json:
         stdout.out(json.dumps(found, indent=1), highlight=False)
         return 0 if not found["advice"] else 1
@@ -30,15 +39,17 @@ def run_doctor(*, as_json: bool) -> int:
     for name, value in found.items():
         if name != "advice":
             text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            table.add_row(name, text)
+            text = "\n".join(value) if isinstance(value, list) else text
+            table.add_row(name, escape(text))
     stdout.print(table)
     for line in found["advice"] or ["Everything a dub needs is here."]:
         note(line)
     return 1 if found["advice"] else 0
 
 
-def examine() -> dict:
-    """Everything the doctor looks at; ``advice`` lists what keeps a dub from running."""
+def examine(weights_folder: Path | None = None) -> dict:
+    """Everything the doctor looks at; ``advice`` lists what keeps a dub from running. ``weights_folder`` is looked
+    into for engines that need weights of their own."""
     packages = {name: _version(name) for name in NEEDED}
     models = {m.name: "here" if weights.present(m.name) else f"{m.bytes / 1e6:.0f} MB" for m in weights.catalogue()}
     root = default_root()
@@ -56,9 +67,19 @@ def examine() -> dict:
         "encoders": ", ".join(_usable(ENCODERS)),
         "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
         "engines": ", ".join(names()),
+        "recognisers": ", ".join(RECOGNISERS.names()),
+        "translators": ", ".join(TRANSLATORS.names()),
+        "voices": ", ".join(VOICES.names()),
+        **_examined(Setup(weights_folder)),
         "work kept in": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
         "advice": advice,
     }
+
+
+def _examined(setup: Setup) -> dict[str, list[str]]:
+    """What engines say of this machine."""
+    engines = ((name, find(name, setup)) for name in names())
+    return {f"engine {name}": engine.examine() for name, engine in engines if isinstance(engine, Examined)}
 
 
 def run_engines(*, as_json: bool) -> int:

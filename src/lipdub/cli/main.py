@@ -166,17 +166,19 @@ def demo(
 
 
 @app.command
-def doctor(*, json: bool = False) -> int:
+def doctor(*, weights: Path | None = None, json: bool = False) -> int:
     """Say what this machine can do: packages, models, encoders, space, and what is missing for what.
 
     Parameters
     ----------
+    weights
+        Folder with an engine's models, to see how they would be held here.
     json
         Print as JSON.
     """
     from lipdub.cli.doctor import run_doctor
 
-    return run_doctor(as_json=json)
+    return run_doctor(weights, as_json=json)
 
 
 @app.command

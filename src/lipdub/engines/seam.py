@@ -126,3 +126,12 @@ class Engine(Protocol):
         """A new study in an empty or absent ``folder``, or the finished one that lies there (``finish`` is
         then not called again). ``eye`` lets the engine check its own work."""
         ...
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """What an engine can do besides: say what it could do on this machine."""
+
+    def examine(self) -> list[str]:
+        """Lines for the doctor: what it would run on, or what it lacks. Reads nothing large, raises nothing."""
+        ...

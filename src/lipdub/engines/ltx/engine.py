@@ -15,6 +15,7 @@ import numpy as np
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.engines.ltx import lines, mask, model
 from lipdub.engines.ltx import record as records
+from lipdub.engines.ltx.examine import examined
 from lipdub.engines.ltx.model import Loader, Model, Ready
 from lipdub.engines.ltx.options import LtxOptions, parse
 from lipdub.engines.ltx.record import Record
@@ -65,6 +66,10 @@ class LtxEngine:
             self._ready = model.prepared(self._options, self._weights)
         name = "given" if self._ready is None else self._ready.name
         return LtxStudy(Path(folder), Crew(self._options, self._loaded, name, eye, Takes(Path(folder) / "takes")))
+
+    def examine(self) -> list[str]:
+        """What it could do on this machine, and what it lacks."""
+        return examined(self._options, self._weights)
 
     def _loaded(self, prompts: tuple[str, ...]) -> Model:
         """The model, ready for ``prompts``."""
