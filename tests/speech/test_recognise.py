@@ -12,7 +12,15 @@ from lipdub import weights
 from lipdub.errors import OptionError, WeightsError
 from lipdub.speech.fake import FakeRecogniser
 from lipdub.speech.recognise.transcribe import PieceOptions, cut, pieces_at, spans_to_hear, transcribe
-from lipdub.speech.recognise.whisper import WhisperRecogniser, glued, grouped, in_order, make, within_speech
+from lipdub.speech.recognise.whisper import (
+    WhisperRecogniser,
+    glued,
+    grouped,
+    in_order,
+    make,
+    most_tokens,
+    within_speech,
+)
 from lipdub.speech.seam import RECOGNISERS, Recognised, Recogniser
 from lipdub.speech.spans import speech_spans
 from lipdub.timeline.cue import Word
@@ -156,6 +164,11 @@ def test_stretches_are_heard_together_only_as_far_as_whisper_sees():
     assert all(g.duration <= 30 for g in groups[:-1])
     assert groups[-1] == speech[-1]
     assert len(groups) == 4
+
+
+def test_a_window_of_unbroken_speech_asks_for_no_more_tokens_than_whisper_has_room_for():
+    assert most_tokens(Span(Fraction(0), Fraction(3))) == 80
+    assert all(most_tokens(Span(Fraction(0), Fraction(n))) <= 444 for n in (21, 28, 90))
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 300)), max_size=20))

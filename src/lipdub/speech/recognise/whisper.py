@@ -36,6 +36,7 @@ _NO_LOOP = 5  # words in a row that may not come twice when a loop is heard agai
 _OPEN, _RIVALS = 0.6, 3  # below this probability of a language, so many are tried
 _STRAY = Fraction(3, 10)  # seconds a word may lie outside of all speech
 _TOKENS = (20, 20)  # the most of them in a window: so many, and so many more each second
+_PLACES = 440  # Whisper's text has 448 places, of which the prompt takes a few
 _OWN = {"jw": "jv"}  # Whisper's codes that are no BCP 47 tags
 
 
@@ -167,7 +168,7 @@ class WhisperRecogniser:
             condition_on_previous_text=False,
             word_timestamps=True,
             no_repeat_ngram_size=no_repeat,
-            max_new_tokens=_TOKENS[0] + round(_TOKENS[1] * min(group.duration, _WINDOW)),
+            max_new_tokens=most_tokens(group),
             clip_timestamps=[float(group.start), float(group.end)],
         )
         return segments
@@ -243,6 +244,11 @@ def grouped(speech: Sequence[Span]) -> tuple[Span, ...]:
         else:
             groups.append(span)
     return tuple(groups)
+
+
+def most_tokens(group: Span) -> int:
+    """How many tokens a window with this group may have: no talker needs more, and the model has no room for more."""
+    return min(_TOKENS[0] + round(_TOKENS[1] * min(group.duration, _WINDOW)), _PLACES)
 
 
 def glued(segments: Iterable[Iterable[Any]], code: str) -> list[Word]:
