@@ -210,19 +210,21 @@ def weights_list(*, json: bool = False) -> int:
 
 
 @weights_app.command
-def fetch(*names: str, yes: Annotated[bool, Parameter(name=["--yes", "-y"])] = False) -> int:
+def fetch(*names: str, to: Path | None = None, yes: Annotated[bool, Parameter(name=["--yes", "-y"])] = False) -> int:
     """Download models by name (all small ones if none is named); size and licence are shown first.
 
     Parameters
     ----------
     names
-        Models, as `lipdub weights list` names them.
+        Models, as `lipdub weights list` names them; or ltx: all that the LTX engine needs (66 GB, gated).
+    to
+        Folder for ltx.
     yes
         Accept the licences without being asked.
     """
     from lipdub.cli.models import run_fetch
 
-    return run_fetch(names, yes=yes)
+    return run_fetch(names, to, yes=yes)
 
 
 def main() -> None:

@@ -2,13 +2,14 @@
 
 import json
 import sys
+from pathlib import Path
 
 from rich.table import Table
 
 from lipdub import weights
 from lipdub.cli.consent import ask_download
-from lipdub.cli.screen import note, stdout
-from lipdub.errors import WeightsError
+from lipdub.cli.screen import note, stderr, stdout
+from lipdub.errors import OptionError, WeightsError
 
 
 def rows() -> list[dict[str, object]]:
@@ -44,8 +45,17 @@ def run_list(*, as_json: bool) -> int:
     return 0
 
 
-def run_fetch(names: tuple[str, ...], *, yes: bool) -> int:
+LTX = "ltx"
+"""The name under which all parts of LTX-2.3 Dub-It are fetched together, into a folder of the user's."""
+
+
+def run_fetch(names: tuple[str, ...], to: Path | None, *, yes: bool) -> int:
     """Download ``names``, or every small model. Raises ``WeightsError`` for one that cannot be had."""
+    if LTX in names:
+        _fetch_ltx(to, yes=yes)
+        names = tuple(name for name in names if name != LTX)
+        if not names:
+            return 0
     chosen = names or tuple(m.name for m in weights.catalogue() if m.bytes < weights.SMALL)
     for name in chosen:
         model = weights.model(name)
@@ -55,3 +65,23 @@ def run_fetch(names: tuple[str, ...], *, yes: bool) -> int:
         path = weights.fetch(name, (lambda _: True) if yes else ask_download, say=note)
         note(f"{name}: ready in {path}")
     return 0
+
+
+def _fetch_ltx(to: Path | None, *, yes: bool) -> None:
+    """Download what the LTX engine needs to the folder ``to``: each part is shown, then asked for."""
+    from lipdub.engines.ltx.hub import Offer, fetch_all
+    from lipdub.engines.ltx.published import LTX as PARTS
+
+    if to is None:
+        for part in PARTS:
+            note(f"{part.summary}, from huggingface.co/{part.repo}")
+        raise OptionError("these are large, and no folder was named for them", remedy="Name a folder: --to FOLDER")
+
+    def agreed(offer: Offer) -> bool:
+        note(offer.summary)
+        if yes:
+            return True
+        return sys.stdin.isatty() and stderr.input("Download it? [y/N] ").strip().lower() in {"y", "yes"}
+
+    for path in fetch_all(to, agreed):
+        note(f"ready: {path}")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.engines.ltx.hub import HubFile, HuggingFace, Offer, fetch
-from lipdub.engines.ltx.published import DUBIT, TEXT_ENCODER
+from lipdub.engines.ltx.hub import HubFile, HuggingFace, Offer, fetch, fetch_all
+from lipdub.engines.ltx.published import CHECKPOINT, DUBIT, TEXT_ENCODER, UPSAMPLER
 from lipdub.errors import WeightsError
 
 
@@ -60,6 +60,17 @@ def test_a_folder_is_its_weights_and_settings(tmp_path):
     hub = FakeHub(dict.fromkeys(names, b"0"))
     folder = fetch(TEXT_ENCODER, tmp_path, lambda offer: True, "owner/name", hub)
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+
+
+def test_everything_is_fetched_under_whichever_name_it_has(tmp_path):
+    old = dict.fromkeys((CHECKPOINT.also[0], UPSAMPLER.also[0], DUBIT.also[0], "config.json"), b"0")
+    offers = []
+    paths = fetch_all(tmp_path, lambda offer: bool(offers.append(offer)) or True, FakeHub(old))
+    assert [p.name for p in paths] == [CHECKPOINT.also[0], UPSAMPLER.also[0], "Gemma-3-12B", DUBIT.also[0]]
+    assert len(offers) == 4
+    assert all(offer.repo.count("/") == 1 for offer in offers)
+    both = {CHECKPOINT.also[0]: b"0", CHECKPOINT.name: b"1"}
+    assert fetch(CHECKPOINT, tmp_path, lambda offer: True, hub=FakeHub(both)).name == CHECKPOINT.name
 
 
 def test_what_cannot_be_had_is_said(tmp_path, monkeypatch):

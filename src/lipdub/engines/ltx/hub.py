@@ -14,7 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from lipdub.engines.ltx.published import Published
+from lipdub.engines.ltx.published import LTX, Published
 from lipdub.errors import MissingExtra, WeightsError
 
 _OF_A_FOLDER = ("*.safetensors", "*.json", "tokenizer.model")
@@ -99,10 +99,18 @@ def fetch(published: Published, folder: Path, consent: Consent, repo: str = "", 
     return to if published.folder else paths[0]
 
 
+def fetch_all(folder: Path, consent: Consent, hub: Hub | None = None) -> list[Path]:
+    """Everything the engine needs, into ``folder``: each thing is shown, then asked for. Raises as ``fetch``."""
+    return [fetch(published, folder, consent, hub=hub) for published in LTX]
+
+
 def _wanted(published: Published, repo: str, files: list[HubFile]) -> tuple[HubFile, ...]:
     """The files of ``repo`` that are ``published``: that one, or for a folder its weights and settings."""
-    patterns = _OF_A_FOLDER if published.folder else (published.name,)
-    found = [f for f in files if any(fnmatch(f.name, pattern) for pattern in patterns) and "/" not in f.name]
+    if published.folder:
+        found = [f for f in files if any(fnmatch(f.name, kind) for kind in _OF_A_FOLDER) and "/" not in f.name]
+    else:
+        there = {file.name: file for file in files}
+        found = [there[name] for name in published.names if name in there][:1]
     if not found:
         others = ", ".join(f.name for f in files if f.name.endswith(".safetensors")) or "no weights"
         raise WeightsError(f"huggingface.co/{repo} has no {published.name}; it has {others}")

@@ -2,7 +2,8 @@
 
 They are gated: their publisher gives them to those who accept the licence. Nothing here was ever downloaded by
 lipdub's makers: the LoRA's size is a third party's statement, the other sizes are two bytes a weight, and where
-nothing is known it says so.
+nothing is known it says so. Names and repositories are those that the publisher's page on LipDub
+(docs.ltx.video/open-source-model/usage-guides/lip-dub-beta) and users' reports give; the digests are the hub's own.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ impersonated without consent, no competing product."""
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One thing to download: ``what`` it is and the ``name`` it is published under.
+    """One thing to download: ``what`` it is and the ``name`` it is published under, or was or will be (``also``).
 
     ``bytes`` is about how big it is, ``repo`` (owner/name on the Hugging Face hub) where it lies; None: not known.
     ``folder`` is True if it is a folder of files. ``gated`` files want the licence accepted on their page.
@@ -27,6 +28,12 @@ class Published:
     repo: str | None = None
     gated: bool = True
     folder: bool = False
+    also: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names it may have, the best first."""
+        return (self.name, *self.also)
 
     @property
     def summary(self) -> str:
@@ -36,21 +43,38 @@ class Published:
         return f"{self.what} ({self.name}, {size}, {self.licence}{gate})"
 
 
+_MODEL = "Lightricks/LTX-2.3"
+
 CHECKPOINT = Published(
     "ltx-2.3-22b-distilled.safetensors",
     "the distilled checkpoint",
     LICENCE,
     bytes=44_000_000_000,
+    repo=_MODEL,
+    also=("ltx-2.3-22b-distilled-1.1.safetensors",),
 )
-UPSAMPLER = Published("ltx-2.3-spatial-upscaler-x2.safetensors", "the x2 upsampler", LICENCE)
+UPSAMPLER = Published(
+    "ltx-2.3-spatial-upscaler-x2-1.1.safetensors",
+    "the x2 upsampler",
+    LICENCE,
+    repo=_MODEL,
+    also=("ltx-2.3-spatial-upscaler-x2-1.0.safetensors", "ltx-2.3-spatial-upscaler-x2.safetensors"),
+)
 TEXT_ENCODER = Published(
-    "Gemma-3-12B", "the text encoder's folder", "Google's Gemma terms", bytes=24_000_000_000, folder=True
+    "Gemma-3-12B",
+    "the text encoder's folder",
+    "Google's Gemma terms",
+    bytes=24_000_000_000,
+    repo="google/gemma-3-12b-it-qat-q4_0-unquantized",
+    folder=True,
 )
 DUBIT = Published(
     "ltx-2.3-22b-ic-lora-dubit-0.9.safetensors",
     "the Dub-It LoRA",
     LICENCE,
     bytes=2_466_665_072,
+    repo="Lightricks/LTX-2.3-22b-IC-LoRA-LipDub",
+    also=("ltx-2.3-22b-ic-lora-lipdub-0.9.safetensors",),
 )
 
 LTX = (CHECKPOINT, UPSAMPLER, TEXT_ENCODER, DUBIT)
