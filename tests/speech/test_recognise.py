@@ -166,6 +166,20 @@ def test_stretches_are_heard_together_only_as_far_as_whisper_sees():
     assert len(groups) == 4
 
 
+@dataclass
+class Read:
+    compression_ratio: float
+    words: tuple
+
+
+def test_what_runs_in_circles_twice_is_left_out(monkeypatch):
+    readings = {0: [Read(1.5, ("well", "said")), Read(26.0, ("la",) * 90)], 5: [Read(1.5, ("well", "said"))]}
+    readings[5].append(Read(4.8, ("la", "le") * 40))
+    monkeypatch.setattr(WhisperRecogniser, "_read", lambda self, level, group, code, no_repeat: readings[no_repeat])
+    ear = object.__new__(WhisperRecogniser)
+    assert ear._group(np.zeros(SECOND), Span(Fraction(0), Fraction(1)), "es") == [["well", "said"]]
+
+
 def test_a_window_of_unbroken_speech_asks_for_no_more_tokens_than_whisper_has_room_for():
     assert most_tokens(Span(Fraction(0), Fraction(3))) == 80
     assert all(most_tokens(Span(Fraction(0), Fraction(n))) <= 444 for n in (21, 28, 90))

@@ -153,10 +153,11 @@ class WhisperRecogniser:
         return in_order(within_speech(glued(heard, code), speech), Fraction(len(level), HEARING_RATE))
 
     def _group(self, level: np.ndarray, group: Span, code: str) -> list[list[Any]]:
-        """faster-whisper's words of one group of stretches, by segments; what runs in circles is read again."""
+        """faster-whisper's words of one group of stretches, by segments; what runs in circles is read again, and left
+        out if it still does: a second or less at the end of a window may give a hundred words."""
         segments = list(self._read(level, group, code, 0))
         if any(s.compression_ratio > _REPEATS for s in segments):
-            segments = list(self._read(level, group, code, _NO_LOOP))
+            segments = [s for s in self._read(level, group, code, _NO_LOOP) if s.compression_ratio <= _REPEATS]
         return [list(segment.words or ()) for segment in segments]
 
     def _read(self, level: np.ndarray, group: Span, code: str, no_repeat: int) -> Iterator[Any]:
