@@ -4,9 +4,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -193,23 +194,28 @@ def run(given: argparse.Namespace, title: str, one: Callable[[Bench, Path, Path]
     hearing = open_ears(given.hearing, Store(default_root()), None)
     bench = Bench(Crew(finder, find(given.engine)), hearing, given.priors)
     starts = tuple(given.only.split(","))
+    jobs = [(p.stem, partial(one, bench, p)) for p in clips_in(given.folder) if p.name.startswith(starts)]
+    table = tabulated(jobs, given.json)
+    show(table, f"{title}; {'with' if hearing.keen else 'without'} the whisper encoder")
+    return 0 if table else 1
+
+
+def tabulated(jobs: Sequence[tuple[str, Callable[[Path], Row]]], save: Path | None) -> list[Row]:
+    """A row for each of ``jobs`` (name, what makes it in a scratch folder), saved to ``save`` if it is given."""
     table: list[Row] = []
-    for path in clips_in(given.folder):
-        if not path.name.startswith(starts):
-            continue
+    for name, job in jobs:
         begun = time.perf_counter()
         with TemporaryDirectory(prefix="lipdub-eval-") as scratch:
             try:
-                row = one(bench, path, Path(scratch))
+                row = job(Path(scratch))
             except (NotFit, LipdubError) as why:
                 row = {"left out": str(why)}
-        row = {"clip": path.stem[:16], **row, "seconds": time.perf_counter() - begun}
+        row = {"clip": name[:16], **row, "seconds": time.perf_counter() - begun}
         table.append(row)
         print(json.dumps(row, default=float), file=sys.stderr, flush=True)
-    _print(table, f"{title}; {'with' if hearing.keen else 'without'} the whisper encoder")
-    if given.json is not None:
-        given.json.write_text(json.dumps(table, indent=1, default=float) + "\n")
-    return 0 if table else 1
+    if save is not None:
+        save.write_text(json.dumps(table, indent=1, default=float) + "\n")
+    return table
 
 
 def eye(bench: Bench) -> LandmarkEye:
@@ -217,7 +223,8 @@ def eye(bench: Bench) -> LandmarkEye:
     return LandmarkEye(bench.crew.finder)
 
 
-def _print(rows: list[Row], title: str) -> None:
+def show(rows: list[Row], title: str) -> None:
+    """Print ``rows`` as a table, with medians and sums beneath."""
     console = Console(width=None if Console().is_terminal else 160)
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = Table(title=title)

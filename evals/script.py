@@ -1,0 +1,313 @@
+"""The script test: every line of a translated script is spoken, fitted and mixed; does it sound like a dub?
+
+    python -m evals.script FOLDER --scripts FOLDER [--only d03] [--json script.json]
+
+For the clip ``d03_webcam.mp4`` the scripts ``d03.es.srt``, ``d03.fr.srt``, ... are taken. The sound path of the product
+makes the track; it is then judged from the finished file, by the means of ``evals.ears``.
+
+Words   wer       of the speech, heard again            plain     of the same voices, neither paced nor stretched
+        rate      least, median, largest stretching     paced     lines said faster of themselves, of those wished
+        lost s    seconds cut off                       jump dB   largest step of level between neighbouring lines
+        cents     largest shift of pitch of a line      min/min   minutes of work for a minute of film
+        Hz        median pitch of the clip's voice and of the dub's
+Time    said so   median |onset error|, ms, as the report has it (against the aims)
+        level ms  median and 90 % of |onset error| of every phrase after a pause, by level    found     of how many
+        vad ms    the same by the voice activity model, in the mix                            late ms   median, signed
+        hole s    the source speaks and the dub does not           over s    the other way round
+        drift ms  last minute's median of "late" less the first's, by level (long clips)
+Sound   left dB   the clip's own speech, beneath the dub           room dB   made tone over the own, both against speech
+        LUFS      of broadcast, web, loud, by FFmpeg               dBTP      the highest of the three
+        click     sharpest bend at a line's edge (ears.click)      length    samples too many or too few
+"""
+
+import resource
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from evals import ears
+from evals.bench import Row, arguments, clips_in, show, tabulated
+from evals.ears import Samples
+from lipdub import weights
+from lipdub.media.listen import sound
+from lipdub.media.probe import open_clip
+from lipdub.media.sound_blocks import sound_shape
+from lipdub.review.report import SaidLine
+from lipdub.speech.energy import gain_to_level, loudness
+from lipdub.speech.fit.aims import source_windows
+from lipdub.speech.fit.place import wished
+from lipdub.speech.voice_activity import VoiceActivity
+from lipdub.speech.voices.spoken import speak_line
+from lipdub.studio.dialogue import Dialogue, Spoken, brought, finished, write_dialogue
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.progress import Clock
+from lipdub.studio.proof import heard_again
+from lipdub.studio.room import Room, open_room
+from lipdub.studio.store import content_digest
+from lipdub.studio.timbre import heights_of
+from lipdub.studio.voicing import RATE, Voicing, voices_for
+from lipdub.studio.words import language_in_name, words_to_say
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.dialogue import PlacedLine, SpokenLine
+from lipdub.timeline.sound import HEARING_RATE, Heard
+from lipdub.timeline.time import Span
+
+AIMS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
+"""LUFS that the words mean, written down again: EBU R 128, and what platforms ask for."""
+
+BREATH = 0.25
+"""Seconds of silence after which an onset counts."""
+
+MINUTE = 60.0
+
+SOME = 40
+"""Lines of a long script that are looked at one by one."""
+
+_NOBODY = -75.0  # dB of full scale: the speech track is silent
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What is judged: the ``dialogue`` that was made for ``clip``, and lines as their voices spoke them."""
+
+    clip: Clip
+    dialogue: Dialogue
+    voicing: Voicing
+    natural: tuple[SpokenLine, ...]
+    heard: Heard
+    room: Room
+
+    @property
+    def lines(self) -> tuple[SaidLine, ...]:
+        """What was said."""
+        assert self.dialogue.account is not None
+        return self.dialogue.account.lines
+
+
+@dataclass(frozen=True, eq=False)
+class Three:
+    """Three sounds of one length at ``rate``, mono: the finished ``mix``, the speech in it, the clip's own sound."""
+
+    mix: Samples
+    dub: Samples
+    source: Samples
+    rate: int
+
+    @classmethod
+    def of(cls, track: Track) -> "Three":
+        """Read from files."""
+        rate = sound_shape(track.clip.path).rate
+        mix, dub = _samples(track.dialogue.track, rate), _samples(track.dialogue.guide, rate)
+        source = _samples(track.clip.path, rate, min(track.clip.start, track.clip.span.end))
+        same = [np.pad(x, (0, max(0, len(mix) - len(x))))[: len(mix)] for x in (dub, source)]
+        return cls(mix, same[0], same[1], rate)
+
+
+def _samples(path: Path, rate: int, start: Fraction = Fraction(0)) -> Samples:
+    heard = sound(path, rate=rate, mono=True)
+    at, samples = round((heard.start - start) * rate), heard.samples[0].astype(np.float64)
+    return np.pad(samples, (at, 0)) if at >= 0 else samples[-at:]
+
+
+def judged(path: Path, script: Path, scratch: Path) -> Row:
+    """One row: ``script`` in the mouth of ``path``. ``scratch`` is not needed: the room has its own."""
+    clip, clock = open_clip(path), Clock()
+    with open_room(clock, None) as room:
+        track = _made(clip, script, room)
+        account = track.dialogue.account
+        assert account is not None
+        work = sum(clock.seconds.get(stage, 0.0) for stage in ("speak", "fit", "mix"))
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        three = Three.of(track)
+        row = {"language": account.language, **_words(track, three), **_time(track, three), **_sound(track, three)}
+    return {**row, "min/min": work / float(clip.span.duration), "MiB": memory}
+
+
+def _made(clip: Clip, script: Path, room: Room) -> Track:
+    """The product's own path from a script to a mix."""
+    speech = SpeechOptions(script=script, to=language_in_name(script))
+    words = words_to_say(clip, speech, room)
+    heard = room.hearing.hear(clip.path, content_digest(clip.path))
+    windows = source_windows(heard)
+    voicing = Voicing(words, voices_for(words.lines, speech, heights_of(clip, words.lines, windows)), room)
+    natural = tuple(speak_line(line, voicing.voices[line.speaker], 1.0, room.store.folder) for line in voicing.lines)
+    lines = voicing.fitted(windows, clip.span)
+    dialogue = finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, heard, room)
+    return Track(clip, dialogue, voicing, natural, heard, room)
+
+
+def _words(track: Track, three: Three) -> Row:
+    account = track.dialogue.account
+    assert account is not None
+    rates = [line.rate for line in track.lines]
+    wishes = wished(track.natural, source_windows(track.heard), track.clip.span.end)
+    granted = sum(track.voicing.paces[wish.index] > 1 for wish in wishes)
+    levels, cents = _lines_heard(track)
+    return {
+        "wer": account.figures.get("word_error_rate", float("nan")),
+        "plain": _plain_wer(track),
+        "rate": f"{min(rates):.2f} {float(np.median(rates)):.2f} {max(rates):.2f}",
+        "paced": f"{granted}/{len(wishes)}",
+        "lost s": float(sum(line.missing for line in track.lines)),
+        "jump dB": max((abs(a - b) for a, b in pairwise(levels)), default=0.0),
+        "cents": max((c for c in cents if c == c), default=float("nan")),
+        "Hz": f"{_pitch_within(three.source, three.rate):.0f} {_pitch_within(three.dub, three.rate):.0f}",
+    }
+
+
+def _lines_heard(track: Track) -> tuple[list[float], list[float]]:
+    """Of every line, its level and how far its pitch is from that of the voice's own, in cents."""
+    guide = _samples(track.dialogue.guide, RATE)
+    levels, cents = [], []
+    for line, own in list(zip(track.lines, _in_time(track), strict=True))[:SOME]:
+        begin = round((line.span.start - min(track.clip.start, track.clip.span.end)) * RATE)
+        cut = guide[max(0, begin) : begin + round(line.span.duration * RATE)]
+        levels.append(ears.speech_level(cut, RATE))
+        was, now = ears.pitch(own.sound.samples[0].astype(np.float64), own.sound.rate), ears.pitch(cut, RATE)
+        cents.append(abs(1200 * float(np.log2(now / was))))
+    return levels, cents
+
+
+def _pitch_within(samples: Samples, rate: int, seconds: int = 30) -> float:
+    return ears.pitch(samples[: seconds * rate], rate)
+
+
+def _in_time(track: Track) -> list[SpokenLine]:
+    """The natural lines in the order in which lines were placed."""
+    left, out = list(track.natural), []
+    for line in track.lines:
+        own = next(n for n in left if n.line.text == line.text and n.line.speaker == line.speaker)
+        left.remove(own)
+        out.append(own)
+    return out
+
+
+def _plain_wer(track: Track) -> float:
+    """Word error rate of the voices as they speak, one line after the other."""
+    at, placed = track.clip.start, []
+    for own in track.natural[:SOME]:
+        placed.append(PlacedLine(own.line, replace(own.sound, start=at), 1.0, Span(at, at)))
+        at = placed[-1].span.end + Fraction(3, 10)
+    path = track.room.scratch / "plain.flac"
+    write_dialogue(path, lambda: iter(placed), Span(track.clip.start, at))
+    proof = heard_again(path, track.clip, [own.line for own in track.natural[:SOME]], "whisper", track.room)
+    return proof.figures.get("word_error_rate", float("nan"))
+
+
+def _time(track: Track, three: Three) -> Row:
+    assert track.dialogue.account is not None
+    ours, theirs = (ears.spoken(ears.level(x, three.rate)) for x in (three.mix, three.source))
+    true = ears.onsets(theirs, BREATH)
+    late = ears.late(true, ears.onsets(ours, 0.1))
+    by_voice = ears.late(_onsets(source_windows(track.heard)), _onsets(_windows_of_mix(track)))
+    length = float(track.clip.span.duration)
+    first, last = late[true < MINUTE], late[true > length - MINUTE]
+    drift = {"drift ms": 1000 * float(np.nanmedian(last) - np.nanmedian(first))} if length > 3 * MINUTE else {}
+    return {
+        "said so": 1000 * track.dialogue.account.figures.get("median_onset_error", float("nan")),
+        "level ms": _middle(late),
+        "found": f"{np.isfinite(late).sum()}/{len(late)}",
+        "vad ms": _middle(by_voice),
+        "late ms": 1000 * float(np.nanmedian(late)) if np.isfinite(late).any() else float("nan"),
+        "speech s": ears.seconds_of(theirs),
+        "hole s": ears.seconds_of(theirs & ~ours),
+        "over s": ears.seconds_of(ours & ~theirs),
+        **drift,
+    }
+
+
+def _middle(late: Samples) -> str:
+    known = 1000 * np.abs(late[np.isfinite(late)])
+    return "{:.0f} {:.0f}".format(*np.percentile(known, [50, 90])) if len(known) else ""
+
+
+def _windows_of_mix(track: Track) -> tuple[Span, ...]:
+    heard = sound(track.dialogue.track, rate=HEARING_RATE, mono=True)
+    samples = np.ascontiguousarray(heard.samples[0])
+    voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(loudness(samples)))
+    none = np.zeros((len(voiced), 20), np.float32)
+    return source_windows(Heard(min(track.clip.start, track.clip.span.end), none[:, :17], voiced, none[:, 17:]))
+
+
+def _onsets(windows: tuple[Span, ...]) -> Samples:
+    apart = [w.start for before, w in pairwise(windows) if w.start - before.end >= BREATH]
+    return np.array([float(start) for start in (*(w.start for w in windows[:1]), *apart)])
+
+
+def _sound(track: Track, three: Three) -> Row:
+    begin = min(track.clip.start, track.clip.span.end)
+    expected = int(track.clip.span.end * three.rate - begin * three.rate)
+    edges = [t - begin for line in track.lines for t in (line.span.start, line.span.end)]
+    heard = [ears.loudness(track.dialogue.track)]
+    clicks = ears.click(three.mix, three.rate, edges)
+    row = {**_beneath(track, three), "click": clicks, "length": len(three.mix) - expected}
+    for name in ("web", "loud"):
+        again = brought(
+            track.clip, track.dialogue.guide, SpeechOptions(mix=True, loudness=name), track.heard, track.room
+        )
+        heard.append(ears.loudness(again.track))
+    off = [abs(found.integrated - aim) for found, aim in zip(heard, AIMS.values(), strict=True)]
+    return {
+        **row,
+        "LUFS": " ".join(f"{found.integrated:.1f}" for found in heard),
+        "off LU": max(off),
+        "dBTP": max(found.true_peak for found in heard),
+    }
+
+
+def _beneath(track: Track, three: Three) -> Row:
+    """What is left of the clip's speech beneath the dub, and how the room tone compares with the room."""
+    begin = min(track.clip.start, track.clip.span.end)
+    clock = np.arange(int(len(three.mix) / three.rate / ears.STEP)) * ears.STEP + float(begin)
+    speaks = _inside(clock, source_windows(track.heard))
+    dubbed = ears.level(three.dub, three.rate)[: len(clock)] > _NOBODY
+    rows = ears.samples_of(speaks, len(three.mix), three.rate)
+    dub, own = ears.remains(three.mix, (three.dub, three.source), rows)
+    left = 20 * np.log10(max(abs(own) * _rms(three.source[rows]), 1e-9) / max(abs(dub) * _rms(three.dub[rows]), 1e-9))
+    # Where the source speaks and the dub does not, the tone is alone. As the room is to speech, so it should be.
+    tone = ears.floor_of(three.mix, three.rate, speaks & ~ears.grown(dubbed, 0.1))
+    room = ears.floor_of(three.source, three.rate, ~ears.grown(speaks, 0.15))
+    loud, own_loud = (ears.speech_level(x, three.rate) for x in (three.mix, three.source))
+    return {"left dB": left, "room dB": (tone - loud) - (room - own_loud)}
+
+
+def _inside(clock: np.ndarray, spans: tuple[Span, ...]) -> np.ndarray:
+    out = np.zeros(len(clock), bool)
+    for span in spans:
+        out |= (clock >= float(span.start)) & (clock < float(span.end))
+    return out
+
+
+def _rms(samples: Samples) -> float:
+    return float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0
+
+
+TABLES = {
+    "words": ("wer", "plain", "rate", "paced", "lost s", "jump dB", "cents", "Hz", "min/min", "MiB"),
+    "time": ("said so", "level ms", "found", "vad ms", "late ms", "speech s", "hole s", "over s", "drift ms"),
+    "sound": ("left dB", "room dB", "LUFS", "off LU", "dBTP", "click", "length"),
+}
+
+
+def main() -> int:
+    """Judge every clip with every script that is named after it, and print three tables."""
+    given = arguments(str(__doc__).splitlines()[0], scripts="folder of scripts: d03.es.srt for d03_*.mp4")
+    starts = tuple(given.only.split(","))
+    jobs = [
+        (script.stem, partial(judged, clip, script))
+        for clip in clips_in(given.folder)
+        if clip.name.startswith(starts)
+        for script in sorted((given.scripts or given.folder).glob(f"{clip.stem.split('_')[0]}.*.srt"))
+    ]
+    rows = tabulated(jobs, given.json)
+    for what, names in TABLES.items():
+        show([{k: v for k, v in r.items() if k in ("clip", "left out", *names)} for r in rows], f"Script test: {what}")
+    return 0 if rows else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
