@@ -16,6 +16,7 @@ from lipdub.speech.fake import FakeRecogniser, FakeTranslator, FakeVoice
 from lipdub.speech.script.read import read_script
 from lipdub.speech.seam import Card, Reference
 from lipdub.studio import steps
+from lipdub.studio.beforehand import check_ways
 from lipdub.studio.cast import lines_on_faces
 from lipdub.studio.demo_voice import recorded
 from lipdub.studio.dialogue import brought, spoken
@@ -24,7 +25,7 @@ from lipdub.studio.options import SpeechOptions, VoiceOptions
 from lipdub.studio.progress import Clock
 from lipdub.studio.room import Room, open_room
 from lipdub.studio.timbre import heights_of
-from lipdub.studio.words import check_speech, language_in_name, words_to_say
+from lipdub.studio.words import words_to_say
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line, Word
 from lipdub.timeline.sound import Sound
@@ -109,21 +110,14 @@ era una foto.
 
 def test_orders_that_say_nothing_or_two_things_are_refused() -> None:
     with pytest.raises(OptionError, match="nothing says"):
-        check_speech(None, SpeechOptions())
+        check_ways(None, SpeechOptions())
     with pytest.raises(OptionError, match="--audio and --script exclude"):
-        check_speech(Path("a.wav"), SpeechOptions(script=Path("a.srt")))
+        check_ways(Path("a.wav"), SpeechOptions(script=Path("a.srt")))
     with pytest.raises(OptionError, match="language"):
-        check_speech(None, SpeechOptions(line="Hola"))
+        check_ways(None, SpeechOptions(line="Hola"))
     with pytest.raises(OptionError, match="--mix"):
-        check_speech(None, SpeechOptions(to="es", mix=True))
-    check_speech(Path("a.wav"), SpeechOptions(mix=True))
-
-
-@pytest.mark.parametrize(
-    ("name", "tag"), [("talk.es.srt", "es"), ("talk.pt-BR.vtt", "pt-BR"), ("talk.srt", ""), ("a.b.c.json", "")]
-)
-def test_a_scripts_name_may_tell_its_language(name: str, tag: str) -> None:
-    assert language_in_name(Path(name)) == tag
+        check_ways(None, SpeechOptions(to="es", mix=True))
+    check_ways(Path("a.wav"), SpeechOptions(mix=True))
 
 
 def test_a_script_becomes_speech_where_the_clip_speaks(clip: Clip, room: Room, crew: Crew, tmp_path: Path) -> None:

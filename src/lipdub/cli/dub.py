@@ -16,7 +16,7 @@ def run_dub(
 
     if screen.dry_run:
         for line in plan(clip, audio, output, speech, options):
-            stdout.print(line, highlight=False)
+            stdout.print(line, highlight=False, markup=False, soft_wrap=True)
         return 0
     with progress(quiet=screen.json) as listener:
         caller = Caller(listener, ask_people, ask_download)

@@ -72,4 +72,4 @@ def progress(quiet: bool = False) -> Iterator[Listener]:
 
 def note(text: str) -> None:
     """One line on stderr."""
-    stderr.print(text, highlight=False, soft_wrap=True)
+    stderr.print(text, highlight=False, markup=False, soft_wrap=True)

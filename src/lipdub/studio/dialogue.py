@@ -169,7 +169,7 @@ def _mix(
     source_speech = source_windows(heard) if heard is not None else ()
     parts = Parts(canvas, _stem(track, canvas), tuple(spans), source, source_speech, effects)
     with room.clock.stage("mix"):
-        plan = planned(parts, _mix_options(speech))
+        plan = planned(parts, mix_options(speech))
         path = room.scratch / (room.mix_name if len(shape.channels) <= 8 else "mix.wav")
         write_sound(path, mixed(parts, plan), shape)
     return path, plan.report
@@ -179,11 +179,12 @@ HIDDEN = -40.0
 """dB below which the clip's own speech is not to be heard: room tone takes its place."""
 
 
-def _mix_options(speech: SpeechOptions) -> MixOptions:
-    """How to mix. Raises ``OptionError`` if the clip's own speech would get louder."""
-    if speech.hush > 0:
-        raise OptionError(f"--hush {speech.hush} would make the clip's own speech louder", remedy="Try -60 or -18")
+def mix_options(speech: SpeechOptions) -> MixOptions:
+    """How to mix. Raises ``OptionError`` for a loudness that is none, or if the clip's own speech would get louder."""
+    if not speech.hush <= 0:
+        raise OptionError(f"--hush {speech.hush:g} would make the clip's own speech louder", remedy="Try -60 or -18")
     plain = MixOptions(loudness=speech.loudness)
+    _ = plain.aim
     return replace(plain, hush=replace(plain.hush, depth_db=speech.hush), room_tone=speech.hush < HIDDEN)
 
 

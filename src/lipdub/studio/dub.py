@@ -23,6 +23,7 @@ from lipdub.review.page import write_page_beside
 from lipdub.review.report import Report, beside
 from lipdub.speech.prior import Prior
 from lipdub.studio.account import Circumstances, Outcome, account
+from lipdub.studio.beforehand import check_speech, planned_speech
 from lipdub.studio.cast import Cast, cast
 from lipdub.studio.consent import AskPeople, ensure_consent, granted_by_caller
 from lipdub.studio.dialogue import Dialogue, brought, spoken
@@ -35,7 +36,7 @@ from lipdub.studio.store import content_digest, key
 from lipdub.studio.study import VERSION as STUDY_VERSION
 from lipdub.studio.study import ClipStudy, Crew, frames_ahead, open_study, study_clip
 from lipdub.studio.subtitles import captions_inside, subtitle_endings, write_subtitles_beside
-from lipdub.studio.words import Words, check_speech, planned_speech, words_to_say
+from lipdub.studio.words import Words, words_to_say
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.sound import Heard
@@ -121,8 +122,7 @@ def check(source: Path, audio: Path | None, output: Path, speech: SpeechOptions,
     """Look at everything given before any work is done. Raises ``InputError`` or ``OutputError``."""
     choice = parse_face(options.face)
     clip = open_clip(source)
-    check_speech(audio, speech)
-    setup_of(options)
+    check_speech(clip, audio, speech, find(options.engine, setup_of(options)).limits.speaks)
     if audio is not None and not probe(audio).has_sound:
         raise NoSound("there is no sound in it", file=audio, remedy="Give the file that holds the dub track")
     check_output(source, output, _write_options(options, speech))
@@ -138,10 +138,11 @@ def plan(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, 
     order = check(source, audio, output, speech, options)
     clip = order.clip
     wanted = [m for m in weights.catalogue() if m.bytes < weights.SMALL and weights.present(m.name) is None]
+    speaks = find(options.engine, setup_of(options)).limits.speaks
     rate = f"{float(clip.rate):.3f}".rstrip("0").rstrip(".")
     return [
         f"{source}: {len(clip)} frames, {clip.size[0]}x{clip.size[1]}, {rate} frames/s, {timecode(clip.span.duration)}",
-        _length_of(audio, clip) if audio is not None else planned_speech(clip, speech),
+        *([_length_of(audio, clip)] if audio is not None else planned_speech(clip, speech, speaks)),
         f"engine {options.engine}, face {options.face}, output {output}",
         *(f"would fetch {m.name}: {m.bytes / 1e6:.1f} MB, licence {m.licence}" for m in wanted),
     ]

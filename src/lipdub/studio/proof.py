@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lipdub.errors import LipdubError
-from lipdub.media.listen import sound
+from lipdub.media.listen import sound_in_pieces
 from lipdub.review.report import ModelUsed
 from lipdub.speech.recognise.agreement import word_error_rate
 from lipdub.speech.recognise.transcribe import transcribe
@@ -32,7 +32,7 @@ def heard_again(guide: Path, clip: Clip, lines: Sequence[Line], recogniser: str,
         who = recogniser_named(recogniser)
         with room.clock.stage("check words"):
             heard = room.hear_dub(guide, clip)
-            found = transcribe(who, sound(guide, rate=HEARING_RATE, mono=True), heard, language)
+            found = transcribe(who, sound_in_pieces(guide, rate=HEARING_RATE, mono=True), heard, language)
     except LipdubError as cannot:
         return Proof(notes=(f"the dub was not checked by hearing it again ({cannot.what})",))
     said, again = (" ".join(text) for text in ((li.text for li in lines), (w.text for w in found.words)))

@@ -10,17 +10,21 @@ from lipdub import weights
 from lipdub.errors import NoSound, OptionError, OutputError
 from lipdub.media.probe import container_start, open_clip, probe
 from lipdub.review.report import Speech
+from lipdub.speech.adapt.adapt import Paired
+from lipdub.speech.adapt.budget import natural
 from lipdub.speech.fit.aims import source_windows
 from lipdub.speech.script.read import ReadOptions, read_script
-from lipdub.speech.script.write import write_script
+from lipdub.speech.script.write import check_script_name, write_script
 from lipdub.studio.dialogue import Said, write_dialogue
+from lipdub.studio.languages import check_language, language_in_name, same_language
 from lipdub.studio.options import VoiceOptions
 from lipdub.studio.progress import Clock, Listener, silent
 from lipdub.studio.room import Room, open_room
 from lipdub.studio.store import content_digest
 from lipdub.studio.timbre import heights_of
-from lipdub.studio.voicing import Voicing, voices_for
-from lipdub.studio.words import Words, language_in_name, translated, words_heard
+from lipdub.studio.voicing import Voicing, check_voices, voices_for
+from lipdub.studio.words import Words, recogniser_named, shifted, translated, translator_named, words_heard
+from lipdub.timeline.clip import Clip
 from lipdub.timeline.time import Span
 
 TAIL = Fraction(1)
@@ -51,13 +55,16 @@ def hear(source: Path, output: Path, language: str = "", recogniser: str = "whis
 
     Raises ``InputError``, ``OutputError`` or what the recogniser raises.
     """
+    check_script_name(output)
+    check_language(language, "--language")
     if not probe(source).has_sound:
         raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
+    recogniser_named(recogniser)
     with desk.room(output) as room:
         heard = room.hearing.hear(source, content_digest(source))
         words = words_heard(source, heard, recogniser, language, room)
         start = container_start(source)
-        lines = tuple(replace(line, span=line.span.shifted(-start)) for line in words.lines)
+        lines = tuple(shifted(line, -start) for line in words.lines)
         write_script(output, lines, overwrite=desk.overwrite)
     return words
 
@@ -69,8 +76,14 @@ def adapt(
 
     Raises ``InputError``, ``OutputError``, ``ServiceError``.
     """
+    check_script_name(output)
+    check_language(to, "--to")
+    words = _read(script)
+    who = translator_named(translator, words.language, to)
+    if isinstance(who, Paired) and not same_language(words.language, to):
+        who.ready(words.language, to)
     with desk.room(output) as room:
-        words = translated(_read(script), to, translator, glossary, room)
+        words = translated(words, to, translator, glossary, room)
         write_script(output, words.lines, overwrite=desk.overwrite)
     return words
 
@@ -85,16 +98,15 @@ def speak(
     """
     if output.suffix.lower() not in (".flac", ".wav"):
         raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
-    words = _read(script)
+    picture = open_clip(clip) if clip is not None else None
+    words = _read(script, picture)
+    check_voices(words.lines, voices_for(words.lines, voices))
     with desk.room(output) as room:
-        windows, heights = (), None
-        whole = Span(Fraction(0), max(line.span.end for line in words.lines) + TAIL)
-        if clip is not None:
-            picture = open_clip(clip)
+        windows, heights, whole = (), None, _whole(words)
+        if picture is not None:
             whole = Span(picture.start, picture.span.end)
-            words = replace(words, lines=tuple(replace(li, span=li.span.shifted(picture.start)) for li in words.lines))
             if picture.has_sound:
-                windows = source_windows(room.hearing.hear(clip, content_digest(clip)))
+                windows = source_windows(room.hearing.hear(picture.path, content_digest(picture.path)))
                 heights = heights_of(picture, words.lines, windows)
         voicing = Voicing(words, voices_for(words.lines, voices, heights), room)
         said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
@@ -102,9 +114,18 @@ def speak(
     return said.account(words, voicing.notes)
 
 
-def _read(script: Path) -> Words:
-    """The lines of a script with times. Raises ``InputError``."""
-    read = read_script(script, ReadOptions(language_in_name(script)))
+def _whole(words: Words) -> Span:
+    """From 0 to a little after the last line, however long it takes to say."""
+    ends = (max(li.span.end, li.span.start + natural(li.text, li.language)) for li in words.lines)
+    return Span(Fraction(0), max(ends) + TAIL)
+
+
+def _read(script: Path, clip: Clip | None = None) -> Words:
+    """The lines of a script with times, those after the end of ``clip`` left out. Raises ``InputError``."""
+    how = ReadOptions(language_in_name(script))
+    if clip is not None:
+        how = replace(how, start=clip.start, end=clip.span.end)
+    read = read_script(script, how)
     if not read.timed:
         raise OptionError(
             "this script has no times", file=script, remedy="Give SRT, VTT, ASS or JSON, or use it with 'lipdub dub'"
@@ -112,6 +133,8 @@ def _read(script: Path) -> Words:
     language = next((line.language for line in read.lines if line.language), "")
     if not language:
         raise OptionError(
-            "the script's language is not known", file=script, remedy=f"Name it {script.stem}.en{script.suffix}"
+            "the script's language is not known",
+            file=script,
+            remedy=f"Put it into its name, like {script.stem}.es{script.suffix}",
         )
     return Words(read.lines, language, script, ("",) * len(read.lines), notes=read.notes)

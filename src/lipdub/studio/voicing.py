@@ -1,9 +1,9 @@
 """Voices say the lines, and every line is brought to its time: shorter or faster words before stretched sound."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lipdub.errors import OptionError
+from lipdub.errors import OptionError, ServiceError
 from lipdub.review.report import ModelUsed
 from lipdub.speech.fit.aims import aims
 from lipdub.speech.fit.phrases import Measured, measured
@@ -11,8 +11,9 @@ from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
 from lipdub.speech.fit.render import render
 from lipdub.speech.fit.wishes import Wish, wishes
 from lipdub.speech.voices.cast import Heights, Speaker, cast
+from lipdub.speech.voices.languages import refuse, same_language
 from lipdub.speech.voices.spoken import speak_line
-from lipdub.speech.voices.text import foreign, sayable
+from lipdub.speech.voices.text import foreign, in_latin, sayable
 from lipdub.studio.options import VoiceOptions
 from lipdub.studio.room import Room
 from lipdub.studio.words import Words
@@ -39,17 +40,55 @@ def voices_for(lines: Sequence[Line], options: VoiceOptions, heights: Heights | 
     Raises ``OptionError`` for a voice or a speaker that is not there.
     """
     speakers = list(dict.fromkeys(line.speaker for line in lines))
-    named, otherwise = {}, DEFAULT_VOICE
+    named, shared = {}, []
     for text in options.voice:
         head, equals, tail = text.partition("=")
         if not equals or ":" in head:
-            otherwise = text
-        elif head in speakers:
-            named[head] = tail
-        else:
+            shared.append(text)
+            continue
+        meant = [s for s in speakers if s.casefold() == head.strip().casefold()]
+        if not meant:
             known = ", ".join(s or "(no name)" for s in speakers)
             raise OptionError(f"nobody called '{head}' speaks", remedy=f"Speakers: {known}")
-    return cast(speakers, otherwise, named, heights)
+        if named.keys() & set(meant):
+            raise OptionError(f"'{head}' is given two voices", remedy="Give --voice once for each speaker")
+        named |= dict.fromkeys(meant, tail)
+    if len(shared) > 1:
+        raise OptionError(
+            f"--voice {shared[0]} and --voice {shared[1]} are both for everybody",
+            remedy=f"Say who speaks with which: --voice 'NAME={shared[1]}'",
+        )
+    return cast(speakers, shared[0] if shared else DEFAULT_VOICE, named, heights)
+
+
+def check_voices(lines: Sequence[Line], voices: Mapping[str, Speaker]) -> None:
+    """Raises ``OptionError`` for a line in a language that its voice does not speak, or if none of the lines can be
+    said at all."""
+    unable = None
+    for line in lines:
+        card = voices[line.speaker].voice.card
+        if card.languages and not any(same_language(tag, line.language) for tag in card.languages):
+            raise refuse(card.name, card.languages, line)
+        unable = unable or (None if _readable(line, voices) else line)
+    if unable is not None and not any(_readable(line, voices) for line in lines):
+        name = voices[unable.speaker].voice.card.name
+        raise OptionError(
+            f"the voice {name} cannot read any of the lines, e.g. '{unable.text[:40]}'",
+            at=unable.span.start,
+            remedy="Check the language, or name another voice with --voice",
+        )
+
+
+def _readable(line: Line, voices: Mapping[str, Speaker]) -> bool:
+    """Whether there is something to say that the voice can read: the offline voices know Latin letters alone."""
+    text = sayable(line.text, line.language)
+    if text and _latin_alone(voices[line.speaker]):
+        text = in_latin(text, line.language)
+    return any(c.isalnum() for c in text)
+
+
+def _latin_alone(speaker: Speaker) -> bool:
+    return speaker.voice.card.name == DEFAULT_VOICE
 
 
 @dataclass(eq=False)
@@ -59,24 +98,27 @@ class Voicing:
     words: Words
     voices: dict[str, Speaker]
     room: Room
-    lines: list[Line] = field(init=False)
+    lines: list[Line] = field(default_factory=list, init=False)
+    numbers: list[int] = field(default_factory=list, init=False)  # of the lines among the words
     paces: list[float] = field(init=False)
     tries: list[int] = field(init=False)
+    silent: bool = field(default=False, init=False)  # whoever puts lines shorter does not answer any more
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Begin with the words as they are; what has nothing to be said is left out, and noted."""
-        said = [line for line in self.words.lines if sayable(line.text, line.language)]
-        self.notes += [f"'{line.text}' has nothing to be said" for line in self.words.lines if line not in said]
-        self.notes += [
-            f"{DEFAULT_VOICE} cannot read '{foreign(line.text)}' and leaves it out" for line in self._half_read(said)
-        ]
-        self.lines, self.paces, self.tries = said, [1.0] * len(said), [0] * len(said)
-
-    def _half_read(self, lines: Sequence[Line]) -> list[Line]:
-        """Lines with letters that their voice cannot read: the offline voices know Latin ones alone."""
-        mine = [line for line in lines if self.voices[line.speaker].voice.card.name.startswith(DEFAULT_VOICE)]
-        return [line for line in mine if foreign(line.text)]
+        """Begin with the words as they are; what cannot be said is left out, and noted."""
+        for number, line in enumerate(self.words.lines):
+            letters = foreign(line.text) if _latin_alone(self.voices[line.speaker]) else ""
+            if not sayable(line.text, line.language):
+                self.notes.append(f"'{line.text}' has nothing to be said")
+            elif not _readable(line, self.voices):
+                self.notes.append(f"{DEFAULT_VOICE} cannot read '{line.text}', which is not said")
+            else:
+                if letters:
+                    self.notes.append(f"{DEFAULT_VOICE} cannot read '{letters}' and leaves it out")
+                self.lines.append(line)
+                self.numbers.append(number)
+        self.paces, self.tries = [1.0] * len(self.lines), [0] * len(self.lines)
 
     @property
     def cards(self) -> dict[str, ModelUsed]:
@@ -119,7 +161,7 @@ class Voicing:
         index, line = wish.index, self.lines[wish.index]
         if wish.characters and self.words.shorten is not None and self.tries[index] < SHORTER:
             self.tries[index] += 1
-            text = self.words.shorten(index, line.text, len(line.text) - wish.characters)
+            text = self._shorter(index, len(line.text) - wish.characters)
             if text and len(text) < len(line.text):
                 self.notes.append(f"'{line.text}' was said shorter to fit its time: '{text}'")
                 self.lines[index] = replace(line, text=text)
@@ -128,3 +170,14 @@ class Voicing:
         changed = pace > self.paces[index] + 0.01
         self.paces[index] = pace
         return changed
+
+    def _shorter(self, index: int, characters: int) -> str:
+        """A shorter text for a line; "" once nobody can be asked: the line stays, and the dub goes on."""
+        if self.words.shorten is None or self.silent:
+            return ""
+        try:
+            return self.words.shorten(self.numbers[index], self.lines[index].text, characters)
+        except ServiceError as failed:
+            self.silent = True
+            self.notes.append(f"lines that are too long were not put shorter ({failed.what})")
+            return ""

@@ -1,12 +1,13 @@
 """What shall be said: from a script, from one line, or from the clip's own words; in the language of the dub."""
 
-import re
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from lipdub.errors import NoSound, OptionError
-from lipdub.media.listen import sound
+from lipdub.media.listen import sound_in_pieces
 from lipdub.review.report import ModelUsed
 from lipdub.speech.adapt.adapt import Adapted, AdaptOptions, adapt, asked_once
 from lipdub.speech.adapt.glossary import read_glossary
@@ -17,19 +18,21 @@ from lipdub.speech.script.timed import timed
 from lipdub.speech.script.write import write_script
 from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, Card, Recogniser, Request, Translator
 from lipdub.speech.spans import speech_spans
+from lipdub.studio.languages import language_in_name, same_language
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.room import Room
 from lipdub.studio.store import content_digest, key
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
+from lipdub.timeline.disk import write_text
 from lipdub.timeline.sound import HEARING_RATE, Heard
 from lipdub.timeline.time import Span
 
-VERSION = 1
+VERSION = 2
 """Raise when the same clip gives other words."""
 
 Shorten = Callable[[int, str, int], str]
-"""Asks for a shorter rendering: (index of the line, its text now, characters it may have) -> text."""
+"""Asks for a shorter rendering: (index of the line in the words, its text now, characters it may have) -> text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,34 +52,6 @@ class Words:
     shorten: Shorten | None = None
 
 
-def check_speech(audio: Path | None, speech: SpeechOptions) -> None:
-    """Refuse orders that say nothing, or two things at once. Raises ``OptionError``."""
-    ways = {"--audio": audio is not None, "--script": speech.script is not None, "--line": bool(speech.line.strip())}
-    given = [name for name, there in ways.items() if there]
-    if len(given) > 1:
-        raise OptionError(f"{' and '.join(given)} exclude each other", remedy="Give one of them")
-    if not given and not speech.to:
-        raise OptionError(
-            "nothing says what shall be said",
-            remedy="Give a dub track (--audio), a script (--script), a line (--line) or a language (--to)",
-        )
-    if audio is None and speech.mix:
-        raise OptionError("--mix is for a dub track given by --audio; scripts are always mixed")
-    if speech.line and not speech.to:
-        raise OptionError("the line's language is not known", remedy="Name it with --to, e.g. --to es")
-
-
-def planned_speech(clip: Clip, speech: SpeechOptions) -> str:
-    """What would be said, as a sentence. Raises what reading the script raises."""
-    if speech.line:
-        return f"one line in {speech.to}: {speech.line}"
-    if speech.script is None:
-        by = speech.translator or "no translator (name one with --translator)"
-        return f"the clip's own words, heard by {speech.recogniser}, in {speech.to} by {by}"
-    read = read_script(speech.script, _reading(clip, speech))
-    return f"{speech.script}: {len(read.lines)} lines{''.join('; ' + note for note in read.notes)}"
-
-
 def words_to_say(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
     """The lines of a dub without a dub track.
 
@@ -91,26 +66,29 @@ def words_to_say(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
     else:
         words = words_heard(clip.path, _own_speech(clip, room), speech.recogniser, speech.source_language, room)
     wanted = speech.to or words.language
-    if _same(words.language, wanted) or not words.language:
+    if all(same_language(line.language or wanted, wanted) for line in words.lines):
         return replace(words, language=wanted, lines=tuple(replace(line, language=wanted) for line in words.lines))
     return translated(words, wanted, speech.translator, speech.glossary, room)
 
 
 def words_heard(path: Path, heard: Heard, recogniser: str, language: str, room: Room) -> Words:
-    """The words of the sound of ``path``; ``heard`` says where somebody speaks. Kept, so that none is heard twice."""
-    who = recogniser_named(recogniser)
+    """The words of the sound of ``path``; ``heard`` says where somebody speaks. Kept with who heard them, so that none
+    is heard twice."""
 
     def listen(folder: Path) -> None:
-        found = transcribe(who, sound(path, rate=HEARING_RATE, mono=True), heard, language)
+        who = recogniser_named(recogniser)
+        found = transcribe(who, sound_in_pieces(path, rate=HEARING_RATE, mono=True), heard, language)
         if found.words:
             write_script(folder / "words.json", lines_from_words(found.words, found.language))
+        write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
 
     with room.clock.stage("words"):
         folder = room.store.folder(f"words-{key(VERSION, content_digest(path), recogniser, language)}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
+        name, licence = json.loads((folder / "who.json").read_text("utf-8"))
     if not lines:
         raise NoSound("nobody was heard to speak in it", file=path, remedy="Give a script with --script")
-    return Words(lines, lines[0].language, path, ("",) * len(lines), (_used(who.card),))
+    return Words(lines, lines[0].language, path, ("",) * len(lines), (ModelUsed(name, licence),))
 
 
 def translated(words: Words, language: str, translator: str, glossary: Path | None, room: Room) -> Words:
@@ -165,27 +143,31 @@ def translator_named(text: str, source: str, target: str) -> Translator:
 
 
 def _from_script(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
-    assert speech.script is not None
-    read = read_script(speech.script, _reading(clip, speech))
+    script, how = reading(clip, speech)
+    read = read_script(script, how)
     lines = read.lines
     if not read.timed:
         spoken = speech_spans(_own_speech(clip, room)) if clip.has_sound else (clip.span,)
         lines = timed(lines, spoken or (clip.span,))
-    return Words(lines, lines[0].language, speech.script, ("",) * len(lines), notes=read.notes)
+    return Words(lines, lines[0].language, script, ("",) * len(lines), notes=read.notes)
 
 
-def _reading(clip: Clip, speech: SpeechOptions) -> ReadOptions:
+def reading(clip: Clip, speech: SpeechOptions) -> tuple[Path, ReadOptions]:
+    """The script, and how it is read: on the clip's clock, in the language of its name or of an option.
+
+    Raises ``OptionError`` if nothing tells its language.
+    """
     assert speech.script is not None
     language = language_in_name(speech.script) or speech.source_language or speech.to
     if not language:
         raise OptionError("the script's language is not known", file=speech.script, remedy="Name it with --to")
-    return ReadOptions(language, clip.start, clip.span.end)
+    return speech.script, ReadOptions(language, clip.start, clip.span.end)
 
 
-def language_in_name(path: Path) -> str:
-    """The language tag in a name like ``talk.es.srt`` or ``talk.pt-BR.srt``, or ""."""
-    found = re.fullmatch(r".+\.([a-zA-Z]{2,3}(?:[-_][a-zA-Z0-9]{2,8})*)", path.stem)
-    return found[1].replace("_", "-") if found else ""
+def shifted(line: Line, later: Fraction) -> Line:
+    """``line`` and its words ``later`` seconds later."""
+    words = tuple(replace(word, span=word.span.shifted(later)) for word in line.words)
+    return replace(line, span=line.span.shifted(later), words=words)
 
 
 def _one_line(clip: Clip, speech: SpeechOptions, room: Room) -> Line:
@@ -199,10 +181,6 @@ def _own_speech(clip: Clip, room: Room) -> Heard:
     if not clip.has_sound:
         raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
     return room.hearing.hear(clip.path, content_digest(clip.path))
-
-
-def _same(one: str, other: str) -> bool:
-    return one.split("-", maxsplit=1)[0].lower() == other.split("-", maxsplit=1)[0].lower()
 
 
 def _used(card: Card) -> ModelUsed:

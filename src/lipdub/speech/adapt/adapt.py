@@ -60,6 +60,15 @@ class Flowing(Protocol):
         ...
 
 
+@runtime_checkable
+class Paired(Protocol):
+    """What a translator can do besides: say at once whether it can put one language into another."""
+
+    def ready(self, source: str, target: str) -> None:
+        """Raises ``MissingExtra`` or ``WeightsError`` if it cannot."""
+        ...
+
+
 def adapt(
     lines: Sequence[Line],
     translator: Translator,

@@ -73,6 +73,11 @@ class ArgosTranslator:
         """The packages it uses."""
         return " ".join(sorted(f"{p.folder.name}" for p in packages(self.folders)))
 
+    def ready(self, source: str, target: str) -> None:
+        """Raises ``WeightsError`` if no package serves, ``MissingExtra`` without what runs it."""
+        _programs()
+        self._way(source, target)
+
     def translate(self, requests: Sequence[Request], language: str) -> Sequence[str]:
         """One text per request; the shortest of eight where one was too long.
 
@@ -176,12 +181,18 @@ def _joined(pieces: Any, tokens: list[str], prefix: str) -> str:
     return pieces.decode_pieces(own).replace("\u2581", " ").strip()
 
 
-@cache
-def _loaded(folder: Path) -> tuple[Any, Any]:
-    """The model and the pieces of the package in ``folder``."""
+def _programs() -> tuple[Any, Any]:
+    """The modules ``ctranslate2`` and ``sentencepiece``. Raises ``MissingExtra``."""
     with MissingExtra.guard("argos", "The translator argos"):
         import ctranslate2
         import sentencepiece
+    return ctranslate2, sentencepiece
+
+
+@cache
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    """The model and the pieces of the package in ``folder``."""
+    ctranslate2, sentencepiece = _programs()
     try:
         model = ctranslate2.Translator(str(folder / "model"), device="cpu", compute_type="auto")
         return model, sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.model"))

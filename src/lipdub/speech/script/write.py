@@ -21,9 +21,13 @@ def write_script(path: Path, lines: Sequence[Line], overwrite: bool = False) -> 
     Raises ``OptionError`` for another ending, ``OutputError`` if the file is there already, unless ``overwrite``, or
     cannot be written.
     """
-    written = {".srt": _subrip, ".vtt": _webvtt, ".json": _json}
-    _checked(path, tuple(written), overwrite)
-    write_text(path, written[path.suffix.lower()](lines))
+    _checked(path, tuple(_WRITTEN), overwrite)
+    write_text(path, _WRITTEN[path.suffix.lower()](lines))
+
+
+def check_script_name(path: Path) -> None:
+    """Raises ``OptionError`` if scripts are not written to files that end as ``path``."""
+    _check_ending(path, tuple(_WRITTEN))
 
 
 def write_rows(path: Path, rows: Sequence[tuple[Span, Sequence[str]]], overwrite: bool = False) -> None:
@@ -34,12 +38,19 @@ def write_rows(path: Path, rows: Sequence[tuple[Span, Sequence[str]]], overwrite
 
 
 def _checked(path: Path, endings: tuple[str, ...], overwrite: bool) -> None:
-    if path.suffix.lower() not in endings:
-        raise OptionError(f"'{path.suffix}' cannot be written", file=path, remedy=f"Choose {' or '.join(endings)}")
+    _check_ending(path, endings)
     if not overwrite and os.path.lexists(path):
         raise OutputError("the file is already there", file=path, remedy="Choose another name or allow to overwrite it")
     if not path.parent.is_dir():
         raise OutputError("its folder is not there", file=path, remedy="Make the folder or choose another place")
+
+
+def _check_ending(path: Path, endings: tuple[str, ...]) -> None:
+    if path.suffix.lower() not in endings:
+        what = f"'{path.suffix}' is" if path.suffix else "a name without an ending is"
+        raise OptionError(
+            f"{what} no kind of script that is written", file=path, remedy=f"Choose {' or '.join(endings)}"
+        )
 
 
 def _subrip(lines: Sequence[Line]) -> str:
@@ -98,3 +109,6 @@ def _packed(line: Line) -> dict[str, object]:
 
 def _timed(span: Span) -> dict[str, object]:
     return {"start": str(span.start), "end": str(span.end)}
+
+
+_WRITTEN: dict[str, Callable[[Sequence[Line]], str]] = {".srt": _subrip, ".vtt": _webvtt, ".json": _json}

@@ -1,0 +1,118 @@
+"""Whatever is wrong with an order of speech is told before any work is done."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipdub.errors import InputError, NoSound, OptionError
+from lipdub.media.probe import open_clip
+from lipdub.studio.beforehand import check_speech, planned_speech
+from lipdub.studio.demo_voice import recorded
+from lipdub.studio.film import write_clip
+from lipdub.studio.languages import check_language, language_in_name
+from lipdub.studio.options import SpeechOptions
+from lipdub.timeline.clip import Clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    path = tmp_path_factory.mktemp("clip") / "talk.mp4"
+    write_clip(path, [np.full((48, 64, 3), 90, np.uint8)] * 25, Fraction(25), recorded("en").sound)
+    return open_clip(path)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "talk.es.srt"
+    path.write_text("1\n00:00:00,100 --> 00:00:00,500\nANNA: Hola.\n\n2\n00:00:00,500 --> 00:00:00,900\nBEN: Sí.\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"loudness": "deafening"}, "no loudness"),
+        ({"loudness": "nan"}, "no loudness"),
+        ({"hush": 3.0}, "louder"),
+        ({"hush": float("nan")}, "louder"),
+        ({"music_effects": Path("nowhere.wav")}, "no such file"),
+        ({"voice": ("nobody",)}, "no voice called"),
+        ({"voice": ("EVA=nanotts",)}, "ANNA, BEN"),
+        ({"voice": ("nanotts", "nanotts:es-ES")}, "both for everybody"),
+        ({"voice": ("ANNA=nanotts", "anna=nanotts:es-ES")}, "two voices"),
+        ({"voice": ("ANNA=nanotts:de-DE",)}, "not 'es'"),
+        ({"voice": ("command:no-such-program-here {out}",)}, "not there"),
+        ({"to": "ja"}, "no translator was named"),
+        ({"to": "fr", "translator": "babel"}, "no translator called"),
+        ({"to": "fr", "translator": "openai:nowhere"}, "no address"),
+        ({"to": "fr", "translator": "openai:http://localhost:1", "glossary": Path("no.csv")}, "cannot be read"),
+        ({"to": "Spanish"}, "no language tag"),
+        ({"to": "spa"}, "Write --to es"),
+        ({"to": "jp"}, "Write --to ja"),
+    ],
+)
+def test_a_wrong_option_is_told_at_once(clip: Clip, script: Path, wrong: dict, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        check_speech(clip, None, SpeechOptions(script=script, **wrong))
+
+
+def test_what_is_right_passes(clip: Clip, script: Path) -> None:
+    check_speech(clip, None, SpeechOptions(script=script, to="es-MX", loudness="-18.5", hush=-18.0))
+    check_speech(clip, None, SpeechOptions(script=script, voice=("anna=nanotts:es-ES", "nanotts")))
+    check_speech(clip, None, SpeechOptions(line="Guten Tag", to="de"))
+    check_speech(clip, Path("dub.wav"), SpeechOptions())
+
+
+def test_a_language_that_no_voice_speaks_names_the_way_out(clip: Clip) -> None:
+    with pytest.raises(OptionError, match=r"nanotts speaks .* not 'ja'.*--voice server:URL"):
+        check_speech(clip, None, SpeechOptions(line="こんにちは", to="ja"))
+    check_speech(clip, None, SpeechOptions(line="こんにちは", to="ja"), engine_speaks=True)
+
+
+def test_letters_that_the_voice_cannot_read_are_told(clip: Clip) -> None:
+    with pytest.raises(OptionError, match="cannot read any of the lines"):
+        check_speech(clip, None, SpeechOptions(line="привет", to="es"))
+    with pytest.raises(OptionError, match="nothing to say"):
+        check_speech(clip, None, SpeechOptions(line=" !!! ", to="es"))
+
+
+def test_what_has_no_effect_beside_a_dub_track_is_refused(clip: Clip, tmp_path: Path) -> None:
+    for idle in ({"voice": ("nanotts",)}, {"translator": "argos"}, {"embed_subtitles": True}):
+        with pytest.raises(OptionError, match="does nothing with --audio"):
+            check_speech(clip, Path("dub.wav"), SpeechOptions(**idle))
+    with pytest.raises(OptionError, match="--mix"):
+        check_speech(clip, Path("dub.wav"), SpeechOptions(music_effects=tmp_path / "me.wav"))
+
+
+def test_a_mute_clip_cannot_be_heard(tmp_path: Path) -> None:
+    write_clip(tmp_path / "mute.mp4", [np.full((48, 64, 3), 90, np.uint8)] * 5, Fraction(25))
+    with pytest.raises(NoSound, match="no sound"):
+        check_speech(open_clip(tmp_path / "mute.mp4"), None, SpeechOptions(to="es", translator="argos"))
+
+
+def test_a_plan_tells_who_says_what(clip: Clip, script: Path) -> None:
+    (told,) = planned_speech(clip, SpeechOptions(script=script))
+    assert told.endswith("2 lines in 'es', said in 'es' by nanotts")
+    (told,) = planned_speech(clip, SpeechOptions(script=script, to="ja", translator="argos"), engine_speaks=True)
+    assert "translated by argos, said in 'ja' by the engine" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        *(("talk.es.srt", "es"), ("talk.pt-BR.vtt", "pt-BR"), ("talk.zh_Hant.srt", "zh-Hant"), ("a.spa.srt", "es")),
+        *(("talk.srt", ""), ("a.b.c.json", ""), ("talk.raw.srt", ""), ("talk.es-final.srt", ""), ("es.srt", "")),
+    ],
+)
+def test_a_scripts_name_may_tell_its_language(name: str, tag: str) -> None:
+    assert language_in_name(Path(name)) == tag
+
+
+def test_language_tags_are_what_bcp_47_says() -> None:
+    for tag in ("", "es", "pt-BR", "zh-Hans-CN", "fil", "yue", "es-419"):
+        check_language(tag, "--to")
+    for wrong in ("e", "spanish", "es_", "xx", "es/mx", "12"):
+        with pytest.raises(OptionError, match="no language tag"):
+            check_language(wrong, "--to")
