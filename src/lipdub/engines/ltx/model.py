@@ -62,7 +62,8 @@ class DubIt:
         self._contexts: dict[str, Any] = {}
 
     def learn(self, prompts: tuple[str, ...]) -> None:
-        """Make the contexts of ``prompts``, and forget others."""
+        """Make the contexts of ``prompts``, all while the text encoder is there, and forget others."""
+        self._pipeline.learn(prompts)
         self._contexts = {
             prompt: self._contexts.get(prompt) or self._pipeline.context(prompt) for prompt in dict.fromkeys(prompts)
         }
