@@ -1,5 +1,7 @@
 """From a script, a line or a language to the sound of a dub: with fakes who hear, translate and speak."""
 
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -256,3 +258,22 @@ def test_people_are_heard_for_how_high_they_speak(clip: Clip, room: Room) -> Non
     assert all(100 < hertz < 300 for hertz in heights.hertz.values())
     assert set(heights.hertz) == {"Ana", "Luis"}
     assert heights_of(clip, lines, ()).hertz == {}
+
+
+def test_a_separator_of_the_users_leaves_the_music(clip: Clip, room: Room, tmp_path: Path) -> None:
+    silence = (
+        "import sys, wave\n"
+        "stem = wave.open(sys.argv[1], 'wb')\n"
+        "stem.setparams((1, 2, 48000, 0, 'NONE', ''))\n"
+        "stem.writeframes(bytes(96000))"
+    )
+    program = f"{sys.executable} -c {shlex.quote(silence)} {{output}} {{input}}"
+    write_wave(tmp_path / "dub.wav", recorded("es").sound)
+    heard = room.hearing.hear(clip.path, "d")
+    options = SpeechOptions(mix=True, loudness="none", separator=program)
+    mixed = brought(clip, tmp_path / "dub.wav", options, heard, room)
+    dub, track = sound(tmp_path / "dub.wav", mono=True).samples[0], sound(mixed.track, mono=True).samples[0]
+    length = min(len(dub), len(track))
+    assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
+    assert mixed.account is not None
+    assert any("took the speech out" in note for note in mixed.account.notes)

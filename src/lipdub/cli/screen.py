@@ -21,6 +21,7 @@ STAGES = {
     "study": "Studying faces",
     "speak": "Speaking",
     "fit": "Fitting",
+    "separate": "Separating",
     "mix": "Mixing",
     "check words": "Checking words",
     "cast": "Casting",

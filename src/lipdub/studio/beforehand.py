@@ -8,6 +8,7 @@ from lipdub.media.probe import probe
 from lipdub.speech.adapt.adapt import Paired
 from lipdub.speech.adapt.glossary import read_glossary
 from lipdub.speech.script.read import read_script
+from lipdub.speech.separate import Separator
 from lipdub.speech.voices.text import sayable
 from lipdub.studio.dialogue import mix_options
 from lipdub.studio.languages import check_language, same_language
@@ -66,12 +67,17 @@ def _check_effect(speech: SpeechOptions) -> None:
     }
     for name in (name for name, given in idle.items() if given):
         raise OptionError(f"{name} does nothing with --audio, whose words are not known", remedy="Leave it out")
-    if speech.music_effects and not speech.mix:
-        raise OptionError("--music-effects does nothing with --audio, which stays untouched", remedy="Add --mix")
+    if (speech.music_effects or speech.separator) and not speech.mix:
+        what = "--music-effects" if speech.music_effects else "--separator"
+        raise OptionError(f"{what} does nothing with --audio, which stays untouched", remedy="Add --mix")
 
 
 def _check_mix(speech: SpeechOptions) -> None:
     mix_options(speech)
+    if speech.separator:
+        if speech.music_effects is not None:
+            raise OptionError("--music-effects and --separator exclude each other", remedy="Give one of them")
+        Separator.parsed(speech.separator)
     if speech.music_effects is not None and not probe(speech.music_effects).has_sound:
         raise NoSound("there is no sound in it", file=speech.music_effects, remedy="Give the music and effects")
 

@@ -16,6 +16,8 @@ from lipdub.review.report import ModelUsed, SaidLine, Speech
 from lipdub.speech.fit.aims import source_windows
 from lipdub.speech.fit.check import onset_errors
 from lipdub.speech.spans import speech_spans
+from lipdub.studio.effects import effects_of
+from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.proof import heard_again
 from lipdub.studio.room import Room
@@ -122,7 +124,8 @@ def brought(clip: Clip, audio: Path, speech: SpeechOptions, heard: Heard | None,
 def spoken(clip: Clip, words: Words, speech: SpeechOptions, heard: Heard | None, room: Room) -> Dialogue:
     """Let voices say ``words`` where the clip speaks (``heard``; None: it is silent), and mix them into its sound."""
     windows = source_windows(heard) if heard is not None else ()
-    voicing = Voicing(words, voices_for(words.lines, speech, heights_of(clip, words.lines, windows)), room)
+    voices = voices_for(words.lines, speech, heights_of(clip, words.lines, windows))
+    voicing = Voicing(words, likened(voices, words.lines, clip, heard), room)
     lines = voicing.fitted(windows, clip.span, speech.fit)
     return finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, heard, room)
 
@@ -165,14 +168,18 @@ def _mix(
     shape = sound_shape(clip.path) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
     canvas = Canvas.over(_whole(clip), shape.rate, shape.channels)
     source = _stem(clip.path, canvas, clip.start) if clip.has_sound else None
-    effects = _stem(speech.music_effects, canvas) if speech.music_effects else None
+    found = effects_of(clip, speech, room)
+    effects = None if found is None else _stem(found.file, canvas)
     source_speech = source_windows(heard) if heard is not None else ()
     parts = Parts(canvas, _stem(track, canvas), tuple(spans), source, source_speech, effects)
     with room.clock.stage("mix"):
         plan = planned(parts, mix_options(speech))
         path = room.scratch / (room.mix_name if len(shape.channels) <= 8 else "mix.wav")
         write_sound(path, mixed(parts, plan), shape)
-    return path, plan.report
+    report = plan.report
+    if found is not None and found.by:
+        report = replace(report, notes=(*report.notes, f"{found.by} took the speech out of the clip's sound"))
+    return path, report
 
 
 HIDDEN = -40.0

@@ -100,6 +100,9 @@ class SpeechOptions(VoiceOptions):
     music_effects: Path | None = None
     """The clip's music and effects without its speech, if you have them; else the clip's own sound is ducked."""
 
+    separator: str = ""
+    """A program that takes the speech out of the clip's sound, e.g. demucs --two-stems vocals -o {folder} {input}."""
+
     loudness: str = "broadcast"
     """broadcast: -23 LUFS (EBU R 128); web: -16; loud: -14; a number of LUFS; source: speech as loud as the clip's and
     all else as it is; none: as it comes."""

@@ -1,0 +1,43 @@
+"""The clip's music and effects without its speech: given, or made once by a separator and kept."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lipdub.media.sound_blocks import sound_blocks, sound_shape
+from lipdub.media.sound_out import write_sound
+from lipdub.speech.separate import Separator
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.room import Room
+from lipdub.studio.store import content_digest, key
+from lipdub.timeline.clip import Clip
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """The stem's ``file``, and who made it ("": it was given)."""
+
+    file: Path
+    by: str = ""
+
+
+def effects_of(clip: Clip, speech: SpeechOptions, room: Room) -> Effects | None:
+    """Music and effects to lay the dub over, beginning where players start the clip; None if there are none but the
+    clip's own sound. Raises what the separator raises."""
+    if speech.music_effects is not None:
+        return Effects(speech.music_effects)
+    if not speech.separator or not clip.has_sound:
+        return None
+    separator = Separator.parsed(speech.separator)
+
+    def separate(folder: Path) -> None:
+        source = room.scratch / "to-separate.wav"
+        write_sound(source, sound_blocks(clip.path, start=clip.start), sound_shape(clip.path))
+        separator.effects(source, folder).rename(folder / "stem")
+        source.unlink()
+
+    with room.clock.stage("separate"):
+        name = f"effects-{key(_VERSION, content_digest(clip.path), speech.separator)}"
+        folder = room.store.folder(name, separate)
+    return Effects(folder / "stem", Path(separator.words[0]).name)
