@@ -17,6 +17,7 @@ from lipdub.speech.script.read import ReadOptions, read_script
 from lipdub.speech.script.write import check_script_name, write_script
 from lipdub.studio.dialogue import Said, write_dialogue
 from lipdub.studio.languages import check_language, language_in_name, same_language
+from lipdub.studio.likeness import likened
 from lipdub.studio.options import VoiceOptions
 from lipdub.studio.progress import Clock, Listener, silent
 from lipdub.studio.room import Room, open_room
@@ -102,13 +103,15 @@ def speak(
     words = _read(script, picture)
     check_voices(words.lines, voices_for(words.lines, voices))
     with desk.room(output) as room:
-        windows, heights, whole = (), None, _whole(words)
+        heard, windows, heights, whole = None, (), None, _whole(words)
         if picture is not None:
             whole = Span(picture.start, picture.span.end)
             if picture.has_sound:
-                windows = source_windows(room.hearing.hear(picture.path, content_digest(picture.path)))
+                heard = room.hearing.hear(picture.path, content_digest(picture.path))
+                windows = source_windows(heard)
                 heights = heights_of(picture, words.lines, windows)
-        voicing = Voicing(words, voices_for(words.lines, voices, heights), room)
+        speakers = likened(voices_for(words.lines, voices, heights), words.lines, picture, heard)
+        voicing = Voicing(words, speakers, room)
         said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
         write_dialogue(output, said.pass_on, whole)
     return said.account(words, voicing.notes)

@@ -26,6 +26,16 @@ class Tunable(Protocol):
 
 
 @runtime_checkable
+class Mimic(Protocol):
+    """What a voice can be besides: like somebody, whose ``Reference`` it is given with every line."""
+
+    @property
+    def mimics(self) -> bool:
+        """True if it needs a reference as it was made."""
+        ...
+
+
+@runtime_checkable
 class Prepared(Protocol):
     """What a voice can do besides: say at once, and not after an hour, what it lacks."""
 

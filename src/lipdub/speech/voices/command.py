@@ -67,6 +67,11 @@ class CommandVoice:
         """What ``make`` makes it from."""
         return shlex.join(self.words)
 
+    @property
+    def mimics(self) -> bool:
+        """True if the command has a place for ``{reference}``."""
+        return self._asks("reference")
+
     def ready(self) -> None:
         """Raises ``OptionError`` if there is no such program."""
         if shutil.which(self.words[0]) is None:

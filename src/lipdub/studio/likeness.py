@@ -1,0 +1,81 @@
+"""Voices that can sound like somebody are given that person's cleanest seconds in the clip."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lipdub.errors import OptionError
+from lipdub.media.listen import sound_in_pieces
+from lipdub.speech.fit.aims import source_windows
+from lipdub.speech.recognise.stretch import reference_span
+from lipdub.speech.recognise.transcribe import cut
+from lipdub.speech.seam import Reference
+from lipdub.speech.voices.cast import Mimic, Speaker
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import Line, Word
+from lipdub.timeline.sound import Heard, Sound
+from lipdub.timeline.time import Span
+
+
+def mimics(speaker: Speaker) -> bool:
+    """Whether the voice wants to be given how the speaker sounds."""
+    return isinstance(speaker.voice, Mimic) and speaker.voice.mimics
+
+
+def likened(
+    voices: Mapping[str, Speaker], lines: Sequence[Line], clip: Clip | None, heard: Heard | None
+) -> dict[str, Speaker]:
+    """``voices`` with a reference for each that asks for one: where ``heard``, the clip's sound, has that speaker of
+    ``lines`` alone and clear.
+
+    Raises ``OptionError`` if there is no such stretch of three seconds, or no clip to find it in.
+    """
+    return {
+        name: replace(speaker, reference=_reference(name, lines, clip, heard)) if mimics(speaker) else speaker
+        for name, speaker in voices.items()
+    }
+
+
+def _reference(name: str, lines: Sequence[Line], clip: Clip | None, heard: Heard | None) -> Reference:
+    who = f"'{name}'" if name else "the speaker"
+    if clip is None or not clip.has_sound or heard is None:
+        raise OptionError(
+            f"the voice shall sound like {who}, and there is no clip with sound to hear that from",
+            remedy="Give the clip, or a voice without {reference}",
+        )
+    span = clearest_span(name, lines, heard)
+    if span is None:
+        raise OptionError(
+            f"the voice shall sound like {who}, who nowhere speaks three seconds alone and clearly",
+            file=clip.path,
+            remedy="Name a voice without {reference} for this speaker (--voice)",
+        )
+    return Reference(_cut(clip, span))
+
+
+def clearest_span(name: str, lines: Sequence[Line], heard: Heard) -> Span | None:
+    """The best stretch of ``heard`` in which the speaker ``name`` of ``lines`` speaks and no other; None if there is
+    none. What the script calls a line is taken for its speech wherever somebody is heard in it."""
+    windows, theirs = source_windows(heard), []
+    others = [line.span for line in lines if line.speaker != name]
+    for line in (line for line in lines if line.speaker == name):
+        first = bisect_right(windows, line.span.start, key=lambda w: w.end)
+        stop = bisect_left(windows, line.span.end, key=lambda w: w.start)
+        inside = (window.intersection(line.span) for window in windows[first:stop])
+        words = tuple(Word("", span) for span in inside if span is not None)
+        if words:
+            theirs.append(replace(line, words=words))
+    return reference_span(theirs, heard, others)
+
+
+def _cut(clip: Clip, span: Span) -> Sound:
+    """The clip's sound in ``span``, mono; read no further than needed."""
+    pieces = []
+    for piece in sound_in_pieces(clip.path, mono=True):
+        pieces.append(cut(piece, span))
+        if piece.span.end >= span.end:
+            break
+    first = next(p for p in pieces if p.samples.shape[1])
+    return Sound(np.concatenate([p.samples for p in pieces], axis=1), first.rate, first.start)

@@ -1,0 +1,85 @@
+"""Voices that can sound like somebody are given that person's own speech."""
+
+import shlex
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipdub import weights
+from lipdub.errors import OptionError, WeightsError
+from lipdub.media.probe import open_clip
+from lipdub.speech.voices.cast import Speaker
+from lipdub.speech.voices.command import make
+from lipdub.speech.voices.wav import read_wav
+from lipdub.studio import steps
+from lipdub.studio.demo_voice import recorded
+from lipdub.studio.film import write_clip
+from lipdub.studio.likeness import clearest_span, likened
+from lipdub.studio.options import VoiceOptions
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import Line
+from lipdub.timeline.sound import Heard
+from lipdub.timeline.time import Span
+
+
+def line(start: int, end: int, speaker: str) -> Line:
+    return Line("x", Span(Fraction(start), Fraction(end)), "es", speaker)
+
+
+def speech(*spans: tuple[int, int]) -> Heard:
+    voiced = np.zeros(50 * 30, np.float32)
+    for start, end in spans:
+        voiced[start * 50 : end * 50] = 0.95
+    phones, energy = (np.zeros((len(voiced), n), np.float32) for n in (17, 3))
+    return Heard(start=Fraction(0), phones=phones, voiced=voiced, energy=energy, encoded=None)
+
+
+def test_the_stretch_is_the_speakers_own() -> None:
+    heard = speech((1, 6), (8, 16), (18, 26))
+    lines = [line(0, 7, "A"), line(8, 16, "B"), line(12, 20, "A"), line(20, 27, "B")]
+    mine, theirs = clearest_span("A", lines, heard), clearest_span("B", lines, heard)
+    assert mine is not None
+    assert theirs is not None
+    assert 0 <= mine.start < mine.end <= 7
+    assert 20 <= theirs.start < theirs.end <= 27
+    assert clearest_span("C", lines, heard) is None
+
+
+def test_only_voices_that_ask_for_it_are_given_one() -> None:
+    plain, like = make("say {out} {text}"), make("clone {reference} {out}")
+    assert (plain.mimics, like.mimics) == (False, True)
+    assert likened({"": Speaker(plain)}, [line(0, 9, "")], None, None)[""].reference is None
+    with pytest.raises(OptionError, match="no clip with sound"):
+        likened({"": Speaker(like)}, [line(0, 9, "")], None, None)
+
+
+COPY = "import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2]); shutil.copy(sys.argv[1], {kept!r})"
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Clip:
+    try:
+        weights.resolve("voice-activity")
+    except WeightsError as missing:
+        pytest.skip(str(missing))
+    voice = recorded("en").sound
+    frames = [np.full((48, 64, 3), 90, np.uint8)] * int(voice.span.duration * 25)
+    write_clip(tmp_path / "talk.mp4", frames, Fraction(25), voice)
+    return open_clip(tmp_path / "talk.mp4")
+
+
+def test_a_program_gets_a_file_of_how_the_speaker_sounds(clip: Clip, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: tmp_path / "work")
+    script, kept = tmp_path / "talk.es.srt", tmp_path / "kept.wav"
+    script.write_text("1\n00:00:00,000 --> 00:00:07,900\nHola a todos.\n")
+    program = f"{sys.executable} -c {shlex.quote(COPY.format(kept=str(kept)))} {{reference}} {{out}}"
+    voices = VoiceOptions(voice=(f"command:{program}",))
+    steps.speak(script, tmp_path / "out.wav", clip.path, voices)
+    samples, rate = read_wav(kept.read_bytes(), "kept")
+    assert 3 <= len(samples) / rate <= 10.3
+    assert np.sqrt((samples**2).mean()) > 0.01
+    with pytest.raises(OptionError, match="no clip with sound"):
+        steps.speak(script, tmp_path / "out2.wav", None, voices)
