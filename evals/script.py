@@ -266,13 +266,19 @@ def _beneath(track: Track, three: Three) -> Row:
     speaks = _inside(clock, source_windows(track.heard))
     dubbed = ears.level(three.dub, three.rate)[: len(clock)] > _NOBODY
     rows = ears.samples_of(speaks, len(three.mix), three.rate)
-    dub, own = ears.remains(three.mix, (three.dub, three.source), rows)
-    left = 20 * np.log10(max(abs(own) * _rms(three.source[rows]), 1e-9) / max(abs(dub) * _rms(three.dub[rows]), 1e-9))
+    left = _beneath_dub(three, rows) if rows.any() else float("nan")
     # Where the source speaks and the dub does not, the tone is alone. As the room is to speech, so it should be.
     tone = ears.floor_of(three.mix, three.rate, speaks & ~ears.grown(dubbed, 0.1))
     room = ears.floor_of(three.source, three.rate, ~ears.grown(speaks, 0.15))
     loud, own_loud = (ears.speech_level(x, three.rate) for x in (three.mix, three.source))
     return {"left dB": left, "room dB": (tone - loud) - (room - own_loud)}
+
+
+def _beneath_dub(three: Three, rows: np.ndarray) -> float:
+    """Decibels of what is left of the clip's own sound in ``rows`` (samples), against the dub there."""
+    dub, own = ears.remains(three.mix, (three.dub, three.source), rows)
+    loud, left = abs(dub) * _rms(three.dub[rows]), abs(own) * _rms(three.source[rows])
+    return 20 * float(np.log10(max(left, 1e-9) / max(loud, 1e-9)))
 
 
 def _inside(clock: np.ndarray, spans: tuple[Span, ...]) -> np.ndarray:
