@@ -277,3 +277,18 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, room: Room, tmp_p
     assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
     assert mixed.account is not None
     assert any("took the speech out" in note for note in mixed.account.notes)
+
+
+def test_music_that_does_not_last_is_told_and_the_mix_is_as_long_as_the_picture(
+    clip: Clip, room: Room, crew: Crew, tmp_path: Path
+) -> None:
+    script = tmp_path / "talk.es.srt"
+    script.write_text(SCRIPT)
+    low = tmp_path / "music.wav"
+    write_wave(low, Sound(np.full((1, 16_000), 0.01, np.float32), 8000))
+    options = SpeechOptions(script=script, music_effects=low, loudness="none")
+    dialogue = spoken(clip, words_to_say(clip, options, room), options, None, room)
+    heard = sound(dialogue.track)
+    assert heard.samples.shape[1] == int((clip.span.end - clip.start) * heard.rate)
+    assert dialogue.account is not None
+    assert any("shorter than the clip" in note for note in dialogue.account.notes)

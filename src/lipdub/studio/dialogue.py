@@ -10,6 +10,7 @@ import numpy as np
 from lipdub.compose.mix.mixing import MixOptions, MixReport, Parts, mixed, planned
 from lipdub.compose.mix.stems import Canvas, Stem, blocks_of, spoken_stem
 from lipdub.errors import OptionError
+from lipdub.media.probe import probe
 from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
 from lipdub.media.sound_out import write_sound
 from lipdub.review.report import ModelUsed, SaidLine, Speech
@@ -166,6 +167,7 @@ def _mix(
     """The mix of a dub (its file, and when it speaks) and the clip's sound, in a file; and what was measured."""
     track, spans = dub
     shape = sound_shape(clip.path) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
+    shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
     canvas = Canvas.over(_whole(clip), shape.rate, shape.channels)
     source = _stem(clip.path, canvas, clip.start) if clip.has_sound else None
     found = effects_of(clip, speech, room)
@@ -176,10 +178,28 @@ def _mix(
         plan = planned(parts, mix_options(speech))
         path = room.scratch / (room.mix_name if len(shape.channels) <= 8 else "mix.wav")
         write_sound(path, mixed(parts, plan), shape)
-    report = plan.report
+    report = replace(plan.report, notes=(*plan.report.notes, *_stem_doubts(speech, canvas)))
     if found is not None and found.by:
         report = replace(report, notes=(*report.notes, f"{found.by} took the speech out of the clip's sound"))
     return path, report
+
+
+CLEAR = 32_000
+"""Samples per second below which a clip's sound dulls voices: its mix gets ``RATE``."""
+
+SHORT = Fraction(1, 2)
+"""Seconds by which given music may end early or late without a word about it."""
+
+
+def _stem_doubts(speech: SpeechOptions, canvas: Canvas) -> tuple[str, ...]:
+    """What a person should know of the music and effects that were given."""
+    if speech.music_effects is None:
+        return ()
+    length, whole = probe(speech.music_effects).duration, Fraction(canvas.samples, canvas.rate)
+    if abs(length - whole) <= SHORT:
+        return ()
+    what = "shorter than the clip: silence follows them" if length < whole else "longer than the clip: their end is cut"
+    return (f"the music and effects are {float(abs(length - whole)):.1f} s {what}",)
 
 
 HIDDEN = -40.0

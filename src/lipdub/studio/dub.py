@@ -215,7 +215,9 @@ def _dialogue(order: Order, words: Words | None, crew: Crew, setting: Setting, r
 
 def _write(order: Order, performing: Iterator[Frame], dialogue: Dialogue, clock: Clock) -> Written:
     counted = clock.counted("perform", prefetched(performing), len(order.clip))
-    how = replace(_write_options(order.options, order.speech), captions=captions_inside(dialogue, order.speech))
+    said_in = order.options.language or (dialogue.account.language if dialogue.account else "")
+    captions = captions_inside(dialogue, order.speech)
+    how = replace(_write_options(order.options, order.speech), captions=captions, language=said_in or None)
     return write(order.clip, counted, dialogue.track, order.output, how)
 
 

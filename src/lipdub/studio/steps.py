@@ -118,9 +118,10 @@ def speak(
 
 
 def _whole(words: Words) -> Span:
-    """From 0 to a little after the last line, however long it takes to say."""
-    ends = (max(li.span.end, li.span.start + natural(li.text, li.language)) for li in words.lines)
-    return Span(Fraction(0), max(ends) + TAIL)
+    """From 0 to a little after the last line, which may take longer to say than its span."""
+    last = max(words.lines, key=lambda line: line.span)
+    said = last.span.start + natural(last.text, last.language)
+    return Span(Fraction(0), max(said, *(line.span.end for line in words.lines)) + TAIL)
 
 
 def _read(script: Path, clip: Clip | None = None) -> Words:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from lipdub.errors import NoSound, OptionError
+from lipdub.errors import NoSound, OptionError, ServiceError
 from lipdub.media.listen import sound_in_pieces
 from lipdub.review.report import ModelUsed
 from lipdub.speech.adapt.adapt import Adapted, AdaptOptions, adapt, asked_once
@@ -87,7 +87,7 @@ def words_heard(path: Path, heard: Heard, recogniser: str, language: str, room: 
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
         name, licence = json.loads((folder / "who.json").read_text("utf-8"))
     if not lines:
-        raise NoSound("nobody was heard to speak in it", file=path, remedy="Give a script with --script")
+        raise NoSound("nobody was heard to speak in it", file=path, remedy="Check its sound, or write a script")
     return Words(lines, lines[0].language, path, ("",) * len(lines), (ModelUsed(name, licence),))
 
 
@@ -100,7 +100,12 @@ def translated(words: Words, language: str, translator: str, glossary: Path | No
     options = AdaptOptions(glossary=read_glossary(glossary) if glossary else {})
     with room.clock.stage("adapt"):
         every = adapt(words.lines, who, language, options, room.store.folder)
-        done = list(room.clock.counted("adapt", every, len(words.lines)))
+        done: list[Adapted] = []
+        try:
+            done += room.clock.counted("adapt", every, len(words.lines))
+        except ServiceError as failed:
+            failed.remedy = failed.remedy or "What was translated is kept: run it again to go on"
+            raise
 
     def shorten(index: int, text: str, characters: int) -> str:
         request = Request(done[index].original, characters, glossary=options.glossary, too_long=text)
