@@ -20,7 +20,7 @@ from lipdub.speech.spans import speech_spans
 from lipdub.studio.effects import effects_of
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
-from lipdub.studio.proof import heard_again
+from lipdub.studio.proof import Proof, heard_again
 from lipdub.studio.room import Room
 from lipdub.studio.timbre import heights_of
 from lipdub.studio.voicing import RATE, Voicing, voices_for
@@ -76,6 +76,11 @@ class Said:
             quiet = np.broadcast_to(np.float32(0), line.sound.samples.shape)
             self.lines.append(replace(line, sound=Sound(quiet, line.sound.rate, line.sound.start)))
             yield line
+
+    @property
+    def texts(self) -> list[Line]:
+        """What was said, once all lines passed."""
+        return [line.line for line in self.lines]
 
     def account(self, words: Words, notes: Iterable[str]) -> Speech:
         """What was said, once all lines passed; ``notes`` beside those of ``words``."""
@@ -139,7 +144,7 @@ def finished(
     guide = room.scratch / "dialogue.flac"
     write_dialogue(guide, said.pass_on, _whole(clip))
     track, report = _mix(clip, (guide, tuple(line.span for line in said.lines)), speech, heard, room)
-    check = heard_again(guide, clip, [line.line for line in said.lines], speech.recogniser, room)
+    check = heard_again(guide, clip, said.texts, speech.recogniser, room) if speech.proof else Proof()
     account = said.account(words, (*voiced.notes, *report.notes, *check.notes))
     account = replace(
         account,

@@ -114,6 +114,9 @@ class SpeechOptions(VoiceOptions):
     mix: bool = False
     """Mix a dub track given by --audio over the clip's music and effects, too; else it stays untouched."""
 
+    proof: bool = True
+    """Hear the finished speech again and compare it with the words (needs the recogniser; slow for long clips)."""
+
     subtitles: Literal["srt", "vtt", "none"] = "srt"
     """Write what is said as subtitles beside the output."""
 
