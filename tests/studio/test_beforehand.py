@@ -90,6 +90,9 @@ def test_a_mute_clip_cannot_be_heard(tmp_path: Path) -> None:
     write_clip(tmp_path / "mute.mp4", [np.full((48, 64, 3), 90, np.uint8)] * 5, Fraction(25))
     with pytest.raises(NoSound, match="no sound"):
         check_speech(open_clip(tmp_path / "mute.mp4"), None, SpeechOptions(to="es", translator="argos"))
+    like = SpeechOptions(line="Hola", to="es", voice=("command:cp {reference} {out}",))
+    with pytest.raises(OptionError, match="no clip with sound"):
+        check_speech(open_clip(tmp_path / "mute.mp4"), None, like)
 
 
 def test_a_plan_tells_who_says_what(clip: Clip, script: Path) -> None:

@@ -12,6 +12,7 @@ from lipdub.speech.separate import Separator
 from lipdub.speech.voices.text import sayable
 from lipdub.studio.dialogue import mix_options
 from lipdub.studio.languages import check_language, same_language
+from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.voicing import check_voices, voices_for
 from lipdub.studio.words import reading, recogniser_named, translator_named
@@ -33,7 +34,10 @@ def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, engine_s
         _check_helpers(clip, speech)
         if speech.voice or not engine_speaks:
             lines = _lines(clip, speech)
-            check_voices(lines, voices_for(lines, speech))
+            voices = voices_for(lines, speech)
+            check_voices(lines, voices)
+            if not clip.has_sound:
+                likened(voices, lines, clip, None)
 
 
 def check_ways(audio: Path | None, speech: SpeechOptions) -> None:

@@ -101,7 +101,10 @@ def speak(
         raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
     picture = open_clip(clip) if clip is not None else None
     words = _read(script, picture)
-    check_voices(words.lines, voices_for(words.lines, voices))
+    speakers = voices_for(words.lines, voices)
+    check_voices(words.lines, speakers)
+    if picture is None or not picture.has_sound:
+        likened(speakers, words.lines, picture, None)
     with desk.room(output) as room:
         heard, windows, heights, whole = None, (), None, _whole(words)
         if picture is not None:
