@@ -1,5 +1,6 @@
 """How high the people in a clip speak, so that a voice without a name suits them."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -11,7 +12,7 @@ from lipdub.speech.voices.pitch import pitch_of
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
 from lipdub.timeline.sound import HEARING_RATE
-from lipdub.timeline.time import Span
+from lipdub.timeline.time import Span, merged
 
 LISTENED = Fraction(60)
 """Seconds of each speaker that are listened to."""
@@ -26,10 +27,8 @@ def heights_of(clip: Clip, lines: Sequence[Line], windows: Sequence[Span]) -> He
     heard = sound(clip.path, rate=HEARING_RATE, mono=True)
     hertz = {}
     for speaker in dict.fromkeys(line.speaker for line in lines):
-        others = [line.span for line in lines if line.speaker != speaker]
-        own = [
-            line.span for line in lines if line.speaker == speaker and not any(line.span.overlaps(o) for o in others)
-        ]
+        others = merged(line.span for line in lines if line.speaker != speaker)
+        own = [line.span for line in lines if line.speaker == speaker and not _near(others, line.span)]
         pieces, left = [], LISTENED
         for span in _shared(own, windows):
             first = round((span.start - heard.start) * HEARING_RATE)
@@ -44,4 +43,11 @@ def heights_of(clip: Clip, lines: Sequence[Line], windows: Sequence[Span]) -> He
 
 def _shared(own: Sequence[Span], windows: Sequence[Span]) -> list[Span]:
     """Where both are, in order."""
-    return [piece for span in own for window in windows if (piece := span.intersection(window)) is not None]
+    pieces = (span.intersection(window) for span in own for window in _near(windows, span))
+    return [piece for piece in pieces if piece is not None]
+
+
+def _near(spans: Sequence[Span], span: Span) -> Sequence[Span]:
+    """Those of ``spans``, sorted and disjoint, that overlap ``span``."""
+    first = bisect_right(spans, span.start, key=lambda s: s.end)
+    return spans[first : bisect_left(spans, span.end, key=lambda s: s.start)]
