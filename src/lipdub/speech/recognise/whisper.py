@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -155,24 +155,37 @@ class WhisperRecogniser:
     def _group(self, level: np.ndarray, group: Span, code: str) -> list[list[Any]]:
         """faster-whisper's words of one group of stretches, by segments; what runs in circles is read again, and left
         out if it still does: a second or less at the end of a window may give a hundred words."""
-        segments = list(self._read(level, group, code, 0))
+        window = level[_sample(group.start) : _sample(group.end)]  # only this much: all it is given becomes features
+        segments = list(self._read(window, code, 0))
         if any(s.compression_ratio > _REPEATS for s in segments):
-            segments = [s for s in self._read(level, group, code, _NO_LOOP) if s.compression_ratio <= _REPEATS]
-        return [list(segment.words or ()) for segment in segments]
+            segments = [s for s in self._read(window, code, _NO_LOOP) if s.compression_ratio <= _REPEATS]
+        return [[_moved(piece, float(group.start)) for piece in segment.words or ()] for segment in segments]
 
-    def _read(self, level: np.ndarray, group: Span, code: str, no_repeat: int) -> Iterator[Any]:
+    def _read(self, window: np.ndarray, code: str, no_repeat: int) -> Iterator[Any]:
         segments, _ = self._model.transcribe(
-            level,
+            window,
             language=code,
             beam_size=self._options.beam,
             temperature=0.0,
             condition_on_previous_text=False,
             word_timestamps=True,
             no_repeat_ngram_size=no_repeat,
-            max_new_tokens=most_tokens(group),
-            clip_timestamps=[float(group.start), float(group.end)],
+            max_new_tokens=most_tokens(Fraction(len(window), HEARING_RATE)),
         )
         return segments
+
+
+class _Piece(NamedTuple):
+    """A word as faster-whisper gives it, in seconds of the whole sound."""
+
+    start: float
+    end: float
+    word: str
+    probability: float
+
+
+def _moved(piece: Any, by: float) -> _Piece:
+    return _Piece(piece.start + by, piece.end + by, piece.word, piece.probability)
 
 
 def _found(model: str, options: WhisperOptions) -> Path:
@@ -247,9 +260,9 @@ def grouped(speech: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(groups)
 
 
-def most_tokens(group: Span) -> int:
-    """How many tokens a window with this group may have: no talker needs more, and the model has no room for more."""
-    return min(_TOKENS[0] + round(_TOKENS[1] * min(group.duration, _WINDOW)), _PLACES)
+def most_tokens(seconds: Fraction) -> int:
+    """How many tokens so much sound may have: no talker needs more, and the model has no room for more."""
+    return min(_TOKENS[0] + round(_TOKENS[1] * min(seconds, _WINDOW)), _PLACES)
 
 
 def glued(segments: Iterable[Iterable[Any]], code: str) -> list[Word]:
