@@ -30,7 +30,7 @@ def run_demo(folder: Path, *, overwrite: bool, as_json: bool) -> int:
     stdout.print(table(demo.report))
     for name, path in _files(demo).items():
         stdout.print(f"{path}  {WHAT[name]}", highlight=False, soft_wrap=True)
-    note("Next, with footage of your own: lipdub dub talk.mp4 --script talk.es.srt -o talk.es.mp4 (or --audio, or --line)")
+    note("Next, with footage of your own: lipdub dub talk.mp4 --script talk.es.srt -o talk.es.mp4")
     return 0
 
 
