@@ -215,8 +215,8 @@ def _doubts(parts: Parts, heard: _Heard) -> list[str]:
     if parts.effects is None and not parts.source_speech:
         return ["no speech was heard in the source: it was only lowered under the dub"]
     if heard.tone is not None and not heard.tone.pauses:
-        told = "the source never pauses: its room tone was learnt from its quietest moments; music under its speech is lost"
-        return [f"{told} (give it with --music-effects, or name a --separator)"]
+        told = "the source never pauses: its room tone was learnt from its quietest moments"
+        return [f"{told}; music under its speech is lost, unless you give it (--music-effects, --separator)"]
     return []
 
 
