@@ -6,7 +6,7 @@ For the clip ``d03_webcam.mp4`` the scripts ``d03.es.srt``, ``d03.fr.srt``, ... 
 makes the track; it is then judged from the finished file, by the means of ``evals.ears``.
 
 Words   wer       of the speech, heard again            plain     of the same voices, neither paced nor stretched
-        rate      least, median, largest stretching     paced     lines said faster of themselves, of those wished
+        rate      least, median, largest stretching     paced     lines said at another pace, of those wished
         lost s    seconds cut off                       jump dB   largest step of level between neighbouring lines
         cents     largest shift of pitch of a line      min/min   minutes of work for a minute of film
         Hz        median pitch of the clip's voice and of the dub's
@@ -145,7 +145,7 @@ def _words(track: Track, three: Three) -> Row:
     assert account is not None
     rates = [line.rate for line in track.lines]
     wishes = wished(track.natural, source_windows(track.heard), track.clip.span.end)
-    granted = sum(track.voicing.paces[wish.index] > 1 for wish in wishes)
+    granted = sum(track.voicing.paces[wish.index] != 1 for wish in wishes)
     levels, cents = _lines_heard(track)
     return {
         "wer": account.figures.get("word_error_rate", float("nan")),

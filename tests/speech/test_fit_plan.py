@@ -13,7 +13,7 @@ from lipdub.speech.fit.aims import Aim, aims, may_overlap
 from lipdub.speech.fit.layout import isotonic
 from lipdub.speech.fit.phrases import Measured
 from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
-from lipdub.speech.fit.wishes import wishes
+from lipdub.speech.fit.wishes import SLOWEST_VOICE, wishes
 from lipdub.timeline.time import Span
 
 CLOCK = 48_000
@@ -45,6 +45,14 @@ def test_a_line_that_fits_is_left_as_it_was_spoken() -> None:
     assert (piece.source, piece.target) == (span(0, 2), span(1, 3))
     assert placed.missing == 0
     assert wishes([placed], [what]) == ()
+
+
+def test_a_line_that_leaves_much_silent_should_be_spoken_slower() -> None:
+    brief, tiny = paper(span(1, 3), 1.8), paper(span(1, 3), 0.5)
+    for what, pace in ((brief, 0.9), (tiny, SLOWEST_VOICE)):
+        (wish,) = wishes(planned([what], spans(2, start=1)), [what])
+        assert (wish.pace, wish.characters) == (pace, 0)
+    assert wishes(planned([tiny], ()), [tiny]) == (), "where the source is silent, nothing waits to be filled"
 
 
 def test_a_pause_gives_way_before_speech_is_hurried() -> None:

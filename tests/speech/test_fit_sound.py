@@ -177,7 +177,7 @@ def test_a_dialogue_is_fitted_in_time() -> None:
     result = fit(lines, windows, at + 1)
     assert np.median(np.abs(onset_errors(result.placed))) <= 0.02
     assert all(a.span.end <= b.span.start for a, b in pairwise(result.placed))
-    assert [w.index for w in result.wishes] == [5]
+    assert [(w.index, w.pace < 1) for w in result.wishes] == [(0, True), (1, True), (5, False)]
     assert wished(lines, windows, at + 1) == result.wishes
 
 

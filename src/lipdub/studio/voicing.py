@@ -9,7 +9,7 @@ from lipdub.speech.fit.aims import aims
 from lipdub.speech.fit.phrases import Measured, measured
 from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
 from lipdub.speech.fit.render import render
-from lipdub.speech.fit.wishes import Wish, wishes
+from lipdub.speech.fit.wishes import FASTEST_VOICE, SLOWEST_VOICE, Wish, wishes
 from lipdub.speech.voices.cast import Heights, Speaker, cast
 from lipdub.speech.voices.languages import refuse, same_language
 from lipdub.speech.voices.spoken import speak_line
@@ -166,8 +166,8 @@ class Voicing:
                 self.notes.append(f"'{line.text}' was said shorter to fit its time: '{text}'")
                 self.lines[index] = replace(line, text=text)
                 return True
-        pace = min(1.2, self.paces[index] * wish.pace)
-        changed = pace > self.paces[index] + 0.01
+        pace = min(FASTEST_VOICE, max(SLOWEST_VOICE, self.paces[index] * wish.pace))
+        changed = abs(pace - self.paces[index]) > 0.01
         self.paces[index] = pace
         return changed
 
