@@ -10,7 +10,6 @@ from lipdub.speech.adapt.glossary import read_glossary
 from lipdub.speech.script.read import read_script
 from lipdub.speech.separate import Separator
 from lipdub.speech.voices.text import sayable
-from lipdub.studio.dialogue import mix_options
 from lipdub.studio.languages import check_language, same_language
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
@@ -77,6 +76,8 @@ def _check_effect(speech: SpeechOptions) -> None:
 
 
 def _check_mix(speech: SpeechOptions) -> None:
+    from lipdub.studio.mixing import mix_options
+
     mix_options(speech)
     if speech.separator:
         if speech.music_effects is not None:

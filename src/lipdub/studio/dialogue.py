@@ -1,27 +1,22 @@
 """The sound of a dub: speech alone, which the lips follow, and the mix that is heard."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from lipdub.compose.mix.mixing import MixOptions, MixReport, Parts, mixed, planned
-from lipdub.compose.mix.stems import Canvas, Stem, blocks_of, spoken_stem
-from lipdub.errors import OptionError
-from lipdub.media.probe import probe
-from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
+from lipdub.compose.mix.stems import Canvas, blocks_of, spoken_stem
+from lipdub.media.sound_blocks import SoundShape
 from lipdub.media.sound_out import write_sound
 from lipdub.review.report import ModelUsed, SaidLine, Speech
 from lipdub.speech.fit.aims import source_windows
 from lipdub.speech.fit.check import onset_errors
 from lipdub.speech.spans import speech_spans
-from lipdub.studio.effects import effects_of
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.proof import Proof, heard_again
-from lipdub.studio.room import Room
+from lipdub.studio.room import Room, whole_of
 from lipdub.studio.timbre import heights_of
 from lipdub.studio.voicing import RATE, Voicing, voices_for
 from lipdub.studio.words import Words
@@ -122,9 +117,11 @@ def brought(clip: Clip, audio: Path, speech: SpeechOptions, heard: Heard | None,
     """The user's own dub track, untouched; or, if asked for, mixed into the clip's sound."""
     if not speech.mix:
         return Dialogue(audio, audio, audio)
+    from lipdub.studio.mixing import levels, mix
+
     said = speech_spans(room.hear_dub(audio, clip))
-    track, report = _mix(clip, (audio, said), speech, heard, room)
-    return Dialogue(audio, track, audio, account=Speech(speech.to, figures=_levels(report), notes=report.notes))
+    track, report = mix(clip, (audio, said), speech, heard, room)
+    return Dialogue(audio, track, audio, account=Speech(speech.to, figures=levels(report), notes=report.notes))
 
 
 def spoken(clip: Clip, words: Words, speech: SpeechOptions, heard: Heard | None, room: Room) -> Dialogue:
@@ -140,16 +137,18 @@ def finished(
     clip: Clip, words: Words, voiced: Spoken, speech: SpeechOptions, heard: Heard | None, room: Room
 ) -> Dialogue:
     """The dialogue of lines that were spoken: written, mixed, and heard again to check it."""
+    from lipdub.studio.mixing import levels, mix
+
     said = Said(voiced.lines, voiced.voices)
     guide = room.scratch / "dialogue.flac"
-    write_dialogue(guide, said.pass_on, _whole(clip))
-    track, report = _mix(clip, (guide, tuple(line.span for line in said.lines)), speech, heard, room)
+    write_dialogue(guide, said.pass_on, whole_of(clip))
+    track, report = mix(clip, (guide, tuple(line.span for line in said.lines)), speech, heard, room)
     check = heard_again(guide, clip, said.texts, speech.recogniser, room) if speech.proof else Proof()
     account = said.account(words, (*voiced.notes, *report.notes, *check.notes))
     account = replace(
         account,
         helpers=tuple(dict.fromkeys((*account.helpers, *check.helpers))),
-        figures={**account.figures, **check.figures, **_levels(report)},
+        figures={**account.figures, **check.figures, **levels(report)},
     )
     final = tuple(replace(line.line, span=line.span, words=()) for line in said.lines)
     return Dialogue(guide, track, words.name, final, account=account)
@@ -159,77 +158,3 @@ def write_dialogue(path: Path, lines: Callable[[], Iterable[PlacedLine]], whole:
     """Write ``lines`` as mono sound (.flac or .wav) over ``whole``, exactly as long. Raises ``OutputError``."""
     canvas = Canvas.over(whole, rate, ("FC",))
     write_sound(path, blocks_of(spoken_stem(lines, canvas), canvas), SoundShape(rate, ("FC",)))
-
-
-def _whole(clip: Clip) -> Span:
-    """From where players start the clip to the end of its picture."""
-    return Span(min(clip.start, clip.span.end), clip.span.end)
-
-
-def _mix(
-    clip: Clip, dub: tuple[Path, Sequence[Span]], speech: SpeechOptions, heard: Heard | None, room: Room
-) -> tuple[Path, MixReport]:
-    """The mix of a dub (its file, and when it speaks) and the clip's sound, in a file; and what was measured."""
-    track, spans = dub
-    shape = sound_shape(clip.path) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
-    shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
-    canvas = Canvas.over(_whole(clip), shape.rate, shape.channels)
-    source = _stem(clip.path, canvas, clip.start) if clip.has_sound else None
-    found = effects_of(clip, speech, room)
-    effects = None if found is None else _stem(found.file, canvas)
-    source_speech = source_windows(heard) if heard is not None else ()
-    parts = Parts(canvas, _stem(track, canvas), tuple(spans), source, source_speech, effects)
-    with room.clock.stage("mix"):
-        plan = planned(parts, mix_options(speech))
-        path = room.scratch / (room.mix_name if len(shape.channels) <= 8 else "mix.wav")
-        write_sound(path, mixed(parts, plan), shape)
-    report = replace(plan.report, notes=(*plan.report.notes, *_stem_doubts(speech, canvas)))
-    if found is not None and found.by:
-        report = replace(report, notes=(*report.notes, f"{found.by} took the speech out of the clip's sound"))
-    return path, report
-
-
-CLEAR = 32_000
-"""Samples per second below which a clip's sound dulls voices: its mix gets ``RATE``."""
-
-SHORT = Fraction(1, 2)
-"""Seconds by which given music may end early or late without a word about it."""
-
-
-def _stem_doubts(speech: SpeechOptions, canvas: Canvas) -> tuple[str, ...]:
-    """What a person should know of the music and effects that were given."""
-    if speech.music_effects is None:
-        return ()
-    length, whole = probe(speech.music_effects).duration, Fraction(canvas.samples, canvas.rate)
-    if abs(length - whole) <= SHORT:
-        return ()
-    what = "shorter than the clip: silence follows them" if length < whole else "longer than the clip: their end is cut"
-    return (f"the music and effects are {float(abs(length - whole)):.1f} s {what}",)
-
-
-HIDDEN = -40.0
-"""dB below which the clip's own speech is not to be heard: room tone takes its place."""
-
-
-def mix_options(speech: SpeechOptions) -> MixOptions:
-    """How to mix. Raises ``OptionError`` for a loudness that is none, or if the clip's own speech would get louder."""
-    if not speech.hush <= 0:
-        raise OptionError(f"--hush {speech.hush:g} would make the clip's own speech louder", remedy="Try -60 or -18")
-    plain = MixOptions(loudness=speech.loudness)
-    _ = plain.aim
-    return replace(plain, hush=replace(plain.hush, depth_db=speech.hush), room_tone=speech.hush < HIDDEN)
-
-
-def _stem(path: Path, canvas: Canvas, start: Fraction = Fraction(0)) -> Stem:
-    """A file's sound, whose instant ``start`` is the canvas' first."""
-    return Stem(sound_shape(path).channels, lambda: sound_blocks(path, rate=canvas.rate, start=start))
-
-
-def _levels(report: MixReport) -> dict[str, float]:
-    """What of the mix is a number: LUFS, LU and dBTP."""
-    found = {
-        "loudness": report.result.integrated,
-        "loudness_range": report.result.range_,
-        "true_peak": report.result.true_peak,
-    }
-    return {name: value for name, value in found.items() if value is not None}

@@ -12,6 +12,7 @@ from lipdub.studio.progress import Clock
 from lipdub.studio.store import Store, content_digest, default_root
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.sound import Heard
+from lipdub.timeline.time import Span
 
 _PLAIN = frozenset({".mp4", ".m4v", ".mov"})
 
@@ -30,6 +31,11 @@ class Room:
     def hear_dub(self, track: Path, clip: Clip) -> Heard:
         """What a dub track says, on the clock of ``clip``: it begins where players start the clip."""
         return self.hearing.hear(track, content_digest(track), clip.start)
+
+
+def whole_of(clip: Clip) -> Span:
+    """From where players start the clip to the end of its picture."""
+    return Span(min(clip.start, clip.span.end), clip.span.end)
 
 
 @contextmanager
