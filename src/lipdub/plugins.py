@@ -36,6 +36,14 @@ class Kind:
             f"there is no {self.called} called '{name}'", remedy=f"Installed: {', '.join(self.names()) or 'none'}"
         )
 
+    def named(self, text: str, wanted: type[Made]) -> Made:
+        """The one that ``NAME`` or ``NAME:DETAIL`` names, made with the detail ("" if there is none).
+
+        Raises ``OptionError`` if there is none of that name or it does not keep ``wanted``, and what making it raises.
+        """
+        name, _, detail = text.partition(":")
+        return self.checked(name, self.factory(name)(detail), wanted)
+
     def checked(self, name: str, made: object, wanted: type[Made]) -> Made:
         """``made`` if it keeps the protocol ``wanted``. Raises ``OptionError`` otherwise."""
         if not isinstance(made, wanted):

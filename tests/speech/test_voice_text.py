@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import OptionError
-from lipdub.speech.voices.text import foreign, in_latin, primary, sayable, sentences, words_for
+from lipdub.speech.voices.text import foreign, in_latin, sayable, sentences, words_for
+from lipdub.timeline.language import primary
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Language tags as containers want them."""
 
+from lipdub.timeline.language import primary
+
 # ISO 639-1 -> ISO 639-2/T, the languages dubbed most. Source: the Library of Congress's code list.
 _THREE = {
     pair[:2]: pair[3:]
@@ -17,5 +19,5 @@ def three_letters(tag: str | None) -> str | None:
     """The ISO 639-2 code for a BCP 47 tag (``pt-BR`` -> ``por``); None where there is none."""
     if not tag:
         return None
-    language = tag.replace("_", "-").split("-")[0].lower()
+    language = primary(tag)
     return language if len(language) == 3 and language.isalpha() else _THREE.get(language)

@@ -10,13 +10,14 @@ from lipdub.speech.adapt.glossary import read_glossary
 from lipdub.speech.script.read import read_script
 from lipdub.speech.separate import Separator
 from lipdub.speech.voices.text import sayable
-from lipdub.studio.languages import check_language, same_language
+from lipdub.studio.languages import check_language
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.voicing import check_voices, voices_for
 from lipdub.studio.words import reading, recogniser_named, translator_named
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
+from lipdub.timeline.language import same_language
 
 
 def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, engine_speaks: bool = False) -> None:

@@ -8,7 +8,7 @@ from lipdub.media.sound_out import write_sound
 from lipdub.speech.separate import Separator
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.room import Room
-from lipdub.studio.store import content_digest, key
+from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
 
 _VERSION = 1
@@ -38,6 +38,6 @@ def effects_of(clip: Clip, speech: SpeechOptions, room: Room) -> Effects | None:
         source.unlink()
 
     with room.clock.stage("separate"):
-        name = f"effects-{key(_VERSION, content_digest(clip.path), speech.separator)}"
+        name = f"effects-{key(_VERSION, room.digest(clip.path), speech.separator)}"
         folder = room.store.folder(name, separate)
     return Effects(folder / "stem", Path(separator.words[0]).name)

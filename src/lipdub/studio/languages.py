@@ -52,8 +52,3 @@ def check_language(tag: str, option: str) -> None:
             f"{option}: '{tag}' is no language tag",
             remedy=f"Write {option} {meant}" if meant else "Write one like es, ja or pt-BR",
         )
-
-
-def same_language(one: str, other: str) -> bool:
-    """True if two tags name the same language, whatever the region."""
-    return re.split(r"[-_]", one)[0].lower() == re.split(r"[-_]", other)[0].lower()

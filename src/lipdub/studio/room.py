@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,10 +27,17 @@ class Room:
     clock: Clock
     hearing: Hearing
     mix_name: str = "mix.flac"
+    _digests: dict[Path, str] = field(default_factory=dict)
+
+    def digest(self, path: Path) -> str:
+        """The content digest of a file that stays as it is while the room is open: read once, however often asked."""
+        if path not in self._digests:
+            self._digests[path] = content_digest(path)
+        return self._digests[path]
 
     def hear_dub(self, track: Path, clip: Clip) -> Heard:
         """What a dub track says, on the clock of ``clip``: it begins where players start the clip."""
-        return self.hearing.hear(track, content_digest(track), clip.start)
+        return self.hearing.hear(track, self.digest(track), clip.start)
 
 
 def whole_of(clip: Clip) -> Span:

@@ -16,16 +16,16 @@ from lipdub.speech.fit.aims import source_windows
 from lipdub.speech.script.read import ReadOptions, read_script
 from lipdub.speech.script.write import check_script_name, write_script
 from lipdub.studio.dialogue import Said, write_dialogue
-from lipdub.studio.languages import check_language, language_in_name, same_language
+from lipdub.studio.languages import check_language, language_in_name
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import VoiceOptions
 from lipdub.studio.progress import Clock, Listener, silent
 from lipdub.studio.room import Room, open_room
-from lipdub.studio.store import content_digest
 from lipdub.studio.timbre import heights_of
 from lipdub.studio.voicing import Voicing, check_voices, voices_for
 from lipdub.studio.words import Words, recogniser_named, shifted, translated, translator_named, words_heard
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.language import same_language
 from lipdub.timeline.time import Span
 
 TAIL = Fraction(1)
@@ -62,7 +62,7 @@ def hear(source: Path, output: Path, language: str = "", recogniser: str = "whis
         raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
     recogniser_named(recogniser)
     with desk.room(output) as room:
-        heard = room.hearing.hear(source, content_digest(source))
+        heard = room.hearing.hear(source, room.digest(source))
         words = words_heard(source, heard, recogniser, language, room)
         start = container_start(source)
         lines = tuple(shifted(line, -start) for line in words.lines)
@@ -110,7 +110,7 @@ def speak(
         if picture is not None:
             whole = Span(picture.start, picture.span.end)
             if picture.has_sound:
-                heard = room.hearing.hear(picture.path, content_digest(picture.path))
+                heard = room.hearing.hear(picture.path, room.digest(picture.path))
                 windows = source_windows(heard)
                 heights = heights_of(picture, words.lines, windows)
         speakers = likened(voices_for(words.lines, voices, heights), words.lines, picture, heard)

@@ -11,7 +11,7 @@ from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
 from lipdub.speech.fit.render import render
 from lipdub.speech.fit.wishes import FASTEST_VOICE, SLOWEST_VOICE, Wish, wishes
 from lipdub.speech.voices.cast import Heights, Speaker, cast
-from lipdub.speech.voices.languages import refuse, same_language
+from lipdub.speech.voices.languages import refuse
 from lipdub.speech.voices.spoken import speak_line
 from lipdub.speech.voices.text import foreign, in_latin, sayable
 from lipdub.studio.options import VoiceOptions
@@ -19,6 +19,7 @@ from lipdub.studio.room import Room
 from lipdub.studio.words import Words
 from lipdub.timeline.cue import Line
 from lipdub.timeline.dialogue import PlacedLine, SpokenLine
+from lipdub.timeline.language import same_language
 from lipdub.timeline.time import Span
 
 DEFAULT_VOICE = "nanotts"

@@ -18,13 +18,14 @@ from lipdub.speech.script.timed import timed
 from lipdub.speech.script.write import write_script
 from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, Card, Recogniser, Request, Translator
 from lipdub.speech.spans import speech_spans
-from lipdub.studio.languages import language_in_name, same_language
+from lipdub.studio.languages import language_in_name
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.room import Room
-from lipdub.studio.store import content_digest, key
+from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
 from lipdub.timeline.disk import write_text
+from lipdub.timeline.language import same_language
 from lipdub.timeline.sound import HEARING_RATE, Heard
 from lipdub.timeline.time import Span
 
@@ -83,7 +84,7 @@ def words_heard(path: Path, heard: Heard, recogniser: str, language: str, room: 
         write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
 
     with room.clock.stage("words"):
-        folder = room.store.folder(f"words-{key(VERSION, content_digest(path), recogniser, language)}", listen)
+        folder = room.store.folder(f"words-{key(VERSION, room.digest(path), recogniser, language)}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
         name, licence = json.loads((folder / "who.json").read_text("utf-8"))
     if not lines:
@@ -132,8 +133,7 @@ def _doubts(adapted: Adapted) -> Iterator[str]:
 
 def recogniser_named(text: str) -> Recogniser:
     """``NAME`` or ``NAME:DETAIL``. Raises ``OptionError`` or what opening it raises."""
-    name, _, detail = text.partition(":")
-    return RECOGNISERS.checked(name, RECOGNISERS.factory(name)(detail), Recogniser)
+    return RECOGNISERS.named(text, Recogniser)
 
 
 def translator_named(text: str, source: str, target: str) -> Translator:
@@ -143,8 +143,7 @@ def translator_named(text: str, source: str, target: str) -> Translator:
             f"the words are in '{source}' and shall be said in '{target}', and no translator was named",
             remedy="Name one (--translator openai:URL#MODEL or argos), or give a translated script (--script)",
         )
-    name, _, detail = text.partition(":")
-    return TRANSLATORS.checked(name, TRANSLATORS.factory(name)(detail), Translator)
+    return TRANSLATORS.named(text, Translator)
 
 
 def _from_script(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
@@ -185,7 +184,7 @@ def _one_line(clip: Clip, speech: SpeechOptions, room: Room) -> Line:
 def _own_speech(clip: Clip, room: Room) -> Heard:
     if not clip.has_sound:
         raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
-    return room.hearing.hear(clip.path, content_digest(clip.path))
+    return room.hearing.hear(clip.path, room.digest(clip.path))
 
 
 def _used(card: Card) -> ModelUsed:

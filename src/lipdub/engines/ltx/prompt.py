@@ -2,6 +2,7 @@
 
 from lipdub.errors import OptionError
 from lipdub.timeline.cue import Line
+from lipdub.timeline.language import primary
 
 VALIDATED = frozenset({"en", "fr", "es", "de", "ru"})
 """Languages that the publisher of the LoRA has validated."""
@@ -20,7 +21,7 @@ _LANGUAGES = {
 
 def language_name(tag: str) -> str:
     """The English name of a BCP 47 language tag (``es-MX`` is Spanish), or nothing if it is not known."""
-    return _LANGUAGES.get(tag.replace("_", "-").split("-")[0].lower(), "")
+    return _LANGUAGES.get(primary(tag), "")
 
 
 def prompt_for(line: Line, who: str = "A person") -> str:

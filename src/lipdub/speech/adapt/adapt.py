@@ -13,8 +13,9 @@ from lipdub.speech.adapt.budget import budget, over
 from lipdub.speech.adapt.glossary import missed, relevant
 from lipdub.speech.seam import Request, Translator
 from lipdub.speech.voices.spoken import Keep
-from lipdub.speech.voices.text import primary, sayable
+from lipdub.speech.voices.text import sayable
 from lipdub.timeline.cue import Line
+from lipdub.timeline.language import primary
 
 _VERSION = 1
 _FILE = "text.json"

@@ -17,7 +17,8 @@ from typing import Any
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
 from lipdub.speech.adapt.budget import duration_of
 from lipdub.speech.seam import Card, Request
-from lipdub.speech.voices.text import primary, sentences
+from lipdub.speech.voices.text import sentences
+from lipdub.timeline.language import primary
 
 _PAGE = "https://www.argosopentech.com/argospm/index/"
 _BEAM = 4

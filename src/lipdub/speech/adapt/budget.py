@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
+from lipdub.timeline.language import primary
 from lipdub.timeline.time import Span
 
 _RATES = {"en": 6.19, "fr": 7.18, "de": 5.97, "it": 6.99, "ja": 7.84, "zh": 5.18, "es": 7.82, "vi": 5.22}
@@ -51,7 +52,7 @@ def budget(span: Span, language: str, pace: float = 1.0) -> Budget:
 
 def characters_per_second(language: str) -> float:
     """How many characters of ordinary text, spaces with them, are spoken in a second, short pauses included."""
-    return _rate(language) * _CHARACTERS.get(_code(language), 2.9)
+    return _rate(language) * _CHARACTERS.get(primary(language), 2.9)
 
 
 def duration_of(text: str, language: str) -> float:
@@ -72,7 +73,7 @@ def over(text: str, span: Span, language: str, pace: float = 1.0) -> float:
 
 def syllables(text: str, language: str) -> float:
     """About how many syllables ``text`` has: vowels that sound together are one, digits a little under two."""
-    code = _code(language)
+    code = primary(language)
     total = 0.0
     for word in re.findall(r"[^\W_]+(?:['’][^\W_]+)*", unicodedata.normalize("NFC", text.lower())):
         total += _in_word(word, code)
@@ -117,12 +118,8 @@ def _alone(char: str) -> float:
 
 def _rate(language: str) -> float:
     """Syllables a second as the voices speak."""
-    code = _code(language)
+    code = primary(language)
     return _RATES.get(code, _USUAL) * _EASE.get(code, _SLOWER)
-
-
-def _code(language: str) -> str:
-    return re.split(r"[-_]", language.strip(), maxsplit=1)[0].lower()
 
 
 def natural(text: str, language: str) -> Fraction:

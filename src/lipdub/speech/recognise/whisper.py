@@ -24,6 +24,7 @@ from lipdub.speech.seam import Card, Recognised
 from lipdub.speech.spans import SpeechOptions, voiced_spans
 from lipdub.speech.voice_activity import VoiceActivity
 from lipdub.timeline.cue import Word
+from lipdub.timeline.language import primary
 from lipdub.timeline.sound import HEARING_RATE, Sound
 from lipdub.timeline.time import Span, merged
 
@@ -122,8 +123,7 @@ class WhisperRecogniser:
         return Recognised(placed, language or _OWN.get(code, code), sure)
 
     def _code(self, language: str) -> str:
-        primary = language.replace("_", "-").split("-")[0].lower()
-        code = next((own for own, tag in _OWN.items() if tag == primary), primary)
+        code = next((own for own, tag in _OWN.items() if tag == primary(language)), primary(language))
         if code and code not in self._codes:
             raise OptionError(
                 f"{self.card.name} does not know the language '{language}'",

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from lipdub.timeline.language import primary
+
 _NO_SPACES = frozenset({"ja", "zh", "yue", "th", "lo", "km", "my", "bo"})
 _CJK = frozenset({"ja", "zh", "yue", "ko"})
 _CLOSING = "\"'”’»›)]}」』）】》〉"
@@ -16,11 +18,6 @@ _TITLES = frozenset(
 )
 # Where "3." is how "third" is written.
 _ORDINAL_DOTS = frozenset("de da nb nn no fi cs sk sl hr sr bs hu et lv is pl tr".split())
-
-
-def primary(language: str) -> str:
-    """The language itself of a BCP 47 tag: ``pt-BR`` -> ``pt``."""
-    return language.replace("_", "-").split("-")[0].lower()
 
 
 def spaced(language: str) -> bool:

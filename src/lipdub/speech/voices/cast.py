@@ -109,8 +109,7 @@ def voice_named(text: str) -> Voice:
 
     Raises ``OptionError`` if it is not installed, and what it says it lacks.
     """
-    name, _, detail = text.partition(":")
-    voice = VOICES.checked(name, VOICES.factory(name)(detail), Voice)
+    voice = VOICES.named(text, Voice)
     if isinstance(voice, Prepared):
         voice.ready()
     return voice

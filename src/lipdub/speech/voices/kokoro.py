@@ -17,9 +17,10 @@ import numpy as np
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
 from lipdub.speech.seam import Card, Reference
 from lipdub.speech.voices.finish import finished
-from lipdub.speech.voices.languages import refuse, same_language
+from lipdub.speech.voices.languages import refuse
 from lipdub.speech.voices.text import words_for
 from lipdub.timeline.cue import Line
+from lipdub.timeline.language import same_language
 from lipdub.timeline.sound import Sound
 
 MODEL, STYLES = "kokoro-v1.0.onnx", "voices-v1.0.bin"

@@ -2,13 +2,8 @@
 
 from lipdub.errors import LipdubError, OptionError
 from lipdub.speech.seam import VOICES, Voice
-from lipdub.speech.voices.text import primary
 from lipdub.timeline.cue import Line
-
-
-def same_language(one: str, other: str) -> bool:
-    """True if two BCP 47 tags name the same language, whatever the region."""
-    return primary(one) == primary(other)
+from lipdub.timeline.language import same_language
 
 
 def speakers_of(language: str) -> tuple[str, ...]:

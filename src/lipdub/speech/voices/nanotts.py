@@ -13,10 +13,11 @@ from jaxtyping import Float32
 from lipdub.errors import OptionError
 from lipdub.speech.seam import Card, Reference
 from lipdub.speech.voices.finish import finished, trimmed
-from lipdub.speech.voices.languages import refuse, same_language
+from lipdub.speech.voices.languages import refuse
 from lipdub.speech.voices.pico import LINGWARE, RATE, present, spoken
 from lipdub.speech.voices.text import in_latin, sentences, words_for
 from lipdub.timeline.cue import Line
+from lipdub.timeline.language import same_language
 from lipdub.timeline.sound import Sound
 
 CHARACTERS = ((1.0, 1.0), (0.62, 0.87), (1.18, 1.1), (0.8, 0.94), (0.55, 0.82), (0.95, 1.12), (0.72, 0.9), (1.3, 1.05))

@@ -8,6 +8,7 @@ import re
 import unicodedata
 
 from lipdub.errors import OptionError
+from lipdub.timeline.language import primary
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„«»‟″", '"') | dict.fromkeys("’‘‛′`´", "'") | {"¬": None, "\u00ad": None})
 _UNFOLDED = str.maketrans(
@@ -36,11 +37,6 @@ _ABBREVIATIONS = {
     "en": {r"(?<=\d)\s?/\s?(?=\d+ of\b)": " over ", r"\bvs\.?(?=\s)": "versus"},
 }
 _SHOUTED = re.compile(r"\b[^\W\d_]{4,}\b|\b[^\W\d_aeiouyAEIOUY][AEIOU][^\W\d_aeiouyAEIOUY]\b")
-
-
-def primary(language: str) -> str:
-    """The language of a BCP 47 tag without region and script, in lower case: ``es`` of ``es-MX``."""
-    return re.split(r"[-_]", language.strip(), maxsplit=1)[0].lower()
 
 
 def sayable(text: str, language: str) -> str:
