@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lipdub.review.report import Report, SaidLine, beside, rows
-from lipdub.timeline.disk import write_text
+from lipdub.disk.publish import write_text
 from lipdub.timeline.time import Span
 
 _PLACE = '{"here": "goes the report"}'

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lipdub.timeline.cue import Cue, LeftAlone
-from lipdub.timeline.disk import write_text
+from lipdub.disk.publish import write_text
 from lipdub.timeline.take import Option
 from lipdub.timeline.time import Span, timecode, total
 

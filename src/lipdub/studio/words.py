@@ -24,7 +24,7 @@ from lipdub.studio.room import Room
 from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
-from lipdub.timeline.disk import write_text
+from lipdub.disk.publish import write_text
 from lipdub.timeline.language import same_language
 from lipdub.timeline.sound import HEARING_RATE, Heard
 from lipdub.timeline.time import Span

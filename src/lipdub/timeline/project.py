@@ -15,7 +15,7 @@ from typing import Any
 
 from lipdub.errors import InputError
 from lipdub.timeline.cue import Cue, LeftAlone
-from lipdub.timeline.disk import write_text
+from lipdub.disk.publish import write_text
 from lipdub.timeline.take import Option, Take
 
 VERSION = 1

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lipdub.errors import OutputError
-from lipdub.timeline.disk import write_text
+from lipdub.disk.publish import write_text
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lipdub.errors import OptionError, OutputError
 from lipdub.timeline.cue import Line
-from lipdub.timeline.disk import write_text
+from lipdub.disk.publish import write_text
 from lipdub.timeline.time import Span
 
 VERSION = 1

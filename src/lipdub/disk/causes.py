@@ -1,0 +1,66 @@
+"""What errors of the operating system and of FFmpeg mean, in words, and what a user can do about them."""
+
+import errno
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """``what`` happened, as the end of a sentence ("the disk is full"), and the ``remedy`` ("" where none is known)."""
+
+    what: str
+    remedy: str = ""
+
+
+_FULL = Cause("the disk is full", "Free some space, or choose another disk")
+_DENIED = Cause("permission is denied", "Check the permissions of the file and its folder")
+_GONE = Cause("the file or its folder is not there", "Check the name; it may have been moved meanwhile")
+_MANY = Cause("too many files are open", "Close other programs, or raise the limit of open files (ulimit -n)")
+MEMORY = Cause("there is not enough memory", "Close other programs, or work on a shorter or smaller clip")
+"""What to say when memory runs out."""
+
+_CAUSES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: Cause("your quota on this disk is used up", "Free some space, or choose another disk"),
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.EROFS: Cause("the disk is read-only", "Choose another disk"),
+    errno.ENAMETOOLONG: Cause("the name is too long for this disk", "Choose a shorter name"),
+    errno.EFBIG: Cause(
+        "the file would be larger than this disk or a limit of this session allows",
+        "Choose another disk, or raise the limit (ulimit -f)",
+    ),
+    errno.ENOENT: _GONE,
+    errno.ENOTDIR: Cause("a part of its path is a file, not a folder", "Check the name"),
+    errno.EISDIR: Cause("it is a folder", "Name a file in it"),
+    errno.EEXIST: Cause("a file of that name is there already", "Choose another name"),
+    errno.EMFILE: _MANY,
+    errno.ENFILE: _MANY,
+    errno.ENOMEM: MEMORY,
+    errno.EIO: Cause("the disk or the connection to it fails (I/O error)", "Copy the file to another disk"),
+    errno.ELOOP: Cause("its links lead in a circle", "Check the name"),
+    errno.EILSEQ: Cause("the name cannot be written on this system", "Choose another name"),
+    errno.EBUSY: Cause("the file is in use", "Close the program that uses it"),
+    errno.ETXTBSY: Cause("the file is in use", "Close the program that uses it"),
+    errno.EPIPE: Cause("the program that reads it went away"),
+    errno.EXDEV: Cause("it lies on another disk"),
+}
+
+
+def cause_of(error: BaseException) -> Cause:
+    """The cause that ``error`` names: an ``OSError`` (FFmpeg's errors are such, or carry ``errno``), ``MemoryError``,
+    ``UnicodeError`` or any other. Never raises; an unknown error's own words are given."""
+    if isinstance(error, MemoryError):
+        return MEMORY
+    if isinstance(error, UnicodeError):
+        return _CAUSES[errno.EILSEQ]
+    number = getattr(error, "errno", None)
+    if number in _CAUSES:
+        return _CAUSES[number]
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return Cause(" ".join(str(said).split()))
+
+
+def is_full(error: BaseException) -> bool:
+    """True if ``error`` says that no room is left: on the disk, in a quota, or below a limit on file sizes."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

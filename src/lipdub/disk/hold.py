@@ -1,0 +1,78 @@
+"""Files held by a running process: an advisory lock tells others that who made them still runs.
+
+The lock goes with the process, however it ends, in whichever container of this machine it ran: unlike a process number
+in a name, which means something else in another container (flock(2); on Windows LockFile).
+"""
+
+import errno
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_BEYOND = 1 << 40
+"""Where Windows locks a byte: far behind what is written, since its locks forbid writing."""
+
+
+@dataclass(eq=False)
+class Held:
+    """A file that this process made and holds. ``path`` may be opened and written by name."""
+
+    path: Path
+    descriptor: int
+
+    def release(self) -> None:
+        """Let go of the file; it stays."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def hold_new(folder: Path, prefix: str, ending: str = "") -> Held:
+    """Make a file in ``folder`` whose name nobody can guess (``prefix``, 64 random bits, ``ending``) and hold it.
+
+    It is created exclusively: a file or a link that is there already is never opened. Raises ``OSError``.
+    """
+    while True:
+        path = folder / f"{prefix}{secrets.token_hex(8)}{ending}"
+        try:
+            descriptor = os.open(path, _FLAGS, 0o666)
+        except FileExistsError:
+            continue
+        held = Held(path, descriptor)
+        if _locks(descriptor) is not False:
+            return held
+        held.release()  # somebody who tidies up was here in between
+
+
+def is_held(path: Path) -> bool:
+    """True if a running process holds the file ``path``, or if that cannot be told; False if it is free or gone."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        return _locks(descriptor) is not True
+    finally:
+        os.close(descriptor)
+
+
+def _locks(descriptor: int) -> bool | None:
+    """Lock an open file: True, False if another holds it, None where this disk knows no locks."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, _BEYOND, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as refused:
+        return False if refused.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK) else None
+    return True

@@ -1,0 +1,241 @@
+"""Outputs appear under their names together, last and complete, or not at all; nothing is replaced unasked.
+
+Everything is written beside its place under a random name that is created exclusively, and then published: by a hard
+link, which fails if the name is taken meanwhile (link(2)), or, where overwriting is allowed, by renaming (rename(2)).
+"""
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from lipdub.disk.causes import cause_of
+from lipdub.disk.hold import Held, hold_new, is_held
+from lipdub.errors import OutputError
+
+_PREFIX, _ENDING = ".lipdub-", ".part"
+_YOUNG = 10.0
+"""Seconds for which a file that nobody holds is left in peace: who makes it may be about to take hold of it."""
+
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""How disks that know no hard links refuse one."""
+
+
+def check_place(target: Path, inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
+    """Refuse early what publishing ``target`` would refuse late.
+
+    Raises ``OutputError`` if it is one of the ``inputs`` (by whatever name or link), a folder, there already and may
+    not be overwritten, or if its folder is missing or may not be written to.
+    """
+    if any(same_file(target, source) for source in inputs):
+        raise OutputError("is one of the inputs", file=target, remedy="Choose another name for the output")
+    try:
+        if target.is_dir():
+            raise OutputError("is a folder", file=target, remedy="Name a file in it")
+        if os.path.lexists(target):
+            if not overwrite:
+                raise OutputError("exists already", file=target, remedy="Choose another name, or add --overwrite")
+            if target.exists() and not target.is_file():
+                raise OutputError("is no ordinary file", file=target, remedy="Choose another name")
+        folder = target.absolute().parent
+        if not folder.is_dir():
+            raise OutputError("its folder does not exist", file=target, remedy="Make it first")
+        longest = os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+        if len(os.fsencode(target.name)) > longest:
+            raise OutputError("the name is too long for this disk", file=target, remedy="Choose a shorter name")
+        if not os.access(folder, os.W_OK):
+            raise OutputError("its folder may not be written to", file=target, remedy="Choose another folder")
+    except (OSError, ValueError) as refused:
+        raise _refused(target, refused) from refused
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """True if both paths lead to the same file; False if either is not there."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+@dataclass(eq=False)
+class Part:
+    """A file on its way: written at ``path``, to be published as ``target``."""
+
+    target: Path
+    held: Held
+
+    @property
+    def path(self) -> Path:
+        """Where it is written: empty, in the same folder, and nobody else's."""
+        return self.held.path
+
+
+@dataclass(eq=False)
+class Outputs:
+    """Files that will appear together when ``publish`` is called. Leaving the block removes what was not published.
+
+    ``overwrite``: files that stand under those names may be replaced; they stay until all new ones are complete.
+    """
+
+    overwrite: bool = False
+    _parts: list[Part] = field(default_factory=list)
+
+    def __enter__(self) -> "Outputs":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.discard()
+
+    def part(self, target: Path) -> Part:
+        """A new, empty file beside ``target`` to write to. Raises ``OutputError`` if ``target`` cannot be there."""
+        check_place(target, overwrite=self.overwrite)
+        folder = target.absolute().parent
+        sweep(folder)
+        try:
+            part = Part(target, hold_new(folder, _PREFIX, _ENDING))
+        except OSError as refused:
+            raise _refused(target, refused) from refused
+        self._parts.append(part)
+        return part
+
+    def publish(self) -> None:
+        """Give every file its name, the first that was begun last of all.
+
+        Raises ``OutputError`` if one of the names was taken meanwhile or the disk refuses; then none is published, and
+        what stood there before stands there still.
+        """
+        for part in self._parts:
+            _flushed(part)
+        with contextlib.ExitStack() as undo:
+            kept = [_placed(part, self.overwrite, undo) for part in reversed(self._parts)]
+            undo.pop_all()
+        for old in filter(None, kept):
+            _removed(old)
+        for folder in {part.target.absolute().parent for part in self._parts}:
+            _folder_flushed(folder)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove everything that is not published."""
+        for part in self._parts:
+            part.held.release()
+            _removed(part.path)
+        self._parts.clear()
+
+
+@contextmanager
+def complete(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A place to write one file at, which becomes ``target`` when the block ends well.
+
+    Raises ``OutputError`` as ``Outputs`` does; an ``OSError`` of the block itself becomes one, too.
+    """
+    with Outputs(overwrite) as outputs:
+        part = outputs.part(target)
+        try:
+            yield part.path
+        except OSError as refused:
+            raise _refused(target, refused) from refused
+        outputs.publish()
+
+
+def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
+    """Write ``text`` (UTF-8, rows end in a newline) as ``path``: readers see the old file or the new one, never a part.
+
+    Raises ``OutputError`` if the disk refuses; then nothing is left behind.
+    """
+    with complete(path, overwrite=overwrite) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def sweep(folder: Path) -> None:
+    """Remove from ``folder`` what killed runs left half-written; what a living process holds stays."""
+    try:
+        left = [entry for entry in os.scandir(folder) if entry.name.startswith(_PREFIX)]
+    except OSError:
+        return
+    for entry in left:
+        with contextlib.suppress(OSError):
+            old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _YOUNG
+            ours = entry.name.endswith(_ENDING) and entry.is_file(follow_symlinks=False)
+            if ours and old and not is_held(Path(entry.path)):
+                os.unlink(entry.path)
+
+
+def _flushed(part: Part) -> None:
+    """What was written is on the disk before it gets its name, so that a power cut leaves no empty file."""
+    try:
+        os.fsync(part.held.descriptor)
+    except OSError as refused:
+        if refused.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            raise _refused(part.target, refused) from refused
+
+
+def _folder_flushed(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _placed(part: Part, overwrite: bool, undo: contextlib.ExitStack) -> Path | None:
+    """Give one file its name, and tell where what stood there is kept; ``undo`` learns how to take it back."""
+    if os.name == "nt":
+        part.held.release()  # open files cannot be renamed there
+    try:
+        if overwrite and os.path.lexists(part.target):
+            return _replaced(part, undo)
+        _placed_anew(part)
+        undo.callback(_removed, part.target)
+    except FileExistsError as taken:
+        raise OutputError(
+            "was made by another program meanwhile", file=part.target, remedy="Choose another name, or add --overwrite"
+        ) from taken
+    except OSError as refused:
+        raise _refused(part.target, refused) from refused
+    return None
+
+
+def _placed_anew(part: Part) -> None:
+    """Name a file only if nothing has that name. Raises ``FileExistsError``."""
+    if os.name == "nt":
+        os.rename(part.path, part.target)  # refuses to replace there
+        return
+    try:
+        os.link(part.path, part.target)
+    except OSError as refused:
+        if refused.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(part.target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        os.replace(part.path, part.target)
+
+
+def _replaced(part: Part, undo: contextlib.ExitStack) -> Path:
+    """Put a file in the place of another, which is kept under the name that is returned."""
+    kept = hold_new(part.target.absolute().parent, _PREFIX, _ENDING)
+    kept.release()
+    try:
+        kept.path.unlink()
+        os.link(part.target, kept.path, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        os.replace(part.target, kept.path)
+    undo.callback(_removed, kept.path)  # renaming a link to what it links to does nothing, and leaves both (rename(2))
+    undo.callback(os.replace, kept.path, part.target)
+    os.replace(part.path, part.target)
+    return kept.path
+
+
+def _removed(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _refused(target: Path, refused: Exception) -> OutputError:
+    cause = cause_of(refused)
+    return OutputError(f"cannot be written: {cause.what}", file=target, remedy=cause.remedy)

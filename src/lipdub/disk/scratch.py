@@ -1,0 +1,63 @@
+"""Temporary folders that vanish with the work, or, if the run was killed, when a later one begins."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lipdub.disk.causes import cause_of
+from lipdub.disk.hold import hold_new, is_held
+from lipdub.errors import OutputError
+
+_PREFIX, _SIGN = "lipdub-", ".held-"
+_YOUNG = 10.0
+"""Seconds for which a folder without a sign of life is left in peace: it may just be being made."""
+
+
+@contextmanager
+def scratch_folder(purpose: str = "work") -> Iterator[Path]:
+    """A new folder in the system's temporary folder, readable by this user alone and removed when the block ends.
+
+    ``purpose`` is part of its name. What killed runs left there is removed first. Raises ``OutputError`` if there is
+    no room or permission.
+    """
+    root = Path(tempfile.gettempdir())
+    sweep_scratch(root)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=root))
+        sign = hold_new(folder, _SIGN)
+    except OSError as refused:
+        cause = cause_of(refused)
+        raise OutputError(
+            f"no temporary folder can be made there: {cause.what}",
+            file=root,
+            remedy="Free some space there, or set TMPDIR to another folder",
+        ) from refused
+    try:
+        yield folder
+    finally:
+        sign.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_scratch(root: Path) -> None:
+    """Remove the temporary folders below ``root`` that are this user's, and that no running process holds."""
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(root)):
+            if entry.name.startswith(_PREFIX) and entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    _sweep(entry)
+
+
+def _sweep(entry: "os.DirEntry[str]") -> None:
+    state = entry.stat(follow_symlinks=False)
+    mine = not hasattr(os, "getuid") or state.st_uid == os.getuid()
+    if not mine or time.time() - state.st_mtime < _YOUNG:
+        return
+    signs = [Path(entry.path, name) for name in os.listdir(entry.path) if name.startswith(_SIGN)]
+    if signs and not any(is_held(sign) for sign in signs):
+        shutil.rmtree(entry.path, ignore_errors=True)
