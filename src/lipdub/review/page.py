@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lipdub.review.report import Report, SaidLine, beside, rows
 from lipdub.disk.publish import write_text
+from lipdub.review.report import Report, SaidLine, beside, rows
 from lipdub.timeline.time import Span
 
 _PLACE = '{"here": "goes the report"}'

@@ -12,8 +12,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lipdub.timeline.cue import Cue, LeftAlone
 from lipdub.disk.publish import write_text
+from lipdub.timeline.cue import Cue, LeftAlone
 from lipdub.timeline.take import Option
 from lipdub.timeline.time import Span, timecode, total
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, OptionError, ServiceError
 from lipdub.media.listen import sound_in_pieces
 from lipdub.review.report import ModelUsed
@@ -24,7 +25,6 @@ from lipdub.studio.room import Room
 from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
-from lipdub.disk.publish import write_text
 from lipdub.timeline.language import same_language
 from lipdub.timeline.sound import HEARING_RATE, Heard
 from lipdub.timeline.time import Span

@@ -13,9 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.publish import write_text
 from lipdub.errors import InputError
 from lipdub.timeline.cue import Cue, LeftAlone
-from lipdub.disk.publish import write_text
 from lipdub.timeline.take import Option, Take
 
 VERSION = 1

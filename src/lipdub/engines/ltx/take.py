@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from lipdub.errors import OutputError
 from lipdub.disk.publish import write_text
+from lipdub.errors import OutputError
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
 

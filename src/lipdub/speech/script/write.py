@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from lipdub.disk.publish import write_text
 from lipdub.errors import OptionError, OutputError
 from lipdub.timeline.cue import Line
-from lipdub.disk.publish import write_text
 from lipdub.timeline.time import Span
 
 VERSION = 1
