@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.review.page import page, write_page_beside
+from lipdub.review.page import page, write_page
 from lipdub.review.report import Changed, MediaFile, Recipe, Report, SaidLine, Speech, rows
 from lipdub.timeline.cue import Cue, LeftAlone, Line
 from lipdub.timeline.time import Span
@@ -81,7 +81,7 @@ def test_no_text_breaks_out_and_nothing_is_loaded(tmp_path: Path) -> None:
 def test_it_lies_beside_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
-    path = write_page_beside(report(Path()), Path("out/talk.es.mp4"))
-    assert path == Path("out/talk.es.review.html")
+    path = Path("out/talk.es.review.html")
+    write_page(report(Path()), path)
     assert os.listdir("out") == ["talk.es.review.html"]
     assert data_of(path.read_text(encoding="utf-8"))["source"] == "../source%20files/talk%20%231.mov"

@@ -14,10 +14,11 @@ import pytest
 
 import lipdub
 from lipdub import weights
+from lipdub.disk.publish import Part
 from lipdub.errors import NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
-from lipdub.media.write import WriteOptions, Written, write
+from lipdub.media.write import WriteOptions, Written, write_into
 from lipdub.speech.seam import Card, Reference
 from lipdub.studio.demo_voice import recorded
 from lipdub.studio.film import write_clip, write_wave
@@ -97,17 +98,17 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
 ) -> None:
     drawn: dict[str, list[str]] = {}
 
-    def recording(clip: Clip, pictures: Iterable[Frame], dub: Path, output: Path, options: WriteOptions) -> Written:
-        digests = drawn.setdefault(output.name, [])
+    def recording(clip: Clip, pictures: Iterable[Frame], dub: Path, part: Part, options: WriteOptions) -> Written:
+        digests = drawn.setdefault(part.target.name, [])
 
         def noted() -> Iterator[Frame]:
             for frame in pictures:
                 digests.append(sha256(b"".join(plane.tobytes() for plane in frame.planes)).hexdigest())
                 yield frame
 
-        return write(clip, noted(), dub, output, options)
+        return write_into(clip, noted(), dub, part, options)
 
-    monkeypatch.setattr("lipdub.studio.dub.write", recording)
+    monkeypatch.setattr("lipdub.studio.dub.write_into", recording)
     first = lipdub.dub(case.clip, audio=case.dub, output=home / "a.mp4", options=LIGHT)
     again = lipdub.dub(case.clip, audio=case.dub, output=home / "b.mp4", options=LIGHT)
     assert len(drawn["a.mp4"]) == 2 * FACE + BLANK
@@ -158,3 +159,56 @@ def test_a_script_becomes_a_dub_with_subtitles(case: Case, home: Path, monkeypat
         (home / name).unlink()
     with pytest.raises(OutputError, match=r"out\.srt"):
         lipdub.dub(case.clip, output=home / "out.mkv", speech=speech, options=LIGHT)
+
+
+def test_the_script_stays_as_it_is_and_subtitles_go_beside_it(
+    case: Case, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lipdub.speech.voices.cast.voice_named", lambda text: Recording())
+    script = home / "talk.es.srt"
+    script.write_text("1\n00:00:00,100 --> 00:00:00,900\n<i>Hola</i> a todos.\n")
+    before = script.read_bytes()
+    speech = lipdub.SpeechOptions(script=script, to="es", proof=False)
+    for overwrite in (False, True):
+        options = replace(LIGHT, face="largest", overwrite=overwrite)
+        report = lipdub.dub(case.clip, output=home / "talk.es.mp4", speech=speech, options=options)
+        assert script.read_bytes() == before
+        assert "Hola a todos." in (home / "talk.es.subtitles.srt").read_text(encoding="utf-8")
+        assert any("talk.es.subtitles.srt" in note for note in report.notes)
+
+
+def test_a_file_that_appears_during_the_run_is_not_replaced(
+    case: Case, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*args: object) -> Written:
+        (home / "out.report.json").write_text("mine")
+        return write_into(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("lipdub.studio.dub.write_into", slowly)
+    with pytest.raises(OutputError, match=r"out\.report\.json"):
+        lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
+    assert {path.name for path in home.iterdir()} == {"work", "out.report.json"}
+    assert (home / "out.report.json").read_text() == "mine"
+
+
+def test_the_film_does_not_stand_where_its_report_cannot(
+    case: Case, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise OutputError("cannot be written: the disk is full", file=home / "out.report.json")
+
+    monkeypatch.setattr("lipdub.studio.dub.page", broken)
+    with pytest.raises(OutputError, match="full"):
+        lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
+    assert {path.name for path in home.iterdir()} == {"work"}
+    monkeypatch.undo()
+    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: home / "work")
+    lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
+    assert (home / "out.mp4").exists()
+
+
+def test_dubs_of_one_stem_in_two_containers_have_a_report_each(case: Case, home: Path) -> None:
+    lipdub.dub(case.clip, audio=case.dub, output=home / "o.mp4", options=LIGHT)
+    lipdub.dub(case.clip, audio=case.dub, output=home / "o.mov", options=LIGHT)
+    assert json.loads((home / "o.report.json").read_text())["output"]["path"].endswith("o.mp4")
+    assert json.loads((home / "o.mov.report.json").read_text())["output"]["path"].endswith("o.mov")

@@ -131,7 +131,7 @@ def test_every_older_version_has_a_migration() -> None:
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="folder does not exist"):
         PLAIN.save(tmp_path / "absent" / "p.json")
     (tmp_path / "taken").mkdir()
     with pytest.raises(OutputError):

@@ -74,6 +74,14 @@ class Part:
         """Where it is written: empty, in the same folder, and nobody else's."""
         return self.held.path
 
+    def write_text(self, text: str) -> None:
+        """Write ``text`` (UTF-8; what UTF-8 cannot say is written as an escape). Raises ``OutputError``."""
+        try:
+            with self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+                file.write(text)
+        except OSError as refused:
+            raise _refused(self.target, refused) from refused
+
 
 @dataclass(eq=False)
 class Outputs:
@@ -148,8 +156,9 @@ def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
 
     Raises ``OutputError`` if the disk refuses; then nothing is left behind.
     """
-    with complete(path, overwrite=overwrite) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    with Outputs(overwrite) as outputs:
+        outputs.part(path).write_text(text)
+        outputs.publish()
 
 
 def sweep(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lipdub.disk.publish import write_text
-from lipdub.review.report import Report, SaidLine, beside, rows
+from lipdub.review.report import Report, SaidLine, rows
 from lipdub.timeline.time import Span
 
 _PLACE = '{"here": "goes the report"}'
@@ -20,13 +20,6 @@ _PLACE = '{"here": "goes the report"}'
 def write_page(report: Report, path: Path) -> None:
     """Write the review page of ``report`` to ``path``, whole or not at all. Raises ``OutputError``."""
     write_text(path, page(report, path.parent))
-
-
-def write_page_beside(report: Report, output: Path) -> Path:
-    """Write it beside ``output`` (``talk.es.mp4`` -> ``talk.es.review.html``) and tell where."""
-    path = beside(output, ".review.html")
-    write_page(report, path)
-    return path
 
 
 def page(report: Report, folder: Path) -> str:

@@ -188,17 +188,6 @@ class Report:
         """Write the JSON to ``path``, whole or not at all. Raises ``OutputError``."""
         write_text(path, self.to_json() + "\n")
 
-    def write_beside(self, output: Path) -> Path:
-        """Write it beside ``output`` (``talk.es.mp4`` -> ``talk.es.report.json``) and tell where."""
-        path = beside(output, ".report.json")
-        self.write(path)
-        return path
-
-
-def beside(output: Path, ending: str) -> Path:
-    """The companion of ``output`` with another ``ending``."""
-    return output.with_name(output.stem + ending)
-
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Fraction | float):

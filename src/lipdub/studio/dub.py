@@ -12,15 +12,16 @@ import cv2
 from lipdub import __version__, weights
 from lipdub.engines.find import find
 from lipdub.engines.seam import Setup
-from lipdub.errors import NoSound, NothingToDub, OptionError, OutputError
+from lipdub.disk.publish import Outputs, Part
+from lipdub.errors import NoSound, NothingToDub, OptionError
 from lipdub.faces.choose import FaceChoice, parse_face
 from lipdub.faces.eye import LandmarkEye
 from lipdub.faces.nets import FaceFinder
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import Damage, prefetched
-from lipdub.media.write import WriteOptions, Written, check_output, write
-from lipdub.review.page import write_page_beside
-from lipdub.review.report import Report, beside
+from lipdub.media.write import WriteOptions, Written, check_output, write_into
+from lipdub.review.page import page
+from lipdub.review.report import Report
 from lipdub.speech.prior import Prior
 from lipdub.studio.account import Circumstances, Outcome, account
 from lipdub.studio.beforehand import check_speech, planned_speech
@@ -29,13 +30,14 @@ from lipdub.studio.consent import AskPeople, ensure_consent, granted_by_caller
 from lipdub.studio.dialogue import Dialogue, brought, spoken
 from lipdub.studio.engine_voice import Setting, spoken_by_engine
 from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.outputs import OutputNames, output_names
 from lipdub.studio.progress import Clock, Listener, silent
 from lipdub.studio.room import Room, open_room
 from lipdub.studio.stage import Audit, Script, performed
 from lipdub.studio.store import content_digest, key
 from lipdub.studio.study import VERSION as STUDY_VERSION
 from lipdub.studio.study import ClipStudy, Crew, frames_ahead, open_study, study_clip
-from lipdub.studio.subtitles import captions_inside, subtitle_endings, write_subtitles_beside
+from lipdub.studio.subtitles import captions_inside, subtitle_kind, subtitles_of
 from lipdub.studio.words import Words, words_to_say
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
@@ -59,12 +61,12 @@ class Caller:
 @dataclass(frozen=True, eq=False)
 class Order:
     """A dub that can be done: everything given was looked at, nothing was made yet. ``audio`` is the finished dub
-    track; without one ``speech`` says what is to be said."""
+    track; without one ``speech`` says what is to be said. ``names`` are those of all files that will be made."""
 
     clip: Clip
     audio: Path | None
     speech: SpeechOptions
-    output: Path
+    names: OutputNames
     options: DubOptions
     choice: FaceChoice
 
@@ -90,8 +92,8 @@ def dub(
         digest = content_digest(order.clip.path)
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
-    opened = open_room(clock, caller.ask_download, hearing=options.hearing, reuse=options.reuse, output=order.output)
-    with opened as room, _one_thread_each():
+    opened = open_room(clock, caller.ask_download, hearing=options.hearing, reuse=options.reuse, output=order.names.film)
+    with opened as room, _one_thread_each(), Outputs(options.overwrite) as outputs:
         words = words_to_say(order.clip, speech, room) if order.audio is None else None
         study, source_heard = _study_and_hear(order, digest, crew, room)
         setting = Setting(order.clip, study, source_heard, order.choice, Prior.load(options.prior), options.seed)
@@ -107,14 +109,12 @@ def dub(
             performing = performed(
                 frames_ahead(order.clip, damage), Script(order.clip, study.shots, roles.parts), audit
             )
-            written = _write(order, performing, dialogue, clock)
+            written = _write(order, performing, dialogue, outputs.part(order.names.film), clock)
         with clock.stage("judge"):
             outcome = Outcome(order.clip, roles, audible, audit, written, damage)
             report = account(outcome, Circumstances(dialogue, options, room.hearing.why, consent, clock))
-    report.write_beside(order.output)
-    write_subtitles_beside(dialogue, order.clip, order.output, speech)
-    if options.page:
-        write_page_beside(report, order.output)
+            report = replace(report, notes=(*report.notes, *order.names.notes))
+        _publish(order, report, dialogue, outputs)
     return report
 
 
@@ -126,11 +126,11 @@ def check(source: Path, audio: Path | None, output: Path, speech: SpeechOptions,
     if audio is not None and not probe(audio).has_sound:
         raise NoSound("there is no sound in it", file=audio, remedy="Give the file that holds the dub track")
     check_output(source, output, _write_options(options, speech))
-    endings = [".report.json", *([".review.html"] if options.page else []), *subtitle_endings(audio, speech)]
-    for companion in (beside(output, ending) for ending in endings):
-        if companion.exists() and not options.overwrite:
-            raise OutputError("this file exists already", file=companion, remedy="Move it away, or add --overwrite")
-    return Order(clip, audio, speech, output, options, choice)
+    given = (source, audio, speech.script, speech.glossary, speech.music_effects, options.prior)
+    inputs = [path for path in given if path is not None]
+    names = output_names(output, inputs, page=options.page, subtitles=subtitle_kind(audio, speech))
+    names.check(inputs, overwrite=options.overwrite)
+    return Order(clip, audio, speech, names, options, choice)
 
 
 def plan(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, options: DubOptions) -> list[str]:
@@ -213,12 +213,23 @@ def _dialogue(order: Order, words: Words | None, crew: Crew, setting: Setting, r
     return spoken(order.clip, words, order.speech, setting.heard, room)
 
 
-def _write(order: Order, performing: Iterator[Frame], dialogue: Dialogue, clock: Clock) -> Written:
+def _write(order: Order, performing: Iterator[Frame], dialogue: Dialogue, film: Part, clock: Clock) -> Written:
     counted = clock.counted("perform", prefetched(performing), len(order.clip))
     said_in = order.options.language or (dialogue.account.language if dialogue.account else "")
     captions = captions_inside(dialogue, order.speech)
     how = replace(_write_options(order.options, order.speech), captions=captions, language=said_in or None)
-    return write(order.clip, counted, dialogue.track, order.output, how)
+    return write_into(order.clip, counted, dialogue.track, film, how)
+
+
+def _publish(order: Order, report: Report, dialogue: Dialogue, outputs: Outputs) -> None:
+    """Write what goes beside the film, and give all files their names, the film last. Raises ``OutputError``."""
+    names = order.names
+    outputs.part(names.report).write_text(report.to_json() + "\n")
+    if names.page is not None:
+        outputs.part(names.page).write_text(page(report, names.page.parent))
+    if names.subtitles is not None and dialogue.lines:
+        outputs.part(names.subtitles).write_text(subtitles_of(dialogue, order.clip, order.speech.subtitles))
+    outputs.publish()
 
 
 def _write_options(options: DubOptions, speech: SpeechOptions) -> WriteOptions:

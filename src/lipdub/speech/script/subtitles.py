@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from lipdub.speech.script.rows import Atom, atoms, extent, in_rows, loose
-from lipdub.speech.script.write import write_rows
+from lipdub.speech.script.write import rows_text, write_rows
 from lipdub.speech.script.writing import is_cjk, width
 from lipdub.timeline.cue import Line
 from lipdub.timeline.time import Span
@@ -62,6 +62,11 @@ def write_subtitles(path: Path, captions: Sequence[Caption], overwrite: bool = F
     cannot be written.
     """
     write_rows(path, [(caption.span, caption.rows) for caption in captions], overwrite)
+
+
+def subtitles_text(captions: Sequence[Caption], ending: str) -> str:
+    """``captions`` as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
+    return rows_text([(caption.span, caption.rows) for caption in captions], ending)
 
 
 @dataclass(frozen=True, slots=True)

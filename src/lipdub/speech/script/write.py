@@ -33,8 +33,13 @@ def check_script_name(path: Path) -> None:
 def write_rows(path: Path, rows: Sequence[tuple[Span, Sequence[str]]], overwrite: bool = False) -> None:
     """Write shown ``rows`` of text, with when they are shown, as .srt or .vtt. Raises as ``write_script``."""
     _checked(path, (".srt", ".vtt"), overwrite)
+    write_text(path, rows_text(rows, path.suffix.lower()))
+
+
+def rows_text(rows: Sequence[tuple[Span, Sequence[str]]], ending: str) -> str:
+    """Shown ``rows`` of text, with when they are shown, as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
     texts = [(span, "\n".join(map(_harmless, shown))) for span, shown in rows]
-    write_text(path, _subrip_of(texts) if path.suffix.lower() == ".srt" else _webvtt_of(texts, _escaped))
+    return _subrip_of(texts) if ending == ".srt" else _webvtt_of(texts, _escaped)
 
 
 def _checked(path: Path, endings: tuple[str, ...], overwrite: bool) -> None:
