@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lipdub.disk.publish import Outputs
 from lipdub.errors import NoSound, OptionError, OutputError
 from lipdub.media import write as writing
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames, sound
-from lipdub.media.write import WriteOptions, check_output, encoder_opens, write
+from lipdub.media.write import WriteOptions, check_output, encoder_opens, write, write_into
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import Extra, Video, make_video, make_wav, number_in, picture, tone
@@ -342,20 +343,58 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(writing._Writing, "_mux", full)
-    with pytest.raises(OutputError, match=r"b\.mp4.*No space left"):
+    with pytest.raises(OutputError, match=r"b\.mp4.*the disk is full"):
         write(clip, frames(clip), None, output, WriteOptions(overwrite=True))
     assert output.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
 def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
-    source, output = tmp_path / "a.mp4", tmp_path / "b.mp4"
-    make_video(source)
-    dead, alive = tmp_path / ".b.999999999.part", tmp_path / f".b.{os.getppid()}.part"
+    source, output = make_video(tmp_path / "a.mp4"), tmp_path / "b.mp4"
+    dead = tmp_path / ".lipdub-0123.part"
     dead.touch()
-    alive.touch()
+    os.utime(dead, (0, 0))
     clip = open_clip(source)
-    write(clip, frames(clip), None, output, WriteOptions())
+    with Outputs() as others:
+        alive = others.part(tmp_path / "other.mp4").path
+        os.utime(alive, (0, 0))
+        write(clip, frames(clip), None, output, PLAIN)
+        assert alive.exists()
     assert output.exists()
     assert not dead.exists()
-    assert alive.exists()
+
+
+def test_a_part_is_written_and_published_by_who_asked_for_it(tmp_path):
+    clip, target = open_clip(make_video(tmp_path / "a.mp4", count=3)), tmp_path / "b.mov"
+    with Outputs() as outputs:
+        part = outputs.part(target)
+        written = write_into(clip, frames(clip), None, part, PLAIN)
+        assert written.path == target
+        assert not target.exists()
+        assert "mov" in probe(part.path).container
+        outputs.publish()
+    assert len(open_clip(target)) == 3
+
+
+def test_what_stands_there_meanwhile_is_not_replaced(tmp_path):
+    clip, target = open_clip(make_video(tmp_path / "a.mp4", count=3)), tmp_path / "b.mp4"
+
+    def slow():
+        yield from frames(clip)
+        target.write_bytes(b"of another")
+
+    with pytest.raises(OutputError, match="meanwhile"):
+        write(clip, slow(), None, target, PLAIN)
+    assert target.read_bytes() == b"of another"
+
+
+def test_the_errors_of_an_encoder_are_not_blamed_on_the_disk(tmp_path, monkeypatch):
+    clip = open_clip(make_video(tmp_path / "a.mp4", count=3))
+
+    def wrong(*_):
+        raise ValueError("the encoder cannot do that")
+
+    monkeypatch.setattr(writing._Writing, "_mux", wrong)
+    with pytest.raises(OutputError, match="the encoder cannot do that") as told:
+        write(clip, frames(clip), None, tmp_path / "b.mp4", PLAIN)
+    assert "space" not in str(told.value)

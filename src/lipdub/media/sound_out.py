@@ -1,15 +1,17 @@
 """Sound into files, block by block: WAV or FLAC, 24 bits deep."""
 
-import os
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from jaxtyping import Float32, Int32
 
+from lipdub.disk.causes import cause_of
+from lipdub.disk.publish import complete
 from lipdub.errors import OptionError, OutputError
 from lipdub.media.sound_blocks import Block, SoundShape
 
@@ -27,34 +29,38 @@ def write_sound(path: Path, blocks: Iterable[Block], shape: SoundShape) -> int:
     """Write ``blocks`` (channels, samples; -1..1, clipped beyond) to ``path``, and return how many samples that were.
 
     ``.wav`` (RF64 from 4 GB on) or ``.flac`` (up to 8 channels), 24 bits without dither: its error is 144 dB down.
-    16- and 24-bit sound comes out bit for bit. The file appears under its name only when complete.
-    Raises ``OptionError`` for another suffix or too many channels, ``OutputError`` if it cannot be written.
+    16- and 24-bit sound comes out bit for bit. The file appears under its name only when complete, in
+    the place of a former one. Raises ``OptionError`` for another suffix or too many channels, ``OutputError`` if it
+    cannot be written.
     """
     if path.suffix.lower() not in _FORMATS:
         raise OptionError("is no file type we write sound to", file=path, remedy="Name it .wav or .flac.")
-    container, codec, settings = _FORMATS[path.suffix.lower()]
-    if codec == "flac" and len(shape.channels) > 8:
+    form = _FORMATS[path.suffix.lower()]
+    if form[0] == "flac" and len(shape.channels) > 8:
         raise OptionError("FLAC holds up to 8 channels", file=path, remedy="Name it .wav.")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    written = 0
     try:
-        with av.open(str(part), "w", format=container, container_options=settings) as out:
-            layout = "+".join(shape.channels)
-            lane = out.add_stream(codec, rate=shape.rate, layout=layout, format="s32")
-            lane.time_base = Fraction(1, shape.rate)
-            for samples in _frames(blocks):
-                frame = av.AudioFrame.from_ndarray(samples, "s32", layout)
-                frame.sample_rate, frame.pts, frame.time_base = shape.rate, written, lane.time_base
-                written += frame.samples
-                out.mux(lane.encode(frame))
-            out.mux(lane.encode(None))
-        os.replace(part, path)
-    except (OSError, FFmpegError) as refused:
-        reason = refused.strerror or str(refused)
-        raise OutputError(f"could not be written ({reason})", file=path, remedy="Check free space.") from refused
-    finally:
-        part.unlink(missing_ok=True)
-    return written
+        with complete(path, overwrite=True) as part:
+            return _written(part, blocks, shape, form)
+    except FFmpegError as refused:
+        cause = cause_of(refused)
+        raise OutputError(f"cannot be written: {cause.what}", file=path, remedy=cause.remedy) from refused
+
+
+def _written(part: Path, blocks: Iterable[Block], shape: SoundShape, form: tuple[str, str, dict[str, str]]) -> int:
+    container, codec, settings = form
+    count = 0
+    with av.open(str(part), "w", format=container, container_options=settings) as out:
+        layout = "+".join(shape.channels)
+        lane = out.add_stream(codec, rate=shape.rate, layout=layout, format="s32")
+        assert isinstance(lane, AudioStream)
+        lane.time_base = Fraction(1, shape.rate)
+        for samples in _frames(blocks):
+            frame = av.AudioFrame.from_ndarray(samples, "s32", layout)
+            frame.sample_rate, frame.pts, frame.time_base = shape.rate, count, lane.time_base
+            count += frame.samples
+            out.mux(lane.encode(frame))
+        out.mux(lane.encode(None))
+    return count
 
 
 def _frames(blocks: Iterable[Block]) -> Iterator[Int32[np.ndarray, "1 interleaved"]]:

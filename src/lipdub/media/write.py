@@ -1,8 +1,6 @@
 """Write the dubbed clip: new picture, the dub track, and everything else as it was, every frame at its own time."""
 
-import glob
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +16,8 @@ from av.filter import Graph
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from lipdub.disk.causes import cause_of
+from lipdub.disk.publish import Outputs, Part, check_place, same_file
 from lipdub.errors import OptionError, OutputError
 from lipdub.media.captions import Captions, caption_lane
 from lipdub.media.container import opened
@@ -40,7 +40,7 @@ from lipdub.media.probe import PictureFacts, picture_facts
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
 
-__all__ = ["WriteOptions", "Written", "check_output", "container_for", "encoder_opens", "write"]
+__all__ = ["WriteOptions", "Written", "check_output", "container_for", "encoder_opens", "write", "write_into"]
 
 _MOV_FAMILY = ("mp4", "mov")
 _OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
@@ -98,16 +98,7 @@ def check_output(source: Path, output: Path, options: WriteOptions) -> None:
     container = container_for(output)
     if options.codec is not None and canonical(options.codec) not in PICTURE_CODECS[container]:
         picture_codec(container, "", 8, options.codec)
-    _check_not_input(source, output)
-    if output.is_dir():
-        raise OutputError("is a folder", file=output, remedy="Name a file in it.")
-    if output.exists() and not options.overwrite:
-        raise OutputError("exists already", file=output, remedy="Choose another name, or add --overwrite.")
-    folder = output.absolute().parent
-    if not folder.is_dir():
-        raise OutputError("its folder does not exist", file=output, remedy="Make it first.")
-    if not os.access(folder, os.W_OK):
-        raise OutputError("its folder may not be written to", file=output, remedy="Choose another folder.")
+    check_place(output, (source,), overwrite=options.overwrite)
 
 
 def container_for(output: Path) -> str:
@@ -120,57 +111,37 @@ def container_for(output: Path) -> str:
 
 
 def write(clip: Clip, frames: Iterable[Frame], dub: Path | None, output: Path, options: WriteOptions) -> Written:
-    """Write ``frames`` (every frame of ``clip``, in order) with the track ``dub`` to ``output``.
+    """Write ``frames`` with the track ``dub`` to ``output``, as ``write_into`` does, and publish it.
 
-    Every frame keeps its instant. The dub begins where players start the clip, is copied if the container takes
-    its codec, and is cut where the picture ends. The source's other streams, chapters and metadata are copied;
-    its sound only if asked for, or if there is no dub. ``output`` appears when it is complete, or not at all.
+    ``output`` appears when it is complete, or not at all; a file of that name is replaced only if the options say so.
     Raises ``OutputError``, ``OptionError``, or what reading the inputs raises.
     """
     check_output(clip.path, output, options)
-    if dub is not None:
-        _check_not_input(dub, output)
-    part = output.with_name(f".{output.stem}.{os.getpid()}.part")
-    _sweep(output)
-    try:
-        with ExitStack() as stack:
-            source = stack.enter_context(opened(clip.path))
-            work = _Writing(clip, source, output, options)
-            with work.trouble():
-                work.open(part, stack)
-            work.add_streams(dub, stack)
-            work.write_picture(frames)
-            written = work.finish()
+    with Outputs(options.overwrite) as outputs:
+        written = write_into(clip, frames, dub, outputs.part(output), options)
+        outputs.publish()
+    return written
+
+
+def write_into(clip: Clip, frames: Iterable[Frame], dub: Path | None, part: Part, options: WriteOptions) -> Written:
+    """Write ``frames`` (every frame of ``clip``, in order) with the track ``dub`` at ``part.path``.
+
+    Every frame keeps its instant. The dub begins where players start the clip, is copied if the container takes
+    its codec, and is cut where the picture ends. The source's other streams, chapters and metadata are copied;
+    its sound only if asked for, or if there is no dub. Nothing is published: the caller does that, perhaps with
+    other files. The container is that of ``part.target``'s name, and errors and ``Written.path`` name ``part.target``.
+    Raises ``OutputError``, ``OptionError``, or what reading the inputs raises.
+    """
+    if any(given is not None and same_file(part.target, given) for given in (clip.path, dub)):
+        raise OutputError("is one of the inputs", file=part.target, remedy="Choose another name for the output")
+    with ExitStack() as stack:
+        source = stack.enter_context(opened(clip.path))
+        work = _Writing(clip, source, part.target, options)
         with work.trouble():
-            os.replace(part, output)
-        return written
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _sweep(output: Path) -> None:
-    """Remove what a killed run left half-written for the same output; those of living processes stay."""
-    for left in output.parent.glob(f".{glob.escape(output.stem)}.*.part"):
-        number = left.name.split(".")[-2]
-        if number.isdigit() and not _alive(int(number)):
-            left.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    if os.name != "posix":  # elsewhere the question would end the process
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _check_not_input(source: Path, output: Path) -> None:
-    if output.exists() and source.exists() and output.samefile(source):
-        raise OutputError("is one of the inputs", file=output, remedy="Choose another name for the output.")
+            work.open(part.path, stack)
+        work.add_streams(dub, stack)
+        work.write_picture(frames)
+        return work.finish()
 
 
 class _Writing:
@@ -207,9 +178,8 @@ class _Writing:
         try:
             yield
         except (FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            what = f"could not be written ({reason})"
-            raise OutputError(what, file=self.output, remedy="Check free space and permissions.") from error
+            cause = cause_of(error)
+            raise OutputError(f"cannot be written: {cause.what}", file=self.output, remedy=cause.remedy) from error
 
     def _needs_rounding(self) -> bool:
         base = self.clip.times.time_base * 1000

@@ -72,14 +72,14 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
     with clock.stage("voices"):
         said, dubbed = recorded("en"), recorded("es")
         portrait.write_bytes(_packaged())
-        write_wave(voice, dubbed.sound)
+        write_wave(voice, dubbed.sound, overwrite=overwrite)
     with clock.stage("portrait"):
         _bring_to_life(portrait, said, max(_frames(said), _frames(dubbed)), english, clock, caller)
     options = DubOptions(overwrite=overwrite, language="es", reuse=False)
     report = dub(english, audio=voice, output=spanish, options=options, caller=replace(caller, why=WHY))
     with clock.stage("compare"):
         pictures = clock.counted("compare", side_by_side(english, spanish, said, dubbed), len(open_clip(english)))
-        write_clip(both, pictures, RATE, dubbed.sound, MADE)
+        write_clip(both, pictures, RATE, dubbed.sound, MADE, overwrite=overwrite)
     return Demo(portrait, english, voice, spanish, both, report, clock.seconds)
 
 

@@ -1,6 +1,5 @@
 """New clips, made from pictures and a sound: not footage that was dubbed, but what the studio itself draws."""
 
-import os
 import wave
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
+from lipdub.disk.causes import cause_of
+from lipdub.disk.publish import complete
 from lipdub.errors import OutputError
 from lipdub.timeline.picture import Rgb
 from lipdub.timeline.sound import Sound
@@ -19,15 +20,24 @@ from lipdub.timeline.sound import Sound
 _BT709, _LIMITED, _FULL = 1, 1, 2  # FFmpeg's numbers
 
 
-def write_clip(path: Path, pictures: Iterable[Rgb], rate: Fraction, sound: Sound | None = None, made: str = "") -> None:
+def write_clip(
+    path: Path,
+    pictures: Iterable[Rgb],
+    rate: Fraction,
+    sound: Sound | None = None,
+    made: str = "",
+    *,
+    overwrite: bool = True,
+) -> None:
     """Write ``pictures`` (all of one even size) at ``rate`` frames a second as H.264, and ``sound`` as AAC beside.
 
     ``made`` says in the file's metadata (``synthetic_media``) how it was made.
 
-    The file appears under its name only when complete. Raises ``OutputError`` if it cannot be written.
+    The file appears under its name only when complete; a former one is replaced unless ``overwrite`` is False.
+    Raises ``OutputError`` if it cannot be written.
     """
     options = {"movflags": "faststart+use_metadata_tags"}
-    with _beside(path) as part, av.open(str(part), "w", format="mp4", options=options) as out:
+    with _beside(path, overwrite) as part, av.open(str(part), "w", format="mp4", options=options) as out:
         if made:
             out.metadata["synthetic_media"] = made
         lane = None if sound is None else out.add_stream("aac", rate=sound.rate, layout=_layout(sound))
@@ -48,9 +58,11 @@ def write_clip(path: Path, pictures: Iterable[Rgb], rate: Fraction, sound: Sound
             out.mux(lane.encode(None))
 
 
-def write_animation(path: Path, pictures: Iterable[Rgb], rate: Fraction, quality: int = 70) -> None:
+def write_animation(
+    path: Path, pictures: Iterable[Rgb], rate: Fraction, quality: int = 70, *, overwrite: bool = True
+) -> None:
     """Write ``pictures`` as an animated WebP that repeats for ever. Raises ``OutputError``."""
-    with _beside(path) as part, av.open(str(part), "w", format="webp", options={"loop": "0"}) as out:
+    with _beside(path, overwrite) as part, av.open(str(part), "w", format="webp", options={"loop": "0"}) as out:
         options = {"quality": str(quality), "compression_level": "6", "preset": "picture"}
         screen = out.add_stream("libwebp_anim", rate=rate, options=options)
         screen.pix_fmt, screen.time_base = "yuv420p", 1 / rate
@@ -62,9 +74,9 @@ def write_animation(path: Path, pictures: Iterable[Rgb], rate: Fraction, quality
         out.mux(screen.encode(None))
 
 
-def write_opus(path: Path, sound: Sound, bits: int = 40_000) -> None:
+def write_opus(path: Path, sound: Sound, bits: int = 40_000, *, overwrite: bool = True) -> None:
     """Write ``sound`` (48 kHz) as Opus in Ogg, ``bits`` a second. Raises ``OutputError``."""
-    with _beside(path) as part, av.open(str(part), "w", format="ogg") as out:
+    with _beside(path, overwrite) as part, av.open(str(part), "w", format="ogg") as out:
         lane = out.add_stream("libopus", rate=sound.rate, layout=_layout(sound))
         lane.bit_rate = bits
         for frame in _blocks(sound, sound.rate // 50):
@@ -72,9 +84,9 @@ def write_opus(path: Path, sound: Sound, bits: int = 40_000) -> None:
         out.mux(lane.encode(None))
 
 
-def write_wave(path: Path, sound: Sound) -> None:
+def write_wave(path: Path, sound: Sound, *, overwrite: bool = True) -> None:
     """Write ``sound`` as 16-bit WAV. Raises ``OutputError``."""
-    with _beside(path) as part, wave.open(str(part), "wb") as out:
+    with _beside(path, overwrite) as part, wave.open(str(part), "wb") as out:
         out.setnchannels(len(sound.samples))
         out.setsampwidth(2)
         out.setframerate(sound.rate)
@@ -82,16 +94,14 @@ def write_wave(path: Path, sound: Sound) -> None:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` that becomes ``path`` when the block ends well, and vanishes otherwise."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _beside(path: Path, overwrite: bool) -> Iterator[Path]:
+    """A place to write at that becomes ``path`` when the block ends well, and vanishes otherwise."""
     try:
-        yield part
-        os.replace(part, path)
-    except (OSError, FFmpegError) as refused:
-        raise OutputError(f"it cannot be written ({refused.strerror})", file=path) from refused
-    finally:
-        part.unlink(missing_ok=True)
+        with complete(path, overwrite=overwrite) as part:
+            yield part
+    except FFmpegError as refused:
+        cause = cause_of(refused)
+        raise OutputError(f"cannot be written: {cause.what}", file=path, remedy=cause.remedy) from refused
 
 
 def _in_yuv(pictures: Iterable[Rgb]) -> Iterator[av.VideoFrame]:
