@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 
 from lipdub import __version__, weights
+from lipdub.disk.publish import Outputs, Part
 from lipdub.engines.find import find
 from lipdub.engines.seam import Setup
-from lipdub.disk.publish import Outputs, Part
 from lipdub.errors import NoSound, NothingToDub, OptionError
 from lipdub.faces.choose import FaceChoice, parse_face
 from lipdub.faces.eye import LandmarkEye
@@ -92,7 +92,9 @@ def dub(
         digest = content_digest(order.clip.path)
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
-    opened = open_room(clock, caller.ask_download, hearing=options.hearing, reuse=options.reuse, output=order.names.film)
+    opened = open_room(
+        clock, caller.ask_download, hearing=options.hearing, reuse=options.reuse, output=order.names.film
+    )
     with opened as room, _one_thread_each(), Outputs(options.overwrite) as outputs:
         words = words_to_say(order.clip, speech, room) if order.audio is None else None
         study, source_heard = _study_and_hear(order, digest, crew, room)
@@ -109,7 +111,7 @@ def dub(
             performing = performed(
                 frames_ahead(order.clip, damage), Script(order.clip, study.shots, roles.parts), audit
             )
-            written = _write(order, performing, dialogue, outputs.part(order.names.film), clock)
+            written = _write(order, performing, dialogue, outputs.part(film), clock)
         with clock.stage("judge"):
             outcome = Outcome(order.clip, roles, audible, audit, written, damage)
             report = account(outcome, Circumstances(dialogue, options, room.hearing.why, consent, clock))
