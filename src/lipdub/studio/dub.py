@@ -92,9 +92,8 @@ def dub(
         digest = content_digest(order.clip.path)
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
-    opened = open_room(
-        clock, caller.ask_download, hearing=options.hearing, reuse=options.reuse, output=order.names.film
-    )
+    film = order.names.film
+    opened = open_room(clock, caller.ask_download, hearing=options.hearing, reuse=options.reuse, output=film)
     with opened as room, _one_thread_each(), Outputs(options.overwrite) as outputs:
         words = words_to_say(order.clip, speech, room) if order.audio is None else None
         study, source_heard = _study_and_hear(order, digest, crew, room)
