@@ -71,8 +71,8 @@ class Bench:
         """End the worker."""
         if self.worker is not None:
             self.worker.kill()
-            self.worker.wait()
-            self.worker = None
+            with self.worker:  # closes its pipes and waits for it
+                self.worker = None
 
 
 @pytest.fixture(scope="module")
