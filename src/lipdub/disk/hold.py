@@ -8,10 +8,12 @@ import errno
 import os
 import secrets
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_DAY = 24 * 3600.0
 _BEYOND = 1 << 40
 """Where Windows locks a byte: far behind what is written, since its locks forbid writing."""
 
@@ -42,9 +44,9 @@ def hold_new(folder: Path, prefix: str, ending: str = "") -> Held:
         except FileExistsError:
             continue
         held = Held(path, descriptor)
-        if _locks(descriptor) is not False:
+        if _locks(descriptor) is not False and os.fstat(descriptor).st_nlink > 0:
             return held
-        held.release()  # somebody who tidies up was here in between
+        held.release()  # ``remove_if_free`` was here between the two steps
 
 
 def is_held(path: Path) -> bool:
@@ -59,6 +61,33 @@ def is_held(path: Path) -> bool:
         return _locks(descriptor) is not True
     finally:
         os.close(descriptor)
+
+
+def remove_if_free(path: Path) -> bool:
+    """Remove the file ``path`` unless a running process holds it or that cannot be told; True if it was removed.
+
+    Safe beside ``hold_new``: the file is removed while it is locked here, so that nobody can take hold of it meanwhile.
+    Where a disk knows no locks, files are removed that nobody wrote to for a day.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    except OSError:
+        return False
+    try:
+        locked = _locks(descriptor)
+        free = locked is True or (locked is None and time.time() - os.fstat(descriptor).st_mtime > _DAY)
+        if free and os.name != "nt":
+            os.unlink(path)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    if free and os.name == "nt":  # an open file cannot be removed there, and neither can one that somebody holds
+        try:
+            os.unlink(path)
+        except OSError:
+            return False
+    return free
 
 
 def _locks(descriptor: int) -> bool | None:
