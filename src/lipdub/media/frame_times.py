@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import av
@@ -107,13 +107,13 @@ def risen(pts: Sequence[int]) -> tuple[list[int], int, int]:
     given = pts
     pts = [min(pts), *pts[1:]]
     stay = _longest_rise(pts)
-    steps = [b - a for a, b in zip(pts, pts[1:], strict=False) if b > a]
+    steps = [b - a for a, b in pairwise(pts) if b > a]
     usual = max(1, int(np.median(steps)) if steps else 1)
     finer = 1
-    for a, b in zip(stay, stay[1:], strict=False):
+    for a, b in pairwise(stay):
         finer = max(finer, -(-(b - a) // (pts[b] - pts[a])))
     out = [0] * len(pts)
-    for a, b in zip(stay, stay[1:], strict=False):
+    for a, b in pairwise(stay):
         room = (pts[b] - pts[a]) * finer
         for i in range(a, b):
             out[i] = pts[a] * finer + (i - a) * room // (b - a)

@@ -2,9 +2,11 @@
 
 A read error does not end a file: what follows the damage is read on. Recordings that were joined byte by byte
 (``cat a.ts b.ts``) begin their time stamps again; the second one is moved on to where the first one ended, and every
-stream of it by the same time. FFmpeg's own program does likewise for these formats (ffmpeg_demux.c, ``ts_discontinuity``).
+stream of it by the same time. FFmpeg's own program does likewise for these formats (``ts_discontinuity`` in its
+ffmpeg_demux.c).
 """
 
+import errno
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -76,9 +78,9 @@ def _read_on(container: InputContainer, streams: Iterable[Stream], trouble: Trou
     while failed < _MOST_ERRORS:
         try:
             packet = next(demuxed, None)
-        except av.error.MemoryError as full:
-            raise MachineError(MEMORY.what, file=Path(container.name), remedy=MEMORY.remedy) from full
-        except FFmpegError:
+        except FFmpegError as broken:
+            if broken.errno == errno.ENOMEM:
+                raise MachineError(MEMORY.what, file=Path(container.name), remedy=MEMORY.remedy) from broken
             trouble.errors, failed = trouble.errors + (failed == 0), failed + 1
             demuxed = container.demux(chosen)
             continue
@@ -137,9 +139,9 @@ def _remembered_joins(path: Path, size: int, changed: int) -> tuple[Join, ...]:
         tracks = {s.index: _Track(s, s.type == "video") for s in container.streams if s.type in ("video", "audio")}
         last = -1
         for packet in _read_on(container, [t.stream for t in tracks.values()], Trouble()):
-            known = packet.pos is not None and packet.pos >= 0
-            tracks[packet.stream_index].see(packet, packet.pos if known else last + 1)
-            last = max(last, packet.pos) if known else last
+            position = last + 1 if packet.pos is None or packet.pos < 0 else packet.pos
+            tracks[packet.stream_index].see(packet, position)
+            last = max(last, packet.pos or 0)
         return tuple(_joined(list(tracks.values())))
 
 
@@ -153,9 +155,9 @@ class _Part:
     length: Fraction = Fraction(0)
     recent: deque[Fraction] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
-    def grow(self, packet: av.Packet, at: Fraction) -> None:
-        """Add a packet that is decoded ``at``."""
-        shown = at if packet.pts is None else packet.pts * packet.time_base
+    def grow(self, packet: av.Packet) -> None:
+        """Add the next packet."""
+        shown = _shown(packet)
         self.start, self.last = min(self.start, shown), max(self.last, shown)
         self.length = (packet.duration or 0) * packet.time_base
         self.recent.append(shown)
@@ -168,7 +170,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Track:
-    """The recordings that a stream's packets belong to. A jump is believed if the packet after it goes on from there."""
+    """The recordings that a stream's packets belong to. A jump is believed if the next packet goes on from there."""
 
     stream: Stream
     is_picture: bool
@@ -188,12 +190,12 @@ class _Track:
                 self.parts.append(part)
                 self.last = begun
         if self.last is not None and not -_BACK <= at - self.last <= _AHEAD:
-            self.doubtful = at, _Part(position, at, at)
-            self.doubtful[1].grow(packet, at)
+            self.doubtful = at, _Part(position, _shown(packet), _shown(packet))
+            self.doubtful[1].grow(packet)
             return
         if not self.parts:
-            self.parts.append(_Part(position, at, at))
-        self.parts[-1].grow(packet, at)
+            self.parts.append(_Part(position, _shown(packet), _shown(packet)))
+        self.parts[-1].grow(packet)
         self.last = at
 
 
@@ -223,6 +225,13 @@ def _together(tracks: list[_Track]) -> Iterator[list[tuple[_Track, int]]]:
         group.append((track, i))
     if group:
         yield sorted(group, key=lambda jump: tracks.index(jump[0]))
+
+
+def _shown(packet: av.Packet) -> Fraction:
+    """When a packet that has a time stamp is shown (s)."""
+    at = packet.pts if packet.pts is not None else packet.dts
+    assert at is not None
+    return at * packet.time_base
 
 
 def _time_of(packet: av.Packet) -> Fraction | None:

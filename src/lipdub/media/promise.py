@@ -5,7 +5,7 @@ A promise is what its writer stated: the list of samples in an mp4, a duration i
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +23,7 @@ from lipdub.media.packets import joins_of, packets
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.time import timecode
 
-_SLACK = Fraction(1, 10)
+SLACK = Fraction(1, 10)
 """Seconds by which a stated duration may be off without a word about it: writers round, codecs pad."""
 
 _GAP = 3
@@ -56,7 +56,7 @@ def _joined(container: InputContainer) -> Iterator[str]:
     if joins:
         yield (
             f"it is {len(joins) + 1} recordings joined into one file: its time stamps begin again at "
-            f"{_some(timecode(join.at) for join in joins)} and were continued there"
+            f"{examples(timecode(join.at) for join in joins)} and were continued there"
         )
 
 
@@ -70,7 +70,7 @@ def _ends_early(container: InputContainer, video: VideoStream, listing: Listing)
             yield _short(f"{len(times) + missing} frames ({_seconds(length)})", f"{len(times)} ({_seconds(read)})")
         return
     end, whole = promised_end(container, video)
-    slack = max(_SLACK, 2 * Fraction(times.last) * times.time_base)
+    slack = max(SLACK, 2 * Fraction(times.last) * times.time_base)
     if end is None or abs(end - times.whole.end) <= slack:
         return
     if whole and abs(end - _last_end(Path(container.name))) <= slack:
@@ -96,12 +96,18 @@ def _gaps(times: FrameTimes) -> Iterator[str]:
     wide = [int(i) for i in np.flatnonzero(steps > _GAP * usual)]
     if wide:
         missing = sum(round(int(steps[i]) / usual) - 1 for i in wide)
-        spans = _some(f"{timecode(times.instant(i))} to {timecode(times.instant(i + 1))}" for i in wide)
+        spans = examples(f"{timecode(times.instant(i))} to {timecode(times.instant(i + 1))}" for i in wide)
         yield f"about {missing} frames are missing ({spans}): the frame before is shown meanwhile"
 
 
+def sound_promise(container: InputContainer, heard: AudioStream) -> Fraction | None:
+    """When the sound ends (s) by what the file states; None if it does not say that of the sound itself."""
+    end, longest = promised_end(container, heard)
+    return None if longest and len(container.streams) > 1 else end
+
+
 def promised_end(container: InputContainer, stream: Stream) -> tuple[Fraction | None, bool]:
-    """(When the stream ends (s) by what the file states, or None; True if that is stated of the longest stream only.)"""
+    """(When the stream ends (s) as the file states, or None; True if that is stated of the longest stream only.)"""
     names = _names(container)
     if names & _STATED_WHOLE:
         own = _tagged(stream)
@@ -182,7 +188,7 @@ def _seconds(span: Fraction) -> str:
     return f"{float(span):.3f} s"
 
 
-def _some(texts: Iterator[str]) -> str:
+def examples(texts: Iterable[str]) -> str:
     """The first few, and how many there are beside."""
     every = list(texts)
     more = f" and {len(every) - _EXAMPLES} more" if len(every) > _EXAMPLES else ""
