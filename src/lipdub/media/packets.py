@@ -31,6 +31,9 @@ _RESTARTS = 0x0200
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)
 """Seconds by which decoding times may fall or leap within one recording (ffmpeg's dts_delta_threshold)."""
 
+_SEAMLESS = Fraction(1, 4)
+"""Seconds between two packets of a stream that follow each other at once."""
+
 _OVERLAP = Fraction(1, 4)
 """Seconds of a stream's end that may be cut at a join to keep the picture's steps equal."""
 
@@ -106,9 +109,12 @@ class Continued:
             return
         stream, time_base = packet.stream_index, packet.time_base
         passed = self._passed.get(stream, 0)
+        step = at + self._shift(passed) - self._last.get(stream, at + self._shift(passed) - _AHEAD)
         if packet.pos is not None and packet.pos >= 0:
-            passed = max(passed, bisect_right(self._positions, packet.pos))
-        elif passed < len(self._joins) and at + self._shift(passed) < self._last.get(stream, at) - _BACK:
+            # Some demuxers give the first packet behind a join a time that still continues.
+            reached = max(passed, bisect_right(self._positions, packet.pos))
+            passed = passed if 0 <= step < _SEAMLESS else reached
+        elif passed < len(self._joins) and step < -_BACK:
             passed += 1  # parsers tell no position for some packets; this one falls behind those before it
         self._passed[stream], self._last[stream] = passed, at + self._shift(passed)
         later = round(self._shift(passed) / time_base)

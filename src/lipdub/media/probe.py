@@ -166,6 +166,15 @@ def _remembered_facts(path: Path, number: int, changed: int) -> PictureFacts:
     return _first_look(path, number)[0]
 
 
+def chosen_sound(path: Path, stream: int | None = None) -> int:
+    """The number, counted from 0, of the sound stream that is heard: ``stream``, or the one that players play.
+
+    Raises ``InputError``, ``NotMedia`` or ``NoSound``.
+    """
+    with opened(path) as container:
+        return sound_number(container, path, stream)
+
+
 def container_start(path: Path) -> Fraction:
     """The instant (s) at which players begin to play ``path``: time 0 of a dub track for it."""
     with opened(path) as container:
