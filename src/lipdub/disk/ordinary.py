@@ -15,7 +15,7 @@ def check_ordinary(path: Path) -> int:
         size = path.stat().st_size
         ordinary, folder = path.is_file(), path.is_dir()
     except FileNotFoundError as missing:
-        raise InputError("there is no such file", file=path, remedy="Check the name.") from missing
+        raise InputError("it cannot be read: there is no such file", file=path, remedy="Check the name.") from missing
     except (OSError, ValueError) as refused:
         cause = cause_of(refused)
         raise InputError(f"it cannot be read: {cause.what}", file=path, remedy=cause.remedy) from refused

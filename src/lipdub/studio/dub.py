@@ -110,9 +110,8 @@ def dub(
             written = _write(order, performing, dialogue, clock)
         with clock.stage("judge"):
             outcome = Outcome(order.clip, roles, audible, audit, written, damage)
-            report = account(
-                outcome, Circumstances(dialogue, options, room.hearing.why, consent, clock, _doubts(order, room))
-            )
+            doubts = _doubts(order, room)
+            report = account(outcome, Circumstances(dialogue, options, room.hearing.why, consent, clock, doubts))
     report.write_beside(order.output)
     write_subtitles_beside(dialogue, order.clip, order.output, speech)
     if options.page:
@@ -194,7 +193,7 @@ def _study_and_hear(order: Order, digest: str, crew: Crew, room: Room) -> tuple[
     """Study the picture, and listen to the source and a given dub meanwhile."""
     with ThreadPoolExecutor(1, "lipdub-ears") as ears:
         clip, clock = order.clip, room.clock
-        source = ears.submit(room.hear_clip, clip) if clip.has_sound else None
+        source = ears.submit(room.hearing.hear, own_track(clip), digest) if clip.has_sound else None
         given = ears.submit(room.hear_dub, order.audio, clip) if order.audio else None
         with clock.stage("study"):
             name = f"study-{key(STUDY_VERSION, digest, __version__, crew.engine.name)}"

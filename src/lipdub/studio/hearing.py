@@ -62,9 +62,10 @@ class Hearing:
     why: str = ""
     _damage: dict[Track, SoundDamage] = field(default_factory=dict)
 
-    def hear(self, track: Track, digest: str, later: Fraction = Fraction(0)) -> Heard:
-        """What a sound track says, ``later`` seconds later than its own clock has it. Its samples are never held at
-        once: they lie in a temporary file meanwhile."""
+    def hear(self, track: Track | Path, digest: str, later: Fraction = Fraction(0)) -> Heard:
+        """What a sound track says (of a path: the one that players play), ``later`` seconds later than its own clock
+        has it. Its samples are never held at once: they lie in a temporary file meanwhile."""
+        track = Track(track) if isinstance(track, Path) else track
 
         def listen(folder: Path) -> None:
             log = SoundLog()

@@ -87,9 +87,8 @@ def words_heard(track: Track, heard: Heard, recogniser: str, language: str, room
         write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
 
     with room.clock.stage("words"):
-        folder = room.store.folder(
-            f"words-{key(VERSION, room.digest(path), recogniser, language, track.stream)}", listen
-        )
+        made_from = key(VERSION, room.digest(path), recogniser, language, track.stream)
+        folder = room.store.folder(f"words-{made_from}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
         name, licence = json.loads((folder / "who.json").read_text("utf-8"))
     if not lines:
