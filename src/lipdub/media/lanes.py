@@ -15,8 +15,7 @@ from av.error import FFmpegError
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from lipdub.errors import NoSound
-from lipdub.media.container import only, opened
+from lipdub.media.container import only, opened, sound_stream
 
 _SOUND_CODECS = {
     "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
@@ -152,9 +151,7 @@ def dub_lane(
     AAC into mp4, PCM into mov, FLAC into mkv, Opus into webm. Raises ``NoSound`` if it holds no sound.
     """
     source = stack.enter_context(opened(path))
-    heard = next((s for s in source.streams.audio if s.codec_context is not None), None)
-    if heard is None:
-        raise NoSound("has no sound that can be decoded", file=path, remedy="Give a sound file as the dub track.")
+    heard = sound_stream(source, path)
     dub = Dub(heard.codec_context.codec.canonical_name, True, end)
     first, packets = _first_packet(source, heard)
     if _fits(container, heard, first):

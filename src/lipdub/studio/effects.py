@@ -11,7 +11,7 @@ from lipdub.studio.room import Room
 from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,13 @@ def effects_of(clip: Clip, speech: SpeechOptions, room: Room) -> Effects | None:
 
     def separate(folder: Path) -> None:
         source = room.scratch / "to-separate.wav"
-        write_sound(source, sound_blocks(clip.path, start=clip.start), sound_shape(clip.path))
+        write_sound(
+            source, sound_blocks(clip.path, start=clip.start, stream=clip.sound), sound_shape(clip.path, clip.sound)
+        )
         separator.effects(source, folder).rename(folder / "stem")
         source.unlink()
 
     with room.clock.stage("separate"):
-        name = f"effects-{key(_VERSION, room.digest(clip.path), speech.separator)}"
+        name = f"effects-{key(_VERSION, room.digest(clip.path), speech.separator, clip.sound)}"
         folder = room.store.folder(name, separate)
     return Effects(folder / "stem", Path(separator.words[0]).name)

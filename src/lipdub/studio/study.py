@@ -22,7 +22,7 @@ from lipdub.timeline.face import FaceTrack
 from lipdub.timeline.picture import Frame, Look
 from lipdub.timeline.spool import Spool
 
-VERSION = 1
+VERSION = 2
 """Raise when this stage's result changes for the same input."""
 
 
