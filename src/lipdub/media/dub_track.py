@@ -26,6 +26,7 @@ _SOUND_CODECS = {
     "matroska": "aac mp3 ac3 eac3 flac opus vorbis alac dts truehd wavpack".split(),
     "webm": "opus vorbis".split(),
 }
+_ROUNDING = Fraction(1, 1000)
 _PCM = ("mov", "matroska")
 """Containers that players expect PCM in."""
 
@@ -38,7 +39,7 @@ class Dub:
     """What became of the dub track: ``copied`` or encoded to ``codec``, and ``why`` it was not copied.
 
     It ends at ``end`` (s, clip's clock) at the latest; ``length`` is its own (s). ``origin`` is the instant on its
-    file's clock that comes where players start the clip.
+    file's clock that comes where players start the clip, ``rate`` its samples per second.
     """
 
     codec: str
@@ -46,6 +47,7 @@ class Dub:
     end: Fraction
     why: str = ""
     origin: Fraction = Fraction(0)
+    rate: int = 1
     length: Fraction = Fraction(0)
     notes: list[str] = field(default_factory=list)
     losses: Losses = field(default_factory=Losses)
@@ -75,8 +77,12 @@ def dub_lane(
     first = next(packets, None)
     packets = chain((first,), packets) if first is not None else iter(())
     priming = Fraction(0) if first is None else priming_of(first, heard.codec_context.sample_rate)
-    if first is not None and priming and (first.pts or 0) >= 0:
-        dub.origin = (first.pts or 0) * first.time_base + priming  # MP3 files count from their priming on
+    dub.rate = heard.codec_context.sample_rate
+    if first is not None and priming:
+        heard_at = (first.pts or 0) * first.time_base + priming
+        # MP3 files count from their priming on; Matroska files round to milliseconds.
+        if (first.pts or 0) >= 0 or abs(heard_at) <= _ROUNDING:
+            dub.origin = heard_at
     dub.why = _unfit(container, heard, first, priming)
     if not dub.why:
         pattern = heard
@@ -125,8 +131,9 @@ def _copied_dub(packets: Iterator[av.Packet], stream: Stream, start: Fraction, d
         dub.length = max(dub.length, begins + length)
         if start + begins >= dub.end:
             continue
-        packet.pts += round((start - dub.origin) / packet.time_base)
-        packet.dts = packet.pts
+        packet.time_base = Fraction(1, dub.rate)
+        packet.pts = packet.dts = round((start + begins) * dub.rate)
+        packet.duration = round(length * dub.rate)
         packet.stream = stream
         yield packet
 
@@ -213,9 +220,9 @@ def _encoded_dub(
         format=context.format, layout=context.layout, rate=context.sample_rate, frame_size=context.frame_size or 4096
     )
     begin: int | None = None
-    for frame in chain(_up_to_the_end(packets, heard, start, dub), (None,)):
-        if begin is None and frame is not None:
-            begin = round((start + frame.pts * frame.time_base) * context.sample_rate)
+    for at, frame in chain(_up_to_the_end(packets, heard, start, dub), ((None, None),)):
+        if begin is None and at is not None:
+            begin = round((start + at) * context.sample_rate)
         for ready in resampler.resample(frame):
             # Where a frame comes is counted, not taken from what the resampler says: samples follow each other.
             ready.pts, ready.time_base = begin, Fraction(1, context.sample_rate)
@@ -227,15 +234,14 @@ def _encoded_dub(
 
 def _up_to_the_end(
     packets: Iterator[av.Packet], heard: AudioStream, start: Fraction, dub: Dub
-) -> Iterator[av.AudioFrame]:
-    """Decoded frames of the dub up to the picture's end, counted from its origin, the last one cut to the sample."""
-    for frame in even_frames(packets, heard, dub.origin, dub.damage):
-        begins = frame.pts * frame.time_base
+) -> Iterator[tuple[Fraction, av.AudioFrame]]:
+    """(Instant, frame) of the dub up to the picture's end, counted from its origin, the last one cut to the sample."""
+    for begins, frame in even_frames(packets, heard, dub.origin, dub.damage):
         dub.length = max(dub.length, begins + Fraction(frame.samples, frame.sample_rate))
         room = int((dub.end - start - begins) * frame.sample_rate)
         if room >= frame.samples:
-            yield frame
+            yield begins, frame
         elif room > 0:
             last = part_of(frame, 0, room)
             last.pts, last.time_base = frame.pts, frame.time_base
-            yield last
+            yield begins, last

@@ -61,9 +61,7 @@ _HARDWARE_FORMATS = {
 _REFUSED = {("libvpx-vp9", "gbrap"), ("libvpx-vp9", "yuva422p"), ("libvpx-vp9", "yuva444p")}
 _REFUSED |= {("libx265", "yuva420p"), ("libx265", "yuva420p10le")}
 
-_FIRST = {
-    order: f"{name} field first" for name, orders in (("top", "tt tb"), ("bottom", "bb bt")) for order in orders.split()
-}
+_FIRST = {"tt": "top field first", "tb": "top field first", "bb": "bottom field first", "bt": "bottom field first"}
 _FIELDS = ("libx264", "prores_ks", "ffv1")
 """Encoders that mark interlaced pictures, at any depth. (x265 wants the fields as pictures of their own.)"""
 
@@ -123,9 +121,7 @@ def encoding_for(codec: str, facts: PictureFacts, layout: str, crf: int | None, 
         warnings.append(f"the transparency (alpha channel) of the picture is lost: {encoder} does not take {layout}")
     if facts.interlaced and encoder not in _FIELDS:
         first = _FIRST.get(facts.field_order, "field order unknown")
-        warnings.append(
-            f"the picture is interlaced ({first}); {codec} is written progressive, both fields in one frame"
-        )
+        warnings.append(f"the picture is interlaced ({first}); {codec} is written progressive")
     pads = _pads(encoder, pixel_format, facts.size)
     if any(pads):
         warnings.append("the picture is one pixel larger: its codec takes even sizes only, the edge is repeated")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -26,10 +27,11 @@ class Damage:
 
 def even_frames(
     packets: Iterator[av.Packet], heard: AudioStream, origin: Fraction, damage: Damage
-) -> Iterator[av.AudioFrame]:
-    """Frames of ``heard`` in the rate, layout and format of the first one, each right after the one before.
+) -> Iterator[tuple[Fraction, av.AudioFrame]]:
+    """(Instant from ``origin`` on, frame) of ``heard`` in the rate, layout and format of the first frame.
 
-    Their time stamps count samples from ``origin`` (s on the file's clock). Gaps are silence and overlaps are cut.
+    ``origin`` is on the file's clock (s). Each frame comes right after the one before: gaps are silence, overlaps are
+    cut. Time stamps count samples.
     """
     at, rate, count = Fraction(0), 0, 0
     for begins, frame in _alike(packets, heard, damage):
@@ -46,9 +48,9 @@ def even_frames(
             pieces = [] if skipped >= frame.samples else [part_of(frame, skipped, frame.samples)]
         for piece in pieces:
             piece.sample_rate, piece.time_base = rate, Fraction(1, rate)
-            piece.pts = round(at * rate) + count
+            stamp = piece.pts = round(at * rate) + count
             count += piece.samples
-            yield piece
+            yield Fraction(stamp, rate), piece
 
 
 def _alike(
@@ -107,7 +109,7 @@ def _numbers_only(frame: av.AudioFrame, damage: Damage) -> av.AudioFrame:
     mended = av.AudioFrame.from_ndarray(
         np.where(wrong, 0, array).astype(array.dtype), frame.format.name, frame.layout.name
     )
-    mended.sample_rate, mended.pts, mended.time_base = frame.sample_rate, frame.pts, frame.time_base
+    mended.sample_rate, mended.pts, mended.time_base = frame.pts, frame.time_base
     return mended
 
 
@@ -119,9 +121,7 @@ def _silence(like: av.AudioFrame, samples: int) -> Iterator[av.AudioFrame]:
     while samples > 0:
         size = min(samples, 1 << 15)
         array = np.full((pattern.shape[0], size * width), level, pattern.dtype)
-        frame = av.AudioFrame.from_ndarray(array, like.format.name, like.layout.name)
-        frame.sample_rate = like.sample_rate
-        yield frame
+        yield _frame(array, like)
         samples -= size
 
 
@@ -129,6 +129,10 @@ def part_of(frame: av.AudioFrame, first: int, end: int) -> av.AudioFrame:
     """The samples ``[first, end)`` of a frame, at its rate, as a frame without a time stamp."""
     width = len(frame.layout.channels) if frame.format.is_packed else 1
     array = np.ascontiguousarray(frame.to_ndarray()[:, first * width : end * width])
-    part = av.AudioFrame.from_ndarray(array, frame.format.name, frame.layout.name)
-    part.sample_rate = frame.sample_rate
-    return part
+    return _frame(array, frame)
+
+
+def _frame(samples: "np.ndarray[Any, Any]", like: av.AudioFrame) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(samples, like.format.name, like.layout.name)
+    frame.sample_rate = like.sample_rate
+    return frame
