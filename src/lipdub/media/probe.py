@@ -60,7 +60,8 @@ class StreamFacts:
 class PictureFacts:
     """The picture stream as coded. ``matrix`` is the display matrix (9 numbers) if there is one.
 
-    ``rotation`` is quarter turns counter-clockwise that bring it upright.
+    ``rotation`` is quarter turns counter-clockwise that bring it upright. ``side_data`` is what else the first frames
+    carry, by FFmpeg's names (``MASTERING_DISPLAY_METADATA``), with the bytes where they hold for the whole stream.
     """
 
     codec: str
@@ -74,6 +75,7 @@ class PictureFacts:
     field_order: str
     interlaced: bool
     profile: str | None
+    side_data: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +207,28 @@ def _first_look(path: Path, number: int) -> tuple[PictureFacts, list[int], int]:
             field_order=_FIELD_ORDERS.get(context.field_order, "unknown"),
             interlaced=frame.interlaced_frame,
             profile=video.profile,
+            side_data=_side_data(frame for _, frame in first),
         )
     return facts, [at for at, _ in first], trouble.errors
+
+
+_WHOLE_STREAM = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+_OF_DECODING = frozenset(
+    "DISPLAYMATRIX SEI_UNREGISTERED MOTION_VECTORS VIDEO_ENC_PARAMS REGIONS_OF_INTEREST DETECTION_BBOXES VIDEO_HINT "
+    "FILM_GRAIN_PARAMS".split()
+)
+"""Side data that is told elsewhere, that encoders write about themselves, or that is in the pixels already."""
+
+
+def _side_data(frames: Iterable[av.VideoFrame]) -> tuple[tuple[str, bytes], ...]:
+    """Name of every kind of side data on ``frames``, sorted, with the bytes of those that hold for the whole stream."""
+    found: dict[str, bytes] = {}
+    for frame in frames:
+        for data in cast("Iterable[SideData]", frame.side_data):
+            name = data.type.name
+            if name not in _OF_DECODING:
+                found.setdefault(name, bytes(data) if name in _WHOLE_STREAM else b"")
+    return tuple(sorted(found.items()))
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
