@@ -4,10 +4,14 @@ The lock goes with the process, however it ends, in whichever container of this 
 in a name, which means something else in another container (flock(2); on Windows LockFile).
 """
 
+import contextlib
 import errno
 import os
 import secrets
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +46,7 @@ def hold_new(folder: Path, prefix: str, ending: str = "") -> Held:
         except FileExistsError:
             continue
         held = Held(path, descriptor)
-        if _locks(descriptor) is not False:
+        if _locks(descriptor) is not False and _leads_to(path, descriptor):
             return held
         held.release()  # somebody who tidies up was here in between
 
@@ -59,6 +63,59 @@ def is_held(path: Path) -> bool:
         return _locks(descriptor) is not True
     finally:
         os.close(descriptor)
+
+
+def remove_if_free(path: Path) -> bool:
+    """Remove the file ``path`` unless a running process holds it; True if it is gone then.
+
+    It is locked while it is removed, so nobody can take hold of it in between.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        if _locks(descriptor) is not True:
+            return False
+        if os.name == "nt":
+            os.close(descriptor)  # open files cannot be removed there
+            descriptor = -1
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+    return True
+
+
+@contextmanager
+def locked(path: Path, patience: float = 30.0) -> Iterator[None]:
+    """While the block runs, no other block of any process or thread that names the same ``path`` runs.
+
+    The file is made if need be and stays. On a disk that knows no locks, where the file cannot be made, or where
+    another block does not end within ``patience`` seconds (its process was suspended), the block runs all the same.
+    """
+    descriptor, until = -1, time.monotonic() + patience
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, _FLAGS & ~os.O_EXCL, 0o666)
+    try:
+        while descriptor >= 0 and time.monotonic() < until and _locks(descriptor) is False:
+            time.sleep(0.001)
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    """True if ``path`` still is the name of the open file."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def _locks(descriptor: int) -> bool | None:

@@ -9,11 +9,15 @@ import numpy as np
 from lipdub import weights
 from lipdub.errors import MissingExtra
 from lipdub.media.listen import sound
+from lipdub.plugins import version_of
 from lipdub.speech.listen import Ears
 from lipdub.studio.store import Store, key
 from lipdub.timeline.sound import HEARING_RATE, Heard
 
-VERSION = 1
+_FIRST_TRACK = 0
+"""Which of a file's sound tracks is heard."""
+
+VERSION = 2
 """Raise when what is heard changes for the same sound."""
 
 
@@ -32,8 +36,14 @@ class Hearing:
         def listen(folder: Path) -> None:
             _keep(folder, self.ears.listen(sound(path, rate=HEARING_RATE, mono=True)))
 
-        folder = self.store.folder(f"heard-{key(VERSION, digest, self.keen)}", listen)
+        folder = self.store.folder(f"heard-{key(VERSION, digest, _FIRST_TRACK, self.identity)}", listen)
         return _kept(folder, later)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What changes when the ears do: the models they hear with, by digest or version."""
+        models = ("voice-activity", *(["whisper-base"] if self.keen else []))
+        return ("hama", version_of("hama"), *(weights.identity(name) for name in models))
 
 
 def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Hearing:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, OptionError, ServiceError
 from lipdub.media.listen import sound_in_pieces
+from lipdub.plugins import fingerprint_of
 from lipdub.review.report import ModelUsed
 from lipdub.speech.adapt.adapt import Adapted, AdaptOptions, adapt, asked_once
 from lipdub.speech.adapt.glossary import read_glossary
@@ -29,7 +30,7 @@ from lipdub.timeline.language import same_language
 from lipdub.timeline.sound import HEARING_RATE, Heard
 from lipdub.timeline.time import Span
 
-VERSION = 2
+VERSION = 3
 """Raise when the same clip gives other words."""
 
 Shorten = Callable[[int, str, int], str]
@@ -76,15 +77,17 @@ def words_heard(path: Path, heard: Heard, recogniser: str, language: str, room: 
     """The words of the sound of ``path``; ``heard`` says where somebody speaks. Kept with who heard them, so that none
     is heard twice."""
 
+    who = recogniser_named(recogniser)
+
     def listen(folder: Path) -> None:
-        who = recogniser_named(recogniser)
         found = transcribe(who, sound_in_pieces(path, rate=HEARING_RATE, mono=True), heard, language)
         if found.words:
             write_script(folder / "words.json", lines_from_words(found.words, found.language))
         write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
 
     with room.clock.stage("words"):
-        folder = room.store.folder(f"words-{key(VERSION, room.digest(path), recogniser, language)}", listen)
+        made_by = (recogniser, fingerprint_of(who), room.hearing.identity)
+        folder = room.store.folder(f"words-{key(VERSION, room.digest(path), language, *made_by)}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
         name, licence = json.loads((folder / "who.json").read_text("utf-8"))
     if not lines:
