@@ -215,7 +215,12 @@ def test_a_damaged_entry_that_another_run_has_healed_meanwhile_is_left_to_it(tmp
         throw_away(done, seen)
 
     slow._throw_away = late  # type: ignore[method-assign]
-    inode = []
+    inode: list[int] = []
+
+    def make(folder: Path) -> None:
+        inode.append((tmp_path / "a").stat().st_ino)
+        (folder / "x").write_text("3")
+
     healed = slow.folder(
         "a", lambda f: inode.append((tmp_path / "a").stat().st_ino) or ((f / "x").write_text("3") and None)
     )
