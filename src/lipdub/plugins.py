@@ -5,8 +5,9 @@ A name may be followed by a colon and words for the one it names: ``nanotts``, `
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from functools import cache
+from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from lipdub.errors import OptionError
 
@@ -52,3 +53,38 @@ class Kind:
                 remedy="Update or remove the package that provides it",
             )
         return made
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """What anything that is added can do besides: tell what its work depends on, so that work that was kept is used
+    again only while all of it is the same."""
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """Its own version, options, and identity of its model files (digests, or names, sizes and times): strings,
+        numbers, paths, and tuples and frozen dataclasses of them. The same in every process."""
+        ...
+
+
+def fingerprint_of(thing: object) -> tuple[object, ...]:
+    """What the work of ``thing`` depends on: its class, and what it tells itself, or else its package's version."""
+    kind = type(thing)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return (name, thing.fingerprint() if isinstance(thing, Fingerprinted) else _package(kind.__module__))
+
+
+@cache
+def _package(module: str) -> str:
+    """Name and version of the package that ``module`` comes with, "" if it comes with none."""
+    top = module.partition(".")[0]
+    names = (top, *packages_distributions().get(top, ()))
+    return next((f"{name} {number}" for name in names if (number := version_of(name))), "")
+
+
+@cache
+def version_of(package: str) -> str:
+    """The installed version of ``package``, "" if it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -33,7 +33,9 @@ from pathlib import Path
 
 import platformdirs
 
-from lipdub.errors import WeightsError
+from lipdub.disk.identity import Identity
+from lipdub.disk.publish import write_text
+from lipdub.errors import OutputError, WeightsError
 
 SMALL = 20_000_000
 """Models below this many bytes are fetched without asking, after one line is shown."""
@@ -239,6 +241,11 @@ def cache_folder() -> Path:
     return Path(chosen if chosen else platformdirs.user_cache_dir("lipdub")) / "weights"
 
 
+def identity(name: str) -> tuple[str, ...]:
+    """What changes when the files of model ``name`` do: their SHA-256, which every file met is checked against."""
+    return tuple(file.sha256 for file in model(name).files)
+
+
 def _at_hand(wanted: Model, say: Say) -> Path | None:
     offline = os.environ.get("LIPDUB_WEIGHTS")
     folders = (Path(offline), Path(offline) / wanted.name) if offline else ()
@@ -389,21 +396,21 @@ def _install(wanted: Model, source: Path, folder: Path) -> Path:
         if target.is_file() and not _fault(target, file):
             continue
         os.replace(source / file.name, target)
-        _remember(target, file.sha256)
+        _fault(target, file)
     return folder / wanted.files[0].name if len(wanted.files) == 1 else folder
 
 
 def _fault(path: Path, file: ModelFile, remember: bool = True) -> str:
-    """Why ``path`` is not ``file``, or nothing. The digest is computed once as long as size and time stay."""
+    """Why ``path`` is not ``file``, or nothing. The digest is computed once as long as the file is left alone."""
     if not path.is_file():
         return f"{path}: it is missing"
     if path.stat().st_size == file.bytes and remember and _remembered(path) == file.sha256:
         return ""
-    digest = _digest(path)
+    stamp, digest = _stamp(path), _digest(path)
     if digest != file.sha256:
         return f"{path}: its SHA-256 is {digest}, it should be {file.sha256}"
     if remember:
-        _remember(path, digest)
+        _remember(path, digest, stamp)
     return ""
 
 
@@ -418,8 +425,10 @@ def _note(path: Path) -> Path:
 
 
 def _stamp(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
+    """What changes when a file does: a program may set the time of the last change of the content back, not that of
+    the last change of anything."""
+    known = Identity.of(path)
+    return [known.inode, known.size, known.modified, known.changed]
 
 
 def _remembered(path: Path) -> str | None:
@@ -430,11 +439,10 @@ def _remembered(path: Path) -> str | None:
         return None
 
 
-def _remember(path: Path, digest: str) -> None:
-    """Write the side file of ``path``; a cache that cannot be written only costs time."""
+def _remember(path: Path, digest: str, stamp: list[int]) -> None:
+    """Write the side file of ``path``, which had ``stamp`` before it was read; a cache that cannot be written only
+    costs time."""
     note = _note(path)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, OutputError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=note.parent, delete=False, encoding="utf-8") as file:
-            json.dump({"path": str(path), "stamp": _stamp(path), "sha256": digest}, file)
-        os.replace(file.name, note)
+        write_text(note, json.dumps({"path": str(path), "stamp": stamp, "sha256": digest}))

@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import importlib.util
+import os
 import subprocess
 import sys
 import threading
@@ -287,3 +288,26 @@ def test_the_small_models_can_really_be_had(tmp_path: Path, monkeypatch: pytest.
     except WeightsError as unreachable:
         pytest.skip(str(unreachable))
     assert zipfile.is_zipfile(path)
+
+
+def test_a_model_that_was_altered_at_the_same_size_and_time_is_refused(
+    net: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = weights.resolve("single", say=net.say)
+    assert weights.present("single", say=net.say) == path
+    state = path.stat()
+    path.write_bytes(GOOD["head.bin"][::-1])
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert weights.present("single", say=net.say) is None
+    assert "its SHA-256 is" in net.said[-1]
+    other = path.with_name("other")
+    other.write_bytes(GOOD["head.bin"])
+    os.replace(other, path)
+    assert weights.present("single", say=net.say) == path
+
+
+def test_a_model_that_is_left_alone_is_read_once(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights.resolve("single", say=net.say)
+    monkeypatch.setattr(weights, "_digest", lambda path: pytest.fail("read again"))
+    assert weights.present("single", say=net.say) is not None
+    assert weights.identity("single") == (sha(GOOD["head.bin"]),)

@@ -54,6 +54,8 @@ def cause_of(error: BaseException) -> Cause:
         return MEMORY
     if isinstance(error, UnicodeError):
         return _CAUSES[errno.EILSEQ]
+    if _cut_short(error):
+        return _FULL
     number = getattr(error, "errno", None)
     if number in _CAUSES:
         return _CAUSES[number]
@@ -63,4 +65,10 @@ def cause_of(error: BaseException) -> Cause:
 
 def is_full(error: BaseException) -> bool:
     """True if ``error`` says that no room is left: on the disk, in a quota, or below a limit on file sizes."""
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _cut_short(error)
+
+
+def _cut_short(error: BaseException) -> bool:
+    """True for NumPy's error when a disk took less than it was given: it names no cause (``ndarray.tofile``)."""
+    told = str(error)
+    return isinstance(error, OSError) and error.errno is None and " requested and " in told and " written" in told

@@ -4,11 +4,14 @@ The lock goes with the process, however it ends, in whichever container of this 
 in a name, which means something else in another container (flock(2); on Windows LockFile).
 """
 
+import contextlib
 import errno
 import os
 import secrets
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +47,7 @@ def hold_new(folder: Path, prefix: str, ending: str = "") -> Held:
         except FileExistsError:
             continue
         held = Held(path, descriptor)
-        if _locks(descriptor) is not False and os.fstat(descriptor).st_nlink > 0:
+        if _locks(descriptor) is not False and _leads_to(path, descriptor):
             return held
         held.release()  # ``remove_if_free`` was here between the two steps
 
@@ -64,30 +67,58 @@ def is_held(path: Path) -> bool:
 
 
 def remove_if_free(path: Path) -> bool:
-    """Remove the file ``path`` unless a running process holds it or that cannot be told; True if it was removed.
+    """Remove the file ``path`` unless a running process holds it or that cannot be told; True if it is gone then.
 
-    Safe beside ``hold_new``: the file is removed while it is locked here, so that nobody can take hold of it meanwhile.
-    Where a disk knows no locks, files are removed that nobody wrote to for a day.
+    It is locked while it is removed, so nobody can take hold of it in between. Where a disk knows no locks, files are
+    removed that nobody wrote to for a day.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        return True
     except OSError:
         return False
     try:
         locked = _locks(descriptor)
-        free = locked is True or (locked is None and time.time() - os.fstat(descriptor).st_mtime > _DAY)
-        if free and os.name != "nt":
-            os.unlink(path)
+        if locked is False or (locked is None and time.time() - os.fstat(descriptor).st_mtime < _DAY):
+            return False
+        if os.name == "nt":
+            os.close(descriptor)  # open files cannot be removed there
+            descriptor = -1
+        path.unlink(missing_ok=True)
     except OSError:
         return False
     finally:
-        os.close(descriptor)
-    if free and os.name == "nt":  # an open file cannot be removed there, and neither can one that somebody holds
-        try:
-            os.unlink(path)
-        except OSError:
-            return False
-    return free
+        if descriptor >= 0:
+            os.close(descriptor)
+    return True
+
+
+@contextmanager
+def locked(path: Path, patience: float = 30.0) -> Iterator[None]:
+    """While the block runs, no other block of any process or thread that names the same ``path`` runs.
+
+    The file is made if need be and stays. On a disk that knows no locks, where the file cannot be made, or where
+    another block does not end within ``patience`` seconds (its process was suspended), the block runs all the same.
+    """
+    descriptor, until = -1, time.monotonic() + patience
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, _FLAGS & ~os.O_EXCL, 0o666)
+    try:
+        while descriptor >= 0 and time.monotonic() < until and _locks(descriptor) is False:
+            time.sleep(0.001)
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    """True if ``path`` still is the name of the open file."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def _locks(descriptor: int) -> bool | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lipdub.disk.causes import cause_of
+from lipdub.disk.causes import cause_of, is_full
 from lipdub.disk.hold import hold_new, remove_if_free
 from lipdub.errors import OutputError
 
@@ -23,7 +23,7 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
     """A new folder in the system's temporary folder, readable by this user alone and removed when the block ends.
 
     ``purpose`` is part of its name. What killed runs left there is removed first. Raises ``OutputError`` if there is
-    no room or permission.
+    no room or permission, and turns an ``OSError`` of the block into one if it concerns the folder or a full disk.
     """
     root = Path(tempfile.gettempdir())
     sweep_scratch(root)
@@ -39,6 +39,14 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
         ) from refused
     try:
         yield folder
+    except OSError as refused:
+        if not is_full(refused) and not Path(str(refused.filename or root)).is_relative_to(folder):
+            raise
+        raise OutputError(
+            f"temporary files cannot be kept there: {cause_of(refused).what}",
+            file=root,
+            remedy="Free some space there, or set TMPDIR to another folder",
+        ) from refused
     finally:
         sign.release()
         shutil.rmtree(folder, ignore_errors=True)
@@ -46,18 +54,24 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
 
 def sweep_scratch(root: Path) -> None:
     """Remove the temporary folders below ``root`` that are this user's, and that no running process holds."""
+    sweep_folders(root, _PREFIX, _SIGN)
+
+
+def sweep_folders(root: Path, prefix: str, sign: str) -> None:
+    """Remove the folders below ``root`` whose names begin with ``prefix``, that are this user's, and that hold a file
+    whose name begins with ``sign`` which no running process holds."""
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(root)):
-            if entry.name.startswith(_PREFIX) and entry.is_dir(follow_symlinks=False):
+            if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):
-                    _sweep(entry)
+                    _sweep(entry, sign)
 
 
-def _sweep(entry: "os.DirEntry[str]") -> None:
+def _sweep(entry: "os.DirEntry[str]", sign: str) -> None:
     state = entry.stat(follow_symlinks=False)
     mine = not hasattr(os, "getuid") or state.st_uid == os.getuid()
     if not mine or time.time() - state.st_mtime < _YOUNG:
         return
-    signs = [Path(entry.path, name) for name in os.listdir(entry.path) if name.startswith(_SIGN)]
-    if signs and all(remove_if_free(sign) for sign in signs):
+    signs = [Path(entry.path, name) for name in os.listdir(entry.path) if name.startswith(sign)]
+    if signs and all(remove_if_free(one) for one in signs):
         shutil.rmtree(entry.path, ignore_errors=True)

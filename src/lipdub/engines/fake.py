@@ -26,6 +26,10 @@ class FakeEngine:
     name = "fake"
     limits = Limits(smallest_face=1.0, largest_yaw=90.0, needs=frozenset({"path"}))
 
+    def fingerprint(self) -> tuple[object, ...]:
+        """Its version: raised when it draws or keeps anything else."""
+        return (1,)
+
     def study(self, folder: Path, eye: Eye | None = None) -> "FakeStudy":
         """A study in ``folder``; ``eye`` is not used."""
         return FakeStudy(Path(folder))

@@ -117,7 +117,12 @@ class Speaker(Protocol):
 
 @runtime_checkable
 class Engine(Protocol):
-    """Makes studies. ``name`` is what ``--engine`` takes."""
+    """Makes studies. ``name`` is what ``--engine`` takes.
+
+    Studies are kept and used again as long as the clip and the engine are the same. What makes an engine another one
+    is told by its method ``fingerprint`` (``plugins.Fingerprinted``: version, options, weights); of an engine that has
+    none, the version of its package is taken, with the ``Setup`` it was made with.
+    """
 
     name: str
     limits: Limits

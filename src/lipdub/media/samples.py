@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
@@ -132,7 +131,7 @@ def part_of(frame: av.AudioFrame, first: int, end: int) -> av.AudioFrame:
     return _frame(array, frame)
 
 
-def _frame(samples: "np.ndarray[Any, Any]", like: av.AudioFrame) -> av.AudioFrame:
+def _frame(samples: np.ndarray, like: av.AudioFrame) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(samples, like.format.name, like.layout.name)
     frame.sample_rate = like.sample_rate
     return frame

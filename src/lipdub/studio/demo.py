@@ -12,12 +12,12 @@ from fractions import Fraction
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 
 from lipdub import weights
+from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OutputError
 from lipdub.faces.nets import FaceFinder
 from lipdub.media.probe import open_clip
@@ -116,10 +116,10 @@ def _bring_to_life(portrait: Path, said: Spoken, count: int, path: Path, clock: 
     picture = _picture()
     landmarks = weights.resolve("face-landmarks", caller.ask_download)
     finder = FaceFinder(landmarks, weights.resolve("face-detector", caller.ask_download))
-    with TemporaryDirectory(prefix="lipdub-demo-") as scratch:
-        words = Path(scratch) / "said.wav"
+    with scratch_folder("demo") as scratch:
+        words = scratch / "said.wav"
         write_wave(words, said.sound)
-        hearing = open_ears("auto", Store(Path(scratch) / "heard"), caller.ask_download)
+        hearing = open_ears("auto", Store(scratch / "heard", temporary=True), caller.ask_download)
         heard = hearing.hear(words, content_digest(words))
     moving = talking(picture, face_in(picture, finder, portrait), Prior.load(), heard, Idle(count, RATE, SEED))
     write_clip(path, clock.counted("portrait", moving, count), RATE, said.sound, MADE)
@@ -163,8 +163,8 @@ def _centred(screen: Rgb, text: str, left: int, base: int, colour: tuple[float, 
 
 def make_readme_picture(folder: Path, every: int = 2, width: int = 640) -> Path:
     """``demo.webp`` in ``folder``: the demo side by side, small, without sound."""
-    with TemporaryDirectory(prefix="lipdub-demo-") as scratch:
-        demo = make_demo(Path(scratch))
+    with scratch_folder("demo") as scratch:
+        demo = make_demo(scratch)
         clip = open_clip(demo.side_by_side)
         height = round(clip.size[1] * width / clip.size[0]) // 2 * 2
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from lipdub import __version__, weights
+from lipdub import weights
 from lipdub.disk.publish import Outputs, Part
 from lipdub.engines.find import find
 from lipdub.engines.seam import Setup
@@ -29,14 +29,13 @@ from lipdub.studio.cast import Cast, cast
 from lipdub.studio.consent import AskPeople, ensure_consent, granted_by_caller
 from lipdub.studio.dialogue import Dialogue, brought, spoken
 from lipdub.studio.engine_voice import Setting, spoken_by_engine
+from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.outputs import OutputNames, output_names
 from lipdub.studio.progress import Clock, Listener, silent
 from lipdub.studio.room import Room, dub_track, open_room, own_track
 from lipdub.studio.stage import Audit, Script, performed
-from lipdub.studio.store import content_digest, key
-from lipdub.studio.study import VERSION as STUDY_VERSION
-from lipdub.studio.study import ClipStudy, Crew, frames_ahead, open_study, study_clip
+from lipdub.studio.study import ClipStudy, Crew, frames_ahead, open_study, study_clip, study_name
 from lipdub.studio.subtitles import captions_inside, subtitle_kind, subtitles_of
 from lipdub.studio.words import Words, words_to_say
 from lipdub.timeline.clip import Clip
@@ -86,14 +85,17 @@ def dub(
     To call this states that the people in the footage agreed (see ``Caller.ask_people`` to ask instead).
     Raises a ``LipdubError``; then nothing stands under the output's name.
     """
-    clock = Clock(caller.listener)
+    clock, inputs = Clock(caller.listener), Inputs()
     with clock.stage("check"):
+        inputs.watch((source, audio, speech.script, speech.glossary, speech.music_effects, options.prior))
         order = check(Path(source), None if audio is None else Path(audio), Path(output), speech, options)
-        digest = content_digest(order.clip.path)
+        inputs.begin()
+        digest = inputs.digest(order.clip.path)
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
     film = order.names.film
-    opened = open_room(clock, caller.ask_download, hearing=options.hearing, reuse=options.reuse, output=film)
+    how = {"hearing": options.hearing, "reuse": options.reuse, "output": film, "inputs": inputs}
+    opened = open_room(clock, caller.ask_download, **how)
     with opened as room, _one_thread_each(), Outputs(options.overwrite) as outputs:
         words = words_to_say(order.clip, speech, room) if order.audio is None else None
         study, source_heard = _study_and_hear(order, digest, crew, room)
@@ -115,7 +117,9 @@ def dub(
             outcome = Outcome(order.clip, roles, audible, audit, written, damage)
             doubts = _doubts(order, room)
             report = account(outcome, Circumstances(dialogue, options, room.hearing.why, consent, clock, doubts))
-            report = replace(report, notes=(*report.notes, *order.names.notes))
+            notes = (*report.notes, *order.names.notes)
+            report = replace(report, notes=notes, warnings=(*report.warnings, *room.store.notes))
+        inputs.check_unchanged()
         _publish(order, report, dialogue, outputs)
     return report
 
@@ -165,7 +169,8 @@ def _length_of(audio: Path, clip: Clip) -> str:
 def _gather_crew(options: DubOptions, caller: Caller) -> Crew:
     landmarks = weights.resolve("face-landmarks", caller.ask_download)
     detector = weights.resolve("face-detector", caller.ask_download)
-    return Crew(FaceFinder(landmarks, detector), find(options.engine, setup_of(options)))
+    setup = setup_of(options)
+    return Crew(FaceFinder(landmarks, detector), find(options.engine, setup), setup)
 
 
 def setup_of(options: DubOptions) -> Setup:
@@ -197,8 +202,8 @@ def _study_and_hear(order: Order, digest: str, crew: Crew, room: Room) -> tuple[
         source = ears.submit(room.hearing.hear, own_track(clip), digest) if clip.has_sound else None
         given = ears.submit(room.hear_dub, order.audio, clip) if order.audio else None
         with clock.stage("study"):
-            name = f"study-{key(STUDY_VERSION, digest, __version__, crew.engine.name)}"
-            folder = room.store.folder(name, lambda partial: study_clip(clip, crew, partial, clock))
+            name = study_name(clip, digest, crew)
+            folder = room.store.folder(name, lambda partial: study_clip(clip, crew, partial, clock), grows=True)
             study = open_study(clip, crew, folder)
         with clock.stage("hear"):
             if given:

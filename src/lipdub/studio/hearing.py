@@ -13,6 +13,7 @@ from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import MissingExtra
 from lipdub.media.listen import WHOLE, Reading, sound_in_pieces
 from lipdub.media.sound_damage import SoundDamage, SoundLog
+from lipdub.plugins import version_of
 from lipdub.speech.listen import Ears
 from lipdub.studio.store import Store, key
 from lipdub.timeline.samples import SampleFile, Samples
@@ -74,9 +75,15 @@ class Hearing:
             _keep(folder, heard, log.damage)
 
         until = None if track.until is None else str(track.until)
-        folder = self.store.folder(f"heard-{key(VERSION, digest, self.keen, track.stream, until)}", listen)
+        folder = self.store.folder(f"heard-{key(VERSION, digest, track.stream, until, self.identity)}", listen)
         self._damage[track] = SoundDamage.from_json((folder / _DAMAGE).read_text("utf-8"))
         return _kept(folder, later)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What changes when the ears do: the models they hear with, by digest or version."""
+        models = ("voice-activity", *(["whisper-base"] if self.keen else []))
+        return ("hama", version_of("hama"), *(weights.identity(name) for name in models))
 
     def doubts(self, track: Track, name: str) -> tuple[str, ...]:
         """Sentences about ``name`` ("the dub track"), a track that was heard: what was lost or is strange in it."""

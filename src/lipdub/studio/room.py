@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from lipdub import weights
+from lipdub.disk.scratch import scratch_folder
 from lipdub.studio.hearing import Hearing, Track, open_ears
+from lipdub.studio.inputs import Inputs
 from lipdub.studio.progress import Clock
-from lipdub.studio.store import Store, content_digest, default_root
+from lipdub.studio.store import Store, default_root
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.sound import Heard
 from lipdub.timeline.time import Span
@@ -21,20 +22,19 @@ _PLAIN = frozenset({".mp4", ".m4v", ".mov"})
 @dataclass(frozen=True, eq=False)
 class Room:
     """``store`` keeps work for the next dub, ``scratch`` only for this one. ``clock`` tells how far the work is,
-    ``hearing`` hears sounds. ``mix_name`` names a mix such that it suits the output's container."""
+    ``hearing`` hears sounds. ``mix_name`` names a mix such that it suits the output's container. ``inputs`` are the
+    files that are read."""
 
     store: Store
     scratch: Path
     clock: Clock
     hearing: Hearing
     mix_name: str = "mix.flac"
-    _digests: dict[Path, str] = field(default_factory=dict)
+    inputs: Inputs = field(default_factory=Inputs)
 
     def digest(self, path: Path) -> str:
-        """The content digest of a file that stays as it is while the room is open: read once, however often asked."""
-        if path not in self._digests:
-            self._digests[path] = content_digest(path)
-        return self._digests[path]
+        """The content digest of an input: read once, however often asked. Raises ``InputError`` as ``Inputs`` does."""
+        return self.inputs.digest(path)
 
     def hear_dub(self, track: Path, clip: Clip) -> Heard:
         """What a dub track says, on the clock of ``clip``: it begins where players start the clip."""
@@ -72,11 +72,16 @@ def open_room(
     hearing: str = "auto",
     reuse: bool = True,
     output: Path | None = None,
+    inputs: Inputs | None = None,
 ) -> Iterator[Room]:
-    """A room with ears as ``hearing`` wishes (see ``open_ears``), for work on ``output``. Without ``reuse`` nothing is
-    kept for next time."""
+    """A room with ears as ``hearing`` wishes (see ``open_ears``), for work on ``output`` from ``inputs``. Without
+    ``reuse`` nothing is kept for next time."""
     # Few players know FLAC in mp4, and mov holds none: there a mix becomes AAC or PCM.
     name = "mix.wav" if output is not None and output.suffix.lower() in _PLAIN else "mix.flac"
-    with TemporaryDirectory(prefix="lipdub-") as scratch:
-        store = Store(default_root() if reuse else Path(scratch) / "work")
-        yield Room(store, Path(scratch), clock, open_ears(hearing, store, ask_download), name)
+    inputs = inputs or Inputs()
+    with scratch_folder() as scratch:
+        store = Store(default_root() if reuse else scratch / "work", inputs=inputs, temporary=not reuse)
+        try:
+            yield Room(store, scratch, clock, open_ears(hearing, store, ask_download), name, inputs)
+        finally:
+            store.close()

@@ -1,36 +1,63 @@
 """Work done once: folders named by what they were made from.
 
 A stage's key is the digest of everything its result depends on, its own version included. A folder appears under
-its key only when complete (made beside, then renamed), so a killed run leaves nothing half-made behind.
+its key only when complete (made beside, then renamed), so a killed run leaves nothing half-made behind; it is looked
+through when it is used again, and made anew if it is not as it was.
 """
 
 import contextlib
+import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import shutil
+import tempfile
+import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from lipdub.errors import OutputError
+from lipdub.disk.causes import cause_of, is_full
+from lipdub.disk.hold import Held, hold_new, is_held, locked, remove_if_free
+from lipdub.disk.identity import content_digest
+from lipdub.disk.manifest import NAME, fault, seal
+from lipdub.errors import InputError, LipdubError, OutputError
+from lipdub.studio.inputs import Inputs, unreadable
+from lipdub.weights import Say, log
 
-_PARTIAL = ".partial"
-_STALE = 24 * 3600.0
+__all__ = ["Store", "content_digest", "default_root", "key"]
 
+_RUN, _PARTIAL, _GONE, _LOCK = ".run-", ".partial-", ".gone-", ".lock"
+_WEEK = 7 * 24 * 3600.0
+_COARSE = 2.0
+"""Seconds: how coarse the times of files are on some disks."""
 
-def content_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+_REMEDY = "Free some space, or point LIPDUB_CACHE to another disk"
+_REMEDY_TEMPORARY = "Free some space there, or set TMPDIR to another folder"
 
 
 def key(*parts: object) -> str:
-    """A name for work that depends on ``parts`` (JSON-able values or anything with a stable ``repr``)."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()[:32]
+    """A name for work that depends on ``parts``: what JSON can hold, dataclasses, mappings, sets, paths, fractions."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode()).hexdigest()[:32]
+
+
+def _plain(value: object) -> object:
+    """``value`` as something JSON can hold that is the same in every run."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    assert isinstance(value, Path | Fraction), f"{value!r} may look otherwise in another run"
+    return str(value)
 
 
 def default_root() -> Path:
@@ -42,71 +69,258 @@ def default_root() -> Path:
 @dataclass
 class Store:
     """Folders of finished work below ``root``; the oldest go when all together exceed ``limit`` bytes (looked after
-    when the first is made, and after each sixteenth of the limit that is added)."""
+    when the first is made, and after each sixteenth of the limit that is added), but never one that a living run used.
+
+    Nothing is kept that was made from ``inputs`` that changed meanwhile. ``say`` takes a line for everything that was
+    found damaged; the lines are in ``notes`` as well. ``temporary``: the folder goes with this run. Several threads
+    and processes may use one folder at once.
+    """
 
     root: Path
     limit: int = 6 * 1024**3
+    inputs: Inputs = field(default_factory=Inputs)
+    say: Say = log
+    temporary: bool = False
+    notes: list[str] = field(default_factory=list, init=False)
     _added: int | None = field(default=None, init=False, repr=False)
+    _run: Held | None = field(default=None, init=False, repr=False)
+    _intact: set[str] = field(default_factory=set, init=False, repr=False)
+    _numbers: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
-    def folder(self, name: str, make: Callable[[Path], None]) -> Path:
-        """The finished folder ``name``; ``make(folder)`` fills it first if it is not there yet.
+    def folder(self, name: str, make: Callable[[Path], None], *, grows: bool = False) -> Path:
+        """The finished folder ``name``; ``make(folder)`` fills it first if it is not there, or not as it was made.
 
-        Raises ``OutputError`` if the disk refuses. If ``make`` fails, nothing is left.
+        ``grows``: who uses it may add files of their own to it. Raises ``OutputError`` if the disk refuses, and
+        ``InputError`` if an input changed or cannot be read. If ``make`` fails, nothing is left.
         """
         done = self.root / name
-        if not done.is_dir():
-            partial = self.root / f"{name}{_PARTIAL}-{os.getpid()}-{time.monotonic_ns()}"
-            try:
-                partial.mkdir(parents=True)
-                make(partial)
-                _renamed(partial, done)
-            except OSError as refused:
-                raise OutputError(
-                    f"working files cannot be kept ({refused.strerror or refused})",
-                    file=self.root,
-                    remedy="Free some space, or point LIPDUB_CACHE to another disk",
-                ) from refused
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+        if not self._at_hand(done, grows):
+            self._make(done, make, grows)
             self._swept_after(done)
-        os.utime(done)
         return done
+
+    def close(self) -> None:
+        """The run is over: what it used may go when room is needed."""
+        with self._lock:
+            if self._run is not None:
+                _end(self._run)
+            self._run = None
+
+    def _at_hand(self, done: Path, grows: bool) -> bool:
+        """True if ``done`` is there and intact, from then on safe from pruning; a damaged one is thrown away.
+
+        Every byte is read when a run uses it first.
+        """
+        if done.name in self._intact and done.is_dir():
+            return True
+        with contextlib.suppress(OSError):  # a folder that cannot be written to may be read all the same
+            self._begin()
+        with locked(self.root / _LOCK):
+            seen = _seen(done)
+            if seen is None:
+                return False
+            with contextlib.suppress(OSError):
+                os.utime(done, follow_symlinks=False)
+        wrong = fault(done, grows=grows)
+        if not wrong:
+            self._intact.add(done.name)
+            return True
+        self._tell(f"{done}: what was kept there is damaged and is made again ({wrong})")
+        self._throw_away(done, seen)
+        return False
+
+    def _make(self, done: Path, make: Callable[[Path], None], grows: bool) -> None:
+        with self._told(self.root):
+            partial = self.root / f"{_PARTIAL}{self._begin()}-{next(self._numbers)}"
+            partial.mkdir()
+        try:
+            with self._told(partial):
+                make(partial)
+                self.inputs.check_unchanged()
+                seal(partial)
+                self._place(partial, done, grows)
+        finally:
+            _removed(partial)
+        self._intact.add(done.name)
+
+    def _place(self, partial: Path, done: Path, grows: bool) -> None:
+        """Give finished work its name, unless another run was first and did it well."""
+        while True:
+            with locked(self.root / _LOCK):
+                seen = _seen(done)
+                if seen is None:
+                    partial.rename(done)
+                    return
+                with contextlib.suppress(OSError):
+                    os.utime(done, follow_symlinks=False)
+            if not fault(done, grows=grows):
+                return
+            self._throw_away(done, seen)
+
+    def _throw_away(self, done: Path, seen: object) -> None:
+        """Remove what has the name ``done``, if it still is what was ``seen`` there. Raises ``OutputError``."""
+        gone = self.root / f"{_GONE}{self._begin()}-{next(self._numbers)}"
+        with self._told(done), locked(self.root / _LOCK):
+            if _seen(done) != seen:
+                return
+            done.rename(gone)
+        _removed(gone)
+
+    def _begin(self) -> str:
+        """The name of this run: that of a file which is held as long as it lives. Raises ``OSError``."""
+        with self._lock:
+            if self._run is None or not self._run.path.exists():
+                self.root.mkdir(parents=True, exist_ok=True)
+                if self._run is not None:
+                    self._run.release()
+                self._run = hold_new(self.root, _RUN)
+                weakref.finalize(self, _end, self._run)
+                self._intact.clear()
+                _sweep(self.root)
+            return self._run.path.name.removeprefix(_RUN)
+
+    def _tell(self, line: str) -> None:
+        self.say(line)
+        self.notes.append(line)
+
+    @contextmanager
+    def _told(self, place: Path) -> Iterator[None]:
+        """Errors of the system as what they mean: an input that cannot be read, or a disk that does not take it."""
+        try:
+            yield
+        except LipdubError:
+            raise
+        except OSError as refused:
+            raise self._meaning(refused, place) from refused
+
+    def _meaning(self, refused: OSError, place: Path) -> LipdubError:
+        cause = cause_of(refused)
+        name = str(refused.filename or "")
+        given = self.inputs.named(name)
+        if given is None and not name and not is_full(refused) and type(refused).__module__.startswith("av."):
+            given = self.inputs.first()
+        if given is not None:
+            return unreadable(given, refused)
+        temporary = Path(tempfile.gettempdir())
+        if name and not _below(name, self.root):
+            if _below(name, temporary):
+                what = f"temporary files cannot be kept there: {cause.what}"
+                return OutputError(what, file=temporary, remedy=_REMEDY_TEMPORARY)
+            return InputError(f"cannot be read: {cause.what}", file=name, remedy=cause.remedy)
+        remedy = _REMEDY if is_full(refused) or not cause.remedy else f"{cause.remedy}, or set LIPDUB_CACHE"
+        if self.temporary:
+            remedy = _REMEDY_TEMPORARY
+        where = place if place.parent == self.root and not place.name.startswith(_PARTIAL) else self.root
+        return OutputError(f"working files cannot be kept there: {cause.what}", file=where, remedy=remedy)
 
     def _swept_after(self, made: Path) -> None:
         """Prune now and then: a programme has thousands of lines, and each is a folder."""
-        if self._added is not None:
-            self._added += _size(made)
-        if self._added is None or self._added > self.limit // 16:
-            self._prune(keep=made)
-            self._added = 0
+        with self._lock:
+            if self._added is not None:
+                self._added += _size(made)
+            if self._added is None or self._added > self.limit // 16:
+                self._added = 0
+                self._prune(keep=made)
 
     def _prune(self, keep: Path) -> None:
-        """Remove stale partial folders, then the least recently used ones beyond the limit (never ``keep``)."""
-        now, folders = time.time(), []
-        for folder in self.root.iterdir():
-            try:
-                used = folder.stat().st_mtime
-            except FileNotFoundError:  # another run tidies up, too
-                continue
-            if _PARTIAL in folder.name:
-                if now - used > _STALE:
-                    shutil.rmtree(folder, ignore_errors=True)
-            elif folder.is_dir():
-                folders.append((used, folder))
-        size = 0
-        for used, folder in sorted(folders, reverse=True):
+        """Remove the least recently used folders beyond the limit, but neither ``keep`` nor what was used since the
+        oldest run began that still lives (since a week ago at most: some disks do not tell who lives)."""
+        _sweep(self.root)
+        size, safe = 0, max(_oldest_run(self.root), time.time() - _WEEK) - _COARSE
+        for used, folder in sorted(_entries(self.root), reverse=True):
             size += _size(folder)
-            if size > self.limit and folder != keep and now - used > 3600:
-                shutil.rmtree(folder, ignore_errors=True)
+            if size > self.limit and folder != keep and used < safe:
+                gone = self.root / f"{_GONE}{self._begin()}-{next(self._numbers)}"
+                with contextlib.suppress(OSError):
+                    with locked(self.root / _LOCK):
+                        if folder.lstat().st_mtime >= safe:
+                            continue
+                        folder.rename(gone)
+                    _removed(gone)
 
 
-def _renamed(partial: Path, done: Path) -> None:
-    """Give finished work its name, unless another run was first."""
+def _seen(done: Path) -> tuple[int, ...] | None:
+    """What lies under a name now, or None if there is nothing: changes when it is made again."""
     try:
-        partial.rename(done)
+        state = os.lstat(done)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        listed = os.lstat(done / NAME)
     except OSError:
-        if not done.is_dir():
-            raise
+        return (state.st_dev, state.st_ino)
+    return (state.st_dev, state.st_ino, listed.st_ino, listed.st_size, listed.st_mtime_ns)
+
+
+def _entries(root: Path) -> Iterator[tuple[float, Path]]:
+    """When each entry below ``root`` was used last, and where it is; what another run removes meanwhile is left out."""
+    for entry in list(os.scandir(root)):
+        if not entry.name.startswith("."):
+            with contextlib.suppress(OSError):
+                yield entry.stat(follow_symlinks=False).st_mtime, Path(entry.path)
+
+
+def _oldest_run(root: Path) -> float:
+    """When the oldest run began that still lives."""
+    began = time.time()
+    for entry in list(os.scandir(root)):
+        if entry.name.startswith(_RUN) and is_held(Path(entry.path)):
+            with contextlib.suppress(OSError):
+                began = min(began, entry.stat(follow_symlinks=False).st_mtime)
+    return began
+
+
+def _sweep(root: Path) -> None:
+    """Remove what dead runs left: folders that carry their name, and the files that they held."""
+    left = [entry.name for entry in os.scandir(root) if entry.name.startswith((_PARTIAL, _GONE))]
+    for entry in list(os.scandir(root)):
+        if entry.name.startswith(_RUN):
+            remove_if_free(Path(entry.path))
+    living = {entry.name.removeprefix(_RUN) for entry in os.scandir(root) if entry.name.startswith(_RUN)}
+    for name in left:
+        if name.split("-")[1] not in living or _age(root / name) > _WEEK:
+            _removed(root / name)
+    for entry in list(os.scandir(root)):  # as earlier versions called them
+        if ".partial-" in entry.name and not entry.name.startswith(".") and _age(Path(entry.path)) > _WEEK / 7:
+            _removed(Path(entry.path))
+
+
+def _age(path: Path) -> float:
+    """Seconds since ``path`` was changed; 0 if it is gone."""
+    try:
+        return time.time() - path.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _end(run: Held) -> None:
+    """Let go of a run's file, and remove it."""
+    if run.descriptor >= 0:
+        if os.name == "nt":
+            run.release()
+        with contextlib.suppress(OSError):
+            run.path.unlink(missing_ok=True)
+        run.release()
+
+
+def _removed(path: Path) -> None:
+    """Remove a folder with all that is in it, or whatever else has its name, even where nobody may write."""
+    if path.is_symlink() or not path.is_dir():
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return
+    for _ in range(2):
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists():
+            return
+        for folder, _, _ in os.walk(path):
+            with contextlib.suppress(OSError):
+                os.chmod(folder, 0o700)
+
+
+def _below(name: str, folder: Path) -> bool:
+    return Path(name).absolute().is_relative_to(folder.absolute())
 
 
 def _size(folder: Path) -> int:

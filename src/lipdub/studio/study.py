@@ -8,15 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from lipdub import __version__, weights
 from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.engines.seam import Engine, Facts, Study
+from lipdub.disk.identity import names_sizes_times
+from lipdub.engines.seam import Engine, Facts, Setup, Study
 from lipdub.faces.cuts import CutFinder
 from lipdub.faces.eye import LandmarkEye
 from lipdub.faces.gate import GateLimits, Visibility, visibility
 from lipdub.faces.nets import FaceFinder
 from lipdub.faces.track import Tracker
 from lipdub.media.read import Damage, frames, prefetched
+from lipdub.plugins import Fingerprinted, fingerprint_of
 from lipdub.studio.progress import Clock
+from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip, Shot, shots_between
 from lipdub.timeline.face import FaceTrack
 from lipdub.timeline.picture import Frame, Look
@@ -51,10 +55,26 @@ class ClipStudy:
 
 @dataclass(frozen=True)
 class Crew:
-    """Who works on the picture: the face finder, and the engine."""
+    """Who works on the picture: the face finder, and the engine, made with ``setup``."""
 
     finder: FaceFinder
     engine: Engine
+    setup: Setup = Setup()
+
+
+def study_name(clip: Clip, digest: str, crew: Crew) -> str:
+    """The name under which the study of ``clip`` (whose file has the content ``digest``) is kept: changes with all that
+    it depends on, be it our version, the models that find faces, or the engine's version, options and weights."""
+    engine = crew.engine
+    told = () if isinstance(engine, Fingerprinted) else (crew.setup.options, _files_of(crew.setup.weights))
+    faces = weights.identity("face-landmarks"), weights.identity("face-detector")
+    worked_by = (engine.name, engine.limits, fingerprint_of(engine), told)
+    return f"study-{key(VERSION, __version__, digest, clip.stream, faces, worked_by)}"
+
+
+def _files_of(folder: Path | None) -> tuple[object, ...]:
+    """The files in a folder of weights, by name, size and time."""
+    return () if folder is None else names_sizes_times(path for path in folder.rglob("*") if path.is_file())
 
 
 def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range = range(0)) -> None:

@@ -7,7 +7,6 @@ cover or uncover them. Below them a dark inside is painted; where the picture sh
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import cv2
@@ -19,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion, measure
 from lipdub.anatomy.thumb import thumbnail
+from lipdub.disk.scratch import scratch_folder
 from lipdub.engines.exemplar import record as records
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.engines.exemplar.library import Crop, Crops
@@ -53,8 +53,8 @@ def talking(
 
     ``landmarks`` are those of the face in it (see ``face_in``). Deterministic.
     """
-    with TemporaryDirectory(prefix="lipdub-still-") as folder:
-        talker = Talker(picture, landmarks, Path(folder))
+    with scratch_folder("still") as folder:
+        talker = Talker(picture, landmarks, folder)
         seconds = np.arange(idle.frames) / float(idle.rate) + float(heard.start)
         yield from living(talker.pictures(talker.speech(prior, heard, seconds)), landmarks, idle)
 

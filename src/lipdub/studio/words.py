@@ -9,6 +9,7 @@ from pathlib import Path
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, OptionError, ServiceError
 from lipdub.media.listen import sound_in_pieces
+from lipdub.plugins import fingerprint_of
 from lipdub.review.report import ModelUsed
 from lipdub.speech.adapt.adapt import Adapted, AdaptOptions, adapt, asked_once
 from lipdub.speech.adapt.glossary import read_glossary
@@ -78,8 +79,9 @@ def words_heard(track: Track, heard: Heard, recogniser: str, language: str, room
     twice."""
     path = track.path
 
+    who = recogniser_named(recogniser)
+
     def listen(folder: Path) -> None:
-        who = recogniser_named(recogniser)
         pieces = sound_in_pieces(path, rate=HEARING_RATE, mono=True, stream=track.stream)
         found = transcribe(who, pieces, heard, language)
         if found.words:
@@ -87,7 +89,8 @@ def words_heard(track: Track, heard: Heard, recogniser: str, language: str, room
         write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
 
     with room.clock.stage("words"):
-        made_from = key(VERSION, room.digest(path), recogniser, language, track.stream)
+        made_by = (recogniser, fingerprint_of(who), room.hearing.identity)
+        made_from = key(VERSION, room.digest(path), track.stream, language, *made_by)
         folder = room.store.folder(f"words-{made_from}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
         name, licence = json.loads((folder / "who.json").read_text("utf-8"))

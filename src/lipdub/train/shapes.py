@@ -7,7 +7,6 @@ Only sums over all people are written (normal equations, covariance, percentiles
 
 import argparse
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from lipdub import weights
 from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.disk.scratch import scratch_folder
 from lipdub.engines.exemplar.shape_model import Population, Sums, sums_of
 from lipdub.errors import NothingToDub
 from lipdub.faces.cuts import CutFinder
@@ -45,8 +45,8 @@ def person(motion: FaceMotion) -> Population:
 def filmed(path: Path, finder: FaceFinder) -> Population:
     """Statistics of the face seen longest in the clip at ``path``. Raises ``NothingToDub`` if there is none."""
     clip, cuts = open_clip(path), CutFinder()
-    with tempfile.TemporaryDirectory() as folder:
-        tracker = Tracker(Path(folder), clip.size, finder, rate=clip.rate)
+    with scratch_folder("shapes") as folder:
+        tracker = Tracker(folder, clip.size, finder, rate=clip.rate)
         for frame in frames(clip):
             tracker.see(frame, cuts.see(frame))
         tracks = tracker.finish()

@@ -22,9 +22,13 @@ from lipdub.engines.exemplar.library import Crop, Crops, Shelf
 from lipdub.engines.exemplar.plan import LOST, NO_EXEMPLAR, TURNED, Plan
 from lipdub.engines.exemplar.record import Record
 from lipdub.engines.exemplar.render import Exemplar, Order, Renderer
+from lipdub.engines.exemplar.shape_model import pooled_digest
 from lipdub.engines.seam import Eye, Facts, Guide, Limits, Setup
 from lipdub.errors import OptionError
 from lipdub.timeline.picture import Look, Performance, Untouched, Window
+
+VERSION = 1
+"""Raise when the same pictures give another study."""
 
 _OFF_PICTURE = "the mouth is outside the picture"
 
@@ -57,6 +61,10 @@ class ExemplarEngine:
     def __init__(self, options: ExemplarOptions = ExemplarOptions()) -> None:
         """With ``options``."""
         self._options = options
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What a study depends on: versions, options, and the pooled mouth shapes that come with the package."""
+        return (VERSION, records.VERSION, self._options, pooled_digest())
 
     def study(self, folder: Path, eye: Eye | None = None) -> "ExemplarStudy":
         """A new study in an empty or absent ``folder``, or the finished one that lies there."""

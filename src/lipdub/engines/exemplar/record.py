@@ -15,6 +15,7 @@ from jaxtyping import Float64
 from lipdub.anatomy.pose import Poses
 from lipdub.engines.exemplar.geometry import KEPT, Geometry
 from lipdub.engines.exemplar.library import Library
+from lipdub.engines.stored import arrays
 from lipdub.timeline.spool import Spool
 
 VERSION = 1
@@ -67,10 +68,8 @@ def faces_spool(folder: Path) -> Spool:
 
 
 def load(folder: Path) -> Record:
-    """Read a finished study."""
-    with np.load(folder / "study.npz") as data:
-        d = {name: data[name] for name in data.files}
-    assert int(d["version"]) == VERSION, "the study was made by another version"
+    """Read a finished study. Raises ``InputError`` if it is of another version, damaged, or not there."""
+    d = arrays(folder / "study.npz", VERSION)
     geometry = Geometry(
         d["ok"], Poses(d["scale"], d["rotation"], d["shift"]), d["shapes"], d["mean"], faces_spool(folder)
     )

@@ -5,6 +5,7 @@ B comes from ridge regression over this person's frames (weight 5) and a prior p
 (weight 1 each), made symmetric, and scaled so that the shape of B is the identity.
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -54,6 +55,12 @@ def population() -> Population:
     with (files("lipdub.engines.exemplar") / "pooled_shapes.npz").open("rb") as file, np.load(file) as data:
         p = {name: data[name].astype(np.float64) for name in data.files}
     return Population(Sums(p["normal"], p["cross"]), p["covariance"], p["low"], p["high"], int(p["people"]))
+
+
+@cache
+def pooled_digest() -> str:
+    """SHA-256 of the pooled statistics, in hex: studies depend on them."""
+    return hashlib.sha256((files("lipdub.engines.exemplar") / "pooled_shapes.npz").read_bytes()).hexdigest()
 
 
 def sums_of(motion: FaceMotion, rows: np.ndarray) -> Sums:

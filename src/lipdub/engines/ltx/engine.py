@@ -29,6 +29,9 @@ from lipdub.timeline.picture import Look, Performance, Untouched
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 
+VERSION = 1
+"""Raise when the same pictures give another study."""
+
 LOST = "the face was lost"
 OFF_PICTURE = "the mouth is outside the picture"
 _SMALL = 3.0
@@ -57,15 +60,26 @@ class LtxEngine:
             accelerator=True,
         )
 
+    def fingerprint(self) -> tuple[object, ...]:
+        """What a study depends on: versions, options, and the files of weights by name, size and time.
+
+        Raises as ``study`` does.
+        """
+        return (VERSION, records.VERSION, self._options, self._model_name())
+
     def study(self, folder: Path, eye: Eye | None = None) -> "LtxStudy":
         """A new study in an empty or absent ``folder``, or the finished one that lies there.
 
         Raises ``MissingExtra``, ``MachineError`` or ``WeightsError`` if it could never perform.
         """
+        name = self._model_name()
+        return LtxStudy(Path(folder), Crew(self._options, self._loaded, name, eye, Takes(Path(folder) / "takes")))
+
+    def _model_name(self) -> str:
+        """A word that changes with the files of weights."""
         if self._loader is None and self._ready is None:
             self._ready = model.prepared(self._options, self._weights)
-        name = "given" if self._ready is None else self._ready.name
-        return LtxStudy(Path(folder), Crew(self._options, self._loaded, name, eye, Takes(Path(folder) / "takes")))
+        return "given" if self._ready is None else self._ready.name
 
     def examine(self) -> list[str]:
         """What it could do on this machine, and what it lacks."""

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float64
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.pose import Poses
+from lipdub.engines.stored import arrays
 
 VERSION = 1
 _FILE = "study.npz"
@@ -59,10 +60,8 @@ class Record:
 
 
 def load(folder: Path) -> Record:
-    """The finished record in ``folder``."""
-    with np.load(folder / _FILE) as data:
-        d = {name: data[name] for name in data.files}
-    assert int(d["version"]) == VERSION, "the study was made by another version"
+    """The finished record in ``folder``. Raises ``InputError`` if it is of another version, damaged, or not there."""
+    d = arrays(folder / _FILE, VERSION)
     size = int(d["size"][0]), int(d["size"][1])
     poses = Poses(d["scale"], d["rotation"], d["shift"])
     return Record(int(d["first"]), size, d["ok"], d["usable"], poses, d["shapes"], d["mean"])

@@ -1,14 +1,15 @@
 """Takes on disk: what was made for one stretch of speech, so that it is made once and played back after.
 
-A take is a folder named by the digest of what it was made from and with; it appears when complete. It holds the
-lower face alone, as pixels of the model's window, frame after frame.
+A take is a folder named by the digest of what it was made from and with; it appears when complete, and is looked
+through when it is found again: a damaged one is made anew. It holds the lower face alone, as pixels of the model's
+window, frame after frame.
 """
 
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -18,13 +19,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from lipdub.disk.publish import write_text
+from lipdub.disk.causes import cause_of
+from lipdub.disk.hold import Held, hold_new
+from lipdub.disk.manifest import fault, seal
+from lipdub.disk.scratch import sweep_folders
 from lipdub.errors import OutputError
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
+from lipdub.weights import log
 
 VERSION = 1
-_STALE = 24 * 3600.0
+_PARTIAL, _SIGN = ".partial-", ".held-"
 
 
 def key_of(told: dict[str, Any]) -> str:
@@ -43,9 +48,10 @@ def digest(sound: Sound | None) -> str:
 class Take:
     """Pictures (height, width, 3) and reaches by number, and the voice that came with them if one was made."""
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
-        """The take in ``folder``, finished or being written, with pictures of ``shape``."""
-        self.folder, self.shape = folder, shape
+    def __init__(self, folder: Path, shape: tuple[int, int, int], sign: Held | None = None) -> None:
+        """The take in ``folder``, finished or being written, with pictures of ``shape``. ``sign``: a file in it that
+        tells others that it is being written."""
+        self.folder, self.shape, self._sign = folder, shape, sign
         self._open()
 
     def _open(self) -> None:
@@ -83,10 +89,13 @@ class Take:
             if voice is not None:
                 np.save(self.folder / "voice.npy", voice.samples)
                 told = {"rate": voice.rate, "start": str(voice.start)}
-            write_text(self.folder / "take.json", json.dumps({"shape": self.shape, "voice": told}))
-            if place.exists():
+            self._unsigned()
+            (self.folder / "take.json").write_text(json.dumps({"shape": self.shape, "voice": told}), encoding="utf-8")
+            seal(self.folder)
+            if place.exists() and not fault(place):
                 shutil.rmtree(self.folder)
             else:
+                _removed(place)
                 os.replace(self.folder, place)
         self.folder = place
         self._open()
@@ -95,7 +104,14 @@ class Take:
         """Remove what was written."""
         self._pictures.close()
         self._reach.close()
+        self._unsigned()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _unsigned(self) -> None:
+        if self._sign is not None:
+            self._sign.release()
+            self._sign.path.unlink(missing_ok=True)
+            self._sign = None
 
 
 class Takes:
@@ -110,24 +126,40 @@ class Takes:
         return self._folder / key
 
     def find(self, key: str) -> Take | None:
-        """The complete take ``key``, if there is one."""
-        try:
-            told = json.loads((self.place(key) / "take.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        """The complete take ``key``, if there is one. A damaged one is removed, which is said."""
+        place = self.place(key)
+        if not os.path.lexists(place):
             return None
+        if wrong := fault(place):
+            log(f"{place}: what was kept there is damaged and is made again ({wrong})")
+            with _kept(self._folder):
+                _removed(place)
+            return None
+        told = json.loads((place / "take.json").read_text(encoding="utf-8"))
         height, width, depth = told["shape"]
-        return Take(self.place(key), (height, width, depth))
+        return Take(place, (height, width, depth))
 
     def begin(self, key: str, shape: tuple[int, int, int]) -> Take:
         """A new take, empty. What runs that were killed left half-written is removed. Raises ``OutputError`` if the
         disk refuses."""
-        place = self._folder / f".{key}.{os.getpid()}.partial"
-        shutil.rmtree(place, ignore_errors=True)
         with _kept(self._folder):
-            for other in self._folder.glob(".*.partial"):
-                if time.time() - other.stat().st_mtime > _STALE:
-                    shutil.rmtree(other, ignore_errors=True)
-            return Take(place, shape)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            sweep_folders(self._folder, _PARTIAL, _SIGN)
+            place = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
+            place.mkdir()
+            return Take(place, shape, hold_new(place, _SIGN))
+
+
+def _removed(place: Path) -> None:
+    """Remove a take, or whatever else has its name. Raises ``OSError``."""
+    if not os.path.lexists(place):
+        return
+    aside = place.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
+    place.rename(aside)
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink()
 
 
 @contextmanager
@@ -136,7 +168,7 @@ def _kept(folder: Path) -> Iterator[None]:
         yield
     except OSError as refused:
         raise OutputError(
-            f"working files cannot be kept ({refused.strerror or refused})",
+            f"working files cannot be kept there: {cause_of(refused).what}",
             file=folder,
             remedy="Free some space, or point LIPDUB_CACHE to another disk",
         ) from refused

@@ -7,25 +7,26 @@ made from the prompt and from the files that encoded it. If all are there, the t
 
 import gc
 import hashlib
-import os
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from diffusers.hooks.group_offloading import apply_group_offloading
 from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from lipdub.disk.publish import complete
 from lipdub.engines.ltx import text
 from lipdub.engines.ltx.checkpoint import Placement, read_parts
 from lipdub.engines.ltx.folder import Files, text_shape
 from lipdub.engines.ltx.sampler import Context
 from lipdub.errors import WeightsError
+from lipdub.weights import log
 
 _SAMPLES, _SAMPLE = 16, 1 << 16
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +77,36 @@ class Words:
     def _found(self, prompt: str) -> Context | None:
         if self.kept is None:
             return None
+        path = self._path(self.kept, prompt)
         try:
-            both = load_file(self._path(self.kept, prompt))
-            return both["video"], both["audio"]
-        except (OSError, SafetensorError, KeyError):
+            with safe_open(path, "pt") as file:
+                told = (file.metadata() or {}).get(_DIGEST)
+            both = load_file(path)
+            if told == _digest_of(both):
+                return both["video"], both["audio"]
+        except FileNotFoundError:
             return None
+        except (OSError, SafetensorError, KeyError):
+            pass
+        log(f"{path}: what was kept there is damaged and is made again")
+        return None
 
     def _keep(self, prompt: str, context: Context) -> None:
         """Write it under its name when it is whole, and not before."""
         if self.kept is None:
             return
         self.kept.mkdir(parents=True, exist_ok=True)
-        path = self._path(self.kept, prompt)
-        with tempfile.TemporaryDirectory(dir=self.kept, prefix=".writing-") as folder:
-            begun = Path(folder) / path.name
-            save_file({"video": context[0].contiguous(), "audio": context[1].contiguous()}, begun)
-            os.replace(begun, path)
+        both = {"video": context[0].contiguous(), "audio": context[1].contiguous()}
+        with complete(self._path(self.kept, prompt), overwrite=True) as part:
+            save_file(both, part, {_DIGEST: _digest_of(both)})
+
+
+def _digest_of(both: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the bytes of two contexts, in hex."""
+    told = hashlib.sha256()
+    for name in ("video", "audio"):
+        told.update(both[name].contiguous().view(torch.uint8).numpy().tobytes())
+    return told.hexdigest()
 
 
 def _encoded(files: Files, desk: Desk, prompts: list[str]) -> list[Context]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from lipdub.errors import ServiceError
+from lipdub.plugins import fingerprint_of
 from lipdub.speech.adapt.budget import budget, over
 from lipdub.speech.adapt.glossary import missed, relevant
 from lipdub.speech.seam import Request, Translator
@@ -17,7 +18,7 @@ from lipdub.speech.voices.text import sayable
 from lipdub.timeline.cue import Line
 from lipdub.timeline.language import primary
 
-_VERSION = 1
+_VERSION = 2
 _FILE = "text.json"
 
 
@@ -183,8 +184,9 @@ class _Memory:
             *("adapted", _VERSION, self._translator.card.name, getattr(self._translator, "detail", "")),
             *(line.text, line.language, line.speaker, self._language, request.characters),
             *(request.before, request.after, sorted(request.glossary.items()), request.too_long),
+            fingerprint_of(self._translator),
         )
-        return "adapted-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+        return "adapted-" + hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
 
     def _recalled(self, key: str) -> str | None:
         if key not in self._known and self._keep is not None:

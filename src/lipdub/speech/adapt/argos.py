@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.identity import names_sizes_times
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
+from lipdub.plugins import version_of
 from lipdub.speech.adapt.budget import duration_of
 from lipdub.speech.seam import Card, Request
 from lipdub.speech.voices.text import sentences
@@ -23,6 +25,7 @@ from lipdub.timeline.language import primary
 _PAGE = "https://www.argosopentech.com/argospm/index/"
 _BEAM = 4
 _WAYS = 8  # that are looked at where a text was too long
+_VERSION = 1  # raise when the same text gives another
 _LONGEST = 400  # characters translated at one go
 _PIVOT = "en"
 
@@ -73,6 +76,11 @@ class ArgosTranslator:
     def detail(self) -> str:
         """The packages it uses."""
         return " ".join(sorted(f"{p.folder.name}" for p in packages(self.folders)))
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What its answers depend on: versions, and the packages' model files by name, size and time."""
+        files = [file for p in packages(self.folders) for file in (p.folder / "model").glob("*")]
+        return (_VERSION, version_of("ctranslate2"), self.detail, names_sizes_times(files))
 
     def ready(self, source: str, target: str) -> None:
         """Raises ``WeightsError`` if no package serves, ``MissingExtra`` without what runs it."""

@@ -26,6 +26,9 @@ Answer with JSON alone, {{"lines": [{{"id": 1, "text": "..."}}]}}: each id once,
 notes."""
 
 
+_VERSION = 1  # raise when it is asked otherwise
+
+
 def make(detail: str = "") -> "ChatTranslator":
     """The model at ``URL#model``, or the server's only one at ``URL``. Raises ``OptionError`` if that is no address."""
     where = address(detail, "translation server")
@@ -55,6 +58,10 @@ class ChatTranslator:
     def detail(self) -> str:
         """What ``make`` makes it from."""
         return f"{self.where.url}#{self.model}" if self.model else self.where.url
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What its answers depend on, as far as it can be known: how it is asked, where it is, and its model."""
+        return (_VERSION, self.detail)
 
     def translate(self, requests: Sequence[Request], language: str) -> Sequence[str]:
         """One text per request. Raises ``ServiceError`` that names the server and the line."""

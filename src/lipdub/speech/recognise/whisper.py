@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lipdub import weights
+from lipdub.disk.identity import names_sizes_times
 from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
+from lipdub.plugins import version_of
 from lipdub.speech.encoder import runtime
 from lipdub.speech.energy import gain_to_level, loudness
 from lipdub.speech.script.writing import spaced
@@ -28,6 +30,7 @@ from lipdub.timeline.language import primary
 from lipdub.timeline.sound import HEARING_RATE, Sound
 from lipdub.timeline.time import Span, merged
 
+_VERSION = 1  # raise when the same sound gives other words
 _SPEECH = SpeechOptions(padding=Fraction(1, 5))
 _TOGETHER = Fraction(2)  # seconds of silence that two stretches of speech may have between them in one window
 _WINDOW = Fraction(28)  # seconds of a group of stretches; Whisper sees 30
@@ -83,6 +86,13 @@ class WhisperRecogniser:
         self._name, self._options = Path(model).name, options
         self._voice = VoiceActivity(voice_activity)
         self._folder = _found(model, options)
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What its words depend on: versions, options, and the model's files by name, size and time."""
+        packages = version_of("faster-whisper"), version_of("ctranslate2")
+        files = names_sizes_times(self._folder.iterdir()) if self._folder.is_dir() else ()
+        options = self._options.device, self._options.beam
+        return (_VERSION, packages, options, self._name, files, weights.identity("voice-activity"))
 
     @cached_property
     def _model(self) -> Any:

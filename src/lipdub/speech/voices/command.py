@@ -9,12 +9,13 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lipdub.disk.identity import of_command
+from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OptionError, ServiceError
 from lipdub.speech.seam import Card, Reference
 from lipdub.speech.voices.finish import finished
@@ -23,6 +24,7 @@ from lipdub.speech.voices.wav import read_wav, write_wav
 from lipdub.timeline.cue import Line
 from lipdub.timeline.sound import Sound
 
+_VERSION = 1  # raise when the same line sounds otherwise
 _PLACES = ("text", "language", "out", "pace", "reference")
 
 
@@ -67,6 +69,11 @@ class CommandVoice:
         """What ``make`` makes it from."""
         return shlex.join(self.words)
 
+    def fingerprint(self) -> tuple[object, ...]:
+        """What its sound depends on, as far as it can be known: the command, and the files it names by size and
+        time."""
+        return (_VERSION, self.words, of_command(self.words))
+
     @property
     def mimics(self) -> bool:
         """True if the command has a place for ``{reference}``."""
@@ -86,11 +93,11 @@ class CommandVoice:
         text = words_for(line.text, line.language)
         if not re.fullmatch(r"[A-Za-z0-9-]*", line.language):
             raise OptionError(f"'{line.language}' is no language", at=line.span.start)
-        with tempfile.TemporaryDirectory(prefix="lipdub-voice-") as folder:
-            out = Path(folder) / "line.wav"
+        with scratch_folder("voice") as folder:
+            out = folder / "line.wav"
             values = {"text": text, "language": line.language, "out": str(out), "pace": f"{pace:.3f}"}
             if self._asks("reference"):
-                values["reference"] = str(self._written(reference, Path(folder)))
+                values["reference"] = str(self._written(reference, folder))
             self._run([_filled(word, values) for word in self.words], None if self._asks("text") else text, line)
             if not out.is_file() or out.stat().st_size == 0:
                 raise ServiceError(f"{self.words[0]} wrote no sound for '{text[:40]}'", at=line.span.start)

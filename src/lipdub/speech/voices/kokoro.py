@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from lipdub.disk.identity import names_sizes_times
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
+from lipdub.plugins import version_of
 from lipdub.speech.seam import Card, Reference
 from lipdub.speech.voices.finish import finished
 from lipdub.speech.voices.languages import refuse
@@ -38,6 +40,7 @@ _VOICES = {
     "pt-BR": ("pt-br", ("pf_dora", "pm_alex", "pm_santa")),
 }
 _SLOWEST, _FASTEST = 0.5, 2.0
+_VERSION = 1  # raise when the same line sounds otherwise
 
 
 def make(detail: str = "") -> "KokoroVoice":
@@ -66,6 +69,11 @@ class KokoroVoice:
     def detail(self) -> str:
         """Which of its people it is."""
         return self.name or f"person {self.index}"
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What its sound depends on: versions, its name, and the model's files by size and time. Raises
+        ``WeightsError``."""
+        return (_VERSION, version_of("kokoro-onnx"), self.detail, names_sizes_times(_files()))
 
     def member(self, index: int) -> "KokoroVoice":
         """Another of Kokoro's people; the same one where a language has but one, or a ``name`` was given."""

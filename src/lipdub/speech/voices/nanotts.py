@@ -11,6 +11,7 @@ import soxr
 from jaxtyping import Float32
 
 from lipdub.errors import OptionError
+from lipdub.plugins import version_of
 from lipdub.speech.seam import Card, Reference
 from lipdub.speech.voices.finish import finished, trimmed
 from lipdub.speech.voices.languages import refuse
@@ -33,6 +34,7 @@ _NATURAL = {"fr-FR": 0.8, "de-DE": 0.9}
 """Speed at pace 1 where Pico's own hurries: French at 21 characters a second (17 now; a recogniser misses as many
 words as before), German at 17 (15 now; it misses half as many)."""
 
+_VERSION = 1  # raise when the same line sounds otherwise
 _LONGEST = 600  # characters spoken at one go; memory is Pico's only limit, its rhythm stays good far beyond
 _GAP = 0.35  # seconds between the goes
 _NEAR = 0.03  # a pace is met within
@@ -85,6 +87,10 @@ class NanoVoice:
             f"{name}={value:g}" for name, value in (("pitch", self.pitch), ("formants", self.formants)) if value != 1
         ]
         return ",".join(parts)
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What its sound depends on beside ``detail``: versions, and how fast it speaks at its natural pace."""
+        return (_VERSION, version_of("py-nanotts"), tuple(sorted(_NATURAL.items())), self.detail)
 
     def member(self, index: int) -> "NanoVoice":
         """The same language by another person: pitch and formants of ``voice_for(index)``."""

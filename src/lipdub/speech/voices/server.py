@@ -17,6 +17,7 @@ from lipdub.timeline.sound import Sound
 
 PATH = "/v1/audio/speech"
 _MODEL, _VOICE = "tts-1", "alloy"
+_VERSION = 1  # raise when the same line sounds otherwise
 _SLOWEST, _FASTEST = 0.25, 4.0  # what servers of this kind take
 
 
@@ -50,6 +51,10 @@ class ServerVoice:
     def detail(self) -> str:
         """What ``make`` makes it from."""
         return f"{self.where.url}#{self.model},{self.voice}"
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What its sound depends on, as far as it can be known: where it is, its model and voice."""
+        return (_VERSION, self.detail)
 
     def speak(self, line: Line, pace: float = 1.0, reference: Reference | None = None) -> Sound:
         """``line`` at the server's rate; ``reference`` is not used: the interface has no place for it.

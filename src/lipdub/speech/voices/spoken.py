@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lipdub.errors import LipdubError, OptionError, ServiceError
+from lipdub.plugins import fingerprint_of
 from lipdub.speech.seam import Reference
 from lipdub.speech.voices.cast import Speaker
 from lipdub.speech.voices.text import sayable
@@ -20,7 +21,7 @@ from lipdub.timeline.sound import Sound
 Keep = Callable[[str, Callable[[Path], None]], Path]
 """``keep(name, make)`` gives the folder called ``name``; ``make(folder)`` fills it first if it is not there yet."""
 
-_VERSION = 1
+_VERSION = 2
 _FILE = "sound.npz"
 
 
@@ -49,12 +50,13 @@ def speak_line(line: Line, speaker: Speaker, pace: float = 1.0, keep: Keep | Non
 
 
 def line_key(line: Line, speaker: Speaker, pace: float = 1.0) -> str:
-    """The name of a spoken line: changes with text, language, voice, pace and reference, and with nothing else."""
+    """The name of a spoken line: changes with text, language, voice (its version and models, too), pace and reference,
+    and with nothing else."""
     parts = (
         *("spoken", _VERSION, speaker.voice.card.name, speaker.detail, getattr(speaker.voice, "detail", "")),
-        *(line.text, line.language, f"{pace:.3f}", _digest(speaker.reference)),
+        *(line.text, line.language, f"{pace:.3f}", _digest(speaker.reference), fingerprint_of(speaker.voice)),
     )
-    return "spoken-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return "spoken-" + hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
 
 
 def _said(line: Line, speaker: Speaker, pace: float) -> Sound:
