@@ -30,7 +30,7 @@ def rows() -> list[dict[str, object]]:
 def run_list(*, as_json: bool) -> int:
     """Print the catalogue."""
     if as_json:
-        stdout.out(json.dumps(rows(), indent=1), highlight=False)
+        stdout.out(json.dumps(rows(), indent=1))
         return 0
     table = Table("model", "for", "MB", "licence", "here")
     for row in rows():

@@ -1,5 +1,6 @@
 """Files on the user's disk: names that nobody else has, files that appear complete, and what errors of the system mean.
 
-``causes`` errors to sentences · ``hold`` files that tell whether who made them still runs · ``publish`` outputs that
-appear together, last, or not at all · ``scratch`` temporary folders that later runs remove if a run was killed.
+``causes`` errors to sentences · ``hold`` files that tell whether who made them still runs · ``json_text`` JSON that
+others wrote · ``publish`` outputs that appear together, last, or not at all · ``scratch`` temporary folders that later
+runs remove if a run was killed.
 """

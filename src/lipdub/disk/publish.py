@@ -144,12 +144,13 @@ def complete(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
-    """Write ``text`` (UTF-8, rows end in a newline) as ``path``: readers see the old file or the new one, never a part.
+    r"""Write ``text`` (UTF-8, rows end in a newline) as ``path``: readers see the old file or the new one, no part.
 
-    Raises ``OutputError`` if the disk refuses; then nothing is left behind.
+    Halves of surrogate pairs, which stand for the bytes of a name that is not UTF-8, are written as ``\udcff``: in JSON
+    they come back as they were. Raises ``OutputError`` if the disk refuses; then nothing is left behind.
     """
-    with complete(path, overwrite=overwrite) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def sweep(folder: Path) -> None:

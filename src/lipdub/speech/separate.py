@@ -11,7 +11,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from lipdub.disk.causes import cause_of
 from lipdub.errors import OptionError, ServiceError
+from lipdub.process.child import run_child
 
 _PLACES = ("input", "output", "folder")
 _SOUNDS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".m4a"})
@@ -53,11 +55,11 @@ class Separator:
         values = {"input": str(source), "output": str(output), "folder": str(folder)}
         command = [re.sub(r"\{(\w+)\}", lambda place: values[place[1]], word) for word in self.words]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=self.timeout, check=False)
+            done = run_child(command, timeout=self.timeout)
         except subprocess.TimeoutExpired:
             raise ServiceError(f"the separator {command[0]} did not finish within {self.timeout:g} s") from None
         except OSError as refused:
-            raise OptionError(f"{command[0]} cannot be run ({refused.strerror or refused})") from refused
+            raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
             said = f": {lines[-1][:200]}" if lines else ""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from lipdub.disk.json_text import parsed_json
+
 AskPeople = Callable[[str], None]
 """Ask whether the people in the named clip agreed; raise a ``LipdubError`` if they did not."""
 
@@ -44,7 +46,7 @@ def _book() -> Path:
 
 def _read(book: Path) -> dict[str, dict[str, str]]:
     try:
-        records = json.loads(book.read_text(encoding="utf-8"))
+        records = parsed_json(book.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return records if isinstance(records, dict) else {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from lipdub.disk.json_text import parsed_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, OptionError, ServiceError
 from lipdub.media.listen import sound_in_pieces
@@ -86,7 +87,7 @@ def words_heard(path: Path, heard: Heard, recogniser: str, language: str, room: 
     with room.clock.stage("words"):
         folder = room.store.folder(f"words-{key(VERSION, room.digest(path), recogniser, language)}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
-        name, licence = json.loads((folder / "who.json").read_text("utf-8"))
+        name, licence = parsed_json((folder / "who.json").read_text("utf-8"))
     if not lines:
         raise NoSound("nobody was heard to speak in it", file=path, remedy="Check its sound, or write a script")
     return Words(lines, lines[0].language, path, ("",) * len(lines), (ModelUsed(name, licence),))

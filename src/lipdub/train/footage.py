@@ -1,7 +1,6 @@
 """Footage to learn from: one face's mouth shapes, and what was heard of its voice."""
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,6 +13,8 @@ from jaxtyping import Float16, Float64
 
 from lipdub import weights
 from lipdub.anatomy.motion import measure
+from lipdub.disk.publish import complete
+from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import NoSound, NothingToDub
 from lipdub.faces.cuts import CutFinder
 from lipdub.faces.nets import FaceFinder
@@ -106,8 +107,8 @@ class Crew:
     def film(self, path: Path) -> Footage:
         """Measure the face seen longest in ``path``. Raises ``NothingToDub`` if there is none, ``NoSound``, ..."""
         clip, cuts = open_clip(path), CutFinder()
-        with tempfile.TemporaryDirectory() as folder:
-            tracker = Tracker(Path(folder), clip.size, self.finder, rate=clip.rate)
+        with scratch_folder("footage") as folder:
+            tracker = Tracker(folder, clip.size, self.finder, rate=clip.rate)
             for frame in frames(clip):
                 tracker.see(frame, cuts.see(frame))
             tracks = tracker.finish()
@@ -137,7 +138,9 @@ def keep(footage: Footage, cache: Path) -> None:
     for i, voice in enumerate(footage.voices):
         arrays |= {f"{part}{i}": getattr(voice.heard, part) for part in _HEARD_PARTS}
         arrays[f"encoder{i}"] = voice.encoder
-    np.savez(cache / f"{footage.name}.footage.npz", **arrays)
+    kept = cache / f"{footage.name}.footage.npz"
+    with complete(kept, overwrite=True) as part, part.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def _opened(path: Path) -> Footage:

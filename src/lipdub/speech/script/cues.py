@@ -5,7 +5,6 @@ SubRip has no standard; WebVTT: W3C Candidate Recommendation, 2019; SubStation: 
 """
 
 import html
-import json
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import InputError
 from lipdub.timeline.cue import Word
 from lipdub.timeline.time import Span
@@ -85,7 +85,7 @@ _PARSERS = frozenset({".srt", ".vtt", ".ass", ".ssa", ".txt", ".text", ".md"})
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        parsed_json(text)
     except ValueError:
         return False
     return True
@@ -234,7 +234,7 @@ def _dialogue(path: Path, row_number: int, number: int, row: dict[str, str]) -> 
 def _json(path: Path, text: str) -> RawScript:
     """Our own JSON (``lines`` with exact times) and Whisper's (``segments`` with seconds, to the millisecond)."""
     try:
-        data = json.loads(text, parse_float=Fraction)
+        data = parsed_json(text, parse_float=Fraction)
     except ValueError as broken:
         raise InputError(f"it is no JSON ({broken})", file=path, remedy="Write it anew") from broken
     ours = isinstance(data, dict) and isinstance(data.get("lines"), list)

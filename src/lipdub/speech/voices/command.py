@@ -9,13 +9,15 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lipdub.disk.causes import cause_of
+from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OptionError, ServiceError
+from lipdub.process.child import run_child
 from lipdub.speech.seam import Card, Reference
 from lipdub.speech.voices.finish import finished
 from lipdub.speech.voices.text import words_for
@@ -86,11 +88,11 @@ class CommandVoice:
         text = words_for(line.text, line.language)
         if not re.fullmatch(r"[A-Za-z0-9-]*", line.language):
             raise OptionError(f"'{line.language}' is no language", at=line.span.start)
-        with tempfile.TemporaryDirectory(prefix="lipdub-voice-") as folder:
-            out = Path(folder) / "line.wav"
+        with scratch_folder("voice") as folder:
+            out = folder / "line.wav"
             values = {"text": text, "language": line.language, "out": str(out), "pace": f"{pace:.3f}"}
             if self._asks("reference"):
-                values["reference"] = str(self._written(reference, Path(folder)))
+                values["reference"] = str(self._written(reference, folder))
             self._run([_filled(word, values) for word in self.words], None if self._asks("text") else text, line)
             if not out.is_file() or out.stat().st_size == 0:
                 raise ServiceError(f"{self.words[0]} wrote no sound for '{text[:40]}'", at=line.span.start)
@@ -109,20 +111,14 @@ class CommandVoice:
     def _run(self, command: list[str], given: str | None, line: Line) -> None:
         """Run ``command`` with ``given`` on its standard input."""
         try:
-            done = subprocess.run(
-                command,
-                input=(given or "").encode(),
-                capture_output=True,
-                timeout=self.timeout,
-                env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-                check=False,
-            )
+            environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+            done = run_child(command, (given or "").encode(), self.timeout, environment)
         except subprocess.TimeoutExpired:
             raise ServiceError(
                 f"{command[0]} did not finish within {self.timeout:g} s for '{line.text[:40]}'", at=line.span.start
             ) from None
         except OSError as refused:
-            raise OptionError(f"{command[0]} cannot be run ({refused.strerror or refused})") from refused
+            raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
             said = f": {lines[-1][:200]}" if lines else ""

@@ -1,0 +1,16 @@
+"""JSON that others wrote: whatever is wrong with it is a ``ValueError``."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+
+def parsed_json(text: str | bytes, parse_float: Callable[[str], Any] | None = None) -> Any:
+    """The value that ``text`` holds. ``parse_float`` reads numbers with a decimal point or an exponent.
+
+    Raises ``ValueError`` if it is no JSON (RFC 8259), is not UTF-8, or is nested deeper than Python can follow.
+    """
+    try:
+        return json.loads(text, parse_float=parse_float)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
