@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from lipdub.disk.json_text import parsed_json
 from lipdub.errors import ServiceError
 from lipdub.speech.seam import Card, Request
-from lipdub.speech.service import Address, Patience, Refused, address, key_from, post
+from lipdub.speech.service import Address, Patience, Refused, address, key_from, post, shown
 
 PATH = "/v1/chat/completions"
 BATCH = 12
@@ -45,7 +45,7 @@ class ChatTranslator:
     patience: Patience = field(default=Patience())
 
     def __repr__(self) -> str:
-        return f"ChatTranslator({self.detail!r})"
+        return f"ChatTranslator({shown(self.detail)!r})"
 
     @property
     def card(self) -> Card:
@@ -93,7 +93,7 @@ class ChatTranslator:
                 wrong = str(nonsense)
         line = batch[0].line
         raise _Nonsense(
-            f"{self.where.url} answered no translation of '{line.text[:40]}', {_TRIES} times ({wrong})",
+            f"{shown(self.where.url)} answered no translation of '{line.text[:40]}', {_TRIES} times ({wrong})",
             at=line.span.start,
         )
 
@@ -110,7 +110,9 @@ class ChatTranslator:
         try:
             return str(parsed_json(raw)["choices"][0]["message"]["content"])
         except (ValueError, LookupError, TypeError) as wrong:
-            raise ServiceError(f"{url} does not answer as a chat server does", remedy="Check the address") from wrong
+            raise ServiceError(
+                f"{shown(url)} does not answer as a chat server does", remedy="Check the address"
+            ) from wrong
 
 
 class _Nonsense(ServiceError):

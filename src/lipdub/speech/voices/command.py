@@ -19,6 +19,7 @@ from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OptionError, ServiceError
 from lipdub.process.child import run_child
 from lipdub.speech.seam import Card, Reference
+from lipdub.speech.service import shown
 from lipdub.speech.voices.finish import finished
 from lipdub.speech.voices.text import words_for
 from lipdub.speech.voices.wav import read_wav, write_wav
@@ -37,10 +38,10 @@ def make(detail: str = "") -> "CommandVoice":
     try:
         words = tuple(shlex.split(detail))
     except ValueError as broken:
-        raise OptionError(f"the command '{detail}' cannot be read ({broken})") from broken
+        raise OptionError(f"the command '{shown(detail)}' cannot be read ({broken})") from broken
     if not words or not any("{out}" in word for word in words):
         raise OptionError(
-            f"the voice's command '{detail}' does not say where it writes",
+            f"the voice's command '{shown(detail)}' does not say where it writes",
             remedy="Write one like: command:espeak-ng -v {language} -w {out} {text}",
         )
     unknown = {name for word in words for name in re.findall(r"\{(\w+)\}", word)} - set(_PLACES)
@@ -121,7 +122,7 @@ class CommandVoice:
             raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            said = f": {lines[-1][:200]}" if lines else ""
+            said = f": {shown(lines[-1])[:200]}" if lines else ""
             raise ServiceError(
                 f"{command[0]} failed for '{line.text[:40]}' (exit {done.returncode}){said}".rstrip("."),
                 at=line.span.start,
