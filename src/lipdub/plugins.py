@@ -3,15 +3,24 @@
 A name may be followed by a colon and words for the one it names: ``nanotts``, ``openai:http://localhost:11434/v1``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from lipdub.errors import OptionError
+from lipdub.errors import LipdubError, MissingExtra, OptionError
 
 Made = TypeVar("Made")
+
+_LONGEST = 200
+
+
+def reason_of(error: BaseException) -> str:
+    """An error in one line: its kind, and the beginning of what it says."""
+    said = " ".join(str(error).split())[:_LONGEST]
+    return f"{type(error).__name__}: {said}".removesuffix(": ").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +37,64 @@ class Kind:
     def factory(self, name: str) -> Callable[..., Any]:
         """What makes the one called ``name``.
 
-        Raises ``OptionError``, listing what is installed, if there is none of that name.
+        Raises ``OptionError``, listing what is installed, if there is none of that name or it cannot be loaded, and
+        ``MissingExtra`` if a package that it needs is not installed.
         """
         for point in entry_points(group=self.group):
             if point.name == name:
-                return point.load()
+                with self._blamed(name):
+                    return point.load()
         raise OptionError(
             f"there is no {self.called} called '{name}'", remedy=f"Installed: {', '.join(self.names()) or 'none'}"
         )
 
+    def made(self, name: str, given: object) -> Any:
+        """The one called ``name``, made with what it is ``given``.
+
+        Raises as ``factory`` does, and what making it raises if that is a ``LipdubError``; any other error becomes an
+        ``OptionError``.
+        """
+        factory = self.factory(name)
+        with self._blamed(name):
+            return factory(given)
+
     def named(self, text: str, wanted: type[Made]) -> Made:
         """The one that ``NAME`` or ``NAME:DETAIL`` names, made with the detail ("" if there is none).
 
-        Raises ``OptionError`` if there is none of that name or it does not keep ``wanted``, and what making it raises.
+        Raises ``OptionError`` if there is none of that name or it does not keep ``wanted``, and what ``made`` raises.
         """
         name, _, detail = text.partition(":")
-        return self.checked(name, self.factory(name)(detail), wanted)
+        return self.checked(name, self.made(name, detail), wanted)
+
+    def broken(self) -> dict[str, str]:
+        """Those that cannot be loaded, and why."""
+        found = {}
+        for name in self.names():
+            try:
+                self.factory(name)
+            except LipdubError as error:
+                found[name] = str(error)
+        return found
+
+    @contextmanager
+    def _blamed(self, name: str) -> Iterator[None]:
+        """Whatever goes wrong inside the block is told as a fault of the plugin ``name``."""
+        try:
+            yield
+        except LipdubError:
+            raise
+        except ImportError as missing:
+            raise MissingExtra(
+                f"the {self.called} '{name}' cannot be loaded ({reason_of(missing)})",
+                remedy="Install what it needs, or update or remove the package that provides it",
+            ) from missing
+        except MemoryError:
+            raise
+        except (Exception, SystemExit) as broken:
+            raise OptionError(
+                f"the {self.called} '{name}' is broken ({reason_of(broken)})",
+                remedy="Update or remove the package that provides it",
+            ) from broken
 
     def checked(self, name: str, made: object, wanted: type[Made]) -> Made:
         """``made`` if it keeps the protocol ``wanted``. Raises ``OptionError`` otherwise."""

@@ -34,6 +34,7 @@ from pathlib import Path
 import platformdirs
 
 from lipdub.disk.identity import Identity
+from lipdub.disk.json_text import parsed_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import OutputError, WeightsError
 
@@ -433,7 +434,7 @@ def _stamp(path: Path) -> list[int]:
 
 def _remembered(path: Path) -> str | None:
     try:
-        note = json.loads(_note(path).read_text("utf-8"))
+        note = parsed_json(_note(path).read_text("utf-8"))
         return note["sha256"] if note["stamp"] == _stamp(path) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,6 +1,8 @@
+import re
 import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -40,6 +42,48 @@ def test_a_broken_prior_is_refused_in_words(tmp_path):
     (tmp_path / "prior.npz").write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="prior"):
         Prior.load(tmp_path / "prior.npz")
+
+
+def _arrays() -> dict[str, np.ndarray]:
+    with (files("lipdub.speech") / "prior.npz").open("rb") as file, np.load(file) as data:
+        return dict(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("map_calm", np.zeros((3, 6)), r"map_calm is \(3, 6\)"),
+        ("map_phones", np.full((341, 6), np.nan), "no number"),
+        ("rise", np.zeros(6), "rise"),
+        ("kinds", np.array(["a", "b", "c"]), "it knows a, b, c"),
+        ("spread", np.array([object()] * 6), "pickle"),
+        ("spread", None, "spread"),
+    ],
+)
+def test_a_prior_of_the_wrong_make_is_refused_in_words(tmp_path, name, value, says):
+    arrays = _arrays() | {name: value}
+    np.savez(tmp_path / "mine.npz", **{n: a for n, a in arrays.items() if a is not None})
+    with pytest.raises(WeightsError, match="prior") as refused:
+        Prior.load(tmp_path / "mine.npz")
+    assert str(refused.value).startswith(str(tmp_path / "mine.npz"))
+    # With shapes checked at run time, as in these tests, the array's own check may be the first to speak.
+    assert re.search(f"{says}|Type-check error", str(refused.value))
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.999])
+def test_a_prior_that_was_cut_off_is_refused_in_words(tmp_path, part):
+    whole = (files("lipdub.speech") / "prior.npz").read_bytes()
+    (tmp_path / "mine.npz").write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(WeightsError, match="damaged"):
+        Prior.load(tmp_path / "mine.npz")
+
+
+def test_an_array_alone_and_a_missing_file_are_no_prior(tmp_path):
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    with pytest.raises(WeightsError, match="no mouth shape prior"):
+        Prior.load(tmp_path / "one.npy")
+    with pytest.raises(WeightsError, match="is not there"):
+        Prior.load(tmp_path / "none.npz")
 
 
 def test_clip_time_is_what_counts():

@@ -338,3 +338,43 @@ def test_placed_lines_are_in_order_inside_speech(texts, edges):
     assert all(line.span.duration > 0 for line in lines)
     assert all(a.span.end <= b.span.start for a, b in pairwise(lines))
     assert (lines[0].span.start, lines[-1].span.end) == (speech[0].start, speech[-1].end)
+
+
+@pytest.mark.parametrize(
+    ("name", "cue"),
+    [
+        ("sounds.srt", "{n}\n00:00:0{s},000 --> 00:00:0{t},000\n[door {n}]\n\n"),
+        ("empty.srt", "{n}\n00:00:0{s},000 --> 00:00:0{t},000\n\n"),
+        ("backwards.srt", "{n}\n00:00:0{t},000 --> 00:00:0{s},000\nWord {n}\n\n"),
+        ("late.srt", "{n}\n01:00:0{s},000 --> 01:00:0{t},000\nWord {n}\n\n"),
+        ("early.srt", "{n}\n-01:00:0{s},000 --> -00:59:0{t},000\nWord {n}\n\n"),
+        ("names.srt", "{n}\n00:00:0{s},000 --> 00:00:0{t},000\nName{n}: word\n\n"),
+        ("stray.vtt", "00:00:0{s}.000 --> 00:00:0{t}.000\nWord {n}\n\nstray {n}\nrow\n\n"),
+    ],
+)
+def test_notes_stay_few_however_bad_the_script(script, name, cue):
+    whole = "".join(cue.format(n=n, s=n % 5, t=n % 5 + 1) for n in range(1, 2001))
+    good = "1\n00:00:00,000 --> 00:00:09,000\nHello there.\n\n"
+    head = "WEBVTT\n\n" if name.endswith("vtt") else good
+    read = read_script(script(head + whole, name), ReadOptions("en", end=Fraction(60)))
+    assert 1 <= len(read.notes) <= 12
+    assert sum(map(len, read.notes)) < 2000
+    told = " ".join(read.notes)
+    assert "2,000" in told or "1,990 more" in told
+
+
+@pytest.mark.parametrize("text", ['{"lines": ' + "[" * 100_000, "[" * 100_000, '{"a":' * 100_000])
+def test_json_nested_too_deeply_is_told(script, text):
+    with pytest.raises(InputError, match="deeply"):
+        read_script(script(text, "deep.json"))
+    with pytest.raises(InputError):
+        read_script(script(text, "deep.sub"))
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["1e999999999", '"1e999999999"', '"1/0"', "1" + "0" * 30, "NaN", "Infinity", "-1e399", '"' + "9" * 5000 + '"'],
+)
+def test_times_beyond_all_measure_are_refused_at_once(script, time):
+    with pytest.raises(InputError, match=r"line 1|JSON"):
+        read_script(script(f'{{"lines": [{{"start": 0, "end": {time}, "text": "Hello"}}]}}', "far.json"))

@@ -61,7 +61,7 @@ def test_json_keeps_everything(tmp_path_factory, drawn):
 def test_nothing_is_overwritten_unless_told(tmp_path):
     path = tmp_path / "a.json"
     write_script(path, (BOB,))
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(OutputError, match="exists already"):
         write_script(path, (ANNA,))
     assert read_script(path).lines == (BOB,)
     write_script(path, (ANNA,), overwrite=True)
@@ -72,7 +72,7 @@ def test_nothing_is_overwritten_unless_told(tmp_path):
 def test_where_it_cannot_be_written(tmp_path):
     with pytest.raises(OptionError, match=r"Choose \.srt or \.vtt or \.json"):
         write_script(tmp_path / "a.doc", (BOB,))
-    with pytest.raises(OutputError, match="folder is not there"):
+    with pytest.raises(OutputError, match="folder does not exist"):
         write_script(tmp_path / "none" / "a.srt", (BOB,))
 
 

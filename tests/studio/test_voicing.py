@@ -100,5 +100,6 @@ def test_files_that_cannot_be_written_are_refused_before_anything_is_heard(tmp_p
         steps.adapt(script, tmp_path / "words", "es", "argos")
     with pytest.raises(OptionError, match="no address"):
         steps.adapt(script, tmp_path / "words.es.srt", "es", "openai:nowhere")
+    (tmp_path / "taken.es.srt").touch()
     with pytest.raises(OutputError, match="exists"):
-        steps.adapt(script, script, "es", "openai:http://localhost:1")
+        steps.adapt(script, tmp_path / "taken.es.srt", "es", "openai:http://localhost:1")

@@ -1,18 +1,19 @@
 """Training on a world in which mouths are linear in what is heard."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lipdub.errors import InputError
+from lipdub.errors import InputError, LipdubError
 from lipdub.speech.encoder import Basis
 from lipdub.speech.prior import DESIGNS, Prior
 from lipdub.timeline.sound import Heard
 from lipdub.train import prior as training
 from lipdub.train.footage import Footage, Voice, keep
-from lipdub.train.prior import Trained, chosen, correlations, fitted, fitted_basis, train_prior
+from lipdub.train.prior import Trained, TrainOptions, chosen, correlations, fitted, fitted_basis, train_prior
 
 RNG = np.random.default_rng(7)
 MAP = RNG.standard_normal((18, 6))
@@ -89,15 +90,31 @@ def test_training_from_kept_measurements_writes_a_prior(tmp_path, people, monkey
     for footage in people:
         (tmp_path / f"{footage.name}.mp4").touch()
         keep(footage, tmp_path / "cache")
-    out, basis = tmp_path / "prior.npz", tmp_path / "basis.npz"
-    train_prior(tmp_path, out, without=["p3"], basis=basis, cache=tmp_path / "cache")
+    out, basis, again = (tmp_path / name for name in ("prior.npz", "basis.npz", "again.npz"))
+    options = TrainOptions(without=["p3"], basis=basis, cache=tmp_path / "cache")
+    train_prior(tmp_path, out, options)
     assert Prior.load(out).maps["calm"].shape == (18, 6)
     assert basis.stat().st_size < 300_000
-    again = tmp_path / "again.npz"
-    train_prior(tmp_path, again, without=["p3"], basis=basis, cache=tmp_path / "cache")
+    train_prior(tmp_path, again, replace(options, overwrite=True))
     assert again.read_bytes() == out.read_bytes()
     with pytest.raises(InputError, match="two clips"):
-        train_prior(tmp_path, out, without=["p1", "p2", "p3"], cache=tmp_path / "cache")
+        train_prior(tmp_path, out, replace(options, without=["p1", "p2", "p3"]))
+
+
+@pytest.mark.parametrize("name", ["p0.mp4", "manifest.csv", "old.npz", "basis.npz"])
+def test_training_never_writes_over_what_it_reads_or_finds(tmp_path, monkeypatch, name):
+    def never(*_: object) -> None:
+        raise AssertionError("work began")
+
+    monkeypatch.setattr(training, "filmed", never)
+    for file in ("p0.mp4", "p1.mp4", "old.npz"):
+        (tmp_path / file).write_text(file)
+    (tmp_path / "manifest.csv").write_text("file,rights\np0.mp4,A\np1.mp4,A\n")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    how = TrainOptions(basis=tmp_path / "basis.npz", overwrite=name != "old.npz")
+    with pytest.raises(LipdubError, match=r"inputs|exists already|same name"):
+        train_prior(tmp_path, tmp_path / name, how)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_the_shipped_basis_is_there():

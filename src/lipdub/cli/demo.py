@@ -25,11 +25,11 @@ def run_demo(folder: Path, *, overwrite: bool, as_json: bool) -> int:
         demo = make_demo(folder, overwrite=overwrite, caller=Caller(listener, ask_download=ask_download))
     if as_json:
         found = {"files": {name: str(path) for name, path in _files(demo).items()}}
-        stdout.out(json.dumps(found | {"report": json.loads(demo.report.to_json())}, indent=1), highlight=False)
+        stdout.out(json.dumps(found | {"report": json.loads(demo.report.to_json())}, indent=1))
         return 0
     stdout.print(table(demo.report))
     for name, path in _files(demo).items():
-        stdout.print(f"{path}  {WHAT[name]}", highlight=False, soft_wrap=True)
+        stdout.print(f"{path}  {WHAT[name]}", soft_wrap=True)
     note("Next, with footage of your own: lipdub dub talk.mp4 --script talk.es.srt -o talk.es.mp4")
     return 0
 

@@ -6,16 +6,21 @@ import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from lipdub import __version__, weights
 from lipdub.cli.screen import note, stdout
-from lipdub.engines.find import find, names
+from lipdub.engines.find import ENGINES, find, names
 from lipdub.engines.seam import Examined, Setup
+from lipdub.errors import LipdubError
+from lipdub.plugins import Kind, reason_of
 from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, VOICES
 from lipdub.studio.store import default_root
+
+KINDS = (ENGINES, RECOGNISERS, TRANSLATORS, VOICES)
+"""What others may add."""
 
 NEEDED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", "onnxruntime", "hama", "soxr")
 OPTIONAL = {
@@ -33,14 +38,14 @@ def run_doctor(weights_folder: Path | None, *, as_json: bool) -> int:
     """Print the examination; exit code 0 if a dub would run, 1 if something needed is missing."""
     found = examine(weights_folder)
     if as_json:
-        stdout.out(json.dumps(found, indent=1), highlight=False)
+        stdout.out(json.dumps(found, indent=1))
         return 0 if not found["advice"] else 1
     table = Table("what", "found", show_header=False)
     for name, value in found.items():
         if name != "advice":
             text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            text = "\n".join(value) if isinstance(value, list) else text
-            table.add_row(name, escape(text))
+            text = "\n".join(value) or "none" if isinstance(value, list) else text
+            table.add_row(name, text)
     stdout.print(table)
     for line in found["advice"] or ["Everything a dub needs is here."]:
         note(line)
@@ -66,43 +71,64 @@ def examine(weights_folder: Path | None = None) -> dict:
         "models": models,
         "encoders": ", ".join(_usable(ENCODERS)),
         "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
-        "engines": ", ".join(names()),
-        "recognisers": ", ".join(RECOGNISERS.names()),
-        "translators": ", ".join(TRANSLATORS.names()),
-        "voices": ", ".join(VOICES.names()),
+        **{f"{kind.called}s": _listed(kind) for kind in KINDS},
         **_examined(Setup(weights_folder)),
+        "broken": [reason for kind in KINDS[1:] for reason in kind.broken().values()],
         "work kept in": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
         "advice": advice,
     }
 
 
+def _listed(kind: Kind) -> str:
+    """The names of what is installed; those that cannot be loaded are marked."""
+    broken = kind.broken()
+    return ", ".join(f"{name} (broken)" if name in broken else name for name in kind.names())
+
+
 def _examined(setup: Setup) -> dict[str, list[str]]:
-    """What engines say of this machine."""
-    engines = ((name, find(name, setup)) for name in names())
-    return {f"engine {name}": engine.examine() for name, engine in engines if isinstance(engine, Examined)}
+    """What engines say of this machine; of a broken one, what is wrong with it."""
+    found = {}
+    for name in names():
+        try:
+            engine = find(name, setup)
+            if isinstance(engine, Examined):
+                found[f"engine {name}"] = engine.examine()
+        except LipdubError as refused:
+            found[f"engine {name}"] = [str(refused)]
+        except Exception as broken:
+            found[f"engine {name}"] = [f"it is broken ({reason_of(broken)})"]
+    return found
+
+
+def _row(name: str) -> dict[str, Any]:
+    """What is known of an engine; ``broken`` says why, if it cannot be used."""
+    try:
+        engine = find(name)
+        return {
+            "name": name,
+            "about": ((engine.__class__.__doc__ or "").strip().splitlines() or [""])[0],
+            "needs_gpu": bool(engine.limits.accelerator),
+            "speaks": bool(engine.limits.speaks),
+            "smallest_face_px": float(engine.limits.smallest_face),
+            "largest_yaw_degrees": float(engine.limits.largest_yaw),
+        }
+    except LipdubError as refused:
+        return {"name": name, "broken": str(refused)}
+    except Exception as broken:
+        return {"name": name, "broken": f"the engine '{name}' is broken ({reason_of(broken)})"}
 
 
 def run_engines(*, as_json: bool) -> int:
-    """Print every engine that is installed."""
-    rows = []
-    for name in names():
-        engine = find(name)
-        words = (engine.__class__.__doc__ or "").strip().splitlines() or [""]
-        rows.append(
-            {
-                "name": name,
-                "about": words[0],
-                "needs_gpu": engine.limits.accelerator,
-                "speaks": engine.limits.speaks,
-                "smallest_face_px": engine.limits.smallest_face,
-                "largest_yaw_degrees": engine.limits.largest_yaw,
-            }
-        )
+    """Print every engine that is installed; one that is broken is listed with the reason."""
+    rows = [_row(name) for name in names()]
     if as_json:
-        stdout.out(json.dumps(rows, indent=1), highlight=False)
+        stdout.out(json.dumps(rows, indent=1))
         return 0
     table = Table("engine", "about", "GPU", "smallest face", "largest yaw")
     for row in rows:
+        if "broken" in row:
+            table.add_row(row["name"], f"broken: {row['broken']}", "", "", "")
+            continue
         face, yaw = f"{row['smallest_face_px']:.0f} px", f"{row['largest_yaw_degrees']:.0f}°"
         table.add_row(row["name"], row["about"], "yes" if row["needs_gpu"] else "no", face, yaw)
     stdout.print(table)

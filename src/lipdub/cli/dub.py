@@ -16,13 +16,13 @@ def run_dub(
 
     if screen.dry_run:
         for line in plan(clip, audio, output, speech, options):
-            stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+            stdout.print(line, soft_wrap=True)
         return 0
     with progress(quiet=screen.json) as listener:
         caller = Caller(listener, ask_people, ask_download)
         report = dub(clip, audio=audio, output=output, speech=speech, options=options, caller=caller)
     if screen.json:
-        stdout.out(report.to_json(), highlight=False)
+        stdout.out(report.to_json())
     else:
         stdout.print(table(report))
     return 0

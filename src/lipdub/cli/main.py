@@ -1,15 +1,14 @@
 """The command line: text into values, errors into exit codes. Everything heavy is imported inside a command."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from lipdub import __version__
-from lipdub.cli.screen import ScreenOptions
-from lipdub.errors import LipdubError
+from lipdub.cli.screen import ScreenOptions, stderr, stdout
+from lipdub.process.ending import run
 from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
 
 app = App(
@@ -18,6 +17,8 @@ app = App(
     version=__version__,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
+    console=stdout,
+    error_console=stderr,
 )
 weights_app = App(name="weights", help="Models: what they are for, whose they are, and whether they are here.")
 app.command(weights_app)
@@ -234,21 +235,7 @@ def fetch(*names: str, to: Path | None = None, yes: Annotated[bool, Parameter(na
 
 
 def main() -> None:
-    """Entry point: run a command; a user's error is one line on stderr and an exit code (see ``errors``)."""
+    """Entry point: run a command; whatever goes wrong is one line on stderr and an exit code (see ``errors``)."""
     # One BLAS thread: the engine solves thousands of small systems, and threads make each of them slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        code = app(result_action="return_value")
-    except LipdubError as error:
-        print(f"lipdub: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        print("lipdub: stopped; nothing was written under the final name.", file=sys.stderr)
-        code = 130
-    except Exception as mistake:
-        if os.environ.get("LIPDUB_DEBUG"):
-            raise
-        what = f"{type(mistake).__name__}: {mistake}"
-        print(f"lipdub: a mistake of ours ({what}). Please report it with what LIPDUB_DEBUG=1 shows.", file=sys.stderr)
-        code = 70
-    sys.exit(code or 0)
+    run(lambda: app(result_action="return_value"))

@@ -30,7 +30,7 @@ def rows() -> list[dict[str, object]]:
 def run_list(*, as_json: bool) -> int:
     """Print the catalogue."""
     if as_json:
-        stdout.out(json.dumps(rows(), indent=1), highlight=False)
+        stdout.out(json.dumps(rows(), indent=1))
         return 0
     table = Table("model", "for", "MB", "licence", "here")
     for row in rows():
@@ -51,6 +51,10 @@ LTX = "ltx"
 
 def run_fetch(names: tuple[str, ...], to: Path | None, *, yes: bool) -> int:
     """Download ``names``, or every small model. Raises ``WeightsError`` for one that cannot be had."""
+    if to is not None and LTX not in names:
+        raise OptionError(
+            "--to is for ltx: other models go into the cache folder", remedy="Set LIPDUB_CACHE to move it"
+        )
     if LTX in names:
         _fetch_ltx(to, yes=yes)
         names = tuple(name for name in names if name != LTX)

@@ -40,13 +40,13 @@ def run_speak(
     with progress() as listener:
         account = speak(script, output, clip, voices, Desk(listener, ask_download, overwrite), audio_stream)
     for line in (f"{output}:", *speech_rows(account), *account.notes):
-        stdout.print(line, highlight=False, markup=False, soft_wrap=True)
+        stdout.print(line, soft_wrap=True)
     return 0
 
 
 def _told(words: Words, output: Path) -> int:
     told = f"{output}: {len(words.lines)} line{'s' if len(words.lines) > 1 else ''} in '{words.language}'"
-    stdout.print(told, highlight=False, markup=False, soft_wrap=True)
+    stdout.print(told, soft_wrap=True)
     for line in words.notes:
         note(line)
     return 0

@@ -148,9 +148,10 @@ def complete(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
-    """Write ``text`` (UTF-8, rows end in a newline) as ``path``: readers see the old file or the new one, never a part.
+    r"""Write ``text`` (UTF-8, rows end in a newline) as ``path``: readers see the old file or the new one, no part.
 
-    Raises ``OutputError`` if the disk refuses; then nothing is left behind.
+    Halves of surrogate pairs, which stand for the bytes of a name that is not UTF-8, are written as ``\udcff``: in JSON
+    they come back as they were. Raises ``OutputError`` if the disk refuses; then nothing is left behind.
     """
     with Outputs(overwrite) as outputs:
         outputs.part(path).write_text(text)

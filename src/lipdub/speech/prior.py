@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from lipdub.disk.causes import cause_of
 from lipdub.disk.ordinary import check_ordinary
+from lipdub.disk.publish import complete
 from lipdub.errors import WeightsError
 from lipdub.speech import design
 from lipdub.timeline.sound import Heard
@@ -28,6 +30,12 @@ DESIGNS: dict[str, Callable[[Heard, np.ndarray], np.ndarray]] = {
     "loud": design.loud_design,
 }
 """The four maps of a prior, by name."""
+
+_ROWS = {"encoder": 918, "phones": 341, "calm": 18, "loud": 28}
+"""How many numbers each of ``DESIGNS`` gives."""
+
+KINDS = ("encoder and phones", "phones", "loudness")
+"""What a prediction can rest on."""
 
 _BLOCK = 512
 
@@ -47,7 +55,7 @@ class Prior:
 
     @staticmethod
     def load(path: Path | None = None) -> "Prior":
-        """The prior in ``path``, or the one that ships. Raises ``WeightsError`` if it cannot be read,
+        """The prior in ``path``, or the one that ships. Raises ``WeightsError`` if it is none or cannot be read,
         ``InputError`` for a pipe or a device."""
         if path is not None and path.exists():
             check_ordinary(path)
@@ -57,21 +65,44 @@ class Prior:
                 maps = {name: data[f"map_{name}"].astype(np.float32) for name in DESIGNS}
                 kinds = [str(kind) for kind in data["kinds"]]
                 shares = [dict(zip(DESIGNS, map(float, row), strict=True)) for row in data["mixes"]]
-                return Prior(
-                    maps,
-                    dict(zip(kinds, shares, strict=True)),
-                    data["rise"].astype(np.float32),
-                    data["spread"].astype(np.float32),
-                )
-        except (OSError, KeyError, ValueError) as broken:
-            raise WeightsError("the mouth shape prior cannot be read", file=str(source)) from broken
+                mixes = dict(zip(kinds, shares, strict=True))
+                prior = Prior(maps, mixes, data["rise"].astype(np.float32), data["spread"].astype(np.float32))
+                prior._check()
+                return prior
+        except OSError as refused:
+            cause = cause_of(refused)
+            what = f"the mouth shape prior cannot be read: {cause.what}"
+            raise WeightsError(what, file=str(source), remedy=cause.remedy) from refused
+        except MemoryError:
+            raise
+        except Exception as broken:  # a damaged archive fails in many ways: zipfile, zlib, struct, pickle, numpy
+            said = " ".join(str(broken).split())[:120] or type(broken).__name__
+            raise WeightsError(
+                f"this is no mouth shape prior, or it is damaged ({said})",
+                file=str(source),
+                remedy="Make one with: python -m lipdub.train.prior",
+            ) from broken
 
-    def save(self, path: Path) -> None:
-        """Write to ``path``, completely or not at all."""
+    def _check(self) -> None:
+        """Raises ``ValueError`` if an array has not the shape that is needed, or a number is none."""
+        shapes = {f"map_{name}": (rows, 6) for name, rows in _ROWS.items()} | {"rise": (len(LEVELS), 6), "spread": (6,)}
+        arrays = {f"map_{name}": values for name, values in self.maps.items()}
+        arrays |= {"rise": self.rise, "spread": self.spread}
+        for name, wanted in shapes.items():
+            if arrays[name].shape != wanted:
+                raise ValueError(f"{name} is {arrays[name].shape}, not {wanted}")
+            if not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{name} holds what is no number")
+        if not set(KINDS) <= set(self.mixes):
+            raise ValueError(f"it knows {', '.join(sorted(self.mixes))}, not {', '.join(KINDS)}")
+        if not all(np.isfinite(share) for mix in self.mixes.values() for share in mix.values()):
+            raise ValueError("a share is no number")
+
+    def save(self, path: Path, *, overwrite: bool = True) -> None:
+        """Write to ``path``, completely or not at all. Raises ``OutputError``."""
         table = np.array([[mix.get(name, 0.0) for name in DESIGNS] for mix in self.mixes.values()])
         maps: dict[str, Any] = {f"map_{name}": values.astype(np.float16) for name, values in self.maps.items()}
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
+        with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,
                 **maps,
@@ -80,7 +111,6 @@ class Prior:
                 rise=self.rise,
                 spread=self.spread,
             )
-        part.replace(path)
 
     def kind(self, heard: Heard) -> str:
         """What the prediction will rest on: ``"encoder and phones"``, ``"phones"`` or ``"loudness"``."""

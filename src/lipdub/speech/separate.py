@@ -11,7 +11,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from lipdub.disk.causes import cause_of
 from lipdub.errors import OptionError, ServiceError
+from lipdub.process.child import run_child
+from lipdub.speech.service import shown
 
 _PLACES = ("input", "output", "folder")
 _SOUNDS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".m4a"})
@@ -33,11 +36,11 @@ class Separator:
         try:
             words = tuple(shlex.split(text))
         except ValueError as broken:
-            raise OptionError(f"the separator's command '{text}' cannot be read ({broken})") from broken
+            raise OptionError(f"the separator's command '{shown(text)}' cannot be read ({broken})") from broken
         places = [name for word in words for name in re.findall(r"\{(\w+)\}", word)]
         if "input" not in places or not {"output", "folder"} & set(places) or set(places) - set(_PLACES):
             raise OptionError(
-                f"the separator's command '{text}' does not say what it reads and where it writes",
+                f"the separator's command '{shown(text)}' does not say what it reads and where it writes",
                 remedy="Write one like: demucs --two-stems vocals -o {folder} {input}",
             )
         if shutil.which(words[0]) is None:
@@ -53,14 +56,14 @@ class Separator:
         values = {"input": str(source), "output": str(output), "folder": str(folder)}
         command = [re.sub(r"\{(\w+)\}", lambda place: values[place[1]], word) for word in self.words]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=self.timeout, check=False)
+            done = run_child(command, timeout=self.timeout)
         except subprocess.TimeoutExpired:
             raise ServiceError(f"the separator {command[0]} did not finish within {self.timeout:g} s") from None
         except OSError as refused:
-            raise OptionError(f"{command[0]} cannot be run ({refused.strerror or refused})") from refused
+            raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            said = f": {lines[-1][:200]}" if lines else ""
+            said = f": {shown(lines[-1])[:200]}" if lines else ""
             raise ServiceError(f"the separator {command[0]} failed (exit {done.returncode}){said}".rstrip("."))
         if output.is_file() and output.stat().st_size:
             return output

@@ -9,6 +9,7 @@ from lipdub.speech.adapt.adapt import Paired
 from lipdub.speech.adapt.glossary import read_glossary
 from lipdub.speech.script.read import read_script
 from lipdub.speech.separate import Separator
+from lipdub.speech.service import shown
 from lipdub.speech.voices.text import sayable
 from lipdub.studio.languages import check_language
 from lipdub.studio.likeness import likened
@@ -127,10 +128,10 @@ def planned_speech(clip: Clip, speech: SpeechOptions, engine_speaks: bool = Fals
     if speech.line:
         return [f"one line in '{speech.to}', said by {by}: {speech.line.strip()}"]
     if speech.script is None:
-        way = f"translated by {speech.translator}" if speech.translator else "not translated (no --translator)"
+        way = f"translated by {shown(speech.translator)}" if speech.translator else "not translated (no --translator)"
         return [f"the clip's own words, heard by {speech.recogniser}, {way}, said in '{speech.to}' by {by}"]
     read = read_script(*reading(clip, speech))
     count, source = len(read.lines), read.lines[0].language
     told = f"{count} line{'s' if count > 1 else ''} in '{source}'"
-    way = f", translated by {speech.translator}" if speech.to and not same_language(source, speech.to) else ""
+    way = f", translated by {shown(speech.translator)}" if speech.to and not same_language(source, speech.to) else ""
     return [f"{speech.script}: {told}{way}, said in '{speech.to or source}' by {by}", *read.notes]

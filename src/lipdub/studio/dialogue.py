@@ -51,7 +51,7 @@ class Spoken:
 
     lines: Iterable[PlacedLine]
     voices: dict[str, ModelUsed]
-    notes: list[str]
+    notes: Iterable[str]
 
 
 @dataclass(eq=False)

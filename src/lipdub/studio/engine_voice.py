@@ -22,6 +22,7 @@ from lipdub.studio.words import Words
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
 from lipdub.timeline.dialogue import PlacedLine
+from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.sound import HEARING_RATE, Heard, Sound
 
 
@@ -75,7 +76,10 @@ def spoken_by_engine(engine: Engine, words: Words, speech: SpeechOptions, settin
             remedy="Name the face: --face largest, left, right or X,Y@TIME; or check the script's times",
         )
     unsaid = [line for line in words.lines if all(p.line is not line for p in placed)]
-    notes = [f"nobody's face could say: {line.text}" for line in unsaid]
+    notes = Notes()
+    for line in unsaid:
+        text = short(line.text)
+        notes.add("nobody's face could say {} lines", f"nobody's face could say: {text}", f"'{text}'")
     card = ModelUsed(f"the engine {engine.name}", "that of its models")
     ordered = sorted(placed, key=lambda line: line.span)
     voiced = Spoken(ordered, {line.line.speaker: card for line in ordered}, notes)

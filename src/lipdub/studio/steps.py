@@ -1,5 +1,6 @@
 """Each step of a dub's sound by itself: hear, adapt, speak. What one step writes can be edited before the next."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -7,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipdub import weights
-from lipdub.errors import NoSound, OptionError, OutputError
+from lipdub.disk.publish import check_place, complete
+from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
 from lipdub.review.report import Speech
 from lipdub.speech.adapt.adapt import Paired
@@ -41,13 +43,13 @@ class Desk:
     ask_download: weights.Consent | None = None
     overwrite: bool = False
 
+    def check(self, output: Path, *inputs: Path | None) -> None:
+        """Raises ``OutputError`` if ``output`` may not be written, or is one of ``inputs`` (None: not given)."""
+        check_place(output, [path for path in inputs if path is not None], overwrite=self.overwrite)
+
     @contextmanager
-    def room(self, output: Path) -> Iterator[Room]:
-        """A room for one step, if ``output`` may be written. Raises ``OutputError``."""
-        if output.exists() and not self.overwrite:
-            raise OutputError("this file exists already", file=output, remedy="Move it away, or add --overwrite")
-        if not output.absolute().parent.is_dir():
-            raise OutputError("its folder does not exist", file=output, remedy="Make it first")
+    def room(self) -> Iterator[Room]:
+        """A room for one step. Raises ``OutputError`` if there is no place to work in."""
         with open_room(Clock(self.listener), self.ask_download) as room:
             yield room
 
@@ -67,10 +69,11 @@ def hear(
     """
     check_script_name(output)
     check_language(language, "--language")
+    desk.check(output, source)
     if not probe(source).has_sound:
         raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
     recogniser_named(recogniser)
-    with desk.room(output) as room:
+    with desk.room() as room:
         track = Track(source, chosen_sound(source, audio_stream))
         heard = room.hearing.hear(track, room.digest(source))
         words = words_heard(track, heard, recogniser, language, room)
@@ -89,11 +92,12 @@ def adapt(
     """
     check_script_name(output)
     check_language(to, "--to")
+    desk.check(output, script, glossary)
     words = _read(script)
     who = translator_named(translator, words.language, to)
     if isinstance(who, Paired) and not same_language(words.language, to):
         who.ready(words.language, to)
-    with desk.room(output) as room:
+    with desk.room() as room:
         words = translated(words, to, translator, glossary, room)
         write_script(output, words.lines, overwrite=desk.overwrite)
     return words
@@ -115,13 +119,14 @@ def speak(
     """
     if output.suffix.lower() not in (".flac", ".wav"):
         raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
+    desk.check(output, script, clip)
     picture = open_clip(clip, sound=audio_stream) if clip is not None else None
     words = _read(script, picture)
     speakers = voices_for(words.lines, voices)
     check_voices(words.lines, speakers)
     if picture is None or not picture.has_sound:
         likened(speakers, words.lines, picture, None)
-    with desk.room(output) as room:
+    with desk.room() as room:
         heard, windows, heights, whole = None, (), None, _whole(words)
         if picture is not None:
             whole = Span(picture.start, picture.span.end)
@@ -132,10 +137,13 @@ def speak(
         speakers = likened(voices_for(words.lines, voices, heights), words.lines, picture, heard)
         voicing = Voicing(words, speakers, room)
         said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
-        write_dialogue(output, said.pass_on, whole)
+        made = room.scratch / f"speech{output.suffix.lower()}"
+        write_dialogue(made, said.pass_on, whole)
         doubts = [] if picture is None else [f"the clip: {doubt}" for doubt in picture.warnings]
         if picture is not None:
             doubts += room.hearing.doubts(own_track(picture), "the clip's sound")
+        with complete(output, overwrite=desk.overwrite) as part:
+            shutil.copyfile(made, part)
     return said.account(words, (*voicing.notes, *doubts))
 
 

@@ -10,6 +10,7 @@ from lipdub.speech.fit.phrases import Measured, measured
 from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
 from lipdub.speech.fit.render import render
 from lipdub.speech.fit.wishes import FASTEST_VOICE, SLOWEST_VOICE, Wish, wishes
+from lipdub.speech.service import shown
 from lipdub.speech.voices.cast import Heights, Speaker, cast
 from lipdub.speech.voices.languages import refuse
 from lipdub.speech.voices.spoken import speak_line
@@ -20,6 +21,7 @@ from lipdub.studio.words import Words
 from lipdub.timeline.cue import Line
 from lipdub.timeline.dialogue import PlacedLine, SpokenLine
 from lipdub.timeline.language import same_language
+from lipdub.timeline.notes import Notes, listed, short
 from lipdub.timeline.time import Span
 
 DEFAULT_VOICE = "nanotts"
@@ -49,15 +51,15 @@ def voices_for(lines: Sequence[Line], options: VoiceOptions, heights: Heights | 
             continue
         meant = [s for s in speakers if s.casefold() == head.strip().casefold()]
         if not meant:
-            known = ", ".join(s or "(no name)" for s in speakers)
+            known = listed(s or "(no name)" for s in speakers)
             raise OptionError(f"nobody called '{head}' speaks", remedy=f"Speakers: {known}")
         if named.keys() & set(meant):
             raise OptionError(f"'{head}' is given two voices", remedy="Give --voice once for each speaker")
         named |= dict.fromkeys(meant, tail)
     if len(shared) > 1:
         raise OptionError(
-            f"--voice {shared[0]} and --voice {shared[1]} are both for everybody",
-            remedy=f"Say who speaks with which: --voice 'NAME={shared[1]}'",
+            f"--voice {shown(shared[0])} and --voice {shown(shared[1])} are both for everybody",
+            remedy=f"Say who speaks with which: --voice 'NAME={shown(shared[1])}'",
         )
     return cast(speakers, shared[0] if shared else DEFAULT_VOICE, named, heights)
 
@@ -104,22 +106,28 @@ class Voicing:
     paces: list[float] = field(init=False)
     tries: list[int] = field(init=False)
     silent: bool = field(default=False, init=False)  # whoever puts lines shorter does not answer any more
-    notes: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
     def __post_init__(self) -> None:
         """Begin with the words as they are; what cannot be said is left out, and noted."""
         for number, line in enumerate(self.words.lines):
             letters = foreign(line.text) if _latin_alone(self.voices[line.speaker]) else ""
             if not sayable(line.text, line.language):
-                self.notes.append(f"'{line.text}' has nothing to be said")
+                self._noted("{} lines have nothing to be said", "'{}' has nothing to be said", line.text)
             elif not _readable(line, self.voices):
-                self.notes.append(f"{DEFAULT_VOICE} cannot read '{line.text}', which is not said")
+                many = f"{DEFAULT_VOICE} cannot read {{}} lines, which are not said"
+                self._noted(many, f"{DEFAULT_VOICE} cannot read '{{}}', which is not said", line.text)
             else:
                 if letters:
-                    self.notes.append(f"{DEFAULT_VOICE} cannot read '{letters}' and leaves it out")
+                    many = f"in {{}} lines are letters that {DEFAULT_VOICE} cannot read and leaves out"
+                    self._noted(many, f"{DEFAULT_VOICE} cannot read '{{}}' and leaves it out", letters)
                 self.lines.append(line)
                 self.numbers.append(number)
         self.paces, self.tries = [1.0] * len(self.lines), [0] * len(self.lines)
+
+    def _noted(self, many: str, one: str, text: str) -> None:
+        """Note a line by its ``text``, which stands for {} in ``one``."""
+        self.notes.add(many, one.replace("{}", short(text), 1), f"'{short(text)}'")
 
     @property
     def cards(self) -> dict[str, ModelUsed]:
@@ -164,7 +172,8 @@ class Voicing:
             self.tries[index] += 1
             text = self._shorter(index, len(line.text) - wish.characters)
             if text and len(text) < len(line.text):
-                self.notes.append(f"'{line.text}' was said shorter to fit its time: '{text}'")
+                many = "{} lines were said shorter to fit their time"
+                self.notes.add(many, f"'{line.text}' was said shorter to fit its time: '{text}'", f"'{short(text)}'")
                 self.lines[index] = replace(line, text=text)
                 return True
         pace = min(FASTEST_VOICE, max(SLOWEST_VOICE, self.paces[index] * wish.pace))
@@ -180,5 +189,6 @@ class Voicing:
             return self.words.shorten(self.numbers[index], self.lines[index].text, characters)
         except ServiceError as failed:
             self.silent = True
-            self.notes.append(f"lines that are too long were not put shorter ({failed.what})")
+            told = f"lines that are too long were not put shorter ({failed.what})"
+            self.notes.add(told, told, "")
             return ""

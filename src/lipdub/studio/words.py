@@ -1,11 +1,12 @@
 """What shall be said: from a script, from one line, or from the clip's own words; in the language of the dub."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from lipdub.disk.json_text import parsed_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, OptionError, ServiceError
 from lipdub.media.listen import sound_in_pieces
@@ -28,6 +29,7 @@ from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
 from lipdub.timeline.language import same_language
+from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.sound import HEARING_RATE, Heard
 from lipdub.timeline.time import Span
 
@@ -93,7 +95,7 @@ def words_heard(track: Track, heard: Heard, recogniser: str, language: str, room
         made_from = key(VERSION, room.digest(path), track.stream, language, *made_by)
         folder = room.store.folder(f"words-{made_from}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
-        name, licence = json.loads((folder / "who.json").read_text("utf-8"))
+        name, licence = parsed_json((folder / "who.json").read_text("utf-8"))
     if not lines:
         raise NoSound("nobody was heard to speak in it", file=path, remedy="Check its sound, or write a script")
     return Words(lines, lines[0].language, path, ("",) * len(lines), (ModelUsed(name, licence),))
@@ -125,17 +127,24 @@ def translated(words: Words, language: str, translator: str, glossary: Path | No
         name=words.name,
         originals=tuple(d.original.text for d in done),
         helpers=(*words.helpers, _used(who.card)),
-        notes=(*words.notes, *(note for d in done for note in _doubts(d))),
+        notes=(*words.notes, *_doubts(done)),
         shorten=shorten,
     )
 
 
-def _doubts(adapted: Adapted) -> Iterator[str]:
-    """What a person should know of a translated line."""
-    if adapted.over_by > 0.1:
-        yield f"'{adapted.line.text}' is {adapted.over_by:.0%} too long for its time, and no shorter one was found"
-    for term in adapted.missed:
-        yield f"'{adapted.line.text}' does not render '{term}' as the glossary says"
+def _doubts(lines: Iterable[Adapted]) -> Notes:
+    """What a person should know of translated lines."""
+    notes = Notes()
+    for adapted in lines:
+        text = f"'{short(adapted.line.text)}'"
+        if adapted.over_by > 0.1:
+            many = "{} lines are too long for their time, and no shorter ones were found"
+            long = f"{text} is {adapted.over_by:.0%} too long for its time, and no shorter one was found"
+            notes.add(many, long, f"{text} by {adapted.over_by:.0%}")
+        for term in map(short, adapted.missed):
+            many = "terms in {} places are not rendered as the glossary says"
+            notes.add(many, f"{text} does not render '{term}' as the glossary says", f"'{term}' in {text}")
+    return notes
 
 
 def recogniser_named(text: str) -> Recogniser:

@@ -13,6 +13,7 @@ from jaxtyping import Float16, Float64
 
 from lipdub import weights
 from lipdub.anatomy.motion import measure
+from lipdub.disk.publish import complete
 from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import NoSound, NothingToDub
 from lipdub.faces.cuts import CutFinder
@@ -137,7 +138,9 @@ def keep(footage: Footage, cache: Path) -> None:
     for i, voice in enumerate(footage.voices):
         arrays |= {f"{part}{i}": getattr(voice.heard, part) for part in _HEARD_PARTS}
         arrays[f"encoder{i}"] = voice.encoder
-    np.savez(cache / f"{footage.name}.footage.npz", **arrays)
+    kept = cache / f"{footage.name}.footage.npz"
+    with complete(kept, overwrite=True) as part, part.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def _opened(path: Path) -> Footage:

@@ -19,7 +19,9 @@ from jaxtyping import Float32
 from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
-from lipdub.errors import InputError
+from lipdub.disk.publish import check_place, complete, same_file
+from lipdub.errors import InputError, OptionError
+from lipdub.process.ending import run
 from lipdub.speech.encoder import COMPONENTS, Basis
 from lipdub.speech.person import NEAR, rest_of
 from lipdub.speech.prior import DESIGNS, LEVELS, Prior
@@ -38,6 +40,7 @@ MIXES = {
 """Which maps each kind of hearing adds up; their shares are chosen by leaving one clip out."""
 
 _ROUNDS = 3
+_MANIFEST = "manifest.csv"
 _SUFFIXES = {".mp4", ".mpg", ".mov", ".mkv", ".webm", ".avi"}
 _JUDGED = (AP, WD, UL, JAW)
 
@@ -60,44 +63,76 @@ class Trained:
     offsets: tuple[float, ...]
 
 
-def train_prior(
-    source: Path | Sequence[Path],
-    output: Path,
-    rights: Sequence[str] = ("A", "B"),
-    without: Sequence[str] = (),
-    basis: Path | None = None,
-    cache: Path | None = None,
-) -> Trained:
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """Of a folder with a manifest only clips whose rights begin with one of ``rights`` are used; names that begin with
+    one of ``without`` never are.
+
+    ``basis``: fit the encoder's basis too and write it there; else the shipped one is used. ``cache``: a folder that
+    keeps what was measured. ``overwrite``: files that exist may be replaced.
+    """
+
+    rights: Sequence[str] = ("A", "B")
+    without: Sequence[str] = ()
+    basis: Path | None = None
+    cache: Path | None = None
+    overwrite: bool = False
+
+
+def train_prior(source: Path | Sequence[Path], output: Path, options: TrainOptions = TrainOptions()) -> Trained:
     """Train on the clips of a folder, or on the files given, and write ``output``.
 
-    Of a folder with a manifest only clips whose rights begin with one of ``rights`` are used; names that begin with
-    one of ``without`` never are. ``basis``: fit the encoder's basis too and write it there; else the shipped one is
-    used. ``cache``: a folder that keeps what was measured. Raises ``InputError`` if fewer than two clips remain.
+    Raises ``InputError`` if fewer than two clips remain, and, before any work, ``OutputError`` if a file to be written
+    is one of those that are read, or is there already and may not be replaced.
     """
-    paths = [p for p in chosen(source, rights) if not p.name.startswith(tuple(without))]
-    footage = filmed(paths, cache)
+    paths = [p for p in chosen(source, options.rights) if not p.name.startswith(tuple(options.without))]
+    few = InputError("fewer than two clips to learn from", remedy="Give more clips, or widen the rights")
+    if len(paths) < 2:
+        raise few
+    _check_places(source, paths, output, options)
+    footage = filmed(paths, options.cache)
     if len(footage) < 2:
-        raise InputError("fewer than two clips to learn from", remedy="Give more clips, or widen the rights.")
-    directions = Basis.shipped() if basis is None else fitted_basis(footage)
-    if basis is not None:
-        _write_basis(directions, basis)
+        raise few
+    directions = Basis.shipped() if options.basis is None else fitted_basis(footage)
+    if options.basis is not None:
+        _write_basis(directions, options.basis, options.overwrite)
     footage = [f.encoded(directions) for f in footage]
     with threadpool_limits(1, "blas"):
         trained = fitted(footage)
-    trained.prior.save(output)
+    trained.prior.save(output, overwrite=options.overwrite)
     return trained
 
 
+def _check_places(source: Path | Sequence[Path], paths: Sequence[Path], output: Path, options: TrainOptions) -> None:
+    """Raises ``OutputError`` or ``OptionError`` if what is made could not be written in the end."""
+    read = [*paths, source / _MANIFEST] if isinstance(source, Path) else paths
+    basis = options.basis
+    if basis is not None and (same_file(basis, output) or basis.absolute() == output.absolute()):
+        raise OptionError("prior and basis cannot have the same name", file=basis)
+    for written in (output, *([basis] if basis is not None else [])):
+        check_place(written, read, overwrite=options.overwrite)
+
+
 def chosen(source: Path | Sequence[Path], rights: Sequence[str]) -> list[Path]:
-    """The clips to learn from, sorted: all files given, or those of the folder that ``rights`` allow."""
+    """The clips to learn from, sorted: all files given, or those of the folder that ``rights`` allow.
+
+    Raises ``InputError`` if there is no such folder, or its manifest cannot be read.
+    """
     if not isinstance(source, Path):
         return sorted(source)
+    if not source.is_dir():
+        raise InputError("there is no such folder of clips", file=source, remedy="Check the name")
     clips = sorted(p for p in source.iterdir() if p.suffix.lower() in _SUFFIXES)
-    manifest = source / "manifest.csv"
+    manifest = source / _MANIFEST
     if not manifest.exists():
         return clips
-    with manifest.open(newline="", encoding="utf-8") as file:
-        allowed = {row["file"] for row in csv.DictReader(file) if row["rights"].startswith(tuple(rights))}
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
+            allowed = {row["file"] for row in csv.DictReader(file) if row["rights"].startswith(tuple(rights))}
+    except (KeyError, AttributeError, ValueError, csv.Error) as wrong:
+        raise InputError(
+            "it is no table with the columns 'file' and 'rights'", file=manifest, remedy="Write it as CSV in UTF-8"
+        ) from wrong
     return [p for p in clips if p.name in allowed]
 
 
@@ -208,15 +243,17 @@ def _population(footage: Sequence[Footage]) -> tuple[np.ndarray, np.ndarray]:
     return np.mean(rise, 0), np.mean(spread, 0)
 
 
-def _write_basis(basis: Basis, path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+def _write_basis(basis: Basis, path: Path, overwrite: bool) -> None:
+    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(file, mean=basis.mean, directions=basis.directions.astype(np.float16))
-    part.replace(path)
 
 
 def main() -> None:
     """The command line."""
+    run(_main)
+
+
+def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lipdub.train.prior", description="Train the mouth shape prior.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("prior.npz"))
@@ -224,8 +261,10 @@ def main() -> None:
     parser.add_argument("--without", nargs="+", default=[], help="beginnings of file names to leave out")
     parser.add_argument("--basis", type=Path, help="fit the encoder's basis too, and write it here")
     parser.add_argument("--cache", type=Path, help="keep what was measured here")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     given = parser.parse_args()
-    trained = train_prior(given.folder, given.output, given.rights, given.without, given.basis, given.cache)
+    options = TrainOptions(given.rights, given.without, given.basis, given.cache, given.overwrite)
+    trained = train_prior(given.folder, given.output, options)
     print("offsets (s):", *(f"{o:+.2f}" for o in trained.offsets))
     print("shares:", trained.prior.mixes)
 

@@ -6,7 +6,6 @@ Only sums over all people are written (normal equations, covariance, percentiles
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from lipdub import weights
 from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.disk.publish import check_place, complete
 from lipdub.disk.scratch import scratch_folder
 from lipdub.engines.exemplar.shape_model import Population, Sums, sums_of
 from lipdub.errors import NothingToDub
@@ -22,6 +22,7 @@ from lipdub.faces.nets import FaceFinder
 from lipdub.faces.track import Tracker
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
+from lipdub.process.ending import run
 
 
 def pooled(people: Sequence[Population]) -> Population:
@@ -55,30 +56,31 @@ def filmed(path: Path, finder: FaceFinder) -> Population:
         return person(measure(max(tracks, key=len)))
 
 
-def save(people: Population, path: Path) -> None:
-    """Write ``people`` to ``path`` (.npz), complete or not at all."""
-    partial = path.with_suffix(".part.npz")
-    np.savez_compressed(
-        partial,
-        normal=people.sums.normal.astype(np.float32),
-        cross=people.sums.cross.astype(np.float32),
-        covariance=people.covariance.astype(np.float32),
-        low=people.low.astype(np.float32),
-        high=people.high.astype(np.float32),
-        people=people.people,
-    )
-    os.replace(partial, path)
+def save(people: Population, path: Path, *, overwrite: bool = False) -> None:
+    """Write ``people`` to ``path`` (.npz), complete or not at all. Raises ``OutputError``."""
+    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+        np.savez_compressed(
+            file,
+            normal=people.sums.normal.astype(np.float32),
+            cross=people.sums.cross.astype(np.float32),
+            covariance=people.covariance.astype(np.float32),
+            low=people.low.astype(np.float32),
+            high=people.high.astype(np.float32),
+            people=people.people,
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the clips named on the command line, and write what they have in common."""
+    """Measure the clips named on the command line, and write what they have in common. Raises ``LipdubError``."""
     parser = argparse.ArgumentParser(prog="python -m lipdub.train.shapes", description="Pool mouth shapes.")
     parser.add_argument("out", type=Path, help="the .npz file to write")
     parser.add_argument("clips", type=Path, nargs="+", help="clips of one speaking person each")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     given = parser.parse_args(arguments)
+    check_place(given.out, given.clips, overwrite=given.overwrite)
     finder = FaceFinder(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
-    save(pooled([filmed(path, finder) for path in given.clips]), given.out)
+    save(pooled([filmed(path, finder) for path in given.clips]), given.out, overwrite=given.overwrite)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

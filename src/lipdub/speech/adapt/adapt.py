@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import ServiceError
 from lipdub.plugins import fingerprint_of
 from lipdub.speech.adapt.budget import budget, over
@@ -194,7 +195,7 @@ class _Memory:
                 folder = self._keep(key, _not_there)
             except _Absent:
                 return None
-            self._known[key] = json.loads((folder / _FILE).read_text("utf-8"))
+            self._known[key] = parsed_json((folder / _FILE).read_text("utf-8"))
         return self._known.get(key)
 
     def _store(self, key: str, text: str) -> None:

@@ -5,7 +5,6 @@ Argos library itself would bring spaCy, Stanza and torch. Looked for in the fold
 ``LIPDUB_WEIGHTS``, and where Argos keeps its own. Packages with the older ``bpe.model`` are not read.
 """
 
-import json
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lipdub.disk.identity import names_sizes_times
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
 from lipdub.plugins import version_of
 from lipdub.speech.adapt.budget import duration_of
@@ -136,7 +136,7 @@ def packages(folders: Sequence[Path]) -> tuple[Package, ...]:
 def _package(meta: Path) -> Package | None:
     """The package that ``meta`` describes, if it is one that translates and can be read."""
     try:
-        told = json.loads(meta.read_text("utf-8"))
+        told = parsed_json(meta.read_text("utf-8"))
         source, target = str(told["from_code"]), str(told["to_code"])
     except (OSError, ValueError, LookupError, TypeError):
         return None

@@ -2,11 +2,11 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from lipdub.disk.json_text import parsed_json
 from lipdub.disk.ordinary import check_ordinary
 from lipdub.errors import InputError
 
@@ -55,7 +55,7 @@ def _stands(term: str, text: str, ending: bool = False) -> bool:
 
 def _from_json(text: str, path: Path) -> list[tuple[str, str]]:
     try:
-        read = json.loads(text)
+        read = parsed_json(text)
     except ValueError as wrong:
         raise InputError(f"the glossary is not JSON ({wrong})", file=path) from wrong
     if not isinstance(read, dict) or not all(isinstance(v, str | None) for v in read.values()):

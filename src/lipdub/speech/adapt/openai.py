@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import ServiceError
 from lipdub.speech.seam import Card, Request
-from lipdub.speech.service import Address, Patience, Refused, address, key_from, post
+from lipdub.speech.service import Address, Patience, Refused, address, key_from, post, shown
 
 PATH = "/v1/chat/completions"
 BATCH = 12
@@ -47,7 +48,7 @@ class ChatTranslator:
     patience: Patience = field(default=Patience())
 
     def __repr__(self) -> str:
-        return f"ChatTranslator({self.detail!r})"
+        return f"ChatTranslator({shown(self.detail)!r})"
 
     @property
     def card(self) -> Card:
@@ -99,7 +100,7 @@ class ChatTranslator:
                 wrong = str(nonsense)
         line = batch[0].line
         raise _Nonsense(
-            f"{self.where.url} answered no translation of '{line.text[:40]}', {_TRIES} times ({wrong})",
+            f"{shown(self.where.url)} answered no translation of '{line.text[:40]}', {_TRIES} times ({wrong})",
             at=line.span.start,
         )
 
@@ -114,9 +115,11 @@ class ChatTranslator:
                 raise
             raw = post(url, body, self.key, self.patience)
         try:
-            return str(json.loads(raw)["choices"][0]["message"]["content"])
+            return str(parsed_json(raw)["choices"][0]["message"]["content"])
         except (ValueError, LookupError, TypeError) as wrong:
-            raise ServiceError(f"{url} does not answer as a chat server does", remedy="Check the address") from wrong
+            raise ServiceError(
+                f"{shown(url)} does not answer as a chat server does", remedy="Check the address"
+            ) from wrong
 
 
 class _Nonsense(ServiceError):
@@ -149,7 +152,7 @@ def _texts(answer: str, batch: Sequence[Request]) -> list[str]:
     start, end = answer.find("{"), answer.rfind("}")
     if start < 0 or end < start:
         raise ValueError("no JSON in it")
-    read = json.loads(answer[start : end + 1])
+    read = parsed_json(answer[start : end + 1])
     lines = read.get("lines") if isinstance(read, dict) else None
     if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
         raise ValueError("no list of lines in it")

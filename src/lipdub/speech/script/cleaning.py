@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lipdub.speech.script.cues import RawCue, shared
+from lipdub.timeline.notes import Notes, listed, short
 
 _KNOWN = "b|i|u|s|c|v|em|strong|font|lang|ruby|rt|rp|span|p|div|sub|sup|small|big|tt|strike|center"
 _HTML = re.compile(rf"(?i)</?(?:{_KNOWN})(?:[\s.][^<>]*)?/?>|<\d[\d:.]*>")
@@ -36,19 +37,24 @@ def cleaned(cues: Iterable[RawCue]) -> Cleaned:
     bare = [replace(cue, text=_without_tags(cue.text)) for cue in cues]
     names = _names(bare)
     out: list[RawCue] = []
-    notes: list[str] = []
-    if guessed := [f"'{name}'" for name in sorted(names) if not _shouted(name)]:
-        notes.append(f"{', '.join(guessed)} before a colon: taken for names of speakers, which are not said")
+    notes = Notes()
+    guessed = [f"'{name}'" for name in sorted(names) if not _shouted(name)]
     for cue in bare:
         text, sounds = _without_sounds(cue.text)
-        notes += [f"cue {cue.number}: '{sound}' is nothing to say; left out" for sound in sounds]
+        for sound in map(short, sounds):
+            which = f"cue {cue.number}: '{sound}'"
+            notes.add(
+                "{} descriptions of sounds are nothing to say; left out", f"{which} is nothing to say; left out", which
+            )
         turns = _turns(text, cue.speaker, names)
         if not turns and not sounds:
-            notes.append(f"cue {cue.number}: it is empty; left out")
+            notes.add("{} cues are empty; left out", f"cue {cue.number}: it is empty; left out", f"cue {cue.number}")
         if len(turns) > 1:
-            notes.append(f"cue {cue.number}: {len(turns)} people speak; it became {len(turns)} lines, its time shared")
+            text = f"cue {cue.number}: {len(turns)} people speak; it became {len(turns)} lines, its time shared"
+            notes.add("in {} cues several people speak; they share its time, a line each", text, f"cue {cue.number}")
         out += _shared_out(cue, turns)
-    return Cleaned(tuple(out), tuple(notes))
+    said = [f"{listed(guessed)} before a colon: taken for names of speakers, which are not said"] if guessed else []
+    return Cleaned(tuple(out), (*said, *notes))
 
 
 def _without_tags(text: str) -> str:

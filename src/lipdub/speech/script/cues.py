@@ -5,7 +5,7 @@ SubRip has no standard; WebVTT: W3C Candidate Recommendation, 2019; SubStation: 
 """
 
 import html
-import json
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,8 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import InputError
 from lipdub.timeline.cue import Word
+from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.time import Span
 
 _TIME = r"(-?)(?:(\d{1,4}):)?(\d{1,3}):(\d{1,2})(?:[.,:](\d{1,9}))?"
@@ -31,6 +33,13 @@ _NAMED = {
         "finnish:fi greek:el czech:cs romanian:ro hungarian:hu hebrew:he thai:th vietnamese:vi indonesian:id"
     ).split()
 }
+
+
+_FARTHEST = 10**8
+"""Seconds that a cue may be from the beginning: three years."""
+
+_LONGEST_NUMBER, _LARGEST_EXPONENT = 400, 400
+"""Characters and powers of ten of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ _PARSERS = frozenset({".srt", ".vtt", ".ass", ".ssa", ".txt", ".text", ".md"})
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        parsed_json(text)
     except ValueError:
         return False
     return True
@@ -107,11 +116,14 @@ def _blocks(path: Path, text: str, vtt: bool) -> RawScript:
             file=path,
             remedy="Save it as SubRip (.srt), or as plain text with the ending .txt if it has no times",
         )
-    cues, notes = [], _stray(rows[: timings[0]], vtt)
+    cues, notes = [], Notes()
+    _stray(rows[: timings[0]], vtt, notes)
     for number, (k, following) in enumerate(zip(timings, [*timings[1:], len(rows)], strict=True), 1):
         start, end = _times(path, k + 1, rows[k])
         body, left = (_vtt_body if vtt else _body)(rows[k + 1 : following], number, following == len(rows))
-        notes += [f"row '{row}' after cue {number} is no part of a cue; left out" for row in left]
+        for row in map(short, left):
+            text = f"row '{row}' after cue {number} is no part of a cue; left out"
+            notes.add("{} rows are no part of a cue; left out", text, f"'{row}' after cue {number}")
         cues += _voiced(number, start, end, body) if vtt else [RawCue(number, start, end, body)]
     return RawScript(tuple(cues), tuple(notes))
 
@@ -121,15 +133,18 @@ def _looks_timed(row: str) -> bool:
     return bool(re.match(r"^\s*-?\d[\d:.,\s]*--+>", row))
 
 
-def _stray(rows: list[str], vtt: bool) -> list[str]:
-    """What stands before the first cue, its number aside."""
+def _stray(rows: list[str], vtt: bool, notes: Notes) -> None:
+    """Note what stands before the first cue, its number aside."""
     kept = [row.strip() for row in rows if row.strip()]
-    if vtt:
-        skew = [row for row in kept if row.startswith("X-TIMESTAMP-MAP")]
-        return [f"'{row}' was not followed; times are taken as written" for row in skew]
-    if kept and kept[-1].isdigit():
+    if not vtt and kept and kept[-1].isdigit():
         kept.pop()
-    return [f"'{row}' before the first cue is no part of a cue; left out" for row in kept]
+    for row in map(short, kept):
+        if not vtt:
+            text = f"'{row}' before the first cue is no part of a cue; left out"
+            notes.add("{} rows before the first cue are no part of a cue; left out", text, f"'{row}'")
+        elif row.startswith("X-TIMESTAMP-MAP"):
+            many = "{} rows X-TIMESTAMP-MAP were not followed; times are taken as written"
+            notes.add(many, f"'{row}' was not followed; times are taken as written", f"'{row}'")
 
 
 def _body(rows: list[str], number: int, last: bool) -> tuple[str, list[str]]:
@@ -234,7 +249,7 @@ def _dialogue(path: Path, row_number: int, number: int, row: dict[str, str]) -> 
 def _json(path: Path, text: str) -> RawScript:
     """Our own JSON (``lines`` with exact times) and Whisper's (``segments`` with seconds, to the millisecond)."""
     try:
-        data = json.loads(text, parse_float=Fraction)
+        data = parsed_json(text, _exact)
     except ValueError as broken:
         raise InputError(f"it is no JSON ({broken})", file=path, remedy="Write it anew") from broken
     ours = isinstance(data, dict) and isinstance(data.get("lines"), list)
@@ -278,13 +293,23 @@ def _word(word: Any) -> Word | None:
         return None
     start, end = _seconds(word["start"]), _seconds(word["end"])
     sure = word.get("confidence", word.get("probability", word.get("score", 1)))
-    return Word(str(word.get("text", word.get("word"))).strip(), Span(start, max(start, end)), float(sure))
+    sure = float(sure) if math.isfinite(sure) else 0.0
+    return Word(str(word.get("text", word.get("word"))).strip(), Span(start, max(start, end)), sure)
 
 
 def _seconds(value: Any) -> Fraction:
     """Exact from a text such as ``"1001/30000"`` or a whole number, to the millisecond from a decimal."""
-    if isinstance(value, str):
-        return Fraction(value)
-    if isinstance(value, bool) or not isinstance(value, int | Fraction):
+    if isinstance(value, bool) or not isinstance(value, str | int | Fraction):
         raise TypeError(f"{value!r:.40} is no time")
-    return Fraction(round(value * 1000), 1000)
+    seconds = _exact(value) if isinstance(value, str) else Fraction(value)
+    if abs(seconds) > _FARTHEST:
+        raise ValueError(f"{str(value)[:40]} is too far away")
+    return seconds if isinstance(value, str) else Fraction(round(seconds * 1000), 1000)
+
+
+def _exact(text: str) -> Fraction:
+    """The number that ``text`` writes, exactly. Raises ``ValueError`` for what would take millions of digits."""
+    exponent = re.search(r"[eE]([+-]?\d+)\s*$", text)
+    if len(text) > _LONGEST_NUMBER or (exponent and abs(int(exponent[1])) > _LARGEST_EXPONENT):
+        raise ValueError(f"{text[:40]} is no number of seconds")
+    return Fraction(text)

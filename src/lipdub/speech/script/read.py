@@ -11,6 +11,7 @@ from lipdub.speech.script.cleaning import Cleaned, cleaned
 from lipdub.speech.script.cues import RawCue, parsed
 from lipdub.speech.script.repair import repaired
 from lipdub.timeline.cue import Line
+from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.time import Span
 
 _LARGEST = 64 * 1024 * 1024
@@ -57,11 +58,14 @@ def read_script(path: Path, options: ReadOptions = ReadOptions()) -> ScriptRead:
 
 
 def _unempty(cues: Sequence[RawCue]) -> Cleaned:
-    said = [any(c.isalnum() for c in cue.text) for cue in cues]
-    notes = (
-        f"cue {c.number}: '{c.text}' is nothing to say; left out" for c, ok in zip(cues, said, strict=True) if not ok
-    )
-    return Cleaned(tuple(cue for cue, ok in zip(cues, said, strict=True) if ok), tuple(notes))
+    said, notes = [], Notes()
+    for cue in cues:
+        if any(c.isalnum() for c in cue.text):
+            said.append(cue)
+            continue
+        which = f"cue {cue.number}: '{short(cue.text)}'"
+        notes.add("{} cues hold nothing to say; left out", f"{which} is nothing to say; left out", which)
+    return Cleaned(tuple(said), tuple(notes))
 
 
 def _line(cue: RawCue, options: ReadOptions) -> Line:

@@ -2,13 +2,12 @@
 
 import html
 import json
-import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from lipdub.disk.publish import write_text
-from lipdub.errors import OptionError, OutputError
+from lipdub.errors import OptionError
 from lipdub.timeline.cue import Line
 from lipdub.timeline.time import Span
 
@@ -21,8 +20,8 @@ def write_script(path: Path, lines: Sequence[Line], overwrite: bool = False) -> 
     Raises ``OptionError`` for another ending, ``OutputError`` if the file is there already, unless ``overwrite``, or
     cannot be written.
     """
-    _checked(path, tuple(_WRITTEN), overwrite)
-    write_text(path, _WRITTEN[path.suffix.lower()](lines))
+    check_script_name(path)
+    write_text(path, _WRITTEN[path.suffix.lower()](lines), overwrite=overwrite)
 
 
 def check_script_name(path: Path) -> None:
@@ -32,22 +31,14 @@ def check_script_name(path: Path) -> None:
 
 def write_rows(path: Path, rows: Sequence[tuple[Span, Sequence[str]]], overwrite: bool = False) -> None:
     """Write shown ``rows`` of text, with when they are shown, as .srt or .vtt. Raises as ``write_script``."""
-    _checked(path, (".srt", ".vtt"), overwrite)
-    write_text(path, rows_text(rows, path.suffix.lower()))
+    _check_ending(path, (".srt", ".vtt"))
+    write_text(path, rows_text(rows, path.suffix.lower()), overwrite=overwrite)
 
 
 def rows_text(rows: Sequence[tuple[Span, Sequence[str]]], ending: str) -> str:
     """Shown ``rows`` of text, with when they are shown, as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
     texts = [(span, "\n".join(map(_harmless, shown))) for span, shown in rows]
     return _subrip_of(texts) if ending == ".srt" else _webvtt_of(texts, _escaped)
-
-
-def _checked(path: Path, endings: tuple[str, ...], overwrite: bool) -> None:
-    _check_ending(path, endings)
-    if not overwrite and os.path.lexists(path):
-        raise OutputError("the file is already there", file=path, remedy="Choose another name or allow to overwrite it")
-    if not path.parent.is_dir():
-        raise OutputError("its folder is not there", file=path, remedy="Make the folder or choose another place")
 
 
 def _check_ending(path: Path, endings: tuple[str, ...]) -> None:

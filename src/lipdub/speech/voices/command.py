@@ -14,10 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lipdub.disk.causes import cause_of
 from lipdub.disk.identity import of_command
 from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OptionError, ServiceError
+from lipdub.process.child import run_child
 from lipdub.speech.seam import Card, Reference
+from lipdub.speech.service import shown
 from lipdub.speech.voices.finish import finished
 from lipdub.speech.voices.text import words_for
 from lipdub.speech.voices.wav import read_wav, write_wav
@@ -37,10 +40,10 @@ def make(detail: str = "") -> "CommandVoice":
     try:
         words = tuple(shlex.split(detail))
     except ValueError as broken:
-        raise OptionError(f"the command '{detail}' cannot be read ({broken})") from broken
+        raise OptionError(f"the command '{shown(detail)}' cannot be read ({broken})") from broken
     if not words or not any("{out}" in word for word in words):
         raise OptionError(
-            f"the voice's command '{detail}' does not say where it writes",
+            f"the voice's command '{shown(detail)}' does not say where it writes",
             remedy="Write one like: command:espeak-ng -v {language} -w {out} {text}",
         )
     unknown = {name for word in words for name in re.findall(r"\{(\w+)\}", word)} - set(_PLACES)
@@ -116,23 +119,17 @@ class CommandVoice:
     def _run(self, command: list[str], given: str | None, line: Line) -> None:
         """Run ``command`` with ``given`` on its standard input."""
         try:
-            done = subprocess.run(
-                command,
-                input=(given or "").encode(),
-                capture_output=True,
-                timeout=self.timeout,
-                env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-                check=False,
-            )
+            environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+            done = run_child(command, (given or "").encode(), self.timeout, environment)
         except subprocess.TimeoutExpired:
             raise ServiceError(
                 f"{command[0]} did not finish within {self.timeout:g} s for '{line.text[:40]}'", at=line.span.start
             ) from None
         except OSError as refused:
-            raise OptionError(f"{command[0]} cannot be run ({refused.strerror or refused})") from refused
+            raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            said = f": {lines[-1][:200]}" if lines else ""
+            said = f": {shown(lines[-1])[:200]}" if lines else ""
             raise ServiceError(
                 f"{command[0]} failed for '{line.text[:40]}' (exit {done.returncode}){said}".rstrip("."),
                 at=line.span.start,

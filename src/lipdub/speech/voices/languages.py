@@ -1,6 +1,8 @@
 """Which voice speaks which language."""
 
-from lipdub.errors import LipdubError, OptionError
+import contextlib
+
+from lipdub.errors import OptionError
 from lipdub.speech.seam import VOICES, Voice
 from lipdub.timeline.cue import Line
 from lipdub.timeline.language import same_language
@@ -10,12 +12,11 @@ def speakers_of(language: str) -> tuple[str, ...]:
     """Names of the installed voices whose cards list ``language``."""
     names = []
     for name in VOICES.names():
-        try:
-            voice = VOICES.factory(name)("")
-        except LipdubError:
-            continue
-        if isinstance(voice, Voice) and any(same_language(tag, language) for tag in voice.card.languages):
-            names.append(name)
+        # One that cannot be made, for whatever reason, is no advice.
+        with contextlib.suppress(Exception):
+            voice = VOICES.made(name, "")
+            if isinstance(voice, Voice) and any(same_language(tag, language) for tag in voice.card.languages):
+                names.append(name)
     return tuple(names)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from lipdub.errors import ServiceError
 from lipdub.speech.seam import Card, Reference
-from lipdub.speech.service import Address, Patience, address, key_from, post
+from lipdub.speech.service import Address, Patience, address, key_from, post, shown
 from lipdub.speech.voices.finish import finished
 from lipdub.speech.voices.text import words_for
 from lipdub.speech.voices.wav import read_wav
@@ -40,7 +40,7 @@ class ServerVoice:
     patience: Patience = field(default=Patience())
 
     def __repr__(self) -> str:
-        return f"ServerVoice({self.detail!r})"
+        return f"ServerVoice({shown(self.detail)!r})"
 
     @property
     def card(self) -> Card:
@@ -71,7 +71,7 @@ class ServerVoice:
             body["speed"] = round(min(max(pace, _SLOWEST), _FASTEST), 3)
         url = self.where.under(PATH)
         try:
-            return finished(*read_wav(post(url, body, self.key, self.patience), url))
+            return finished(*read_wav(post(url, body, self.key, self.patience), shown(url)))
         except ServiceError as failed:
             what = f"the line '{line.text.strip()[:40]}' was not spoken: {failed.what}"
             raise ServiceError(what, at=line.span.start, remedy=failed.remedy) from failed

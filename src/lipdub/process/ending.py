@@ -1,0 +1,187 @@
+"""How a program ends: whatever happens becomes one line on stderr and an exit code (see ``errors``)."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from lipdub.disk.causes import MEMORY, cause_of
+from lipdub.errors import InputError, LipdubError, MachineError, OutputError
+from lipdub.process.child import end_children
+from lipdub.process.visible import one_line
+
+MISTAKE = 70
+"""Exit code for a mistake of ours (EX_SOFTWARE of sysexits.h)."""
+
+SIGNALLED = 128
+"""To which the number of a signal is added (POSIX shells, 2.8.2)."""
+
+_STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_NO_MEMORY = ("can't start new thread", "failed to map segment", "bad allocation", "std::bad_alloc", "out of memory")
+
+
+class Stopped(BaseException):
+    """The ``signal`` of that number asked this program to end. No ``Exception``, so that nothing goes on after it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+
+class Unread(BaseException):
+    """Nobody reads standard output any more."""
+
+
+def run(program: Callable[[], int | None]) -> NoReturn:
+    """Run ``program`` and leave with its exit code, or with that of what went wrong.
+
+    The first SIGINT, SIGTERM or SIGHUP is raised in the main thread, so that everything in the making is removed; a
+    second one ends the process at once. With LIPDUB_DEBUG=1 errors that are none of the user's are raised.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    with _stoppable():
+        code = _code_of(program)
+    sys.exit(code)
+
+
+def _code_of(program: Callable[[], int | None]) -> int:
+    """The exit code of ``program``; errors are told on stderr."""
+    try:
+        code = program() or 0
+        _flushed()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    except Unread:
+        _muted()
+        return SIGNALLED + getattr(signal, "SIGPIPE", 13)
+    except (KeyboardInterrupt, Stopped) as stopped:
+        number = stopped.number if isinstance(stopped, Stopped) else signal.SIGINT
+        how = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        _tell(f"stopped{how}; nothing was written under the final name.")
+        return SIGNALLED + number
+    except Exception as error:
+        told = told_as(error)
+        if told is None or (os.environ.get("LIPDUB_DEBUG") and told is not error):
+            if os.environ.get("LIPDUB_DEBUG"):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            _tell(f"a mistake of ours ({what}). Please report it with what LIPDUB_DEBUG=1 shows.")
+            return MISTAKE
+        _tell(str(told))
+        return told.exit_code
+    return code
+
+
+def told_as(error: Exception) -> LipdubError | None:
+    """``error`` in the words of ``errors``: what the system, the disk or the memory refused; None: our own mistake."""
+    if isinstance(error, LipdubError):
+        return error
+    if isinstance(error, MemoryError) or _is_memory(error):
+        return MachineError(MEMORY.what, remedy=MEMORY.remedy)
+    if isinstance(error, OSError):
+        cause, file = cause_of(error), error.filename
+        name = os.fsdecode(file) if isinstance(file, str | bytes) else None
+        return OutputError(cause.what, file=name, remedy=cause.remedy)
+    if isinstance(error, UnicodeEncodeError):
+        shown = error.object[:80]
+        return InputError(
+            f"'{shown}' holds characters that cannot be written on this system", remedy="Choose another name"
+        )
+    return None
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether libraries say so in their own words: OpenCV's code is -4, others raise ``RuntimeError``."""
+    if type(error).__module__.startswith("cv2") and getattr(error, "code", None) == -4:
+        return True
+    known = isinstance(error, RuntimeError | ImportError) or type(error).__module__.startswith("onnxruntime")
+    return known and any(words in str(error).lower() for words in _NO_MEMORY)
+
+
+def _tell(text: str) -> None:
+    """One line on stderr, if there is somebody to read it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(f"lipdub: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def refused_output(error: OSError) -> BaseException:
+    """What to raise where standard output refuses what is written to it."""
+    if isinstance(error, BrokenPipeError):
+        return Unread()
+    _muted()
+    cause = cause_of(error)
+    return OutputError(f"cannot be written: {cause.what}", file="standard output", remedy=cause.remedy)
+
+
+def _flushed() -> None:
+    """Everything printed is on its way. Raises ``Unread`` or ``OutputError``."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as refused:
+        raise refused_output(refused) from refused
+
+
+def _muted() -> None:
+    """Standard output leads nowhere from here on, so that Python does not complain when it closes it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Signals that ask to stop are raised in the main thread once; what was ignored before (nohup) stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.getsignal(number) for number in asked}
+    heard, rings = socket.socketpair()
+    rings.setblocking(False)
+    threading.Thread(target=_watch, args=(heard, frozenset(asked)), name="lipdub-signals", daemon=True).start()
+    woken = signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)
+    for number in asked:
+        signal.signal(number, _raised)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(woken)
+        rings.close()
+
+
+def _raised(number: int, _: FrameType | None) -> None:
+    """What the first signal does."""
+    for other in _STOPPING:
+        if signal.getsignal(other) is _raised:
+            signal.signal(other, _ignored)
+    raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+
+
+def _ignored(number: int, _: FrameType | None) -> None:
+    """What Python does at a second signal: nothing, since ``_watch`` ends the process, even while the main thread is
+    inside of a library and no handler runs."""
+
+
+def _watch(heard: socket.socket, asked: frozenset[int]) -> None:
+    """End the process at the second of the signals ``asked``. Runs in a thread of its own: signals write their number
+    to a socket (``signal.set_wakeup_fd``) before any Python code runs."""
+    count = 0
+    with heard:
+        while numbers := heard.recv(16):
+            for number in numbers:
+                count += number in asked
+                if count > 1:
+                    end_children()
+                    os._exit(SIGNALLED + number)

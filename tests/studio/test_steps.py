@@ -1,0 +1,66 @@
+"""Each step by itself: what it reads is never what it writes."""
+
+import os
+import wave
+from pathlib import Path
+
+import pytest
+
+from lipdub.errors import OutputError
+from lipdub.media.probe import probe
+from lipdub.studio import room, steps
+from lipdub.studio.steps import Desk
+
+SCRIPT = "1\n00:00:00,000 --> 00:00:02,000\nHola a todos.\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    with wave.open(str(tmp_path / "clip.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(b"\0\0" * 16000)
+    for name in ("talk.es.srt", "terms.srt"):
+        (tmp_path / name).write_text(SCRIPT)
+    os.symlink(tmp_path / "clip.wav", tmp_path / "link.wav")
+    os.link(tmp_path / "talk.es.srt", tmp_path / "same.srt")
+    return tmp_path
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda f, desk: steps.speak(f / "talk.es.srt", f / "clip.wav", f / "clip.wav", desk=desk),
+        lambda f, desk: steps.speak(f / "talk.es.srt", f / "link.wav", f / "clip.wav", desk=desk),
+        lambda f, desk: steps.adapt(f / "talk.es.srt", f / "talk.es.srt", "fr", "argos", desk=desk),
+        lambda f, desk: steps.adapt(f / "talk.es.srt", f / "same.srt", "fr", "argos", desk=desk),
+        lambda f, desk: steps.adapt(f / "talk.es.srt", f / "terms.srt", "fr", "argos", f / "terms.srt", desk=desk),
+        lambda f, desk: steps.hear(f / "talk.es.srt", f / "talk.es.srt", desk=desk),
+    ],
+    ids=["the clip", "a link to the clip", "the script", "the script's other name", "the glossary", "what is heard"],
+)
+def test_no_input_is_written_over_even_if_asked(files, step):
+    before = kept(files)
+    with pytest.raises(OutputError, match="one of the inputs"):
+        step(files, Desk(overwrite=True))
+    assert kept(files) == before
+
+
+def test_what_exists_stays_unless_asked(files):
+    before = kept(files)
+    with pytest.raises(OutputError, match="exists already"):
+        steps.speak(files / "talk.es.srt", files / "link.wav", desk=Desk())
+    assert kept(files) == before
+
+
+def test_a_script_is_spoken_and_only_the_sound_appears(files, monkeypatch):
+    # The models stay where they are.
+    monkeypatch.setattr(room, "default_root", lambda: files / "cache")
+    steps.speak(files / "talk.es.srt", files / "said.wav")
+    assert probe(files / "said.wav").has_sound
+    assert {path.name for path in files.iterdir()} == {
+        *("clip.wav", "talk.es.srt", "terms.srt", "link.wav", "same.srt", "said.wav", "cache")
+    }
