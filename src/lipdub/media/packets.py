@@ -31,6 +31,9 @@ _RESTARTS = 0x0200
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)
 """Seconds by which decoding times may fall or leap within one recording (ffmpeg's dts_delta_threshold)."""
 
+_TORN = Fraction(2)
+"""Seconds between decoding and showing of a packet that no codec needs."""
+
 _SEAMLESS = Fraction(1, 4)
 """Seconds between two packets of a stream that follow each other at once."""
 
@@ -117,6 +120,8 @@ class Continued:
         elif passed < len(self._joins) and step < -_BACK:
             passed += 1  # parsers tell no position for some packets; this one falls behind those before it
         self._passed[stream], self._last[stream] = passed, at + self._shift(passed)
+        if _torn(packet):
+            packet.dts = packet.pts
         later = round(self._shift(passed) / time_base)
         if later and packet.pts is not None:
             packet.pts += later
@@ -241,6 +246,13 @@ def _shown(packet: av.Packet) -> Fraction:
 
 
 def _time_of(packet: av.Packet) -> Fraction | None:
-    """When a packet is decoded (s), or shown where only that is known."""
-    at = packet.dts if packet.dts is not None else packet.pts
+    """When a packet is decoded (s), or shown where only that is known or to be believed."""
+    at = packet.pts if packet.dts is None or _torn(packet) else packet.dts
     return None if at is None or not packet.time_base else at * packet.time_base
+
+
+def _torn(packet: av.Packet) -> bool:
+    """True if a packet is shown in one recording and decoded in another: demuxers guess missing decoding times on."""
+    if packet.pts is None or packet.dts is None:
+        return False
+    return abs(packet.pts - packet.dts) * packet.time_base > _TORN
