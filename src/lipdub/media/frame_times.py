@@ -102,7 +102,8 @@ def risen(pts: Sequence[int], step: int) -> tuple[list[int], int, int]:
     """Time stamps that strictly rise, for frames in the order in which they are shown.
 
     As many as possible stay (a longest rising subsequence; C. Schensted, 1961); each of the others goes evenly between
-    its neighbours, or ``step`` after the one before where none follows. Returns them in units that are ``finer`` times as fine, ``finer``, and how many were moved.
+    its neighbours, or ``step`` after the one before where none follows. Returns them in units that are ``finer`` times
+    as fine, ``finer``, and how many were moved.
     """
     given = pts
     pts = [min(pts), *pts[1:]]

@@ -16,7 +16,7 @@ from jaxtyping import Float32
 
 from lipdub.disk.causes import MEMORY
 from lipdub.errors import MachineError, NotMedia
-from lipdub.media.container import LONGEST, base_of, opened, sound_stream
+from lipdub.media.container import LONGEST, base_of, opened, primed, sound_stream
 from lipdub.media.packets import packets
 from lipdub.media.promise import sound_promise
 from lipdub.media.sound_damage import SoundLog
@@ -206,7 +206,7 @@ def continuous(
     start, count = None, 0
     for at, block in _blocks(container, heard, log):
         if start is None:
-            before = min(max(0, round(-at * rate)), block.shape[1])
+            before = min(max(0, round(-at * rate)), block.shape[1]) if primed(container) else 0
             block, at = block[:, before:], at + Fraction(before, rate)
             if block.shape[1] == 0:
                 continue

@@ -52,7 +52,7 @@ def picture_doubts(container: InputContainer, video: VideoStream, listing: Listi
 
 
 def _joined(container: InputContainer) -> Iterator[str]:
-    joins = joins_of(container)
+    joins = [join for join in joins_of(container) if join.position > 0]
     if joins:
         yield (
             f"it is {len(joins) + 1} recordings joined into one file: its time stamps begin again at "
