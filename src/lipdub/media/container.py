@@ -121,14 +121,7 @@ def base_of(stream: Stream) -> Fraction:
     return stream.time_base
 
 
-def start_of(container: InputContainer) -> Fraction:
-    """The instant (s) on the container's clock at which players begin: the first start of picture or sound.
-
-    Codec priming before zero is not counted as sound.
-    """
-    starts = []
-    for stream in (*container.streams.video, *container.streams.audio):
-        if stream.start_time is not None and not stream.disposition & Disposition.attached_pic:
-            start = stream.start_time * base_of(stream)
-            starts.append(max(start, Fraction(0)) if stream.type == "audio" else start)
-    return min(starts, default=Fraction(0))
+def primed(container: InputContainer) -> bool:
+    """True if sound before time 0 is the encoder's priming, which is not played. In MPEG streams it is not: there the
+    clock of 33 bits passed zero (ISO/IEC 13818-1, 2.4.3.7), and FFmpeg counts what was before it as negative."""
+    return container.format.name not in ("mpegts", "mpeg")

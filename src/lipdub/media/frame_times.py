@@ -84,7 +84,7 @@ def decoded(path: Path, number: int) -> Listing:
             pts.append(at)
         if not pts:
             raise NotMedia("holds no frame that can be decoded", file=path, remedy="Export it again.")
-        rising, finer, mended = risen(pts)
+        rising, finer, mended = risen(pts, _usual_step(video))
         times = _times(rising, video, length * finer, finer)
     return Listing(times, len(pts), trouble.errors, mended)
 
@@ -98,17 +98,16 @@ def check_length(times: FrameTimes, path: Path) -> None:
         raise NotMedia(what, file=path, at=at, remedy="Export it again, or cut it into parts.")
 
 
-def risen(pts: Sequence[int]) -> tuple[list[int], int, int]:
+def risen(pts: Sequence[int], step: int) -> tuple[list[int], int, int]:
     """Time stamps that strictly rise, for frames in the order in which they are shown.
 
     As many as possible stay (a longest rising subsequence; C. Schensted, 1961); each of the others goes evenly between
-    its neighbours. Returns them in units that are ``finer`` times as fine, ``finer``, and how many were moved.
+    its neighbours, or ``step`` after the one before where none follows. Returns them in units that are ``finer`` times
+    as fine, ``finer``, and how many were moved.
     """
     given = pts
     pts = [min(pts), *pts[1:]]
     stay = _longest_rise(pts)
-    steps = [b - a for a, b in pairwise(pts) if b > a]
-    usual = max(1, int(np.median(steps)) if steps else 1)
     finer = 1
     for a, b in pairwise(stay):
         finer = max(finer, -(-(b - a) // (pts[b] - pts[a])))
@@ -118,7 +117,7 @@ def risen(pts: Sequence[int]) -> tuple[list[int], int, int]:
         for i in range(a, b):
             out[i] = pts[a] * finer + (i - a) * room // (b - a)
     for i in range(stay[-1], len(pts)):
-        out[i] = (pts[stay[-1]] + (i - stay[-1]) * usual) * finer
+        out[i] = (pts[stay[-1]] + (i - stay[-1]) * step) * finer
     return out, finer, sum(new != old * finer for new, old in zip(out, given, strict=True))
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Float32
 
 from lipdub.disk.causes import MEMORY
 from lipdub.errors import MachineError, NotMedia
-from lipdub.media.container import LONGEST, base_of, opened, sound_stream
+from lipdub.media.container import LONGEST, base_of, opened, primed, sound_stream
 from lipdub.media.packets import packets
 from lipdub.media.promise import sound_promise
 from lipdub.media.sound_damage import SoundLog
@@ -25,6 +25,9 @@ from lipdub.timeline.time import Span, timecode
 
 _SLACK = Fraction(1, 100)
 """Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
+
+_TOLD = Fraction(15, 1000)
+"""Seconds of a gap from which it is told: less than the shortest packet of the usual codecs."""
 
 _LEAST_BYTES = 50
 """Bytes in which a second of sound may be packed at best: digital silence in FLAC takes more."""
@@ -203,7 +206,7 @@ def continuous(
     start, count = None, 0
     for at, block in _blocks(container, heard, log):
         if start is None:
-            before = min(max(0, round(-at * rate)), block.shape[1])
+            before = min(max(0, round(-at * rate)), block.shape[1]) if primed(container) else 0
             block, at = block[:, before:], at + Fraction(before, rate)
             if block.shape[1] == 0:
                 continue
@@ -217,7 +220,8 @@ def continuous(
             what = f"the time stamps of its sound jump by {timecode(late)} hours, so they are damaged"
             raise NotMedia(what, file=Path(container.name), at=position, remedy="Export it again.")
         if late > _SLACK:
-            log.lost.append(Span(position, at))
+            if late > _TOLD:
+                log.lost.append(Span(position, at))
             for silence in _silence(block.shape[0], round(late * rate)):
                 yield start + Fraction(count, rate), silence
                 log.take(silence, rate)

@@ -19,17 +19,20 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Stream
+from av.stream import Disposition, Stream
 
 from lipdub.disk.causes import MEMORY
 from lipdub.errors import MachineError
-from lipdub.media.container import base_of, only, opened
+from lipdub.media.container import base_of, only, opened, primed
 
 _RESTARTS = 0x0200
 """AVFMT_TS_DISCONT of libavformat/avformat.h: the format allows time stamps to begin again."""
 
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)
 """Seconds by which decoding times may fall or leap within one recording (ffmpeg's dts_delta_threshold)."""
+
+_TORN = Fraction(2)
+"""Seconds between decoding and showing of a packet that no codec needs."""
 
 _SEAMLESS = Fraction(1, 4)
 """Seconds between two packets of a stream that follow each other at once."""
@@ -100,6 +103,7 @@ class Continued:
     def __init__(self, joins: tuple[Join, ...]) -> None:
         self._joins = joins
         self._positions = [join.position for join in joins]
+        self._first = bisect_right(self._positions, 0)
         self._passed: dict[int, int] = {}
         self._last: dict[int, Fraction] = {}
 
@@ -108,7 +112,7 @@ class Continued:
         if not self._joins or (at := _time_of(packet)) is None:
             return
         stream, time_base = packet.stream_index, packet.time_base
-        passed = self._passed.get(stream, 0)
+        passed = self._passed.get(stream, self._first)
         step = at + self._shift(passed) - self._last.get(stream, at + self._shift(passed) - _AHEAD)
         if packet.pos is not None and packet.pos >= 0:
             # Some demuxers give the first packet behind a join a time that still continues.
@@ -117,6 +121,8 @@ class Continued:
         elif passed < len(self._joins) and step < -_BACK:
             passed += 1  # parsers tell no position for some packets; this one falls behind those before it
         self._passed[stream], self._last[stream] = passed, at + self._shift(passed)
+        if _torn(packet):
+            packet.dts = packet.pts
         later = round(self._shift(passed) / time_base)
         if later and packet.pts is not None:
             packet.pts += later
@@ -127,9 +133,26 @@ class Continued:
         return self._joins[passed - 1].shift if passed else Fraction(0)
 
 
+def start_of(container: InputContainer) -> Fraction:
+    """The instant (s) on the container's clock, as ``packets`` continues it, at which players begin: the first start of
+    picture or sound. Codec priming before zero is not counted as sound (see ``primed``).
+    """
+    starts = []
+    for stream in (*container.streams.video, *container.streams.audio):
+        if stream.start_time is not None and not stream.disposition & Disposition.attached_pic:
+            start = stream.start_time * base_of(stream)
+            priming = stream.type == "audio" and primed(container)
+            starts.append(max(start, Fraction(0)) if priming else start)
+    joins = joins_of(container)
+    later = joins[0].shift if joins and joins[0].position == 0 else Fraction(0)
+    return min(starts, default=Fraction(0)) + later
+
+
 def joins_of(container: InputContainer) -> tuple[Join, ...]:
     """Where the open file was joined from recordings that each have a clock of their own; () for most files.
 
+    A clock that begins before zero (one of 33 bits that ran over, see ``primed``) is moved on to zero by a join at
+    byte 0.
     Formats that allow it are read through for it once (nothing is decoded) and the result is remembered.
     """
     if not container.format.flags & _RESTARTS:
@@ -148,7 +171,11 @@ def _remembered_joins(path: Path, size: int, changed: int) -> tuple[Join, ...]:
             position = last + 1 if packet.pos is None or packet.pos < 0 else packet.pos
             tracks[packet.stream_index].see(packet, position)
             last = max(last, packet.pos or 0)
-        return tuple(_joined(list(tracks.values())))
+        begun = [track.parts[0].start for track in tracks.values() if track.parts]
+        early = min(begun, default=Fraction(0))
+        first = -early if early < -_BACK and not primed(container) else Fraction(0)
+        joins = tuple(_joined(list(tracks.values()), first))
+        return (Join(0, first, Fraction(0)), *joins) if first else joins
 
 
 @dataclass(slots=True)
@@ -205,11 +232,10 @@ class _Track:
         self.last = at
 
 
-def _joined(tracks: list[_Track]) -> Iterator[Join]:
-    """Joins of a file by the jumps of its tracks: the picture's steps go on evenly, and no more is cut of a sound's end
-    than ``_OVERLAP``."""
+def _joined(tracks: list[_Track], shift: Fraction) -> Iterator[Join]:
+    """Joins of a file by the jumps of its tracks, the first part being ``shift`` seconds later: the picture's steps go
+    on evenly, and no more is cut of a sound's end than ``_OVERLAP``."""
     tracks = sorted(tracks, key=lambda track: not track.is_picture)
-    shift = Fraction(0)
     for jumps in _together(tracks):
         before = [(track.parts[i - 1].end(track.is_picture), track.parts[i].start) for track, i in jumps]
         new = shift + before[0][0] - before[0][1]
@@ -241,6 +267,13 @@ def _shown(packet: av.Packet) -> Fraction:
 
 
 def _time_of(packet: av.Packet) -> Fraction | None:
-    """When a packet is decoded (s), or shown where only that is known."""
-    at = packet.dts if packet.dts is not None else packet.pts
+    """When a packet is decoded (s), or shown where only that is known or to be believed."""
+    at = packet.pts if packet.dts is None or _torn(packet) else packet.dts
     return None if at is None or not packet.time_base else at * packet.time_base
+
+
+def _torn(packet: av.Packet) -> bool:
+    """True if a packet is shown in one recording and decoded in another: demuxers guess missing decoding times on."""
+    if packet.pts is None or packet.dts is None:
+        return False
+    return abs(packet.pts - packet.dts) * packet.time_base > _TORN

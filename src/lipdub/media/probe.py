@@ -15,10 +15,10 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from lipdub.errors import NoPicture, NotMedia
-from lipdub.media.container import opened, picture_stream, sound_number, start_of
+from lipdub.media.container import opened, picture_stream, sound_number
 from lipdub.media.formats import planar
 from lipdub.media.frame_times import check_length, decoded, listed, shown
-from lipdub.media.packets import Trouble
+from lipdub.media.packets import Trouble, start_of
 from lipdub.media.promise import picture_doubts
 from lipdub.media.sight import display_size
 from lipdub.timeline.clip import Clip, FrameTimes

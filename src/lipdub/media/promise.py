@@ -26,9 +26,6 @@ from lipdub.timeline.time import timecode
 SLACK = Fraction(1, 10)
 """Seconds by which a stated duration may be off without a word about it: writers round, codecs pad."""
 
-_GAP = 3
-"""Steps without a frame that are told of in a picture whose other steps are equal."""
-
 _STATED = frozenset({"mov", "avi", "flac", "wav", "w64", "aiff", "caf", "asf"})
 """Formats (one of FFmpeg's names for each) whose streams have a stated duration of their own."""
 
@@ -48,11 +45,12 @@ def picture_doubts(container: InputContainer, video: VideoStream, listing: Listi
             "each was kept and got a time between its neighbours"
         )
     yield from _ends_early(container, video, listing)
-    yield from _gaps(times)
+    if "mov" not in _names(container):  # there every frame is listed, so what has none should have none
+        yield from _gaps(times)
 
 
 def _joined(container: InputContainer) -> Iterator[str]:
-    joins = joins_of(container)
+    joins = [join for join in joins_of(container) if join.position > 0]
     if joins:
         yield (
             f"it is {len(joins) + 1} recordings joined into one file: its time stamps begin again at "
@@ -93,7 +91,7 @@ def _gaps(times: FrameTimes) -> Iterator[str]:
     usual = int(np.median(steps))
     if np.count_nonzero(np.abs(steps - usual) <= max(1, usual // 10)) < 0.9 * len(steps):
         return
-    wide = [int(i) for i in np.flatnonzero(steps > _GAP * usual)]
+    wide = [int(i) for i in np.flatnonzero(steps > 1.5 * usual)]
     if wide:
         missing = sum(round(int(steps[i]) / usual) - 1 for i in wide)
         spans = examples(f"{timecode(times.instant(i))} to {timecode(times.instant(i + 1))}" for i in wide)
