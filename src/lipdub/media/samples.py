@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -10,13 +11,16 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
+from lipdub.media.container import opened
+from lipdub.media.lanes import Losses, read_on
+
 _SLACK = Fraction(1, 100)
 """Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
 
 
 @dataclass(eq=False)
 class Damage:
-    """What was mended: ``packets`` that could not be decoded, seconds that are ``silent`` in their place, samples that
+    """What was mended: ``packets`` that could not be decoded, seconds that are missing and ``silent`` now, samples that
     were ``not_numbers``, and ``changes`` of rate or layout in mid-stream (when, s, and to what)."""
 
     packets: int = 0
@@ -41,8 +45,7 @@ def even_frames(
         pieces = [frame]
         if late > _SLACK:
             pieces = [*_silence(frame, round(late * rate)), frame]
-            if damage.packets:
-                damage.silent += late
+            damage.silent += late
         elif late < -_SLACK:
             skipped = round(-late * rate)
             pieces = [] if skipped >= frame.samples else [part_of(frame, skipped, frame.samples)]
@@ -106,10 +109,10 @@ def _numbers_only(frame: av.AudioFrame, damage: Damage) -> av.AudioFrame:
     if not wrong.any():
         return frame
     damage.not_numbers += int(wrong.sum())
-    mended = av.AudioFrame.from_ndarray(
-        np.where(wrong, 0, array).astype(array.dtype), frame.format.name, frame.layout.name
-    )
-    mended.sample_rate, mended.pts, mended.time_base = frame.pts, frame.time_base
+    mended = _frame(np.where(wrong, 0, array).astype(array.dtype), frame)
+    mended.pts = frame.pts
+    if frame.time_base is not None:
+        mended.time_base = frame.time_base
     return mended
 
 
@@ -132,7 +135,47 @@ def part_of(frame: av.AudioFrame, first: int, end: int) -> av.AudioFrame:
     return _frame(array, frame)
 
 
-def _frame(samples: "np.ndarray[Any, Any]", like: av.AudioFrame) -> av.AudioFrame:
+def _frame(samples: Any, like: av.AudioFrame) -> av.AudioFrame:
+    """A frame of ``samples`` (an array as ``to_ndarray`` gives them) that is otherwise ``like`` another."""
     frame = av.AudioFrame.from_ndarray(samples, like.format.name, like.layout.name)
     frame.sample_rate = like.sample_rate
     return frame
+
+
+def folded(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
+    """``frame``, whose channels have no stated places, with as many channels as ``layout`` has: channel 9 of 8 is heard
+    on the first, and so on; all are as much quieter as keeps the loudest in range."""
+    count, wanted = len(frame.layout.channels), len(av.AudioLayout(layout).channels)
+    array = frame.to_ndarray()
+    rows = array.reshape(-1, count).T if frame.format.is_packed else array
+    share = -(-count // wanted)
+    middle = 128 if frame.format.name.startswith("u8") else 0
+    mixed = np.zeros((wanted, rows.shape[1]), np.float64)
+    for number in range(count):
+        mixed[number % wanted] += (rows[number].astype(np.float64) - middle) / share
+    mixed = mixed + middle
+    if array.dtype.kind in "iu":
+        mixed = np.round(mixed)
+    out = mixed.astype(array.dtype)
+    packed: Any = np.ascontiguousarray(out.T).reshape(1, -1) if frame.format.is_packed else np.ascontiguousarray(out)
+    small = av.AudioFrame.from_ndarray(packed, frame.format.name, layout)
+    small.sample_rate, small.pts = frame.sample_rate, frame.pts
+    if frame.time_base is not None:
+        small.time_base = frame.time_base
+    return small
+
+
+def mended(path: Path, until: Fraction) -> str:
+    """Why the sound in ``path`` has to be mended before it is heard, looking at its first ``until`` seconds; "" if it
+    is whole: every packet can be read and decoded, and rate and channels stay the same."""
+    damage, losses = Damage(), Losses()
+    with opened(path) as source:
+        heard = next(s for s in source.streams.audio if s.codec_context is not None)
+        for at, _ in even_frames(read_on(source, [heard], losses), heard, Fraction(0), damage):
+            if at > until:
+                break
+    if damage.packets or losses.errors:
+        return "parts of it cannot be decoded"
+    if damage.changes:
+        return "its rate or its channels change"
+    return f"{float(damage.silent):.3f} s are missing in it" if damage.silent else ""
