@@ -92,7 +92,7 @@ def dub_lane(
             pattern = with_delay(heard, first, priming, stack)
         stream = copy_of(out, pattern)
         stream.metadata.clear()
-        return Lane(_copied_dub(packets, stream, start, dub)), dub, stream
+        return Lane(_copied_dub(packets, heard.codec_context.frame_size, stream, start, dub)), dub, stream
     dub.copied = False
     stream, dub.codec = _sound_encoder(container, out, heard, dub)
     return Lane(_encoded_dub(packets, heard, stream, start, dub)), dub, stream
@@ -110,7 +110,9 @@ def finished_notes(dub: Dub) -> list[str]:
         notes.append(f"{float(damage.silent):.3f} s are missing in the dub track: they are silent")
     if damage.not_numbers:
         notes.append(f"{damage.not_numbers} samples of the dub track are no numbers (NaN, infinite): written as 0")
-    notes += [f"the dub track changes to {what} at {float(at):.3f} s; it is converted" for at, what in damage.changes]
+    if damage.several:
+        forms = ", then ".join(f"{rate} Hz {layout}" for rate, layout in damage.several)
+        notes.append(f"the dub track changes its rate or channels ({forms}): all of it is converted to one")
     return notes
 
 
@@ -127,12 +129,19 @@ def _unfit(container: str, heard: AudioStream, first: av.Packet | None, priming:
     return takes(container, heard) or ""
 
 
-def _copied_dub(packets: Iterator[av.Packet], stream: Stream, start: Fraction, dub: Dub) -> Iterator[av.Packet]:
+def _copied_dub(
+    packets: Iterator[av.Packet], frame_size: int, stream: Stream, start: Fraction, dub: Dub
+) -> Iterator[av.Packet]:
+    """Packets at their times, to the sample: ``frame_size`` samples (0: unknown) lie between two of them."""
+    following: Fraction | None = None
     for packet in packets:
         if packet.pts is None:
             continue
         begins = packet.pts * packet.time_base - dub.origin
-        length = (packet.duration or 0) * packet.time_base
+        if following is not None and abs(begins - following) <= 2 * _ROUNDING:
+            begins = following
+        length = Fraction(frame_size, dub.rate) or (packet.duration or 0) * packet.time_base
+        following = begins + length
         dub.length = max(dub.length, begins + length)
         if start + begins >= dub.end:
             continue

@@ -12,10 +12,10 @@ from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from lipdub.media.container import only
-from lipdub.media.languages import three_letters
+from lipdub.media.languages import stored
 
-_PATIENCE = 64
-"""Read errors in a row after which a file is taken to have ended."""
+_PATIENCE = 100_000
+"""Read errors in a row after which a file is given up: demuxers step on by some bytes at each."""
 
 _COVER_TYPES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
@@ -79,10 +79,9 @@ def copy_of(out: OutputContainer, template: Stream) -> Stream:
     if isinstance(copy, VideoStream) and isinstance(template, VideoStream) and template.average_rate:
         copy.codec_context.framerate = template.average_rate
     copy.metadata.update(template.metadata)
-    if out.format.name in ("mp4", "mov"):  # they hold ISO 639-2 codes and nothing else
-        language = three_letters(template.language)
-        if language:
-            copy.metadata["language"] = language
+    language = stored(template.language, out.format.name)
+    if language and out.format.name in ("mp4", "mov"):
+        copy.metadata["language"] = language
     copy.disposition = template.disposition
     return copy
 
@@ -104,7 +103,9 @@ class Losses:
 
     def of(self, stream: Stream) -> str:
         """What is missing of ``stream``, in words; "" if nothing is known to be."""
-        came, promised = self.came.get(stream.index, 0), stream.frames
+        # The index of mp4 and mov lists every packet; those of other files only some.
+        indexed = "mp4" in stream.container.format.name
+        came, promised = self.came.get(stream.index, 0), len(stream.index_entries) if indexed else 0
         if promised and came < promised:
             return f"damaged, {came} of {promised} packets could be read"
         if self.errors and not promised:
@@ -120,8 +121,9 @@ def read_on(source: InputContainer, streams: list[Stream], losses: Losses) -> It
         try:
             for packet in source.demux(streams):
                 failed = 0
-                if packet.size:
+                if packet.pts is not None or packet.dts is not None or packet.size:
                     losses.came[packet.stream_index] = losses.came.get(packet.stream_index, 0) + 1
+                if packet.size:
                     yield packet
             return
         except FFmpegError:

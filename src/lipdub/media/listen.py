@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from lipdub.errors import NoSound
 from lipdub.media.container import only, opened
+from lipdub.media.sound_frames import interleaved
 from lipdub.timeline.sound import Sound
 
 _SLACK = Fraction(1, 100)
@@ -209,6 +210,7 @@ def _blocks(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fra
 
 def _floats(frame: av.AudioFrame, channels: int) -> Block:
     """(channels, samples) in -1..1, whatever the sample format."""
+    frame = interleaved(frame)
     array = frame.to_ndarray()
     if frame.format.is_packed:
         array = array.reshape(-1, len(frame.layout.channels)).T

@@ -1,5 +1,6 @@
 """Decoded sound without surprises: one rate and layout from first to last, no gaps, and nothing that is no number."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,6 +14,7 @@ from av.error import FFmpegError
 
 from lipdub.media.container import opened
 from lipdub.media.lanes import Losses, read_on
+from lipdub.media.sound_frames import interleaved
 
 _SLACK = Fraction(1, 100)
 """Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
@@ -21,12 +23,18 @@ _SLACK = Fraction(1, 100)
 @dataclass(eq=False)
 class Damage:
     """What was mended: ``packets`` that could not be decoded, seconds that are missing and ``silent`` now, samples that
-    were ``not_numbers``, and ``changes`` of rate or layout in mid-stream (when, s, and to what)."""
+    were ``not_numbers``, and how many frames there were of each of the ``forms`` (rate, layout) in which they came."""
 
     packets: int = 0
     silent: Fraction = Fraction(0)
     not_numbers: int = 0
-    changes: list[tuple[Fraction, str]] = field(default_factory=list)
+    forms: Counter[tuple[int, str]] = field(default_factory=Counter)
+
+    @property
+    def several(self) -> list[tuple[int, str]]:
+        """The forms, if there are several; one frame is none: decoders tell a new rate one frame late."""
+        forms = [form for form, count in self.forms.items() if count > 1]
+        return forms if len(forms) > 1 else []
 
 
 def even_frames(
@@ -69,8 +77,7 @@ def _alike(
         begins = expected if frame.pts is None else frame.pts * (frame.time_base or heard.time_base or Fraction(0))
         expected = begins + Fraction(frame.samples, frame.sample_rate)
         first = first or kind
-        if kind != (current or first):
-            damage.changes.append((begins, f"{frame.sample_rate} Hz, {frame.layout.name}"))
+        damage.forms[frame.sample_rate, frame.layout.name] += 1
         if kind != current:
             resampler = None if kind == first else av.AudioResampler(format=first[0], layout=first[1], rate=first[2])
         current = kind
@@ -92,10 +99,10 @@ def _decoded(packets: Iterator[av.Packet], damage: Damage) -> Iterator[av.AudioF
         except FFmpegError:
             damage.packets += 1
             continue
-        yield from (frame for frame in frames if isinstance(frame, av.AudioFrame))
+        yield from (interleaved(frame) for frame in frames if isinstance(frame, av.AudioFrame))
     if last is not None and isinstance(last.stream, AudioStream):
         try:
-            yield from last.stream.decode(None)
+            yield from map(interleaved, last.stream.decode(None))
         except FFmpegError:
             damage.packets += 1
 
@@ -176,6 +183,6 @@ def mended(path: Path, until: Fraction) -> str:
                 break
     if damage.packets or losses.errors:
         return "parts of it cannot be decoded"
-    if damage.changes:
+    if damage.several:
         return "its rate or its channels change"
     return f"{float(damage.silent):.3f} s are missing in it" if damage.silent else ""
