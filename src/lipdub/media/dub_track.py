@@ -17,7 +17,7 @@ from av.stream import Stream
 from lipdub.media.container import opened, sound_stream
 from lipdub.media.lanes import Lane, Losses, copy_of, read_on, takes
 from lipdub.media.priming import MATROSKA_CODECS, priming_of, with_delay
-from lipdub.media.samples import Damage, even_frames, part_of
+from lipdub.media.samples import Damage, even_frames, folded, mended, part_of
 
 _SOUND_CODECS = {
     "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
@@ -81,13 +81,15 @@ def dub_lane(
         if (first.pts or 0) >= 0 or abs(heard_at) <= _ROUNDING:
             dub.origin = heard_at
     dub.why = _unfit(container, heard, first, priming)
+    if not dub.why and not dub.codec.startswith("pcm_"):
+        dub.why = mended(path, end - start + 1)
     if not dub.why:
         pattern = heard
         if first is not None and priming and container in ("matroska", "webm"):
             pattern = with_delay(heard, first, priming, stack)
         stream = copy_of(out, pattern)
         stream.metadata.clear()
-        return Lane(_copied_dub(packets, stream, start, dub)), dub, stream
+        return Lane(_copied_dub(packets, heard.codec_context.frame_size, stream, start, dub)), dub, stream
     dub.copied = False
     stream, dub.codec = _sound_encoder(container, out, heard, dub)
     return Lane(_encoded_dub(packets, heard, stream, start, dub)), dub, stream
@@ -96,13 +98,18 @@ def dub_lane(
 def finished_notes(dub: Dub) -> list[str]:
     """What is to be said of the dub track once all of it went by."""
     notes, damage = list(dub.notes), dub.damage
+    if dub.length == 0:
+        notes.append("the dub track is empty: there is no sound in it")
     if dub.losses.errors or damage.packets:
         count = dub.losses.errors + damage.packets
-        silent = f"; {float(damage.silent):.3f} s of it are silent" if damage.silent else ""
-        notes.append(f"the dub track is damaged: {count} packets could not be read or decoded{silent}")
+        notes.append(f"the dub track is damaged: {count} packets could not be read or decoded")
+    if damage.silent:
+        notes.append(f"{float(damage.silent):.3f} s are missing in the dub track: they are silent")
     if damage.not_numbers:
         notes.append(f"{damage.not_numbers} samples of the dub track are no numbers (NaN, infinite): written as 0")
-    notes += [f"the dub track changes to {what} at {float(at):.3f} s; it is converted" for at, what in damage.changes]
+    if damage.several:
+        forms = ", then ".join(f"{rate} Hz {layout}" for rate, layout in damage.several)
+        notes.append(f"the dub track changes its rate or channels ({forms}): all of it is converted to one")
     return notes
 
 
@@ -119,12 +126,19 @@ def _unfit(container: str, heard: AudioStream, first: av.Packet | None, priming:
     return takes(container, heard) or ""
 
 
-def _copied_dub(packets: Iterator[av.Packet], stream: Stream, start: Fraction, dub: Dub) -> Iterator[av.Packet]:
+def _copied_dub(
+    packets: Iterator[av.Packet], frame_size: int, stream: Stream, start: Fraction, dub: Dub
+) -> Iterator[av.Packet]:
+    """Packets at their times, to the sample: ``frame_size`` samples (0: unknown) lie between two of them."""
+    following: Fraction | None = None
     for packet in packets:
         if packet.pts is None:
             continue
         begins = packet.pts * packet.time_base - dub.origin
-        length = (packet.duration or 0) * packet.time_base
+        if following is not None and abs(begins - following) <= 2 * _ROUNDING:
+            begins = following
+        length = Fraction(frame_size, dub.rate) or (packet.duration or 0) * packet.time_base
+        following = begins + length
         dub.length = max(dub.length, begins + length)
         if start + begins >= dub.end:
             continue
@@ -217,9 +231,12 @@ def _encoded_dub(
         format=context.format, layout=context.layout, rate=context.sample_rate, frame_size=context.frame_size or 4096
     )
     begin: int | None = None
+    unplaced = heard.codec_context.channels > 8 and "channels" in heard.codec_context.layout.name
     for at, frame in chain(_up_to_the_end(packets, heard, start, dub), ((None, None),)):
         if begin is None and at is not None:
             begin = round((start + at) * context.sample_rate)
+        if frame is not None and unplaced:
+            frame = folded(frame, context.layout.name)
         for ready in resampler.resample(frame):
             # Where a frame comes is counted, not taken from what the resampler says: samples follow each other.
             ready.pts, ready.time_base = begin, Fraction(1, context.sample_rate)

@@ -234,6 +234,9 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
         options["chroma_sample_location"] = "center"
     if facts.interlaced and encoding.encoder in _FIELDS:
         options["flags"] = "+ildct+ilme"
+        if encoding.encoder == "libx264":  # which takes the order from its settings, not from the frames
+            order = "bff" if facts.field_order in ("bb", "tb") else "tff"
+            options["x264-params"] = ":".join(filter(None, (options.get("x264-params"), f"{order}=1")))
     context.options = options
     if facts.field_order != "unknown":
         context.field_order = {"progressive": 1, "tt": 2, "bb": 3, "tb": 4, "bt": 5}[facts.field_order]

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import AttachmentStream, Discard, Disposition, Stream
 
 from lipdub.media.lanes import codec_of, takes
-from lipdub.media.languages import three_letters
+from lipdub.media.languages import same_language
 
 MOV_FAMILY = ("mp4", "mov")
 PLAYED = ("video", "audio", "subtitle")
@@ -172,7 +172,7 @@ def is_cover(stream: Stream) -> bool:
 
 
 def _differences(copy: Copy, there: Stream) -> Iterable[str]:
-    if copy.language not in (None, "und", there.language) and three_letters(copy.language) != there.language:
+    if copy.language not in (None, "und") and not same_language(copy.language, there.language):
         yield f"its language '{copy.language}' is '{there.language or 'not told'}' now"
     if copy.title and copy.title != there.metadata.get("title", there.metadata.get("TITLE")):
         yield f"its title '{copy.title}' could not be kept"

@@ -12,11 +12,14 @@ from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from lipdub.media.container import only
-from lipdub.media.languages import three_letters
+from lipdub.media.languages import stored
 from lipdub.media.packets import Continued, joins_of
 
-_PATIENCE = 64
-"""Read errors in a row after which a file is taken to have ended."""
+_GAP = Fraction(1, 10)
+"""Seconds between two packets of sound, or before the stated end, beyond which something is taken to be missing."""
+
+_PATIENCE = 100_000
+"""Read errors in a row after which a file is given up: demuxers step on by some bytes at each."""
 
 _COVER_TYPES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
@@ -80,10 +83,9 @@ def copy_of(out: OutputContainer, template: Stream) -> Stream:
     if isinstance(copy, VideoStream) and isinstance(template, VideoStream) and template.average_rate:
         copy.codec_context.framerate = template.average_rate
     copy.metadata.update(template.metadata)
-    if out.format.name in ("mp4", "mov"):  # they hold ISO 639-2 codes and nothing else
-        language = three_letters(template.language)
-        if language:
-            copy.metadata["language"] = language
+    language = stored(template.language, out.format.name)
+    if language and out.format.name in ("mp4", "mov"):
+        copy.metadata["language"] = language
     copy.disposition = template.disposition
     return copy
 
@@ -98,19 +100,54 @@ def attach_cover(cover: Stream, out: OutputContainer) -> None:
 
 @dataclass(eq=False)
 class Losses:
-    """What could not be read: ``errors`` of the whole file, and how many packets of each stream (by index) came."""
+    """What could not be read: ``errors`` of the whole file, and for each stream (by index) how many packets ``came``,
+    where they ``end`` (s), and how much (s) is ``missing`` between those of sound, which follow each other."""
 
     errors: int = 0
     came: dict[int, int] = field(default_factory=dict)
+    end: dict[int, Fraction] = field(default_factory=dict)
+    missing: dict[int, Fraction] = field(default_factory=dict)
+
+    def note(self, packet: av.Packet) -> None:
+        """Count a packet; empty ones at the end of a file, which have no time, are none."""
+        at = packet.pts if packet.pts is not None else packet.dts
+        if at is None and not packet.size:
+            return
+        stream = packet.stream_index
+        self.came[stream] = self.came.get(stream, 0) + 1
+        begins = Fraction(at or 0) * packet.time_base
+        gap = begins - self.end.get(stream, begins)
+        if packet.stream.type == "audio" and gap > _GAP:
+            self.missing[stream] = self.missing.get(stream, Fraction(0)) + gap
+        ends = begins + (packet.duration or 0) * packet.time_base
+        self.end[stream] = max(self.end.get(stream, ends), ends)
 
     def of(self, stream: Stream) -> str:
         """What is missing of ``stream``, in words; "" if nothing is known to be."""
-        came, promised = self.came.get(stream.index, 0), stream.frames
-        if promised and came < promised:
+        came, end = self.came.get(stream.index, 0), self.end.get(stream.index, Fraction(0))
+        # The index of mp4 and mov lists every packet; those of other files only some.
+        indexed = "mp4" in stream.container.format.name
+        promised, stated = len(stream.index_entries) if indexed else 0, _stated_end(stream)
+        if came < promised:
             return f"damaged, {came} of {promised} packets could be read"
-        if self.errors and not promised:
-            return f"the file is damaged; {came} packets could be read"
-        return ""
+        words = []
+        if self.missing.get(stream.index):
+            words.append(f"{float(self.missing[stream.index]):.3f} s are missing in it")
+        if stated is not None and end < stated - _GAP:
+            words.append(f"it ends at {float(end):.3f} s, {float(stated):.3f} s are promised")
+        if self.errors and not words and not indexed:
+            words.append(f"the file could not be read in {self.errors} places")
+        return f"damaged ({came} packets could be read): {' and '.join(words)}" if words else ""
+
+
+def _stated_end(stream: Stream) -> Fraction | None:
+    """Where a stream of a Matroska file ends (s) by its DURATION tag; None where none is stated."""
+    text = next((value for key, value in stream.metadata.items() if key.upper().startswith("DURATION")), "")
+    try:
+        hours, minutes, seconds = text.split(":")
+        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+    except ValueError:
+        return None
 
 
 def read_on(source: InputContainer, streams: list[Stream], losses: Losses) -> Iterator[av.Packet]:
@@ -124,7 +161,8 @@ def read_on(source: InputContainer, streams: list[Stream], losses: Losses) -> It
                 failed = 0
                 if packet.size:
                     continued.place(packet)
-                    losses.came[packet.stream_index] = losses.came.get(packet.stream_index, 0) + 1
+                losses.note(packet)
+                if packet.size:
                     yield packet
             return
         except FFmpegError:

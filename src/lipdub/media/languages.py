@@ -21,3 +21,26 @@ def three_letters(tag: str | None) -> str | None:
         return None
     language = primary(tag)
     return language if len(language) == 3 and language.isalpha() else _THREE.get(language)
+
+
+_QUICKTIME = {
+    pair[:3]: pair[4:]
+    for pair in (
+        "deu:ger ell:gre eus:baq fas:per hye:arm isl:ice kat:geo mkd:mac msa:may nld:dut nob:nor sqi:alb swe:sve "
+        "zho:chi"
+    ).split()
+}
+"""ISO 639-2/T -> the code that FFmpeg knows for QuickTime's numbers (libavformat/isom.c, mov_mdhd_language_map)."""
+
+
+def stored(tag: str | None, container: str) -> str | None:
+    """The code by which ``container`` (FFmpeg's name) keeps the language of a BCP 47 tag; None where there is none."""
+    code = three_letters(tag)
+    return _QUICKTIME.get(code, code) if code and container == "mov" else code
+
+
+def same_language(one: str | None, other: str | None) -> bool:
+    """True if two tags or codes, as containers give them back, mean the same language."""
+    back = {quicktime: code for code, quicktime in _QUICKTIME.items()}
+    codes = [three_letters(tag) for tag in (one, other)]
+    return len({back.get(code or "", code) for code in codes}) == 1

@@ -20,6 +20,7 @@ from lipdub.media.container import LONGEST, base_of, opened, primed, sound_strea
 from lipdub.media.packets import packets
 from lipdub.media.promise import sound_promise
 from lipdub.media.sound_damage import SoundLog
+from lipdub.media.sound_frames import interleaved
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span, timecode
 
@@ -273,6 +274,7 @@ def _blocks(container: InputContainer, heard: AudioStream, log: SoundLog) -> Ite
 
 def _floats(frame: av.AudioFrame, channels: int) -> Block:
     """(channels, samples) in -1..1, whatever the sample format."""
+    frame = interleaved(frame)
     array = frame.to_ndarray()
     if frame.format.is_packed:
         array = array.reshape(-1, len(frame.layout.channels)).T

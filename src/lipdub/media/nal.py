@@ -53,6 +53,11 @@ def messages(data: bytes, codec: str, prefix: int) -> Iterator[Message]:
                 yield from _unpacked(_unescaped(data[first + len(_HEADER[codec]) : end]))
 
 
+def has_dolby_vision(data: bytes, codec: str, prefix: int) -> bool:
+    """True if a packet holds a unit of the type that Dolby Vision uses for its values (62, left open by H.265)."""
+    return codec == "hevc" and any(_kind(data[first], codec) == 62 for first, _ in _units(data, prefix))
+
+
 def with_messages(data: bytes, codec: str, added: Iterable[Message]) -> bytes:
     """An encoder's packet (h264 or hevc) with messages before its first slice, as both standards order units."""
     body = b"".join(_packed(message) for message in added)

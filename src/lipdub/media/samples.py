@@ -1,5 +1,6 @@
 """Decoded sound without surprises: one rate and layout from first to last, no gaps, and nothing that is no number."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -9,19 +10,29 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
+from lipdub.media.container import opened
+from lipdub.media.lanes import Losses, read_on
+from lipdub.media.sound_frames import interleaved
+
 _SLACK = Fraction(1, 100)
 """Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
 
 
 @dataclass(eq=False)
 class Damage:
-    """What was mended: ``packets`` that could not be decoded, seconds that are ``silent`` in their place, samples that
-    were ``not_numbers``, and ``changes`` of rate or layout in mid-stream (when, s, and to what)."""
+    """What was mended: ``packets`` that could not be decoded, seconds that are missing and ``silent`` now, samples that
+    were ``not_numbers``, and how many frames there were of each of the ``forms`` (rate, layout) in which they came."""
 
     packets: int = 0
     silent: Fraction = Fraction(0)
     not_numbers: int = 0
-    changes: list[tuple[Fraction, str]] = field(default_factory=list)
+    forms: Counter[tuple[int, str]] = field(default_factory=Counter)
+
+    @property
+    def several(self) -> list[tuple[int, str]]:
+        """The forms, if there are several; one frame is none: decoders tell a new rate one frame late."""
+        forms = [form for form, count in self.forms.items() if count > 1]
+        return forms if len(forms) > 1 else []
 
 
 def even_frames(
@@ -40,8 +51,7 @@ def even_frames(
         pieces = [frame]
         if late > _SLACK:
             pieces = [*_silence(frame, round(late * rate)), frame]
-            if damage.packets:
-                damage.silent += late
+            damage.silent += late
         elif late < -_SLACK:
             skipped = round(-late * rate)
             pieces = [] if skipped >= frame.samples else [part_of(frame, skipped, frame.samples)]
@@ -65,8 +75,7 @@ def _alike(
         begins = expected if frame.pts is None else frame.pts * (frame.time_base or heard.time_base or Fraction(0))
         expected = begins + Fraction(frame.samples, frame.sample_rate)
         first = first or kind
-        if kind != (current or first):
-            damage.changes.append((begins, f"{frame.sample_rate} Hz, {frame.layout.name}"))
+        damage.forms[frame.sample_rate, frame.layout.name] += 1
         if kind != current:
             resampler = None if kind == first else av.AudioResampler(format=first[0], layout=first[1], rate=first[2])
         current = kind
@@ -88,10 +97,10 @@ def _decoded(packets: Iterator[av.Packet], damage: Damage) -> Iterator[av.AudioF
         except FFmpegError:
             damage.packets += 1
             continue
-        yield from (frame for frame in frames if isinstance(frame, av.AudioFrame))
+        yield from (interleaved(frame) for frame in frames if isinstance(frame, av.AudioFrame))
     if last is not None and isinstance(last.stream, AudioStream):
         try:
-            yield from last.stream.decode(None)
+            yield from map(interleaved, last.stream.decode(None))
         except FFmpegError:
             damage.packets += 1
 
@@ -105,10 +114,10 @@ def _numbers_only(frame: av.AudioFrame, damage: Damage) -> av.AudioFrame:
     if not wrong.any():
         return frame
     damage.not_numbers += int(wrong.sum())
-    mended = av.AudioFrame.from_ndarray(
-        np.where(wrong, 0, array).astype(array.dtype), frame.format.name, frame.layout.name
-    )
-    mended.sample_rate, mended.pts, mended.time_base = frame.pts, frame.time_base
+    mended = _frame(np.where(wrong, 0, array).astype(array.dtype), frame)
+    mended.pts = frame.pts
+    if frame.time_base is not None:
+        mended.time_base = frame.time_base
     return mended
 
 
@@ -131,7 +140,47 @@ def part_of(frame: av.AudioFrame, first: int, end: int) -> av.AudioFrame:
     return _frame(array, frame)
 
 
-def _frame(samples: np.ndarray, like: av.AudioFrame) -> av.AudioFrame:
+def _frame(samples: Any, like: av.AudioFrame) -> av.AudioFrame:
+    """A frame of ``samples`` (an array as ``to_ndarray`` gives them) that is otherwise ``like`` another."""
     frame = av.AudioFrame.from_ndarray(samples, like.format.name, like.layout.name)
     frame.sample_rate = like.sample_rate
     return frame
+
+
+def folded(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
+    """``frame``, whose channels have no stated places, with as many channels as ``layout`` has: channel 9 of 8 is heard
+    on the first, and so on; all are as much quieter as keeps the loudest in range."""
+    count, wanted = len(frame.layout.channels), len(av.AudioLayout(layout).channels)
+    array = frame.to_ndarray()
+    rows = array.reshape(-1, count).T if frame.format.is_packed else array
+    share = -(-count // wanted)
+    middle = 128 if frame.format.name.startswith("u8") else 0
+    mixed = np.zeros((wanted, rows.shape[1]), np.float64)
+    for number in range(count):
+        mixed[number % wanted] += (rows[number].astype(np.float64) - middle) / share
+    mixed = mixed + middle
+    if array.dtype.kind in "iu":
+        mixed = np.round(mixed)
+    out = mixed.astype(array.dtype)
+    packed: Any = np.ascontiguousarray(out.T).reshape(1, -1) if frame.format.is_packed else np.ascontiguousarray(out)
+    small = av.AudioFrame.from_ndarray(packed, frame.format.name, layout)
+    small.sample_rate, small.pts = frame.sample_rate, frame.pts
+    if frame.time_base is not None:
+        small.time_base = frame.time_base
+    return small
+
+
+def mended(path: Path, until: Fraction) -> str:
+    """Why the sound in ``path`` has to be mended before it is heard, looking at its first ``until`` seconds; "" if it
+    is whole: every packet can be read and decoded, and rate and channels stay the same."""
+    damage, losses = Damage(), Losses()
+    with opened(path) as source:
+        heard = next(s for s in source.streams.audio if s.codec_context is not None)
+        for at, _ in even_frames(read_on(source, [heard], losses), heard, Fraction(0), damage):
+            if at > until:
+                break
+    if damage.packets or losses.errors:
+        return "parts of it cannot be decoded"
+    if damage.several:
+        return "its rate or its channels change"
+    return f"{float(damage.silent):.3f} s are missing in it" if damage.silent else ""

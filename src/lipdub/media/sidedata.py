@@ -15,7 +15,16 @@ import av
 from av.error import FFmpegError
 
 from lipdub.media.container import only, opened
-from lipdub.media.nal import CONTENT_LIGHT, MASTERING_DISPLAY, T35, Message, messages, prefix_size, with_messages
+from lipdub.media.nal import (
+    CONTENT_LIGHT,
+    MASTERING_DISPLAY,
+    T35,
+    Message,
+    has_dolby_vision,
+    messages,
+    prefix_size,
+    with_messages,
+)
 from lipdub.media.probe import PictureFacts
 
 _IN_PICTURE = ("h264", "hevc")
@@ -50,11 +59,15 @@ KINDS = {
 }
 """FFmpeg's name of a kind of frame side data -> what becomes of it. Rotation is not here: the container keeps it."""
 
+_DOLBY_VISION = Message(-1, b"Dolby Vision")
+"""Stands for the values of Dolby Vision, which are not carried on."""
+
 _REGISTERED = {
     b"\xb5\x00\x31GA94\x03": "A53_CC",
     b"\xb5\x00\x31DTG1": "AFD",
     b"\xb5\x00\x3c\x00\x01": "DYNAMIC_HDR_PLUS",
     b"\x26\x00\x04\x00\x05": "DYNAMIC_HDR_VIVID",
+    _DOLBY_VISION.payload: "DOVI_RPU_BUFFER",
 }
 """How messages registered by T.35 begin -> what they are (ATSC A/53, SMPTE ST 2094-40, CUVA 005)."""
 
@@ -175,7 +188,7 @@ class Carried:
                 name = next((name for start, name in _REGISTERED.items() if message.payload.startswith(start)), None)
                 if name is not None:
                     self.counts[name] = self.counts.get(name, 0) + 1
-                    if self._codec is not None:
+                    if self._codec in KINDS[name].kept:
                         self._waiting.setdefault(at, []).append(message)
         return self._waiting.pop(pts, [])
 
@@ -190,7 +203,10 @@ def _source_messages(path: Path, number: int, codec: str, stack: ExitStack) -> I
         for packet in source.demux(video):
             if packet.size == 0 or packet.pts is None:
                 continue
-            found = [m for m in messages(bytes(packet), codec, prefix) if m.kind == T35]
+            data = bytes(packet)
+            found = [m for m in messages(data, codec, prefix) if m.kind == T35]
+            if has_dolby_vision(data, codec, prefix):
+                found.append(_DOLBY_VISION)
             yield packet.pts, packet.pts if packet.dts is None else packet.dts, found
     except FFmpegError:
         return

@@ -49,7 +49,7 @@ from lipdub.media.inventory import (
     not_found_again,
 )
 from lipdub.media.lanes import Lane, Losses, attach_cover, copied, copy_of
-from lipdub.media.languages import three_letters
+from lipdub.media.languages import stored
 from lipdub.media.probe import PictureFacts, picture_facts, probe
 from lipdub.media.sidedata import Carried, fates_of_side_data
 from lipdub.timeline.clip import Clip
@@ -194,8 +194,6 @@ class _Writing:
         if facts.pixel_aspect != 1 and not stated:
             codec = self.encoding.codec
             warnings.append(f"the pixel shape {facts.pixel_aspect} is lost: neither {codec} nor its file says it")
-        if facts.matrix is not None and self.container not in MOV_FAMILY and _mirrors(facts.matrix):
-            warnings.append(f"the picture is no longer mirrored when shown: {self.container} files can only turn it")
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
@@ -268,12 +266,13 @@ class _Writing:
             lane, self.dub, stream = dub_lane(dub, self.container, self.out, self.clip.start, self.clip.span.end, stack)
             self.lanes.append(lane)
             stream.disposition = Disposition.default
-            language = three_letters(self.options.language)
+            language = stored(self.options.language, self.container)
             if language:
                 stream.metadata["language"] = language
+                self.copies.append(Copy("dub track", stream.index, language, None, Disposition(0)))
             (self.ledger.copied if self.dub.copied else self.ledger.encoded).append(self.dub.name)
         if self.options.captions:
-            language = three_letters(self.options.language)
+            language = stored(self.options.language, self.container)
             lane, codec = caption_lane(self.out, self.container, self.options.captions, language)
             self.lanes.append(lane)
             self.ledger.encoded.append(f"subtitles ({codec})")
@@ -308,7 +307,7 @@ class _Writing:
         """Encode every frame at its own time; the lanes keep pace."""
         count = 0
         pts = self.clip.times.pts
-        mark = _field_marker(self.picture, self.facts)
+        mark = _field_marker(self.picture, self.facts, self.encoding.pixel_format)
         for frame in frames:
             assert count < len(self.clip), "more frames than the clip has"
             assert frame.pts == pts[count], f"frame {count} came with the time of another"
@@ -381,11 +380,6 @@ class _Writing:
         )  # fmt: skip
 
 
-def _mirrors(matrix: tuple[int, ...]) -> bool:
-    """True if a display matrix (row by row) flips the picture."""
-    return matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0
-
-
 def _common_scale(own: int, others: Iterable[Fraction | None]) -> int:
     """Units a second in which ``own`` (units a second) and all ``others`` (seconds) are whole, if there is one."""
     scale = math.lcm(own, *(base.denominator for base in others if base))
@@ -399,7 +393,9 @@ def _padded(plane: np.ndarray, pads: tuple[int, int], sites: tuple[int, int]) ->
     return np.pad(plane, ((0, below), (0, right)), mode="edge")
 
 
-def _field_marker(stream: VideoStream, facts: PictureFacts) -> Callable[[av.VideoFrame], av.VideoFrame]:
+def _field_marker(
+    stream: VideoStream, facts: PictureFacts, pixel_format: str
+) -> Callable[[av.VideoFrame], av.VideoFrame]:
     """A function that marks frames of an interlaced picture with their first field; others pass as they are."""
     if not facts.interlaced or facts.field_order not in ("tt", "bb", "tb", "bt"):
         return lambda frame: frame
@@ -407,7 +403,7 @@ def _field_marker(stream: VideoStream, facts: PictureFacts) -> Callable[[av.Vide
     graph = Graph()
     context = stream.codec_context
     source = graph.add_buffer(
-        width=context.width, height=context.height, format=av.VideoFormat(facts.pixel_format),
+        width=context.width, height=context.height, format=av.VideoFormat(pixel_format),
         time_base=context.time_base,
     )  # fmt: skip
     marker, sink = graph.add("setfield", mode), graph.add("buffersink")

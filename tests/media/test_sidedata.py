@@ -1,0 +1,164 @@
+"""What a picture carries besides pixels: captions and HDR come out on the frames they came in on, or are named."""
+
+import struct
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lipdub.media.nal import CONTENT_LIGHT, MASTERING_DISPLAY, T35, Message, messages, prefix_size, with_messages
+from lipdub.media.probe import open_clip, probe
+from lipdub.media.read import frames
+from lipdub.media.sidedata import static_messages
+from lipdub.media.write import WriteOptions, write
+
+sys.path.insert(0, str(Path(__file__).parent))
+from making import make_video
+
+CAPTIONS = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc\x94%c\xff"
+HDR_PLUS = b"\xb5\x00\x3c\x00\x01\x04\x01"
+DISPLAY = struct.pack(">8H2I", 8500, 39850, 6550, 2300, 35400, 14600, 15635, 16450, 10_000_000, 1)
+HDR10 = [Message(MASTERING_DISPLAY, DISPLAY), Message(CONTENT_LIGHT, struct.pack(">2H", 1000, 400))]
+DEEP = {
+    "codec": "libx265",
+    "pixel_format": "yuv420p10le",
+    "colours": (9, 9, 16, 1),
+    "options": (("x265-params", "log-level=none"),),
+}
+
+
+def carrying(path, plain, codec, added=(), captions=True, raw=b""):
+    """The clip ``plain`` with messages on every frame: captions that count the packets, and ``added``."""
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        video = source.streams.video[0]
+        copy = out.add_stream_from_template(video, opaque=True)
+        count = 0
+        for packet in source.demux(video):
+            if packet.size == 0:
+                continue
+            own = [Message(T35, CAPTIONS % count)] if captions else []
+            full = av.Packet(with_messages(bytes(packet), codec, [*own, *added]) + raw)
+            full.pts, full.dts, full.time_base, full.duration = (
+                packet.pts, packet.dts, packet.time_base, packet.duration,
+            )  # fmt: skip
+            full.is_keyframe, full.stream = packet.is_keyframe, copy
+            out.mux(full)
+            count += 1
+    return path
+
+
+def captions_of(path):
+    with av.open(str(path)) as container:
+        return [
+            [bytes(data) for data in frame.side_data if data.type.name == "A53_CC"]
+            for frame in container.decode(video=0)
+        ]
+
+
+def again(source, output, codec=None):
+    clip = open_clip(source)
+    return write(clip, frames(clip), None, output, WriteOptions(codec=codec))
+
+
+@given(
+    found=st.lists(st.builds(Message, st.integers(0, 600), st.binary(max_size=600)), min_size=1, max_size=4),
+    codec=st.sampled_from(["h264", "hevc"]),
+    zeros=st.integers(0, 5),
+)
+def test_messages_come_back_from_packets(found, codec, zeros):
+    found = [*found, Message(5, bytes(zeros) + b"\x01" + bytes(zeros))]
+    first = b"\x65" if codec == "h264" else b"\x26\x01"
+    for packet in (b"\x00\x00\x00\x01" + first + b"picture", b"\x00\x00\x01" + first + b"picture"):
+        full = with_messages(packet, codec, found)
+        assert full.endswith(packet)
+        assert list(messages(full, codec, 0)) == found
+    coded = (len(first) + 7).to_bytes(4, "big") + first + b"picture"
+    full = with_messages(coded, codec, found)
+    assert full.endswith(coded)
+    assert list(messages(full, codec, 4)) == found
+
+
+def test_damaged_packets_hold_no_messages():
+    for data in (b"", b"\x00", b"\x00\x00\x01", b"\x00\x00\x01\x06\xff\xff", b"\x00\x00\x01\x06\x04\xff\x01"):
+        assert list(messages(data, "h264", 0)) == []
+        assert list(messages(data, "h264", 4)) == []
+    assert prefix_size("h264", None) == prefix_size("h264", b"\x01") == 0
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", None), (".mkv", None), (".mov", None), (".mp4", "hevc"), (".mkv", "hevc")]
+)
+def test_closed_captions_stay_on_their_frames(tmp_path, suffix, codec):
+    plain = make_video(tmp_path / "plain.mp4", count=20, options=(("preset", "slow"), ("bf", "3")))
+    source = carrying(tmp_path / "a.mp4", plain, "h264")
+    assert len({tuple(on) for on in captions_of(source)}) == 20
+    written = again(source, tmp_path / f"b{suffix}", codec)
+    assert captions_of(written.path) == captions_of(source)
+    assert "closed captions (CEA-608/708) (20 frames)" in written.copied
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".webm", None), (".mkv", "ffv1"), (".mp4", "av1")])
+def test_captions_that_cannot_be_kept_are_named(tmp_path, suffix, codec):
+    source = carrying(tmp_path / "a.mp4", make_video(tmp_path / "plain.mp4", count=4), "h264")
+    written = again(source, tmp_path / f"b{suffix}", codec)
+    assert any(line.startswith("closed captions (CEA-608/708) (4 frames): cannot be kept") for line in written.dropped)
+
+
+def test_captions_of_mpeg2_are_kept(tmp_path):
+    plain = make_video(tmp_path / "plain.mpg", count=6, codec="mpeg2video", options=())
+    data = plain.read_bytes()
+    picture = b"\x00\x00\x01\x01"  # the first slice of every picture
+    user = b"\x00\x00\x01\xb2" + (CAPTIONS % 5).removeprefix(b"\xb5\x00\x31")
+    source = tmp_path / "a.m2v"
+    with av.open(str(plain)) as container:
+        coded = [bytes(p) for p in container.demux(video=0) if p.size]
+    source.write_bytes(b"".join(unit.replace(picture, user + picture, 1) for unit in coded))
+    assert len(data) > 0
+    with_times = tmp_path / "a.ts"
+    with av.open(str(source)) as raw, av.open(str(with_times), "w") as out:
+        copy = out.add_stream_from_template(raw.streams.video[0], opaque=True)
+        for number, packet in enumerate(p for p in raw.demux(video=0) if p.size):
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream = Fraction(1, 25), copy
+            out.mux(packet)
+    before = captions_of(with_times)
+    assert any(before)
+    written = again(with_times, tmp_path / "b.mp4")
+    assert sum(map(len, captions_of(written.path))) == sum(map(len, before))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", None), (".mkv", None), (".mov", "hevc"), (".mp4", "h264"), (".webm", None)]
+)
+def test_hdr10_values_are_kept(tmp_path, suffix, codec):
+    plain = make_video(tmp_path / "plain.mp4", count=4, **DEEP)
+    source = carrying(tmp_path / "a.mp4", plain, "hevc", HDR10, captions=False)
+    assert static_messages(probe(source).picture) == HDR10
+    written = again(source, tmp_path / f"b{suffix}", codec)
+    assert static_messages(probe(written.path).picture) == HDR10
+    assert {"HDR10 mastering display", "HDR10 content light level"} <= set(written.copied)
+    assert written.dropped == ()
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mov", "prores"), (".mp4", "vp9"), (".mkv", "ffv1")])
+def test_hdr10_values_that_cannot_be_kept_are_named(tmp_path, suffix, codec):
+    plain = make_video(tmp_path / "plain.mp4", count=3, **DEEP)
+    written = again(carrying(tmp_path / "a.mp4", plain, "hevc", HDR10, captions=False), tmp_path / f"b{suffix}", codec)
+    assert f"HDR10 mastering display: cannot be kept in {codec}; screens use their default" in written.dropped
+    assert any(line.startswith("HDR10 content light level") for line in written.dropped)
+
+
+def test_hdr10_plus_is_kept_and_dolby_vision_is_named(tmp_path):
+    plain = make_video(tmp_path / "plain.mp4", count=4, **DEEP)
+    unit = b"\x7c\x01\x19\x08\x09"  # a unit of the type that Dolby Vision uses, after the picture
+    source = carrying(
+        tmp_path / "a.mp4", plain, "hevc", [Message(T35, HDR_PLUS)], captions=False,
+        raw=len(unit).to_bytes(4, "big") + unit,
+    )  # fmt: skip
+    written = again(source, tmp_path / "b.mp4")
+    assert "HDR10+ values of every scene (4 frames)" in written.copied
+    assert any(line.startswith("Dolby Vision (4 frames): cannot be kept in hevc") for line in written.dropped)
