@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipdub.errors import InputError, NoSound, OptionError
+from lipdub.errors import InputError, LipdubError, NoSound, OptionError
 from lipdub.media.probe import open_clip
+from lipdub.speech.seam import Card
+from lipdub.studio import beforehand
 from lipdub.studio.beforehand import check_speech, planned_speech
 from lipdub.studio.demo_voice import recorded
+from lipdub.studio.dub import check
 from lipdub.studio.film import write_clip
 from lipdub.studio.languages import check_language, language_in_name
-from lipdub.studio.options import SpeechOptions
+from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.timeline.clip import Clip
 
 
@@ -36,7 +39,12 @@ def script(tmp_path: Path) -> Path:
         ({"loudness": "deafening"}, "no loudness"),
         ({"loudness": "nan"}, "no loudness"),
         ({"hush": 3.0}, "louder"),
-        ({"hush": float("nan")}, "louder"),
+        ({"hush": float("nan")}, "no number of dB"),
+        ({"hush": -float("inf")}, "no number of dB"),
+        ({"translator": "argos"}, "Name the language of the dub with --to"),
+        ({"to": "es", "translator": "argos"}, "in 'es' already, so --translator does nothing"),
+        ({"to": "es-MX", "translator": "argos"}, "in 'es-MX' already, so --translator does nothing"),
+        ({"to": "es", "translator": "argos", "source_language": "en"}, "in 'es' already"),
         ({"music_effects": Path("nowhere.wav")}, "no such file"),
         ({"voice": ("nobody",)}, "no voice called"),
         ({"voice": ("EVA=nanotts",)}, "ANNA, BEN"),
@@ -119,3 +127,69 @@ def test_language_tags_are_what_bcp_47_says() -> None:
     for wrong in ("e", "spanish", "es_", "xx", "es/mx", "12"):
         with pytest.raises(OptionError, match="no language tag"):
             check_language(wrong, "--to")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("words.srt", {"to": "es", "translator": "argos"}, "nothing tells that the script is not in 'es'"),
+        ("words.srt", {"to": "es", "translator": "argos"}, r"--source-language en, or words\.en\.srt"),
+        ("words.srt", {"to": "es", "source_language": "es", "translator": "argos"}, "--translator does nothing"),
+        ("words.srt", {"to": "es", "source_language": "en"}, "no translator was named"),
+        ("words.srt", {"source_language": "es", "translator": "argos"}, "Name the language of the dub with --to"),
+        ("words.en.srt", {"to": "es"}, "no translator was named"),
+        ("words.json", {"to": "es", "translator": "argos"}, "--translator does nothing"),
+    ],
+)
+def test_a_translator_beside_a_script_is_used_or_refused(clip, tmp_path, name, options, told):
+    path = tmp_path / name
+    if name.endswith("json"):
+        path.write_text('{"lines": [{"start": "0", "end": "1/2", "text": "Hola.", "language": "es-AR"}]}')
+    else:
+        path.write_text("1\n00:00:00,100 --> 00:00:00,500\nHello there.\n")
+    with pytest.raises(OptionError, match=told):
+        check_speech(clip, None, SpeechOptions(script=path, **options))
+
+
+def test_a_translator_is_used_where_the_option_tells_the_scripts_language(clip, tmp_path, monkeypatch):
+    (tmp_path / "words.srt").write_text("1\n00:00:00,100 --> 00:00:00,500\nHello there.\n")
+    ready = []
+
+    class Pair:
+        card = Card("pair", "MIT")
+
+        def translate(self, requests, language):
+            return ["Hola." for _ in requests]
+
+        def ready(self, source, target):
+            ready.append((source, target))
+
+    monkeypatch.setattr(beforehand, "translator_named", lambda text, source, target: Pair())
+    options = SpeechOptions(script=tmp_path / "words.srt", to="es", source_language="en", translator="pair")
+    check_speech(clip, None, options)
+    assert ready == [("en", "es")]
+
+
+def test_a_line_is_not_translated_and_says_so(clip):
+    with pytest.raises(OptionError, match="said as it is"):
+        check_speech(clip, None, SpeechOptions(line="Hola", to="es", translator="argos"))
+    path = clip.path.with_name("terms.csv")
+    path.write_text("a,b\n")
+    with pytest.raises(OptionError, match="--glossary does nothing"):
+        check_speech(clip, None, SpeechOptions(line="Hola", to="es", glossary=path))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"language": "Spanish"}, "--language: 'Spanish' is no language tag"),
+        ({"language": "es\n"}, "no language tag"),
+        ({"seed": -1}, "below 0"),
+        ({"crf": -1}, "no quality"),
+        ({"crf": 64}, "no quality"),
+        ({"prior": Path("nowhere.npz")}, "nowhere.npz: the mouth shape prior cannot be read"),
+    ],
+)
+def test_a_wrong_option_of_the_dub_is_told_before_the_clip_is_opened(wrong, told):
+    with pytest.raises(LipdubError, match=told):
+        check(Path("no clip.mp4"), Path("no.wav"), Path("out.mp4"), SpeechOptions(), DubOptions(**wrong))

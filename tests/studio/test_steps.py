@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.errors import OutputError
+from lipdub.errors import OptionError, OutputError
 from lipdub.media.probe import probe
 from lipdub.studio import room, steps
 from lipdub.studio.steps import Desk
@@ -64,3 +64,10 @@ def test_a_script_is_spoken_and_only_the_sound_appears(files, monkeypatch):
     assert {path.name for path in files.iterdir()} == {
         *("clip.wav", "talk.es.srt", "terms.srt", "link.wav", "same.srt", "said.wav", "cache")
     }
+
+
+@pytest.mark.parametrize("to", ["es", "es-MX"])
+def test_nothing_to_translate_is_told(files, to):
+    with pytest.raises(OptionError, match="nothing to translate"):
+        steps.adapt(files / "talk.es.srt", files / "new.srt", to, "openai:http://localhost:1")
+    assert not (files / "new.srt").exists()

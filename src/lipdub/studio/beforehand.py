@@ -7,18 +7,22 @@ from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import probe
 from lipdub.speech.adapt.adapt import Paired
 from lipdub.speech.adapt.glossary import read_glossary
+from lipdub.speech.prior import Prior
 from lipdub.speech.script.read import read_script
 from lipdub.speech.separate import Separator
 from lipdub.speech.service import shown
 from lipdub.speech.voices.text import sayable
-from lipdub.studio.languages import check_language
+from lipdub.studio.languages import check_language, language_in_name
 from lipdub.studio.likeness import likened
-from lipdub.studio.options import SpeechOptions
+from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.voicing import check_voices, voices_for
 from lipdub.studio.words import reading, recogniser_named, translator_named
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
 from lipdub.timeline.language import same_language
+
+_WORST = 63
+"""The largest crf that any encoder takes (AV1, VP9)."""
 
 
 def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, engine_speaks: bool = False) -> None:
@@ -39,6 +43,23 @@ def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, engine_s
             check_voices(lines, voices)
             if not clip.has_sound:
                 likened(voices, lines, clip, None)
+
+
+def _tells_language(script: Path, speech: SpeechOptions) -> bool:
+    """Whether the language of a script is known, and not only taken to be that of the dub."""
+    known = language_in_name(script) or speech.source_language
+    return bool(known) or all(line.language for line in read_script(script).lines)
+
+
+def check_options(options: DubOptions) -> None:
+    """Refuse options of a dub that mean nothing, before any work. Raises ``OptionError`` or ``WeightsError``."""
+    check_language(options.language or "", "--language")
+    if options.seed < 0:
+        raise OptionError(f"--seed {options.seed} is below 0", remedy="Give 0 or more")
+    if options.crf is not None and not 0 <= options.crf <= _WORST:
+        raise OptionError(f"--crf {options.crf} is no quality", remedy=f"Give 0 (best) to {_WORST}")
+    if options.prior is not None:
+        Prior.load(options.prior)
 
 
 def check_ways(audio: Path | None, speech: SpeechOptions) -> None:
@@ -91,22 +112,49 @@ def _check_mix(speech: SpeechOptions) -> None:
 
 def _check_helpers(clip: Clip, speech: SpeechOptions) -> None:
     """Who hears and who translates, if they are needed."""
-    glossary = read_glossary(speech.glossary) if speech.glossary else {}
-    source = speech.source_language
+    if speech.glossary:
+        read_glossary(speech.glossary)
     if speech.line or speech.script:
-        languages = [] if speech.line else [line.language for line in read_script(*reading(clip, speech)).lines]
-        source = next((tag for tag in languages if speech.to and not same_language(tag, speech.to)), speech.to)
+        sources = () if speech.line else _to_translate(clip, speech)
     elif not clip.has_sound:
         raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
     else:
         recogniser_named(speech.recogniser)
-    needed = bool(source) and not same_language(source, speech.to)
-    if needed or speech.translator:
-        who = translator_named(speech.translator, source, speech.to)
-        if needed and isinstance(who, Paired):
-            who.ready(source, speech.to)
-    elif glossary and source:
-        raise OptionError("nothing is translated, so --glossary does nothing", remedy="Leave it out")
+        known = speech.source_language
+        sources = () if known and same_language(known, speech.to) else (known,)
+    if not sources:
+        _check_idle(speech)
+    elif speech.translator or any(sources):
+        who = translator_named(speech.translator, sources[0], speech.to)
+        for source in filter(None, sources):
+            if isinstance(who, Paired):
+                who.ready(source, speech.to)
+
+
+def _to_translate(clip: Clip, speech: SpeechOptions) -> tuple[str, ...]:
+    """The languages of a script's lines that are not the dub's."""
+    if not speech.to:
+        return ()
+    tags = dict.fromkeys(line.language for line in read_script(*reading(clip, speech)).lines)
+    return tuple(tag for tag in tags if not same_language(tag, speech.to))
+
+
+def _check_idle(speech: SpeechOptions) -> None:
+    """Refuse helpers who would have nothing to do, since the words are in the language of the dub already."""
+    given = "--translator" if speech.translator else "--glossary" if speech.glossary else ""
+    if not given:
+        return
+    what, remedy = f"nothing is translated, so {given} does nothing", "Leave it out"
+    if speech.line:
+        what = f"the line is said as it is, so {given} does nothing"
+    elif speech.script is not None and not speech.to:
+        remedy = "Name the language of the dub with --to, or leave it out"
+    elif speech.script is not None and not _tells_language(speech.script, speech):
+        what = f"nothing tells that the script is not in '{speech.to}', so {given} would do nothing"
+        remedy = f"Name the script's language: --source-language en, or {speech.script.stem}.en{speech.script.suffix}"
+    elif speech.script is not None:
+        what = f"the script is in '{speech.to}' already, so {given} does nothing"
+    raise OptionError(what, file=None if speech.line else speech.script, remedy=remedy)
 
 
 def _lines(clip: Clip, speech: SpeechOptions) -> tuple[Line, ...]:

@@ -24,7 +24,7 @@ from lipdub.review.page import page
 from lipdub.review.report import Report
 from lipdub.speech.prior import Prior
 from lipdub.studio.account import Circumstances, Outcome, account
-from lipdub.studio.beforehand import check_speech, planned_speech
+from lipdub.studio.beforehand import check_options, check_speech, planned_speech
 from lipdub.studio.cast import Cast, cast
 from lipdub.studio.consent import AskPeople, ensure_consent, granted_by_caller
 from lipdub.studio.dialogue import Dialogue, brought, spoken
@@ -127,6 +127,7 @@ def dub(
 def check(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, options: DubOptions) -> Order:
     """Look at everything given before any work is done. Raises ``InputError`` or ``OutputError``."""
     choice = parse_face(options.face)
+    check_options(options)
     clip = open_clip(source, sound=options.audio_stream)
     check_speech(clip, audio, speech, find(options.engine, setup_of(options)).limits.speaks)
     if audio is not None and not probe(audio).has_sound:

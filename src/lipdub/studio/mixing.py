@@ -6,6 +6,7 @@ Only imported where something is mixed: it brings ``scipy.signal``, which costs 
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 
 from lipdub.compose.mix.mixing import MixOptions, MixReport, Parts, mixed, planned
@@ -71,7 +72,9 @@ HIDDEN = -40.0
 
 def mix_options(speech: SpeechOptions) -> MixOptions:
     """How to mix. Raises ``OptionError`` for a loudness that is none, or if the clip's own speech would get louder."""
-    if not speech.hush <= 0:
+    if not isfinite(speech.hush):
+        raise OptionError(f"--hush {speech.hush:g} is no number of dB", remedy="Try -60 or -18")
+    if speech.hush > 0:
         raise OptionError(f"--hush {speech.hush:g} would make the clip's own speech louder", remedy="Try -60 or -18")
     plain = MixOptions(loudness=speech.loudness)
     _ = plain.aim

@@ -94,6 +94,9 @@ def adapt(
     check_language(to, "--to")
     desk.check(output, script, glossary)
     words = _read(script)
+    if all(same_language(line.language, to) for line in words.lines):
+        what = f"the script is in '{words.language}' already, so there is nothing to translate"
+        raise OptionError(what, file=script, remedy="Check --to and the name of the script")
     who = translator_named(translator, words.language, to)
     if isinstance(who, Paired) and not same_language(words.language, to):
         who.ready(words.language, to)

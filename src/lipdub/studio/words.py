@@ -72,6 +72,9 @@ def words_to_say(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
         words = words_heard(own_track(clip), _own_speech(clip, room), speech.recogniser, speech.source_language, room)
     wanted = speech.to or words.language
     if all(same_language(line.language or wanted, wanted) for line in words.lines):
+        if speech.translator:
+            idle = f"the words are in '{words.language}' already, so nobody was asked to translate them"
+            words = replace(words, notes=(*words.notes, idle))
         return replace(words, language=wanted, lines=tuple(replace(line, language=wanted) for line in words.lines))
     return translated(words, wanted, speech.translator, speech.glossary, room)
 

@@ -1,0 +1,7 @@
+"""Lets the tests here import ``documented`` and, from beside, ``speech.servers`` and ``golden.make_checkpoint``."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent.parent))

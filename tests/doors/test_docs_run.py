@@ -1,0 +1,241 @@
+"""Every command of the documents is run as it is written, one after the other, in a folder like the reader's."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from documented import DOCUMENTS, ROOT, Example, examples
+
+import lipdub
+from golden import make_checkpoint
+from lipdub import weights
+from lipdub.cli.main import app
+from lipdub.studio import demo
+from lipdub.studio.demo_voice import Spoken, recorded
+from lipdub.studio.dub import Caller
+from lipdub.studio.film import write_wave
+from lipdub.studio.progress import Clock
+from lipdub.timeline.sound import Sound
+from speech.argos_package import package
+from speech.servers import Answer, server
+
+# What a placeholder in a command stands for: (part of the command, placeholder) -> name in the reader's folder, or of
+# what the test starts.
+BOUND = {
+    ("openai:", "http://localhost:11434/v1#MODEL"): "{server}/v1#a-model",
+    ("lipdub.train.prior", "FOLDER"): "footage",
+    ("--engine ltx", "FOLDER"): "tiny-ltx",
+}
+
+# What is not run here as it is written, and why.
+NOT_RUN = {
+    "./test": "it is what runs this test",
+    "lipdub weights fetch ltx --to FOLDER": "66 GB behind a licence; tests/engines/ltx/test_hub.py fetches from our own hub",
+    "pip install": "see test_what_is_installed_exists and test_a_fresh_environment_makes_the_demo",
+    "lipdub demo": "see test_a_fresh_environment_makes_the_demo",
+    "from fractions import Fraction": "needs a GPU; tests/engines/ltx/test_parity_pipeline.py runs these calls without",
+}
+
+# Where this machine cannot do what is written, the exit code and the words that say so.
+REFUSED = {"--engine ltx": (7, "needs a GPU")}
+
+SECONDS = 2.4
+ALL = [example for path in DOCUMENTS for example in examples(path)]
+
+
+def reason(text: str) -> str:
+    """Why a command is not run here; "" if it is."""
+    return next((why for begins, why in NOT_RUN.items() if text.startswith(begins)), "")
+
+
+def bound(text: str, url: str) -> str:
+    """A command with its placeholders filled."""
+    for (part, placeholder), value in BOUND.items():
+        if part in text:
+            text = text.replace(placeholder, value.replace("{server}", url))
+    return text
+
+
+def test_the_documents_are_found_and_read():
+    assert {"README.md", "architecture.md", "ltx.md", "speech.md"} <= {path.name for path in DOCUMENTS}
+    assert len([e for e in ALL if e.document == "README.md"]) >= 15
+    assert any(e.python for e in ALL if e.document == "README.md")
+    assert all(any(part.startswith(begins) for e in ALL for part in e.parts) for begins in NOT_RUN), "all still needed"
+
+
+def test_every_command_is_one_that_is_known_and_has_no_open_place():
+    for example in (e for e in ALL if not e.python):
+        for part in map(str, example.parts):
+            assert re.match(r"(lipdub|python -m lipdub[\w.]*|pip install|\./test)\b", part), f"unknown: {example}"
+            filled = bound(part, "http://localhost:1")
+            assert reason(part) or not re.search(r"\b(FOLDER|MODEL|URL|FILE|NAME)\b", filled), f"not bound: {example}"
+
+
+@pytest.mark.parametrize("example", [e for e in ALL if "lipdub " in e.text and not e.python], ids=str)
+def test_every_option_exists(example: Example) -> None:
+    for part in example.parts:
+        if part.startswith("lipdub "):
+            app.parse_args(shlex.split(part)[1:], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("document", [path.name for path in DOCUMENTS])
+def test_no_two_commands_write_the_same_file(document: str) -> None:
+    written = [
+        name
+        for example in ALL
+        if example.document == document and "--dry-run" not in example.text
+        for name in re.findall(r"(?:\s-o|output=)\s*\"?([^\s\")]+)", example.text)
+    ]
+    assert len(written) == len(set(written)), written
+
+
+def test_what_is_installed_exists():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for part in (part for e in ALL for part in e.parts if part.startswith("pip install")):
+        for wanted in shlex.split(part)[2:]:
+            found = re.fullmatch(r"(?:\.|lipdub)(?:\[([\w,]+)\])?", wanted)
+            assert found, f"{part}: {wanted} is not lipdub"
+            assert set((found[1] or "dev").split(",")) <= set(extras), f"{part}: no such extra"
+
+
+@dataclass
+class Reader:
+    """A reader's ``folder``, and how a command is run in it."""
+
+    folder: Path
+    environment: dict[str, str]
+    url: str
+
+    def does(self, command: str, example: Example) -> None:
+        """Type ``command``, and answer yes when asked."""
+        keyboard, terminal = os.openpty()
+        os.write(keyboard, b"yes\n")
+        try:
+            done = subprocess.run(
+                ["bash", "-c", command],
+                cwd=self.folder,
+                stdin=terminal,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=self.environment,
+                check=False,
+            )
+        finally:
+            os.close(keyboard)
+            os.close(terminal)
+        code, words = next((told for part, told in REFUSED.items() if part in command), (0, ""))
+        if words and done.returncode == 0:
+            return  # this machine can
+        assert done.returncode == code, f"{example}\n{done.stdout}"
+        assert words in done.stdout
+
+
+def shortened(spoken: Spoken) -> Spoken:
+    samples = spoken.sound.samples[:, : int(spoken.sound.rate * SECONDS)]
+    return replace(spoken, sound=Sound(np.ascontiguousarray(samples), spoken.sound.rate, spoken.sound.start))
+
+
+@pytest.fixture(scope="session")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a clip of a face that talks for two seconds, and a dub track."""
+    folder = tmp_path_factory.mktemp("talk")
+    path = folder / "talk.mp4"
+    demo._bring_to_life(folder / "portrait.jpg", shortened(recorded("en")), int(SECONDS * 25), path, Clock(), Caller())
+    write_wave(folder / "talk.es.wav", shortened(recorded("es")).sound)
+    (folder / "talk.es.srt").write_text("1\n00:00:00,300 --> 00:00:02,200\nHola a todos.\n")
+    return folder
+
+
+def translated(asked: dict) -> bytes:
+    """What a chat server answers."""
+    lines = json.loads(asked["messages"][1]["content"])["lines"]
+    texts = json.dumps({"lines": [{"id": line["id"], "text": "Bonjour à tous."} for line in lines]})
+    return json.dumps({"choices": [{"message": {"content": texts}}]}).encode()
+
+
+@pytest.fixture
+def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
+    """A folder with everything that the documents take for granted."""
+    if weights.present("whisper-base") is None:
+        pytest.skip("whisper-base is not here: ./test fetches it")
+    folder, home, programs = tmp_path / "reader", tmp_path / "home", tmp_path / "bin"
+    for made in (folder, home, programs, folder / "footage"):
+        made.mkdir()
+    for name, kept in (("talk.mp4", "talk.mp4"), ("clip.mp4", "talk.mp4"), ("x.wav", "talk.es.wav")):
+        shutil.copy(talk / kept, folder / name)
+    for name in ("talk.es.wav", "talk.es.srt"):
+        shutil.copy(talk / name, folder / name)
+    for name in ("one.mp4", "two.mp4"):
+        shutil.copy(talk / "talk.mp4", folder / "footage" / name)
+    layout = json.loads((ROOT / "tests/golden/layout.json").read_text(encoding="utf-8"))
+    make_checkpoint.write(folder / "tiny-ltx", layout)
+    package(tmp_path / "argos", "en", "fr", 1)
+    (home / "weights").symlink_to(weights.cache_folder(), target_is_directory=True)
+    for name, words in (("lipdub", f"{sys.executable} -m lipdub"), ("python", sys.executable)):
+        (programs / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        (programs / name).chmod(0o755)
+    where = [str(Path(lipdub.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(filter(None, where)),
+        "LIPDUB_CACHE": str(home),
+        "ARGOS_PACKAGES_DIR": str(tmp_path / "argos"),
+        "NO_COLOR": "1",
+    }
+    with ExitStack() as stack:
+        served = stack.enter_context(server([Answer(translated)]))
+        yield Reader(folder, environment, served.url)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", sorted({e.document for e in ALL}))
+def test_a_document_can_be_followed_word_by_word(reader: Reader, document: str) -> None:
+    for example in (e for e in ALL if e.document == document):
+        if example.python:
+            if not reason(example.text):
+                reader.does(f"python -c {shlex.quote(example.text)}", example)
+            continue
+        for part in example.parts:
+            if not reason(part):
+                reader.does(bound(part, reader.url), example)
+    left = [path.name for path in reader.folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
+    assert not left
+    if document == "README.md":
+        for name in ("talk.es.mp4", "spoken.es.srt", "spoken.es.report.json", "spoken.es.review.html", "edited.fr.mp4"):
+            assert (reader.folder / name).stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_a_fresh_environment_makes_the_demo(tmp_path: Path) -> None:
+    """``pip install . && lipdub demo``, as the README has it, with what pip finds; needs a package index."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    programs = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment |= {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "LIPDUB_CACHE": str(tmp_path / "home")}
+
+    def run(*command: str, where: Path) -> "subprocess.CompletedProcess[str]":
+        program = [str(programs / command[0]), *command[1:]]
+        return subprocess.run(program, cwd=where, env=environment, capture_output=True, text=True, check=False)
+
+    reached = run("python", "-m", "pip", "download", "-q", "--no-deps", "platformdirs", where=tmp_path)
+    if reached.returncode:
+        pytest.skip(f"no package index can be reached: {reached.stderr[-200:]}")
+    done = run("pip", "install", "-q", ".", where=ROOT)
+    assert done.returncode == 0, done.stderr
+    done = run("lipdub", "demo", where=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "lipdub-demo" / "side-by-side.mp4").stat().st_size > 0
