@@ -65,6 +65,7 @@ def hear(source: Path, output: Path, language: str = "", recogniser: str = "whis
         heard = room.hearing.hear(source, room.digest(source))
         words = words_heard(source, heard, recogniser, language, room)
         start = container_start(source)
+        room.inputs.check_unchanged()
         lines = tuple(shifted(line, -start) for line in words.lines)
         write_script(output, lines, overwrite=desk.overwrite)
     return words
@@ -116,6 +117,7 @@ def speak(
         speakers = likened(voices_for(words.lines, voices, heights), words.lines, picture, heard)
         voicing = Voicing(words, speakers, room)
         said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
+        room.inputs.check_unchanged()
         write_dialogue(output, said.pass_on, whole)
     return said.account(words, voicing.notes)
 
