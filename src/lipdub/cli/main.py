@@ -58,6 +58,7 @@ def hear(
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     language: str = "",
     recogniser: str = "whisper",
+    audio_stream: int | None = None,
     overwrite: bool = False,
 ) -> int:
     """Write down what is said in a clip, as lines one can edit: SRT, VTT or JSON.
@@ -72,12 +73,14 @@ def hear(
         Language that is spoken; found out if not given.
     recogniser
         Who hears the words.
+    audio_stream
+        Which sound of the clip is heard, counted from 0; by default the one that players play.
     overwrite
         Replace a script that exists.
     """
     from lipdub.cli.words import run_hear
 
-    return run_hear(clip, output, language, recogniser, overwrite=overwrite)
+    return run_hear(clip, output, language, recogniser, audio_stream=audio_stream, overwrite=overwrite)
 
 
 @app.command
@@ -121,6 +124,7 @@ def speak(
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     clip: Path | None = None,
     speech: Annotated[VoiceOptions, Parameter(name="*")] = VoiceOptions(),
+    audio_stream: int | None = None,
     overwrite: bool = False,
 ) -> int:
     """Speak a script: a dub track for a clip, fitted to where the clip speaks, or to the script's own times.
@@ -133,12 +137,14 @@ def speak(
         The sound: FLAC or WAV.
     clip
         Footage that the speech shall fit; without it the script's times are kept.
+    audio_stream
+        Which sound of the clip is its own, counted from 0; by default the one that players play.
     overwrite
         Replace a sound that exists.
     """
     from lipdub.cli.words import run_speak
 
-    return run_speak(script, output, clip, speech, overwrite=overwrite)
+    return run_speak(script, output, clip, speech, audio_stream=audio_stream, overwrite=overwrite)
 
 
 @app.command

@@ -9,10 +9,12 @@ from lipdub.studio.steps import Desk, adapt, hear, speak
 from lipdub.studio.words import Words
 
 
-def run_hear(clip: Path, output: Path, language: str, recogniser: str, *, overwrite: bool) -> int:
+def run_hear(
+    clip: Path, output: Path, language: str, recogniser: str, *, audio_stream: int | None, overwrite: bool
+) -> int:
     """Hear a clip's words; the exit code is 0. Raises ``LipdubError``."""
     with progress() as listener:
-        words = hear(clip, output, language, recogniser, Desk(listener, ask_download, overwrite))
+        words = hear(clip, output, language, recogniser, Desk(listener, ask_download, overwrite), audio_stream)
     return _told(words, output)
 
 
@@ -23,12 +25,20 @@ def run_adapt(script: Path, to: str, translator: str, output: Path, glossary: Pa
     return _told(words, output)
 
 
-def run_speak(script: Path, output: Path, clip: Path | None, voices: VoiceOptions, *, overwrite: bool) -> int:
+def run_speak(
+    script: Path,
+    output: Path,
+    clip: Path | None,
+    voices: VoiceOptions,
+    *,
+    audio_stream: int | None,
+    overwrite: bool,
+) -> int:
     """Speak a script; the exit code is 0. Raises ``LipdubError``."""
     from lipdub.review.report import speech_rows
 
     with progress() as listener:
-        account = speak(script, output, clip, voices, Desk(listener, ask_download, overwrite))
+        account = speak(script, output, clip, voices, Desk(listener, ask_download, overwrite), audio_stream)
     for line in (f"{output}:", *speech_rows(account), *account.notes):
         stdout.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_DAY = 24 * 3600.0
 _BEYOND = 1 << 40
 """Where Windows locks a byte: far behind what is written, since its locks forbid writing."""
 
@@ -48,7 +49,7 @@ def hold_new(folder: Path, prefix: str, ending: str = "") -> Held:
         held = Held(path, descriptor)
         if _locks(descriptor) is not False and _leads_to(path, descriptor):
             return held
-        held.release()  # somebody who tidies up was here in between
+        held.release()  # ``remove_if_free`` was here between the two steps
 
 
 def is_held(path: Path) -> bool:
@@ -66,9 +67,10 @@ def is_held(path: Path) -> bool:
 
 
 def remove_if_free(path: Path) -> bool:
-    """Remove the file ``path`` unless a running process holds it; True if it is gone then.
+    """Remove the file ``path`` unless a running process holds it or that cannot be told; True if it is gone then.
 
-    It is locked while it is removed, so nobody can take hold of it in between.
+    It is locked while it is removed, so nobody can take hold of it in between. Where a disk knows no locks, files are
+    removed that nobody wrote to for a day.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
@@ -77,7 +79,8 @@ def remove_if_free(path: Path) -> bool:
     except OSError:
         return False
     try:
-        if _locks(descriptor) is not True:
+        locked = _locks(descriptor)
+        if locked is False or (locked is None and time.time() - os.fstat(descriptor).st_mtime < _DAY):
             return False
         if os.name == "nt":
             os.close(descriptor)  # open files cannot be removed there

@@ -7,7 +7,6 @@ link, which fails if the name is taken meanwhile (link(2)), or, where overwritin
 import contextlib
 import errno
 import os
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,13 +14,10 @@ from pathlib import Path
 from types import TracebackType
 
 from lipdub.disk.causes import cause_of
-from lipdub.disk.hold import Held, hold_new, is_held
+from lipdub.disk.hold import Held, hold_new, remove_if_free
 from lipdub.errors import OutputError
 
 _PREFIX, _ENDING = ".lipdub-", ".part"
-_YOUNG = 10.0
-"""Seconds for which a file that nobody holds is left in peace: who makes it may be about to take hold of it."""
-
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """How disks that know no hard links refuse one."""
 
@@ -169,10 +165,8 @@ def sweep(folder: Path) -> None:
         return
     for entry in left:
         with contextlib.suppress(OSError):
-            old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _YOUNG
-            ours = entry.name.endswith(_ENDING) and entry.is_file(follow_symlinks=False)
-            if ours and old and not is_held(Path(entry.path)):
-                os.unlink(entry.path)
+            if entry.name.endswith(_ENDING) and entry.is_file(follow_symlinks=False):
+                remove_if_free(Path(entry.path))
 
 
 def _flushed(part: Part) -> None:

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lipdub.disk.causes import cause_of, is_full
-from lipdub.disk.hold import hold_new, is_held
+from lipdub.disk.hold import hold_new, remove_if_free
 from lipdub.errors import OutputError
 
 _PREFIX, _SIGN = "lipdub-", ".held-"
-_YOUNG = 10.0
-"""Seconds for which a folder without a sign of life is left in peace: it may just be being made."""
+_YOUNG = 2.0
+"""Seconds for which a folder is left in peace: it may just be being made."""
 
 
 @contextmanager
@@ -73,5 +73,5 @@ def _sweep(entry: "os.DirEntry[str]", sign: str) -> None:
     if not mine or time.time() - state.st_mtime < _YOUNG:
         return
     signs = [Path(entry.path, name) for name in os.listdir(entry.path) if name.startswith(sign)]
-    if signs and not any(is_held(one) for one in signs):
+    if signs and all(remove_if_free(one) for one in signs):
         shutil.rmtree(entry.path, ignore_errors=True)

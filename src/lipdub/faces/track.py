@@ -27,7 +27,7 @@ SURE = 0.5
 _LOOK_AGAIN = 0.5  # seconds between detections
 _EMPTY_AGAIN = 0.12  # the same while a face is lost or none is followed
 _LOST = 0.5  # seconds after which a lost face's track ends
-_SHORTEST = 0.3  # seconds with a face; shorter tracks are dropped
+_SHORTEST = 0.3  # seconds with a face; shorter tracks are dropped, unless they fill their shot
 _SMALLEST = 8.0  # pixels between the eyes, median; smaller faces are dropped
 _SAME = 0.3  # overlap (intersection over union) from which two boxes are one face
 _HELD = 1.1  # side of the pixels kept at hand over that of the expected crop
@@ -136,7 +136,7 @@ class Tracker:
         self._end_shot(self._stop)
         tracks = []
         for live, shot_stop in self._ended:
-            if self._worth(live):
+            if self._worth(live, shot_stop):
                 redness, presence = np.array(live.redness, np.float32), np.array(live.presence, np.float32)
                 shot = Shot(live.shot_first, shot_stop)
                 tracks.append(FaceTrack(live.id, shot, live.first, live.landmarks, live.thumbs, redness, presence))
@@ -148,8 +148,13 @@ class Tracker:
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self._rate))
 
-    def _worth(self, live: _Live) -> bool:
-        return len(live.eyes) >= self._frames(_SHORTEST) and float(np.median(live.eyes)) >= _SMALLEST
+    def _worth(self, live: _Live, shot_stop: int) -> bool:
+        """Long enough, or seen in most frames of a shot that is not longer itself; and large enough."""
+        shot = shot_stop - live.shot_first
+        enough = self._frames(_SHORTEST)
+        if len(live.presence) == shot < enough:
+            enough = shot // 2 + 1
+        return len(live.eyes) >= enough and float(np.median(live.eyes)) >= _SMALLEST
 
     def _end_shot(self, stop: int) -> None:
         """The shot ends before frame ``stop``, and so do its tracks."""

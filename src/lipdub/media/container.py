@@ -6,16 +6,24 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
-from lipdub.errors import InputError, NoPicture, NotMedia
+from lipdub.disk.ordinary import check_ordinary
+from lipdub.errors import InputError, NoPicture, NoSound, NotMedia
 
 # Demuxers that take any text or any bytes for a picture.
 _NOT_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "data", "lavfi"}
 _ANOTHER = "Give a video or sound file that plays in a media player."
+
+LARGEST_SIDE = 16384
+"""Pixels that a picture may be wide or high: four times 4K. What claims more is damaged, or no film."""
+
+LONGEST = Fraction(48 * 3600)
+"""Seconds of clock that a file may cover, and that its time stamps may jump by."""
 
 
 @contextmanager
@@ -46,13 +54,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
 def _check_exists(path: Path) -> None:
     if path.is_dir():
         raise NotMedia("is a folder, not a sound or video file", file=path, remedy="Name a file in it.")
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError as missing:
-        raise InputError("there is no such file", file=path, remedy="Check the name.") from missing
-    except OSError as refused:
-        raise InputError("may not be read", file=path, remedy="Check its permissions.") from refused
-    if path.is_file() and size == 0:
+    if check_ordinary(path) == 0:
         raise NotMedia("is empty", file=path, remedy="Copy or export it again.")
 
 
@@ -60,7 +62,7 @@ def picture_stream(container: InputContainer, path: Path, stream: int | None = N
     """Picture stream ``stream`` (counted from 0), or the one a player shows: the first that is marked default,
     else the first; never cover art.
 
-    Raises ``NoPicture`` if there is none, or no such one.
+    Raises ``NoPicture`` if there is none, or no such one; ``InputError`` if it is too large.
     """
     streams = container.streams.video
     moving = [s for s in streams if s.codec_context is not None and not s.disposition & Disposition.attached_pic]
@@ -69,11 +71,41 @@ def picture_stream(container: InputContainer, path: Path, stream: int | None = N
         what = "is a still picture" if still else "has no picture that can be decoded"
         raise NoPicture(what, file=path, remedy="Give a video file.")
     if stream is None:
-        return next((s for s in moving if s.disposition & Disposition.default), moving[0])
+        chosen = next((s for s in moving if s.disposition & Disposition.default), moving[0])
+        check_size(chosen.codec_context.width, chosen.codec_context.height, path)
+        return chosen
     if stream >= len(streams) or streams[stream] not in moving:
         what = f"has no picture stream {stream} ({len(streams)} in all, counted from 0)"
         raise NoPicture(what, file=path, remedy="Choose another stream.")
+    check_size(streams[stream].codec_context.width, streams[stream].codec_context.height, path)
     return streams[stream]
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    """Raises ``InputError`` for a picture that is larger than any film, before memory is asked for it."""
+    if max(width, height) > LARGEST_SIDE:
+        what = f"its picture is {width} x {height} pixels; up to {LARGEST_SIDE} in each direction can be read"
+        raise InputError(what, file=path, remedy="Scale it down, or export it again if it is not really so large.")
+
+
+def sound_stream(container: InputContainer, path: Path, stream: int | None = None) -> AudioStream:
+    """Sound stream ``stream`` (counted from 0), or the one a player plays: the first that is marked default, else the
+    first. Raises ``NoSound`` if there is none that can be decoded, or no such one."""
+    return container.streams.audio[sound_number(container, path, stream)]
+
+
+def sound_number(container: InputContainer, path: Path, stream: int | None = None) -> int:
+    """The number, counted from 0, of the sound stream that ``sound_stream`` gives. Raises ``NoSound``."""
+    streams = container.streams.audio
+    usable = [i for i, s in enumerate(streams) if s.codec_context is not None]
+    if not usable:
+        raise NoSound("has no sound that can be decoded", file=path, remedy="Give a file with an audio track.")
+    if stream is None:
+        return next((i for i in usable if streams[i].disposition & Disposition.default), usable[0])
+    if stream not in usable:
+        what = f"has no sound stream {stream} ({len(streams)} in all, counted from 0)"
+        raise NoSound(what, file=path, remedy="Choose another stream.")
+    return stream
 
 
 def only(container: InputContainer, *wanted: Stream) -> None:

@@ -1,6 +1,5 @@
 """Which encoder writes the picture, and with what settings; what each container takes."""
 
-import os
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -11,6 +10,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from lipdub.errors import OptionError
+from lipdub.media.encoder_settings import hushed, settings_of
 from lipdub.media.formats import PlaneOrder, frame_of, is_full, planar
 from lipdub.media.probe import ColourTags, PictureFacts
 from lipdub.timeline.clip import Clip
@@ -59,8 +59,11 @@ _HARDWARE_FORMATS = {
 
 # Formats that encoders list but do not open with.
 _REFUSED = {("libvpx-vp9", "gbrap"), ("libvpx-vp9", "yuva422p"), ("libvpx-vp9", "yuva444p")}
+_REFUSED |= {("libx265", "yuva420p"), ("libx265", "yuva420p10le")}
 
-_PRORES_PROFILES = {"proxy": "proxy", "lt": "lt", "standard": "standard", "hq": "hq", "4444": "4444", "xq": "4444xq"}
+_FIRST = {"tt": "top field first", "tb": "top field first", "bb": "bottom field first", "bt": "bottom field first"}
+_FIELDS = ("libx264", "prores_ks", "ffv1")
+"""Encoders that mark interlaced pictures, at any depth. (x265 wants the fields as pictures of their own.)"""
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,15 @@ def encoding_for(codec: str, facts: PictureFacts, layout: str, crf: int | None, 
     encoder, pixel_format = _encoder(codec, kind)
     if pixel_format != layout and (layout, pixel_format) != ("gbrp", "rgb24"):
         warnings.append(f"the picture is written as {pixel_format}: {encoder} does not take {layout}")
+    if len(kind.order) == 4 and len(planar(pixel_format).order) != 4:
+        warnings.append(f"the transparency (alpha channel) of the picture is lost: {encoder} does not take {layout}")
+    if facts.interlaced and encoder not in _FIELDS:
+        first = _FIRST.get(facts.field_order, "field order unknown")
+        warnings.append(f"the picture is interlaced ({first}); {codec} is written progressive")
     pads = _pads(encoder, pixel_format, facts.size)
     if any(pads):
         warnings.append("the picture is one pixel larger: its codec takes even sizes only, the edge is repeated")
-    options = _options(encoder, facts, crf, preset)
+    options = settings_of(encoder, facts, crf, preset)
     return Encoding(codec, encoder, pixel_format, options, pads, tuple(warnings))
 
 
@@ -158,31 +166,6 @@ def _pads(encoder: str, pixel_format: str, size: tuple[int, int]) -> tuple[int, 
     return (-size[0] % sx, -size[1] % sy)
 
 
-def _options(encoder: str, facts: PictureFacts, crf: int | None, preset: str | None) -> dict[str, str]:
-    """Settings that lose nothing visible, at a speed that does not hold up the work."""
-    threads = {"threads": "auto"}
-    match encoder:
-        case "libx264" | "libx264rgb":
-            quality = {"crf": str(16 if crf is None else crf), "preset": preset or "superfast", **threads}
-            # superfast with the macroblock tree: veryfast's size and 1 dB less (50 dB) in 60 % of its time
-            return quality if preset else quality | {"x264-params": "mbtree=1:rc-lookahead=10"}
-        case "libx265":
-            return {"crf": str(16 if crf is None else crf), "preset": preset or "veryfast", **_hushed(encoder)}
-        case "libvpx-vp9":
-            speed = {"deadline": "good", "cpu-used": preset or "5", "row-mt": "1", "tile-columns": "2"}
-            return {"crf": str(18 if crf is None else crf), "b": "0", **speed, **threads}
-        case "libsvtav1":
-            quality = {"crf": str(20 if crf is None else crf), "preset": preset or "8", "svtav1-params": "tune=0"}
-            return quality | _hushed(encoder)
-        case "prores_ks":
-            words = (facts.profile or "hq").lower().split()
-            known = [_PRORES_PROFILES[word] for word in words if word in _PRORES_PROFILES]
-            fourfours = "444" in facts.pixel_format
-            profile = known[-1] if known else ("4444" if fourfours else "hq")
-            return {"profile": profile, "vendor": "apl0", **threads}
-    return threads
-
-
 def hardware_encoding(soft: Encoding, facts: PictureFacts, crf: int | None) -> Encoding | None:
     """The first hardware encoder for the same codec that opens on this machine, or None."""
     if planar(soft.pixel_format).subsampling != (2, 2) or any(soft.pads):
@@ -213,14 +196,7 @@ def encoder_opens(encoder: str) -> bool:
         return False
     usual = _HARDWARE_FORMATS.get((encoder.rpartition("_")[2], 8), "yuv420p")
     pixel_format = usual if usual in formats or not formats else formats[0]
-    return _opens(encoder, pixel_format, (256, 144), _hushed(encoder))
-
-
-def _hushed(encoder: str) -> dict[str, str]:
-    """Settings for encoders that would write to the terminal themselves; errors still come back as such."""
-    if encoder == "libsvtav1":
-        os.environ.setdefault("SVT_LOG", "0")
-    return {"x265-params": "log-level=none"} if encoder == "libx265" else {}
+    return _opens(encoder, pixel_format, (256, 144), hushed(encoder))
 
 
 def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict[str, str]) -> bool:
@@ -256,7 +232,7 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
     # JPEG and MPEG-1 put chroma samples in the middle of four pixels, later codecs on the left (H.273, 8.7).
     if facts.codec in ("mjpeg", "mpeg1video") and planar(encoding.pixel_format).subsampling == (2, 2):
         options["chroma_sample_location"] = "center"
-    if facts.interlaced and encoding.encoder == "libx264":
+    if facts.interlaced and encoding.encoder in _FIELDS:
         options["flags"] = "+ildct+ilme"
     context.options = options
     if facts.field_order != "unknown":

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -13,12 +14,28 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from jaxtyping import Float32
 
-from lipdub.errors import NoSound
-from lipdub.media.container import only, opened
+from lipdub.disk.causes import MEMORY
+from lipdub.errors import MachineError, NotMedia
+from lipdub.media.container import LONGEST, base_of, opened, sound_stream
+from lipdub.media.packets import packets
+from lipdub.media.promise import sound_promise
+from lipdub.media.sound_damage import SoundLog
 from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span, timecode
 
 _SLACK = Fraction(1, 100)
 """Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
+
+_LEAST_BYTES = 50
+"""Bytes in which a second of sound may be packed at best: digital silence in FLAC takes more."""
+
+_COUNTED = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "truehd"})
+"""Formats without a clock: their time is the number of packets so far."""
+
+_FLOATS = frozenset({"flt", "fltp", "dbl", "dblp"})
+
+_QUIET = 1 << 18
+"""Samples of silence that are given out at once."""
 
 _WEIGHTS = {"FL": 0.7071, "FR": 0.7071, "FC": 1.0, "LFE": 0.0, "LFE2": 0.0}
 _SURROUND = 0.5
@@ -27,32 +44,52 @@ _SURROUND = 0.5
 Block = Float32[np.ndarray, "channels samples"]
 
 
-def sound(path: Path, *, rate: int | None = None, mono: bool = False, stream: int = 0) -> Sound:
-    """Sound stream ``stream`` (counted from 0) of ``path`` as floats.
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How much of a sound is read: up to the instant ``until`` of its own clock and a little further (None: all of it).
+    What is met on the way is collected in ``log``."""
+
+    until: Fraction | None = None
+    log: SoundLog | None = None
+
+
+WHOLE = Reading()
+"""To the end, without taking notes."""
+
+
+def sound(
+    path: Path, *, rate: int | None = None, mono: bool = False, stream: int | None = None, reading: Reading = WHOLE
+) -> Sound:
+    """Sound stream ``stream`` (counted from 0; None: the one that players play) of ``path`` as floats.
 
     ``start`` is the instant of the first sample on the container's clock; the encoder's priming is not part of
-    the sound. Gaps between packets are silence. ``rate`` resamples (libsoxr, high quality); ``mono`` mixes
-    down: the mean of the channels, or ITU-R BS.775 where there is a centre channel. Only the result is held
-    in memory. Raises ``InputError``, ``NotMedia`` or ``NoSound``.
+    the sound. Gaps between packets, and what cannot be decoded, are silence. ``rate`` resamples (libsoxr, high
+    quality); ``mono`` mixes down: the mean of the channels, or ITU-R BS.775 where there is a centre channel. Only the
+    result is held in memory. Raises ``InputError``, ``NotMedia``, ``NoSound``, or ``MachineError`` without memory.
     """
     with opened(path) as container:
         heard = sound_stream(container, path, stream)
         channels, own = heard.codec_context.channels, heard.codec_context.sample_rate
         store = _Store(1 if mono else channels, _expected_length(container, heard, rate or own))
     start = Fraction(0)
-    for at, piece in _pieces(path, rate, mono, stream):
-        start = start if store.length else at
-        store.append(piece)
+    try:
+        for at, piece in _pieces(path, rate, mono, stream, reading):
+            start = start if store.length else at
+            store.append(piece)
+    except MemoryError as full:
+        raise MachineError(MEMORY.what, file=path, remedy=MEMORY.remedy) from full
     return Sound(store.samples(), rate or own, start)
 
 
-def sound_in_pieces(path: Path, *, rate: int | None = None, mono: bool = False, stream: int = 0) -> Iterator[Sound]:
+def sound_in_pieces(
+    path: Path, *, rate: int | None = None, mono: bool = False, stream: int | None = None, reading: Reading = WHOLE
+) -> Iterator[Sound]:
     """``sound``, piece by piece in order, each right after the one before: for programmes too long to be held.
 
     Raises as ``sound`` does, when the first piece is taken.
     """
     count, start, clock = 0, None, rate
-    for at, piece in _pieces(path, rate, mono, stream):
+    for at, piece in _pieces(path, rate, mono, stream, reading):
         if start is None:
             start, clock = at, rate or _rate_of(path, stream)
         assert clock is not None
@@ -60,19 +97,21 @@ def sound_in_pieces(path: Path, *, rate: int | None = None, mono: bool = False, 
         count += piece.shape[1]
 
 
-def _rate_of(path: Path, stream: int) -> int:
+def _rate_of(path: Path, stream: int | None) -> int:
     with opened(path) as container:
         return sound_stream(container, path, stream).codec_context.sample_rate
 
 
-def _pieces(path: Path, rate: int | None, mono: bool, stream: int) -> Iterator[tuple[Fraction, Block]]:
+def _pieces(
+    path: Path, rate: int | None, mono: bool, stream: int | None, reading: Reading
+) -> Iterator[tuple[Fraction, Block]]:
     """(instant at which the whole sound starts, samples that are not empty) from first to last."""
     with opened(path) as container:
         heard = sound_stream(container, path, stream)
         weights = _mixdown(heard) if mono else None
         source = _Source(heard.codec_context.sample_rate, 1 if mono else heard.codec_context.channels)
         start = Fraction(0)
-        for number, (at, block) in enumerate(continuous(container, heard)):
+        for number, (at, block) in enumerate(continuous(container, heard, reading)):
             start = start if number else at
             mixed = block if weights is None else (weights @ block)[None]
             for piece in source.resampled(mixed, rate):
@@ -133,19 +172,11 @@ class _Store:
         return self._array[:, : self._length]
 
 
-def sound_stream(container: InputContainer, path: Path, stream: int) -> AudioStream:
-    streams = [s for s in container.streams.audio if s.codec_context is not None]
-    if not streams:
-        raise NoSound("has no sound that can be decoded", file=path, remedy="Give a file with an audio track.")
-    if stream >= len(streams):
-        what = f"has no sound stream {stream} ({len(streams)} in all, counted from 0)"
-        raise NoSound(what, file=path, remedy="Choose another stream.")
-    return streams[stream]
-
-
 def _expected_length(container: InputContainer, heard: AudioStream, rate: int) -> int:
+    """Samples to make room for: what the header says, if a file of this size can hold so much sound at all."""
     whole = Fraction(container.duration or 0, av.time_base)
     seconds = heard.duration * heard.time_base if heard.duration and heard.time_base else whole
+    seconds = max(Fraction(0), min(seconds, Fraction(max(container.size, 0), _LEAST_BYTES)))
     return int((seconds + Fraction(1, 4)) * rate)
 
 
@@ -159,50 +190,79 @@ def _mixdown(heard: AudioStream) -> np.ndarray:
     return weights / weights.sum()
 
 
-def continuous(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fraction, Block]]:
-    """(instant of its first sample, block) one right after the other: gaps filled, overlaps and priming cut."""
+def continuous(
+    container: InputContainer, heard: AudioStream, reading: Reading = WHOLE
+) -> Iterator[tuple[Fraction, Block]]:
+    """(instant of its first sample, block) one right after the other: gaps filled, overlaps and priming cut.
+
+    Raises ``NotMedia`` if the time stamps jump by days.
+    """
     rate = heard.codec_context.sample_rate
+    log = SoundLog() if reading.log is None else reading.log
+    log.promised, log.channels = sound_promise(container, heard), heard.codec_context.channels
     start, count = None, 0
-    for at, block in _blocks(container, heard):
+    for at, block in _blocks(container, heard, log):
         if start is None:
             before = min(max(0, round(-at * rate)), block.shape[1])
             block, at = block[:, before:], at + Fraction(before, rate)
             if block.shape[1] == 0:
                 continue
-            start = at
+            start = log.start = at
         position = start + Fraction(count, rate)
-        late = at - position if at is not None else Fraction(0)
+        if reading.until is not None and position > reading.until:
+            log.whole = False
+            return
+        late = at - position
+        if late > LONGEST:
+            what = f"the time stamps of its sound jump by {timecode(late)} hours, so they are damaged"
+            raise NotMedia(what, file=Path(container.name), at=position, remedy="Export it again.")
         if late > _SLACK:
-            silence = np.zeros((block.shape[0], round(late * rate)), np.float32)
-            yield position, silence
-            count += silence.shape[1]
+            log.lost.append(Span(position, at))
+            for silence in _silence(block.shape[0], round(late * rate)):
+                yield start + Fraction(count, rate), silence
+                log.take(silence, rate)
+                count += silence.shape[1]
         elif late < -_SLACK:
             block = block[:, min(round(-late * rate), block.shape[1]) :]
         if block.shape[1]:
             yield start + Fraction(count, rate), block
+            log.take(block, rate)
             count += block.shape[1]
 
 
-def _blocks(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fraction, Block]]:
+def _silence(channels: int, samples: int) -> Iterator[Block]:
+    while samples > 0:
+        size = min(samples, _QUIET)
+        yield np.zeros((channels, size), np.float32)
+        samples -= size
+
+
+def _blocks(container: InputContainer, heard: AudioStream, log: SoundLog) -> Iterator[tuple[Fraction, Block]]:
     """(instant, float block) of every decoded packet; what cannot be decoded is left out (and becomes a gap)."""
-    only(container, heard)
-    expected = Fraction(0)
+    expected = later = Fraction(0)
     channels = heard.codec_context.channels
-    packets = container.demux(heard)
-    while True:
+    counted = container.format.name in _COUNTED
+    good = size = 0
+    for packet in chain(packets(container, heard), (None,)):
         try:
-            packet = next(packets, None)
-        except FFmpegError:
-            packet = None
-        if packet is None:
-            return
-        try:
-            decoded = packet.decode()
-        except FFmpegError:
+            decoded = heard.decode(packet)
+        except EOFError:
             continue
+        except FFmpegError:
+            if packet is not None and counted and good:
+                # Time is counted by packets there, and damage hides some of them in one.
+                hidden = max(0, round(packet.size * good / size) - 1)
+                later += hidden * (packet.duration or 0) * packet.time_base
+            continue
+        if packet is not None:
+            good, size = good + 1, size + packet.size
         for frame in decoded:
-            at = expected if frame.pts is None else frame.pts * (frame.time_base or heard.time_base or Fraction(0))
+            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or base_of(heard))
             block = _floats(frame, channels)
+            if frame.format.name in _FLOATS and not np.isfinite(block).all():
+                wrong = ~np.isfinite(block)
+                log.not_numbers += int(wrong.sum())
+                block = np.where(wrong, np.float32(0), block)
             expected = at + Fraction(block.shape[1], frame.sample_rate)
             yield at, block
 

@@ -14,8 +14,10 @@ import av
 from lipdub.errors import NotMedia
 from lipdub.media.container import opened
 from lipdub.media.formats import PlaneReader, layout_of
+from lipdub.media.frame_times import shown
 from lipdub.media.listen import sound
-from lipdub.media.probe import PictureFacts, picture_facts, shown
+from lipdub.media.packets import joins_of
+from lipdub.media.probe import PictureFacts, picture_facts
 from lipdub.media.sight import see
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame, PixelLayout
@@ -50,7 +52,8 @@ def frames(clip: Clip, first: int = 0, stop: int | None = None, damage: Damage |
         return
     damage = Damage() if damage is None else damage
     maker = _FrameMaker(picture_facts(clip))
-    for index, picture in _matched(_pictures(clip, first), clip, range(first, stop), damage):
+    matched = _matched(_numbered(clip) if clip.in_order else _pictures(clip, first), clip, range(first, stop), damage)
+    for index, picture in matched:
         yield maker.frame(index, int(clip.times.pts[index]), picture)
 
 
@@ -74,7 +77,7 @@ class _FrameMaker:
 def _pictures(clip: Clip, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
     """Decoded pictures from a key frame at or before frame ``first`` to the end of the stream."""
     target = clip.times.instant(first)
-    if first > 0:
+    if first > 0 and not _joined(clip):
         for lead in _LEADS:
             with opened(clip.path) as container:
                 video = container.streams.video[clip.stream]
@@ -87,6 +90,20 @@ def _pictures(clip: Clip, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
                     return
     with opened(clip.path) as container:
         yield from shown(container, container.streams.video[clip.stream])
+
+
+def _joined(clip: Clip) -> bool:
+    """True if the file's clock begins again somewhere: then times do not tell places in it."""
+    with opened(clip.path) as container:
+        return bool(joins_of(container))
+
+
+def _numbered(clip: Clip) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Every picture that the decoder shows with the time stamp of its number."""
+    with opened(clip.path) as container:
+        pictures = shown(container, container.streams.video[clip.stream])
+        for at, (_, picture) in zip(clip.times.pts.tolist(), pictures, strict=False):
+            yield at, picture
 
 
 def _from_key_frame(pictures: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:

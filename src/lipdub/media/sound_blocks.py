@@ -9,8 +9,8 @@ import numpy as np
 import soxr
 from jaxtyping import Float32
 
-from lipdub.media.container import opened
-from lipdub.media.listen import continuous, sound_stream
+from lipdub.media.container import opened, sound_stream
+from lipdub.media.listen import continuous
 
 Block = Float32[np.ndarray, "channels _samples"]
 
@@ -36,8 +36,8 @@ _USUAL = {
 """What so many channels usually are where a file does not say."""
 
 
-def sound_shape(path: Path, stream: int = 0) -> SoundShape:
-    """Rate and channels of sound stream ``stream`` (counted from 0) of ``path``.
+def sound_shape(path: Path, stream: int | None = None) -> SoundShape:
+    """Rate and channels of sound stream ``stream`` (counted from 0; None: the one that players play) of ``path``.
 
     Raises ``InputError``, ``NotMedia`` or ``NoSound``.
     """
@@ -50,7 +50,7 @@ def sound_shape(path: Path, stream: int = 0) -> SoundShape:
 
 
 def sound_blocks(
-    path: Path, *, rate: int | None = None, start: Fraction = Fraction(0), stream: int = 0
+    path: Path, *, rate: int | None = None, start: Fraction = Fraction(0), stream: int | None = None
 ) -> Iterator[Block]:
     """Sound stream ``stream`` of ``path`` from the instant ``start`` of its own clock on, block by block.
 

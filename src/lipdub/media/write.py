@@ -21,6 +21,7 @@ from lipdub.disk.publish import Outputs, Part, check_place, same_file
 from lipdub.errors import OptionError, OutputError
 from lipdub.media.captions import Captions, caption_lane
 from lipdub.media.container import opened
+from lipdub.media.dub_track import Dub, dub_lane, finished_notes
 from lipdub.media.encode import (
     CONTAINERS,
     PICTURE_CODECS,
@@ -33,16 +34,29 @@ from lipdub.media.encode import (
     hardware_encoding,
     picture_codec,
 )
+from lipdub.media.encoder_settings import check_choice
 from lipdub.media.formats import planar
-from lipdub.media.lanes import Dub, Lane, copied, dub_lane, takes
+from lipdub.media.inventory import (
+    MOV_FAMILY,
+    PLAYED,
+    Circumstances,
+    Copy,
+    Fate,
+    Ledger,
+    fates,
+    is_cover,
+    named,
+    not_found_again,
+)
+from lipdub.media.lanes import Lane, Losses, attach_cover, copied, copy_of
 from lipdub.media.languages import three_letters
-from lipdub.media.probe import PictureFacts, picture_facts
+from lipdub.media.probe import PictureFacts, picture_facts, probe
+from lipdub.media.sidedata import Carried, fates_of_side_data
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
 
 __all__ = ["WriteOptions", "Written", "check_output", "container_for", "encoder_opens", "write", "write_into"]
 
-_MOV_FAMILY = ("mp4", "mov")
 _OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 """Metadata that describes the container file itself, not its content."""
 _LARGEST_TIMESCALE = 2**31 - 1
@@ -92,12 +106,19 @@ class Written:
 def check_output(source: Path, output: Path, options: WriteOptions) -> None:
     """Refuse early what ``write`` would refuse late.
 
-    Raises ``OptionError`` for a file type or codec we do not write, ``OutputError`` if ``output`` is the source,
-    exists (without ``overwrite``), is a folder, or its folder is missing or not writable.
+    Raises ``OptionError`` for a file type or codec we do not write, or a crf or preset that its encoder does not take;
+    ``OutputError`` if ``output`` is the source, exists (without ``overwrite``), is a folder, or its folder is missing
+    or not writable.
     """
     container = container_for(output)
-    if options.codec is not None and canonical(options.codec) not in PICTURE_CODECS[container]:
+    codec = None if options.codec is None else canonical(options.codec)
+    if codec is not None and codec not in PICTURE_CODECS[container]:
         picture_codec(container, "", 8, options.codec)
+    if options.crf is not None or options.preset is not None:
+        facts = None if codec is not None else probe(source).picture
+        known = picture_codec(container, facts.codec, facts.depth, None) if facts is not None else codec
+        if known is not None:
+            check_choice(known, options.crf, options.preset)
     check_place(output, (source,), overwrite=options.overwrite)
 
 
@@ -149,6 +170,7 @@ class _Writing:
 
     out: OutputContainer
     picture: VideoStream
+    carried: Carried
 
     def __init__(self, clip: Clip, source: InputContainer, output: Path, options: WriteOptions) -> None:
         self.clip, self.source, self.output, self.options = clip, source, output, options
@@ -157,20 +179,23 @@ class _Writing:
         self.encoding = self._encoding()
         self._converter = Converter(self.facts, self.encoding)
         self.lanes: list[Lane] = []
-        self.copied: list[str] = []
-        self.dropped: list[str] = []
-        self.encoded = [f"picture ({self.encoding.codec})"]
-        self.warnings = list(self.encoding.warnings)
+        self.ledger = Ledger(encoded=[f"picture ({self.encoding.codec})"], warnings=list(self.encoding.warnings))
+        self.copies: list[Copy] = []
+        self.losses = Losses()
         self.dub: Dub | None = None
         self._first_decoded: int | None = None
-        if self.container in ("matroska", "webm") and self._needs_rounding():
-            self.warnings.append("frame times are rounded to milliseconds, the finest a Matroska file holds")
-        stated = self.container in _MOV_FAMILY or self.encoding.codec in ("h264", "hevc")
-        if self.facts.pixel_aspect != 1 and not stated:
-            what = (
-                f"the pixel shape {self.facts.pixel_aspect} is lost: neither {self.encoding.codec} nor its file says it"
-            )
-            self.warnings.append(what)
+        self._warn_of_the_container()
+
+    def _warn_of_the_container(self) -> None:
+        warnings, facts = self.ledger.warnings, self.facts
+        if self.container not in MOV_FAMILY and self._needs_rounding():
+            warnings.append("frame times are rounded to milliseconds, the finest a Matroska file holds")
+        stated = self.container in MOV_FAMILY or self.encoding.codec in ("h264", "hevc")
+        if facts.pixel_aspect != 1 and not stated:
+            codec = self.encoding.codec
+            warnings.append(f"the pixel shape {facts.pixel_aspect} is lost: neither {codec} nor its file says it")
+        if facts.matrix is not None and self.container not in MOV_FAMILY and _mirrors(facts.matrix):
+            warnings.append(f"the picture is no longer mirrored when shown: {self.container} files can only turn it")
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
@@ -210,21 +235,25 @@ class _Writing:
         assert isinstance(picture, VideoStream)
         self.picture = picture
         configure(self.picture, self.clip, self.facts, self.encoding)
-        if self.container in _MOV_FAMILY and self.encoding.codec == "hevc":
+        if self.container in MOV_FAMILY and self.encoding.codec == "hevc":
             self.picture.codec_context.codec_tag = "hvc1"
         own = self.source.streams.video[self.clip.stream]
-        self.picture.metadata.update({k: v for k, v in own.metadata.items() if k.lower() not in _OF_THE_FILE})
+        said = {k: v for k, v in own.metadata.items() if k.lower() not in _OF_THE_FILE}
+        if said.pop("alpha_mode", "0") != "0" and len(planar(self.facts.pixel_format).order) != 4:
+            self.ledger.dropped.append("transparency (alpha channel): its decoder does not give it out")
+        self.picture.metadata.update(said)
         self.picture.disposition = own.disposition | Disposition.default
         metadata = {k: v for k, v in self.source.metadata.items() if k.lower() not in _OF_THE_FILE}
         self.out.metadata.update(metadata | dict(self.options.metadata))
         self.out.set_chapters(self.source.chapters())
+        self.carried = Carried(self.clip.path, self.clip.stream, self.facts, self.encoding.codec, stack)
 
     def _close_quietly(self) -> None:
         with suppress(FFmpegError, OSError, ValueError):
             self.out.close()
 
     def _container_options(self) -> dict[str, str]:
-        if self.container not in _MOV_FAMILY:
+        if self.container not in MOV_FAMILY:
             return {"avoid_negative_ts": "disabled"}
         own = self.clip.times.time_base.denominator
         video = _common_scale(own, [s.time_base for s in self.source.streams.video])
@@ -242,38 +271,38 @@ class _Writing:
             language = three_letters(self.options.language)
             if language:
                 stream.metadata["language"] = language
-            (self.copied if self.dub.copied else self.encoded).append(f"dub track ({self.dub.codec})")
+            (self.ledger.copied if self.dub.copied else self.ledger.encoded).append(self.dub.name)
         if self.options.captions:
             language = three_letters(self.options.language)
             lane, codec = caption_lane(self.out, self.container, self.options.captions, language)
             self.lanes.append(lane)
-            self.encoded.append(f"subtitles ({codec})")
-        streams = [s for s in self.source.streams if self._is_kept(s, dub is not None)]
-        quiet = frozenset(s.index for s in streams if s.type == "audio" and dub is not None)
-        # Matroska states codec priming in a field of its own, which only another Matroska file passes on.
-        positive = self.container not in _MOV_FAMILY and "matroska" not in self.source.format.name
+            self.ledger.encoded.append(f"subtitles ({codec})")
+        own = self.source.streams.video[self.clip.stream].index
+        now = Circumstances(self.source, own, self.container, dub is not None, self.options.keep_original_audio)
+        pairs: list[tuple[Stream, Stream]] = []
         with self.trouble():
-            self.lanes.append(copied(self.source, self.out, streams, positive, quiet))
+            for stream, fate in fates(now):
+                self.ledger.enter(stream, fate)
+                self._follow(stream, fate, pairs, dub is not None)
+        # Matroska states codec priming in a field of its own, which only another Matroska file passes on.
+        positive = self.container not in MOV_FAMILY and "matroska" not in self.source.format.name
+        self.lanes.append(Lane(copied(self.source, pairs, positive, self.losses)))
 
-    def _is_kept(self, stream: Stream, dubbed: bool) -> bool:
-        """True if ``stream`` of the source is copied; else, if somebody may miss it, the reason is noted."""
-        name = f"stream {stream.index} ({stream.type})"
-        if stream.index == self.source.streams.video[self.clip.stream].index:
-            return False
-        if stream.type == "audio" and dubbed and not self.options.keep_original_audio:
-            self.dropped.append(f"{name}: the dub track takes its place")
-            return False
-        if stream.type == "data" and ("timecode" in stream.metadata or self.source.chapters()):
-            # The container writes its timecode and chapter tracks itself, from the metadata.
-            if "timecode" in stream.metadata:
-                self.picture.metadata.setdefault("timecode", stream.metadata["timecode"])
-            return False
-        refusal = takes(self.container, stream)
-        if refusal is None:
-            self.copied.append(name)
-            return True
-        self.dropped.append(f"{name}: {refusal}")
-        return False
+    def _follow(self, stream: Stream, fate: Fate, pairs: list[tuple[Stream, Stream]], dubbed: bool) -> None:
+        """Make in the output what a stream of the source becomes; streams with packets to copy join ``pairs``."""
+        if fate.how == "made" and "timecode" in stream.metadata:
+            self.picture.metadata.setdefault("timecode", stream.metadata["timecode"])
+        if fate.how == "attached":
+            with opened(self.clip.path) as again:
+                attach_cover(again.streams[stream.index], self.out)
+        if fate.how != "copied":
+            return
+        copy = copy_of(self.out, stream)
+        if stream.type == "audio" and dubbed:
+            copy.disposition = Disposition(stream.disposition & ~Disposition.default)
+        if stream.type != "attachment":
+            pairs.append((stream, copy))
+            self.copies.append(Copy.of(stream, copy))
 
     def write_picture(self, frames: Iterable[Frame]) -> None:
         """Encode every frame at its own time; the lanes keep pace."""
@@ -307,7 +336,7 @@ class _Writing:
             until = Fraction(packet.dts or 0) * self.clip.times.time_base
             for lane in self.lanes:
                 lane.pump(self.out, until)
-            self.out.mux_one(packet)
+            self.out.mux_one(self.carried.loaded(packet))
 
     def _length(self, packet: av.Packet, last: bool) -> int:
         """How long a packet lasts: until the next frame is shown.
@@ -317,30 +346,44 @@ class _Writing:
         times, decoded = self.clip.times, packet.dts or 0
         if self._first_decoded is None:
             self._first_decoded = decoded
-        if last and self.container in _MOV_FAMILY:
+        if last and self.container in MOV_FAMILY:
             whole = int(times.pts[-1] - times.pts[0]) + times.last
             return max(1, whole - (decoded - self._first_decoded))
         index = int(np.searchsorted(times.pts, packet.pts or 0))
         return int(times.pts[index + 1] - times.pts[index]) if index + 1 < len(times) else times.last
 
     def finish(self) -> Written:
-        """Write what is left in the lanes and the index, and say what was done."""
+        """Write what is left in the lanes and the index, look at the file again, and say what was done."""
         with self.trouble():
             for lane in self.lanes:
                 lane.pump(self.out, None)
+            made = [s.index for s in self.out.streams if s.type in PLAYED and not is_cover(s)]
+            name = Path(self.out.name)
             self.out.close()
+            self.ledger.warnings += not_found_again(name, made, self.copies)
+        for stream in self.source.streams:
+            if any(copy.name == named(stream) for copy in self.copies) and (lost := self.losses.of(stream)):
+                self.ledger.warnings.append(f"{named(stream)}: {lost}")
+        kept, lost = fates_of_side_data(self.facts, self.carried.counts, self.encoding.codec)
+        self.ledger.copied += kept
+        self.ledger.dropped += lost
         cut = short = Fraction(0)
         if self.dub is not None:
             room = self.clip.span.end - self.clip.start
             cut, short = max(Fraction(0), self.dub.length - room), max(Fraction(0), room - self.dub.length)
-            self.warnings += self.dub.notes
+            self.ledger.warnings += finished_notes(self.dub)
             if cut > 0:
-                self.warnings.append(f"the dub is {float(cut):.3f} s longer than the picture: its end was cut")
-        encoding = self.encoding
+                self.ledger.warnings.append(f"the dub is {float(cut):.3f} s longer than the picture: its end was cut")
+        encoding, ledger = self.encoding, self.ledger
         return Written(
             self.output, encoding.codec, encoding.encoder, encoding.pixel_format, len(self.clip),
-            tuple(self.copied), tuple(self.encoded), tuple(self.dropped), cut, short, tuple(self.warnings),
+            tuple(ledger.copied), tuple(ledger.encoded), tuple(ledger.dropped), cut, short, tuple(ledger.warnings),
         )  # fmt: skip
+
+
+def _mirrors(matrix: tuple[int, ...]) -> bool:
+    """True if a display matrix (row by row) flips the picture."""
+    return matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0
 
 
 def _common_scale(own: int, others: Iterable[Fraction | None]) -> int:

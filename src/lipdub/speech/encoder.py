@@ -16,6 +16,7 @@ from jaxtyping import Float32, Float64
 
 from lipdub.errors import MissingExtra, WeightsError
 from lipdub.speech.pieces import HOP, Piece, padded, pieces, rows_of
+from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import HEARING_RATE
 
 COMPONENTS = 128
@@ -51,18 +52,18 @@ class SpeechEncoder:
                 remedy="Delete the folder, it will be fetched again.",
             ) from broken
 
-    def project(self, samples: Float32[np.ndarray, " n"], gain: float = 1.0) -> Float32[np.ndarray, "rows 128"]:
+    def project(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 128"]:
         """Whitened leading components for every row of 16 kHz ``samples``, multiplied by ``gain`` first."""
         basis = Basis.shipped()
         parts = [basis.project(self._heard(samples, gain, piece)) for piece in pieces(len(samples), _LONGEST, _TRIM)]
         return np.concatenate([np.zeros((0, COMPONENTS), np.float32), *parts])
 
-    def raw(self, samples: Float32[np.ndarray, " n"], gain: float = 1.0) -> Float32[np.ndarray, "rows 512"]:
+    def raw(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 512"]:
         """The encoder's last layer for every row."""
         parts = [self._heard(samples, gain, piece) for piece in pieces(len(samples), _LONGEST, _TRIM)]
         return np.concatenate([np.zeros((0, _WIDTH), np.float32), *parts])
 
-    def _heard(self, samples: np.ndarray, gain: float, piece: Piece) -> Float32[np.ndarray, "rows 512"]:
+    def _heard(self, samples: Samples, gain: float, piece: Piece) -> Float32[np.ndarray, "rows 512"]:
         rows = rows_of(piece.stop - piece.first)
         cut = padded(samples, piece.first - _WINDOW // 2, piece.first + rows * HOP + _WINDOW // 2 - _MEL_HOP)
         mel = log_mel(cut * np.float32(gain))

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from lipdub.speech.pieces import HOP, padded, rows_of
+from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import HEARING_RATE
 
 LEVEL = 0.08
@@ -16,7 +17,7 @@ _FLOOR = 1e-9
 _BLOCK = 4096
 
 
-def loudness(samples: Float32[np.ndarray, " n"]) -> Float64[np.ndarray, "rows 2"]:
+def loudness(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
     """Decibels of the 300-3400 Hz band and of everything, in 30 ms frames centred on each 20 ms row."""
     rows = rows_of(len(samples))
     out = np.empty((rows, 2))

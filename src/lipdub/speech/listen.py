@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from lipdub.speech.energy import gain_to_level, loudness, scaled
 from lipdub.speech.phones import BLANK, CLASSES, PhoneListener
 from lipdub.speech.pieces import rows_of
 from lipdub.speech.voice_activity import VoiceActivity
+from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import HEARING_RATE, Heard, Sound
 
 
@@ -42,25 +44,29 @@ class Ears:
         """Hear a mono 16 kHz ``sound`` of any length; silence, and no sound at all, are heard as silence."""
         assert sound.rate == HEARING_RATE, "ears take sound at 16 kHz"
         assert sound.samples.shape[0] == 1, "ears take mono sound"
-        samples = np.ascontiguousarray(sound.samples[0])
+        return self.listen_to(np.ascontiguousarray(sound.samples[0]), sound.start)
+
+    def listen_to(self, samples: Samples, start: Fraction) -> Heard:
+        """The same for mono 16 kHz ``samples`` from the instant ``start`` on, which may lie in a file: they are read in
+        pieces, several times, by several threads."""
         decibels = loudness(samples)
         gain = gain_to_level(decibels)
         if gain == 0.0:
-            return self._silence(sound, rows_of(len(samples)))
+            return self._silence(start, rows_of(len(samples)))
         with ThreadPoolExecutor(2) as pool:
             voiced_later = pool.submit(self._voice.probabilities, samples, gain)
             encoded_later = pool.submit(self._encoder.project, samples, gain) if self._encoder else None
             phones = self._phones.posteriors(samples, gain) if self._phones else _no_phones(len(decibels))
             voiced, encoded = voiced_later.result(), encoded_later.result() if encoded_later else None
         energy = np.concatenate([scaled(decibels), voiced[:, None]], axis=1)
-        return Heard(sound.start, phones, voiced, energy, encoded)
+        return Heard(start, phones, voiced, energy, encoded)
 
-    def _silence(self, sound: Sound, rows: int) -> Heard:
+    def _silence(self, start: Fraction, rows: int) -> Heard:
         phones = _no_phones(rows)
         if self._phones:
             phones[:, BLANK] = 1
         encoded = np.zeros((rows, COMPONENTS), np.float32) if self._encoder else None
-        return Heard(sound.start, phones, np.zeros(rows, np.float32), np.zeros((rows, 3), np.float32), encoded)
+        return Heard(start, phones, np.zeros(rows, np.float32), np.zeros((rows, 3), np.float32), encoded)
 
 
 def _no_phones(rows: int) -> Float32[np.ndarray, "rows 17"]:

@@ -12,6 +12,7 @@ from hama.asr import ASRModel
 from jaxtyping import Float32
 
 from lipdub.speech.pieces import HOP, Piece, padded, pieces, rows_of
+from lipdub.timeline.samples import Samples
 
 _TOKENS = {
     "PBM": "p b m ɓ ʙ ɱ ɸ β pʰ p͈",
@@ -51,7 +52,7 @@ class PhoneListener:
         self._workers = workers
         self._gather = _gathering(self._local.model.decoder_tokens)
 
-    def posteriors(self, samples: Float32[np.ndarray, " n"], gain: float = 1.0) -> Float32[np.ndarray, "rows 17"]:
+    def posteriors(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 17"]:
         """Posteriors 0..1 for every row of 16 kHz ``samples``, multiplied by ``gain`` first; classes, blank, space."""
         rows = rows_of(len(samples))
         if rows == 0:

@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 from jaxtyping import Float32
 
+from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import HEARD_STEP, HEARING_RATE
 
 HOP = int(HEARING_RATE * HEARD_STEP)
@@ -46,7 +47,7 @@ def pieces(samples: int, longest: int, trim: int) -> list[Piece]:
     return out
 
 
-def padded(samples: Float32[np.ndarray, " n"], first: int, stop: int) -> Float32[np.ndarray, " m"]:
+def padded(samples: Samples, first: int, stop: int) -> Float32[np.ndarray, " m"]:
     """``samples[first:stop]``, with zeros where the sound does not reach."""
     inside = samples[max(first, 0) : max(stop, 0)]
     before = max(0, min(-first, stop - first))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from lipdub.disk.ordinary import check_ordinary
 from lipdub.errors import WeightsError
 from lipdub.speech import design
 from lipdub.timeline.sound import Heard
@@ -46,7 +47,10 @@ class Prior:
 
     @staticmethod
     def load(path: Path | None = None) -> "Prior":
-        """The prior in ``path``, or the one that ships. Raises ``WeightsError`` if it cannot be read."""
+        """The prior in ``path``, or the one that ships. Raises ``WeightsError`` if it cannot be read,
+        ``InputError`` for a pipe or a device."""
+        if path is not None and path.exists():
+            check_ordinary(path)
         source = files("lipdub.speech") / "prior.npz" if path is None else path
         try:
             with source.open("rb") as file, np.load(file) as data:

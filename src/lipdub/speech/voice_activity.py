@@ -8,6 +8,7 @@ from jaxtyping import Float32
 
 from lipdub.errors import WeightsError
 from lipdub.speech.pieces import HOP, padded, rows_of
+from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import HEARING_RATE
 
 _STEP, _CONTEXT = 512, 64  # samples the model takes at 16 kHz, and those it wants to see again
@@ -28,7 +29,7 @@ class VoiceActivity:
                 "the voice activity model cannot be read", file=model, remedy="Delete it, it will be fetched again."
             ) from broken
 
-    def probabilities(self, samples: Float32[np.ndarray, " n"], gain: float = 1.0) -> Float32[np.ndarray, " rows"]:
+    def probabilities(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, " rows"]:
         """Probability of speech 0..1 for every row of 16 kHz ``samples``, multiplied by ``gain`` first."""
         steps = -(-len(samples) // _STEP)
         state = np.zeros((2, 1, 128), np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lipdub import __version__, weights
 from lipdub.media.probe import probe
+from lipdub.media.promise import examples
 from lipdub.media.read import Damage
 from lipdub.media.write import Written
 from lipdub.review.report import (
@@ -52,13 +53,15 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Circumstances:
-    """How it came about: the dialogue, the options, why the ears are not the best (or ""), the consent, the time."""
+    """How it came about: the dialogue, the options, why the ears are not the best (or ""), the consent, the time, and
+    sentences on what is strange about the given files."""
 
     dialogue: Dialogue
     options: DubOptions
     hard_of_hearing: str
     consent: dict[str, str]
     clock: Clock
+    doubts: tuple[str, ...] = ()
 
 
 def account(outcome: Outcome, how: Circumstances) -> Report:
@@ -87,7 +90,7 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
         timings=tuple(_timings(how.clock, outcome.audit)),
         consent=how.consent,
         notes=tuple(dict.fromkeys(_notes(outcome))),
-        warnings=(*written.warnings, *_damaged(clip, outcome.damage)),
+        warnings=(*how.doubts, *written.warnings, *_damaged(clip, outcome.damage)),
         speech=how.dialogue.account,
     )
 
@@ -144,7 +147,10 @@ def _damaged(clip: Clip, damage: Damage) -> Iterable[str]:
         (damage.corrupt, "are damaged"),
     ):
         if frames:
-            yield f"{len(frames)} frames of the source {what}, the first at {timecode(clip.times.instant(frames[0]))}"
+            runs = np.split(np.array(frames), np.flatnonzero(np.diff(frames) > 1) + 1)
+            spans = (clip.times.span(int(run[0]), int(run[-1]) + 1) for run in runs)
+            told = examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in spans)
+            yield f"{len(frames)} frames of the source {what}: {told}"
 
 
 def _models(keen: bool) -> Iterable[ModelUsed]:

@@ -33,7 +33,7 @@ from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.outputs import OutputNames, output_names
 from lipdub.studio.progress import Clock, Listener, silent
-from lipdub.studio.room import Room, open_room
+from lipdub.studio.room import Room, dub_track, open_room, own_track
 from lipdub.studio.stage import Audit, Script, performed
 from lipdub.studio.study import ClipStudy, Crew, frames_ahead, open_study, study_clip, study_name
 from lipdub.studio.subtitles import captions_inside, subtitle_kind, subtitles_of
@@ -93,7 +93,8 @@ def dub(
         digest = inputs.digest(order.clip.path)
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
-    how = {"hearing": options.hearing, "reuse": options.reuse, "output": order.names.film, "inputs": inputs}
+    film = order.names.film
+    how = {"hearing": options.hearing, "reuse": options.reuse, "output": film, "inputs": inputs}
     opened = open_room(clock, caller.ask_download, **how)
     with opened as room, _one_thread_each(), Outputs(options.overwrite) as outputs:
         words = words_to_say(order.clip, speech, room) if order.audio is None else None
@@ -111,10 +112,11 @@ def dub(
             performing = performed(
                 frames_ahead(order.clip, damage), Script(order.clip, study.shots, roles.parts), audit
             )
-            written = _write(order, performing, dialogue, outputs.part(order.names.film), clock)
+            written = _write(order, performing, dialogue, outputs.part(film), clock)
         with clock.stage("judge"):
             outcome = Outcome(order.clip, roles, audible, audit, written, damage)
-            report = account(outcome, Circumstances(dialogue, options, room.hearing.why, consent, clock))
+            doubts = _doubts(order, room)
+            report = account(outcome, Circumstances(dialogue, options, room.hearing.why, consent, clock, doubts))
             notes = (*report.notes, *order.names.notes)
             report = replace(report, notes=notes, warnings=(*report.warnings, *room.store.notes))
         inputs.check_unchanged()
@@ -125,7 +127,7 @@ def dub(
 def check(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, options: DubOptions) -> Order:
     """Look at everything given before any work is done. Raises ``InputError`` or ``OutputError``."""
     choice = parse_face(options.face)
-    clip = open_clip(source)
+    clip = open_clip(source, sound=options.audio_stream)
     check_speech(clip, audio, speech, find(options.engine, setup_of(options)).limits.speaks)
     if audio is not None and not probe(audio).has_sound:
         raise NoSound("there is no sound in it", file=audio, remedy="Give the file that holds the dub track")
@@ -148,6 +150,7 @@ def plan(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, 
         f"{source}: {len(clip)} frames, {clip.size[0]}x{clip.size[1]}, {rate} frames/s, {timecode(clip.span.duration)}",
         *([_length_of(audio, clip)] if audio is not None else planned_speech(clip, speech, speaks)),
         f"engine {options.engine}, face {options.face}, output {output}",
+        *(f"look at this: {doubt}" for doubt in clip.warnings),
         *(f"would fetch {m.name}: {m.bytes / 1e6:.1f} MB, licence {m.licence}" for m in wanted),
     ]
 
@@ -196,7 +199,7 @@ def _study_and_hear(order: Order, digest: str, crew: Crew, room: Room) -> tuple[
     """Study the picture, and listen to the source and a given dub meanwhile."""
     with ThreadPoolExecutor(1, "lipdub-ears") as ears:
         clip, clock = order.clip, room.clock
-        source = ears.submit(room.hearing.hear, clip.path, digest) if clip.has_sound else None
+        source = ears.submit(room.hearing.hear, own_track(clip), digest) if clip.has_sound else None
         given = ears.submit(room.hear_dub, order.audio, clip) if order.audio else None
         with clock.stage("study"):
             name = study_name(clip, digest, crew)
@@ -248,6 +251,13 @@ def _write_options(options: DubOptions, speech: SpeechOptions) -> WriteOptions:
         metadata={"synthetic_media": "AI-dubbed: the lips and the voice were changed with lipdub"},
         language=options.language or speech.to or None,
     )
+
+
+def _doubts(order: Order, room: Room) -> tuple[str, ...]:
+    """What a person should know of the files that were given: what they promise and do not hold."""
+    own = room.hearing.doubts(own_track(order.clip), "the clip's sound")
+    given = () if order.audio is None else room.hearing.doubts(dub_track(order.audio, order.clip), "the dub track")
+    return (*(f"the clip: {doubt}" for doubt in order.clip.warnings), *own, *given)
 
 
 def _nothing(order: Order, study: ClipStudy, roles: Cast) -> NothingToDub:

@@ -34,12 +34,14 @@ def effects_of(clip: Clip, speech: SpeechOptions, room: Room) -> Effects | None:
 
     def separate(folder: Path) -> None:
         source = room.scratch / "to-separate.wav"
-        write_sound(source, sound_blocks(clip.path, start=clip.start), sound_shape(clip.path))
+        write_sound(
+            source, sound_blocks(clip.path, start=clip.start, stream=clip.sound), sound_shape(clip.path, clip.sound)
+        )
         separator.effects(source, folder).rename(folder / "stem")
         source.unlink()
 
     with room.clock.stage("separate"):
         made_by = (speech.separator, of_command(separator.words))
-        name = f"effects-{key(_VERSION, room.digest(clip.path), clip.start, made_by)}"
+        name = f"effects-{key(_VERSION, room.digest(clip.path), clip.start, clip.sound, made_by)}"
         folder = room.store.folder(name, separate)
     return Effects(folder / "stem", Path(separator.words[0]).name)

@@ -8,14 +8,14 @@ import numpy as np
 from lipdub.engines.seam import Engine, Speaker
 from lipdub.errors import NothingToDub, OptionError
 from lipdub.faces.choose import FaceChoice
-from lipdub.media.listen import sound
+from lipdub.media.listen import Reading, sound
 from lipdub.media.read import frames
 from lipdub.review.report import ModelUsed
 from lipdub.speech.prior import Prior
 from lipdub.studio.cast import Audible, Part, cast
 from lipdub.studio.dialogue import Dialogue, Spoken, finished
 from lipdub.studio.options import SpeechOptions
-from lipdub.studio.room import Room
+from lipdub.studio.room import Room, dub_track
 from lipdub.studio.stage import looks_of
 from lipdub.studio.study import ClipStudy
 from lipdub.studio.words import Words
@@ -42,7 +42,9 @@ class Setting:
         dub = room.hear_dub(dialogue.guide, self.clip)
         track = original = None
         if "sound" in engine.limits.needs:
-            track, original = _later(sound(dialogue.guide), self.clip), self._original()
+            until = dub_track(dialogue.guide, self.clip).until
+            track = _later(sound(dialogue.guide, reading=Reading(until)), self.clip)
+            original = self._original()
         return Audible(self.prior, self.heard, dub, track, original, dialogue.by_engine, self.seed)
 
     def before(self, lines: tuple[Line, ...], room: Room) -> Audible:
@@ -54,7 +56,7 @@ class Setting:
         return Audible(self.prior, self.heard, heard, None, self._original(), lines, self.seed)
 
     def _original(self) -> Sound | None:
-        return sound(self.clip.path) if self.clip.has_sound else None
+        return sound(self.clip.path, stream=self.clip.sound) if self.clip.has_sound else None
 
 
 def spoken_by_engine(engine: Engine, words: Words, speech: SpeechOptions, setting: Setting, room: Room) -> Dialogue:

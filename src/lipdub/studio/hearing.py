@@ -1,24 +1,56 @@
 """Hearing the source and the dub, beside the first pass; kept, so that no sound is listened to twice."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from lipdub import weights
+from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import MissingExtra
-from lipdub.media.listen import sound
+from lipdub.media.listen import WHOLE, Reading, sound_in_pieces
+from lipdub.media.sound_damage import SoundDamage, SoundLog
 from lipdub.plugins import version_of
 from lipdub.speech.listen import Ears
 from lipdub.studio.store import Store, key
+from lipdub.timeline.samples import SampleFile, Samples
 from lipdub.timeline.sound import HEARING_RATE, Heard
-
-_FIRST_TRACK = 0
-"""Which of a file's sound tracks is heard."""
 
 VERSION = 2
 """Raise when what is heard changes for the same sound."""
+
+_DAMAGE = "damage.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Sound stream ``stream`` of the file ``path`` (counted from 0; None: the one that players play), as far as the
+    instant ``until`` of its own clock (None: to its end)."""
+
+    path: Path
+    stream: int | None = None
+    until: Fraction | None = None
+
+
+@contextmanager
+def spooled(track: Track, reading: Reading = WHOLE) -> Iterator[tuple[Samples, Fraction]]:
+    """The samples of a track (mono, 16 kHz) in a temporary file, and the instant at which they start.
+
+    Raises what ``sound_in_pieces`` raises.
+    """
+    with scratch_folder("sound") as folder:
+        samples, start = SampleFile(folder / "samples"), None
+        try:
+            pieces = sound_in_pieces(track.path, rate=HEARING_RATE, mono=True, stream=track.stream, reading=reading)
+            for piece in pieces:
+                start = piece.start if start is None else start
+                samples.append(piece.samples[0])
+            yield samples, start or Fraction(0)
+        finally:
+            samples.close()
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +61,22 @@ class Hearing:
     store: Store
     keen: bool
     why: str = ""
+    _damage: dict[Track, SoundDamage] = field(default_factory=dict)
 
-    def hear(self, path: Path, digest: str, later: Fraction = Fraction(0)) -> Heard:
-        """What the first sound track of ``path`` says, ``later`` seconds later than its own clock has it."""
+    def hear(self, track: Track | Path, digest: str, later: Fraction = Fraction(0)) -> Heard:
+        """What a sound track says (of a path: the one that players play), ``later`` seconds later than its own clock
+        has it. Its samples are never held at once: they lie in a temporary file meanwhile."""
+        track = Track(track) if isinstance(track, Path) else track
 
         def listen(folder: Path) -> None:
-            _keep(folder, self.ears.listen(sound(path, rate=HEARING_RATE, mono=True)))
+            log = SoundLog()
+            with spooled(track, Reading(track.until, log)) as (samples, start):
+                heard = self.ears.listen_to(samples, start)
+            _keep(folder, heard, log.damage)
 
-        folder = self.store.folder(f"heard-{key(VERSION, digest, _FIRST_TRACK, self.identity)}", listen)
+        until = None if track.until is None else str(track.until)
+        folder = self.store.folder(f"heard-{key(VERSION, digest, track.stream, until, self.identity)}", listen)
+        self._damage[track] = SoundDamage.from_json((folder / _DAMAGE).read_text("utf-8"))
         return _kept(folder, later)
 
     @property
@@ -44,6 +84,11 @@ class Hearing:
         """What changes when the ears do: the models they hear with, by digest or version."""
         models = ("voice-activity", *(["whisper-base"] if self.keen else []))
         return ("hama", version_of("hama"), *(weights.identity(name) for name in models))
+
+    def doubts(self, track: Track, name: str) -> tuple[str, ...]:
+        """Sentences about ``name`` ("the dub track"), a track that was heard: what was lost or is strange in it."""
+        found = self._damage.get(track)
+        return () if found is None else found.doubts(name)
 
 
 def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Hearing:
@@ -67,7 +112,8 @@ def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Heari
     return Hearing(Ears(voice, encoder), store, True)
 
 
-def _keep(folder: Path, heard: Heard) -> None:
+def _keep(folder: Path, heard: Heard, damage: SoundDamage) -> None:
+    (folder / _DAMAGE).write_text(damage.to_json(), "utf-8")
     encoded = np.zeros((0, 128), np.float32) if heard.encoded is None else heard.encoded
     np.savez(
         folder / "heard.npz",

@@ -73,7 +73,7 @@ def clearest_span(name: str, lines: Sequence[Line], heard: Heard) -> Span | None
 def _cut(clip: Clip, span: Span) -> Sound:
     """The clip's sound in ``span``, mono; read no further than needed."""
     pieces = []
-    for piece in sound_in_pieces(clip.path, mono=True):
+    for piece in sound_in_pieces(clip.path, mono=True, stream=clip.sound):
         pieces.append(cut(piece, span))
         if piece.span.end >= span.end:
             break

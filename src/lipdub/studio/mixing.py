@@ -29,10 +29,10 @@ def mix(
 ) -> tuple[Path, MixReport]:
     """The mix of a dub (its file, and when it speaks) and the clip's sound, in a file; and what was measured."""
     track, spans = dub
-    shape = sound_shape(clip.path) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
+    shape = sound_shape(clip.path, clip.sound) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
     shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
     canvas = Canvas.over(whole_of(clip), shape.rate, shape.channels)
-    source = _stem(clip.path, canvas, clip.start) if clip.has_sound else None
+    source = _stem(clip.path, canvas, clip.start, clip.sound) if clip.has_sound else None
     found = effects_of(clip, speech, room)
     effects = None if found is None else _stem(found.file, canvas)
     source_speech = source_windows(heard) if heard is not None else ()
@@ -78,9 +78,10 @@ def mix_options(speech: SpeechOptions) -> MixOptions:
     return replace(plain, hush=replace(plain.hush, depth_db=speech.hush), room_tone=speech.hush < HIDDEN)
 
 
-def _stem(path: Path, canvas: Canvas, start: Fraction = Fraction(0)) -> Stem:
-    """A file's sound, whose instant ``start`` is the canvas' first."""
-    return Stem(sound_shape(path).channels, lambda: sound_blocks(path, rate=canvas.rate, start=start))
+def _stem(path: Path, canvas: Canvas, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:
+    """The sound of a file (its stream ``stream``), whose instant ``start`` is the canvas' first."""
+    channels = sound_shape(path, stream).channels
+    return Stem(channels, lambda: sound_blocks(path, rate=canvas.rate, start=start, stream=stream))
 
 
 def levels(report: MixReport) -> dict[str, float]:

@@ -24,6 +24,9 @@ class DubOptions:
     hearing: Literal["auto", "best", "light"] = "auto"
     """best: with the whisper encoder (145 MB, fetched if allowed); light: without; auto: with it if it is there."""
 
+    audio_stream: int | None = None
+    """Which sound of the clip is its own, counted from 0; by default the one that players play."""
+
     seed: int = 0
     """Same seed, same bytes."""
 

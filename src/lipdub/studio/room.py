@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from lipdub import weights
 from lipdub.disk.scratch import scratch_folder
-from lipdub.studio.hearing import Hearing, open_ears
+from lipdub.studio.hearing import Hearing, Track, open_ears
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.progress import Clock
 from lipdub.studio.store import Store, default_root
@@ -37,7 +38,25 @@ class Room:
 
     def hear_dub(self, track: Path, clip: Clip) -> Heard:
         """What a dub track says, on the clock of ``clip``: it begins where players start the clip."""
-        return self.hearing.hear(track, self.digest(track), clip.start)
+        return self.hearing.hear(dub_track(track, clip), self.digest(track), clip.start)
+
+    def hear_clip(self, clip: Clip) -> Heard:
+        """What the clip's own sound says."""
+        return self.hearing.hear(own_track(clip), self.digest(clip.path))
+
+
+BEYOND = Fraction(1)
+"""Seconds of a dub track after the end of the picture that are still heard."""
+
+
+def own_track(clip: Clip) -> Track:
+    """The clip's own sound."""
+    return Track(clip.path, clip.sound)
+
+
+def dub_track(path: Path, clip: Clip) -> Track:
+    """A dub track for ``clip``, heard no further than shortly after the picture's end."""
+    return Track(path, None, clip.span.end - clip.start + BEYOND)
 
 
 def whole_of(clip: Clip) -> Span:

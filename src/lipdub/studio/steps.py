@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lipdub import weights
 from lipdub.errors import NoSound, OptionError, OutputError
-from lipdub.media.probe import container_start, open_clip, probe
+from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
 from lipdub.review.report import Speech
 from lipdub.speech.adapt.adapt import Paired
 from lipdub.speech.adapt.budget import natural
@@ -16,11 +16,12 @@ from lipdub.speech.fit.aims import source_windows
 from lipdub.speech.script.read import ReadOptions, read_script
 from lipdub.speech.script.write import check_script_name, write_script
 from lipdub.studio.dialogue import Said, write_dialogue
+from lipdub.studio.hearing import Track
 from lipdub.studio.languages import check_language, language_in_name
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import VoiceOptions
 from lipdub.studio.progress import Clock, Listener, silent
-from lipdub.studio.room import Room, open_room
+from lipdub.studio.room import Room, open_room, own_track
 from lipdub.studio.timbre import heights_of
 from lipdub.studio.voicing import Voicing, check_voices, voices_for
 from lipdub.studio.words import Words, recogniser_named, shifted, translated, translator_named, words_heard
@@ -51,8 +52,16 @@ class Desk:
             yield room
 
 
-def hear(source: Path, output: Path, language: str = "", recogniser: str = "whisper", desk: Desk = Desk()) -> Words:
+def hear(
+    source: Path,
+    output: Path,
+    language: str = "",
+    recogniser: str = "whisper",
+    desk: Desk = Desk(),
+    audio_stream: int | None = None,
+) -> Words:
     """Write the words of ``source`` to the script ``output`` (.srt, .vtt, .json), counted from where players start it.
+    They are those of its sound stream ``audio_stream``, counted from 0 (None: the one that players play).
 
     Raises ``InputError``, ``OutputError`` or what the recogniser raises.
     """
@@ -62,13 +71,14 @@ def hear(source: Path, output: Path, language: str = "", recogniser: str = "whis
         raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
     recogniser_named(recogniser)
     with desk.room(output) as room:
-        heard = room.hearing.hear(source, room.digest(source))
-        words = words_heard(source, heard, recogniser, language, room)
+        track = Track(source, chosen_sound(source, audio_stream))
+        heard = room.hearing.hear(track, room.digest(source))
+        words = words_heard(track, heard, recogniser, language, room)
         start = container_start(source)
         room.inputs.check_unchanged()
         lines = tuple(shifted(line, -start) for line in words.lines)
         write_script(output, lines, overwrite=desk.overwrite)
-    return words
+        return replace(words, notes=(*room.hearing.doubts(track, "the sound"), *words.notes))
 
 
 def adapt(
@@ -91,16 +101,22 @@ def adapt(
 
 
 def speak(
-    script: Path, output: Path, clip: Path | None = None, voices: VoiceOptions = VoiceOptions(), desk: Desk = Desk()
+    script: Path,
+    output: Path,
+    clip: Path | None = None,
+    voices: VoiceOptions = VoiceOptions(),
+    desk: Desk = Desk(),
+    audio_stream: int | None = None,
 ) -> Speech:
     """Write ``script`` as speech to ``output`` (.flac, .wav; mono, 48 kHz): fitted to where ``clip`` speaks and as long
-    as it, or at the script's own times.
+    as it, or at the script's own times. ``audio_stream``: in which of the clip's sound streams, counted from 0 (None:
+    the one that players play).
 
     Raises ``InputError``, ``OutputError`` or what voices raise.
     """
     if output.suffix.lower() not in (".flac", ".wav"):
         raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
-    picture = open_clip(clip) if clip is not None else None
+    picture = open_clip(clip, sound=audio_stream) if clip is not None else None
     words = _read(script, picture)
     speakers = voices_for(words.lines, voices)
     check_voices(words.lines, speakers)
@@ -111,7 +127,7 @@ def speak(
         if picture is not None:
             whole = Span(picture.start, picture.span.end)
             if picture.has_sound:
-                heard = room.hearing.hear(picture.path, room.digest(picture.path))
+                heard = room.hear_clip(picture)
                 windows = source_windows(heard)
                 heights = heights_of(picture, words.lines, windows)
         speakers = likened(voices_for(words.lines, voices, heights), words.lines, picture, heard)
@@ -119,7 +135,10 @@ def speak(
         said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
         room.inputs.check_unchanged()
         write_dialogue(output, said.pass_on, whole)
-    return said.account(words, voicing.notes)
+        doubts = [] if picture is None else [f"the clip: {doubt}" for doubt in picture.warnings]
+        if picture is not None:
+            doubts += room.hearing.doubts(own_track(picture), "the clip's sound")
+    return said.account(words, (*voicing.notes, *doubts))
 
 
 def _whole(words: Words) -> Span:

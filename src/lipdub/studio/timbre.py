@@ -6,11 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipdub.media.listen import sound
 from lipdub.speech.voices.cast import Heights
 from lipdub.speech.voices.pitch import pitch_of
+from lipdub.studio.hearing import Track, spooled
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
+from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import HEARING_RATE
 from lipdub.timeline.time import Span, merged
 
@@ -24,21 +25,26 @@ def heights_of(clip: Clip, lines: Sequence[Line], windows: Sequence[Span]) -> He
     language = lines[0].language if lines else ""
     if not clip.has_sound or not windows:
         return Heights({}, language)
-    heard = sound(clip.path, rate=HEARING_RATE, mono=True)
+    with spooled(Track(clip.path, clip.sound)) as (samples, start):
+        return Heights(_hertz(lines, windows, samples, start), language)
+
+
+def _hertz(lines: Sequence[Line], windows: Sequence[Span], samples: Samples, start: Fraction) -> dict[str, float]:
+    """The pitch of every speaker whose voice is heard in ``samples``, which begin at ``start``."""
     hertz = {}
     for speaker in dict.fromkeys(line.speaker for line in lines):
         others = merged(line.span for line in lines if line.speaker != speaker)
         own = [line.span for line in lines if line.speaker == speaker and not _near(others, line.span)]
         pieces, left = [], LISTENED
         for span in _shared(own, windows):
-            first = round((span.start - heard.start) * HEARING_RATE)
+            first = round((span.start - start) * HEARING_RATE)
             stop = first + round(min(span.duration, left) * HEARING_RATE)
-            pieces.append(heard.samples[0, max(first, 0) : max(stop, 0)])
+            pieces.append(samples[max(first, 0) : max(stop, 0)])
             left -= min(span.duration, left)
         found = pitch_of(np.concatenate([*pieces, np.zeros(0, np.float32)]))
         if found is not None:
             hertz[speaker] = found
-    return Heights(hertz, language)
+    return hertz
 
 
 def _shared(own: Sequence[Span], windows: Sequence[Span]) -> list[Span]:

@@ -20,9 +20,10 @@ from lipdub.speech.script.timed import timed
 from lipdub.speech.script.write import write_script
 from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, Card, Recogniser, Request, Translator
 from lipdub.speech.spans import speech_spans
+from lipdub.studio.hearing import Track
 from lipdub.studio.languages import language_in_name
 from lipdub.studio.options import SpeechOptions
-from lipdub.studio.room import Room
+from lipdub.studio.room import Room, own_track
 from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
@@ -66,28 +67,31 @@ def words_to_say(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
     if speech.script is not None:
         words = _from_script(clip, speech, room)
     else:
-        words = words_heard(clip.path, _own_speech(clip, room), speech.recogniser, speech.source_language, room)
+        words = words_heard(own_track(clip), _own_speech(clip, room), speech.recogniser, speech.source_language, room)
     wanted = speech.to or words.language
     if all(same_language(line.language or wanted, wanted) for line in words.lines):
         return replace(words, language=wanted, lines=tuple(replace(line, language=wanted) for line in words.lines))
     return translated(words, wanted, speech.translator, speech.glossary, room)
 
 
-def words_heard(path: Path, heard: Heard, recogniser: str, language: str, room: Room) -> Words:
-    """The words of the sound of ``path``; ``heard`` says where somebody speaks. Kept with who heard them, so that none
-    is heard twice."""
+def words_heard(track: Track, heard: Heard, recogniser: str, language: str, room: Room) -> Words:
+    """The words of a sound track; ``heard`` says where somebody speaks. Kept with who heard them, so that none is heard
+    twice."""
+    path = track.path
 
     who = recogniser_named(recogniser)
 
     def listen(folder: Path) -> None:
-        found = transcribe(who, sound_in_pieces(path, rate=HEARING_RATE, mono=True), heard, language)
+        pieces = sound_in_pieces(path, rate=HEARING_RATE, mono=True, stream=track.stream)
+        found = transcribe(who, pieces, heard, language)
         if found.words:
             write_script(folder / "words.json", lines_from_words(found.words, found.language))
         write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
 
     with room.clock.stage("words"):
         made_by = (recogniser, fingerprint_of(who), room.hearing.identity)
-        folder = room.store.folder(f"words-{key(VERSION, room.digest(path), language, *made_by)}", listen)
+        made_from = key(VERSION, room.digest(path), track.stream, language, *made_by)
+        folder = room.store.folder(f"words-{made_from}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
         name, licence = json.loads((folder / "who.json").read_text("utf-8"))
     if not lines:
@@ -187,7 +191,7 @@ def _one_line(clip: Clip, speech: SpeechOptions, room: Room) -> Line:
 def _own_speech(clip: Clip, room: Room) -> Heard:
     if not clip.has_sound:
         raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
-    return room.hearing.hear(clip.path, room.digest(clip.path))
+    return room.hear_clip(clip)
 
 
 def _used(card: Card) -> ModelUsed:

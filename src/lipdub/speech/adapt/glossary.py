@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from lipdub.disk.ordinary import check_ordinary
 from lipdub.errors import InputError
 
 _HEADS = {"term", "source", "from", "original", "word"}
@@ -18,6 +19,7 @@ def read_glossary(path: Path) -> dict[str, str]:
     A term without a rendering stays as it is. A heading row ("term, rendering") and lines that start with # are
     skipped. Raises ``InputError`` if the file cannot be read or a term has two renderings.
     """
+    check_ordinary(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as refused:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from lipdub.disk.ordinary import check_ordinary
 from lipdub.errors import InputError
 from lipdub.speech.script.cleaning import Cleaned, cleaned
 from lipdub.speech.script.cues import RawCue, parsed
@@ -75,8 +76,9 @@ def _untimed(cue: RawCue, options: ReadOptions) -> Line:
 
 def _text(path: Path) -> tuple[str, list[str]]:
     """The file's text, and a note if its encoding had to be guessed."""
+    size = check_ordinary(path)
     try:
-        if path.stat().st_size > _LARGEST:
+        if size > _LARGEST:
             raise InputError("it is larger than 64 MB", file=path, remedy="Give a script, not a video")
         data = path.read_bytes()
     except OSError as missing:

@@ -1,0 +1,244 @@
+"""The dub track on its way into the output: copied if the container takes its codec, else encoded once."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.stream import Stream
+
+from lipdub.media.container import opened, sound_stream
+from lipdub.media.lanes import Lane, Losses, copy_of, read_on, takes
+from lipdub.media.priming import MATROSKA_CODECS, priming_of, with_delay
+from lipdub.media.samples import Damage, even_frames, part_of
+
+_SOUND_CODECS = {
+    "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
+    "mov": "aac mp3 ac3 eac3 alac".split(),
+    "matroska": "aac mp3 ac3 eac3 flac opus vorbis alac dts truehd wavpack".split(),
+    "webm": "opus vorbis".split(),
+}
+_ROUNDING = Fraction(1, 1000)
+_PCM = ("mov", "matroska")
+"""Containers that players expect PCM in."""
+
+_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+_USUAL = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+
+@dataclass
+class Dub:
+    """What became of the dub track: ``copied`` or encoded to ``codec``, and ``why`` it was not copied.
+
+    It ends at ``end`` (s, clip's clock) at the latest; ``length`` is its own (s). ``origin`` is the instant on its
+    file's clock that comes where players start the clip, ``rate`` its samples per second.
+    """
+
+    codec: str
+    copied: bool
+    end: Fraction
+    why: str = ""
+    origin: Fraction = Fraction(0)
+    rate: int = 1
+    length: Fraction = Fraction(0)
+    notes: list[str] = field(default_factory=list)
+    losses: Losses = field(default_factory=Losses)
+    damage: Damage = field(default_factory=Damage)
+
+    @property
+    def name(self) -> str:
+        """How it is called in reports."""
+        return f"dub track ({self.codec})" + (f": {self.why}" if self.why else "")
+
+
+def dub_lane(
+    path: Path, container: str, out: OutputContainer, start: Fraction, end: Fraction, stack: ExitStack
+) -> tuple[Lane, Dub, Stream]:
+    """The lane of the dub track at ``path``, from ``start`` on the clip's clock and cut at ``end``.
+
+    Its first audible sample comes at ``start``, or as much later as it comes in its own file. Copied if its codec fits
+    the container, else encoded once from its own samples: AAC into mp4, PCM into mov, FLAC into mkv, Opus into webm.
+    Raises ``NoSound`` if it holds no sound.
+    """
+    source = stack.enter_context(opened(path))
+    heard = sound_stream(source, path)
+    dub = Dub(heard.codec_context.codec.canonical_name, True, end)
+    packets = read_on(source, [heard], dub.losses)
+    first = next(packets, None)
+    packets = chain((first,), packets) if first is not None else iter(())
+    priming = Fraction(0) if first is None else priming_of(first, heard.codec_context.sample_rate)
+    dub.rate = heard.codec_context.sample_rate
+    if first is not None and priming:
+        heard_at = (first.pts or 0) * first.time_base + priming
+        # MP3 files count from their priming on; Matroska files round to milliseconds.
+        if (first.pts or 0) >= 0 or abs(heard_at) <= _ROUNDING:
+            dub.origin = heard_at
+    dub.why = _unfit(container, heard, first, priming)
+    if not dub.why:
+        pattern = heard
+        if first is not None and priming and container in ("matroska", "webm"):
+            pattern = with_delay(heard, first, priming, stack)
+        stream = copy_of(out, pattern)
+        stream.metadata.clear()
+        return Lane(_copied_dub(packets, stream, start, dub)), dub, stream
+    dub.copied = False
+    stream, dub.codec = _sound_encoder(container, out, heard, dub)
+    return Lane(_encoded_dub(packets, heard, stream, start, dub)), dub, stream
+
+
+def finished_notes(dub: Dub) -> list[str]:
+    """What is to be said of the dub track once all of it went by."""
+    notes, damage = list(dub.notes), dub.damage
+    if dub.losses.errors or damage.packets:
+        count = dub.losses.errors + damage.packets
+        silent = f"; {float(damage.silent):.3f} s of it are silent" if damage.silent else ""
+        notes.append(f"the dub track is damaged: {count} packets could not be read or decoded{silent}")
+    if damage.not_numbers:
+        notes.append(f"{damage.not_numbers} samples of the dub track are no numbers (NaN, infinite): written as 0")
+    notes += [f"the dub track changes to {what} at {float(at):.3f} s; it is converted" for at, what in damage.changes]
+    return notes
+
+
+def _unfit(container: str, heard: AudioStream, first: av.Packet | None, priming: Fraction) -> str:
+    """Why packets cannot be copied so that they are heard as in their own file; "" if they can."""
+    name = heard.codec_context.codec.canonical_name
+    pcm = name.startswith("pcm_") and container in _PCM and not (container == "mov" and name == "pcm_u8")
+    if name not in _SOUND_CODECS[container] and not pcm:
+        return f"{container} does not take {name}"
+    if first is None:
+        return "it holds no packets"
+    if container in ("matroska", "webm") and priming and name not in MATROSKA_CODECS:
+        return f"{container} cannot say how {name} is primed"
+    return takes(container, heard) or ""
+
+
+def _copied_dub(packets: Iterator[av.Packet], stream: Stream, start: Fraction, dub: Dub) -> Iterator[av.Packet]:
+    for packet in packets:
+        if packet.pts is None:
+            continue
+        begins = packet.pts * packet.time_base - dub.origin
+        length = (packet.duration or 0) * packet.time_base
+        dub.length = max(dub.length, begins + length)
+        if start + begins >= dub.end:
+            continue
+        packet.time_base = Fraction(1, dub.rate)
+        packet.pts = packet.dts = round((start + begins) * dub.rate)
+        packet.duration = round(length * dub.rate)
+        packet.stream = stream
+        yield packet
+
+
+def _sound_encoder(container: str, out: OutputContainer, heard: AudioStream, dub: Dub) -> tuple[AudioStream, str]:
+    """An encoder for the samples of ``heard``: lossless where players of that container know it. What it changes is
+    noted in ``dub``."""
+    context = heard.codec_context
+    rate, deep = context.sample_rate, _bits(context) > 16
+    match container:
+        case "mp4":
+            name, sample = "aac", "fltp"
+            rate = rate if rate in _AAC_RATES else 48000
+        case "mov":
+            name, sample = ("pcm_s24le", "s32") if deep else ("pcm_s16le", "s16")
+        case "webm":
+            name, sample, rate = "libopus", "flt", 48000
+        case _:
+            name, sample = "flac", "s32" if deep else "s16"
+            rate = min(rate, 655350)
+    layout = _layout(name, sample, rate, context)
+    channels = len(av.AudioLayout(layout).channels)
+    options: dict[str, str] = {}
+    if name == "aac":
+        kilobits = {1: 192, 2: 256}.get(channels, 512 if channels <= 6 else 640)
+        options["b"] = str(min(kilobits * 1000, 6 * rate * channels))
+    if name == "libopus":
+        options["b"] = str({1: 128_000, 2: 256_000}.get(channels, 510_000))
+    short = name.removeprefix("lib")
+    if channels != context.channels:
+        dub.notes.append(
+            f"the {context.channels} channels of the dub track are mixed to {channels}: {short} takes no more"
+        )
+    if rate != context.sample_rate:
+        dub.notes.append(f"the dub track is resampled from {context.sample_rate} to {rate} Hz: {short} takes no other")
+    if _bits(context) > 24 and name in ("pcm_s24le", "flac"):
+        dub.notes.append(f"the {_bits(context)}-bit samples of the dub track become 24-bit ones in {short}")
+    stream = out.add_stream(name, rate=rate, options=options, layout=layout, format=sample)
+    assert isinstance(stream, AudioStream)
+    stream.time_base = Fraction(1, rate)
+    stream.codec_context.open()
+    return stream, short
+
+
+def _bits(context: AudioCodecContext) -> int:
+    """Bits of a sample; 16 for codecs that do not keep samples."""
+    name = context.codec.canonical_name
+    if name.startswith("pcm_"):
+        digits = "".join(filter(str.isdigit, name.split("_")[1]))
+        return int(digits) if digits else 16
+    if name in ("flac", "alac", "wavpack", "tta", "truehd", "mlp"):
+        return 24 if context.format.bytes > 2 else 16
+    return 16
+
+
+def _layout(encoder: str, sample: str, rate: int, context: AudioCodecContext) -> str:
+    """The channel layout that comes closest and that the encoder takes: the stated one, the usual one for so many
+    channels (WAV files often state none), or one with fewer."""
+    stated = context.layout.name
+    usual = [name for count, name in sorted(_USUAL.items(), reverse=True) if count <= context.channels]
+    for candidate in ([] if "channels" in stated else [stated]) + usual:
+        if _opens(encoder, sample, rate, candidate):
+            return candidate
+    return "stereo"
+
+
+def _opens(encoder: str, sample: str, rate: int, layout: str) -> bool:
+    try:
+        context = av.CodecContext.create(encoder, "w")
+        assert isinstance(context, AudioCodecContext)
+        context.sample_rate, context.layout, context.format = rate, layout, sample
+        context.time_base = Fraction(1, rate)
+        context.open()
+    except (FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _encoded_dub(
+    packets: Iterator[av.Packet], heard: AudioStream, stream: AudioStream, start: Fraction, dub: Dub
+) -> Iterator[av.Packet]:
+    context = stream.codec_context
+    resampler = av.AudioResampler(
+        format=context.format, layout=context.layout, rate=context.sample_rate, frame_size=context.frame_size or 4096
+    )
+    begin: int | None = None
+    for at, frame in chain(_up_to_the_end(packets, heard, start, dub), ((None, None),)):
+        if begin is None and at is not None:
+            begin = round((start + at) * context.sample_rate)
+        for ready in resampler.resample(frame):
+            # Where a frame comes is counted, not taken from what the resampler says: samples follow each other.
+            ready.pts, ready.time_base = begin, Fraction(1, context.sample_rate)
+            assert begin is not None
+            begin += ready.samples
+            yield from stream.encode(ready)
+    yield from stream.encode(None)
+
+
+def _up_to_the_end(
+    packets: Iterator[av.Packet], heard: AudioStream, start: Fraction, dub: Dub
+) -> Iterator[tuple[Fraction, av.AudioFrame]]:
+    """(Instant, frame) of the dub up to the picture's end, counted from its origin, the last one cut to the sample."""
+    for begins, frame in even_frames(packets, heard, dub.origin, dub.damage):
+        dub.length = max(dub.length, begins + Fraction(frame.samples, frame.sample_rate))
+        room = int((dub.end - start - begins) * frame.sample_rate)
+        if room >= frame.samples:
+            yield begins, frame
+        elif room > 0:
+            last = part_of(frame, 0, room)
+            last.pts, last.time_base = frame.pts, frame.time_base
+            yield begins, last

@@ -1,0 +1,182 @@
+"""What becomes of every stream of the source in the new file, decided before the work and checked after it.
+
+One table, ``RULES``, is asked in its order; the first rule that knows a stream decides. What encoders cannot carry
+inside the picture stands in ``sidedata.KINDS``.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import AttachmentStream, Discard, Disposition, Stream
+
+from lipdub.media.lanes import codec_of, takes
+from lipdub.media.languages import three_letters
+
+MOV_FAMILY = ("mp4", "mov")
+PLAYED = ("video", "audio", "subtitle")
+
+_TOLD = Disposition(
+    Disposition.dub | Disposition.original | Disposition.comment | Disposition.lyrics | Disposition.karaoke
+    | Disposition.forced | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.clean_effects
+    | Disposition.captions | Disposition.descriptions
+)  # fmt: skip
+"""Marks of a stream that matter to who watches; 'default' is ours to give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a stream. ``how``: ``copied`` (its packets), ``attached`` (a cover as attached file), ``made``
+    (the container writes it anew), ``dropped``, or ``picture`` (the one that is dubbed). ``why`` is for the report."""
+
+    how: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What rules look at: the source, the number of its dubbed picture stream among all streams, the new container,
+    and whether there is a dub track and the source's sound is kept beside it."""
+
+    source: InputContainer
+    picture: int
+    container: str
+    dubbed: bool
+    keep_sound: bool
+
+
+def _picture(stream: Stream, now: Circumstances) -> Fate | None:
+    return Fate("picture") if stream.index == now.picture else None
+
+
+def _replaced_sound(stream: Stream, now: Circumstances) -> Fate | None:
+    if stream.type == "audio" and now.dubbed and not now.keep_sound:
+        return Fate("dropped", "the dub track takes its place")
+    return None
+
+
+def _chapter_track(stream: Stream, now: Circumstances) -> Fate | None:
+    """QuickTime keeps chapters in a track of its own; FFmpeg reads it at once and marks it as not to be read again."""
+    if stream.type == "data" and stream.discard == Discard.all and now.source.chapters():
+        return Fate("made", f"{len(now.source.chapters())} chapters")
+    return None
+
+
+def _timecode_track(stream: Stream, now: Circumstances) -> Fate | None:
+    if stream.type != "data" or "timecode" not in stream.metadata:
+        return None
+    code = stream.metadata["timecode"]
+    return Fate("made", f"timecode {code}" if now.container in MOV_FAMILY else f"timecode {code}, as a tag")
+
+
+def _cover(stream: Stream, now: Circumstances) -> Fate | None:
+    if not stream.disposition & Disposition.attached_pic:
+        return None
+    if now.container == "matroska":
+        return Fate("attached", "cover picture")
+    if now.container == "mp4" and takes("mp4", stream) is None:
+        return Fate("copied", "cover picture")
+    return Fate("dropped", f"{now.container} holds no cover picture")
+
+
+def _attachment(stream: Stream, now: Circumstances) -> Fate | None:
+    if not isinstance(stream, AttachmentStream):
+        return None
+    if now.container == "matroska":
+        return Fate("copied", stream.name or "")
+    return Fate("dropped", f"{now.container} holds no attached files ({stream.name or 'without a name'})")
+
+
+def _any(stream: Stream, now: Circumstances) -> Fate | None:
+    if stream.type == "data":
+        return Fate("dropped", f"data ({codec_of(stream)}) that {now.container} files from us cannot hold")
+    refusal = takes(now.container, stream)
+    return Fate("copied") if refusal is None else Fate("dropped", refusal)
+
+
+RULES: tuple[Callable[[Stream, Circumstances], Fate | None], ...] = (
+    _picture, _replaced_sound, _chapter_track, _timecode_track, _cover, _attachment, _any,
+)  # fmt: skip
+"""Asked in this order for every stream of the source."""
+
+
+def fates(now: Circumstances) -> list[tuple[Stream, Fate]]:
+    """What becomes of every stream of the source, in its order."""
+    return [(stream, next(fate for rule in RULES if (fate := rule(stream, now)))) for stream in now.source.streams]
+
+
+def named(stream: Stream) -> str:
+    """How a stream of the source is called in reports: ``"stream 2 (subtitle)"``."""
+    return f"stream {stream.index} ({stream.type})"
+
+
+@dataclass
+class Ledger:
+    """What is reported: names of what was ``copied``, ``encoded`` and ``dropped``, each with a reason, and
+    ``warnings``."""
+
+    copied: list[str] = field(default_factory=list)
+    encoded: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def enter(self, stream: Stream, fate: Fate) -> None:
+        """Note what becomes of a stream."""
+        name = f"{named(stream)}: {fate.why}" if fate.why else named(stream)
+        match fate.how:
+            case "copied" | "attached" | "made":
+                self.copied.append(name)
+            case "dropped":
+                self.dropped.append(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A stream that was copied: its ``name`` in reports, and what it said of itself."""
+
+    name: str
+    index: int
+    language: str | None
+    title: str | None
+    marks: Disposition
+
+    @classmethod
+    def of(cls, template: Stream, copy: Stream) -> "Copy":
+        """What has to be found again of ``template`` in its ``copy``."""
+        title = template.metadata.get("title", template.metadata.get("TITLE"))
+        return cls(named(template), copy.index, template.language, title, Disposition(template.disposition & _TOLD))
+
+
+def not_found_again(written: Path, made: Sequence[int], copies: Iterable[Copy]) -> list[str]:
+    """What a complete file does not say of its copied streams though the source did, a sentence each.
+
+    ``made`` are the indices that its streams of the kinds ``PLAYED``, covers left out, had when it was written.
+    """
+    lost = []
+    with av.open(str(written), "r", metadata_errors="surrogateescape") as file:
+        there = [s for s in file.streams if s.type in PLAYED and not is_cover(s)]
+        if len(there) != len(made):
+            lost.append(f"the file should hold {len(made)} streams and holds {len(there)}")
+        found = dict(zip(made, there, strict=False))
+        for copy in copies:
+            if copy.index in found:
+                lost += [f"{copy.name}: {what}" for what in _differences(copy, found[copy.index])]
+    return lost
+
+
+def is_cover(stream: Stream) -> bool:
+    """True for a cover picture."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _differences(copy: Copy, there: Stream) -> Iterable[str]:
+    if copy.language not in (None, "und", there.language) and three_letters(copy.language) != there.language:
+        yield f"its language '{copy.language}' is '{there.language or 'not told'}' now"
+    if copy.title and copy.title != there.metadata.get("title", there.metadata.get("TITLE")):
+        yield f"its title '{copy.title}' could not be kept"
+    lost = Disposition(copy.marks & ~there.disposition)
+    if lost:
+        words = ", ".join(str(mark.name).replace("_", " ") for mark in lost)
+        yield f"it is no longer marked as: {words}"

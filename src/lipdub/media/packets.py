@@ -1,0 +1,246 @@
+"""The packets of a file from the first to the last, whatever lies between.
+
+A read error does not end a file: what follows the damage is read on. Recordings that were joined byte by byte
+(``cat a.ts b.ts``) begin their time stamps again; the second one is moved on to where the first one ended, and every
+stream of it by the same time. FFmpeg's own program does likewise for these formats (``ts_discontinuity`` in its
+ffmpeg_demux.c).
+"""
+
+import errno
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Stream
+
+from lipdub.disk.causes import MEMORY
+from lipdub.errors import MachineError
+from lipdub.media.container import base_of, only, opened
+
+_RESTARTS = 0x0200
+"""AVFMT_TS_DISCONT of libavformat/avformat.h: the format allows time stamps to begin again."""
+
+_BACK, _AHEAD = Fraction(1, 10), Fraction(10)
+"""Seconds by which decoding times may fall or leap within one recording (ffmpeg's dts_delta_threshold)."""
+
+_SEAMLESS = Fraction(1, 4)
+"""Seconds between two packets of a stream that follow each other at once."""
+
+_OVERLAP = Fraction(1, 4)
+"""Seconds of a stream's end that may be cut at a join to keep the picture's steps equal."""
+
+_RECENT = 32
+"""Frames of a recording's end by which its step is known."""
+
+_MOST_ERRORS = 100_000
+"""Read errors one after the other after which a file is given up: demuxers step on by some bytes at each."""
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What happened while packets were read: how often the file could not be read on at once."""
+
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """From byte ``position`` on everything is ``shift`` seconds later than its time stamps say; there the clock, so
+    continued, shows ``at``."""
+
+    position: int
+    shift: Fraction
+    at: Fraction
+
+
+def packets(container: InputContainer, *streams: Stream, trouble: Trouble | None = None) -> Iterator[av.Packet]:
+    """Every packet of ``streams`` from where the file stands to its end, in the order of the file, never an empty one.
+
+    Damage is passed over and counted in ``trouble``. Times are continued over joins if reading begins at the file's
+    beginning; after seeking they are as the file has them. Raises ``MachineError`` if memory runs out.
+    """
+    only(container, *streams)
+    trouble = Trouble() if trouble is None else trouble
+    continued = Continued(joins_of(container))
+    for packet in _read_on(container, streams, trouble):
+        continued.place(packet)
+        yield packet
+
+
+def _read_on(container: InputContainer, streams: Iterable[Stream], trouble: Trouble) -> Iterator[av.Packet]:
+    chosen = list(streams)
+    demuxed, failed = container.demux(chosen), 0
+    while failed < _MOST_ERRORS:
+        try:
+            packet = next(demuxed, None)
+        except FFmpegError as broken:
+            if broken.errno == errno.ENOMEM:
+                raise MachineError(MEMORY.what, file=Path(container.name), remedy=MEMORY.remedy) from broken
+            trouble.errors, failed = trouble.errors + (failed == 0), failed + 1
+            demuxed = container.demux(chosen)
+            continue
+        if packet is None:
+            return
+        if packet.size:  # the empty ones only tell that the end was reached
+            failed = 0
+            yield packet
+
+
+class Continued:
+    """Moves packets onto the clock that is continued over ``joins``. One for each reading of a file from its start."""
+
+    def __init__(self, joins: tuple[Join, ...]) -> None:
+        self._joins = joins
+        self._positions = [join.position for join in joins]
+        self._passed: dict[int, int] = {}
+        self._last: dict[int, Fraction] = {}
+
+    def place(self, packet: av.Packet) -> None:
+        """Set the time stamps of the next ``packet``; packets come in the order of the file."""
+        if not self._joins or (at := _time_of(packet)) is None:
+            return
+        stream, time_base = packet.stream_index, packet.time_base
+        passed = self._passed.get(stream, 0)
+        step = at + self._shift(passed) - self._last.get(stream, at + self._shift(passed) - _AHEAD)
+        if packet.pos is not None and packet.pos >= 0:
+            # Some demuxers give the first packet behind a join a time that still continues.
+            reached = max(passed, bisect_right(self._positions, packet.pos))
+            passed = passed if 0 <= step < _SEAMLESS else reached
+        elif passed < len(self._joins) and step < -_BACK:
+            passed += 1  # parsers tell no position for some packets; this one falls behind those before it
+        self._passed[stream], self._last[stream] = passed, at + self._shift(passed)
+        later = round(self._shift(passed) / time_base)
+        if later and packet.pts is not None:
+            packet.pts += later
+        if later and packet.dts is not None:
+            packet.dts += later
+
+    def _shift(self, passed: int) -> Fraction:
+        return self._joins[passed - 1].shift if passed else Fraction(0)
+
+
+def joins_of(container: InputContainer) -> tuple[Join, ...]:
+    """Where the open file was joined from recordings that each have a clock of their own; () for most files.
+
+    Formats that allow it are read through for it once (nothing is decoded) and the result is remembered.
+    """
+    if not container.format.flags & _RESTARTS:
+        return ()
+    path = Path(container.name)
+    state = path.stat()
+    return _remembered_joins(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _remembered_joins(path: Path, size: int, changed: int) -> tuple[Join, ...]:
+    with opened(path) as container:
+        tracks = {s.index: _Track(s, s.type == "video") for s in container.streams if s.type in ("video", "audio")}
+        last = -1
+        for packet in _read_on(container, [t.stream for t in tracks.values()], Trouble()):
+            position = last + 1 if packet.pos is None or packet.pos < 0 else packet.pos
+            tracks[packet.stream_index].see(packet, position)
+            last = max(last, packet.pos or 0)
+        return tuple(_joined(list(tracks.values())))
+
+
+@dataclass(slots=True)
+class _Part:
+    """One stream of one recording: the byte it begins at, and from when to when it lasts by its own clock (s)."""
+
+    position: int
+    start: Fraction
+    last: Fraction
+    length: Fraction = Fraction(0)
+    recent: deque[Fraction] = field(default_factory=lambda: deque(maxlen=_RECENT))
+
+    def grow(self, packet: av.Packet) -> None:
+        """Add the next packet."""
+        shown = _shown(packet)
+        self.start, self.last = min(self.start, shown), max(self.last, shown)
+        self.length = (packet.duration or 0) * packet.time_base
+        self.recent.append(shown)
+
+    def end(self, picture: bool) -> Fraction:
+        """When its last frame or sound ends. Parsers state the length of a sound, but not always that of a frame."""
+        steps = [b - a for a, b in pairwise(sorted(self.recent)) if b > a]
+        return self.last + (min(steps) if picture and steps else self.length)
+
+
+@dataclass(slots=True)
+class _Track:
+    """The recordings that a stream's packets belong to. A jump is believed if the next packet goes on from there."""
+
+    stream: Stream
+    is_picture: bool
+    parts: list[_Part] = field(default_factory=list)
+    last: Fraction | None = None
+    doubtful: tuple[Fraction, _Part] | None = None
+
+    def see(self, packet: av.Packet, position: int) -> None:
+        """The next packet, which lies about at ``position``."""
+        at = _time_of(packet)
+        if at is None:
+            return
+        if self.doubtful is not None:
+            begun, part = self.doubtful
+            self.doubtful = None
+            if -_BACK < at - begun < _AHEAD:
+                self.parts.append(part)
+                self.last = begun
+        if self.last is not None and not -_BACK <= at - self.last <= _AHEAD:
+            self.doubtful = at, _Part(position, _shown(packet), _shown(packet))
+            self.doubtful[1].grow(packet)
+            return
+        if not self.parts:
+            self.parts.append(_Part(position, _shown(packet), _shown(packet)))
+        self.parts[-1].grow(packet)
+        self.last = at
+
+
+def _joined(tracks: list[_Track]) -> Iterator[Join]:
+    """Joins of a file by the jumps of its tracks: the picture's steps go on evenly, and no more is cut of a sound's end
+    than ``_OVERLAP``."""
+    tracks = sorted(tracks, key=lambda track: not track.is_picture)
+    shift = Fraction(0)
+    for jumps in _together(tracks):
+        before = [(track.parts[i - 1].end(track.is_picture), track.parts[i].start) for track, i in jumps]
+        new = shift + before[0][0] - before[0][1]
+        new += max(0, *(end + shift - start - new - _OVERLAP for end, start in before), 0)
+        base = base_of(jumps[0][0].stream)
+        shift = round(new / base) * base
+        position = min(track.parts[i].position for track, i in jumps)
+        yield Join(position, shift, min(start for _, start in before) + shift)
+
+
+def _together(tracks: list[_Track]) -> Iterator[list[tuple[_Track, int]]]:
+    """The jumps of all tracks, those of one join together, in the order of the file."""
+    jumps = [(track, i) for track in tracks for i in range(1, len(track.parts))]
+    group: list[tuple[_Track, int]] = []
+    for track, i in sorted(jumps, key=lambda jump: jump[0].parts[jump[1]].position):
+        if any(track is other for other, _ in group):
+            yield sorted(group, key=lambda jump: tracks.index(jump[0]))
+            group = []
+        group.append((track, i))
+    if group:
+        yield sorted(group, key=lambda jump: tracks.index(jump[0]))
+
+
+def _shown(packet: av.Packet) -> Fraction:
+    """When a packet that has a time stamp is shown (s)."""
+    at = packet.pts if packet.pts is not None else packet.dts
+    assert at is not None
+    return at * packet.time_base
+
+
+def _time_of(packet: av.Packet) -> Fraction | None:
+    """When a packet is decoded (s), or shown where only that is known."""
+    at = packet.dts if packet.dts is not None else packet.pts
+    return None if at is None or not packet.time_base else at * packet.time_base

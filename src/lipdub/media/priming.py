@@ -1,0 +1,53 @@
+"""Codec priming: the samples that a decoder makes before the first one that is heard, and how containers say so.
+
+mp4 and mov say it with an edit list, which FFmpeg writes from negative times. Matroska and WebM have a field for it
+(CodecDelay, RFC 9559, 5.1.4.1.25), which FFmpeg fills from the codec parameters alone, and those are filled by its
+Matroska reader: so a header of a Matroska file is made here and read, and its stream is the pattern for the copy.
+"""
+
+import io
+import struct
+from contextlib import ExitStack
+from fractions import Fraction
+
+import av
+from av.audio.stream import AudioStream
+
+MATROSKA_CODECS = {"aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "vorbis": "A_VORBIS"}
+"""Codecs that have priming -> how Matroska calls them (RFC 9559 and the codec mappings beside it)."""
+
+
+def priming_of(first: av.Packet, rate: int) -> Fraction:
+    """Seconds of priming that the first packet of a sound track announces (FFmpeg's side data ``skip_samples``)."""
+    if not first.has_sidedata("skip_samples"):
+        return Fraction(0)
+    (skipped,) = struct.unpack_from("<I", bytes(first.get_sidedata("skip_samples")))
+    return Fraction(skipped, rate)
+
+
+def with_delay(heard: AudioStream, first: av.Packet, priming: Fraction, stack: ExitStack) -> AudioStream:
+    """A stream with the codec, the parameters and the private data of ``heard``, and ``priming`` (s) before it.
+
+    It is a pattern for ``add_stream_from_template``, open until ``stack`` is left; ``first`` is a packet of ``heard``.
+    """
+    context = heard.codec_context
+    sound = _element("B5", struct.pack(">d", context.sample_rate)) + _element("9F", bytes([context.channels]))
+    track = _element("D7", b"\x01") + _element("73C5", b"\x01") + _element("83", b"\x02")
+    track += _element("86", MATROSKA_CODECS[context.codec.canonical_name].encode())
+    if context.extradata:
+        track += _element("63A2", context.extradata)
+    track += _element("56AA", round(priming * 10**9).to_bytes(8, "big")) + _element("E1", sound)
+    head = _element("42F7", b"\x01") + _element("4282", b"matroska")
+    head += _element("4287", b"\x04") + _element("4285", b"\x02")
+    info = _element("1549A966", _element("2AD7B1", (1_000_000).to_bytes(4, "big")))
+    tracks = _element("1654AE6B", _element("AE", track))
+    block = _element("A3", b"\x81\x00\x00\x80" + bytes(first))
+    cluster = _element("1F43B675", _element("E7", b"\x00") + block)
+    file = io.BytesIO(_element("1A45DFA3", head) + _element("18538067", info + tracks + cluster))
+    container = stack.enter_context(av.open(file, "r", format="matroska"))
+    return container.streams.audio[0]
+
+
+def _element(identity: str, body: bytes) -> bytes:
+    """One EBML element (RFC 8794): its id, its size in eight bytes, its body."""
+    return bytes.fromhex(identity) + (len(body) | 1 << 56).to_bytes(8, "big") + body

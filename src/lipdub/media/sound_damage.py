@@ -1,0 +1,117 @@
+"""What was wrong with a sound that was read: collected while it is read, told afterwards."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from lipdub.media.promise import SLACK, examples
+from lipdub.timeline.time import Span, timecode
+
+_SILENT = 2.0**-16
+"""Peak (1: full scale) below which nothing is to be heard: half a step of 16-bit sound."""
+
+_SHORT = Fraction(1, 5)
+"""Seconds below which a track holds no word."""
+
+_CHANNELS = 8
+"""Channels that players and most file types take."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundDamage:
+    """How a sound was read: ``length`` seconds from ``start`` on, ``whole`` if to its end; it should have ended at
+    ``promised`` (None: the file does not state it).
+
+    ``lost``: stretches without sound, which are heard as silence. ``not_numbers``: samples that were NaN or infinite
+    and are taken as 0. ``peak`` is the largest sample (1: full scale).
+    """
+
+    start: Fraction = Fraction(0)
+    length: Fraction = Fraction(0)
+    whole: bool = True
+    promised: Fraction | None = None
+    lost: tuple[Span, ...] = ()
+    not_numbers: int = 0
+    peak: float = 1.0
+    channels: int = 1
+
+    def doubts(self, name: str) -> tuple[str, ...]:
+        """What a person should know, as sentences about ``name`` ("the dub track"). Empty if all is well."""
+        end = self.start + self.length
+        found = []
+        if self.length == 0:
+            found.append("holds no samples at all")
+        elif self.peak < _SILENT:
+            found.append("is completely silent")
+        if 0 < self.length < _SHORT and self.whole:
+            found.append(f"is only {float(self.length):.3f} s long")
+        if self.whole and self.promised is not None and abs(self.promised - end) > SLACK:
+            short = "could be read: it ends early or is damaged" if end < self.promised else "were read"
+            promised = float(self.promised - self.start)
+            found.append(f"should last {promised:.3f} s by what its file says; {float(self.length):.3f} s {short}")
+        if self.lost:
+            missing = float(sum(span.duration for span in self.lost))
+            spans = examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in self.lost)
+            found.append(f"lacks {missing:.3f} s that are missing in the file or damaged, and silent now: {spans}")
+        if self.not_numbers:
+            found.append(f"has {self.not_numbers} samples that are not numbers (NaN or infinite); they are silent now")
+        if self.channels > _CHANNELS:
+            found.append(f"has {self.channels} channels; players and most file types take up to {_CHANNELS}")
+        return tuple(f"{name} {what}" for what in found)
+
+    def to_json(self) -> str:
+        """As JSON text that ``from_json`` reads."""
+        lost = [[str(span.start), str(span.end)] for span in self.lost]
+        promised = None if self.promised is None else str(self.promised)
+        numbers = [str(self.start), str(self.length), self.whole, promised, lost]
+        return json.dumps([*numbers, self.not_numbers, self.peak, self.channels])
+
+    @staticmethod
+    def from_json(text: str) -> "SoundDamage":
+        """What ``to_json`` wrote."""
+        start, length, whole, promised, lost, *rest = json.loads(text)
+        end = None if promised is None else Fraction(promised)
+        spans = tuple(Span(Fraction(a), Fraction(b)) for a, b in lost)
+        return SoundDamage(Fraction(start), Fraction(length), whole, end, spans, *rest)
+
+
+@dataclass(eq=False)
+class SoundLog:
+    """Collects what is met while a sound is read; ``damage`` tells it."""
+
+    start: Fraction = Fraction(0)
+    length: Fraction = Fraction(0)
+    whole: bool = True
+    promised: Fraction | None = None
+    lost: list[Span] = field(default_factory=list)
+    not_numbers: int = 0
+    peak: float = 0.0
+    channels: int = 1
+
+    def take(self, block: np.ndarray, rate: int) -> None:
+        """The next samples (channels, samples), as they are given out."""
+        self.length += Fraction(block.shape[1], rate)
+        if block.size:
+            self.peak = max(self.peak, float(block.max()), -float(block.min()))
+
+    @property
+    def damage(self) -> SoundDamage:
+        """What was met so far."""
+        return SoundDamage(
+            self.start, self.length, self.whole, self.promised, _together(self.lost), self.not_numbers, self.peak,
+            self.channels,
+        )  # fmt: skip
+
+
+def _together(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """``spans``, in order, where one begins at the end of another put together."""
+    out: list[Span] = []
+    for span in spans:
+        if out and span.start <= out[-1].end + SLACK / 2:
+            out[-1] = Span(out[-1].start, span.end)
+        else:
+            out.append(span)
+    return tuple(out)
