@@ -100,20 +100,23 @@ def performed(frames: Iterable[Frame], script: Script, audit: Audit) -> Iterator
 
 
 def _with_part(staged: Iterator[Staged], part: Part, size: tuple[int, int], audit: Audit) -> Iterator[Staged]:
-    """Add one face's performances to the frames as they pass; frames wait while the engine lags."""
+    """Add one face's performances to the frames as they pass; frames wait while the engine lags.
+
+    Only frames of the face's own track wait: a shot may go on for an hour after somebody has left it.
+    """
+    track = part.subject.track
+    yield from islice(staged, track.first - track.shot.first)
     waiting: deque[Staged] = deque()
     shown: deque[Look] = deque()
     upstream: list[float] = []
 
     def looks() -> Iterator[Look]:
         begun = time.perf_counter()
-        for item in staged:
+        for item in islice(staged, len(track)):
             upstream.append(time.perf_counter() - begun)
             waiting.append(item)
-            frame = item[0]
-            if frame.index in part.subject.track:
-                shown.append(_look(part.subject.track, size, frame))
-                yield shown[-1]
+            shown.append(_look(track, size, item[0]))
+            yield shown[-1]
             begun = time.perf_counter()
 
     for answer in audit.timed(part.subject.study.perform(part.guide, looks()), upstream):
