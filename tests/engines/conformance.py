@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import shutil
 import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from drawn import FIRST, Drawn
 
 from lipdub.anatomy.pose import Poses
 from lipdub.engines.seam import Engine, Facts, Guide, Study
+from lipdub.errors import InputError
+from lipdub.plugins import Fingerprinted, fingerprint_of
+from lipdub.studio.store import key
 from lipdub.timeline.face import MouthPath
 from lipdub.timeline.picture import Look, Performance, Untouched
 
@@ -84,6 +88,20 @@ class Conformance:
         assert isinstance(engine, Engine)
         assert isinstance(study, Study)
         assert engine.name
+
+    def test_tells_what_its_studies_depend_on(self, engine: Engine) -> None:
+        """Studies are kept under a name made of this, which must be the same in every run."""
+        assert isinstance(engine, Fingerprinted)
+        first, again = key(fingerprint_of(engine)), key(fingerprint_of(engine))
+        assert first == again
+
+    def test_a_damaged_study_is_told(self, engine: Engine, folder: Path, study: Study, clip: Drawn) -> None:
+        copied = folder / "damaged"
+        shutil.copytree(folder / "study", copied)
+        for file in copied.glob("*.npz"):
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        with pytest.raises(InputError, match="damaged"):
+            next(iter(engine.study(copied).perform(Guide(clip.other_path(), seed=3), clip.looks())))
 
     def test_facts_are_fit_for_a_report(self, study_and_facts: tuple[Study, Facts]) -> None:
         facts = study_and_facts[1]

@@ -1,6 +1,7 @@
 """The suite that every engine passes, over the engines that ship."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 from fractions import Fraction
@@ -11,12 +12,14 @@ import pytest
 from conformance import Conformance, digest
 from drawn import FIRST
 
-from lipdub.engines.exemplar.engine import ExemplarEngine
+from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
 from lipdub.engines.fake import FakeEngine
 from lipdub.engines.ltx.echo import Echo
 from lipdub.engines.ltx.engine import LtxEngine, make
 from lipdub.engines.ltx.options import LtxOptions
 from lipdub.engines.seam import Guide, Setup
+from lipdub.plugins import fingerprint_of
+from lipdub.studio.store import key
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.cue import Cue, Line
 from lipdub.timeline.picture import Performance
@@ -85,3 +88,36 @@ class TestLtx(Conformance):
         assert [isinstance(a, Performance) for a in played] == [
             3 <= row < 17 or row == 19 for row in range(clip.frames)
         ]
+
+
+def test_another_version_other_options_and_other_weights_make_another_engine(tmp_path: Path) -> None:
+    def name(engine) -> str:
+        return key(fingerprint_of(engine))
+
+    assert name(ExemplarEngine()) == name(ExemplarEngine(ExemplarOptions()))
+    assert name(ExemplarEngine()) != name(ExemplarEngine(ExemplarOptions(library=10)))
+    assert name(ExemplarEngine()) != name(FakeEngine())
+
+    def given(**options) -> LtxEngine:
+        return LtxEngine(LtxOptions(**options), loader=lambda prompts: Echo())
+
+    assert name(given()) == name(given())
+    assert name(given()) != name(given(size=64))
+
+
+def test_the_weights_are_part_of_the_ltx_engine(tmp_path: Path) -> None:
+    from lipdub.engines.ltx.folder import Files
+    from lipdub.engines.ltx.model import fingerprint
+
+    for file in ("checkpoint", "upsampler", "lora"):
+        (tmp_path / file).write_bytes(b"1")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "model.safetensors").write_bytes(b"1")
+    (tmp_path / "text" / "tokenizer.json").write_bytes(b"1")
+    files = Files(*(tmp_path / name for name in ("checkpoint", "upsampler", "text", "lora")))
+    first = fingerprint(files)
+    assert fingerprint(files) == first
+    for changed in ("checkpoint", "upsampler", "lora", "text/model.safetensors", "text/tokenizer.json"):
+        os.utime(tmp_path / changed, (len(changed), 5))
+        assert fingerprint(files) != first, changed
+        first = fingerprint(files)

@@ -1,5 +1,6 @@
 """The second pass: every frame in order, engines that lag, several faces, several shots."""
 
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -125,3 +126,30 @@ def test_without_parts_nothing_changes(tmp_path: Path) -> None:
     clip = Clip(Path("x.mp4"), FrameTimes(np.arange(3), Fraction(1, 25)), SIZE, Fraction(25), False)
     out = list(performed(frames(3), Script(clip, (Shot(0, 3),), ()), Audit(tmp_path, lambda rgb, near: near)))
     assert [int(f.planes[0][0, 0]) for f in out] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("lag", [0, 3])
+def test_frames_do_not_wait_for_faces_that_are_not_there(tmp_path: Path, lag: int) -> None:
+    """Before a face comes and after it has gone no frame is held, however many faces there are."""
+    count, alive = 120, []
+    shot = Shot(0, count)
+    parts = (
+        part(track(tmp_path, 0, shot, 0, 10), Marker(lag, 200)),
+        part(track(tmp_path, 1, shot, 0, count), Marker(lag, 212)),
+        part(track(tmp_path, 2, shot, 100, 20), Marker(lag, 220)),
+    )
+    clip = Clip(Path("x.mp4"), FrameTimes(np.arange(count), Fraction(1, 25)), SIZE, Fraction(25), False)
+
+    def watched() -> Iterator[Frame]:
+        for frame in frames(count):
+            alive.append(weakref.ref(frame.planes[0]))
+            yield frame
+
+    most, seen = 0, 0
+    script = Script(clip, (shot,), parts)
+    for seen, frame in enumerate(performed(watched(), script, Audit(tmp_path / "audit", lambda rgb, near: near)), 1):
+        assert frame.index == seen - 1
+        most = max(most, sum(ref() is not None for ref in alive))
+        assert len(alive) - seen <= lag, "faces wait for the same frames"
+    assert seen == count
+    assert most <= lag + 3

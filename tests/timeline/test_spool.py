@@ -65,3 +65,16 @@ def test_what_was_read_is_ones_own(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="shape"):
         spool.append(np.zeros(3, np.uint8))
     spool.close()
+
+
+def test_a_finished_spool_is_read_where_nothing_may_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path / "a", (2,), np.float32)
+    spool.append(np.ones(2))
+    spool.close()
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "touch", refused)
+    monkeypatch.setattr(Path, "mkdir", refused)
+    assert Spool(tmp_path / "a", (2,), np.float32).read(0, 1).tolist() == [[1, 1]]

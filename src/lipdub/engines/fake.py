@@ -14,10 +14,12 @@ import numpy as np
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.engines.seam import Eye, Facts, Guide, Limits
+from lipdub.engines.stored import arrays
 from lipdub.timeline.face import AP, WD
 from lipdub.timeline.picture import Look, Performance, Untouched, Window
 
 _SAME = 0.004
+_VERSION = 1
 
 
 class FakeEngine:
@@ -28,7 +30,7 @@ class FakeEngine:
 
     def fingerprint(self) -> tuple[object, ...]:
         """Its version: raised when it draws or keeps anything else."""
-        return (1,)
+        return (_VERSION,)
 
     def study(self, folder: Path, eye: Eye | None = None) -> "FakeStudy":
         """A study in ``folder``; ``eye`` is not used."""
@@ -49,15 +51,15 @@ class FakeStudy:
         """Write each frame's shape."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         partial = self._file.with_name("fake.part.npz")
-        np.savez(partial, first=motion.track.first, shapes=motion.shapes)
+        np.savez(partial, version=_VERSION, first=motion.track.first, shapes=motion.shapes)
         os.replace(partial, self._file)
         return Facts(1.0, ("drawn by the fake engine",), {"usable": float(np.sum(usable))})
 
     def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
         """Paint every look whose weight is not zero and whose shape is not the filmed one."""
         assert guide.path is not None, "the fake engine follows a mouth path"
-        with np.load(self._file) as data:
-            first, own = int(data["first"]), data["shapes"]
+        data = arrays(self._file, _VERSION)
+        first, own = int(data["first"]), data["shapes"]
         for look in looks:
             row = look.index - first
             weight, shape = float(guide.path.weight[row]), guide.path.shapes[row]

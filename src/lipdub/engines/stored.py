@@ -14,7 +14,7 @@ def arrays(file: Path, version: int) -> dict[str, np.ndarray]:
     Raises ``InputError`` if the file is not there, damaged, or of another version.
     """
     try:
-        with np.load(file) as data:
+        with file.open("rb") as opened, np.load(opened) as data:
             told = {name: data[name] for name in data.files}
         found = int(told["version"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as broken:

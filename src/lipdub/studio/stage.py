@@ -18,7 +18,6 @@ from lipdub.timeline.face import FaceTrack
 from lipdub.timeline.picture import Frame, Look, Performance, Untouched, repainted, window_around
 from lipdub.timeline.spool import Spool
 
-Staged = tuple[Frame, list[Performance]]
 Answer = Performance | Untouched
 NOWHERE = np.full((478, 3), np.nan, np.float32)
 """The landmarks of a face that is lost."""
@@ -92,40 +91,87 @@ def performed(frames: Iterable[Frame], script: Script, audit: Audit) -> Iterator
     source = iter(frames)
     of_shot = {shot: list(some) for shot, some in groupby(script.parts, key=lambda p: p.subject.track.shot)}
     for shot in script.shots:
-        staged: Iterator[Staged] = ((frame, []) for frame in islice(source, len(shot)))
-        for part in of_shot.get(shot, ()):
-            staged = _with_part(staged, part, script.clip.size, audit)
-        for frame, performances in staged:
+        parts = of_shot.get(shot, ())
+        if parts:
+            yield from _shot_performed(source, shot, [_Acting(part, script.clip.size, audit) for part in parts])
+        else:
+            yield from islice(source, len(shot))
+
+
+def _shot_performed(source: Iterator[Frame], shot: Shot, acting: "Sequence[_Acting]") -> Iterator[Frame]:
+    """The frames of one shot. They wait, once for all faces, while the engine that lags most looks ahead."""
+    window = _Window(source, shot)
+    try:
+        for index in range(shot.first, shot.stop):
+            answers = [one.answer(index, window) for one in acting if index in one.part.subject.track]
+            performances = [answer for answer in answers if isinstance(answer, Performance)]
+            frame = window.released(index)
+            if frame is None:
+                return
             yield put_back(frame, performances) if performances else frame
+    finally:
+        for one in acting:
+            one.close()
 
 
-def _with_part(staged: Iterator[Staged], part: Part, size: tuple[int, int], audit: Audit) -> Iterator[Staged]:
-    """Add one face's performances to the frames as they pass; frames wait while the engine lags."""
-    waiting: deque[Staged] = deque()
-    shown: deque[Look] = deque()
-    upstream: list[float] = []
+class _Window:
+    """The frames of a shot between the one that is shown next and the one that was decoded last."""
 
-    def looks() -> Iterator[Look]:
-        begun = time.perf_counter()
-        for item in staged:
-            upstream.append(time.perf_counter() - begun)
-            waiting.append(item)
-            frame = item[0]
-            if frame.index in part.subject.track:
-                shown.append(_look(part.subject.track, size, frame))
-                yield shown[-1]
+    def __init__(self, source: Iterator[Frame], shot: Shot) -> None:
+        self._source, self._shot = source, shot
+        self._held: deque[Frame] = deque()
+        self._next = shot.first
+
+    def frame(self, index: int) -> Frame | None:
+        """Frame ``index``, which stays; None if the source ended before."""
+        while self._next <= index and (frame := next(self._source, None)) is not None:
+            self._held.append(frame)
+            self._next += 1
+        return self._held[index - self._next] if index < self._next else None
+
+    def released(self, index: int) -> Frame | None:
+        """Frame ``index``, the first that is held, which goes; None if the source ended before."""
+        return None if self.frame(index) is None else self._held.popleft()
+
+
+class _Acting:
+    """One part being performed: asked for its answers in order, it looks ahead as far as its engine lags."""
+
+    def __init__(self, part: Part, size: tuple[int, int], audit: Audit) -> None:
+        self.part = part
+        self._size, self._audit = size, audit
+        self._shown: deque[Look] = deque()
+        self._upstream: list[float] = []
+        self._answers: Iterator[Answer] | None = None
+
+    def answer(self, index: int, window: _Window) -> Answer | None:
+        """The engine's answer to frame ``index``; None if the source ended before."""
+        if self._answers is None:
+            study = self.part.subject.study
+            self._answers = self._audit.timed(study.perform(self.part.guide, self._looks(window)), self._upstream)
+        answer = next(self._answers, None)
+        if answer is not None:
+            assert answer.index == index, "an engine answers every look, in order"
+            self._audit.saw(self.part, self._shown.popleft(), answer)
+        if index == self.part.subject.track.stop - 1:
+            assert next(self._answers, None) is None, "an engine answers every look once"
+        return answer
+
+    def close(self) -> None:
+        """Let go of the engine, wherever it is."""
+        self._answers = None
+        self._shown.clear()
+
+    def _looks(self, window: _Window) -> Iterator[Look]:
+        track = self.part.subject.track
+        for index in range(track.first, track.stop):
             begun = time.perf_counter()
-
-    for answer in audit.timed(part.subject.study.perform(part.guide, looks()), upstream):
-        audit.saw(part, shown.popleft(), answer)
-        while waiting[0][0].index < answer.index:
-            yield waiting.popleft()
-        frame, performances = waiting.popleft()
-        if isinstance(answer, Performance):
-            performances = [*performances, answer]
-        yield frame, performances
-    yield from waiting
-    yield from staged
+            frame = window.frame(index)
+            self._upstream.append(time.perf_counter() - begun)
+            if frame is None:
+                return
+            self._shown.append(_look(track, self._size, frame))
+            yield self._shown[-1]
 
 
 def looks_of(frames: Iterable[Frame], track: FaceTrack, size: tuple[int, int]) -> Iterator[Look]:

@@ -78,6 +78,7 @@ def hear(
         heard = room.hearing.hear(track, room.digest(source))
         words = words_heard(track, heard, recogniser, language, room)
         start = container_start(source)
+        room.inputs.check_unchanged()
         lines = tuple(shifted(line, -start) for line in words.lines)
         write_script(output, lines, overwrite=desk.overwrite)
         return replace(words, notes=(*room.hearing.doubts(track, "the sound"), *words.notes))
@@ -142,6 +143,7 @@ def speak(
         said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
         made = room.scratch / f"speech{output.suffix.lower()}"
         write_dialogue(made, said.pass_on, whole)
+        room.inputs.check_unchanged()
         doubts = [] if picture is None else [f"the clip: {doubt}" for doubt in picture.warnings]
         if picture is not None:
             doubts += room.hearing.doubts(own_track(picture), "the clip's sound")

@@ -19,8 +19,9 @@ class Spool:
         """Open ``path`` (made if absent; existing rows are kept, a row cut short by a crash is dropped)."""
         self.path, self.row_shape, self.dtype = Path(path), row_shape, np.dtype(dtype)
         self._row_bytes = int(np.prod(row_shape, dtype=np.int64)) * self.dtype.itemsize
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch()
+        if not self.path.exists():  # what is there may lie on a disk that can only be read
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch()
         size = self.path.stat().st_size
         self._rows = size // self._row_bytes
         if size % self._row_bytes:

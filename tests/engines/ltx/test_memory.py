@@ -251,9 +251,14 @@ def test_kept_contexts_need_no_text_encoder(paths, tmp_path, monkeypatch):
         for other in (words.Words(paths, words.Desk(), tmp_path / "kept"), words.Words(paths, desk)):
             with pytest.raises(AssertionError):
                 other.context("abc")
-    kept.write_bytes(b"damaged")
-    repaired = words.Words(paths, desk, tmp_path / "kept").context("abc")
-    assert torch.equal(repaired[0], context[0])
+    whole = kept.read_bytes()
+    for damaged in (b"damaged", whole[:-4], whole[:-1] + bytes([whole[-1] ^ 1])):
+        kept.write_bytes(damaged)
+        repaired = words.Words(paths, desk, tmp_path / "kept").context("abc")
+        assert torch.equal(repaired[0], context[0])
+        assert torch.equal(repaired[1], context[1])
+        assert kept.read_bytes() == whole
+    assert list((tmp_path / "kept").iterdir()) == [kept]
 
 
 def test_other_files_have_another_digest(paths, files, tmp_path):

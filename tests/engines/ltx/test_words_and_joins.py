@@ -1,6 +1,7 @@
 """Lines and their windows, joins between windows, takes on disk, options."""
 
 import os
+import shutil
 from fractions import Fraction
 
 import numpy as np
@@ -201,12 +202,47 @@ def test_a_take_stands_under_its_name_when_it_is_whole(tmp_path):
     other.append(np.zeros((2, 3, 3), np.uint8), 0.0)
     other.keep(takes.place(key), None)
     assert [path.name for path in (tmp_path / "takes").iterdir()] == [key]
-    stale = tmp_path / "takes" / ".y.1.partial"
+    stale = tmp_path / "takes" / ".partial-of-a-run-that-was-killed"
     stale.mkdir()
+    (stale / ".held-by-nobody").touch()
     os.utime(stale, (0, 0))
+    living = takes.begin("y", (2, 3, 3))
+    os.utime(living.folder, (0, 0))
     third = takes.begin("x", (2, 3, 3))
     third.drop()
-    assert [path.name for path in (tmp_path / "takes").iterdir()] == [key]
+    living.append(np.zeros((2, 3, 3), np.uint8), 0.0)
+    living.keep(takes.place("y"), None)
+    assert sorted(path.name for path in (tmp_path / "takes").iterdir()) == sorted([key, "y"])
+
+
+@pytest.mark.parametrize("file", ["take.json", "pictures.rgb", "reach.f32", "voice.npy", "manifest.json", ""])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_a_damaged_take_is_made_again(tmp_path, caplog, file, damage):
+    takes = Takes(tmp_path / "takes")
+
+    def made():
+        take = takes.begin("x", (2, 3, 3))
+        take.append(np.full((2, 3, 3), 7, np.uint8), 0.25)
+        take.keep(takes.place("x"), Sound(np.ones((2, 5), np.float32), 48_000, Fraction(1, 3)))
+
+    made()
+    place = takes.place("x")
+    if not file:
+        shutil.rmtree(place)
+        place.write_text("a file in its place")
+    elif damage == "gone":
+        (place / file).unlink()
+    else:
+        data = bytearray((place / file).read_bytes())
+        data[len(data) // 2] ^= 1
+        (place / file).write_bytes(data if damage == "flipped" else data[: len(data) // 2])
+    assert takes.find("x") is None
+    assert "damaged and is made again" in caplog.text
+    assert not place.exists()
+    made()
+    again = takes.find("x")
+    assert again is not None
+    assert again.read(0)[1] == 0.25
 
 
 def test_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
@@ -216,7 +252,7 @@ def test_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Spool, "append", full)
-    with pytest.raises(OutputError, match=r"cannot be kept \(No space left on device\)"):
+    with pytest.raises(OutputError, match=r"cannot be kept there: the disk is full"):
         take.append(np.zeros((2, 3, 3), np.uint8), 0.0)
 
 

@@ -136,7 +136,12 @@ def prepared(options: LtxOptions, weights: Path | None) -> Ready:
 
 def fingerprint(files: Any) -> str:
     """A word that changes when ``files`` (a ``Files``) do: their names, sizes and times."""
-    parts = [files.checkpoint, files.upsampler, files.lora, *sorted(files.text_encoder.glob("*.safetensors"))]
+    parts = [
+        files.checkpoint,
+        files.upsampler,
+        files.lora,
+        *sorted(path for path in files.text_encoder.iterdir() if path.is_file()),
+    ]
     told = "\n".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in parts)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
