@@ -1,4 +1,5 @@
 import json
+import os
 from fractions import Fraction
 from itertools import pairwise
 
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import InputError
+from lipdub.speech.adapt.glossary import read_glossary
+from lipdub.speech.prior import Prior
 from lipdub.speech.script.read import ReadOptions, read_script
 from lipdub.speech.script.timed import timed
 from lipdub.timeline.cue import Line, Word
@@ -338,3 +341,12 @@ def test_placed_lines_are_in_order_inside_speech(texts, edges):
     assert all(line.span.duration > 0 for line in lines)
     assert all(a.span.end <= b.span.start for a, b in pairwise(lines))
     assert (lines[0].span.start, lines[-1].span.end) == (speech[0].start, speech[-1].end)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_are_refused_at_once(tmp_path):
+    pipe = tmp_path / "talk.en.srt"
+    os.mkfifo(pipe)
+    for reader in (read_script, read_glossary, Prior.load):
+        with pytest.raises(InputError, match="pipe, a socket or a device"):
+            reader(pipe)
