@@ -16,8 +16,8 @@ from av.stream import Stream
 
 from lipdub.errors import NoSound
 from lipdub.media.container import opened
-from lipdub.media.lanes import Lane, Losses, copy_of, read_on, takes
-from lipdub.media.priming import MATROSKA_CODECS, priming_of, with_delay
+from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_on, takes
+from lipdub.media.priming import priming_of, with_delay
 from lipdub.media.samples import Damage, even_frames, folded, mended, part_of
 
 _SOUND_CODECS = {
@@ -124,7 +124,7 @@ def _unfit(container: str, heard: AudioStream, first: av.Packet | None, priming:
         return f"{container} does not take {name}"
     if first is None:
         return "it holds no packets"
-    if container in ("matroska", "webm") and priming and name not in MATROSKA_CODECS:
+    if container in ("matroska", "webm") and priming and name not in PRIMED:
         return f"{container} cannot say how {name} is primed"
     return takes(container, heard) or ""
 
