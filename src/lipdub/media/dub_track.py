@@ -17,7 +17,7 @@ from av.stream import Stream
 from lipdub.errors import NoSound
 from lipdub.media.container import opened
 from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_on, takes
-from lipdub.media.priming import priming_of, with_delay
+from lipdub.media.priming import padding_of, priming_of, with_delay
 from lipdub.media.samples import Damage, even_frames, folded, mended, part_of
 
 _SOUND_CODECS = {
@@ -142,7 +142,7 @@ def _copied_dub(
             begins = following
         length = Fraction(frame_size, dub.rate) or (packet.duration or 0) * packet.time_base
         following = begins + length
-        dub.length = max(dub.length, begins + length)
+        dub.length = max(dub.length, following - padding_of(packet, dub.rate))
         if start + begins >= dub.end:
             continue
         packet.time_base = Fraction(1, dub.rate)

@@ -171,7 +171,7 @@ def _pads(encoder: str, pixel_format: str, size: tuple[int, int]) -> tuple[int, 
 
 def hardware_encoding(soft: Encoding, facts: PictureFacts, crf: int | None) -> Encoding | None:
     """The first hardware encoder for the same codec that opens on this machine, or None."""
-    if planar(soft.pixel_format).subsampling != (2, 2) or any(soft.pads):
+    if planar(soft.pixel_format).subsampling != (2, 2) or any(soft.pads) or facts.interlaced:
         return None
     for encoder in HARDWARE.get(soft.codec, ()):
         pixel_format = _HARDWARE_FORMATS.get((encoder.split("_")[1], planar(soft.pixel_format).depth))

@@ -26,6 +26,14 @@ def priming_of(first: av.Packet, rate: int) -> Fraction:
     return Fraction(skipped, rate)
 
 
+def padding_of(packet: av.Packet, rate: int) -> Fraction:
+    """Seconds at the end of a packet that are not part of the sound: the encoder filled its last frame with them."""
+    if not packet.has_sidedata("skip_samples"):
+        return Fraction(0)
+    (padded,) = struct.unpack_from("<I", bytes(packet.get_sidedata("skip_samples")), 4)
+    return Fraction(padded, rate)
+
+
 def with_priming_of(path: Path, heard: AudioStream, stack: ExitStack) -> AudioStream:
     """A pattern for a copy in Matroska of ``heard``, a stream of ``path``, that states its priming; ``heard`` itself if
     it has none."""

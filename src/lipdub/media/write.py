@@ -368,7 +368,7 @@ class _Writing:
         for stream in self.source.streams:
             if any(copy.name == named(stream) for copy in self.copies) and (lost := self.losses.of(stream)):
                 self.ledger.warnings.append(f"{named(stream)}: {lost}")
-        kept, lost = fates_of_side_data(self.facts, self.carried.counts, self.encoding.codec)
+        kept, lost = fates_of_side_data(self.facts, self.carried, self.encoding.codec)
         self.ledger.copied += kept
         self.ledger.dropped += lost
         cut = short = Fraction(0)
