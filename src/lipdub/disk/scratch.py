@@ -23,7 +23,7 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
     """A new folder in the system's temporary folder, readable by this user alone and removed when the block ends.
 
     ``purpose`` is part of its name. What killed runs left there is removed first. Raises ``OutputError`` if there is
-    no room or permission, and turns an ``OSError`` of the block into one if it concerns the folder or a full disk.
+    no room or permission, and turns errors of the block into one that names TMPDIR if they concern the folder.
     """
     root = Path(tempfile.gettempdir())
     sweep_scratch(root)
@@ -39,17 +39,25 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
         ) from refused
     try:
         yield folder
+    except OutputError as refused:
+        if refused.file is None or not Path(refused.file).is_relative_to(folder):
+            raise
+        raise _full(root, refused.what) from refused
     except OSError as refused:
         if not is_full(refused) and not Path(str(refused.filename or root)).is_relative_to(folder):
             raise
-        raise OutputError(
-            f"temporary files cannot be kept there: {cause_of(refused).what}",
-            file=root,
-            remedy="Free some space there, or set TMPDIR to another folder",
-        ) from refused
+        raise _full(root, cause_of(refused).what) from refused
     finally:
         sign.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _full(root: Path, what: str) -> OutputError:
+    return OutputError(
+        f"temporary files cannot be kept there: {what.removeprefix('cannot be written: ')}",
+        file=root,
+        remedy="Free some space there, or set TMPDIR to another folder",
+    )
 
 
 def sweep_scratch(root: Path) -> None:
