@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lipdub.disk.causes import cause_of, is_full
-from lipdub.disk.hold import hold_new, remove_if_free
+from lipdub.disk.hold import Held, hold_new, remove_if_free
 from lipdub.errors import OutputError
 
 _PREFIX, _SIGN = "lipdub-", ".held-"
@@ -28,8 +28,7 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
     root = Path(tempfile.gettempdir())
     sweep_scratch(root)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=root))
-        sign = hold_new(folder, _SIGN)
+        folder, sign = _made(root, f"{_PREFIX}{purpose}-")
     except OSError as refused:
         cause = cause_of(refused)
         raise OutputError(
@@ -50,6 +49,24 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
     finally:
         sign.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def folder_in(root: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in ``root`` whose name begins with ``prefix``, removed when the block ends. Those that killed runs
+    left are removed first. Raises ``OSError``."""
+    sweep_folders(root, prefix, _SIGN)
+    folder, sign = _made(root, prefix)
+    try:
+        yield folder
+    finally:
+        sign.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(root: Path, prefix: str) -> tuple[Path, Held]:
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    return folder, hold_new(folder, _SIGN)
 
 
 def _full(root: Path, what: str) -> OutputError:
