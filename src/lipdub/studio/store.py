@@ -189,6 +189,12 @@ class Store:
         """Errors of the system as what they mean: an input that cannot be read, or a disk that does not take it."""
         try:
             yield
+        except OutputError as refused:
+            if refused.file is None or not _below(str(refused.file), self.root):
+                raise
+            remedy = _REMEDY_TEMPORARY if self.temporary else _REMEDY
+            what = f"working files cannot be kept there: {refused.what.removeprefix('cannot be written: ')}"
+            raise OutputError(what, file=self.root, remedy=remedy) from refused
         except LipdubError:
             raise
         except OSError as refused:
