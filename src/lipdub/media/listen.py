@@ -15,7 +15,7 @@ from jaxtyping import Float32
 
 from lipdub.errors import NoSound
 from lipdub.media.container import only, opened
-from lipdub.media.sound_frames import interleaved
+from lipdub.media.sound_frames import interleaved, origin_of
 from lipdub.timeline.sound import Sound
 
 _SLACK = Fraction(1, 100)
@@ -163,8 +163,9 @@ def _mixdown(heard: AudioStream) -> np.ndarray:
 def continuous(container: InputContainer, heard: AudioStream) -> Iterator[tuple[Fraction, Block]]:
     """(instant of its first sample, block) one right after the other: gaps filled, overlaps and priming cut."""
     rate = heard.codec_context.sample_rate
-    start, count = None, 0
+    start, count, origin = None, 0, origin_of(heard)
     for at, block in _blocks(container, heard):
+        at -= origin
         if start is None:
             before = min(max(0, round(-at * rate)), block.shape[1])
             block, at = block[:, before:], at + Fraction(before, rate)
