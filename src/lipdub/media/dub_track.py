@@ -18,6 +18,7 @@ from lipdub.media.container import opened, sound_stream
 from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_on, takes
 from lipdub.media.priming import padding_of, priming_of, with_delay
 from lipdub.media.samples import Damage, even_frames, folded, mended, part_of
+from lipdub.media.sound_frames import origin_of
 
 _SOUND_CODECS = {
     "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
@@ -77,9 +78,8 @@ def dub_lane(
     dub.rate = heard.codec_context.sample_rate
     if first is not None and priming:
         heard_at = (first.pts or 0) * first.time_base + priming
-        # MP3 files count from their priming on; Matroska files round to milliseconds.
-        if (first.pts or 0) >= 0 or abs(heard_at) <= _ROUNDING:
-            dub.origin = heard_at
+        # Matroska files round to milliseconds.
+        dub.origin = heard_at if abs(heard_at) <= _ROUNDING else origin_of(heard)
     dub.why = _unfit(container, heard, first, priming)
     if not dub.why and not dub.codec.startswith("pcm_"):
         dub.why = mended(path, end - start + 1)

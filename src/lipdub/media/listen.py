@@ -20,7 +20,7 @@ from lipdub.media.container import LONGEST, base_of, opened, primed, sound_strea
 from lipdub.media.packets import packets
 from lipdub.media.promise import sound_promise
 from lipdub.media.sound_damage import SoundLog
-from lipdub.media.sound_frames import interleaved
+from lipdub.media.sound_frames import interleaved, origin_of
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span, timecode
 
@@ -204,8 +204,9 @@ def continuous(
     rate = heard.codec_context.sample_rate
     log = SoundLog() if reading.log is None else reading.log
     log.promised, log.channels = sound_promise(container, heard), heard.codec_context.channels
-    start, count = None, 0
+    start, count, origin = None, 0, origin_of(heard)
     for at, block in _blocks(container, heard, log):
+        at -= origin
         if start is None:
             before = min(max(0, round(-at * rate)), block.shape[1]) if primed(container) else 0
             block, at = block[:, before:], at + Fraction(before, rate)

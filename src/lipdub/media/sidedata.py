@@ -13,9 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.error import FFmpegError
 
-from lipdub.media.container import only, opened
+from lipdub.media.container import opened
 from lipdub.media.nal import (
     CONTENT_LIGHT,
     MASTERING_DISPLAY,
@@ -26,6 +25,7 @@ from lipdub.media.nal import (
     prefix_size,
     with_messages,
 )
+from lipdub.media.packets import packets
 from lipdub.media.probe import PictureFacts
 
 _IN_PICTURE = ("h264", "hevc")
@@ -216,16 +216,12 @@ def _source_messages(
     source = stack.enter_context(opened(path))
     video = source.streams.video[number]
     prefix = prefix_size(codec, video.codec_context.extradata)
-    only(source, video)
-    try:
-        for packet in source.demux(video):
-            if packet.size == 0 or packet.pts is None:
-                continue
-            data = bytes(packet)
-            found = [m for m in messages(data, codec, prefix) if m.kind == T35]
-            if has_dolby_vision(data, codec, prefix):
-                found.append(_DOLBY_VISION)
-            decoded = packet.pts if packet.dts is None else packet.dts
-            yield packet.pts * packet.time_base, decoded * packet.time_base, found
-    except FFmpegError:
-        return
+    for packet in packets(source, video):
+        if packet.pts is None:
+            continue
+        data = bytes(packet)
+        found = [m for m in messages(data, codec, prefix) if m.kind == T35]
+        if has_dolby_vision(data, codec, prefix):
+            found.append(_DOLBY_VISION)
+        decoded = packet.pts if packet.dts is None else packet.dts
+        yield packet.pts * packet.time_base, decoded * packet.time_base, found
