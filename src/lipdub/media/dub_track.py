@@ -15,8 +15,8 @@ from av.error import FFmpegError
 from av.stream import Stream
 
 from lipdub.media.container import opened, sound_stream
-from lipdub.media.lanes import Lane, Losses, copy_of, read_on, takes
-from lipdub.media.priming import MATROSKA_CODECS, priming_of, with_delay
+from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_on, takes
+from lipdub.media.priming import padding_of, priming_of, with_delay
 from lipdub.media.samples import Damage, even_frames, folded, mended, part_of
 
 _SOUND_CODECS = {
@@ -121,7 +121,7 @@ def _unfit(container: str, heard: AudioStream, first: av.Packet | None, priming:
         return f"{container} does not take {name}"
     if first is None:
         return "it holds no packets"
-    if container in ("matroska", "webm") and priming and name not in MATROSKA_CODECS:
+    if container in ("matroska", "webm") and priming and name not in PRIMED:
         return f"{container} cannot say how {name} is primed"
     return takes(container, heard) or ""
 
@@ -139,7 +139,7 @@ def _copied_dub(
             begins = following
         length = Fraction(frame_size, dub.rate) or (packet.duration or 0) * packet.time_base
         following = begins + length
-        dub.length = max(dub.length, begins + length)
+        dub.length = max(dub.length, following - padding_of(packet, dub.rate))
         if start + begins >= dub.end:
             continue
         packet.time_base = Fraction(1, dub.rate)
