@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipdub.errors import NoSound
 from lipdub.speech.listen import Ears
+from lipdub.studio.dub import plan
 from lipdub.studio.hearing import Hearing, Track, spooled
+from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.room import dub_track, own_track
 from lipdub.studio.store import Store
 from lipdub.timeline.clip import Clip, FrameTimes
@@ -16,7 +19,7 @@ from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import Heard
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "media"))
-from making import make_wav
+from making import Extra, make_video, make_wav
 
 
 class Counting(Ears):
@@ -83,3 +86,11 @@ def test_the_temporary_file_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert start == 0
         assert len(list(tmp_path.iterdir())) == 2
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_sound_that_is_not_there_is_refused_before_any_work(tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "clip.mp4", Extra(sound_seconds=0.5))
+    dub = make_wav(tmp_path / "dub.wav", 0.5)
+    with pytest.raises(NoSound, match="no sound stream 2"):
+        plan(clip, dub, tmp_path / "out.mp4", SpeechOptions(), DubOptions(audio_stream=2))
+    assert plan(clip, dub, tmp_path / "out.mp4", SpeechOptions(), DubOptions(audio_stream=0))
