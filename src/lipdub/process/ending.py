@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -21,6 +22,9 @@ MISTAKE = 70
 
 SIGNALLED = 128
 """To which the number of a signal is added (POSIX shells, 2.8.2)."""
+
+_TOGETHER = 0.5
+"""Seconds in which several signals are one: timeout(1) sends its signal to the process and then to its group."""
 
 _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -168,11 +172,12 @@ def _ignored(number: int, _: FrameType | None) -> None:
 def _watch(heard: socket.socket, asked: frozenset[int]) -> None:
     """End the process at the second of the signals ``asked``. Runs in a thread of its own: signals write their number
     to a socket (``signal.set_wakeup_fd``) before any Python code runs."""
-    count = 0
+    first = None
     with heard:
         while numbers := heard.recv(16):
-            for number in numbers:
-                count += number in asked
-                if count > 1:
+            for number in filter(asked.__contains__, numbers):
+                now = time.monotonic()
+                first = now if first is None else first
+                if now - first > _TOGETHER:
                     end_children()
                     os._exit(SIGNALLED + number)
