@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from lipdub.disk.causes import is_memory
 from lipdub.errors import LipdubError, MissingExtra, OptionError
 
 Made = TypeVar("Made")
@@ -84,13 +85,15 @@ class Kind:
         except LipdubError:
             raise
         except ImportError as missing:
+            if is_memory(missing):
+                raise
             raise MissingExtra(
                 f"the {self.called} '{name}' cannot be loaded ({reason_of(missing)})",
                 remedy="Install what it needs, or update or remove the package that provides it",
             ) from missing
-        except MemoryError:
-            raise
         except (Exception, SystemExit) as broken:
+            if is_memory(broken):
+                raise
             raise OptionError(
                 f"the {self.called} '{name}' is broken ({reason_of(broken)})",
                 remedy="Update or remove the package that provides it",

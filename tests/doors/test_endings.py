@@ -214,9 +214,23 @@ def test_a_second_signal_ends_at_once(tmp_path):
     process = started(tmp_path, STUBBORN)
     process.send_signal(signal.SIGTERM)
     awaited(tmp_path / "first")
+    time.sleep(0.7)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
+
+
+@POSIX
+def test_a_signal_that_comes_twice_at_once_is_one(tmp_path):
+    process = started(tmp_path, CHILD)
+    time.sleep(0.2)
+    for _ in range(3):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in said
+    assert not Path((tmp_path / "folder").read_text()).exists()
 
 
 @POSIX

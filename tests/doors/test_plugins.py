@@ -49,6 +49,7 @@ def test_engines_lists_the_broken_with_the_reason_and_the_others(path):
     assert "broken" in table.stdout
 
 
+@pytest.mark.slow
 def test_the_doctor_goes_on_and_names_them(path):
     done = lipdub(path, "doctor", "--json")
     found = json.loads(done.stdout)

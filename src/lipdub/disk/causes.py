@@ -19,6 +19,12 @@ _MANY = Cause("too many files are open", "Close other programs, or raise the lim
 MEMORY = Cause("there is not enough memory", "Close other programs, or work on a shorter or smaller clip")
 """What to say when memory runs out."""
 
+_OPENCV_NO_MEMORY = -4
+_NO_MEMORY = (
+    *("can't start new thread", "failed to map segment", "failed to allocate memory", "cannot allocate memory"),
+    *("bad allocation", "bad_alloc", "out of memory"),
+)
+
 _CAUSES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: Cause("your quota on this disk is used up", "Free some space, or choose another disk"),
@@ -50,7 +56,7 @@ _CAUSES = {
 def cause_of(error: BaseException) -> Cause:
     """The cause that ``error`` names: an ``OSError`` (FFmpeg's errors are such, or carry ``errno``), ``MemoryError``,
     ``UnicodeError`` or any other. Never raises; an unknown error's own words are given."""
-    if isinstance(error, MemoryError):
+    if is_memory(error):
         return MEMORY
     if isinstance(error, UnicodeError):
         return _CAUSES[errno.EILSEQ]
@@ -61,6 +67,17 @@ def cause_of(error: BaseException) -> Cause:
         return _CAUSES[number]
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return Cause(" ".join(str(said).split()))
+
+
+def is_memory(error: BaseException) -> bool:
+    """True if ``error`` says that memory ran out, in whichever words: OpenCV has a code, native libraries raise
+    ``RuntimeError``, and a library that cannot be loaded for lack of memory an ``ImportError``."""
+    if isinstance(error, MemoryError):
+        return True
+    if type(error).__module__.startswith("cv2") and getattr(error, "code", None) == _OPENCV_NO_MEMORY:
+        return True
+    known = isinstance(error, RuntimeError | ImportError) or type(error).__module__.startswith("onnxruntime")
+    return known and any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 def is_full(error: BaseException) -> bool:

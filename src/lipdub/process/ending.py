@@ -6,12 +6,13 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from lipdub.disk.causes import MEMORY, cause_of
+from lipdub.disk.causes import MEMORY, cause_of, is_memory
 from lipdub.errors import InputError, LipdubError, MachineError, OutputError
 from lipdub.process.child import end_children
 from lipdub.process.visible import one_line
@@ -22,8 +23,10 @@ MISTAKE = 70
 SIGNALLED = 128
 """To which the number of a signal is added (POSIX shells, 2.8.2)."""
 
+_TOGETHER = 0.5
+"""Seconds in which several signals are one: timeout(1) sends its signal to the process and then to its group."""
+
 _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-_NO_MEMORY = ("can't start new thread", "failed to map segment", "bad allocation", "std::bad_alloc", "out of memory")
 
 
 class Stopped(BaseException):
@@ -84,7 +87,7 @@ def told_as(error: Exception) -> LipdubError | None:
     """``error`` in the words of ``errors``: what the system, the disk or the memory refused; None: our own mistake."""
     if isinstance(error, LipdubError):
         return error
-    if isinstance(error, MemoryError) or _is_memory(error):
+    if is_memory(error):
         return MachineError(MEMORY.what, remedy=MEMORY.remedy)
     if isinstance(error, OSError):
         cause, file = cause_of(error), error.filename
@@ -96,14 +99,6 @@ def told_as(error: Exception) -> LipdubError | None:
             f"'{shown}' holds characters that cannot be written on this system", remedy="Choose another name"
         )
     return None
-
-
-def _is_memory(error: Exception) -> bool:
-    """Whether libraries say so in their own words: OpenCV's code is -4, others raise ``RuntimeError``."""
-    if type(error).__module__.startswith("cv2") and getattr(error, "code", None) == -4:
-        return True
-    known = isinstance(error, RuntimeError | ImportError) or type(error).__module__.startswith("onnxruntime")
-    return known and any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 def _tell(text: str) -> None:
@@ -177,11 +172,12 @@ def _ignored(number: int, _: FrameType | None) -> None:
 def _watch(heard: socket.socket, asked: frozenset[int]) -> None:
     """End the process at the second of the signals ``asked``. Runs in a thread of its own: signals write their number
     to a socket (``signal.set_wakeup_fd``) before any Python code runs."""
-    count = 0
+    first = None
     with heard:
         while numbers := heard.recv(16):
-            for number in numbers:
-                count += number in asked
-                if count > 1:
+            for number in filter(asked.__contains__, numbers):
+                now = time.monotonic()
+                first = now if first is None else first
+                if now - first > _TOGETHER:
                     end_children()
                     os._exit(SIGNALLED + number)

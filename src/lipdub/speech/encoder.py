@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from lipdub.errors import MissingExtra, WeightsError
+from lipdub.disk.causes import MEMORY, is_memory
+from lipdub.errors import MachineError, MissingExtra, WeightsError
 from lipdub.speech.pieces import HOP, Piece, padded, pieces, rows_of
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import HEARING_RATE
@@ -38,7 +39,7 @@ class SpeechEncoder:
     """Runs the encoder. ``project`` gives the shipped components, ``raw`` the encoder's own rows (for training)."""
 
     def __init__(self, model: Path) -> None:
-        """Load the CTranslate2 folder ``model``. Raises ``MissingExtra`` or ``WeightsError``."""
+        """Load the CTranslate2 folder ``model``. Raises ``MissingExtra``, ``WeightsError`` or ``MachineError``."""
         ctranslate2 = runtime()
         self._array = ctranslate2.StorageView.from_array
         try:
@@ -46,6 +47,8 @@ class SpeechEncoder:
                 str(model), device="cpu", compute_type="int8_float32", intra_threads=1, inter_threads=1
             )
         except (RuntimeError, ValueError) as broken:
+            if is_memory(broken):
+                raise MachineError(MEMORY.what, remedy=MEMORY.remedy) from broken
             raise WeightsError(
                 f"the whisper model cannot be read ({broken})",
                 file=model,
