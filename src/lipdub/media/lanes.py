@@ -16,6 +16,7 @@ from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from lipdub.media.container import only, opened, sound_stream
+from lipdub.media.listen import numbers_only
 
 _SOUND_CODECS = {
     "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
@@ -270,6 +271,7 @@ def _decoded(packets: Iterator[av.Packet], heard: AudioStream, start: Fraction, 
             room = int((dub.end - start - begins) * frame.sample_rate)
             if room <= 0:
                 continue
+            frame = numbers_only(frame)
             yield frame if room >= frame.samples else _shortened(frame, room)
 
 

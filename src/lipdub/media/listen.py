@@ -271,6 +271,15 @@ def _blocks(container: InputContainer, heard: AudioStream, log: SoundLog) -> Ite
             yield at, block
 
 
+def numbers_only(frame: av.AudioFrame) -> av.AudioFrame:
+    """``frame`` with 0 in place of samples that are no numbers, which encoders refuse: itself if there are none."""
+    if frame.format.name not in _FLOATS or np.isfinite(array := frame.to_ndarray()).all():
+        return frame
+    clean = av.AudioFrame.from_ndarray(np.nan_to_num(array, posinf=0, neginf=0), frame.format.name, frame.layout.name)
+    clean.sample_rate, clean.pts, clean.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return clean
+
+
 def _floats(frame: av.AudioFrame, channels: int) -> Block:
     """(channels, samples) in -1..1, whatever the sample format."""
     array = frame.to_ndarray()
