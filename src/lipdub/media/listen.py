@@ -273,9 +273,14 @@ def _blocks(container: InputContainer, heard: AudioStream, log: SoundLog) -> Ite
 
 def numbers_only(frame: av.AudioFrame) -> av.AudioFrame:
     """``frame`` with 0 in place of samples that are no numbers, which encoders refuse: itself if there are none."""
-    if frame.format.name not in _FLOATS or np.isfinite(array := frame.to_ndarray()).all():
+    if frame.format.name not in _FLOATS:
         return frame
-    clean = av.AudioFrame.from_ndarray(np.nan_to_num(array, posinf=0, neginf=0), frame.format.name, frame.layout.name)
+    array = frame.to_ndarray()
+    right = np.isfinite(array)
+    if right.all():
+        return frame
+    array[~right] = 0
+    clean = av.AudioFrame.from_ndarray(array[:, :], frame.format.name, frame.layout.name)
     clean.sample_rate, clean.pts, clean.time_base = frame.sample_rate, frame.pts, frame.time_base
     return clean
 
