@@ -391,3 +391,12 @@ def test_of_a_dub_track_the_default_sound_is_taken(tmp_path):
     dub = with_two_sounds(tmp_path / "dub.mkv", 1)
     write(clip, frames(clip), dub, tmp_path / "out.mkv", WriteOptions())
     assert sound(tmp_path / "out.mkv").samples.max() == pytest.approx(16000 / 32768)
+
+
+def test_a_dub_track_with_samples_that_are_no_numbers_is_written(tmp_path):
+    clip = open_clip(make_video(tmp_path / "clip.mp4", count=25))
+    samples = tone(1.0, 48000, 1)[0].copy()
+    samples[[100, 200, 300]] = [np.nan, np.inf, -np.inf]
+    written = write(clip, frames(clip), write_floats(tmp_path / "a.wav", samples), tmp_path / "out.mp4", WriteOptions())
+    assert written.encoded[-1] == "dub track (aac)"
+    assert np.abs(sound(tmp_path / "out.mp4").samples).max() > 0.1
