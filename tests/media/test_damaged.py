@@ -398,5 +398,5 @@ def test_a_dub_track_with_samples_that_are_no_numbers_is_written(tmp_path):
     samples = tone(1.0, 48000, 1)[0].copy()
     samples[[100, 200, 300]] = [np.nan, np.inf, -np.inf]
     written = write(clip, frames(clip), write_floats(tmp_path / "a.wav", samples), tmp_path / "out.mp4", WriteOptions())
-    assert written.encoded[-1] == "dub track (aac)"
+    assert written.encoded[-1].startswith("dub track (aac)")
     assert np.abs(sound(tmp_path / "out.mp4").samples).max() > 0.1

@@ -112,7 +112,7 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path):
     data = tone(1.0, 48000, 1).T.copy()
     data[1000:1100], data[2000], data[3000] = np.nan, np.inf, -np.inf
     _, written = dubbed(tmp_path, wave_file(tmp_path / "d.wav", data, 48000, 3), ".mp4")
-    assert any(w.startswith("102 samples of the dub track are no numbers") for w in written.warnings)
+    assert any(w.startswith("102 samples of the dub track are no numbers") for w in written.dub_losses)
     heard = sound(written.path).samples[0]
     assert np.isfinite(heard).all()
     assert lag(heard.astype(np.float64), tone(1.0, 48000, 1)[0]) == 0
@@ -142,7 +142,7 @@ def test_lost_stretches_are_silent_and_timing_stays(tmp_path, name, codec, suffi
     data[len(data) // 2 : len(data) // 2 + 1500] = noise
     track.write_bytes(data)
     _, written = dubbed(tmp_path, track, suffix)
-    assert any("missing in the dub track: they are silent" in w for w in written.warnings)
+    assert any("missing in the dub track: they are silent" in w for w in written.dub_losses)
     begins, heard = samples_of(written.path)
     assert abs(len(heard) - 72000) < 2100
     made = tone(1.5, 48000, 1)[0].astype(np.float64)
@@ -154,7 +154,7 @@ def test_an_empty_track_is_told(tmp_path):
     empty = wave_file(tmp_path / "d.wav", np.zeros((0, 1), np.int16), 48000)
     for suffix in (".mp4", ".mkv"):
         _, written = dubbed(tmp_path, empty, suffix)
-        assert "the dub track is empty: there is no sound in it" in written.warnings
+        assert "the dub track is empty: there is no sound in it" in written.dub_losses
         written.path.unlink(missing_ok=True)
 
 

@@ -317,6 +317,8 @@ def test_a_read_error_does_not_end_what_is_copied(tmp_path, monkeypatch):
     with av.open(str(source)) as container:
         whole = sum(1 for p in container.demux(audio=0) if p.size)
 
+    monkeypatch.setattr("lipdub.media.lanes.joins_of", lambda container: ())
+
     class Breaking:
         """Fails once in the middle of demuxing, as some damaged files do."""
 

@@ -96,20 +96,26 @@ def dub_lane(
 
 
 def finished_notes(dub: Dub) -> list[str]:
-    """What is to be said of the dub track once all of it went by."""
+    """What is to be said of how the dub track was written, once all of it went by."""
     notes, damage = list(dub.notes), dub.damage
-    if dub.length == 0:
-        notes.append("the dub track is empty: there is no sound in it")
     if dub.losses.errors or damage.packets:
         count = dub.losses.errors + damage.packets
         notes.append(f"the dub track is damaged: {count} packets could not be read or decoded")
+    if damage.several:
+        forms = ", then ".join(f"{rate} Hz {layout}" for rate, layout in damage.several)
+        notes.append(f"the dub track changes its rate or channels ({forms}): all of it is converted to one")
+    return notes
+
+
+def loss_notes(dub: Dub) -> list[str]:
+    """What of the dub track is not to be heard, once all of it went by."""
+    notes, damage = [], dub.damage
+    if dub.length == 0:
+        notes.append("the dub track is empty: there is no sound in it")
     if damage.silent:
         notes.append(f"{float(damage.silent):.3f} s are missing in the dub track: they are silent")
     if damage.not_numbers:
         notes.append(f"{damage.not_numbers} samples of the dub track are no numbers (NaN, infinite): written as 0")
-    if damage.several:
-        forms = ", then ".join(f"{rate} Hz {layout}" for rate, layout in damage.several)
-        notes.append(f"the dub track changes its rate or channels ({forms}): all of it is converted to one")
     return notes
 
 

@@ -199,8 +199,9 @@ def continuous(
     """
     rate = heard.codec_context.sample_rate
     log = SoundLog() if reading.log is None else reading.log
-    log.promised, log.channels = sound_promise(container, heard), heard.codec_context.channels
     start, count, origin = None, 0, origin_of(heard)
+    promised, log.channels = sound_promise(container, heard), heard.codec_context.channels
+    log.promised = None if promised is None else promised - origin
     for at, block in _blocks(container, heard, log):
         at -= origin
         if start is None:

@@ -22,7 +22,7 @@ from lipdub.disk.publish import Outputs, Part, check_place, same_file
 from lipdub.errors import OptionError, OutputError
 from lipdub.media.captions import Captions, caption_lane
 from lipdub.media.container import opened
-from lipdub.media.dub_track import Dub, dub_lane, finished_notes
+from lipdub.media.dub_track import Dub, dub_lane, finished_notes, loss_notes
 from lipdub.media.encode import (
     CONTAINERS,
     PICTURE_CODECS,
@@ -90,6 +90,7 @@ class Written:
     """What became of everything. ``copied`` and ``encoded`` name streams; ``dropped`` says why, one each.
 
     ``dub_cut`` seconds of the dub did not fit beside the picture; it ends ``dub_short`` seconds before it.
+    ``dub_losses`` are sentences on what of the dub track's file is not to be heard, as it was found while writing.
     """
 
     path: Path
@@ -103,6 +104,7 @@ class Written:
     dub_cut: Fraction = Fraction(0)
     dub_short: Fraction = Fraction(0)
     warnings: tuple[str, ...] = ()
+    dub_losses: tuple[str, ...] = ()
 
 
 def check_output(source: Path, output: Path, options: WriteOptions) -> None:
@@ -372,7 +374,9 @@ class _Writing:
         self.ledger.copied += kept
         self.ledger.dropped += lost
         cut = short = Fraction(0)
+        lost_of_dub: list[str] = []
         if self.dub is not None:
+            lost_of_dub = loss_notes(self.dub)
             room = self.clip.span.end - self.clip.start
             cut, short = max(Fraction(0), self.dub.length - room), max(Fraction(0), room - self.dub.length)
             self.ledger.warnings += finished_notes(self.dub)
@@ -382,6 +386,7 @@ class _Writing:
         return Written(
             self.output, encoding.codec, encoding.encoder, encoding.pixel_format, len(self.clip),
             tuple(ledger.copied), tuple(ledger.encoded), tuple(ledger.dropped), cut, short, tuple(ledger.warnings),
+            tuple(lost_of_dub),
         )  # fmt: skip
 
 

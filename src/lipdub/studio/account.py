@@ -90,9 +90,14 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
         timings=tuple(_timings(how.clock, outcome.audit)),
         consent=how.consent,
         notes=tuple(dict.fromkeys(_notes(outcome))),
-        warnings=(*how.doubts, *written.warnings, *_damaged(clip, outcome.damage)),
+        warnings=(*how.doubts, *_not_told(how.doubts, written), *written.warnings, *_damaged(clip, outcome.damage)),
         speech=how.dialogue.account,
     )
+
+
+def _not_told(doubts: Iterable[str], written: Written) -> tuple[str, ...]:
+    """What was lost of the dub track in writing, unless it was told when the track was heard."""
+    return () if any(doubt.startswith("the dub track") for doubt in doubts) else written.dub_losses
 
 
 def _changed(clip: Clip, part: Part) -> Iterable[Changed]:
