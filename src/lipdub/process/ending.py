@@ -26,6 +26,8 @@ SIGNALLED = 128
 _TOGETHER = 0.5
 """Seconds in which several signals are one: timeout(1) sends its signal to the process and then to its group."""
 
+_kept: list[socket.socket] = []
+
 _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -150,10 +152,13 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(woken)
-        rings.close()
+        if any(signal.getsignal(number) is _ignored for number in asked):
+            _kept.append(rings)  # stopped: until the process has ended, signals that come late change nothing
+        else:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(woken)
+            rings.close()
 
 
 def _raised(number: int, _: FrameType | None) -> None:
