@@ -1,5 +1,6 @@
 """How a program ends: whatever happens becomes one line on stderr and an exit code (see ``errors``)."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -27,6 +28,7 @@ _TOGETHER = 0.5
 """Seconds in which several signals are one: timeout(1) sends its signal to the process and then to its group."""
 
 _kept: list[socket.socket] = []
+"""Holds what signals write to once one of them stopped the program."""
 
 _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -54,6 +56,10 @@ def run(program: Callable[[], int | None]) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with _stoppable():
         code = _code_of(program)
+    if _kept:
+        # While Python ends it forgets its handlers, and a signal that comes late would decide on the exit code.
+        atexit._run_exitfuncs()
+        os._exit(code)
     sys.exit(code)
 
 
