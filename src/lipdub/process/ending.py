@@ -58,6 +58,8 @@ def run(program: Callable[[], int | None]) -> NoReturn:
         code = _code_of(program)
     if _kept:
         # While Python ends it forgets its handlers, and a signal that comes late would decide on the exit code.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stdout.flush()
         atexit._run_exitfuncs()
         os._exit(code)
     sys.exit(code)
