@@ -21,7 +21,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -36,6 +35,7 @@ import platformdirs
 from lipdub.disk.identity import Identity
 from lipdub.disk.json_text import parsed_json
 from lipdub.disk.publish import write_text
+from lipdub.disk.scratch import folder_in
 from lipdub.errors import OutputError, WeightsError
 
 SMALL = 20_000_000
@@ -276,10 +276,10 @@ def _fetched(wanted: Model, consent: Consent | None, say: Say) -> Path:
     try:
         store.mkdir(parents=True, exist_ok=True)
         for source in wanted.sources:
-            with tempfile.TemporaryDirectory(dir=store, prefix=".fetching-") as temporary:
-                trouble = _try_source(wanted, source, Path(temporary), say)
+            with folder_in(store, ".fetching-") as temporary:
+                trouble = _try_source(wanted, source, temporary, say)
                 if not trouble:
-                    return _install(wanted, Path(temporary), store / wanted.name)
+                    return _install(wanted, temporary, store / wanted.name)
                 say(f"{source.label}: {trouble}")
                 troubles.append(f"{source.label}: {trouble}")
     except OSError as broken:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from staged import RATE, ScriptedFinder, frame_of, placed
 
 from lipdub.faces.track import Tracker, overlap
@@ -85,6 +86,18 @@ def test_short_and_tiny_faces_are_dropped_with_their_files(tmp_path: Path) -> No
     tracks, _, _ = followed(script, 40, tmp_path)
     assert len(tracks) == 1
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_a_face_that_fills_a_short_clip_is_kept(tmp_path: Path, frames: int) -> None:
+    (track,) = followed(lambda i: [placed(200, 150, 60)], frames, tmp_path)[0]
+    assert (track.first, track.stop) == (0, frames)
+
+
+def test_a_face_that_fills_a_short_shot_is_kept_and_a_flash_is_not(tmp_path: Path) -> None:
+    script = lambda i: [placed(200, 150, 60)] + ([placed(450, 150, 60)] if 20 <= i < 22 else [])  # noqa: E731
+    tracks = followed(script, 60, tmp_path, cuts=(20, 25))[0]
+    assert [(t.first, t.stop) for t in tracks] == [(0, 20), (20, 25), (25, 60)]
 
 
 def test_no_more_faces_than_asked_for(tmp_path: Path) -> None:

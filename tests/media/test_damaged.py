@@ -22,6 +22,7 @@ from lipdub.media.packets import joins_of, packets
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import Damage, frames
 from lipdub.media.sound_damage import SoundDamage, SoundLog
+from lipdub.media.write import WriteOptions, write
 from lipdub.timeline.time import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -84,14 +85,14 @@ def test_a_file_that_states_its_length_and_ends_early_says_so(tmp_path, suffix):
     assert numbers(clip) == list(range(len(clip)))
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".ts", ".mpg", ".avi", ".flv"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".ts", ".mpg", ".avi", ".flv", ".wmv"])
 def test_whole_files_are_not_doubted(tmp_path, suffix):
-    codec = {".webm": "libvpx-vp9", ".mpg": "mpeg2video", ".avi": "mpeg4"}.get(suffix, "libx264")
-    tone_codec = {".webm": "libopus", ".mpg": "mp2", ".avi": "mp2"}.get(suffix, "aac")
-    base = F(1, 25) if suffix == ".avi" else None
+    codec = {".webm": "libvpx-vp9", ".mpg": "mpeg2video", ".avi": "mpeg4", ".wmv": "msmpeg4"}.get(suffix, "libx264")
+    tone_codec = {".webm": "libopus", ".mpg": "mp2", ".avi": "mp2", ".wmv": "mp2"}.get(suffix, "aac")
+    base = {".avi": F(1, 25), ".wmv": MS}.get(suffix)
     # The sound lasts longer than the picture: the length of the file is not that of the picture.
     extra = Extra(sound_seconds=2.0, sound_codec=tone_codec)
-    options = () if suffix == ".webm" else (("bf", "2"),)
+    options = () if suffix in (".webm", ".wmv") else (("bf", "2"),)
     path = make_video(tmp_path / f"a{suffix}", extra, count=30, codec=codec, options=options, time_base=base)
     assert open_clip(path).warnings == ()
     assert heard(path)[1].doubts("it") == ()
@@ -383,3 +384,19 @@ def test_the_sound_that_players_play_is_heard(tmp_path, default, wanted, number)
     assert sound(path, stream=clip.sound).samples.max() == pytest.approx(level)
     with pytest.raises(LipdubError, match="no sound stream 2"):
         open_clip(path, sound=2)
+
+
+def test_of_a_dub_track_the_default_sound_is_taken(tmp_path):
+    clip = open_clip(make_video(tmp_path / "clip.mp4", count=25))
+    dub = with_two_sounds(tmp_path / "dub.mkv", 1)
+    write(clip, frames(clip), dub, tmp_path / "out.mkv", WriteOptions())
+    assert sound(tmp_path / "out.mkv").samples.max() == pytest.approx(16000 / 32768)
+
+
+def test_a_dub_track_with_samples_that_are_no_numbers_is_written(tmp_path):
+    clip = open_clip(make_video(tmp_path / "clip.mp4", count=25))
+    samples = tone(1.0, 48000, 1)[0].copy()
+    samples[[100, 200, 300]] = [np.nan, np.inf, -np.inf]
+    written = write(clip, frames(clip), write_floats(tmp_path / "a.wav", samples), tmp_path / "out.mp4", WriteOptions())
+    assert written.encoded[-1] == "dub track (aac)"
+    assert np.abs(sound(tmp_path / "out.mp4").samples).max() > 0.1

@@ -156,3 +156,27 @@ def test_an_empty_track_is_told(tmp_path):
         _, written = dubbed(tmp_path, empty, suffix)
         assert "the dub track is empty: there is no sound in it" in written.warnings
         written.path.unlink(missing_ok=True)
+
+
+def test_sound_is_heard_at_the_time_at_which_it_is_written(tmp_path):
+    for name, codec in (("d.mp3", "libmp3lame"), ("d.m4a", "aac"), ("d.opus", "libopus"), ("d.wav", "pcm_s16le")):
+        heard = sound(make_wav(tmp_path / name, 1.0, 48000, 1, codec))
+        assert heard.start == 0
+        assert lag(heard.samples[0].astype(np.float64), tone(1.0, 48000, 1)[0]) == 0
+
+
+def test_sound_of_eight_channels_is_read(tmp_path):
+    made = tmp_path / "d.m4a"
+    with av.open(str(made), "w") as out:
+        stream = out.add_stream("aac", rate=48000, layout="7.1")
+        packed = np.ascontiguousarray(tone(1.0, 48000, 8).T).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, "flt", "7.1")
+        frame.sample_rate = 48000
+        resampler = av.AudioResampler(format="fltp", layout="7.1", rate=48000, frame_size=1024)
+        for part in (*resampler.resample(frame), *resampler.resample(None)):
+            out.mux(stream.encode(part))
+        out.mux(stream.encode(None))
+    heard = sound(made)
+    assert heard.samples.shape[0] == 8
+    _, written = dubbed(tmp_path, made, ".webm")
+    assert sound(written.path).samples.shape[0] == 8

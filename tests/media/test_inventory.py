@@ -14,7 +14,7 @@ from av.stream import Disposition
 from lipdub.media import lanes
 from lipdub.media.languages import same_language, stored
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import frames
+from lipdub.media.read import frames, sound
 from lipdub.media.write import WriteOptions, write
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -109,12 +109,18 @@ def test_data_tracks_are_named_also_beside_chapters(tmp_path):
             out.mux(packet)
     kinds = [s[0] for s in streams(source)]
     assert kinds.count("data") == 2
-    for suffix in (".mov", ".mkv", ".webm"):
+    for suffix in (".mp4", ".mov", ".mkv", ".webm"):
         written = again(source, tmp_path / f"b{suffix}")
-        assert any(line.startswith("stream 1 (data): data (bin_data)") for line in written.dropped)
+        named = [line for line in (*written.copied, *written.dropped) if line.startswith("stream 1 (data)")]
+        lost = f"stream 1 (data): data (bin_data): {_name(suffix)} does not take bin_data"
+        assert named == ["stream 1 (data)" if suffix in (".mp4", ".mov") else lost]
         assert "stream 2 (data): 2 chapters" in written.copied
         with av.open(str(written.path)) as container:
             assert len(container.chapters()) == 2
+
+
+def _name(suffix):
+    return {".mkv": "matroska"}.get(suffix, suffix[1:])
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
@@ -330,3 +336,11 @@ def test_a_read_error_does_not_end_what_is_copied(tmp_path, monkeypatch):
         read_on = inspect.unwrap(lanes.read_on)
         came = list(read_on(Breaking(container), list(container.streams.audio), losses))
     assert (len(came), losses.errors) == (whole, 1)
+
+
+def test_kept_sound_is_heard_when_it_was_heard_before(tmp_path):
+    source = make_video(tmp_path / "a.mp4", Extra(0.4))
+    written = again(source, tmp_path / "b.mkv")
+    before, after = sound(source), sound(written.path)
+    assert before.start == after.start
+    np.testing.assert_array_equal(before.samples[:, :18000], after.samples[:, :18000])

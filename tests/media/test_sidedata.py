@@ -1,7 +1,10 @@
 """What a picture carries besides pixels: captions and HDR come out on the frames they came in on, or are named."""
 
+import io
 import struct
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lipdub.media.encode import PICTURE_CODECS
 from lipdub.media.nal import CONTENT_LIGHT, MASTERING_DISPLAY, T35, Message, messages, prefix_size, with_messages
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames
-from lipdub.media.sidedata import static_messages
+from lipdub.media.sidedata import KINDS, Carried, fates_of_side_data, static_messages
 from lipdub.media.write import WriteOptions, write
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -162,3 +166,45 @@ def test_hdr10_plus_is_kept_and_dolby_vision_is_named(tmp_path):
     written = again(source, tmp_path / "b.mp4")
     assert "HDR10+ values of every scene (4 frames)" in written.copied
     assert any(line.startswith("Dolby Vision (4 frames): cannot be kept in hevc") for line in written.dropped)
+
+
+def test_a_stereo_layout_is_named(tmp_path):
+    options = (("x264-params", "frame-packing=3"),)
+    source = make_video(tmp_path / "a.mp4", count=3, options=options)
+    written = again(source, tmp_path / "b.mp4")
+    assert "stereo 3D layout: cannot be kept in h264" in written.dropped
+
+
+def test_every_kind_is_kept_or_named(tmp_path):
+    picture = probe_of_a_clip(tmp_path)
+    for codec in {codec for codecs in PICTURE_CODECS.values() for codec in codecs}:
+        for name in (*KINDS, "SOMETHING_NEW"):
+            facts = replace(picture, side_data=((name, b""),))
+            with ExitStack() as stack:
+                kept, lost = fates_of_side_data(facts, Carried(tmp_path / "a.mp4", 0, facts, codec, stack), codec)
+            assert (len(kept), len(lost)) == (0, 1), (name, codec)
+
+
+def probe_of_a_clip(folder):
+    return probe(make_video(folder / "a.mp4", count=1)).picture
+
+
+def test_half_of_the_hdr10_values_are_named(tmp_path):
+    facts = replace(probe_of_a_clip(tmp_path), side_data=(("MASTERING_DISPLAY_METADATA", bytes(88)),))
+    assert static_messages(facts) == []
+    with ExitStack() as stack:
+        _, lost = fates_of_side_data(facts, Carried(tmp_path / "a.mp4", 0, facts, "hevc", stack), "hevc")
+    assert lost == ["HDR10 mastering display: incomplete in the source"]
+
+
+def test_captions_of_frames_that_are_gone_are_told(tmp_path):
+    source = carrying(tmp_path / "a.mp4", make_video(tmp_path / "plain.mp4", count=6), "h264")
+    with ExitStack() as stack:
+        facts = probe(source).picture
+        carried = Carried(source, 0, facts, "h264", stack)
+        out = stack.enter_context(av.open(io.BytesIO(), "w", format="matroska"))
+        packet = av.Packet(b"\x00\x00\x00\x01\x65picture")
+        packet.pts, packet.time_base, packet.stream = 5 * 512, Fraction(1, 12800), out.add_stream("libx264")
+        carried.loaded(packet)
+        _, lost = fates_of_side_data(facts, carried, "h264")
+    assert lost == ["closed captions (CEA-608/708): 6 frames with them were read, 1 of them could be given them again"]

@@ -118,6 +118,15 @@ def test_ten_bits_become_hevc_and_prores_stays(tmp_path):
     assert (written.codec, probe(out.path).picture.profile) == ("prores", probe(master).picture.profile)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_few_deep_frames_are_written(tmp_path, count):
+    changes = {"codec": "prores_ks", "pixel_format": "yuv422p10le", "options": ()}
+    source = make_video(tmp_path / "a.mov", count=count, **changes)
+    clip, out, written = again(source, tmp_path / "b.mp4")
+    assert written.codec == "hevc"
+    assert instants(clip) == instants(out)
+
+
 def test_nothing_reaches_the_terminal(tmp_path, capfd):
     source = make_video(tmp_path / "a.mkv", pixel_format="yuv420p10le", count=3)
     capfd.readouterr()

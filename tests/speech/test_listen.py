@@ -16,6 +16,7 @@ from lipdub.speech.listen import Ears
 from lipdub.speech.phones import BLANK, PhoneListener
 from lipdub.speech.spans import speech_spans
 from lipdub.speech.voice_activity import VoiceActivity
+from lipdub.timeline.samples import SampleFile
 
 VOICE = weights.present("voice-activity", lambda line: None)
 WHISPER = weights.present("whisper-base", lambda line: None)
@@ -62,6 +63,19 @@ def test_silence_is_heard_as_silence(ears, samples):
     assert (heard.phones[:, BLANK] == 1).all()
     assert speech_spans(heard) == ()
     assert len(closures(heard)) == 0
+
+
+@needs_voice
+def test_sound_in_a_file_is_heard_the_same_to_the_bit(ears, tmp_path):
+    samples = np.tile(spoken(), 3)
+    file = SampleFile(tmp_path / "samples")
+    for first in range(0, len(samples), 7919):
+        file.append(samples[first : first + 7919])
+    held, read = ears.listen(sound(samples, Fraction(1, 3))), ears.listen_to(file, Fraction(1, 3))
+    file.close()
+    assert read.start == held.start
+    for name in ("phones", "voiced", "energy"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(held, name))
 
 
 @needs_voice

@@ -1,4 +1,5 @@
 import json
+import os
 from fractions import Fraction
 from itertools import pairwise
 
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import InputError
+from lipdub.speech.adapt.glossary import read_glossary
+from lipdub.speech.prior import Prior
 from lipdub.speech.script.read import ReadOptions, read_script
 from lipdub.speech.script.timed import timed
 from lipdub.timeline.cue import Line, Word
@@ -378,3 +381,12 @@ def test_json_nested_too_deeply_is_told(script, text):
 def test_times_beyond_all_measure_are_refused_at_once(script, time):
     with pytest.raises(InputError, match=r"line 1|JSON"):
         read_script(script(f'{{"lines": [{{"start": 0, "end": {time}, "text": "Hello"}}]}}', "far.json"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_are_refused_at_once(tmp_path):
+    pipe = tmp_path / "talk.en.srt"
+    os.mkfifo(pipe)
+    for reader in (read_script, read_glossary, Prior.load):
+        with pytest.raises(InputError, match="pipe, a socket or a device"):
+            reader(pipe)

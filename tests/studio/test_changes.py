@@ -20,8 +20,10 @@ from lipdub.errors import InputError, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.studio import dub as module
+from lipdub.studio import steps
 from lipdub.studio.demo_voice import recorded
 from lipdub.studio.film import write_clip, write_wave
+from lipdub.studio.words import Words
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
 
@@ -185,3 +187,15 @@ def test_a_clip_that_goes_away_is_named(home: Home, monkeypatch: pytest.MonkeyPa
     with pytest.raises(InputError, match=r"clip\.mp4"):
         home.dub()
     assert not list(home.folder.glob("out*"))
+
+
+def test_words_of_a_sound_that_changed_are_not_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def heard(*_: object) -> Words:
+        home.sound.write_bytes(home.sound.read_bytes()[:-2] + b"\1\1")
+        return Words((), "en", home.sound)
+
+    monkeypatch.setattr(steps, "recogniser_named", lambda text: None)
+    monkeypatch.setattr(steps, "words_heard", heard)
+    with pytest.raises(InputError, match=rf"dub\.wav: {CHANGED}"):
+        steps.hear(home.sound, home.folder / "out.srt")
+    assert not (home.folder / "out.srt").exists()

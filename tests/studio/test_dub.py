@@ -8,6 +8,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import pytest
 import lipdub
 from lipdub import weights
 from lipdub.disk.publish import Part
-from lipdub.errors import NothingToDub, OutputError, WeightsError
+from lipdub.errors import LipdubError, NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.media.write import WriteOptions, Written, write_into
@@ -115,6 +116,29 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
     assert drawn["a.mp4"] == drawn["b.mp4"]
     assert [t.frames for t in first.timings if t.stage == "study"] == [2 * FACE + BLANK]
     assert [t.frames for t in again.timings if t.stage == "study"] == [0]
+
+
+def test_what_a_cut_off_clip_promises_is_in_the_report(case: Case, home: Path) -> None:
+    whole, part = home / "whole.mp4", home / "part.mp4"
+    with av.open(str(case.clip)) as read, av.open(str(whole), "w", container_options={"movflags": "faststart"}) as out:
+        stream = out.add_stream_from_template(read.streams.video[0])
+        for packet in (p for p in read.demux(video=0) if p.size):
+            packet.stream = stream
+            out.mux_one(packet)
+    with av.open(str(whole)) as read:
+        places = [packet.pos for packet in read.demux(video=0) if packet.size]
+    part.write_bytes(whole.read_bytes()[: places[FACE]])
+    count = len(open_clip(part))
+    assert FACE - 3 < count <= FACE
+    write_wave(home / "mute.wav", Sound(np.zeros((1, 16000), np.float32), 16000))
+    options = replace(LIGHT, face="largest", page=False)
+    with pytest.raises(LipdubError):  # nobody speaks in it: but it is read, and nothing is written
+        lipdub.dub(part, audio=home / "mute.wav", output=home / "none.mp4", options=options)
+    report = lipdub.dub(part, audio=case.dub, output=home / "out.mp4", options=options)
+    told = [text for text in report.warnings if f"promises {2 * FACE + BLANK} frames" in text]
+    assert len(told) == 1
+    assert f"{count} (" in told[0]
+    assert len(open_clip(home / "out.mp4")) == count
 
 
 def test_without_a_face_nothing_is_written(case: Case, home: Path) -> None:

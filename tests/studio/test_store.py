@@ -278,6 +278,20 @@ class TestCauses:
         with pytest.raises(OutputError, match=rf"{what}.*TMPDIR"):
             Store(tmp_path / "cache", temporary=True).folder("a", make)
 
+    def test_a_file_that_could_not_be_written_into_the_cache(self, tmp_path: Path) -> None:
+        def make(folder: Path) -> None:
+            raise OutputError("cannot be written: the disk is full", file=folder / "a.wav", remedy="Free some space")
+
+        with pytest.raises(OutputError, match=r"kept there: the disk is full\. .*LIPDUB_CACHE") as told:
+            Store(tmp_path / "cache").folder("a", make)
+        assert told.value.file == tmp_path / "cache"
+
+        def elsewhere(folder: Path) -> None:
+            raise OutputError("cannot be written: the disk is full", file=tmp_path / "a.wav")
+
+        with pytest.raises(OutputError, match=r"a\.wav: cannot be written"):
+            Store(tmp_path / "cache").folder("a", elsewhere)
+
     def test_an_input_that_cannot_be_read(self, tmp_path: Path) -> None:
         clip = tmp_path / "clip.mp4"
         clip.write_bytes(b"clip")

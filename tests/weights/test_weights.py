@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from lipdub import weights
+from lipdub.disk.hold import hold_new
 from lipdub.errors import WeightsError
 from lipdub.weights import Carrier, Model, ModelFile, Piece, Web
 
@@ -311,3 +312,16 @@ def test_a_model_that_is_left_alone_is_read_once(net: Net, monkeypatch: pytest.M
     monkeypatch.setattr(weights, "_digest", lambda path: pytest.fail("read again"))
     assert weights.present("single", say=net.say) is not None
     assert weights.identity("single") == (sha(GOOD["head.bin"]),)
+
+
+def test_what_a_killed_download_left_goes_and_what_a_living_one_fetches_stays(net: Net) -> None:
+    store = weights.cache_folder()
+    signs = {}
+    for name in ("killed", "living"):
+        (store / f".fetching-{name}").mkdir(parents=True)
+        signs[name] = hold_new(store / f".fetching-{name}", ".held-")
+        os.utime(store / f".fetching-{name}", (1, 1))
+    signs["killed"].release()
+    weights.resolve("single", say=net.say)
+    assert [path.name for path in store.glob(".fetching-*")] == [".fetching-living"]
+    signs["living"].release()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lipdub.disk.causes import cause_of, is_full
-from lipdub.disk.hold import hold_new, remove_if_free
+from lipdub.disk.hold import Held, hold_new, remove_if_free
 from lipdub.errors import OutputError
 
 _PREFIX, _SIGN = "lipdub-", ".held-"
@@ -23,13 +23,12 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
     """A new folder in the system's temporary folder, readable by this user alone and removed when the block ends.
 
     ``purpose`` is part of its name. What killed runs left there is removed first. Raises ``OutputError`` if there is
-    no room or permission, and turns an ``OSError`` of the block into one if it concerns the folder or a full disk.
+    no room or permission, and turns errors of the block into one that names TMPDIR if they concern the folder.
     """
     root = Path(tempfile.gettempdir())
     sweep_scratch(root)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=root))
-        sign = hold_new(folder, _SIGN)
+        folder, sign = _made(root, f"{_PREFIX}{purpose}-")
     except OSError as refused:
         cause = cause_of(refused)
         raise OutputError(
@@ -39,17 +38,43 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
         ) from refused
     try:
         yield folder
+    except OutputError as refused:
+        if refused.file is None or not Path(refused.file).is_relative_to(folder):
+            raise
+        raise _full(root, refused.what) from refused
     except OSError as refused:
         if not is_full(refused) and not Path(str(refused.filename or root)).is_relative_to(folder):
             raise
-        raise OutputError(
-            f"temporary files cannot be kept there: {cause_of(refused).what}",
-            file=root,
-            remedy="Free some space there, or set TMPDIR to another folder",
-        ) from refused
+        raise _full(root, cause_of(refused).what) from refused
     finally:
         sign.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def folder_in(root: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in ``root`` whose name begins with ``prefix``, removed when the block ends. Those that killed runs
+    left are removed first. Raises ``OSError``."""
+    sweep_folders(root, prefix, _SIGN)
+    folder, sign = _made(root, prefix)
+    try:
+        yield folder
+    finally:
+        sign.release()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(root: Path, prefix: str) -> tuple[Path, Held]:
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    return folder, hold_new(folder, _SIGN)
+
+
+def _full(root: Path, what: str) -> OutputError:
+    return OutputError(
+        f"temporary files cannot be kept there: {what.removeprefix('cannot be written: ')}",
+        file=root,
+        remedy="Free some space there, or set TMPDIR to another folder",
+    )
 
 
 def sweep_scratch(root: Path) -> None:

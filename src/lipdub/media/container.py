@@ -1,5 +1,6 @@
 """Opening files: one way in, with plain words for everything that can be wrong with them."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -54,6 +55,8 @@ def opened(path: Path) -> Iterator[InputContainer]:
 def _check_exists(path: Path) -> None:
     if path.is_dir():
         raise NotMedia("is a folder, not a sound or video file", file=path, remedy="Name a file in it.")
+    if not os.path.lexists(path):
+        raise InputError("there is no such file", file=path, remedy="Check the name.")
     if check_ordinary(path) == 0:
         raise NotMedia("is empty", file=path, remedy="Copy or export it again.")
 

@@ -15,9 +15,10 @@ from av.error import FFmpegError
 from av.stream import Stream
 
 from lipdub.media.container import opened, sound_stream
-from lipdub.media.lanes import Lane, Losses, copy_of, read_on, takes
-from lipdub.media.priming import MATROSKA_CODECS, priming_of, with_delay
+from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_on, takes
+from lipdub.media.priming import padding_of, priming_of, with_delay
 from lipdub.media.samples import Damage, even_frames, folded, mended, part_of
+from lipdub.media.sound_frames import origin_of
 
 _SOUND_CODECS = {
     "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
@@ -77,9 +78,8 @@ def dub_lane(
     dub.rate = heard.codec_context.sample_rate
     if first is not None and priming:
         heard_at = (first.pts or 0) * first.time_base + priming
-        # MP3 files count from their priming on; Matroska files round to milliseconds.
-        if (first.pts or 0) >= 0 or abs(heard_at) <= _ROUNDING:
-            dub.origin = heard_at
+        # Matroska files round to milliseconds.
+        dub.origin = heard_at if abs(heard_at) <= _ROUNDING else origin_of(heard)
     dub.why = _unfit(container, heard, first, priming)
     if not dub.why and not dub.codec.startswith("pcm_"):
         dub.why = mended(path, end - start + 1)
@@ -121,7 +121,7 @@ def _unfit(container: str, heard: AudioStream, first: av.Packet | None, priming:
         return f"{container} does not take {name}"
     if first is None:
         return "it holds no packets"
-    if container in ("matroska", "webm") and priming and name not in MATROSKA_CODECS:
+    if container in ("matroska", "webm") and priming and name not in PRIMED:
         return f"{container} cannot say how {name} is primed"
     return takes(container, heard) or ""
 
@@ -139,7 +139,7 @@ def _copied_dub(
             begins = following
         length = Fraction(frame_size, dub.rate) or (packet.duration or 0) * packet.time_base
         following = begins + length
-        dub.length = max(dub.length, begins + length)
+        dub.length = max(dub.length, following - padding_of(packet, dub.rate))
         if start + begins >= dub.end:
             continue
         packet.time_base = Fraction(1, dub.rate)

@@ -62,6 +62,9 @@ _REFUSED = {("libvpx-vp9", "gbrap"), ("libvpx-vp9", "yuva422p"), ("libvpx-vp9", 
 _REFUSED |= {("libx265", "yuva420p"), ("libx265", "yuva420p10le")}
 
 _FIRST = {"tt": "top field first", "tb": "top field first", "bb": "bottom field first", "bt": "bottom field first"}
+_FEW = 8
+"""Frames below which x265 must not reorder: with fewer than it delays, its first decoding times are left unset."""
+
 _FIELDS = ("libx264", "prores_ks", "ffv1")
 """Encoders that mark interlaced pictures, at any depth. (x265 wants the fields as pictures of their own.)"""
 
@@ -168,7 +171,7 @@ def _pads(encoder: str, pixel_format: str, size: tuple[int, int]) -> tuple[int, 
 
 def hardware_encoding(soft: Encoding, facts: PictureFacts, crf: int | None) -> Encoding | None:
     """The first hardware encoder for the same codec that opens on this machine, or None."""
-    if planar(soft.pixel_format).subsampling != (2, 2) or any(soft.pads):
+    if planar(soft.pixel_format).subsampling != (2, 2) or any(soft.pads) or facts.interlaced:
         return None
     for encoder in HARDWARE.get(soft.codec, ()):
         pixel_format = _HARDWARE_FORMATS.get((encoder.split("_")[1], planar(soft.pixel_format).depth))
@@ -229,6 +232,8 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
     if encoding.codec not in ("prores", "ffv1"):
         context.gop_size = max(1, round(4 * clip.rate))
     options = dict(encoding.options)
+    if encoding.encoder == "libx265" and len(clip) < _FEW:
+        options["x265-params"] = f"{options['x265-params']}:bframes=0"
     # JPEG and MPEG-1 put chroma samples in the middle of four pixels, later codecs on the left (H.273, 8.7).
     if facts.codec in ("mjpeg", "mpeg1video") and planar(encoding.pixel_format).subsampling == (2, 2):
         options["chroma_sample_location"] = "center"

@@ -4,7 +4,7 @@ One table, ``RULES``, is asked in its order; the first rule that knows a stream 
 inside the picture stands in ``sidedata.KINDS``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,10 +90,10 @@ def _attachment(stream: Stream, now: Circumstances) -> Fate | None:
 
 
 def _any(stream: Stream, now: Circumstances) -> Fate | None:
-    if stream.type == "data":
-        return Fate("dropped", f"data ({codec_of(stream)}) that {now.container} files from us cannot hold")
     refusal = takes(now.container, stream)
-    return Fate("copied") if refusal is None else Fate("dropped", refusal)
+    if refusal is None:
+        return Fate("copied")
+    return Fate("dropped", f"data ({codec_of(stream)}): {refusal}" if stream.type == "data" else refusal)
 
 
 RULES: tuple[Callable[[Stream, Circumstances], Fate | None], ...] = (
@@ -149,16 +149,23 @@ class Copy:
         return cls(named(template), copy.index, template.language, title, Disposition(template.disposition & _TOLD))
 
 
-def not_found_again(written: Path, made: Sequence[int], copies: Iterable[Copy]) -> list[str]:
-    """What a complete file does not say of its copied streams though the source did, a sentence each.
+def not_found_again(
+    written: Path, made: Sequence[int], copies: Iterable[Copy], metadata: Mapping[str, str]
+) -> list[str]:
+    """What a complete file does not say of itself and its copied streams though it should, a sentence each.
 
-    ``made`` are the indices that its streams of the kinds ``PLAYED``, covers left out, had when it was written.
+    ``made`` are the indices that its streams of the kinds ``PLAYED``, covers left out, had when it was written;
+    ``metadata`` is what it was told about the whole file.
     """
     lost = []
     with av.open(str(written), "r", metadata_errors="surrogateescape") as file:
         there = [s for s in file.streams if s.type in PLAYED and not is_cover(s)]
         if len(there) != len(made):
             lost.append(f"the file should hold {len(made)} streams and holds {len(there)}")
+        keys = {key.lower() for key in file.metadata}
+        gone = [key for key in metadata if key.lower() not in keys and metadata[key]]
+        if gone:
+            lost.append(f"metadata that this kind of file does not hold: {', '.join(sorted(gone))}")
         found = dict(zip(made, there, strict=False))
         for copy in copies:
             if copy.index in found:

@@ -15,6 +15,9 @@ from lipdub.media.container import only
 from lipdub.media.languages import stored
 from lipdub.media.packets import Continued, joins_of
 
+PRIMED = {"aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "vorbis": "A_VORBIS"}
+"""Codecs that have priming -> how Matroska calls them (RFC 9559 and the codec mappings beside it)."""
+
 _GAP = Fraction(1, 10)
 """Seconds between two packets of sound, or before the stated end, beyond which something is taken to be missing."""
 
@@ -171,11 +174,11 @@ def read_on(source: InputContainer, streams: list[Stream], losses: Losses) -> It
 
 
 def copied(
-    source: InputContainer, copies: list[tuple[Stream, Stream]], positive: bool, losses: Losses
+    source: InputContainer, copies: list[tuple[Stream, Stream]], matroska: bool, losses: Losses
 ) -> Iterator[av.Packet]:
     """Packets of the streams of ``source`` for their copies (pairs of stream and copy), untouched, at their own times.
 
-    ``positive``: the container cannot say negative times; such packets (codec priming) are left out.
+    A ``matroska`` file says no negative times but those of priming: sound whose codec has none begins at 0 there.
     """
     target = {stream.index: copy for stream, copy in copies}
     for packet in read_on(source, [stream for stream, _ in copies], losses) if copies else ():
@@ -185,7 +188,7 @@ def copied(
             packet.pts = 0
         if packet.dts is None:
             packet.dts = packet.pts
-        if positive and (packet.pts or 0) < 0:
+        if matroska and (packet.pts or 0) < 0 and codec_of(packet.stream) not in PRIMED:
             continue
         packet.stream = target[packet.stream_index]
         yield packet

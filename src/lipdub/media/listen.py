@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 
 import av
@@ -11,16 +10,16 @@ import numpy as np
 import soxr
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import FFmpegError
 from jaxtyping import Float32
 
 from lipdub.disk.causes import MEMORY
 from lipdub.errors import MachineError, NotMedia
-from lipdub.media.container import LONGEST, base_of, opened, primed, sound_stream
+from lipdub.media.container import LONGEST, opened, primed, sound_stream
 from lipdub.media.packets import packets
 from lipdub.media.promise import sound_promise
 from lipdub.media.sound_damage import SoundLog
-from lipdub.media.sound_frames import interleaved
+from lipdub.media.sound_decode import timed_frames
+from lipdub.media.sound_frames import origin_of
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span, timecode
 
@@ -32,9 +31,6 @@ _TOLD = Fraction(15, 1000)
 
 _LEAST_BYTES = 50
 """Bytes in which a second of sound may be packed at best: digital silence in FLAC takes more."""
-
-_COUNTED = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "truehd"})
-"""Formats without a clock: their time is the number of packets so far."""
 
 _FLOATS = frozenset({"flt", "fltp", "dbl", "dblp"})
 
@@ -204,8 +200,9 @@ def continuous(
     rate = heard.codec_context.sample_rate
     log = SoundLog() if reading.log is None else reading.log
     log.promised, log.channels = sound_promise(container, heard), heard.codec_context.channels
-    start, count = None, 0
+    start, count, origin = None, 0, origin_of(heard)
     for at, block in _blocks(container, heard, log):
+        at -= origin
         if start is None:
             before = min(max(0, round(-at * rate)), block.shape[1]) if primed(container) else 0
             block, at = block[:, before:], at + Fraction(before, rate)
@@ -244,37 +241,18 @@ def _silence(channels: int, samples: int) -> Iterator[Block]:
 
 def _blocks(container: InputContainer, heard: AudioStream, log: SoundLog) -> Iterator[tuple[Fraction, Block]]:
     """(instant, float block) of every decoded packet; what cannot be decoded is left out (and becomes a gap)."""
-    expected = later = Fraction(0)
     channels = heard.codec_context.channels
-    counted = container.format.name in _COUNTED
-    good = size = 0
-    for packet in chain(packets(container, heard), (None,)):
-        try:
-            decoded = heard.decode(packet)
-        except EOFError:
-            continue
-        except FFmpegError:
-            if packet is not None and counted and good:
-                # Time is counted by packets there, and damage hides some of them in one.
-                hidden = max(0, round(packet.size * good / size) - 1)
-                later += hidden * (packet.duration or 0) * packet.time_base
-            continue
-        if packet is not None:
-            good, size = good + 1, size + packet.size
-        for frame in decoded:
-            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or base_of(heard))
-            block = _floats(frame, channels)
-            if frame.format.name in _FLOATS and not np.isfinite(block).all():
-                wrong = ~np.isfinite(block)
-                log.not_numbers += int(wrong.sum())
-                block = np.where(wrong, np.float32(0), block)
-            expected = at + Fraction(block.shape[1], frame.sample_rate)
-            yield at, block
+    for at, frame in timed_frames(packets(container, heard), heard):
+        block = _floats(frame, channels)
+        if frame.format.name in _FLOATS and not np.isfinite(block).all():
+            wrong = ~np.isfinite(block)
+            log.not_numbers += int(wrong.sum())
+            block = np.where(wrong, np.float32(0), block)
+        yield at, block
 
 
 def _floats(frame: av.AudioFrame, channels: int) -> Block:
     """(channels, samples) in -1..1, whatever the sample format."""
-    frame = interleaved(frame)
     array = frame.to_ndarray()
     if frame.format.is_packed:
         array = array.reshape(-1, len(frame.layout.channels)).T

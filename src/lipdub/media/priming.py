@@ -9,12 +9,13 @@ import io
 import struct
 from contextlib import ExitStack
 from fractions import Fraction
+from pathlib import Path
 
 import av
 from av.audio.stream import AudioStream
 
-MATROSKA_CODECS = {"aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "vorbis": "A_VORBIS"}
-"""Codecs that have priming -> how Matroska calls them (RFC 9559 and the codec mappings beside it)."""
+from lipdub.media.container import only, opened
+from lipdub.media.lanes import PRIMED
 
 
 def priming_of(first: av.Packet, rate: int) -> Fraction:
@@ -25,6 +26,27 @@ def priming_of(first: av.Packet, rate: int) -> Fraction:
     return Fraction(skipped, rate)
 
 
+def padding_of(packet: av.Packet, rate: int) -> Fraction:
+    """Seconds at the end of a packet that are not part of the sound: the encoder filled its last frame with them."""
+    if not packet.has_sidedata("skip_samples"):
+        return Fraction(0)
+    (padded,) = struct.unpack_from("<I", bytes(packet.get_sidedata("skip_samples")), 4)
+    return Fraction(padded, rate)
+
+
+def with_priming_of(path: Path, heard: AudioStream, stack: ExitStack) -> AudioStream:
+    """A pattern for a copy in Matroska of ``heard``, a stream of ``path``, that states its priming; ``heard`` itself if
+    it has none."""
+    with opened(path) as again:
+        same = again.streams[heard.index]
+        only(again, same)
+        first = next((packet for packet in again.demux(same) if packet.size), None)
+        priming = Fraction(0) if first is None else priming_of(first, heard.codec_context.sample_rate)
+        if first is None or not priming or heard.codec_context.codec.canonical_name not in PRIMED:
+            return heard
+        return with_delay(heard, first, priming, stack)
+
+
 def with_delay(heard: AudioStream, first: av.Packet, priming: Fraction, stack: ExitStack) -> AudioStream:
     """A stream with the codec, the parameters and the private data of ``heard``, and ``priming`` (s) before it.
 
@@ -33,7 +55,7 @@ def with_delay(heard: AudioStream, first: av.Packet, priming: Fraction, stack: E
     context = heard.codec_context
     sound = _element("B5", struct.pack(">d", context.sample_rate)) + _element("9F", bytes([context.channels]))
     track = _element("D7", b"\x01") + _element("73C5", b"\x01") + _element("83", b"\x02")
-    track += _element("86", MATROSKA_CODECS[context.codec.canonical_name].encode())
+    track += _element("86", PRIMED[context.codec.canonical_name].encode())
     if context.extradata:
         track += _element("63A2", context.extradata)
     track += _element("56AA", round(priming * 10**9).to_bytes(8, "big")) + _element("E1", sound)

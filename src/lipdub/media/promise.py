@@ -26,10 +26,10 @@ from lipdub.timeline.time import timecode
 SLACK = Fraction(1, 10)
 """Seconds by which a stated duration may be off without a word about it: writers round, codecs pad."""
 
-_STATED = frozenset({"mov", "avi", "flac", "wav", "w64", "aiff", "caf", "asf"})
+_STATED = frozenset({"mov", "avi", "flac", "wav", "w64", "aiff", "caf"})
 """Formats (one of FFmpeg's names for each) whose streams have a stated duration of their own."""
 
-_STATED_WHOLE = frozenset({"matroska", "webm", "flv"})
+_STATED_WHOLE = frozenset({"matroska", "webm", "flv", "asf"})
 """Formats that state how long the longest stream is."""
 
 _EXAMPLES = 5

@@ -10,11 +10,10 @@ from typing import Any
 import av
 import numpy as np
 from av.audio.stream import AudioStream
-from av.error import FFmpegError
 
-from lipdub.media.container import opened
+from lipdub.media.container import opened, sound_stream
 from lipdub.media.lanes import Losses, read_on
-from lipdub.media.sound_frames import interleaved
+from lipdub.media.sound_decode import timed_frames
 
 _SLACK = Fraction(1, 100)
 """Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
@@ -29,6 +28,10 @@ class Damage:
     silent: Fraction = Fraction(0)
     not_numbers: int = 0
     forms: Counter[tuple[int, str]] = field(default_factory=Counter)
+
+    def failed(self) -> None:
+        """Count a packet that could not be decoded."""
+        self.packets += 1
 
     @property
     def several(self) -> list[tuple[int, str]]:
@@ -71,11 +74,8 @@ def _alike(
     first: tuple[str, str, int] | None = None
     current: tuple[str, str, int] | None = None
     resampler: av.AudioResampler | None = None
-    expected = Fraction(0)
-    for frame in _decoded(packets, damage):
+    for begins, frame in timed_frames(packets, heard, damage.failed):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-        begins = expected if frame.pts is None else frame.pts * (frame.time_base or heard.time_base or Fraction(0))
-        expected = begins + Fraction(frame.samples, frame.sample_rate)
         first = first or kind
         damage.forms[frame.sample_rate, frame.layout.name] += 1
         if kind != current:
@@ -88,23 +88,6 @@ def _alike(
         for ready in resampler.resample(_numbers_only(frame, damage)):
             yield begins, ready
             begins += Fraction(ready.samples, first[2])
-
-
-def _decoded(packets: Iterator[av.Packet], damage: Damage) -> Iterator[av.AudioFrame]:
-    last: av.Packet | None = None
-    for packet in packets:
-        last = packet
-        try:
-            frames = packet.decode()
-        except FFmpegError:
-            damage.packets += 1
-            continue
-        yield from (interleaved(frame) for frame in frames if isinstance(frame, av.AudioFrame))
-    if last is not None and isinstance(last.stream, AudioStream):
-        try:
-            yield from map(interleaved, last.stream.decode(None))
-        except FFmpegError:
-            damage.packets += 1
 
 
 def _numbers_only(frame: av.AudioFrame, damage: Damage) -> av.AudioFrame:
@@ -177,7 +160,7 @@ def mended(path: Path, until: Fraction) -> str:
     is whole: every packet can be read and decoded, and rate and channels stay the same."""
     damage, losses = Damage(), Losses()
     with opened(path) as source:
-        heard = next(s for s in source.streams.audio if s.codec_context is not None)
+        heard = sound_stream(source, path)
         for at, _ in even_frames(read_on(source, [heard], losses), heard, Fraction(0), damage):
             if at > until:
                 break

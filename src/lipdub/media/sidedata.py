@@ -5,6 +5,7 @@ static HDR10 values are given to the AV1 encoder as settings, and everything els
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,9 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.error import FFmpegError
 
-from lipdub.media.container import only, opened
+from lipdub.media.container import opened
 from lipdub.media.nal import (
     CONTENT_LIGHT,
     MASTERING_DISPLAY,
@@ -25,6 +25,7 @@ from lipdub.media.nal import (
     prefix_size,
     with_messages,
 )
+from lipdub.media.packets import packets
 from lipdub.media.probe import PictureFacts
 
 _IN_PICTURE = ("h264", "hevc")
@@ -72,22 +73,23 @@ _REGISTERED = {
 """How messages registered by T.35 begin -> what they are (ATSC A/53, SMPTE ST 2094-40, CUVA 005)."""
 
 
-def fates_of_side_data(facts: PictureFacts, counts: dict[str, int], codec: str) -> tuple[list[str], list[str]]:
-    """(What was kept, what was lost, each as words for the report) of what the picture carried, written as ``codec``.
-
-    ``counts`` are the frames on which ``Carried`` found a kind.
-    """
+def fates_of_side_data(facts: PictureFacts, carried: "Carried", codec: str) -> tuple[list[str], list[str]]:
+    """(What was kept, what was lost), as words for the report, of what the picture carried, written as ``codec``."""
     kept, lost = [], []
-    of_frames = set(_REGISTERED.values())
-    for name in sorted({*dict(facts.side_data), *counts}):
-        kind, count = KINDS.get(name, Kind(name.replace("_", " ").lower())), counts.get(name, 0)
-        frames = f" ({count} frames)" if count else ""
-        if codec in kind.kept and (count or name not in of_frames):
+    for name in sorted({*dict(facts.side_data), *carried.found}):
+        kind = KINDS.get(name, Kind(name.replace("_", " ").lower()))
+        found, placed = carried.found.get(name, 0), carried.placed.get(name, 0)
+        frames = f" ({found} frames)" if found else ""
+        if codec not in kind.kept:
+            means = f"; {kind.means}" if kind.means else ""
+            lost.append(f"{kind.words}{frames}: cannot be kept in {codec}{means}")
+        elif name in _STATIC:
+            complete = _STATIC[name](dict(facts.side_data)[name]) is not None
+            (kept if complete else lost).append(kind.words if complete else f"{kind.words}: incomplete in the source")
+        elif placed == found > 0:
             kept.append(kind.words + frames)
-            continue
-        means = f"; {kind.means}" if kind.means else ""
-        why = "could not be read from the source's packets" if codec in kind.kept else f"cannot be kept in {codec}"
-        lost.append(f"{kind.words}{frames}: {why}{means}")
+        else:
+            lost.append(f"{kind.words}: {found} frames with them were read, {placed} of them could be given them again")
     return list(dict.fromkeys(kept)), list(dict.fromkeys(lost))
 
 
@@ -146,20 +148,28 @@ def _light(data: bytes) -> tuple[int, int] | None:
     return min(peak, 0xFFFF), min(average, 0xFFFF)
 
 
+_STATIC = {"MASTERING_DISPLAY_METADATA": _mastering, "CONTENT_LIGHT_LEVEL": _light}
+"""Side data that holds for the whole stream -> how its values are read."""
+
+_MOST_WAITING = 256
+"""Frames with messages that may wait for their time; more are left over by frames that were not decoded."""
+
+
 class Carried:
     """Puts what the source's picture carries into the packets of the new one, frame by frame.
 
-    ``counts`` tells for each kind on how many frames it was found. The source's packets are read once more beside the
-    work, never far ahead of it.
+    For each kind, ``found`` tells on how many of the source's frames it is, ``placed`` to how many it was given again.
+    The source's packets are read once more beside the work, never far ahead of it.
     """
 
     def __init__(self, path: Path, number: int, facts: PictureFacts, codec: str, stack: ExitStack) -> None:
         """``number`` counts the picture streams of ``path``; ``codec`` is the new picture's."""
-        self.counts: dict[str, int] = {}
+        self.found: Counter[str] = Counter()
+        self.placed: Counter[str] = Counter()
         self._codec = codec if codec in _IN_PICTURE else None
         self._static = static_messages(facts) if self._codec else []
-        self._waiting: dict[int, list[Message]] = {}
-        self._reached: int | None = None
+        self._waiting: dict[Fraction, list[tuple[str, Message]]] = {}
+        self._reached: Fraction | None = None
         self._source = iter(())
         if facts.codec in ("h264", "hevc", "mpeg2video"):
             self._source = _source_messages(path, number, facts.codec, stack)
@@ -167,7 +177,9 @@ class Carried:
     def loaded(self, packet: av.Packet) -> av.Packet:
         """``packet`` of the encoder with all that its picture carries."""
         added = list(self._static) if packet.is_keyframe else []
-        added += self._of(packet.pts or 0)
+        own = self._of((packet.pts or 0) * packet.time_base)
+        self.placed.update({name for name, _ in own})
+        added += [message for _, message in own]
         if self._codec is None or not added:
             return packet
         full = av.Packet(with_messages(bytes(packet), self._codec, added))
@@ -176,37 +188,40 @@ class Carried:
         full.stream = packet.stream
         return full
 
-    def _of(self, pts: int) -> list[Message]:
-        """The messages of the source's frame at ``pts``: packets are read until none before it can follow."""
-        while self._reached is None or self._reached <= pts:
+    def _of(self, at: Fraction) -> list[tuple[str, Message]]:
+        """The messages of the source's frame at ``at`` (s): packets are read until none before it can follow."""
+        while self._reached is None or self._reached <= at:
             following = next(self._source, None)
             if following is None:
                 break
-            at, decoded, found = following
-            self._reached = decoded
-            for message in found:
-                name = next((name for start, name in _REGISTERED.items() if message.payload.startswith(start)), None)
-                if name is not None:
-                    self.counts[name] = self.counts.get(name, 0) + 1
-                    if self._codec in KINDS[name].kept:
-                        self._waiting.setdefault(at, []).append(message)
-        return self._waiting.pop(pts, [])
+            shown, self._reached, found = following
+            named = [(name, message) for message in found for name in _kinds_of(message)]
+            self.found.update({name for name, _ in named})
+            waiting = [(name, message) for name, message in named if self._codec in KINDS[name].kept]
+            if waiting:
+                self._waiting.setdefault(shown, []).extend(waiting)
+        if len(self._waiting) > _MOST_WAITING:
+            self._waiting.pop(min(self._waiting))
+        return self._waiting.pop(at, [])
 
 
-def _source_messages(path: Path, number: int, codec: str, stack: ExitStack) -> Iterator[tuple[int, int, list[Message]]]:
-    """(Time stamp, decoding time stamp, T.35 messages) of every packet of a picture stream."""
+def _kinds_of(message: Message) -> list[str]:
+    return [name for start, name in _REGISTERED.items() if message.payload.startswith(start)]
+
+
+def _source_messages(
+    path: Path, number: int, codec: str, stack: ExitStack
+) -> Iterator[tuple[Fraction, Fraction, list[Message]]]:
+    """(When it is shown, when it is decoded (s), T.35 messages) of every packet of a picture stream."""
     source = stack.enter_context(opened(path))
     video = source.streams.video[number]
     prefix = prefix_size(codec, video.codec_context.extradata)
-    only(source, video)
-    try:
-        for packet in source.demux(video):
-            if packet.size == 0 or packet.pts is None:
-                continue
-            data = bytes(packet)
-            found = [m for m in messages(data, codec, prefix) if m.kind == T35]
-            if has_dolby_vision(data, codec, prefix):
-                found.append(_DOLBY_VISION)
-            yield packet.pts, packet.pts if packet.dts is None else packet.dts, found
-    except FFmpegError:
-        return
+    for packet in packets(source, video):
+        if packet.pts is None:
+            continue
+        data = bytes(packet)
+        found = [m for m in messages(data, codec, prefix) if m.kind == T35]
+        if has_dolby_vision(data, codec, prefix):
+            found.append(_DOLBY_VISION)
+        decoded = packet.pts if packet.dts is None else packet.dts
+        yield packet.pts * packet.time_base, decoded * packet.time_base, found

@@ -55,9 +55,11 @@ class SoundDamage:
         if self.lost:
             missing = float(sum(span.duration for span in self.lost))
             spans = examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in self.lost)
-            found.append(f"lacks {missing:.3f} s that are missing in the file or damaged, and silent now: {spans}")
+            found.append(
+                f"lacks {missing:.3f} s that are missing in the file or damaged, and count as silence: {spans}"
+            )
         if self.not_numbers:
-            found.append(f"has {self.not_numbers} samples that are not numbers (NaN or infinite); they are silent now")
+            found.append(f"has {self.not_numbers} samples that are not numbers (NaN or infinite) and count as 0")
         if self.channels > _CHANNELS:
             found.append(f"has {self.channels} channels; players and most file types take up to {_CHANNELS}")
         return tuple(f"{name} {what}" for what in found)

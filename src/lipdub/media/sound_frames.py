@@ -1,6 +1,9 @@
-"""Frames of sound that numpy can look into."""
+"""Frames of sound that numpy can look into, and where their clock begins."""
+
+from fractions import Fraction
 
 import av
+from av.audio.stream import AudioStream
 
 _MOST_PLANES = 7
 """PyAV 18 counts the planes of a frame up to the first empty one; with eight planes there is none, and it reads memory
@@ -18,3 +21,11 @@ def interleaved(frame: av.AudioFrame) -> av.AudioFrame:
     if time_base is not None:
         packed.time_base = time_base
     return packed
+
+
+def origin_of(heard: AudioStream) -> Fraction:
+    """The instant (s) on a file's clock at which its sound begins to count: 0, but MP3 files count from their priming
+    on, so their first audible sample would come 25 ms late."""
+    if heard.container.format.name != "mp3" or not heard.start_time or not heard.time_base:
+        return Fraction(0)
+    return heard.start_time * heard.time_base

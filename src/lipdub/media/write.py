@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.filter import Graph
@@ -50,6 +51,7 @@ from lipdub.media.inventory import (
 )
 from lipdub.media.lanes import Lane, Losses, attach_cover, copied, copy_of
 from lipdub.media.languages import stored
+from lipdub.media.priming import with_priming_of
 from lipdub.media.probe import PictureFacts, picture_facts, probe
 from lipdub.media.sidedata import Carried, fates_of_side_data
 from lipdub.timeline.clip import Clip
@@ -282,12 +284,10 @@ class _Writing:
         with self.trouble():
             for stream, fate in fates(now):
                 self.ledger.enter(stream, fate)
-                self._follow(stream, fate, pairs, dub is not None)
-        # Matroska states codec priming in a field of its own, which only another Matroska file passes on.
-        positive = self.container not in MOV_FAMILY and "matroska" not in self.source.format.name
-        self.lanes.append(Lane(copied(self.source, pairs, positive, self.losses)))
+                self._follow(stream, fate, pairs, stack)
+        self.lanes.append(Lane(copied(self.source, pairs, self.container not in MOV_FAMILY, self.losses)))
 
-    def _follow(self, stream: Stream, fate: Fate, pairs: list[tuple[Stream, Stream]], dubbed: bool) -> None:
+    def _follow(self, stream: Stream, fate: Fate, pairs: list[tuple[Stream, Stream]], stack: ExitStack) -> None:
         """Make in the output what a stream of the source becomes; streams with packets to copy join ``pairs``."""
         if fate.how == "made" and "timecode" in stream.metadata:
             self.picture.metadata.setdefault("timecode", stream.metadata["timecode"])
@@ -296,8 +296,13 @@ class _Writing:
                 attach_cover(again.streams[stream.index], self.out)
         if fate.how != "copied":
             return
-        copy = copy_of(self.out, stream)
-        if stream.type == "audio" and dubbed:
+        pattern = stream
+        if isinstance(stream, AudioStream) and self.container not in MOV_FAMILY:
+            pattern = with_priming_of(self.clip.path, stream, stack)
+        copy = copy_of(self.out, pattern)
+        if pattern is not stream:
+            copy.metadata.update(stream.metadata)
+        if stream.type == "audio" and self.dub is not None:
             copy.disposition = Disposition(stream.disposition & ~Disposition.default)
         if stream.type != "attachment":
             pairs.append((stream, copy))
@@ -359,11 +364,11 @@ class _Writing:
             made = [s.index for s in self.out.streams if s.type in PLAYED and not is_cover(s)]
             name = Path(self.out.name)
             self.out.close()
-            self.ledger.warnings += not_found_again(name, made, self.copies)
+            self.ledger.warnings += not_found_again(name, made, self.copies, self.out.metadata)
         for stream in self.source.streams:
             if any(copy.name == named(stream) for copy in self.copies) and (lost := self.losses.of(stream)):
                 self.ledger.warnings.append(f"{named(stream)}: {lost}")
-        kept, lost = fates_of_side_data(self.facts, self.carried.counts, self.encoding.codec)
+        kept, lost = fates_of_side_data(self.facts, self.carried, self.encoding.codec)
         self.ledger.copied += kept
         self.ledger.dropped += lost
         cut = short = Fraction(0)

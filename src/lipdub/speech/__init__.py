@@ -6,3 +6,9 @@
 
 ``recognise`` speech to words, and how far they are from a script · ``script`` lines as files, sentences and subtitles.
 """
+
+import os
+
+# onnxruntime, which some of these modules load, keeps a telemetry session in the temporary folder unless told not to
+# (since 1.32). Nothing here is told to anybody.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

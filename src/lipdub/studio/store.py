@@ -120,8 +120,7 @@ class Store:
             seen = _seen(done)
             if seen is None:
                 return False
-            with contextlib.suppress(OSError):
-                os.utime(done, follow_symlinks=False)
+            _touch(done)
         wrong = fault(done, grows=grows)
         if not wrong:
             self._intact.add(done.name)
@@ -152,8 +151,7 @@ class Store:
                 if seen is None:
                     partial.rename(done)
                     return
-                with contextlib.suppress(OSError):
-                    os.utime(done, follow_symlinks=False)
+                _touch(done)
             if not fault(done, grows=grows):
                 return
             self._throw_away(done, seen)
@@ -189,6 +187,12 @@ class Store:
         """Errors of the system as what they mean: an input that cannot be read, or a disk that does not take it."""
         try:
             yield
+        except OutputError as refused:
+            if refused.file is None or not _below(str(refused.file), self.root):
+                raise
+            remedy = _REMEDY_TEMPORARY if self.temporary else _REMEDY
+            what = f"working files cannot be kept there: {refused.what.removeprefix('cannot be written: ')}"
+            raise OutputError(what, file=self.root, remedy=remedy) from refused
         except LipdubError:
             raise
         except OSError as refused:
@@ -238,6 +242,13 @@ class Store:
                             continue
                         folder.rename(gone)
                     _removed(gone)
+
+
+def _touch(done: Path) -> None:
+    """Let ``done`` count as used now."""
+    if not done.is_symlink():
+        with contextlib.suppress(OSError):
+            os.utime(done)
 
 
 def _seen(done: Path) -> tuple[int, ...] | None:
