@@ -52,7 +52,7 @@ def files(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("clip", "audio", "output", "code", "says"),
     [
-        ("none.mp4", "talk.wav", "o.mp4", 2, "none.mp4: there is no such file"),
+        ("none.mp4", "talk.wav", "o.mp4", 2, "there is no such file"),
         ("empty.mp4", "talk.wav", "o.mp4", 2, "empty.mp4: is empty"),
         ("text.mp4", "talk.wav", "o.mp4", 2, "text.mp4: is not a sound or video file"),
         ("talk.wav", "talk.wav", "o.mp4", 2, "talk.wav: has no picture"),

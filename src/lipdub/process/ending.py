@@ -1,5 +1,6 @@
 """How a program ends: whatever happens becomes one line on stderr and an exit code (see ``errors``)."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -25,6 +26,9 @@ SIGNALLED = 128
 
 _TOGETHER = 0.5
 """Seconds in which several signals are one: timeout(1) sends its signal to the process and then to its group."""
+
+_kept: list[socket.socket] = []
+"""Holds what signals write to once one of them stopped the program."""
 
 _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -52,6 +56,12 @@ def run(program: Callable[[], int | None]) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with _stoppable():
         code = _code_of(program)
+    if _kept:
+        # While Python ends it forgets its handlers, and a signal that comes late would decide on the exit code.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stdout.flush()
+        atexit._run_exitfuncs()
+        os._exit(code)
     sys.exit(code)
 
 
@@ -150,10 +160,13 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(woken)
-        rings.close()
+        if any(signal.getsignal(number) is _ignored for number in asked):
+            _kept.append(rings)  # stopped: until the process has ended, signals that come late change nothing
+        else:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(woken)
+            rings.close()
 
 
 def _raised(number: int, _: FrameType | None) -> None:
