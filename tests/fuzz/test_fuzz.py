@@ -173,11 +173,11 @@ def test_a_damaged_cache_is_made_again(bench: Bench, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return (tmp_path / name).read_bytes()
 
-    first = dubbed("first.mkv")
+    first = dubbed("first.mp4")
     for number in range(FIRST, FIRST + max(3, CASES // 20)):
         random = np.random.default_rng(number)
         files = sorted(path for path in (cache / "work").rglob("*") if path.is_file())
         victim = files[int(random.integers(0, len(files)))]
         way = list(DAMAGES)[int(random.integers(0, len(DAMAGES)))]
         victim.write_bytes(DAMAGES[way](victim.read_bytes(), random))
-        assert dubbed(f"{number}.mkv") == first, f"case {number}: {victim.relative_to(cache)} {way}"
+        assert dubbed(f"{number}.mp4") == first, f"case {number}: {victim.relative_to(cache)} {way}"
