@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.stream import Stream
 
 from lipdub.media.container import opened, sound_stream
-from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_on, takes
+from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_for, takes
 from lipdub.media.priming import padding_of, priming_of, with_delay
 from lipdub.media.samples import Damage, even_frames, folded, mended, part_of
 from lipdub.media.sound_frames import origin_of
@@ -71,7 +71,7 @@ def dub_lane(
     source = stack.enter_context(opened(path))
     heard = sound_stream(source, path)
     dub = Dub(heard.codec_context.codec.canonical_name, True, end)
-    packets = read_on(source, [heard], dub.losses)
+    packets = read_for(dub.losses, source, [heard])
     first = next(packets, None)
     packets = chain((first,), packets) if first is not None else iter(())
     priming = Fraction(0) if first is None else priming_of(first, heard.codec_context.sample_rate)

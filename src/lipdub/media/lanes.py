@@ -13,16 +13,13 @@ from av.video.stream import VideoStream
 
 from lipdub.media.container import only
 from lipdub.media.languages import stored
-from lipdub.media.packets import Continued, joins_of
+from lipdub.media.packets import Continued, Trouble, joins_of, read_on
 
 PRIMED = {"aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "vorbis": "A_VORBIS"}
 """Codecs that have priming -> how Matroska calls them (RFC 9559 and the codec mappings beside it)."""
 
 _GAP = Fraction(1, 10)
 """Seconds between two packets of sound, or before the stated end, beyond which something is taken to be missing."""
-
-_PATIENCE = 100_000
-"""Read errors in a row after which a file is given up: demuxers step on by some bytes at each."""
 
 _COVER_TYPES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
@@ -103,13 +100,18 @@ def attach_cover(cover: Stream, out: OutputContainer) -> None:
 
 @dataclass(eq=False)
 class Losses:
-    """What could not be read: ``errors`` of the whole file, and for each stream (by index) how many packets ``came``,
+    """What could not be read: ``trouble`` with the file, and for each stream (by index) how many packets ``came``,
     where they ``end`` (s), and how much (s) is ``missing`` between those of sound, which follow each other."""
 
-    errors: int = 0
+    trouble: Trouble = field(default_factory=Trouble)
     came: dict[int, int] = field(default_factory=dict)
     end: dict[int, Fraction] = field(default_factory=dict)
     missing: dict[int, Fraction] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> int:
+        """How often the file could not be read on at once."""
+        return self.trouble.errors
 
     def note(self, packet: av.Packet) -> None:
         """Count a packet; empty ones at the end of a file, which have no time, are none."""
@@ -153,24 +155,17 @@ def _stated_end(stream: Stream) -> Fraction | None:
         return None
 
 
-def read_on(source: InputContainer, streams: list[Stream], losses: Losses) -> Iterator[av.Packet]:
-    """Every packet of ``streams`` that holds something; a read error is counted in ``losses`` and read past."""
+def read_for(losses: Losses, source: InputContainer, streams: list[Stream]) -> Iterator[av.Packet]:
+    """Every packet of ``streams`` that holds something, on the clock that is continued over joins; what could not be
+    read is noted in ``losses``."""
     only(source, *streams)
     continued = Continued(joins_of(source))
-    failed = 0
-    while failed < _PATIENCE:
-        try:
-            for packet in source.demux(streams):
-                failed = 0
-                if packet.size:
-                    continued.place(packet)
-                losses.note(packet)
-                if packet.size:
-                    yield packet
-            return
-        except FFmpegError:
-            failed += 1
-            losses.errors += 1
+    for packet in read_on(source, streams, losses.trouble):
+        if packet.size:
+            continued.place(packet)
+        losses.note(packet)
+        if packet.size:
+            yield packet
 
 
 def copied(
@@ -181,7 +176,7 @@ def copied(
     A ``matroska`` file says no negative times but those of priming: sound whose codec has none begins at 0 there.
     """
     target = {stream.index: copy for stream, copy in copies}
-    for packet in read_on(source, [stream for stream, _ in copies], losses) if copies else ():
+    for packet in read_for(losses, source, [stream for stream, _ in copies]) if copies else ():
         if packet.pts is None and packet.dts is None:
             if not packet.stream.disposition & Disposition.attached_pic:
                 continue

@@ -73,12 +73,15 @@ def packets(container: InputContainer, *streams: Stream, trouble: Trouble | None
     only(container, *streams)
     trouble = Trouble() if trouble is None else trouble
     continued = Continued(joins_of(container))
-    for packet in _read_on(container, streams, trouble):
-        continued.place(packet)
-        yield packet
+    for packet in read_on(container, streams, trouble):
+        if packet.size:
+            continued.place(packet)
+            yield packet
 
 
-def _read_on(container: InputContainer, streams: Iterable[Stream], trouble: Trouble) -> Iterator[av.Packet]:
+def read_on(container: InputContainer, streams: Iterable[Stream], trouble: Trouble) -> Iterator[av.Packet]:
+    """Every packet of ``streams`` as the file has it, also empty ones; read errors are counted in ``trouble`` and read
+    past. Raises ``MachineError`` if memory runs out."""
     chosen = list(streams)
     demuxed, failed = container.demux(chosen), 0
     while failed < _MOST_ERRORS:
@@ -92,9 +95,8 @@ def _read_on(container: InputContainer, streams: Iterable[Stream], trouble: Trou
             continue
         if packet is None:
             return
-        if packet.size:  # the empty ones only tell that the end was reached
-            failed = 0
-            yield packet
+        failed = 0 if packet.size else failed  # empty ones mostly tell that the end was reached
+        yield packet
 
 
 class Continued:
@@ -167,7 +169,9 @@ def _remembered_joins(path: Path, size: int, changed: int) -> tuple[Join, ...]:
     with opened(path) as container:
         tracks = {s.index: _Track(s, s.type == "video") for s in container.streams if s.type in ("video", "audio")}
         last = -1
-        for packet in _read_on(container, [t.stream for t in tracks.values()], Trouble()):
+        for packet in read_on(container, [t.stream for t in tracks.values()], Trouble()):
+            if not packet.size:
+                continue
             position = last + 1 if packet.pos is None or packet.pos < 0 else packet.pos
             tracks[packet.stream_index].see(packet, position)
             last = max(last, packet.pos or 0)

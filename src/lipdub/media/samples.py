@@ -12,7 +12,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from lipdub.media.container import opened, sound_stream
-from lipdub.media.lanes import Losses, read_on
+from lipdub.media.lanes import Losses, read_for
 from lipdub.media.sound_decode import timed_frames
 
 _SLACK = Fraction(1, 100)
@@ -161,7 +161,7 @@ def mended(path: Path, until: Fraction) -> str:
     damage, losses = Damage(), Losses()
     with opened(path) as source:
         heard = sound_stream(source, path)
-        for at, _ in even_frames(read_on(source, [heard], losses), heard, Fraction(0), damage):
+        for at, _ in even_frames(read_for(losses, source, [heard]), heard, Fraction(0), damage):
             if at > until:
                 break
     if damage.packets or losses.errors:
