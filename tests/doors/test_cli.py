@@ -123,3 +123,22 @@ def test_the_doctor_tells_what_is_here(files: Path) -> None:
     assert found["packages"]["av"]
     assert "nanotts" in found["voices"]
     assert found["engine ltx"], "what the engine would do here, or what it lacks"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["dub", "clip.mp4", "--crf", "abc", "-o", "o.mp4"], "--crf"),
+        (["dub", "clip.mp4"], "--output"),
+        (["dub"], "CLIP"),
+        (["nonsense"], "nonsense"),
+        (["dub", "clip.mp4", "-o", "o.mp4", "--no-such-option"], "--no-such-option"),
+        (["speak", "a.srt", "-o", "a.wav", "--fit", "loosely"], "loosely"),
+    ],
+)
+def test_words_that_are_no_command_are_told_in_one_line(tmp_path: Path, args: list[str], says: str) -> None:
+    done = lipdub(*args, home=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert done.stderr.startswith("lipdub: ")
+    assert len(done.stderr.splitlines()) == 1

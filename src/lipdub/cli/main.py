@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 
 from lipdub import __version__
 from lipdub.cli.screen import ScreenOptions, stderr, stdout
+from lipdub.errors import OptionError
 from lipdub.process.ending import run
 from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
 
@@ -238,4 +239,13 @@ def main() -> None:
     """Entry point: run a command; whatever goes wrong is one line on stderr and an exit code (see ``errors``)."""
     # One BLAS thread: the engine solves thousands of small systems, and threads make each of them slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    run(lambda: app(result_action="return_value"))
+    run(_command)
+
+
+def _command() -> int | None:
+    """Run the command that was typed. Raises ``OptionError`` for words that are no command of ours."""
+    try:
+        return app(result_action="return_value", exit_on_error=False, print_error=False)
+    except CycloptsError as wrong:
+        told = " ".join(str(wrong).split()).rstrip(".")
+        raise OptionError(told, remedy="'lipdub --help' and 'lipdub COMMAND --help' list what there is") from wrong

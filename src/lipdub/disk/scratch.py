@@ -70,8 +70,9 @@ def _made(root: Path, prefix: str) -> tuple[Path, Held]:
 
 
 def _full(root: Path, what: str) -> OutputError:
+    reason = what.rpartition("cannot be kept there: ")[2].removeprefix("cannot be written: ")
     return OutputError(
-        f"temporary files cannot be kept there: {what.removeprefix('cannot be written: ')}",
+        f"temporary files cannot be kept there: {reason}",
         file=root,
         remedy="Free some space there, or set TMPDIR to another folder",
     )

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from lipdub import weights
+from lipdub.disk.publish import complete
 from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OutputError
 from lipdub.faces.nets import FaceFinder
@@ -71,7 +72,8 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
     clock = Clock(caller.listener)
     with clock.stage("voices"):
         said, dubbed = recorded("en"), recorded("es")
-        portrait.write_bytes(_packaged())
+        with complete(portrait, overwrite=overwrite) as part:
+            part.write_bytes(_packaged())
         write_wave(voice, dubbed.sound, overwrite=overwrite)
     with clock.stage("portrait"):
         _bring_to_life(portrait, said, max(_frames(said), _frames(dubbed)), english, clock, caller)
