@@ -206,3 +206,10 @@ def test_making_and_sweeping_at_once_never_takes_a_file_from_who_holds_it(tmp_pa
     others = [subprocess.Popen([sys.executable, "-c", work, str(tmp_path), str(me)]) for me in range(4)]
     assert [other.wait() for other in others] == [0] * 4
     assert len(os.listdir(tmp_path)) == 600
+
+
+def test_an_encoder_without_a_reason_lacks_memory_where_there_is_none(monkeypatch):
+    refused = OSError(542398533, "Generic error in an external library")
+    assert "external library" in cause_of(refused).what
+    monkeypatch.setattr("lipdub.disk.causes._can_have", lambda size: False)
+    assert "memory" in cause_of(refused).what

@@ -66,7 +66,12 @@ def named(written, *words):
 SOURCES = {
     "8 bit": {},
     "10 or 12 bit": {"pixel_format": "yuv420p10le"},
+    "10 bit, interlaced": {
+        "pixel_format": "yuv420p10le",
+        "options": (("flags", "+ildct+ilme"), ("x264-params", "tff=1")),
+    },
     "ProRes": {"codec": "prores_ks", "pixel_format": "yuv422p10le", "options": ()},
+    "ProRes, interlaced": {"codec": "prores_ks", "pixel_format": "yuv422p10le", "options": (("flags", "+ildct+ilme"),)},
 }
 
 

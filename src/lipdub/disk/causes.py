@@ -13,6 +13,12 @@ class Cause:
 
 
 _FULL = Cause("the disk is full", "Free some space, or choose another disk")
+_EXTERNAL = 542398533
+"""FFmpeg's AVERROR_EXTERNAL: encoders of others give no reason, also when they get no memory."""
+
+_MODEST = 128 * 1024**2
+"""Bytes that must be at hand for a lack of memory not to be the likely reason."""
+
 _DENIED = Cause("permission is denied", "Check the permissions of the file and its folder")
 _GONE = Cause("the file or its folder is not there", "Check the name; it may have been moved meanwhile")
 _MANY = Cause("too many files are open", "Close other programs, or raise the limit of open files (ulimit -n)")
@@ -65,8 +71,18 @@ def cause_of(error: BaseException) -> Cause:
     number = getattr(error, "errno", None)
     if number in _CAUSES:
         return _CAUSES[number]
+    if number == _EXTERNAL and not _can_have(_MODEST):
+        return MEMORY
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return Cause(" ".join(str(said).split()))
+
+
+def _can_have(size: int) -> bool:
+    """Whether ``size`` bytes of memory can be had now."""
+    try:
+        return len(bytearray(size)) == size
+    except MemoryError:
+        return False
 
 
 def is_memory(error: BaseException) -> bool:

@@ -89,12 +89,28 @@ def canonical(codec: str) -> str:
     return name
 
 
-def picture_codec(container: str, source_codec: str, depth: int, wished: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class PictureKind:
+    """What of a source decides on the codec of its dub: its own ``codec``, bits a sample (``depth``), and whether its
+    frames are two fields (``interlaced``)."""
+
+    codec: str = ""
+    depth: int = 8
+    interlaced: bool = False
+
+    @classmethod
+    def of(cls, facts: PictureFacts) -> "PictureKind":
+        """That of a picture stream."""
+        return cls(facts.codec, facts.depth, facts.interlaced)
+
+
+def picture_codec(container: str, source: PictureKind, wished: str | None) -> str:
     """The codec for a picture: the wished one, else the container's own, else what plays most widely.
 
     8 bit becomes H.264. More bits become HEVC, not H.264 High 10: phones, televisions and browsers decode
-    HEVC Main 10 in hardware and hardly any decodes High 10. ProRes stays ProRes. WebM takes VP9 only up to
-    8 bits from the encoder at hand, AV1 beyond. Raises ``OptionError`` if the container does not take it.
+    HEVC Main 10 in hardware and hardly any decodes High 10; but interlaced pictures of 10 bits become High 10, since
+    no HEVC encoder at hand keeps fields. ProRes stays ProRes. WebM takes VP9 only up to 8 bits from the encoder at
+    hand, AV1 beyond. Raises ``OptionError`` if the container does not take it.
     """
     taken = PICTURE_CODECS[container]
     if wished is not None:
@@ -103,11 +119,11 @@ def picture_codec(container: str, source_codec: str, depth: int, wished: str | N
             remedy = f"It takes {', '.join(taken)}; or choose another file type."
             raise OptionError(f"a {container} file does not take {codec} from us", remedy=remedy)
         return codec
-    if source_codec == "prores" and "prores" in taken:
+    if source.codec == "prores" and "prores" in taken:
         return "prores"
     if container == "webm":
-        return "vp9" if depth <= 8 else "av1"
-    return "h264" if depth <= 8 else "hevc"
+        return "vp9" if source.depth <= 8 else "av1"
+    return "h264" if source.depth <= (10 if source.interlaced else 8) else "hevc"
 
 
 def encoding_for(codec: str, facts: PictureFacts, layout: str, crf: int | None, preset: str | None) -> Encoding:

@@ -17,9 +17,9 @@ from av.filter import Graph
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from lipdub.disk.causes import cause_of
+from lipdub.disk.causes import MEMORY, cause_of
 from lipdub.disk.publish import Outputs, Part, check_place, same_file
-from lipdub.errors import OptionError, OutputError
+from lipdub.errors import MachineError, OptionError, OutputError
 from lipdub.media.captions import Captions, caption_lane
 from lipdub.media.container import opened
 from lipdub.media.dub_track import Dub, dub_lane, finished_notes, loss_notes
@@ -28,6 +28,7 @@ from lipdub.media.encode import (
     PICTURE_CODECS,
     Converter,
     Encoding,
+    PictureKind,
     canonical,
     configure,
     encoder_opens,
@@ -117,10 +118,10 @@ def check_output(source: Path, output: Path, options: WriteOptions) -> None:
     container = container_for(output)
     codec = None if options.codec is None else canonical(options.codec)
     if codec is not None and codec not in PICTURE_CODECS[container]:
-        picture_codec(container, "", 8, options.codec)
+        picture_codec(container, PictureKind(), options.codec)
     if options.crf is not None or options.preset is not None:
         facts = None if codec is not None else probe(source).picture
-        known = picture_codec(container, facts.codec, facts.depth, None) if facts is not None else codec
+        known = picture_codec(container, PictureKind.of(facts), None) if facts is not None else codec
         if known is not None:
             check_choice(known, options.crf, options.preset)
     check_place(output, (source,), overwrite=options.overwrite)
@@ -206,6 +207,8 @@ class _Writing:
             yield
         except (FFmpegError, OSError, ValueError) as error:
             cause = cause_of(error)
+            if cause is MEMORY:
+                raise MachineError(cause.what, file=self.output, remedy=cause.remedy) from error
             raise OutputError(f"cannot be written: {cause.what}", file=self.output, remedy=cause.remedy) from error
 
     def _needs_rounding(self) -> bool:
@@ -214,7 +217,7 @@ class _Writing:
 
     def _encoding(self) -> Encoding:
         options, facts = self.options, self.facts
-        codec = picture_codec(self.container, facts.codec, facts.depth, options.codec)
+        codec = picture_codec(self.container, PictureKind.of(facts), options.codec)
         layout = planar(facts.pixel_format).name
         soft = encoding_for(codec, facts, layout, options.crf, options.preset)
         if not options.hardware:
