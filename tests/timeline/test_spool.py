@@ -1,5 +1,7 @@
 """A spool gives back what was put in, whatever the blocks."""
 
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -78,3 +80,17 @@ def test_a_finished_spool_is_read_where_nothing_may_be_written(tmp_path: Path, m
     monkeypatch.setattr(Path, "touch", refused)
     monkeypatch.setattr(Path, "mkdir", refused)
     assert Spool(tmp_path / "a", (2,), np.float32).read(0, 1).tolist() == [[1, 1]]
+
+
+def test_what_the_disk_does_not_take_at_the_very_end_is_no_traceback(tmp_path: Path) -> None:
+    """A process that may write 100 bytes a file leaves rows in the buffer when it ends."""
+    code = (
+        "import resource, signal, sys; import numpy as np; from pathlib import Path\n"
+        "from lipdub.timeline.spool import Spool\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "spool = Spool(Path(sys.argv[1]), (64,), np.float32); spool.append(np.zeros(64)); print(len(spool))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "rows")], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")

@@ -31,6 +31,12 @@ _NO_MEMORY = (
     *("bad allocation", "bad_alloc", "out of memory"),
 )
 
+LIMIT = Cause(
+    "the file would be larger than this disk or a limit of this session allows",
+    "Raise the limit (ulimit -f), or choose another disk",
+)
+"""What to say when a file may not grow any more though there is room."""
+
 _CAUSES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: Cause("your quota on this disk is used up", "Free some space, or choose another disk"),
@@ -38,10 +44,7 @@ _CAUSES = {
     errno.EPERM: _DENIED,
     errno.EROFS: Cause("the disk is read-only", "Choose another disk"),
     errno.ENAMETOOLONG: Cause("the name is too long for this disk", "Choose a shorter name"),
-    errno.EFBIG: Cause(
-        "the file would be larger than this disk or a limit of this session allows",
-        "Choose another disk, or raise the limit (ulimit -f)",
-    ),
+    errno.EFBIG: LIMIT,
     errno.ENOENT: _GONE,
     errno.ENOTDIR: Cause("a part of its path is a file, not a folder", "Check the name"),
     errno.EISDIR: Cause("it is a folder", "Name a file in it"),
@@ -67,7 +70,7 @@ def cause_of(error: BaseException) -> Cause:
     if isinstance(error, UnicodeError):
         return _CAUSES[errno.EILSEQ]
     if _cut_short(error):
-        return _FULL
+        return LIMIT if _is_limited() else _FULL
     number = getattr(error, "errno", None)
     if number in _CAUSES:
         return _CAUSES[number]
@@ -99,6 +102,15 @@ def is_memory(error: BaseException) -> bool:
 def is_full(error: BaseException) -> bool:
     """True if ``error`` says that no room is left: on the disk, in a quota, or below a limit on file sizes."""
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _cut_short(error)
+
+
+def _is_limited() -> bool:
+    """Whether this session limits how large files may be (setrlimit(2))."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return False
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
 
 
 def _cut_short(error: BaseException) -> bool:

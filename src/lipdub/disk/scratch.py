@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lipdub.disk.causes import cause_of, is_full
+from lipdub.disk.causes import LIMIT, cause_of, is_full
 from lipdub.disk.hold import Held, hold_new, remove_if_free
 from lipdub.errors import OutputError
 
@@ -74,7 +74,7 @@ def _full(root: Path, what: str) -> OutputError:
     return OutputError(
         f"temporary files cannot be kept there: {reason}",
         file=root,
-        remedy="Free some space there, or set TMPDIR to another folder",
+        remedy=LIMIT.remedy if reason == LIMIT.what else "Free some space there, or set TMPDIR to another folder",
     )
 
 

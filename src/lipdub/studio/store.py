@@ -24,7 +24,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from lipdub.disk.causes import cause_of, is_full
+from lipdub.disk.causes import LIMIT, cause_of, is_full
 from lipdub.disk.hold import Held, hold_new, is_held, locked, remove_if_free
 from lipdub.disk.identity import content_digest
 from lipdub.disk.manifest import NAME, fault, seal
@@ -191,6 +191,7 @@ class Store:
             if refused.file is None or not _below(str(refused.file), self.root):
                 raise
             remedy = _REMEDY_TEMPORARY if self.temporary else _REMEDY
+            remedy = LIMIT.remedy if LIMIT.what in refused.what else remedy
             what = f"working files cannot be kept there: {refused.what.removeprefix('cannot be written: ')}"
             raise OutputError(what, file=self.root, remedy=remedy) from refused
         except LipdubError:
@@ -210,11 +211,12 @@ class Store:
         if name and not _below(name, self.root):
             if _below(name, temporary):
                 what = f"temporary files cannot be kept there: {cause.what}"
-                return OutputError(what, file=temporary, remedy=_REMEDY_TEMPORARY)
+                return OutputError(what, file=temporary, remedy=cause.remedy if cause is LIMIT else _REMEDY_TEMPORARY)
             return InputError(f"cannot be read: {cause.what}", file=name, remedy=cause.remedy)
         remedy = _REMEDY if is_full(refused) or not cause.remedy else f"{cause.remedy}, or set LIPDUB_CACHE"
         if self.temporary:
             remedy = _REMEDY_TEMPORARY
+        remedy = cause.remedy if cause is LIMIT else remedy
         where = place if place.parent == self.root and not place.name.startswith(_PARTIAL) else self.root
         return OutputError(f"working files cannot be kept there: {cause.what}", file=where, remedy=remedy)
 

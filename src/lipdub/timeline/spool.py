@@ -1,5 +1,6 @@
 """A long array that lives in a file: rows are appended, and read back in blocks, so memory stays flat."""
 
+import contextlib
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ class Spool:
         assert data.shape == self.row_shape, f"row of shape {data.shape}, expected {self.row_shape}"
         if self._file is None:
             self._file = self.path.open("ab")
-            weakref.finalize(self, self._file.close)
+            weakref.finalize(self, _closed, self._file)
         self._file.write(data.tobytes())
         self._rows += 1
 
@@ -64,3 +65,9 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _closed(file: BinaryIO) -> None:
+    """Close a file that nobody needs any more; what the disk does not take is told when it is written, not here."""
+    with contextlib.suppress(OSError):
+        file.close()
