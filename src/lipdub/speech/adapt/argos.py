@@ -15,6 +15,7 @@ from typing import Any
 
 from lipdub.disk.identity import names_sizes_times
 from lipdub.disk.json_text import parsed_json
+from lipdub.disk.scratch import folder_in
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
 from lipdub.plugins import version_of
 from lipdub.speech.adapt.budget import duration_of
@@ -152,14 +153,13 @@ def _unpack(archive: Path) -> None:
             tops = {name.split("/")[0] for name in file.namelist()}
             if len(tops) != 1 or any(".." in name or name.startswith(("/", "\\")) for name in file.namelist()):
                 raise WeightsError("the Argos package is damaged: it does not hold one folder", file=archive)
-            if (archive.parent / tops.pop()).exists():
+            top = tops.pop()
+            if (archive.parent / top).exists():
                 return
-            partial = archive.parent / f".{archive.stem}.{os.getpid()}.partial"
-            file.extractall(partial)
-        top = next(partial.iterdir())
-        top.rename(archive.parent / top.name)
-        partial.rmdir()
-    except (OSError, zipfile.BadZipFile, StopIteration) as broken:
+            with folder_in(archive.parent, ".lipdub-argos-") as partial:
+                file.extractall(partial)
+                (partial / top).rename(archive.parent / top)
+    except (OSError, zipfile.BadZipFile) as broken:
         raise WeightsError(f"the Argos package cannot be unpacked ({broken})", file=archive) from broken
 
 
