@@ -15,7 +15,7 @@ import pytest
 
 import lipdub
 from lipdub import weights
-from lipdub.disk.publish import Part
+from lipdub.disk.publish import PendingFile
 from lipdub.errors import LipdubError, NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
@@ -99,7 +99,9 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
 ) -> None:
     drawn: dict[str, list[str]] = {}
 
-    def recording(clip: Clip, pictures: Iterable[Frame], dub: Path, part: Part, options: WriteOptions) -> Written:
+    def recording(
+        clip: Clip, pictures: Iterable[Frame], dub: Path, part: PendingFile, options: WriteOptions
+    ) -> Written:
         digests = drawn.setdefault(part.target.name, [])
 
         def noted() -> Iterator[Frame]:

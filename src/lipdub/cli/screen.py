@@ -18,7 +18,7 @@ from lipdub.process.visible import visible
 from lipdub.studio.progress import Listener
 
 
-class Stream:
+class TerminalStream:
     """``sys.stdout`` or ``sys.stderr``, whichever it is at the moment, that says what is wrong in our own words.
 
     Standard output that cannot be written raises ``OutputError``, and ``Unread`` where nobody reads on. Standard error
@@ -64,7 +64,7 @@ class Screen(Console):
     def __init__(self, name: str, **options: Any) -> None:
         """Writes to ``name``, "stdout" or "stderr". Words are shown as they are: no mark-up, no emoji."""
         plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
-        super().__init__(file=cast("IO[str]", Stream(name)), stderr=name == "stderr", **plain, **options)
+        super().__init__(file=cast("IO[str]", TerminalStream(name)), stderr=name == "stderr", **plain, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Text to show, made visible before it is measured."""

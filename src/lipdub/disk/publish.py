@@ -59,7 +59,7 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 @dataclass(eq=False)
-class Part:
+class PendingFile:
     """A file on its way: written at ``path``, to be published as ``target``."""
 
     target: Path
@@ -87,7 +87,7 @@ class Outputs:
     """
 
     overwrite: bool = False
-    _parts: list[Part] = field(default_factory=list)
+    _parts: list[PendingFile] = field(default_factory=list)
 
     def __enter__(self) -> "Outputs":
         return self
@@ -95,13 +95,13 @@ class Outputs:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.discard()
 
-    def part(self, target: Path) -> Part:
+    def part(self, target: Path) -> PendingFile:
         """A new, empty file beside ``target`` to write to. Raises ``OutputError`` if ``target`` cannot be there."""
         check_place(target, overwrite=self.overwrite)
         folder = target.absolute().parent
         sweep(folder)
         try:
-            part = Part(target, hold_new(folder, _PREFIX, _ENDING))
+            part = PendingFile(target, hold_new(folder, _PREFIX, _ENDING))
         except OSError as refused:
             raise _refused(target, refused) from refused
         self._parts.append(part)
@@ -170,7 +170,7 @@ def sweep(folder: Path) -> None:
                 remove_if_free(Path(entry.path))
 
 
-def _flushed(part: Part) -> None:
+def _flushed(part: PendingFile) -> None:
     """What was written is on the disk before it gets its name, so that a power cut leaves no empty file."""
     try:
         os.fsync(part.held.descriptor)
@@ -188,7 +188,7 @@ def _folder_flushed(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _placed(part: Part, overwrite: bool, undo: contextlib.ExitStack) -> Path | None:
+def _placed(part: PendingFile, overwrite: bool, undo: contextlib.ExitStack) -> Path | None:
     """Give one file its name, and tell where what stood there is kept; ``undo`` learns how to take it back."""
     if os.name == "nt":
         part.held.release()  # open files cannot be renamed there
@@ -206,7 +206,7 @@ def _placed(part: Part, overwrite: bool, undo: contextlib.ExitStack) -> Path | N
     return None
 
 
-def _placed_anew(part: Part) -> None:
+def _placed_anew(part: PendingFile) -> None:
     """Name a file only if nothing has that name. Raises ``FileExistsError``."""
     if os.name == "nt":
         os.rename(part.path, part.target)  # refuses to replace there
@@ -220,7 +220,7 @@ def _placed_anew(part: Part) -> None:
         os.replace(part.path, part.target)
 
 
-def _replaced(part: Part, undo: contextlib.ExitStack) -> Path:
+def _replaced(part: PendingFile, undo: contextlib.ExitStack) -> Path:
     """Put a file in the place of another, which is kept under the name that is returned."""
     kept = hold_new(part.target.absolute().parent, _PREFIX, _ENDING)
     kept.release()

@@ -17,8 +17,8 @@ from av.stream import Stream
 from lipdub.media.container import opened, sound_stream
 from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_for, takes
 from lipdub.media.priming import padding_of, priming_of, with_delay
-from lipdub.media.samples import Damage, even_frames, folded, mended, part_of
 from lipdub.media.sound_frames import origin_of
+from lipdub.media.sound_repair import TrackRepairs, even_frames, folded, mended, part_of
 
 _SOUND_CODECS = {
     "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
@@ -51,7 +51,7 @@ class Dub:
     length: Fraction = Fraction(0)
     notes: list[str] = field(default_factory=list)
     losses: Losses = field(default_factory=Losses)
-    damage: Damage = field(default_factory=Damage)
+    damage: TrackRepairs = field(default_factory=TrackRepairs)
 
     @property
     def name(self) -> str:

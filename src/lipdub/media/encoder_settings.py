@@ -13,7 +13,7 @@ _PRORES_PROFILES = {"proxy": "proxy", "lt": "lt", "standard": "standard", "hq": 
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EncoderSettings:
     """What a user may choose of an encoder: ``crf`` (lowest, highest; None: there is none) and ``presets``."""
 
     crf: tuple[int, int] | None
@@ -29,12 +29,12 @@ class Choice:
 
 
 CHOICES = {
-    "h264": Choice((0, 51), _X26),
-    "hevc": Choice((0, 51), _X26),
-    "vp9": Choice((0, 63), tuple(str(n) for n in range(-8, 9))),
-    "av1": Choice((0, 63), tuple(str(n) for n in range(-1, 14))),
-    "prores": Choice(None, ()),
-    "ffv1": Choice(None, ()),
+    "h264": EncoderSettings((0, 51), _X26),
+    "hevc": EncoderSettings((0, 51), _X26),
+    "vp9": EncoderSettings((0, 63), tuple(str(n) for n in range(-8, 9))),
+    "av1": EncoderSettings((0, 63), tuple(str(n) for n in range(-1, 14))),
+    "prores": EncoderSettings(None, ()),
+    "ffv1": EncoderSettings(None, ()),
 }
 """Picture codec -> what may be chosen. Sources: the option lists of x264, x265, libvpx and SVT-AV1 in FFmpeg."""
 

@@ -36,7 +36,7 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class CopyContext:
     """What rules look at: the source, the number of its dubbed picture stream among all streams, the new container,
     and whether there is a dub track and the source's sound is kept beside it."""
 
@@ -47,31 +47,31 @@ class Circumstances:
     keep_sound: bool
 
 
-def _picture(stream: Stream, now: Circumstances) -> Fate | None:
+def _picture(stream: Stream, now: CopyContext) -> Fate | None:
     return Fate("picture") if stream.index == now.picture else None
 
 
-def _replaced_sound(stream: Stream, now: Circumstances) -> Fate | None:
+def _replaced_sound(stream: Stream, now: CopyContext) -> Fate | None:
     if stream.type == "audio" and now.dubbed and not now.keep_sound:
         return Fate("dropped", "the dub track takes its place")
     return None
 
 
-def _chapter_track(stream: Stream, now: Circumstances) -> Fate | None:
+def _chapter_track(stream: Stream, now: CopyContext) -> Fate | None:
     """QuickTime keeps chapters in a track of its own; FFmpeg reads it at once and marks it as not to be read again."""
     if stream.type == "data" and stream.discard == Discard.all and now.source.chapters():
         return Fate("made", f"{len(now.source.chapters())} chapters")
     return None
 
 
-def _timecode_track(stream: Stream, now: Circumstances) -> Fate | None:
+def _timecode_track(stream: Stream, now: CopyContext) -> Fate | None:
     if stream.type != "data" or "timecode" not in stream.metadata:
         return None
     code = stream.metadata["timecode"]
     return Fate("made", f"timecode {code}" if now.container in MOV_FAMILY else f"timecode {code}, as a tag")
 
 
-def _cover(stream: Stream, now: Circumstances) -> Fate | None:
+def _cover(stream: Stream, now: CopyContext) -> Fate | None:
     if not stream.disposition & Disposition.attached_pic:
         return None
     if now.container == "matroska":
@@ -81,7 +81,7 @@ def _cover(stream: Stream, now: Circumstances) -> Fate | None:
     return Fate("dropped", f"{now.container} holds no cover picture")
 
 
-def _attachment(stream: Stream, now: Circumstances) -> Fate | None:
+def _attachment(stream: Stream, now: CopyContext) -> Fate | None:
     if not isinstance(stream, AttachmentStream):
         return None
     if now.container == "matroska":
@@ -89,20 +89,20 @@ def _attachment(stream: Stream, now: Circumstances) -> Fate | None:
     return Fate("dropped", f"{now.container} holds no attached files ({stream.name or 'without a name'})")
 
 
-def _any(stream: Stream, now: Circumstances) -> Fate | None:
+def _any(stream: Stream, now: CopyContext) -> Fate | None:
     refusal = takes(now.container, stream)
     if refusal is None:
         return Fate("copied")
     return Fate("dropped", f"data ({codec_of(stream)}): {refusal}" if stream.type == "data" else refusal)
 
 
-RULES: tuple[Callable[[Stream, Circumstances], Fate | None], ...] = (
+RULES: tuple[Callable[[Stream, CopyContext], Fate | None], ...] = (
     _picture, _replaced_sound, _chapter_track, _timecode_track, _cover, _attachment, _any,
 )  # fmt: skip
 """Asked in this order for every stream of the source."""
 
 
-def fates(now: Circumstances) -> list[tuple[Stream, Fate]]:
+def fates(now: CopyContext) -> list[tuple[Stream, Fate]]:
     """What becomes of every stream of the source, in its order."""
     return [(stream, next(fate for rule in RULES if (fate := rule(stream, now)))) for stream in now.source.streams]
 

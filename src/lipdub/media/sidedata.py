@@ -32,7 +32,7 @@ _IN_PICTURE = ("h264", "hevc")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SideDataKind:
     """One kind of side data: its ``words`` in reports, the picture codecs in which it is ``kept``, and what its loss
     ``means``."""
 
@@ -42,21 +42,25 @@ class Kind:
 
 
 KINDS = {
-    "MASTERING_DISPLAY_METADATA": Kind("HDR10 mastering display", (*_IN_PICTURE, "av1"), "screens use their default"),
-    "CONTENT_LIGHT_LEVEL": Kind("HDR10 content light level", (*_IN_PICTURE, "av1"), "screens use their default"),
-    "DYNAMIC_HDR_PLUS": Kind("HDR10+ values of every scene", _IN_PICTURE, "the static HDR10 values are used"),
-    "DYNAMIC_HDR_VIVID": Kind("HDR Vivid values", _IN_PICTURE, "the static HDR values are used"),
-    "DOVI_RPU_BUFFER": Kind("Dolby Vision", (), "it belongs to the old coding; players show the base picture"),
-    "DOVI_METADATA": Kind("Dolby Vision", (), "it belongs to the old coding; players show the base picture"),
-    "A53_CC": Kind("closed captions (CEA-608/708)", _IN_PICTURE, "use h264 or hevc, which carry them"),
-    "AFD": Kind("active format description", _IN_PICTURE),
-    "ICC_PROFILE": Kind("ICC colour profile"),
-    "STEREO3D": Kind("stereo 3D layout"),
-    "SPHERICAL": Kind("360-degree projection", (), "players show the flat picture"),
-    "AMBIENT_VIEWING_ENVIRONMENT": Kind("ambient viewing environment"),
-    "S12M_TIMECODE": Kind("timecode inside the picture"),
-    "GOP_TIMECODE": Kind("timecode inside the picture"),
-    "PANSCAN": Kind("pan and scan rectangle"),
+    "MASTERING_DISPLAY_METADATA": SideDataKind(
+        "HDR10 mastering display", (*_IN_PICTURE, "av1"), "screens use their default"
+    ),
+    "CONTENT_LIGHT_LEVEL": SideDataKind(
+        "HDR10 content light level", (*_IN_PICTURE, "av1"), "screens use their default"
+    ),
+    "DYNAMIC_HDR_PLUS": SideDataKind("HDR10+ values of every scene", _IN_PICTURE, "the static HDR10 values are used"),
+    "DYNAMIC_HDR_VIVID": SideDataKind("HDR Vivid values", _IN_PICTURE, "the static HDR values are used"),
+    "DOVI_RPU_BUFFER": SideDataKind("Dolby Vision", (), "it belongs to the old coding; players show the base picture"),
+    "DOVI_METADATA": SideDataKind("Dolby Vision", (), "it belongs to the old coding; players show the base picture"),
+    "A53_CC": SideDataKind("closed captions (CEA-608/708)", _IN_PICTURE, "use h264 or hevc, which carry them"),
+    "AFD": SideDataKind("active format description", _IN_PICTURE),
+    "ICC_PROFILE": SideDataKind("ICC colour profile"),
+    "STEREO3D": SideDataKind("stereo 3D layout"),
+    "SPHERICAL": SideDataKind("360-degree projection", (), "players show the flat picture"),
+    "AMBIENT_VIEWING_ENVIRONMENT": SideDataKind("ambient viewing environment"),
+    "S12M_TIMECODE": SideDataKind("timecode inside the picture"),
+    "GOP_TIMECODE": SideDataKind("timecode inside the picture"),
+    "PANSCAN": SideDataKind("pan and scan rectangle"),
 }
 """FFmpeg's name of a kind of frame side data -> what becomes of it. Rotation is not here: the container keeps it."""
 
@@ -77,7 +81,7 @@ def fates_of_side_data(facts: PictureFacts, carried: "Carried", codec: str) -> t
     """(What was kept, what was lost), as words for the report, of what the picture carried, written as ``codec``."""
     kept, lost = [], []
     for name in sorted({*dict(facts.side_data), *carried.found}):
-        kind = KINDS.get(name, Kind(name.replace("_", " ").lower()))
+        kind = KINDS.get(name, SideDataKind(name.replace("_", " ").lower()))
         found, placed = carried.found.get(name, 0), carried.placed.get(name, 0)
         frames = f" ({found} frames)" if found else ""
         if codec not in kind.kept:

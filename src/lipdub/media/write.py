@@ -18,7 +18,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from lipdub.disk.causes import MEMORY, cause_of
-from lipdub.disk.publish import Outputs, Part, check_place, same_file
+from lipdub.disk.publish import Outputs, PendingFile, check_place, same_file
 from lipdub.errors import MachineError, OptionError, OutputError
 from lipdub.media.captions import Captions, caption_lane
 from lipdub.media.container import opened
@@ -41,8 +41,8 @@ from lipdub.media.formats import planar
 from lipdub.media.inventory import (
     MOV_FAMILY,
     PLAYED,
-    Circumstances,
     Copy,
+    CopyContext,
     Fate,
     Ledger,
     fates,
@@ -149,7 +149,9 @@ def write(clip: Clip, frames: Iterable[Frame], dub: Path | None, output: Path, o
     return written
 
 
-def write_into(clip: Clip, frames: Iterable[Frame], dub: Path | None, part: Part, options: WriteOptions) -> Written:
+def write_into(
+    clip: Clip, frames: Iterable[Frame], dub: Path | None, part: PendingFile, options: WriteOptions
+) -> Written:
     """Write ``frames`` (every frame of ``clip``, in order) with the track ``dub`` at ``part.path``.
 
     Every frame keeps its instant. The dub begins where players start the clip, is copied if the container takes
@@ -284,7 +286,7 @@ class _Writing:
             self.lanes.append(lane)
             self.ledger.encoded.append(f"subtitles ({codec})")
         own = self.source.streams.video[self.clip.stream].index
-        now = Circumstances(self.source, own, self.container, dub is not None, self.options.keep_original_audio)
+        now = CopyContext(self.source, own, self.container, dub is not None, self.options.keep_original_audio)
         pairs: list[tuple[Stream, Stream]] = []
         with self.trouble():
             for stream, fate in fates(now):

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from lipdub import weights
-from lipdub.disk.publish import Outputs, Part
+from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.engines.find import find
 from lipdub.engines.seam import Setup
 from lipdub.errors import NoSound, NothingToDub, OptionError
@@ -222,7 +222,7 @@ def _dialogue(order: Order, words: Words | None, crew: Crew, setting: Setting, r
     return spoken(order.clip, words, order.speech, setting.heard, room)
 
 
-def _write(order: Order, performing: Iterator[Frame], dialogue: Dialogue, film: Part, clock: Clock) -> Written:
+def _write(order: Order, performing: Iterator[Frame], dialogue: Dialogue, film: PendingFile, clock: Clock) -> Written:
     counted = clock.counted("perform", prefetched(performing), len(order.clip))
     said_in = order.options.language or (dialogue.account.language if dialogue.account else "")
     captions = captions_inside(dialogue, order.speech)

@@ -20,7 +20,7 @@ _SLACK = Fraction(1, 100)
 
 
 @dataclass(eq=False)
-class Damage:
+class TrackRepairs:
     """What was mended: ``packets`` that could not be decoded, seconds that are missing and ``silent`` now, samples that
     were ``not_numbers``, and how many frames there were of each of the ``forms`` (rate, layout) in which they came."""
 
@@ -41,7 +41,7 @@ class Damage:
 
 
 def even_frames(
-    packets: Iterator[av.Packet], heard: AudioStream, origin: Fraction, damage: Damage
+    packets: Iterator[av.Packet], heard: AudioStream, origin: Fraction, damage: TrackRepairs
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant from ``origin`` on, frame) of ``heard`` in the rate, layout and format of the first frame.
 
@@ -68,7 +68,7 @@ def even_frames(
 
 
 def _alike(
-    packets: Iterator[av.Packet], heard: AudioStream, damage: Damage
+    packets: Iterator[av.Packet], heard: AudioStream, damage: TrackRepairs
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant on the file's clock, frame) in the first frame's format: what differs is converted."""
     first: tuple[str, str, int] | None = None
@@ -90,7 +90,7 @@ def _alike(
             begins += Fraction(ready.samples, first[2])
 
 
-def _numbers_only(frame: av.AudioFrame, damage: Damage) -> av.AudioFrame:
+def _numbers_only(frame: av.AudioFrame, damage: TrackRepairs) -> av.AudioFrame:
     """``frame``, or, if some of its samples are NaN or infinite, a copy with 0 in their place."""
     if not frame.format.name.startswith(("flt", "dbl")):
         return frame
@@ -158,7 +158,7 @@ def folded(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
 def mended(path: Path, until: Fraction) -> str:
     """Why the sound in ``path`` has to be mended before it is heard, looking at its first ``until`` seconds; "" if it
     is whole: every packet can be read and decoded, and rate and channels stay the same."""
-    damage, losses = Damage(), Losses()
+    damage, losses = TrackRepairs(), Losses()
     with opened(path) as source:
         heard = sound_stream(source, path)
         for at, _ in even_frames(read_for(losses, source, [heard]), heard, Fraction(0), damage):
