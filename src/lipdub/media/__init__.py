@@ -1,6 +1,11 @@
 """Containers to arrays and back: nothing else in the house opens a media file.
 
-``probe`` measures a file · ``read`` frames, sound, reading ahead · ``write`` the dubbed clip ·
-``container`` opening · ``formats`` planes · ``sight`` RGB of a window · ``listen`` sound as floats ·
-``encode`` which encoder · ``lanes`` streams that run beside the picture.
+Reading: ``container`` opening · ``packets`` from first to last, past damage and over joins · ``frame_times`` when each
+frame is shown · ``probe`` measures a file · ``promise`` what it states against what was read · ``read`` frames, reading
+ahead · ``listen``, ``sound_blocks`` sound as floats, ``sound_decode`` its frames in time, ``sound_damage`` what was lost ·
+``formats`` planes · ``sight`` RGB of a window.
+
+Writing: ``write`` the dubbed clip · ``inventory`` what becomes of every stream · ``sidedata``, ``nal`` what pictures
+carry · ``encode``, ``encoder_settings`` which encoder, and what it takes · ``lanes`` streams that run beside the picture ·
+``dub_track``, ``priming``, ``sound_repair`` the new sound · ``captions`` subtitles inside · ``sound_out`` sound files.
 """
