@@ -22,10 +22,10 @@ import lipdub
 from golden import make_checkpoint
 from lipdub import weights
 from lipdub.cli.main import app
-from lipdub.studio import demo
-from lipdub.studio.demo_voice import Spoken, recorded
+from lipdub.demo import make as demo
+from lipdub.demo.film import write_wave
+from lipdub.demo.voice import Spoken, recorded
 from lipdub.studio.dub import Caller
-from lipdub.studio.film import write_wave
 from lipdub.studio.progress import Clock
 from lipdub.timeline.sound import Sound
 from speech.argos_package import package

@@ -11,8 +11,8 @@ import av
 import cv2
 import numpy as np
 
+from lipdub.demo.voice import recorded
 from lipdub.speech.prior import Prior
-from lipdub.studio.demo_voice import recorded
 from lipdub.timeline.project import Project, Source
 
 FRAMES, SIDE, RATE = 12, 144, 25
@@ -90,7 +90,7 @@ def make_seeds(folder: Path) -> list[Seed]:
 
 
 def _faces() -> Iterator[np.ndarray]:
-    data = np.frombuffer((files("lipdub.studio") / "demo_assets" / "portrait.jpg").read_bytes(), np.uint8)
+    data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert picture is not None
     face = cv2.resize(picture[..., ::-1], (SIDE, SIDE), interpolation=cv2.INTER_AREA)

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lipdub.demo.film import write_clip
+from lipdub.demo.voice import recorded
 from lipdub.errors import InputError, LipdubError, NoSound, OptionError
 from lipdub.media.probe import open_clip
 from lipdub.speech.seam import Card
 from lipdub.studio import beforehand
 from lipdub.studio.beforehand import check_speech, planned_speech
-from lipdub.studio.demo_voice import recorded
 from lipdub.studio.dub import check
-from lipdub.studio.film import write_clip
 from lipdub.studio.languages import check_language, language_in_name
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.timeline.clip import Clip

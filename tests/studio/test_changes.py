@@ -16,13 +16,13 @@ import pytest
 
 import lipdub
 from lipdub import weights
+from lipdub.demo.film import write_clip, write_wave
+from lipdub.demo.voice import recorded
 from lipdub.errors import InputError, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.studio import dub as module
 from lipdub.studio import steps
-from lipdub.studio.demo_voice import recorded
-from lipdub.studio.film import write_clip, write_wave
 from lipdub.studio.words import Words
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
@@ -49,7 +49,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     except WeightsError as missing:
         pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("case")
-    data = np.frombuffer((files("lipdub.studio") / "demo_assets" / "portrait.jpg").read_bytes(), np.uint8)
+    data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (320, 320), interpolation=cv2.INTER_AREA)
     for name, picture in (("clip.mp4", face), ("other.mp4", face[:, ::-1])):
         write_clip(folder / name, [np.roll(picture, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25))

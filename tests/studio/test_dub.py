@@ -15,14 +15,14 @@ import pytest
 
 import lipdub
 from lipdub import weights
+from lipdub.demo.film import write_clip, write_wave
+from lipdub.demo.voice import recorded
 from lipdub.disk.publish import PendingFile
 from lipdub.errors import LipdubError, NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.media.write import WriteOptions, Written, write_into
 from lipdub.speech.seam import Card, Reference
-from lipdub.studio.demo_voice import recorded
-from lipdub.studio.film import write_clip, write_wave
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Line
 from lipdub.timeline.picture import Frame
@@ -50,7 +50,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     except WeightsError as missing:
         pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("case")
-    data = np.frombuffer((files("lipdub.studio") / "demo_assets" / "portrait.jpg").read_bytes(), np.uint8)
+    data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (400, 400), interpolation=cv2.INTER_AREA)
     rows = np.linspace(40, 200, 400, dtype=np.uint8)[:, None, None]
     blank = np.ascontiguousarray(np.broadcast_to(rows, (400, 400, 3)))

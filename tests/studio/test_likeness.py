@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from lipdub import weights
+from lipdub.demo.film import write_clip
+from lipdub.demo.voice import recorded
 from lipdub.errors import OptionError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.speech.voices.cast import Speaker
 from lipdub.speech.voices.command import make
 from lipdub.speech.voices.wav import read_wav
 from lipdub.studio import steps
-from lipdub.studio.demo_voice import recorded
-from lipdub.studio.film import write_clip
 from lipdub.studio.likeness import clearest_span, likened
 from lipdub.studio.options import VoiceOptions
 from lipdub.timeline.clip import Clip

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from lipdub import weights
+from lipdub.demo.film import write_clip
 from lipdub.disk import manifest
 from lipdub.disk.manifest import NAME, fault, seal
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.errors import OutputError, WeightsError
 from lipdub.faces.nets import FaceFinder
 from lipdub.media.probe import open_clip
-from lipdub.studio.film import write_clip
 from lipdub.studio.progress import Clock, silent
 from lipdub.studio.store import Store
 from lipdub.studio.study import Crew, open_study, study_clip, study_name
@@ -34,7 +34,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except WeightsError as missing:
         pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("entry")
-    data = np.frombuffer((files("lipdub.studio") / "demo_assets" / "portrait.jpg").read_bytes(), np.uint8)
+    data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (320, 320), interpolation=cv2.INTER_AREA)
     write_clip(folder / "clip.mp4", [np.roll(face, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25))
     clip, crew = open_clip(folder / "clip.mp4"), Crew(FaceFinder(*models), ExemplarEngine())

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from lipdub import plugins, weights
+from lipdub.demo.film import write_clip, write_wave
+from lipdub.demo.voice import recorded
 from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
@@ -20,9 +22,7 @@ from lipdub.speech.seam import Card, Reference
 from lipdub.studio import steps
 from lipdub.studio.beforehand import check_ways
 from lipdub.studio.cast import lines_on_faces
-from lipdub.studio.demo_voice import recorded
 from lipdub.studio.dialogue import brought, spoken
-from lipdub.studio.film import write_clip, write_wave
 from lipdub.studio.options import SpeechOptions, VoiceOptions
 from lipdub.studio.progress import Clock
 from lipdub.studio.room import Room, open_room

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lipdub.cli.consent import ask_download
 from lipdub.cli.screen import note, progress, stdout
-from lipdub.studio.demo import Demo, make_demo
+from lipdub.demo.make import Demo, make_demo
 from lipdub.studio.dub import Caller
 
 WHAT = {

@@ -1,7 +1,7 @@
 """What ``lipdub demo`` does: a portrait learns to speak English, and is then dubbed into Spanish.
 
 Needs nothing but this package and its small models: picture and voices ship with it (see NOTICE).
-``python -m lipdub.studio.demo --readme docs`` makes the moving picture that the README shows.
+``python -m lipdub.demo.make --readme docs`` makes the moving picture that the README shows.
 """
 
 import sys
@@ -17,6 +17,10 @@ import cv2
 import numpy as np
 
 from lipdub import weights
+from lipdub.demo.film import write_animation, write_clip, write_wave
+from lipdub.demo.still import Idle
+from lipdub.demo.talk import face_in, talking
+from lipdub.demo.voice import Spoken, recorded
 from lipdub.disk.publish import complete
 from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OutputError
@@ -25,15 +29,11 @@ from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.review.report import Report
 from lipdub.speech.prior import Prior
-from lipdub.studio.demo_voice import Spoken, recorded
 from lipdub.studio.dub import Caller, dub
-from lipdub.studio.film import write_animation, write_clip, write_wave
 from lipdub.studio.hearing import open_ears
 from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock
-from lipdub.studio.still import Idle
 from lipdub.studio.store import Store, content_digest
-from lipdub.studio.talk import face_in, talking
 from lipdub.timeline.picture import Rgb, Window
 
 RATE = Fraction(25)
@@ -99,7 +99,7 @@ def _outputs(folder: Path, overwrite: bool) -> list[Path]:
 
 
 def _packaged() -> bytes:
-    return (files("lipdub.studio") / "demo_assets" / "portrait.jpg").read_bytes()
+    return (files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes()
 
 
 def _picture() -> Rgb:
@@ -181,5 +181,5 @@ def make_readme_picture(folder: Path, every: int = 2, width: int = 640) -> Path:
 
 
 if __name__ == "__main__":
-    assert sys.argv[1:-1] == ["--readme"], "usage: python -m lipdub.studio.demo --readme FOLDER"
+    assert sys.argv[1:-1] == ["--readme"], "usage: python -m lipdub.demo.make --readme FOLDER"
     print(make_readme_picture(Path(sys.argv[2])))

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 
 from lipdub.cli import demo as door
+from lipdub.demo import make as demo
+from lipdub.demo import voice as demo_voice
+from lipdub.demo.film import write_animation, write_clip, write_wave
+from lipdub.demo.voice import RATE, Script, Spoken, levelled, recorded, spoken
 from lipdub.errors import MissingExtra, OutputError
 from lipdub.review.report import MediaFile, Recipe, Report
-from lipdub.studio import demo, demo_voice
 from lipdub.studio.consent import ensure_consent, granted_by_caller
-from lipdub.studio.demo_voice import RATE, Script, Spoken, levelled, recorded, spoken
-from lipdub.studio.film import write_animation, write_clip, write_wave
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 
-ASSETS = Path(demo.__file__).parent / "demo_assets"
+ASSETS = Path(demo.__file__).parent / "assets"
 
 
 def tone(seconds: float, level: float = 0.1) -> np.ndarray:

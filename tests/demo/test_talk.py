@@ -13,7 +13,7 @@ from lipdub.anatomy.landmarks import (
     OUTER_UPPER,
     canonical_face,
 )
-from lipdub.studio.talk import Talker
+from lipdub.demo.talk import Talker
 from lipdub.timeline.face import AP, JAW, WD
 
 UNIT, MIDDLE = 100.0, np.array([160.0, 120.0])

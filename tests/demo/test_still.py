@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.anatomy.landmarks import canonical_face
-from lipdub.studio import still
-from lipdub.studio.still import Idle, Moment, enliven, sized
+from lipdub.demo import still
+from lipdub.demo.still import Idle, Moment, enliven, sized
 
 UNIT, MIDDLE = 60.0, np.array([160.0, 130.0])
 AWAKE = Moment(np.zeros(3), np.zeros(2), 0.0, 0.0, 0.0)

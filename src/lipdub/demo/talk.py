@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion, measure
 from lipdub.anatomy.thumb import thumbnail
+from lipdub.demo.still import Idle, living
 from lipdub.disk.scratch import scratch_folder
 from lipdub.engines.exemplar import record as records
 from lipdub.engines.exemplar.engine import ExemplarEngine
@@ -29,7 +30,6 @@ from lipdub.faces.nets import FaceFinder
 from lipdub.speech.lips import mouth_path
 from lipdub.speech.person import SourceSpeech
 from lipdub.speech.prior import Prior
-from lipdub.studio.still import Idle, living
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face import AP, WD, FaceTrack
 from lipdub.timeline.picture import Frame, Look, PixelLayout, Rgb, Window

@@ -1,6 +1,6 @@
 """What the demo says. Its two recordings ship with the package, so that the demo needs nothing else.
 
-They were spoken by py-nanotts (the Pico voices, Apache-2.0): ``python -m lipdub.studio.demo_voice FOLDER`` records
+They were spoken by py-nanotts (the Pico voices, Apache-2.0): ``python -m lipdub.demo.voice FOLDER`` records
 them anew with the extra ``voices``. The synthesiser does not speak a text twice alike; recordings do.
 """
 
@@ -15,9 +15,9 @@ import numpy as np
 import soxr
 from jaxtyping import Float32
 
+from lipdub.demo.film import write_opus
 from lipdub.errors import MissingExtra
 from lipdub.media.listen import sound
-from lipdub.studio.film import write_opus
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 
@@ -71,7 +71,7 @@ class Spoken:
 
 def recorded(language: str) -> Spoken:
     """What the demo says in ``language`` (en or es), as it ships: mono at 48 kHz."""
-    assets = files("lipdub.studio") / "demo_assets"
+    assets = files("lipdub.demo") / "assets"
     times = json.loads((assets / "voices.json").read_text("utf-8"))[language]
     with as_file(assets / f"voice.{language}.opus") as path:
         heard = sound(path, rate=RATE, mono=True)
