@@ -180,6 +180,8 @@ class Conformance:
     def test_performing_holds_less_than_a_kilobyte_a_frame(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "long", frames=100, side=48)
         study, _ = studied(engine, clip, tmp_path / "study")
+        for _ in study.perform(Guide(clip.other_path()), clip.looks()):
+            pass  # what is loaded or compiled at its first use is not what is measured
         answers = study.perform(Guide(clip.other_path()), clip.looks())
         held = _growth(lambda _: next(answers), clip, 64)
         assert held < KEPT, held
