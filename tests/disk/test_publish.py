@@ -213,3 +213,12 @@ def test_an_encoder_without_a_reason_lacks_memory_where_there_is_none(monkeypatc
     assert "external library" in cause_of(refused).what
     monkeypatch.setattr("lipdub.disk.causes._can_have", lambda size: False)
     assert "memory" in cause_of(refused).what
+
+
+def test_a_process_that_ends_in_the_middle_of_a_block_leaves_no_scratch_folder(tmp_path):
+    code = "import atexit, os; from lipdub.disk.scratch import scratch_folder\n"
+    code += "block = scratch_folder(); folder = block.__enter__(); (folder / 'big').write_text('x')\n"
+    code += "atexit._run_exitfuncs(); os._exit(3)"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    assert done.returncode == 3
+    assert os.listdir(tmp_path) == []

@@ -1,5 +1,6 @@
 """Temporary folders that vanish with the work, or, if the run was killed, when a later one begins."""
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -14,6 +15,12 @@ from lipdub.disk.hold import Held, hold_new, remove_if_free
 from lipdub.errors import OutputError
 
 _PREFIX, _SIGN = "lipdub-", ".held-"
+_TRIES, _PAUSE = 20, 0.05
+"""How often a folder is removed while something is written to it, and seconds between."""
+
+_LIVING: set[Path] = set()
+"""The folders of this process."""
+
 _YOUNG = 2.0
 """Seconds for which a folder is left in peace: it may just be being made."""
 
@@ -48,7 +55,7 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
         raise _full(root, cause_of(refused).what) from refused
     finally:
         sign.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 @contextmanager
@@ -61,12 +68,30 @@ def folder_in(root: Path, prefix: str) -> Iterator[Path]:
         yield folder
     finally:
         sign.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 def _made(root: Path, prefix: str) -> tuple[Path, Held]:
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    _LIVING.add(folder)
     return folder, hold_new(folder, _SIGN)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of this process; a thread that is about to end may still write to it."""
+    for _ in range(_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            break
+        time.sleep(_PAUSE)
+    _LIVING.discard(folder)
+
+
+@atexit.register
+def _remove_all() -> None:
+    """Remove what is left when the process ends in the middle of a block."""
+    for folder in tuple(_LIVING):
+        _remove(folder)
 
 
 def _full(root: Path, what: str) -> OutputError:

@@ -56,8 +56,9 @@ def run(program: Callable[[], int | None]) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with _stoppable():
         code = _code_of(program)
-    if _kept:
-        # While Python ends it forgets its handlers, and a signal that comes late would decide on the exit code.
+    if _kept or code == MachineError.exit_code:
+        # Without memory, destructors of native libraries abort the process. After a signal, Python forgets its handlers
+        # while it ends, and one that comes late would decide on the exit code.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
         atexit._run_exitfuncs()
