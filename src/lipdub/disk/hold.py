@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_REOPEN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS = os.O_CREAT | os.O_EXCL | _REOPEN
 _DAY = 24 * 3600.0
 _BEYOND = 1 << 40
 """Where Windows locks a byte: far behind what is written, since its locks forbid writing."""
@@ -55,7 +56,7 @@ def hold_new(folder: Path, prefix: str, ending: str = "") -> Held:
 def is_held(path: Path) -> bool:
     """True if a running process holds the file ``path``, or if that cannot be told; False if it is free or gone."""
     try:
-        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, _REOPEN)
     except FileNotFoundError:
         return False
     except OSError:
@@ -73,7 +74,7 @@ def remove_if_free(path: Path) -> bool:
     removed that nobody wrote to for a day.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, _REOPEN)
     except FileNotFoundError:
         return True
     except OSError:

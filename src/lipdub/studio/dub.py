@@ -87,8 +87,9 @@ def dub(
     """
     clock, inputs = Clock(caller.listener), Inputs()
     with clock.stage("check"):
-        inputs.watch((source, audio, speech.script, speech.glossary, speech.music_effects, options.prior))
-        order = check(Path(source), None if audio is None else Path(audio), Path(output), speech, options)
+        clip, track = Path(source), None if audio is None else Path(audio)
+        inputs.watch(_given(clip, track, speech, options))
+        order = check(clip, track, Path(output), speech, options)
         inputs.begin()
         digest = inputs.digest(order.clip.path)
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
@@ -133,11 +134,16 @@ def check(source: Path, audio: Path | None, output: Path, speech: SpeechOptions,
     if audio is not None and not probe(audio).has_sound:
         raise NoSound("there is no sound in it", file=audio, remedy="Give the file that holds the dub track")
     check_output(source, output, _write_options(options, speech))
-    given = (source, audio, speech.script, speech.glossary, speech.music_effects, options.prior)
-    inputs = [path for path in given if path is not None]
+    inputs = _given(source, audio, speech, options)
     names = output_names(output, inputs, page=options.page, subtitles=subtitle_kind(audio, speech))
     names.check(inputs, overwrite=options.overwrite)
     return Order(clip, audio, speech, names, options, choice)
+
+
+def _given(source: Path, audio: Path | None, speech: SpeechOptions, options: DubOptions) -> list[Path]:
+    """Every file that a dub reads: none of them is written over, and none may change meanwhile."""
+    files = (source, audio, speech.script, speech.glossary, speech.music_effects, options.prior)
+    return [path for path in files if path is not None]
 
 
 def plan(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, options: DubOptions) -> list[str]:
