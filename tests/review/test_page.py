@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.review.page import page, write_page
+from lipdub.disk.publish import write_text
+from lipdub.review.page import page
 from lipdub.review.report import Changed, MediaFile, Recipe, Report, SaidLine, Speech, rows
 from lipdub.timeline.cue import Cue, LeftAlone, Line
 from lipdub.timeline.time import Span
@@ -82,6 +83,6 @@ def test_it_lies_beside_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
     path = Path("out/talk.es.review.html")
-    write_page(report(Path()), path)
+    write_text(path, page(report(Path()), path.parent))
     assert os.listdir("out") == ["talk.es.review.html"]
     assert data_of(path.read_text(encoding="utf-8"))["source"] == "../source%20files/talk%20%231.mov"

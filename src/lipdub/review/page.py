@@ -10,16 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lipdub.disk.publish import write_text
 from lipdub.review.report import Report, SaidLine, rows
 from lipdub.timeline.time import Span
 
 _PLACE = '{"here": "goes the report"}'
-
-
-def write_page(report: Report, path: Path) -> None:
-    """Write the review page of ``report`` to ``path``, whole or not at all. Raises ``OutputError``."""
-    write_text(path, page(report, path.parent))
 
 
 def page(report: Report, folder: Path) -> str:

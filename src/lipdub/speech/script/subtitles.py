@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 
 from lipdub.speech.script.rows import Atom, atoms, extent, in_rows, loose
-from lipdub.speech.script.write import rows_text, write_rows
+from lipdub.speech.script.write import rows_text
 from lipdub.speech.script.writing import is_cjk, width
 from lipdub.timeline.cue import Line
 from lipdub.timeline.time import Span
@@ -53,15 +52,6 @@ def subtitles(lines: Sequence[Line], options: SubtitleOptions = SubtitleOptions(
     drafts = [draft for line in sorted(lines, key=lambda line: line.span) for draft in _drafts(line, options)]
     drafts = _together(sorted(drafts, key=lambda d: d.span.start), options)
     return _shown(drafts, options)
-
-
-def write_subtitles(path: Path, captions: Sequence[Caption], overwrite: bool = False) -> None:
-    """Write ``captions`` as the ending of ``path`` says, .srt or .vtt.
-
-    Raises ``OptionError`` for another ending, ``OutputError`` if the file is there already, unless ``overwrite``, or
-    cannot be written.
-    """
-    write_rows(path, [(caption.span, caption.rows) for caption in captions], overwrite)
 
 
 def subtitles_text(captions: Sequence[Caption], ending: str) -> str:

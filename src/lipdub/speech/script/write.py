@@ -29,12 +29,6 @@ def check_script_name(path: Path) -> None:
     _check_ending(path, tuple(_WRITTEN))
 
 
-def write_rows(path: Path, rows: Sequence[tuple[Span, Sequence[str]]], overwrite: bool = False) -> None:
-    """Write shown ``rows`` of text, with when they are shown, as .srt or .vtt. Raises as ``write_script``."""
-    _check_ending(path, (".srt", ".vtt"))
-    write_text(path, rows_text(rows, path.suffix.lower()), overwrite=overwrite)
-
-
 def rows_text(rows: Sequence[tuple[Span, Sequence[str]]], ending: str) -> str:
     """Shown ``rows`` of text, with when they are shown, as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
     texts = [(span, "\n".join(map(_harmless, shown))) for span, shown in rows]
