@@ -8,8 +8,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from lipdub.disk.causes import cause_of
 from lipdub.disk.publish import complete
@@ -46,12 +48,7 @@ def write_clip(
         context = screen.codec_context
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
-        for index, picture in enumerate(_in_yuv(pictures)):
-            if index == 0:
-                screen.width, screen.height = picture.width, picture.height
-            picture.pts, picture.time_base = index, 1 / rate
-            out.mux(screen.encode(picture))
-        out.mux(screen.encode(None))
+        _encode(out, screen, pictures, rate)
         if lane is not None and sound is not None:
             for frame in _blocks(sound):
                 out.mux(lane.encode(frame))
@@ -66,12 +63,7 @@ def write_animation(
         options = {"quality": str(quality), "compression_level": "6", "preset": "picture"}
         screen = out.add_stream("libwebp_anim", rate=rate, options=options)
         screen.pix_fmt, screen.time_base = "yuv420p", 1 / rate
-        for index, picture in enumerate(_in_yuv(pictures)):
-            if index == 0:
-                screen.width, screen.height = picture.width, picture.height
-            picture.pts, picture.time_base = index, 1 / rate
-            out.mux(screen.encode(picture))
-        out.mux(screen.encode(None))
+        _encode(out, screen, pictures, rate)
 
 
 def write_opus(path: Path, sound: Sound, bits: int = 40_000, *, overwrite: bool = True) -> None:
@@ -102,6 +94,16 @@ def _beside(path: Path, overwrite: bool) -> Iterator[Path]:
     except FFmpegError as refused:
         cause = cause_of(refused)
         raise OutputError(f"cannot be written: {cause.what}", file=path, remedy=cause.remedy) from refused
+
+
+def _encode(out: OutputContainer, screen: VideoStream, pictures: Iterable[Rgb], rate: Fraction) -> None:
+    """Encode ``pictures`` for the stream ``screen`` of ``out``, which takes its size from the first."""
+    for index, picture in enumerate(_in_yuv(pictures)):
+        if index == 0:
+            screen.width, screen.height = picture.width, picture.height
+        picture.pts, picture.time_base = index, 1 / rate
+        out.mux(screen.encode(picture))
+    out.mux(screen.encode(None))
 
 
 def _in_yuv(pictures: Iterable[Rgb]) -> Iterator[av.VideoFrame]:
