@@ -20,15 +20,15 @@ from lipdub import weights
 from lipdub.anatomy.motion import measure
 from lipdub.engines.find import find
 from lipdub.errors import LipdubError
-from lipdub.faces.choose import FaceChoice
-from lipdub.faces.eye import LandmarkEye
-from lipdub.faces.nets import FaceFinder
-from lipdub.faces.track import Tracker
+from lipdub.faces.active_speaker import FaceSelector
+from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.faces.redetect import LandmarkRedetector
+from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames, prefetched
 from lipdub.media.write import WriteOptions, write
 from lipdub.review.scores import lag
-from lipdub.speech.prior import Prior
+from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.cast import Audible, Cast, Part, cast
 from lipdub.studio.hearing import Hearing, open_ears
 from lipdub.studio.progress import Clock
@@ -36,8 +36,9 @@ from lipdub.studio.stage import Audit, Script, performed
 from lipdub.studio.store import Store, content_digest, default_root
 from lipdub.studio.study import ClipStudy, Crew, open_study, study_clip
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.picture import Frame, Look, Performance, Untouched
-from lipdub.timeline.sound import HEARD_STEP, Heard
+from lipdub.timeline.patch import FaceView, Passthrough, Patch
+from lipdub.timeline.picture import Frame
+from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 
 ACTING = 0.5
 """Rows count as performed from this weight on."""
@@ -56,7 +57,7 @@ class Bench:
     hearing: Hearing
     priors: Path | None = None
 
-    def heard(self, path: Path, later: Fraction = Fraction(0)) -> Heard:
+    def features(self, path: Path, later: Fraction = Fraction(0)) -> SpeechFeatures:
         """What the sound of ``path`` says, ``later`` seconds later."""
         return self.hearing.hear(path, content_digest(path), later)
 
@@ -70,12 +71,12 @@ class Bench:
 class Watcher(Audit):
     """An audit that also keeps the performances of each frame until they are asked for."""
 
-    seen: dict[int, list[Performance]] = field(default_factory=dict)
+    seen: dict[int, list[Patch]] = field(default_factory=dict)
 
-    def saw(self, part: Part, look: Look, answer: Performance | Untouched) -> None:
+    def saw(self, part: Part, view: FaceView, answer: Patch | Passthrough) -> None:
         """Note one answer."""
-        super().saw(part, look, answer)
-        if isinstance(answer, Performance):
+        super().saw(part, view, answer)
+        if isinstance(answer, Patch):
             self.seen.setdefault(answer.index, []).append(answer)
 
 
@@ -99,11 +100,11 @@ def sole_part(roles: Cast, clip: Clip, share: float = 0.8) -> Part:
 
 def casted(clip: Clip, study: ClipStudy, audible: Audible, hidden: range = range(0)) -> Cast:
     """Everybody's part, the largest face speaking."""
-    return cast(clip, study, audible, FaceChoice("largest"), hidden)
+    return cast(clip, study, audible, FaceSelector("largest"), hidden)
 
 
 def filmed(
-    clip: Clip, study: ClipStudy, part: Part, watcher: Watcher, check: Callable[[Frame, Frame, list[Performance]], None]
+    clip: Clip, study: ClipStudy, part: Part, watcher: Watcher, check: Callable[[Frame, Frame, list[Patch]], None]
 ) -> Iterator[Frame]:
     """The composed frames; ``check(source, composed, performances)`` is called for each performed one."""
     script = Script(clip, study.shots, [part])
@@ -122,7 +123,7 @@ def encoded(clip: Clip, pictures: Iterator[Frame], sound: Path, output: Path) ->
 
 def shapes_again(bench: Bench, result: Clip, part: Part, folder: Path) -> np.ndarray:
     """Mouth shapes (rows of the part's track, 6) found in ``result`` by a fresh look; NaN where no face was."""
-    tracker = Tracker(folder, result.size, bench.crew.finder)
+    tracker = FaceTracker(folder, result.size, bench.crew.finder)
     for frame in prefetched(frames(result)):
         tracker.see(frame, frame.index == part.subject.track.shot.first and frame.index > 0)
     own, out = part.subject.track, np.full((len(part.subject.track), 6), np.nan)
@@ -142,15 +143,15 @@ def shapes_again(bench: Bench, result: Clip, part: Part, folder: Path) -> np.nda
     return out
 
 
-def later(heard: Heard, by: Fraction) -> Heard:
+def later(features: SpeechFeatures, by: Fraction) -> SpeechFeatures:
     """The same, ``by`` seconds later."""
-    return replace(heard, start=heard.start + by)
+    return replace(features, start=features.start + by)
 
 
-def voiced_at(heard: Heard, seconds: np.ndarray) -> np.ndarray:
+def voiced_at(features: SpeechFeatures, seconds: np.ndarray) -> np.ndarray:
     """Probability of speech at ``seconds``; 0 beyond the sound."""
-    grid = float(heard.start) + np.arange(len(heard)) * float(HEARD_STEP)
-    return np.interp(seconds, grid, heard.voiced, left=0, right=0)
+    grid = float(features.start) + np.arange(len(features)) * float(FEATURE_STEP)
+    return np.interp(seconds, grid, features.voiced, left=0, right=0)
 
 
 def step_of(clip: Clip) -> float:
@@ -190,7 +191,7 @@ def arguments(what: str, **more: str) -> argparse.Namespace:
 
 def run(given: argparse.Namespace, title: str, one: Callable[[Bench, Path, Path], Row]) -> int:
     """Evaluate every clip, print one table, save the numbers. ``one(bench, clip, scratch folder)`` gives a row."""
-    finder = FaceFinder(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+    finder = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
     hearing = open_ears(given.hearing, Store(default_root()), None)
     bench = Bench(Crew(finder, find(given.engine)), hearing, given.priors)
     starts = tuple(given.only.split(","))
@@ -218,9 +219,9 @@ def tabulated(jobs: Sequence[tuple[str, Callable[[Path], Row]]], save: Path | No
     return table
 
 
-def eye(bench: Bench) -> LandmarkEye:
+def eye(bench: Bench) -> LandmarkRedetector:
     """Finds a face again near where it was."""
-    return LandmarkEye(bench.crew.finder)
+    return LandmarkRedetector(bench.crew.finder)
 
 
 def show(rows: list[Row], title: str) -> None:

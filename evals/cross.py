@@ -41,8 +41,9 @@ from lipdub.media.read import frames, prefetched
 from lipdub.review.scores import CROP, closures, correlation, flicker, lip_zone, mouth_crop, seam, sharpness
 from lipdub.studio.cast import Audible, Part, seconds_of
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.face import AP
-from lipdub.timeline.picture import Frame, Performance
+from lipdub.timeline.mouth import AP
+from lipdub.timeline.patch import Patch
+from lipdub.timeline.picture import Frame
 
 
 @dataclass(eq=False)
@@ -56,7 +57,7 @@ class Judge:
     leak: int = 0
     frames: int = 0
 
-    def __call__(self, source: Frame, composed: Frame, performances: list[Performance]) -> None:
+    def __call__(self, source: Frame, composed: Frame, performances: list[Patch]) -> None:
         """Note one frame."""
         self.frames += 1
         self.leak = max(self.leak, leaked(source, composed, performances))
@@ -72,7 +73,7 @@ class Judge:
             self.seams.append(seam(now, was, zone))
 
 
-def leaked(source: Frame, composed: Frame, performances: list[Performance]) -> int:
+def leaked(source: Frame, composed: Frame, performances: list[Patch]) -> int:
     """The largest change of a sample no pixel of whose footprint has a mask above 0; -1 if turned or squeezed."""
     layout = source.layout
     if layout.rotation % 4 or layout.pixel_aspect != 1:
@@ -96,8 +97,8 @@ def cross(bench: Bench, path: Path, dub: Path, scratch: Path) -> Row:
     """One clip's row, dubbed with the sound of ``dub``. Raises ``NotFit`` if no face speaks all through it."""
     clip = open_clip(path)
     study = studied(bench, clip, scratch / "study")
-    heard = bench.heard(dub, clip.start)
-    audible = Audible(bench.prior(path), bench.heard(path), heard, None)
+    features = bench.features(dub, clip.start)
+    audible = Audible(bench.prior(path), bench.features(path), features, None)
     part = sole_part(casted(clip, study, audible), clip)
     watcher = Watcher(scratch / "audit", eye(bench))
     judge = Judge(part, watcher)

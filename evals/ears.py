@@ -113,8 +113,8 @@ def _drained(graph: Graph, told: dict[str, str]) -> dict[str, str]:
 
 def remains(mix: Samples, parts: tuple[Samples, ...], rows: NDArray[np.bool_]) -> tuple[float, ...]:
     """Gains by which each of ``parts`` is in ``mix`` where ``rows`` (samples), by least squares."""
-    heard = np.stack([part[rows] for part in parts], 1)
-    return tuple(float(g) for g in np.linalg.lstsq(heard, mix[rows], rcond=None)[0])
+    features = np.stack([part[rows] for part in parts], 1)
+    return tuple(float(g) for g in np.linalg.lstsq(features, mix[rows], rcond=None)[0])
 
 
 def samples_of(rows: NDArray[np.bool_], count: int, rate: int) -> NDArray[np.bool_]:

@@ -44,13 +44,13 @@ from evals.bench import (
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames, prefetched
 from lipdub.review.scores import closures, correlation, flicker, mouth_crop, stillness
-from lipdub.speech.prior import Prior
-from lipdub.speech.sync import likeliest_offset
+from lipdub.sound_to_mouth.prior import Prior
+from lipdub.sound_to_mouth.sync import likeliest_offset
 from lipdub.studio.cast import Audible, Part, seconds_of
 from lipdub.studio.study import ClipStudy
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.face import AP, WD, MouthPath
-from lipdub.timeline.sound import Heard
+from lipdub.timeline.mouth import AP, WD, MouthTrajectory
+from lipdub.timeline.speech_features import SpeechFeatures
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Trial:
     """What is compared: shapes found ``again`` and ``true`` ones (rows, 6), in the ``rows`` that are judged;
     ``seconds``, when each is shown; ``voiced``, the dub's probability of speech then; ``step``, the mean distance."""
 
-    path: MouthPath
+    path: MouthTrajectory
     again: np.ndarray
     true: np.ndarray
     rows: np.ndarray
@@ -73,7 +73,7 @@ def half(bench: Bench, path: Path, scratch: Path) -> Row:
     middle = len(clip) // 2
     hidden, away = range(middle, len(clip)), clip.times.instant(middle) - clip.times.instant(0)
     study = studied(bench, clip, scratch / "study", hidden)
-    prior, source = bench.prior(path), bench.heard(path)
+    prior, source = bench.prior(path), bench.features(path)
     offset = _own_offset(clip, study, prior, source)
     dub = later(source, -away - offset)
     part = sole_part(casted(clip, study, Audible(prior, source, dub, None), hidden), clip)
@@ -94,7 +94,7 @@ def half(bench: Bench, path: Path, scratch: Path) -> Row:
     return {**own, **judged(trial), "flick": _flicker(clip, result, part, middle)}
 
 
-def _own_offset(clip: Clip, study: ClipStudy, prior: Prior, source: Heard) -> Fraction:
+def _own_offset(clip: Clip, study: ClipStudy, prior: Prior, source: SpeechFeatures) -> Fraction:
     """Seconds by which the file's own sound is late, from the whole clip: where the truth lies, not what is judged."""
     face = max(study.subjects, key=lambda s: len(s.track), default=None)
     if face is None or face.motion.ok.sum() < 20:

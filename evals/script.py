@@ -33,15 +33,11 @@ from evals import ears
 from evals.bench import Row, arguments, clips_in, show, tabulated
 from evals.ears import Samples
 from lipdub import weights
+from lipdub.acoustics.level import gain_to_level, loudness
+from lipdub.acoustics.voice_activity import VoiceActivity
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip
 from lipdub.media.sound_blocks import sound_shape
-from lipdub.review.report import SaidLine
-from lipdub.speech.energy import gain_to_level, loudness
-from lipdub.speech.fit.aims import source_windows
-from lipdub.speech.fit.place import wished
-from lipdub.speech.voice_activity import VoiceActivity
-from lipdub.speech.voices.spoken import speak_line
 from lipdub.studio.dialogue import Dialogue, Spoken, brought, finished, write_dialogue
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.progress import Clock
@@ -52,9 +48,14 @@ from lipdub.studio.timbre import heights_of
 from lipdub.studio.voicing import RATE, Voicing, voices_for
 from lipdub.studio.words import language_in_name, words_to_say
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.dialogue import PlacedLine, SpokenLine
-from lipdub.timeline.sound import HEARING_RATE, Heard
+from lipdub.timeline.said_line import SaidLine
+from lipdub.timeline.sound import ANALYSIS_RATE
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.place import wished
+from lipdub.words_to_sound.voices.spoken import speak_line
 
 AIMS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
 """LUFS that the words mean, written down again: EBU R 128, and what platforms ask for."""
@@ -78,7 +79,7 @@ class Track:
     dialogue: Dialogue
     voicing: Voicing
     natural: tuple[SpokenLine, ...]
-    heard: Heard
+    features: SpeechFeatures
     room: Room
 
     @property
@@ -108,8 +109,8 @@ class Three:
 
 
 def _samples(path: Path, rate: int, start: Fraction = Fraction(0)) -> Samples:
-    heard = sound(path, rate=rate, mono=True)
-    at, samples = round((heard.start - start) * rate), heard.samples[0].astype(np.float64)
+    features = sound(path, rate=rate, mono=True)
+    at, samples = round((features.start - start) * rate), features.samples[0].astype(np.float64)
     return np.pad(samples, (at, 0)) if at >= 0 else samples[-at:]
 
 
@@ -131,20 +132,20 @@ def _made(clip: Clip, script: Path, room: Room) -> Track:
     """The product's own path from a script to a mix."""
     speech = SpeechOptions(script=script, to=language_in_name(script))
     words = words_to_say(clip, speech, room)
-    heard = room.hearing.hear(clip.path, content_digest(clip.path))
-    windows = source_windows(heard)
+    features = room.hearing.hear(clip.path, content_digest(clip.path))
+    windows = source_windows(features)
     voicing = Voicing(words, voices_for(words.lines, speech, heights_of(clip, words.lines, windows)), room)
     natural = tuple(speak_line(line, voicing.voices[line.speaker], 1.0, room.store.folder) for line in voicing.lines)
     lines = voicing.fitted(windows, clip.span)
-    dialogue = finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, heard, room)
-    return Track(clip, dialogue, voicing, natural, heard, room)
+    dialogue = finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, features, room)
+    return Track(clip, dialogue, voicing, natural, features, room)
 
 
 def _words(track: Track, three: Three) -> Row:
     account = track.dialogue.account
     assert account is not None
     rates = [line.rate for line in track.lines]
-    wishes = wished(track.natural, source_windows(track.heard), track.clip.span.end)
+    wishes = wished(track.natural, source_windows(track.features), track.clip.span.end)
     granted = sum(track.voicing.paces[wish.index] != 1 for wish in wishes)
     levels, cents = _lines_heard(track)
     return {
@@ -203,7 +204,7 @@ def _time(track: Track, three: Three) -> Row:
     ours, theirs = (ears.spoken(ears.level(x, three.rate)) for x in (three.mix, three.source))
     true = ears.onsets(theirs, BREATH)
     late = ears.late(true, ears.onsets(ours, 0.1))
-    by_voice = ears.late(_onsets(source_windows(track.heard)), _onsets(_windows_of_mix(track)))
+    by_voice = ears.late(_onsets(source_windows(track.features)), _onsets(_windows_of_mix(track)))
     length = float(track.clip.span.duration)
     first, last = late[true < MINUTE], late[true > length - MINUTE]
     drift = {"drift ms": 1000 * float(np.nanmedian(last) - np.nanmedian(first))} if length > 3 * MINUTE else {}
@@ -226,11 +227,13 @@ def _middle(late: Samples) -> str:
 
 
 def _windows_of_mix(track: Track) -> tuple[Span, ...]:
-    heard = sound(track.dialogue.track, rate=HEARING_RATE, mono=True)
-    samples = np.ascontiguousarray(heard.samples[0])
+    features = sound(track.dialogue.track, rate=ANALYSIS_RATE, mono=True)
+    samples = np.ascontiguousarray(features.samples[0])
     voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(loudness(samples)))
     none = np.zeros((len(voiced), 20), np.float32)
-    return source_windows(Heard(min(track.clip.start, track.clip.span.end), none[:, :17], voiced, none[:, 17:]))
+    return source_windows(
+        SpeechFeatures(min(track.clip.start, track.clip.span.end), none[:, :17], voiced, none[:, 17:])
+    )
 
 
 def _onsets(windows: tuple[Span, ...]) -> Samples:
@@ -242,20 +245,20 @@ def _sound(track: Track, three: Three) -> Row:
     begin = min(track.clip.start, track.clip.span.end)
     expected = int(track.clip.span.end * three.rate - begin * three.rate)
     edges = [t - begin for line in track.lines for t in (line.span.start, line.span.end)]
-    heard = [ears.loudness(track.dialogue.track)]
+    features = [ears.loudness(track.dialogue.track)]
     clicks = ears.click(three.mix, three.rate, edges)
     row = {**_beneath(track, three), "click": clicks, "length": len(three.mix) - expected}
     for name in ("web", "loud"):
         again = brought(
-            track.clip, track.dialogue.guide, SpeechOptions(mix=True, loudness=name), track.heard, track.room
+            track.clip, track.dialogue.guide, SpeechOptions(mix=True, loudness=name), track.features, track.room
         )
-        heard.append(ears.loudness(again.track))
-    off = [abs(found.integrated - aim) for found, aim in zip(heard, AIMS.values(), strict=True)]
+        features.append(ears.loudness(again.track))
+    off = [abs(found.integrated - aim) for found, aim in zip(features, AIMS.values(), strict=True)]
     return {
         **row,
-        "LUFS": " ".join(f"{found.integrated:.1f}" for found in heard),
+        "LUFS": " ".join(f"{found.integrated:.1f}" for found in features),
         "off LU": max(off),
-        "dBTP": max(found.true_peak for found in heard),
+        "dBTP": max(found.true_peak for found in features),
     }
 
 
@@ -263,7 +266,7 @@ def _beneath(track: Track, three: Three) -> Row:
     """What is left of the clip's speech beneath the dub, and how the room tone compares with the room."""
     begin = min(track.clip.start, track.clip.span.end)
     clock = np.arange(int(len(three.mix) / three.rate / ears.STEP)) * ears.STEP + float(begin)
-    speaks = _inside(clock, source_windows(track.heard))
+    speaks = _inside(clock, source_windows(track.features))
     dubbed = ears.level(three.dub, three.rate)[: len(clock)] > _NOBODY
     rows = ears.samples_of(speaks, len(three.mix), three.rate)
     left = _beneath_dub(three, rows) if rows.any() else float("nan")

@@ -11,7 +11,8 @@ from lipdub.anatomy.landmarks import COUNT, LOWER_LIP, RIGID, canonical_face
 from lipdub.anatomy.motion import FaceMotion, measure
 from lipdub.anatomy.shape import shape_of
 from lipdub.timeline.clip import Shot
-from lipdub.timeline.face import AP, JAW, FaceTrack
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.mouth import AP, JAW
 from lipdub.timeline.spool import Spool
 
 CHIN_POINTS = [152, 148, 377, 175]

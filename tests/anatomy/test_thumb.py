@@ -31,7 +31,7 @@ def placed(scale: float, roll: float, centre: tuple[float, float]) -> np.ndarray
     return (scale * face @ turn.T + [*centre, 0]).astype(np.float32)
 
 
-def look(scale: float, roll: float, centre: tuple[float, float], size: tuple[int, int] = (640, 480)):
+def see(scale: float, roll: float, centre: tuple[float, float], size: tuple[int, int] = (640, 480)):
     picture = painted(scale, roll, centre, size)
     return thumbnail(placed(scale, roll, centre), size, lambda w: picture[w.top : w.bottom, w.left : w.right].copy())
 
@@ -39,7 +39,7 @@ def look(scale: float, roll: float, centre: tuple[float, float], size: tuple[int
 @settings(max_examples=12)
 @given(st.floats(50, 190), st.floats(-0.6, 0.6), st.floats(250, 390), st.floats(150, 200))
 def test_the_same_face_elsewhere_gives_about_the_same_thumbnail(scale: float, roll: float, x: float, y: float) -> None:
-    first, other = look(110.0, 0.0, (320.0, 160.0)), look(scale, roll, (x, y))
+    first, other = see(110.0, 0.0, (320.0, 160.0)), see(scale, roll, (x, y))
     assert first.picture.shape == (THUMB_SIZE[1], THUMB_SIZE[0], 3)
     difference = np.abs(first.picture.astype(int) - other.picture)
     assert difference.mean() < 1.5

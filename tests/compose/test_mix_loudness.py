@@ -59,10 +59,10 @@ def test_agrees_with_ffmpeg(rate, channels):
     peak.hear(samples)
     loudness, _, true_peak = by_ffmpeg(samples, rate)
     assert meter.integrated() == pytest.approx(loudness, abs=0.05)
-    heard = peak.true_peak()
-    assert heard is not None
-    assert heard == pytest.approx(fine_peak(samples), abs=0.1)
-    assert heard == pytest.approx(true_peak, abs=0.2)
+    features = peak.true_peak()
+    assert features is not None
+    assert features == pytest.approx(fine_peak(samples), abs=0.1)
+    assert features == pytest.approx(true_peak, abs=0.2)
 
 
 @settings(max_examples=20)

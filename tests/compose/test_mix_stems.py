@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from mix_sounds import NAMES, canvas, joined, noise, stem
 
 from lipdub.compose.mix.stems import GRID, Canvas, Stem, blocks_of, placement, spoken_stem
-from lipdub.timeline.cue import Line
-from lipdub.timeline.dialogue import PlacedLine
+from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
+from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.time import Span
 
 F = Fraction
@@ -75,9 +75,9 @@ def test_lines_are_heard_where_they_are_placed(milliseconds, rate, length):
     line = said(start + F(milliseconds, 1000), np.full((1, length), 0.5), rate)
     out = joined(blocks_of(spoken_stem(lambda: iter([line]), where), where))[0]
     begin = where.at(line.sound.start)
-    heard = np.flatnonzero(out)
+    features = np.flatnonzero(out)
     expected = [n for n in range(begin, begin + length) if 0 <= n < where.samples]
-    assert heard.tolist() == expected
+    assert features.tolist() == expected
     if expected:
         assert np.abs(out).max() <= 0.5
 

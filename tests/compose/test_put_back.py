@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lipdub.compose.put_back import put_back
-from lipdub.timeline.picture import Frame, Performance, PixelLayout, Window
+from lipdub.compose.patching import apply_patches
+from lipdub.timeline.patch import Patch
+from lipdub.timeline.picture import Frame, PixelLayout, Window
 
 LUMA = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 
@@ -82,9 +83,9 @@ def windows(draw: st.DrawFn, size: tuple[int, int]) -> Window:
     return Window(left, top, draw(st.integers(left + 1, size[0])), draw(st.integers(top + 1, size[1])))
 
 
-def performance(window: Window, mask: np.ndarray, seed: int) -> Performance:
+def performance(window: Window, mask: np.ndarray, seed: int) -> Patch:
     base, pixels = np.random.default_rng(seed).integers(0, 256, (2, window.height, window.width, 3), dtype=np.uint8)
-    return Performance(7, window, base, pixels, mask.astype(np.float32))
+    return Patch(7, window, base, pixels, mask.astype(np.float32))
 
 
 def coded_mask(frame: Frame, window: Window, mask: np.ndarray) -> np.ndarray:
@@ -127,7 +128,7 @@ def test_outside_the_mask_every_plane_keeps_its_bytes(
     before = [p.copy() for p in frame.planes]
     window = data.draw(windows(shown_size(frame)))
     mask = rng.random((window.height, window.width)) * (rng.random((window.height, window.width)) < 0.2)
-    put_back(frame, [performance(window, mask, seed)])
+    apply_patches(frame, [performance(window, mask, seed)])
     allowed = coded_mask(frame, window, mask)
     for number, (old, new) in enumerate(zip(before, frame.planes, strict=True)):
         same = old == new
@@ -143,7 +144,7 @@ def test_no_difference_changes_nothing(layout: PixelLayout, size: tuple[int, int
     width, height = shown_size(frame)
     base = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     mask = np.ones((height, width), np.float32)
-    out = put_back(frame, [Performance(7, Window(0, 0, width, height), base, base.copy(), mask)])
+    out = apply_patches(frame, [Patch(7, Window(0, 0, width, height), base, base.copy(), mask)])
     assert out is frame
     assert all(np.array_equal(a, b) for a, b in zip(before, frame.planes, strict=True))
 
@@ -169,7 +170,7 @@ def test_a_constant_difference_arrives_within_rounding(
     before, window = seen(frame), data.draw(windows(shown_size(frame)))
     base = np.full((window.height, window.width, 3), 100, np.uint8)
     mask = np.full((window.height, window.width), weight, np.float32)
-    put_back(frame, [Performance(7, window, base, (base + np.array(colour)).astype(np.uint8), mask)])
+    apply_patches(frame, [Patch(7, window, base, (base + np.array(colour)).astype(np.uint8), mask)])
     inside = coded_mask(frame, window, mask)
     for number in range(3):  # only pixels all of whose samples lie wholly inside
         sx, sy = grid_of(frame, number)
@@ -189,7 +190,7 @@ def test_a_full_mask_gives_the_pixels(layout: PixelLayout, size: tuple[int, int]
     base = np.clip(np.rint(seen(frame)), 0, 255).astype(np.uint8)
     pixels = np.clip(base + rng.integers(-20, 20, (height, width, 1)) + [7, -3, 5], 0, 255).astype(np.uint8)
     unclipped = (base > 30) & (base < 225)
-    put_back(frame, [Performance(7, Window(0, 0, width, height), base, pixels, np.ones((height, width), np.float32))])
+    apply_patches(frame, [Patch(7, Window(0, 0, width, height), base, pixels, np.ones((height, width), np.float32))])
     away = np.abs(seen(frame) - pixels)[unclipped.all(-1)]
     assert np.all(away <= 0.5 + rounding(layout))
 
@@ -199,7 +200,7 @@ def test_grey_takes_the_luma(full_range: bool) -> None:
     frame = made(PixelLayout("gray", 8, (1, 1), "rgb", full_range), (20, 10), 0, planes=1)
     before = frame.planes[0].copy()
     base = np.full((4, 6, 3), 100, np.uint8)
-    put_back(frame, [Performance(7, Window(3, 2, 9, 6), base, base + 20, np.ones((4, 6), np.float32))])
+    apply_patches(frame, [Patch(7, Window(3, 2, 9, 6), base, base + 20, np.ones((4, 6), np.float32))])
     moved = frame.planes[0].astype(int) - before
     assert (moved[2:6, 3:9] == 20).all()
     assert np.count_nonzero(moved) == 24
@@ -212,9 +213,7 @@ def test_a_constant_difference_arrives_in_pixels_that_are_not_square(aspect: Fra
     before = [p.astype(int) for p in frame.planes]
     width, height = shown_size(frame)
     base = np.full((height, width, 3), 90, np.uint8)
-    put_back(
-        frame, [Performance(7, Window(0, 0, width, height), base, base + 40, np.ones((height, width), np.float32))]
-    )
+    apply_patches(frame, [Patch(7, Window(0, 0, width, height), base, base + 40, np.ones((height, width), np.float32))])
     assert set(np.unique(frame.planes[0] - before[0])) <= {34, 35}
     assert all(np.array_equal(frame.planes[n], before[n]) for n in (1, 2))
 
@@ -225,7 +224,7 @@ def test_where_the_mask_lies_in_pixels_that_are_not_square() -> None:
     mask = np.zeros((6, 40), np.float32)
     mask[:, 10:20] = 1
     base = np.full((6, 40, 3), 90, np.uint8)
-    put_back(frame, [Performance(7, Window(0, 0, 40, 6), base, base + 30, mask)])
+    apply_patches(frame, [Patch(7, Window(0, 0, 40, 6), base, base + 30, mask)])
     moved = frame.planes[0].astype(int) - before
     assert (moved[:, 5:10] == 30).all()
     assert np.count_nonzero(moved) == 30
@@ -237,7 +236,7 @@ def test_a_value_outside_the_legal_range_goes_no_further(change: int, became: in
     frame.planes[0][:] = 250
     base = np.full((4, 4, 3), 220 if change < 0 else 100, np.uint8)
     pixels = (base.astype(int) + change).astype(np.uint8)
-    put_back(frame, [Performance(7, Window(0, 0, 4, 4), base, pixels, np.ones((4, 4), np.float32))])
+    apply_patches(frame, [Patch(7, Window(0, 0, 4, 4), base, pixels, np.ones((4, 4), np.float32))])
     assert (frame.planes[0] == became).all()
 
 
@@ -246,9 +245,9 @@ def test_new_values_are_legal(depth: int, top: int) -> None:
     frame = made(PixelLayout("made", depth, (2, 2), "bt709", False), (8, 8), 0)
     base, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
     mask, window = np.ones((8, 8), np.float32), Window(0, 0, 8, 8)
-    put_back(frame, [Performance(7, window, base, white, mask)])
+    apply_patches(frame, [Patch(7, window, base, white, mask)])
     assert (frame.planes[0] == top).all()
-    put_back(frame, [Performance(7, window, white, base, mask), Performance(7, window, white, base, mask)])
+    apply_patches(frame, [Patch(7, window, white, base, mask), Patch(7, window, white, base, mask)])
     assert (frame.planes[0] == top * 16 // 235).all()
 
 
@@ -256,8 +255,8 @@ def test_several_performances_add_up_and_an_empty_mask_is_nothing() -> None:
     frame = made(PixelLayout("made", 8, (1, 1), "rgb", True), (30, 20), 0)
     before = [p.astype(int) for p in frame.planes]
     base, mask = np.full((5, 5, 3), 50, np.uint8), np.ones((5, 5), np.float32)
-    some = [Performance(7, Window(x, 3, x + 5, 8), base, base + 9, mask) for x in (2, 5)]
-    put_back(frame, [*some, Performance(7, Window(0, 0, 5, 5), base, base + 99, 0 * mask)])
+    some = [Patch(7, Window(x, 3, x + 5, 8), base, base + 9, mask) for x in (2, 5)]
+    apply_patches(frame, [*some, Patch(7, Window(0, 0, 5, 5), base, base + 99, 0 * mask)])
     moved = frame.planes[1] - before[1]
     assert moved[4].tolist() == [0, 0, 9, 9, 9, 18, 18, 9, 9, 9, *[0] * 20]
     assert np.count_nonzero(moved) == 40
@@ -267,4 +266,4 @@ def test_a_performance_of_another_frame_is_our_mistake() -> None:
     frame = made(PixelLayout("made", 8, (1, 1), "rgb", True), (5, 5), 0)
     base, mask = np.zeros((5, 5, 3), np.uint8), np.ones((5, 5), np.float32)
     with pytest.raises(AssertionError, match="one frame"):
-        put_back(frame, [Performance(8, Window(0, 0, 5, 5), base, base, mask)])
+        apply_patches(frame, [Patch(8, Window(0, 0, 5, 5), base, base, mask)])

@@ -167,10 +167,10 @@ def quick(monkeypatch) -> list[dict]:
     monkeypatch.setattr(demo, "dub", dub)
     monkeypatch.setattr(demo, "recorded", lambda language: said())
     monkeypatch.setattr(demo.weights, "resolve", lambda name, consent: Path(name))
-    monkeypatch.setattr(demo, "FaceFinder", lambda landmarks, detector: None)
+    monkeypatch.setattr(demo, "FaceLandmarker", lambda landmarks, detector: None)
     monkeypatch.setattr(demo, "face_in", lambda picture, finder, file: None)
     monkeypatch.setattr(demo, "open_ears", lambda wish, store, consent: hearing)
-    monkeypatch.setattr(demo, "talking", lambda picture, face, prior, heard, idle: repeat(small, idle.frames))
+    monkeypatch.setattr(demo, "talking", lambda picture, face, prior, features, idle: repeat(small, idle.frames))
     return asked
 
 

@@ -14,7 +14,7 @@ from lipdub.anatomy.landmarks import (
     canonical_face,
 )
 from lipdub.demo.talk import Talker
-from lipdub.timeline.face import AP, JAW, WD
+from lipdub.timeline.mouth import AP, JAW, WD
 
 UNIT, MIDDLE = 100.0, np.array([160.0, 120.0])
 

@@ -12,30 +12,30 @@ import pytest
 from drawn import FIRST, Drawn
 
 from lipdub.anatomy.pose import Poses
-from lipdub.engines.seam import Engine, Facts, Guide, Study
+from lipdub.engines.seam import Engine, Guide, Study, StudyFacts
 from lipdub.errors import InputError
 from lipdub.plugins import Fingerprinted, fingerprint_of
 from lipdub.studio.store import key
-from lipdub.timeline.face import MouthPath
-from lipdub.timeline.picture import Look, Performance, Untouched
+from lipdub.timeline.mouth import MouthTrajectory
+from lipdub.timeline.patch import FaceView, Passthrough, Patch
 
 LOST = frozenset({17, 18})
 
 
-def studied(engine: Engine, clip: Drawn, folder: Path) -> tuple[Study, Facts]:
+def studied(engine: Engine, clip: Drawn, folder: Path) -> tuple[Study, StudyFacts]:
     """A finished study of ``clip``."""
     study = engine.study(folder)
-    for look in clip.looks():
-        study.look(look)
+    for view in clip.views():
+        study.see(view)
     return study, study.finish(clip.motion, clip.motion.ok)
 
 
-def digest(answers: "list[Performance | Untouched]") -> str:
+def digest(answers: "list[Patch | Passthrough]") -> str:
     """One number for all bytes of ``answers``."""
     sha = hashlib.sha256()
     for answer in answers:
         sha.update(str((answer.index, type(answer).__name__)).encode())
-        if isinstance(answer, Performance):
+        if isinstance(answer, Patch):
             for array in (answer.base, answer.pixels, answer.mask):
                 sha.update(np.ascontiguousarray(array).tobytes())
             sha.update(str(answer.window).encode())
@@ -48,12 +48,12 @@ class Counted:
 
     clip: Drawn
     taken: int = 0
-    given: list[Look] = field(default_factory=list)
+    given: list[FaceView] = field(default_factory=list)
 
     def __iter__(self):
-        for look in self.clip.looks():
+        for view in self.clip.views():
             self.taken += 1
-            yield look
+            yield view
 
 
 class Conformance:
@@ -71,18 +71,18 @@ class Conformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def study_and_facts(cls, engine: Engine, clip: Drawn, folder: Path) -> tuple[Study, Facts]:
+    def study_and_facts(cls, engine: Engine, clip: Drawn, folder: Path) -> tuple[Study, StudyFacts]:
         return studied(engine, clip, folder / "study")
 
     @pytest.fixture(scope="class")
     @classmethod
-    def study(cls, study_and_facts: tuple[Study, Facts]) -> Study:
+    def study(cls, study_and_facts: tuple[Study, StudyFacts]) -> Study:
         return study_and_facts[0]
 
     @pytest.fixture(scope="class")
     @classmethod
-    def answers(cls, study: Study, clip: Drawn) -> "list[Performance | Untouched]":
-        return list(study.perform(Guide(clip.other_path(), seed=3), clip.looks()))
+    def answers(cls, study: Study, clip: Drawn) -> "list[Patch | Passthrough]":
+        return list(study.render(Guide(clip.other_path(), seed=3), clip.views()))
 
     def test_is_an_engine(self, engine: Engine, study: Study) -> None:
         assert isinstance(engine, Engine)
@@ -101,9 +101,9 @@ class Conformance:
         for file in copied.glob("*.npz"):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
         with pytest.raises(InputError, match="damaged"):
-            next(iter(engine.study(copied).perform(Guide(clip.other_path(), seed=3), clip.looks())))
+            next(iter(engine.study(copied).render(Guide(clip.other_path(), seed=3), clip.views())))
 
-    def test_facts_are_fit_for_a_report(self, study_and_facts: tuple[Study, Facts]) -> None:
+    def test_facts_are_fit_for_a_report(self, study_and_facts: tuple[Study, StudyFacts]) -> None:
         facts = study_and_facts[1]
         assert 0 <= facts.coverage <= 1
         assert all(note and note == note.strip() for note in facts.notes)
@@ -113,49 +113,49 @@ class Conformance:
         assert [a.index for a in answers] == [FIRST + row for row in range(clip.frames)]
 
     def test_looks_are_taken_lazily(self, engine: Engine, study: Study, clip: Drawn) -> None:
-        looks = Counted(clip)
-        for answered, _ in enumerate(study.perform(Guide(clip.other_path()), looks), start=1):
-            assert looks.taken - answered <= engine.limits.lag
+        views = Counted(clip)
+        for answered, _ in enumerate(study.render(Guide(clip.other_path()), views), start=1):
+            assert views.taken - answered <= engine.limits.lag
 
     def test_same_seed_same_bytes(self, study: Study, clip: Drawn, answers) -> None:
-        again = list(study.perform(Guide(clip.other_path(), seed=3), clip.looks()))
+        again = list(study.render(Guide(clip.other_path(), seed=3), clip.views()))
         assert digest(again) == digest(answers)
 
     def test_a_study_made_again_performs_the_same_bytes(
         self, engine: Engine, clip: Drawn, answers, tmp_path: Path
     ) -> None:
         other = studied(engine, clip, tmp_path / "again")[0]
-        assert digest(list(other.perform(Guide(clip.other_path(), seed=3), clip.looks()))) == digest(answers)
+        assert digest(list(other.render(Guide(clip.other_path(), seed=3), clip.views()))) == digest(answers)
 
     def test_a_study_opened_again_performs_the_same_bytes(
         self, engine: Engine, study: Study, clip: Drawn, answers, folder: Path
     ) -> None:
         again = engine.study(folder / "study")
-        assert digest(list(again.perform(Guide(clip.other_path(), seed=3), clip.looks()))) == digest(answers)
+        assert digest(list(again.render(Guide(clip.other_path(), seed=3), clip.views()))) == digest(answers)
 
     def test_a_new_mouth_is_performed(self, answers, clip: Drawn) -> None:
-        made = [a for a in answers if isinstance(a, Performance) and a.mask.any()]
+        made = [a for a in answers if isinstance(a, Patch) and a.mask.any()]
         assert len(made) > clip.frames / 2
 
     def test_weight_zero_leaves_frames_as_filmed(self, study: Study, clip: Drawn) -> None:
-        for answer in study.perform(Guide(clip.other_path(weight=0)), clip.looks()):
-            assert isinstance(answer, Untouched)
+        for answer in study.render(Guide(clip.other_path(weight=0)), clip.views()):
+            assert isinstance(answer, Passthrough)
             assert answer.reason == "" or answer.index - FIRST in LOST
 
     def test_its_own_shapes_change_nothing(self, study: Study, clip: Drawn) -> None:
-        for answer in study.perform(Guide(clip.own_path()), clip.looks()):
-            assert isinstance(answer, Untouched) or np.array_equal(answer.pixels, answer.base)
+        for answer in study.render(Guide(clip.own_path()), clip.views()):
+            assert isinstance(answer, Passthrough) or np.array_equal(answer.pixels, answer.base)
 
     def test_lost_faces_stay_as_filmed_with_a_reason(self, answers) -> None:
         for answer in answers:
             if answer.index - FIRST in LOST:
-                assert isinstance(answer, Untouched)
+                assert isinstance(answer, Passthrough)
                 assert answer.reason
 
     def test_only_what_the_mask_says_changes(self, answers, clip: Drawn) -> None:
         size = (clip.side, clip.side)
         for answer in answers:
-            if not isinstance(answer, Performance):
+            if not isinstance(answer, Patch):
                 continue
             window = answer.window
             assert window.clipped(size) == window
@@ -163,26 +163,26 @@ class Conformance:
             assert answer.mask.shape == (window.height, window.width)
             assert answer.mask.min() >= 0
             assert answer.mask.max() <= 1
-            assert np.array_equal(answer.base, clip.look(answer.index - FIRST).pixels(window))
+            assert np.array_equal(answer.base, clip.see(answer.index - FIRST).pixels(window))
             changed = (answer.pixels != answer.base).any(-1)
             assert not changed[answer.mask == 0].any()
 
     def test_looks_may_start_late_and_stop_early(self, study: Study, clip: Drawn, answers) -> None:
-        part = list(study.perform(Guide(clip.other_path(), seed=3), clip.looks(10, 16)))
+        part = list(study.render(Guide(clip.other_path(), seed=3), clip.views(10, 16)))
         assert digest(part) == digest(answers[10:16])
 
     def test_studying_holds_less_than_a_kilobyte_a_frame(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "long", frames=100, side=48)
         study = engine.study(tmp_path / "study")
-        held = _growth(study.look, clip, 64)
+        held = _growth(study.see, clip, 64)
         assert held < KEPT, held
 
     def test_performing_holds_less_than_a_kilobyte_a_frame(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "long", frames=100, side=48)
         study, _ = studied(engine, clip, tmp_path / "study")
-        for _ in study.perform(Guide(clip.other_path()), clip.looks()):
+        for _ in study.render(Guide(clip.other_path()), clip.views()):
             pass  # what is loaded or compiled at its first use is not what is measured
-        answers = study.perform(Guide(clip.other_path()), clip.looks())
+        answers = study.render(Guide(clip.other_path()), clip.views())
         held = _growth(lambda _: next(answers), clip, 64)
         assert held < KEPT, held
 
@@ -190,18 +190,18 @@ class Conformance:
         clip = Drawn(tmp_path / "still", frames=1)
         study, _ = studied(engine, clip, tmp_path / "study")
         shapes = clip.own_path().shapes + np.array([[0.05, 0, 0, 0.03, 0, 0]], np.float32)
-        path = MouthPath(shapes, np.ones(1, np.float32), np.zeros(1, np.float32))
-        (answer,) = study.perform(Guide(path), clip.looks())
-        assert isinstance(answer, Performance)
+        path = MouthTrajectory(shapes, np.ones(1, np.float32), np.zeros(1, np.float32))
+        (answer,) = study.render(Guide(path), clip.views())
+        assert isinstance(answer, Patch)
 
     def test_a_face_that_was_never_found(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "none", frames=4, lost=frozenset(range(4)))
         assert isinstance(clip.motion.poses, Poses)
         study, facts = studied(engine, clip, tmp_path / "study")
         assert 0 <= facts.coverage <= 1
-        path = MouthPath(np.zeros((4, 6), np.float32), np.ones(4, np.float32), np.zeros(4, np.float32))
-        for answer in study.perform(Guide(path), clip.looks()):
-            assert isinstance(answer, Untouched)
+        path = MouthTrajectory(np.zeros((4, 6), np.float32), np.ones(4, np.float32), np.zeros(4, np.float32))
+        for answer in study.render(Guide(path), clip.views()):
+            assert isinstance(answer, Passthrough)
             assert answer.reason
 
 
@@ -213,12 +213,12 @@ def _growth(step, clip: Drawn, settled: int) -> float:
     """Bytes a call of ``step`` leaves behind, on average, after ``settled`` calls (24 of them traced)."""
     before = 0
     try:
-        for row, look in enumerate(clip.looks()):
+        for row, view in enumerate(clip.views()):
             if row == settled - 24:
                 tracemalloc.start(5)
             if row == settled:
                 before = _held()
-            step(look)
+            step(view)
         return (_held() - before) / (clip.frames - settled)
     finally:
         tracemalloc.stop()

@@ -23,8 +23,10 @@ from lipdub.anatomy.landmarks import (
 from lipdub.anatomy.motion import FaceMotion, measure
 from lipdub.anatomy.thumb import thumbnail
 from lipdub.timeline.clip import Shot
-from lipdub.timeline.face import FaceTrack, MouthPath
-from lipdub.timeline.picture import Look, Window
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.mouth import MouthTrajectory
+from lipdub.timeline.patch import FaceView
+from lipdub.timeline.picture import Window
 from lipdub.timeline.spool import Spool
 
 FIRST = 100
@@ -92,12 +94,12 @@ class Drawn:
         noise = np.random.default_rng(row).integers(-3, 4, picture.shape)
         return np.clip(picture.astype(int) + noise, 0, 255).astype(np.uint8)
 
-    def looks(self, first: int = 0, stop: int | None = None) -> Iterator[Look]:
+    def views(self, first: int = 0, stop: int | None = None) -> Iterator[FaceView]:
         """Looks of rows ``[first, stop)``, made one by one."""
         for row in range(first, self.frames if stop is None else stop):
-            yield self.look(row)
+            yield self.see(row)
 
-    def look(self, row: int) -> Look:
+    def see(self, row: int) -> FaceView:
         """One row as an engine sees it."""
         picture = self.picture(row)
 
@@ -106,20 +108,20 @@ class Drawn:
             return picture[window.top : window.bottom, window.left : window.right].copy()
 
         landmarks = None if row in self.lost else self.landmarks(row)
-        return Look(FIRST + row, (self.side, self.side), landmarks, pixels)
+        return FaceView(FIRST + row, (self.side, self.side), landmarks, pixels)
 
     @cached_property
     def track(self) -> FaceTrack:
         """The face track, spooled in ``folder``."""
         landmarks = Spool(self.folder / "landmarks.bin", (478, 3), np.float32)
         thumbs = Spool(self.folder / "thumbs.bin", (32, 40, 3), np.uint8)
-        for look in self.looks():
-            if look.landmarks is None:
+        for view in self.views():
+            if view.landmarks is None:
                 landmarks.append(np.full((478, 3), np.nan, np.float32))
                 thumbs.append(np.zeros((32, 40, 3), np.uint8))
             else:
-                landmarks.append(look.landmarks)
-                thumbs.append(thumbnail(look.landmarks, look.size, look.pixels).picture)
+                landmarks.append(view.landmarks)
+                thumbs.append(thumbnail(view.landmarks, view.size, view.pixels).picture)
         n = self.frames
         shot = Shot(FIRST, FIRST + n)
         return FaceTrack(1, shot, FIRST, landmarks, thumbs, np.full(n, 9, np.float32), np.ones(n, np.float32))
@@ -129,16 +131,16 @@ class Drawn:
         """Pose and shape of the track."""
         return measure(self.track)
 
-    def own_path(self, weight: float = 1.0) -> MouthPath:
+    def own_path(self, weight: float = 1.0) -> MouthTrajectory:
         """The path of what was drawn: asking for it changes nothing."""
         n = self.frames
         shapes = np.nan_to_num(self.motion.shapes).astype(np.float32)
-        return MouthPath(shapes, np.full(n, weight, np.float32), np.zeros(n, np.float32))
+        return MouthTrajectory(shapes, np.full(n, weight, np.float32), np.zeros(n, np.float32))
 
-    def other_path(self, weight: float = 1.0) -> MouthPath:
+    def other_path(self, weight: float = 1.0) -> MouthTrajectory:
         """The path played a few frames late: asks for a change nearly everywhere."""
         own = self.own_path(weight)
-        return MouthPath(np.roll(own.shapes, 5, axis=0), own.weight, own.closed)
+        return MouthTrajectory(np.roll(own.shapes, 5, axis=0), own.weight, own.closed)
 
 
 @cache

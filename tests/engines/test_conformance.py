@@ -17,12 +17,13 @@ from lipdub.engines.fake import FakeEngine
 from lipdub.engines.ltx.echo import Echo
 from lipdub.engines.ltx.engine import LtxEngine, make
 from lipdub.engines.ltx.options import LtxOptions
-from lipdub.engines.seam import Guide, Setup
+from lipdub.engines.seam import EngineSetup, Guide
 from lipdub.plugins import fingerprint_of
 from lipdub.studio.store import key
 from lipdub.timeline.clip import FrameTimes
-from lipdub.timeline.cue import Cue, Line
-from lipdub.timeline.picture import Performance
+from lipdub.timeline.cue import Cue
+from lipdub.timeline.lines import Line
+from lipdub.timeline.patch import Patch
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -44,7 +45,7 @@ class TestExemplar(Conformance):
 class Forgetful(Echo):
     def __call__(self, wanted):
         made = super().__call__(wanted)
-        self.heard.clear()
+        self.features.clear()
         return made
 
 
@@ -67,7 +68,7 @@ class TestLtx(Conformance):
         make_checkpoint.write(folder, json.loads((GOLDEN / "layout.json").read_text(encoding="utf-8")))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("LIPDUB_CACHE", str(tmp_path_factory.mktemp("cache")))
-            yield make(Setup(folder, {"device": "cpu", "size": "64", "frames": "33", "overlap": "8"}))
+            yield make(EngineSetup(folder, {"device": "cpu", "size": "64", "frames": "33", "overlap": "8"}))
 
     def test_performing_holds_less_than_a_kilobyte_a_frame(self, engine, tmp_path: Path) -> None:
         """Around a model that gives back what it is shown: it is the engine that must hold nothing, and networks that
@@ -79,15 +80,13 @@ class TestLtx(Conformance):
         times = FrameTimes(np.arange(FIRST + clip.frames), Fraction(1, 25))
         span = times.span(FIRST + 3, FIRST + 20)
         guide = Guide(None, None, None, (Cue(span, 1, Line("Hola", span, "es")),), times)
-        voice = study.speak(guide, clip.looks())
+        voice = study.speak(guide, clip.views())
         assert (voice.rate, voice.span) == (48_000, span)
         assert np.isfinite(voice.samples).all()
         assert voice.samples.any()
-        played = list(study.perform(replace(guide, sound=voice), clip.looks()))
-        assert digest(played) == digest(list(study.perform(guide, clip.looks())))
-        assert [isinstance(a, Performance) for a in played] == [
-            3 <= row < 17 or row == 19 for row in range(clip.frames)
-        ]
+        played = list(study.render(replace(guide, sound=voice), clip.views()))
+        assert digest(played) == digest(list(study.render(guide, clip.views())))
+        assert [isinstance(a, Patch) for a in played] == [3 <= row < 17 or row == 19 for row in range(clip.frames)]
 
 
 def test_another_version_other_options_and_other_weights_make_another_engine(tmp_path: Path) -> None:

@@ -17,15 +17,16 @@ from lipdub.engines.exemplar import record as records
 from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
 from lipdub.engines.exemplar.shape_model import Sums, completed, fitted, limited, population, sums_of
 from lipdub.engines.seam import Guide
-from lipdub.timeline.face import AP, MouthPath
-from lipdub.timeline.picture import Performance, Untouched, Window
+from lipdub.timeline.mouth import AP, MouthTrajectory
+from lipdub.timeline.patch import Passthrough, Patch
+from lipdub.timeline.picture import Window
 from lipdub.train import shapes
 
 
 def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptions(), eye=None, usable=None):
     study = ExemplarEngine(options).study(folder, eye)
-    for look in clip.looks():
-        study.look(look)
+    for view in clip.views():
+        study.see(view)
     return study, study.finish(clip.motion, clip.motion.ok if usable is None else usable)
 
 
@@ -162,8 +163,8 @@ def test_a_painted_inside_is_darker_than_the_lips(tmp_path):
 def test_the_shelf_stays_small_and_leaves_no_files_behind(tmp_path):
     clip = Drawn(tmp_path / "track", frames=160, side=48)
     shelf = library.Shelf(tmp_path / "crops", 40)
-    for look in clip.looks():
-        shelf.add(look)
+    for view in clip.views():
+        shelf.add(view)
         assert len(shelf.kept) <= 40 + 10 + library.RUN
     shelf.reduce(40)
     assert 40 <= len(shelf.kept) < 40 + library.RUN
@@ -186,7 +187,7 @@ def test_a_library_option_limits_the_study(tmp_path):
     clip = Drawn(tmp_path / "track")
     study, facts = study_of(clip, tmp_path / "study", ExemplarOptions(library=20))
     assert 20 <= facts.figures["exemplars"] < 20 + library.RUN
-    assert len(list(study.perform(Guide(clip.other_path()), clip.looks()))) == clip.frames
+    assert len(list(study.render(Guide(clip.other_path()), clip.views()))) == clip.frames
 
 
 def test_only_usable_frames_lend_their_mouth(tmp_path):
@@ -285,8 +286,8 @@ def test_apertures_follow_the_path(tmp_path):
     study, _ = study_of(clip, tmp_path / "study", usable=np.arange(clip.frames) % 3 > 0)
     wanted = clip.other_path()
     got, asked = [], []
-    for answer in study.perform(Guide(wanted), clip.looks()):
-        if isinstance(answer, Performance):
+    for answer in study.render(Guide(wanted), clip.views()):
+        if isinstance(answer, Patch):
             row = answer.index - FIRST
             points = clip.landmarks(row)[[61, 291, 0, 17], :2]
             left, top = points.min(0).astype(int) - [answer.window.left, answer.window.top]
@@ -302,8 +303,8 @@ def test_weights_between_zero_and_one_change_less(tmp_path):
     study, _ = study_of(clip, tmp_path / "study")
 
     def change(weight):
-        answers = study.perform(Guide(clip.other_path(weight)), clip.looks(10, 20))
-        return sum(np.abs(a.pixels.astype(int) - a.base).sum() for a in answers if isinstance(a, Performance))
+        answers = study.render(Guide(clip.other_path(weight)), clip.views(10, 20))
+        return sum(np.abs(a.pixels.astype(int) - a.base).sum() for a in answers if isinstance(a, Patch))
 
     assert 0 < change(0.3) < 0.6 * change(1.0)
 
@@ -324,8 +325,8 @@ def test_without_exemplars_every_frame_stays_with_a_reason(tmp_path):
     clip = Drawn(tmp_path / "track", frames=6)
     study, facts = study_of(clip, tmp_path / "study", usable=np.zeros(6, bool))
     assert facts.coverage == 0
-    answers = list(study.perform(Guide(clip.other_path()), clip.looks()))
-    assert all(isinstance(a, Untouched) and a.reason for a in answers)
+    answers = list(study.render(Guide(clip.other_path()), clip.views()))
+    assert all(isinstance(a, Passthrough) and a.reason for a in answers)
 
 
 def test_a_mouth_that_never_opens_gets_an_inside_and_says_so(tmp_path):
@@ -333,12 +334,12 @@ def test_a_mouth_that_never_opens_gets_an_inside_and_says_so(tmp_path):
     study, facts = study_of(clip, tmp_path / "study")
     assert "never opens" in facts.notes[0]
     shapes = clip.own_path().shapes + np.array([0.08, 0, 0, 0.05, 0, 0], np.float32)
-    path = MouthPath(shapes, np.ones(8, np.float32), np.zeros(8, np.float32))
-    painted = next(iter(study.perform(Guide(path), clip.looks())))
+    path = MouthTrajectory(shapes, np.ones(8, np.float32), np.zeros(8, np.float32))
+    painted = next(iter(study.render(Guide(path), clip.views())))
     plain_study = ExemplarEngine(ExemplarOptions(cavity=False)).study(tmp_path / "study")
-    plain = next(iter(plain_study.perform(Guide(path), clip.looks())))
-    assert isinstance(painted, Performance)
-    assert isinstance(plain, Performance)
+    plain = next(iter(plain_study.render(Guide(path), clip.views())))
+    assert isinstance(painted, Patch)
+    assert isinstance(plain, Patch)
     assert (painted.pixels.sum(-1) < 220).sum() > (plain.pixels.sum(-1) < 220).sum() + 50
 
 
@@ -347,7 +348,7 @@ def test_missing_numbers_in_a_path_are_filled(tmp_path):
     study, _ = study_of(clip, tmp_path / "study")
     path = clip.other_path()
     path.shapes[:, 1:] = np.nan
-    assert any(isinstance(a, Performance) for a in study.perform(Guide(path), clip.looks()))
+    assert any(isinstance(a, Patch) for a in study.render(Guide(path), clip.views()))
 
 
 def test_closures_that_are_seen_open_are_pressed_shut(tmp_path):
@@ -363,10 +364,10 @@ def test_closures_that_are_seen_open_are_pressed_shut(tmp_path):
     study, _ = study_of(clip, tmp_path / "study", eye=eye)
     closed = clip.own_path().shapes.copy()
     closed[:, AP] = 0
-    path = MouthPath(closed, np.ones(16, np.float32), np.ones(16, np.float32))
-    seen = [a for a in study.perform(Guide(path), clip.looks()) if isinstance(a, Performance)]
+    path = MouthTrajectory(closed, np.ones(16, np.float32), np.ones(16, np.float32))
+    seen = [a for a in study.render(Guide(path), clip.views()) if isinstance(a, Patch)]
     blind = ExemplarEngine().study(tmp_path / "study")
-    unseen = [a for a in blind.perform(Guide(path), clip.looks()) if isinstance(a, Performance)]
+    unseen = [a for a in blind.render(Guide(path), clip.views()) if isinstance(a, Patch)]
     assert len(asked) == len(seen)
     assert any(not np.array_equal(a.pixels, b.pixels) for a, b in zip(seen, unseen, strict=True))
 
@@ -377,8 +378,8 @@ def test_faces_cut_by_the_edge_of_the_picture_do_no_harm(tmp_path_factory, shift
     folder = tmp_path_factory.mktemp("edge")
     clip = _Shifted(folder / "track", frames=4, shift=shift)
     study, _ = study_of(clip, folder / "study")
-    for answer in study.perform(Guide(clip.other_path()), clip.looks()):
-        if isinstance(answer, Performance):
+    for answer in study.render(Guide(clip.other_path()), clip.views()):
+        if isinstance(answer, Patch):
             assert answer.window.clipped((clip.side, clip.side)) == answer.window
 
 

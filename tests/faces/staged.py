@@ -7,9 +7,9 @@ import numpy as np
 
 from lipdub.anatomy.landmarks import COUNT, LOWER_LIP, canonical_face
 from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.faces.nets import Detection, FaceFinder, Mesh, Roi
+from lipdub.faces.landmarker import Detection, FaceLandmarker, Mesh, Roi
 from lipdub.timeline.clip import Shot
-from lipdub.timeline.face import FaceTrack
+from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.picture import Frame, PixelLayout, Rgb, Window
 from lipdub.timeline.spool import Spool
 
@@ -40,7 +40,7 @@ def placed(x: float, y: float, scale: float, opening: float = 0.0, yaw: float = 
     return (face(opening) @ turn.T * scale + [x, y, 0]).astype(np.float32)
 
 
-class ScriptedFinder(FaceFinder):
+class ScriptedFinder(FaceLandmarker):
     """Finds the faces that ``script(frame index)`` lists, exactly; no networks."""
 
     def __init__(self, script: Callable[[int], list[np.ndarray]]) -> None:

@@ -12,20 +12,31 @@ from staged import RATE, motion_of, talking
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.errors import OptionError
-from lipdub.faces.choose import Casting, Evidence, FaceChoice, choose, liveliness, parse_face
+from lipdub.faces.active_speaker import (
+    FaceSelector,
+    SpeakerAssignment,
+    SpeakingEvidence,
+    assign_speaker,
+    liveliness,
+    parse_face,
+)
 from lipdub.timeline.clip import Shot
 
 N = 150
 
 
-def known(motion: FaceMotion, agreement: float = np.nan, speaking: float = 1.0) -> Evidence:
+def known(motion: FaceMotion, agreement: float = np.nan, speaking: float = 1.0) -> SpeakingEvidence:
     n = len(motion)
     times = (motion.track.first + np.arange(n)) / RATE
-    return Evidence(times, np.full(n, agreement), np.full(n, speaking))
+    return SpeakingEvidence(times, np.full(n, agreement), np.full(n, speaking))
 
 
-def cast(motions: list[FaceMotion], face: str = "auto", evidence: list[Evidence] | None = None) -> Casting:
-    return choose([m.track for m in motions], motions, parse_face(face), evidence or [known(m) for m in motions])
+def cast(
+    motions: list[FaceMotion], face: str = "auto", evidence: list[SpeakingEvidence] | None = None
+) -> SpeakerAssignment:
+    return assign_speaker(
+        [m.track for m in motions], motions, parse_face(face), evidence or [known(m) for m in motions]
+    )
 
 
 @pytest.fixture
@@ -38,11 +49,11 @@ def turns(tmp_path: Path) -> list[FaceMotion]:
 
 @pytest.mark.parametrize("word", ["left", "right", "largest", "auto", " Left "])
 def test_words(word: str) -> None:
-    assert parse_face(word) == FaceChoice(word.strip().lower())
+    assert parse_face(word) == FaceSelector(word.strip().lower())
 
 
 def test_a_point_in_time() -> None:
-    assert parse_face("640,300@0:12.5") == FaceChoice("at", (640.0, 300.0), Fraction(25, 2))
+    assert parse_face("640,300@0:12.5") == FaceSelector("at", (640.0, 300.0), Fraction(25, 2))
     assert parse_face("640.5, 300 @ 7").point == (640.5, 300)
 
 
@@ -137,4 +148,4 @@ def test_lost_faces_say_nothing(tmp_path: Path) -> None:
 
 
 def test_nobody_at_all() -> None:
-    assert choose([], [], parse_face("auto"), []).spans == {}
+    assert assign_speaker([], [], parse_face("auto"), []).spans == {}

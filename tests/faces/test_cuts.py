@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from staged import frame_of
 
-from lipdub.faces.cuts import CutFinder
+from lipdub.faces.cuts import CutDetector
 
 NOISE = np.random.default_rng(5)
 
@@ -20,7 +20,7 @@ def scene(seed: int, size: tuple[int, int] = (200, 120)) -> np.ndarray:
 
 
 def cuts_in(pictures: Sequence[np.ndarray]) -> list[int]:
-    finder = CutFinder()
+    finder = CutDetector()
     frames = (frame_of(np.clip(p, 0, 255).astype(np.uint8), i) for i, p in enumerate(pictures))
     return [frame.index for frame in frames if finder.see(frame)]
 

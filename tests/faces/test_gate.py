@@ -8,7 +8,7 @@ from staged import RATE, motion_of, placed, talking
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.thumb import HALF_WIDTH, thumb_rows
-from lipdub.faces.gate import GateLimits, Visibility, visibility
+from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
 from lipdub.timeline.clip import Shot
 
 SKIN, LIPS, DARK = (190, 140, 120), (170, 80, 85), (60, 20, 25)
@@ -41,7 +41,7 @@ def talker(folder: Path, landmarks: np.ndarray, red: float = 12.0, covered: slic
     return motion_of(landmarks, folder, thumbs=thumbs, redness=redness)
 
 
-def seen(motion: FaceMotion, limits: GateLimits | None = None) -> Visibility:
+def seen(motion: FaceMotion, limits: VisibilityLimits | None = None) -> Visibility:
     return visibility(motion.track, motion, np.arange(len(motion)) / RATE, limits)
 
 
@@ -100,9 +100,9 @@ def test_lost_small_and_turned_faces(tmp_path: Path) -> None:
 
 def test_limits_are_the_engine_s(tmp_path: Path) -> None:
     motion = talker(tmp_path, talking(60, yaw=0.5))
-    assert (seen(motion, GateLimits(largest_yaw=20.0)).weight == 0).all()
-    assert (seen(motion, GateLimits(largest_yaw=40.0)).weight == 1).all()
-    assert (seen(motion, GateLimits(smallest_face=100.0)).weight == 0).all()
+    assert (seen(motion, VisibilityLimits(largest_yaw=20.0)).weight == 0).all()
+    assert (seen(motion, VisibilityLimits(largest_yaw=40.0)).weight == 1).all()
+    assert (seen(motion, VisibilityLimits(smallest_face=100.0)).weight == 0).all()
 
 
 def test_a_face_that_comes_in_mid_shot_fades_in(tmp_path: Path) -> None:

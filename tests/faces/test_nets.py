@@ -12,15 +12,15 @@ from staged import frame_of, placed
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LIPS
 from lipdub.errors import WeightsError
-from lipdub.faces.eye import LandmarkEye
-from lipdub.faces.nets import FaceFinder, Roi
-from lipdub.faces.track import Tracker
+from lipdub.faces.landmarker import FaceLandmarker, Roi
+from lipdub.faces.redetect import LandmarkRedetector
+from lipdub.faces.tracker import FaceTracker
 
 EYES, MOUTH = (224, 103), (223, 145)
 """Where they are in the picture, to within some pixels, seen with our own."""
 
 
-def test_the_detector_finds_the_face(finder: FaceFinder) -> None:
+def test_the_detector_finds_the_face(finder: FaceLandmarker) -> None:
     (found,) = finder.detect(frame_of(astronaut()))
     left, top, right, bottom = found.box
     assert found.score > 0.7
@@ -29,7 +29,7 @@ def test_the_detector_finds_the_face(finder: FaceFinder) -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 2.5])
-def test_the_mesh_lies_on_the_face(finder: FaceFinder, scale: float) -> None:
+def test_the_mesh_lies_on_the_face(finder: FaceLandmarker, scale: float) -> None:
     picture = cv2.resize(astronaut(), None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     frame = frame_of(picture)
     size = picture.shape[1::-1]
@@ -42,7 +42,7 @@ def test_the_mesh_lies_on_the_face(finder: FaceFinder, scale: float) -> None:
     assert np.abs(mouth - MOUTH).max() < 10
 
 
-def test_no_face_in_noise_and_in_plain_colour(finder: FaceFinder) -> None:
+def test_no_face_in_noise_and_in_plain_colour(finder: FaceLandmarker) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
     for picture in (noise, np.full_like(noise, 90)):
         frame = frame_of(picture)
@@ -52,25 +52,25 @@ def test_no_face_in_noise_and_in_plain_colour(finder: FaceFinder) -> None:
         assert mesh.presence < 0.5
 
 
-def test_a_crop_outside_the_picture_is_nothing(finder: FaceFinder) -> None:
+def test_a_crop_outside_the_picture_is_nothing(finder: FaceLandmarker) -> None:
     frame = frame_of(astronaut())
     assert finder.mesh(frame.rgb, (512, 512), Roi(-400.0, 100.0, 100.0, 0.0)) is None
 
 
-def test_the_eye_finds_a_face_again(finder: FaceFinder) -> None:
+def test_the_eye_finds_a_face_again(finder: FaceLandmarker) -> None:
     frame = frame_of(astronaut())
     mesh = finder.settled(frame.rgb, (512, 512), finder.detect(frame)[0].roi)
     assert mesh is not None
     crop = np.ascontiguousarray(astronaut()[40:240, 130:330])
     offset = np.array([130, 40, 0], np.float32)
-    found = LandmarkEye(finder)(crop, mesh.landmarks - offset + np.float32(4))
+    found = LandmarkRedetector(finder)(crop, mesh.landmarks - offset + np.float32(4))
     assert found is not None
     assert np.abs((found + offset - mesh.landmarks)[:, :2]).mean() < 1.5
-    assert LandmarkEye(finder)(np.full((200, 200, 3), 90, np.uint8), mesh.landmarks - offset) is None
+    assert LandmarkRedetector(finder)(np.full((200, 200, 3), 90, np.uint8), mesh.landmarks - offset) is None
 
 
-def test_a_moving_portrait_is_tracked_in_its_own_motion(finder: FaceFinder, tmp_path: Path) -> None:
-    tracker = Tracker(tmp_path, (512, 512), finder)
+def test_a_moving_portrait_is_tracked_in_its_own_motion(finder: FaceLandmarker, tmp_path: Path) -> None:
+    tracker = FaceTracker(tmp_path, (512, 512), finder)
     for i in range(12):
         shifted = cv2.warpAffine(astronaut(), np.array([[1, 0, 2.0 * i], [0, 1, 0.5 * i]]), (512, 512))
         tracker.see(frame_of(shifted, i), False)
@@ -84,7 +84,7 @@ def test_a_moving_portrait_is_tracked_in_its_own_motion(finder: FaceFinder, tmp_
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"no zip")
     with pytest.raises(WeightsError, match="Fetch"):
-        FaceFinder(tmp_path / "x", tmp_path / "x")
+        FaceLandmarker(tmp_path / "x", tmp_path / "x")
 
 
 @given(x=st.floats(-100, 900), y=st.floats(-100, 700), side=st.floats(10, 500), angle=st.floats(-3.2, 3.2))

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from staged import RATE, ScriptedFinder, frame_of, placed
 
-from lipdub.faces.track import Tracker, overlap
+from lipdub.faces.tracker import FaceTracker, overlap
 from lipdub.timeline.clip import Shot
-from lipdub.timeline.face import FaceTrack
-from lipdub.timeline.picture import Look
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.patch import FaceView
 
 PICTURE = np.full((360, 640, 3), 120, np.uint8)
 SIZE = (640, 360)
@@ -18,44 +18,44 @@ SIZE = (640, 360)
 
 def followed(
     script: Callable[[int], list[np.ndarray]], frames: int, folder: Path, cuts: tuple[int, ...] = (), most: int = 4
-) -> tuple[list[FaceTrack], list[list[tuple[int, Look]]], ScriptedFinder]:
+) -> tuple[list[FaceTrack], list[list[tuple[int, FaceView]]], ScriptedFinder]:
     """Tracks, the looks of every frame, and the finder that was asked."""
     finder = ScriptedFinder(script)
-    tracker = Tracker(folder, SIZE, finder, most)
-    looks = []
+    tracker = FaceTracker(folder, SIZE, finder, most)
+    views = []
     for i in range(frames):
         finder.index = i
-        looks.append(tracker.see(frame_of(PICTURE, i), i in cuts))
-    return tracker.finish(), looks, finder
+        views.append(tracker.see(frame_of(PICTURE, i), i in cuts))
+    return tracker.finish(), views, finder
 
 
 def test_one_face_all_the_time(tmp_path: Path) -> None:
-    tracks, looks, finder = followed(lambda i: [placed(200 + i, 150, 60)], 60, tmp_path)
+    tracks, views, finder = followed(lambda i: [placed(200 + i, 150, 60)], 60, tmp_path)
     (track,) = tracks
     assert (track.id, track.first, track.stop, track.shot) == (0, 0, 60, Shot(0, 60))
     assert len(track.landmarks) == len(track.thumbs) == len(track.redness) == 60
     rows = track.landmarks.read(0, 60)
     assert np.array_equal(rows[30], placed(230, 150, 60))
-    assert [(face, look.index) for seen in looks for face, look in seen] == [(0, i) for i in range(60)]
+    assert [(face, view.index) for seen in views for face, view in seen] == [(0, i) for i in range(60)]
     assert finder.detections <= 1 + 60 / RATE / 0.5
 
 
 def test_two_faces_keep_their_ids(tmp_path: Path) -> None:
-    tracks, looks, _ = followed(lambda i: [placed(150, 150, 50), placed(450, 150 + i, 60)], 40, tmp_path)
+    tracks, views, _ = followed(lambda i: [placed(150, 150, 50), placed(450, 150 + i, 60)], 40, tmp_path)
     assert [t.id for t in tracks] == [0, 1]
-    right = {face for seen in looks for face, look in seen if look.landmarks is not None and look.landmarks[1, 0] > 300}
+    right = {face for seen in views for face, view in seen if view.landmarks is not None and view.landmarks[1, 0] > 300}
     assert len(right) == 1
 
 
 def test_a_short_loss_leaves_a_hole_and_the_id_stays(tmp_path: Path) -> None:
     script = lambda i: [] if 20 <= i < 28 else [placed(200 + i, 150, 60)]  # noqa: E731
-    (track,), looks, _ = followed(script, 60, tmp_path)
+    (track,), views, _ = followed(script, 60, tmp_path)
     lost = np.isnan(track.landmarks.read(0, 60)[:, 0, 0])
     assert lost[20:28].all()
     assert lost.sum() <= 8 + 4
     assert np.array_equal(np.isnan(track.redness), lost)
     assert (track.presence[lost] == 0).all()
-    assert all(len(seen) == 1 and (seen[0][1].landmarks is None) == lost[i] for i, seen in enumerate(looks))
+    assert all(len(seen) == 1 and (seen[0][1].landmarks is None) == lost[i] for i, seen in enumerate(views))
     assert (track.thumbs.read(20, 28) == 0).all()
 
 
@@ -110,9 +110,9 @@ def test_two_tracks_on_one_face_become_one(tmp_path: Path) -> None:
     def script(i: int) -> list[np.ndarray]:
         return [placed(200, 150, 60)] + ([placed(450 - 10 * i, 150, 60)] if i < 20 else [])
 
-    tracks, looks, _ = followed(script, 50, tmp_path)
-    assert len(looks[5]) == 2
-    assert len(looks[-1]) == 1
+    tracks, views, _ = followed(script, 50, tmp_path)
+    assert len(views[5]) == 2
+    assert len(views[-1]) == 1
     whole = [t for t in tracks if len(t) == 50]
     assert len(whole) == 1
 
@@ -130,9 +130,9 @@ def test_what_an_interrupted_run_left_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_no_face_no_track(tmp_path: Path) -> None:
-    tracks, looks, finder = followed(lambda i: [], 50, tmp_path)
+    tracks, views, finder = followed(lambda i: [], 50, tmp_path)
     assert tracks == []
-    assert not any(looks)
+    assert not any(views)
     assert 10 <= finder.detections <= 25
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from lipdub.demo.voice import recorded
-from lipdub.speech.prior import Prior
+from lipdub.sound_to_mouth.prior import Prior
 from lipdub.timeline.project import Project, Source
 
 FRAMES, SIDE, RATE = 12, 144, 25

@@ -11,8 +11,10 @@ import pytest
 
 from lipdub.disk.publish import write_text
 from lipdub.review.page import page
-from lipdub.review.report import Changed, MediaFile, Recipe, Report, SaidLine, Speech, rows
-from lipdub.timeline.cue import Cue, LeftAlone, Line
+from lipdub.review.report import Changed, MediaFile, Recipe, Report, Speech, rows
+from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.lines import Line
+from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
 
 

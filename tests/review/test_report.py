@@ -14,7 +14,6 @@ from lipdub.review.report import (
     Closures,
     FaceFigures,
     MediaFile,
-    ModelUsed,
     Recipe,
     Report,
     StageTime,
@@ -24,6 +23,7 @@ from lipdub.review.report import (
     table,
 )
 from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.time import Span
 
 

@@ -24,7 +24,7 @@ from lipdub.review.scores import (
     stillness,
 )
 from lipdub.timeline.clip import Shot
-from lipdub.timeline.face import FaceTrack
+from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.picture import Window
 from lipdub.timeline.spool import Spool
 

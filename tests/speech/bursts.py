@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipdub.speech.fit.phrases import Measured
-from lipdub.timeline.cue import Line
-from lipdub.timeline.dialogue import SpokenLine
+from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
+from lipdub.timeline.spoken_lines import SpokenLine
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.phrases import Measured
 
 CLOCK = 48_000
 

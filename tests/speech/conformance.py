@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from lipdub.errors import OptionError
-from lipdub.speech.seam import Card, Recognised, Recogniser, Request, Translator, Voice
-from lipdub.timeline.cue import Line
-from lipdub.timeline.sound import HEARING_RATE, Sound
+from lipdub.timeline.lines import Line
+from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.seam import Card, Recognised, Recogniser, TranslationRequest, Translator, Voice
 
 
 def line(text: str, language: str = "en", speaker: str = "", start: int = 0) -> Line:
@@ -20,7 +20,7 @@ def line(text: str, language: str = "en", speaker: str = "", start: int = 0) -> 
 
 def hearable(samples: np.ndarray, start: Fraction = Fraction(0)) -> Sound:
     """Mono sound as recognisers get it."""
-    return Sound(np.ascontiguousarray(samples[None], np.float32), HEARING_RATE, start)
+    return Sound(np.ascontiguousarray(samples[None], np.float32), ANALYSIS_RATE, start)
 
 
 class RecogniserConformance:
@@ -28,7 +28,7 @@ class RecogniserConformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def heard(cls, recogniser: Recogniser, speech: Sound) -> Recognised:
+    def features(cls, recogniser: Recogniser, speech: Sound) -> Recognised:
         return recogniser.hear(speech)
 
     def test_it_keeps_the_protocol_and_has_a_card(self, recogniser):
@@ -37,30 +37,30 @@ class RecogniserConformance:
         assert recogniser.card.name
         assert recogniser.card.licence
 
-    def test_words_are_in_order_inside_the_sound_and_carry_text(self, heard, speech):
-        assert heard.words
-        for word in heard.words:
+    def test_words_are_in_order_inside_the_sound_and_carry_text(self, features, speech):
+        assert features.words
+        for word in features.words:
             assert word.text == word.text.strip() != ""
             assert 0 <= word.confidence <= 1
             assert speech.span.start <= word.span.start <= word.span.end <= speech.span.end
-        for a, b in pairwise(heard.words):
+        for a, b in pairwise(features.words):
             assert a.span.end <= b.span.start
 
-    def test_a_language_is_found(self, heard):
-        assert heard.language
-        assert 0 < heard.confidence <= 1
+    def test_a_language_is_found(self, features):
+        assert features.language
+        assert 0 < features.confidence <= 1
 
-    def test_a_language_that_was_given_is_kept(self, recogniser, heard, speech):
-        assert recogniser.hear(speech, heard.language).language == heard.language
+    def test_a_language_that_was_given_is_kept(self, recogniser, features, speech):
+        assert recogniser.hear(speech, features.language).language == features.language
 
-    def test_the_same_sound_gives_the_same_words(self, recogniser, heard, speech):
-        assert recogniser.hear(speech) == heard
+    def test_the_same_sound_gives_the_same_words(self, recogniser, features, speech):
+        assert recogniser.hear(speech) == features
 
-    @pytest.mark.parametrize("samples", [0, 1, 999, HEARING_RATE])
+    @pytest.mark.parametrize("samples", [0, 1, 999, ANALYSIS_RATE])
     def test_silence_has_no_words(self, recogniser, samples):
-        heard = recogniser.hear(hearable(np.zeros(samples)), "en")
-        assert heard.words == ()
-        assert heard.language == "en"
+        features = recogniser.hear(hearable(np.zeros(samples)), "en")
+        assert features.words == ()
+        assert features.language == "en"
 
 
 class VoiceConformance:
@@ -122,9 +122,9 @@ class TranslatorConformance:
     source, language = "en", "es"
     texts = ("Good morning.", "How are you today, my friend?", "I am fine.")
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[TranslationRequest]:
         """One for each of ``texts``."""
-        return [Request(line(text, self.source, start=3 * i), 40) for i, text in enumerate(self.texts)]
+        return [TranslationRequest(line(text, self.source, start=3 * i), 40) for i, text in enumerate(self.texts)]
 
     def test_keeps_the_protocol(self, translator: Translator):
         assert isinstance(translator, Translator)

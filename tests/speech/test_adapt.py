@@ -6,13 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import InputError, OptionError, ServiceError
-from lipdub.speech.adapt.adapt import AdaptOptions, adapt, asked_once
-from lipdub.speech.adapt.budget import budget, characters_per_second, duration_of, over, syllables
-from lipdub.speech.adapt.given import GivenTranslator
-from lipdub.speech.adapt.glossary import missed, read_glossary, relevant
-from lipdub.speech.fake import FakeTranslator
-from lipdub.speech.seam import Card, Request
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.fake import FakeTranslator
+from lipdub.words_to_sound.seam import Card, TranslationRequest
+from lipdub.words_to_sound.translate.given import GivenTranslator
+from lipdub.words_to_sound.translate.glossary import missed, read_glossary, relevant
+from lipdub.words_to_sound.translate.length_budget import (
+    budget,
+    characters_per_second,
+    duration_of,
+    over,
+    syllables,
+)
+from lipdub.words_to_sound.translate.translate import TranslateOptions, asked_once, translate_lines
 from speech.conformance import TranslatorConformance, line
 
 
@@ -117,7 +123,7 @@ LINES = [line(f"Number {i} says hello to Anna.", "en", "ann", 4 * i) for i in ra
 
 
 def test_lines_keep_their_time_and_speaker():
-    out = list(adapt([*LINES, line("..."), line("")], FakeTranslator(), "es"))
+    out = list(translate_lines([*LINES, line("..."), line("")], FakeTranslator(), "es"))
     assert [a.original for a in out] == LINES
     assert [(a.line.span, a.line.speaker) for a in out] == [(n.span, n.speaker) for n in LINES]
     assert out[0].line.text == "[es] NUMBER 0 SAYS HELLO TO ANNA."
@@ -127,7 +133,7 @@ def test_lines_keep_their_time_and_speaker():
 
 def test_the_same_language_passes():
     translator = Counting()
-    out = list(adapt([line("Hola", "es-MX"), line("Hello", "en"), line("Buenas", "es")], translator, "es-ES"))
+    out = list(translate_lines([line("Hola", "es-MX"), line("Hello", "en"), line("Buenas", "es")], translator, "es-ES"))
     assert [a.line.text for a in out] == ["Hola", "[es-ES] HELLO", "Buenas"]
     assert [r.line.text for r in translator.asked] == ["Hello"]
     assert out[0].line.language == "es-ES"
@@ -135,55 +141,59 @@ def test_the_same_language_passes():
 
 def test_what_is_too_long_is_asked_for_again_twice_and_then_said():
     translator = Counting(factor=4.0)
-    (out,) = adapt([line("This is a sentence of three seconds or so, I think.")], translator, "es")
+    (out,) = translate_lines([line("This is a sentence of three seconds or so, I think.")], translator, "es")
     assert out.tries == 2
     assert out.over_by > 0.1
     assert [bool(r.too_long) for r in translator.asked] == [False, True, True]
     lengths = [len(r.too_long) for r in translator.asked[1:]]
     assert lengths[0] > lengths[1] > len(out.line.text)
-    (fits,) = adapt([line("This is a sentence of three seconds.")], Counting(factor=1.6), "es")
+    (fits,) = translate_lines([line("This is a sentence of three seconds.")], Counting(factor=1.6), "es")
     assert (fits.tries, fits.over_by <= 0.1) == (1, True)
 
 
 def test_one_that_does_not_get_shorter_is_left_in_peace():
     long = "palabra " * 30
     lines = [line("A word.")]
-    (out,) = adapt(lines, GivenTranslator({lines[0]: long}), "es")
+    (out,) = translate_lines(lines, GivenTranslator({lines[0]: long}), "es")
     assert (out.tries, out.line.text) == (1, long)
 
 
 def test_neighbours_budget_and_terms_are_told():
     translator = Counting()
-    out = list(adapt(LINES, translator, "es", AdaptOptions(glossary={"anna": "Ana", "bob": "Bob"}, batch=2)))
+    out = list(
+        translate_lines(LINES, translator, "es", TranslateOptions(glossary={"anna": "Ana", "bob": "Bob"}, batch=2))
+    )
     middle = translator.asked[2]
     assert middle.before == (LINES[0].text, LINES[1].text)
     assert middle.after == (LINES[3].text, LINES[4].text)
     assert middle.glossary == {"anna": "Ana"}
     assert middle.characters == budget(LINES[2].span, "es").characters
     assert {a.missed for a in out} == {()}
-    (bad,) = adapt([LINES[0]], GivenTranslator({LINES[0]: "Hola a Juana."}), "es", AdaptOptions({"Anna": "Ana"}))
+    (bad,) = translate_lines(
+        [LINES[0]], GivenTranslator({LINES[0]: "Hola a Juana."}), "es", TranslateOptions({"Anna": "Ana"})
+    )
     assert bad.missed == ("Anna",)
 
 
 def test_what_was_answered_before_a_failure_is_not_asked_again(tmp_path):
     keep = kept(tmp_path)
     with pytest.raises(ServiceError, match="went away"):
-        list(adapt(LINES, Counting(most=3), "es", keep=keep))
+        list(translate_lines(LINES, Counting(most=3), "es", keep=keep))
     again = Counting()
-    out = list(adapt(LINES, again, "es", keep=keep))
+    out = list(translate_lines(LINES, again, "es", keep=keep))
     assert [r.line for r in again.asked] == LINES[3:]
     assert len(out) == 5
     none = Counting(most=0)
-    assert list(adapt(LINES, none, "es", keep=keep)) == out
-    assert list(adapt(LINES, Counting(), "es")) == out
+    assert list(translate_lines(LINES, none, "es", keep=keep)) == out
+    assert list(translate_lines(LINES, Counting(), "es")) == out
     other = Counting()
-    list(adapt(LINES, other, "fr", keep=keep))
+    list(translate_lines(LINES, other, "fr", keep=keep))
     assert len(other.asked) == 5
 
 
 def test_a_single_answer_is_kept_too(tmp_path):
     keep, translator = kept(tmp_path), Counting()
-    request = Request(LINES[0], 20, too_long="[es] NUMBER 0 SAYS HELLO TO ANNA.")
+    request = TranslationRequest(LINES[0], 20, too_long="[es] NUMBER 0 SAYS HELLO TO ANNA.")
     first = asked_once(request, translator, "es", keep)
     assert asked_once(request, translator, "es", keep) == first
     assert len(translator.asked) == 1
@@ -195,7 +205,7 @@ def test_a_translator_that_answers_too_little_is_refused():
             return ["one"]
 
     with pytest.raises(ServiceError, match="short answered 1 lines where 5"):
-        list(adapt(LINES, Short(card=Card("short", "MIT")), "es"))
+        list(translate_lines(LINES, Short(card=Card("short", "MIT")), "es"))
 
 
 DOG = {"dog": "perro"}

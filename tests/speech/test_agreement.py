@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.speech.recognise.agreement import distance, tokens, word_error_rate
+from lipdub.words_to_sound.recognise.word_error_rate import distance, tokens, word_error_rate
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from lipdub.speech.recognise.agreement import distance, tokens, word_error_rate
         ("In 1984", "in nineteen eighty four", "en", 1.5),
     ],
 )
-def test_rates(script, heard, language, rate):
-    assert word_error_rate(script, heard, language) == pytest.approx(rate)
+def test_rates(script, features, language, rate):
+    assert word_error_rate(script, features, language) == pytest.approx(rate)
 
 
 def test_marks_of_a_script_belong_to_its_words():

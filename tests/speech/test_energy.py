@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lipdub.speech.energy import LEVEL, active, gain_to_level, loudness, scaled
+from lipdub.acoustics.level import LEVEL, active, gain_to_level, loudness, scaled
 
 
 def hum(seconds=1.0, seed=0):

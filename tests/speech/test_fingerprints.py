@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 
 from lipdub.plugins import Fingerprinted, fingerprint_of, version_of
-from lipdub.speech.adapt.adapt import _Memory
-from lipdub.speech.fake import FakeTranslator, FakeVoice
-from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, VOICES, Request, Translator, Voice
-from lipdub.speech.voices.cast import Speaker
-from lipdub.speech.voices.spoken import line_key
 from lipdub.studio.store import key
+from lipdub.words_to_sound.fake import FakeTranslator, FakeVoice
+from lipdub.words_to_sound.seam import (
+    RECOGNISERS,
+    TRANSLATORS,
+    VOICES,
+    TranslationRequest,
+    Translator,
+    Voice,
+)
+from lipdub.words_to_sound.translate.translate import _Memory
+from lipdub.words_to_sound.voices.assign import AssignedVoice
+from lipdub.words_to_sound.voices.spoken import line_key
 from speech.conformance import line
 
 
@@ -38,11 +45,11 @@ def test_a_program_that_was_replaced_speaks_anew(tmp_path: Path):
     script.write_text("print(1)")
     command = f"command:{sys.executable} {script} {{out}}"
     before = VOICES.named(command, Voice)
-    first = line_key(line("Hello"), Speaker(before, command))
-    assert line_key(line("Hello"), Speaker(VOICES.named(command, Voice), command)) == first
+    first = line_key(line("Hello"), AssignedVoice(before, command))
+    assert line_key(line("Hello"), AssignedVoice(VOICES.named(command, Voice), command)) == first
     script.write_text("print(2)")
     os.utime(script, (5, 5))
-    assert line_key(line("Hello"), Speaker(VOICES.named(command, Voice), command)) != first
+    assert line_key(line("Hello"), AssignedVoice(VOICES.named(command, Voice), command)) != first
 
 
 def test_a_model_that_was_replaced_translates_anew(tmp_path: Path):
@@ -52,7 +59,7 @@ def test_a_model_that_was_replaced_translates_anew(tmp_path: Path):
     (package / "sentencepiece.model").write_bytes(b"1")
     (package / "model" / "model.bin").write_bytes(b"1")
     translator = TRANSLATORS.named(f"argos:{tmp_path}", Translator)
-    request = Request(line("Hello"), 10)
+    request = TranslationRequest(line("Hello"), 10)
     first = _Memory(translator, "es", None)._key(request)
     assert _Memory(translator, "es", None)._key(request) == first
     os.utime(package / "model" / "model.bin", (5, 5))
@@ -60,7 +67,7 @@ def test_a_model_that_was_replaced_translates_anew(tmp_path: Path):
 
 
 def test_kokoros_files_are_part_of_its_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from lipdub.speech.voices.kokoro import MODEL, STYLES
+    from lipdub.words_to_sound.voices.kokoro import MODEL, STYLES
 
     monkeypatch.setenv("LIPDUB_WEIGHTS", str(tmp_path))
     for name in (MODEL, STYLES):
@@ -73,8 +80,8 @@ def test_kokoros_files_are_part_of_its_voice(tmp_path: Path, monkeypatch: pytest
 
 def test_a_recogniser_depends_on_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("faster_whisper")
-    from lipdub.speech.recognise import whisper
     from lipdub.weights import resolve
+    from lipdub.words_to_sound.recognise import whisper
 
     for name in ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt"):
         (tmp_path / name).write_text("{}")
@@ -89,6 +96,6 @@ def test_a_recogniser_depends_on_its_model(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_tells_nothing_goes_by_the_version_of_its_package():
-    assert fingerprint_of(FakeVoice()) == ("lipdub.speech.fake.FakeVoice", f"lipdub {version_of('lipdub')}")
+    assert fingerprint_of(FakeVoice()) == ("lipdub.words_to_sound.fake.FakeVoice", f"lipdub {version_of('lipdub')}")
     assert fingerprint_of(FakeVoice()) != fingerprint_of(FakeTranslator())
     assert version_of("no-such-package") == ""

@@ -9,11 +9,12 @@ from bursts import burst, line, paper, seconds, span, spans, spoken
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.speech.fit.aims import aims, source_windows
-from lipdub.speech.fit.anchors import blocks
-from lipdub.speech.fit.phrases import STEP, measured, phrases_of
-from lipdub.timeline.sound import Heard, Sound
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import aims, source_windows
+from lipdub.words_to_sound.duration_fit.anchors import blocks
+from lipdub.words_to_sound.duration_fit.phrases import STEP, measured, phrases_of
 
 tenths = st.integers(2, 9).map(lambda n: Fraction(n, 10))
 
@@ -60,13 +61,13 @@ def test_a_line_aims_from_the_first_onset_to_the_last_offset_in_its_reach() -> N
     (aim,) = aims([line(span(1, 3))], spans(0.5, 0.3, 1.0, 0.2, 0.9, 1.0, 2.0, start=0.0))
     assert aim.windows == (span(0.8, 1.8), span(2.0, 2.9))
     assert aim.span == span(0.8, 2.9)
-    assert aim.heard
+    assert aim.features
 
 
 def test_a_line_where_nobody_speaks_aims_at_its_own_span() -> None:
     (aim,) = aims([line(span(10, 12))], spans(5))
     assert aim.span == span(10, 12)
-    assert not aim.heard
+    assert not aim.features
     assert aims([line(span(10, 12))], ())[0].span == span(10, 12)
 
 
@@ -114,8 +115,8 @@ def test_aims_of_successive_lines_never_overlap(lengths: list[tuple[Fraction, in
 def test_source_windows_keep_close_to_the_voice() -> None:
     voiced = np.zeros(100, np.float32)
     voiced[20:40] = voiced[50:70] = 1
-    heard = Heard(Fraction(5), np.zeros((100, 17), np.float32), voiced, np.zeros((100, 3), np.float32))
-    assert source_windows(heard) == (span(5.4, 5.72), span(6.0, 6.32))
+    features = SpeechFeatures(Fraction(5), np.zeros((100, 17), np.float32), voiced, np.zeros((100, 3), np.float32))
+    assert source_windows(features) == (span(5.4, 5.72), span(6.0, 6.32))
 
 
 def test_phrases_begin_with_the_windows_they_match() -> None:

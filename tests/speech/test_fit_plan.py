@@ -9,12 +9,12 @@ from bursts import line, paper, seconds, span, spans
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.speech.fit.aims import Aim, aims, may_overlap
-from lipdub.speech.fit.layout import isotonic
-from lipdub.speech.fit.phrases import Measured
-from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
-from lipdub.speech.fit.wishes import SLOWEST_VOICE, wishes
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import Aim, aims, may_overlap
+from lipdub.words_to_sound.duration_fit.layout import isotonic
+from lipdub.words_to_sound.duration_fit.phrases import Measured
+from lipdub.words_to_sound.duration_fit.plan import FitOptions, Placement, plan_fit
+from lipdub.words_to_sound.duration_fit.wishes import SLOWEST_VOICE, wishes
 
 CLOCK = 48_000
 TICK = Fraction(1, CLOCK)
@@ -27,7 +27,7 @@ def planned(
     return plan_fit(lines, aims([m.line for m in lines], windows), seconds(end), options)
 
 
-def heard(placement: Placement) -> Span:
+def features(placement: Placement) -> Span:
     return Span(placement.pieces[0].target.start, placement.pieces[-1].target.end)
 
 
@@ -59,7 +59,7 @@ def test_a_pause_gives_way_before_speech_is_hurried() -> None:
     (placed,) = planned([paper(span(1, 3), 0.9, 0.4, 0.95)], spans(2, start=1))
     assert placed.rate == 1
     assert len(placed.pieces) == 2
-    assert heard(placed).end <= seconds(3.1)
+    assert features(placed).end <= seconds(3.1)
 
 
 def test_phrases_begin_with_the_windows_of_the_source() -> None:
@@ -75,7 +75,7 @@ def test_a_longer_line_takes_a_little_of_everything() -> None:
     what = paper(span(1, 3), 2.4)
     (placed,) = planned([what], spans(2, start=1))
     assert 1 < placed.rate <= seconds(1.2)
-    assert 3 < heard(placed).end < seconds(3.4)
+    assert 3 < features(placed).end < seconds(3.4)
     assert onset(placed, what) == 1
 
 
@@ -89,18 +89,18 @@ def test_a_shorter_line_is_hardly_drawn_out() -> None:
 def test_a_line_begins_early_only_if_it_must() -> None:
     tight = [paper(span(1, 2), 1.45), paper(span(2.1, 3), 0.9)]
     first, second = planned(tight, (span(1, 2), span(2.1, 3)))
-    assert heard(first).start < 1
-    assert heard(first).start >= 1 - seconds(0.15) - 20 * MS
+    assert features(first).start < 1
+    assert features(first).start >= 1 - seconds(0.15) - 20 * MS
     assert first.missing == 0
-    assert heard(second).start == seconds(2.1)
+    assert features(second).start == seconds(2.1)
 
 
 def test_what_never_fits_is_cut_before_the_next_line_and_reported() -> None:
     long = paper(span(1, 2), 5.0)
     first, second = planned([long, paper(span(2.1, 3), 0.9)], (span(1, 2), span(2.1, 3)))
     assert first.rate == seconds(1.35)
-    assert heard(first).end <= heard(second).start
-    assert abs(first.missing - (5 - (seconds(2) - heard(first).start) * first.rate)) < 5 * MS
+    assert features(first).end <= features(second).start
+    assert abs(first.missing - (5 - (seconds(2) - features(first).start) * first.rate)) < 5 * MS
     (wish,) = wishes([first, second], [long, paper(span(2.1, 3), 0.9)])
     assert (wish.index, wish.pace) == (0, 1.2)
     assert 0 < wish.characters < len(long.line.text)
@@ -124,7 +124,7 @@ def test_without_stretching_lines_begin_with_their_aims_as_spoken() -> None:
 def test_a_phrase_that_has_hardly_begun_is_left_out() -> None:
     options = FitOptions(stretch=False)
     (placed,) = planned([paper(span(1, 2), 0.6, 0.36, 0.8)], (), 2, options)
-    assert heard(placed) == span(1, 1.63)
+    assert features(placed) == span(1, 1.63)
     assert placed.missing == seconds(0.8)
 
 
@@ -136,7 +136,7 @@ def test_a_line_behind_the_end_is_missing() -> None:
 
 def test_a_line_at_the_very_end_ends_with_the_clip() -> None:
     (placed,) = planned([paper(span(7, 8), 3.0)], end=8)
-    assert heard(placed).end <= 8
+    assert features(placed).end <= 8
     assert placed.missing > 0
 
 
@@ -152,8 +152,8 @@ def test_lines_come_back_in_order_of_time() -> None:
 def test_speakers_may_be_heard_at_once_where_the_script_says_so() -> None:
     lines = [paper(span(0, 4), 4.0, speaker="ann"), paper(span(3, 5), 2.0, speaker="bob")]
     first, second = planned(lines)
-    assert heard(first) == span(0, 4)
-    assert heard(second) == span(3, 5)
+    assert features(first) == span(0, 4)
+    assert features(second) == span(3, 5)
 
 
 def test_rates_of_neighbours_come_nearer_to_each_other() -> None:
@@ -212,7 +212,7 @@ def test_a_plan_keeps_its_promises(programme: tuple, stretch: bool) -> None:
         assert options.slowest <= placed.rate <= options.limit
         assert stretch or placed.rate == 1
         _check_pieces(placed, lines[placed.index], end)
-    audible = [(lines[p.index].line, heard(p)) for p in placements if p.pieces]
+    audible = [(lines[p.index].line, features(p)) for p in placements if p.pieces]
     for n, (p, a) in enumerate(audible):
         for q, b in audible[n + 1 :]:
             assert not a.overlaps(b) or may_overlap(p, q)

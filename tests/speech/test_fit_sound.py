@@ -9,16 +9,16 @@ import voices
 from bursts import CLOCK, burst, buzz, line, seconds, span, spans, spoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lipdub.words_to_sound.duration_fit.time_stretch import by_atempo, by_signalsmith, stretched
 
-from lipdub.speech.fit.check import onset_errors
-from lipdub.speech.fit.phrases import phrases_of
-from lipdub.speech.fit.place import fit, wished
-from lipdub.speech.fit.plan import FitOptions
-from lipdub.speech.fit.render import at_rate
-from lipdub.speech.fit.stretch import by_atempo, by_signalsmith, stretched
-from lipdub.timeline.dialogue import SpokenLine
 from lipdub.timeline.sound import Sound
+from lipdub.timeline.spoken_lines import SpokenLine
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.check import onset_errors
+from lipdub.words_to_sound.duration_fit.phrases import phrases_of
+from lipdub.words_to_sound.duration_fit.place import fit, wished
+from lipdub.words_to_sound.duration_fit.plan import FitOptions
+from lipdub.words_to_sound.duration_fit.render import at_rate
 
 RATES = [0.85, 0.95, 1.1, 1.2, 1.35]
 MACHINES = [by_signalsmith, by_atempo]
@@ -73,7 +73,7 @@ def test_stretching_is_the_same_every_time() -> None:
 
 
 def test_without_the_vocoder_atempo_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lipdub.speech.fit.stretch.find_spec", lambda name: None)
+    monkeypatch.setattr("lipdub.words_to_sound.duration_fit.time_stretch.find_spec", lambda name: None)
     assert np.array_equal(
         stretched(buzz(24_000).astype(np.float32), 20_000, CLOCK)[:19_000],
         by_atempo(buzz(24_000).astype(np.float32), 20_000, CLOCK)[:19_000],

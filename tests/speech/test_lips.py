@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voices import babble, hush, linear_world, mouth, with_closure
 
-from lipdub.speech.lips import closures, mouth_path, notches, quantile_mapped, silence
-from lipdub.speech.person import SourceSpeech, learn, rest_of
-from lipdub.speech.sync import Sync, find_sync
-from lipdub.timeline.face import AP
-from lipdub.timeline.sound import Heard
+from lipdub.sound_to_mouth.mouth_trajectory import closures, notches, predict_mouth, quantile_mapped, silence
+from lipdub.sound_to_mouth.speaker_model import SourceSpeech, learn_speaker, rest_of
+from lipdub.sound_to_mouth.sync import Sync, find_sync
+from lipdub.timeline.mouth import AP
+from lipdub.timeline.speech_features import SpeechFeatures
 
 PRIOR = linear_world()
 WHEN = np.arange(250) / 25
@@ -20,13 +20,13 @@ HEARD = babble(500, seed=3)
 SHAPES = mouth(PRIOR, HEARD, WHEN)
 
 
-def source(shapes=SHAPES, heard: Heard | None = HEARD, context=SEEN) -> SourceSpeech:
-    sync = None if heard is None else find_sync(PRIOR, heard, WHEN[: len(shapes)], shapes, context)
-    return SourceSpeech(heard, sync, shapes, SEEN[: len(shapes)], context)
+def source(shapes=SHAPES, features: SpeechFeatures | None = HEARD, context=SEEN) -> SourceSpeech:
+    sync = None if features is None else find_sync(PRIOR, features, WHEN[: len(shapes)], shapes, context)
+    return SourceSpeech(features, sync, shapes, SEEN[: len(shapes)], context)
 
 
 def test_the_own_words_give_the_own_shapes():
-    path = mouth_path(PRIOR, source(), HEARD, WHEN).path
+    path = predict_mouth(PRIOR, source(), HEARD, WHEN).path
     silent_closings = path.closed == 0
     r = [np.corrcoef(path.shapes[silent_closings, j], SHAPES[silent_closings, j])[0, 1] for j in range(6)]
     assert min(r) > 0.9
@@ -35,13 +35,13 @@ def test_the_own_words_give_the_own_shapes():
 
 
 def test_silence_is_rest():
-    result = mouth_path(PRIOR, source(), hush(500), WHEN)
+    result = predict_mouth(PRIOR, source(), hush(500), WHEN)
     assert np.allclose(result.path.shapes, rest_of(SHAPES)[0], atol=1e-6)
     assert not result.path.closed.any()
 
 
 def test_beyond_the_dub_is_rest():
-    result = mouth_path(PRIOR, source(), babble(200, seed=5, start=Fraction(2)), WHEN)
+    result = predict_mouth(PRIOR, source(), babble(200, seed=5, start=Fraction(2)), WHEN)
     rest = rest_of(SHAPES)[0]
     outside = (WHEN < 1.6) | (WHEN > 6.5)
     assert np.allclose(result.path.shapes[outside], rest, atol=1e-5)
@@ -49,13 +49,13 @@ def test_beyond_the_dub_is_rest():
 
 
 def test_no_dub_at_all_is_rest():
-    empty = Heard(Fraction(0), *(np.zeros(s, np.float32) for s in ((0, 17), (0,), (0, 3))))
-    assert np.allclose(mouth_path(PRIOR, source(), empty, WHEN).path.shapes, rest_of(SHAPES)[0], atol=1e-6)
+    empty = SpeechFeatures(Fraction(0), *(np.zeros(s, np.float32) for s in ((0, 17), (0,), (0, 3))))
+    assert np.allclose(predict_mouth(PRIOR, source(), empty, WHEN).path.shapes, rest_of(SHAPES)[0], atol=1e-6)
 
 
 def test_lips_close_for_a_closure_and_reopen():
     dub = with_closure(babble(500, seed=5), 250)
-    path = mouth_path(PRIOR, source(), dub, WHEN).path
+    path = predict_mouth(PRIOR, source(), dub, WHEN).path
     assert path.closed[125] == 1
     assert path.shapes[125, AP] <= 0.02
     assert not path.closed[:121].any()
@@ -69,7 +69,7 @@ def test_every_closure_meets_a_frame(spacing):
         assert notches(np.array([instant]), when).max() == 1
 
 
-def peaked(rows: int, purity: float) -> Heard:
+def peaked(rows: int, purity: float) -> SpeechFeatures:
     """Speech whose phones are as sure as ``purity``, with one p, b or m of posterior .2 at row 100."""
     phones = np.full((rows, 17), (1 - purity) / 14, np.float32)
     phones[:, 15:] = 0
@@ -86,20 +86,20 @@ def test_faint_closures_count_only_where_nothing_is_sure():
 
 def test_notes_name_every_fallback():
     def notes(**changes) -> str:
-        return " ".join(mouth_path(PRIOR, source(**changes), HEARD, WHEN).notes)
+        return " ".join(predict_mouth(PRIOR, source(**changes), HEARD, WHEN).notes)
 
     assert notes() == ""
-    assert "no sound" in notes(heard=None)
-    assert "matched" in notes(heard=babble(500, seed=8))
+    assert "no sound" in notes(features=None)
+    assert "matched" in notes(features=babble(500, seed=8))
     deaf = replace(HEARD, encoded=None)
-    assert "whisper" in " ".join(mouth_path(PRIOR, source(), deaf, WHEN).notes)
+    assert "whisper" in " ".join(predict_mouth(PRIOR, source(), deaf, WHEN).notes)
     mute = replace(deaf, phones=np.zeros_like(deaf.phones))
-    assert "loudness" in " ".join(mouth_path(PRIOR, source(), mute, WHEN).notes)
+    assert "loudness" in " ".join(predict_mouth(PRIOR, source(), mute, WHEN).notes)
     assert "never closed" in notes(shapes=SHAPES + np.array([0.2, 0, 0, 0, 0, 0]))
 
 
 def test_without_source_speech_the_range_is_everybodys():
-    result = mouth_path(PRIOR, source(heard=None), babble(500, seed=5), WHEN)
+    result = predict_mouth(PRIOR, source(features=None), babble(500, seed=5), WHEN)
     rest = rest_of(SHAPES)[0]
     above = result.path.shapes[:, AP] - rest[AP]
     assert np.quantile(above, 0.5) == pytest.approx(float(PRIOR.rise[20, AP]), abs=0.03)
@@ -109,8 +109,8 @@ def test_hidden_rows_teach_nothing():
     context = np.arange(250) < 180
     lying = SHAPES.copy()
     lying[180:] = 99.0
-    honest = learn(PRIOR, source(context=context), HEARD, WHEN)
-    fooled = learn(PRIOR, source(shapes=lying, context=context), HEARD, WHEN)
+    honest = learn_speaker(PRIOR, source(context=context), HEARD, WHEN)
+    fooled = learn_speaker(PRIOR, source(shapes=lying, context=context), HEARD, WHEN)
     assert np.array_equal(honest.levels, fooled.levels)
     assert honest.residual is not None
     assert fooled.residual is not None
@@ -119,13 +119,13 @@ def test_hidden_rows_teach_nothing():
 
 def test_a_face_never_seen_gives_a_path_all_the_same():
     nothing = SourceSpeech(HEARD, None, np.full((250, 6), np.nan), ~SEEN, SEEN)
-    assert np.isfinite(mouth_path(PRIOR, nothing, HEARD, WHEN).path.shapes).all()
+    assert np.isfinite(predict_mouth(PRIOR, nothing, HEARD, WHEN).path.shapes).all()
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2])
 def test_the_shortest_tracks(frames):
     some = SourceSpeech(HEARD, None, SHAPES[:frames], SEEN[:frames], SEEN[:frames])
-    path = mouth_path(PRIOR, some, HEARD, WHEN[:frames]).path
+    path = predict_mouth(PRIOR, some, HEARD, WHEN[:frames]).path
     assert len(path) == frames
     assert np.isfinite(path.shapes).all()
 
@@ -135,7 +135,7 @@ def test_what_is_learnt_is_the_ridge_solution_in_either_form(frames):
     deaf, when = replace(babble(900, seed=4), encoded=None), np.arange(frames) / 25
     true, seen = mouth(linear_world(5), deaf, when), np.ones(frames, bool)
     sync = Sync(0.0, 0.9, 0.9, 20.0, True)
-    person = learn(PRIOR, SourceSpeech(deaf, sync, true, seen, seen), deaf, when)
+    person = learn_speaker(PRIOR, SourceSpeech(deaf, sync, true, seen, seen), deaf, when)
     assert person.residual is not None
     rows = PRIOR.design(deaf, when).astype(np.float64)
     missed = (true - np.median(true, 0)) / (true.std(0) + 1e-6) - PRIOR.predict(deaf, when)

@@ -8,14 +8,14 @@ import pytest
 from voices import sound, spoken
 
 from lipdub import weights
+from lipdub.acoustics.speech_spans import speech_spans
+from lipdub.acoustics.voice_activity import VoiceActivity
 from lipdub.errors import MissingExtra, WeightsError
-from lipdub.speech import encoder, phones
-from lipdub.speech.encoder import log_mel, mel_bands
-from lipdub.speech.lips import closures
-from lipdub.speech.listen import Ears
-from lipdub.speech.phones import BLANK, PhoneListener
-from lipdub.speech.spans import speech_spans
-from lipdub.speech.voice_activity import VoiceActivity
+from lipdub.sound_to_mouth import encoder, phones
+from lipdub.sound_to_mouth.analyser import SpeechAnalyser
+from lipdub.sound_to_mouth.encoder import log_mel, mel_bands
+from lipdub.sound_to_mouth.mouth_trajectory import closures
+from lipdub.sound_to_mouth.phones import BLANK, PhoneAnalyser
 from lipdub.timeline.samples import SampleFile
 
 VOICE = weights.present("voice-activity", lambda line: None)
@@ -25,24 +25,24 @@ needs_whisper = pytest.mark.skipif(WHISPER is None, reason="whisper weights are 
 
 
 @pytest.fixture(scope="module")
-def ears() -> Ears:
-    return Ears(VOICE, None)
+def ears() -> SpeechAnalyser:
+    return SpeechAnalyser(VOICE, None)
 
 
 def test_phones_are_posteriors_and_lips_close_where_they_must():
     samples = spoken("papa papa")
-    heard = PhoneListener().posteriors(samples)
-    assert heard.shape == (-(-len(samples) // 320), 17)
-    assert ((heard >= 0) & (heard <= 1)).all()
-    assert heard.sum(1).max() < 1.001
-    assert (heard[:, 0] > 0.3).sum() >= 3
+    features = PhoneAnalyser().posteriors(samples)
+    assert features.shape == (-(-len(samples) // 320), 17)
+    assert ((features >= 0) & (features <= 1)).all()
+    assert features.sum(1).max() < 1.001
+    assert (features[:, 0] > 0.3).sum() >= 3
 
 
 def test_phones_in_pieces_equal_phones_at_once(monkeypatch):
     samples = spoken()
-    whole = PhoneListener().posteriors(samples)
+    whole = PhoneAnalyser().posteriors(samples)
     monkeypatch.setattr(phones, "_LONGEST", 170)
-    parts = PhoneListener().posteriors(samples)
+    parts = PhoneAnalyser().posteriors(samples)
     assert np.corrcoef(whole.ravel(), parts.ravel())[0, 1] > 0.98
     assert np.abs(whole - parts).mean() < 0.01
 
@@ -50,19 +50,19 @@ def test_phones_in_pieces_equal_phones_at_once(monkeypatch):
 @pytest.mark.parametrize("samples", [0, 1, 100, 320, 5000])
 def test_the_shortest_sounds(samples):
     tone = (0.1 * np.sin(np.arange(samples) * 0.2)).astype(np.float32)
-    assert len(PhoneListener(1).posteriors(tone)) == -(-samples // 320)
+    assert len(PhoneAnalyser(1).posteriors(tone)) == -(-samples // 320)
 
 
 @needs_voice
 @pytest.mark.parametrize("samples", [0, 1, 100, 320, 33333])
 def test_silence_is_heard_as_silence(ears, samples):
-    heard = ears.listen(sound(np.zeros(samples, np.float32), Fraction(7, 3)))
-    assert heard.start == Fraction(7, 3)
-    assert len(heard) == -(-samples // 320)
-    assert not heard.voiced.any()
-    assert (heard.phones[:, BLANK] == 1).all()
-    assert speech_spans(heard) == ()
-    assert len(closures(heard)) == 0
+    features = ears.listen(sound(np.zeros(samples, np.float32), Fraction(7, 3)))
+    assert features.start == Fraction(7, 3)
+    assert len(features) == -(-samples // 320)
+    assert not features.voiced.any()
+    assert (features.phones[:, BLANK] == 1).all()
+    assert speech_spans(features) == ()
+    assert len(closures(features)) == 0
 
 
 @needs_voice
@@ -89,8 +89,8 @@ def test_volume_does_not_matter(ears):
 @needs_voice
 def test_speech_among_silence_is_found_where_it_is(ears):
     samples = spoken()
-    heard = ears.listen(sound(np.pad(samples, (48_000, 32_000)), Fraction(10)))
-    spans = speech_spans(heard)
+    features = ears.listen(sound(np.pad(samples, (48_000, 32_000)), Fraction(10)))
+    spans = speech_spans(features)
     assert float(spans[0].start) == pytest.approx(13, abs=0.35)
     assert float(spans[-1].end) == pytest.approx(13 + len(samples) / 16000, abs=0.35)
 
@@ -128,7 +128,7 @@ def test_a_wrong_model_file_is_refused_in_words(tmp_path):
 def test_a_missing_runtime_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ctranslate2", None)
     with pytest.raises(MissingExtra, match=r"lipdub\[hear\]"):
-        Ears.check_encoder()
+        SpeechAnalyser.check_encoder()
 
 
 def test_mel_bands_are_slaneys():

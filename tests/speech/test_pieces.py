@@ -2,13 +2,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.speech.pieces import HOP, padded, pieces, rows_of
+from lipdub.acoustics.chunks import HOP, overlapping_chunks, padded, rows_of
 
 
 @given(st.integers(0, 400_000), st.integers(20, 600), st.integers(0, 9))
 def test_kept_rows_put_end_to_end_are_all_rows(samples, longest, trim):
     row = 0
-    for piece in pieces(samples, longest, trim):
+    for piece in overlapping_chunks(samples, longest, trim):
         assert piece.first % HOP == 0
         assert piece.first // HOP + piece.keep == row
         assert 0 < rows_of(piece.stop - piece.first) <= longest

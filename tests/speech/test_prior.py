@@ -9,16 +9,16 @@ import pytest
 from voices import babble, hush, linear_world
 
 from lipdub.errors import WeightsError
-from lipdub.speech.prior import LEVELS, Prior
-from lipdub.timeline.sound import Heard
+from lipdub.sound_to_mouth.prior import LEVELS, Prior
+from lipdub.timeline.speech_features import SpeechFeatures
 
 
 def test_the_shipped_prior_is_small_and_knows_all_kinds():
     prior = Prior.load()
     assert prior.rise.shape == (len(LEVELS), 6)
     assert (np.diff(prior.rise, axis=0) >= 0).all()
-    for heard in (babble(50), babble(50, encoded=False), replace(babble(50), phones=np.zeros((50, 17), np.float32))):
-        assert np.isfinite(prior.predict(heard, np.arange(20) / 25)).all()
+    for features in (babble(50), babble(50, encoded=False), replace(babble(50), phones=np.zeros((50, 17), np.float32))):
+        assert np.isfinite(prior.predict(features, np.arange(20) / 25)).all()
 
 
 def test_kinds_of_hearing():
@@ -95,17 +95,17 @@ def test_clip_time_is_what_counts():
 
 
 def test_nothing_heard_gives_zeros():
-    empty = Heard(Fraction(0), *(np.zeros(s, np.float32) for s in ((0, 17), (0,), (0, 3))))
+    empty = SpeechFeatures(Fraction(0), *(np.zeros(s, np.float32) for s in ((0, 17), (0,), (0, 3))))
     assert not linear_world().predict(empty, np.arange(5) / 25).any()
 
 
 def test_memory_is_flat():
-    prior, heard = linear_world(), babble(30_000)  # ten minutes
+    prior, features = linear_world(), babble(30_000)  # ten minutes
     when = np.arange(0, 600, 0.04)
 
     def peak(n):
         tracemalloc.start()
-        prior.predict(heard, when[:n])
+        prior.predict(features, when[:n])
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most

@@ -9,10 +9,21 @@ from hypothesis import strategies as st
 from voices import hush, spoken
 
 from lipdub import weights
+from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.errors import OptionError, WeightsError
-from lipdub.speech.fake import FakeRecogniser
-from lipdub.speech.recognise.transcribe import PieceOptions, cut, pieces_at, spans_to_hear, transcribe
-from lipdub.speech.recognise.whisper import (
+from lipdub.timeline.lines import Word
+from lipdub.timeline.sound import ANALYSIS_RATE
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.time import Span, subtracted, total
+from lipdub.words_to_sound.fake import FakeRecogniser
+from lipdub.words_to_sound.recognise.transcribe import (
+    TranscribeOptions,
+    cut,
+    pieces_at,
+    spans_to_hear,
+    transcribe,
+)
+from lipdub.words_to_sound.recognise.whisper import (
     WhisperRecogniser,
     glued,
     grouped,
@@ -21,21 +32,17 @@ from lipdub.speech.recognise.whisper import (
     most_tokens,
     within_speech,
 )
-from lipdub.speech.seam import RECOGNISERS, Recognised, Recogniser
-from lipdub.speech.spans import speech_spans
-from lipdub.timeline.cue import Word
-from lipdub.timeline.sound import HEARING_RATE, Heard
-from lipdub.timeline.time import Span, subtracted, total
+from lipdub.words_to_sound.seam import RECOGNISERS, Recognised, Recogniser
 from speech.conformance import RecogniserConformance, hearable
 
-SECOND = HEARING_RATE
+SECOND = ANALYSIS_RATE
 
 
 def word(text, start, end, sure=1.0):
     return Word(text, Span(Fraction(start), Fraction(end)), sure)
 
 
-def voiced(pattern, start=Fraction(0)) -> Heard:
+def voiced(pattern, start=Fraction(0)) -> SpeechFeatures:
     return replace(hush(len(pattern), start), voiced=np.asarray(pattern, np.float32))
 
 
@@ -70,14 +77,14 @@ class TestWhisper(RecogniserConformance):
     def speech(cls):
         return hearable(np.pad(spoken("Good morning everybody. My name is Peter.", "en-GB"), SECOND // 2))
 
-    def test_the_words_are_those_that_were_said(self, heard):
-        said = " ".join(w.text.lower().strip(".,") for w in heard.words)
+    def test_the_words_are_those_that_were_said(self, features):
+        said = " ".join(w.text.lower().strip(".,") for w in features.words)
         assert said == "good morning everybody my name is peter"
-        assert heard.language == "en"
+        assert features.language == "en"
 
-    def test_words_move_with_the_sound(self, recogniser, heard, speech):
+    def test_words_move_with_the_sound(self, recogniser, features, speech):
         moved = recogniser.hear(replace(speech, start=Fraction(1001, 30)), "en")
-        assert [w.span.start - Fraction(1001, 30) for w in moved.words] == [w.span.start for w in heard.words]
+        assert [w.span.start - Fraction(1001, 30) for w in moved.words] == [w.span.start for w in features.words]
 
     def test_noise_and_tones_have_no_words(self, recogniser):
         noise = 0.1 * np.random.default_rng(3).standard_normal(5 * SECOND)
@@ -87,11 +94,11 @@ class TestWhisper(RecogniserConformance):
     def test_words_keep_out_of_pauses(self, recogniser):
         first, second = (spoken(text, "en-GB") for text in ("Good morning everybody.", "My name is Peter."))
         sound = hearable(np.concatenate([first, np.zeros(3 * SECOND), second]))
-        heard = recogniser.hear(sound, "en-GB")
+        features = recogniser.hear(sound, "en-GB")
         pause = Span(Fraction(len(first), SECOND), Fraction(len(first) + 3 * SECOND, SECOND)).widened(Fraction(-3, 10))
-        assert len(heard.words) == 7
-        assert not any(w.span.overlaps(pause) for w in heard.words)
-        assert heard.language == "en-GB"
+        assert len(features.words) == 7
+        assert not any(w.span.overlaps(pause) for w in features.words)
+        assert features.language == "en-GB"
 
     def test_a_language_it_does_not_know_is_refused(self, recogniser, speech):
         with pytest.raises(OptionError, match="does not know the language 'tlh'"):
@@ -132,8 +139,13 @@ class Piece:
 
 
 def test_marks_are_put_to_the_word_before():
-    heard = [Piece(" Well", 0, 0.5), Piece(",", 0.5, 0.5), Piece(" -", 0.5, 0.6), Piece(" yes", 0.6, np.float64(0.9))]
-    assert [w.text for w in glued([heard], "en")] == ["Well, -", "yes"]
+    features = [
+        Piece(" Well", 0, 0.5),
+        Piece(",", 0.5, 0.5),
+        Piece(" -", 0.5, 0.6),
+        Piece(" yes", 0.6, np.float64(0.9)),
+    ]
+    assert [w.text for w in glued([features], "en")] == ["Well, -", "yes"]
     assert glued([[Piece("...", 0, 1)]], "en") == []
 
 
@@ -202,20 +214,20 @@ def test_words_become_orderly(spans):
 )
 def test_all_speech_is_heard_in_pieces_that_are_not_too_long(runs, start, longest):
     pattern = np.concatenate([np.full(n, 0.95 if speaks else 0.01) for n, speaks in runs])
-    heard = voiced(pattern, Fraction(start))
-    options = PieceOptions(Fraction(longest))
-    spans = spans_to_hear(heard, options)
+    features = voiced(pattern, Fraction(start))
+    options = TranscribeOptions(Fraction(longest))
+    spans = spans_to_hear(features, options)
     assert all(s.duration <= longest + 2 * options.margin for s in spans)
     assert all(a.end <= b.start for a, b in pairwise(spans))
-    assert all(heard.span.start <= s.start < s.end <= heard.span.end for s in spans)
-    assert total(subtracted(speech_spans(heard), spans)) == 0
+    assert all(features.span.start <= s.start < s.end <= features.span.end for s in spans)
+    assert total(subtracted(speech_spans(features), spans)) == 0
 
 
 def test_pieces_end_in_the_longest_late_pause():
     pattern = np.full(50 * 40, 0.9)
     for at, rows in ((5, 60), (12, 30), (17, 45), (30, 20)):
         pattern[at * 50 : at * 50 + rows] = 0
-    spans = spans_to_hear(voiced(pattern), PieceOptions(Fraction(20)))
+    spans = spans_to_hear(voiced(pattern), TranscribeOptions(Fraction(20)))
     assert spans[0].end == spans[1].start
     assert Fraction(17) < spans[0].end < Fraction(18)
 
@@ -223,7 +235,7 @@ def test_pieces_end_in_the_longest_late_pause():
 def test_unbroken_speech_is_cut_where_it_is_calmest():
     pattern = np.full(50 * 40, 0.9)
     pattern[50 * 18 : 50 * 18 + 30] = 0.5
-    first, *_ = spans_to_hear(voiced(pattern), PieceOptions(Fraction(20), margin=Fraction(0)))
+    first, *_ = spans_to_hear(voiced(pattern), TranscribeOptions(Fraction(20), margin=Fraction(0)))
     assert Fraction(18) <= first.end <= Fraction(37, 2)
 
 
@@ -255,8 +267,8 @@ class Choosy:
 
     def hear(self, sound, language=""):
         self.asked.append((language, sound.span))
-        heard = self.inner.hear(sound, language)
-        return heard if language else replace(heard, language=f"x{len(self.asked)}" if heard.words else "")
+        features = self.inner.hear(sound, language)
+        return features if language else replace(features, language=f"x{len(self.asked)}" if features.words else "")
 
 
 def test_a_long_sound_is_heard_piece_by_piece_in_one_language():
@@ -267,11 +279,11 @@ def test_a_long_sound_is_heard_piece_by_piece_in_one_language():
         said.append(word(f"w{second}", second, Fraction(second) + 1))
     ear = Choosy(FakeRecogniser(said))
     sound = hearable(np.ones(700 * SECOND))
-    heard = transcribe(
+    features = transcribe(
         ear, (cut(sound, Span(Fraction(k), Fraction(k + 100))) for k in range(0, 700, 100)), voiced(pattern)
     )
-    assert heard.words == tuple(said)
-    assert heard.language == "x1"
+    assert features.words == tuple(said)
+    assert features.language == "x1"
     assert [language for language, _ in ear.asked] == ["", "x1", "x1"]
     assert all(span.duration <= 301 for _, span in ear.asked)
 

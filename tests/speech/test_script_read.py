@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import InputError
-from lipdub.speech.adapt.glossary import read_glossary
-from lipdub.speech.prior import Prior
-from lipdub.speech.script.read import ReadOptions, read_script
-from lipdub.speech.script.timed import timed
-from lipdub.timeline.cue import Line, Word
+from lipdub.sound_to_mouth.prior import Prior
+from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.script.read import ReadOptions, read_script
+from lipdub.words_to_sound.script.timed import timed
+from lipdub.words_to_sound.translate.glossary import read_glossary
 
 F = Fraction
 

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import OptionError, OutputError
-from lipdub.speech.script.read import read_script
-from lipdub.speech.script.write import clock, write_script
-from lipdub.timeline.cue import Line, Word
+from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.script.read import read_script
+from lipdub.words_to_sound.script.write import clock, write_script
 
 F = Fraction
 ANNA = Line("Who <is> it & why --> now?", Span(F(1, 3), F(2)), "en", "Anna Lee")

@@ -7,14 +7,14 @@ import pytest
 from servers import Answer, server
 
 from lipdub.errors import LipdubError, OptionError
-from lipdub.speech.adapt import openai
-from lipdub.speech.seam import Request
-from lipdub.speech.separate import Separator
-from lipdub.speech.service import Patience, address, key_from, post, shown
-from lipdub.speech.voices import command
-from lipdub.speech.voices import server as voice_server
-from lipdub.timeline.cue import Line
+from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.seam import TranslationRequest
+from lipdub.words_to_sound.separate import Separator
+from lipdub.words_to_sound.service import Patience, address, key_from, post, shown
+from lipdub.words_to_sound.translate import openai
+from lipdub.words_to_sound.voices import command
+from lipdub.words_to_sound.voices import server as voice_server
 
 ONCE = Patience(tries=1, wait=0.0, timeout=5.0)
 LINE = Line("Hello.", Span(Fraction(0), Fraction(2)), "en")
@@ -62,7 +62,7 @@ def test_a_server_that_tells_everything_it_was_sent_tells_us_nothing(monkeypatch
         url = served.url.replace("http://", "http://anna:hush-hush@") + "/v1?k=value-of-query#model"
         who = (openai if kind == "translator" else voice_server).make(url).patient(ONCE)
         with pytest.raises(LipdubError) as failed:
-            who.translate([Request(LINE, 20)], "es") if kind == "translator" else who.speak(LINE)
+            who.translate([TranslationRequest(LINE, 20)], "es") if kind == "translator" else who.speak(LINE)
         assert "k=value-of-query" in served.paths[0], "the server is asked for what was named"
     for secret in secrets:
         assert secret not in f"{failed.value} {failed.value.remedy} {who!r} {who.where!r}"

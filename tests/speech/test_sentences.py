@@ -3,10 +3,10 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.speech.script.sentences import LineOptions, lines_from_words
-from lipdub.speech.script.writing import ends_sentence, joined, width
-from lipdub.timeline.cue import Word
+from lipdub.timeline.lines import Word
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.script.sentences import LineOptions, lines_from_words
+from lipdub.words_to_sound.script.writing import ends_sentence, joined, width
 
 
 def said(text, pauses=None, pace=Fraction(3, 10)):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lipdub.errors import OptionError, ServiceError
-from lipdub.speech.separate import Separator
+from lipdub.words_to_sound.separate import Separator
 
 COPY = (
     "import shutil, sys, pathlib\n"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voices import hush
 
-from lipdub.speech.spans import speech_spans
+from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.timeline.time import Span
 
 
@@ -36,8 +36,8 @@ def test_blips_are_dropped_pauses_bridged_and_faint_ends_kept():
 
 @given(st.lists(st.floats(0, 1, width=32), max_size=120))
 def test_spans_are_sorted_disjoint_and_inside(pattern):
-    heard = voiced(pattern, Fraction(2))
-    spans = speech_spans(heard)
+    features = voiced(pattern, Fraction(2))
+    spans = speech_spans(features)
     for a, b in pairwise(spans):
         assert a.end < b.start
-    assert all(heard.span.start <= s.start < s.end <= heard.span.end for s in spans)
+    assert all(features.span.start <= s.start < s.end <= features.span.end for s in spans)

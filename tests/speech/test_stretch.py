@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voices import hush
 
-from lipdub.speech.recognise.stretch import StretchOptions, reference_span
-from lipdub.timeline.cue import Line, Word
+from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.recognise.voice_reference import VoiceReferenceOptions, reference_span
 
 F = Fraction
 HALF = F(1, 2)
@@ -70,7 +70,7 @@ def test_what_is_found_keeps_the_rules(words, others):
     busy = [Span(F(a, 20), F(a + d, 20)) for a, d in others]
     span = reference_span(lines, voiced(60), busy)
     if span is not None:
-        options = StretchOptions()
+        options = VoiceReferenceOptions()
         assert options.shortest <= span.duration <= options.longest + 2 * options.margin
         assert not any(span.overlaps(b) for b in busy)
         assert all(w.span.intersection(span) in (None, w.span) for w in out if w.span.duration)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.speech.script.read import read_script
-from lipdub.speech.script.subtitles import Caption, SubtitleOptions, subtitles, subtitles_text
-from lipdub.speech.script.writing import width
-from lipdub.timeline.cue import Line, Word
+from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.script.read import read_script
+from lipdub.words_to_sound.script.subtitles import Caption, SubtitleOptions, subtitles, subtitles_text
+from lipdub.words_to_sound.script.writing import width
 
 F = Fraction
 LIMITS = SubtitleOptions()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from voices import babble, hush, linear_world, mouth
 
-from lipdub.speech.sync import Sync, agreement, find_sync, score
+from lipdub.sound_to_mouth.sync import Sync, agreement, find_sync, score
 
 PRIOR = linear_world()
 WHEN = np.arange(250) / 25
@@ -13,8 +13,8 @@ SEEN = np.ones(250, bool)
 
 @pytest.mark.parametrize("late", [-0.26, -0.08, 0.0, 0.1, 0.3])
 def test_a_planted_offset_is_found_sound_late_is_positive(late):
-    heard = babble(560, start=Fraction(-1, 2))
-    sync = find_sync(PRIOR, heard, WHEN, mouth(PRIOR, heard, WHEN, late), SEEN)
+    features = babble(560, start=Fraction(-1, 2))
+    sync = find_sync(PRIOR, features, WHEN, mouth(PRIOR, features, WHEN, late), SEEN)
     assert sync.matched
     assert sync.offset == pytest.approx(late, abs=0.011)
     assert sync.score > 0.9
@@ -28,27 +28,27 @@ def test_a_wrong_voice_is_rejected():
 
 
 def test_other_units_and_lost_frames_do_not_matter():
-    heard = babble(500)
-    shapes = mouth(PRIOR, heard, WHEN, 0.1) * 7 + 3
+    features = babble(500)
+    shapes = mouth(PRIOR, features, WHEN, 0.1) * 7 + 3
     shapes[50:80] = np.nan
-    sync = find_sync(PRIOR, heard, WHEN, shapes, SEEN)
+    sync = find_sync(PRIOR, features, WHEN, shapes, SEEN)
     assert sync.matched
     assert sync.offset == pytest.approx(0.1, abs=0.011)
 
 
 @pytest.mark.parametrize("frames", [0, 1, 10, 30])
 def test_too_little_says_nothing(frames):
-    heard = babble(500)
+    features = babble(500)
     seen = np.arange(250) < frames
-    assert find_sync(PRIOR, heard, WHEN, mouth(PRIOR, heard, WHEN), seen).matched is False
-    assert find_sync(PRIOR, hush(500), WHEN, mouth(PRIOR, heard, WHEN), SEEN) == Sync.unknown()
+    assert find_sync(PRIOR, features, WHEN, mouth(PRIOR, features, WHEN), seen).matched is False
+    assert find_sync(PRIOR, hush(500), WHEN, mouth(PRIOR, features, WHEN), SEEN) == Sync.unknown()
 
 
 def test_score_is_high_only_in_sync():
-    heard = babble(500)
-    assert score(PRIOR, heard, WHEN, mouth(PRIOR, heard, WHEN), SEEN) > 0.9
-    assert score(PRIOR, heard, WHEN, mouth(PRIOR, heard, WHEN, 0.3), SEEN) < 0.5
-    assert score(PRIOR, heard, WHEN, np.full((250, 6), np.nan), SEEN) == 0.0
+    features = babble(500)
+    assert score(PRIOR, features, WHEN, mouth(PRIOR, features, WHEN), SEEN) > 0.9
+    assert score(PRIOR, features, WHEN, mouth(PRIOR, features, WHEN, 0.3), SEEN) < 0.5
+    assert score(PRIOR, features, WHEN, np.full((250, 6), np.nan), SEEN) == 0.0
 
 
 def test_agreement_tells_who_speaks_when():
@@ -61,8 +61,8 @@ def test_agreement_tells_who_speaks_when():
 
 
 def test_a_still_or_lost_mouth_agrees_with_nothing():
-    heard = babble(500)
+    features = babble(500)
     rng = np.random.default_rng(0)
-    still = np.tile(mouth(PRIOR, heard, WHEN)[:1], (250, 1)) + rng.standard_normal((250, 6)) * 1e-3
-    assert np.abs(agreement(PRIOR, heard, WHEN, still)).max() < 0.2
-    assert not agreement(PRIOR, heard, WHEN, np.full((250, 6), np.nan)).any()
+    still = np.tile(mouth(PRIOR, features, WHEN)[:1], (250, 1)) + rng.standard_normal((250, 6)) * 1e-3
+    assert np.abs(agreement(PRIOR, features, WHEN, still)).max() < 0.2
+    assert not agreement(PRIOR, features, WHEN, np.full((250, 6), np.nan)).any()

@@ -6,9 +6,9 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 
 from lipdub.errors import OptionError, ServiceError, WeightsError
-from lipdub.speech.adapt import argos, openai
-from lipdub.speech.seam import TRANSLATORS, Request
-from lipdub.speech.service import Patience
+from lipdub.words_to_sound.seam import TRANSLATORS, TranslationRequest
+from lipdub.words_to_sound.service import Patience
+from lipdub.words_to_sound.translate import argos, openai
 from speech.argos_package import package
 from speech.conformance import TranslatorConformance, line
 from speech.servers import Answer, server
@@ -37,8 +37,8 @@ def chat(url: str) -> openai.ChatTranslator:
     return openai.make(url).patient(QUICK)
 
 
-def asking(*texts: str, **more) -> list[Request]:
-    return [Request(line(text, start=3 * i), 40, **more) for i, text in enumerate(texts)]
+def asking(*texts: str, **more) -> list[TranslationRequest]:
+    return [TranslationRequest(line(text, start=3 * i), 40, **more) for i, text in enumerate(texts)]
 
 
 class TestChat(TranslatorConformance):
@@ -53,7 +53,7 @@ def test_a_model_is_told_what_it_needs(monkeypatch):
     monkeypatch.setenv("LIPDUB_TRANSLATE_KEY", "secret")
     with server([Answer(good)]) as served:
         translator = chat(served.url + "#small")
-        one = Request(
+        one = TranslationRequest(
             line("Hi Anna", "en", "bob"), 12, ("before it",), ("Bye",), MappingProxyType({"Anna": "Ana"}), "hola"
         )
         assert translator.translate([one, *asking("Bye")], "es") == ["es: Hi Anna", "es: Bye"]
@@ -168,14 +168,14 @@ class TestArgos(TranslatorConformance):
         assert translator.card.local
 
     def test_goes_through_english(self, translator):
-        (text,) = translator.translate([Request(line("guten morgen", "de-AT"), 40)], "fr-CA")
+        (text,) = translator.translate([TranslationRequest(line("guten morgen", "de-AT"), 40)], "fr-CA")
         assert text
 
     def test_a_pair_without_packages_is_named(self, translator):
         with pytest.raises(WeightsError, match=r"from 'en' to 'ja' \(there are: de to en, en to es, en to fr\)"):
             translator.translate(self.requests(), "ja")
         with pytest.raises(OptionError, match="does not say its language"):
-            translator.translate([Request(line("hi", ""), 9)], "es")
+            translator.translate([TranslationRequest(line("hi", ""), 9)], "es")
 
     def test_what_was_too_long_is_put_more_shortly(self, translator, monkeypatch):
         class Model:
@@ -185,7 +185,7 @@ class TestArgos(TranslatorConformance):
 
         pieces = SimpleNamespace(encode=lambda text, out_type: text.split(), decode_pieces=" ".join)
         monkeypatch.setattr(argos, "_loaded", lambda folder: (Model(), pieces))
-        usual, shorter = (Request(line("many words", "en"), 9, too_long=before) for before in ("", "x"))
+        usual, shorter = (TranslationRequest(line("many words", "en"), 9, too_long=before) for before in ("", "x"))
         assert translator.translate([usual, shorter], "es") == ["muchas palabras largas", "pocas palabras"]
 
 
@@ -217,4 +217,4 @@ def test_a_model_that_cannot_be_loaded_is_named(home, tmp_path):
     shutil.copytree(home / broken.name, broken)
     (broken / "model" / "model.bin").write_bytes(b"oops")
     with pytest.raises(WeightsError, match="cannot be loaded"):
-        argos.make(str(tmp_path)).translate([Request(line("good", "en"), 9)], "es")
+        argos.make(str(tmp_path)).translate([TranslationRequest(line("good", "en"), 9)], "es")

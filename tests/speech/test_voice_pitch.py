@@ -5,16 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lipdub.speech.fake import FakeVoice
-from lipdub.speech.voices import cast as casting
-from lipdub.speech.voices.cast import APART, Heights, cast
-from lipdub.speech.voices.nanotts import NanoVoice
-from lipdub.speech.voices.pitch import HIGHEST, LOWEST, pitch_of
-from lipdub.timeline.sound import HEARING_RATE
+from lipdub.timeline.sound import ANALYSIS_RATE
+from lipdub.words_to_sound.fake import FakeVoice
+from lipdub.words_to_sound.voices import assign as casting
+from lipdub.words_to_sound.voices.assign import APART, SpeakerPitch, assign_voices
+from lipdub.words_to_sound.voices.nanotts import NanoVoice
+from lipdub.words_to_sound.voices.pitch import HIGHEST, LOWEST, pitch_of
 
 
 def hum(hertz: float, seconds: float = 1.0) -> np.ndarray:
-    at = np.arange(round(seconds * HEARING_RATE)) / HEARING_RATE
+    at = np.arange(round(seconds * ANALYSIS_RATE)) / ANALYSIS_RATE
     return sum(np.sin(2 * np.pi * hertz * k * at) / k for k in range(1, 12)).astype(np.float32) * np.float32(0.2)
 
 
@@ -26,9 +26,9 @@ def test_a_hum_is_as_high_as_it_is_at_any_level(hertz: float, level: float) -> N
 
 
 def test_noise_silence_and_scraps_have_no_pitch() -> None:
-    noise = np.random.default_rng(1).standard_normal(HEARING_RATE).astype(np.float32)
+    noise = np.random.default_rng(1).standard_normal(ANALYSIS_RATE).astype(np.float32)
     assert pitch_of(noise) is None
-    assert pitch_of(np.zeros(HEARING_RATE, np.float32)) is None
+    assert pitch_of(np.zeros(ANALYSIS_RATE, np.float32)) is None
     assert pitch_of(hum(120, 0.02)) is None
     assert pitch_of(np.zeros(0, np.float32)) is None
 
@@ -50,8 +50,8 @@ def test_a_voice_is_tuned_as_far_as_it_goes() -> None:
 
 def test_speakers_are_as_high_as_they_are_and_no_two_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(casting, "voice_named", lambda text: NanoVoice())
-    heights = Heights({"Ana": 199.0, "Eva": 205.0, "Luis": 115.0}, "es")
-    crew = cast(["Ana", "Eva", "Luis", "Unknown"], "nanotts", None, heights)
+    heights = SpeakerPitch({"Ana": 199.0, "Eva": 205.0, "Luis": 115.0}, "es")
+    crew = assign_voices(["Ana", "Eva", "Luis", "Unknown"], "nanotts", None, heights)
     pitches = [voice.pitch for name in ("Ana", "Eva", "Luis") if isinstance(voice := crew[name].voice, NanoVoice)]
     assert pitches[0] == 1
     assert pitches[1] >= APART - 0.05
@@ -61,5 +61,5 @@ def test_speakers_are_as_high_as_they_are_and_no_two_alike(monkeypatch: pytest.M
 
 def test_a_voice_that_cannot_be_tuned_has_people(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(casting, "voice_named", lambda text: FakeVoice())
-    crew = cast(["A", "B"], "fake", None, Heights({"A": 100.0, "B": 200.0}, "es"))
+    crew = assign_voices(["A", "B"], "fake", None, SpeakerPitch({"A": 100.0, "B": 200.0}, "es"))
     assert crew["A"].voice != crew["B"].voice

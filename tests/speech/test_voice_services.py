@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
-from lipdub.speech import service
-from lipdub.speech.fake import FakeVoice
-from lipdub.speech.seam import Reference
-from lipdub.speech.service import Patience, address, post
-from lipdub.speech.voices import command, kokoro
-from lipdub.speech.voices import server as servers
-from lipdub.speech.voices.cast import cast
-from lipdub.speech.voices.wav import read_wav, write_wav
 from lipdub.timeline.sound import Sound
+from lipdub.words_to_sound import service
+from lipdub.words_to_sound.fake import FakeVoice
+from lipdub.words_to_sound.seam import VoiceReference
+from lipdub.words_to_sound.service import Patience, address, post
+from lipdub.words_to_sound.voices import command, kokoro
+from lipdub.words_to_sound.voices import server as servers
+from lipdub.words_to_sound.voices.assign import assign_voices
+from lipdub.words_to_sound.voices.wav import read_wav, write_wav
 from speech.conformance import VoiceConformance, line
 from speech.servers import Answer, server
 
@@ -188,7 +188,7 @@ def test_a_program_gets_what_it_asks_for(tmp_path):
     )
     told = tmp_path / "told"
     voice = command.make(f"{sys.executable} {program} {{reference}} '{{language}} x' {told} {{out}}")
-    reference = Reference(Sound(FakeVoice().speak(line("I sound so")).samples, 16000))
+    reference = VoiceReference(Sound(FakeVoice().speak(line("I sound so")).samples, 16000))
     sound = voice.speak(line("$(rm -rf) {out}; `x`", "pt-BR"), 1.0, reference)
     assert told.read_text() == "pt-BR x|$(rm -rf) out; 'x'"
     assert sound.rate == 16000
@@ -225,7 +225,7 @@ def test_a_program_that_is_not_there():
     with pytest.raises(OptionError, match="cannot be run"):
         command.make("no-such-program-here {out}").speak(line("Hello"))
     with pytest.raises(OptionError, match="'no-such-program-here' is not there"):
-        cast(["ann"], "command:no-such-program-here {out}")
+        assign_voices(["ann"], "command:no-such-program-here {out}")
 
 
 class StandIn:
@@ -265,7 +265,7 @@ class TestKokoro(VoiceConformance):
         voice.member(1).speak(line("Good day", "en-GB"))
         voice.member(4).speak(line("Bonjour", "fr-CA"))
         kokoro.make("am_puck").member(3).speak(line("Good day", "en"))
-        assert cast(["ann", "bob"], "kokoro")["bob"].voice == voice.member(1)
+        assert assign_voices(["ann", "bob"], "kokoro")["bob"].voice == voice.member(1)
         assert StandIn.asked == [
             ("pf_dora", "pt-br"),
             ("bm_george", "en-gb"),
@@ -283,7 +283,7 @@ class TestKokoro(VoiceConformance):
 def test_kokoro_without_files_or_package(tmp_path, monkeypatch):
     monkeypatch.setenv("LIPDUB_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsError, match="thewh1teagle"):
-        cast(["ann"], "kokoro")
+        assign_voices(["ann"], "kokoro")
     for name in (kokoro.MODEL, kokoro.STYLES):
         (tmp_path / name).write_bytes(b"x")
     monkeypatch.setitem(sys.modules, "kokoro_onnx", None)

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import OptionError
-from lipdub.speech.voices.text import foreign, in_latin, sayable, sentences, words_for
 from lipdub.timeline.language import primary
+from lipdub.words_to_sound.voices.text import foreign, in_latin, sayable, sentences, words_for
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from lipdub.errors import LipdubError, OptionError, ServiceError
-from lipdub.speech.fake import FakeVoice
-from lipdub.speech.seam import VOICES, Card, Reference
-from lipdub.speech.voices.cast import Speaker, cast
-from lipdub.speech.voices.finish import finished
-from lipdub.speech.voices.languages import speakers_of
-from lipdub.speech.voices.nanotts import NanoVoice, make, voice_for
-from lipdub.speech.voices.pico import spoken
-from lipdub.speech.voices.spoken import line_key, speak_line, speak_lines
 from lipdub.timeline.sound import Sound
+from lipdub.words_to_sound.fake import FakeVoice
+from lipdub.words_to_sound.seam import VOICES, Card, VoiceReference
+from lipdub.words_to_sound.voices.assign import AssignedVoice, assign_voices
+from lipdub.words_to_sound.voices.finish import finished
+from lipdub.words_to_sound.voices.languages import speakers_of
+from lipdub.words_to_sound.voices.nanotts import NanoVoice, make, voice_for
+from lipdub.words_to_sound.voices.pico import spoken
+from lipdub.words_to_sound.voices.spoken import line_key, speak_line, speak_lines
 from speech.conformance import VoiceConformance, line
 
 
@@ -68,7 +68,7 @@ def test_nanotts_says_the_same_whatever_happened_before():
     pytest.importorskip("py_nanotts")
     here = spoken("Is it the same?", "en-GB")
     code = (
-        "import hashlib; from lipdub.speech.voices.pico import spoken\n"
+        "import hashlib; from lipdub.words_to_sound.voices.pico import spoken\n"
         "junk = [bytes([i]) * 2400000 for i in range(9)]; del junk\n"
         "print(hashlib.sha256(spoken('Is it the same?', 'en-GB').tobytes()).hexdigest())"
     )
@@ -99,14 +99,14 @@ def test_a_voice_that_does_not_speak_a_language_says_who_does():
 
 def test_a_cast_gives_one_person_one_voice():
     pytest.importorskip("py_nanotts")
-    parts = cast(["ann", "bob", "ann", "eve"], "nanotts:en-GB", {"eve": "nanotts:pitch=1.4"})
+    parts = assign_voices(["ann", "bob", "ann", "eve"], "nanotts:en-GB", {"eve": "nanotts:pitch=1.4"})
     assert list(parts) == ["ann", "bob", "eve"]
     assert parts["ann"].voice == NanoVoice("en-GB")
     assert parts["bob"].voice == NanoVoice("en-GB").member(1)
     assert parts["eve"].voice == NanoVoice(pitch=1.4)
-    assert cast([], "nobody") == {}
+    assert assign_voices([], "nobody") == {}
     with pytest.raises(OptionError, match=r"no voice called 'nobody'.*nanotts"):
-        cast(["ann"], "nobody")
+        assign_voices(["ann"], "nobody")
     assert {"nanotts", "kokoro", "server", "command"} <= set(VOICES.names())
 
 
@@ -127,7 +127,7 @@ class Kept:
 
 def test_lines_are_spoken_once(tmp_path):
     keep = Kept(tmp_path)
-    parts = {"ann": Speaker(FakeVoice(), "fake"), "bob": Speaker(FakeVoice().member(1), "fake 1")}
+    parts = {"ann": AssignedVoice(FakeVoice(), "fake"), "bob": AssignedVoice(FakeVoice().member(1), "fake 1")}
     lines = [line("Hello there", speaker="ann"), line("...", speaker="ann"), line("Hello there", speaker="bob")]
     first = list(speak_lines(lines, parts, keep))
     assert [s.line for s in first] == [lines[0], lines[2]]
@@ -143,17 +143,17 @@ def test_lines_are_spoken_once(tmp_path):
 
 
 def test_what_changes_a_sound_changes_its_key():
-    speaker, here = Speaker(FakeVoice(), "fake"), line("Hello", "en", "ann")
+    speaker, here = AssignedVoice(FakeVoice(), "fake"), line("Hello", "en", "ann")
     noise = np.ones((1, 9), np.float32)
     keys = {
         line_key(here, speaker),
         line_key(line("Hello!", "en", "ann"), speaker),
         line_key(line("Hello", "fr", "ann"), speaker),
         line_key(here, speaker, 1.1),
-        line_key(here, Speaker(FakeVoice(), "other")),
-        line_key(here, Speaker(FakeVoice(), "fake", Reference(Sound(noise, 8000)))),
-        line_key(here, Speaker(FakeVoice(), "fake", Reference(Sound(noise, 8000), "words"))),
-        line_key(here, Speaker(FakeVoice(card=Card("else", "MIT")), "fake")),
+        line_key(here, AssignedVoice(FakeVoice(), "other")),
+        line_key(here, AssignedVoice(FakeVoice(), "fake", VoiceReference(Sound(noise, 8000)))),
+        line_key(here, AssignedVoice(FakeVoice(), "fake", VoiceReference(Sound(noise, 8000), "words"))),
+        line_key(here, AssignedVoice(FakeVoice(card=Card("else", "MIT")), "fake")),
     }
     assert len(keys) == 8
     assert line_key(line("Hello", "en", "bob", 9), speaker) == line_key(here, speaker)
@@ -168,7 +168,7 @@ def test_a_line_that_cannot_be_spoken_is_named():
             return finished(np.zeros(16000, np.float32), 16000)
 
     with pytest.raises(ServiceError, match=r"silence at 6\.000 s"):
-        speak_line(line("Hello", start=6), Speaker(Silent()))
+        speak_line(line("Hello", start=6), AssignedVoice(Silent()))
 
 
 def test_finishing_trims_levels_and_fades():

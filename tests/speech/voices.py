@@ -5,9 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from lipdub.speech.phones import BLANK, PBM
-from lipdub.speech.prior import DESIGNS, Prior
-from lipdub.timeline.sound import HEARING_RATE, Heard, Sound
+from lipdub.sound_to_mouth.phones import BLANK, PBM
+from lipdub.sound_to_mouth.prior import DESIGNS, Prior
+from lipdub.timeline.sound import ANALYSIS_RATE, Sound
+from lipdub.timeline.speech_features import SpeechFeatures
 
 SENTENCE = "My baby bought a big map of Bombay. Perhaps somebody may move the papers before breakfast."
 
@@ -21,10 +22,10 @@ def spoken(text: str = SENTENCE, voice: str = "en-GB") -> np.ndarray:
 
 def sound(samples: np.ndarray, start: Fraction = Fraction(0)) -> Sound:
     """Mono sound for ears."""
-    return Sound(np.ascontiguousarray(samples[None], np.float32), HEARING_RATE, start)
+    return Sound(np.ascontiguousarray(samples[None], np.float32), ANALYSIS_RATE, start)
 
 
-def babble(rows: int, seed: int = 0, start: Fraction = Fraction(0), encoded: bool = True) -> Heard:
+def babble(rows: int, seed: int = 0, start: Fraction = Fraction(0), encoded: bool = True) -> SpeechFeatures:
     """Something like speech from end to end: smooth random posteriors, loudness and components."""
     rng = np.random.default_rng(seed)
     smooth = np.hanning(9) / np.hanning(9).sum()
@@ -39,22 +40,24 @@ def babble(rows: int, seed: int = 0, start: Fraction = Fraction(0), encoded: boo
     voiced = np.full(rows, 0.9)
     energy = np.concatenate([loud, voiced[:, None]], 1)
     f = np.float32
-    return Heard(start, phones.astype(f), voiced.astype(f), energy.astype(f), wave(128).astype(f) if encoded else None)
+    return SpeechFeatures(
+        start, phones.astype(f), voiced.astype(f), energy.astype(f), wave(128).astype(f) if encoded else None
+    )
 
 
-def hush(rows: int, start: Fraction = Fraction(0)) -> Heard:
+def hush(rows: int, start: Fraction = Fraction(0)) -> SpeechFeatures:
     """Silence."""
     phones = np.zeros((rows, 17), np.float32)
     phones[:, BLANK] = 1
-    return Heard(start, phones, np.zeros(rows, np.float32), np.zeros((rows, 3), np.float32))
+    return SpeechFeatures(start, phones, np.zeros(rows, np.float32), np.zeros((rows, 3), np.float32))
 
 
-def with_closure(heard: Heard, row: int) -> Heard:
+def with_closure(features: SpeechFeatures, row: int) -> SpeechFeatures:
     """The same with lips that must be shut at ``row``, and nowhere else."""
-    phones = heard.phones.copy()
+    phones = features.phones.copy()
     phones[:, PBM] = 0.0
     phones[row, PBM] = 0.9
-    return Heard(heard.start, phones, heard.voiced, heard.energy, heard.encoded)
+    return SpeechFeatures(features.start, phones, features.voiced, features.energy, features.encoded)
 
 
 def linear_world(seed: int = 0) -> Prior:
@@ -74,11 +77,11 @@ def linear_world(seed: int = 0) -> Prior:
     return Prior(maps, mixes, levels.astype(np.float32), np.full(6, 0.05, np.float32))
 
 
-def mouth(prior: Prior, heard: Heard, seconds: np.ndarray, late: float = 0.0) -> np.ndarray:
+def mouth(prior: Prior, features: SpeechFeatures, seconds: np.ndarray, late: float = 0.0) -> np.ndarray:
     """Shapes (n, 6) of a mouth that says ``heard`` as ``prior`` thinks; the sound is ``late`` seconds."""
     size = np.array([0.05, 0.02, 0.04, 0.03, 0.01, 0.015])
     middle = np.array([0.08, 0.65, 0.6, 1.2, -0.1, 0.2])
-    guess = prior.predict(heard, seconds + late)
+    guess = prior.predict(features, seconds + late)
     shapes = middle + size * (guess - guess.mean(0)) / guess.std(0)
     shapes[:, 0] = np.maximum(shapes[:, 0], 0.0)
     return shapes.astype(np.float64)

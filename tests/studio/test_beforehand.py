@@ -10,13 +10,13 @@ from lipdub.demo.film import write_clip
 from lipdub.demo.voice import recorded
 from lipdub.errors import InputError, LipdubError, NoSound, OptionError
 from lipdub.media.probe import open_clip
-from lipdub.speech.seam import Card
 from lipdub.studio import beforehand
 from lipdub.studio.beforehand import check_speech, planned_speech
 from lipdub.studio.dub import check
 from lipdub.studio.languages import check_language, language_in_name
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.timeline.clip import Clip
+from lipdub.words_to_sound.seam import Card
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lipdub.errors import OptionError
 from lipdub.studio import cast
 from lipdub.studio.consent import ensure_consent, granted_by_caller
-from lipdub.timeline.sound import Heard
+from lipdub.timeline.speech_features import SpeechFeatures
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=80))
@@ -34,11 +34,11 @@ def test_the_ends_of_a_track_are_cuts_and_do_not_fade() -> None:
 def test_speech_is_counted_only_while_the_face_is_shown() -> None:
     voiced = np.zeros(200, np.float32)
     voiced[50:150] = 1
-    heard = Heard(Fraction(0), np.zeros((200, 17), np.float32), voiced, np.zeros((200, 3), np.float32))
+    features = SpeechFeatures(Fraction(0), np.zeros((200, 17), np.float32), voiced, np.zeros((200, 3), np.float32))
     seconds = np.arange(100) / 25
-    assert cast._speech_in(heard, seconds, np.ones(100, bool)) == pytest.approx(2.0, abs=0.05)
-    assert cast._speech_in(heard, seconds, seconds < 2) == pytest.approx(1.0, abs=0.05)
-    assert cast._speech_in(heard, seconds, np.zeros(100, bool)) == 0
+    assert cast._speech_in(features, seconds, np.ones(100, bool)) == pytest.approx(2.0, abs=0.05)
+    assert cast._speech_in(features, seconds, seconds < 2) == pytest.approx(1.0, abs=0.05)
+    assert cast._speech_in(features, seconds, np.zeros(100, bool)) == 0
 
 
 def test_consent_is_asked_once_per_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,12 +190,12 @@ def test_a_clip_that_goes_away_is_named(home: Home, monkeypatch: pytest.MonkeyPa
 
 
 def test_words_of_a_sound_that_changed_are_not_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def heard(*_: object) -> Words:
+    def features(*_: object) -> Words:
         home.sound.write_bytes(home.sound.read_bytes()[:-2] + b"\1\1")
         return Words((), "en", home.sound)
 
     monkeypatch.setattr(steps, "recogniser_named", lambda text: None)
-    monkeypatch.setattr(steps, "words_heard", heard)
+    monkeypatch.setattr(steps, "words_heard", features)
     with pytest.raises(InputError, match=rf"dub\.wav: {CHANGED}"):
         steps.hear(home.sound, home.folder / "out.srt")
     assert not (home.folder / "out.srt").exists()

@@ -22,11 +22,11 @@ from lipdub.errors import LipdubError, NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.media.write import WriteOptions, Written, write_into
-from lipdub.speech.seam import Card, Reference
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line
+from lipdub.timeline.lines import Line
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.sound import Sound
+from lipdub.words_to_sound.seam import Card, VoiceReference
 
 RATE = Fraction(30000, 1001)
 FACE, BLANK = 22, 14
@@ -161,7 +161,7 @@ class Recording:
 
     card = Card("recording", "Apache-2.0")
 
-    def speak(self, line: Line, pace: float = 1.0, reference: Reference | None = None) -> Sound:
+    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
         voice = recorded("es")
         span, _ = voice.phrases[0]
         rate = voice.sound.rate
@@ -169,7 +169,7 @@ class Recording:
 
 
 def test_a_script_becomes_a_dub_with_subtitles(case: Case, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lipdub.speech.voices.cast.voice_named", lambda text: Recording())
+    monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Recording())
     script = home / "talk.es.srt"
     script.write_text("1\n00:00:00,100 --> 00:00:00,900\nHola a todos.\n\n2\n00:00:01,100 --> 00:00:01,600\nAdiós.\n")
     speech = lipdub.SpeechOptions(script=script, to="es", recogniser="nobody", embed_subtitles=True)
@@ -190,7 +190,7 @@ def test_a_script_becomes_a_dub_with_subtitles(case: Case, home: Path, monkeypat
 def test_the_script_stays_as_it_is_and_subtitles_go_beside_it(
     case: Case, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lipdub.speech.voices.cast.voice_named", lambda text: Recording())
+    monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Recording())
     script = home / "talk.es.srt"
     script.write_text("1\n00:00:00,100 --> 00:00:00,900\n<i>Hola</i> a todos.\n")
     before = script.read_bytes()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipdub.errors import NoSound
-from lipdub.speech.listen import Ears
+from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.studio.dub import plan
 from lipdub.studio.hearing import Hearing, Track, spooled
 from lipdub.studio.options import DubOptions, SpeechOptions
@@ -16,23 +16,23 @@ from lipdub.studio.room import dub_track, own_track
 from lipdub.studio.store import Store
 from lipdub.timeline.clip import Clip, FrameTimes
 from lipdub.timeline.samples import Samples
-from lipdub.timeline.sound import Heard
+from lipdub.timeline.speech_features import SpeechFeatures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "media"))
 from making import Extra, make_video, make_wav
 
 
-class Counting(Ears):
+class Counting(SpeechAnalyser):
     """Ears that only count what they are given."""
 
     def __init__(self) -> None:
         self.given: list[int] = []
 
-    def listen_to(self, samples: Samples, start: Fraction) -> Heard:
+    def listen_to(self, samples: Samples, start: Fraction) -> SpeechFeatures:
         self.given.append(len(samples))
         assert not isinstance(samples, np.ndarray), "the samples lie in a file"
         rows = len(samples) // 320
-        return Heard(start, *(np.zeros((rows, *n), np.float32) for n in ((17,), (), (3,))))
+        return SpeechFeatures(start, *(np.zeros((rows, *n), np.float32) for n in ((17,), (), (3,))))
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def given(hearing: Hearing) -> list[int]:
 
 def test_a_long_dub_track_is_heard_a_little_beyond_the_clip(tmp_path: Path, hearing: Hearing) -> None:
     dub = make_wav(tmp_path / "dub.flac", 60.0, 16000, 1, "flac")
-    heard = hearing.hear(dub_track(dub, clip_of(tmp_path / "clip.mp4", 2)), "digest")
-    assert 3 <= heard.span.duration < 4
-    assert given(hearing) == [len(heard) * 320 + given(hearing)[0] % 320]
+    features = hearing.hear(dub_track(dub, clip_of(tmp_path / "clip.mp4", 2)), "digest")
+    assert 3 <= features.span.duration < 4
+    assert given(hearing) == [len(features) * 320 + given(hearing)[0] % 320]
 
 
 def test_damage_is_told_again_though_nothing_is_heard_again(tmp_path: Path, hearing: Hearing) -> None:

@@ -13,47 +13,47 @@ from lipdub.demo.film import write_clip
 from lipdub.demo.voice import recorded
 from lipdub.errors import OptionError, WeightsError
 from lipdub.media.probe import open_clip
-from lipdub.speech.voices.cast import Speaker
-from lipdub.speech.voices.command import make
-from lipdub.speech.voices.wav import read_wav
 from lipdub.studio import steps
 from lipdub.studio.likeness import clearest_span, likened
 from lipdub.studio.options import VoiceOptions
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line
-from lipdub.timeline.sound import Heard
+from lipdub.timeline.lines import Line
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.voices.assign import AssignedVoice
+from lipdub.words_to_sound.voices.command import make
+from lipdub.words_to_sound.voices.wav import read_wav
 
 
 def line(start: int, end: int, speaker: str) -> Line:
     return Line("x", Span(Fraction(start), Fraction(end)), "es", speaker)
 
 
-def speech(*spans: tuple[int, int]) -> Heard:
+def speech(*spans: tuple[int, int]) -> SpeechFeatures:
     voiced = np.zeros(50 * 30, np.float32)
     for start, end in spans:
         voiced[start * 50 : end * 50] = 0.95
     phones, energy = (np.zeros((len(voiced), n), np.float32) for n in (17, 3))
-    return Heard(start=Fraction(0), phones=phones, voiced=voiced, energy=energy, encoded=None)
+    return SpeechFeatures(start=Fraction(0), phones=phones, voiced=voiced, energy=energy, encoded=None)
 
 
 def test_the_stretch_is_the_speakers_own() -> None:
-    heard = speech((1, 6), (8, 16), (18, 26))
+    features = speech((1, 6), (8, 16), (18, 26))
     lines = [line(0, 7, "A"), line(8, 16, "B"), line(12, 20, "A"), line(20, 27, "B")]
-    mine, theirs = clearest_span("A", lines, heard), clearest_span("B", lines, heard)
+    mine, theirs = clearest_span("A", lines, features), clearest_span("B", lines, features)
     assert mine is not None
     assert theirs is not None
     assert 0 <= mine.start < mine.end <= 7
     assert 20 <= theirs.start < theirs.end <= 27
-    assert clearest_span("C", lines, heard) is None
+    assert clearest_span("C", lines, features) is None
 
 
 def test_only_voices_that_ask_for_it_are_given_one() -> None:
     plain, like = make("say {out} {text}"), make("clone {reference} {out}")
     assert (plain.mimics, like.mimics) == (False, True)
-    assert likened({"": Speaker(plain)}, [line(0, 9, "")], None, None)[""].reference is None
+    assert likened({"": AssignedVoice(plain)}, [line(0, 9, "")], None, None)[""].reference is None
     with pytest.raises(OptionError, match="no clip with sound"):
-        likened({"": Speaker(like)}, [line(0, 9, "")], None, None)
+        likened({"": AssignedVoice(like)}, [line(0, 9, "")], None, None)
 
 
 COPY = "import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2]); shutil.copy(sys.argv[1], {kept!r})"

@@ -11,16 +11,18 @@ import pytest
 
 from lipdub.anatomy.landmarks import canonical_face
 from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.engines.seam import Facts, Guide
-from lipdub.faces.gate import Visibility
-from lipdub.speech.lips import LipsResult
-from lipdub.speech.sync import Sync
+from lipdub.engines.seam import Guide, StudyFacts
+from lipdub.faces.visibility import Visibility
+from lipdub.sound_to_mouth.mouth_trajectory import PredictedMouth
+from lipdub.sound_to_mouth.sync import Sync
 from lipdub.studio.cast import Part
 from lipdub.studio.stage import Audit, Script, performed
 from lipdub.studio.study import Subject
 from lipdub.timeline.clip import Clip, FrameTimes, Shot
-from lipdub.timeline.face import FaceTrack, MouthPath
-from lipdub.timeline.picture import Frame, Look, Performance, PixelLayout, Untouched, Window
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.mouth import MouthTrajectory
+from lipdub.timeline.patch import FaceView, Passthrough, Patch
+from lipdub.timeline.picture import Frame, PixelLayout, Window
 from lipdub.timeline.spool import Spool
 
 SIZE = (16, 12)
@@ -34,27 +36,27 @@ class Marker:
     def __init__(self, lag: int, colour: int, skip: frozenset[int] = frozenset()) -> None:
         self.lag, self.colour, self.skip = lag, colour, skip
 
-    def look(self, look: Look) -> None:
+    def see(self, view: FaceView) -> None:
         """Nothing to learn."""
 
-    def finish(self, motion: FaceMotion, usable: np.ndarray) -> Facts:
-        return Facts(1.0)
+    def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
+        return StudyFacts(1.0)
 
-    def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
-        waiting: deque[Look] = deque()
-        for look in looks:
-            waiting.append(look)
+    def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
+        waiting: deque[FaceView] = deque()
+        for view in views:
+            waiting.append(view)
             if len(waiting) > self.lag:
                 yield self._answer(waiting.popleft())
-        for look in waiting:
-            yield self._answer(look)
+        for view in waiting:
+            yield self._answer(view)
 
-    def _answer(self, look: Look) -> Performance | Untouched:
-        if look.index in self.skip:
-            return Untouched(look.index, "covered")
+    def _answer(self, view: FaceView) -> Patch | Passthrough:
+        if view.index in self.skip:
+            return Passthrough(view.index, "covered")
         window = Window(self.colour % 8, 2, self.colour % 8 + 2, 4)
-        base = look.pixels(window)
-        return Performance(look.index, window, base, np.full_like(base, self.colour), np.ones((2, 2), np.float32))
+        base = view.pixels(window)
+        return Patch(view.index, window, base, np.full_like(base, self.colour), np.ones((2, 2), np.float32))
 
 
 def frames(count: int) -> Iterator[Frame]:
@@ -80,8 +82,8 @@ def track(folder: Path, face: int, shot: Shot, first: int, length: int) -> FaceT
 
 def part(face: FaceTrack, study: Marker) -> Part:
     seen = Visibility(np.ones(len(face), np.float32), np.ones(len(face), bool), ())
-    subject = Subject(face, measure(face), seen, study, Facts(1.0))
-    return Part(subject, Guide(), (), Sync.unknown(), LipsResult(MouthPath(*path_of(len(face)))))
+    subject = Subject(face, measure(face), seen, study, StudyFacts(1.0))
+    return Part(subject, Guide(), (), Sync.unknown(), PredictedMouth(MouthTrajectory(*path_of(len(face)))))
 
 
 def path_of(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -162,13 +162,13 @@ class TestPruning:
     def test_thousands_of_folders_are_not_looked_at_for_each(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        store, looks = Store(tmp_path), []
-        monkeypatch.setattr(Store, "_prune", lambda self, keep: looks.append(keep))
+        store, views = Store(tmp_path), []
+        monkeypatch.setattr(Store, "_prune", lambda self, keep: views.append(keep))
         before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
         for number in range(50):
             store.folder(f"{number}", written("y"))
             store.folder(f"{number}", never)
-        assert len(looks) == 1
+        assert len(views) == 1
         if before:
             assert len(os.listdir("/proc/self/fd")) <= before + 2, "no entry holds a file open"
 

@@ -17,7 +17,7 @@ from lipdub.disk import manifest
 from lipdub.disk.manifest import NAME, fault, seal
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.errors import OutputError, WeightsError
-from lipdub.faces.nets import FaceFinder
+from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.media.probe import open_clip
 from lipdub.studio.progress import Clock, silent
 from lipdub.studio.store import Store
@@ -37,7 +37,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (320, 320), interpolation=cv2.INTER_AREA)
     write_clip(folder / "clip.mp4", [np.roll(face, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25))
-    clip, crew = open_clip(folder / "clip.mp4"), Crew(FaceFinder(*models), ExemplarEngine())
+    clip, crew = open_clip(folder / "clip.mp4"), Crew(FaceLandmarker(*models), ExemplarEngine())
     made = Store(folder / "store").folder("study", lambda f: study_clip(clip, crew, f, Clock(silent)), grows=True)
     assert len(open_study(clip, crew, made).subjects) == 1
     assert len(list(made.rglob("*.npy"))) > FRAMES
@@ -230,7 +230,9 @@ def test_a_damaged_entry_that_another_run_has_healed_meanwhile_is_left_to_it(tmp
 
 def test_the_name_of_a_study_holds_all_it_depends_on(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = open_clip(entry.parents[1] / "clip.mp4")
-    crew = Crew(FaceFinder(*(weights.resolve(name) for name in ("face-landmarks", "face-detector"))), ExemplarEngine())
+    crew = Crew(
+        FaceLandmarker(*(weights.resolve(name) for name in ("face-landmarks", "face-detector"))), ExemplarEngine()
+    )
     names = {study_name(clip, "a" * 64, crew), study_name(clip, "b" * 64, crew)}
     monkeypatch.setattr("lipdub.studio.study.VERSION", 99)
     names.add(study_name(clip, "a" * 64, crew))

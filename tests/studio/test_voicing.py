@@ -8,17 +8,17 @@ import pytest
 
 from lipdub.errors import OptionError, OutputError, ServiceError, WeightsError
 from lipdub.media.probe import probe
-from lipdub.speech.fake import FakeVoice
-from lipdub.speech.seam import Card
-from lipdub.speech.voices.cast import Speaker
 from lipdub.studio import steps
 from lipdub.studio.options import VoiceOptions
 from lipdub.studio.progress import Clock
 from lipdub.studio.room import Room, open_room
 from lipdub.studio.voicing import DEFAULT_VOICE, Voicing
 from lipdub.studio.words import Words, shifted
-from lipdub.timeline.cue import Line, Word
+from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.fake import FakeVoice
+from lipdub.words_to_sound.seam import Card
+from lipdub.words_to_sound.voices.assign import AssignedVoice
 
 WHOLE = Span(Fraction(0), Fraction(20))
 
@@ -40,7 +40,7 @@ def words(*texts: str, **more) -> Words:
 
 def test_a_line_that_the_voice_cannot_read_is_left_out_and_told(room: Room) -> None:
     voice = FakeVoice(card=Card(DEFAULT_VOICE, "Apache-2.0"))
-    voicing = Voicing(words("Hola.", "привет", "♪", "Hola Иван."), {"": Speaker(voice)}, room)
+    voicing = Voicing(words("Hola.", "привет", "♪", "Hola Иван."), {"": AssignedVoice(voice)}, room)
     assert [line.line.text for line in voicing.fitted((), WHOLE)] == ["Hola.", "Hola Иван."]
     assert len(voicing.notes) == 3
     assert any("привет" in note and "not said" in note for note in voicing.notes)
@@ -54,7 +54,7 @@ def test_shorter_words_are_asked_for_the_right_line(room: Room) -> None:
         return text[:characters]
 
     long = "una frase que es demasiado larga para el tiempo que tiene " * 2
-    voicing = Voicing(words("♪", "Hola.", long, shorten=shorten), {"": Speaker(FakeVoice())}, room)
+    voicing = Voicing(words("♪", "Hola.", long, shorten=shorten), {"": AssignedVoice(FakeVoice())}, room)
     list(voicing.fitted((), WHOLE))
     assert {index for index, _ in asked} == {2}
 
@@ -67,7 +67,7 @@ def test_a_translator_that_dies_meanwhile_does_not_stop_the_dub(room: Room) -> N
         raise ServiceError("the server is gone")
 
     long = "una frase que es demasiado larga para el tiempo que tiene " * 2
-    voicing = Voicing(words(long, long, shorten=shorten), {"": Speaker(FakeVoice())}, room)
+    voicing = Voicing(words(long, long, shorten=shorten), {"": AssignedVoice(FakeVoice())}, room)
     placed = list(voicing.fitted((), WHOLE))
     assert len(placed) == 2
     assert placed[0].span.end <= placed[1].span.start

@@ -16,9 +16,6 @@ from lipdub.demo.voice import recorded
 from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
-from lipdub.speech.fake import FakeRecogniser, FakeTranslator, FakeVoice
-from lipdub.speech.script.read import read_script
-from lipdub.speech.seam import Card, Reference
 from lipdub.studio import steps
 from lipdub.studio.beforehand import check_ways
 from lipdub.studio.cast import lines_on_faces
@@ -29,9 +26,12 @@ from lipdub.studio.room import Room, open_room
 from lipdub.studio.timbre import heights_of
 from lipdub.studio.words import words_to_say
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line, Word
+from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.fake import FakeRecogniser, FakeTranslator, FakeVoice
+from lipdub.words_to_sound.script.read import read_script
+from lipdub.words_to_sound.seam import Card, VoiceReference
 
 RATE = Fraction(25)
 
@@ -43,7 +43,7 @@ class Counting:
     card: Card = field(default=Card("counting", "Apache-2.0"))
     said: list[str] = field(default_factory=list)
 
-    def speak(self, line: Line, pace: float = 1.0, reference: Reference | None = None) -> Sound:
+    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
         self.said.append(line.text)
         return FakeVoice().speak(line, pace, reference)
 
@@ -143,12 +143,12 @@ def test_a_script_becomes_speech_where_the_clip_speaks(clip: Clip, room: Room, c
 
 
 def test_only_an_edited_line_is_spoken_again(clip: Clip, room: Room, crew: Crew, tmp_path: Path) -> None:
-    heard = room.hearing.hear(clip.path, "d")
+    features = room.hearing.hear(clip.path, "d")
     for text in (SCRIPT, SCRIPT, SCRIPT.replace("una foto", "un retrato")):
         script = tmp_path / "talk.es.srt"
         script.write_text(text)
         options = SpeechOptions(script=script)
-        spoken(clip, words_to_say(clip, options, room), options, heard, room)
+        spoken(clip, words_to_say(clip, options, room), options, features, room)
     first = {"Hola, hace un momento", "era una foto."}
     assert set(crew.voice.said[:2]) == first
     assert set(crew.voice.said) - first == {"era un retrato."}
@@ -198,8 +198,8 @@ def test_a_given_track_stays_untouched_unless_it_shall_be_mixed(clip: Clip, room
     write_wave(tmp_path / "dub.wav", voice)
     plain = brought(clip, tmp_path / "dub.wav", SpeechOptions(), None, room)
     assert plain.track == plain.guide == tmp_path / "dub.wav"
-    heard = room.hearing.hear(clip.path, "d")
-    mixed = brought(clip, tmp_path / "dub.wav", SpeechOptions(mix=True, loudness="web"), heard, room)
+    features = room.hearing.hear(clip.path, "d")
+    mixed = brought(clip, tmp_path / "dub.wav", SpeechOptions(mix=True, loudness="web"), features, room)
     assert mixed.guide == tmp_path / "dub.wav"
     assert mixed.track != mixed.guide
     assert mixed.account is not None
@@ -269,9 +269,9 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, room: Room, tmp_p
     )
     program = f"{sys.executable} -c {shlex.quote(silence)} {{output}} {{input}}"
     write_wave(tmp_path / "dub.wav", recorded("es").sound)
-    heard = room.hearing.hear(clip.path, "d")
+    features = room.hearing.hear(clip.path, "d")
     options = SpeechOptions(mix=True, loudness="none", separator=program)
-    mixed = brought(clip, tmp_path / "dub.wav", options, heard, room)
+    mixed = brought(clip, tmp_path / "dub.wav", options, features, room)
     dub, track = sound(tmp_path / "dub.wav", mono=True).samples[0], sound(mixed.track, mono=True).samples[0]
     length = min(len(dub), len(track))
     assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
@@ -288,7 +288,7 @@ def test_music_that_does_not_last_is_told_and_the_mix_is_as_long_as_the_picture(
     write_wave(low, Sound(np.full((1, 16_000), 0.01, np.float32), 8000))
     options = SpeechOptions(script=script, music_effects=low, loudness="none")
     dialogue = spoken(clip, words_to_say(clip, options, room), options, None, room)
-    heard = sound(dialogue.track)
-    assert heard.samples.shape[1] == int((clip.span.end - clip.start) * heard.rate)
+    features = sound(dialogue.track)
+    assert features.samples.shape[1] == int((clip.span.end - clip.start) * features.rate)
     assert dialogue.account is not None
     assert any("shorter than the clip" in note for note in dialogue.account.notes)

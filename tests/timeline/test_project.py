@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lipdub.errors import InputError, OutputError
 from lipdub.timeline import project as manifest
-from lipdub.timeline.cue import Cue, LeftAlone, Line, Word
+from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.project import Consent, Project, Source
 from lipdub.timeline.take import Take, circled
 from lipdub.timeline.time import Span

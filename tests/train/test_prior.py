@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lipdub.errors import InputError, LipdubError
-from lipdub.speech.encoder import Basis
-from lipdub.speech.prior import DESIGNS, Prior
-from lipdub.timeline.sound import Heard
+from lipdub.sound_to_mouth.encoder import EncoderBasis
+from lipdub.sound_to_mouth.prior import DESIGNS, Prior
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.train import prior as training
 from lipdub.train.footage import Footage, Voice, keep
 from lipdub.train.prior import Trained, TrainOptions, chosen, correlations, fitted, fitted_basis, train_prior
@@ -34,12 +34,12 @@ def person(seed: int, late: float) -> Footage:
     loud = np.clip(0.5 + 0.4 * smooth(560, 2, rng), 0, 1)
     voiced = np.full(560, 0.9)
     f = np.float32
-    heard = Heard(Fraction(-1, 2), phones.astype(f), voiced.astype(f), np.c_[loud, voiced].astype(f))
+    features = SpeechFeatures(Fraction(-1, 2), phones.astype(f), voiced.astype(f), np.c_[loud, voiced].astype(f))
     seconds = np.arange(250) / 25
-    guess = DESIGNS["calm"](heard, seconds + late + 0.5) @ MAP
+    guess = DESIGNS["calm"](features, seconds + late + 0.5) @ MAP
     shapes = guess * 0.03 * rng.uniform(0.5, 2) + rng.standard_normal(6) + rng.standard_normal((250, 6)) * 1e-4
     encoder = np.concatenate([phones, rng.standard_normal((560, 495)) * 0.1], 1).astype(np.float16)
-    return Footage(f"p{seed}", seconds, shapes, (Voice(1.0, heard, encoder),))
+    return Footage(f"p{seed}", seconds, shapes, (Voice(1.0, features, encoder),))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_shares_add_up_to_one(trained):
 
 
 def test_a_basis_whitens(people):
-    components = np.concatenate([f.heard.encoded for f in people])
+    components = np.concatenate([f.features.encoded for f in people])
     assert np.abs(components.mean(0)).max() < 0.05
     assert components[:, :15].std(0) == pytest.approx(np.full(15, 0.93), abs=0.07)
 
@@ -118,4 +118,4 @@ def test_training_never_writes_over_what_it_reads_or_finds(tmp_path, monkeypatch
 
 
 def test_the_shipped_basis_is_there():
-    assert Basis.shipped().directions.shape == (512, 128)
+    assert EncoderBasis.shipped().directions.shape == (512, 128)

@@ -16,7 +16,7 @@ from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, RIGID, canonical_face
 from lipdub.anatomy.pose import Poses
 from lipdub.anatomy.shape import shape_of
-from lipdub.timeline.face import FaceTrack
+from lipdub.timeline.face_track import FaceTrack
 
 _BLOCK = 256
 _REACH = 4  # frames of context that smoothing of points needs, and some

@@ -13,11 +13,11 @@ from rich.table import Table
 from lipdub import __version__, weights
 from lipdub.cli.screen import note, stdout
 from lipdub.engines.find import ENGINES, find, names
-from lipdub.engines.seam import Examined, Setup
+from lipdub.engines.seam import EngineSetup, Examinable
 from lipdub.errors import LipdubError
 from lipdub.plugins import Kind, reason_of
-from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, VOICES
 from lipdub.studio.store import default_root
+from lipdub.words_to_sound.seam import RECOGNISERS, TRANSLATORS, VOICES
 
 KINDS = (ENGINES, RECOGNISERS, TRANSLATORS, VOICES)
 """What others may add."""
@@ -72,7 +72,7 @@ def examine(weights_folder: Path | None = None) -> dict:
         "encoders": ", ".join(_usable(ENCODERS)),
         "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
         **{f"{kind.called}s": _listed(kind) for kind in KINDS},
-        **_examined(Setup(weights_folder)),
+        **_examined(EngineSetup(weights_folder)),
         "broken": [reason for kind in KINDS[1:] for reason in kind.broken().values()],
         "work kept in": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
         "advice": advice,
@@ -85,13 +85,13 @@ def _listed(kind: Kind) -> str:
     return ", ".join(f"{name} (broken)" if name in broken else name for name in kind.names())
 
 
-def _examined(setup: Setup) -> dict[str, list[str]]:
+def _examined(setup: EngineSetup) -> dict[str, list[str]]:
     """What engines say of this machine; of a broken one, what is wrong with it."""
     found = {}
     for name in names():
         try:
             engine = find(name, setup)
-            if isinstance(engine, Examined):
+            if isinstance(engine, Examinable):
                 found[f"engine {name}"] = engine.examine()
         except LipdubError as refused:
             found[f"engine {name}"] = [str(refused)]

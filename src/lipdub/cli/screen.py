@@ -125,13 +125,13 @@ def progress(quiet: bool = False) -> Iterator[Listener]:
     )
     tasks: dict[str, TaskID] = {}
 
-    def heard(stage: str, done: int, total: int) -> None:
+    def features(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
             tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total or None)
         bars.update(tasks[stage], completed=done, total=total or None)
 
     with bars:
-        yield heard
+        yield features
         for task in tasks.values():
             known = bars.tasks[task].total
             bars.update(task, total=known or 1, completed=known or 1)

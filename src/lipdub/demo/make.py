@@ -24,11 +24,11 @@ from lipdub.demo.voice import Spoken, recorded
 from lipdub.disk.publish import complete
 from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OutputError
-from lipdub.faces.nets import FaceFinder
+from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.review.report import Report
-from lipdub.speech.prior import Prior
+from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.dub import Caller, dub
 from lipdub.studio.hearing import open_ears
 from lipdub.studio.options import DubOptions
@@ -117,13 +117,13 @@ def _bring_to_life(portrait: Path, said: Spoken, count: int, path: Path, clock: 
     """Write the clip at ``path``: the portrait says ``said`` in ``count`` frames."""
     picture = _picture()
     landmarks = weights.resolve("face-landmarks", caller.ask_download)
-    finder = FaceFinder(landmarks, weights.resolve("face-detector", caller.ask_download))
+    finder = FaceLandmarker(landmarks, weights.resolve("face-detector", caller.ask_download))
     with scratch_folder("demo") as scratch:
         words = scratch / "said.wav"
         write_wave(words, said.sound)
         hearing = open_ears("auto", Store(scratch / "heard", temporary=True), caller.ask_download)
-        heard = hearing.hear(words, content_digest(words))
-    moving = talking(picture, face_in(picture, finder, portrait), Prior.load(), heard, Idle(count, RATE, SEED))
+        features = hearing.hear(words, content_digest(words))
+    moving = talking(picture, face_in(picture, finder, portrait), Prior.load(), features, Idle(count, RATE, SEED))
     write_clip(path, clock.counted("portrait", moving, count), RATE, said.sound, MADE)
 
 

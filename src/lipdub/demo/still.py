@@ -304,8 +304,8 @@ def _rotation(degrees: np.ndarray) -> np.ndarray:
     yaw, pitch, roll = np.radians(degrees)
     turn = cv2.Rodrigues(np.array([0.0, 0.0, roll]))[0]
     nod = cv2.Rodrigues(np.array([pitch, 0.0, 0.0]))[0]
-    look = cv2.Rodrigues(np.array([0.0, -yaw, 0.0]))[0]
-    return np.asarray(turn @ nod @ look)
+    view = cv2.Rodrigues(np.array([0.0, -yaw, 0.0]))[0]
+    return np.asarray(turn @ nod @ view)
 
 
 def _smooth(x: np.ndarray) -> np.ndarray:

@@ -26,14 +26,16 @@ from lipdub.engines.exemplar.library import Crop, Crops
 from lipdub.engines.exemplar.render import Exemplar, Order, Renderer
 from lipdub.engines.exemplar.shape_model import completed, population
 from lipdub.errors import NothingToDub
-from lipdub.faces.nets import FaceFinder
-from lipdub.speech.lips import mouth_path
-from lipdub.speech.person import SourceSpeech
-from lipdub.speech.prior import Prior
+from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.sound_to_mouth.mouth_trajectory import predict_mouth
+from lipdub.sound_to_mouth.prior import Prior
+from lipdub.sound_to_mouth.speaker_model import SourceSpeech
 from lipdub.timeline.clip import Shot
-from lipdub.timeline.face import AP, WD, FaceTrack
-from lipdub.timeline.picture import Frame, Look, PixelLayout, Rgb, Window
-from lipdub.timeline.sound import Heard
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.mouth import AP, WD
+from lipdub.timeline.patch import FaceView
+from lipdub.timeline.picture import Frame, PixelLayout, Rgb, Window
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.spool import Spool
 
 _PARTED = 0.04  # a still whose lips stand further apart (eye distances) is brought to rest by closing them
@@ -47,7 +49,7 @@ _SEAM = 0.009  # thickness of the shadow where lips meet (eye distances, standar
 
 
 def talking(
-    picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], prior: Prior, heard: Heard, idle: Idle
+    picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], prior: Prior, features: SpeechFeatures, idle: Idle
 ) -> Iterator[Rgb]:
     """``picture`` brought to life, saying what was ``heard``: ``idle.frames`` pictures of its size.
 
@@ -55,11 +57,11 @@ def talking(
     """
     with scratch_folder("still") as folder:
         talker = Talker(picture, landmarks, folder)
-        seconds = np.arange(idle.frames) / float(idle.rate) + float(heard.start)
-        yield from living(talker.pictures(talker.speech(prior, heard, seconds)), landmarks, idle)
+        seconds = np.arange(idle.frames) / float(idle.rate) + float(features.start)
+        yield from living(talker.pictures(talker.speech(prior, features, seconds)), landmarks, idle)
 
 
-def face_in(picture: Rgb, finder: FaceFinder, file: Path | None = None) -> Float32[np.ndarray, "478 3"]:
+def face_in(picture: Rgb, finder: FaceLandmarker, file: Path | None = None) -> Float32[np.ndarray, "478 3"]:
     """Landmarks of the surest face in ``picture``. Raises ``NothingToDub`` (naming ``file``) if there is none."""
 
     def pixels(window: Window) -> UInt8[np.ndarray, "rows columns 3"]:
@@ -103,18 +105,18 @@ class Talker:
         one = np.ones(1, np.float32)
         motion = measure(FaceTrack(0, Shot(0, 1), 0, landmarks, thumbs, one * np.float32(thumb.redness), one))
         study = ExemplarEngine().study(folder / "study")
-        study.look(self._look)
+        study.see(self._look)
         study.finish(motion, np.ones(1, bool))
         landmarks.close()
         thumbs.close()
         return motion
 
     @property
-    def _look(self) -> Look:
+    def _look(self) -> FaceView:
         def pixels(window: Window) -> Rgb:
             return self._picture[window.top : window.bottom, window.left : window.right]
 
-        return Look(0, (self._picture.shape[1], self._picture.shape[0]), self._landmarks, pixels)
+        return FaceView(0, (self._picture.shape[1], self._picture.shape[0]), self._landmarks, pixels)
 
     def _points(self, shape: np.ndarray) -> np.ndarray:
         """Where the landmarks (478, 2) lie in the picture when the mouth has ``shape``."""
@@ -141,12 +143,14 @@ class Talker:
         for shape in shapes:
             yield self.picture(shape)
 
-    def speech(self, prior: Prior, heard: Heard, seconds: Float64[np.ndarray, " n"]) -> Float32[np.ndarray, "n 6"]:
+    def speech(
+        self, prior: Prior, features: SpeechFeatures, seconds: Float64[np.ndarray, " n"]
+    ) -> Float32[np.ndarray, "n 6"]:
         """The shapes this mouth takes at ``seconds`` to say what was ``heard``."""
         still = np.tile(self.rest, (len(seconds), 1))
         everywhere = np.ones(len(seconds), bool)
         source = SourceSpeech(None, None, still, everywhere, everywhere)
-        return mouth_path(prior, source, heard, seconds).path.shapes
+        return predict_mouth(prior, source, features, seconds).path.shapes
 
 
 def _rest(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:

@@ -74,9 +74,9 @@ def recorded(language: str) -> Spoken:
     assets = files("lipdub.demo") / "assets"
     times = json.loads((assets / "voices.json").read_text("utf-8"))[language]
     with as_file(assets / f"voice.{language}.opus") as path:
-        heard = sound(path, rate=RATE, mono=True)
+        features = sound(path, rate=RATE, mono=True)
     phrases = tuple((Span(Fraction(start), Fraction(end)), phrase) for start, end, phrase in times)
-    return Spoken(Sound(heard.samples, RATE), phrases)
+    return Spoken(Sound(features.samples, RATE), phrases)
 
 
 def record(folder: Path) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.engines.seam import Eye, Facts, Guide, Limits
+from lipdub.engines.seam import EngineLimits, Guide, Redetect, StudyFacts
 from lipdub.engines.stored import arrays
-from lipdub.timeline.face import AP, WD
-from lipdub.timeline.picture import Look, Performance, Untouched, Window
+from lipdub.timeline.mouth import AP, WD
+from lipdub.timeline.patch import FaceView, Passthrough, Patch
+from lipdub.timeline.picture import Window
 
 _SAME = 0.004
 _VERSION = 1
@@ -26,13 +27,13 @@ class FakeEngine:
     """Paints an ellipse over the lips: its height is the path's aperture, its hue comes from the guide's seed."""
 
     name = "fake"
-    limits = Limits(smallest_face=1.0, largest_yaw=90.0, needs=frozenset({"path"}))
+    limits = EngineLimits(smallest_face=1.0, largest_yaw=90.0, needs=frozenset({"path"}))
 
     def fingerprint(self) -> tuple[object, ...]:
         """Its version: raised when it draws or keeps anything else."""
         return (_VERSION,)
 
-    def study(self, folder: Path, eye: Eye | None = None) -> "FakeStudy":
+    def study(self, folder: Path, eye: Redetect | None = None) -> "FakeStudy":
         """A study in ``folder``; ``eye`` is not used."""
         return FakeStudy(Path(folder))
 
@@ -44,55 +45,55 @@ class FakeStudy:
         """Keep files in ``folder``."""
         self._file = folder / "fake.npz"
 
-    def look(self, look: Look) -> None:
+    def see(self, view: FaceView) -> None:
         """Nothing is learned from pictures."""
 
-    def finish(self, motion: FaceMotion, usable: np.ndarray) -> Facts:
+    def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
         """Write each frame's shape."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         partial = self._file.with_name("fake.part.npz")
         np.savez(partial, version=_VERSION, first=motion.track.first, shapes=motion.shapes)
         os.replace(partial, self._file)
-        return Facts(1.0, ("drawn by the fake engine",), {"usable": float(np.sum(usable))})
+        return StudyFacts(1.0, ("drawn by the fake engine",), {"usable": float(np.sum(usable))})
 
-    def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
+    def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
         """Paint every look whose weight is not zero and whose shape is not the filmed one."""
         assert guide.path is not None, "the fake engine follows a mouth path"
         data = arrays(self._file, _VERSION)
         first, own = int(data["first"]), data["shapes"]
-        for look in looks:
-            row = look.index - first
+        for view in views:
+            row = view.index - first
             weight, shape = float(guide.path.weight[row]), guide.path.shapes[row]
-            if look.landmarks is None:
-                yield Untouched(look.index, "the face was lost")
+            if view.landmarks is None:
+                yield Passthrough(view.index, "the face was lost")
             elif weight <= 0 or float(np.abs(shape - own[row]).max()) < _SAME:
-                yield Untouched(look.index)
+                yield Passthrough(view.index)
             else:
-                yield painted(look, shape, weight, guide.seed)
+                yield painted(view, shape, weight, guide.seed)
 
 
-def painted(look: Look, shape: np.ndarray, weight: float, seed: int) -> Performance | Untouched:
+def painted(view: FaceView, shape: np.ndarray, weight: float, seed: int) -> Patch | Passthrough:
     """``look`` with an ellipse ``shape[AP]`` high and ``shape[WD]`` wide (eye distances) over its mouth.
 
     The ellipse's colour is ``colour(seed)``, mixed in by ``weight``; the window is the box of the lips.
     """
-    assert look.landmarks is not None
-    points = look.landmarks[:, :2].astype(np.float64)
-    unit = float(np.linalg.norm(look.landmarks[EYE_LEFT] - look.landmarks[EYE_RIGHT]))
+    assert view.landmarks is not None
+    points = view.landmarks[:, :2].astype(np.float64)
+    unit = float(np.linalg.norm(view.landmarks[EYE_LEFT] - view.landmarks[EYE_RIGHT]))
     box = points[np.concatenate([OUTER_UPPER, OUTER_LOWER, INNER_UPPER, INNER_LOWER])]
     low, high = np.floor(box.min(0) - 0.1 * unit).astype(int), np.ceil(box.max(0) + 0.2 * unit).astype(int)
-    window = Window(int(low[0]), int(low[1]), int(high[0]), int(high[1])).clipped(look.size)
+    window = Window(int(low[0]), int(low[1]), int(high[0]), int(high[1])).clipped(view.size)
     if window.empty:
-        return Untouched(look.index, "the mouth is outside the picture")
+        return Passthrough(view.index, "the mouth is outside the picture")
     centre = points[[61, 291]].mean(0) - [window.left, window.top]
     axes = max(1, round(float(shape[WD]) * unit / 2)), max(1, round(float(shape[AP]) * unit / 2))
-    base = look.pixels(window)
+    base = view.pixels(window)
     inside = np.zeros(base.shape[:2], np.uint8)
     cv2.ellipse(inside, (round(float(centre[0])), round(float(centre[1]))), axes, 0, 0, 360, (1.0,), -1)
     mixed = base + (np.array(colour(seed)) - base.astype(np.float64)) * weight * inside[..., None]
     pixels = np.round(mixed).astype(np.uint8)
     changed = (pixels != base).any(-1).astype(np.float32)
-    return Performance(look.index, window, base, pixels, changed)
+    return Patch(view.index, window, base, pixels, changed)
 
 
 def colour(seed: int) -> tuple[int, int, int]:

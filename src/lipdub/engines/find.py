@@ -1,6 +1,6 @@
 """Engines by name, through the entry point group ``lipdub.engines``: a third party's package can add its own."""
 
-from lipdub.engines.seam import Engine, Setup
+from lipdub.engines.seam import Engine, EngineSetup
 from lipdub.plugins import Kind
 
 ENGINES = Kind("lipdub.engines", "engine")
@@ -11,7 +11,7 @@ def names() -> tuple[str, ...]:
     return ENGINES.names()
 
 
-def find(name: str, setup: Setup = Setup()) -> Engine:
+def find(name: str, setup: EngineSetup = EngineSetup()) -> Engine:
     """The engine called ``name``, made with ``setup``.
 
     Raises ``OptionError``, listing what is installed, if there is none of that name or it is no engine; and what

@@ -28,7 +28,7 @@ _MOVED = 0.7  # correlation of a part found elsewhere
 _MEMORY = 12  # frames that say what is usual
 
 
-class CutFinder:
+class CutDetector:
     """Tells for each frame, at once, whether a new shot begins with it."""
 
     def __init__(self) -> None:

@@ -69,30 +69,30 @@ def dub_lane(
     Raises ``NoSound`` if it holds no sound.
     """
     source = stack.enter_context(opened(path))
-    heard = sound_stream(source, path)
-    dub = Dub(heard.codec_context.codec.canonical_name, True, end)
-    packets = read_for(dub.losses, source, [heard])
+    features = sound_stream(source, path)
+    dub = Dub(features.codec_context.codec.canonical_name, True, end)
+    packets = read_for(dub.losses, source, [features])
     first = next(packets, None)
     packets = chain((first,), packets) if first is not None else iter(())
-    priming = Fraction(0) if first is None else priming_of(first, heard.codec_context.sample_rate)
-    dub.rate = heard.codec_context.sample_rate
+    priming = Fraction(0) if first is None else priming_of(first, features.codec_context.sample_rate)
+    dub.rate = features.codec_context.sample_rate
     if first is not None and priming:
         heard_at = (first.pts or 0) * first.time_base + priming
         # Matroska files round to milliseconds.
-        dub.origin = heard_at if abs(heard_at) <= _ROUNDING else origin_of(heard)
-    dub.why = _unfit(container, heard, first, priming)
+        dub.origin = heard_at if abs(heard_at) <= _ROUNDING else origin_of(features)
+    dub.why = _unfit(container, features, first, priming)
     if not dub.why and not dub.codec.startswith("pcm_"):
         dub.why = mended(path, end - start + 1)
     if not dub.why:
-        pattern = heard
+        pattern = features
         if first is not None and priming and container in ("matroska", "webm"):
-            pattern = with_delay(heard, first, priming, stack)
+            pattern = with_delay(features, first, priming, stack)
         stream = copy_of(out, pattern)
         stream.metadata.clear()
-        return Lane(_copied_dub(packets, heard.codec_context.frame_size, stream, start, dub)), dub, stream
+        return Lane(_copied_dub(packets, features.codec_context.frame_size, stream, start, dub)), dub, stream
     dub.copied = False
-    stream, dub.codec = _sound_encoder(container, out, heard, dub)
-    return Lane(_encoded_dub(packets, heard, stream, start, dub)), dub, stream
+    stream, dub.codec = _sound_encoder(container, out, features, dub)
+    return Lane(_encoded_dub(packets, features, stream, start, dub)), dub, stream
 
 
 def finished_notes(dub: Dub) -> list[str]:
@@ -119,9 +119,9 @@ def loss_notes(dub: Dub) -> list[str]:
     return notes
 
 
-def _unfit(container: str, heard: AudioStream, first: av.Packet | None, priming: Fraction) -> str:
+def _unfit(container: str, features: AudioStream, first: av.Packet | None, priming: Fraction) -> str:
     """Why packets cannot be copied so that they are heard as in their own file; "" if they can."""
-    name = heard.codec_context.codec.canonical_name
+    name = features.codec_context.codec.canonical_name
     pcm = name.startswith("pcm_") and container in _PCM and not (container == "mov" and name == "pcm_u8")
     if name not in _SOUND_CODECS[container] and not pcm:
         return f"{container} does not take {name}"
@@ -129,7 +129,7 @@ def _unfit(container: str, heard: AudioStream, first: av.Packet | None, priming:
         return "it holds no packets"
     if container in ("matroska", "webm") and priming and name not in PRIMED:
         return f"{container} cannot say how {name} is primed"
-    return takes(container, heard) or ""
+    return takes(container, features) or ""
 
 
 def _copied_dub(
@@ -155,10 +155,10 @@ def _copied_dub(
         yield packet
 
 
-def _sound_encoder(container: str, out: OutputContainer, heard: AudioStream, dub: Dub) -> tuple[AudioStream, str]:
+def _sound_encoder(container: str, out: OutputContainer, features: AudioStream, dub: Dub) -> tuple[AudioStream, str]:
     """An encoder for the samples of ``heard``: lossless where players of that container know it. What it changes is
     noted in ``dub``."""
-    context = heard.codec_context
+    context = features.codec_context
     rate, deep = context.sample_rate, _bits(context) > 16
     match container:
         case "mp4":
@@ -230,15 +230,15 @@ def _opens(encoder: str, sample: str, rate: int, layout: str) -> bool:
 
 
 def _encoded_dub(
-    packets: Iterator[av.Packet], heard: AudioStream, stream: AudioStream, start: Fraction, dub: Dub
+    packets: Iterator[av.Packet], features: AudioStream, stream: AudioStream, start: Fraction, dub: Dub
 ) -> Iterator[av.Packet]:
     context = stream.codec_context
     resampler = av.AudioResampler(
         format=context.format, layout=context.layout, rate=context.sample_rate, frame_size=context.frame_size or 4096
     )
     begin: int | None = None
-    unplaced = heard.codec_context.channels > 8 and "channels" in heard.codec_context.layout.name
-    for at, frame in chain(_up_to_the_end(packets, heard, start, dub), ((None, None),)):
+    unplaced = features.codec_context.channels > 8 and "channels" in features.codec_context.layout.name
+    for at, frame in chain(_up_to_the_end(packets, features, start, dub), ((None, None),)):
         if begin is None and at is not None:
             begin = round((start + at) * context.sample_rate)
         if frame is not None and unplaced:
@@ -253,10 +253,10 @@ def _encoded_dub(
 
 
 def _up_to_the_end(
-    packets: Iterator[av.Packet], heard: AudioStream, start: Fraction, dub: Dub
+    packets: Iterator[av.Packet], features: AudioStream, start: Fraction, dub: Dub
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant, frame) of the dub up to the picture's end, counted from its origin, the last one cut to the sample."""
-    for begins, frame in even_frames(packets, heard, dub.origin, dub.damage):
+    for begins, frame in even_frames(packets, features, dub.origin, dub.damage):
         dub.length = max(dub.length, begins + Fraction(frame.samples, frame.sample_rate))
         room = int((dub.end - start - begins) * frame.sample_rate)
         if room >= frame.samples:

@@ -68,9 +68,9 @@ def sound(
     result is held in memory. Raises ``InputError``, ``NotMedia``, ``NoSound``, or ``MachineError`` without memory.
     """
     with opened(path) as container:
-        heard = sound_stream(container, path, stream)
-        channels, own = heard.codec_context.channels, heard.codec_context.sample_rate
-        store = _Store(1 if mono else channels, _expected_length(container, heard, rate or own))
+        features = sound_stream(container, path, stream)
+        channels, own = features.codec_context.channels, features.codec_context.sample_rate
+        store = _Store(1 if mono else channels, _expected_length(container, features, rate or own))
     start = Fraction(0)
     try:
         for at, piece in _pieces(path, rate, mono, stream, reading):
@@ -107,11 +107,11 @@ def _pieces(
 ) -> Iterator[tuple[Fraction, Block]]:
     """(instant at which the whole sound starts, samples that are not empty) from first to last."""
     with opened(path) as container:
-        heard = sound_stream(container, path, stream)
-        weights = _mixdown(heard) if mono else None
-        source = _Source(heard.codec_context.sample_rate, 1 if mono else heard.codec_context.channels)
+        features = sound_stream(container, path, stream)
+        weights = _mixdown(features) if mono else None
+        source = _Source(features.codec_context.sample_rate, 1 if mono else features.codec_context.channels)
         start = Fraction(0)
-        for number, (at, block) in enumerate(continuous(container, heard, reading)):
+        for number, (at, block) in enumerate(continuous(container, features, reading)):
             start = start if number else at
             mixed = block if weights is None else (weights @ block)[None]
             for piece in source.resampled(mixed, rate):
@@ -172,17 +172,17 @@ class _Store:
         return self._array[:, : self._length]
 
 
-def _expected_length(container: InputContainer, heard: AudioStream, rate: int) -> int:
+def _expected_length(container: InputContainer, features: AudioStream, rate: int) -> int:
     """Samples to make room for: what the header says, if a file of this size can hold so much sound at all."""
     whole = Fraction(container.duration or 0, av.time_base)
-    seconds = heard.duration * heard.time_base if heard.duration and heard.time_base else whole
+    seconds = features.duration * features.time_base if features.duration and features.time_base else whole
     seconds = max(Fraction(0), min(seconds, Fraction(max(container.size, 0), _LEAST_BYTES)))
     return int((seconds + Fraction(1, 4)) * rate)
 
 
-def _mixdown(heard: AudioStream) -> np.ndarray:
+def _mixdown(features: AudioStream) -> np.ndarray:
     """Weights (channels,) float32 that make mono; they sum to 1, so nothing clips."""
-    names = [channel.name for channel in heard.codec_context.layout.channels]
+    names = [channel.name for channel in features.codec_context.layout.channels]
     if len(names) > 2 and "FC" in names:
         weights = np.array([_WEIGHTS.get(name, _SURROUND) for name in names], np.float32)
     else:
@@ -191,18 +191,18 @@ def _mixdown(heard: AudioStream) -> np.ndarray:
 
 
 def continuous(
-    container: InputContainer, heard: AudioStream, reading: Reading = WHOLE
+    container: InputContainer, features: AudioStream, reading: Reading = WHOLE
 ) -> Iterator[tuple[Fraction, Block]]:
     """(instant of its first sample, block) one right after the other: gaps filled, overlaps and priming cut.
 
     Raises ``NotMedia`` if the time stamps jump by days.
     """
-    rate = heard.codec_context.sample_rate
+    rate = features.codec_context.sample_rate
     log = SoundLog() if reading.log is None else reading.log
-    start, count, origin = None, 0, origin_of(heard)
-    promised, log.channels = sound_promise(container, heard), heard.codec_context.channels
+    start, count, origin = None, 0, origin_of(features)
+    promised, log.channels = sound_promise(container, features), features.codec_context.channels
     log.promised = None if promised is None else promised - origin
-    for at, block in _blocks(container, heard, log):
+    for at, block in _blocks(container, features, log):
         at -= origin
         if start is None:
             before = min(max(0, round(-at * rate)), block.shape[1]) if primed(container) else 0
@@ -240,10 +240,10 @@ def _silence(channels: int, samples: int) -> Iterator[Block]:
         samples -= size
 
 
-def _blocks(container: InputContainer, heard: AudioStream, log: SoundLog) -> Iterator[tuple[Fraction, Block]]:
+def _blocks(container: InputContainer, features: AudioStream, log: SoundLog) -> Iterator[tuple[Fraction, Block]]:
     """(instant, float block) of every decoded packet; what cannot be decoded is left out (and becomes a gap)."""
-    channels = heard.codec_context.channels
-    for at, frame in timed_frames(packets(container, heard), heard):
+    channels = features.codec_context.channels
+    for at, frame in timed_frames(packets(container, features), features):
         block = _floats(frame, channels)
         if frame.format.name in _FLOATS and not np.isfinite(block).all():
             wrong = ~np.isfinite(block)

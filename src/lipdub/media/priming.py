@@ -34,25 +34,25 @@ def padding_of(packet: av.Packet, rate: int) -> Fraction:
     return Fraction(padded, rate)
 
 
-def with_priming_of(path: Path, heard: AudioStream, stack: ExitStack) -> AudioStream:
+def with_priming_of(path: Path, features: AudioStream, stack: ExitStack) -> AudioStream:
     """A pattern for a copy in Matroska of ``heard``, a stream of ``path``, that states its priming; ``heard`` itself if
     it has none."""
     with opened(path) as again:
-        same = again.streams[heard.index]
+        same = again.streams[features.index]
         only(again, same)
         first = next((packet for packet in again.demux(same) if packet.size), None)
-        priming = Fraction(0) if first is None else priming_of(first, heard.codec_context.sample_rate)
-        if first is None or not priming or heard.codec_context.codec.canonical_name not in PRIMED:
-            return heard
-        return with_delay(heard, first, priming, stack)
+        priming = Fraction(0) if first is None else priming_of(first, features.codec_context.sample_rate)
+        if first is None or not priming or features.codec_context.codec.canonical_name not in PRIMED:
+            return features
+        return with_delay(features, first, priming, stack)
 
 
-def with_delay(heard: AudioStream, first: av.Packet, priming: Fraction, stack: ExitStack) -> AudioStream:
+def with_delay(features: AudioStream, first: av.Packet, priming: Fraction, stack: ExitStack) -> AudioStream:
     """A stream with the codec, the parameters and the private data of ``heard``, and ``priming`` (s) before it.
 
     It is a pattern for ``add_stream_from_template``, open until ``stack`` is left; ``first`` is a packet of ``heard``.
     """
-    context = heard.codec_context
+    context = features.codec_context
     sound = _element("B5", struct.pack(">d", context.sample_rate)) + _element("9F", bytes([context.channels]))
     track = _element("D7", b"\x01") + _element("73C5", b"\x01") + _element("83", b"\x02")
     track += _element("86", PRIMED[context.codec.canonical_name].encode())

@@ -120,16 +120,16 @@ def open_clip(path: Path, stream: int | None = None, sound: int | None = None) -
     with opened(path) as container:
         video = container.streams.video[number]
         doubts = tuple(picture_doubts(container, video, listing))
-        heard = any(s.codec_context is not None for s in container.streams.audio)
+        features = any(s.codec_context is not None for s in container.streams.audio)
         return Clip(
             path=path,
             times=times,
             size=display_size(*picture.size, picture.pixel_aspect, picture.rotation),
             rate=_credible_rate(video, times),
-            has_sound=heard,
+            has_sound=features,
             start=start_of(container),
             stream=number,
-            sound=sound_number(container, path, sound) if heard or sound is not None else None,
+            sound=sound_number(container, path, sound) if features or sound is not None else None,
             in_order=listing.mended > 0,
             warnings=doubts,
         )

@@ -98,9 +98,9 @@ def _gaps(times: FrameTimes) -> Iterator[str]:
         yield f"about {missing} frames are missing ({spans}): the frame before is shown meanwhile"
 
 
-def sound_promise(container: InputContainer, heard: AudioStream) -> Fraction | None:
+def sound_promise(container: InputContainer, features: AudioStream) -> Fraction | None:
     """When the sound ends (s) by what the file states; None if it does not say that of the sound itself."""
-    end, longest = promised_end(container, heard)
+    end, longest = promised_end(container, features)
     return None if longest and len(container.streams) > 1 else end
 
 

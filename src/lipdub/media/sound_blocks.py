@@ -59,12 +59,12 @@ def sound_blocks(
     Raises ``InputError``, ``NotMedia`` or ``NoSound``.
     """
     with opened(path) as container:
-        heard = sound_stream(container, path, stream)
-        own, channels = heard.codec_context.sample_rate, heard.codec_context.channels
+        features = sound_stream(container, path, stream)
+        own, channels = features.codec_context.sample_rate, features.codec_context.channels
         wanted = rate or own
         resampler = soxr.ResampleStream(own, wanted, channels, dtype="float32", quality="HQ") if wanted != own else None
         ahead: int | None = None
-        for at, block in continuous(container, heard):
+        for at, block in continuous(container, features):
             if ahead is None:
                 ahead = round((at - start) * wanted)
                 if ahead > 0:

@@ -20,7 +20,7 @@ def _ignored() -> None:
 
 
 def timed_frames(
-    packets: Iterable[av.Packet], heard: AudioStream, failed: Callable[[], None] = _ignored
+    packets: Iterable[av.Packet], features: AudioStream, failed: Callable[[], None] = _ignored
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant on the file's clock (s), frame) of every frame of ``heard`` that can be decoded from its ``packets``.
 
@@ -29,11 +29,11 @@ def timed_frames(
     planes come interleaved (see ``interleaved``).
     """
     expected = later = Fraction(0)
-    counted = heard.container.format.name in _COUNTED
+    counted = features.container.format.name in _COUNTED
     good = size = 0
     for packet in chain(packets, (None,)):
         try:
-            decoded = heard.decode(packet)
+            decoded = features.decode(packet)
         except EOFError:
             continue
         except FFmpegError:
@@ -45,6 +45,6 @@ def timed_frames(
         if packet is not None:
             good, size = good + 1, size + packet.size
         for frame in decoded:
-            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or base_of(heard))
+            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or base_of(features))
             expected = at + Fraction(frame.samples, frame.sample_rate)
             yield at, interleaved(frame)

@@ -23,9 +23,9 @@ def interleaved(frame: av.AudioFrame) -> av.AudioFrame:
     return packed
 
 
-def origin_of(heard: AudioStream) -> Fraction:
+def origin_of(features: AudioStream) -> Fraction:
     """The instant (s) on a file's clock at which its sound begins to count: 0, but MP3 files count from their priming
     on, so their first audible sample would come 25 ms late."""
-    if heard.container.format.name != "mp3" or not heard.start_time or not heard.time_base:
+    if features.container.format.name != "mp3" or not features.start_time or not features.time_base:
         return Fraction(0)
-    return heard.start_time * heard.time_base
+    return features.start_time * features.time_base

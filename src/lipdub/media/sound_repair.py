@@ -41,7 +41,7 @@ class TrackRepairs:
 
 
 def even_frames(
-    packets: Iterator[av.Packet], heard: AudioStream, origin: Fraction, damage: TrackRepairs
+    packets: Iterator[av.Packet], features: AudioStream, origin: Fraction, damage: TrackRepairs
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant from ``origin`` on, frame) of ``heard`` in the rate, layout and format of the first frame.
 
@@ -49,7 +49,7 @@ def even_frames(
     cut. Time stamps count samples.
     """
     at, rate, count = Fraction(0), 0, 0
-    for begins, frame in _alike(packets, heard, damage):
+    for begins, frame in _alike(packets, features, damage):
         if rate == 0:
             rate, at = frame.sample_rate, begins - origin
         late = begins - origin - at - Fraction(count, rate)
@@ -68,13 +68,13 @@ def even_frames(
 
 
 def _alike(
-    packets: Iterator[av.Packet], heard: AudioStream, damage: TrackRepairs
+    packets: Iterator[av.Packet], features: AudioStream, damage: TrackRepairs
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant on the file's clock, frame) in the first frame's format: what differs is converted."""
     first: tuple[str, str, int] | None = None
     current: tuple[str, str, int] | None = None
     resampler: av.AudioResampler | None = None
-    for begins, frame in timed_frames(packets, heard, damage.failed):
+    for begins, frame in timed_frames(packets, features, damage.failed):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         first = first or kind
         damage.forms[frame.sample_rate, frame.layout.name] += 1
@@ -160,8 +160,8 @@ def mended(path: Path, until: Fraction) -> str:
     is whole: every packet can be read and decoded, and rate and channels stay the same."""
     damage, losses = TrackRepairs(), Losses()
     with opened(path) as source:
-        heard = sound_stream(source, path)
-        for at, _ in even_frames(read_for(losses, source, [heard]), heard, Fraction(0), damage):
+        features = sound_stream(source, path)
+        for at, _ in even_frames(read_for(losses, source, [features]), features, Fraction(0), damage):
             if at > until:
                 break
     if damage.packets or losses.errors:

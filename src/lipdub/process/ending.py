@@ -152,9 +152,9 @@ def _stoppable() -> Iterator[None]:
         return
     asked = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.getsignal(number) for number in asked}
-    heard, rings = socket.socketpair()
+    features, rings = socket.socketpair()
     rings.setblocking(False)
-    threading.Thread(target=_watch, args=(heard, frozenset(asked)), name="lipdub-signals", daemon=True).start()
+    threading.Thread(target=_watch, args=(features, frozenset(asked)), name="lipdub-signals", daemon=True).start()
     woken = signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)
     for number in asked:
         signal.signal(number, _raised)
@@ -183,12 +183,12 @@ def _ignored(number: int, _: FrameType | None) -> None:
     inside of a library and no handler runs."""
 
 
-def _watch(heard: socket.socket, asked: frozenset[int]) -> None:
+def _watch(features: socket.socket, asked: frozenset[int]) -> None:
     """End the process at the second of the signals ``asked``. Runs in a thread of its own: signals write their number
     to a socket (``signal.set_wakeup_fd``) before any Python code runs."""
     first = None
-    with heard:
-        while numbers := heard.recv(16):
+    with features:
+        while numbers := features.recv(16):
             for number in filter(asked.__contains__, numbers):
                 now = time.monotonic()
                 first = now if first is None else first

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lipdub.review.report import Report, SaidLine, rows
+from lipdub.review.report import Report, rows
+from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
 
 _PLACE = '{"here": "goes the report"}'

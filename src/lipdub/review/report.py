@@ -14,6 +14,8 @@ from rich.text import Text
 
 from lipdub.disk.publish import write_text
 from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.take import Option
 from lipdub.timeline.time import Span, timecode, total
 
@@ -99,14 +101,6 @@ class StageTime:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelUsed:
-    """A model that had a part in the dub, and the licence it comes under."""
-
-    name: str
-    licence: str
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a dub was made with: enough to make it again."""
 
@@ -117,22 +111,6 @@ class Recipe:
     hearing: str
     options: dict[str, Option] = field(default_factory=dict)
     models: tuple[ModelUsed, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SaidLine:
-    """One line as it is finally said: when (``span``), when the source says it (``aim``), its ``text`` and the
-    ``original`` it renders ("": none), by whom, how much faster than spoken (``rate``), and how many seconds of it were
-    ``missing`` because they did not fit."""
-
-    span: Span
-    aim: Span
-    text: str
-    original: str = ""
-    speaker: str = ""
-    voice: str = ""
-    rate: float = 1.0
-    missing: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from lipdub.review.report import (
     Closures,
     FaceFigures,
     MediaFile,
-    ModelUsed,
     Recipe,
     Report,
     StageTime,
@@ -24,7 +23,7 @@ from lipdub.review.report import (
     SyncFigure,
 )
 from lipdub.review.scores import closures
-from lipdub.speech.sync import score
+from lipdub.sound_to_mouth.sync import score
 from lipdub.studio.cast import Audible, Cast, Part, seconds_of
 from lipdub.studio.dialogue import Dialogue
 from lipdub.studio.options import DubOptions
@@ -32,7 +31,8 @@ from lipdub.studio.progress import Clock
 from lipdub.studio.stage import Audit
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import LeftAlone
-from lipdub.timeline.face import AP
+from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.mouth import AP
 from lipdub.timeline.time import timecode
 
 ACTING = 0.5

@@ -5,21 +5,21 @@ from pathlib import Path
 
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import probe
-from lipdub.speech.adapt.adapt import Paired
-from lipdub.speech.adapt.glossary import read_glossary
-from lipdub.speech.prior import Prior
-from lipdub.speech.script.read import read_script
-from lipdub.speech.separate import Separator
-from lipdub.speech.service import shown
-from lipdub.speech.voices.text import sayable
+from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.languages import check_language, language_in_name
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.voicing import check_voices, voices_for
 from lipdub.studio.words import reading, recogniser_named, translator_named
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line
 from lipdub.timeline.language import same_language
+from lipdub.timeline.lines import Line
+from lipdub.words_to_sound.script.read import read_script
+from lipdub.words_to_sound.separate import Separator
+from lipdub.words_to_sound.service import shown
+from lipdub.words_to_sound.translate.glossary import read_glossary
+from lipdub.words_to_sound.translate.translate import PairTranslator
+from lipdub.words_to_sound.voices.text import sayable
 
 _WORST = 63
 """The largest crf that any encoder takes (AV1, VP9)."""
@@ -127,7 +127,7 @@ def _check_helpers(clip: Clip, speech: SpeechOptions) -> None:
     elif speech.translator or any(sources):
         who = translator_named(speech.translator, sources[0], speech.to)
         for source in filter(None, sources):
-            if isinstance(who, Paired):
+            if isinstance(who, PairTranslator):
                 who.ready(source, speech.to)
 
 

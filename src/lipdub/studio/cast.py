@@ -6,18 +6,20 @@ from fractions import Fraction
 
 import numpy as np
 
+from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.engines.seam import Guide
-from lipdub.faces.choose import Casting, Evidence, FaceChoice, choose
-from lipdub.speech.lips import LipsResult, mouth_path
-from lipdub.speech.person import SourceSpeech
-from lipdub.speech.prior import Prior
-from lipdub.speech.spans import speech_spans
-from lipdub.speech.sync import Sync, agreement, find_sync, score
+from lipdub.faces.active_speaker import FaceSelector, SpeakerAssignment, SpeakingEvidence, assign_speaker
+from lipdub.sound_to_mouth.mouth_trajectory import PredictedMouth, predict_mouth
+from lipdub.sound_to_mouth.prior import Prior
+from lipdub.sound_to_mouth.speaker_model import SourceSpeech
+from lipdub.sound_to_mouth.sync import Sync, agreement, find_sync, score
 from lipdub.studio.study import ClipStudy, Subject, context_rows
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Cue, LeftAlone, Line
-from lipdub.timeline.face import AP, MouthPath
-from lipdub.timeline.sound import Heard, Sound
+from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.lines import Line
+from lipdub.timeline.mouth import AP, MouthTrajectory
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span, merged, subtracted
 
 PADDING = Fraction(1, 5)
@@ -54,8 +56,8 @@ class Audible:
     """
 
     prior: Prior
-    source: Heard | None
-    dub: Heard
+    source: SpeechFeatures | None
+    dub: SpeechFeatures
     track: Sound | None
     original: Sound | None = None
     lines: tuple[Line, ...] = ()
@@ -70,7 +72,7 @@ class Part:
     guide: Guide
     cues: tuple[Cue, ...]
     before: Sync
-    lips: LipsResult
+    lips: PredictedMouth
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ class Cast:
     notes: tuple[str, ...] = ()
 
 
-def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, hidden: range = range(0)) -> Cast:
+def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceSelector, hidden: range = range(0)) -> Cast:
     """Give every face its part. ``hidden`` frames are not learnt from (for judging on them)."""
     learnable = {s.track.id: s.motion.ok & context_rows(s.track, hidden) for s in study.subjects}
     sync = _clip_sync(clip, study, audible, _of_largest(study, learnable))
@@ -161,19 +163,19 @@ def _area(subject: Subject) -> float:
     return float(np.nansum(subject.motion.poses.scale))
 
 
-def _of_speakers(study: ClipStudy, rows: dict[int, np.ndarray], casting: Casting) -> dict[int, np.ndarray]:
+def _of_speakers(study: ClipStudy, rows: dict[int, np.ndarray], casting: SpeakerAssignment) -> dict[int, np.ndarray]:
     """Those rows in which a face is cast as the speaker."""
     return {s.track.id: rows[s.track.id] & _speaking_rows(s, casting) for s in study.subjects}
 
 
-def _speaking_rows(subject: Subject, casting: Casting) -> np.ndarray:
+def _speaking_rows(subject: Subject, casting: SpeakerAssignment) -> np.ndarray:
     speaks = np.zeros(len(subject.track), bool)
     for first, stop in casting.spans.get(subject.track.id, ()):
         speaks[first:stop] = True
     return speaks
 
 
-def _stranger(clip: Clip, subject: Subject, audible: Audible, sync: Sync, casting: Casting) -> str:
+def _stranger(clip: Clip, subject: Subject, audible: Audible, sync: Sync, casting: SpeakerAssignment) -> str:
     """Why the voice that is heard cannot be this mouth's, or "". The longer somebody speaks the surer it is; a
     mouth that moves much gets the benefit of the doubt for a few seconds."""
     seconds, shapes = seconds_of(clip, subject) + sync.offset, subject.motion.shapes
@@ -192,45 +194,45 @@ def _stranger(clip: Clip, subject: Subject, audible: Audible, sync: Sync, castin
     return ""
 
 
-def _speech_in(heard: Heard, seconds: np.ndarray, rows: np.ndarray) -> float:
+def _speech_in(features: SpeechFeatures, seconds: np.ndarray, rows: np.ndarray) -> float:
     """Seconds of speech heard while ``rows`` are shown."""
-    spoken = heard.voiced_at(seconds) > 0.5
+    spoken = features.voiced_at(seconds) > 0.5
     return float(np.gradient(seconds)[spoken & rows].sum()) if len(seconds) > 1 else 0.0
 
 
-def _casting(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceChoice, sync: Sync) -> Casting:
+def _casting(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceSelector, sync: Sync) -> SpeakerAssignment:
     subjects = study.subjects
     evidence = _evidence(clip, study, audible, sync)
-    return choose([s.track for s in subjects], [s.motion for s in subjects], choice, evidence)
+    return assign_speaker([s.track for s in subjects], [s.motion for s in subjects], choice, evidence)
 
 
-def _evidence(clip: Clip, study: ClipStudy, audible: Audible, sync: Sync) -> list[Evidence]:
+def _evidence(clip: Clip, study: ClipStudy, audible: Audible, sync: Sync) -> list[SpeakingEvidence]:
     """What is known about who speaks when: speech heard, and how well each mouth agrees with it."""
     return [_evidence_of(seconds_of(clip, s), s, audible, sync.offset) for s in study.subjects]
 
 
-def _evidence_of(seconds: np.ndarray, subject: Subject, audible: Audible, offset: float) -> Evidence:
-    heard, shapes = audible.source, subject.motion.shapes
-    if heard is None or len(heard) == 0:
-        return Evidence(seconds, np.full(len(seconds), np.nan), np.zeros(len(seconds)))
-    agreeing = agreement(audible.prior, heard, seconds, shapes, offset=offset)
-    return Evidence(seconds, agreeing, heard.voiced_at(seconds + offset))
+def _evidence_of(seconds: np.ndarray, subject: Subject, audible: Audible, offset: float) -> SpeakingEvidence:
+    features, shapes = audible.source, subject.motion.shapes
+    if features is None or len(features) == 0:
+        return SpeakingEvidence(seconds, np.full(len(seconds), np.nan), np.zeros(len(seconds)))
+    agreeing = agreement(audible.prior, features, seconds, shapes, offset=offset)
+    return SpeakingEvidence(seconds, agreeing, features.voiced_at(seconds + offset))
 
 
 def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, context: np.ndarray) -> Part:
     source = SourceSpeech(
-        heard=audible.source,
+        features=audible.source,
         sync=sync,
         shapes=subject.motion.shapes,
         ok=subject.motion.ok & subject.visibility.usable,
         context=context,
     )
-    lips = mouth_path(audible.prior, source, audible.dub, seconds_of(clip, subject))
+    lips = predict_mouth(audible.prior, source, audible.dub, seconds_of(clip, subject))
     guide = Guide(path=lips.path, sound=audible.track, source=audible.original, times=clip.times, seed=audible.seed)
     return Part(subject, guide, (), sync, lips)
 
 
-def _spoken_spans(clip: Clip, subject: Subject, casting: Casting) -> tuple[Span, ...]:
+def _spoken_spans(clip: Clip, subject: Subject, casting: SpeakerAssignment) -> tuple[Span, ...]:
     first = subject.track.first
     rows = casting.spans.get(subject.track.id, ())
     return merged(clip.times.span(first + a, first + b) for a, b in rows)
@@ -269,7 +271,7 @@ def _weighted(clip: Clip, part: Part, cues: tuple[Cue, ...]) -> Part:
         rows = clip.times.within(cue.span)
         asked[max(0, rows.start - track.first) : max(0, rows.stop - track.first)] = 1
     weight = np.minimum(_faded(asked), part.subject.visibility.weight) * path.weight
-    acting = MouthPath(path.shapes, weight.astype(np.float32), path.closed)
+    acting = MouthTrajectory(path.shapes, weight.astype(np.float32), path.closed)
     return replace(part, guide=replace(part.guide, path=acting, cues=cues), cues=cues)
 
 

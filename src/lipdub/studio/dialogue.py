@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.compose.mix.stems import Canvas, blocks_of, spoken_stem
 from lipdub.media.sound_blocks import SoundShape
 from lipdub.media.sound_out import write_sound
-from lipdub.review.report import ModelUsed, SaidLine, Speech
-from lipdub.speech.fit.aims import source_windows
-from lipdub.speech.fit.check import onset_errors
-from lipdub.speech.spans import speech_spans
+from lipdub.review.report import Speech
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.proof import Proof, heard_again
@@ -21,10 +19,15 @@ from lipdub.studio.timbre import heights_of
 from lipdub.studio.voicing import RATE, Voicing, voices_for
 from lipdub.studio.words import Words
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line
-from lipdub.timeline.dialogue import PlacedLine
-from lipdub.timeline.sound import Heard, Sound
+from lipdub.timeline.lines import Line
+from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.said_line import SaidLine
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.check import onset_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,28 +116,28 @@ class Said:
         return figures | {"seconds_missing": float(sum(line.missing for line in self.lines))}
 
 
-def brought(clip: Clip, audio: Path, speech: SpeechOptions, heard: Heard | None, room: Room) -> Dialogue:
+def brought(clip: Clip, audio: Path, speech: SpeechOptions, features: SpeechFeatures | None, room: Room) -> Dialogue:
     """The user's own dub track, untouched; or, if asked for, mixed into the clip's sound."""
     if not speech.mix:
         return Dialogue(audio, audio, audio)
     from lipdub.studio.mixing import levels, mix
 
     said = speech_spans(room.hear_dub(audio, clip))
-    track, report = mix(clip, (audio, said), speech, heard, room)
+    track, report = mix(clip, (audio, said), speech, features, room)
     return Dialogue(audio, track, audio, account=Speech(speech.to, figures=levels(report), notes=report.notes))
 
 
-def spoken(clip: Clip, words: Words, speech: SpeechOptions, heard: Heard | None, room: Room) -> Dialogue:
+def spoken(clip: Clip, words: Words, speech: SpeechOptions, features: SpeechFeatures | None, room: Room) -> Dialogue:
     """Let voices say ``words`` where the clip speaks (``heard``; None: it is silent), and mix them into its sound."""
-    windows = source_windows(heard) if heard is not None else ()
+    windows = source_windows(features) if features is not None else ()
     voices = voices_for(words.lines, speech, heights_of(clip, words.lines, windows))
-    voicing = Voicing(words, likened(voices, words.lines, clip, heard), room)
+    voicing = Voicing(words, likened(voices, words.lines, clip, features), room)
     lines = voicing.fitted(windows, clip.span, speech.fit)
-    return finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, heard, room)
+    return finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, features, room)
 
 
 def finished(
-    clip: Clip, words: Words, voiced: Spoken, speech: SpeechOptions, heard: Heard | None, room: Room
+    clip: Clip, words: Words, voiced: Spoken, speech: SpeechOptions, features: SpeechFeatures | None, room: Room
 ) -> Dialogue:
     """The dialogue of lines that were spoken: written, mixed, and heard again to check it."""
     from lipdub.studio.mixing import levels, mix
@@ -142,7 +145,7 @@ def finished(
     said = Said(voiced.lines, voiced.voices)
     guide = room.scratch / "dialogue.flac"
     write_dialogue(guide, said.pass_on, whole_of(clip))
-    track, report = mix(clip, (guide, tuple(line.span for line in said.lines)), speech, heard, room)
+    track, report = mix(clip, (guide, tuple(line.span for line in said.lines)), speech, features, room)
     check = heard_again(guide, clip, said.texts, speech.recogniser, room) if speech.proof else Proof()
     account = said.account(words, (*voiced.notes, *report.notes, *check.notes))
     account = replace(

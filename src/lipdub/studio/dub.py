@@ -12,17 +12,17 @@ import cv2
 from lipdub import weights
 from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.engines.find import find
-from lipdub.engines.seam import Setup
+from lipdub.engines.seam import EngineSetup
 from lipdub.errors import NoSound, NothingToDub, OptionError
-from lipdub.faces.choose import FaceChoice, parse_face
-from lipdub.faces.eye import LandmarkEye
-from lipdub.faces.nets import FaceFinder
+from lipdub.faces.active_speaker import FaceSelector, parse_face
+from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import Damage, prefetched
 from lipdub.media.write import WriteOptions, Written, check_output, write_into
 from lipdub.review.page import page
 from lipdub.review.report import Report
-from lipdub.speech.prior import Prior
+from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.account import Circumstances, Outcome, account
 from lipdub.studio.beforehand import check_options, check_speech, planned_speech
 from lipdub.studio.cast import Cast, cast
@@ -40,7 +40,7 @@ from lipdub.studio.subtitles import captions_inside, subtitle_kind, subtitles_of
 from lipdub.studio.words import Words, words_to_say
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
-from lipdub.timeline.sound import Heard
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import timecode
 
 SLACK = Fraction(1, 20)
@@ -67,7 +67,7 @@ class Order:
     speech: SpeechOptions
     names: OutputNames
     options: DubOptions
-    choice: FaceChoice
+    choice: FaceSelector
 
 
 def dub(
@@ -107,7 +107,7 @@ def dub(
             roles = cast(order.clip, study, audible, order.choice)
         if not roles.parts:
             raise _nothing(order, study, roles)
-        audit = Audit(room.scratch, LandmarkEye(crew.finder, thorough=False))
+        audit = Audit(room.scratch, LandmarkRedetector(crew.finder, thorough=False))
         with clock.stage("perform"):
             damage = Damage()
             performing = performed(
@@ -177,10 +177,10 @@ def _gather_crew(options: DubOptions, caller: Caller) -> Crew:
     landmarks = weights.resolve("face-landmarks", caller.ask_download)
     detector = weights.resolve("face-detector", caller.ask_download)
     setup = setup_of(options)
-    return Crew(FaceFinder(landmarks, detector), find(options.engine, setup), setup)
+    return Crew(FaceLandmarker(landmarks, detector), find(options.engine, setup), setup)
 
 
-def setup_of(options: DubOptions) -> Setup:
+def setup_of(options: DubOptions) -> EngineSetup:
     """What the user tells the engine."""
     told = {}
     for text in options.engine_option:
@@ -188,7 +188,7 @@ def setup_of(options: DubOptions) -> Setup:
         if not equals or not name.strip():
             raise OptionError(f"'{text}' is no engine option", remedy="Write KEY=VALUE, e.g. device=cuda")
         told[name.strip()] = value.strip()
-    return Setup(options.weights, told)
+    return EngineSetup(options.weights, told)
 
 
 @contextmanager
@@ -202,7 +202,7 @@ def _one_thread_each() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _study_and_hear(order: Order, digest: str, crew: Crew, room: Room) -> tuple[ClipStudy, Heard | None]:
+def _study_and_hear(order: Order, digest: str, crew: Crew, room: Room) -> tuple[ClipStudy, SpeechFeatures | None]:
     """Study the picture, and listen to the source and a given dub meanwhile."""
     with ThreadPoolExecutor(1, "lipdub-ears") as ears:
         clip, clock = order.clip, room.clock
@@ -222,10 +222,10 @@ def _dialogue(order: Order, words: Words | None, crew: Crew, setting: Setting, r
     """The speech that lips will follow, and the track that will be heard."""
     if words is None:
         assert order.audio is not None
-        return brought(order.clip, order.audio, order.speech, setting.heard, room)
+        return brought(order.clip, order.audio, order.speech, setting.features, room)
     if crew.engine.limits.speaks and not order.speech.voice:
         return spoken_by_engine(crew.engine, words, order.speech, setting, room)
-    return spoken(order.clip, words, order.speech, setting.heard, room)
+    return spoken(order.clip, words, order.speech, setting.features, room)
 
 
 def _write(order: Order, performing: Iterator[Frame], dialogue: Dialogue, film: PendingFile, clock: Clock) -> Written:

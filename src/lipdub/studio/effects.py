@@ -6,11 +6,11 @@ from pathlib import Path
 from lipdub.disk.identity import of_command
 from lipdub.media.sound_blocks import sound_blocks, sound_shape
 from lipdub.media.sound_out import write_sound
-from lipdub.speech.separate import Separator
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.room import Room
 from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
+from lipdub.words_to_sound.separate import Separator
 
 _VERSION = 2
 

@@ -5,13 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipdub.engines.seam import Engine, Speaker
+from lipdub.engines.seam import Engine, SpeakingStudy
 from lipdub.errors import NothingToDub, OptionError
-from lipdub.faces.choose import FaceChoice
+from lipdub.faces.active_speaker import FaceSelector
 from lipdub.media.listen import Reading, sound
 from lipdub.media.read import frames
-from lipdub.review.report import ModelUsed
-from lipdub.speech.prior import Prior
+from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.cast import Audible, Part, cast
 from lipdub.studio.dialogue import Dialogue, Spoken, finished
 from lipdub.studio.options import SpeechOptions
@@ -20,10 +19,12 @@ from lipdub.studio.stage import looks_of
 from lipdub.studio.study import ClipStudy
 from lipdub.studio.words import Words
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line
-from lipdub.timeline.dialogue import PlacedLine
+from lipdub.timeline.lines import Line
+from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import Notes, short
-from lipdub.timeline.sound import HEARING_RATE, Heard, Sound
+from lipdub.timeline.sound import ANALYSIS_RATE, Sound
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.spoken_lines import PlacedLine
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,8 @@ class Setting:
 
     clip: Clip
     study: ClipStudy
-    heard: Heard | None
-    choice: FaceChoice
+    features: SpeechFeatures | None
+    choice: FaceSelector
     prior: Prior
     seed: int
 
@@ -46,15 +47,15 @@ class Setting:
             until = dub_track(dialogue.guide, self.clip).until
             track = _later(sound(dialogue.guide, reading=Reading(until)), self.clip)
             original = self._original()
-        return Audible(self.prior, self.heard, dub, track, original, dialogue.by_engine, self.seed)
+        return Audible(self.prior, self.features, dub, track, original, dialogue.by_engine, self.seed)
 
     def before(self, lines: tuple[Line, ...], room: Room) -> Audible:
         """What casting listens to while the lines have no voice yet: the source alone."""
-        heard = self.heard
-        if heard is None:
-            rows = int(self.clip.span.duration * HEARING_RATE)
-            heard = room.hearing.ears.listen(Sound(np.zeros((1, rows), np.float32), HEARING_RATE, self.clip.start))
-        return Audible(self.prior, self.heard, heard, None, self._original(), lines, self.seed)
+        features = self.features
+        if features is None:
+            rows = int(self.clip.span.duration * ANALYSIS_RATE)
+            features = room.hearing.ears.listen(Sound(np.zeros((1, rows), np.float32), ANALYSIS_RATE, self.clip.start))
+        return Audible(self.prior, self.features, features, None, self._original(), lines, self.seed)
 
     def _original(self) -> Sound | None:
         return sound(self.clip.path, stream=self.clip.sound) if self.clip.has_sound else None
@@ -83,14 +84,14 @@ def spoken_by_engine(engine: Engine, words: Words, speech: SpeechOptions, settin
     card = ModelUsed(f"the engine {engine.name}", "that of its models")
     ordered = sorted(placed, key=lambda line: line.span)
     voiced = Spoken(ordered, {line.line.speaker: card for line in ordered}, notes)
-    dialogue = finished(clip, words, voiced, speech, setting.heard, room)
+    dialogue = finished(clip, words, voiced, speech, setting.features, room)
     return replace(dialogue, by_engine=words.lines)
 
 
 def _said(clip: Clip, part: Part) -> list[PlacedLine]:
     """The lines of one part as its engine says them, each a piece of its sound."""
     study = part.subject.study
-    if not isinstance(study, Speaker):
+    if not isinstance(study, SpeakingStudy):
         raise OptionError("this engine says that it speaks and cannot", remedy="Name a voice with --voice")
     track = part.subject.track
     voice = study.speak(part.guide, looks_of(frames(clip, track.first, track.stop), track, clip.size))

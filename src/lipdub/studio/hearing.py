@@ -14,10 +14,11 @@ from lipdub.errors import MissingExtra
 from lipdub.media.listen import WHOLE, Reading, sound_in_pieces
 from lipdub.media.sound_damage import SoundDamage, SoundLog
 from lipdub.plugins import version_of
-from lipdub.speech.listen import Ears
+from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.studio.store import Store, key
 from lipdub.timeline.samples import SampleFile, Samples
-from lipdub.timeline.sound import HEARING_RATE, Heard
+from lipdub.timeline.sound import ANALYSIS_RATE
+from lipdub.timeline.speech_features import SpeechFeatures
 
 VERSION = 2
 """Raise when what is heard changes for the same sound."""
@@ -44,7 +45,7 @@ def spooled(track: Track, reading: Reading = WHOLE) -> Iterator[tuple[Samples, F
     with scratch_folder("sound") as folder:
         samples, start = SampleFile(folder / "samples"), None
         try:
-            pieces = sound_in_pieces(track.path, rate=HEARING_RATE, mono=True, stream=track.stream, reading=reading)
+            pieces = sound_in_pieces(track.path, rate=ANALYSIS_RATE, mono=True, stream=track.stream, reading=reading)
             for piece in pieces:
                 start = piece.start if start is None else start
                 samples.append(piece.samples[0])
@@ -57,13 +58,13 @@ def spooled(track: Track, reading: Reading = WHOLE) -> Iterator[tuple[Samples, F
 class Hearing:
     """Ears, where to keep what they heard, and why they are not the best ones (empty if they are)."""
 
-    ears: Ears
+    ears: SpeechAnalyser
     store: Store
     keen: bool
     why: str = ""
     _damage: dict[Track, SoundDamage] = field(default_factory=dict)
 
-    def hear(self, track: Track | Path, digest: str, later: Fraction = Fraction(0)) -> Heard:
+    def hear(self, track: Track | Path, digest: str, later: Fraction = Fraction(0)) -> SpeechFeatures:
         """What a sound track says (of a path: the one that players play), ``later`` seconds later than its own clock
         has it. Its samples are never held at once: they lie in a temporary file meanwhile."""
         track = Track(track) if isinstance(track, Path) else track
@@ -71,8 +72,8 @@ class Hearing:
         def listen(folder: Path) -> None:
             log = SoundLog()
             with spooled(track, Reading(track.until, log)) as (samples, start):
-                heard = self.ears.listen_to(samples, start)
-            _keep(folder, heard, log.damage)
+                features = self.ears.listen_to(samples, start)
+            _keep(folder, features, log.damage)
 
         until = None if track.until is None else str(track.until)
         folder = self.store.folder(f"heard-{key(VERSION, digest, track.stream, until, self.identity)}", listen)
@@ -98,37 +99,39 @@ def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Heari
     """
     voice = weights.resolve("voice-activity", consent)
     if wish == "light":
-        return Hearing(Ears(voice, None), store, False, "light hearing was asked for")
+        return Hearing(SpeechAnalyser(voice, None), store, False, "light hearing was asked for")
     try:
-        Ears.check_encoder()
+        SpeechAnalyser.check_encoder()
         encoder = weights.resolve("whisper-base", consent) if wish == "best" else weights.present("whisper-base")
     except MissingExtra:
         if wish == "best":
             raise
-        return Hearing(Ears(voice, None), store, False, "the package 'faster-whisper' is not installed (lipdub[hear])")
+        return Hearing(
+            SpeechAnalyser(voice, None), store, False, "the package 'faster-whisper' is not installed (lipdub[hear])"
+        )
     if encoder is None:
         why = "the whisper-base weights are not here (lipdub weights fetch whisper-base)"
-        return Hearing(Ears(voice, None), store, False, why)
-    return Hearing(Ears(voice, encoder), store, True)
+        return Hearing(SpeechAnalyser(voice, None), store, False, why)
+    return Hearing(SpeechAnalyser(voice, encoder), store, True)
 
 
-def _keep(folder: Path, heard: Heard, damage: SoundDamage) -> None:
+def _keep(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
     (folder / _DAMAGE).write_text(damage.to_json(), "utf-8")
-    encoded = np.zeros((0, 128), np.float32) if heard.encoded is None else heard.encoded
+    encoded = np.zeros((0, 128), np.float32) if features.encoded is None else features.encoded
     np.savez(
         folder / "heard.npz",
-        start=str(heard.start),
-        phones=heard.phones,
-        voiced=heard.voiced,
-        energy=heard.energy,
+        start=str(features.start),
+        phones=features.phones,
+        voiced=features.voiced,
+        energy=features.energy,
         encoded=encoded,
-        has_encoded=heard.encoded is not None,
+        has_encoded=features.encoded is not None,
     )
 
 
-def _kept(folder: Path, later: Fraction) -> Heard:
+def _kept(folder: Path, later: Fraction) -> SpeechFeatures:
     with np.load(folder / "heard.npz") as a:
-        return Heard(
+        return SpeechFeatures(
             start=Fraction(str(a["start"])) + later,
             phones=a["phones"],
             voiced=a["voiced"],

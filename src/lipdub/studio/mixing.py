@@ -15,18 +15,18 @@ from lipdub.errors import OptionError
 from lipdub.media.probe import probe
 from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
 from lipdub.media.sound_out import write_sound
-from lipdub.speech.fit.aims import source_windows
 from lipdub.studio.effects import effects_of
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.room import Room, whole_of
 from lipdub.studio.voicing import RATE
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.sound import Heard
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import source_windows
 
 
 def mix(
-    clip: Clip, dub: tuple[Path, Sequence[Span]], speech: SpeechOptions, heard: Heard | None, room: Room
+    clip: Clip, dub: tuple[Path, Sequence[Span]], speech: SpeechOptions, features: SpeechFeatures | None, room: Room
 ) -> tuple[Path, MixReport]:
     """The mix of a dub (its file, and when it speaks) and the clip's sound, in a file; and what was measured."""
     track, spans = dub
@@ -36,7 +36,7 @@ def mix(
     source = _stem(clip.path, canvas, clip.start, clip.sound) if clip.has_sound else None
     found = effects_of(clip, speech, room)
     effects = None if found is None else _stem(found.file, canvas)
-    source_speech = source_windows(heard) if heard is not None else ()
+    source_speech = source_windows(features) if features is not None else ()
     parts = Parts(canvas, _stem(track, canvas), tuple(spans), source, source_speech, effects)
     with room.clock.stage("mix"):
         plan = planned(parts, mix_options(speech))

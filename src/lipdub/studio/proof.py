@@ -6,14 +6,14 @@ from pathlib import Path
 
 from lipdub.errors import LipdubError
 from lipdub.media.listen import sound_in_pieces
-from lipdub.review.report import ModelUsed
-from lipdub.speech.recognise.agreement import word_error_rate
-from lipdub.speech.recognise.transcribe import transcribe
 from lipdub.studio.room import Room
 from lipdub.studio.words import recogniser_named
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line
-from lipdub.timeline.sound import HEARING_RATE
+from lipdub.timeline.lines import Line
+from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.sound import ANALYSIS_RATE
+from lipdub.words_to_sound.recognise.transcribe import transcribe
+from lipdub.words_to_sound.recognise.word_error_rate import word_error_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ def heard_again(guide: Path, clip: Clip, lines: Sequence[Line], recogniser: str,
     try:
         who = recogniser_named(recogniser)
         with room.clock.stage("check words"):
-            heard = room.hear_dub(guide, clip)
-            found = transcribe(who, sound_in_pieces(guide, rate=HEARING_RATE, mono=True), heard, language)
+            features = room.hear_dub(guide, clip)
+            found = transcribe(who, sound_in_pieces(guide, rate=ANALYSIS_RATE, mono=True), features, language)
     except LipdubError as cannot:
         return Proof(notes=(f"the dub was not checked by hearing it again ({cannot.what})",))
     said, again = (" ".join(text) for text in ((li.text for li in lines), (w.text for w in found.words)))

@@ -13,7 +13,7 @@ from lipdub.studio.inputs import Inputs
 from lipdub.studio.progress import Clock
 from lipdub.studio.store import Store, default_root
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.sound import Heard
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
 
 _PLAIN = frozenset({".mp4", ".m4v", ".mov"})
@@ -36,11 +36,11 @@ class Room:
         """The content digest of an input: read once, however often asked. Raises ``InputError`` as ``Inputs`` does."""
         return self.inputs.digest(path)
 
-    def hear_dub(self, track: Path, clip: Clip) -> Heard:
+    def hear_dub(self, track: Path, clip: Clip) -> SpeechFeatures:
         """What a dub track says, on the clock of ``clip``: it begins where players start the clip."""
         return self.hearing.hear(dub_track(track, clip), self.digest(track), clip.start)
 
-    def hear_clip(self, clip: Clip) -> Heard:
+    def hear_clip(self, clip: Clip) -> SpeechFeatures:
         """What the clip's own sound says."""
         return self.hearing.hear(own_track(clip), self.digest(clip.path))
 

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from lipdub.anatomy.motion import measure
-from lipdub.compose.put_back import put_back
-from lipdub.engines.seam import Eye
+from lipdub.compose.patching import apply_patches
+from lipdub.engines.seam import Redetect
 from lipdub.studio.cast import Part
 from lipdub.timeline.clip import Clip, Shot
-from lipdub.timeline.face import FaceTrack
-from lipdub.timeline.picture import Frame, Look, Performance, Untouched, repainted, window_around
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.patch import FaceView, Passthrough, Patch, patched
+from lipdub.timeline.picture import Frame, window_around
 from lipdub.timeline.spool import Spool
 
-Answer = Performance | Untouched
+Answer = Patch | Passthrough
 NOWHERE = np.full((478, 3), np.nan, np.float32)
 """The landmarks of a face that is lost."""
 
@@ -37,7 +38,7 @@ class Audit:
     """Looks at what was performed: landmarks found again in every performed frame, and frames left untouched."""
 
     folder: Path
-    eye: Eye
+    eye: Redetect
     found: dict[int, Spool] = field(default_factory=dict)
     changed: dict[int, int] = field(default_factory=dict)
     untouched: dict[int, dict[str, list[int]]] = field(default_factory=dict)
@@ -54,12 +55,12 @@ class Audit:
                 return
             yield answer
 
-    def saw(self, part: Part, look: Look, answer: Answer) -> None:
+    def saw(self, part: Part, view: FaceView, answer: Answer) -> None:
         """Note the answer of a part's engine to one look, in order."""
         track = part.subject.track
         spool = self.found.setdefault(track.id, Spool(self.folder / f"again-{track.id}.f32", (478, 3), np.float32))
-        landmarks = NOWHERE if look.landmarks is None else look.landmarks
-        if isinstance(answer, Untouched):
+        landmarks = NOWHERE if view.landmarks is None else view.landmarks
+        if isinstance(answer, Passthrough):
             if answer.reason:
                 self.untouched.setdefault(track.id, {}).setdefault(answer.reason, []).append(answer.index)
             spool.append(landmarks)
@@ -68,9 +69,9 @@ class Audit:
         if not self._worth_a_look(part, answer.index - track.first):
             spool.append(NOWHERE)
             return
-        window = window_around(landmarks, look.size)
+        window = window_around(landmarks, view.size)
         corner = np.array([window.left, window.top, 0], np.float32)
-        again = self.eye(repainted(look, answer, window), landmarks - corner)
+        again = self.eye(patched(view, answer, window), landmarks - corner)
         spool.append(NOWHERE if again is None else again + corner)
 
     def _worth_a_look(self, part: Part, row: int) -> bool:
@@ -104,11 +105,11 @@ def _shot_performed(source: Iterator[Frame], shot: Shot, acting: "Sequence[_Acti
     try:
         for index in range(shot.first, shot.stop):
             answers = [one.answer(index, window) for one in acting if index in one.part.subject.track]
-            performances = [answer for answer in answers if isinstance(answer, Performance)]
+            performances = [answer for answer in answers if isinstance(answer, Patch)]
             frame = window.released(index)
             if frame is None:
                 return
-            yield put_back(frame, performances) if performances else frame
+            yield apply_patches(frame, performances) if performances else frame
     finally:
         for one in acting:
             one.close()
@@ -140,7 +141,7 @@ class _Acting:
     def __init__(self, part: Part, size: tuple[int, int], audit: Audit) -> None:
         self.part = part
         self._size, self._audit = size, audit
-        self._shown: deque[Look] = deque()
+        self._shown: deque[FaceView] = deque()
         self._upstream: list[float] = []
         self._answers: Iterator[Answer] | None = None
 
@@ -148,7 +149,7 @@ class _Acting:
         """The engine's answer to frame ``index``; None if the source ended before."""
         if self._answers is None:
             study = self.part.subject.study
-            self._answers = self._audit.timed(study.perform(self.part.guide, self._looks(window)), self._upstream)
+            self._answers = self._audit.timed(study.render(self.part.guide, self._looks(window)), self._upstream)
         answer = next(self._answers, None)
         if answer is not None:
             assert answer.index == index, "an engine answers every look, in order"
@@ -162,7 +163,7 @@ class _Acting:
         self._answers = None
         self._shown.clear()
 
-    def _looks(self, window: _Window) -> Iterator[Look]:
+    def _looks(self, window: _Window) -> Iterator[FaceView]:
         track = self.part.subject.track
         for index in range(track.first, track.stop):
             begun = time.perf_counter()
@@ -174,13 +175,13 @@ class _Acting:
             yield self._shown[-1]
 
 
-def looks_of(frames: Iterable[Frame], track: FaceTrack, size: tuple[int, int]) -> Iterator[Look]:
+def looks_of(frames: Iterable[Frame], track: FaceTrack, size: tuple[int, int]) -> Iterator[FaceView]:
     """The looks of a track at its own ``frames``; ``size`` (width, height) is the clip's."""
     return (_look(track, size, frame) for frame in frames)
 
 
-def _look(track: FaceTrack, size: tuple[int, int], frame: Frame) -> Look:
+def _look(track: FaceTrack, size: tuple[int, int], frame: Frame) -> FaceView:
     row = frame.index - track.first
     landmarks = track.landmarks.read(row, row + 1)[0]
     lost = not np.isfinite(landmarks[0, 0])
-    return Look(frame.index, size, None if lost else landmarks, frame.rgb)
+    return FaceView(frame.index, size, None if lost else landmarks, frame.rgb)

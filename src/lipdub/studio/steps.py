@@ -12,11 +12,6 @@ from lipdub.disk.publish import check_place, complete
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
 from lipdub.review.report import Speech
-from lipdub.speech.adapt.adapt import Paired
-from lipdub.speech.adapt.budget import natural
-from lipdub.speech.fit.aims import source_windows
-from lipdub.speech.script.read import ReadOptions, read_script
-from lipdub.speech.script.write import check_script_name, write_script
 from lipdub.studio.dialogue import Said, write_dialogue
 from lipdub.studio.hearing import Track
 from lipdub.studio.languages import check_language, language_in_name
@@ -30,6 +25,11 @@ from lipdub.studio.words import Words, recogniser_named, shifted, translated, tr
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.script.read import ReadOptions, read_script
+from lipdub.words_to_sound.script.write import check_script_name, write_script
+from lipdub.words_to_sound.translate.length_budget import natural
+from lipdub.words_to_sound.translate.translate import PairTranslator
 
 TAIL = Fraction(1)
 """Seconds of room after the last line of a script that is spoken without a clip."""
@@ -75,8 +75,8 @@ def hear(
     recogniser_named(recogniser)
     with desk.room() as room:
         track = Track(source, chosen_sound(source, audio_stream))
-        heard = room.hearing.hear(track, room.digest(source))
-        words = words_heard(track, heard, recogniser, language, room)
+        features = room.hearing.hear(track, room.digest(source))
+        words = words_heard(track, features, recogniser, language, room)
         start = container_start(source)
         room.inputs.check_unchanged()
         lines = tuple(shifted(line, -start) for line in words.lines)
@@ -99,7 +99,7 @@ def adapt(
         what = f"the script is in '{words.language}' already, so there is nothing to translate"
         raise OptionError(what, file=script, remedy="Check --to and the name of the script")
     who = translator_named(translator, words.language, to)
-    if isinstance(who, Paired) and not same_language(words.language, to):
+    if isinstance(who, PairTranslator) and not same_language(words.language, to):
         who.ready(words.language, to)
     with desk.room() as room:
         words = translated(words, to, translator, glossary, room)
@@ -131,14 +131,14 @@ def speak(
     if picture is None or not picture.has_sound:
         likened(speakers, words.lines, picture, None)
     with desk.room() as room:
-        heard, windows, heights, whole = None, (), None, _whole(words)
+        features, windows, heights, whole = None, (), None, _whole(words)
         if picture is not None:
             whole = Span(picture.start, picture.span.end)
             if picture.has_sound:
-                heard = room.hear_clip(picture)
-                windows = source_windows(heard)
+                features = room.hear_clip(picture)
+                windows = source_windows(features)
                 heights = heights_of(picture, words.lines, windows)
-        speakers = likened(voices_for(words.lines, voices, heights), words.lines, picture, heard)
+        speakers = likened(voices_for(words.lines, voices, heights), words.lines, picture, features)
         voicing = Voicing(words, speakers, room)
         said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
         made = room.scratch / f"speech{output.suffix.lower()}"

@@ -11,19 +11,20 @@ import numpy as np
 from lipdub import __version__, weights
 from lipdub.anatomy.motion import FaceMotion, measure
 from lipdub.disk.identity import names_sizes_times
-from lipdub.engines.seam import Engine, Facts, Setup, Study
-from lipdub.faces.cuts import CutFinder
-from lipdub.faces.eye import LandmarkEye
-from lipdub.faces.gate import GateLimits, Visibility, visibility
-from lipdub.faces.nets import FaceFinder
-from lipdub.faces.track import Tracker
+from lipdub.engines.seam import Engine, EngineSetup, Study, StudyFacts
+from lipdub.faces.cuts import CutDetector
+from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.faces.redetect import LandmarkRedetector
+from lipdub.faces.tracker import FaceTracker
+from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
 from lipdub.media.read import Damage, frames, prefetched
 from lipdub.plugins import Fingerprinted, fingerprint_of
 from lipdub.studio.progress import Clock
 from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip, Shot, shots_between
-from lipdub.timeline.face import FaceTrack
-from lipdub.timeline.picture import Frame, Look
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.patch import FaceView
+from lipdub.timeline.picture import Frame
 from lipdub.timeline.spool import Spool
 
 VERSION = 2
@@ -38,7 +39,7 @@ class Subject:
     motion: FaceMotion
     visibility: Visibility
     study: Study
-    facts: Facts
+    facts: StudyFacts
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +58,9 @@ class ClipStudy:
 class Crew:
     """Who works on the picture: the face finder, and the engine, made with ``setup``."""
 
-    finder: FaceFinder
+    finder: FaceLandmarker
     engine: Engine
-    setup: Setup = Setup()
+    setup: EngineSetup = EngineSetup()
 
 
 def study_name(clip: Clip, digest: str, crew: Crew) -> str:
@@ -82,15 +83,15 @@ def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range
 
     Frames in ``hidden`` are tracked, but no mouth is taken from them (for judging on them).
     """
-    eye = LandmarkEye(crew.finder)
-    tracker = Tracker(folder / "faces", clip.size, crew.finder, rate=clip.rate)
+    eye = LandmarkRedetector(crew.finder)
+    tracker = FaceTracker(folder / "faces", clip.size, crew.finder, rate=clip.rate)
     studies: dict[int, Study] = {}
     cuts: list[int] = []
     for seen in clock.counted("study", prefetched(_tracked(clip, tracker, cuts)), len(clip)):
-        for face, look in seen:
+        for face, view in seen:
             if face not in studies:
                 studies[face] = crew.engine.study(_place(folder, face), eye)
-            studies[face].look(look)
+            studies[face].see(view)
     shots = shots_between(cuts, len(clip))
     tracks = tracker.finish()
     for face in studies.keys() - {t.id for t in tracks}:
@@ -99,9 +100,9 @@ def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range
     _write_index(folder, shots, tracks, facts)
 
 
-def _tracked(clip: Clip, tracker: Tracker, cuts: list[int]) -> Iterator[list[tuple[int, Look]]]:
+def _tracked(clip: Clip, tracker: FaceTracker, cuts: list[int]) -> Iterator[list[tuple[int, FaceView]]]:
     """The faces of every frame as they are tracked; the first frames of later shots are added to ``cuts``."""
-    finder = CutFinder()
+    finder = CutDetector()
     for frame in prefetched(frames(clip)):
         cut = finder.see(frame)
         if cut:
@@ -122,14 +123,14 @@ def context_rows(track: FaceTrack, hidden: range) -> np.ndarray:
     return (index < hidden.start) | (index >= hidden.stop)
 
 
-def _finish(track: FaceTrack, study: Study, clip: Clip, crew: Crew, hidden: range) -> Facts:
+def _finish(track: FaceTrack, study: Study, clip: Clip, crew: Crew, hidden: range) -> StudyFacts:
     motion = measure(track)
     seen = _visibility(track, motion, clip, crew)
     return study.finish(motion, seen.usable & context_rows(track, hidden))
 
 
 def _visibility(track: FaceTrack, motion: FaceMotion, clip: Clip, crew: Crew) -> Visibility:
-    limits = GateLimits(crew.engine.limits.smallest_face, crew.engine.limits.largest_yaw)
+    limits = VisibilityLimits(crew.engine.limits.smallest_face, crew.engine.limits.largest_yaw)
     return visibility(track, motion, clip.times.seconds()[track.first : track.stop], limits)
 
 
@@ -137,7 +138,7 @@ def _place(folder: Path, face: int) -> Path:
     return folder / f"study-{face}"
 
 
-def _write_index(folder: Path, shots: tuple[Shot, ...], tracks: list[FaceTrack], facts: dict[int, Facts]) -> None:
+def _write_index(folder: Path, shots: tuple[Shot, ...], tracks: list[FaceTrack], facts: dict[int, StudyFacts]) -> None:
     entries = []
     for track in tracks:
         np.savez(folder / f"face-{track.id}.npz", redness=track.redness, presence=track.presence)
@@ -176,8 +177,8 @@ def _open_subject(clip: Clip, crew: Crew, folder: Path, entry: dict) -> Subject:
         track=track,
         motion=motion,
         visibility=_visibility(track, motion, clip, crew),
-        study=crew.engine.study(_place(folder, track.id), LandmarkEye(crew.finder)),
-        facts=Facts(known["coverage"], tuple(known["notes"]), dict(known["figures"])),
+        study=crew.engine.study(_place(folder, track.id), LandmarkRedetector(crew.finder)),
+        facts=StudyFacts(known["coverage"], tuple(known["notes"]), dict(known["figures"])),
     )
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from lipdub.speech.script.subtitles import subtitles, subtitles_text
 from lipdub.studio.dialogue import Dialogue
 from lipdub.studio.options import SpeechOptions
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.script.subtitles import subtitles, subtitles_text
 
 
 def subtitle_kind(audio: Path | None, speech: SpeechOptions) -> Literal["srt", "vtt", "none"]:

@@ -6,27 +6,27 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipdub.speech.voices.cast import Heights
-from lipdub.speech.voices.pitch import pitch_of
 from lipdub.studio.hearing import Track, spooled
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line
+from lipdub.timeline.lines import Line
 from lipdub.timeline.samples import Samples
-from lipdub.timeline.sound import HEARING_RATE
+from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.time import Span, merged
+from lipdub.words_to_sound.voices.assign import SpeakerPitch
+from lipdub.words_to_sound.voices.pitch import pitch_of
 
 LISTENED = Fraction(60)
 """Seconds of each speaker that are listened to."""
 
 
-def heights_of(clip: Clip, lines: Sequence[Line], windows: Sequence[Span]) -> Heights:
+def heights_of(clip: Clip, lines: Sequence[Line], windows: Sequence[Span]) -> SpeakerPitch:
     """The median pitch of every speaker of ``lines`` whose voice can be heard in the clip; ``windows`` is when somebody
     speaks. Speech in the lines of two speakers at once belongs to neither."""
     language = lines[0].language if lines else ""
     if not clip.has_sound or not windows:
-        return Heights({}, language)
+        return SpeakerPitch({}, language)
     with spooled(Track(clip.path, clip.sound)) as (samples, start):
-        return Heights(_hertz(lines, windows, samples, start), language)
+        return SpeakerPitch(_hertz(lines, windows, samples, start), language)
 
 
 def _hertz(lines: Sequence[Line], windows: Sequence[Span], samples: Samples, start: Fraction) -> dict[str, float]:
@@ -37,8 +37,8 @@ def _hertz(lines: Sequence[Line], windows: Sequence[Span], samples: Samples, sta
         own = [line.span for line in lines if line.speaker == speaker and not _near(others, line.span)]
         pieces, left = [], LISTENED
         for span in _shared(own, windows):
-            first = round((span.start - start) * HEARING_RATE)
-            stop = first + round(min(span.duration, left) * HEARING_RATE)
+            first = round((span.start - start) * ANALYSIS_RATE)
+            stop = first + round(min(span.duration, left) * ANALYSIS_RATE)
             pieces.append(samples[max(first, 0) : max(stop, 0)])
             left -= min(span.duration, left)
         found = pitch_of(np.concatenate([*pieces, np.zeros(0, np.float32)]))

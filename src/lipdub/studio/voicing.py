@@ -4,25 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lipdub.errors import OptionError, ServiceError
-from lipdub.review.report import ModelUsed
-from lipdub.speech.fit.aims import aims
-from lipdub.speech.fit.phrases import Measured, measured
-from lipdub.speech.fit.plan import FitOptions, Placement, plan_fit
-from lipdub.speech.fit.render import render
-from lipdub.speech.fit.wishes import FASTEST_VOICE, SLOWEST_VOICE, Wish, wishes
-from lipdub.speech.service import shown
-from lipdub.speech.voices.cast import Heights, Speaker, cast
-from lipdub.speech.voices.languages import refuse
-from lipdub.speech.voices.spoken import speak_line
-from lipdub.speech.voices.text import foreign, in_latin, sayable
 from lipdub.studio.options import VoiceOptions
 from lipdub.studio.room import Room
 from lipdub.studio.words import Words
-from lipdub.timeline.cue import Line
-from lipdub.timeline.dialogue import PlacedLine, SpokenLine
 from lipdub.timeline.language import same_language
+from lipdub.timeline.lines import Line
+from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import Notes, listed, short
+from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import aims
+from lipdub.words_to_sound.duration_fit.phrases import Measured, measured
+from lipdub.words_to_sound.duration_fit.plan import FitOptions, Placement, plan_fit
+from lipdub.words_to_sound.duration_fit.render import render
+from lipdub.words_to_sound.duration_fit.wishes import FASTEST_VOICE, SLOWEST_VOICE, Wish, wishes
+from lipdub.words_to_sound.service import shown
+from lipdub.words_to_sound.voices.assign import AssignedVoice, SpeakerPitch, assign_voices
+from lipdub.words_to_sound.voices.languages import refuse
+from lipdub.words_to_sound.voices.spoken import speak_line
+from lipdub.words_to_sound.voices.text import foreign, in_latin, sayable
 
 DEFAULT_VOICE = "nanotts"
 """Who speaks if nobody is named: needs no network and no download."""
@@ -37,7 +37,9 @@ SHORTER = 2
 """How often one line is rendered shorter."""
 
 
-def voices_for(lines: Sequence[Line], options: VoiceOptions, heights: Heights | None = None) -> dict[str, Speaker]:
+def voices_for(
+    lines: Sequence[Line], options: VoiceOptions, heights: SpeakerPitch | None = None
+) -> dict[str, AssignedVoice]:
     """A voice for every speaker; those that are not named are as high as ``heights`` tells, if the voice can be.
 
     Raises ``OptionError`` for a voice or a speaker that is not there.
@@ -61,10 +63,10 @@ def voices_for(lines: Sequence[Line], options: VoiceOptions, heights: Heights | 
             f"--voice {shown(shared[0])} and --voice {shown(shared[1])} are both for everybody",
             remedy=f"Say who speaks with which: --voice 'NAME={shown(shared[1])}'",
         )
-    return cast(speakers, shared[0] if shared else DEFAULT_VOICE, named, heights)
+    return assign_voices(speakers, shared[0] if shared else DEFAULT_VOICE, named, heights)
 
 
-def check_voices(lines: Sequence[Line], voices: Mapping[str, Speaker]) -> None:
+def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> None:
     """Raises ``OptionError`` for a line in a language that its voice does not speak, or if none of the lines can be
     said at all."""
     unable = None
@@ -82,7 +84,7 @@ def check_voices(lines: Sequence[Line], voices: Mapping[str, Speaker]) -> None:
         )
 
 
-def _readable(line: Line, voices: Mapping[str, Speaker]) -> bool:
+def _readable(line: Line, voices: Mapping[str, AssignedVoice]) -> bool:
     """Whether there is something to say that the voice can read: the offline voices know Latin letters alone."""
     text = sayable(line.text, line.language)
     if text and _latin_alone(voices[line.speaker]):
@@ -90,7 +92,7 @@ def _readable(line: Line, voices: Mapping[str, Speaker]) -> bool:
     return any(c.isalnum() for c in text)
 
 
-def _latin_alone(speaker: Speaker) -> bool:
+def _latin_alone(speaker: AssignedVoice) -> bool:
     return speaker.voice.card.name == DEFAULT_VOICE
 
 
@@ -99,7 +101,7 @@ class Voicing:
     """Lines on their way to be heard: their texts and paces change until they fit, or nobody knows a better way."""
 
     words: Words
-    voices: dict[str, Speaker]
+    voices: dict[str, AssignedVoice]
     room: Room
     lines: list[Line] = field(default_factory=list, init=False)
     numbers: list[int] = field(default_factory=list, init=False)  # of the lines among the words

@@ -6,32 +6,45 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.disk.json_text import parsed_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, OptionError, ServiceError
 from lipdub.media.listen import sound_in_pieces
 from lipdub.plugins import fingerprint_of
-from lipdub.review.report import ModelUsed
-from lipdub.speech.adapt.adapt import Adapted, AdaptOptions, adapt, asked_once
-from lipdub.speech.adapt.glossary import read_glossary
-from lipdub.speech.recognise.transcribe import transcribe
-from lipdub.speech.script.read import ReadOptions, read_script
-from lipdub.speech.script.sentences import lines_from_words
-from lipdub.speech.script.timed import timed
-from lipdub.speech.script.write import write_script
-from lipdub.speech.seam import RECOGNISERS, TRANSLATORS, Card, Recogniser, Request, Translator
-from lipdub.speech.spans import speech_spans
 from lipdub.studio.hearing import Track
 from lipdub.studio.languages import language_in_name
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.room import Room, own_track
 from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Line
 from lipdub.timeline.language import same_language
+from lipdub.timeline.lines import Line
+from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import Notes, short
-from lipdub.timeline.sound import HEARING_RATE, Heard
+from lipdub.timeline.sound import ANALYSIS_RATE
+from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.recognise.transcribe import transcribe
+from lipdub.words_to_sound.script.read import ReadOptions, read_script
+from lipdub.words_to_sound.script.sentences import lines_from_words
+from lipdub.words_to_sound.script.timed import timed
+from lipdub.words_to_sound.script.write import write_script
+from lipdub.words_to_sound.seam import (
+    RECOGNISERS,
+    TRANSLATORS,
+    Card,
+    Recogniser,
+    TranslationRequest,
+    Translator,
+)
+from lipdub.words_to_sound.translate.glossary import read_glossary
+from lipdub.words_to_sound.translate.translate import (
+    TranslatedLine,
+    TranslateOptions,
+    asked_once,
+    translate_lines,
+)
 
 VERSION = 3
 """Raise when the same clip gives other words."""
@@ -79,7 +92,7 @@ def words_to_say(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
     return translated(words, wanted, speech.translator, speech.glossary, room)
 
 
-def words_heard(track: Track, heard: Heard, recogniser: str, language: str, room: Room) -> Words:
+def words_heard(track: Track, features: SpeechFeatures, recogniser: str, language: str, room: Room) -> Words:
     """The words of a sound track; ``heard`` says where somebody speaks. Kept with who heard them, so that none is heard
     twice."""
     path = track.path
@@ -87,8 +100,8 @@ def words_heard(track: Track, heard: Heard, recogniser: str, language: str, room
     who = recogniser_named(recogniser)
 
     def listen(folder: Path) -> None:
-        pieces = sound_in_pieces(path, rate=HEARING_RATE, mono=True, stream=track.stream)
-        found = transcribe(who, pieces, heard, language)
+        pieces = sound_in_pieces(path, rate=ANALYSIS_RATE, mono=True, stream=track.stream)
+        found = transcribe(who, pieces, features, language)
         if found.words:
             write_script(folder / "words.json", lines_from_words(found.words, found.language))
         write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
@@ -110,10 +123,10 @@ def translated(words: Words, language: str, translator: str, glossary: Path | No
     Raises ``OptionError`` if there is no translator, ``ServiceError`` if it fails; what was done is kept.
     """
     who = translator_named(translator, words.language, language)
-    options = AdaptOptions(glossary=read_glossary(glossary) if glossary else {})
+    options = TranslateOptions(glossary=read_glossary(glossary) if glossary else {})
     with room.clock.stage("adapt"):
-        every = adapt(words.lines, who, language, options, room.store.folder)
-        done: list[Adapted] = []
+        every = translate_lines(words.lines, who, language, options, room.store.folder)
+        done: list[TranslatedLine] = []
         try:
             done += room.clock.counted("adapt", every, len(words.lines))
         except ServiceError as failed:
@@ -121,7 +134,7 @@ def translated(words: Words, language: str, translator: str, glossary: Path | No
             raise
 
     def shorten(index: int, text: str, characters: int) -> str:
-        request = Request(done[index].original, characters, glossary=options.glossary, too_long=text)
+        request = TranslationRequest(done[index].original, characters, glossary=options.glossary, too_long=text)
         return asked_once(request, who, language, room.store.folder)
 
     return Words(
@@ -135,7 +148,7 @@ def translated(words: Words, language: str, translator: str, glossary: Path | No
     )
 
 
-def _doubts(lines: Iterable[Adapted]) -> Notes:
+def _doubts(lines: Iterable[TranslatedLine]) -> Notes:
     """What a person should know of translated lines."""
     notes = Notes()
     for adapted in lines:
@@ -200,7 +213,7 @@ def _one_line(clip: Clip, speech: SpeechOptions, room: Room) -> Line:
     return Line(" ".join(speech.line.split()), span.intersection(clip.span) or clip.span, speech.to)
 
 
-def _own_speech(clip: Clip, room: Room) -> Heard:
+def _own_speech(clip: Clip, room: Room) -> SpeechFeatures:
     if not clip.has_sound:
         raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
     return room.hear_clip(clip)

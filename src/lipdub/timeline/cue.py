@@ -2,27 +2,8 @@
 
 from dataclasses import dataclass
 
+from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word as heard: when, and how sure (0..1)."""
-
-    text: str
-    span: Span
-    confidence: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Words to be said: ``text`` in ``language`` (BCP 47, e.g. ``es``), by ``speaker``, wished in ``span``."""
-
-    text: str
-    span: Span
-    language: str = ""
-    speaker: str = ""
-    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,20 @@ import soxr
 from jaxtyping import Float16, Float64
 
 from lipdub import weights
+from lipdub.acoustics.level import gain_to_level, loudness
 from lipdub.anatomy.motion import measure
 from lipdub.disk.publish import complete
 from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import NoSound, NothingToDub
-from lipdub.faces.cuts import CutFinder
-from lipdub.faces.nets import FaceFinder
-from lipdub.faces.track import Tracker
+from lipdub.faces.cuts import CutDetector
+from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames, sound
-from lipdub.speech.encoder import Basis, SpeechEncoder
-from lipdub.speech.energy import gain_to_level, loudness
-from lipdub.speech.listen import Ears
-from lipdub.timeline.sound import HEARING_RATE, Heard, Sound
+from lipdub.sound_to_mouth.analyser import SpeechAnalyser
+from lipdub.sound_to_mouth.encoder import EncoderBasis, SpeechEncoder
+from lipdub.timeline.sound import ANALYSIS_RATE, Sound
+from lipdub.timeline.speech_features import SpeechFeatures
 
 SPEEDS = (0.85, 0.92, 1.09, 1.18)
 """Every voice is also learnt played slower and lower, or faster and higher: more voices than there are clips."""
@@ -40,17 +41,17 @@ class Voice:
     """
 
     speed: float
-    heard: Heard
+    features: SpeechFeatures
     encoder: Float16[np.ndarray, "rows 512"]
 
     def clock(self, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Clip times of the sound as seconds since the start of ``heard``."""
-        return (seconds - float(self.heard.start)) / self.speed
+        return (seconds - float(self.features.start)) / self.speed
 
-    def encoded(self, basis: Basis) -> "Voice":
+    def encoded(self, basis: EncoderBasis) -> "Voice":
         """The same with components in ``heard``."""
         rows = basis.project(self.encoder.astype(np.float32))
-        return replace(self, heard=replace(self.heard, encoded=rows))
+        return replace(self, features=replace(self.features, encoded=rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +64,11 @@ class Footage:
     voices: tuple[Voice, ...]
 
     @property
-    def heard(self) -> Heard:
+    def features(self) -> SpeechFeatures:
         """What was heard of the voice as filmed."""
-        return self.voices[0].heard
+        return self.voices[0].features
 
-    def encoded(self, basis: Basis) -> "Footage":
+    def encoded(self, basis: EncoderBasis) -> "Footage":
         """The same with encoder components in what was heard."""
         return replace(self, voices=tuple(voice.encoded(basis) for voice in self.voices))
 
@@ -100,15 +101,15 @@ class Crew:
 
     def __init__(self) -> None:
         """Raises ``WeightsError`` or ``MissingExtra``."""
-        self.finder = FaceFinder(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+        self.finder = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
         whisper = weights.resolve("whisper-base")
-        self.ears, self.encoder = Ears(weights.resolve("voice-activity"), None), SpeechEncoder(whisper)
+        self.ears, self.encoder = SpeechAnalyser(weights.resolve("voice-activity"), None), SpeechEncoder(whisper)
 
     def film(self, path: Path) -> Footage:
         """Measure the face seen longest in ``path``. Raises ``NothingToDub`` if there is none, ``NoSound``, ..."""
-        clip, cuts = open_clip(path), CutFinder()
+        clip, cuts = open_clip(path), CutDetector()
         with scratch_folder("footage") as folder:
-            tracker = Tracker(folder, clip.size, self.finder, rate=clip.rate)
+            tracker = FaceTracker(folder, clip.size, self.finder, rate=clip.rate)
             for frame in frames(clip):
                 tracker.see(frame, cuts.see(frame))
             tracks = tracker.finish()
@@ -116,7 +117,7 @@ class Crew:
                 raise NothingToDub("no face to learn from", file=path)
             track = max(tracks, key=len)
             motion = measure(track)
-        voice = sound(path, rate=HEARING_RATE, mono=True)
+        voice = sound(path, rate=ANALYSIS_RATE, mono=True)
         when = clip.times.seconds()[track.first : track.stop]
         voices = tuple(self._voice(voice, speed) for speed in (1.0, *SPEEDS))
         return Footage(path.stem, when[motion.ok], motion.shapes[motion.ok], voices)
@@ -124,19 +125,19 @@ class Crew:
     def _voice(self, voice: Sound, speed: float) -> Voice:
         samples = np.ascontiguousarray(voice.samples[0])
         if speed != 1.0:
-            samples = soxr.resample(samples, HEARING_RATE, HEARING_RATE / speed).astype(np.float32)
-        heard = self.ears.listen(Sound(samples[None], HEARING_RATE, voice.start))
+            samples = soxr.resample(samples, ANALYSIS_RATE, ANALYSIS_RATE / speed).astype(np.float32)
+        features = self.ears.listen(Sound(samples[None], ANALYSIS_RATE, voice.start))
         rows = self.encoder.raw(samples, gain_to_level(loudness(samples)))
-        return Voice(speed, heard, rows.astype(np.float16))
+        return Voice(speed, features, rows.astype(np.float16))
 
 
 def keep(footage: Footage, cache: Path) -> None:
     """Write ``footage`` into the folder ``cache``, where ``filmed`` finds it by its name."""
     cache.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {"seconds": footage.seconds, "shapes": footage.shapes}
-    arrays |= {"start": str(footage.heard.start), "speeds": np.array([v.speed for v in footage.voices])}
+    arrays |= {"start": str(footage.features.start), "speeds": np.array([v.speed for v in footage.voices])}
     for i, voice in enumerate(footage.voices):
-        arrays |= {f"{part}{i}": getattr(voice.heard, part) for part in _HEARD_PARTS}
+        arrays |= {f"{part}{i}": getattr(voice.features, part) for part in _HEARD_PARTS}
         arrays[f"encoder{i}"] = voice.encoder
     kept = cache / f"{footage.name}.footage.npz"
     with complete(kept, overwrite=True) as part, part.open("wb") as file:
@@ -147,7 +148,7 @@ def _opened(path: Path) -> Footage:
     with np.load(path) as a:
         start = Fraction(str(a["start"]))
         voices = tuple(
-            Voice(float(speed), Heard(start, *(a[f"{part}{i}"] for part in _HEARD_PARTS)), a[f"encoder{i}"])
+            Voice(float(speed), SpeechFeatures(start, *(a[f"{part}{i}"] for part in _HEARD_PARTS)), a[f"encoder{i}"])
             for i, speed in enumerate(a["speeds"])
         )
         return Footage(path.name.removesuffix(".footage.npz"), a["seconds"], a["shapes"], voices)

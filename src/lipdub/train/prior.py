@@ -22,11 +22,11 @@ from threadpoolctl import threadpool_limits
 from lipdub.disk.publish import check_place, complete, same_file
 from lipdub.errors import InputError, OptionError
 from lipdub.process.ending import run
-from lipdub.speech.encoder import COMPONENTS, Basis
-from lipdub.speech.person import NEAR, rest_of
-from lipdub.speech.prior import DESIGNS, LEVELS, Prior
-from lipdub.speech.sync import likeliest_offset
-from lipdub.timeline.face import AP, JAW, UL, WD
+from lipdub.sound_to_mouth.encoder import COMPONENTS, EncoderBasis
+from lipdub.sound_to_mouth.prior import DESIGNS, LEVELS, Prior
+from lipdub.sound_to_mouth.speaker_model import NEAR, rest_of
+from lipdub.sound_to_mouth.sync import likeliest_offset
+from lipdub.timeline.mouth import AP, JAW, UL, WD
 from lipdub.train.footage import Footage, filmed
 
 PENALTIES = {"encoder": 1.0, "phones": 0.1, "calm": 1e-3, "loud": 1e-2}
@@ -93,7 +93,7 @@ def train_prior(source: Path | Sequence[Path], output: Path, options: TrainOptio
     footage = filmed(paths, options.cache)
     if len(footage) < 2:
         raise few
-    directions = Basis.shipped() if options.basis is None else fitted_basis(footage)
+    directions = EncoderBasis.shipped() if options.basis is None else fitted_basis(footage)
     if options.basis is not None:
         _write_basis(directions, options.basis, options.overwrite)
     footage = [f.encoded(directions) for f in footage]
@@ -153,17 +153,19 @@ def fitted(footage: Sequence[Footage]) -> Trained:
         apart = [replace(everything, maps={name: parts[i] for name, (_, parts) in maps.items()})
                  for i in range(len(footage))]  # fmt: skip
         if round_ < _ROUNDS - 1:
-            offsets = [likeliest_offset(p, f.heard, f.seconds, f.shapes) for p, f in zip(apart, footage, strict=True)]
+            offsets = [
+                likeliest_offset(p, f.features, f.seconds, f.shapes) for p, f in zip(apart, footage, strict=True)
+            ]
     return Trained(everything, tuple(apart), tuple(offsets))
 
 
 def correlations(prior: Prior, footage: Footage, offset: float) -> list[float]:
     """Correlation of predicted and measured aperture, width, upper lip and chin."""
-    guess = prior.predict(footage.heard, footage.seconds + offset)
+    guess = prior.predict(footage.features, footage.seconds + offset)
     return _correlations(guess, footage.shapes)
 
 
-def fitted_basis(footage: Sequence[Footage]) -> Basis:
+def fitted_basis(footage: Sequence[Footage]) -> EncoderBasis:
     """Leading principal components of the encoder's rows, each divided by its own sd + 5 % of the first one's."""
     rows = np.concatenate([f.voices[0].encoder.astype(np.float64) for f in footage])
     mean = rows.mean(0)
@@ -171,7 +173,7 @@ def fitted_basis(footage: Sequence[Footage]) -> Basis:
     size = np.sqrt(np.maximum(values[::-1][:COMPONENTS], 0))
     directions = vectors[:, ::-1][:, :COMPONENTS] / (size + 0.05 * size[0])
     directions *= np.sign(directions[np.abs(directions).argmax(0), np.arange(COMPONENTS)])
-    return Basis(mean.astype(np.float32), directions.astype(np.float16).astype(np.float32))
+    return EncoderBasis(mean.astype(np.float32), directions.astype(np.float16).astype(np.float32))
 
 
 def _all_maps(footage: Sequence[Footage], offsets: Sequence[float]) -> dict[str, tuple[np.ndarray, list[np.ndarray]]]:
@@ -192,7 +194,7 @@ def _all_maps(footage: Sequence[Footage], offsets: Sequence[float]) -> dict[str,
 def _sums(name: str, footage: Footage, offset: float) -> Sums:
     shapes, out = _normalised(footage.shapes), Sums(np.zeros(1), np.zeros(1), 0)
     for voice in footage.voices:
-        rows = DESIGNS[name](voice.heard, voice.clock(footage.seconds + offset)).astype(np.float64)
+        rows = DESIGNS[name](voice.features, voice.clock(footage.seconds + offset)).astype(np.float64)
         out = Sums(out.square + rows.T @ rows, out.cross + rows.T @ shapes, out.rows + len(rows))
     return out
 
@@ -203,7 +205,7 @@ def _solved(name: str, sums: Sums) -> Float32[np.ndarray, "dims 6"]:
 
 
 def _guess(name: str, weights: np.ndarray, footage: Footage, offset: float) -> np.ndarray:
-    return DESIGNS[name](footage.heard, footage.voices[0].clock(footage.seconds + offset)) @ weights
+    return DESIGNS[name](footage.features, footage.voices[0].clock(footage.seconds + offset)) @ weights
 
 
 def _normalised(shapes: np.ndarray) -> np.ndarray:
@@ -234,8 +236,8 @@ def _population(footage: Sequence[Footage]) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles above rest (41, 6) and standard deviations (6,) of speaking mouths, mean over clips."""
     rise, spread = [], []
     for f in footage:
-        clock = np.arange(len(f.heard)) / 50 + float(f.heard.start)
-        near = maximum_filter1d((f.heard.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
+        clock = np.arange(len(f.features)) / 50 + float(f.features.start)
+        near = maximum_filter1d((f.features.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
         speaking = f.shapes[np.interp(f.seconds, clock, near) > 0.5]
         speaking = speaking if len(speaking) > 10 else f.shapes
         rise.append(np.quantile(speaking - rest_of(f.shapes)[0], LEVELS, axis=0))
@@ -243,7 +245,7 @@ def _population(footage: Sequence[Footage]) -> tuple[np.ndarray, np.ndarray]:
     return np.mean(rise, 0), np.mean(spread, 0)
 
 
-def _write_basis(basis: Basis, path: Path, overwrite: bool) -> None:
+def _write_basis(basis: EncoderBasis, path: Path, overwrite: bool) -> None:
     with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(file, mean=basis.mean, directions=basis.directions.astype(np.float16))
 

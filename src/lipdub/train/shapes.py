@@ -17,9 +17,9 @@ from lipdub.disk.publish import check_place, complete
 from lipdub.disk.scratch import scratch_folder
 from lipdub.engines.exemplar.shape_model import Population, Sums, sums_of
 from lipdub.errors import NothingToDub
-from lipdub.faces.cuts import CutFinder
-from lipdub.faces.nets import FaceFinder
-from lipdub.faces.track import Tracker
+from lipdub.faces.cuts import CutDetector
+from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
 from lipdub.process.ending import run
@@ -43,11 +43,11 @@ def person(motion: FaceMotion) -> Population:
     return Population(sums_of(motion, rows), np.cov(shapes.T), low, high, 1)
 
 
-def filmed(path: Path, finder: FaceFinder) -> Population:
+def filmed(path: Path, finder: FaceLandmarker) -> Population:
     """Statistics of the face seen longest in the clip at ``path``. Raises ``NothingToDub`` if there is none."""
-    clip, cuts = open_clip(path), CutFinder()
+    clip, cuts = open_clip(path), CutDetector()
     with scratch_folder("shapes") as folder:
-        tracker = Tracker(folder, clip.size, finder, rate=clip.rate)
+        tracker = FaceTracker(folder, clip.size, finder, rate=clip.rate)
         for frame in frames(clip):
             tracker.see(frame, cuts.see(frame))
         tracks = tracker.finish()
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     given = parser.parse_args(arguments)
     check_place(given.out, given.clips, overwrite=given.overwrite)
-    finder = FaceFinder(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+    finder = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
     save(pooled([filmed(path, finder) for path in given.clips]), given.out, overwrite=given.overwrite)
 
 

@@ -15,11 +15,12 @@ from lipdub.engines.ltx.echo import Echo
 from lipdub.engines.ltx.engine import LtxEngine, make
 from lipdub.engines.ltx.model import Made, Wanted
 from lipdub.engines.ltx.options import LtxOptions
-from lipdub.engines.seam import Guide, Setup, Speaker
+from lipdub.engines.seam import EngineSetup, Guide, SpeakingStudy
 from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
 from lipdub.timeline.clip import FrameTimes
-from lipdub.timeline.cue import Cue, Line
-from lipdub.timeline.picture import Look, Performance, Untouched
+from lipdub.timeline.cue import Cue
+from lipdub.timeline.lines import Line
+from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 
@@ -63,11 +64,11 @@ def study(clip, echo, tmp_path):
 
 
 def performed(study, guide, clip):
-    return list(study.perform(guide, clip.looks()))
+    return list(study.render(guide, clip.views()))
 
 
 def made(answers):
-    return [a for a in answers if isinstance(a, Performance)]
+    return [a for a in answers if isinstance(a, Patch)]
 
 
 def far(answers):
@@ -83,11 +84,11 @@ def test_what_a_model_gives_back_unchanged_lands_where_it_was(study, clip, echo)
     mean, most = far(answers)
     assert mean < 1
     assert most <= NOISE
-    assert {len(wanted.frames) for wanted in echo.heard} == {25}
-    assert all(wanted.frames.shape[1:] == (192, 192, 3) for wanted in echo.heard)
-    assert len({wanted.seed for wanted in echo.heard}) == len(echo.heard)
-    assert all(isinstance(a, Untouched) for a in (*answers[:5], *answers[55:]))
-    assert [a.reason for a in answers if isinstance(a, Untouched) and a.reason] == ["the face was lost"]
+    assert {len(wanted.frames) for wanted in echo.features} == {25}
+    assert all(wanted.frames.shape[1:] == (192, 192, 3) for wanted in echo.features)
+    assert len({wanted.seed for wanted in echo.features}) == len(echo.features)
+    assert all(isinstance(a, Passthrough) for a in (*answers[:5], *answers[55:]))
+    assert [a.reason for a in answers if isinstance(a, Passthrough) and a.reason] == ["the face was lost"]
 
 
 class Painter(Echo):
@@ -95,7 +96,7 @@ class Painter(Echo):
 
     def __call__(self, wanted: Wanted) -> Made:
         echoed = super().__call__(wanted)
-        level = 40 + 150 * ((len(self.heard) - 1) % 2)
+        level = 40 + 150 * ((len(self.features) - 1) % 2)
         return Made(np.full_like(wanted.frames, level), echoed.voice)
 
 
@@ -151,8 +152,8 @@ def test_any_rate_is_told_truly_and_every_frame_is_answered(rate, study, clip, e
     answers = performed(study, Guide(None, tone(times), tone(times), (cue_of(times, 0, 60),), times), clip)
     assert len(made(answers)) == 59
     assert far(answers)[0] < 5
-    assert abs(echo.heard[0].rate - (rate / 2 if rate > 32 else rate)) < Fraction(1, 100)
-    assert max(len(wanted.frames) for wanted in echo.heard) <= 25
+    assert abs(echo.features[0].rate - (rate / 2 if rate > 32 else rate)) < Fraction(1, 100)
+    assert max(len(wanted.frames) for wanted in echo.features) <= 25
 
 
 def test_a_varying_rate_is_put_on_a_grid_and_every_frame_is_answered(study, clip, echo):
@@ -162,14 +163,14 @@ def test_a_varying_rate_is_put_on_a_grid_and_every_frame_is_answered(study, clip
     assert [a.index for a in answers] == [FIRST + i for i in range(60)]
     assert len(made(answers)) == 59
     assert far(answers)[0] < 4
-    assert {wanted.rate for wanted in echo.heard} <= {Fraction(1000, 33), Fraction(1000, 34)}
+    assert {wanted.rate for wanted in echo.features} <= {Fraction(1000, 33), Fraction(1000, 34)}
 
 
 def test_the_model_hears_the_sounds_of_its_window_and_no_others(study, clip, echo):
     times = steady(Fraction(25), 60)
     dub, source = tone(times), tone(times, 48_000)
     performed(study, Guide(None, dub, source, (cue_of(times, 10, 50),), times), clip)
-    first = echo.heard[0]
+    first = echo.features[0]
     assert first.dub is not None
     start, seconds = times.instant(FIRST + 10), Fraction(len(first.frames), 25)
     assert first.dub.samples.shape[1] == round(seconds * 16_000)
@@ -182,7 +183,7 @@ def test_three_frames_are_padded_and_a_missing_source_is_silence(study, clip, ec
     times = steady(Fraction(25), 60)
     answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 20, 23),), times), clip)
     assert len(made(answers)) == 3
-    (wanted,) = echo.heard
+    (wanted,) = echo.features
     assert len(wanted.frames) == 9
     assert np.array_equal(wanted.frames[3], wanted.frames[8])
     assert not wanted.source.samples.any()
@@ -197,7 +198,7 @@ def test_odd_pictures_and_faces_at_their_border(size, shift, clip, echo, tmp_pat
     seen = _Moved(tmp_path / "track", frames=12, side=200, size=size, shift=shift)
     study, _ = studied(engine, seen, tmp_path / "study")
     answers = performed(study, Guide(None, tone(steady(Fraction(25), 12)), None, (), None), seen)
-    assert all(isinstance(a, Untouched) for a in answers)
+    assert all(isinstance(a, Passthrough) for a in answers)
     times = steady(Fraction(25), 12)
     answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 12),), times), seen)
     assert made(answers)
@@ -214,7 +215,7 @@ class _Moved(Drawn):
     def landmarks(self, row):
         return super().landmarks(row) + np.array([*self.cut[1], 0], np.float32)
 
-    def look(self, row):
+    def see(self, row):
         size, shift = self.cut
         whole = super().picture(row)
         columns = np.clip(np.arange(size[0]) - shift[0], 0, 199)
@@ -225,7 +226,7 @@ class _Moved(Drawn):
             assert window.clipped(size) == window
             return picture[window.top : window.bottom, window.left : window.right].copy()
 
-        return Look(FIRST + row, size, self.landmarks(row), pixels)
+        return FaceView(FIRST + row, size, self.landmarks(row), pixels)
 
 
 def test_a_mouth_outside_the_picture_is_left_alone(echo, tmp_path):
@@ -248,13 +249,13 @@ def spoken_guide(times, *texts):
 def test_lines_are_spoken_and_the_same_take_is_played(study, clip, echo):
     times = steady(Fraction(25), 60)
     guide = spoken_guide(times, "Hola a todos", "¿Qué tal?")
-    assert isinstance(study, Speaker)
-    voice = study.speak(guide, clip.looks())
+    assert isinstance(study, SpeakingStudy)
+    voice = study.speak(guide, clip.views())
     assert (voice.rate, voice.start) == (48_000, guide.cues[0].span.start)
     assert voice.span.end == pytest.approx(guide.cues[-1].span.end)
-    asked = len(echo.heard)
-    assert all(wanted.dub is None for wanted in echo.heard)
-    assert echo.learnt == tuple(dict.fromkeys(wanted.prompt for wanted in echo.heard))
+    asked = len(echo.features)
+    assert all(wanted.dub is None for wanted in echo.features)
+    assert echo.learnt == tuple(dict.fromkeys(wanted.prompt for wanted in echo.features))
     assert any('in Spanish, saying: "¿Qué tal?"' in prompt for prompt in echo.learnt)
     pause = Span(guide.cues[0].span.end, guide.cues[1].span.start)
     silent = voice.samples[:, round((pause.start - voice.start) * 48_000) : round((pause.end - voice.start) * 48_000)]
@@ -264,14 +265,14 @@ def test_lines_are_spoken_and_the_same_take_is_played(study, clip, echo):
     low = Sound(voice.samples.mean(0, keepdims=True)[:, ::3] * np.float32(0.5), 16_000, voice.start)
     for sound in (voice, low):
         assert digest(performed(study, replace(guide, sound=sound), clip)) == digest(mute)
-    assert np.array_equal(study.speak(guide, clip.looks()).samples, voice.samples)
-    assert len(echo.heard) == asked
+    assert np.array_equal(study.speak(guide, clip.views()).samples, voice.samples)
+    assert len(echo.features) == asked
     performed(study, replace(guide, sound=tone(times)), clip)
-    assert len(echo.heard) > asked
-    assert echo.heard[-1].dub is not None
-    asked = len(echo.heard)
-    study.speak(replace(guide, seed=1), clip.looks())
-    assert len(echo.heard) > asked
+    assert len(echo.features) > asked
+    assert echo.features[-1].dub is not None
+    asked = len(echo.features)
+    study.speak(replace(guide, seed=1), clip.views())
+    assert len(echo.features) > asked
 
 
 def test_a_line_that_was_never_spoken_is_spoken_while_it_is_performed(study, clip, echo):
@@ -279,17 +280,17 @@ def test_a_line_that_was_never_spoken_is_spoken_while_it_is_performed(study, cli
     guide = spoken_guide(times, "Hola")
     answers = performed(study, guide, clip)
     assert len(made(answers)) == 53
-    assert all(wanted.dub is None for wanted in echo.heard)
-    asked = len(echo.heard)
-    voice = study.speak(guide, clip.looks())
+    assert all(wanted.dub is None for wanted in echo.features)
+    asked = len(echo.features)
+    voice = study.speak(guide, clip.views())
     assert voice.samples.any()
-    assert len(echo.heard) == asked
+    assert len(echo.features) == asked
 
 
 def test_a_long_line_is_said_window_after_window(study, clip, echo):
     times = steady(Fraction(25), 60)
-    study.speak(spoken_guide(times, "Uno dos tres. Cuatro cinco seis."), clip.looks())
-    said = [wanted.prompt for wanted in echo.heard]
+    study.speak(spoken_guide(times, "Uno dos tres. Cuatro cinco seis."), clip.views())
+    said = [wanted.prompt for wanted in echo.features]
     assert len(said) > 1
     assert "Uno" in said[0]
     assert "seis" in said[-1]
@@ -299,19 +300,19 @@ def test_a_long_line_is_said_window_after_window(study, clip, echo):
 def test_lines_that_cannot_be_spoken_are_refused_before_anything_is_made(study, clip, echo):
     times = steady(Fraction(25), 60)
     with pytest.raises(OptionError, match="takes about"):
-        study.speak(spoken_guide(times, "palabras " * 20), clip.looks())
+        study.speak(spoken_guide(times, "palabras " * 20), clip.views())
     with pytest.raises(OptionError, match="no words"):
-        study.speak(spoken_guide(times, "Hola", " "), clip.looks())
+        study.speak(spoken_guide(times, "Hola", " "), clip.views())
     with pytest.raises(OptionError, match="no line to speak"):
-        study.speak(Guide(None, None, None, (cue_of(times, 0, 20),), times), clip.looks())
-    assert not echo.heard
+        study.speak(Guide(None, None, None, (cue_of(times, 0, 20),), times), clip.views())
+    assert not echo.features
 
 
 def test_a_line_outside_the_track_has_a_voice_and_no_picture(study, clip, echo):
     times = steady(Fraction(25), 60)
     span = Span(Fraction(1), Fraction(2))
     guide = Guide(None, None, None, (Cue(span, 1, Line("Hola", span, "es")), cue_of(times, 10, 40, "Adiós")), times)
-    voice = study.speak(guide, clip.looks())
+    voice = study.speak(guide, clip.views())
     assert voice.start == 1
     assert voice.samples[:, :40_000].any()
     assert [a.index for a in made(performed(study, guide, clip))] == [FIRST + i for i in range(10, 40) if i != 30]
@@ -320,20 +321,20 @@ def test_a_line_outside_the_track_has_a_voice_and_no_picture(study, clip, echo):
 def test_what_was_stopped_half_way_leaves_nothing_behind(study, clip, echo):
     times = steady(Fraction(25), 60)
     guide = Guide(None, tone(times), None, (cue_of(times, 0, 60),), times)
-    answers = study.perform(guide, clip.looks())
+    answers = study.render(guide, clip.views())
     next(answers)
     answers.close()
     assert not list((study.folder / "takes").iterdir())
-    part = list(study.perform(guide, clip.looks(0, 12)))
+    part = list(study.render(guide, clip.views(0, 12)))
     assert len(made(part)) == 12
-    late = list(study.perform(guide, clip.looks(45)))
+    late = list(study.render(guide, clip.views(45)))
     assert len(made(late)) == 15
     assert not list((study.folder / "takes").iterdir())
     assert far(part)[0] < 1
     assert far(late)[0] < 1
     whole = performed(study, guide, clip)
     assert len(list((study.folder / "takes").iterdir())) == 1
-    assert digest(list(study.perform(guide, clip.looks(20, 30)))) == digest(whole[20:30])
+    assert digest(list(study.render(guide, clip.views(20, 30)))) == digest(whole[20:30])
 
 
 def test_an_eye_tells_how_far_the_chin_comes_down(clip, echo, tmp_path):
@@ -373,7 +374,7 @@ def test_a_head_that_drifts_in_the_model_is_put_back(clip, tmp_path):
 
     def eye(picture, near):
         """Sees where the picture was moved to."""
-        shown = drifting.heard[-1].frames
+        shown = drifting.features[-1].frames
         for i, frame in enumerate(shown):
             down = 1 + i // 12
             if np.array_equal(picture, frame):
@@ -407,7 +408,7 @@ def test_without_torch_the_extra_is_named(monkeypatch, tmp_path):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtra, match=r"The LTX engine needs the package 'torch'.*lipdub\[ltx\]"):
-        make(Setup()).study(tmp_path)
+        make(EngineSetup()).study(tmp_path)
 
 
 def test_what_the_machine_and_the_user_lack_is_told_at_once(monkeypatch, tmp_path):
@@ -416,12 +417,12 @@ def test_what_the_machine_and_the_user_lack_is_told_at_once(monkeypatch, tmp_pat
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(MachineError, match=r"needs a GPU.*--engine exemplar works here now"):
-        make(Setup()).study(tmp_path / "a")
+        make(EngineSetup()).study(tmp_path / "a")
     with pytest.raises(MachineError, match="CUDA"):
-        make(Setup(Path("x"), {"device": "cuda"})).study(tmp_path / "a")
+        make(EngineSetup(Path("x"), {"device": "cuda"})).study(tmp_path / "a")
     with pytest.raises(WeightsError, match=r"not told where its weights are.*--weights FOLDER"):
-        make(Setup(None, {"device": "cpu"})).study(tmp_path / "a")
+        make(EngineSetup(None, {"device": "cpu"})).study(tmp_path / "a")
     with pytest.raises(WeightsError, match="no such folder"):
-        make(Setup(tmp_path / "none", {"device": "cpu"})).study(tmp_path / "a")
+        make(EngineSetup(tmp_path / "none", {"device": "cpu"})).study(tmp_path / "a")
     with pytest.raises(OptionError):
-        make(Setup(None, {"vram": "8"}))
+        make(EngineSetup(None, {"vram": "8"}))

@@ -23,7 +23,7 @@ DS1 = "lora_ds1.safetensors"
 def test_a_sound_becomes_the_recorded_spectrum_and_latent(name, which, case, wave, pipes, far):
     recorded = case(name)
     source = wave(recorded.inputs[recorded.told["input" if which == "ref" else "own_audio"]])
-    assert far(sound.heard(source), recorded[f"{which}.log_mel"]) < 1e-5
+    assert far(sound.features(source), recorded[f"{which}.log_mel"]) < 1e-5
     latent = pipes(DS1).audio_latent(source)
     if which == "own":
         assert far(latent, recorded["own.audio_latent_raw"]) < 1e-5
@@ -67,10 +67,10 @@ def test_mistake_an_unbounded_first_vocoder_is_loud_and_wrong(case, pipes, far, 
 def test_one_channel_is_doubled_and_many_become_their_mean():
     rng = np.random.default_rng(1)
     mono = rng.normal(0, 0.1, (1, 4000)).astype(np.float32)
-    stereo = sound.heard(Sound(np.concatenate([mono, mono]), 16_000))
-    assert torch.equal(sound.heard(Sound(mono, 16_000)), stereo)
+    stereo = sound.features(Sound(np.concatenate([mono, mono]), 16_000))
+    assert torch.equal(sound.features(Sound(mono, 16_000)), stereo)
     five = np.concatenate([mono * k for k in (1, 2, 0, 0, 2)]).astype(np.float32)
-    assert torch.allclose(sound.heard(Sound(five, 16_000)), stereo, atol=1e-5)
+    assert torch.allclose(sound.features(Sound(five, 16_000)), stereo, atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000])
@@ -103,4 +103,4 @@ def test_mel_filters_have_equal_area_and_cover_the_band():
 @pytest.mark.parametrize(("channels", "samples"), [(0, 48_000), (1, 0), (2, 1_000)])
 def test_sound_that_is_missing_or_too_short_is_refused(channels, samples):
     with pytest.raises(NoSound, match=r"too short for LTX\. .*source's own sound"):
-        sound.heard(Sound(np.zeros((channels, samples), np.float32), 48_000))
+        sound.features(Sound(np.zeros((channels, samples), np.float32), 48_000))

@@ -15,7 +15,7 @@ pytest.importorskip("transformers")
 from lipdub.engines.ltx import text
 from lipdub.engines.ltx.prompt import language_name, prompt_for
 from lipdub.errors import OptionError
-from lipdub.timeline.cue import Line
+from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 
 DS1, DS2 = "lora_ds1.safetensors", "lora_ds2.safetensors"

@@ -12,7 +12,8 @@ from lipdub.anatomy.landmarks import canonical_face
 from lipdub.anatomy.pose import Poses
 from lipdub.engines.ltx.record import Record, load
 from lipdub.engines.ltx.window import Camera, camera, carried, composed, returned, taken
-from lipdub.timeline.picture import Look, Window
+from lipdub.timeline.patch import FaceView
+from lipdub.timeline.picture import Window
 
 RATE = Fraction(25)
 MEAN = np.concatenate([canonical_face(), np.zeros((10, 3))])
@@ -40,7 +41,7 @@ def look_at(picture, landmarks=None):
         assert window.clipped((picture.shape[1], picture.shape[0])) == window
         return picture[window.top : window.bottom, window.left : window.right].copy()
 
-    return Look(0, (picture.shape[1], picture.shape[0]), landmarks, pixels)
+    return FaceView(0, (picture.shape[1], picture.shape[0]), landmarks, pixels)
 
 
 def corners_in_picture(cam, row):

@@ -16,7 +16,7 @@ from lipdub.engines.ltx.options import LtxOptions, parse
 from lipdub.engines.ltx.take import Takes, key_of
 from lipdub.engines.ltx.voice import alike, cut
 from lipdub.errors import OptionError, OutputError
-from lipdub.timeline.cue import Line
+from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
 from lipdub.timeline.time import Span

@@ -93,16 +93,16 @@ def limited(blocks: Iterable[Block], rate: int, ceiling_db: float, done: Limited
 
     Where nothing is held back, samples pass as they are. ``done`` is kept up to date.
     """
-    look = max(1, round(_LOOK * rate))
-    window = np.hanning(2 * look + 3)[1:-1]
+    view = max(1, round(_LOOK * rate))
+    window = np.hanning(2 * view + 3)[1:-1]
     window /= window.sum()
-    for padded in in_context(_with_reduction(blocks, rate, ceiling_db), 2 * look):
-        block, wish = padded[:-1, 2 * look : -2 * look].astype(np.float32), padded[-1]
+    for padded in in_context(_with_reduction(blocks, rate, ceiling_db), 2 * view):
+        block, wish = padded[:-1, 2 * view : -2 * view].astype(np.float32), padded[-1]
         if not wish.any():
             yield block
             continue
-        held = minimum_filter1d(wish, 2 * look + 1)
-        smooth = np.minimum(oaconvolve(held, window, "same")[2 * look : -2 * look], 0.0)
+        held = minimum_filter1d(wish, 2 * view + 1)
+        smooth = np.minimum(oaconvolve(held, window, "same")[2 * view : -2 * view], 0.0)
         smooth[smooth > -1e-6] = 0.0
         done.reduction_db = max(done.reduction_db, -float(smooth.min(initial=0)))
         done.samples += int(np.count_nonzero(smooth))

@@ -50,8 +50,8 @@ class Meter:
 
     def hear(self, block: Float32[np.ndarray, "channels samples"]) -> None:
         """The next samples."""
-        heard, self._state = sosfilt(self._filter, block, axis=1, zi=self._state)
-        power = np.concatenate([self._open, self._weights @ (heard * heard)])
+        features, self._state = sosfilt(self._filter, block, axis=1, zi=self._state)
+        power = np.concatenate([self._open, self._weights @ (features * features)])
         begin = self._samples - len(self._open)
         self._samples += block.shape[1]
         edges = self._edges(self._whole(begin), self._whole(self._samples)) - begin

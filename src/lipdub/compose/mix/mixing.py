@@ -134,13 +134,17 @@ def planned(parts: Parts, options: MixOptions) -> MixPlan:
     Reads every stem two to six times. Raises ``OptionError`` for a loudness that is none.
     """
     aim = options.aim
-    heard = _Heard(parts, options.seed)
-    gain, notes = _dub_gain(heard, options)
-    notes += _doubts(parts, heard)
-    report = MixReport(Levels(None, None, None), heard.source_dialogue, heard.dub_dialogue, gain)
+    features = _Heard(parts, options.seed)
+    gain, notes = _dub_gain(features, options)
+    notes += _doubts(parts, features)
+    report = MixReport(Levels(None, None, None), features.source_dialogue, features.dub_dialogue, gain)
     hush = Ducking(parts.source_speech if parts.hushes else (), options.hush, parts.canvas)
     under = Ducking(parts.dub_speech if parts.effects is None else (), options.under, parts.canvas)
-    tone = heard.tone if options.room_tone and heard.tone is not None and heard.tone.level_db is not None else None
+    tone = (
+        features.tone
+        if options.room_tone and features.tone is not None and features.tone.level_db is not None
+        else None
+    )
     bed = parts.bed is not None
     report = replace(
         report,
@@ -150,7 +154,7 @@ def planned(parts: Parts, options: MixOptions) -> MixPlan:
         notes=tuple(notes),
     )
     plan = MixPlan(report, hush, under, tone)
-    ceiling = options.ceiling_db if aim is not None else max(options.ceiling_db, heard.highest(options) + MARGIN)
+    ceiling = options.ceiling_db if aim is not None else max(options.ceiling_db, features.highest(options) + MARGIN)
     return _rehearsed(parts, plan, aim, ceiling)
 
 
@@ -196,25 +200,25 @@ def _metered(blocks: Iterable[Block], canvas: Canvas, learner: ToneLearner | Non
     return meter, peak.true_peak()
 
 
-def _dub_gain(heard: _Heard, options: MixOptions) -> tuple[float, list[str]]:
+def _dub_gain(features: _Heard, options: MixOptions) -> tuple[float, list[str]]:
     """What makes the dub as loud as the speech it replaces, in dB."""
     if options.loudness == "none":
         return 0.0, []
-    if heard.source_dialogue is None or heard.dub_dialogue is None:
+    if features.source_dialogue is None or features.dub_dialogue is None:
         return options.dialogue_db, ["the dub kept its level: there was no speech of the source to compare it with"]
-    wish = heard.source_dialogue - heard.dub_dialogue + options.dialogue_db
+    wish = features.source_dialogue - features.dub_dialogue + options.dialogue_db
     gain = float(np.clip(wish, -_MOST_DUB, _MOST_DUB))
     far = f"the dub was changed by {gain:+.0f} dB; the speech it replaces is still {wish - gain:+.0f} dB away"
     return gain, [far] if gain != wish else []
 
 
-def _doubts(parts: Parts, heard: _Heard) -> list[str]:
+def _doubts(parts: Parts, features: _Heard) -> list[str]:
     """What the user should know of the bed."""
     if parts.bed is None:
         return ["the source has no sound: the mix is the dub alone"]
     if parts.effects is None and not parts.source_speech:
         return ["no speech was heard in the source: it was only lowered under the dub"]
-    if heard.tone is not None and not heard.tone.pauses:
+    if features.tone is not None and not features.tone.pauses:
         told = "the source never pauses: its room tone was learnt from its quietest moments"
         return [f"{told}; music under its speech is lost, unless you give it (--music-effects, --separator)"]
     return []

@@ -9,8 +9,8 @@ import numpy as np
 import soxr
 from jaxtyping import Float32, Float64
 
-from lipdub.timeline.dialogue import PlacedLine
 from lipdub.timeline.sound import Sound
+from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.time import Span
 
 Block = Float32[np.ndarray, "channels _samples"]

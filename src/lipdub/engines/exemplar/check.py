@@ -10,9 +10,10 @@ from lipdub.anatomy.landmarks import RIGID
 from lipdub.anatomy.shape import shape_of
 from lipdub.engines.exemplar.geometry import Geometry
 from lipdub.engines.exemplar.render import Order
-from lipdub.engines.seam import Eye
-from lipdub.timeline.face import AP
-from lipdub.timeline.picture import Look, Performance, repainted, window_around
+from lipdub.engines.seam import Redetect
+from lipdub.timeline.mouth import AP
+from lipdub.timeline.patch import FaceView, Patch, patched
+from lipdub.timeline.picture import window_around
 
 _SHUT = 0.012  # apertures asked for below this are closures
 _SEEN_SHUT = 0.014
@@ -24,21 +25,21 @@ class Check:
     """Measures performed closures by an ``eye``."""
 
     geometry: Geometry
-    eye: Eye
+    eye: Redetect
 
-    def corrected(self, order: Order, look: Look, made: Performance) -> Order | None:
+    def corrected(self, order: Order, view: FaceView, made: Patch) -> Order | None:
         """A stronger order, if the lips of ``made`` were to be shut and are seen open."""
-        if order.shape[AP] >= _SHUT or order.weight < 1 or look.landmarks is None:
+        if order.shape[AP] >= _SHUT or order.weight < 1 or view.landmarks is None:
             return None
-        seen = self._aperture(look, made, look.landmarks)
+        seen = self._aperture(view, made, view.landmarks)
         if seen is None or seen <= _SEEN_SHUT:
             return None
         return replace_bite(order, min(seen - max(float(order.shape[AP]), 0.0), _MOST))
 
-    def _aperture(self, look: Look, made: Performance, landmarks: Float32[np.ndarray, "478 3"]) -> float | None:
-        window = window_around(landmarks, look.size)
+    def _aperture(self, view: FaceView, made: Patch, landmarks: Float32[np.ndarray, "478 3"]) -> float | None:
+        window = window_around(landmarks, view.size)
         corner = np.array([window.left, window.top, 0], np.float32)
-        again = self.eye(repainted(look, made, window), landmarks - corner)
+        again = self.eye(patched(view, made, window), landmarks - corner)
         if again is None:
             return None
         place = pose.fit(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])

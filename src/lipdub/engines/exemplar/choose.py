@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
 from lipdub.engines.exemplar.library import Library
-from lipdub.timeline.face import AP
+from lipdub.timeline.mouth import AP
 
 _SHAPE_WEIGHTS = np.array([1.0, 0.5, 0.7, 0.12, 0.2, 0.7])
 _SHAPE_STEP = 0.03

@@ -23,9 +23,10 @@ from lipdub.engines.exemplar.plan import LOST, NO_EXEMPLAR, TURNED, Plan
 from lipdub.engines.exemplar.record import Record
 from lipdub.engines.exemplar.render import Exemplar, Order, Renderer
 from lipdub.engines.exemplar.shape_model import pooled_digest
-from lipdub.engines.seam import Eye, Facts, Guide, Limits, Setup
+from lipdub.engines.seam import EngineLimits, EngineSetup, Guide, Redetect, StudyFacts
 from lipdub.errors import OptionError
-from lipdub.timeline.picture import Look, Performance, Untouched, Window
+from lipdub.timeline.patch import FaceView, Passthrough, Patch
+from lipdub.timeline.picture import Window
 
 VERSION = 1
 """Raise when the same pictures give another study."""
@@ -56,7 +57,7 @@ class ExemplarEngine:
     """Makes studies that re-use a shot's own mouths. Deterministic; the guide's seed is not needed."""
 
     name = "exemplar"
-    limits = Limits(smallest_face=20.0, largest_yaw=35.0, needs=frozenset({"path"}))
+    limits = EngineLimits(smallest_face=20.0, largest_yaw=35.0, needs=frozenset({"path"}))
 
     def __init__(self, options: ExemplarOptions = ExemplarOptions()) -> None:
         """With ``options``."""
@@ -66,7 +67,7 @@ class ExemplarEngine:
         """What a study depends on: versions, options, and the pooled mouth shapes that come with the package."""
         return (VERSION, records.VERSION, self._options, pooled_digest())
 
-    def study(self, folder: Path, eye: Eye | None = None) -> "ExemplarStudy":
+    def study(self, folder: Path, eye: Redetect | None = None) -> "ExemplarStudy":
         """A new study in an empty or absent ``folder``, or the finished one that lies there."""
         return ExemplarStudy(Path(folder), self._options, eye)
 
@@ -77,16 +78,16 @@ class ExemplarStudy:
 
     folder: Path
     options: ExemplarOptions
-    eye: Eye | None
+    eye: Redetect | None
     _shelf: Shelf | None = field(default=None, repr=False)
 
-    def look(self, look: Look) -> None:
+    def see(self, view: FaceView) -> None:
         """Keep the mouth of one frame, if its face was found."""
         if self._shelf is None:
             self._shelf = Shelf(self.folder / "crops", self.options.library)
-        self._shelf.add(look)
+        self._shelf.add(view)
 
-    def finish(self, motion: FaceMotion, usable: np.ndarray) -> Facts:
+    def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
         """Write what ``perform`` needs; ``usable`` (frames,) bool: frames that may lend their mouth."""
         shelf = self._shelf or Shelf(self.folder / "crops", self.options.library)
         shelf.reduce(self.options.library)
@@ -95,7 +96,7 @@ class ExemplarStudy:
         self._shelf = None
         return studying.facts(record, self.options.cavity)
 
-    def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
+    def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
         """One answer per look. ``guide.path`` has a row for every frame of the track; numbers of a shape that
         are NaN are filled in by what is likely given the others."""
         assert guide.path is not None, "the exemplar engine follows a mouth path"
@@ -104,32 +105,32 @@ class ExemplarStudy:
         with _libraries().limit(limits=1, user_api="blas"):
             plan = planning.plan(guide.path, record, record.library, self.options.cavity)
         stage = _Stage(record, plan, Crops(self.folder / "crops"), self.eye if self.options.check_closures else None)
-        for look in looks:
+        for view in views:
             with _libraries().limit(limits=1, user_api="blas"):
-                answer = stage.answer(look)
+                answer = stage.answer(view)
             yield answer
 
 
 class _Stage:
     """Answers looks, one at a time."""
 
-    def __init__(self, record: Record, plan: Plan, crops: Crops, eye: Eye | None) -> None:
+    def __init__(self, record: Record, plan: Plan, crops: Crops, eye: Redetect | None) -> None:
         self._record, self._plan, self._crops = record, plan, crops
         self._renderer = Renderer(record.geometry, record.basis)
         self._check = Check(record.geometry, eye) if eye is not None else None
 
-    def answer(self, look: Look) -> Performance | Untouched:
-        plan, row = self._plan, look.index - self._record.first
+    def answer(self, view: FaceView) -> Patch | Passthrough:
+        plan, row = self._plan, view.index - self._record.first
         reason = self._why_not(row)
         if reason is not None:
-            return Untouched(look.index, reason)
+            return Passthrough(view.index, reason)
         order = Order(row, plan.shapes[row], float(plan.weight[row]), self._exemplars(row), 0.0, plan.cavity)
-        made = self._renderer.render(order, look)
+        made = self._renderer.render(order, view)
         if made is None:
-            return Untouched(look.index, _OFF_PICTURE)
+            return Passthrough(view.index, _OFF_PICTURE)
         if self._check is not None:
-            better = self._check.corrected(order, look, made)
-            made = (better and self._renderer.render(better, look)) or made
+            better = self._check.corrected(order, view, made)
+            made = (better and self._renderer.render(better, view)) or made
         return made
 
     def _why_not(self, row: int) -> str | None:
@@ -156,7 +157,7 @@ class _Stage:
         return Exemplar(row, crop, share)
 
 
-def make(setup: Setup) -> ExemplarEngine:
+def make(setup: EngineSetup) -> ExemplarEngine:
     """The engine as the command line makes it: it needs no weights and has no options there."""
     if setup.options:
         raise OptionError(f"the exemplar engine has no option '{next(iter(setup.options))}'")

@@ -18,7 +18,8 @@ from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER, RIGID, canonical_face
 from lipdub.anatomy.shape import shape_of
 from lipdub.anatomy.thumb import HALF_WIDTH, THUMB_SIZE, thumb_rows
-from lipdub.timeline.picture import Look, Rgb, Window
+from lipdub.timeline.patch import FaceView
+from lipdub.timeline.picture import Rgb, Window
 
 RUN = 10
 """Frames that are kept or dropped together."""
@@ -53,24 +54,24 @@ class Shelf:
         folder.mkdir(parents=True)
         self.kept: dict[int, Kept] = {}
 
-    def add(self, look: Look) -> None:
+    def add(self, view: FaceView) -> None:
         """Keep the mouth of ``look``, unless its face is lost or cut off by the picture's edge."""
-        if look.landmarks is None or not np.isfinite(look.landmarks).all():
+        if view.landmarks is None or not np.isfinite(view.landmarks).all():
             return
-        place = pose.fit(look.landmarks[None, RIGID], canonical_face()[RIGID])
+        place = pose.fit(view.landmarks[None, RIGID], canonical_face()[RIGID])
         unit = float(place.scale[0])
-        lips = look.landmarks[np.concatenate([OUTER_UPPER, OUTER_LOWER]), :2]
+        lips = view.landmarks[np.concatenate([OUTER_UPPER, OUTER_LOWER]), :2]
         low, high = lips.min(0), lips.max(0)
-        if (low < _INSIDE * unit).any() or (high > np.array(look.size) - _INSIDE * unit).any():
+        if (low < _INSIDE * unit).any() or (high > np.array(view.size) - _INSIDE * unit).any():
             return
         first, last = np.floor(low - _MARGIN * unit).astype(int), np.ceil(high + _MARGIN * unit).astype(int)
-        window = Window(int(first[0]), int(first[1]), int(last[0]) + 1, int(last[1]) + 1).clipped(look.size)
-        pixels = np.ascontiguousarray(look.pixels(window))
-        np.save(path_of(self._folder, look.index), pixels)
-        free = place.unproject(0, look.landmarks.astype(np.float64))
+        window = Window(int(first[0]), int(first[1]), int(last[0]) + 1, int(last[1]) + 1).clipped(view.size)
+        pixels = np.ascontiguousarray(view.pixels(window))
+        np.save(path_of(self._folder, view.index), pixels)
+        free = place.unproject(0, view.landmarks.astype(np.float64))
         light = float(pixels[::4, ::4].mean())
         features = np.concatenate([shape_of(free), place.angles[0], [light, np.log(unit)]]) / _SCALES
-        self.kept[look.index] = Kept(window, features)
+        self.kept[view.index] = Kept(window, features)
         if len(self.kept) > self._most + self._most // 4 + RUN:
             self.reduce(self._most)
 

@@ -9,7 +9,7 @@ from lipdub.engines.exemplar.choose import Choice, Wanted, choose
 from lipdub.engines.exemplar.library import Library
 from lipdub.engines.exemplar.record import Record
 from lipdub.engines.exemplar.shape_model import completed, limited, population
-from lipdub.timeline.face import AP, MouthPath
+from lipdub.timeline.mouth import AP, MouthTrajectory
 
 CAVITY_BELOW = 0.06
 """A library whose widest aperture (99th percentile) is smaller than this shows no inside of a mouth."""
@@ -44,7 +44,7 @@ def wants_cavity(library: Library) -> bool:
     return len(library) > 0 and float(np.percentile(library.shapes[:, AP], 99)) < CAVITY_BELOW
 
 
-def plan(path: MouthPath, record: Record, library: Library, cavity: bool) -> Plan:
+def plan(path: MouthTrajectory, record: Record, library: Library, cavity: bool) -> Plan:
     """Plan the whole track; ``path`` has one row per frame of it."""
     geometry = record.geometry
     n = len(geometry)

@@ -16,8 +16,9 @@ from lipdub.engines.exemplar import blend, lips
 from lipdub.engines.exemplar.geometry import JAW, LOWER_LINE, NEARBY, OUTER, RING, STILL, UPPER_LINE, Geometry
 from lipdub.engines.exemplar.library import Crop
 from lipdub.engines.exemplar.warp import Grid, Spline, nodes, sampled, smoothstep
-from lipdub.timeline.face import AP
-from lipdub.timeline.picture import Look, Performance, Window
+from lipdub.timeline.mouth import AP
+from lipdub.timeline.patch import FaceView, Patch
+from lipdub.timeline.picture import Window
 
 _EDGE = 0.18  # the ellipse's soft edge, as a part of its radius
 _STILL_PIXELS = 0.02  # skin that moves less does not move
@@ -69,11 +70,11 @@ class Renderer:
     geometry: Geometry
     basis: Float64[np.ndarray, "6 478 3"]
 
-    def render(self, order: Order, look: Look) -> Performance | None:
+    def render(self, order: Order, view: FaceView) -> Patch | None:
         """The frame ``look`` as ``order`` asks; None if its mouth lies outside the picture."""
         geometry, row = self.geometry, order.row
         unit, ellipse = geometry.unit(row), geometry.ellipse(row)
-        whole = ellipse.box.clipped(look.size)
+        whole = ellipse.box.clipped(view.size)
         aim = self._aim(order)
         mouth_window = _common(lips.window_around(aim.goal, unit), whole)
         if mouth_window.empty:
@@ -81,7 +82,7 @@ class Renderer:
         grid = Grid.over(whole, unit * _SKIN_STEP)
         cells = self._skin_moves(order.row, aim, grid)
         window = _union(mouth_window, _moving(grid, cells, mouth_window))
-        base = look.pixels(window)
+        base = view.pixels(window)
         inside = smoothstep((1 - ellipse.radius(window)) / _EDGE)
         skin = self._skin(base, cells, grid, window, inside)
         pixels = skin.copy()
@@ -93,7 +94,7 @@ class Renderer:
         pixels[here] = np.clip(over + 0.5, 0, 255).astype(np.uint8)
         differs = pixels != base
         changed = (differs[..., 0] | differs[..., 1] | differs[..., 2]) & (inside > 0)
-        return Performance(look.index, window, base, pixels, changed.astype(np.float32))
+        return Patch(view.index, window, base, pixels, changed.astype(np.float32))
 
     def _aim(self, order: Order) -> _Aim:
         geometry, row, weight = self.geometry, order.row, order.weight

@@ -16,7 +16,7 @@ from jaxtyping import Float, Float64
 from lipdub.anatomy.landmarks import COUNT, mirror
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.shape import shape_of
-from lipdub.timeline.face import AP
+from lipdub.timeline.mouth import AP
 
 _OWN_WEIGHT = 5.0
 _RIDGE = 1e-6

@@ -12,8 +12,8 @@ from lipdub.engines.exemplar.library import Library, Shelf
 from lipdub.engines.exemplar.plan import coverage, velocity, wants_cavity
 from lipdub.engines.exemplar.record import Record, faces_spool
 from lipdub.engines.exemplar.shape_model import fitted, population, sums_of
-from lipdub.engines.seam import Facts
-from lipdub.timeline.face import AP
+from lipdub.engines.seam import StudyFacts
+from lipdub.timeline.mouth import AP
 
 _BLOCK = 256
 _FEW = 12
@@ -47,14 +47,14 @@ def record(folder: Path, shelf: Shelf, motion: FaceMotion, usable: np.ndarray) -
     return done
 
 
-def facts(done: Record, cavity: bool) -> Facts:
+def facts(done: Record, cavity: bool) -> StudyFacts:
     """What the report should know about the study."""
     library = done.library
     covered = coverage(library.shapes)
     notes: list[str] = []
     figures: dict[str, float] = {"exemplars": float(len(library)), "coverage": covered}
     if not len(library):
-        return Facts(0.0, ("no frame shows the mouth well enough to lend it",), figures)
+        return StudyFacts(0.0, ("no frame shows the mouth well enough to lend it",), figures)
     widest = float(np.percentile(library.shapes[:, AP], 99))
     narrowest = float(library.shapes[:, AP].min())
     figures |= {"widest_aperture": widest, "narrowest_aperture": narrowest}
@@ -67,7 +67,7 @@ def facts(done: Record, cavity: bool) -> Facts:
         notes.append(f"the lips never close (least aperture {narrowest:.3f}): p, b and m are pulled shut")
     if len(library) < _FEW:
         notes.append(f"only {len(library)} frame(s) can lend a mouth")
-    return Facts(covered, tuple(notes), figures)
+    return StudyFacts(covered, tuple(notes), figures)
 
 
 def _write_faces(folder: Path, motion: FaceMotion):

@@ -15,7 +15,7 @@ RATE = 48_000
 class Echo:
     """Remembers in ``heard`` everything it was asked for, and in ``learnt`` the prompts it was told of."""
 
-    heard: list[Wanted] = field(default_factory=list)
+    features: list[Wanted] = field(default_factory=list)
     learnt: tuple[str, ...] = ()
 
     def learn(self, prompts: tuple[str, ...]) -> None:
@@ -24,7 +24,7 @@ class Echo:
 
     def __call__(self, wanted: Wanted) -> Made:
         """The same frames, and a hum that swells and fades, stereo at 48 kHz."""
-        self.heard.append(wanted)
+        self.features.append(wanted)
         seconds = np.arange(round(len(wanted.frames) / wanted.rate * RATE)) / RATE
         swell = 0.3 * np.sin(np.pi * (1.3 + wanted.seed % 5 / 9) * seconds) ** 2
         hum = (swell * np.sin(2 * np.pi * 170 * seconds)).astype(np.float32)

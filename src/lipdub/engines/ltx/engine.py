@@ -23,9 +23,9 @@ from lipdub.engines.ltx.reel import Crew, Plan, Reel
 from lipdub.engines.ltx.runs import score
 from lipdub.engines.ltx.take import Takes
 from lipdub.engines.ltx.window import SIDE, returned
-from lipdub.engines.seam import Eye, Facts, Guide, Limits, Setup
+from lipdub.engines.seam import EngineLimits, EngineSetup, Guide, Redetect, StudyFacts
 from lipdub.errors import OptionError
-from lipdub.timeline.picture import Look, Performance, Untouched
+from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 
@@ -51,7 +51,7 @@ class LtxEngine:
         self._options, self._weights, self._loader = options, weights, loader
         self._ready: Ready | None = None
         self._model: Model | None = None
-        self.limits = Limits(
+        self.limits = EngineLimits(
             smallest_face=16.0,
             largest_yaw=60.0,
             needs=frozenset({"sound"}),
@@ -67,7 +67,7 @@ class LtxEngine:
         """
         return (VERSION, records.VERSION, self._options, self._model_name())
 
-    def study(self, folder: Path, eye: Eye | None = None) -> "LtxStudy":
+    def study(self, folder: Path, eye: Redetect | None = None) -> "LtxStudy":
         """A new study in an empty or absent ``folder``, or the finished one that lies there.
 
         Raises ``MissingExtra``, ``MachineError`` or ``WeightsError`` if it could never perform.
@@ -103,17 +103,17 @@ class LtxStudy:
     crew: Crew
     _size: tuple[int, int] = field(default=(0, 0), repr=False)
 
-    def look(self, look: Look) -> None:
+    def see(self, view: FaceView) -> None:
         """The model needs no lessons: only the size of the pictures is kept."""
-        self._size = look.size
+        self._size = view.size
 
-    def finish(self, motion: FaceMotion, usable: np.ndarray) -> Facts:
+    def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
         """Write where the head is in every frame; ``usable`` (frames,) bool: the mouth can be seen."""
         record = Record.of(motion, usable, self._size)
         record.save(self.folder)
         return _facts(record, self.crew.options)
 
-    def perform(self, guide: Guide, looks: Iterable[Look]) -> Iterator[Performance | Untouched]:
+    def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
         """One answer per look.
 
         Cues are followed in their spans; without cues, ``guide.path`` is where it has weight. The mouth follows
@@ -122,11 +122,11 @@ class LtxStudy:
         """
         stage = _Stage(records.load(self.folder), guide, self.crew)
         try:
-            yield from stage.answers(iter(looks))
+            yield from stage.answers(iter(views))
         finally:
             stage.end()
 
-    def speak(self, guide: Guide, looks: Iterable[Look]) -> Sound:
+    def speak(self, guide: Guide, views: Iterable[FaceView]) -> Sound:
         """The voice of the lines of ``guide.cues``, from the first cue's start to the last one's end.
 
         The pictures that were made with it are kept, so that ``perform`` of the same cues and seed plays them, with
@@ -143,11 +143,11 @@ class LtxStudy:
             assert run.line is not None
             lines.check(run.line, float(run.span.duration))
         plans = [Plan.of(record, run, asked.times, self.crew.options) for run in runs]
-        voices = _spoken(plans, mute, self.crew.told([plan.prompts for plan in plans]), looks)
+        voices = _spoken(plans, mute, self.crew.told([plan.prompts for plan in plans]), views)
         return _laid(voices, Span(min(c.span.start for c in guide.cues), max(c.span.end for c in guide.cues)))
 
 
-def _spoken(plans: list[Plan], guide: Guide, crew: Crew, looks: Iterable[Look]) -> list[Sound]:
+def _spoken(plans: list[Plan], guide: Guide, crew: Crew, views: Iterable[FaceView]) -> list[Sound]:
     """The voice of every plan; pictures and voice are kept as takes."""
     voices: list[Sound] = []
     waiting, at_work = deque(plans), list[Reel]()
@@ -157,12 +157,12 @@ def _spoken(plans: list[Plan], guide: Guide, crew: Crew, looks: Iterable[Look]) 
         assert reel.voice is not None, "a run that speaks has a voice"
         voices.append(reel.voice)
 
-    for look in looks:
-        row = look.index - plans[0].record.first
+    for view in views:
+        row = view.index - plans[0].record.first
         while waiting and waiting[0].run.fed.start <= row:
             at_work.append(Reel(waiting.popleft(), guide, crew, entire=True))
         for reel in at_work:
-            reel.see(look)
+            reel.see(view)
         for reel in [reel for reel in at_work if row >= reel.plan.run.fed.stop - 1]:
             at_work.remove(reel)
             settled(reel)
@@ -197,17 +197,17 @@ class _Stage:
         self._crew = crew.told([plan.prompts for plan in self._coming])
         self._open: list[Reel] = []
 
-    def answers(self, looks: Iterator[Look]) -> Iterator[Performance | Untouched]:
-        waiting: deque[Look] = deque()
+    def answers(self, views: Iterator[FaceView]) -> Iterator[Patch | Passthrough]:
+        waiting: deque[FaceView] = deque()
 
         def more() -> bool:
-            look = next(looks, None)
-            if look is None:
+            view = next(views, None)
+            if view is None:
                 for reel in self._open:
                     reel.close()
                 return False
-            waiting.append(look)
-            self._see(look)
+            waiting.append(view)
+            self._see(view)
             return True
 
         while waiting or more():
@@ -223,14 +223,14 @@ class _Stage:
         for reel in self._open:
             reel.end()
 
-    def _see(self, look: Look) -> None:
+    def _see(self, view: FaceView) -> None:
         """Show a look to the run it belongs to, opening and closing runs as they come and go."""
-        row = look.index - self._record.first
+        row = view.index - self._record.first
         while self._coming and self._coming[0].run.rows.start <= row:
             self._open.append(Reel(self._coming.popleft(), self._guide, self._crew))
         for reel in self._open:
             if row < reel.plan.run.fed.stop:
-                reel.see(look)
+                reel.see(view)
             else:
                 reel.close()
 
@@ -240,34 +240,34 @@ class _Stage:
             self._open.pop(0).end()
         return next((reel for reel in self._open if row in reel.plan.run.rows), None)
 
-    def _answer(self, look: Look, row: int, reel: Reel | None) -> Performance | Untouched:
+    def _answer(self, view: FaceView, row: int, reel: Reel | None) -> Patch | Passthrough:
         if self._asked[row] and not self._record.ok[row]:
-            return Untouched(look.index, LOST)
+            return Passthrough(view.index, LOST)
         if reel is None or not self._plays[row]:
-            return Untouched(look.index)
-        return _put(look, row, reel, float(self._score.weight[row]))
+            return Passthrough(view.index)
+        return _put(view, row, reel, float(self._score.weight[row]))
 
 
-def _put(look: Look, row: int, reel: Reel, weight: float) -> Performance | Untouched:
+def _put(view: FaceView, row: int, reel: Reel, weight: float) -> Patch | Passthrough:
     """What was made for ``row``, over what was filmed, inside the lower face and by ``weight``."""
     face, shown = reel.plan.face, reel.shown(row)
     outline = face.outline(row, shown.reach)
-    window = mask.window_of(outline).clipped(look.size)
+    window = mask.window_of(outline).clipped(view.size)
     if window.empty:
-        return Untouched(look.index, OFF_PICTURE)
-    base = look.pixels(window)
+        return Passthrough(view.index, OFF_PICTURE)
+    base = view.pixels(window)
     share = mask.soft(outline, window, face.unit(row)) * np.float32(weight)
     made = returned(shown.picture, shown.onto, window)
     mixed = base + (made.astype(np.float32) - base) * share[..., None]
     pixels = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
     changed = (pixels != base).any(-1)
-    return Performance(look.index, window, base, pixels, changed.astype(np.float32))
+    return Patch(view.index, window, base, pixels, changed.astype(np.float32))
 
 
-def _facts(record: Record, options: LtxOptions) -> Facts:
+def _facts(record: Record, options: LtxOptions) -> StudyFacts:
     """What the report should know."""
     if not record.ok.any():
-        return Facts(0.0, ("the face was never found",))
+        return StudyFacts(0.0, ("the face was never found",))
     unit = float(np.median(record.poses.scale[record.ok]))
     enlarged = options.size / (SIDE * unit)
     notes = ("the mouth is made by LTX-2.3 Dub-It: what it shows was never filmed",)
@@ -275,9 +275,9 @@ def _facts(record: Record, options: LtxOptions) -> Facts:
         notes += (
             f"the face is small ({unit:.0f} pixels between the eyes): the model sees it enlarged {enlarged:.1f} times",
         )
-    return Facts(1.0, notes, {"eye_distance": unit, "enlarged": enlarged})
+    return StudyFacts(1.0, notes, {"eye_distance": unit, "enlarged": enlarged})
 
 
-def make(setup: Setup) -> LtxEngine:
+def make(setup: EngineSetup) -> LtxEngine:
     """The engine as the command line makes it. Raises ``OptionError`` for options it does not have."""
     return LtxEngine(parse(setup.options), setup.weights)

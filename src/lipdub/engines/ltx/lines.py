@@ -7,7 +7,7 @@ from itertools import accumulate
 from lipdub.engines.ltx.options import LtxOptions
 from lipdub.engines.ltx.prompt import language_name, prompt_for
 from lipdub.errors import OptionError
-from lipdub.timeline.cue import Line
+from lipdub.timeline.lines import Line
 
 PACE = 13.0
 """Letters of an alphabet, spaces included, that unhurried speech says in a second."""

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from lipdub.anatomy.pose import Poses
 from lipdub.anatomy.shape import shape_of
 from lipdub.engines.ltx.record import Record
-from lipdub.timeline.face import JAW
+from lipdub.timeline.mouth import JAW
 from lipdub.timeline.picture import Window
 
 _JAW = np.array([172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397])

@@ -166,14 +166,14 @@ class LipDubPipeline:
         setting = Setting.of(video, chosen)
         generator = torch.Generator().manual_seed(0) if generator is None else generator
         context = self.context(prompt)
-        heard = self.audio_latent(audio)
+        features = self.audio_latent(audio)
         own = None if dub is None else sound.fitted(self.audio_latent(dub), setting.audio_latents)
 
         half = setting.halved()
-        scene = self.first_scene(half, context, (self.video_reference(video, half), heard), own)
+        scene = self.first_scene(half, context, (self.video_reference(video, half), features), own)
         made, spoken = self.run(scene, 1, generator, chosen.watch)
         small = tokens.unpack_video(made, half.grid())
-        voice = tokens.unpack_audio(spoken, heard.shape[3])
+        voice = tokens.unpack_audio(spoken, features.shape[3])
 
         scene = self.second_scene(
             setting, context, (self.upsampled(small), voice), self.video_reference(video, setting)
@@ -212,7 +212,7 @@ class LipDubPipeline:
 
     def audio_latent(self, wave: Sound) -> AudioLatent:
         """The normalised latent of a whole sound, 25 frames a second."""
-        mel = sound.heard(wave)
+        mel = sound.features(wave)
         with self._here(self.parts.audio_vae) as vae:
             return sound.encode(vae, mel).to(self.device, self.dtype)
 

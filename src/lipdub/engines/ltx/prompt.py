@@ -1,8 +1,8 @@
 """The prompt that Dub-It wants: who speaks which language, and the words in their own script."""
 
 from lipdub.errors import OptionError
-from lipdub.timeline.cue import Line
 from lipdub.timeline.language import primary
+from lipdub.timeline.lines import Line
 
 VALIDATED = frozenset({"en", "fr", "es", "de", "ru"})
 """Languages that the publisher of the LoRA has validated."""

@@ -20,9 +20,10 @@ from lipdub.engines.ltx.runs import Run
 from lipdub.engines.ltx.take import Take, Takes, digest, key_of
 from lipdub.engines.ltx.voice import alike, cut
 from lipdub.engines.ltx.window import Affine, Camera, camera, carried, composed, taken
-from lipdub.engines.seam import Eye, Guide
+from lipdub.engines.seam import Guide, Redetect
 from lipdub.timeline.clip import FrameTimes
-from lipdub.timeline.picture import Look, Window
+from lipdub.timeline.patch import FaceView
+from lipdub.timeline.picture import Window
 from lipdub.timeline.sound import Sound
 
 _AROUND = 0.3
@@ -37,7 +38,7 @@ class Crew:
     options: LtxOptions
     model: Callable[[tuple[str, ...]], Model]
     name: str
-    eye: Eye | None
+    eye: Redetect | None
     takes: Takes
     prompts: tuple[str, ...] = ()
 
@@ -129,20 +130,20 @@ class Reel:
         """The voice that was made, once the run is finished."""
         return self._take.voice if self._finished else None
 
-    def see(self, look: Look) -> None:
+    def see(self, view: FaceView) -> None:
         """Take what the model needs of a look, and make every window that is then complete."""
         if self._finished or self._closed:
             return
-        plan, row = self.plan, look.index - self.plan.record.first
+        plan, row = self.plan, view.index - self.plan.record.first
         if not self._started:
-            self._start_at(look.index)
+            self._start_at(view.index)
         crop: np.ndarray | None = None
         number = self._begin + len(self._fed)
-        while number < plan.grid.count and plan.grid.shown[number] <= look.index:
-            self._whole &= int(plan.grid.shown[number]) == look.index
+        while number < plan.grid.count and plan.grid.shown[number] <= view.index:
+            self._whole &= int(plan.grid.shown[number]) == view.index
             if crop is None:
-                crop = taken(look, row, plan.camera)
-            self._fed.append((crop, _seen_landmarks(look, plan.camera.onto_model(row), plan.camera.scale)))
+                crop = taken(view, row, plan.camera)
+            self._fed.append((crop, _seen_landmarks(view, plan.camera.onto_model(row), plan.camera.scale)))
             number += 1
             if number == plan.windows[self._window].stop:
                 self._make()
@@ -303,8 +304,8 @@ def _seed(seed: int, first: int, window: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {first} {window}".encode()).digest()[:7], "big")
 
 
-def _seen_landmarks(look: Look, onto: Affine, scale: float) -> np.ndarray | None:
-    return None if look.landmarks is None else _onto(look.landmarks, onto, scale)
+def _seen_landmarks(view: FaceView, onto: Affine, scale: float) -> np.ndarray | None:
+    return None if view.landmarks is None else _onto(view.landmarks, onto, scale)
 
 
 def _onto(landmarks: np.ndarray, onto: Affine, scale: float) -> Float32[np.ndarray, "478 3"]:

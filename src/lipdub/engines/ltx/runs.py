@@ -10,7 +10,8 @@ from lipdub.engines.ltx.clock import nearest, times_or_usual
 from lipdub.engines.ltx.record import Record
 from lipdub.engines.seam import Guide
 from lipdub.timeline.clip import FrameTimes
-from lipdub.timeline.cue import Cue, Line
+from lipdub.timeline.cue import Cue
+from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 
 _GAP = 15

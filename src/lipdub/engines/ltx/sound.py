@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lipdub.engines.ltx.tokens import AudioLatent
 from lipdub.errors import NoSound
-from lipdub.timeline.sound import HEARING_RATE, Sound
+from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 
 BINS, WINDOW, HOP = 64, 1024, 160
 
@@ -31,14 +31,14 @@ Wave = Float32[Tensor, "2 _samples"]
 LogMel = Float[Tensor, "1 2 _frames _bins"]
 
 
-def heard(sound: Sound) -> Float32[Tensor, "1 2 frames 64"]:
+def features(sound: Sound) -> Float32[Tensor, "1 2 frames 64"]:
     """The log mel spectrum of the whole ``sound``; one channel is doubled, more than two become their mean.
 
     Computed on the CPU: it is little work, and the same everywhere. Raises ``NoSound`` if there is less of it than the
     spectrum needs.
     """
     samples = sound.samples
-    if samples.shape[0] == 0 or samples.shape[1] * HEARING_RATE < LEAST * sound.rate:
+    if samples.shape[0] == 0 or samples.shape[1] * ANALYSIS_RATE < LEAST * sound.rate:
         raise NoSound(
             f"a sound of {samples.shape[1] / sound.rate:.3f} s is too short for LTX",
             remedy="It wants the source's own sound, a tenth of a second at least.",
@@ -46,7 +46,7 @@ def heard(sound: Sound) -> Float32[Tensor, "1 2 frames 64"]:
     if samples.shape[0] > 2:
         samples = samples.mean(0, keepdims=True)
     wave = torch.tensor(samples).expand(2, -1)
-    return log_mel(resampled(wave, Fraction(HEARING_RATE, sound.rate)))
+    return log_mel(resampled(wave, Fraction(ANALYSIS_RATE, sound.rate)))
 
 
 def resampled(wave: Wave, factor: Fraction) -> Wave:
@@ -78,10 +78,10 @@ def log_mel(wave: Wave) -> Float32[Tensor, "1 2 frames 64"]:
 
 def mel_filters() -> Float64[Tensor, "64 513"]:
     """Triangles of equal area, evenly spaced on Slaney's scale: linear to 1 kHz, then logarithmic."""
-    top = 15 + 27 * np.log(HEARING_RATE / 2 / 1000) / np.log(6.4)
+    top = 15 + 27 * np.log(ANALYSIS_RATE / 2 / 1000) / np.log(6.4)
     mel = np.linspace(0, top, BINS + 2)
     edges = np.where(mel < 15, 200 * mel / 3, 1000 * np.exp(np.log(6.4) / 27 * (mel - 15)))
-    bins = np.linspace(0, HEARING_RATE / 2, WINDOW // 2 + 1)
+    bins = np.linspace(0, ANALYSIS_RATE / 2, WINDOW // 2 + 1)
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
     area = 2 / (edges[2:] - edges[:-2])

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-from lipdub.timeline.sound import HEARING_RATE, Sound
+from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.time import Span
 
 _STEPS = 100  # loudness, a second
@@ -12,7 +12,7 @@ _ALIKE = 0.75
 
 def cut(sound: Sound | None, span: Span) -> Sound:
     """What is heard of ``sound`` in ``span``, with silence where it has nothing; silence if it is None."""
-    rate = HEARING_RATE if sound is None else sound.rate
+    rate = ANALYSIS_RATE if sound is None else sound.rate
     channels = 1 if sound is None else sound.samples.shape[0]
     out = np.zeros((channels, round(span.duration * rate)), np.float32)
     if sound is not None:
@@ -22,10 +22,10 @@ def cut(sound: Sound | None, span: Span) -> Sound:
     return Sound(out, rate, span.start)
 
 
-def alike(voice: Sound, heard: Sound) -> bool:
+def alike(voice: Sound, features: Sound) -> bool:
     """True if ``heard`` is ``voice`` in its span, whatever its rate, channels and level, and with music below it: the
     loudness of both goes up and down together."""
-    a, b = (_loudness(cut(sound, voice.span)) for sound in (voice, heard))
+    a, b = (_loudness(cut(sound, voice.span)) for sound in (voice, features))
     count = min(len(a), len(b))
     a, b = a[:count], b[:count]
     if count < 2 or min(float(a.std()), float(b.std())) < 1e-6:

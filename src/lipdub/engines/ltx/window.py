@@ -17,7 +17,8 @@ from scipy.ndimage import gaussian_filter1d
 from lipdub.anatomy.pose import Poses
 from lipdub.engines.ltx.options import STEP
 from lipdub.engines.ltx.record import Record
-from lipdub.timeline.picture import Look, Window
+from lipdub.timeline.patch import FaceView
+from lipdub.timeline.picture import Window
 
 SIDE = 4.0
 """Side of the window in eye distances: head and shoulders."""
@@ -106,7 +107,7 @@ def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     return np.asarray(gaussian_filter1d(longer, sigma))[reach:-reach]
 
 
-def taken(look: Look, row: int, camera: Camera) -> Pixels:
+def taken(view: FaceView, row: int, camera: Camera) -> Pixels:
     """What the model sees of ``look``, row ``row`` of the track: smoothed before reducing, cubic else."""
     onto = camera.onto_model(row)
     left, top = (-onto[:, 2] + 0.5 * camera.scale - 0.5) / camera.scale
@@ -116,8 +117,8 @@ def taken(look: Look, row: int, camera: Camera) -> Pixels:
         int(np.floor(top - margin)),
         int(np.ceil(left + camera.width / camera.scale + margin)),
         int(np.ceil(top + camera.height / camera.scale + margin)),
-    ).clipped(look.size)
-    return warped(look.pixels(inside), _after_shift(onto, inside.left, inside.top), (camera.width, camera.height))
+    ).clipped(view.size)
+    return warped(view.pixels(inside), _after_shift(onto, inside.left, inside.top), (camera.width, camera.height))
 
 
 def warped(picture: Pixels, onto: Affine, size: tuple[int, int]) -> Pixels:

@@ -1,0 +1,43 @@
+"""Where somebody speaks."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float32
+
+from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
+from lipdub.timeline.time import Span, merged
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSpanOptions:
+    """Speech begins where its probability exceeds ``enter`` and lasts until it falls below ``leave``.
+
+    Shorter speech than ``shortest`` is dropped, shorter pauses than ``pause`` are bridged, then ``padding`` is
+    added at both ends; in seconds.
+    """
+
+    enter: float = 0.5
+    leave: float = 0.3
+    shortest: Fraction = Fraction(1, 5)
+    pause: Fraction = Fraction(3, 10)
+    padding: Fraction = Fraction(1, 10)
+
+
+def speech_spans(features: SpeechFeatures, options: SpeechSpanOptions = SpeechSpanOptions()) -> tuple[Span, ...]:
+    """Spans of clip time in which somebody speaks: sorted, disjoint, inside ``heard.span``."""
+    return voiced_spans(features.voiced, features.start, options)
+
+
+def voiced_spans(
+    voiced: Float32[np.ndarray, " rows"], start: Fraction, options: SpeechSpanOptions = SpeechSpanOptions()
+) -> tuple[Span, ...]:
+    """The same from probabilities of speech alone, 50 a second from ``start`` on."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced > options.leave, [False]]).astype(np.int8)))
+    runs = [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2) if voiced[first:stop].max() > options.enter]
+    spans = [Span(start + a * FEATURE_STEP, start + b * FEATURE_STEP) for a, b in runs]
+    long = [s for s in merged(spans, options.pause) if s.duration >= options.shortest]
+    whole = Span(start, start + len(voiced) * FEATURE_STEP)
+    inside = [s.widened(options.padding).intersection(whole) for s in long]
+    return merged(s for s in inside if s is not None)

@@ -1,0 +1,220 @@
+"""Who speaks, and which face the user wants.
+
+Each shot is cut into steps of a fifth of a second; in every step one of its faces speaks or nobody does. The
+evidence: how well a mouth agrees with what the heard speech would make it do, and how lively it is against the
+noise of its own measurement. The most likely course is found by the Viterbi algorithm (A. J. Viterbi, IEEE Trans.
+Information Theory 13(2), 1967), with a cost for every change. While no speech is heard nothing changes.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float
+from scipy.ndimage import uniform_filter1d
+
+from lipdub.anatomy.motion import FaceMotion
+from lipdub.errors import OptionError
+from lipdub.timeline.clip import Shot
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.mouth import AP
+from lipdub.timeline.time import parse_instant
+
+_STEP = 0.2  # seconds
+_SWITCH = 4.0  # cost of a change of speaker
+_AGREE, _AGREE_AT = 2.0, 0.2  # weight of agreement per step, and where it says nothing
+_LIVELY = 1.0  # weight of a mouth's liveliness
+_BONUS = 0.3  # a face speaks rather than nobody
+_SMOOTH = 0.5  # seconds over which liveliness is taken
+_TALKING = 0.35  # eye distances per second: an aperture that moves faster talks
+_JITTER = 0.25  # pixels: what landmarks move by themselves between frames
+_MINOR = 0.4  # faces smaller than this part of the largest are extras
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSelector:
+    """``kind`` is ``"auto"``, ``"left"``, ``"right"``, ``"largest"``, or ``"at"`` with a ``point`` (display
+    pixels) and an ``instant``."""
+
+    kind: str
+    point: tuple[float, float] = (0.0, 0.0)
+    instant: Fraction = Fraction(0)
+
+
+def parse_face(text: str) -> FaceSelector:
+    """Read the option that says whose face is meant. Raises ``OptionError`` with advice."""
+    word = text.strip().lower()
+    if word in ("auto", "left", "right", "largest"):
+        return FaceSelector(word)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*@\s*(.+)", word)
+    if found:
+        try:
+            return FaceSelector("at", (float(found[1]), float(found[2])), parse_instant(found[3]))
+        except ValueError as wrong:
+            raise OptionError(f"face '{text}': {wrong}", remedy="For example 640,300@0:12.5.") from wrong
+    raise OptionError(
+        f"'{text}' names no face",
+        remedy="Say auto, left, right, largest, or X,Y@TIME: a point on the face in pixels, and when.",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class SpeakingEvidence:
+    """What is known about one track, row by row: ``times`` seconds; ``agreement`` of the mouth with the heard
+    speech, -1..1 (NaN unknown); ``speaking``, the probability 0..1 that speech is heard."""
+
+    times: Float[np.ndarray, " frames"]
+    agreement: Float[np.ndarray, " frames"]
+    speaking: Float[np.ndarray, " frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class SpeakerAssignment:
+    """Who speaks when: for each track id the stretches (first row, row after the last) of its own rows.
+
+    ``notes`` are sentences for the report.
+    """
+
+    spans: dict[int, tuple[tuple[int, int], ...]]
+    notes: tuple[str, ...] = ()
+
+
+def assign_speaker(
+    tracks: Sequence[FaceTrack],
+    motions: Sequence[FaceMotion],
+    choice: FaceSelector,
+    evidence: Sequence[SpeakingEvidence],
+) -> SpeakerAssignment:
+    """Cast the faces of a clip. The three sequences are parallel.
+
+    With a choice other than ``auto`` the chosen face of each shot speaks throughout. Raises ``OptionError`` if
+    there is no face at the point asked for.
+    """
+    spans: dict[int, tuple[tuple[int, int], ...]] = {track.id: () for track in tracks}
+    if choice.kind == "at":
+        track = tracks[_at(tracks, choice, evidence)]
+        spans[track.id] = ((0, len(track)),)
+        return SpeakerAssignment(spans, (f"Only face {track.id} is dubbed, the one at the point given.",))
+    for shot in sorted({(t.shot.first, t.shot.stop) for t in tracks}):
+        members = [i for i, t in enumerate(tracks) if t.shot == Shot(*shot)]
+        if choice.kind == "auto":
+            spans |= _speakers([motions[i] for i in members], [evidence[i] for i in members])
+        else:
+            for i in _picked(members, motions, choice.kind):
+                spans[tracks[i].id] = ((0, len(tracks[i])),)
+    return SpeakerAssignment(spans)
+
+
+def liveliness(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
+    """How lively a mouth is: log of its aperture's speed (root mean square over half a second) over the speed that
+    separates talking from rest, which noise of the measurement raises; clipped to -1.5..1, NaN where lost."""
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
+    aperture = motion.shapes[:, AP]
+    speed = np.abs(np.diff(aperture, prepend=aperture[:1])) / step
+    known = np.isfinite(speed)
+    width = max(3, round(_SMOOTH / step)) | 1
+    power = uniform_filter1d(np.where(known, speed, 0) ** 2, width, mode="constant")
+    count = uniform_filter1d(known.astype(np.float64), width, mode="constant")
+    noise = _JITTER / np.where(motion.ok, motion.poses.scale, np.nan) / step
+    rms = np.sqrt(np.maximum(power, 0) / np.maximum(count, 1 / width))
+    with np.errstate(invalid="ignore"):
+        live = np.clip(np.log((rms + 1e-6) / np.maximum(_TALKING, 2 * noise)), -1.5, 1.0)
+    return np.where(motion.ok & (count > 0.5 / width), live, np.nan)
+
+
+def _at(tracks: Sequence[FaceTrack], choice: FaceSelector, evidence: Sequence[SpeakingEvidence]) -> int:
+    """Index of the track that shows a face at the choice's point and instant."""
+    best, index = math.inf, -1
+    for i, (track, known) in enumerate(zip(tracks, evidence, strict=True)):
+        row = int(np.searchsorted(known.times, float(choice.instant) + 1e-6, side="right")) - 1
+        if row < 0 or row >= len(track) or (row == len(track) - 1 and float(choice.instant) > known.times[-1] + 0.1):
+            continue
+        face = track.landmarks.read(row, row + 1)[0, :, :2]
+        if not np.isfinite(face).all():
+            continue
+        low, high = face.min(0), face.max(0)
+        distance = float(np.linalg.norm(np.array(choice.point) - (low + high) / 2))
+        if distance < min(best, 0.75 * float((high - low).max())):
+            best, index = distance, i
+    if index < 0:
+        x, y = choice.point
+        raise OptionError(
+            f"no face was found at {x:g},{y:g}",
+            at=choice.instant,
+            remedy="Give a point on the face, at a time when it is seen, or say left, right, largest or auto.",
+        )
+    return index
+
+
+def _picked(members: Sequence[int], motions: Sequence[FaceMotion], kind: str) -> list[int]:
+    """Of a shot's faces, those that ``kind`` means: one, or several that follow each other in its place."""
+
+    def typical(values: np.ndarray) -> float:
+        return float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0
+
+    size = {i: typical(motions[i].poses.scale) for i in members}
+    left = {i: typical(motions[i].poses.shift[:, 0]) for i in members}
+    largest = max(size.values())
+    able = [i for i in members if size[i] >= _MINOR * largest]
+    order = {"left": lambda i: left[i], "right": lambda i: -left[i], "largest": lambda i: -size[i]}[kind]
+    out: list[int] = []
+    for i in sorted(able, key=order):
+        a = motions[i].track
+        if all(a.stop <= motions[j].track.first or a.first >= motions[j].track.stop for j in out):
+            out.append(i)
+    return out
+
+
+def _speakers(
+    motions: Sequence[FaceMotion], evidence: Sequence[SpeakingEvidence]
+) -> dict[int, tuple[tuple[int, int], ...]]:
+    """The most likely course of speakers through one shot, as rows of each track."""
+    begin = min(float(known.times[0]) for known in evidence)
+    steps = [((known.times - begin) / _STEP + 1e-6).astype(int) for known in evidence]
+    count = 1 + max(int(step[-1]) for step in steps)
+    scores = np.full((count, len(motions) + 1), -math.inf)
+    scores[:, -1] = 0.0
+    for k, (motion, known, step) in enumerate(zip(motions, evidence, steps, strict=True)):
+        scores[:, k] = _per_step(_odds(motion, known), step, count)
+    course = _viterbi(scores)
+    return {
+        motion.track.id: _runs(course[step] == k) for k, (motion, step) in enumerate(zip(motions, steps, strict=True))
+    }
+
+
+def _odds(motion: FaceMotion, known: SpeakingEvidence) -> np.ndarray:
+    """Log odds per row that this face speaks rather than nobody in the picture."""
+    live = np.nan_to_num(liveliness(motion, known.times))
+    agrees = np.nan_to_num(_AGREE * (known.agreement - _AGREE_AT))
+    return _BONUS + np.clip(known.speaking, 0, 1) * (_LIVELY * live + agrees)
+
+
+def _per_step(values: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
+    """Mean of ``values`` in each of ``count`` steps; minus infinity where the face is not in the picture."""
+    number = np.bincount(step, minlength=count)
+    total = np.bincount(step, weights=values, minlength=count)
+    return np.where(number > 0, total / np.maximum(number, 1), -math.inf)
+
+
+def _viterbi(scores: np.ndarray) -> np.ndarray:
+    """Best path (steps,) through ``scores`` (steps, states), each change of state costing ``_SWITCH``."""
+    best = scores[0].copy()
+    came = np.zeros(scores.shape, int)
+    for t in range(1, len(scores)):
+        change = int(np.argmax(best))
+        stay = best >= best[change] - _SWITCH
+        came[t] = np.where(stay, np.arange(len(best)), change)
+        best = np.where(stay, best, best[change] - _SWITCH) + scores[t]
+    path = np.empty(len(scores), int)
+    path[-1] = int(np.argmax(best))
+    for t in range(len(scores) - 1, 0, -1):
+        path[t - 1] = came[t, path[t]]
+    return path
+
+
+def _runs(flags: np.ndarray) -> tuple[tuple[int, int], ...]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))

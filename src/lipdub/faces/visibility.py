@@ -1,0 +1,245 @@
+"""Which frames of a face may be changed, and how far: everything else stays as filmed, with a reason.
+
+A frame is let through while the face is there, large enough, not turned away, and its mouth is not covered. The
+landmark network keeps drawing a mouth on a hand or a microphone, so covered mouths are found in the pictures: in
+the face's own thumbnails a covered mouth is unlike every other moment, loses the red of its lips, or hides skin.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from lipdub.anatomy.motion import FaceMotion
+from lipdub.anatomy.thumb import HALF_WIDTH, THUMB_SIZE, thumb_rows
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.mouth import AP, UL, WD
+
+_ERODED = 2  # frames next to a refused one that are left alone too
+_RAMP = 4  # frames over which the weight rises
+_SHORTEST = 12  # frames; shorter stretches between refused ones are not worth a change
+_YAW_BACK = 3.0  # degrees inside the limit before a turned face is let in again
+_FEW = 12  # frames below which nothing can be said about a usual picture
+_SAMPLE = 1200  # frames that stand for a long track
+_BLOCK = 512
+_APART = 1.2  # seconds: what is nearer is no witness
+_WITNESSES = 8  # frames that far away needed to judge at all
+_RARE = 0.05  # part of them that may look alike and still be unusual
+_NOVELTY_SIZE = (20, 16)
+_COVERED, _DOUBTFUL = 0.25, 0.12  # scores from which a frame is left alone, and from which it is no model
+_CERTAIN = 0.6  # presence that a frame needs to be a model
+_RED_LIPS = 3.0  # median redness from which its loss means something
+_HIDDEN = 0.32  # part of the skin that, hidden, means the mouth is covered
+_CALM, _RESTLESS = 6.0, 12.0  # code values between which the usual novelty is believed
+_WIDE = 0.08  # eye distances of aperture above the usual at which twice the novelty is nothing special
+
+
+@dataclass(frozen=True, slots=True)
+class VisibilityLimits:
+    """``smallest_face`` pixels between the outer eye corners; ``largest_yaw`` degrees."""
+
+    smallest_face: float = 20.0
+    largest_yaw: float = 40.0
+
+
+@dataclass(frozen=True, eq=False)
+class Visibility:
+    """For every row of a track: ``weight`` 0..1, how far it may be changed; ``usable``, whether mouths may be
+    learnt from it. ``reasons`` are (first row, row after the last, why it is left as filmed)."""
+
+    weight: Float32[np.ndarray, " frames"]
+    usable: Bool[np.ndarray, " frames"]
+    reasons: tuple[tuple[int, int, str], ...]
+
+
+def visibility(
+    track: FaceTrack, motion: FaceMotion, times: Float[np.ndarray, " frames"], limits: VisibilityLimits | None = None
+) -> Visibility:
+    """Judge every frame of ``track``, whose ``motion`` was measured; ``times`` are its frames' seconds."""
+    limits = limits or VisibilityLimits()
+    covered = coverage(track, motion, times)
+    lost = ~motion.ok
+    small = motion.ok & (np.nan_to_num(motion.poses.scale) < limits.smallest_face)
+    turned = motion.ok & _beyond(np.nan_to_num(np.abs(motion.poses.angles[:, 0])), limits.largest_yaw)
+    hidden = motion.ok & (covered >= _COVERED)
+    good = _without_islands(~(lost | small | turned | hidden))
+    why = {
+        "the face is lost": lost,
+        f"the face is smaller than {limits.smallest_face:g} pixels between the eyes": small,
+        f"the head is turned by more than {limits.largest_yaw:g} degrees": turned,
+        "the mouth is covered": hidden,
+    }
+    weight = _ramped(good, track.first == track.shot.first, track.stop == track.shot.stop)
+    usable = ~(lost | small | turned) & (covered < _DOUBTFUL) & (track.presence > _CERTAIN)
+    reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in _stretches(~good))
+    return Visibility(weight, usable, tuple(reasons))
+
+
+def coverage(
+    track: FaceTrack, motion: FaceMotion, times: Float[np.ndarray, " frames"]
+) -> Float32[np.ndarray, " frames"]:
+    """How much of the mouth and the skin around it is hidden, a score of about 0 to 1; 0 where nothing is known.
+
+    Memory does not grow with the track, but for a few numbers a frame.
+    """
+    hidden = np.zeros(len(track), np.float32)
+    rows = np.flatnonzero(motion.ok)
+    if len(rows) < _FEW:
+        return hidden
+    usual = _Usual.of(track, motion, times, rows)
+    novelty = np.zeros(len(track), np.float32)
+    for first, stop, _, thumbs in track.thumbs.blocks(_BLOCK):
+        inside = first + np.flatnonzero(motion.ok[first:stop])
+        if len(inside):
+            level = usual.levelled(thumbs[inside - first])
+            hidden[inside] = usual.hidden_skin(level)
+            novelty[inside] = usual.novelty(level, times[inside])
+    strange = _strangeness(novelty, motion, rows)
+    return np.maximum(_COVERED * hidden / _HIDDEN, _lips_gone(strange, track.redness, rows)).astype(np.float32)
+
+
+def _strangeness(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray) -> np.ndarray:
+    """Novelty (frames,) in units of what is usual in this track; a mouth opened wide may look new."""
+    usual = min(max(float(np.median(novelty[rows])), _CALM), _RESTLESS)
+    aperture = np.nan_to_num(motion.shapes[:, AP])
+    open_wide = np.maximum(0, aperture - np.median(aperture[rows])) / _WIDE
+    return novelty / usual / (1 + open_wide)
+
+
+def _lips_gone(strange: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Score of a picture unlike the others, and the more so if the lips have lost their red."""
+    red = float(np.nanmedian(redness[rows])) if np.isfinite(redness[rows]).any() else 0.0
+    if red <= _RED_LIPS:
+        return 0.3 * np.clip((strange - 1.9) / 0.4, 0, 1)
+    pale = np.clip((0.55 - np.nan_to_num(redness) / red) / 0.18, 0, 1)
+    by_colour = pale * np.clip((strange - 1.15) / 0.15, 0, 1)
+    return 0.3 * np.maximum(by_colour, np.clip((strange - 2.8) / 0.5, 0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class _Usual:
+    """What this face's thumbnails usually look like."""
+
+    face: np.ndarray  # (32, 40) bool: mouth and the skin around it
+    skin: np.ndarray  # (32, 40) bool: that skin alone
+    light: float  # usual median luma of the skin
+    median: np.ndarray  # (32, 40, 3) the usual picture, levelled
+    spread: np.ndarray  # (32, 40) median distance from it
+    small: np.ndarray  # (samples, 960) levelled pictures, small
+    times: np.ndarray  # (samples,) their seconds
+
+    @classmethod
+    def of(cls, track: FaceTrack, motion: FaceMotion, times: np.ndarray, rows: np.ndarray) -> "_Usual":
+        """From up to ``_SAMPLE`` of the ``rows`` where the face was found, evenly spread."""
+        chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int))]
+        pictures = np.concatenate(
+            [thumbs[chosen[(chosen >= a) & (chosen < b)] - a] for a, b, _, thumbs in track.thumbs.blocks(_BLOCK)]
+        ).astype(np.float32)
+        face, skin = _areas(motion)
+        light = float(np.median(_luma(pictures, skin)))
+        pictures *= _gain(pictures, skin, light)
+        median = np.median(pictures, 0)
+        spread = np.median(np.abs(pictures - median).max(-1), 0)
+        return cls(face, skin, light, median, spread, _small(pictures, face), times[chosen])
+
+    def levelled(self, thumbs: np.ndarray) -> np.ndarray:
+        """Thumbnails (n, 32, 40, 3) as float32 with the brightness of their skin made equal."""
+        pictures = thumbs.astype(np.float32)
+        return pictures * _gain(pictures, self.skin, self.light)
+
+    def hidden_skin(self, level: np.ndarray) -> np.ndarray:
+        """Part (n,) of the skin around the mouth that is unlike itself."""
+        away = np.abs(level - self.median).max(-1) > np.clip(5 * self.spread, 38, 50)
+        return (away & self.skin).sum((1, 2)) / max(1, int(self.skin.sum()))
+
+    def novelty(self, level: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Distance (n,) in code values to the few most similar pictures of other moments; 0 if unknown.
+
+        The third most similar, or in a long track the one that 5 % are nearer than: what covers a mouth for a few
+        seconds is not made usual by its own length.
+        """
+        small = _small(level, self.face)
+        square = (small**2).sum(1)[:, None] + (self.small**2).sum(1) - 2 * small @ self.small.T
+        distance = np.sqrt(np.maximum(square, 0))
+        far = np.abs(times[:, None] - self.times) > _APART
+        count = far.sum(1)
+        ordered = np.sort(np.where(far, distance, np.inf), 1)
+        few = np.minimum(np.maximum(2, (_RARE * count).astype(int)), distance.shape[1] - 1)
+        return np.where(count >= _WITNESSES, np.take_along_axis(ordered, few[:, None], 1)[:, 0], 0)
+
+
+def _luma(pictures: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Median brightness (n,) of the skin."""
+    return np.median(pictures[:, skin].mean(-1), 1)
+
+
+def _gain(pictures: np.ndarray, skin: np.ndarray, light: float) -> np.ndarray:
+    return np.clip(light / np.maximum(_luma(pictures, skin), 1), 0.6, 1.6)[:, None, None, None]
+
+
+def _small(pictures: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """(n, 960) small pictures of the face's area, scaled so that distances are root mean squares."""
+    small = [cv2.resize(p * face[..., None], _NOVELTY_SIZE, interpolation=cv2.INTER_AREA).ravel() for p in pictures]
+    share = face.sum() / face.size
+    return np.stack(small) / np.float32(np.sqrt(share * len(small[0])))
+
+
+def _areas(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of a thumbnail, (32, 40) bool: an ellipse around the mouth that stays inside the face, and the part
+    of it that neither lips nor mouth reach, however far they usually move."""
+    width, height = THUMB_SIZE
+    top, bottom = thumb_rows()
+    y, x = np.mgrid[:height, :width] + 0.5
+    x, y = x / width * 2 * HALF_WIDTH - HALF_WIDTH, top + y / height * (bottom - top)
+    shapes = motion.shapes[motion.ok]
+    typical, high = np.median(shapes, 0), np.percentile(shapes, 97, axis=0)
+    half = float(np.abs(motion.mean[[61, 291], 0]).max())
+    upper, lower = float(motion.mean[0, 1]), float(motion.mean[17, 1])
+    face = (x / (half + 0.2)) ** 2 + ((y - (upper + lower) / 2) / ((lower - upper) / 2 + 0.26)) ** 2 < 1
+    bottom_lip = shapes[:, UL] + shapes[:, AP]
+    left_right = half + 0.04 + max(0.0, high[WD] - typical[WD]) / 2
+    above = upper - 0.03 + np.percentile(shapes[:, UL], 3) - typical[UL]
+    below = lower + 0.04 + np.percentile(bottom_lip, 97) - np.median(bottom_lip)
+    mouth = (np.abs(x) < left_right) & (y > above) & (y < below)
+    return face, face & ~mouth
+
+
+def _beyond(values: np.ndarray, limit: float) -> np.ndarray:
+    """True from where ``values`` pass ``limit`` until they are well inside again."""
+    out = np.zeros(len(values), bool)
+    outside = False
+    for i, value in enumerate(values):
+        outside = value > (limit - _YAW_BACK if outside else limit)
+        out[i] = outside
+    return out
+
+
+def _without_islands(good: np.ndarray) -> np.ndarray:
+    """``good`` without short stretches between refused ones (a whole short track stays)."""
+    out = good.copy()
+    for first, stop in _stretches(good):
+        if stop - first < _SHORTEST and not (first == 0 and stop == len(good)):
+            out[first:stop] = False
+    return out
+
+
+def _ramped(good: np.ndarray, from_cut: bool, to_cut: bool) -> np.ndarray:
+    """Weights (frames,): 0 up to ``_ERODED`` frames from a refused one, then a rise over ``_RAMP`` frames (the
+    integral of a Hann window) to 1. No rise where the track begins or ends with its shot."""
+    if not good.any():
+        return np.zeros(len(good), np.float32)
+    half = _RAMP // 2
+    reach = _ERODED + half
+    before, after = np.full(reach, from_cut and good[0]), np.full(reach, to_cut and good[-1])
+    padded = np.concatenate([before, good, after]).astype(np.float32)
+    kept = cv2.erode(padded[None], np.ones((1, 2 * reach + 1), np.uint8), borderType=cv2.BORDER_REPLICATE)[0]
+    kernel = np.hanning(_RAMP + 3)[1:-1]
+    smooth = np.convolve(np.pad(kept, half, mode="edge"), kernel / kernel.sum(), "valid")
+    return np.clip(smooth, 0, 1)[reach:-reach].astype(np.float32)
+
+
+def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Runs of True as (first, index after the last)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

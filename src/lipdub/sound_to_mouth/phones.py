@@ -1,0 +1,93 @@
+"""Which sounds of speech, when: posteriors of phone classes from the acoustic model of ``hama`` (Apache-2.0).
+
+The model gives log-probabilities of IPA tokens, 50 rows a second (CTC: A. Graves et al., ICML 2006), about 70 ms
+late. Tokens are gathered into classes that look alike on the lips.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from hama.asr import ASRModel
+from jaxtyping import Float32
+
+from lipdub.acoustics.chunks import HOP, Chunk, overlapping_chunks, padded, rows_of
+from lipdub.timeline.samples import Samples
+
+_TOKENS = {
+    "PBM": "p b m ɓ ʙ ɱ ɸ β pʰ p͈",
+    "FV": "f v ʋ",
+    "TH": "θ ð",
+    "TDN": "t d n l tʰ t͈ ɾ ɫ ɲ ɖ ʈ ɗ ɮ ɴ ʎ",
+    "S": "s z s͈ x ħ",
+    "SH": "ʃ ʒ t͡ʃ d͡ʒ t͡ɕ t͡ɕʰ t͡ɕ͈ ɕ ʑ ʂ ʐ ç",
+    "R": "r ɹ ɻ ɽ ɝ ɚ ɜ",
+    "W": "w wa we wi wʌ ɥ ʍ",
+    "KG": "k g ɡ ŋ kʰ k͈ h ɦ c ɣ χ ʁ ʀ ʔ ɟ ɰ",
+    "UU": "u ʊ ʉ y ʏ ju ø ũ",
+    "OO": "o oʊ ɔ ɒ ɔɪ jo õ œ",
+    "AA": "a ɑ aɪ aʊ æ ʌ ɐ ja jʌ à ã ä å",
+    "EH": "e ɛ eɪ eə je ẽ ɤ",
+    "IY": "i ɪ j ɪə ɨ ì ĩ ɯ ɯi",
+    "AX": "ə ɘ ɵ ᵊ",
+}
+CLASSES = tuple(_TOKENS)
+"""The 15 phone classes, in the order of the columns of ``SpeechFeatures.phones``; then come blank and space."""
+
+PBM, BLANK, SPACE = CLASSES.index("PBM"), len(CLASSES), len(CLASSES) + 1
+
+_SPACES = ("<pad>", "<sos>", "<eos>", "<unk>", " ", "%", ",", "~", "<wb>")
+_LATE = 3.5  # rows: 70 ms
+_TAIL = 15 * HOP  # silence behind the sound, so that its last phones still come out
+_LONGEST, _TRIM = 600, 50  # rows
+
+
+class PhoneAnalyser:
+    """Phone posteriors of any speech. Pieces are heard by ``workers`` threads, each with its own model."""
+
+    def __init__(self, workers: int = 2) -> None:
+        """Raises ``RuntimeError`` where hama has no build for this system."""
+        self._local = threading.local()
+        self._local.model = ASRModel()
+        self._workers = workers
+        self._gather = _gathering(self._local.model.decoder_tokens)
+
+    def posteriors(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 17"]:
+        """Posteriors 0..1 for every row of 16 kHz ``samples``, multiplied by ``gain`` first; classes, blank, space."""
+        rows = rows_of(len(samples))
+        if rows == 0:
+            return np.zeros((0, len(CLASSES) + 2), np.float32)
+
+        def hear(piece: Chunk) -> np.ndarray:
+            return self._tokens(padded(samples, piece.first, piece.stop) * np.float32(gain), piece)
+
+        todo = overlapping_chunks(len(samples) + _TAIL, _LONGEST, _TRIM)
+        with ThreadPoolExecutor(min(self._workers, len(todo))) as pool:
+            features = np.concatenate(list(pool.map(hear, todo)))
+        return _earlier(features, _LATE, rows)
+
+    def _tokens(self, samples: Float32[np.ndarray, " n"], piece: Chunk) -> Float32[np.ndarray, "rows 17"]:
+        if not hasattr(self._local, "model"):
+            self._local.model = ASRModel()
+        feeds = {"waveform": samples[None], "waveform_lengths": np.array([len(samples)])}
+        (log_probabilities,) = self._local.model.session.run(["log_probs"], feeds)
+        features = np.exp(log_probabilities[0]) @ self._gather
+        missing = max(0, piece.until - len(features))
+        return np.pad(features, ((0, missing), (0, 0)), mode="edge")[piece.keep : piece.until]
+
+
+def _gathering(tokens: list[str]) -> Float32[np.ndarray, "tokens 17"]:
+    """Ones where a token belongs to a class."""
+    out = np.zeros((len(tokens), len(CLASSES) + 2), np.float32)
+    for column, members in enumerate([*(t.split() for t in _TOKENS.values()), ("<blank>",), _SPACES]):
+        out[[i for i, token in enumerate(tokens) if token in members], column] = 1
+    return out
+
+
+def _earlier(values: Float32[np.ndarray, "n k"], by: float, rows: int) -> Float32[np.ndarray, "rows k"]:
+    """Row i becomes what stood at ``i + by`` (linear; probabilities, not their logarithms, or spikes would melt)."""
+    where = np.minimum(np.arange(rows) + by, len(values) - 1)
+    low = where.astype(np.intp)
+    high = np.minimum(low + 1, len(values) - 1)
+    part = (where - low).astype(np.float32)[:, None]
+    return values[low] * (1 - part) + values[high] * part

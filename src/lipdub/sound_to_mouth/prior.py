@@ -1,0 +1,144 @@
+"""The prior: from what was heard to mouth shapes, the same for every person until a clip teaches more.
+
+Ridge maps from the rows of ``design_matrix`` to shapes in units of the person's own spread, (shape - median) / sd.
+``prior.npz`` is made by ``python -m lipdub.train.prior``; ``prior.md`` says from what, and how good it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from lipdub.disk.causes import cause_of
+from lipdub.disk.ordinary import check_ordinary
+from lipdub.disk.publish import complete
+from lipdub.errors import WeightsError
+from lipdub.sound_to_mouth import design_matrix
+from lipdub.timeline.speech_features import SpeechFeatures
+
+LEVELS = np.linspace(0.02, 0.98, 41)
+"""The quantile levels at which populations and persons are described."""
+
+DESIGNS: dict[str, Callable[[SpeechFeatures, np.ndarray], np.ndarray]] = {
+    "encoder": design_matrix.encoder_design,
+    "phones": design_matrix.phone_design,
+    "calm": design_matrix.calm_design,
+    "loud": design_matrix.loud_design,
+}
+"""The four maps of a prior, by name."""
+
+_ROWS = {"encoder": 918, "phones": 341, "calm": 18, "loud": 28}
+"""How many numbers each of ``DESIGNS`` gives."""
+
+KINDS = ("encoder and phones", "phones", "loudness")
+"""What a prediction can rest on."""
+
+_BLOCK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """``maps`` name -> (dims, 6). ``mixes`` kind -> weights of the maps it adds up.
+
+    ``rise`` (41, 6): how far mouths are above rest at each of ``LEVELS`` while they speak, mean of people;
+    ``spread`` (6,): their standard deviation. Both in eye distances.
+    """
+
+    maps: dict[str, Float32[np.ndarray, "dims 6"]]
+    mixes: dict[str, dict[str, float]]
+    rise: Float32[np.ndarray, "41 6"]
+    spread: Float32[np.ndarray, " 6"]
+
+    @staticmethod
+    def load(path: Path | None = None) -> "Prior":
+        """The prior in ``path``, or the one that ships. Raises ``WeightsError`` if it is none or cannot be read,
+        ``InputError`` for a pipe or a device."""
+        if path is not None and path.exists():
+            check_ordinary(path)
+        source = files("lipdub.sound_to_mouth") / "prior.npz" if path is None else path
+        try:
+            with source.open("rb") as file, np.load(file) as data:
+                maps = {name: data[f"map_{name}"].astype(np.float32) for name in DESIGNS}
+                kinds = [str(kind) for kind in data["kinds"]]
+                shares = [dict(zip(DESIGNS, map(float, row), strict=True)) for row in data["mixes"]]
+                mixes = dict(zip(kinds, shares, strict=True))
+                prior = Prior(maps, mixes, data["rise"].astype(np.float32), data["spread"].astype(np.float32))
+                prior._check()
+                return prior
+        except OSError as refused:
+            cause = cause_of(refused)
+            what = f"the mouth shape prior cannot be read: {cause.what}"
+            raise WeightsError(what, file=str(source), remedy=cause.remedy) from refused
+        except MemoryError:
+            raise
+        except Exception as broken:  # a damaged archive fails in many ways: zipfile, zlib, struct, pickle, numpy
+            said = " ".join(str(broken).split())[:120] or type(broken).__name__
+            raise WeightsError(
+                f"this is no mouth shape prior, or it is damaged ({said})",
+                file=str(source),
+                remedy="Make one with: python -m lipdub.train.prior",
+            ) from broken
+
+    def _check(self) -> None:
+        """Raises ``ValueError`` if an array has not the shape that is needed, or a number is none."""
+        shapes = {f"map_{name}": (rows, 6) for name, rows in _ROWS.items()} | {"rise": (len(LEVELS), 6), "spread": (6,)}
+        arrays = {f"map_{name}": values for name, values in self.maps.items()}
+        arrays |= {"rise": self.rise, "spread": self.spread}
+        for name, wanted in shapes.items():
+            if arrays[name].shape != wanted:
+                raise ValueError(f"{name} is {arrays[name].shape}, not {wanted}")
+            if not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{name} holds what is no number")
+        if not set(KINDS) <= set(self.mixes):
+            raise ValueError(f"it knows {', '.join(sorted(self.mixes))}, not {', '.join(KINDS)}")
+        if not all(np.isfinite(share) for mix in self.mixes.values() for share in mix.values()):
+            raise ValueError("a share is no number")
+
+    def save(self, path: Path, *, overwrite: bool = True) -> None:
+        """Write to ``path``, completely or not at all. Raises ``OutputError``."""
+        table = np.array([[mix.get(name, 0.0) for name in DESIGNS] for mix in self.mixes.values()])
+        maps: dict[str, Any] = {f"map_{name}": values.astype(np.float16) for name, values in self.maps.items()}
+        with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+            np.savez_compressed(
+                file,
+                **maps,
+                kinds=np.array(list(self.mixes)),
+                mixes=table,
+                rise=self.rise,
+                spread=self.spread,
+            )
+
+    def kind(self, features: SpeechFeatures) -> str:
+        """What the prediction will rest on: ``"encoder and phones"``, ``"phones"`` or ``"loudness"``."""
+        if not features.phones.any():
+            return "loudness"
+        return "phones" if features.encoded is None else "encoder and phones"
+
+    def predict(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 6"]:
+        """Shapes at ``seconds`` of clip time, in the speaker's own units: 0 = his median, 1 = his sd."""
+        out = np.zeros((len(seconds), 6), np.float32)
+        if len(features) == 0:
+            return out
+        mix = {name: weight for name, weight in self.mixes[self.kind(features)].items() if weight}
+        for first, part, when in blocks(features, seconds):
+            for name, weight in mix.items():
+                out[first : first + len(when)] += np.float32(weight) * (DESIGNS[name](part, when) @ self.maps[name])
+        return out
+
+    def design(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n dims"]:
+        """The rows from which a person's own way of speaking is learnt, at ``seconds`` of clip time."""
+        names = {"encoder and phones": ("encoder", "phones"), "phones": ("phones",), "loudness": ("loud",)}
+        part, when = design_matrix.near(features, seconds - float(features.start))
+        return np.concatenate([DESIGNS[name](part, when) for name in names[self.kind(features)]], axis=1)
+
+
+def blocks(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]):
+    """Yield ``(first, part of heard, its seconds)`` for pieces of clip times ``seconds``, so that memory is flat."""
+    relative = seconds - float(features.start)
+    for first in range(0, len(seconds), _BLOCK):
+        part, when = design_matrix.near(features, relative[first : first + _BLOCK])
+        yield first, part, when

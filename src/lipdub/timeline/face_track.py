@@ -1,0 +1,40 @@
+"""Faces through a shot, and the shapes of mouths."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from lipdub.timeline.clip import Shot
+from lipdub.timeline.spool import Spool
+
+
+@dataclass(frozen=True, eq=False)
+class FaceTrack:
+    """One face through one shot: frames ``[first, stop)`` of the clip, one row of ``landmarks`` per frame.
+
+    ``landmarks`` rows are (478, 3) float32 in display pixels, NaN where the face was lost.
+    ``thumbs`` rows are (32, 40, 3) uint8 RGB thumbnails of the lower face, pose removed (``anatomy.thumb``), zero
+    where lost. ``redness`` (frames,) is how much redder the lips are than the skin around them (CIE a*, 8-bit
+    scale), NaN where lost. ``presence`` (frames,) is the landmark model's own confidence, 0..1. ``id`` is unique
+    in the clip.
+    """
+
+    id: int
+    shot: Shot
+    first: int
+    landmarks: Spool
+    thumbs: Spool
+    redness: Float32[np.ndarray, " frames"]
+    presence: Float32[np.ndarray, " frames"]
+
+    def __len__(self) -> int:
+        return len(self.presence)
+
+    @property
+    def stop(self) -> int:
+        """Index after the last frame."""
+        return self.first + len(self)
+
+    def __contains__(self, index: int) -> bool:
+        return self.first <= index < self.stop

@@ -1,0 +1,89 @@
+"""Stand-ins for those who hear, translate and speak: for tests, and as the shortest examples of how one is written."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lipdub.errors import OptionError
+from lipdub.timeline.lines import Line, Word
+from lipdub.timeline.sound import Sound
+from lipdub.words_to_sound.seam import Card, Recognised, TranslationRequest, VoiceReference
+
+
+@dataclass(frozen=True)
+class FakeRecogniser:
+    """Hears, of the ``words`` it was given, those that begin in a sound that is not silent."""
+
+    words: Sequence[Word] = ()
+    language: str = "en"
+    card: Card = field(default=Card("fake", "Apache-2.0"))
+
+    def hear(self, sound: Sound, language: str = "") -> Recognised:
+        """Those words, the parts that lie in ``sound``; none in silence."""
+        whole = sound.span
+        parts = [(w, w.span.intersection(whole)) for w in self.words if w.span.start in whole]
+        features = tuple(Word(w.text, part, w.confidence) for w, part in parts if part is not None)
+        if not sound.samples.any() or not features:
+            return Recognised((), language, 0.0)
+        return Recognised(features, language or self.language)
+
+
+@dataclass(frozen=True)
+class FakeVoice:
+    """Hums: one burst a syllable, ``speed`` characters a second, at ``pitch`` hertz. Deterministic.
+
+    A syllable is a group of vowels, or five characters where a script has none; spaces take time, commas are pauses.
+    """
+
+    speed: float = 15.0
+    pitch: float = 140.0
+    rate: int = 16_000
+    card: Card = field(default=Card("fake", "Apache-2.0"))
+
+    def member(self, index: int) -> "FakeVoice":
+        """Somebody who hums higher: 3 semitones a person."""
+        return FakeVoice(self.speed, self.pitch * 2 ** (index % 8 / 4), self.rate, self.card)
+
+    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
+        """``len(text) / speed / pace`` seconds. Raises ``OptionError`` for a text without letters and digits."""
+        text = line.text.strip()
+        if not any(c.isalnum() for c in text):
+            raise OptionError(f"the line '{text}' has nothing to say", at=line.span.start)
+        seconds = np.arange(max(1, round(self.rate * max(len(text), 2) / self.speed / pace))) / self.rate
+        voice = sum(np.sin(2 * np.pi * self.pitch * k * seconds) / k for k in range(1, 24))
+        loud = np.interp(seconds * self.speed * pace, np.arange(len(text) * 4) / 4, _loudness(text))
+        return Sound((0.2 * voice * loud).astype(np.float32)[None], self.rate)
+
+
+def _loudness(text: str) -> np.ndarray:
+    """How loud each quarter of a character of ``text`` is, 0..1: peaks on syllables, a dip between, 0 in pauses."""
+    vowels = [m.span() for m in re.finditer(r"[aeiouyàâäáãåæéèêëíìîïóòôöõøœúùûüαεηιουωаеёиоуыэюя]+", text.lower())]
+    peaks = [(start + end) / 2 for start, end in vowels] or [at + 2.5 for at in range(0, max(len(text) - 3, 1), 5)]
+    at = (np.arange(len(text) * 4) + 0.5) / 4
+    loud = np.maximum(0.15, np.exp(-(((at[:, None] - np.array(peaks)) / 1.2) ** 2)).max(1))
+    pause = np.repeat([text[max(i - 1, 0) : i + 1].strip()[:1] in {*",.;:!?"} and i > 0 for i in range(len(text))], 4)
+    return np.where(pause & (at < len(text) - 1), 0.0, loud)
+
+
+@dataclass(frozen=True)
+class FakeTranslator:
+    """Shouts: the text in capitals with the language before it, ``factor`` times as long (repeated or cut), shorter
+    by a quarter each time it was too long."""
+
+    factor: float = 1.0
+    card: Card = field(default=Card("fake", "Apache-2.0"))
+
+    def translate(self, requests: Sequence[TranslationRequest], language: str) -> Sequence[str]:
+        """One text per request; terms of the glossary are put in as they are."""
+        return [self._one(request, language) for request in requests]
+
+    def _one(self, request: TranslationRequest, language: str) -> str:
+        if request.too_long:
+            return request.too_long[: max(1, len(request.too_long) * 3 // 4)].strip()
+        text = request.line.text.upper()
+        for term, rendering in request.glossary.items():
+            text = re.sub(rf"\b{re.escape(term.upper())}\b", lambda _, words=rendering: words, text)
+        length = max(1, round(len(text) * self.factor))
+        return f"[{language}] " + ((text + " ") * -(-length // (len(text) + 1)))[:length].strip()

@@ -1,0 +1,111 @@
+"""Lines out of heard words, cut as a subtitler would: at sentence ends, else at clause marks, else at pauses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import zip_longest
+
+from lipdub.timeline.lines import Line, Word
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.script.writing import ends_clause, ends_sentence, is_cjk, joined, width
+
+
+@dataclass(frozen=True, slots=True)
+class LineOptions:
+    """A line holds at most ``characters`` (of CJK: ``cjk_characters``) and lasts at most ``longest`` seconds, where
+    its words allow it; one shorter than ``shortest`` is put to a neighbour that is no further than ``near``.
+    A pause of ``pause`` seconds always parts lines; one of ``breath`` is a good place to part them.
+    """
+
+    characters: int = 84
+    cjk_characters: int = 32
+    longest: Fraction = Fraction(7)
+    shortest: Fraction = Fraction(1)
+    near: Fraction = Fraction(1, 2)
+    pause: Fraction = Fraction(3, 2)
+    breath: Fraction = Fraction(3, 10)
+
+
+def lines_from_words(
+    words: Sequence[Word], language: str, options: LineOptions = LineOptions(), speaker: str = ""
+) -> tuple[Line, ...]:
+    """Every word of ``words`` (in order of time) in exactly one line, in order; a line's span covers its words."""
+    sentences = _sentences(words, language, options)
+    pieces = [piece for sentence in sentences for piece in _fitting(sentence, language, options)]
+    return tuple(line_of(piece, language, speaker) for piece in _not_too_short(pieces, language, options))
+
+
+def line_of(words: Sequence[Word], language: str, speaker: str = "") -> Line:
+    """The line that ``words`` (at least one) make."""
+    span = Span(min(w.span.start for w in words), max(w.span.end for w in words))
+    return Line(joined([w.text for w in words], language), span, language, speaker, tuple(words))
+
+
+def _sentences(words: Sequence[Word], language: str, options: LineOptions) -> list[list[Word]]:
+    """Parted where a sentence ends or a long pause is."""
+    out: list[list[Word]] = [[]]
+    for word, following in zip_longest(words, words[1:]):
+        out[-1].append(word)
+        if following is None:
+            break
+        gap = _gap(word, following)
+        if gap >= options.pause or ends_sentence(word.text, following.text, language, gap >= options.breath):
+            out.append([])
+    return [sentence for sentence in out if sentence]
+
+
+def _gap(word: Word, following: Word) -> Fraction:
+    return max(following.span.start - word.span.end, Fraction(0))
+
+
+def _fits(words: Sequence[Word], language: str, options: LineOptions) -> bool:
+    most = options.cjk_characters if is_cjk(language) else options.characters
+    return (
+        words[-1].span.end - words[0].span.start <= options.longest
+        and width(joined([w.text for w in words], language), language) <= most
+    )
+
+
+def _fitting(words: list[Word], language: str, options: LineOptions) -> list[list[Word]]:
+    """``words`` parted again and again at the best place until every part fits or is a single word."""
+    out: list[list[Word]] = []
+    waiting = [words]
+    while waiting:
+        part = waiting.pop()
+        if len(part) == 1 or _fits(part, language, options):
+            out.append(part)
+            continue
+        at = _best_cut(part, language, options)
+        waiting += [part[at:], part[:at]]
+    return out
+
+
+def _best_cut(words: list[Word], language: str, options: LineOptions) -> int:
+    """Where to part ``words``: at a clause mark or a breath if there is one, and near the middle."""
+    lengths = [width(w.text, language) + 1 for w in words]
+    whole, reached = sum(lengths), 0.0
+    best, best_score = 1, float("-inf")
+    for k in range(1, len(words)):
+        reached += lengths[k - 1]
+        gap = _gap(words[k - 1], words[k])
+        off_middle = abs(2 * reached / whole - 1)
+        score = 1.2 * ends_clause(words[k - 1].text) + min(float(gap / options.breath), 3.0) * 0.5 - 1.6 * off_middle
+        if score > best_score:
+            best, best_score = k, score
+    return best
+
+
+def _not_too_short(pieces: list[list[Word]], language: str, options: LineOptions) -> list[list[Word]]:
+    """Pieces shorter than ``shortest`` put to the nearer neighbour with which they fit."""
+    out: list[list[Word]] = []
+    for piece in pieces:
+        short = _brief(piece, options) or (bool(out) and _brief(out[-1], options))
+        if out and short and _gap(out[-1][-1], piece[0]) <= options.near and _fits(out[-1] + piece, language, options):
+            out[-1] = out[-1] + piece
+        else:
+            out.append(piece)
+    return out
+
+
+def _brief(words: Sequence[Word], options: LineOptions) -> bool:
+    return words[-1].span.end - words[0].span.start < options.shortest

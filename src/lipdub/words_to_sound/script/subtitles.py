@@ -1,0 +1,169 @@
+"""Subtitles of what is finally said, by the habits of broadcasters.
+
+Sources of the limits: BBC Subtitle Guidelines; Netflix Timed Text Style Guide (42 characters a row, 16 for Chinese and
+Korean; two rows; 5/6 s to 7 s; 17 characters a second, 9 for Chinese).
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from lipdub.timeline.lines import Line
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.script.rows import Atom, atoms, extent, in_rows, loose
+from lipdub.words_to_sound.script.write import rows_text
+from lipdub.words_to_sound.script.writing import is_cjk, width
+
+_CHAIN = Fraction(1, 2)  # a shorter pause between two captions than this, and the first stays until the second comes
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What is shown at once: one or two ``rows`` of text in logical order, and when."""
+
+    span: Span
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleOptions:
+    """At most ``rows`` (1 or 2) of ``characters`` (for Chinese, Japanese and Korean full-width ones: ``cjk``); read at
+    no more than ``speed`` characters a second where there is time; shown ``shortest`` to ``longest`` seconds, ``gap``
+    seconds apart."""
+
+    rows: int = 2
+    characters: int = 42
+    cjk: int = 16
+    speed: Fraction = Fraction(17)
+    cjk_speed: Fraction = Fraction(9)
+    shortest: Fraction = Fraction(5, 6)
+    longest: Fraction = Fraction(7)
+    gap: Fraction = Fraction(2, 25)
+
+
+def subtitles(lines: Sequence[Line], options: SubtitleOptions = SubtitleOptions()) -> tuple[Caption, ...]:
+    """Captions with all words of ``lines``, in order of time, never two at once.
+
+    A line that is too long becomes several captions, parted where sentences and clauses end, at its words' times or
+    in proportion. Where lines crowd, later captions come later; two short ones at once share a caption, with dashes.
+    """
+    drafts = [draft for line in sorted(lines, key=lambda line: line.span) for draft in _drafts(line, options)]
+    drafts = _together(sorted(drafts, key=lambda d: d.span.start), options)
+    return _shown(drafts, options)
+
+
+def subtitles_text(captions: Sequence[Caption], ending: str) -> str:
+    """``captions`` as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
+    return rows_text([(caption.span, caption.rows) for caption in captions], ending)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A caption before its times are settled: when it is said, and how long it takes to read."""
+
+    span: Span
+    rows: tuple[str, ...]
+    reading: Fraction
+    language: str
+
+
+def _widest(language: str, options: SubtitleOptions) -> float:
+    return float(options.cjk if is_cjk(language) else options.characters)
+
+
+def _drafts(line: Line, options: SubtitleOptions) -> list[_Draft]:
+    widest = _widest(line.language, options)
+    parts = atoms(line.text, line.language, widest)
+    said = _said(line, parts)
+    speed = options.cjk_speed if is_cjk(line.language) else options.speed
+    out = []
+    for first, stop in pairwise(_cuts(parts, said, line.language, options)):
+        rows = in_rows(parts[first:stop], line.language, widest, options.rows)
+        assert rows is not None
+        reading = Fraction(width("".join(rows), line.language)) / speed
+        out.append(_Draft(Span(said[first].start, said[stop - 1].end), rows, reading, line.language))
+    return out
+
+
+def _said(line: Line, parts: Sequence[Atom]) -> list[Span]:
+    """When each atom is said: by the line's words if they are its text, else in proportion to its characters."""
+    counts = [len(word.text.replace(" ", "")) for word in line.words]
+    same = "".join(w.text for w in line.words).replace(" ", "") == "".join(p.text for p in parts)
+    spans = [w.span for w in line.words] if same and parts else [line.span]
+    edges = [0]
+    for count in counts if same and parts else [sum(len(p.text) for p in parts)]:
+        edges.append(edges[-1] + count)
+    out, at = [], 0
+    for part in parts:
+        start, at = _instant(at, edges, spans, begins=True), at + len(part.text)
+        end = _instant(at, edges, spans, begins=False)
+        out.append(Span(start, max(start, end)))
+    return out
+
+
+def _instant(at: int, edges: Sequence[int], spans: Sequence[Span], begins: bool) -> Fraction:
+    """When character ``at`` is said; where two spans meet, the later if something ``begins``."""
+    k = min(bisect_right(edges, at if begins else at - 1) - 1, len(spans) - 1)
+    length = edges[k + 1] - edges[k]
+    return spans[k].start + spans[k].duration * Fraction(at - edges[k], max(length, 1))
+
+
+def _cuts(parts: Sequence[Atom], said: Sequence[Span], language: str, options: SubtitleOptions) -> list[int]:
+    """Where captions begin, and the end: the cheapest way in which every caption fits into its rows."""
+    widest = _widest(language, options)
+    costs, backs = [0.0] + [float("inf")] * len(parts), [0] * (len(parts) + 1)
+    for stop in range(1, len(parts) + 1):
+        for first in range(stop - 1, -1, -1):
+            if in_rows(parts[first:stop], language, widest, options.rows) is None:
+                break
+            cost = costs[first] + _cost(parts, said, (first, stop), language, options)
+            cost += 0.6 * max(0.0, 1 - 2 * extent(parts[first:stop]) / widest) * (stop - first < len(parts))
+            if cost < costs[stop]:
+                costs[stop], backs[stop] = cost, first
+    cuts = [len(parts)]
+    while cuts[-1] > 0:
+        cuts.append(backs[cuts[-1]])
+    return cuts[::-1]
+
+
+def _cost(
+    parts: Sequence[Atom], said: Sequence[Span], piece: tuple[int, int], language: str, options: SubtitleOptions
+) -> float:
+    """One for each caption, more for one that stays too long or stops the reader in the middle of a phrase."""
+    first, stop = piece
+    long = float(max((said[stop - 1].end - said[first].start) / options.longest - 1, Fraction(0)))
+    return 1.0 + long + (loose(parts[stop - 1], parts[stop], language) if stop < len(parts) else 0.0)
+
+
+def _together(drafts: Sequence[_Draft], options: SubtitleOptions) -> list[_Draft]:
+    """Two lines of one row each that begin at almost the same time become one caption of two, with dashes."""
+    out: list[_Draft] = []
+    for draft in drafts:
+        before = out[-1] if out else None
+        if before is not None and options.rows > 1 and draft.span.start - before.span.start < options.shortest:
+            rows = tuple(f"- {row}" for row in (*before.rows, *draft.rows))
+            fits = all(width(row, draft.language) <= _widest(draft.language, options) for row in rows)
+            if len(rows) == 2 and fits and draft.span.overlaps(before.span):
+                span = Span(before.span.start, max(before.span.end, draft.span.end))
+                out[-1] = replace(before, span=span, rows=rows, reading=before.reading + draft.reading)
+                continue
+        out.append(draft)
+    return out
+
+
+def _shown(drafts: Sequence[_Draft], options: SubtitleOptions) -> tuple[Caption, ...]:
+    """When each is shown: as it is said and as long as it takes to read, if the next leaves it the time."""
+    starts: list[Fraction] = []
+    for draft in drafts:
+        free = starts[-1] + options.shortest + options.gap if starts else draft.span.start
+        starts.append(max(draft.span.start, free))
+    out = []
+    for k, (start, draft) in enumerate(zip(starts, drafts, strict=True)):
+        end = max(draft.span.end, start + draft.reading, start + options.shortest)
+        if k + 1 < len(starts):
+            room = starts[k + 1] - options.gap
+            end = room if end > room - (_CHAIN - options.gap) else end
+        out.append(Caption(Span(start, min(end, start + options.longest)), draft.rows))
+    return tuple(out)

@@ -1,0 +1,104 @@
+"""Lines to files: SubRip and WebVTT for reading and mending, JSON for everything, in exact time."""
+
+import html
+import json
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub.disk.publish import write_text
+from lipdub.errors import OptionError
+from lipdub.timeline.lines import Line
+from lipdub.timeline.time import Span
+
+VERSION = 1
+
+
+def write_script(path: Path, lines: Sequence[Line], overwrite: bool = False) -> None:
+    """Write ``lines`` as the ending of ``path`` says: .srt or .vtt to the millisecond, .json exactly and with words.
+
+    Raises ``OptionError`` for another ending, ``OutputError`` if the file is there already, unless ``overwrite``, or
+    cannot be written.
+    """
+    check_script_name(path)
+    write_text(path, _WRITTEN[path.suffix.lower()](lines), overwrite=overwrite)
+
+
+def check_script_name(path: Path) -> None:
+    """Raises ``OptionError`` if scripts are not written to files that end as ``path``."""
+    _check_ending(path, tuple(_WRITTEN))
+
+
+def rows_text(rows: Sequence[tuple[Span, Sequence[str]]], ending: str) -> str:
+    """Shown ``rows`` of text, with when they are shown, as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
+    texts = [(span, "\n".join(map(_harmless, shown))) for span, shown in rows]
+    return _subrip_of(texts) if ending == ".srt" else _webvtt_of(texts, _escaped)
+
+
+def _check_ending(path: Path, endings: tuple[str, ...]) -> None:
+    if path.suffix.lower() not in endings:
+        what = f"'{path.suffix}' is" if path.suffix else "a name without an ending is"
+        raise OptionError(
+            f"{what} no kind of script that is written", file=path, remedy=f"Choose {' or '.join(endings)}"
+        )
+
+
+def _subrip(lines: Sequence[Line]) -> str:
+    return _subrip_of([(line.span, _named(line)) for line in lines])
+
+
+def _named(line: Line) -> str:
+    text = _harmless(line.text)
+    return f"{line.speaker}: {text}" if line.speaker else text
+
+
+def _webvtt(lines: Sequence[Line]) -> str:
+    def voiced(line: Line) -> str:
+        voice = f"<v {_escaped(' '.join(line.speaker.split()))}>" if line.speaker else ""
+        return voice + _escaped(_harmless(line.text))
+
+    return _webvtt_of([(line.span, voiced(line)) for line in lines], str)
+
+
+def _subrip_of(texts: Sequence[tuple[Span, str]]) -> str:
+    blocks = (f"{n}\n{clock(s.start, ',')} --> {clock(s.end, ',')}\n{t}\n" for n, (s, t) in enumerate(texts, 1))
+    return "\n".join(blocks)
+
+
+def _webvtt_of(texts: Sequence[tuple[Span, str]], escape: Callable[[str], str]) -> str:
+    blocks = (f"{clock(s.start, '.')} --> {clock(s.end, '.')}\n{escape(t)}\n" for s, t in texts)
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def clock(instant: Fraction, mark: str) -> str:
+    """``hh:mm:ss,mmm`` to the nearest millisecond, with ``mark`` before the milliseconds; never below 0."""
+    seconds, milliseconds = divmod(max(round(instant * 1000), 0), 1000)
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{mark}{milliseconds:03d}"
+
+
+def _harmless(text: str) -> str:
+    """Text in one row that no reader takes for a time."""
+    return " ".join(text.split()).replace("-->", "->")
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _json(lines: Sequence[Line]) -> str:
+    packed = {"lipdub": "script", "version": VERSION, "lines": [_packed(line) for line in lines]}
+    return json.dumps(packed, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _packed(line: Line) -> dict[str, object]:
+    words = [{**_timed(word.span), "text": word.text, "confidence": word.confidence} for word in line.words]
+    known = {"text": line.text, "language": line.language, "speaker": line.speaker, "words": words}
+    return {**_timed(line.span), **{name: value for name, value in known.items() if value}}
+
+
+def _timed(span: Span) -> dict[str, object]:
+    return {"start": str(span.start), "end": str(span.end)}
+
+
+_WRITTEN: dict[str, Callable[[Sequence[Line]], str]] = {".srt": _subrip, ".vtt": _webvtt, ".json": _json}

@@ -1,0 +1,75 @@
+"""Music and effects without the speech, by a separator that is installed on this machine.
+
+Separators are large and change often, so none is brought: any program that reads a sound file and writes stems can be
+named, e.g. ``demucs --two-stems vocals -o {folder} {input}``. It is run without a shell.
+"""
+
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from lipdub.disk.causes import cause_of
+from lipdub.errors import OptionError, ServiceError
+from lipdub.process.child import run_child
+from lipdub.words_to_sound.service import shown
+
+_PLACES = ("input", "output", "folder")
+_SOUNDS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".m4a"})
+_NAMES = re.compile(r"no[_ -]?vocals|instrumental|accompaniment|background|other|music|effects", re.IGNORECASE)
+"""How separators call what is left when the voice is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Separator:
+    """A program that takes the speech out of a sound: the ``words`` of its command line, with the places ``{input}``
+    and ``{output}`` (the file it writes) or ``{folder}`` (in which it writes stems); ``timeout`` in seconds."""
+
+    words: tuple[str, ...]
+    timeout: float = 6 * 3600.0
+
+    @classmethod
+    def parsed(cls, text: str) -> "Separator":
+        """From a command line. Raises ``OptionError`` if it cannot be read or run."""
+        try:
+            words = tuple(shlex.split(text))
+        except ValueError as broken:
+            raise OptionError(f"the separator's command '{shown(text)}' cannot be read ({broken})") from broken
+        places = [name for word in words for name in re.findall(r"\{(\w+)\}", word)]
+        if "input" not in places or not {"output", "folder"} & set(places) or set(places) - set(_PLACES):
+            raise OptionError(
+                f"the separator's command '{shown(text)}' does not say what it reads and where it writes",
+                remedy="Write one like: demucs --two-stems vocals -o {folder} {input}",
+            )
+        if shutil.which(words[0]) is None:
+            raise OptionError(f"the separator '{words[0]}' is not there or cannot be run")
+        return cls(words)
+
+    def effects(self, source: Path, folder: Path) -> Path:
+        """The music and effects of the sound file ``source``, written into ``folder``.
+
+        Raises ``ServiceError`` if the program fails, takes too long, or leaves nothing that can be taken for them.
+        """
+        output = folder / "effects.wav"
+        values = {"input": str(source), "output": str(output), "folder": str(folder)}
+        command = [re.sub(r"\{(\w+)\}", lambda place: values[place[1]], word) for word in self.words]
+        try:
+            done = run_child(command, timeout=self.timeout)
+        except subprocess.TimeoutExpired:
+            raise ServiceError(f"the separator {command[0]} did not finish within {self.timeout:g} s") from None
+        except OSError as refused:
+            raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
+        if done.returncode != 0:
+            lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+            said = f": {shown(lines[-1])[:200]}" if lines else ""
+            raise ServiceError(f"the separator {command[0]} failed (exit {done.returncode}){said}".rstrip("."))
+        if output.is_file() and output.stat().st_size:
+            return output
+        stems = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SOUNDS and path != source]
+        named = [path for path in stems if _NAMES.search(path.stem)]
+        if not named:
+            told = ", ".join(path.name for path in stems) or "nothing"
+            raise ServiceError(f"the separator {command[0]} wrote {told}, and none is called music or effects")
+        return named[0]

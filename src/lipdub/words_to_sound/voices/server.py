@@ -1,0 +1,81 @@
+"""``server``: any program that answers ``POST /v1/audio/speech``, on this machine or elsewhere.
+
+The answer is asked for as WAV. A key is taken from ``LIPDUB_VOICE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent
+over https or to this machine.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from lipdub.errors import ServiceError
+from lipdub.timeline.lines import Line
+from lipdub.timeline.sound import Sound
+from lipdub.words_to_sound.seam import Card, VoiceReference
+from lipdub.words_to_sound.service import Address, Patience, address, key_from, post, shown
+from lipdub.words_to_sound.voices.finish import finished
+from lipdub.words_to_sound.voices.text import words_for
+from lipdub.words_to_sound.voices.wav import read_wav
+
+PATH = "/v1/audio/speech"
+_MODEL, _VOICE = "tts-1", "alloy"
+_VERSION = 1  # raise when the same line sounds otherwise
+_SLOWEST, _FASTEST = 0.25, 4.0  # what servers of this kind take
+
+
+def make(detail: str = "") -> "ServerVoice":
+    """The voice at ``URL``, ``URL#model`` or ``URL#model,voice``. Raises ``OptionError`` if that is no address."""
+    where = address(detail, "voice server")
+    model, voice = (*where.named, "", "")[:2]
+    key = key_from("LIPDUB_VOICE_KEY", *(["OPENAI_API_KEY"] if where.local or where.url.startswith("https:") else []))
+    return ServerVoice(where, model or _MODEL, voice or _VOICE, key)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerVoice:
+    """``model`` and ``voice`` as the server at ``where`` names them; ``key`` opens it ("": none)."""
+
+    where: Address
+    model: str = _MODEL
+    voice: str = _VOICE
+    key: str = ""
+    patience: Patience = field(default=Patience())
+
+    def __repr__(self) -> str:
+        return f"ServerVoice({shown(self.detail)!r})"
+
+    @property
+    def card(self) -> Card:
+        """Who it is; it does not say which languages it speaks."""
+        return Card("server", "not stated", (), self.where.local)
+
+    @property
+    def detail(self) -> str:
+        """What ``make`` makes it from."""
+        return f"{self.where.url}#{self.model},{self.voice}"
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """What its sound depends on, as far as it can be known: where it is, its model and voice."""
+        return (_VERSION, self.detail)
+
+    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
+        """``line`` at the server's rate; ``reference`` is not used: the interface has no place for it.
+
+        Raises ``ServiceError``, which names the server and the line, after three tries.
+        """
+        body: dict[str, object] = {
+            "model": self.model,
+            "voice": self.voice,
+            "input": words_for(line.text, line.language),
+            "response_format": "wav",
+        }
+        if abs(pace - 1) >= 0.005:
+            body["speed"] = round(min(max(pace, _SLOWEST), _FASTEST), 3)
+        url = self.where.under(PATH)
+        try:
+            return finished(*read_wav(post(url, body, self.key, self.patience), shown(url)))
+        except ServiceError as failed:
+            what = f"the line '{line.text.strip()[:40]}' was not spoken: {failed.what}"
+            raise ServiceError(what, at=line.span.start, remedy=failed.remedy) from failed
+
+    def patient(self, patience: Patience) -> "ServerVoice":
+        """The same voice with other ``patience``."""
+        return replace(self, patience=patience)
