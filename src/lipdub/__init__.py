@@ -17,11 +17,12 @@ __all__ = ["Caller", "DubOptions", "LipdubError", "Report", "SpeechOptions", "__
 if TYPE_CHECKING:
     from lipdub.errors import LipdubError
     from lipdub.review.report import Report
-    from lipdub.studio.dub import Caller, dub
+    from lipdub.studio.caller import Caller
+    from lipdub.studio.dub import dub
     from lipdub.studio.options import DubOptions, SpeechOptions
 
 _HOMES = {
-    "Caller": "lipdub.studio.dub",
+    "Caller": "lipdub.studio.caller",
     "DubOptions": "lipdub.studio.options",
     "LipdubError": "lipdub.errors",
     "Report": "lipdub.review.report",

@@ -6,7 +6,7 @@ from pathlib import Path
 from lipdub.cli.consent import ask_download
 from lipdub.cli.screen import note, progress, stdout
 from lipdub.demo.make import Demo, make_demo
-from lipdub.studio.dub import Caller
+from lipdub.studio.caller import Caller
 
 WHAT = {
     "portrait": "the still picture it began with",

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from lipdub.cli.consent import ask_download, ask_people
 from lipdub.cli.screen import ScreenOptions, progress, stdout
-from lipdub.studio.dub import Caller, dub, plan
+from lipdub.studio.caller import Caller
+from lipdub.studio.dub import dub
+from lipdub.studio.job import DubRequest
 from lipdub.studio.options import DubOptions, SpeechOptions
 
 
@@ -13,9 +15,10 @@ def run_dub(
 ) -> int:
     """Dub, or say what would be done; the exit code is 0. Raises ``LipdubError``."""
     from lipdub.review.report import table
+    from lipdub.studio.preflight.dry_run import dry_run
 
     if screen.dry_run:
-        for line in plan(clip, audio, output, speech, options):
+        for line in dry_run(DubRequest(clip, output, audio, speech, options)):
             stdout.print(line, soft_wrap=True)
         return 0
     with progress(quiet=screen.json) as listener:

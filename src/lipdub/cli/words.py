@@ -5,8 +5,8 @@ from pathlib import Path
 from lipdub.cli.consent import ask_download
 from lipdub.cli.screen import note, progress, stdout
 from lipdub.studio.options import VoiceOptions
-from lipdub.studio.steps import Desk, adapt, hear, speak
-from lipdub.studio.words import Words
+from lipdub.studio.plan.lines import DubLines
+from lipdub.studio.sound_steps import StepCaller, speak, transcribe, translate
 
 
 def run_hear(
@@ -14,14 +14,16 @@ def run_hear(
 ) -> int:
     """Hear a clip's words; the exit code is 0. Raises ``LipdubError``."""
     with progress() as listener:
-        words = hear(clip, output, language, recogniser, Desk(listener, ask_download, overwrite), audio_stream)
+        words = transcribe(
+            clip, output, language, recogniser, StepCaller(listener, ask_download, overwrite), audio_stream
+        )
     return _told(words, output)
 
 
 def run_adapt(script: Path, to: str, translator: str, output: Path, glossary: Path | None, *, overwrite: bool) -> int:
     """Translate a script; the exit code is 0. Raises ``LipdubError``."""
     with progress() as listener:
-        words = adapt(script, output, to, translator, glossary, Desk(listener, ask_download, overwrite))
+        words = translate(script, output, to, translator, glossary, StepCaller(listener, ask_download, overwrite))
     return _told(words, output)
 
 
@@ -38,13 +40,13 @@ def run_speak(
     from lipdub.review.report import speech_rows
 
     with progress() as listener:
-        account = speak(script, output, clip, voices, Desk(listener, ask_download, overwrite), audio_stream)
+        account = speak(script, output, clip, voices, StepCaller(listener, ask_download, overwrite), audio_stream)
     for line in (f"{output}:", *speech_rows(account), *account.notes):
         stdout.print(line, soft_wrap=True)
     return 0
 
 
-def _told(words: Words, output: Path) -> int:
+def _told(words: DubLines, output: Path) -> int:
     told = f"{output}: {len(words.lines)} line{'s' if len(words.lines) > 1 else ''} in '{words.language}'"
     stdout.print(told, soft_wrap=True)
     for line in words.notes:

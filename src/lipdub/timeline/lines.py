@@ -1,6 +1,8 @@
 """Words to be said."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import count
 
 from lipdub.timeline.time import Span
 
@@ -27,3 +29,11 @@ class Line:
     speaker: str = ""
     words: tuple[Word, ...] = ()
     id: str = ""
+
+
+def numbered(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """``lines`` in the same order; those without an id get the next free number, counted from "1"."""
+    given = tuple(lines)
+    taken = {line.id for line in given}
+    free = (str(number) for number in count(1) if str(number) not in taken)
+    return tuple(line if line.id else replace(line, id=next(free)) for line in given)

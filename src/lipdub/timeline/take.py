@@ -1,9 +1,10 @@
-"""Takes: the record of one attempt at a cue, and which one was chosen."""
+"""Takes: one attempt at cues, made by an engine; and segments, the pieces of a film that are copied or encoded as
+one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from lipdub.timeline.cue import Cue
+from lipdub.timeline.cue import LeftAlone
 
 Option = str | int | float | bool | None
 """What an option may hold so that it can be written down."""
@@ -11,27 +12,36 @@ Option = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One attempt: which engine made it, for which cue, with what, and how it measured.
+    """One attempt at the ``cues`` (by id) of one face track: what an engine made of them, and how it measured.
 
-    ``number`` counts from 1 within the project. ``key`` names the content it was made from and with, as the store
-    does: equal keys, equal pictures. ``figures`` are finite numbers of the review. ``circled`` marks the chosen take
-    of its cue.
+    ``id`` is stable within a project. ``reel`` is the file with the patches (None: they went straight into the film).
+    ``frames`` counts the frames that were changed; ``passthrough`` are the spans that the engine left as filmed
+    although cues asked for them. ``figures`` are finite numbers, named: ``sync_score``, ``closures_requested``,
+    ``closures_found`` and others. ``seconds`` is how long the engine worked.
     """
 
-    number: int
+    id: str
+    cues: tuple[str, ...]
+    face: int
     engine: str
-    engine_version: str
-    cue: Cue
     seed: int
-    key: str
-    options: dict[str, Option] = field(default_factory=dict)
+    reel: Path | None = None
+    frames: int = 0
+    passthrough: tuple[LeftAlone, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
-    circled: bool = False
+    seconds: float = 0.0
 
 
-def circled(takes: Sequence[Take], number: int) -> tuple[Take, ...]:
-    """The takes with take ``number`` circled, and no other of the same cue. Raises ``KeyError`` if there is none."""
-    chosen = next((t for t in takes if t.number == number), None)
-    if chosen is None:
-        raise KeyError(number)
-    return tuple(replace(t, circled=t.number == number) if t.cue == chosen.cue else t for t in takes)
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Frames ``[first, stop)`` of a film that are ``copied`` from the source as they are, or encoded as one."""
+
+    first: int
+    stop: int
+    copied: bool = False
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.first < self.stop
+
+    def __len__(self) -> int:
+        return self.stop - self.first

@@ -1,0 +1,5 @@
+"""First stage: what is known of a source, once, whatever will be said in it.
+
+``analyse`` the stage: a ``Job`` in, an ``Analysis`` out · ``faces`` cuts, face tracks, and what the engine learns of
+each face.
+"""

@@ -1,0 +1,37 @@
+"""The stage ``analyse``: shots, faces, people, and what the clip's sound says."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from lipdub.studio.analyse.faces import faces_name, find_faces, read_faces
+from lipdub.studio.analysis import Analysis, FaceAnalysis
+from lipdub.studio.job import Job
+from lipdub.studio.session import Session
+from lipdub.studio.track_features import clip_features, dub_features
+from lipdub.timeline.people import Person
+
+
+def analyse(job: Job, session: Session) -> Analysis:
+    """The shots, faces and people of the job's clip, and the speech features of its sound.
+
+    The picture is read in this thread and the sound in another. The features of a given dub track are made in that
+    thread, too, and kept for the plan. Raises ``InputError`` for a clip that cannot be read or was changed meanwhile,
+    ``OutputError`` if the results cannot be kept, and what the engine's study raises.
+    """
+    clip, clock = job.clip, session.clock
+    with ThreadPoolExecutor(1, "lipdub-sound") as beside:
+        source = beside.submit(clip_features, clip, session) if clip.has_sound else None
+        given = beside.submit(dub_features, job.audio, clip, session) if job.audio else None
+        with clock.stage("analyse"):
+            name = faces_name(clip, job.digest, session.tools)
+            folder = session.store.folder(name, lambda part: find_faces(clip, session.tools, part, clock), grows=True)
+            shots, faces = read_faces(clip, session.tools.engine, folder)
+        with clock.stage("speech features"):
+            if given:
+                given.result()
+            return Analysis(shots, faces, people_of(faces), source.result() if source else None)
+
+
+def people_of(faces: tuple[FaceAnalysis, ...]) -> tuple[Person, ...]:
+    """The people whom the face tracks show, numbered from "1" in order of tracks: one for each track, since it is not
+    found out whether two tracks show the same person."""
+    return tuple(Person(str(number), tracks=(face.id,)) for number, face in enumerate(faces, 1))

@@ -1,0 +1,47 @@
+"""The clip's music and effects without its speech: given, or made once by a separator and kept."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lipdub.disk.identity import of_command
+from lipdub.media.sound_blocks import sound_blocks, sound_shape
+from lipdub.media.sound_out import write_sound
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.session import Session
+from lipdub.studio.store import key
+from lipdub.timeline.clip import Clip
+from lipdub.words_to_sound.separate import Separator
+
+_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class MusicAndEffects:
+    """The stem's ``file``, and who made it ("": it was given)."""
+
+    file: Path
+    by: str = ""
+
+
+def music_and_effects(clip: Clip, speech: SpeechOptions, session: Session) -> MusicAndEffects | None:
+    """Music and effects to lay the dub over, beginning where players start the clip; None if there are none but the
+    clip's own sound. Raises what the separator raises."""
+    if speech.music_effects is not None:
+        return MusicAndEffects(speech.music_effects)
+    if not speech.separator or not clip.has_sound:
+        return None
+    separator = Separator.parsed(speech.separator)
+
+    def separate(folder: Path) -> None:
+        source = session.scratch / "to-separate.wav"
+        write_sound(
+            source, sound_blocks(clip.path, start=clip.start, stream=clip.sound), sound_shape(clip.path, clip.sound)
+        )
+        separator.effects(source, folder).rename(folder / "stem")
+        source.unlink()
+
+    with session.clock.stage("separate"):
+        made_by = (speech.separator, of_command(separator.words))
+        name = f"effects-{key(_VERSION, session.inputs.digest(clip.path), clip.start, clip.sound, made_by)}"
+        folder = session.store.folder(name, separate)
+    return MusicAndEffects(folder / "stem", Path(separator.words[0]).name)

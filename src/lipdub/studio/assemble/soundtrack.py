@@ -1,0 +1,106 @@
+"""The sound of the finished film: the user's own dub track as it came, or a mix of the dub's speech over the clip's
+sound.
+
+``scipy.signal``, which mixing needs, costs every start a second: it is imported where something is mixed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub.acoustics.speech_spans import speech_spans
+from lipdub.media.probe import probe
+from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
+from lipdub.media.sound_out import write_sound
+from lipdub.studio.assemble.music_effects import music_and_effects
+from lipdub.studio.dub_plan import DubPlan
+from lipdub.studio.job import Job
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.session import Session
+from lipdub.studio.track_features import whole_of
+from lipdub.timeline.time import Span
+
+RATE = 48_000
+"""Samples per second of a mix whose clip has no sound, or sound of a low rate."""
+
+CLEAR = 32_000
+"""Samples per second below which a clip's sound dulls voices: its mix gets ``RATE``."""
+
+SHORT = Fraction(1, 2)
+"""Seconds by which given music may end early or late without a word about it."""
+
+
+_PLAIN = frozenset({".mp4", ".m4v", ".mov"})
+"""Containers that get a mix as WAV: few players know FLAC in mp4, and mov holds none; it becomes AAC or PCM there."""
+
+
+@dataclass(frozen=True)
+class Soundtrack:
+    """The ``track`` that is written into the film. Of a mix: its ``levels`` (LUFS, LU and dBTP, named), and ``notes``
+    for the report."""
+
+    track: Path
+    mixed: bool = False
+    levels: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def make_soundtrack(job: Job, plan: DubPlan, session: Session) -> Soundtrack:
+    """The user's own dub track, untouched, unless it is to be mixed; else the mix, in a file of the session.
+
+    Raises what the separator raises, and ``OutputError`` if the disk refuses.
+    """
+    speech = plan.speech
+    if speech.brought and not job.speech.mix:
+        return Soundtrack(speech.track)
+    spans = speech_spans(plan.features.features) if speech.brought else tuple(line.span for line in speech.lines)
+    return _mix(job, plan, spans, session)
+
+
+def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> Soundtrack:
+    """The mix of the dub's speech, which is heard in ``spans``, and the clip's sound."""
+    from lipdub.compose.mix.mixing import Parts, mixed, planned
+    from lipdub.compose.mix.stems import Canvas, Stem
+    from lipdub.studio.mix_options import mix_options
+
+    clip = job.clip
+    shape = sound_shape(clip.path, clip.sound) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
+    shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
+    canvas = Canvas.over(whole_of(clip), shape.rate, shape.channels)
+
+    def stem(path: Path, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:
+        """The sound of a file (its stream ``stream``), whose instant ``start`` is the canvas' first."""
+        channels = sound_shape(path, stream).channels
+        return Stem(channels, lambda: sound_blocks(path, rate=canvas.rate, start=start, stream=stream))
+
+    source = stem(clip.path, clip.start, clip.sound) if clip.has_sound else None
+    effects = music_and_effects(clip, job.speech, session)
+    under = None if effects is None else stem(effects.file)
+    parts = Parts(canvas, stem(plan.speech.track), tuple(spans), source, plan.source_speech, under)
+    with session.clock.stage("mix"):
+        planned_mix = planned(parts, mix_options(job.speech))
+        plain = job.names.film.suffix.lower() in _PLAIN or len(shape.channels) > 8
+        path = session.scratch / ("mix.wav" if plain else "mix.flac")
+        write_sound(path, mixed(parts, planned_mix), shape)
+    report = planned_mix.report
+    notes = (*report.notes, *_length_notes(job.speech, Fraction(canvas.samples, canvas.rate)))
+    if effects is not None and effects.by:
+        notes = (*notes, f"{effects.by} took the speech out of the clip's sound")
+    found = {
+        "loudness": report.result.integrated,
+        "loudness_range": report.result.range_,
+        "true_peak": report.result.true_peak,
+    }
+    return Soundtrack(path, True, {name: value for name, value in found.items() if value is not None}, notes)
+
+
+def _length_notes(speech: SpeechOptions, whole: Fraction) -> tuple[str, ...]:
+    """Whether the music and effects that were given are as long as the ``whole`` mix, in seconds."""
+    if speech.music_effects is None:
+        return ()
+    length = probe(speech.music_effects).duration
+    if abs(length - whole) <= SHORT:
+        return ()
+    what = "shorter than the clip: silence follows them" if length < whole else "longer than the clip: their end is cut"
+    return (f"the music and effects are {float(abs(length - whole)):.1f} s {what}",)

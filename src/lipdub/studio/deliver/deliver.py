@@ -1,0 +1,46 @@
+"""The stage ``deliver``: the speech is checked, the report is made, and all files appear under their names."""
+
+import shutil
+from dataclasses import replace
+
+from lipdub.review.page import page
+from lipdub.review.report import Report
+from lipdub.studio.deliver.asr_check import AsrCheck, check_words
+from lipdub.studio.deliver.report import Outcome, make_report
+from lipdub.studio.dub_plan import DubPlan
+from lipdub.studio.film import Film
+from lipdub.studio.final_subtitles import subtitle_file
+from lipdub.studio.job import Job
+from lipdub.studio.session import Session
+from lipdub.timeline.take import Take
+
+
+def deliver(job: Job, plan: DubPlan, takes: tuple[Take, ...], film: Film, session: Session) -> Report:
+    """Publish the film, its report, its review page and its subtitles, all together, and return the report.
+
+    Raises ``InputError`` if an input was changed during the work, and ``OutputError`` if the files cannot be
+    published; then none of them stands under its name.
+    """
+    check = AsrCheck()
+    if job.speech.proof and not plan.speech.brought:
+        lines, features = plan.speech.lines, plan.features.features
+        check = check_words(plan.speech.track, lines, features, job.speech.recogniser, session)
+    with session.clock.stage("deliver"):
+        report = make_report(Outcome(job, plan, takes, film, check), session)
+        report = replace(report, warnings=(*report.warnings, *session.store.notes))
+    session.inputs.check_unchanged()
+    _publish(job, plan, film, report, session)
+    return report
+
+
+def _publish(job: Job, plan: DubPlan, film: Film, report: Report, session: Session) -> None:
+    """Write what goes beside the film, and give all files their names, the film last."""
+    names, outputs = job.names, session.outputs
+    if not outputs.holds(film.path):  # it was assembled elsewhere
+        shutil.copyfile(film.path, outputs.part(names.film).path)
+    outputs.part(names.report).write_text(report.to_json() + "\n")
+    if names.page is not None:
+        outputs.part(names.page).write_text(page(report, names.page.parent))
+    if names.subtitles is not None and plan.speech.lines:
+        outputs.part(names.subtitles).write_text(subtitle_file(plan.speech, job.clip, job.speech.subtitles))
+    outputs.publish()

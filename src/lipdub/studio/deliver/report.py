@@ -1,0 +1,153 @@
+"""Everything that is told about a dub: what changed, what stayed and why, how it measured, and what it was made with."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lipdub import __version__, weights
+from lipdub.media.probe import probe
+from lipdub.media.promise import examples
+from lipdub.media.read import Damage
+from lipdub.media.write import Written
+from lipdub.review.report import (
+    Changed,
+    Closures,
+    FaceFigures,
+    MediaFile,
+    Recipe,
+    Report,
+    Speech,
+    StageTime,
+    Streams,
+    SyncFigure,
+)
+from lipdub.studio.deliver.asr_check import AsrCheck
+from lipdub.studio.dub_plan import DubPlan, FacePlan
+from lipdub.studio.film import Film
+from lipdub.studio.job import Job
+from lipdub.studio.session import Session
+from lipdub.studio.speech_account import speech_account
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.runs import consecutive
+from lipdub.timeline.take import Take
+from lipdub.timeline.time import timecode
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What was asked for, planned, rendered and assembled, and what the ASR check found."""
+
+    job: Job
+    plan: DubPlan
+    takes: tuple[Take, ...]
+    film: Film
+    check: AsrCheck
+
+
+def make_report(outcome: Outcome, session: Session) -> Report:
+    """The report of one dub."""
+    job, plan, film = outcome.job, outcome.plan, outcome.film
+    clip, written = job.clip, film.written
+    return Report(
+        source=MediaFile(clip.path, clip.span.duration, len(clip), clip.start),
+        dub=MediaFile(plan.speech.name, probe(film.sound).duration),
+        output=MediaFile(job.names.film, clip.span.duration, written.frames, clip.start),
+        recipe=_recipe(job, plan, session),
+        changed=tuple(changed for face in plan.faces for changed in _changed(clip, face)),
+        left_alone=(*plan.left_alone, *(left for take in outcome.takes for left in take.passthrough)),
+        faces=tuple(_figures(face, take) for face, take in zip(plan.faces, outcome.takes, strict=True)),
+        streams=Streams(written.copied, written.encoded, written.dropped),
+        timings=tuple(_timings(outcome, session)),
+        consent=job.consent,
+        notes=(*dict.fromkeys(_notes(plan)), *job.names.notes),
+        warnings=(*plan.warnings, *_losses(plan, written), *written.warnings, *_damaged(clip, film.damage)),
+        speech=_speech(outcome),
+    )
+
+
+def _speech(outcome: Outcome) -> Speech | None:
+    """What is said, how it was mixed and how it measured; None for the user's own dub track, untouched."""
+    said, film, check = outcome.plan.speech, outcome.film, outcome.check
+    if said.brought and not film.mixed:
+        return None
+    return speech_account(said, check.helpers, {**check.figures, **film.levels}, (*film.mix_notes, *check.notes))
+
+
+def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
+    options, why = job.options, session.tools.analyser.why
+    detailed = plan.features.features.encoded is not None
+    return Recipe(
+        lipdub=__version__,
+        engine=options.engine,
+        seed=options.seed,
+        prior="the shipped prior" if options.prior is None else f"the prior {options.prior.name}",
+        hearing=f"light hearing: {why}" if why else "hearing with the whisper encoder",
+        options={k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
+        models=tuple(_models(detailed)),
+    )
+
+
+def _models(detailed: bool) -> Iterator[ModelUsed]:
+    names = ["face-landmarks", "face-detector", "voice-activity", *(["whisper-base"] if detailed else [])]
+    yield from (ModelUsed(name, weights.model(name).licence) for name in names)
+    yield ModelUsed("hama", "Apache-2.0")
+
+
+def _losses(plan: DubPlan, written: Written) -> tuple[str, ...]:
+    """What was lost of the dub track in writing, unless it was told when the track was analysed."""
+    return () if any(told.startswith("the dub track") for told in plan.warnings) else written.dub_losses
+
+
+def _changed(clip: Clip, plan: FacePlan) -> Iterator[Changed]:
+    """Every cue of a face, and how many of its frames have weight."""
+    track, weight = plan.face.track, plan.trajectory.weight
+    for cue in plan.cues:
+        inside = clip.times.within(cue.span)
+        rows = slice(max(0, inside.start - track.first), max(0, inside.stop - track.first))
+        yield Changed(cue, int((weight[rows] > 0).sum()))
+
+
+def _figures(plan: FacePlan, take: Take) -> FaceFigures:
+    """Sync before and after, closures requested and found, and everything else that was measured on a face."""
+    figures = dict(take.figures)
+    after, requested, found = (
+        figures.pop(name, None) for name in ("sync_score", "closures_requested", "closures_found")
+    )
+    return FaceFigures(
+        face=plan.face.id,
+        coverage=plan.face.facts.coverage,
+        before=SyncFigure(plan.sync.score, plan.sync.offset) if plan.sync.speech else None,
+        after=None if after is None else SyncFigure(after),
+        closures=Closures(int(requested or 0), int(found or 0)),
+        figures={**figures, **plan.face.facts.figures, **plan.predicted.figures},
+    )
+
+
+def _timings(outcome: Outcome, session: Session) -> Iterator[StageTime]:
+    """Every stage, and within assembling the time of the engine itself."""
+    clock = session.clock
+    for stage, seconds in clock.seconds.items():
+        yield StageTime(stage, seconds, clock.frames.get(stage, 0))
+    yield StageTime("engine", sum(t.seconds for t in outcome.takes), sum(t.frames for t in outcome.takes))
+
+
+def _damaged(clip: Clip, damage: Damage) -> Iterator[str]:
+    """Sentences on the frames of the source that could not be decoded well."""
+    for numbers, what in (
+        (damage.repeated, "could not be decoded and repeat the one before"),
+        (damage.corrupt, "are damaged"),
+    ):
+        if numbers:
+            spans = (clip.times.span(int(run[0]), int(run[-1]) + 1) for run in consecutive(np.array(numbers)))
+            told = examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in spans)
+            yield f"{len(numbers)} frames of the source {what}: {told}"
+
+
+def _notes(plan: DubPlan) -> Iterable[str]:
+    yield from plan.notes
+    for face in plan.faces:
+        yield from face.face.facts.notes
+        yield from face.predicted.notes

@@ -1,0 +1,27 @@
+"""A dubbed film, not yet published: a value that can be pickled."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lipdub.media.read import Damage
+from lipdub.media.write import Written
+from lipdub.timeline.take import Segment
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """The film in the file ``path``, with the dub track of the file ``sound``. ``written`` tells what became of every
+    stream, ``damage`` which frames of the source could not be decoded, ``segments`` which frames were copied and
+    which encoded.
+
+    ``levels`` and ``mix_notes`` tell about the mix, if its sound was ``mixed``.
+    """
+
+    path: Path
+    sound: Path
+    written: Written
+    damage: Damage
+    segments: tuple[Segment, ...]
+    mixed: bool = False
+    levels: dict[str, float] = field(default_factory=dict)
+    mix_notes: tuple[str, ...] = ()

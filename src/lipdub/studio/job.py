@@ -1,0 +1,66 @@
+"""What is asked for, and the same once it was checked: values that can be pickled."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lipdub.faces.active_speaker import FaceSelector
+from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.timeline.clip import Clip
+from lipdub.words_to_sound.script.read import ScriptRead
+
+
+@dataclass(frozen=True)
+class DubRequest:
+    """A dub of ``source`` to ``output``: with the finished dub track ``audio``, or with what ``speech`` asks for."""
+
+    source: Path
+    output: Path
+    audio: Path | None
+    speech: SpeechOptions
+    options: DubOptions
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Every file that is read: none of them is written over, and none may change meanwhile. The clip is first."""
+        speech = self.speech
+        files = (self.source, self.audio, speech.script, speech.glossary, speech.music_effects, self.options.prior)
+        return tuple(path for path in files if path is not None)
+
+
+@dataclass(frozen=True)
+class OutputNames:
+    """Where the dubbed ``film``, its ``report``, its review ``page`` and its ``subtitles`` go (None: not written).
+
+    ``notes`` say which name is not the usual one, and why.
+    """
+
+    film: Path
+    report: Path
+    page: Path | None = None
+    subtitles: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[Path, ...]:
+        """All names, the film's first."""
+        return tuple(path for path in (self.film, self.report, self.page, self.subtitles) if path is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A dub that can be done: everything that was given was looked at, and nothing was made yet.
+
+    ``clip`` is the source, probed once, and ``digest`` the SHA-256 of its file. ``audio`` is the finished dub track, if
+    there is one; else ``speech`` says what is to be said, and ``script`` holds the lines of its script, parsed once.
+    ``consent`` is the record of who stated the consent of the people in the footage.
+    """
+
+    clip: Clip
+    digest: str
+    audio: Path | None
+    speech: SpeechOptions
+    options: DubOptions
+    names: OutputNames
+    selector: FaceSelector
+    script: ScriptRead | None
+    consent: dict[str, str]

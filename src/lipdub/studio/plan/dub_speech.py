@@ -1,0 +1,126 @@
+"""The speech of a dub: the user's own track, or lines that voices speak and that are fitted to the clip's speech."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from lipdub.compose.mix.stems import Canvas, blocks_of, spoken_stem
+from lipdub.media.sound_blocks import SoundShape
+from lipdub.media.sound_out import write_sound
+from lipdub.studio.analysis import Analysis
+from lipdub.studio.dub_plan import DubSpeech
+from lipdub.studio.job import Job
+from lipdub.studio.plan.fitted_speech import RATE, FittedSpeech
+from lipdub.studio.plan.lines import DubLines
+from lipdub.studio.plan.speaker_pitch import speaker_pitch
+from lipdub.studio.plan.voice_reference import with_references
+from lipdub.studio.session import Session
+from lipdub.studio.track_features import whole_of
+from lipdub.studio.voices import voices_for
+from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.said_line import SaidLine
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.spoken_lines import PlacedLine
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.check import onset_errors
+
+
+@dataclass(frozen=True, eq=False)
+class VoicedLines:
+    """Lines with their sound in order of time, which can be taken once; which voice speaks for which speaker; and
+    ``notes`` that are complete when all lines were taken."""
+
+    lines: Iterable[PlacedLine]
+    voices: Mapping[str, ModelUsed]
+    notes: Iterable[str]
+
+
+@dataclass(eq=False)
+class SpeechRecorder:
+    """Passes lines on to where their sound is written, and keeps of each what the report needs, without its samples."""
+
+    source: Iterable[PlacedLine]
+    lines: list[PlacedLine] = field(default_factory=list)
+    onset_errors: list[float] = field(default_factory=list)
+
+    def pass_on(self) -> Iterator[PlacedLine]:
+        """The lines in order, once."""
+        for line in self.source:
+            self.onset_errors += [float(error) for error in onset_errors([line])]
+            quiet = np.broadcast_to(np.float32(0), line.sound.samples.shape)
+            self.lines.append(replace(line, sound=Sound(quiet, line.sound.rate, line.sound.start)))
+            yield line
+
+    def speech(self, track: Path, source: DubLines, voiced: VoicedLines) -> DubSpeech:
+        """The speech that lies in ``track``, once all lines were passed on; ``source`` are the lines as planned."""
+        return DubSpeech(
+            track=track,
+            name=source.name,
+            language=source.language,
+            lines=tuple(replace(line.line, span=line.span, words=()) for line in self.lines),
+            said=tuple(_said_line(line, source.originals, voiced.voices) for line in self.lines),
+            voices=tuple(dict.fromkeys(voiced.voices.values())),
+            helpers=source.helpers,
+            figures=self._figures(),
+            notes=tuple(dict.fromkeys((*source.notes, *voiced.notes))),
+        )
+
+    def _figures(self) -> dict[str, float]:
+        """Rates, seconds by which lines begin early or late, and seconds that did not fit."""
+        if not self.lines:
+            return {}
+        rates = [line.rate for line in self.lines]
+        figures = {"fastest_rate": max(rates), "slowest_rate": min(rates)}
+        if self.onset_errors:
+            figures["median_onset_error"] = float(np.median(np.abs(self.onset_errors)))
+        return figures | {"seconds_missing": float(sum(line.missing for line in self.lines))}
+
+
+def _said_line(line: PlacedLine, originals: Mapping[str, str], voices: Mapping[str, ModelUsed]) -> SaidLine:
+    voice = voices.get(line.line.speaker)
+    return SaidLine(
+        span=line.span,
+        aim=line.aim,
+        text=line.line.text,
+        original=originals.get(line.line.id, ""),
+        speaker=line.line.speaker,
+        voice=voice.name if voice else "",
+        rate=line.rate,
+        missing=line.missing,
+    )
+
+
+def brought_speech(audio: Path, language: str) -> DubSpeech:
+    """The user's own dub track, whose words are not known."""
+    return DubSpeech(audio, audio, brought=True, language=language)
+
+
+def spoken_speech(job: Job, lines: DubLines, analysis: Analysis, session: Session) -> DubSpeech:
+    """``lines``, spoken by voices where the clip speaks.
+
+    Raises ``OptionError`` for voices that cannot be used, ``ServiceError`` or what else voices raise, and
+    ``OutputError`` if the disk refuses.
+    """
+    clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
+    windows = source_windows(source) if source is not None else ()
+    voices = voices_for(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows))
+    fitted = FittedSpeech(lines, with_references(voices, lines.lines, clip, source), session)
+    voiced = VoicedLines(fitted.placed(windows, clip.span, speech.fit), fitted.models, fitted.notes)
+    return written_speech(job, lines, voiced, session)
+
+
+def written_speech(job: Job, lines: DubLines, voiced: VoicedLines, session: Session) -> DubSpeech:
+    """The speech of ``voiced`` lines in a file of the session. Raises ``OutputError`` if the disk refuses."""
+    track = session.scratch / "dialogue.flac"
+    recorder = SpeechRecorder(voiced.lines)
+    write_speech(track, recorder.pass_on, whole_of(job.clip))
+    return recorder.speech(track, lines, voiced)
+
+
+def write_speech(path: Path, lines: Callable[[], Iterable[PlacedLine]], whole: Span, rate: int = RATE) -> None:
+    """Write ``lines`` as mono sound (.flac or .wav) over ``whole``, exactly as long. Raises ``OutputError``."""
+    canvas = Canvas.over(whole, rate, ("FC",))
+    write_sound(path, blocks_of(spoken_stem(lines, canvas), canvas), SoundShape(rate, ("FC",)))

@@ -1,0 +1,179 @@
+"""What each face does in a dub: the spans in which it follows the dub, and how its mouth moves there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import count
+
+import numpy as np
+
+from lipdub.acoustics.speech_spans import speech_spans
+from lipdub.faces.active_speaker import FaceSelector
+from lipdub.sound_to_mouth.mouth_trajectory import predict_mouth
+from lipdub.sound_to_mouth.prior import Prior
+from lipdub.sound_to_mouth.speaker_model import SourceSpeech
+from lipdub.sound_to_mouth.sync import Sync
+from lipdub.studio.analysis import Analysis, FaceAnalysis
+from lipdub.studio.dub_plan import FacePlan, FacePlans
+from lipdub.studio.plan.speakers import find_speakers, other_voice_reason, speaking_spans
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.lines import Line
+from lipdub.timeline.mouth import AP, MouthTrajectory
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.time import Span, merged, subtracted
+
+PADDING = Fraction(1, 5)
+"""Seconds by which a cue reaches beyond speech, so that the mouth opens in time and closes after it."""
+
+JOIN = Fraction(3, 5)
+"""Seconds of pause up to which two cues become one."""
+
+RAMP = 5
+"""Frames over which the weight of a trajectory rises and falls at the ends of a cue."""
+
+STIR = 0.6
+"""Aperture speed, in eye distances per second, above which a mouth moves as in speech."""
+
+AJAR = 0.045
+"""Aperture above the person's own rest, in eye distances, from which a mouth is open."""
+
+
+@dataclass(frozen=True, eq=False)
+class Following:
+    """What the faces follow: the ``dub``'s speech features on the clip's clock. ``lines`` are given where the engine
+    makes each from its words: then every cue is one line's."""
+
+    dub: SpeechFeatures
+    lines: tuple[Line, ...] = ()
+
+
+def plan_faces(clip: Clip, analysis: Analysis, following: Following, prior: Prior, selector: FaceSelector) -> FacePlans:
+    """A plan for every face that speaks and may be changed, and everything that stays as filmed, with the reason.
+
+    Cues are numbered "c1", "c2", ... in order of faces and time. Raises ``OptionError`` if no face is where
+    ``selector`` points.
+    """
+    found = find_speakers(clip, analysis, prior, selector)
+    voice = None if analysis.sound is None else analysis.sound.features
+    plans, alone = [], list(_without_face(clip, analysis, following.dub))
+    speaking = {face.id: speaking_spans(clip, face, found.assignment) for face in analysis.faces}
+    of_lines, numbers = lines_on_faces(following.lines, speaking), count(1)
+    for face in analysis.faces:
+        spoken = speaking[face.id]
+        other = other_voice_reason(clip, face, voice, prior, found) if selector.kind == "auto" else ""
+        if not spoken or other:
+            whole = clip.times.span(face.track.first, face.track.stop)
+            alone.append(LeftAlone(whole, other or "this face does not speak", face.id))
+            continue
+        plan = _face_plan(clip, face, voice, following.dub, prior, found.sync)
+        if following.lines:
+            cues = of_lines.get(face.id, ())
+        else:
+            cues = tuple(Cue(span, face.id) for span in _cue_spans(clip, plan, voice, following.dub, spoken))
+        person = analysis.person_of(face.id).id
+        cues = tuple(replace(cue, id=f"c{next(numbers)}", person=person) for cue in cues)
+        plans.append(_weighted(clip, plan, cues))
+        alone.extend(_invisible(clip, face, [cue.span for cue in cues]))
+    alone.sort(key=lambda a: a.span)
+    return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.assignment.notes)
+
+
+def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]) -> dict[int, tuple[Cue, ...]]:
+    """Each line as a cue of the face that speaks for most of its span, in the longest piece of it. A line during which
+    no face speaks is on none. ``speaking`` tells when each face speaks."""
+    cues: dict[int, list[Cue]] = {}
+    for line in lines:
+        pieces = [
+            (shared.duration, -face, shared)
+            for face, spans in speaking.items()
+            for span in spans
+            if (shared := line.span.intersection(span)) is not None
+        ]
+        if pieces:
+            _, face, shared = max(pieces)
+            cues.setdefault(-face, []).append(Cue(shared, -face, line))
+    return {face: tuple(sorted(some, key=lambda cue: cue.span)) for face, some in cues.items()}
+
+
+def _face_plan(
+    clip: Clip, face: FaceAnalysis, voice: SpeechFeatures | None, dub: SpeechFeatures, prior: Prior, sync: Sync
+) -> FacePlan:
+    """The plan of a face without cues: its mouth follows the dub everywhere."""
+    source = SourceSpeech(
+        features=voice,
+        sync=sync,
+        shapes=face.motion.shapes,
+        ok=face.motion.ok & face.visibility.usable,
+        context=face.learnable,
+    )
+    predicted = predict_mouth(prior, source, dub, face.seconds(clip))
+    return FacePlan(face, (), predicted.path, sync, predicted)
+
+
+def _cue_spans(
+    clip: Clip, plan: FacePlan, voice: SpeechFeatures | None, dub: SpeechFeatures, spoken: Sequence[Span]
+) -> tuple[Span, ...]:
+    """Where this face's mouth must follow the dub: speech in the dub, speech in the source, which must disappear, and
+    movement of the mouth while nobody speaks."""
+    talk = [s.widened(PADDING) for s in speech_spans(dub)]
+    if voice is not None:
+        offset = Fraction(plan.sync.offset).limit_denominator(1000)
+        talk += [s.shifted(-offset).widened(PADDING) for s in speech_spans(voice)]
+    talk += [s.widened(PADDING) for s in _moving_spans(clip, plan.face)]
+    return merged(piece for s in merged(talk, JOIN) for t in spoken if (piece := s.intersection(t)))
+
+
+def _moving_spans(clip: Clip, face: FaceAnalysis) -> list[Span]:
+    """Spans, one frame each, in which the source's mouth moves as in speech, or is open."""
+    seconds = face.seconds(clip)
+    if len(seconds) < 3:
+        return []
+    aperture = np.nan_to_num(face.motion.shapes[:, AP])
+    moving = np.abs(np.gradient(aperture, seconds)) > STIR
+    moving |= aperture > np.percentile(aperture, 5) + AJAR
+    first = face.track.first
+    return [clip.times.span(first + int(i), first + int(i) + 1) for i in np.flatnonzero(moving)]
+
+
+def _weighted(clip: Clip, plan: FacePlan, cues: tuple[Cue, ...]) -> FacePlan:
+    """The plan with a trajectory that has weight only inside ``cues``, with ramps at their ends, and only where the
+    mouth is visible."""
+    track, path = plan.face.track, plan.trajectory
+    inside = np.zeros(len(track), np.float32)
+    for cue in cues:
+        rows = clip.times.within(cue.span)
+        inside[max(0, rows.start - track.first) : max(0, rows.stop - track.first)] = 1
+    weight = np.minimum(with_ramps(inside), plan.face.visibility.weight) * path.weight
+    return replace(plan, trajectory=MouthTrajectory(path.shapes, weight.astype(np.float32), path.closed), cues=cues)
+
+
+def with_ramps(inside: np.ndarray) -> np.ndarray:
+    """Raised-cosine ramps of ``RAMP`` frames inside every run of ones of ``inside`` (frames,). The ends of the track
+    stay 1: the picture begins or ends with a cut there."""
+    out = inside.copy()
+    edges = np.flatnonzero(np.diff(inside))
+    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(RAMP) + 1) / (RAMP + 1))
+    for edge in edges:
+        rising = inside[edge + 1] > inside[edge]
+        rows = edge + 1 + np.arange(RAMP) if rising else edge - np.arange(RAMP)
+        keep = (rows >= 0) & (rows < len(out))
+        out[rows[keep]] = np.minimum(out[rows[keep]], ramp[keep])
+    return out
+
+
+def _invisible(clip: Clip, face: FaceAnalysis, spans: Sequence[Span]) -> Iterator[LeftAlone]:
+    """Parts of the cues that stay as filmed because the mouth is not visible there."""
+    first = face.track.first
+    for a, b, reason in face.visibility.reasons:
+        hidden = clip.times.span(first + a, first + b)
+        yield from (LeftAlone(piece, reason, face.id) for s in spans if (piece := s.intersection(hidden)))
+
+
+def _without_face(clip: Clip, analysis: Analysis, dub: SpeechFeatures) -> list[LeftAlone]:
+    """Speech in the dub while no face is in the picture."""
+    covered = [clip.times.span(face.track.first, face.track.stop) for face in analysis.faces]
+    bare = subtracted([clip.span], covered)
+    talk = merged(s.widened(PADDING) for s in speech_spans(dub))
+    pieces = [piece for b in bare for t in talk if (piece := b.intersection(t))]
+    return [LeftAlone(p, "no face in the picture") for p in merged(pieces)]

@@ -1,0 +1,136 @@
+"""Lines are spoken and brought to their time: shorter or faster words first, then time-stretched sound."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from lipdub.errors import ServiceError
+from lipdub.studio.plan.lines import DubLines
+from lipdub.studio.session import Session
+from lipdub.studio.voices import DEFAULT_VOICE, latin_alone, readable
+from lipdub.timeline.lines import Line
+from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.notes import Notes, short
+from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import aims
+from lipdub.words_to_sound.duration_fit.phrases import Measured, measured
+from lipdub.words_to_sound.duration_fit.plan import FitOptions, Placement, plan_fit
+from lipdub.words_to_sound.duration_fit.render import render
+from lipdub.words_to_sound.duration_fit.wishes import FASTEST_VOICE, SLOWEST_VOICE, Wish, wishes
+from lipdub.words_to_sound.voices.assign import AssignedVoice
+from lipdub.words_to_sound.voices.spoken import speak_line
+from lipdub.words_to_sound.voices.text import foreign, sayable
+
+RATE = 48_000
+"""Samples per second of speech that is placed."""
+
+ROUNDS = 3
+"""How often lines that are too long are spoken anew."""
+
+SHORTER = 2
+"""How often one line is rendered shorter."""
+
+
+@dataclass(eq=False)
+class FittedSpeech:
+    """Lines that are spoken and fitted: their texts and paces change until they fit, or nothing more can be changed.
+
+    What cannot be said is left out, and noted. ``notes`` are complete when all lines were taken.
+    """
+
+    source: DubLines
+    voices: Mapping[str, AssignedVoice]
+    session: Session
+    lines: list[Line] = field(default_factory=list, init=False)
+    paces: list[float] = field(init=False)
+    shortened: list[int] = field(init=False)  # how often each line was rendered shorter
+    translator_failed: bool = field(default=False, init=False)
+    notes: Notes = field(default_factory=Notes)
+
+    def __post_init__(self) -> None:
+        """Begin with the lines as they are."""
+        for line in self.source.lines:
+            letters = foreign(line.text) if latin_alone(self.voices[line.speaker]) else ""
+            if not sayable(line.text, line.language):
+                self._note("{} lines have nothing to be said", "'{}' has nothing to be said", line.text)
+            elif not readable(line, self.voices):
+                many = f"{DEFAULT_VOICE} cannot read {{}} lines, which are not said"
+                self._note(many, f"{DEFAULT_VOICE} cannot read '{{}}', which is not said", line.text)
+            else:
+                if letters:
+                    many = f"in {{}} lines are letters that {DEFAULT_VOICE} cannot read and leaves out"
+                    self._note(many, f"{DEFAULT_VOICE} cannot read '{{}}' and leaves it out", letters)
+                self.lines.append(line)
+        self.paces, self.shortened = [1.0] * len(self.lines), [0] * len(self.lines)
+
+    def _note(self, many: str, one: str, text: str) -> None:
+        """Note a line by its ``text``, which stands for {} in ``one``."""
+        self.notes.add(many, one.replace("{}", short(text), 1), f"'{short(text)}'")
+
+    @property
+    def models(self) -> dict[str, ModelUsed]:
+        """Which voice speaks for which speaker, for the report."""
+        return {name: ModelUsed(s.voice.card.name, s.voice.card.licence) for name, s in self.voices.items()}
+
+    def placed(self, windows: Sequence[Span], whole: Span, fit: str = "audio") -> Iterator[PlacedLine]:
+        """The lines as they will be heard, in order of time. ``windows`` is when the clip speaks, ``whole`` its span;
+        ``fit`` is ``VoiceOptions.fit``.
+
+        Sound is read line by line as the result is taken, so that memory does not grow with the programme. Raises what
+        voices raise.
+        """
+        clock = self.session.clock
+        with clock.stage("speak"):
+            count = len(self.lines)
+            every = [measured(self._speak(i)) for i in clock.counted("speak", range(count), count)]
+        with clock.stage("duration fit"):
+            options = FitOptions(stretch=fit == "audio", clock=RATE)
+            for placement in self._placements(every, windows, whole, options):
+                yield render(placement, self._speak(placement.index))
+
+    def _placements(
+        self, every: list[Measured], windows: Sequence[Span], whole: Span, options: FitOptions
+    ) -> tuple[Placement, ...]:
+        targets = aims(self.lines, windows)
+        for _ in range(ROUNDS):
+            placements = plan_fit(every, targets, whole.end, options)
+            if not options.stretch:
+                return placements
+            better = [wish.index for wish in wishes(placements, every) if self._change(wish)]
+            for index in better:
+                every[index] = measured(self._speak(index))
+            if not better:
+                return placements
+        return plan_fit(every, targets, whole.end, options)
+
+    def _speak(self, index: int) -> SpokenLine:
+        line = self.lines[index]
+        return speak_line(line, self.voices[line.speaker], self.paces[index], self.session.store.folder)
+
+    def _change(self, wish: Wish) -> bool:
+        """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed."""
+        index, line = wish.index, self.lines[wish.index]
+        if wish.characters and self.source.shorten is not None and self.shortened[index] < SHORTER:
+            self.shortened[index] += 1
+            text = self._shorter(line, len(line.text) - wish.characters)
+            if text and len(text) < len(line.text):
+                many = "{} lines were said shorter to fit their time"
+                self.notes.add(many, f"'{line.text}' was said shorter to fit its time: '{text}'", f"'{short(text)}'")
+                self.lines[index] = replace(line, text=text)
+                return True
+        pace = min(FASTEST_VOICE, max(SLOWEST_VOICE, self.paces[index] * wish.pace))
+        changed = abs(pace - self.paces[index]) > 0.01
+        self.paces[index] = pace
+        return changed
+
+    def _shorter(self, line: Line, characters: int) -> str:
+        """A shorter text for a line; "" once the translator failed: the line stays, and the dub goes on."""
+        if self.source.shorten is None or self.translator_failed:
+            return ""
+        try:
+            return self.source.shorten(line, characters)
+        except ServiceError as failed:
+            self.translator_failed = True
+            note = f"lines that are too long were not put shorter ({failed.what})"
+            self.notes.add(note, note, "")
+            return ""

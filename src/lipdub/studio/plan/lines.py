@@ -1,0 +1,200 @@
+"""The lines that are to be said: those of a script, one given line, or the clip's own words; in the language of the
+dub."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub.acoustics.speech_spans import speech_spans
+from lipdub.disk.json_text import parsed_json
+from lipdub.disk.publish import write_text
+from lipdub.errors import NoSound, ServiceError
+from lipdub.media.listen import sound_in_pieces
+from lipdub.plugins import fingerprint_of
+from lipdub.studio.named import recogniser_named, translator_named
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.session import Session
+from lipdub.studio.store import key
+from lipdub.studio.track_features import SoundTrack, own_track
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.language import same_language
+from lipdub.timeline.lines import Line, numbered
+from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.notes import Notes, short
+from lipdub.timeline.sound import ANALYSIS_RATE
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.recognise.transcribe import transcribe
+from lipdub.words_to_sound.script.read import ScriptRead, read_script
+from lipdub.words_to_sound.script.sentences import lines_from_words
+from lipdub.words_to_sound.script.timed import timed
+from lipdub.words_to_sound.script.write import write_script
+from lipdub.words_to_sound.seam import Card, TranslationRequest
+from lipdub.words_to_sound.translate.glossary import read_glossary
+from lipdub.words_to_sound.translate.translate import (
+    TranslatedLine,
+    TranslateOptions,
+    asked_once,
+    translate_lines,
+)
+
+VERSION = 3
+"""Raise when the same clip gives other words."""
+
+Shorten = Callable[[Line, int], str]
+"""Gives a shorter rendering of a line: (the line with its text now, characters it may have) -> text."""
+
+
+@dataclass(frozen=True, eq=False)
+class DubLines:
+    """What is to be said: ``lines`` in ``language``, on the clip's clock, each with an id of its own; ``originals`` are
+    the texts that they render, by line id.
+
+    ``name`` is what the report calls them. ``shorten`` is there if a translator can give shorter renderings.
+    ``helpers`` are the recogniser and the translator; ``notes`` are sentences for the report.
+    """
+
+    lines: tuple[Line, ...]
+    language: str
+    name: Path
+    originals: dict[str, str] = field(default_factory=dict)
+    helpers: tuple[ModelUsed, ...] = ()
+    notes: tuple[str, ...] = ()
+    shorten: Shorten | None = None
+
+
+def lines_to_say(
+    clip: Clip, speech: SpeechOptions, script: ScriptRead | None, source: SpeechFeatures | None, session: Session
+) -> DubLines:
+    """The lines of a dub that has no finished dub track. ``script`` is the one that ``speech`` names, parsed;
+    ``source`` are the speech features of the clip's sound (None: it has none).
+
+    Raises ``NoSound`` for a clip without sound whose words are needed, and what recognisers and translators raise.
+    """
+    if speech.line:
+        return DubLines(numbered([_one_line(clip, speech, source)]), speech.to, Path("the given line"))
+    if script is not None:
+        found = _from_script(clip, speech, script, source)
+    else:
+        found = recognised_lines(
+            own_track(clip), _needed(clip, source), speech.recogniser, speech.source_language, session
+        )
+    wanted = speech.to or found.language
+    if all(same_language(line.language or wanted, wanted) for line in found.lines):
+        if speech.translator:
+            idle = f"the words are in '{found.language}' already, so nobody was asked to translate them"
+            found = replace(found, notes=(*found.notes, idle))
+        return replace(found, language=wanted, lines=tuple(replace(line, language=wanted) for line in found.lines))
+    return translated(found, wanted, speech.translator, speech.glossary, session)
+
+
+def recognised_lines(
+    track: SoundTrack, features: SpeechFeatures, recogniser: str, language: str, session: Session
+) -> DubLines:
+    """The words of a sound track as lines; ``features`` tell where somebody speaks. They are kept under the name of the
+    recogniser, so that no track is recognised twice.
+
+    Raises ``NoSound`` if no words are found, ``OptionError`` or what opening and running the recogniser raises.
+    """
+    path = track.path
+    who = recogniser_named(recogniser)
+
+    def recognise(folder: Path) -> None:
+        pieces = sound_in_pieces(path, rate=ANALYSIS_RATE, mono=True, stream=track.stream)
+        found = transcribe(who, pieces, features, language)
+        if found.words:
+            write_script(folder / "words.json", lines_from_words(found.words, found.language))
+        write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
+
+    with session.clock.stage("transcribe"):
+        made_by = (recogniser, fingerprint_of(who), session.tools.analyser.identity)
+        made_from = key(VERSION, session.inputs.digest(path), track.stream, language, *made_by)
+        folder = session.store.folder(f"words-{made_from}", recognise)
+        lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
+        name, licence = parsed_json((folder / "who.json").read_text("utf-8"))
+    if not lines:
+        raise NoSound("nobody was heard to speak in it", file=path, remedy="Check its sound, or write a script")
+    return DubLines(numbered(lines), lines[0].language, path, helpers=(ModelUsed(name, licence),))
+
+
+def translated(source: DubLines, language: str, translator: str, glossary: Path | None, session: Session) -> DubLines:
+    """``source`` in another language, each line short enough for its time where that is possible.
+
+    Raises ``OptionError`` if no translator is named, ``ServiceError`` if it fails; what was translated is kept.
+    """
+    who = translator_named(translator, source.language, language)
+    options = TranslateOptions(glossary=read_glossary(glossary) if glossary else {})
+    keep = session.store.folder
+    with session.clock.stage("translate"):
+        every = translate_lines(source.lines, who, language, options, keep)
+        done: list[TranslatedLine] = []
+        try:
+            done += session.clock.counted("translate", every, len(source.lines))
+        except ServiceError as failed:
+            failed.remedy = failed.remedy or "What was translated is kept: run it again to go on"
+            raise
+    originals = {each.line.id: each.original for each in done}
+
+    def shorten(line: Line, characters: int) -> str:
+        request = TranslationRequest(originals[line.id], characters, glossary=options.glossary, too_long=line.text)
+        return asked_once(request, who, language, keep)
+
+    return DubLines(
+        lines=tuple(each.line for each in done),
+        language=language,
+        name=source.name,
+        originals={id_: line.text for id_, line in originals.items()},
+        helpers=(*source.helpers, model_used(who.card)),
+        notes=(*source.notes, *_doubts(done)),
+        shorten=shorten,
+    )
+
+
+def _doubts(lines: Iterable[TranslatedLine]) -> Notes:
+    """What a person should know of translated lines."""
+    notes = Notes()
+    for adapted in lines:
+        text = f"'{short(adapted.line.text)}'"
+        if adapted.over_by > 0.1:
+            many = "{} lines are too long for their time, and no shorter ones were found"
+            long = f"{text} is {adapted.over_by:.0%} too long for its time, and no shorter one was found"
+            notes.add(many, long, f"{text} by {adapted.over_by:.0%}")
+        for term in map(short, adapted.missed):
+            many = "terms in {} places are not rendered as the glossary says"
+            notes.add(many, f"{text} does not render '{term}' as the glossary says", f"'{term}' in {text}")
+    return notes
+
+
+def _from_script(clip: Clip, speech: SpeechOptions, script: ScriptRead, source: SpeechFeatures | None) -> DubLines:
+    lines = script.lines
+    if not script.timed:
+        spoken = speech_spans(_needed(clip, source)) if clip.has_sound else (clip.span,)
+        lines = timed(lines, spoken or (clip.span,))
+    assert speech.script is not None
+    return DubLines(numbered(lines), lines[0].language, speech.script, notes=script.notes)
+
+
+def shifted(line: Line, later: Fraction) -> Line:
+    """``line`` and its words ``later`` seconds later."""
+    words = tuple(replace(word, span=word.span.shifted(later)) for word in line.words)
+    return replace(line, span=line.span.shifted(later), words=words)
+
+
+def _one_line(clip: Clip, speech: SpeechOptions, source: SpeechFeatures | None) -> Line:
+    """The given line, from where the clip begins to speak to where it ends."""
+    spoken = speech_spans(_needed(clip, source)) if clip.has_sound else ()
+    span = Span(spoken[0].start, spoken[-1].end) if spoken else clip.span
+    return Line(" ".join(speech.line.split()), span.intersection(clip.span) or clip.span, speech.to)
+
+
+def _needed(clip: Clip, source: SpeechFeatures | None) -> SpeechFeatures:
+    if source is None:
+        raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
+    return source
+
+
+def model_used(card: Card) -> ModelUsed:
+    """Name and licence of a helper, for the report."""
+    return ModelUsed(card.name, card.licence)

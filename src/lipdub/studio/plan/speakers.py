@@ -1,0 +1,130 @@
+"""Who speaks when: every face's mouth is compared with the voice in the source's sound."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from lipdub.faces.active_speaker import FaceSelector, SpeakerAssignment, SpeakingEvidence, assign_speaker
+from lipdub.sound_to_mouth.prior import Prior
+from lipdub.sound_to_mouth.sync import Sync, agreement, find_sync, score
+from lipdub.studio.analysis import Analysis, FaceAnalysis
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.mouth import AP
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.time import Span, merged
+
+FEW = 10
+"""Frames below which a face says nothing about sync."""
+
+FAINT, BRIEF, LONG = 0.4, 1.5, 5.0
+"""Seconds of speech from which: a still mouth is not the speaker's; a voice can be compared with a mouth; surely so."""
+
+STILL_MOUTH, LIVELY_MOUTH = 0.012, 0.04
+"""Standard deviation of the aperture (eye distances) below which a mouth is still, and above which it surely moves."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpeakersFound:
+    """Who speaks when (``assignment``), and the ``sync`` of the file's own sound with its picture."""
+
+    assignment: SpeakerAssignment
+    sync: Sync
+
+
+def find_speakers(clip: Clip, analysis: Analysis, prior: Prior, selector: FaceSelector) -> SpeakersFound:
+    """Which face speaks when, by the agreement of mouths and voice, or as ``selector`` says.
+
+    Sync is measured twice: with the largest face of every shot, to compare mouths and voice at the right offset, and
+    then with the faces that were found to speak. Raises ``OptionError`` if no face is where ``selector`` points.
+    """
+    faces, voice = analysis.faces, None if analysis.sound is None else analysis.sound.features
+    sync = _clip_sync(clip, analysis, prior, _of_largest(analysis))
+    evidence = [_evidence(face.seconds(clip), face, voice, prior, sync.offset) for face in faces]
+    assignment = assign_speaker([f.track for f in faces], [f.motion for f in faces], selector, evidence)
+    rows = {face.id: face.learnable & _speaking_rows(face, assignment) for face in faces}
+    return SpeakersFound(assignment, _clip_sync(clip, analysis, prior, rows))
+
+
+def speaking_spans(clip: Clip, face: FaceAnalysis, assignment: SpeakerAssignment) -> tuple[Span, ...]:
+    """When a face speaks, in clip time: sorted and disjoint."""
+    first = face.track.first
+    return merged(clip.times.span(first + a, first + b) for a, b in assignment.spans.get(face.id, ()))
+
+
+def other_voice_reason(
+    clip: Clip, face: FaceAnalysis, voice: SpeechFeatures | None, prior: Prior, found: SpeakersFound
+) -> str:
+    """Why the voice in the source cannot be this face's although the face was taken for the speaker; "" if it can.
+
+    The more seconds of speech there are, the better a voice and a mouth must agree. A mouth that moves much is not
+    refused for a few seconds of speech.
+    """
+    seconds, shapes = face.seconds(clip) + found.sync.offset, face.motion.shapes
+    rows = _speaking_rows(face, found.assignment) & face.motion.ok
+    if voice is None or rows.sum() < FEW:
+        return ""
+    speech = seconds_of_speech(voice, seconds, rows)
+    liveliness = float(np.nanstd(shapes[rows, AP]))
+    if speech > FAINT and liveliness < STILL_MOUTH:
+        return "this mouth stays still while the voice is heard"
+    if speech < BRIEF:
+        return ""
+    fits = score(prior, voice, seconds, shapes, rows)
+    if fits < (0.25 if speech > LONG else 0.15) and (speech > LONG or liveliness < LIVELY_MOUTH):
+        return f"the voice that is heard is not this mouth's (sync score {fits:.2f})"
+    return ""
+
+
+def seconds_of_speech(
+    features: SpeechFeatures, seconds: Float64[np.ndarray, " frames"], rows: Bool[np.ndarray, " frames"]
+) -> float:
+    """Seconds of speech in ``features`` while the frames of ``rows`` are shown, at ``seconds``."""
+    spoken = features.voiced_at(seconds) > 0.5
+    return float(np.gradient(seconds)[spoken & rows].sum()) if len(seconds) > 1 else 0.0
+
+
+def _clip_sync(clip: Clip, analysis: Analysis, prior: Prior, rows: dict[int, np.ndarray]) -> Sync:
+    """The file's own offset of sound against picture, from the ``rows`` of all faces together (each face in
+    units of its own spread)."""
+    seconds, shapes = [], []
+    for face in analysis.faces:
+        chosen = rows[face.id]
+        if chosen.sum() < FEW:
+            continue
+        own = face.motion.shapes[chosen]
+        seconds.append(face.seconds(clip)[chosen])
+        shapes.append((own - np.median(own, 0)) / (own.std(0) + 1e-6))
+    if analysis.sound is None or not seconds:
+        return Sync.unknown()
+    when, what = np.concatenate(seconds), np.concatenate(shapes)
+    order = np.argsort(when, kind="stable")
+    when, what = when[order], what[order]
+    return find_sync(prior, analysis.sound.features, when, what, np.ones(len(when), bool))
+
+
+def _of_largest(analysis: Analysis) -> dict[int, np.ndarray]:
+    """The learnable rows of the largest face of every shot; the other faces have none."""
+    largest = {max(faces, key=_area).id for shot in analysis.shots if (faces := analysis.in_shot(shot))}
+    return {f.id: f.learnable if f.id in largest else np.zeros_like(f.learnable) for f in analysis.faces}
+
+
+def _area(face: FaceAnalysis) -> float:
+    return float(np.nansum(face.motion.poses.scale))
+
+
+def _speaking_rows(face: FaceAnalysis, assignment: SpeakerAssignment) -> np.ndarray:
+    speaks = np.zeros(len(face.track), bool)
+    for first, stop in assignment.spans.get(face.id, ()):
+        speaks[first:stop] = True
+    return speaks
+
+
+def _evidence(
+    seconds: np.ndarray, face: FaceAnalysis, voice: SpeechFeatures | None, prior: Prior, offset: float
+) -> SpeakingEvidence:
+    """How well a mouth agrees with the voice in the source, frame by frame."""
+    if voice is None or len(voice) == 0:
+        return SpeakingEvidence(seconds, np.full(len(seconds), np.nan), np.zeros(len(seconds)))
+    agreeing = agreement(prior, voice, seconds, face.motion.shapes, offset=offset)
+    return SpeakingEvidence(seconds, agreeing, voice.voiced_at(seconds + offset))

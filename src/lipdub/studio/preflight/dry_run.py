@@ -1,0 +1,75 @@
+"""What a dub would do, in sentences: for ``--dry-run``."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub import weights
+from lipdub.media.probe import probe
+from lipdub.studio.job import DubRequest
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.preflight.preflight import Checked, check_request
+from lipdub.studio.preflight.request_checks import known_lines
+from lipdub.studio.tools import Tools
+from lipdub.studio.voices import voices_for
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.language import same_language
+from lipdub.timeline.time import timecode
+from lipdub.words_to_sound.script.read import ScriptRead
+from lipdub.words_to_sound.service import shown
+
+SLACK = Fraction(1, 20)
+"""Seconds by which a dub may miss the picture's length without a word about it."""
+
+
+def dry_run(request: DubRequest) -> list[str]:
+    """What a dub would do, in lines. Nothing is made or fetched. Raises what ``check_request`` raises."""
+    tools = Tools(request.options)
+    checked = check_request(request, tools)
+    clip, options = checked.clip, request.options
+    wanted = [m for m in weights.catalogue() if m.bytes < weights.SMALL and weights.present(m.name) is None]
+    rate = f"{float(clip.rate):.3f}".rstrip("0").rstrip(".")
+    size = f"{clip.size[0]}x{clip.size[1]}"
+    return [
+        f"{request.source}: {len(clip)} frames, {size}, {rate} frames/s, {timecode(clip.span.duration)}",
+        *_speech(checked, request, tools.engine_speaks),
+        f"engine {options.engine}, face {options.face}, output {request.output}",
+        *(f"look at this: {doubt}" for doubt in clip.warnings),
+        *(f"would fetch {m.name}: {m.bytes / 1e6:.1f} MB, licence {m.licence}" for m in wanted),
+    ]
+
+
+def _speech(checked: Checked, request: DubRequest, engine_speaks: bool) -> list[str]:
+    if request.audio is not None:
+        return [_length_of(request.audio, checked.clip)]
+    return planned_speech(checked.clip, request.speech, checked.script, engine_speaks)
+
+
+def _length_of(audio: Path, clip: Clip) -> str:
+    """How a dub track's length fits the picture's, as a sentence."""
+    track = probe(audio)
+    over, fits = track.duration - clip.span.duration, "as long as the picture"
+    if over > SLACK:
+        fits = f"{float(over):.2f} s longer than the picture: its end would be cut"
+    elif over < -SLACK:
+        fits = f"{float(-over):.2f} s shorter than the picture: the mouth would rest"
+    return f"{audio}: {timecode(track.duration)}, {fits}"
+
+
+def planned_speech(
+    clip: Clip, speech: SpeechOptions, script: ScriptRead | None, engine_speaks: bool = False
+) -> list[str]:
+    """What would be said, in sentences."""
+    if engine_speaks and not speech.voice:
+        by = "the engine"
+    else:
+        voices = voices_for(known_lines(clip, speech, script), speech.voice)
+        by = ", ".join({voice.voice.card.name: None for voice in voices.values()})
+    if speech.line:
+        return [f"one line in '{speech.to}', said by {by}: {speech.line.strip()}"]
+    if script is None:
+        way = f"translated by {shown(speech.translator)}" if speech.translator else "not translated (no --translator)"
+        return [f"the clip's own words, heard by {speech.recogniser}, {way}, said in '{speech.to}' by {by}"]
+    count, source = len(script.lines), script.lines[0].language
+    told = f"{count} line{'s' if count > 1 else ''} in '{source}'"
+    way = f", translated by {shown(speech.translator)}" if speech.to and not same_language(source, speech.to) else ""
+    return [f"{speech.script}: {told}{way}, said in '{speech.to or source}' by {by}", *script.notes]

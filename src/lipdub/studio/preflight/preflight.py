@@ -1,0 +1,77 @@
+"""Everything that is given is looked at before any work is done; what was made for that is kept for the stages."""
+
+from dataclasses import dataclass
+
+from lipdub.errors import NoSound
+from lipdub.faces.active_speaker import FaceSelector, parse_face
+from lipdub.media.probe import open_clip, probe
+from lipdub.media.write import check_output
+from lipdub.studio.caller import Caller
+from lipdub.studio.final_subtitles import subtitle_kind
+from lipdub.studio.job import DubRequest, Job, OutputNames
+from lipdub.studio.preflight.consent import ensure_consent
+from lipdub.studio.preflight.output_names import check_names, output_names
+from lipdub.studio.preflight.request_checks import check_options, check_speech
+from lipdub.studio.session import Session
+from lipdub.studio.tools import Tools
+from lipdub.studio.write_options import write_options
+from lipdub.timeline.clip import Clip
+from lipdub.words_to_sound.script.read import ScriptRead
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """What was made while a request was checked: see ``Job``."""
+
+    clip: Clip
+    names: OutputNames
+    selector: FaceSelector
+    script: ScriptRead | None
+
+
+def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
+    """The job of a request that can be done. The clip is probed and its digest taken, the script is parsed, consent is
+    asked for, and the models are loaded, all once.
+
+    Raises ``InputError`` or ``OutputError`` for what cannot be done, ``WeightsError`` or ``MissingExtra`` for what is
+    missing, and what ``caller.ask_people`` raises when consent is refused.
+    """
+    inputs, tools, options = session.inputs, session.tools, request.options
+    with session.clock.stage("preflight"):
+        inputs.watch(request.inputs)
+        checked = check_request(request, tools)
+        inputs.begin()
+        digest = inputs.digest(request.source)
+        consent = ensure_consent(request.source, digest, options.consent, caller.ask_people, caller.why)
+        _ = tools.landmarker
+    _ = tools.analyser
+    return Job(
+        clip=checked.clip,
+        digest=digest,
+        audio=request.audio,
+        speech=request.speech,
+        options=options,
+        names=checked.names,
+        selector=checked.selector,
+        script=checked.script,
+        consent=consent,
+    )
+
+
+def check_request(request: DubRequest, tools: Tools) -> Checked:
+    """Refuse a request that cannot be carried out. Raises ``InputError``, ``OutputError``, ``WeightsError``,
+    ``MissingExtra``."""
+    options, speech = request.options, request.speech
+    selector = parse_face(options.face)
+    check_options(options)
+    if options.prior is not None:
+        _ = tools.prior
+    clip = open_clip(request.source, sound=options.audio_stream)
+    script = check_speech(clip, request.audio, speech, tools.engine_speaks)
+    if request.audio is not None and not probe(request.audio).has_sound:
+        raise NoSound("there is no sound in it", file=request.audio, remedy="Give the file that holds the dub track")
+    check_output(request.source, request.output, write_options(options, speech))
+    kind = subtitle_kind(request.audio, speech)
+    names = output_names(request.output, request.inputs, page=options.page, subtitles=kind)
+    check_names(names, request.inputs, overwrite=options.overwrite)
+    return Checked(clip, names, selector, script)

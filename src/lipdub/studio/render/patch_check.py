@@ -1,0 +1,117 @@
+"""Every patched face is measured again: where its landmarks are now, how well it is in sync, and whether its lips
+close."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lipdub.anatomy.motion import measure
+from lipdub.engines.seam import Redetect
+from lipdub.review.scores import closures
+from lipdub.sound_to_mouth.prior import Prior
+from lipdub.sound_to_mouth.sync import score
+from lipdub.studio.dub_plan import FacePlan
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.cue import LeftAlone
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.mouth import AP
+from lipdub.timeline.patch import FaceView, Passthrough, Patch, patched
+from lipdub.timeline.picture import window_around
+from lipdub.timeline.runs import consecutive
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.spool import Spool
+
+Answer = Patch | Passthrough
+"""What an engine gives for one view."""
+
+CHANGED = 0.5
+"""A frame counts as changed from this weight of its trajectory on."""
+
+_LOST = np.full((478, 3), np.nan, np.float32)
+
+
+@dataclass(eq=False)
+class PatchCheck:
+    """Looks at the patches of one face. ``landmarks`` (in the file ``file``) has a row for every frame of the track:
+    as found again in the patched picture, as filmed where nothing was changed, NaN where the face is lost or was not
+    looked at."""
+
+    plan: FacePlan
+    file: Path
+    redetect: Redetect
+    frames: int = 0
+    passthrough: dict[str, list[int]] = field(default_factory=dict)
+    seconds: float = 0.0
+    landmarks: Spool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.landmarks = Spool(self.file, (478, 3), np.float32)
+
+    def timed(self, answers: Iterator[Answer], upstream: list[float]) -> Iterator[Answer]:
+        """Pass an engine's answers on, adding up its own time. ``upstream`` collects the seconds it waited for
+        frames."""
+        while True:
+            begun, waited = time.perf_counter(), sum(upstream)
+            answer = next(answers, None)
+            self.seconds += time.perf_counter() - begun - (sum(upstream) - waited)
+            upstream[:] = [sum(upstream)]
+            if answer is None:
+                return
+            yield answer
+
+    def add(self, view: FaceView, answer: Answer) -> None:
+        """Note the answer to the next view of the track."""
+        landmarks = _LOST if view.landmarks is None else view.landmarks
+        if isinstance(answer, Passthrough):
+            if answer.reason:
+                self.passthrough.setdefault(answer.reason, []).append(answer.index)
+            self.landmarks.append(landmarks)
+            return
+        self.frames += 1
+        if not self._worth_detecting(answer.index - self.plan.face.track.first):
+            self.landmarks.append(_LOST)
+            return
+        window = window_around(landmarks, view.size)
+        corner = np.array([window.left, window.top, 0], np.float32)
+        again = self.redetect(patched(view, answer, window), landmarks - corner)
+        self.landmarks.append(_LOST if again is None else again + corner)
+
+    def _worth_detecting(self, row: int) -> bool:
+        """Every other frame, and every closure: to detect in all of them would cost as much as to render."""
+        closed = self.plan.trajectory.closed
+        return row % 2 == 0 or bool(closed[max(0, row - 1) : row + 2].max() > 0)
+
+    def shapes(self) -> np.ndarray:
+        """Mouth shapes (frames of the track, 6) as found again, in the speaker's own units; NaN where unknown."""
+        track = self.plan.face.track
+        again = FaceTrack(
+            track.id, track.shot, track.first, self.landmarks, track.thumbs, track.redness, track.presence
+        )
+        return measure(again, self.plan.face.motion.mean).shapes
+
+    def left_alone(self, clip: Clip) -> tuple[LeftAlone, ...]:
+        """The frames that the engine left as filmed although they were in cues, as spans with reasons."""
+        return tuple(
+            LeftAlone(clip.times.span(int(run[0]), int(run[-1]) + 1), reason, self.plan.face.id)
+            for reason, frames in self.passthrough.items()
+            for run in consecutive(np.array(frames))
+        )
+
+    def figures(self, clip: Clip, prior: Prior, dub: SpeechFeatures) -> dict[str, float]:
+        """``sync_score`` of the dub with the patched mouth (only where three frames or more were changed),
+        ``closures_requested`` and ``closures_found``, and ``sync_of_dub_with_untouched_mouth``."""
+        plan, again = self.plan, self.shapes()
+        changed, seconds, motion = plan.trajectory.weight > CHANGED, plan.face.seconds(clip), plan.face.motion
+        requested, found = closures(np.where(changed, again[:, AP], np.nan), plan.trajectory.closed * changed)
+        untouched = score(prior, dub, seconds, motion.shapes, motion.ok & changed)
+        figures = {
+            "sync_of_dub_with_untouched_mouth": untouched,
+            "closures_requested": float(requested),
+            "closures_found": float(found),
+        }
+        if changed.sum() >= 3:
+            figures["sync_score"] = score(prior, dub, seconds, again, changed)
+        return figures

@@ -1,0 +1,102 @@
+"""The one object that goes through all stages of a run: options, folders, progress, inputs, and tools made once.
+
+A worker in another process makes the session again from its ``SessionSpec`` (``reopened``): everything that a stage
+needs is made from names and options, and nothing that is open is sent.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+
+from lipdub import weights
+from lipdub.disk.publish import Outputs
+from lipdub.disk.scratch import scratch_folder
+from lipdub.studio.inputs import Inputs
+from lipdub.studio.options import DubOptions
+from lipdub.studio.progress import Clock, Listener, silent
+from lipdub.studio.store import Store, default_root
+from lipdub.studio.tools import Tools
+
+
+@dataclass(frozen=True)
+class SessionSpec:
+    """What makes a session again in another process: the options, the folder of kept work, and the folder of this run's
+    own files. All of it can be pickled."""
+
+    options: DubOptions
+    store: Path
+    scratch: Path
+
+
+@dataclass(eq=False)
+class Session:
+    """One run. ``clock`` tells how far the work is, ``inputs`` are the files that are read, ``tools`` are the models.
+
+    Folders are made when they are first asked for, so that a request that is refused leaves nothing behind.
+    """
+
+    options: DubOptions
+    clock: Clock
+    inputs: Inputs
+    tools: Tools
+    _resources: ExitStack
+    _spec: SessionSpec | None = field(default=None)
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder for the files of this run, removed when the session ends."""
+        return self._resources.enter_context(scratch_folder()) if self._spec is None else self._spec.scratch
+
+    @cached_property
+    def store(self) -> Store:
+        """Work that is kept for later runs; without ``DubOptions.reuse`` it is kept for this run only."""
+        reuse = self.options.reuse
+        root = default_root() if reuse else self.scratch / "work"
+        store = Store(root if self._spec is None else self._spec.store, inputs=self.inputs, temporary=not reuse)
+        self._resources.callback(store.close)
+        return store
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """The files that appear under their names together, at the end."""
+        return self._resources.enter_context(Outputs(self.options.overwrite))
+
+    @property
+    def spec(self) -> SessionSpec:
+        """What makes this session again in another process, as long as this one is open."""
+        return SessionSpec(self.options, self.store.root, self.scratch)
+
+
+@contextmanager
+def open_session(
+    options: DubOptions = DubOptions(), listener: Listener = silent, ask_download: weights.Consent | None = None
+) -> Iterator[Session]:
+    """A session with new folders. ``ask_download`` is asked before a model is downloaded (None: small models are
+    fetched unasked, large ones not at all)."""
+    with ExitStack() as resources:
+        resources.enter_context(_one_thread_each())
+        yield Session(options, Clock(listener), Inputs(), Tools(options, ask_download), resources)
+
+
+@contextmanager
+def reopened(spec: SessionSpec) -> Iterator[Session]:
+    """The session of ``spec`` in this process: the same options and folders, tools of its own. Nothing is downloaded
+    beyond small models. The folders stay when it ends."""
+    with ExitStack() as resources:
+        resources.enter_context(_one_thread_each())
+        yield Session(spec.options, Clock(), Inputs(), Tools(spec.options, None), resources, spec)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """OpenCV works in the thread that calls it: decoding, drawing and encoding already keep every core busy."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

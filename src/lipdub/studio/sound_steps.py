@@ -1,0 +1,202 @@
+"""Each step of a dub's sound by itself: transcribe, translate, speak. What one step writes can be edited before the
+next."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub import weights
+from lipdub.disk.publish import check_place, complete
+from lipdub.errors import NoSound, OptionError
+from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
+from lipdub.review.report import Speech
+from lipdub.studio.dub_plan import DubSpeech
+from lipdub.studio.language_names import check_language, language_in_name
+from lipdub.studio.named import recogniser_named, translator_named
+from lipdub.studio.options import VoiceOptions
+from lipdub.studio.plan.dub_speech import SpeechRecorder, VoicedLines, write_speech
+from lipdub.studio.plan.fitted_speech import FittedSpeech
+from lipdub.studio.plan.lines import DubLines, recognised_lines, shifted, translated
+from lipdub.studio.plan.speaker_pitch import speaker_pitch
+from lipdub.studio.plan.voice_reference import with_references
+from lipdub.studio.progress import Listener, silent
+from lipdub.studio.session import Session, open_session
+from lipdub.studio.speech_account import speech_account
+from lipdub.studio.track_features import SoundTrack, TrackFeatures, clip_features, track_features
+from lipdub.studio.voices import check_references, check_voices, voices_for
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.language import same_language
+from lipdub.timeline.lines import numbered
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.script.read import ReadOptions, read_script
+from lipdub.words_to_sound.script.write import check_script_name, write_script
+from lipdub.words_to_sound.translate.length_budget import natural
+from lipdub.words_to_sound.translate.translate import PairTranslator
+
+TAIL = Fraction(1)
+"""Seconds after the last line of a script that is spoken without a clip."""
+
+
+@dataclass(frozen=True)
+class StepCaller:
+    """Who asks for a step: how to tell them of progress, how to ask them for downloads, and whether files may be
+    replaced."""
+
+    listener: Listener = silent
+    ask_download: weights.Consent | None = None
+    overwrite: bool = False
+
+    def check(self, output: Path, *inputs: Path | None) -> None:
+        """Raises ``OutputError`` if ``output`` may not be written, or is one of ``inputs`` (None: not given)."""
+        check_place(output, [path for path in inputs if path is not None], overwrite=self.overwrite)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session for one step, its speech analyser ready. Raises ``OutputError`` if there is no place to work in."""
+        with open_session(listener=self.listener, ask_download=self.ask_download) as session:
+            _ = session.scratch, session.tools.analyser
+            yield session
+
+
+def transcribe(
+    source: Path,
+    output: Path,
+    language: str = "",
+    recogniser: str = "whisper",
+    caller: StepCaller = StepCaller(),
+    audio_stream: int | None = None,
+) -> DubLines:
+    """Write the words of ``source`` to the script ``output`` (.srt, .vtt, .json), counted from where players start it.
+    They are those of its sound stream ``audio_stream``, counted from 0 (None: the one that players play).
+
+    Raises ``InputError``, ``OutputError`` or what the recogniser raises.
+    """
+    check_script_name(output)
+    check_language(language, "--language")
+    caller.check(output, source)
+    if not probe(source).has_sound:
+        raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
+    recogniser_named(recogniser)
+    with caller.session() as session:
+        track = SoundTrack(source, chosen_sound(source, audio_stream))
+        found = track_features(track, session)
+        words = recognised_lines(track, found.features, recogniser, language, session)
+        start = container_start(source)
+        session.inputs.check_unchanged()
+        lines = tuple(shifted(line, -start) for line in words.lines)
+        write_script(output, lines, overwrite=caller.overwrite)
+        return replace(words, notes=(*found.damage.doubts("the sound"), *words.notes))
+
+
+def translate(
+    script: Path,
+    output: Path,
+    to: str,
+    translator: str,
+    glossary: Path | None = None,
+    caller: StepCaller = StepCaller(),
+) -> DubLines:
+    """Write ``script`` in the language ``to`` to the script ``output``, each line short enough for its time.
+
+    Raises ``InputError``, ``OutputError``, ``ServiceError``.
+    """
+    check_script_name(output)
+    check_language(to, "--to")
+    caller.check(output, script, glossary)
+    lines = _read(script)
+    if all(same_language(line.language, to) for line in lines.lines):
+        what = f"the script is in '{lines.language}' already, so there is nothing to translate"
+        raise OptionError(what, file=script, remedy="Check --to and the name of the script")
+    who = translator_named(translator, lines.language, to)
+    if isinstance(who, PairTranslator) and not same_language(lines.language, to):
+        who.ready(lines.language, to)
+    with caller.session() as session:
+        lines = translated(lines, to, translator, glossary, session)
+        write_script(output, lines.lines, overwrite=caller.overwrite)
+    return lines
+
+
+def speak(
+    script: Path,
+    output: Path,
+    clip: Path | None = None,
+    voices: VoiceOptions = VoiceOptions(),
+    caller: StepCaller = StepCaller(),
+    audio_stream: int | None = None,
+) -> Speech:
+    """Write ``script`` as speech to ``output`` (.flac, .wav; mono, 48 kHz): fitted to where ``clip`` speaks and as long
+    as it, or at the script's own times. ``audio_stream``: in which of the clip's sound streams, counted from 0 (None:
+    the one that players play).
+
+    Raises ``InputError``, ``OutputError`` or what voices raise.
+    """
+    if output.suffix.lower() not in (".flac", ".wav"):
+        raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
+    caller.check(output, script, clip)
+    picture = open_clip(clip, sound=audio_stream) if clip is not None else None
+    lines = _read(script, picture)
+    named = voices_for(lines.lines, voices.voice)
+    check_voices(lines.lines, named)
+    check_references(named, picture)
+    with caller.session() as session:
+        made = session.scratch / f"speech{output.suffix.lower()}"
+        sound = clip_features(picture, session) if picture is not None and picture.has_sound else None
+        speech = _spoken(lines, picture, sound, voices, made, session)
+        session.inputs.check_unchanged()
+        doubts = [] if picture is None else [f"the clip: {doubt}" for doubt in picture.warnings]
+        doubts += [] if sound is None else sound.damage.doubts("the clip's sound")
+        with complete(output, overwrite=caller.overwrite) as part:
+            shutil.copyfile(made, part)
+    return speech_account(speech, notes=doubts)
+
+
+def _spoken(
+    lines: DubLines,
+    clip: Clip | None,
+    sound: TrackFeatures | None,
+    options: VoiceOptions,
+    output: Path,
+    session: Session,
+) -> DubSpeech:
+    """``lines`` as speech in the file ``output``: where ``clip`` speaks, or at their own times without one."""
+    features = None if sound is None else sound.features
+    windows = () if features is None else source_windows(features)
+    whole = _whole(lines) if clip is None else Span(clip.start, clip.span.end)
+    pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows)
+    voices = with_references(voices_for(lines.lines, options.voice, pitch), lines.lines, clip, features)
+    fitted = FittedSpeech(lines, voices, session)
+    voiced = VoicedLines(fitted.placed(windows, whole, options.fit), fitted.models, fitted.notes)
+    recorder = SpeechRecorder(voiced.lines)
+    write_speech(output, recorder.pass_on, whole)
+    return recorder.speech(output, lines, voiced)
+
+
+def _whole(lines: DubLines) -> Span:
+    """From 0 to a little after the last line, which may take longer to say than its span."""
+    last = max(lines.lines, key=lambda line: line.span)
+    said = last.span.start + natural(last.text, last.language)
+    return Span(Fraction(0), max(said, *(line.span.end for line in lines.lines)) + TAIL)
+
+
+def _read(script: Path, clip: Clip | None = None) -> DubLines:
+    """The lines of a script with times, those after the end of ``clip`` left out. Raises ``InputError``."""
+    how = ReadOptions(language_in_name(script))
+    if clip is not None:
+        how = replace(how, start=clip.start, end=clip.span.end)
+    read = read_script(script, how)
+    if not read.timed:
+        raise OptionError(
+            "this script has no times", file=script, remedy="Give SRT, VTT, ASS or JSON, or use it with 'lipdub dub'"
+        )
+    language = next((line.language for line in read.lines if line.language), "")
+    if not language:
+        raise OptionError(
+            "the script's language is not known",
+            file=script,
+            remedy=f"Put it into its name, like {script.stem}.es{script.suffix}",
+        )
+    return DubLines(numbered(read.lines), language, script, notes=read.notes)

@@ -1,0 +1,105 @@
+"""The models and programs of one process, each made once, from its name and the options, when it is first needed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from lipdub import weights
+from lipdub.engines.find import find
+from lipdub.engines.seam import Engine, EngineSetup
+from lipdub.errors import MissingExtra, OptionError
+from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.plugins import version_of
+from lipdub.sound_to_mouth.analyser import SpeechAnalyser
+from lipdub.sound_to_mouth.prior import Prior
+from lipdub.studio.options import DubOptions
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenAnalyser:
+    """The analyser that makes speech features here: with the whisper encoder (``detailed``) or without it, and then
+    ``why``, as a clause."""
+
+    analyser: SpeechAnalyser
+    detailed: bool
+    why: str = ""
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What changes when the features do: the models that make them, by digest or version."""
+        models = ("voice-activity", *(["whisper-base"] if self.detailed else []))
+        return ("hama", version_of("hama"), *(weights.identity(name) for name in models))
+
+
+@dataclass(eq=False)
+class Tools:
+    """What the stages work with. ``ask_download`` is asked before a model is downloaded."""
+
+    options: DubOptions
+    ask_download: weights.Consent | None = None
+
+    @cached_property
+    def setup(self) -> EngineSetup:
+        """What the user tells the engine. Raises ``OptionError`` for an engine option that is not KEY=VALUE."""
+        return engine_setup(self.options)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The mouth engine. Raises what ``engines.find.find`` raises."""
+        return find(self.options.engine, self.setup)
+
+    @property
+    def engine_speaks(self) -> bool:
+        """Whether the engine can say the lines itself."""
+        return self.engine.limits.speaks
+
+    @cached_property
+    def landmarker(self) -> FaceLandmarker:
+        """Finds faces and their landmarks. One thread at a time. Raises ``WeightsError``."""
+        landmarks = weights.resolve("face-landmarks", self.ask_download)
+        return FaceLandmarker(landmarks, weights.resolve("face-detector", self.ask_download))
+
+    @cached_property
+    def prior(self) -> Prior:
+        """The speech-to-mouth prior: the user's own, or the one in the package. Raises ``WeightsError``."""
+        return Prior.load(self.options.prior)
+
+    @cached_property
+    def analyser(self) -> ChosenAnalyser:
+        """The best analyser of speech that the options and this machine allow.
+
+        Raises ``WeightsError`` or ``MissingExtra`` if the best one is demanded and cannot be had.
+        """
+        return choose_analyser(self.options.hearing, self.ask_download)
+
+
+def engine_setup(options: DubOptions) -> EngineSetup:
+    """What the user tells the engine. Raises ``OptionError`` for an engine option that is not KEY=VALUE."""
+    values = {}
+    for text in options.engine_option:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise OptionError(f"'{text}' is no engine option", remedy="Write KEY=VALUE, e.g. device=cuda")
+        values[name.strip()] = value.strip()
+    return EngineSetup(options.weights, values)
+
+
+def choose_analyser(wish: str, ask_download: weights.Consent | None) -> ChosenAnalyser:
+    """The best analyser of speech that ``wish`` ("auto", "best", "light") and this machine allow.
+
+    Raises ``WeightsError`` or ``MissingExtra`` if "best" is wished and cannot be had.
+    """
+    voice = weights.resolve("voice-activity", ask_download)
+    if wish == "light":
+        return ChosenAnalyser(SpeechAnalyser(voice, None), False, "light hearing was asked for")
+    try:
+        SpeechAnalyser.check_encoder()
+        encoder = weights.resolve("whisper-base", ask_download) if wish == "best" else weights.present("whisper-base")
+    except MissingExtra:
+        if wish == "best":
+            raise
+        why = "the package 'faster-whisper' is not installed (lipdub[hear])"
+        return ChosenAnalyser(SpeechAnalyser(voice, None), False, why)
+    if encoder is None:
+        why = "the whisper-base weights are not here (lipdub weights fetch whisper-base)"
+        return ChosenAnalyser(SpeechAnalyser(voice, None), False, why)
+    return ChosenAnalyser(SpeechAnalyser(voice, encoder), True)

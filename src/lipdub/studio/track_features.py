@@ -1,0 +1,142 @@
+"""Speech features of sound tracks, kept in the store, so that no sound is analysed twice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from lipdub.disk.scratch import scratch_folder
+from lipdub.media.listen import WHOLE, Reading, sound_in_pieces
+from lipdub.media.sound_damage import SoundDamage, SoundLog
+from lipdub.studio.session import Session
+from lipdub.studio.store import key
+from lipdub.timeline.clip import Clip
+from lipdub.timeline.samples import SampleFile, Samples
+from lipdub.timeline.sound import ANALYSIS_RATE
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.time import Span
+
+VERSION = 2
+"""Raise when the features of the same sound change."""
+
+BEYOND = Fraction(1)
+"""Seconds of a dub track after the end of the picture that are still analysed."""
+
+_DAMAGE = "damage.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTrack:
+    """Sound stream ``stream`` of the file ``path`` (counted from 0; None: the one that players play), as far as the
+    instant ``until`` of its own clock (None: to its end)."""
+
+    path: Path
+    stream: int | None = None
+    until: Fraction | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TrackFeatures:
+    """The speech ``features`` of a sound track, and the ``damage`` that was found while it was read."""
+
+    features: SpeechFeatures
+    damage: SoundDamage
+
+    def shifted(self, later: Fraction) -> "TrackFeatures":
+        """The same, ``later`` seconds later."""
+        return replace(self, features=replace(self.features, start=self.features.start + later))
+
+
+def own_track(clip: Clip) -> SoundTrack:
+    """The clip's own sound."""
+    return SoundTrack(clip.path, clip.sound)
+
+
+def dub_track(path: Path, clip: Clip) -> SoundTrack:
+    """A dub track for ``clip``, analysed no further than shortly after the picture's end."""
+    return SoundTrack(path, None, clip.span.end - clip.start + BEYOND)
+
+
+def whole_of(clip: Clip) -> Span:
+    """From where players start the clip to the end of its picture."""
+    return Span(min(clip.start, clip.span.end), clip.span.end)
+
+
+def clip_features(clip: Clip, session: Session) -> TrackFeatures:
+    """The speech features of the clip's own sound. Raises what ``track_features`` raises."""
+    return track_features(own_track(clip), session)
+
+
+def dub_features(track: Path, clip: Clip, session: Session) -> TrackFeatures:
+    """The speech features of a dub track, on the clock of ``clip``: it begins where players start the clip.
+
+    Raises what ``track_features`` raises.
+    """
+    return track_features(dub_track(track, clip), session).shifted(clip.start)
+
+
+def track_features(track: SoundTrack, session: Session) -> TrackFeatures:
+    """The speech features of a sound track, on its own clock; from the store if they were made before.
+
+    Its samples are never in memory at once: they lie in a temporary file meanwhile. Raises ``InputError`` if the file
+    cannot be read or was changed, and ``OutputError`` if the features cannot be kept.
+    """
+    chosen = session.tools.analyser
+
+    def make(folder: Path) -> None:
+        log = SoundLog()
+        with spooled(track, Reading(track.until, log)) as (samples, start):
+            features = chosen.analyser.listen_to(samples, start)
+        _write(folder, features, log.damage)
+
+    until = None if track.until is None else str(track.until)
+    made_from = key(VERSION, session.inputs.digest(track.path), track.stream, until, chosen.identity)
+    return _read(session.store.folder(f"heard-{made_from}", make))
+
+
+@contextmanager
+def spooled(track: SoundTrack, reading: Reading = WHOLE) -> Iterator[tuple[Samples, Fraction]]:
+    """The samples of a track (mono, 16 kHz) in a temporary file, and the instant at which they start.
+
+    Raises what ``sound_in_pieces`` raises.
+    """
+    with scratch_folder("sound") as folder:
+        samples, start = SampleFile(folder / "samples"), None
+        try:
+            pieces = sound_in_pieces(track.path, rate=ANALYSIS_RATE, mono=True, stream=track.stream, reading=reading)
+            for piece in pieces:
+                start = piece.start if start is None else start
+                samples.append(piece.samples[0])
+            yield samples, start or Fraction(0)
+        finally:
+            samples.close()
+
+
+def _write(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
+    (folder / _DAMAGE).write_text(damage.to_json(), "utf-8")
+    encoded = np.zeros((0, 128), np.float32) if features.encoded is None else features.encoded
+    np.savez(
+        folder / "heard.npz",
+        start=str(features.start),
+        phones=features.phones,
+        voiced=features.voiced,
+        energy=features.energy,
+        encoded=encoded,
+        has_encoded=features.encoded is not None,
+    )
+
+
+def _read(folder: Path) -> TrackFeatures:
+    damage = SoundDamage.from_json((folder / _DAMAGE).read_text("utf-8"))
+    with np.load(folder / "heard.npz") as a:
+        features = SpeechFeatures(
+            start=Fraction(str(a["start"])),
+            phones=a["phones"],
+            voiced=a["voiced"],
+            energy=a["energy"],
+            encoded=a["encoded"] if bool(a["has_encoded"]) else None,
+        )
+    return TrackFeatures(features, damage)
