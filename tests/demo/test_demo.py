@@ -17,7 +17,8 @@ from lipdub.demo.film import write_animation, write_clip, write_wave
 from lipdub.demo.voice import RATE, Script, Spoken, levelled, recorded, spoken
 from lipdub.errors import MissingExtra, OutputError
 from lipdub.review.report import MediaFile, Recipe, Report
-from lipdub.studio.consent import ensure_consent, granted_by_caller
+from lipdub.studio.caller import granted_by_caller
+from lipdub.studio.preflight.consent import ensure_consent
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 

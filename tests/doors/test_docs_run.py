@@ -25,7 +25,7 @@ from lipdub.cli.main import app
 from lipdub.demo import make as demo
 from lipdub.demo.film import write_wave
 from lipdub.demo.voice import Spoken, recorded
-from lipdub.studio.dub import Caller
+from lipdub.studio.caller import Caller
 from lipdub.studio.progress import Clock
 from lipdub.timeline.sound import Sound
 from speech.argos_package import package

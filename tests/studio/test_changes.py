@@ -21,9 +21,11 @@ from lipdub.demo.voice import recorded
 from lipdub.errors import InputError, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
-from lipdub.studio import dub as module
-from lipdub.studio import steps
-from lipdub.studio.words import Words
+from lipdub.studio import sound_steps
+from lipdub.studio.analyse import analyse
+from lipdub.studio.plan import plan_dub
+from lipdub.studio.plan.lines import DubLines
+from lipdub.studio.preflight import preflight
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
 
@@ -87,7 +89,7 @@ class Home:
 
 @pytest.fixture
 def home(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: tmp_path / "work")
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
     (tmp_path / "clip.mp4").write_bytes(case.clip)
     (tmp_path / "dub.wav").write_bytes(case.dub.read_bytes())
     for name in ("clip.mp4", "dub.wav"):
@@ -100,15 +102,20 @@ def expected(case: Case, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The pictures of an undisturbed dub."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("expected")
-        patch.setattr("lipdub.studio.room.default_root", lambda: folder / "work")
+        patch.setattr("lipdub.studio.session.default_root", lambda: folder / "work")
         (folder / "clip.mp4").write_bytes(case.clip)
         (folder / "dub.wav").write_bytes(case.dub.read_bytes())
         Home(folder).dub()
         return Home(folder).pictures()
 
 
+PLACES = {"check_request": preflight, "find_faces": analyse, "plan_faces": plan_dub}
+"""In which module a dub calls each function."""
+
+
 def before(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[], object]) -> None:
     """Let ``change`` happen just before the dub calls ``name``."""
+    module = PLACES[name]
     real = getattr(module, name)
 
     def changed(*args: object, **more: object) -> object:
@@ -119,7 +126,9 @@ def before(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[], obje
 
 
 @pytest.mark.parametrize(
-    ("stage", "kept"), [("find", []), ("study_clip", ["heard"]), ("cast", ["heard", "study"])], ids=lambda x: str(x)
+    ("stage", "kept"),
+    [("check_request", []), ("find_faces", ["features"]), ("plan_faces", ["features", "faces"])],
+    ids=lambda x: str(x),
 )
 def test_a_clip_that_changes_is_neither_dubbed_nor_remembered(
     case: Case, home: Home, expected: str, monkeypatch: pytest.MonkeyPatch, stage: str, kept: list[str]
@@ -131,7 +140,7 @@ def test_a_clip_that_changes_is_neither_dubbed_nor_remembered(
     assert not list(home.folder.glob("out*"))
     assert set(home.kept if (home.folder / "work").exists() else []) <= set(kept)
     monkeypatch.undo()
-    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: home.folder / "work")
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: home.folder / "work")
     home.clip.write_bytes(case.clip)
     home.dub()
     assert home.pictures() == expected
@@ -139,7 +148,7 @@ def test_a_clip_that_changes_is_neither_dubbed_nor_remembered(
 
 def test_a_dub_track_that_changes_is_named(case: Case, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = home.sound.read_bytes()[:-2] + b"\1\1"
-    before(monkeypatch, "cast", lambda: home.sound.write_bytes(changed))
+    before(monkeypatch, "plan_faces", lambda: home.sound.write_bytes(changed))
     with pytest.raises(InputError, match=rf"dub\.wav: {CHANGED}"):
         home.dub()
     assert not list(home.folder.glob("out*"))
@@ -148,19 +157,19 @@ def test_a_dub_track_that_changes_is_named(case: Case, home: Home, monkeypatch: 
 def test_a_damaged_cache_gives_the_same_dub_and_a_word_about_it(home: Home, expected: str) -> None:
     home.dub()
     assert home.pictures() == expected
-    study = next((home.folder / "work").glob("study-*"))
+    study = next((home.folder / "work").glob("faces-*"))
     for file in (study / "study-0" / "study.npz", next(study.glob("face*.npz")), study / "index.json"):
         data = bytearray(file.read_bytes())
         data[len(data) // 2] ^= 1
         file.write_bytes(bytes(data))
-    next((home.folder / "work").glob("heard-*/heard.npz")).unlink()
+    next((home.folder / "work").glob("features-*/features.npz")).unlink()
     report = home.dub("again.mp4")
     assert home.pictures("again.mp4") == expected
-    assert [t.frames for t in report.timings if t.stage == "study"] == [FRAMES]
+    assert [t.frames for t in report.timings if t.stage == "analyse"] == [FRAMES]
     told = json.loads((home.folder / "again.report.json").read_text())["warnings"]
     assert len([line for line in told if "is damaged and is made again" in line]) == 2
     third = home.dub("third.mp4")
-    assert [t.frames for t in third.timings if t.stage == "study"] == [0]
+    assert [t.frames for t in third.timings if t.stage == "analyse"] == [0]
     assert not any("damaged" in line for line in third.warnings)
 
 
@@ -179,23 +188,23 @@ def test_a_full_disk_is_told_as_such(home: Home, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(OutputError, match=rf"cannot be kept there: the disk is full.*{remedy}"):
         home.dub()
     assert not list(home.folder.glob("out*"))
-    assert "study" not in home.kept or place == "again"
+    assert "faces" not in home.kept or place == "again"
 
 
 def test_a_clip_that_goes_away_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    before(monkeypatch, "study_clip", lambda: home.clip.unlink())
+    before(monkeypatch, "find_faces", lambda: home.clip.unlink())
     with pytest.raises(InputError, match=r"clip\.mp4"):
         home.dub()
     assert not list(home.folder.glob("out*"))
 
 
 def test_words_of_a_sound_that_changed_are_not_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def features(*_: object) -> Words:
+    def features(*_: object) -> DubLines:
         home.sound.write_bytes(home.sound.read_bytes()[:-2] + b"\1\1")
-        return Words((), "en", home.sound)
+        return DubLines((), "en", home.sound)
 
-    monkeypatch.setattr(steps, "recogniser_named", lambda text: None)
-    monkeypatch.setattr(steps, "words_heard", features)
+    monkeypatch.setattr(sound_steps, "recogniser_named", lambda text: None)
+    monkeypatch.setattr(sound_steps, "recognised_lines", features)
     with pytest.raises(InputError, match=rf"dub\.wav: {CHANGED}"):
-        steps.hear(home.sound, home.folder / "out.srt")
+        sound_steps.transcribe(home.sound, home.folder / "out.srt")
     assert not (home.folder / "out.srt").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lipdub.errors import OptionError
-from lipdub.studio.consent import ensure_consent, kept_consent
+from lipdub.studio.preflight.consent import ensure_consent, kept_consent
 
 ONE, TWO = "1" * 64, "2" * 64
 RECORD = {"clip": "old.mp4", "when": "2025-01-01T00:00:00+00:00", "how": "stated when asked"}
@@ -86,7 +86,7 @@ def test_records_that_may_not_be_read_are_left_as_they_are(home: Path, monkeypat
 RUN = """
 import sys
 from pathlib import Path
-from lipdub.studio.consent import ensure_consent
+from lipdub.studio.preflight.consent import ensure_consent
 for number in range(30):
     ensure_consent(Path("clip.mp4"), f"{sys.argv[1]}{number:063d}", True, print)
 """

@@ -65,7 +65,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Working files of a test stay with the test; models are found where they were."""
-    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: tmp_path / "work")
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
     return tmp_path
 
 
@@ -111,13 +111,13 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
 
         return write_into(clip, noted(), dub, part, options)
 
-    monkeypatch.setattr("lipdub.studio.dub.write_into", recording)
+    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_into", recording)
     first = lipdub.dub(case.clip, audio=case.dub, output=home / "a.mp4", options=LIGHT)
     again = lipdub.dub(case.clip, audio=case.dub, output=home / "b.mp4", options=LIGHT)
     assert len(drawn["a.mp4"]) == 2 * FACE + BLANK
     assert drawn["a.mp4"] == drawn["b.mp4"]
-    assert [t.frames for t in first.timings if t.stage == "study"] == [2 * FACE + BLANK]
-    assert [t.frames for t in again.timings if t.stage == "study"] == [0]
+    assert [t.frames for t in first.timings if t.stage == "analyse"] == [2 * FACE + BLANK]
+    assert [t.frames for t in again.timings if t.stage == "analyse"] == [0]
 
 
 def test_what_a_cut_off_clip_promises_is_in_the_report(case: Case, home: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_file_that_appears_during_the_run_is_not_replaced(
         (home / "out.report.json").write_text("mine")
         return write_into(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("lipdub.studio.dub.write_into", slowly)
+    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_into", slowly)
     with pytest.raises(OutputError, match=r"out\.report\.json"):
         lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
     assert {path.name for path in home.iterdir()} == {"work", "out.report.json"}
@@ -223,12 +223,12 @@ def test_the_film_does_not_stand_where_its_report_cannot(
     def broken(*_: object) -> str:
         raise OutputError("cannot be written: the disk is full", file=home / "out.report.json")
 
-    monkeypatch.setattr("lipdub.studio.dub.page", broken)
+    monkeypatch.setattr("lipdub.studio.deliver.deliver.page", broken)
     with pytest.raises(OutputError, match="full"):
         lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
     assert {path.name for path in home.iterdir()} == {"work"}
     monkeypatch.undo()
-    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: home / "work")
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: home / "work")
     lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
     assert (home / "out.mp4").exists()
 

@@ -15,13 +15,13 @@ from lipdub import weights
 from lipdub.demo.film import write_clip
 from lipdub.disk import manifest
 from lipdub.disk.manifest import NAME, fault, seal
-from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.errors import OutputError, WeightsError
-from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.media.probe import open_clip
+from lipdub.studio.analyse.faces import faces_name, find_faces, read_faces
+from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock, silent
 from lipdub.studio.store import Store
-from lipdub.studio.study import Crew, open_study, study_clip, study_name
+from lipdub.studio.tools import Tools
 
 FRAMES = 8
 
@@ -30,16 +30,17 @@ FRAMES = 8
 def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real study of a short clip, as it is kept."""
     try:
-        models = [weights.resolve(name) for name in ("face-landmarks", "face-detector")]
+        for name in ("face-landmarks", "face-detector"):
+            weights.resolve(name)
     except WeightsError as missing:
         pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("entry")
     data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (320, 320), interpolation=cv2.INTER_AREA)
     write_clip(folder / "clip.mp4", [np.roll(face, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25))
-    clip, crew = open_clip(folder / "clip.mp4"), Crew(FaceLandmarker(*models), ExemplarEngine())
-    made = Store(folder / "store").folder("study", lambda f: study_clip(clip, crew, f, Clock(silent)), grows=True)
-    assert len(open_study(clip, crew, made).subjects) == 1
+    clip, tools = open_clip(folder / "clip.mp4"), Tools(DubOptions())
+    made = Store(folder / "store").folder("study", lambda f: find_faces(clip, tools, f, Clock(silent)), grows=True)
+    assert len(read_faces(clip, tools.engine, made)[1]) == 1
     assert len(list(made.rglob("*.npy"))) > FRAMES
     return made
 
@@ -230,14 +231,12 @@ def test_a_damaged_entry_that_another_run_has_healed_meanwhile_is_left_to_it(tmp
 
 def test_the_name_of_a_study_holds_all_it_depends_on(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = open_clip(entry.parents[1] / "clip.mp4")
-    crew = Crew(
-        FaceLandmarker(*(weights.resolve(name) for name in ("face-landmarks", "face-detector"))), ExemplarEngine()
-    )
-    names = {study_name(clip, "a" * 64, crew), study_name(clip, "b" * 64, crew)}
-    monkeypatch.setattr("lipdub.studio.study.VERSION", 99)
-    names.add(study_name(clip, "a" * 64, crew))
+    tools = Tools(DubOptions())
+    names = {faces_name(clip, "a" * 64, tools), faces_name(clip, "b" * 64, tools)}
+    monkeypatch.setattr("lipdub.studio.analyse.faces.VERSION", 99)
+    names.add(faces_name(clip, "a" * 64, tools))
     monkeypatch.setattr("lipdub.engines.exemplar.engine.VERSION", 99)
-    names.add(study_name(clip, "a" * 64, crew))
+    names.add(faces_name(clip, "a" * 64, tools))
     monkeypatch.setattr("lipdub.weights.identity", lambda name: ("other",))
-    names.add(study_name(clip, "a" * 64, crew))
+    names.add(faces_name(clip, "a" * 64, tools))
     assert len(names) == 5

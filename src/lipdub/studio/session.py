@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 
 from lipdub import weights
-from lipdub.disk.publish import Outputs
+from lipdub.disk.hold import hold_new
+from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.disk.scratch import scratch_folder
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
@@ -64,6 +65,13 @@ class Session:
     def outputs(self) -> Outputs:
         """The files that appear under their names together, at the end."""
         return self._resources.enter_context(Outputs(self.options.overwrite))
+
+    def pending_film(self, target: Path) -> PendingFile:
+        """A place to write the film to that will be delivered as ``target``: beside it, or, in a session that was made
+        again in another process, in the folder of the run. Raises ``OutputError`` if it cannot be there."""
+        if self._spec is None:
+            return self.outputs.part(target)
+        return PendingFile(target, hold_new(self._spec.scratch, "film-"))
 
     @property
     def spec(self) -> SessionSpec:

@@ -94,7 +94,7 @@ def track_features(track: SoundTrack, session: Session) -> TrackFeatures:
 
     until = None if track.until is None else str(track.until)
     made_from = key(VERSION, session.inputs.digest(track.path), track.stream, until, chosen.identity)
-    return _read(session.store.folder(f"heard-{made_from}", make))
+    return _read(session.store.folder(f"features-{made_from}", make))
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def _write(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
     (folder / _DAMAGE).write_text(damage.to_json(), "utf-8")
     encoded = np.zeros((0, 128), np.float32) if features.encoded is None else features.encoded
     np.savez(
-        folder / "heard.npz",
+        folder / "features.npz",
         start=str(features.start),
         phones=features.phones,
         voiced=features.voiced,
@@ -131,7 +131,7 @@ def _write(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
 
 def _read(folder: Path) -> TrackFeatures:
     damage = SoundDamage.from_json((folder / _DAMAGE).read_text("utf-8"))
-    with np.load(folder / "heard.npz") as a:
+    with np.load(folder / "features.npz") as a:
         features = SpeechFeatures(
             start=Fraction(str(a["start"])),
             phones=a["phones"],

@@ -29,7 +29,7 @@ def assemble(job: Job, plan: DubPlan, patcher: FramePatcher, session: Session) -
     """
     sound = make_soundtrack(job, plan, session)
     damage, clip = Damage(), job.clip
-    part = session.outputs.part(job.names.film)
+    part = session.pending_film(job.names.film)
     with session.clock.stage("assemble"):
         patched = patcher(prefetched(frames(clip, damage=damage)))
         counted = session.clock.counted("assemble", prefetched(patched), len(clip))

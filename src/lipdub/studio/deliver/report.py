@@ -1,4 +1,4 @@
-"""Everything that is told about a dub: what changed, what stayed and why, how it measured, and what it was made with."""
+"""The report of a dub: what changed, what stayed and why, how it measured, and what it was made with."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass

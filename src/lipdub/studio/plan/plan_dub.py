@@ -37,7 +37,7 @@ def plan_dub(job: Job, analysis: Analysis, session: Session) -> DubPlan:
 
 
 def _warnings(job: Job, analysis: Analysis, dub: TrackFeatures) -> tuple[str, ...]:
-    """What a person should know of the files that were given: what they promise and do not hold, and what is damaged."""
+    """What a person should know of the given files: what they promise and do not hold, and what is damaged."""
     own = () if analysis.sound is None else analysis.sound.damage.doubts("the clip's sound")
     given = () if job.audio is None else dub.damage.doubts("the dub track")
     return (*(f"the clip: {doubt}" for doubt in job.clip.warnings), *own, *given)

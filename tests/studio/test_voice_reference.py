@@ -13,9 +13,9 @@ from lipdub.demo.film import write_clip
 from lipdub.demo.voice import recorded
 from lipdub.errors import OptionError, WeightsError
 from lipdub.media.probe import open_clip
-from lipdub.studio import steps
-from lipdub.studio.likeness import clearest_span, likened
+from lipdub.studio import sound_steps
 from lipdub.studio.options import VoiceOptions
+from lipdub.studio.plan.voice_reference import clearest_span, with_references
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.speech_features import SpeechFeatures
@@ -51,9 +51,9 @@ def test_the_stretch_is_the_speakers_own() -> None:
 def test_only_voices_that_ask_for_it_are_given_one() -> None:
     plain, like = make("say {out} {text}"), make("clone {reference} {out}")
     assert (plain.mimics, like.mimics) == (False, True)
-    assert likened({"": AssignedVoice(plain)}, [line(0, 9, "")], None, None)[""].reference is None
+    assert with_references({"": AssignedVoice(plain)}, [line(0, 9, "")], None, None)[""].reference is None
     with pytest.raises(OptionError, match="no clip with sound"):
-        likened({"": AssignedVoice(like)}, [line(0, 9, "")], None, None)
+        with_references({"": AssignedVoice(like)}, [line(0, 9, "")], None, None)
 
 
 COPY = "import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2]); shutil.copy(sys.argv[1], {kept!r})"
@@ -72,14 +72,14 @@ def clip(tmp_path: Path) -> Clip:
 
 
 def test_a_program_gets_a_file_of_how_the_speaker_sounds(clip: Clip, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: tmp_path / "work")
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
     script, kept = tmp_path / "talk.es.srt", tmp_path / "kept.wav"
     script.write_text("1\n00:00:00,000 --> 00:00:07,900\nHola a todos.\n")
     program = f"{sys.executable} -c {shlex.quote(COPY.format(kept=str(kept)))} {{reference}} {{out}}"
     voices = VoiceOptions(voice=(f"command:{program}",))
-    steps.speak(script, tmp_path / "out.wav", clip.path, voices)
+    sound_steps.speak(script, tmp_path / "out.wav", clip.path, voices)
     samples, rate = read_wav(kept.read_bytes(), "kept")
     assert 3 <= len(samples) / rate <= 10.3
     assert np.sqrt((samples**2).mean()) > 0.01
     with pytest.raises(OptionError, match="no clip with sound"):
-        steps.speak(script, tmp_path / "out2.wav", None, voices)
+        sound_steps.speak(script, tmp_path / "out2.wav", None, voices)

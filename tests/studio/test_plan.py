@@ -9,26 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import OptionError
-from lipdub.studio import cast
-from lipdub.studio.consent import ensure_consent, granted_by_caller
+from lipdub.studio.caller import granted_by_caller
+from lipdub.studio.plan.face_plans import RAMP, with_ramps
+from lipdub.studio.plan.speakers import seconds_of_speech
+from lipdub.studio.preflight.consent import ensure_consent
 from lipdub.timeline.speech_features import SpeechFeatures
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=80))
 def test_a_fade_never_adds_and_keeps_the_middle(flags: list[bool]) -> None:
     asked = np.array(flags, np.float32)
-    faded = cast._faded(asked)
+    faded = with_ramps(asked)
     assert (faded <= asked).all()
     assert (faded >= 0).all()
     steps = np.abs(np.diff(faded))
     assert steps.max(initial=0) < 0.5
-    for row in range(cast.RAMP, len(asked) - cast.RAMP):
-        if asked[row - cast.RAMP : row + cast.RAMP + 1].all():
+    for row in range(RAMP, len(asked) - RAMP):
+        if asked[row - RAMP : row + RAMP + 1].all():
             assert faded[row] == 1
 
 
 def test_the_ends_of_a_track_are_cuts_and_do_not_fade() -> None:
-    assert cast._faded(np.ones(8, np.float32)).tolist() == [1] * 8
+    assert with_ramps(np.ones(8, np.float32)).tolist() == [1] * 8
 
 
 def test_speech_is_counted_only_while_the_face_is_shown() -> None:
@@ -36,9 +38,9 @@ def test_speech_is_counted_only_while_the_face_is_shown() -> None:
     voiced[50:150] = 1
     features = SpeechFeatures(Fraction(0), np.zeros((200, 17), np.float32), voiced, np.zeros((200, 3), np.float32))
     seconds = np.arange(100) / 25
-    assert cast._speech_in(features, seconds, np.ones(100, bool)) == pytest.approx(2.0, abs=0.05)
-    assert cast._speech_in(features, seconds, seconds < 2) == pytest.approx(1.0, abs=0.05)
-    assert cast._speech_in(features, seconds, np.zeros(100, bool)) == 0
+    assert seconds_of_speech(features, seconds, np.ones(100, bool)) == pytest.approx(2.0, abs=0.05)
+    assert seconds_of_speech(features, seconds, seconds < 2) == pytest.approx(1.0, abs=0.05)
+    assert seconds_of_speech(features, seconds, np.zeros(100, bool)) == 0
 
 
 def test_consent_is_asked_once_per_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,21 +14,29 @@ from lipdub import plugins, weights
 from lipdub.demo.film import write_clip, write_wave
 from lipdub.demo.voice import recorded
 from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
+from lipdub.faces.active_speaker import FaceSelector
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
-from lipdub.studio import steps
-from lipdub.studio.beforehand import check_ways
-from lipdub.studio.cast import lines_on_faces
-from lipdub.studio.dialogue import brought, spoken
-from lipdub.studio.options import SpeechOptions, VoiceOptions
-from lipdub.studio.progress import Clock
-from lipdub.studio.room import Room, open_room
-from lipdub.studio.timbre import heights_of
-from lipdub.studio.words import words_to_say
+from lipdub.review.report import Speech
+from lipdub.studio import sound_steps
+from lipdub.studio.analysis import Analysis
+from lipdub.studio.assemble.soundtrack import make_soundtrack
+from lipdub.studio.dub_plan import DubPlan, DubSpeech
+from lipdub.studio.job import Job, OutputNames
+from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
+from lipdub.studio.plan.dub_speech import brought_speech, spoken_speech
+from lipdub.studio.plan.face_plans import lines_on_faces
+from lipdub.studio.plan.lines import DubLines, lines_to_say
+from lipdub.studio.plan.speaker_pitch import speaker_pitch
+from lipdub.studio.preflight.request_checks import check_speech, check_ways
+from lipdub.studio.session import Session, open_session
+from lipdub.studio.speech_account import speech_account
+from lipdub.studio.track_features import clip_features, dub_features
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.aims import source_windows
 from lipdub.words_to_sound.fake import FakeRecogniser, FakeTranslator, FakeVoice
 from lipdub.words_to_sound.script.read import read_script
 from lipdub.words_to_sound.seam import Card, VoiceReference
@@ -59,22 +67,56 @@ class Point:
 
 
 @dataclass
-class Crew:
+class Fakes:
     voice: Counting
     words: list[Word]
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """The speech of a dub, the file that is heard, and what the report tells of it."""
+
+    speech: DubSpeech
+    track: Path
+    account: Speech
+
+
+def job_of(clip: Clip, speech: SpeechOptions, audio: Path | None = None) -> Job:
+    script = check_speech(clip, audio, speech)
+    names, selector = OutputNames(Path("out.mkv"), Path("out.report.json")), FaceSelector("auto")
+    return Job(clip, "", audio, speech, DubOptions(), names, selector, script, {})
+
+
+def lines_of(clip: Clip, speech: SpeechOptions, session: Session) -> DubLines:
+    source = clip_features(clip, session).features if clip.has_sound else None
+    return lines_to_say(clip, speech, job_of(clip, speech).script, source, session)
+
+
+def spoken(clip: Clip, speech: SpeechOptions, session: Session, audio: Path | None = None) -> Spoken:
+    """What the plan and the mix make of a request for speech."""
+    job = job_of(clip, speech, audio)
+    analysis = Analysis((), (), (), clip_features(clip, session) if clip.has_sound else None)
+    if audio is None:
+        made = spoken_speech(job, lines_of(clip, speech, session), analysis, session)
+    else:
+        made = brought_speech(audio, speech.to)
+    source = () if analysis.sound is None else source_windows(analysis.sound.features)
+    plan = DubPlan(made, dub_features(made.track, clip, session), (), (), (), source_speech=source)
+    track = make_soundtrack(job, plan, session)
+    return Spoken(made, track.track, speech_account(made, figures=track.levels, notes=track.notes))
+
+
 @pytest.fixture
-def crew(monkeypatch: pytest.MonkeyPatch) -> Crew:
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Fakes:
     """Fakes under the names that are asked for by default."""
-    crew = Crew(Counting(), [])
+    fakes = Fakes(Counting(), [])
     points = {
-        "lipdub.voices": [Point("nanotts", lambda detail: crew.voice), Point("hum", lambda detail: FakeVoice())],
-        "lipdub.recognisers": [Point("whisper", lambda detail: FakeRecogniser(tuple(crew.words)))],
+        "lipdub.voices": [Point("nanotts", lambda detail: fakes.voice), Point("hum", lambda detail: FakeVoice())],
+        "lipdub.recognisers": [Point("whisper", lambda detail: FakeRecogniser(tuple(fakes.words)))],
         "lipdub.translators": [Point("shout", lambda detail: FakeTranslator())],
     }
     monkeypatch.setattr(plugins, "entry_points", lambda group: points[group])
-    return crew
+    return fakes
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +136,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 
 @pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: tmp_path / "work")
-    with open_room(Clock(), None, hearing="light") as opened:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+    with open_session(DubOptions(hearing="light")) as opened:
         yield opened
 
 
@@ -122,115 +164,111 @@ def test_orders_that_say_nothing_or_two_things_are_refused() -> None:
     check_ways(Path("a.wav"), SpeechOptions(mix=True))
 
 
-def test_a_script_becomes_speech_where_the_clip_speaks(clip: Clip, room: Room, crew: Crew, tmp_path: Path) -> None:
+def test_a_script_becomes_speech_where_the_clip_speaks(
+    clip: Clip, session: Session, fakes: Fakes, tmp_path: Path
+) -> None:
     script = tmp_path / "talk.es.srt"
     script.write_text(SCRIPT)
     options = SpeechOptions(script=script, to="es", loudness="web")
-    words = words_to_say(clip, options, room)
-    assert [line.language for line in words.lines] == ["es", "es"]
-    dialogue = spoken(clip, words, options, room.hearing.hear(clip.path, "d"), room)
+    assert [line.language for line in lines_of(clip, options, session).lines] == ["es", "es"]
+    dialogue = spoken(clip, options, session)
     whole = clip.span.end - clip.start
-    assert abs(probe(dialogue.guide).duration - (whole)) < Fraction(1, 1000)
+    assert abs(probe(dialogue.speech.track).duration - (whole)) < Fraction(1, 1000)
     assert sound(dialogue.track).samples.shape[1] == int(whole * sound(dialogue.track).rate)
     account = dialogue.account
-    assert account is not None
     assert [line.text for line in account.lines] == ["Hola, hace un momento", "era una foto."]
     assert account.figures["median_onset_error"] < 0.08
     assert account.figures["loudness"] == pytest.approx(-16, abs=0.5)
     assert account.figures["true_peak"] <= -1
-    first, second = dialogue.lines
+    first, second = dialogue.speech.lines
     assert first.span.end <= second.span.start
 
 
-def test_only_an_edited_line_is_spoken_again(clip: Clip, room: Room, crew: Crew, tmp_path: Path) -> None:
-    features = room.hearing.hear(clip.path, "d")
+def test_only_an_edited_line_is_spoken_again(clip: Clip, session: Session, fakes: Fakes, tmp_path: Path) -> None:
     for text in (SCRIPT, SCRIPT, SCRIPT.replace("una foto", "un retrato")):
         script = tmp_path / "talk.es.srt"
         script.write_text(text)
         options = SpeechOptions(script=script)
-        spoken(clip, words_to_say(clip, options, room), options, features, room)
+        spoken(clip, options, session)
     first = {"Hola, hace un momento", "era una foto."}
-    assert set(crew.voice.said[:2]) == first
-    assert set(crew.voice.said) - first == {"era un retrato."}
-    assert crew.voice.said.count("Hola, hace un momento") == 1
+    assert set(fakes.voice.said[:2]) == first
+    assert set(fakes.voice.said) - first == {"era un retrato."}
+    assert fakes.voice.said.count("Hola, hace un momento") == 1
 
 
-def test_a_language_alone_is_heard_translated_and_kept(clip: Clip, room: Room, crew: Crew) -> None:
-    crew.words += [
+def test_a_language_alone_is_heard_translated_and_kept(clip: Clip, session: Session, fakes: Fakes) -> None:
+    fakes.words += [
         Word("hello", Span(Fraction(1, 2), Fraction(9, 10))),
         Word("there.", Span(Fraction(1), Fraction(3, 2))),
     ]
-    words = words_to_say(clip, SpeechOptions(to="fr", translator="shout"), room)
+    words = lines_of(clip, SpeechOptions(to="fr", translator="shout"), session)
     assert [line.text for line in words.lines] == ["[fr] HELLO THERE."]
-    assert words.originals == ("hello there.",)
-    crew.words.clear()
-    again = words_to_say(clip, SpeechOptions(to="fr", translator="shout"), room)
+    assert words.originals == {"1": "hello there."}
+    fakes.words.clear()
+    again = lines_of(clip, SpeechOptions(to="fr", translator="shout"), session)
     assert again.lines == words.lines
 
 
-def test_without_a_translator_a_way_out_is_told(clip: Clip, room: Room, crew: Crew) -> None:
-    crew.words.append(Word("hello.", Span(Fraction(1, 2), Fraction(1))))
+def test_without_a_translator_a_way_out_is_told(clip: Clip, session: Session, fakes: Fakes) -> None:
+    fakes.words.append(Word("hello.", Span(Fraction(1, 2), Fraction(1))))
     with pytest.raises(OptionError, match="--translator"):
-        words_to_say(clip, SpeechOptions(to="fr"), room)
+        lines_of(clip, SpeechOptions(to="fr"), session)
 
 
-def test_one_line_lasts_as_long_as_the_clip_speaks(clip: Clip, room: Room) -> None:
-    words = words_to_say(clip, SpeechOptions(line=" Hola  a todos ", to="es"), room)
+def test_one_line_lasts_as_long_as_the_clip_speaks(clip: Clip, session: Session) -> None:
+    words = lines_of(clip, SpeechOptions(line=" Hola  a todos ", to="es"), session)
     (line,) = words.lines
     assert line.text == "Hola a todos"
     assert clip.span.start < line.span.start < line.span.end <= clip.span.end
 
 
-def test_speakers_get_the_voices_named_for_them(clip: Clip, room: Room, crew: Crew, tmp_path: Path) -> None:
+def test_speakers_get_the_voices_named_for_them(clip: Clip, session: Session, fakes: Fakes, tmp_path: Path) -> None:
     script = tmp_path / "talk.es.vtt"
     script.write_text("WEBVTT\n\n00:00.300 --> 00:01.500\n<v Ana>Hola\n\n00:02.000 --> 00:03.000\n<v Luis>Buenas\n")
     options = SpeechOptions(script=script, voice=("Ana=hum",))
-    dialogue = spoken(clip, words_to_say(clip, options, room), options, None, room)
-    assert dialogue.account is not None
+    dialogue = spoken(clip, options, session)
     assert [line.voice for line in dialogue.account.lines] == ["fake", "counting"]
     bad = SpeechOptions(script=script, voice=("Eva=hum",))
     with pytest.raises(OptionError, match=r"Eva.*Ana, Luis"):
-        spoken(clip, words_to_say(clip, bad, room), bad, None, room)
+        spoken(clip, bad, session)
 
 
-def test_a_given_track_stays_untouched_unless_it_shall_be_mixed(clip: Clip, room: Room, tmp_path: Path) -> None:
+def test_a_given_track_stays_untouched_unless_it_shall_be_mixed(clip: Clip, session: Session, tmp_path: Path) -> None:
     voice = recorded("es").sound
     write_wave(tmp_path / "dub.wav", voice)
-    plain = brought(clip, tmp_path / "dub.wav", SpeechOptions(), None, room)
-    assert plain.track == plain.guide == tmp_path / "dub.wav"
-    features = room.hearing.hear(clip.path, "d")
-    mixed = brought(clip, tmp_path / "dub.wav", SpeechOptions(mix=True, loudness="web"), features, room)
-    assert mixed.guide == tmp_path / "dub.wav"
-    assert mixed.track != mixed.guide
-    assert mixed.account is not None
+    plain = spoken(clip, SpeechOptions(), session, tmp_path / "dub.wav")
+    assert plain.track == plain.speech.track == tmp_path / "dub.wav"
+    mixed = spoken(clip, SpeechOptions(mix=True, loudness="web"), session, tmp_path / "dub.wav")
+    assert mixed.speech.track == tmp_path / "dub.wav"
+    assert mixed.track != mixed.speech.track
     assert mixed.account.figures["loudness"] == pytest.approx(-16, abs=0.5)
 
 
-def test_the_steps_leave_files_that_can_be_edited(clip: Clip, tmp_path: Path, crew: Crew, monkeypatch) -> None:
-    monkeypatch.setattr("lipdub.studio.room.default_root", lambda: tmp_path / "work")
-    crew.words += [
+def test_the_steps_leave_files_that_can_be_edited(clip: Clip, tmp_path: Path, fakes: Fakes, monkeypatch) -> None:
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+    fakes.words += [
         Word("hello", Span(Fraction(1, 2), Fraction(9, 10))),
         Word("there.", Span(Fraction(1), Fraction(3, 2))),
     ]
-    steps.hear(clip.path, tmp_path / "talk.en.srt")
+    sound_steps.transcribe(clip.path, tmp_path / "talk.en.srt")
     assert [line.text for line in read_script(tmp_path / "talk.en.srt").lines] == ["hello there."]
-    steps.adapt(tmp_path / "talk.en.srt", tmp_path / "talk.es.srt", "es", "shout")
+    sound_steps.translate(tmp_path / "talk.en.srt", tmp_path / "talk.es.srt", "es", "shout")
     assert [line.text for line in read_script(tmp_path / "talk.es.srt").lines] == ["HELLO THERE."]
-    account = steps.speak(tmp_path / "talk.es.srt", tmp_path / "talk.es.wav", clip.path, VoiceOptions())
+    account = sound_steps.speak(tmp_path / "talk.es.srt", tmp_path / "talk.es.wav", clip.path, VoiceOptions())
     assert account.lines[0].text == "HELLO THERE."
     assert abs(probe(tmp_path / "talk.es.wav").duration - (clip.span.end - clip.start)) < Fraction(1, 1000)
     with pytest.raises(OutputError, match="exists"):
-        steps.hear(clip.path, tmp_path / "talk.en.srt")
+        sound_steps.transcribe(clip.path, tmp_path / "talk.en.srt")
 
 
-def test_a_mute_clip_is_not_heard(clip: Clip, tmp_path: Path, room: Room, crew: Crew) -> None:
+def test_a_mute_clip_is_not_heard(clip: Clip, tmp_path: Path, session: Session, fakes: Fakes) -> None:
     mute = open_clip(clip.path.with_name("mute.mp4"))
     with pytest.raises(NoSound, match="no sound"):
-        words_to_say(mute, SpeechOptions(to="es"), room)
+        lines_of(mute, SpeechOptions(to="es"), session)
     script = tmp_path / "talk.es.srt"
     script.write_text("1\n00:00:00,000 --> 00:00:00,350\nHola\n")
     options = SpeechOptions(script=script)
-    dialogue = spoken(mute, words_to_say(mute, options, room), options, None, room)
+    dialogue = spoken(mute, options, session)
     assert sound(dialogue.track).samples.any()
 
 
@@ -246,21 +284,21 @@ def test_each_line_is_said_by_the_face_that_speaks_most_of_it() -> None:
     ]
 
 
-def test_people_are_heard_for_how_high_they_speak(clip: Clip, room: Room) -> None:
+def test_people_are_heard_for_how_high_they_speak(clip: Clip, session: Session) -> None:
     windows = (clip.span,)
     half = (clip.span.start + clip.span.end) / 2
     lines = (
         Line("Hola", Span(clip.span.start, half), "es", "Ana"),
         Line("Sí", Span(half, clip.span.end), "es", "Luis"),
     )
-    heights = heights_of(clip, lines, windows)
-    assert heights.language == "es"
-    assert all(100 < hertz < 300 for hertz in heights.hertz.values())
-    assert set(heights.hertz) == {"Ana", "Luis"}
-    assert heights_of(clip, lines, ()).hertz == {}
+    pitch = speaker_pitch(clip, lines, windows)
+    assert pitch.language == "es"
+    assert all(100 < hertz < 300 for hertz in pitch.hertz.values())
+    assert set(pitch.hertz) == {"Ana", "Luis"}
+    assert speaker_pitch(clip, lines, ()).hertz == {}
 
 
-def test_a_separator_of_the_users_leaves_the_music(clip: Clip, room: Room, tmp_path: Path) -> None:
+def test_a_separator_of_the_users_leaves_the_music(clip: Clip, session: Session, tmp_path: Path) -> None:
     silence = (
         "import sys, wave\n"
         "stem = wave.open(sys.argv[1], 'wb')\n"
@@ -269,26 +307,23 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, room: Room, tmp_p
     )
     program = f"{sys.executable} -c {shlex.quote(silence)} {{output}} {{input}}"
     write_wave(tmp_path / "dub.wav", recorded("es").sound)
-    features = room.hearing.hear(clip.path, "d")
     options = SpeechOptions(mix=True, loudness="none", separator=program)
-    mixed = brought(clip, tmp_path / "dub.wav", options, features, room)
+    mixed = spoken(clip, options, session, tmp_path / "dub.wav")
     dub, track = sound(tmp_path / "dub.wav", mono=True).samples[0], sound(mixed.track, mono=True).samples[0]
     length = min(len(dub), len(track))
     assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
-    assert mixed.account is not None
     assert any("took the speech out" in note for note in mixed.account.notes)
 
 
 def test_music_that_does_not_last_is_told_and_the_mix_is_as_long_as_the_picture(
-    clip: Clip, room: Room, crew: Crew, tmp_path: Path
+    clip: Clip, session: Session, fakes: Fakes, tmp_path: Path
 ) -> None:
     script = tmp_path / "talk.es.srt"
     script.write_text(SCRIPT)
     low = tmp_path / "music.wav"
     write_wave(low, Sound(np.full((1, 16_000), 0.01, np.float32), 8000))
     options = SpeechOptions(script=script, music_effects=low, loudness="none")
-    dialogue = spoken(clip, words_to_say(clip, options, room), options, None, room)
+    dialogue = spoken(clip, options, session)
     features = sound(dialogue.track)
     assert features.samples.shape[1] == int((clip.span.end - clip.start) * features.rate)
-    assert dialogue.account is not None
     assert any("shorter than the clip" in note for note in dialogue.account.notes)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lipdub.errors import OutputError
-from lipdub.studio.outputs import output_names
+from lipdub.studio.preflight.output_names import check_names, output_names
 
 
 def test_the_usual_names(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_subtitles_never_land_on_the_script(tmp_path: Path, link) -> None:
     names = output_names(tmp_path / "talk.es.mp4", [script], page=True, subtitles="srt")
     assert names.subtitles == tmp_path / "talk.es.subtitles.srt"
     assert any(script.name in note for note in names.notes)
-    names.check([script], overwrite=True)
+    check_names(names, [script], overwrite=True)
 
 
 def report_of(film: str) -> str:
@@ -40,10 +40,10 @@ def test_two_films_of_one_stem_have_a_report_each(tmp_path: Path) -> None:
     (tmp_path / "o.srt").write_text("of o.mp4")
     names = output_names(tmp_path / "o.mov", [], page=True, subtitles="srt")
     assert [path.name for path in names.every] == ["o.mov", "o.mov.report.json", "o.mov.review.html", "o.mov.srt"]
-    names.check([], overwrite=False)
+    check_names(names, [], overwrite=False)
     own = output_names(tmp_path / "o.mp4", [], page=True, subtitles="srt")
     with pytest.raises(OutputError, match=r"o\.report\.json"):
-        own.check([], overwrite=False)
+        check_names(own, [], overwrite=False)
 
 
 @pytest.mark.parametrize("content", ["", "mine", "[]", "[" * 100_000, json.dumps({"output": 3, "recipe": 1})])
@@ -51,7 +51,7 @@ def test_what_is_no_report_of_ours_is_not_replaced_unasked(tmp_path: Path, conte
     (tmp_path / "o.report.json").write_text(content)
     names = output_names(tmp_path / "o.mp4", [], page=True, subtitles="srt")
     with pytest.raises(OutputError, match="exists already"):
-        names.check([], overwrite=False)
+        check_names(names, [], overwrite=False)
 
 
 def test_a_report_that_is_an_input_is_refused_even_with_overwrite(tmp_path: Path) -> None:
@@ -59,4 +59,4 @@ def test_a_report_that_is_an_input_is_refused_even_with_overwrite(tmp_path: Path
     script.write_text("{}")
     names = output_names(tmp_path / "talk.mp4", [script], page=True, subtitles="srt")
     with pytest.raises(OutputError, match="one of the inputs"):
-        names.check([script], overwrite=True)
+        check_names(names, [script], overwrite=True)

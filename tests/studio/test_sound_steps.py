@@ -8,8 +8,8 @@ import pytest
 
 from lipdub.errors import OptionError, OutputError
 from lipdub.media.probe import probe
-from lipdub.studio import room, steps
-from lipdub.studio.steps import Desk
+from lipdub.studio import session, sound_steps
+from lipdub.studio.sound_steps import StepCaller
 
 SCRIPT = "1\n00:00:00,000 --> 00:00:02,000\nHola a todos.\n"
 
@@ -33,33 +33,35 @@ def kept(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "step",
     [
-        lambda f, desk: steps.speak(f / "talk.es.srt", f / "clip.wav", f / "clip.wav", desk=desk),
-        lambda f, desk: steps.speak(f / "talk.es.srt", f / "link.wav", f / "clip.wav", desk=desk),
-        lambda f, desk: steps.adapt(f / "talk.es.srt", f / "talk.es.srt", "fr", "argos", desk=desk),
-        lambda f, desk: steps.adapt(f / "talk.es.srt", f / "same.srt", "fr", "argos", desk=desk),
-        lambda f, desk: steps.adapt(f / "talk.es.srt", f / "terms.srt", "fr", "argos", f / "terms.srt", desk=desk),
-        lambda f, desk: steps.hear(f / "talk.es.srt", f / "talk.es.srt", desk=desk),
+        lambda f, caller: sound_steps.speak(f / "talk.es.srt", f / "clip.wav", f / "clip.wav", caller=caller),
+        lambda f, caller: sound_steps.speak(f / "talk.es.srt", f / "link.wav", f / "clip.wav", caller=caller),
+        lambda f, caller: sound_steps.translate(f / "talk.es.srt", f / "talk.es.srt", "fr", "argos", caller=caller),
+        lambda f, caller: sound_steps.translate(f / "talk.es.srt", f / "same.srt", "fr", "argos", caller=caller),
+        lambda f, caller: sound_steps.translate(
+            f / "talk.es.srt", f / "terms.srt", "fr", "argos", f / "terms.srt", caller=caller
+        ),
+        lambda f, caller: sound_steps.transcribe(f / "talk.es.srt", f / "talk.es.srt", caller=caller),
     ],
     ids=["the clip", "a link to the clip", "the script", "the script's other name", "the glossary", "what is heard"],
 )
 def test_no_input_is_written_over_even_if_asked(files, step):
     before = kept(files)
     with pytest.raises(OutputError, match="one of the inputs"):
-        step(files, Desk(overwrite=True))
+        step(files, StepCaller(overwrite=True))
     assert kept(files) == before
 
 
 def test_what_exists_stays_unless_asked(files):
     before = kept(files)
     with pytest.raises(OutputError, match="exists already"):
-        steps.speak(files / "talk.es.srt", files / "link.wav", desk=Desk())
+        sound_steps.speak(files / "talk.es.srt", files / "link.wav", caller=StepCaller())
     assert kept(files) == before
 
 
 def test_a_script_is_spoken_and_only_the_sound_appears(files, monkeypatch):
     # The models stay where they are.
-    monkeypatch.setattr(room, "default_root", lambda: files / "cache")
-    steps.speak(files / "talk.es.srt", files / "said.wav")
+    monkeypatch.setattr(session, "default_root", lambda: files / "cache")
+    sound_steps.speak(files / "talk.es.srt", files / "said.wav")
     assert probe(files / "said.wav").has_sound
     assert {path.name for path in files.iterdir()} == {
         *("clip.wav", "talk.es.srt", "terms.srt", "link.wav", "same.srt", "said.wav", "cache")
@@ -69,5 +71,5 @@ def test_a_script_is_spoken_and_only_the_sound_appears(files, monkeypatch):
 @pytest.mark.parametrize("to", ["es", "es-MX"])
 def test_nothing_to_translate_is_told(files, to):
     with pytest.raises(OptionError, match="nothing to translate"):
-        steps.adapt(files / "talk.es.srt", files / "new.srt", to, "openai:http://localhost:1")
+        sound_steps.translate(files / "talk.es.srt", files / "new.srt", to, "openai:http://localhost:1")
     assert not (files / "new.srt").exists()

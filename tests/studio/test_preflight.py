@@ -10,12 +10,16 @@ from lipdub.demo.film import write_clip
 from lipdub.demo.voice import recorded
 from lipdub.errors import InputError, LipdubError, NoSound, OptionError
 from lipdub.media.probe import open_clip
-from lipdub.studio import beforehand
-from lipdub.studio.beforehand import check_speech, planned_speech
-from lipdub.studio.dub import check
-from lipdub.studio.languages import check_language, language_in_name
+from lipdub.studio.job import DubRequest
+from lipdub.studio.language_names import check_language, language_in_name
 from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.preflight import request_checks
+from lipdub.studio.preflight.dry_run import planned_speech
+from lipdub.studio.preflight.preflight import check_request
+from lipdub.studio.preflight.request_checks import check_speech
+from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip
+from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.seam import Card
 
 
@@ -104,9 +108,11 @@ def test_a_mute_clip_cannot_be_heard(tmp_path: Path) -> None:
 
 
 def test_a_plan_tells_who_says_what(clip: Clip, script: Path) -> None:
-    (told,) = planned_speech(clip, SpeechOptions(script=script))
+    speech = SpeechOptions(script=script)
+    (told,) = planned_speech(clip, speech, check_speech(clip, None, speech))
     assert told.endswith("2 lines in 'es', said in 'es' by nanotts")
-    (told,) = planned_speech(clip, SpeechOptions(script=script, to="ja", translator="argos"), engine_speaks=True)
+    speech = SpeechOptions(script=script, to="ja", translator="argos")
+    (told,) = planned_speech(clip, speech, read_script(script, ReadOptions("es")), engine_speaks=True)
     assert "translated by argos, said in 'ja' by the engine" in told
 
 
@@ -164,7 +170,7 @@ def test_a_translator_is_used_where_the_option_tells_the_scripts_language(clip, 
         def ready(self, source, target):
             ready.append((source, target))
 
-    monkeypatch.setattr(beforehand, "translator_named", lambda text, source, target: Pair())
+    monkeypatch.setattr(request_checks, "translator_named", lambda text, source, target: Pair())
     options = SpeechOptions(script=tmp_path / "words.srt", to="es", source_language="en", translator="pair")
     check_speech(clip, None, options)
     assert ready == [("en", "es")]
@@ -191,5 +197,7 @@ def test_a_line_is_not_translated_and_says_so(clip):
     ],
 )
 def test_a_wrong_option_of_the_dub_is_told_before_the_clip_is_opened(wrong, told):
+    asked = DubOptions(**wrong)
+    request = DubRequest(Path("no clip.mp4"), Path("out.mp4"), Path("no.wav"), SpeechOptions(), asked)
     with pytest.raises(LipdubError, match=told):
-        check(Path("no clip.mp4"), Path("no.wav"), Path("out.mp4"), SpeechOptions(), DubOptions(**wrong))
+        check_request(request, Tools(asked))

@@ -1,0 +1,106 @@
+"""Lines on their way to be heard: what cannot be said, who cannot be asked, and where files begin."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from lipdub.errors import OptionError, OutputError, ServiceError, WeightsError
+from lipdub.media.probe import probe
+from lipdub.studio import sound_steps
+from lipdub.studio.options import DubOptions, VoiceOptions
+from lipdub.studio.plan.fitted_speech import FittedSpeech
+from lipdub.studio.plan.lines import DubLines, shifted
+from lipdub.studio.session import Session, open_session
+from lipdub.studio.voices import DEFAULT_VOICE
+from lipdub.timeline.lines import Line, Word, numbered
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.fake import FakeVoice
+from lipdub.words_to_sound.seam import Card
+from lipdub.words_to_sound.voices.assign import AssignedVoice
+
+WHOLE = Span(Fraction(0), Fraction(20))
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+    try:
+        with open_session(DubOptions(hearing="light")) as opened:
+            _ = opened.tools.analyser
+            yield opened
+    except WeightsError as missing:
+        pytest.skip(str(missing))
+
+
+def words(*texts: str, **more) -> DubLines:
+    lines = tuple(Line(text, Span(Fraction(3 * n), Fraction(3 * n + 2)), "es") for n, text in enumerate(texts))
+    return DubLines(numbered(lines), "es", Path("talk.es.srt"), **more)
+
+
+def test_a_line_that_the_voice_cannot_read_is_left_out_and_told(session: Session) -> None:
+    voice = FakeVoice(card=Card(DEFAULT_VOICE, "Apache-2.0"))
+    fitted = FittedSpeech(words("Hola.", "привет", "♪", "Hola Иван."), {"": AssignedVoice(voice)}, session)
+    assert [line.line.text for line in fitted.placed((), WHOLE)] == ["Hola.", "Hola Иван."]
+    assert len(fitted.notes) == 3
+    assert any("привет" in note and "not said" in note for note in fitted.notes)
+
+
+def test_shorter_words_are_asked_for_the_right_line(session: Session) -> None:
+    asked = []
+
+    def shorten(line: Line, characters: int) -> str:
+        asked.append((line.id, line.text))
+        return line.text[:characters]
+
+    long = "una frase que es demasiado larga para el tiempo que tiene " * 2
+    fitted = FittedSpeech(words("♪", "Hola.", long, shorten=shorten), {"": AssignedVoice(FakeVoice())}, session)
+    list(fitted.placed((), WHOLE))
+    assert {id_ for id_, _ in asked} == {"3"}
+
+
+def test_a_translator_that_dies_meanwhile_does_not_stop_the_dub(session: Session) -> None:
+    calls = []
+
+    def shorten(line: Line, characters: int) -> str:
+        calls.append(line.id)
+        raise ServiceError("the server is gone")
+
+    long = "una frase que es demasiado larga para el tiempo que tiene " * 2
+    fitted = FittedSpeech(words(long, long, shorten=shorten), {"": AssignedVoice(FakeVoice())}, session)
+    placed = list(fitted.placed((), WHOLE))
+    assert len(placed) == 2
+    assert placed[0].span.end <= placed[1].span.start
+    assert placed[0].missing > 0, "what does not fit is told"
+    assert len(calls) == 1
+    assert any("the server is gone" in note for note in fitted.notes)
+
+
+def test_words_move_with_their_line() -> None:
+    line = Line("a", Span(Fraction(1), Fraction(2)), "en", words=(Word("a", Span(Fraction(1), Fraction(2))),))
+    later = shifted(line, Fraction(5))
+    assert later.span == later.words[0].span == Span(Fraction(6), Fraction(7))
+
+
+def test_a_last_line_that_is_long_is_said_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+    script = tmp_path / "talk.es.srt"
+    script.write_text("1\n00:00:00,000 --> 00:00:01,000\nUna frase que dura bastante más que un segundo, o dos.\n")
+    account = sound_steps.speak(script, tmp_path / "out.wav", voices=VoiceOptions(fit="none"))
+    assert account.figures["seconds_missing"] == 0
+    assert probe(tmp_path / "out.wav").duration > 3
+
+
+def test_files_that_cannot_be_written_are_refused_before_anything_is_heard(tmp_path: Path) -> None:
+    script = tmp_path / "talk.en.srt"
+    script.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello.\n")
+    with pytest.raises(OptionError, match=r"\.txt.*Choose"):
+        sound_steps.transcribe(tmp_path / "absent.mp4", tmp_path / "words.txt")
+    with pytest.raises(OptionError, match=r"without an ending.*Choose"):
+        sound_steps.translate(script, tmp_path / "words", "es", "argos")
+    with pytest.raises(OptionError, match="no address"):
+        sound_steps.translate(script, tmp_path / "words.es.srt", "es", "openai:nowhere")
+    (tmp_path / "taken.es.srt").touch()
+    with pytest.raises(OutputError, match="exists"):
+        sound_steps.translate(script, tmp_path / "taken.es.srt", "es", "openai:http://localhost:1")

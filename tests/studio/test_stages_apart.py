@@ -1,0 +1,110 @@
+"""Every stage in a process of its own, with pickled values between them, gives the film of one call."""
+
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lipdub
+from lipdub.demo.film import write_clip, write_wave
+from lipdub.demo.voice import recorded
+from lipdub.media.probe import open_clip
+from lipdub.media.read import frames
+from lipdub.studio.caller import Caller
+from lipdub.studio.deliver.deliver import deliver
+from lipdub.studio.job import DubRequest
+from lipdub.studio.options import SpeechOptions
+from lipdub.studio.preflight.preflight import preflight
+from lipdub.studio.session import Session, open_session
+from lipdub.timeline.sound import Sound
+
+
+def swaying(face: np.ndarray, frames: int) -> list[np.ndarray]:
+    """``frames`` pictures of ``face`` that moves a little from side to side."""
+    return [np.roll(face, (i % 5) - 2, axis=1) for i in range(frames)]
+
+
+STAGE = """
+import pickle, sys
+from pathlib import Path
+from lipdub.studio.analyse.analyse import analyse
+from lipdub.studio.assemble.assemble import PatchReels, assemble
+from lipdub.studio.plan.plan_dub import plan_dub
+from lipdub.studio.render.render import render_takes
+from lipdub.studio.session import reopened
+
+def assembled(job, plan, takes, session):
+    return assemble(job, plan, PatchReels(takes), session)
+
+spec, name, given = pickle.loads(Path(sys.argv[1]).read_bytes())
+stages = {"analyse": analyse, "plan": plan_dub, "render": render_takes, "assemble": assembled}
+with reopened(spec) as session:
+    Path(sys.argv[2]).write_bytes(pickle.dumps(stages[name](*given, session)))
+"""
+
+
+def apart(name: str, session: Session, folder: Path, *given: object) -> object:
+    """What the stage ``name`` makes of ``given``, in a new process."""
+    asked, made = folder / f"{name}.asked", folder / f"{name}.made"
+    asked.write_bytes(pickle.dumps((session.spec, name, given)))
+    subprocess.run([sys.executable, "-c", STAGE, str(asked), str(made)], check=True)
+    return pickle.loads(made.read_bytes())
+
+
+def pictures(path: Path) -> list[bytes]:
+    return [b"".join(plane.tobytes() for plane in frame.planes) for frame in frames(open_clip(path))]
+
+
+@pytest.fixture
+def request_of(models: None, portrait: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DubRequest:
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+    face, blank = portrait, np.full_like(portrait, 90)
+    shots = [
+        *(np.roll(face, i % 5, axis=1) for i in range(20)),
+        *[blank] * 6,
+        *(np.roll(face, i % 4) for i in range(15)),
+    ]
+    write_clip(tmp_path / "clip.mp4", shots, Fraction(25), recorded("en").sound)
+    voice = recorded("es").sound
+    write_wave(tmp_path / "dub.wav", Sound(voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2], voice.rate))
+    options = lipdub.DubOptions(hearing="light", consent=True, face="largest", page=False)
+    return DubRequest(tmp_path / "clip.mp4", tmp_path / "apart.mp4", tmp_path / "dub.wav", SpeechOptions(), options)
+
+
+def test_stages_in_processes_of_their_own_make_the_film_of_one_call(request_of: DubRequest, tmp_path: Path) -> None:
+    asked, folder = request_of, tmp_path / "values"
+    folder.mkdir()
+    with open_session(asked.options) as session:
+        job = preflight(asked, Caller(), session)
+        analysis = apart("analyse", session, folder, job)
+        plan = apart("plan", session, folder, job, analysis)
+        takes = apart("render", session, folder, job, plan, folder)
+        film = apart("assemble", session, folder, job, plan, takes)
+        report = deliver(job, plan, takes, film, session)
+    one = replace(asked, output=tmp_path / "one.mp4")
+    expected = lipdub.dub(one.source, output=one.output, audio=one.audio, options=one.options)
+    assert pictures(tmp_path / "apart.mp4") == pictures(tmp_path / "one.mp4")
+    assert pictures(tmp_path / "one.mp4") != pictures(asked.source)
+    assert report.faces == expected.faces
+    assert report.changed == expected.changed
+    assert len(report.faces) == 2
+    assert all(take.reel is not None and take.reel.stat().st_size > 100 for take in takes)
+
+
+def test_values_between_stages_know_people_cues_and_takes_by_id(request_of: DubRequest, tmp_path: Path) -> None:
+    folder = tmp_path / "values"
+    folder.mkdir()
+    with open_session(request_of.options) as session:
+        job = preflight(request_of, Caller(), session)
+        analysis = apart("analyse", session, folder, job)
+        plan = apart("plan", session, folder, job, analysis)
+    assert [person.id for person in analysis.people] == ["1", "2"]
+    cues = [cue for face in plan.faces for cue in face.cues]
+    assert [cue.id for cue in cues] == [f"c{number}" for number in range(1, len(cues) + 1)]
+    assert {cue.person for cue in cues} == {"1", "2"}
+    assert {analysis.person_of(cue.face).id for cue in cues} == {"1", "2"}
