@@ -178,7 +178,7 @@ def test_every_frame_passes_in_order_with_its_faces(tmp_path: Path, lag: int) ->
         [("9/25", "covered")],
     ]
     assert sorted(seeing.brightest) == [200] * 2 + [212] * 3 + [220] * 2, "every other frame is looked at again"
-    assert len(render._checks[2].landmarks) == 5
+    assert len(render.checks[2].landmarks) == 5
 
 
 def test_without_planned_faces_nothing_changes(tmp_path: Path) -> None:

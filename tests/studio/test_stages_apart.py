@@ -24,10 +24,6 @@ from lipdub.studio.session import Session, open_session
 from lipdub.timeline.sound import Sound
 
 
-def swaying(face: np.ndarray, frames: int) -> list[np.ndarray]:
-    """``frames`` pictures of ``face`` that moves a little from side to side."""
-    return [np.roll(face, (i % 5) - 2, axis=1) for i in range(frames)]
-
 
 STAGE = """
 import pickle, sys
@@ -63,13 +59,10 @@ def pictures(path: Path) -> list[bytes]:
 @pytest.fixture
 def request_of(models: None, portrait: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DubRequest:
     monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
-    face, blank = portrait, np.full_like(portrait, 90)
-    shots = [
-        *(np.roll(face, i % 5, axis=1) for i in range(20)),
-        *[blank] * 6,
-        *(np.roll(face, i % 4) for i in range(15)),
-    ]
-    write_clip(tmp_path / "clip.mp4", shots, Fraction(25), recorded("en").sound)
+    rows = np.linspace(40, 200, 400, dtype=np.uint8)[:, None, None]
+    blank = np.ascontiguousarray(np.broadcast_to(rows, portrait.shape))
+    swaying = [np.roll(portrait, (i % 5) - 2, axis=1) for i in range(22)]
+    write_clip(tmp_path / "clip.mp4", [*swaying, *[blank] * 14, *swaying], Fraction(25))
     voice = recorded("es").sound
     write_wave(tmp_path / "dub.wav", Sound(voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2], voice.rate))
     options = lipdub.DubOptions(hearing="light", consent=True, face="largest", page=False)

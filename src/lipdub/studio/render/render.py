@@ -55,12 +55,12 @@ class Rendering:
         """For the clip of ``job``. The patches of a face that has one of ``reels`` are recorded there, too."""
         self._job, self._plan, self._session, self._reels = job, plan, session, reels or {}
         redetect = LandmarkRedetector(session.tools.landmarker, thorough=False)
-        self._checks = [PatchCheck(p, session.scratch / f"again-{p.face.id}.f32", redetect) for p in plan.faces]
+        self.checks = [PatchCheck(p, session.scratch / f"again-{p.face.id}.f32", redetect) for p in plan.faces]
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Every frame of the clip, in order, with the planned mouths patched and all else as decoded."""
         source = iter(frames)
-        of_shot = {shot: list(some) for shot, some in groupby(self._checks, key=lambda c: c.plan.face.track.shot)}
+        of_shot = {shot: list(some) for shot, some in groupby(self.checks, key=lambda c: c.plan.face.track.shot)}
         for shot in self._plan.shots:
             checks = of_shot.get(shot, ())
             if checks:
@@ -84,7 +84,7 @@ class Rendering:
                 figures=check.figures(job.clip, session.tools.prior, self._plan.features.features),
                 seconds=check.seconds,
             )
-            for number, check in enumerate(self._checks, 1)
+            for number, check in enumerate(self.checks, 1)
         )
 
     def _face(self, check: PatchCheck) -> "_FaceRendering":
