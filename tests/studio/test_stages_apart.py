@@ -23,8 +23,6 @@ from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.sound import Sound
 
-
-
 STAGE = """
 import pickle, sys
 from pathlib import Path
