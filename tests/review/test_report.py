@@ -10,19 +10,19 @@ from rich.console import Console
 
 from lipdub.errors import OutputError
 from lipdub.review.report import (
-    Changed,
-    Closures,
-    FaceFigures,
+    RenderedCue,
+    ClosureCount,
+    FaceMetrics,
     MediaFile,
     Recipe,
     Report,
     StageTime,
-    Streams,
-    SyncFigure,
-    rows,
-    table,
+    StreamSummary,
+    SyncScore,
+    summary_rows,
+    summary_table,
 )
-from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.time import Span
 
@@ -34,7 +34,7 @@ def span(start: float, end: float) -> Span:
 def example(folder: Path = Path("talks")) -> Report:
     return Report(
         source=MediaFile(folder / "talk.mp4", Fraction(20), 600),
-        dub=MediaFile(folder / "talk.es.wav", Fraction(39, 2)),
+        dub_track=MediaFile(folder / "talk.es.wav", Fraction(39, 2)),
         output=MediaFile(folder / "talk.es.mp4", Fraction(20), 600),
         recipe=Recipe(
             lipdub="0.1.0",
@@ -45,15 +45,15 @@ def example(folder: Path = Path("talks")) -> Report:
             options={"face": "auto", "crf": None},
             models=(ModelUsed("face-landmarks", "Apache-2.0"),),
         ),
-        changed=(Changed(Cue(span(0.5, 6), 0), 165), Changed(Cue(span(5, 12), 1), 208)),
-        left_alone=tuple(LeftAlone(span(12 + i, 12.5 + i), f"reason {i}", i % 2 or None) for i in range(7)),
+        changed=(RenderedCue(Cue(span(0.5, 6), 0), 165), RenderedCue(Cue(span(5, 12), 1), 208)),
+        passthrough=tuple(PassthroughSpan(span(12 + i, 12.5 + i), f"reason {i}", i % 2 or None) for i in range(7)),
         faces=(
-            FaceFigures(
-                0, 0.83, SyncFigure(0.71, -0.04), SyncFigure(0.68), Closures(14, 13), {"flicker": float("nan")}
+            FaceMetrics(
+                0, 0.83, SyncScore(0.71, -0.04), SyncScore(0.68), ClosureCount(14, 13), {"flicker": float("nan")}
             ),
-            FaceFigures(1, 0.4),
+            FaceMetrics(1, 0.4),
         ),
-        streams=Streams(("sound: aac",), ("picture: h264",), ("data: timecode",)),
+        streams=StreamSummary(("sound: aac",), ("picture: h264",), ("data: timecode",)),
         timings=(StageTime("study", 12.5, 600), StageTime("cast", 0.2)),
         consent={"clip": "talk.mp4", "when": "2025-01-01T00:00:00+00:00", "how": "stated by flag"},
         notes=("the width of the mouth was completed from the aperture",),
@@ -66,7 +66,7 @@ def test_the_json_holds_every_field() -> None:
     assert packed["version"] == 1
     assert packed["output"] == {"path": "talks/talk.es.mp4", "duration": 20.0, "frames": 600, "start": 0.0}
     assert packed["changed"][1]["cue"]["span"] == {"start": 5.0, "end": 12.0}
-    assert packed["left_alone"][1] == {"span": {"start": 13.0, "end": 13.5}, "reason": "reason 1", "face": 1}
+    assert packed["passthrough"][1] == {"span": {"start": 13.0, "end": 13.5}, "reason": "reason 1", "face": 1}
     assert packed["faces"][0]["closures"] == {"asked": 14, "met": 13}
     assert packed["faces"][0]["figures"]["flicker"] is None
     assert packed["recipe"]["models"] == [{"name": "face-landmarks", "licence": "Apache-2.0"}]
@@ -84,7 +84,7 @@ def test_it_lies_beside_the_output_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_the_table_is_short_and_fits() -> None:
     console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(table(example()))
+    console.print(summary_table(example()))
     console.file.close()
     shown = console.export_text()
     assert max(map(len, shown.splitlines())) <= 100
@@ -108,5 +108,5 @@ def test_rows_without_anything_to_say_are_left_out() -> None:
         MediaFile(Path("b.mp4"), Fraction(1), 25),
         Recipe("0", "exemplar", 0, "p", "h"),
     )
-    assert [name for name, _ in rows(bare)] == ["Dubbed", "Changed", "Made with"]
+    assert [name for name, _ in summary_rows(bare)] == ["Dubbed", "Changed", "Made with"]
     assert bare.seconds_changed == 0

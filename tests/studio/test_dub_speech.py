@@ -17,7 +17,7 @@ from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
 from lipdub.faces.active_speaker import FaceSelector
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
-from lipdub.review.report import Speech
+from lipdub.review.report import SpeechReport
 from lipdub.studio import sound_steps
 from lipdub.studio.analysis import Analysis
 from lipdub.studio.assemble.soundtrack import make_soundtrack
@@ -78,7 +78,7 @@ class Spoken:
 
     speech: DubSpeech
     track: Path
-    account: Speech
+    account: SpeechReport
 
 
 def job_of(clip: Clip, speech: SpeechOptions, audio: Path | None = None) -> Job:
@@ -138,7 +138,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
-    with open_session(DubOptions(hearing="light")) as opened:
+    with open_session(DubOptions(speech_features="light")) as opened:
         yield opened
 
 
@@ -177,9 +177,9 @@ def test_a_script_becomes_speech_where_the_clip_speaks(
     assert sound(dialogue.track).samples.shape[1] == int(whole * sound(dialogue.track).rate)
     account = dialogue.account
     assert [line.text for line in account.lines] == ["Hola, hace un momento", "era una foto."]
-    assert account.figures["median_onset_error"] < 0.08
-    assert account.figures["loudness"] == pytest.approx(-16, abs=0.5)
-    assert account.figures["true_peak"] <= -1
+    assert account.metrics["median_onset_error"] < 0.08
+    assert account.metrics["loudness"] == pytest.approx(-16, abs=0.5)
+    assert account.metrics["true_peak"] <= -1
     first, second = dialogue.speech.lines
     assert first.span.end <= second.span.start
 
@@ -241,7 +241,7 @@ def test_a_given_track_stays_untouched_unless_it_shall_be_mixed(clip: Clip, sess
     mixed = spoken(clip, SpeechOptions(mix=True, loudness="web"), session, tmp_path / "dub.wav")
     assert mixed.speech.track == tmp_path / "dub.wav"
     assert mixed.track != mixed.speech.track
-    assert mixed.account.figures["loudness"] == pytest.approx(-16, abs=0.5)
+    assert mixed.account.metrics["loudness"] == pytest.approx(-16, abs=0.5)
 
 
 def test_the_steps_leave_files_that_can_be_edited(clip: Clip, tmp_path: Path, fakes: Fakes, monkeypatch) -> None:

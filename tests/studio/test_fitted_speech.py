@@ -27,7 +27,7 @@ WHOLE = Span(Fraction(0), Fraction(20))
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
     monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
     try:
-        with open_session(DubOptions(hearing="light")) as opened:
+        with open_session(DubOptions(speech_features="light")) as opened:
             _ = opened.tools.analyser
             yield opened
     except WeightsError as missing:
@@ -87,8 +87,8 @@ def test_a_last_line_that_is_long_is_said_to_its_end(tmp_path: Path, monkeypatch
     monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
     script = tmp_path / "talk.es.srt"
     script.write_text("1\n00:00:00,000 --> 00:00:01,000\nUna frase que dura bastante más que un segundo, o dos.\n")
-    account = sound_steps.speak(script, tmp_path / "out.wav", voices=VoiceOptions(fit="none"))
-    assert account.figures["seconds_missing"] == 0
+    account = sound_steps.speak(script, tmp_path / "out.wav", voices=VoiceOptions(duration_fit="none"))
+    assert account.metrics["seconds_missing"] == 0
     assert probe(tmp_path / "out.wav").duration > 3
 
 

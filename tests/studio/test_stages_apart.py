@@ -63,7 +63,7 @@ def request_of(models: None, portrait: np.ndarray, tmp_path: Path, monkeypatch: 
     write_clip(tmp_path / "clip.mp4", [*swaying, *[blank] * 14, *swaying], Fraction(25))
     voice = recorded("es").sound
     write_wave(tmp_path / "dub.wav", Sound(voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2], voice.rate))
-    options = lipdub.DubOptions(hearing="light", consent=True, face="largest", page=False)
+    options = lipdub.DubOptions(speech_features="light", consent=True, face="largest", page=False)
     return DubRequest(tmp_path / "clip.mp4", tmp_path / "apart.mp4", tmp_path / "dub.wav", SpeechOptions(), options)
 
 
@@ -82,7 +82,7 @@ def test_stages_in_processes_of_their_own_make_the_film_of_one_call(request_of: 
     assert pictures(tmp_path / "apart.mp4") == pictures(tmp_path / "one.mp4")
     assert pictures(tmp_path / "one.mp4") != pictures(asked.source)
     assert report.faces == expected.faces
-    assert report.changed == expected.changed
+    assert report.cues == expected.changed
     assert len(report.faces) == 2
     assert all(take.reel is not None and take.reel.stat().st_size > 100 for take in takes)
 

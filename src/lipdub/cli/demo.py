@@ -19,7 +19,7 @@ WHAT = {
 
 def run_demo(folder: Path, *, overwrite: bool, as_json: bool) -> int:
     """Make the demo in ``folder`` and say where things are; the exit code is 0. Raises ``LipdubError``."""
-    from lipdub.review.report import table
+    from lipdub.review.report import summary_table
 
     with progress(quiet=as_json) as listener:
         demo = make_demo(folder, overwrite=overwrite, caller=Caller(listener, ask_download=ask_download))
@@ -27,7 +27,7 @@ def run_demo(folder: Path, *, overwrite: bool, as_json: bool) -> int:
         found = {"files": {name: str(path) for name, path in _files(demo).items()}}
         stdout.out(json.dumps(found | {"report": json.loads(demo.report.to_json())}, indent=1))
         return 0
-    stdout.print(table(demo.report))
+    stdout.print(summary_table(demo.report))
     for name, path in _files(demo).items():
         stdout.print(f"{path}  {WHAT[name]}", soft_wrap=True)
     note("Next, with footage of your own: lipdub dub talk.mp4 --script talk.es.srt -o talk.es.mp4")

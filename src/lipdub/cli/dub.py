@@ -14,7 +14,7 @@ def run_dub(
     clip: Path, audio: Path | None, output: Path, speech: SpeechOptions, options: DubOptions, screen: ScreenOptions
 ) -> int:
     """Dub, or say what would be done; the exit code is 0. Raises ``LipdubError``."""
-    from lipdub.review.report import table
+    from lipdub.review.report import summary_table
     from lipdub.studio.preflight.dry_run import dry_run
 
     if screen.dry_run:
@@ -27,5 +27,5 @@ def run_dub(
     if screen.json:
         stdout.out(report.to_json())
     else:
-        stdout.print(table(report))
+        stdout.print(summary_table(report))
     return 0

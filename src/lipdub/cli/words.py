@@ -37,11 +37,11 @@ def run_speak(
     overwrite: bool,
 ) -> int:
     """Speak a script; the exit code is 0. Raises ``LipdubError``."""
-    from lipdub.review.report import speech_rows
+    from lipdub.review.report import speech_summary
 
     with progress() as listener:
         account = speak(script, output, clip, voices, StepCaller(listener, ask_download, overwrite), audio_stream)
-    for line in (f"{output}:", *speech_rows(account), *account.notes):
+    for line in (f"{output}:", *speech_summary(account), *account.notes):
         stdout.print(line, soft_wrap=True)
     return 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lipdub.review.report import Report, rows
+from lipdub.review.report import Report, summary_rows
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
 
@@ -28,7 +28,7 @@ def page(report: Report, folder: Path) -> str:
         "duration": max(float(report.source.duration), 1e-3),
         "frames": report.source.frames,
         "lanes": _lanes(report),
-        "rows": rows(report),
+        "rows": summary_rows(report),
         "said": _said(report),
     }
     # "<" is written as an escape, so that no text can end the script element it stands in.
@@ -69,7 +69,7 @@ def _said(report: Report) -> list[dict[str, Any]]:
 
 def _lanes(report: Report) -> list[dict[str, Any]]:
     """One lane for each face, and one for what concerns no face."""
-    faces = sorted({c.cue.face for c in report.changed} | {a.face for a in report.left_alone if a.face is not None})
+    faces = sorted({c.cue.face for c in report.cues} | {a.face for a in report.passthrough if a.face is not None})
     lanes = [{"name": f"face {face}", "parts": _parts(report, face)} for face in faces]
     nobody = _parts(report, None)
     return [*lanes, {"name": "no face", "parts": nobody}] if nobody else lanes
@@ -84,7 +84,7 @@ def _parts(report: Report, face: int | None) -> list[dict[str, Any]]:
 
     changed = [
         part(c.cue.span, True, c.cue.line.text if c.cue.line else "mouth changed")
-        for c in report.changed
+        for c in report.cues
         if c.cue.face == face
     ]
-    return changed + [part(a.span, False, a.reason) for a in report.left_alone if a.face == face]
+    return changed + [part(a.span, False, a.reason) for a in report.passthrough if a.face == face]

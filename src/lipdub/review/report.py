@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lipdub.disk.publish import write_text
-from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.take import Option
@@ -37,7 +37,7 @@ class MediaFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class RenderedCue:
     """A cue that was performed, and how many of its frames really changed."""
 
     cue: Cue
@@ -45,7 +45,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class SyncFigure:
+class SyncScore:
     """``score`` -1..1: how well voice and mouth agree; ``offset``: seconds the sound is late."""
 
     score: float
@@ -53,7 +53,7 @@ class SyncFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class Closures:
+class ClosureCount:
     """How many closed lips (p b m) the dub asked for, and how many were found in the finished pictures."""
 
     asked: int
@@ -61,7 +61,7 @@ class Closures:
 
 
 @dataclass(frozen=True, slots=True)
-class FaceFigures:
+class FaceMetrics:
     """What was measured on one face track.
 
     ``coverage`` 0..1: how much of the mouth's range that speech needs the source shows. ``before`` is the sync of
@@ -71,14 +71,14 @@ class FaceFigures:
 
     face: int
     coverage: float
-    before: SyncFigure | None = None
-    after: SyncFigure | None = None
-    closures: Closures | None = None
+    before: SyncScore | None = None
+    after: SyncScore | None = None
+    closures: ClosureCount | None = None
     figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Streams:
+class StreamSummary:
     """What became of the streams; every entry is one sentence or name."""
 
     copied: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class SpeechReport:
     """What is said, in ``language``, by which ``voices`` (and other ``helpers``: recogniser, translator), and how it
     measured: ``figures`` are numbers, named (word error rate, onset error in seconds, loudness in LUFS, ...)."""
 
@@ -139,15 +139,15 @@ class Report:
     dub: MediaFile
     output: MediaFile
     recipe: Recipe
-    changed: tuple[Changed, ...] = ()
-    left_alone: tuple[LeftAlone, ...] = ()
-    faces: tuple[FaceFigures, ...] = ()
-    streams: Streams = Streams()
+    changed: tuple[RenderedCue, ...] = ()
+    passthrough: tuple[PassthroughSpan, ...] = ()
+    faces: tuple[FaceMetrics, ...] = ()
+    streams: StreamSummary = StreamSummary()
     timings: tuple[StageTime, ...] = ()
     consent: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    speech: Speech | None = None
+    speech: SpeechReport | None = None
 
     @property
     def seconds_changed(self) -> Fraction:
@@ -181,17 +181,17 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def table(report: Report) -> RenderableType:
+def summary_table(report: Report) -> RenderableType:
     """The report in a few rows for a terminal; fits 100 columns."""
     grid = Table(box=None, show_header=False, pad_edge=False, width=100)
     grid.add_column(width=14, style="bold")
     grid.add_column(overflow="fold")
-    for name, lines in rows(report):
+    for name, lines in summary_rows(report):
         grid.add_row(name, Text("\n".join(lines)))
     return grid
 
 
-def rows(report: Report) -> list[tuple[str, list[str]]]:
+def summary_rows(report: Report) -> list[tuple[str, list[str]]]:
     """The report as (name, lines) for people; names without lines are left out."""
     recipe, streams = report.recipe, report.streams
     dropped = [f"dropped: {', '.join(streams.dropped)}"] if streams.dropped else []
@@ -200,9 +200,9 @@ def rows(report: Report) -> list[tuple[str, list[str]]]:
     found = [
         ("Dubbed", [f"{report.output.path.name} ({_length(report.output)})"]),
         ("Changed", _changed(report)),
-        ("Left as filmed", _left_alone(report.left_alone)),
+        ("Left as filmed", _left_alone(report.passthrough)),
         ("Sync", [_sync(f) for f in report.faces if f.after is not None or f.before is not None]),
-        ("Speech", speech_rows(report.speech) if report.speech else []),
+        ("Speech", speech_summary(report.speech) if report.speech else []),
         ("Closed lips", [_closures(f) for f in report.faces if f.closures is not None and f.closures.asked]),
         ("Streams", [*kept, *made, *dropped]),
         ("Made with", [f"{recipe.engine}, seed {recipe.seed}; {recipe.prior}; {recipe.hearing}"]),
@@ -225,7 +225,7 @@ def _changed(report: Report) -> list[str]:
     return [f"{seconds}: {_count(len(report.changed), 'cue')} on {_count(faces, 'face')}, {_count(frames, 'frame')}"]
 
 
-def _left_alone(parts: Iterable[LeftAlone]) -> list[str]:
+def _left_alone(parts: Iterable[PassthroughSpan]) -> list[str]:
     """The longest few spans, in order of time."""
     every = list(parts)
     longest = sorted(every, key=lambda a: a.span.duration, reverse=True)[:_MOST_ROWS]
@@ -234,8 +234,8 @@ def _left_alone(parts: Iterable[LeftAlone]) -> list[str]:
     return [*lines, f"and {more} shorter"] if more > 0 else lines
 
 
-def _sync(face: FaceFigures) -> str:
-    def told(figure: SyncFigure | None) -> str:
+def _sync(face: FaceMetrics) -> str:
+    def told(figure: SyncScore | None) -> str:
         if figure is None:
             return "unknown"
         return f"{figure.score:.2f} ({figure.offset * 1000:+.0f} ms)"
@@ -243,7 +243,7 @@ def _sync(face: FaceFigures) -> str:
     return f"face {face.face}: {told(face.before)} before, {told(face.after)} after"
 
 
-def speech_rows(speech: Speech) -> list[str]:
+def speech_summary(speech: SpeechReport) -> list[str]:
     """What was said, in a few lines for people."""
     told = []
     if speech.lines:
@@ -257,7 +257,7 @@ def speech_rows(speech: Speech) -> list[str]:
     return told
 
 
-def _closures(face: FaceFigures) -> str:
+def _closures(face: FaceMetrics) -> str:
     assert face.closures is not None
     return f"face {face.face}: {face.closures.met} of {face.closures.asked} found shut"
 

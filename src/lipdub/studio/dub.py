@@ -53,7 +53,7 @@ def _nothing(job: Job, analysis: Analysis, plan: DubPlan) -> NothingToDub:
             file=job.clip.path,
             remedy="Check that the right video stream and clip were given",
         )
-    why = "; ".join(sorted({left.reason for left in plan.left_alone})) or "no face speaks"
+    why = "; ".join(sorted({left.reason for left in plan.passthrough})) or "no face speaks"
     return NothingToDub(
         f"no mouth may be changed ({why})",
         file=job.clip.path,

@@ -8,7 +8,7 @@ from lipdub.sound_to_mouth.sync import Sync
 from lipdub.studio.analysis import FaceAnalysis
 from lipdub.studio.track_features import TrackFeatures
 from lipdub.timeline.clip import Shot
-from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.mouth import MouthTrajectory
@@ -61,7 +61,7 @@ class FacePlans:
     the reason. ``notes`` are sentences for the report."""
 
     faces: tuple[FacePlan, ...]
-    left_alone: tuple[LeftAlone, ...]
+    passthrough: tuple[PassthroughSpan, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -77,7 +77,7 @@ class DubPlan:
     features: TrackFeatures
     shots: tuple[Shot, ...]
     faces: tuple[FacePlan, ...]
-    left_alone: tuple[LeftAlone, ...]
+    passthrough: tuple[PassthroughSpan, ...]
     notes: tuple[str, ...] = ()
     source_speech: tuple[Span, ...] = ()
     warnings: tuple[str, ...] = ()

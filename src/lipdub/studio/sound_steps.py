@@ -12,7 +12,7 @@ from lipdub import weights
 from lipdub.disk.publish import check_place, complete
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
-from lipdub.review.report import Speech
+from lipdub.review.report import SpeechReport
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.language_names import check_language, language_in_name
 from lipdub.studio.named import recogniser_named, translator_named
@@ -127,7 +127,7 @@ def speak(
     voices: VoiceOptions = VoiceOptions(),
     caller: StepCaller = StepCaller(),
     audio_stream: int | None = None,
-) -> Speech:
+) -> SpeechReport:
     """Write ``script`` as speech to ``output`` (.flac, .wav; mono, 48 kHz): fitted to where ``clip`` speaks and as long
     as it, or at the script's own times. ``audio_stream``: in which of the clip's sound streams, counted from 0 (None:
     the one that players play).

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from lipdub.review.report import Speech
+from lipdub.review.report import SpeechReport
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.timeline.model_used import ModelUsed
 
@@ -13,9 +13,9 @@ def speech_account(
     helpers: Iterable[ModelUsed] = (),
     figures: Mapping[str, float] = MappingProxyType({}),
     notes: Iterable[str] = (),
-) -> Speech:
+) -> SpeechReport:
     """What is said, by which voices, and how it measured, with further helpers, figures and notes."""
-    return Speech(
+    return SpeechReport(
         language=speech.language,
         lines=speech.said,
         voices=speech.voices,

@@ -69,7 +69,7 @@ class Tools:
 
         Raises ``WeightsError`` or ``MissingExtra`` if the best one is demanded and cannot be had.
         """
-        return choose_analyser(self.options.hearing, self.ask_download)
+        return choose_analyser(self.options.speech_features, self.ask_download)
 
 
 def engine_setup(options: DubOptions) -> EngineSetup:

@@ -4,7 +4,7 @@ one."""
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lipdub.timeline.cue import LeftAlone
+from lipdub.timeline.cue import PassthroughSpan
 
 Option = str | int | float | bool | None
 """What an option may hold so that it can be written down."""
@@ -27,7 +27,7 @@ class Take:
     seed: int
     reel: Path | None = None
     frames: int = 0
-    passthrough: tuple[LeftAlone, ...] = ()
+    passthrough: tuple[PassthroughSpan, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 

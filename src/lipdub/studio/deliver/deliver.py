@@ -22,7 +22,7 @@ def deliver(job: Job, plan: DubPlan, takes: tuple[Take, ...], film: Film, sessio
     published; then none of them stands under its name.
     """
     check = AsrCheck()
-    if job.speech.proof and not plan.speech.brought:
+    if job.speech.asr_check and not plan.speech.brought:
         lines, features = plan.speech.lines, plan.features.features
         check = check_words(plan.speech.track, lines, features, job.speech.recogniser, session)
     with session.clock.stage("deliver"):

@@ -12,16 +12,16 @@ from lipdub.media.promise import examples
 from lipdub.media.read import Damage
 from lipdub.media.write import Written
 from lipdub.review.report import (
-    Changed,
-    Closures,
-    FaceFigures,
+    RenderedCue,
+    ClosureCount,
+    FaceMetrics,
     MediaFile,
     Recipe,
     Report,
-    Speech,
+    SpeechReport,
     StageTime,
-    Streams,
-    SyncFigure,
+    StreamSummary,
+    SyncScore,
 )
 from lipdub.studio.deliver.asr_check import AsrCheck
 from lipdub.studio.dub_plan import DubPlan, FacePlan
@@ -53,13 +53,13 @@ def make_report(outcome: Outcome, session: Session) -> Report:
     clip, written = job.clip, film.written
     return Report(
         source=MediaFile(clip.path, clip.span.duration, len(clip), clip.start),
-        dub=MediaFile(plan.speech.name, probe(film.sound).duration),
+        dub_track=MediaFile(plan.speech.name, probe(film.sound).duration),
         output=MediaFile(job.names.film, clip.span.duration, written.frames, clip.start),
         recipe=_recipe(job, plan, session),
         changed=tuple(changed for face in plan.faces for changed in _changed(clip, face)),
-        left_alone=(*plan.left_alone, *(left for take in outcome.takes for left in take.passthrough)),
+        passthrough=(*plan.passthrough, *(left for take in outcome.takes for left in take.passthrough)),
         faces=tuple(_figures(face, take) for face, take in zip(plan.faces, outcome.takes, strict=True)),
-        streams=Streams(written.copied, written.encoded, written.dropped),
+        streams=StreamSummary(written.copied, written.encoded, written.dropped),
         timings=tuple(_timings(outcome, session)),
         consent=job.consent,
         notes=(*dict.fromkeys(_notes(plan)), *job.names.notes),
@@ -68,7 +68,7 @@ def make_report(outcome: Outcome, session: Session) -> Report:
     )
 
 
-def _speech(outcome: Outcome) -> Speech | None:
+def _speech(outcome: Outcome) -> SpeechReport | None:
     """What is said, how it was mixed and how it measured; None for the user's own dub track, untouched."""
     said, film, check = outcome.plan.speech, outcome.film, outcome.check
     if said.brought and not film.mixed:
@@ -80,7 +80,7 @@ def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
     options, why = job.options, session.tools.analyser.why
     detailed = plan.features.features.encoded is not None
     return Recipe(
-        lipdub=__version__,
+        lipdub_version=__version__,
         engine=options.engine,
         seed=options.seed,
         prior="the shipped prior" if options.prior is None else f"the prior {options.prior.name}",
@@ -101,27 +101,27 @@ def _losses(plan: DubPlan, written: Written) -> tuple[str, ...]:
     return () if any(told.startswith("the dub track") for told in plan.warnings) else written.dub_losses
 
 
-def _changed(clip: Clip, plan: FacePlan) -> Iterator[Changed]:
+def _changed(clip: Clip, plan: FacePlan) -> Iterator[RenderedCue]:
     """Every cue of a face, and how many of its frames have weight."""
     track, weight = plan.face.track, plan.trajectory.weight
     for cue in plan.cues:
         inside = clip.times.within(cue.span)
         rows = slice(max(0, inside.start - track.first), max(0, inside.stop - track.first))
-        yield Changed(cue, int((weight[rows] > 0).sum()))
+        yield RenderedCue(cue, int((weight[rows] > 0).sum()))
 
 
-def _figures(plan: FacePlan, take: Take) -> FaceFigures:
+def _figures(plan: FacePlan, take: Take) -> FaceMetrics:
     """Sync before and after, closures requested and found, and everything else that was measured on a face."""
     figures = dict(take.figures)
     after, requested, found = (
         figures.pop(name, None) for name in ("sync_score", "closures_requested", "closures_found")
     )
-    return FaceFigures(
+    return FaceMetrics(
         face=plan.face.id,
         coverage=plan.face.facts.coverage,
-        before=SyncFigure(plan.sync.score, plan.sync.offset) if plan.sync.speech else None,
-        after=None if after is None else SyncFigure(after),
-        closures=Closures(int(requested or 0), int(found or 0)),
+        source_sync=SyncScore(plan.sync.score, plan.sync.offset) if plan.sync.speech else None,
+        after=None if after is None else SyncScore(after),
+        closures=ClosureCount(int(requested or 0), int(found or 0)),
         figures={**figures, **plan.face.facts.figures, **plan.predicted.figures},
     )
 

@@ -108,7 +108,7 @@ def spoken_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
     windows = source_windows(source) if source is not None else ()
     voices = voices_for(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows))
     fitted = FittedSpeech(lines, with_references(voices, lines.lines, clip, source), session)
-    voiced = VoicedLines(fitted.placed(windows, clip.span, speech.fit), fitted.models, fitted.notes)
+    voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
     return written_speech(job, lines, voiced, session)
 
 

@@ -17,7 +17,7 @@ from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.studio.dub_plan import FacePlan, FacePlans
 from lipdub.studio.plan.speakers import find_speakers, other_voice_reason, speaking_spans
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.speech_features import SpeechFeatures
@@ -64,7 +64,7 @@ def plan_faces(clip: Clip, analysis: Analysis, following: Following, prior: Prio
         other = other_voice_reason(clip, face, voice, prior, found) if selector.kind == "auto" else ""
         if not spoken or other:
             whole = clip.times.span(face.track.first, face.track.stop)
-            alone.append(LeftAlone(whole, other or "this face does not speak", face.id))
+            alone.append(PassthroughSpan(whole, other or "this face does not speak", face.id))
             continue
         plan = _face_plan(clip, face, voice, following.dub, prior, found.sync)
         if following.lines:
@@ -162,18 +162,18 @@ def with_ramps(inside: np.ndarray) -> np.ndarray:
     return out
 
 
-def _invisible(clip: Clip, face: FaceAnalysis, spans: Sequence[Span]) -> Iterator[LeftAlone]:
+def _invisible(clip: Clip, face: FaceAnalysis, spans: Sequence[Span]) -> Iterator[PassthroughSpan]:
     """Parts of the cues that stay as filmed because the mouth is not visible there."""
     first = face.track.first
     for a, b, reason in face.visibility.reasons:
         hidden = clip.times.span(first + a, first + b)
-        yield from (LeftAlone(piece, reason, face.id) for s in spans if (piece := s.intersection(hidden)))
+        yield from (PassthroughSpan(piece, reason, face.id) for s in spans if (piece := s.intersection(hidden)))
 
 
-def _without_face(clip: Clip, analysis: Analysis, dub: SpeechFeatures) -> list[LeftAlone]:
+def _without_face(clip: Clip, analysis: Analysis, dub: SpeechFeatures) -> list[PassthroughSpan]:
     """Speech in the dub while no face is in the picture."""
     covered = [clip.times.span(face.track.first, face.track.stop) for face in analysis.faces]
     bare = subtracted([clip.span], covered)
     talk = merged(s.widened(PADDING) for s in speech_spans(dub))
     pieces = [piece for b in bare for t in talk if (piece := b.intersection(t))]
-    return [LeftAlone(p, "no face in the picture") for p in merged(pieces)]
+    return [PassthroughSpan(p, "no face in the picture") for p in merged(pieces)]

@@ -29,7 +29,7 @@ def plan_dub(job: Job, analysis: Analysis, session: Session) -> DubPlan:
         features=features,
         shots=analysis.shots,
         faces=faces.faces,
-        left_alone=faces.left_alone,
+        passthrough=faces.passthrough,
         notes=faces.notes,
         source_speech=() if analysis.sound is None else source_windows(analysis.sound.features),
         warnings=_warnings(job, analysis, features),

@@ -15,7 +15,7 @@ from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import score
 from lipdub.studio.dub_plan import FacePlan
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import LeftAlone
+from lipdub.timeline.cue import PassthroughSpan
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import FaceView, Passthrough, Patch, patched
@@ -92,23 +92,23 @@ class PatchCheck:
         )
         return measure(again, self.plan.face.motion.mean).shapes
 
-    def left_alone(self, clip: Clip) -> tuple[LeftAlone, ...]:
+    def passthrough(self, clip: Clip) -> tuple[PassthroughSpan, ...]:
         """The frames that the engine left as filmed although they were in cues, as spans with reasons."""
         return tuple(
-            LeftAlone(clip.times.span(int(run[0]), int(run[-1]) + 1), reason, self.plan.face.id)
+            PassthroughSpan(clip.times.span(int(run[0]), int(run[-1]) + 1), reason, self.plan.face.id)
             for reason, frames in self.passthrough.items()
             for run in consecutive(np.array(frames))
         )
 
     def figures(self, clip: Clip, prior: Prior, dub: SpeechFeatures) -> dict[str, float]:
         """``sync_score`` of the dub with the patched mouth (only where three frames or more were changed),
-        ``closures_requested`` and ``closures_found``, and ``sync_of_dub_with_untouched_mouth``."""
+        ``closures_requested`` and ``closures_found``, and ``dub_sync_with_source_mouth``."""
         plan, again = self.plan, self.shapes()
         changed, seconds, motion = plan.trajectory.weight > CHANGED, plan.face.seconds(clip), plan.face.motion
         requested, found = closures(np.where(changed, again[:, AP], np.nan), plan.trajectory.closed * changed)
         untouched = score(prior, dub, seconds, motion.shapes, motion.ok & changed)
         figures = {
-            "sync_of_dub_with_untouched_mouth": untouched,
+            "dub_sync_with_source_mouth": untouched,
             "closures_requested": float(requested),
             "closures_found": float(found),
         }

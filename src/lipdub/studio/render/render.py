@@ -80,7 +80,7 @@ class Rendering:
                 seed=job.options.seed,
                 reel=(reels or {}).get(check.plan.face.id),
                 frames=check.frames,
-                passthrough=check.left_alone(job.clip),
+                passthrough=check.passthrough(job.clip),
                 figures=check.figures(job.clip, session.tools.prior, self._plan.features.features),
                 seconds=check.seconds,
             )
