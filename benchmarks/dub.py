@@ -26,33 +26,33 @@ def main() -> None:
     parser.add_argument("--long", type=int, default=0, help="also loop the clip to this many seconds")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--hearing", default="auto")
+    parser.add_argument("--speech-features", default="auto")
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(one_dub(args.clip, args.dub, args.hearing)))
+        print(json.dumps(one_dub(args.clip, args.dub, args.speech_features)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        show_speed([measured(args.clip, args.dub, args.hearing) for _ in range(args.runs)])
+        show_speed([measured(args.clip, args.dub, args.speech_features) for _ in range(args.runs)])
         if args.long:
             show_memory(Path(folder), args)
 
 
-def one_dub(clip: Path, dub: Path, hearing: str) -> dict:
+def one_dub(clip: Path, dub: Path, features: str) -> dict:
     """Dub once in this process, keeping nothing: the report, wall seconds, and peak memory in MiB."""
     import lipdub
 
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        options = lipdub.DubOptions(reuse=False, overwrite=True, page=False, hearing=hearing)
+        options = lipdub.DubOptions(reuse=False, overwrite=True, page=False, speech_features=features)
         report = lipdub.dub(clip, audio=dub, output=Path(folder) / "out.mp4", options=options)
         wall = time.perf_counter() - begun
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {"report": json.loads(report.to_json()), "wall": wall, "peak": usage.ru_maxrss / 1024}
 
 
-def measured(clip: Path, dub: Path, hearing: str) -> dict:
+def measured(clip: Path, dub: Path, features: str) -> dict:
     """``one_dub`` in a fresh process; adds the whole command's wall time."""
-    command = [sys.executable, __file__, str(clip), str(dub), "--one", "--hearing", hearing]
+    command = [sys.executable, __file__, str(clip), str(dub), "--one", "--speech-features", features]
     begun = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
     output, _ = child.communicate()
@@ -85,7 +85,7 @@ def show_memory(folder: Path, args: argparse.Namespace) -> None:
         clip, dub = folder / f"clip-{seconds}.mp4", folder / f"dub-{seconds}.mka"
         looped(args.clip, clip, seconds, "video", "audio")
         looped(args.dub, dub, seconds, "audio")
-        run = measured(clip, dub, args.hearing)
+        run = measured(clip, dub, args.speech_features)
         print(f"--- {seconds} s")
         show_speed([run])
         peaks[seconds] = run["peak"]

@@ -180,7 +180,7 @@ def arguments(what: str, **more: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("folder", type=Path, help="clips (one face each, with sound), or one clip")
     parser.add_argument("--priors", type=Path, help="folder of priors that have not seen a clip: d01.npz for d01_*.mp4")
-    parser.add_argument("--hearing", default="auto", choices=("auto", "best", "light"))
+    parser.add_argument("--speech-features", default="auto", choices=("auto", "best", "light"))
     parser.add_argument("--engine", default="exemplar")
     parser.add_argument("--json", type=Path, help="where to save all numbers")
     parser.add_argument("--only", default="", help="comma-separated starts of names")
@@ -192,7 +192,7 @@ def arguments(what: str, **more: str) -> argparse.Namespace:
 def run(given: argparse.Namespace, title: str, one: Callable[[Bench, Path, Path], Row]) -> int:
     """Evaluate every clip, print one table, save the numbers. ``one(bench, clip, scratch folder)`` gives a row."""
     finder = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
-    hearing = open_ears(given.hearing, Store(default_root()), None)
+    hearing = open_ears(given.speech_features, Store(default_root()), None)
     bench = Bench(Crew(finder, find(given.engine)), hearing, given.priors)
     starts = tuple(given.only.split(","))
     jobs = [(p.stem, partial(one, bench, p)) for p in clips_in(given.folder) if p.name.startswith(starts)]

@@ -149,7 +149,7 @@ def _words(track: Track, three: Three) -> Row:
     granted = sum(track.voicing.paces[wish.index] != 1 for wish in wishes)
     levels, cents = _lines_heard(track)
     return {
-        "wer": account.figures.get("word_error_rate", float("nan")),
+        "wer": account.metrics.get("word_error_rate", float("nan")),
         "plain": _plain_wer(track),
         "rate": f"{min(rates):.2f} {float(np.median(rates)):.2f} {max(rates):.2f}",
         "paced": f"{granted}/{len(wishes)}",
@@ -209,7 +209,7 @@ def _time(track: Track, three: Three) -> Row:
     first, last = late[true < MINUTE], late[true > length - MINUTE]
     drift = {"drift ms": 1000 * float(np.nanmedian(last) - np.nanmedian(first))} if length > 3 * MINUTE else {}
     return {
-        "said so": 1000 * track.dialogue.account.figures.get("median_onset_error", float("nan")),
+        "said so": 1000 * track.dialogue.account.metrics.get("median_onset_error", float("nan")),
         "level ms": _middle(late),
         "found": f"{np.isfinite(late).sum()}/{len(late)}",
         "vad ms": _middle(by_voice),

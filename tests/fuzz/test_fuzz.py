@@ -90,7 +90,17 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def commands(seed: Seed, broken: Path, healthy: Path, output: Path) -> list[str]:
     """What is done with a broken file."""
-    plain = ["--hearing", "light", "--consent", "--no-reuse", "--no-proof", "--face", "largest", "-o", str(output)]
+    plain = [
+        "--speech-features",
+        "light",
+        "--consent",
+        "--no-reuse",
+        "--no-asr-check",
+        "--face",
+        "largest",
+        "-o",
+        str(output),
+    ]
     clip, sound = str(healthy / "a.mp4"), str(healthy / "sound-a.wav")
     match seed.part:
         case "clip":
@@ -165,7 +175,7 @@ def test_a_damaged_cache_is_made_again(bench: Bench, tmp_path: Path) -> None:
     clip, sound = str(bench.folder / "a.mp4"), str(bench.folder / "sound-a.wav")
 
     def dubbed(name: str) -> bytes:
-        command = ["dub", clip, "--audio", sound, "-o", str(tmp_path / name), "--hearing", "light", "--consent"]
+        command = ["dub", clip, "--audio", sound, "-o", str(tmp_path / name), "--speech-features", "light", "--consent"]
         command += ["--no-page", "--face", "largest"]
         done = subprocess.run(
             [sys.executable, "-m", "lipdub", *command], env=environment, capture_output=True, text=True, check=False

@@ -38,9 +38,9 @@ def script(tmp_path: Path) -> Path:
     [
         ({"loudness": "deafening"}, "no loudness"),
         ({"loudness": "nan"}, "no loudness"),
-        ({"hush": 3.0}, "louder"),
-        ({"hush": float("nan")}, "no number of dB"),
-        ({"hush": -float("inf")}, "no number of dB"),
+        ({"duck": 3.0}, "louder"),
+        ({"duck": float("nan")}, "no number of dB"),
+        ({"duck": -float("inf")}, "no number of dB"),
         ({"translator": "argos"}, "Name the language of the dub with --to"),
         ({"to": "es", "translator": "argos"}, "in 'es' already, so --translator does nothing"),
         ({"to": "es-MX", "translator": "argos"}, "in 'es-MX' already, so --translator does nothing"),
@@ -67,7 +67,7 @@ def test_a_wrong_option_is_told_at_once(clip: Clip, script: Path, wrong: dict, t
 
 
 def test_what_is_right_passes(clip: Clip, script: Path) -> None:
-    check_speech(clip, None, SpeechOptions(script=script, to="es-MX", loudness="-18.5", hush=-18.0))
+    check_speech(clip, None, SpeechOptions(script=script, to="es-MX", loudness="-18.5", duck=-18.0))
     check_speech(clip, None, SpeechOptions(script=script, voice=("anna=nanotts:es-ES", "nanotts")))
     check_speech(clip, None, SpeechOptions(line="Guten Tag", to="de"))
     check_speech(clip, Path("dub.wav"), SpeechOptions())

@@ -29,7 +29,7 @@ from lipdub.timeline.spool import Spool
 
 FRAMES = 12
 CHANGED = "was changed while it was being read"
-OPTIONS = lipdub.DubOptions(hearing="light", consent=True, overwrite=True, page=False)
+OPTIONS = lipdub.DubOptions(speech_features="light", consent=True, overwrite=True, page=False)
 
 
 @dataclass(frozen=True)

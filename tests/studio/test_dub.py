@@ -30,7 +30,7 @@ from lipdub.words_to_sound.seam import Card, VoiceReference
 
 RATE = Fraction(30000, 1001)
 FACE, BLANK = 22, 14
-LIGHT = lipdub.DubOptions(hearing="light", consent=True)
+LIGHT = lipdub.DubOptions(speech_features="light", consent=True)
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def test_the_mouth_changes_and_all_else_stays(case: Case, home: Path) -> None:
     assert max(lips[:FACE].max(), lips[FACE + BLANK :].max()) > 3, "lips move"
     saved = json.loads((home / "out.report.json").read_text())
     assert saved["source"]["frames"] == 2 * FACE + BLANK
-    assert saved["changed"]
-    assert any("no face" in left["reason"] for left in saved["left_alone"])
-    assert saved["recipe"]["hearing"].startswith("light")
+    assert saved["cues"]
+    assert any("no face" in left["reason"] for left in saved["passthrough"])
+    assert saved["recipe"]["speech_features"].startswith("light")
     assert (home / "out.review.html").exists()
     assert report.output.path == output
 
@@ -179,7 +179,7 @@ def test_a_script_becomes_a_dub_with_subtitles(case: Case, home: Path, monkeypat
     assert any("nobody" in note for note in report.speech.notes), "it was not checked by ear, and that is said"
     assert "Hola a todos." in (home / "out.srt").read_text(encoding="utf-8")
     assert any(entry.startswith("subtitles") for entry in report.streams.encoded)
-    assert report.changed
+    assert report.cues
     assert len(open_clip(home / "out.mkv")) == 2 * FACE + BLANK
     for name in ("out.mkv", "out.report.json", "out.review.html"):
         (home / name).unlink()
@@ -194,7 +194,7 @@ def test_the_script_stays_as_it_is_and_subtitles_go_beside_it(
     script = home / "talk.es.srt"
     script.write_text("1\n00:00:00,100 --> 00:00:00,900\n<i>Hola</i> a todos.\n")
     before = script.read_bytes()
-    speech = lipdub.SpeechOptions(script=script, to="es", proof=False)
+    speech = lipdub.SpeechOptions(script=script, to="es", asr_check=False)
     for overwrite in (False, True):
         options = replace(LIGHT, face="largest", overwrite=overwrite)
         report = lipdub.dub(case.clip, output=home / "talk.es.mp4", speech=speech, options=options)

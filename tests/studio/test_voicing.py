@@ -86,8 +86,8 @@ def test_a_last_line_that_is_long_is_said_to_its_end(tmp_path: Path, monkeypatch
     monkeypatch.setattr("lipdub.studio.room.default_root", lambda: tmp_path / "work")
     script = tmp_path / "talk.es.srt"
     script.write_text("1\n00:00:00,000 --> 00:00:01,000\nUna frase que dura bastante más que un segundo, o dos.\n")
-    account = steps.speak(script, tmp_path / "out.wav", voices=VoiceOptions(fit="none"))
-    assert account.figures["seconds_missing"] == 0
+    account = steps.speak(script, tmp_path / "out.wav", voices=VoiceOptions(duration_fit="none"))
+    assert account.metrics["seconds_missing"] == 0
     assert probe(tmp_path / "out.wav").duration > 3
 
 

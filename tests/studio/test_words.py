@@ -135,9 +135,9 @@ def test_a_script_becomes_speech_where_the_clip_speaks(clip: Clip, room: Room, c
     account = dialogue.account
     assert account is not None
     assert [line.text for line in account.lines] == ["Hola, hace un momento", "era una foto."]
-    assert account.figures["median_onset_error"] < 0.08
-    assert account.figures["loudness"] == pytest.approx(-16, abs=0.5)
-    assert account.figures["true_peak"] <= -1
+    assert account.metrics["median_onset_error"] < 0.08
+    assert account.metrics["loudness"] == pytest.approx(-16, abs=0.5)
+    assert account.metrics["true_peak"] <= -1
     first, second = dialogue.lines
     assert first.span.end <= second.span.start
 
@@ -203,7 +203,7 @@ def test_a_given_track_stays_untouched_unless_it_shall_be_mixed(clip: Clip, room
     assert mixed.guide == tmp_path / "dub.wav"
     assert mixed.track != mixed.guide
     assert mixed.account is not None
-    assert mixed.account.figures["loudness"] == pytest.approx(-16, abs=0.5)
+    assert mixed.account.metrics["loudness"] == pytest.approx(-16, abs=0.5)
 
 
 def test_the_steps_leave_files_that_can_be_edited(clip: Clip, tmp_path: Path, crew: Crew, monkeypatch) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lipdub.errors import InputError, OutputError
 from lipdub.timeline import project as manifest
-from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.project import Consent, Project, Source
 from lipdub.timeline.take import Take, circled
@@ -46,7 +46,7 @@ projects = st.builds(
     Project,
     source=st.builds(Source, names.map(Path), text, st.integers(0)),
     cues=st.lists(cues, max_size=3).map(tuple),
-    left_alone=st.lists(st.builds(LeftAlone, spans, text, st.none() | st.integers(0, 9)), max_size=2).map(tuple),
+    passthrough=st.lists(st.builds(PassthroughSpan, spans, text, st.none() | st.integers(0, 9)), max_size=2).map(tuple),
     takes=st.lists(takes, max_size=2).map(tuple),
     consent=st.none() | st.builds(Consent, text, text, text),
     options=options,

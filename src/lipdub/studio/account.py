@@ -12,15 +12,15 @@ from lipdub.media.promise import examples
 from lipdub.media.read import Damage
 from lipdub.media.write import Written
 from lipdub.review.report import (
-    Changed,
-    Closures,
-    FaceFigures,
+    ClosureCount,
+    FaceMetrics,
     MediaFile,
     Recipe,
+    RenderedCue,
     Report,
     StageTime,
-    Streams,
-    SyncFigure,
+    StreamSummary,
+    SyncScore,
 )
 from lipdub.review.scores import closures
 from lipdub.sound_to_mouth.sync import score
@@ -30,7 +30,7 @@ from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock
 from lipdub.studio.stage import Audit
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import LeftAlone
+from lipdub.timeline.cue import PassthroughSpan
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.time import timecode
@@ -72,21 +72,21 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
     hearing = f"light hearing: {how.hard_of_hearing}" if how.hard_of_hearing else "hearing with the whisper encoder"
     return Report(
         source=MediaFile(clip.path, clip.span.duration, len(clip), clip.start),
-        dub=MediaFile(how.dialogue.name, probe(track).duration),
+        dub_track=MediaFile(how.dialogue.name, probe(track).duration),
         output=MediaFile(written.path, clip.span.duration, written.frames, clip.start),
         recipe=Recipe(
-            lipdub=__version__,
+            lipdub_version=__version__,
             engine=how.options.engine,
             seed=how.options.seed,
             prior="the shipped prior" if how.options.prior is None else f"the prior {how.options.prior.name}",
-            hearing=hearing,
+            speech_features=hearing,
             options={k: str(v) if isinstance(v, Path) else v for k, v in asdict(how.options).items()},
             models=tuple(_models(keen)),
         ),
-        changed=tuple(c for part in outcome.cast.parts for c in _changed(clip, part)),
-        left_alone=(*outcome.cast.left_alone, *_refused(clip, outcome)),
+        cues=tuple(c for part in outcome.cast.parts for c in _changed(clip, part)),
+        passthrough=(*outcome.cast.passthrough, *_refused(clip, outcome)),
         faces=tuple(_figures(clip, part, outcome) for part in outcome.cast.parts),
-        streams=Streams(written.copied, written.encoded, written.dropped),
+        streams=StreamSummary(written.copied, written.encoded, written.dropped),
         timings=tuple(_timings(how.clock, outcome.audit)),
         consent=how.consent,
         notes=tuple(dict.fromkeys(_notes(outcome))),
@@ -100,25 +100,25 @@ def _not_told(doubts: Iterable[str], written: Written) -> tuple[str, ...]:
     return () if any(doubt.startswith("the dub track") for doubt in doubts) else written.dub_losses
 
 
-def _changed(clip: Clip, part: Part) -> Iterable[Changed]:
+def _changed(clip: Clip, part: Part) -> Iterable[RenderedCue]:
     path, track = part.guide.path, part.subject.track
     assert path is not None
     for cue in part.cues:
         rows = np.arange(track.first, track.stop)
         inside = clip.times.within(cue.span)
         acting = (rows >= inside.start) & (rows < inside.stop) & (path.weight > 0)
-        yield Changed(cue, int(acting.sum()))
+        yield RenderedCue(cue, int(acting.sum()))
 
 
-def _refused(clip: Clip, outcome: Outcome) -> Iterable[LeftAlone]:
+def _refused(clip: Clip, outcome: Outcome) -> Iterable[PassthroughSpan]:
     """Frames that an engine left as filmed though they were cued, as spans."""
     for face, reasons in outcome.audit.untouched.items():
         for reason, frames in reasons.items():
             for run in np.split(np.array(frames), np.flatnonzero(np.diff(frames) > 1) + 1):
-                yield LeftAlone(clip.times.span(int(run[0]), int(run[-1]) + 1), reason, face)
+                yield PassthroughSpan(clip.times.span(int(run[0]), int(run[-1]) + 1), reason, face)
 
 
-def _figures(clip: Clip, part: Part, outcome: Outcome) -> FaceFigures:
+def _figures(clip: Clip, part: Part, outcome: Outcome) -> FaceMetrics:
     """Sync before and after, closures asked and met, as the finished pictures show them."""
     path, motion, audible = part.guide.path, part.subject.motion, outcome.audible
     assert path is not None
@@ -128,14 +128,14 @@ def _figures(clip: Clip, part: Part, outcome: Outcome) -> FaceFigures:
     enough = acting.sum() >= 3
     asked, met = closures(np.where(acting, again[:, AP], np.nan), path.closed * acting)
     untouched = score(audible.prior, audible.dub, seconds, motion.shapes, motion.ok & acting)
-    figures = {"sync_of_dub_with_untouched_mouth": untouched, **part.subject.facts.figures, **part.lips.figures}
-    return FaceFigures(
+    figures = {"dub_sync_with_source_mouth": untouched, **part.subject.facts.figures, **part.lips.figures}
+    return FaceMetrics(
         face=part.subject.track.id,
         coverage=part.subject.facts.coverage,
-        before=SyncFigure(part.before.score, part.before.offset) if part.before.speech else None,
-        after=SyncFigure(score(audible.prior, audible.dub, seconds, again, acting)) if enough else None,
-        closures=Closures(asked, met),
-        figures=figures,
+        source_sync=SyncScore(part.before.score, part.before.offset) if part.before.speech else None,
+        dub_sync=SyncScore(score(audible.prior, audible.dub, seconds, again, acting)) if enough else None,
+        closures=ClosureCount(asked, met),
+        metrics=figures,
     )
 
 

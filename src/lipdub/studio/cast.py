@@ -15,7 +15,7 @@ from lipdub.sound_to_mouth.speaker_model import SourceSpeech
 from lipdub.sound_to_mouth.sync import Sync, agreement, find_sync, score
 from lipdub.studio.study import ClipStudy, Subject, context_rows
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.sound import Sound
@@ -80,7 +80,7 @@ class Cast:
     """All parts, and everything that stays as filmed, with the reason."""
 
     parts: tuple[Part, ...]
-    left_alone: tuple[LeftAlone, ...]
+    passthrough: tuple[PassthroughSpan, ...]
     sync: Sync
     notes: tuple[str, ...] = ()
 
@@ -100,7 +100,7 @@ def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceSelector, h
         if not spoken or stranger:
             track = subject.track
             reason = stranger or "this face does not speak"
-            alone.append(LeftAlone(clip.times.span(track.first, track.stop), reason, track.id))
+            alone.append(PassthroughSpan(clip.times.span(track.first, track.stop), reason, track.id))
             continue
         part = _part(clip, subject, audible, sync, learnable[subject.track.id])
         face = subject.track.id
@@ -288,19 +288,19 @@ def _faded(asked: np.ndarray) -> np.ndarray:
     return out
 
 
-def _gated(clip: Clip, subject: Subject, spans: Sequence[Span]) -> list[LeftAlone]:
+def _gated(clip: Clip, subject: Subject, spans: Sequence[Span]) -> list[PassthroughSpan]:
     """Parts of the cues that the gates keep as filmed."""
     first, out = subject.track.first, []
     for a, b, reason in subject.visibility.reasons:
         gate = clip.times.span(first + a, first + b)
-        out += [LeftAlone(piece, reason, subject.track.id) for s in spans if (piece := s.intersection(gate))]
+        out += [PassthroughSpan(piece, reason, subject.track.id) for s in spans if (piece := s.intersection(gate))]
     return out
 
 
-def _faceless(clip: Clip, study: ClipStudy, audible: Audible) -> list[LeftAlone]:
+def _faceless(clip: Clip, study: ClipStudy, audible: Audible) -> list[PassthroughSpan]:
     """Speech in the dub while no face is in the picture."""
     covered = [clip.times.span(s.track.first, s.track.stop) for s in study.subjects]
     bare = subtracted([clip.span], covered)
     talk = merged(s.widened(PADDING) for s in speech_spans(audible.dub))
     pieces = [piece for b in bare for t in talk if (piece := b.intersection(t))]
-    return [LeftAlone(p, "no face in the picture") for p in merged(pieces)]
+    return [PassthroughSpan(p, "no face in the picture") for p in merged(pieces)]

@@ -10,7 +10,7 @@ from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.compose.mix.stems import Canvas, blocks_of, spoken_stem
 from lipdub.media.sound_blocks import SoundShape
 from lipdub.media.sound_out import write_sound
-from lipdub.review.report import Speech
+from lipdub.review.report import SpeechReport
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.proof import Proof, heard_again
@@ -44,7 +44,7 @@ class Dialogue:
     name: Path
     lines: tuple[Line, ...] = ()
     by_engine: tuple[Line, ...] = ()
-    account: Speech | None = None
+    account: SpeechReport | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +80,15 @@ class Said:
         """What was said, once all lines passed."""
         return [line.line for line in self.lines]
 
-    def account(self, words: Words, notes: Iterable[str]) -> Speech:
+    def account(self, words: Words, notes: Iterable[str]) -> SpeechReport:
         """What was said, once all lines passed; ``notes`` beside those of ``words``."""
         originals = {(at.span, at.speaker): text for at, text in zip(words.lines, words.originals, strict=True)}
-        return Speech(
+        return SpeechReport(
             language=words.language,
             lines=tuple(self._told(line, originals) for line in self.lines),
             voices=tuple(dict.fromkeys(self.voices.values())),
-            helpers=words.helpers,
-            figures=self._figures(),
+            models=words.helpers,
+            metrics=self._figures(),
             notes=tuple(dict.fromkeys((*words.notes, *notes))),
         )
 
@@ -124,7 +124,7 @@ def brought(clip: Clip, audio: Path, speech: SpeechOptions, features: SpeechFeat
 
     said = speech_spans(room.hear_dub(audio, clip))
     track, report = mix(clip, (audio, said), speech, features, room)
-    return Dialogue(audio, track, audio, account=Speech(speech.to, figures=levels(report), notes=report.notes))
+    return Dialogue(audio, track, audio, account=SpeechReport(speech.to, metrics=levels(report), notes=report.notes))
 
 
 def spoken(clip: Clip, words: Words, speech: SpeechOptions, features: SpeechFeatures | None, room: Room) -> Dialogue:
@@ -132,7 +132,7 @@ def spoken(clip: Clip, words: Words, speech: SpeechOptions, features: SpeechFeat
     windows = source_windows(features) if features is not None else ()
     voices = voices_for(words.lines, speech, heights_of(clip, words.lines, windows))
     voicing = Voicing(words, likened(voices, words.lines, clip, features), room)
-    lines = voicing.fitted(windows, clip.span, speech.fit)
+    lines = voicing.fitted(windows, clip.span, speech.duration_fit)
     return finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, features, room)
 
 
@@ -146,12 +146,12 @@ def finished(
     guide = room.scratch / "dialogue.flac"
     write_dialogue(guide, said.pass_on, whole_of(clip))
     track, report = mix(clip, (guide, tuple(line.span for line in said.lines)), speech, features, room)
-    check = heard_again(guide, clip, said.texts, speech.recogniser, room) if speech.proof else Proof()
+    check = heard_again(guide, clip, said.texts, speech.recogniser, room) if speech.asr_check else Proof()
     account = said.account(words, (*voiced.notes, *report.notes, *check.notes))
     account = replace(
         account,
-        helpers=tuple(dict.fromkeys((*account.helpers, *check.helpers))),
-        figures={**account.figures, **check.figures, **levels(report)},
+        models=tuple(dict.fromkeys((*account.models, *check.helpers))),
+        metrics={**account.metrics, **check.figures, **levels(report)},
     )
     final = tuple(replace(line.line, span=line.span, words=()) for line in said.lines)
     return Dialogue(guide, track, words.name, final, account=account)

@@ -95,7 +95,7 @@ def dub(
         consent = ensure_consent(order.clip.path, digest, options.consent, caller.ask_people, caller.why)
         crew = _gather_crew(options, caller)
     film = order.names.film
-    how = {"hearing": options.hearing, "reuse": options.reuse, "output": film, "inputs": inputs}
+    how = {"hearing": options.speech_features, "reuse": options.reuse, "output": film, "inputs": inputs}
     opened = open_room(clock, caller.ask_download, **how)
     with opened as room, _one_thread_each(), Outputs(options.overwrite) as outputs:
         words = words_to_say(order.clip, speech, room) if order.audio is None else None
@@ -275,7 +275,7 @@ def _nothing(order: Order, study: ClipStudy, roles: Cast) -> NothingToDub:
             file=order.clip.path,
             remedy="Check that the right video stream and clip were given",
         )
-    why = "; ".join(sorted({a.reason for a in roles.left_alone})) or "no face speaks"
+    why = "; ".join(sorted({a.reason for a in roles.passthrough})) or "no face speaks"
     return NothingToDub(
         f"no mouth may be changed ({why})",
         file=order.clip.path,

@@ -72,13 +72,13 @@ HIDDEN = -40.0
 
 def mix_options(speech: SpeechOptions) -> MixOptions:
     """How to mix. Raises ``OptionError`` for a loudness that is none, or if the clip's own speech would get louder."""
-    if not isfinite(speech.hush):
-        raise OptionError(f"--hush {speech.hush:g} is no number of dB", remedy="Try -60 or -18")
-    if speech.hush > 0:
-        raise OptionError(f"--hush {speech.hush:g} would make the clip's own speech louder", remedy="Try -60 or -18")
+    if not isfinite(speech.duck):
+        raise OptionError(f"--duck {speech.duck:g} is no number of dB", remedy="Try -60 or -18")
+    if speech.duck > 0:
+        raise OptionError(f"--duck {speech.duck:g} would make the clip's own speech louder", remedy="Try -60 or -18")
     plain = MixOptions(loudness=speech.loudness)
     _ = plain.aim
-    return replace(plain, hush=replace(plain.hush, depth_db=speech.hush), room_tone=speech.hush < HIDDEN)
+    return replace(plain, hush=replace(plain.hush, depth_db=speech.duck), room_tone=speech.duck < HIDDEN)
 
 
 def _stem(path: Path, canvas: Canvas, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:

@@ -11,7 +11,7 @@ from lipdub import weights
 from lipdub.disk.publish import check_place, complete
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
-from lipdub.review.report import Speech
+from lipdub.review.report import SpeechReport
 from lipdub.studio.dialogue import Said, write_dialogue
 from lipdub.studio.hearing import Track
 from lipdub.studio.languages import check_language, language_in_name
@@ -114,7 +114,7 @@ def speak(
     voices: VoiceOptions = VoiceOptions(),
     desk: Desk = Desk(),
     audio_stream: int | None = None,
-) -> Speech:
+) -> SpeechReport:
     """Write ``script`` as speech to ``output`` (.flac, .wav; mono, 48 kHz): fitted to where ``clip`` speaks and as long
     as it, or at the script's own times. ``audio_stream``: in which of the clip's sound streams, counted from 0 (None:
     the one that players play).
@@ -140,7 +140,7 @@ def speak(
                 heights = heights_of(picture, words.lines, windows)
         speakers = likened(voices_for(words.lines, voices, heights), words.lines, picture, features)
         voicing = Voicing(words, speakers, room)
-        said = Said(voicing.fitted(windows, whole, voices.fit), voicing.cards)
+        said = Said(voicing.fitted(windows, whole, voices.duration_fit), voicing.cards)
         made = room.scratch / f"speech{output.suffix.lower()}"
         write_dialogue(made, said.pass_on, whole)
         room.inputs.check_unchanged()

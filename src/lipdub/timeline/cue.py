@@ -22,7 +22,7 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
+class PassthroughSpan:
     """A span that stays as filmed though somebody might expect otherwise, and why; ``face`` if it is one's."""
 
     span: Span

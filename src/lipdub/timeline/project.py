@@ -16,7 +16,7 @@ from typing import Any
 from lipdub.disk.json_text import parsed_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import InputError
-from lipdub.timeline.cue import Cue, LeftAlone
+from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.take import Option, Take
 
 VERSION = 1
@@ -50,7 +50,7 @@ class Project:
 
     source: Source
     cues: tuple[Cue, ...] = ()
-    left_alone: tuple[LeftAlone, ...] = ()
+    passthrough: tuple[PassthroughSpan, ...] = ()
     takes: tuple[Take, ...] = ()
     consent: Consent | None = None
     options: dict[str, Option] = field(default_factory=dict)
