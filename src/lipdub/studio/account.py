@@ -69,7 +69,8 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
     clip, written = outcome.clip, outcome.written
     track = how.dialogue.track
     keen = outcome.audible.dub.encoded is not None
-    hearing = f"light hearing: {how.hard_of_hearing}" if how.hard_of_hearing else "hearing with the whisper encoder"
+    light = how.hard_of_hearing
+    hearing = f"light speech features: {light}" if light else "speech features with the whisper encoder"
     return Report(
         source=MediaFile(clip.path, clip.span.duration, len(clip), clip.start),
         dub_track=MediaFile(how.dialogue.name, probe(track).duration),

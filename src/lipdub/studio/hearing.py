@@ -99,7 +99,7 @@ def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Heari
     """
     voice = weights.resolve("voice-activity", consent)
     if wish == "light":
-        return Hearing(SpeechAnalyser(voice, None), store, False, "light hearing was asked for")
+        return Hearing(SpeechAnalyser(voice, None), store, False, "--speech-features light was given")
     try:
         SpeechAnalyser.check_encoder()
         encoder = weights.resolve("whisper-base", consent) if wish == "best" else weights.present("whisper-base")

@@ -41,7 +41,7 @@ class DubOptions:
     """Quality of the picture (constant rate factor); lower is better and gives a larger file."""
 
     preset: str | None = None
-    """Speed preset of the encoder, by the encoder's own name for it."""
+    """Speed preset of the encoder, e.g. slow; docs/files.md lists the values of each codec."""
 
     hardware: bool = False
     """Use a hardware encoder if there is one."""
