@@ -175,7 +175,7 @@ def quick(monkeypatch) -> list[dict]:
 
 
 def test_the_story(quick, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("lipdub.review.report.table", lambda report: "")
+    monkeypatch.setattr("lipdub.review.report.summary_table", lambda report: "")
     folder = tmp_path / "new" / "folder"
     assert door.run_demo(folder, overwrite=False, as_json=False) == 0
     names = {"portrait.jpg", "portrait.en.mp4", "portrait.es.wav", "portrait.es.mp4", "side-by-side.mp4"}
