@@ -90,3 +90,10 @@ def test_links_are_relative_to_the_folder_of_the_page(tmp_path: Path, monkeypatc
     write_text(path, page(report(Path()), path.parent))
     assert os.listdir("out") == ["talk.es.review.html"]
     assert data_of(path.read_text(encoding="utf-8"))["source"] == "../source%20files/talk%20%231.mov"
+
+
+def test_the_script_uses_only_elements_and_data_that_exist(tmp_path: Path) -> None:
+    html = page(report(tmp_path), tmp_path)
+    script = html.rpartition("<script>")[2]
+    assert set(re.findall(r'\$\("(\w+)"\)', script)) <= set(re.findall(r'\bid="(\w+)"', html))
+    assert set(re.findall(r"\bdata\.(\w+)", script)) == set(data_of(html))

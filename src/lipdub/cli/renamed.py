@@ -24,14 +24,14 @@ OPTIONS = {
 """Command -> old name of an option -> new name."""
 
 
-class Renamed(NamedTuple):
+class RenamedArguments(NamedTuple):
     """Command line ``arguments`` with new names only, and one line for the user for each old name found in them."""
 
     arguments: list[str]
     notices: list[str]
 
 
-def with_new_names(arguments: Sequence[str]) -> Renamed:
+def with_new_names(arguments: Sequence[str]) -> RenamedArguments:
     """Replace the old names of commands and options in ``arguments`` (without the name of the program).
 
     What follows ``--`` is not changed. Raises ``OptionError`` if an option is given by its old and its new name.
@@ -39,7 +39,7 @@ def with_new_names(arguments: Sequence[str]) -> Renamed:
     new, notices = list(arguments), []
     at = next((i for i, word in enumerate(new) if not word.startswith("-")), None)
     if at is None:
-        return Renamed(new, notices)
+        return RenamedArguments(new, notices)
     if new[at] in COMMANDS:
         notices.append(_notice(f"the command '{new[at]}'", f"'{COMMANDS[new[at]]}'"))
         new[at] = COMMANDS[new[at]]
@@ -54,7 +54,7 @@ def with_new_names(arguments: Sequence[str]) -> Renamed:
             raise OptionError(f"{name} and {min(both)} are the same option", remedy=f"Give {min(both)} alone")
         new[i] = f"{options[name]}{equals}{value}"
         notices.append(_notice(name, options[name]))
-    return Renamed(new, list(dict.fromkeys(notices)))
+    return RenamedArguments(new, list(dict.fromkeys(notices)))
 
 
 def _name(word: str) -> str:
