@@ -37,22 +37,22 @@ def main() -> None:
             show_memory(Path(folder), args)
 
 
-def one_dub(clip: Path, dub: Path, hearing: str) -> dict:
+def one_dub(clip: Path, dub: Path, features: str) -> dict:
     """Dub once in this process, keeping nothing: the report, wall seconds, and peak memory in MiB."""
     import lipdub
 
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        options = lipdub.DubOptions(reuse=False, overwrite=True, page=False, speech_features=hearing)
+        options = lipdub.DubOptions(reuse=False, overwrite=True, page=False, speech_features=features)
         report = lipdub.dub(clip, audio=dub, output=Path(folder) / "out.mp4", options=options)
         wall = time.perf_counter() - begun
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {"report": json.loads(report.to_json()), "wall": wall, "peak": usage.ru_maxrss / 1024}
 
 
-def measured(clip: Path, dub: Path, hearing: str) -> dict:
+def measured(clip: Path, dub: Path, features: str) -> dict:
     """``one_dub`` in a fresh process; adds the whole command's wall time."""
-    command = [sys.executable, __file__, str(clip), str(dub), "--one", "--speech-features", hearing]
+    command = [sys.executable, __file__, str(clip), str(dub), "--one", "--speech-features", features]
     begun = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
     output, _ = child.communicate()

@@ -13,6 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from lipdub.studio.cast import Audible, Cast, Part, cast
+from lipdub.studio.hearing import Hearing, open_ears
+from lipdub.studio.stage import Audit, Script, performed
+from lipdub.studio.study import ClipStudy, Crew, open_study, study_clip
 from rich.console import Console
 from rich.table import Table
 
@@ -29,12 +33,8 @@ from lipdub.media.read import frames, prefetched
 from lipdub.media.write import WriteOptions, write
 from lipdub.review.scores import lag
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.studio.cast import Audible, Cast, Part, cast
-from lipdub.studio.hearing import Hearing, open_ears
 from lipdub.studio.progress import Clock
-from lipdub.studio.stage import Audit, Script, performed
 from lipdub.studio.store import Store, content_digest, default_root
-from lipdub.studio.study import ClipStudy, Crew, open_study, study_clip
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.picture import Frame

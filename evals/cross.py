@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from lipdub.studio.cast import Audible, Part, seconds_of
 
 from evals.bench import (
     ACTING,
@@ -39,7 +40,6 @@ from evals.bench import (
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames, prefetched
 from lipdub.review.scores import CROP, closures, correlation, flicker, lip_zone, mouth_crop, seam, sharpness
-from lipdub.studio.cast import Audible, Part, seconds_of
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import Patch

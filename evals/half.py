@@ -20,6 +20,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from lipdub.studio.cast import Audible, Part, seconds_of
+from lipdub.studio.study import ClipStudy
 
 from evals.bench import (
     ACTING,
@@ -46,8 +48,6 @@ from lipdub.media.read import frames, prefetched
 from lipdub.review.scores import closures, correlation, flicker, mouth_crop, stillness
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import likeliest_offset
-from lipdub.studio.cast import Audible, Part, seconds_of
-from lipdub.studio.study import ClipStudy
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.mouth import AP, WD, MouthTrajectory
 from lipdub.timeline.speech_features import SpeechFeatures

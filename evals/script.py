@@ -28,6 +28,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from lipdub.studio.dialogue import Dialogue, Spoken, brought, finished, write_dialogue
+from lipdub.studio.proof import heard_again
+from lipdub.studio.room import Room, open_room
+from lipdub.studio.timbre import heights_of
+from lipdub.studio.voicing import RATE, Voicing, voices_for
+from lipdub.studio.words import language_in_name, words_to_say
 
 from evals import ears
 from evals.bench import Row, arguments, clips_in, show, tabulated
@@ -38,15 +44,9 @@ from lipdub.acoustics.voice_activity import VoiceActivity
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip
 from lipdub.media.sound_blocks import sound_shape
-from lipdub.studio.dialogue import Dialogue, Spoken, brought, finished, write_dialogue
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.progress import Clock
-from lipdub.studio.proof import heard_again
-from lipdub.studio.room import Room, open_room
 from lipdub.studio.store import content_digest
-from lipdub.studio.timbre import heights_of
-from lipdub.studio.voicing import RATE, Voicing, voices_for
-from lipdub.studio.words import language_in_name, words_to_say
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.sound import ANALYSIS_RATE

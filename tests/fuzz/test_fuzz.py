@@ -90,7 +90,17 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def commands(seed: Seed, broken: Path, healthy: Path, output: Path) -> list[str]:
     """What is done with a broken file."""
-    plain = ["--speech-features", "light", "--consent", "--no-reuse", "--no-asr-check", "--face", "largest", "-o", str(output)]
+    plain = [
+        "--speech-features",
+        "light",
+        "--consent",
+        "--no-reuse",
+        "--no-asr-check",
+        "--face",
+        "largest",
+        "-o",
+        str(output),
+    ]
     clip, sound = str(healthy / "a.mp4"), str(healthy / "sound-a.wav")
     match seed.part:
         case "clip":

@@ -1,4 +1,4 @@
-"""The review page stands alone, links its clips from where it lies, and no text breaks out of it."""
+"""The review page is one file, links its clips relative to its folder, and no text can inject HTML."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from lipdub.disk.publish import write_text
 from lipdub.review.page import page
-from lipdub.review.report import RenderedCue, MediaFile, Recipe, Report, SpeechReport, summary_rows
+from lipdub.review.report import MediaFile, Recipe, RenderedCue, Report, SpeechReport, summary_rows
 from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.said_line import SaidLine
@@ -30,7 +30,7 @@ def report(folder: Path) -> Report:
         dub_track=MediaFile(folder / "es.wav", Fraction(9)),
         output=MediaFile(folder / "out" / "talk.es.mp4", Fraction(10), 250, late),
         recipe=Recipe("0.1.0", "exemplar", 0, "prior", "hearing"),
-        changed=(RenderedCue(Cue(span(1, 3), 4, line), 50), RenderedCue(Cue(span(5, 7), 2), 50)),
+        cues=(RenderedCue(Cue(span(1, 3), 4, line), 50), RenderedCue(Cue(span(5, 7), 2), 50)),
         passthrough=(PassthroughSpan(span(2, 3), "<i>covered</i>", 4), PassthroughSpan(span(8, 9), "no face")),
     )
 
@@ -50,30 +50,32 @@ def test_the_page_holds_the_report(tmp_path: Path) -> None:
     assert data["rows"] == [[name, lines] for name, lines in summary_rows(report(tmp_path))]
 
 
-def test_lanes_are_faces_in_player_time(tmp_path: Path) -> None:
-    lanes = data_of(page(report(tmp_path), tmp_path))["lanes"]
-    assert [lane["name"] for lane in lanes] == ["face 2", "face 4", "no face"]
-    assert lanes[0]["parts"] == [{"start": 5, "end": 7, "changed": True, "says": "mouth changed"}]
-    assert [(p["start"], p["end"], p["changed"]) for p in lanes[1]["parts"]] == [(1, 3, True), (2, 3, False)]
-    assert lanes[1]["parts"][0]["says"] == "</script><b>hola & adiós</b>"
+def test_timeline_tracks_are_faces_in_player_time(tmp_path: Path) -> None:
+    tracks = data_of(page(report(tmp_path), tmp_path))["tracks"]
+    assert [track["name"] for track in tracks] == ["face 2", "face 4", "no face"]
+    assert tracks[0]["spans"] == [{"start": 5, "end": 7, "changed": True, "label": "mouth changed"}]
+    assert [(s["start"], s["end"], s["changed"]) for s in tracks[1]["spans"]] == [(1, 3, True), (2, 3, False)]
+    assert tracks[1]["spans"][0]["label"] == "</script><b>hola & adiós</b>"
     everybody = replace(report(tmp_path), passthrough=())
-    assert len(data_of(page(everybody, tmp_path))["lanes"]) == 2
+    assert len(data_of(page(everybody, tmp_path))["tracks"]) == 2
+    known = replace(report(tmp_path), cues=(RenderedCue(Cue(Span(Fraction(1), Fraction(3)), 4, person="Ana"), 50),))
+    assert [track["name"] for track in data_of(page(known, tmp_path))["tracks"]] == ["face 4, Ana", "no face"]
 
 
-def test_what_was_said_is_told_in_player_time(tmp_path: Path) -> None:
+def test_spoken_lines_are_listed_in_player_time(tmp_path: Path) -> None:
     late = Fraction(17, 20)
     aim = Span(1 + late, 3 + late)
     lines = (
         SaidLine(Span(1 + late, Fraction(5, 2) + late), aim, "Hola.", "Hello.", "Ana", "nanotts"),
         SaidLine(Span(4 + late, 5 + late), Span(3 + late, 5 + late), "Adiós.", rate=1.2, missing=Fraction(1, 4)),
     )
-    said = data_of(page(replace(report(tmp_path), speech=SpeechReport("es", lines)), tmp_path))["said"]
-    assert said[0] == {"start": 1, "speaker": "Ana", "text": "Hola.", "original": "Hello.", "remark": ""}
-    assert said[1]["remark"] == "1.20x, +1.00 s, 0.25 s did not fit"
-    assert data_of(page(report(tmp_path), tmp_path))["said"] == []
+    shown = data_of(page(replace(report(tmp_path), speech=SpeechReport("es", lines)), tmp_path))["lines"]
+    assert shown[0] == {"start": 1, "speaker": "Ana", "text": "Hola.", "original": "Hello.", "remark": ""}
+    assert shown[1]["remark"] == "1.20x, +1.00 s, 0.25 s did not fit"
+    assert data_of(page(report(tmp_path), tmp_path))["lines"] == []
 
 
-def test_no_text_breaks_out_and_nothing_is_loaded(tmp_path: Path) -> None:
+def test_text_cannot_inject_html_and_nothing_is_loaded(tmp_path: Path) -> None:
     html = page(report(tmp_path), tmp_path)
     assert html.count("</script>") == 2
     assert "<b>hola" not in html
@@ -81,10 +83,17 @@ def test_no_text_breaks_out_and_nothing_is_loaded(tmp_path: Path) -> None:
     assert not re.search(r"https?:|//[a-z]|<link|@import|url\(", html)
 
 
-def test_it_lies_beside_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_are_relative_to_the_folder_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
     path = Path("out/talk.es.review.html")
     write_text(path, page(report(Path()), path.parent))
     assert os.listdir("out") == ["talk.es.review.html"]
     assert data_of(path.read_text(encoding="utf-8"))["source"] == "../source%20files/talk%20%231.mov"
+
+
+def test_the_script_uses_only_elements_and_data_that_exist(tmp_path: Path) -> None:
+    html = page(report(tmp_path), tmp_path)
+    script = html.rpartition("<script>")[2]
+    assert set(re.findall(r'\$\("(\w+)"\)', script)) <= set(re.findall(r'\bid="(\w+)"', html))
+    assert set(re.findall(r"\bdata\.(\w+)", script)) == set(data_of(html))

@@ -1,7 +1,8 @@
-"""A report says everything, in JSON and in a few rows."""
+"""The report as JSON and as a summary."""
 
 import json
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from rich.console import Console
 
 from lipdub.errors import OutputError
 from lipdub.review.report import (
-    RenderedCue,
     ClosureCount,
     FaceMetrics,
     MediaFile,
     Recipe,
+    RenderedCue,
     Report,
     StageTime,
     StreamSummary,
@@ -23,6 +24,7 @@ from lipdub.review.report import (
     summary_table,
 )
 from lipdub.timeline.cue import Cue, PassthroughSpan
+from lipdub.timeline.lines import Line
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.time import Span
 
@@ -37,15 +39,15 @@ def example(folder: Path = Path("talks")) -> Report:
         dub_track=MediaFile(folder / "talk.es.wav", Fraction(39, 2)),
         output=MediaFile(folder / "talk.es.mp4", Fraction(20), 600),
         recipe=Recipe(
-            lipdub="0.1.0",
+            lipdub_version="0.1.0",
             engine="exemplar",
             seed=0,
             prior="the shipped prior",
-            hearing="without the whisper encoder: its weights are not here",
+            speech_features="without the whisper encoder: its weights are not here",
             options={"face": "auto", "crf": None},
             models=(ModelUsed("face-landmarks", "Apache-2.0"),),
         ),
-        changed=(RenderedCue(Cue(span(0.5, 6), 0), 165), RenderedCue(Cue(span(5, 12), 1), 208)),
+        cues=(RenderedCue(Cue(span(0.5, 6), 0), 165), RenderedCue(Cue(span(5, 12), 1), 208)),
         passthrough=tuple(PassthroughSpan(span(12 + i, 12.5 + i), f"reason {i}", i % 2 or None) for i in range(7)),
         faces=(
             FaceMetrics(
@@ -54,7 +56,7 @@ def example(folder: Path = Path("talks")) -> Report:
             FaceMetrics(1, 0.4),
         ),
         streams=StreamSummary(("sound: aac",), ("picture: h264",), ("data: timecode",)),
-        timings=(StageTime("study", 12.5, 600), StageTime("cast", 0.2)),
+        timings=(StageTime("analyse", 12.5, 600), StageTime("assign speakers", 0.2)),
         consent={"clip": "talk.mp4", "when": "2025-01-01T00:00:00+00:00", "how": "stated by flag"},
         notes=("the width of the mouth was completed from the aperture",),
         warnings=("face 1 never opens its mouth wide: look at [0:00:05]",),
@@ -63,17 +65,25 @@ def example(folder: Path = Path("talks")) -> Report:
 
 def test_the_json_holds_every_field() -> None:
     packed = json.loads(example().to_json())
-    assert packed["version"] == 1
+    assert packed["version"] == 2
     assert packed["output"] == {"path": "talks/talk.es.mp4", "duration": 20.0, "frames": 600, "start": 0.0}
-    assert packed["changed"][1]["cue"]["span"] == {"start": 5.0, "end": 12.0}
+    assert packed["cues"][1]["cue"]["span"] == {"start": 5.0, "end": 12.0}
     assert packed["passthrough"][1] == {"span": {"start": 13.0, "end": 13.5}, "reason": "reason 1", "face": 1}
-    assert packed["faces"][0]["closures"] == {"asked": 14, "met": 13}
-    assert packed["faces"][0]["figures"]["flicker"] is None
+    assert packed["faces"][0]["closures"] == {"requested": 14, "found": 13}
+    assert packed["faces"][0]["metrics"]["flicker"] is None
     assert packed["recipe"]["models"] == [{"name": "face-landmarks", "licence": "Apache-2.0"}]
     assert packed["consent"]["how"] == "stated by flag"
 
 
-def test_it_lies_beside_the_output_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_cues_carry_their_ids_and_persons() -> None:
+    line = Line("Hola.", span(1, 2), "es", id="7")
+    cue = Cue(span(1, 2), 0, line, id="c1", person="p2")
+    packed = replace(example(), cues=(RenderedCue(cue, 25),)).to_dict()["cues"][0]
+    assert (packed["cue"]["id"], packed["cue"]["person"], packed["cue"]["line"]["id"]) == ("c1", "p2", "7")
+    assert packed["frames_changed"] == 25
+
+
+def test_it_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "talk.es.report.json"
     example().write(path)
     assert os.listdir(tmp_path) == ["talk.es.report.json"]
@@ -82,7 +92,7 @@ def test_it_lies_beside_the_output_whole_or_not_at_all(tmp_path: Path) -> None:
         example().write(tmp_path / "nowhere" / "r.json")
 
 
-def test_the_table_is_short_and_fits() -> None:
+def test_the_summary_table_is_short_and_fits_the_terminal() -> None:
     console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
     console.print(summary_table(example()))
     console.file.close()
@@ -94,19 +104,19 @@ def test_the_table_is_short_and_fits() -> None:
         "11.5 of 20.0 s: 2 cues on 2 faces, 373 frames",
         "and 2 shorter",
         "face 0: 0.71 (-40 ms) before, 0.68 (+0 ms) after",
-        "face 0: 13 of 14 found shut",
-        "study 12.5 s (48 fps), cast 0.2 s",
+        "face 0: 13 of 14 found closed",
+        "analyse 12.5 s (48 fps), assign speakers 0.2 s",
         "look at [0:00:05]",
     ):
         assert part in shown
 
 
-def test_rows_without_anything_to_say_are_left_out() -> None:
+def test_empty_rows_of_the_summary_are_left_out() -> None:
     bare = Report(
         MediaFile(Path("a.mp4"), Fraction(1), 25),
         MediaFile(Path("a.wav"), Fraction(1)),
         MediaFile(Path("b.mp4"), Fraction(1), 25),
         Recipe("0", "exemplar", 0, "p", "h"),
     )
-    assert [name for name, _ in summary_rows(bare)] == ["Dubbed", "Changed", "Made with"]
+    assert [name for name, _ in summary_rows(bare)] == ["Output", "Changed", "Recipe"]
     assert bare.seconds_changed == 0

@@ -103,7 +103,7 @@ def spoken(clip: Clip, speech: SpeechOptions, session: Session, audio: Path | No
     source = () if analysis.sound is None else source_windows(analysis.sound.features)
     plan = DubPlan(made, dub_features(made.track, clip, session), (), (), (), source_speech=source)
     track = make_soundtrack(job, plan, session)
-    return Spoken(made, track.track, speech_account(made, figures=track.levels, notes=track.notes))
+    return Spoken(made, track.track, speech_account(made, metrics=track.levels, notes=track.notes))
 
 
 @pytest.fixture

@@ -91,9 +91,18 @@ def edited(tmp_path: Path, **changes: object) -> Path:
         ({"version": 0}, "damaged"),
         ({"version": "1"}, "damaged"),
         ({"lipdub": "something"}, "not a lipdub project"),
-        ({"cues": [{"span": {"start": "1/0", "end": "2/1"}, "face": 0, "line": None}]}, "damaged"),
-        ({"cues": [{"span": {"start": "3/1", "end": "2/1"}, "face": 0, "line": None}]}, "before it starts"),
-        ({"cues": [{"span": {"start": 0.5, "end": "2/1"}, "face": 0, "line": None}]}, "damaged"),
+        (
+            {"cues": [{"span": {"start": "1/0", "end": "2/1"}, "face": 0, "line": None, "id": "", "person": ""}]},
+            "damaged",
+        ),
+        (
+            {"cues": [{"span": {"start": "3/1", "end": "2/1"}, "face": 0, "line": None, "id": "", "person": ""}]},
+            "before it starts",
+        ),
+        (
+            {"cues": [{"span": {"start": 0.5, "end": "2/1"}, "face": 0, "line": None, "id": "", "person": ""}]},
+            "damaged",
+        ),
         ({"cues": [{"face": 0}]}, "a cue has the fields"),
         ({"source": None}, "damaged"),
         ({"source": {"path": "a", "sha256": "b", "frames": True}}, "damaged"),

@@ -1,4 +1,4 @@
-"""Asking the user: for the consent of the people in the footage, and before a large download."""
+"""Questions to the user: the consent of the people in the footage, and large downloads."""
 
 import sys
 
@@ -10,20 +10,20 @@ STATEMENT = "The people in this footage agreed to be dubbed, or I have another r
 
 
 def ask_people(clip: str) -> None:
-    """Ask once whether the people in ``clip`` agreed. Raises ``OptionError`` if not, or if nobody can be asked."""
+    """Ask whether the people in ``clip`` agreed. Raises ``OptionError`` if not, or if stdin is not a terminal."""
     if not sys.stdin.isatty():
         raise OptionError(
-            "dubbing puts words in people's mouths, and nobody said that they agreed",
+            "the consent of the people in it was not stated",
             file=clip,
-            remedy="If they did, add --consent",
+            remedy="If they agreed to be dubbed, add --consent",
         )
-    note(f"Dubbing puts words in people's mouths. Is this true of {clip}?\n  “{STATEMENT}”")
-    if stderr.input("Type yes to go on: ").strip().lower() not in {"y", "yes"}:
-        raise OptionError("not dubbed, because there is no consent", file=clip)
+    note(f"Dubbing makes people say what they did not say. Is this statement true for {clip}?\n  “{STATEMENT}”")
+    if stderr.input("Type yes to continue: ").strip().lower() not in {"y", "yes"}:
+        raise OptionError("was not dubbed, because the consent was not confirmed", file=clip)
 
 
 def ask_download(model: Model) -> bool:
-    """Ask whether a large model may be downloaded; False if nobody can be asked."""
+    """Ask whether a large model may be downloaded; False if stdin is not a terminal."""
     if not sys.stdin.isatty():
         return False
     size = model.bytes / 1e6

@@ -1,4 +1,4 @@
-"""``lipdub doctor`` and ``lipdub engines``: what this machine can do, and what is missing for what."""
+"""``lipdub doctor``: what is installed and what is missing. ``lipdub engines``: the installed engines."""
 
 import json
 import os
@@ -19,10 +19,12 @@ from lipdub.plugins import Kind, reason_of
 from lipdub.studio.store import default_root
 from lipdub.words_to_sound.seam import RECOGNISERS, TRANSLATORS, VOICES
 
-KINDS = (ENGINES, RECOGNISERS, TRANSLATORS, VOICES)
-"""What others may add."""
+PLUGIN_KINDS = (ENGINES, RECOGNISERS, TRANSLATORS, VOICES)
+"""The kinds of plugins that packages can add through entry points."""
 
-NEEDED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", "onnxruntime", "hama", "soxr")
+REQUIRED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", "onnxruntime", "hama", "soxr")
+"""Packages that lipdub always installs."""
+
 OPTIONAL = {
     "faster-whisper": "hear",
     "py-nanotts": "voices",
@@ -30,38 +32,42 @@ OPTIONAL = {
     "ctranslate2": "argos",
     "torch": "ltx",
 }
+"""Optional package -> the extra of lipdub that installs it."""
+
 ENCODERS = ("libx264", "libx265", "libvpx-vp9", "libsvtav1", "prores_ks")
 HARDWARE = ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_vaapi", "h264_amf")
 
 
 def run_doctor(weights_folder: Path | None, *, as_json: bool) -> int:
-    """Print the examination; exit code 0 if a dub would run, 1 if something needed is missing."""
-    found = examine(weights_folder)
+    """Print ``examine``; returns exit code 0 if lipdub can dub here, 1 if something required is missing."""
+    findings = examine(weights_folder)
     if as_json:
-        stdout.out(json.dumps(found, indent=1))
-        return 0 if not found["advice"] else 1
-    table = Table("what", "found", show_header=False)
-    for name, value in found.items():
+        stdout.out(json.dumps(findings, indent=1))
+        return 0 if not findings["advice"] else 1
+    table = Table("item", "finding", show_header=False)
+    for name, value in findings.items():
         if name != "advice":
             text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
             text = "\n".join(value) or "none" if isinstance(value, list) else text
             table.add_row(name, text)
     stdout.print(table)
-    for line in found["advice"] or ["Everything a dub needs is here."]:
+    for line in findings["advice"] or ["Everything that a dub needs is installed."]:
         note(line)
-    return 1 if found["advice"] else 0
+    return 1 if findings["advice"] else 0
 
 
-def examine(weights_folder: Path | None = None) -> dict:
-    """Everything the doctor looks at; ``advice`` lists what keeps a dub from running. ``weights_folder`` is looked
-    into for engines that need weights of their own."""
-    packages = {name: _version(name) for name in NEEDED}
-    models = {m.name: "here" if weights.present(m.name) else f"{m.bytes / 1e6:.0f} MB" for m in weights.catalogue()}
+def examine(weights_folder: Path | None = None) -> dict[str, Any]:
+    """The findings by name; ``advice`` lists what keeps a dub from running, and how to mend it.
+
+    ``weights_folder``: folder with the model files of engines that have some of their own.
+    """
+    packages = {name: _version(name) for name in REQUIRED}
+    models = {model.name: _presence(model) for model in weights.catalogue()}
     root = default_root()
     free = shutil.disk_usage(_existing(root)).free
     advice = [f"The package {name} is missing: reinstall lipdub." for name, v in packages.items() if not v]
     if free < 2e9:
-        advice.append(f"Only {free / 1e9:.1f} GB are free at {root}; a study of a clip may need 1 GB.")
+        advice.append(f"Only {free / 1e9:.1f} GB are free at {root}; the analysis of a clip may need 1 GB.")
     return {
         "lipdub": __version__,
         "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
@@ -71,37 +77,37 @@ def examine(weights_folder: Path | None = None) -> dict:
         "models": models,
         "encoders": ", ".join(_usable(ENCODERS)),
         "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
-        **{f"{kind.called}s": _listed(kind) for kind in KINDS},
-        **_examined(EngineSetup(weights_folder)),
-        "broken": [reason for kind in KINDS[1:] for reason in kind.broken().values()],
-        "work kept in": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
+        **{f"{kind.called}s": _names(kind) for kind in PLUGIN_KINDS},
+        **_engine_findings(EngineSetup(weights_folder)),
+        "broken": [reason for kind in PLUGIN_KINDS[1:] for reason in kind.broken().values()],
+        "cache": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
         "advice": advice,
     }
 
 
-def _listed(kind: Kind) -> str:
-    """The names of what is installed; those that cannot be loaded are marked."""
+def _names(kind: Kind) -> str:
+    """The names of the installed plugins of a kind; those that cannot be loaded are marked."""
     broken = kind.broken()
     return ", ".join(f"{name} (broken)" if name in broken else name for name in kind.names())
 
 
-def _examined(setup: EngineSetup) -> dict[str, list[str]]:
-    """What engines say of this machine; of a broken one, what is wrong with it."""
-    found = {}
+def _engine_findings(setup: EngineSetup) -> dict[str, list[str]]:
+    """What each engine reports about this machine; for a broken engine, the error."""
+    findings = {}
     for name in names():
         try:
             engine = find(name, setup)
             if isinstance(engine, Examinable):
-                found[f"engine {name}"] = engine.examine()
+                findings[f"engine {name}"] = engine.examine()
         except LipdubError as refused:
-            found[f"engine {name}"] = [str(refused)]
+            findings[f"engine {name}"] = [str(refused)]
         except Exception as broken:
-            found[f"engine {name}"] = [f"it is broken ({reason_of(broken)})"]
-    return found
+            findings[f"engine {name}"] = [f"it is broken ({reason_of(broken)})"]
+    return findings
 
 
-def _row(name: str) -> dict[str, Any]:
-    """What is known of an engine; ``broken`` says why, if it cannot be used."""
+def _engine_row(name: str) -> dict[str, Any]:
+    """The limits of an engine; if it cannot be used, the reason as ``broken``."""
     try:
         engine = find(name)
         return {
@@ -119,8 +125,8 @@ def _row(name: str) -> dict[str, Any]:
 
 
 def run_engines(*, as_json: bool) -> int:
-    """Print every engine that is installed; one that is broken is listed with the reason."""
-    rows = [_row(name) for name in names()]
+    """Print every installed engine, a broken one with the reason; returns exit code 0."""
+    rows = [_engine_row(name) for name in names()]
     if as_json:
         stdout.out(json.dumps(rows, indent=1))
         return 0
@@ -135,7 +141,12 @@ def run_engines(*, as_json: bool) -> int:
     return 0
 
 
+def _presence(model: weights.Model) -> str:
+    return "present" if weights.present(model.name) else f"missing, {model.bytes / 1e6:.0f} MB"
+
+
 def _version(package: str) -> str:
+    """The installed version; "" if the package is missing."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -143,15 +154,17 @@ def _version(package: str) -> str:
 
 
 def _usable(names: tuple[str, ...]) -> list[str]:
-    """Those encoders that open here; a hardware encoder may be built in and have no hardware."""
+    """The encoders that can be opened here: FFmpeg may contain a hardware encoder whose hardware is missing."""
     from lipdub.media.write import encoder_opens
 
     return [name for name in names if encoder_opens(name)]
 
 
 def _existing(path: Path) -> Path:
+    """The nearest existing parent of ``path``, or itself."""
     return next(p for p in (path, *path.parents) if p.exists())
 
 
 def _size(root: Path) -> int:
+    """Bytes of all files under ``root``."""
     return sum(f.stat().st_size for f in root.rglob("*") if f.is_file()) if root.exists() else 0

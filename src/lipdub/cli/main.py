@@ -1,27 +1,34 @@
-"""The command line: text into values, errors into exit codes. Everything heavy is imported inside a command."""
+"""The commands of ``lipdub``. Each command imports what it needs when it runs, so that ``--help`` stays fast."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from lipdub import __version__
-from lipdub.cli.screen import ScreenOptions, stderr, stdout
+import lipdub
+from lipdub.cli.renamed import with_new_names
+from lipdub.cli.screen import ScreenOptions, note, print_script, progress, stderr, stdout
 from lipdub.errors import OptionError
 from lipdub.process.ending import run
 from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
 
+if TYPE_CHECKING:
+    from lipdub.studio.sound_steps import StepCaller
+
 app = App(
     name="lipdub",
-    help="Make people in existing video say something else, and leave everything else as it was filmed.",
-    version=__version__,
+    help="Dub existing video: new speech, and lips that follow it. Everything else stays as it was filmed.",
+    version=lipdub.__version__,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
     console=stdout,
     error_console=stderr,
 )
-weights_app = App(name="weights", help="Models: what they are for, whose they are, and whether they are here.")
+weights_app = App(name="weights", help="Model files: list and download them.")
 app.command(weights_app)
 
 
@@ -36,24 +43,38 @@ def dub(
     options: Annotated[DubOptions, Parameter(name="*")] = DubOptions(),
     screen: Annotated[ScreenOptions, Parameter(name="*")] = ScreenOptions(),
 ) -> int:
-    """Put new words on the lips of a clip: those of a dub track, of a script, or its own in another language.
+    """Dub a clip: the lips follow a dub track, a script that is spoken, or the clip's own words in another language.
 
     Parameters
     ----------
     clip
-        Footage of people talking.
+        Video of people talking.
     audio
-        A finished dub track: any sound file, beginning where the clip begins.
+        Finished dub track: any audio file; it starts where the clip starts.
     output
-        The dubbed clip; its ending names the container.
+        The dubbed clip; its extension selects the container.
     """
-    from lipdub.cli.dub import run_dub
+    from lipdub.cli.consent import ask_download, ask_people
+    from lipdub.review.report import summary_table
+    from lipdub.studio.job import DubRequest
+    from lipdub.studio.preflight.dry_run import dry_run
 
-    return run_dub(clip, audio, output, speech, options, screen)
+    if screen.dry_run:
+        for line in dry_run(DubRequest(clip, output, audio, speech, options)):
+            stdout.print(line, soft_wrap=True)
+        return 0
+    with progress(quiet=screen.json) as listener:
+        caller = lipdub.Caller(listener, ask_people, ask_download)
+        report = lipdub.dub(clip, audio=audio, output=output, speech=speech, options=options, caller=caller)
+    if screen.json:
+        stdout.out(report.to_json())
+    else:
+        stdout.print(summary_table(report))
+    return 0
 
 
 @app.command
-def hear(
+def transcribe(
     clip: Path,
     /,
     *,
@@ -63,30 +84,33 @@ def hear(
     audio_stream: int | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Write down what is said in a clip, as lines one can edit: SRT, VTT or JSON.
+    """Transcribe what is said in a clip to a script that you can edit: SRT, VTT or JSON.
 
     Parameters
     ----------
     clip
-        Footage or sound of people talking.
+        Video or sound of people talking.
     output
-        The script; its ending names the format.
+        The script; its extension selects the format.
     language
-        Language that is spoken; found out if not given.
+        Language that is spoken; detected if not given.
     recogniser
-        Who hears the words.
+        Speech recogniser that transcribes the clip.
     audio_stream
-        Which sound of the clip is heard, counted from 0; by default the one that players play.
+        Audio stream of the clip to transcribe, counted from 0; by default the one that players play.
     overwrite
         Replace a script that exists.
     """
-    from lipdub.cli.words import run_hear
+    from lipdub.studio import sound_steps
 
-    return run_hear(clip, output, language, recogniser, audio_stream=audio_stream, overwrite=overwrite)
+    with _step(overwrite) as caller:
+        words = sound_steps.transcribe(clip, output, language, recogniser, caller, audio_stream)
+    print_script(output, words.language, len(words.lines), words.notes)
+    return 0
 
 
 @app.command
-def adapt(
+def translate(
     script: Path,
     /,
     *,
@@ -96,7 +120,7 @@ def adapt(
     glossary: Path | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Put the lines of a script into another language, each short enough for its time.
+    """Translate a script; each line stays short enough for its time where the translator can do that.
 
     Parameters
     ----------
@@ -107,15 +131,18 @@ def adapt(
     translator
         openai:URL#MODEL (any such server, local ones too), argos, or another that is installed.
     output
-        The new script; its ending names the format.
+        The translated script; its extension selects the format.
     glossary
-        How terms are rendered: CSV, TSV or JSON with term and rendering.
+        How terms are translated: CSV, TSV or JSON with term and rendering.
     overwrite
         Replace a script that exists.
     """
-    from lipdub.cli.words import run_adapt
+    from lipdub.studio import sound_steps
 
-    return run_adapt(script, to, translator, output, glossary, overwrite=overwrite)
+    with _step(overwrite) as caller:
+        words = sound_steps.translate(script, output, to, translator, glossary, caller)
+    print_script(output, words.language, len(words.lines), words.notes)
+    return 0
 
 
 @app.command
@@ -129,24 +156,39 @@ def speak(
     audio_stream: int | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Speak a script: a dub track for a clip, fitted to where the clip speaks, or to the script's own times.
+    """Speak a script: a dub track, fitted to where a clip speaks, or to the times of the script.
 
     Parameters
     ----------
     script
         SRT, VTT, ASS or JSON, in the language to be spoken.
     output
-        The sound: FLAC or WAV.
+        The dub track: FLAC or WAV.
     clip
-        Footage that the speech shall fit; without it the script's times are kept.
+        Clip that the speech is fitted to; without it the times of the script are used.
     audio_stream
-        Which sound of the clip is its own, counted from 0; by default the one that players play.
+        Audio stream of the clip that is its own sound, counted from 0; by default the one that players play.
     overwrite
-        Replace a sound that exists.
+        Replace a dub track that exists.
     """
-    from lipdub.cli.words import run_speak
+    from lipdub.review.report import speech_summary
+    from lipdub.studio import sound_steps
 
-    return run_speak(script, output, clip, speech, audio_stream=audio_stream, overwrite=overwrite)
+    with _step(overwrite) as caller:
+        spoken = sound_steps.speak(script, output, clip, speech, caller, audio_stream)
+    for line in (f"{output}:", *speech_summary(spoken), *spoken.notes):
+        stdout.print(line, soft_wrap=True)
+    return 0
+
+
+@contextmanager
+def _step(overwrite: bool) -> Iterator["StepCaller"]:
+    """What a single step of a dub's sound needs from its caller; progress is shown while the block runs."""
+    from lipdub.cli.consent import ask_download
+    from lipdub.studio.sound_steps import StepCaller
+
+    with progress() as listener:
+        yield StepCaller(listener, ask_download, overwrite)
 
 
 @app.command
@@ -157,16 +199,16 @@ def demo(
     json: bool = False,
     overwrite: bool = False,
 ) -> int:
-    """Make a talking portrait, dub it into Spanish, and show both side by side; needs no footage of yours.
+    """Animate a portrait, dub it into Spanish, and put both side by side; needs no footage of yours.
 
     Parameters
     ----------
     folder
-        Where the clips go.
+        Folder for the files of the demo.
     json
         Print the report as JSON instead of a table.
     overwrite
-        Replace an earlier demo.
+        Replace the files of an earlier demo.
     """
     from lipdub.cli.demo import run_demo
 
@@ -175,14 +217,14 @@ def demo(
 
 @app.command
 def doctor(*, weights: Path | None = None, json: bool = False) -> int:
-    """Say what this machine can do: packages, models, encoders, space, and what is missing for what.
+    """Show what is installed on this machine and what is missing: packages, models, encoders, free disk space.
 
     Parameters
     ----------
     weights
-        Folder with an engine's models, to see how they would be held here.
+        Folder with the model files of an engine, to see how they fit into the memory of this machine.
     json
-        Print as JSON.
+        Print JSON instead of a table.
     """
     from lipdub.cli.doctor import run_doctor
 
@@ -191,12 +233,12 @@ def doctor(*, weights: Path | None = None, json: bool = False) -> int:
 
 @app.command
 def engines(*, json: bool = False) -> int:
-    """List the engines that make mouths, and what each needs.
+    """List the installed engines and the limits of each.
 
     Parameters
     ----------
     json
-        Print as JSON.
+        Print JSON instead of a table.
     """
     from lipdub.cli.doctor import run_engines
 
@@ -205,12 +247,12 @@ def engines(*, json: bool = False) -> int:
 
 @weights_app.command(name="list")
 def weights_list(*, json: bool = False) -> int:
-    """List the models: purpose, size, licence, and whether each is here.
+    """List the models: purpose, size, licence, and whether each is on this machine.
 
     Parameters
     ----------
     json
-        Print as JSON.
+        Print JSON instead of a table.
     """
     from lipdub.cli.models import run_list
 
@@ -219,14 +261,14 @@ def weights_list(*, json: bool = False) -> int:
 
 @weights_app.command
 def fetch(*names: str, to: Path | None = None, yes: Annotated[bool, Parameter(name=["--yes", "-y"])] = False) -> int:
-    """Download models by name (all small ones if none is named); size and licence are shown first.
+    """Download models by name (all small ones if no name is given); size and licence are shown first.
 
     Parameters
     ----------
     names
-        Models, as `lipdub weights list` names them; or ltx: all that the LTX engine needs (66 GB, gated).
+        Names from `lipdub weights list`; or ltx: everything that the LTX engine needs (66 GB, gated).
     to
-        Folder for ltx.
+        Folder for the files of ltx.
     yes
         Accept the licences without being asked.
     """
@@ -236,16 +278,20 @@ def fetch(*names: str, to: Path | None = None, yes: Annotated[bool, Parameter(na
 
 
 def main() -> None:
-    """Entry point: run a command; whatever goes wrong is one line on stderr and an exit code (see ``errors``)."""
-    # One BLAS thread: the engine solves thousands of small systems, and threads make each of them slower.
+    """Entry point: run a command. An error becomes one line on stderr and an exit code (see ``errors``)."""
+    # One BLAS thread: the engine solves thousands of small linear systems, and threads make each of them slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     run(_command)
 
 
 def _command() -> int | None:
-    """Run the command that was typed. Raises ``OptionError`` for words that are no command of ours."""
+    """Run the command of ``sys.argv``. Raises ``OptionError`` for an unknown command or option."""
+    arguments, notices = with_new_names(sys.argv[1:])
+    for notice in notices:
+        note(f"lipdub: {notice}")
     try:
-        return app(result_action="return_value", exit_on_error=False, print_error=False)
+        return app(arguments, result_action="return_value", exit_on_error=False, print_error=False)
     except CycloptsError as wrong:
-        told = " ".join(str(wrong).split()).rstrip(".")
-        raise OptionError(told, remedy="'lipdub --help' and 'lipdub COMMAND --help' list what there is") from wrong
+        what = " ".join(str(wrong).split()).rstrip(".")
+        remedy = "'lipdub --help' lists the commands, 'lipdub COMMAND --help' the options of one"
+        raise OptionError(what, remedy=remedy) from wrong

@@ -1,4 +1,4 @@
-"""``lipdub weights``: list models and fetch them."""
+"""``lipdub weights``: list models and download them."""
 
 import json
 import sys
@@ -12,8 +12,8 @@ from lipdub.cli.screen import note, stderr, stdout
 from lipdub.errors import OptionError, WeightsError
 
 
-def rows() -> list[dict[str, object]]:
-    """Every model in the catalogue, and where it is on this machine (empty: not here)."""
+def catalogue_rows() -> list[dict[str, object]]:
+    """One entry for each model in the catalogue. ``path``: its file on this machine, "" if it is not there."""
     return [
         {
             "name": m.name,
@@ -21,39 +21,42 @@ def rows() -> list[dict[str, object]]:
             "megabytes": round(m.bytes / 1e6, 1),
             "licence": m.licence,
             "licence_url": m.licence_url,
-            "here": str(weights.present(m.name) or ""),
+            "path": str(weights.present(m.name) or ""),
         }
         for m in weights.catalogue()
     ]
 
 
 def run_list(*, as_json: bool) -> int:
-    """Print the catalogue."""
+    """Print the catalogue; returns exit code 0."""
     if as_json:
-        stdout.out(json.dumps(rows(), indent=1))
+        stdout.out(json.dumps(catalogue_rows(), indent=1))
         return 0
-    table = Table("model", "for", "MB", "licence", "here")
-    for row in rows():
+    table = Table("model", "purpose", "MB", "licence", "present")
+    for row in catalogue_rows():
         table.add_row(
             str(row["name"]),
             str(row["purpose"]),
             str(row["megabytes"]),
             str(row["licence"]),
-            "yes" if row["here"] else "-",
+            "yes" if row["path"] else "-",
         )
     stdout.print(table)
     return 0
 
 
 LTX = "ltx"
-"""The name under which all parts of LTX-2.3 Dub-It are fetched together, into a folder of the user's."""
+"""Name for all files of LTX-2.3 Dub-It, which are downloaded together into a folder that the user names."""
 
 
 def run_fetch(names: tuple[str, ...], to: Path | None, *, yes: bool) -> int:
-    """Download ``names``, or every small model. Raises ``WeightsError`` for one that cannot be had."""
+    """Download the models ``names``, or every small model; returns exit code 0.
+
+    Raises ``WeightsError`` if one cannot be downloaded, ``OptionError`` if ``to`` is missing or has no effect.
+    """
     if to is not None and LTX not in names:
         raise OptionError(
-            "--to is for ltx: other models go into the cache folder", remedy="Set LIPDUB_CACHE to move it"
+            "--to is only for ltx: other models go into the cache folder", remedy="Set LIPDUB_CACHE to move it"
         )
     if LTX in names:
         _fetch_ltx(to, yes=yes)
@@ -65,21 +68,21 @@ def run_fetch(names: tuple[str, ...], to: Path | None, *, yes: bool) -> int:
         model = weights.model(name)
         note(f"{name}: {model.bytes / 1e6:.1f} MB, licence {model.licence} ({model.licence_url})")
         if model.bytes >= weights.SMALL and not yes and not sys.stdin.isatty():
-            raise WeightsError(f"{name} was not fetched: nobody accepted its licence", remedy="Add --yes")
+            raise WeightsError(f"{name} was not downloaded: its licence was not accepted", remedy="Add --yes")
         path = weights.fetch(name, (lambda _: True) if yes else ask_download, say=note)
         note(f"{name}: ready in {path}")
     return 0
 
 
 def _fetch_ltx(to: Path | None, *, yes: bool) -> None:
-    """Download what the LTX engine needs to the folder ``to``: each part is shown, then asked for."""
+    """Download the files of the LTX engine to the folder ``to``; asks before each part, with its size and licence."""
     from lipdub.engines.ltx.hub import Offer, fetch_all
     from lipdub.engines.ltx.published import LTX as PARTS
 
     if to is None:
         for part in PARTS:
             note(f"{part.summary}, from huggingface.co/{part.repo}")
-        raise OptionError("these are large, and no folder was named for them", remedy="Name a folder: --to FOLDER")
+        raise OptionError("these files are large, and no folder was named", remedy="Name a folder: --to FOLDER")
 
     def agreed(offer: Offer) -> bool:
         note(offer.summary)

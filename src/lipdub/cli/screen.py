@@ -1,10 +1,11 @@
-"""What a person sees: progress on stderr, results on stdout."""
+"""Terminal output: results on stdout, progress and notes on stderr."""
 
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -19,10 +20,10 @@ from lipdub.studio.progress import Listener
 
 
 class TerminalStream:
-    """``sys.stdout`` or ``sys.stderr``, whichever it is at the moment, that says what is wrong in our own words.
+    """The present ``sys.stdout`` or ``sys.stderr``, with errors as the classes of lipdub.
 
-    Standard output that cannot be written raises ``OutputError``, and ``Unread`` where nobody reads on. Standard error
-    that cannot be written, or is closed, is done without: what is told there is told in the report as well.
+    If standard output cannot be written, ``OutputError`` is raised, or ``Unread`` if its reader closed the pipe. Errors
+    of standard error are ignored: everything written there is in the report as well.
     """
 
     def __init__(self, name: str) -> None:
@@ -33,24 +34,24 @@ class TerminalStream:
         return getattr(getattr(sys, self._name), name)
 
     def isatty(self) -> bool:
-        """Whether somebody sits before it."""
+        """Whether the stream is a terminal; False if it is closed."""
         stream = getattr(sys, self._name)
         return stream is not None and stream.isatty()
 
     def write(self, text: str) -> int:
-        """Write ``text``."""
+        """Write ``text``; returns its length."""
         self._do("write", text)
         return len(text)
 
     def flush(self) -> None:
-        """Send what was written on its way."""
+        """Flush the stream."""
         self._do("flush")
 
-    def _do(self, what: str, *told: str) -> None:
+    def _do(self, method: str, *arguments: str) -> None:
         stream = getattr(sys, self._name)
         try:
             if stream is not None:
-                getattr(stream, what)(*told)
+                getattr(stream, method)(*arguments)
             elif self._name == "stdout":
                 raise OSError(errno.EBADF, "it is closed")
         except OSError as refused:
@@ -58,53 +59,60 @@ class TerminalStream:
                 raise refused_output(refused) from refused
 
 
-class Screen(Console):
-    """A console on which no text can act as an escape sequence: see ``visible``."""
+class SafeConsole(Console):
+    """A rich console that shows control characters instead of sending them to the terminal (see ``visible``)."""
 
     def __init__(self, name: str, **options: Any) -> None:
-        """Writes to ``name``, "stdout" or "stderr". Words are shown as they are: no mark-up, no emoji."""
+        """``name``: "stdout" or "stderr". Text is written literally: no mark-up, no emoji codes."""
         plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
         super().__init__(file=cast("IO[str]", TerminalStream(name)), stderr=name == "stderr", **plain, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Text to show, made visible before it is measured."""
+        """``text`` with control characters replaced, before rich measures its width."""
         return super().render_str(visible(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Everything that will be written, whatever it was made from."""
+        """The segments of ``renderable`` with control characters replaced."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=visible(segment.text))
 
 
-stdout = Screen("stdout", width=None if sys.stdout is not None and sys.stdout.isatty() else 100)
-stderr = Screen("stderr")
+stdout = SafeConsole("stdout", width=None if sys.stdout is not None and sys.stdout.isatty() else 100)
+stderr = SafeConsole("stderr")
 
 STAGES = {
-    "check": "Checking",
-    "hear": "Listening",
-    "words": "Hearing words",
-    "adapt": "Translating",
-    "study": "Studying faces",
+    # the stages of a dub, in order, with the finer ones within them
+    "preflight": "Checking",
+    "analyse": "Analysing faces",
+    "speech features": "Analysing speech",
+    "plan": "Planning",
+    "transcribe": "Transcribing",
+    "translate": "Translating",
     "speak": "Speaking",
-    "fit": "Fitting",
+    "duration fit": "Fitting",
     "separate": "Separating",
     "mix": "Mixing",
-    "check words": "Checking words",
-    "cast": "Casting",
-    "perform": "Performing",
-    "judge": "Judging",
+    "asr check": "ASR check",
+    "assign speakers": "Assigning",
+    "render": "Rendering",
+    "engine": "Engine",
+    "assemble": "Assembling",
+    "score": "Scoring",
+    "deliver": "Delivering",
+    # the stages of the demo
     "voices": "Reading voices",
     "portrait": "Animating",
     "compare": "Comparing",
 }
+"""Name of a stage -> what the progress bar calls it, at most 16 characters. Other stages are shown by their name."""
 
 
 @dataclass(frozen=True)
 class ScreenOptions:
-    """What is shown of a dub."""
+    """What ``lipdub dub`` prints."""
 
     dry_run: bool = False
-    """Say what would be done, and do nothing."""
+    """Print what would be done, and do nothing."""
 
     json: bool = False
     """Print the report as JSON instead of a table."""
@@ -112,7 +120,10 @@ class ScreenOptions:
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Listener]:
-    """Bars with time left on stderr while the block runs; nothing if ``quiet`` or not a terminal."""
+    """Progress bars on stderr while the block runs; none if ``quiet`` or if stderr is not a terminal.
+
+    The listener is called with (stage, steps done, steps in all or 0).
+    """
     bars = Progress(
         TextColumn("{task.description:16}"),
         BarColumn(),
@@ -125,18 +136,25 @@ def progress(quiet: bool = False) -> Iterator[Listener]:
     )
     tasks: dict[str, TaskID] = {}
 
-    def features(stage: str, done: int, total: int) -> None:
+    def show(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
             tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total or None)
         bars.update(tasks[stage], completed=done, total=total or None)
 
     with bars:
-        yield features
+        yield show
         for task in tasks.values():
             known = bars.tasks[task].total
             bars.update(task, total=known or 1, completed=known or 1)
 
 
 def note(text: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     stderr.print(text, soft_wrap=True)
+
+
+def print_script(script: Path, language: str, lines: int, notes: Iterable[str]) -> None:
+    """Print what was written to ``script``: number of lines and language on stdout, ``notes`` on stderr."""
+    stdout.print(f"{script}: {lines} line{'s' if lines > 1 else ''} in '{language}'", soft_wrap=True)
+    for text in notes:
+        note(text)

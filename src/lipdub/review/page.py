@@ -1,6 +1,7 @@
-"""One page to look at a dub: source and result under a wipe, the timeline of what changed, and the report.
+"""The review page of a dub: one HTML file with source and dub under a wipe, a timeline of the changes, and the report.
 
-The page holds everything but the two clips, which it links relative to where it lies; it loads nothing else.
+The two videos are linked relative to the folder of the page; everything else is inside the page, and nothing is loaded
+from a network.
 """
 
 import json
@@ -14,77 +15,91 @@ from lipdub.review.report import Report, summary_rows
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
 
-_PLACE = '{"here": "goes the report"}'
+_PLACEHOLDER = '{"placeholder": "replaced by the data of the report"}'
+
+_AUDIBLE_SHIFT = 0.08
+"""Seconds by which a line may start earlier or later than its target before the page says so."""
+
+_AUDIBLE_RATE = 0.005
+"""Change of tempo from which on the page says so: 1.005 times."""
 
 
 def page(report: Report, folder: Path) -> str:
-    """The page as HTML, for a file in ``folder``."""
+    """The review page of ``report`` as HTML, for a file in ``folder``."""
     template = files("lipdub.review").joinpath("page.html").read_text(encoding="utf-8")
+    title = f"{report.source.path.name} dubbed with {report.dub_track.path.name}; the lips were made by a machine"
     data = {
         "title": report.output.path.name,
-        "subtitle": f"{report.source.path.name} dubbed with {report.dub.path.name}; the lips were made by a machine",
+        "subtitle": title,
         "source": _link(report.source.path, folder),
         "dubbed": _link(report.output.path, folder),
         "duration": max(float(report.source.duration), 1e-3),
         "frames": report.source.frames,
-        "lanes": _lanes(report),
+        "tracks": _tracks(report),
         "rows": summary_rows(report),
-        "said": _said(report),
+        "lines": _lines(report),
     }
-    # "<" is written as an escape, so that no text can end the script element it stands in.
+    # "<" is written as an escape, so that no text can close the script element it stands in.
     packed = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    return template.replace(_PLACE, packed)
+    return template.replace(_PLACEHOLDER, packed)
 
 
 def _link(file: Path, folder: Path) -> str:
-    """URL of ``file`` relative to ``folder``; absolute where there is no way between them."""
+    """URL of ``file`` relative to ``folder``; absolute where no relative path exists."""
     try:
         return quote(Path(os.path.relpath(file.absolute(), folder.absolute())).as_posix())
     except ValueError:  # another drive
         return file.absolute().as_uri()
 
 
-def _said(report: Report) -> list[dict[str, Any]]:
-    """Every line that was spoken, in player time, with what it renders and what a person should look at."""
+def _lines(report: Report) -> list[dict[str, Any]]:
+    """The spoken lines in player time, each with its original text and a remark on its timing."""
     if report.speech is None:
         return []
-
-    def remark(line: SaidLine) -> str:
-        told = [f"{line.rate:.2f}x"] if abs(line.rate - 1) > 0.005 else []
-        late = float(line.span.start - line.aim.start)
-        told += [f"{late:+.2f} s"] if abs(late) > 0.08 else []
-        return ", ".join([*told, f"{float(line.missing):.2f} s did not fit"] if line.missing else told)
-
     return [
         {
             "start": round(float(line.span.start - report.source.start), 6),
             "speaker": line.speaker,
             "text": line.text,
             "original": line.original,
-            "remark": remark(line),
+            "remark": _timing_remark(line),
         }
         for line in report.speech.lines
     ]
 
 
-def _lanes(report: Report) -> list[dict[str, Any]]:
-    """One lane for each face, and one for what concerns no face."""
-    faces = sorted({c.cue.face for c in report.cues} | {a.face for a in report.passthrough if a.face is not None})
-    lanes = [{"name": f"face {face}", "parts": _parts(report, face)} for face in faces]
-    nobody = _parts(report, None)
-    return [*lanes, {"name": "no face", "parts": nobody}] if nobody else lanes
+def _timing_remark(line: SaidLine) -> str:
+    """What a reviewer should know about the timing of a line: tempo, shift of its start, seconds cut off."""
+    remarks = [f"{line.rate:.2f}x"] if abs(line.rate - 1) > _AUDIBLE_RATE else []
+    shift = float(line.span.start - line.aim.start)
+    remarks += [f"{shift:+.2f} s"] if abs(shift) > _AUDIBLE_SHIFT else []
+    remarks += [f"{float(line.missing):.2f} s did not fit"] if line.missing else []
+    return ", ".join(remarks)
 
 
-def _parts(report: Report, face: int | None) -> list[dict[str, Any]]:
-    """Changed and kept spans of one face in player time; kept ones are drawn last, over the cue they interrupt."""
+def _tracks(report: Report) -> list[dict[str, Any]]:
+    """The tracks of the timeline: one for each face, and one for the spans that belong to no face."""
+    passthrough = {span.face for span in report.passthrough if span.face is not None}
+    faces = sorted({rendered.cue.face for rendered in report.cues} | passthrough)
+    tracks = [{"name": _track_name(report, face), "spans": _spans(report, face)} for face in faces]
+    faceless = _spans(report, None)
+    return [*tracks, {"name": "no face", "spans": faceless}] if faceless else tracks
 
-    def part(span: Span, changed: bool, says: str) -> dict[str, Any]:
+
+def _track_name(report: Report, face: int) -> str:
+    """The number of a face, and whose it is where that is known."""
+    persons = dict.fromkeys(one.cue.person for one in report.cues if one.cue.face == face and one.cue.person)
+    return ", ".join([f"face {face}", *persons])
+
+
+def _spans(report: Report, face: int | None) -> list[dict[str, Any]]:
+    """Changed and passthrough spans of one face in player time. Passthrough spans come last: they are drawn over the
+    cues that they interrupt."""
+
+    def entry(span: Span, changed: bool, label: str) -> dict[str, Any]:
         start, end = (round(float(t - report.source.start), 6) for t in (span.start, span.end))
-        return {"start": start, "end": end, "changed": changed, "says": says}
+        return {"start": start, "end": end, "changed": changed, "label": label}
 
-    changed = [
-        part(c.cue.span, True, c.cue.line.text if c.cue.line else "mouth changed")
-        for c in report.cues
-        if c.cue.face == face
-    ]
-    return changed + [part(a.span, False, a.reason) for a in report.passthrough if a.face == face]
+    cues = [rendered.cue for rendered in report.cues if rendered.cue.face == face]
+    changed = [entry(cue.span, True, cue.line.text if cue.line else "mouth changed") for cue in cues]
+    return changed + [entry(one.span, False, one.reason) for one in report.passthrough if one.face == face]

@@ -1,8 +1,8 @@
-"""The report of one dub: what changed, what stayed and why, how it measured, and what it was made with."""
+"""The report of a dub: changed frames, frames left as filmed and why, measurements, and everything it was made with."""
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,16 +19,17 @@ from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.take import Option
 from lipdub.timeline.time import Span, timecode, total
 
-VERSION = 1
-"""Version of the JSON; raised when a field changes its meaning or goes."""
+VERSION = 2
+"""Version of the JSON; raised when a field is renamed, removed, or changes its meaning."""
 
 _MOST_ROWS = 5
+"""The most entries of one kind in a summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A file that went in or came out: how long it is, how many frames its picture has (0: no picture), and the
-    instant of its own clock at which players start it."""
+    """An input or output file. ``duration`` in seconds; ``frames`` of its picture (0: it has no picture); ``start``:
+    time stamp in seconds at which players start it."""
 
     path: Path
     duration: Fraction
@@ -38,15 +39,15 @@ class MediaFile:
 
 @dataclass(frozen=True, slots=True)
 class RenderedCue:
-    """A cue that was performed, and how many of its frames really changed."""
+    """A ``cue`` that was rendered, and how many of its frames were changed."""
 
     cue: Cue
-    frames: int
+    frames_changed: int
 
 
 @dataclass(frozen=True, slots=True)
 class SyncScore:
-    """``score`` -1..1: how well voice and mouth agree; ``offset``: seconds the sound is late."""
+    """How well voice and mouth agree: ``score`` -1..1, higher is better; ``offset``: seconds that the sound is late."""
 
     score: float
     offset: float = 0.0
@@ -54,32 +55,33 @@ class SyncScore:
 
 @dataclass(frozen=True, slots=True)
 class ClosureCount:
-    """How many closed lips (p b m) the dub asked for, and how many were found in the finished pictures."""
+    """Lip closures (p, b, m): how many the dub's phones ``requested``, and how many of these were ``found`` in the
+    finished picture."""
 
-    asked: int
-    met: int
+    requested: int
+    found: int
 
 
 @dataclass(frozen=True, slots=True)
 class FaceMetrics:
-    """What was measured on one face track.
+    """Measurements of one face track, by its number ``face``.
 
-    ``coverage`` 0..1: how much of the mouth's range that speech needs the source shows. ``before`` is the sync of
-    the source's own voice, ``after`` that of the dub; None where nothing could be compared. ``figures`` are
-    further numbers, named.
+    ``coverage`` 0..1: the part of the mouth movement needed for speech that the source shows. ``source_sync``: sync of
+    the source picture with the source's own voice; ``dub_sync``: sync of the finished picture with the dub; None where
+    there is no speech to compare. ``metrics`` are further numbers by name.
     """
 
     face: int
     coverage: float
-    before: SyncScore | None = None
-    after: SyncScore | None = None
+    source_sync: SyncScore | None = None
+    dub_sync: SyncScore | None = None
     closures: ClosureCount | None = None
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSummary:
-    """What became of the streams; every entry is one sentence or name."""
+    """What was done with each stream: copied by packets, encoded, or dropped. An entry is a name or a sentence."""
 
     copied: tuple[str, ...] = ()
     encoded: tuple[str, ...] = ()
@@ -88,7 +90,7 @@ class StreamSummary:
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """Wall time of one stage, and how many frames it handled (0: it does not count in frames)."""
+    """Wall time of one stage in seconds, and the number of frames or lines it processed (0: not counted)."""
 
     stage: str
     seconds: float
@@ -96,50 +98,57 @@ class StageTime:
 
     @property
     def rate(self) -> float:
-        """Frames per second; 0 if it does not count in frames."""
+        """Frames per second; 0 if frames were not counted."""
         return self.frames / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a dub was made with: enough to make it again."""
+    """What a dub was made with: enough to make it again.
 
-    lipdub: str
+    ``prior`` and ``speech_features`` are descriptions for people ("the shipped prior"); ``options`` are the options of
+    the dub by name; ``models`` those that analysed picture and sound.
+    """
+
+    lipdub_version: str
     engine: str
     seed: int
     prior: str
-    hearing: str
+    speech_features: str
     options: dict[str, Option] = field(default_factory=dict)
     models: tuple[ModelUsed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechReport:
-    """What is said, in ``language``, by which ``voices`` (and other ``helpers``: recogniser, translator), and how it
-    measured: ``figures`` are numbers, named (word error rate, onset error in seconds, loudness in LUFS, ...)."""
+    """Speech that was made for the dub: its ``language``, the ``lines`` as they are spoken, the ``voices``, and the
+    other ``models`` (recogniser, translator).
+
+    ``metrics`` are numbers by name: word error rate 0.., median onset error in seconds, loudness in LUFS, ...
+    """
 
     language: str
     lines: tuple[SaidLine, ...] = ()
     voices: tuple[ModelUsed, ...] = ()
-    helpers: tuple[ModelUsed, ...] = ()
-    figures: dict[str, float] = field(default_factory=dict)
+    models: tuple[ModelUsed, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All there is to say about one dub.
+    """Everything that is reported about one dub.
 
-    ``recipe.prior`` and ``recipe.hearing`` are words for people ("the shipped prior", "with the whisper encoder").
-    ``notes`` are substitutions and fallbacks; ``warnings`` what a person should look at. ``consent`` is the record
-    of who stated it, when and how. ``speech`` tells of the words, where the dub track was made here.
+    ``cues`` were rendered; ``passthrough`` are spans left as filmed, with reasons. ``notes`` are substitutions and
+    fallbacks; ``warnings`` are what a person should check. ``consent`` says who stated it, when and how. ``speech`` is
+    None if the dub track was given and not mixed.
     """
 
     source: MediaFile
-    dub: MediaFile
+    dub_track: MediaFile
     output: MediaFile
     recipe: Recipe
-    changed: tuple[RenderedCue, ...] = ()
+    cues: tuple[RenderedCue, ...] = ()
     passthrough: tuple[PassthroughSpan, ...] = ()
     faces: tuple[FaceMetrics, ...] = ()
     streams: StreamSummary = StreamSummary()
@@ -151,38 +160,38 @@ class Report:
 
     @property
     def seconds_changed(self) -> Fraction:
-        """Seconds of the picture in which some mouth was changed."""
-        return total(c.cue.span for c in self.changed)
+        """Seconds of the picture in which the mouth of at least one face was changed."""
+        return total(rendered.cue.span for rendered in self.cues)
 
-    def plain(self) -> dict[str, Any]:
-        """The report as JSON values: instants in seconds (6 decimals), paths as text, unknown numbers as null."""
-        return {"version": VERSION, **_plain(self)}
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values: times in seconds (6 decimals), paths as text, NaN and infinity as null."""
+        return {"version": VERSION, **_json_value(self)}
 
     def to_json(self) -> str:
         """The report as JSON text."""
-        return json.dumps(self.plain(), indent=1, ensure_ascii=False, allow_nan=False)
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
 
     def write(self, path: Path) -> None:
-        """Write the JSON to ``path``, whole or not at all. Raises ``OutputError``."""
+        """Write the JSON to ``path`` atomically. Raises ``OutputError``."""
         write_text(path, self.to_json() + "\n")
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, Fraction | float):
         return round(float(value), 6) if math.isfinite(value) else None
     if isinstance(value, Path):
         return value.as_posix()
     if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: _json_value(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): _json_value(v) for k, v in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
+        return [_json_value(v) for v in value]
     return value
 
 
 def summary_table(report: Report) -> RenderableType:
-    """The report in a few rows for a terminal; fits 100 columns."""
+    """``summary_rows`` as a table for a terminal, at most 100 columns wide."""
     grid = Table(box=None, show_header=False, pad_edge=False, width=100)
     grid.add_column(width=14, style="bold")
     grid.add_column(overflow="fold")
@@ -192,25 +201,23 @@ def summary_table(report: Report) -> RenderableType:
 
 
 def summary_rows(report: Report) -> list[tuple[str, list[str]]]:
-    """The report as (name, lines) for people; names without lines are left out."""
+    """A summary for people: (name, lines of text). A row without lines is left out."""
     recipe, streams = report.recipe, report.streams
-    dropped = [f"dropped: {', '.join(streams.dropped)}"] if streams.dropped else []
-    kept = [f"copied: {', '.join(streams.copied)}"] if streams.copied else []
-    made = [f"encoded: {', '.join(streams.encoded)}"] if streams.encoded else []
-    found = [
-        ("Dubbed", [f"{report.output.path.name} ({_length(report.output)})"]),
-        ("Changed", _changed(report)),
-        ("Left as filmed", _left_alone(report.passthrough)),
-        ("Sync", [_sync(f) for f in report.faces if f.after is not None or f.before is not None]),
+    kinds = {"copied": streams.copied, "encoded": streams.encoded, "dropped": streams.dropped}
+    every = [
+        ("Output", [f"{report.output.path.name} ({_length(report.output)})"]),
+        ("Changed", [_extent(report)]),
+        ("Left as filmed", _passthrough(report.passthrough)),
+        ("Sync", [_sync(f) for f in report.faces if f.dub_sync is not None or f.source_sync is not None]),
         ("Speech", speech_summary(report.speech) if report.speech else []),
-        ("Closed lips", [_closures(f) for f in report.faces if f.closures is not None and f.closures.asked]),
-        ("Streams", [*kept, *made, *dropped]),
-        ("Made with", [f"{recipe.engine}, seed {recipe.seed}; {recipe.prior}; {recipe.hearing}"]),
-        ("Time", [_times(report.timings)] if report.timings else []),
+        ("Lip closures", [_closures(f.face, f.closures) for f in report.faces if f.closures and f.closures.requested]),
+        ("Streams", [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]),
+        ("Recipe", [f"{recipe.engine}, seed {recipe.seed}; {recipe.prior}; {recipe.speech_features}"]),
+        ("Timings", [_timings(report.timings)] if report.timings else []),
         ("Notes", [*report.notes, *(report.speech.notes if report.speech else ())]),
-        ("Look at", list(report.warnings)),
+        ("Warnings", list(report.warnings)),
     ]
-    return [(name, lines) for name, lines in found if lines]
+    return [(name, lines) for name, lines in every if lines]
 
 
 def _length(file: MediaFile) -> str:
@@ -218,55 +225,52 @@ def _length(file: MediaFile) -> str:
     return f"{timecode(file.duration)}{frames}"
 
 
-def _changed(report: Report) -> list[str]:
-    faces = len({c.cue.face for c in report.changed})
-    frames = sum(c.frames for c in report.changed)
+def _extent(report: Report) -> str:
+    """How much of the picture was changed."""
+    faces = len({rendered.cue.face for rendered in report.cues})
+    frames = sum(rendered.frames_changed for rendered in report.cues)
     seconds = f"{float(report.seconds_changed):.1f} of {float(report.source.duration):.1f} s"
-    return [f"{seconds}: {_count(len(report.changed), 'cue')} on {_count(faces, 'face')}, {_count(frames, 'frame')}"]
+    return f"{seconds}: {_count(len(report.cues), 'cue')} on {_count(faces, 'face')}, {_count(frames, 'frame')}"
 
 
-def _left_alone(parts: Iterable[PassthroughSpan]) -> list[str]:
-    """The longest few spans, in order of time."""
-    every = list(parts)
-    longest = sorted(every, key=lambda a: a.span.duration, reverse=True)[:_MOST_ROWS]
-    lines = [f"{_span(a.span)}  {a.reason}{_face(a.face)}" for a in sorted(longest, key=lambda a: a.span)]
-    more = len(every) - len(longest)
+def _passthrough(spans: Sequence[PassthroughSpan]) -> list[str]:
+    """The ``_MOST_ROWS`` longest spans, in order of time."""
+    longest = sorted(spans, key=lambda one: one.span.duration, reverse=True)[:_MOST_ROWS]
+    lines = [f"{_span(one.span)}  {one.reason}{_face(one.face)}" for one in sorted(longest, key=lambda one: one.span)]
+    more = len(spans) - len(longest)
     return [*lines, f"and {more} shorter"] if more > 0 else lines
 
 
 def _sync(face: FaceMetrics) -> str:
-    def told(figure: SyncScore | None) -> str:
-        if figure is None:
-            return "unknown"
-        return f"{figure.score:.2f} ({figure.offset * 1000:+.0f} ms)"
+    def text(sync: SyncScore | None) -> str:
+        return "unknown" if sync is None else f"{sync.score:.2f} ({sync.offset * 1000:+.0f} ms)"
 
-    return f"face {face.face}: {told(face.before)} before, {told(face.after)} after"
+    return f"face {face.face}: {text(face.source_sync)} before, {text(face.dub_sync)} after"
 
 
 def speech_summary(speech: SpeechReport) -> list[str]:
-    """What was said, in a few lines for people."""
-    told = []
+    """The speech of a dub in a few lines for people."""
+    summary = []
     if speech.lines:
         voices = ", ".join(f"{v.name} ({v.licence})" for v in speech.voices) or "the user's"
-        told.append(f"{_count(len(speech.lines), 'line')} in '{speech.language}', voice: {voices}")
-    if speech.figures:
-        told.append(", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in speech.figures.items()))
+        summary.append(f"{_count(len(speech.lines), 'line')} in '{speech.language}', voice: {voices}")
+    if speech.metrics:
+        summary.append(", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in speech.metrics.items()))
     cut = [line for line in speech.lines if line.missing > 0]
     for line in cut[:_MOST_ROWS]:
-        told.append(f"{_span(line.span)}  {float(line.missing):.2f} s did not fit: {line.text}")
-    return told
+        summary.append(f"{_span(line.span)}  {float(line.missing):.2f} s did not fit: {line.text}")
+    return summary
 
 
-def _closures(face: FaceMetrics) -> str:
-    assert face.closures is not None
-    return f"face {face.face}: {face.closures.met} of {face.closures.asked} found shut"
+def _closures(face: int, closures: ClosureCount) -> str:
+    return f"face {face}: {closures.found} of {closures.requested} found closed"
 
 
-def _times(timings: Iterable[StageTime]) -> str:
-    def told(one: StageTime) -> str:
+def _timings(timings: Iterable[StageTime]) -> str:
+    def text(one: StageTime) -> str:
         return f"{one.stage} {one.seconds:.1f} s" + (f" ({one.rate:.0f} fps)" if one.frames else "")
 
-    return ", ".join(told(one) for one in timings)
+    return ", ".join(text(one) for one in timings)
 
 
 def _span(span: Span) -> str:

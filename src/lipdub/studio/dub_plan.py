@@ -24,7 +24,7 @@ class DubSpeech:
     ``brought``: ``track`` is the user's own dub track, and its words are not known. Otherwise ``lines`` are what is
     said, at the times at which it is finally said, and ``said`` tells the same for the report. ``engine_lines`` are
     those that the engine spoke itself, as they were given to it. ``voices`` speak; ``helpers`` are the recogniser and
-    the translator; ``figures`` are named numbers, ``notes`` sentences for the report.
+    the translator; ``metrics`` are numbers by name, ``notes`` sentences for the report.
     """
 
     track: Path
@@ -36,7 +36,7 @@ class DubSpeech:
     engine_lines: tuple[Line, ...] = ()
     voices: tuple[ModelUsed, ...] = ()
     helpers: tuple[ModelUsed, ...] = ()
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""What a user may choose about a dub."""
+"""Options of a dub. The command line shows the fields and their docstrings as ``--options`` and help texts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,46 +7,47 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class DubOptions:
-    """Choices for one dub; every one has a default that suits most clips."""
+    """Options of one dub: engine, picture, files. The defaults suit most clips."""
 
     engine: str = "exemplar"
-    """Who makes the mouths; ``lipdub engines`` lists them."""
+    """Engine that renders the mouths; ``lipdub engines`` lists them."""
 
     weights: Path | None = None
-    """Folder with the engine's models, if it needs any."""
+    """Folder with the model files of the engine, if it needs any."""
 
     engine_option: tuple[str, ...] = ()
-    """KEY=VALUE, the engine's own, e.g. device=cuda; may be repeated."""
+    """KEY=VALUE, an option of the engine itself, e.g. device=cuda; may be repeated."""
 
     face: str = "auto"
-    """Whose mouth: auto (who speaks), left, right, largest, or X,Y@TIME (a point in the picture at a time)."""
+    """Face to dub: auto (the active speaker), left, right, largest, or X,Y@TIME (a pixel of the picture at a time)."""
 
-    hearing: Literal["auto", "best", "light"] = "auto"
-    """best: with the whisper encoder (145 MB, fetched if allowed); light: without; auto: with it if it is there."""
+    speech_features: Literal["auto", "best", "light"] = "auto"
+    """Speech features that the lips follow. best: with the whisper encoder (145 MB; you are asked before a download);
+    light: without it; auto: with it if it is installed."""
 
     audio_stream: int | None = None
-    """Which sound of the clip is its own, counted from 0; by default the one that players play."""
+    """Audio stream of the clip that is its own sound, counted from 0; by default the one that players play."""
 
     seed: int = 0
-    """Same seed, same bytes."""
+    """Random seed, 0 or more; the same seed gives the same bytes."""
 
     prior: Path | None = None
     """Speech-to-mouth prior trained on your own footage (python -m lipdub.train.prior)."""
 
     codec: str | None = None
-    """Encoder of the picture; by default the source's own kind, visually lossless."""
+    """Video codec of the output; by default the codec of the source, visually lossless."""
 
     crf: int | None = None
-    """Quality of the picture; lower is better and larger."""
+    """Quality of the picture (constant rate factor); lower is better and gives a larger file."""
 
     preset: str | None = None
-    """Speed of the encoder, in its own words."""
+    """Speed preset of the encoder, e.g. slow; docs/files.md lists the values of each codec."""
 
     hardware: bool = False
     """Use a hardware encoder if there is one."""
 
     keep_original_audio: bool = False
-    """Keep the old sound as a second track."""
+    """Keep the sound of the clip as a second audio track."""
 
     language: str | None = None
     """Language tag of the dub track, e.g. es."""
@@ -58,70 +59,71 @@ class DubOptions:
     """Write a review page (HTML) beside the output."""
 
     reuse: bool = True
-    """Keep the study of the clip, so that the next dub of it starts at once."""
+    """Keep the analysis of the clip in the cache, so that the next dub of the clip need not repeat it."""
 
     consent: bool = False
-    """You have the consent of the people in the footage; asked once per clip otherwise."""
+    """State that the people in the footage agreed; without it you are asked once per clip."""
 
 
 @dataclass(frozen=True)
 class VoiceOptions:
-    """Who speaks, and how speech is brought to its time."""
+    """Options of the voices, and of how their speech is fitted to the time of each line."""
 
     voice: tuple[str, ...] = ()
-    """Who speaks: NAME, NAME:DETAIL or SPEAKER=NAME:DETAIL, e.g. nanotts:es-ES; may be repeated."""
+    """Voice that speaks the lines: NAME, NAME:DETAIL or SPEAKER=NAME:DETAIL, e.g. nanotts:es-ES; may be repeated."""
 
-    fit: Literal["audio", "none"] = "audio"
-    """audio: speech is moved and gently stretched to where the clip speaks; none: as spoken, at its line's start."""
+    duration_fit: Literal["audio", "none"] = "audio"
+    """audio: move and time-stretch the speech to where the clip speaks; none: natural pace, from the start of each
+    line."""
 
 
 @dataclass(frozen=True)
 class SpeechOptions(VoiceOptions):
-    """What shall be said, by whom, and how it is mixed: for dubs without a finished dub track."""
+    """Options of a dub whose speech is made here: its text, translation, voices, mix and subtitles."""
 
     script: Path | None = None
-    """What is said: SRT, VTT, ASS, JSON or plain text, in the language of --to (or of its name: talk.en.srt)."""
+    """Script to speak: SRT, VTT, ASS, JSON or plain text, in the language of --to (or of its name: talk.en.srt)."""
 
     line: str = ""
-    """What is said, as one sentence or more, instead of a script."""
+    """Text to speak instead of a script: one sentence or more."""
 
     to: str = ""
-    """Language of the dub, e.g. es. Without a script the clip is heard and translated."""
+    """Language of the dub, e.g. es. Without a script the clip is transcribed and translated."""
 
     source_language: str = ""
-    """Language that is spoken in the clip; found out if not given."""
+    """Language spoken in the clip; detected if not given."""
 
     recogniser: str = "whisper"
-    """Who hears the clip's words, if they are needed, and the dub's, to check them."""
+    """Speech recogniser: it transcribes the clip where that is needed, and the dub for the ASR check."""
 
     translator: str = ""
-    """Who translates: openai:URL#MODEL (any such server, local ones too), argos, or another that is installed."""
+    """Translator: openai:URL#MODEL (any such server, local ones too), argos, or another that is installed."""
 
     glossary: Path | None = None
-    """How terms are rendered: CSV, TSV or JSON with term and rendering."""
+    """How terms are translated: CSV, TSV or JSON with term and rendering."""
 
     music_effects: Path | None = None
-    """The clip's music and effects without its speech, if you have them; else the clip's own sound is ducked."""
+    """Music and effects (M&E) of the clip without its speech; without them the clip's own sound is ducked."""
 
     separator: str = ""
-    """A program that takes the speech out of the clip's sound, e.g. demucs --two-stems vocals -o {folder} {input}."""
+    """Program that removes the speech from the clip's sound, e.g. demucs --two-stems vocals -o {folder} {input}."""
 
     loudness: str = "broadcast"
-    """broadcast: -23 LUFS (EBU R 128); web: -16; loud: -14; a number of LUFS; source: speech as loud as the clip's and
-    all else as it is; none: as it comes."""
+    """Loudness of the mix. broadcast: -23 LUFS (EBU R 128); web: -16; loud: -14; a number of LUFS; source: speech as
+    loud as that of the clip, everything else unchanged; none: not adjusted."""
 
-    hush: float = -60.0
-    """dB by which the clip's own speech is lowered: -60 hides it and lays the room's own tone in its place; -18 leaves
-    it to be heard beneath, as voice-overs do."""
+    duck: float = -60.0
+    """Gain in dB (0 or less) for the clip's own speech under the dub. -60 removes it and puts room tone in its place;
+    -18 leaves it audible, as in a voice-over."""
 
     mix: bool = False
-    """Mix a dub track given by --audio over the clip's music and effects, too; else it stays untouched."""
+    """Mix a dub track given by --audio with the clip's music and effects, too; without it the track is not changed."""
 
-    proof: bool = True
-    """Hear the finished speech again and compare it with the words (needs the recogniser; slow for long clips)."""
+    asr_check: bool = True
+    """Transcribe the finished speech and report its word error rate (needs the recogniser; slow for long clips)."""
 
     subtitles: Literal["srt", "vtt", "none"] = "srt"
-    """Write what is said as subtitles beside the output."""
+    """Write subtitles of the spoken lines beside the output."""
 
     embed_subtitles: bool = False
-    """Put what is said into the output as a text track, too."""
+    """Put the subtitles into the output as a text track, too."""

@@ -169,7 +169,7 @@ def _spoken(
     pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows)
     voices = with_references(voices_for(lines.lines, options.voice, pitch), lines.lines, clip, features)
     fitted = FittedSpeech(lines, voices, session)
-    voiced = VoicedLines(fitted.placed(windows, whole, options.fit), fitted.models, fitted.notes)
+    voiced = VoicedLines(fitted.placed(windows, whole, options.duration_fit), fitted.models, fitted.notes)
     recorder = SpeechRecorder(voiced.lines)
     write_speech(output, recorder.pass_on, whole)
     return recorder.speech(output, lines, voiced)

@@ -11,15 +11,15 @@ from lipdub.timeline.model_used import ModelUsed
 def speech_account(
     speech: DubSpeech,
     helpers: Iterable[ModelUsed] = (),
-    figures: Mapping[str, float] = MappingProxyType({}),
+    metrics: Mapping[str, float] = MappingProxyType({}),
     notes: Iterable[str] = (),
 ) -> SpeechReport:
-    """What is said, by which voices, and how it measured, with further helpers, figures and notes."""
+    """What is said, by which voices, and how it measured, with further models, metrics and notes."""
     return SpeechReport(
         language=speech.language,
         lines=speech.said,
         voices=speech.voices,
-        helpers=tuple(dict.fromkeys((*speech.helpers, *helpers))),
-        figures={**speech.figures, **figures},
+        models=tuple(dict.fromkeys((*speech.helpers, *helpers))),
+        metrics={**speech.metrics, **metrics},
         notes=tuple(dict.fromkeys((*speech.notes, *notes))),
     )

@@ -90,7 +90,7 @@ def choose_analyser(wish: str, ask_download: weights.Consent | None) -> ChosenAn
     """
     voice = weights.resolve("voice-activity", ask_download)
     if wish == "light":
-        return ChosenAnalyser(SpeechAnalyser(voice, None), False, "light hearing was asked for")
+        return ChosenAnalyser(SpeechAnalyser(voice, None), False, "--speech-features light was given")
     try:
         SpeechAnalyser.check_encoder()
         encoder = weights.resolve("whisper-base", ask_download) if wish == "best" else weights.present("whisper-base")

@@ -16,7 +16,7 @@ class Take:
 
     ``id`` is stable within a project. ``reel`` is the file with the patches (None: they went straight into the film).
     ``frames`` counts the frames that were changed; ``passthrough`` are the spans that the engine left as filmed
-    although cues asked for them. ``figures`` are finite numbers, named: ``sync_score``, ``closures_requested``,
+    although cues asked for them. ``metrics`` are finite numbers, named: ``sync_score``, ``closures_requested``,
     ``closures_found`` and others. ``seconds`` is how long the engine worked.
     """
 
@@ -28,7 +28,7 @@ class Take:
     reel: Path | None = None
     frames: int = 0
     passthrough: tuple[PassthroughSpan, ...] = ()
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
 

@@ -18,10 +18,10 @@ from lipdub.words_to_sound.recognise.word_error_rate import word_error_rate
 
 @dataclass(frozen=True, slots=True)
 class AsrCheck:
-    """``figures``: ``word_error_rate`` from 0 up, where it could be measured; ``helpers``: the recogniser; ``notes``:
+    """``metrics``: ``word_error_rate`` from 0 up, where it could be measured; ``helpers``: the recogniser; ``notes``:
     why it was not measured."""
 
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     helpers: tuple[ModelUsed, ...] = ()
     notes: tuple[str, ...] = ()
 

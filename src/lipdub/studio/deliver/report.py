@@ -12,11 +12,11 @@ from lipdub.media.promise import examples
 from lipdub.media.read import Damage
 from lipdub.media.write import Written
 from lipdub.review.report import (
-    RenderedCue,
     ClosureCount,
     FaceMetrics,
     MediaFile,
     Recipe,
+    RenderedCue,
     Report,
     SpeechReport,
     StageTime,
@@ -56,9 +56,9 @@ def make_report(outcome: Outcome, session: Session) -> Report:
         dub_track=MediaFile(plan.speech.name, probe(film.sound).duration),
         output=MediaFile(job.names.film, clip.span.duration, written.frames, clip.start),
         recipe=_recipe(job, plan, session),
-        changed=tuple(changed for face in plan.faces for changed in _changed(clip, face)),
+        cues=tuple(changed for face in plan.faces for changed in _changed(clip, face)),
         passthrough=(*plan.passthrough, *(left for take in outcome.takes for left in take.passthrough)),
-        faces=tuple(_figures(face, take) for face, take in zip(plan.faces, outcome.takes, strict=True)),
+        faces=tuple(_face_metrics(face, take) for face, take in zip(plan.faces, outcome.takes, strict=True)),
         streams=StreamSummary(written.copied, written.encoded, written.dropped),
         timings=tuple(_timings(outcome, session)),
         consent=job.consent,
@@ -73,7 +73,7 @@ def _speech(outcome: Outcome) -> SpeechReport | None:
     said, film, check = outcome.plan.speech, outcome.film, outcome.check
     if said.brought and not film.mixed:
         return None
-    return speech_account(said, check.helpers, {**check.figures, **film.levels}, (*film.mix_notes, *check.notes))
+    return speech_account(said, check.helpers, {**check.metrics, **film.levels}, (*film.mix_notes, *check.notes))
 
 
 def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
@@ -84,7 +84,7 @@ def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
         engine=options.engine,
         seed=options.seed,
         prior="the shipped prior" if options.prior is None else f"the prior {options.prior.name}",
-        hearing=f"light hearing: {why}" if why else "hearing with the whisper encoder",
+        speech_features=f"light speech features: {why}" if why else "speech features with the whisper encoder",
         options={k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
         models=tuple(_models(detailed)),
     )
@@ -110,19 +110,19 @@ def _changed(clip: Clip, plan: FacePlan) -> Iterator[RenderedCue]:
         yield RenderedCue(cue, int((weight[rows] > 0).sum()))
 
 
-def _figures(plan: FacePlan, take: Take) -> FaceMetrics:
+def _face_metrics(plan: FacePlan, take: Take) -> FaceMetrics:
     """Sync before and after, closures requested and found, and everything else that was measured on a face."""
-    figures = dict(take.figures)
+    metrics = dict(take.metrics)
     after, requested, found = (
-        figures.pop(name, None) for name in ("sync_score", "closures_requested", "closures_found")
+        metrics.pop(name, None) for name in ("sync_score", "closures_requested", "closures_found")
     )
     return FaceMetrics(
         face=plan.face.id,
         coverage=plan.face.facts.coverage,
         source_sync=SyncScore(plan.sync.score, plan.sync.offset) if plan.sync.speech else None,
-        after=None if after is None else SyncScore(after),
+        dub_sync=None if after is None else SyncScore(after),
         closures=ClosureCount(int(requested or 0), int(found or 0)),
-        figures={**figures, **plan.face.facts.figures, **plan.predicted.figures},
+        metrics={**metrics, **plan.face.facts.figures, **plan.predicted.figures},
     )
 
 

@@ -64,19 +64,19 @@ class SpeechRecorder:
             said=tuple(_said_line(line, source.originals, voiced.voices) for line in self.lines),
             voices=tuple(dict.fromkeys(voiced.voices.values())),
             helpers=source.helpers,
-            figures=self._figures(),
+            metrics=self._metrics(),
             notes=tuple(dict.fromkeys((*source.notes, *voiced.notes))),
         )
 
-    def _figures(self) -> dict[str, float]:
+    def _metrics(self) -> dict[str, float]:
         """Rates, seconds by which lines begin early or late, and seconds that did not fit."""
         if not self.lines:
             return {}
         rates = [line.rate for line in self.lines]
-        figures = {"fastest_rate": max(rates), "slowest_rate": min(rates)}
+        metrics = {"fastest_rate": max(rates), "slowest_rate": min(rates)}
         if self.onset_errors:
-            figures["median_onset_error"] = float(np.median(np.abs(self.onset_errors)))
-        return figures | {"seconds_missing": float(sum(line.missing for line in self.lines))}
+            metrics["median_onset_error"] = float(np.median(np.abs(self.onset_errors)))
+        return metrics | {"seconds_missing": float(sum(line.missing for line in self.lines))}
 
 
 def _said_line(line: PlacedLine, originals: Mapping[str, str], voices: Mapping[str, ModelUsed]) -> SaidLine:

@@ -43,7 +43,7 @@ class PatchCheck:
     file: Path
     redetect: Redetect
     frames: int = 0
-    passthrough: dict[str, list[int]] = field(default_factory=dict)
+    refused: dict[str, list[int]] = field(default_factory=dict)
     seconds: float = 0.0
     landmarks: Spool = field(init=False)
 
@@ -67,7 +67,7 @@ class PatchCheck:
         landmarks = _LOST if view.landmarks is None else view.landmarks
         if isinstance(answer, Passthrough):
             if answer.reason:
-                self.passthrough.setdefault(answer.reason, []).append(answer.index)
+                self.refused.setdefault(answer.reason, []).append(answer.index)
             self.landmarks.append(landmarks)
             return
         self.frames += 1
@@ -96,22 +96,22 @@ class PatchCheck:
         """The frames that the engine left as filmed although they were in cues, as spans with reasons."""
         return tuple(
             PassthroughSpan(clip.times.span(int(run[0]), int(run[-1]) + 1), reason, self.plan.face.id)
-            for reason, frames in self.passthrough.items()
+            for reason, frames in self.refused.items()
             for run in consecutive(np.array(frames))
         )
 
-    def figures(self, clip: Clip, prior: Prior, dub: SpeechFeatures) -> dict[str, float]:
+    def metrics(self, clip: Clip, prior: Prior, dub: SpeechFeatures) -> dict[str, float]:
         """``sync_score`` of the dub with the patched mouth (only where three frames or more were changed),
         ``closures_requested`` and ``closures_found``, and ``dub_sync_with_source_mouth``."""
         plan, again = self.plan, self.shapes()
         changed, seconds, motion = plan.trajectory.weight > CHANGED, plan.face.seconds(clip), plan.face.motion
         requested, found = closures(np.where(changed, again[:, AP], np.nan), plan.trajectory.closed * changed)
         untouched = score(prior, dub, seconds, motion.shapes, motion.ok & changed)
-        figures = {
+        metrics = {
             "dub_sync_with_source_mouth": untouched,
             "closures_requested": float(requested),
             "closures_found": float(found),
         }
         if changed.sum() >= 3:
-            figures["sync_score"] = score(prior, dub, seconds, again, changed)
-        return figures
+            metrics["sync_score"] = score(prior, dub, seconds, again, changed)
+        return metrics

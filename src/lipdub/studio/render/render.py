@@ -81,7 +81,7 @@ class Rendering:
                 reel=(reels or {}).get(check.plan.face.id),
                 frames=check.frames,
                 passthrough=check.passthrough(job.clip),
-                figures=check.figures(job.clip, session.tools.prior, self._plan.features.features),
+                metrics=check.metrics(job.clip, session.tools.prior, self._plan.features.features),
                 seconds=check.seconds,
             )
             for number, check in enumerate(self.checks, 1)

@@ -1,4 +1,4 @@
-"""How a program ends: exit codes, words for whoever reads them, and nothing that steers a terminal."""
+"""How a program ends: exit codes, one line for each error, and no control characters sent to a terminal."""
 
 import json
 import os
@@ -18,7 +18,7 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="signals, pipes and limits of
 
 
 def lipdub(*args: str | bytes, before: str = "exec", **options) -> subprocess.CompletedProcess[str]:
-    """Run ``lipdub args`` by a shell that says ``before``: ``ulimit`` and the like, then ``exec``."""
+    """Run ``lipdub args`` from a shell; ``before`` is a prefix such as ``ulimit -f 8; exec``."""
     command = ["sh", "-c", f'{before} "$@"', "sh", sys.executable, "-m", "lipdub", *args]
     options = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
     return subprocess.run(
@@ -26,8 +26,8 @@ def lipdub(*args: str | bytes, before: str = "exec", **options) -> subprocess.Co
     )
 
 
-def ends(code: str, **options) -> subprocess.CompletedProcess[str]:
-    """How ``run`` ends a program that does ``code``."""
+def run_code(code: str, **options) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` as a program under ``process.ending.run``."""
     text = f"from lipdub.process.ending import run\ndef program():\n {code}\nrun(program)"
     return subprocess.run(
         [sys.executable, "-c", text], capture_output=True, text=True, env=ENVIRONMENT, check=False, **options
@@ -50,14 +50,14 @@ def ends(code: str, **options) -> subprocess.CompletedProcess[str]:
         ("raise SystemExit(2)", 2, ""),
     ],
 )
-def test_everything_that_goes_wrong_has_a_code_and_one_line(code, exit_code, says):
-    done = ends(code)
+def test_every_error_has_an_exit_code_and_one_line(code, exit_code, says):
+    done = run_code(code)
     assert done.returncode == exit_code
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == (1 if says else 0)
 
 
-def test_whoever_looks_for_a_mistake_is_shown_where():
+def test_debug_mode_shows_the_traceback():
     done = subprocess.run(
         [sys.executable, "-c", "from lipdub.process.ending import run\nrun(lambda: 1 / 0)"],
         capture_output=True,
@@ -70,7 +70,7 @@ def test_whoever_looks_for_a_mistake_is_shown_where():
 
 
 @POSIX
-def test_nobody_reads_on_and_nothing_is_said():
+def test_a_closed_pipe_ends_the_program_silently():
     reads, writes = os.pipe()
     os.close(reads)
     done = lipdub("engines", stdout=writes)
@@ -80,7 +80,7 @@ def test_nobody_reads_on_and_nothing_is_said():
 
 @POSIX
 @pytest.mark.parametrize("args", [["engines"], ["weights", "list", "--json"], ["--help"]])
-def test_a_full_disk_behind_stdout_is_told(args):
+def test_a_full_disk_behind_stdout_is_reported(args):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     with open("/dev/full", "w") as full:
@@ -91,14 +91,14 @@ def test_a_full_disk_behind_stdout_is_told(args):
 
 
 @POSIX
-def test_a_closed_stdout_is_told_and_a_closed_stderr_is_done_without(tmp_path):
+def test_a_closed_stdout_is_an_error_and_a_closed_stderr_is_not(tmp_path):
     assert lipdub("engines", before="exec >&-; exec").returncode == OutputError.exit_code
     assert lipdub("engines", before="exec 2>&-; exec").returncode == 0
 
 
 @POSIX
 @pytest.mark.parametrize("name", [b"\xff\xfe.mp4", b"\x1b[31m.mp4", "\u202e4pm.exe".encode(), b"a\nb.mp4"])
-def test_no_name_steers_the_terminal_or_stops_the_program(tmp_path, name):
+def test_control_characters_in_names_do_not_reach_the_terminal(tmp_path, name):
     done = lipdub("dub", os.fsencode(tmp_path) + b"/" + name, "--audio", "x.wav", "-o", "y.mp4")
     assert done.returncode == 2
     assert "there is no such file" in done.stderr
@@ -107,7 +107,7 @@ def test_no_name_steers_the_terminal_or_stops_the_program(tmp_path, name):
 
 
 @POSIX
-def test_words_the_parser_refuses_steer_nothing():
+def test_control_characters_in_unknown_options_do_not_reach_the_terminal():
     done = lipdub("engines", "--\x1b[31mred")
     assert done.returncode == 2
     assert "\x1b" not in done.stderr
@@ -115,14 +115,14 @@ def test_words_the_parser_refuses_steer_nothing():
 
 
 @POSIX
-def test_a_very_long_name_is_told():
+def test_a_very_long_name_is_reported():
     done = lipdub("dub", "a" * 300 + ".mp4", "--audio", "x.wav", "-o", "y.mp4")
     assert done.returncode in (2, 4)
     assert "too long" in done.stderr
 
 
 @POSIX
-def test_a_limit_on_file_sizes_is_told(tmp_path):
+def test_a_limit_on_file_sizes_is_reported(tmp_path):
     (tmp_path / "talk.es.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nHola a todos.\n")
     out = tmp_path / "said.wav"
     done = lipdub("speak", str(tmp_path / "talk.es.srt"), "-o", str(out), before="ulimit -f 8; exec")
@@ -133,9 +133,9 @@ def test_a_limit_on_file_sizes_is_told(tmp_path):
 
 
 @POSIX
-def test_little_memory_is_told():
+def test_lack_of_memory_has_its_exit_code():
     code = "import numpy\n return numpy.ones(1 << 40)"
-    assert ends(code).returncode == 7
+    assert run_code(code).returncode == 7
 
 
 SLEEPER = """
@@ -160,34 +160,34 @@ THREAD = (
     '        pool = ThreadPoolExecutor(1); (here / "pid").touch(); pool.submit(time.sleep, 0.5).result()\n'
     "        time.sleep(60)"
 )
-STUBBORN = (
+SLOW_CLEANUP = (
     '(here / "pid").touch()\n        try:\n            time.sleep(60)\n        finally:\n'
     '            (here / "first").touch(); time.sleep(60)'
 )
 
 
-def started(tmp_path: Path, what: str) -> "subprocess.Popen[str]":
-    """A program that works, or sleeps, in a temporary folder of its own."""
+def start(tmp_path: Path, what: str) -> "subprocess.Popen[str]":
+    """Start a program that does ``what`` in a temporary folder of its own, and wait until it does."""
     code = SLEEPER.replace("{what}", what)
     environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE, text=True, env=environment
     )
-    awaited(tmp_path / "pid")
+    wait_for(tmp_path / "pid")
     return process
 
 
-def awaited(path: Path) -> None:
-    """Until ``path`` is there."""
+def wait_for(path: Path) -> None:
+    """Wait until ``path`` exists."""
     for _ in range(600):
         if path.exists():
             return
         time.sleep(0.05)
-    raise AssertionError(f"{path} never came")
+    raise AssertionError(f"{path} was not made")
 
 
 def running(group: str) -> list[str]:
-    """The processes of a group that are not ended: what nobody collects yet (Z) is."""
+    """Commands of the processes in ``group`` that run; zombies (Z) have ended."""
     found = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
     rows = [row.split(None, 2) for row in found.splitlines()]
     return [row[2] for row in rows if row[0] == group and not row[1].startswith("Z")]
@@ -196,8 +196,8 @@ def running(group: str) -> list[str]:
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 @pytest.mark.parametrize("what", [CHILD, THREAD], ids=["child", "thread"])
-def test_a_signal_ends_the_work_and_leaves_nothing(tmp_path, what, number):
-    process = started(tmp_path, what)
+def test_a_signal_ends_the_program_and_leaves_no_files_and_processes(tmp_path, what, number):
+    process = start(tmp_path, what)
     time.sleep(0.2)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
@@ -210,10 +210,10 @@ def test_a_signal_ends_the_work_and_leaves_nothing(tmp_path, what, number):
 
 
 @POSIX
-def test_a_second_signal_ends_at_once(tmp_path):
-    process = started(tmp_path, STUBBORN)
+def test_a_second_signal_ends_the_program_at_once(tmp_path):
+    process = start(tmp_path, SLOW_CLEANUP)
     process.send_signal(signal.SIGTERM)
-    awaited(tmp_path / "first")
+    wait_for(tmp_path / "first")
     time.sleep(0.7)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
@@ -221,8 +221,8 @@ def test_a_second_signal_ends_at_once(tmp_path):
 
 
 @POSIX
-def test_a_signal_that_comes_twice_at_once_is_one(tmp_path):
-    process = started(tmp_path, CHILD)
+def test_signals_within_half_a_second_count_as_one(tmp_path):
+    process = start(tmp_path, CHILD)
     time.sleep(0.2)
     for _ in range(3):
         process.send_signal(signal.SIGTERM)
@@ -234,7 +234,7 @@ def test_a_signal_that_comes_twice_at_once_is_one(tmp_path):
 
 
 @POSIX
-def test_what_nohup_ignores_stays_ignored(tmp_path):
+def test_signals_ignored_by_nohup_stay_ignored(tmp_path):
     code = (
         "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "from lipdub.process.ending import run\nrun(lambda: os.kill(os.getpid(), signal.SIGHUP) or 5)"
@@ -242,7 +242,7 @@ def test_what_nohup_ignores_stays_ignored(tmp_path):
     assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=False).returncode == 5
 
 
-def test_json_means_the_same_after_it_was_made_visible():
+def test_visible_json_has_the_same_meaning():
     text = json.dumps({"a": "\x1b[0m\u202e\udcff\u0085é"}, ensure_ascii=False)
     assert json.loads(visible(text)) == json.loads(text)
     assert visible("plain\ttext\nhere é") == "plain\ttext\nhere é"

@@ -1,4 +1,4 @@
-"""The commands and Python snippets of the documents, found as a reader finds them: indented by four, or fenced."""
+"""Finds the shell commands and Python snippets in the documents: blocks that are fenced or indented by four."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _INDENTED = re.compile(r"(?:\A|(?<=\n\n))(?:(?: {4}|\t)[^\n]*\n|\n(?= {4}\S))+")
 
 @dataclass(frozen=True)
 class Example:
-    """``text`` of one shell command (joined by && it is several) or of one Python snippet, in a document."""
+    """The ``text`` of one shell command (several, if joined by &&) or of one Python snippet, in ``document``."""
 
     document: str
     text: str
@@ -25,25 +25,25 @@ class Example:
 
     @property
     def parts(self) -> list[str]:
-        """The commands that && joins."""
+        """The commands that are joined by &&."""
         return [part.strip() for part in self.text.split("&&")]
 
 
 def examples(path: Path) -> list[Example]:
-    """All examples of a document, in order."""
+    """All examples of the document ``path``, in order."""
     text, blocks = path.read_text(encoding="utf-8"), []
     for found in _FENCED.finditer(text):
         language = found[1].lower()
         if language in _SHELL or language == "python":
             blocks.append((found.start(), found[2], language == "python"))
-    bare = _FENCED.sub(lambda found: re.sub(r"[^\n]", "x", found[0]), text)
-    for found in _INDENTED.finditer(bare):
+    unfenced = _FENCED.sub(lambda found: re.sub(r"[^\n]", "x", found[0]), text)
+    for found in _INDENTED.finditer(unfenced):
         body = re.sub(r"(?m)^(?: {4}|\t)", "", found[0]).strip("\n")
         blocks.append((found.start(), body, body.startswith(("import ", "from "))))
-    return [example for _, body, python in sorted(blocks) for example in _parted(path.name, body, python)]
+    return [example for _, body, python in sorted(blocks) for example in _split(path.name, body, python)]
 
 
-def _parted(document: str, body: str, python: bool) -> Iterator[Example]:
+def _split(document: str, body: str, python: bool) -> Iterator[Example]:
     if python:
         yield Example(document, body, python=True)
         return

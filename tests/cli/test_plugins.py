@@ -1,4 +1,4 @@
-"""A plugin that is broken is told of, and stops nothing else."""
+"""A broken plugin is reported, and everything else works."""
 
 import json
 import os
@@ -13,7 +13,7 @@ ENGINES = {"gone": 6, "worse": 2, "leaves": 2, "raises": 2, "strange": 2}
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
-    """A folder with an installed package of broken plugins."""
+    """A folder for PYTHONPATH that holds an installed package with broken plugins."""
     folder = tmp_path_factory.mktemp("plugins")
     info = folder / "broken-1.0.dist-info"
     info.mkdir()
@@ -36,7 +36,7 @@ def lipdub(path: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
-def test_engines_lists_the_broken_with_the_reason_and_the_others(path):
+def test_engines_lists_broken_engines_with_the_reason(path):
     done = lipdub(path, "engines", "--json")
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert done.returncode == 0
@@ -50,7 +50,7 @@ def test_engines_lists_the_broken_with_the_reason_and_the_others(path):
 
 
 @pytest.mark.slow
-def test_the_doctor_goes_on_and_names_them(path):
+def test_the_doctor_names_broken_plugins(path):
     done = lipdub(path, "doctor", "--json")
     found = json.loads(done.stdout)
     assert "exemplar" in found["engines"]
@@ -61,7 +61,7 @@ def test_the_doctor_goes_on_and_names_them(path):
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_naming_a_broken_engine_gives_one_sentence(path, tmp_path, name):
+def test_a_broken_engine_is_one_line(path, tmp_path, name):
     from lipdub.engines.find import find
     from lipdub.errors import LipdubError
 
@@ -84,7 +84,7 @@ def test_naming_a_broken_engine_gives_one_sentence(path, tmp_path, name):
         find(name)
 
 
-def test_naming_a_broken_voice_gives_one_sentence(path, tmp_path):
+def test_a_broken_voice_is_one_line(path, tmp_path):
     (tmp_path / "a.es.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nHola a todos.\n")
     for voice in ("worsevoice", "latevoice"):
         done = lipdub(path, "speak", str(tmp_path / "a.es.srt"), "-o", str(tmp_path / "a.wav"), "--voice", voice)

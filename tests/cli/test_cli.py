@@ -1,4 +1,4 @@
-"""The doors: nothing heavy for help, one line and an exit code for every bad input, never a traceback."""
+"""The command line: help loads nothing heavy, and every bad input gives one line and an exit code."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def test_bad_input_is_one_line_and_a_code(
         (["--to", "es", "--engine-option", "fast", "--dry-run"], "no engine option"),
     ],
 )
-def test_unclear_orders_are_refused(files: Path, options: list[str], says: str) -> None:
+def test_contradictory_options_are_refused(files: Path, options: list[str], says: str) -> None:
     done = lipdub("dub", str(clip_of(files)), "-o", str(files / "o.mp4"), "--consent", *options, home=files)
     assert done.returncode == 2
     assert says in done.stderr
@@ -112,12 +112,12 @@ def test_lists_are_json_where_asked(files: Path) -> None:
     assert "exemplar" in {e["name"] for e in engines}
 
 
-def test_the_doctor_shows_words_as_they_are(files: Path) -> None:
+def test_the_doctor_prints_brackets_literally(files: Path) -> None:
     shown = lipdub("doctor", home=files).stdout
     assert "lipdub[kokoro]" in shown or "kokoro-onnx missing" not in " ".join(shown.replace("│", " ").split())
 
 
-def test_the_doctor_tells_what_is_here(files: Path) -> None:
+def test_the_doctor_lists_what_is_installed(files: Path) -> None:
     found = json.loads(lipdub("doctor", "--json", home=files).stdout)
     assert "libx264" in found["encoders"]
     assert found["packages"]["av"]
@@ -133,10 +133,10 @@ def test_the_doctor_tells_what_is_here(files: Path) -> None:
         (["dub"], "CLIP"),
         (["nonsense"], "nonsense"),
         (["dub", "clip.mp4", "-o", "o.mp4", "--no-such-option"], "--no-such-option"),
-        (["speak", "a.srt", "-o", "a.wav", "--fit", "loosely"], "loosely"),
+        (["speak", "a.srt", "-o", "a.wav", "--duration-fit", "loosely"], "loosely"),
     ],
 )
-def test_words_that_are_no_command_are_told_in_one_line(tmp_path: Path, args: list[str], says: str) -> None:
+def test_an_unknown_command_or_option_is_one_line(tmp_path: Path, args: list[str], says: str) -> None:
     done = lipdub(*args, home=tmp_path)
     assert done.returncode == 2
     assert says in done.stderr

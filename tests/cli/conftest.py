@@ -1,4 +1,4 @@
-"""Lets the tests here import ``documented`` and, from beside, ``speech.servers`` and ``golden.make_checkpoint``."""
+"""Puts this folder and ``tests`` on ``sys.path``: for ``documented``, ``speech`` and ``golden``."""
 
 import sys
 from pathlib import Path

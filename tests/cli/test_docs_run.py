@@ -1,4 +1,4 @@
-"""Every command of the documents is run as it is written, one after the other, in a folder like the reader's."""
+"""Runs every command of the documents as it is written, in order, in a folder that holds what the documents assume."""
 
 import json
 import os
@@ -31,56 +31,57 @@ from lipdub.timeline.sound import Sound
 from speech.argos_package import package
 from speech.servers import Answer, server
 
-# What a placeholder in a command stands for: (part of the command, placeholder) -> name in the reader's folder, or of
-# what the test starts.
-BOUND = {
+# Values of placeholders: (part of the command, placeholder) -> name in the reader's folder, or address of a server.
+PLACEHOLDERS = {
     ("openai:", "http://localhost:11434/v1#MODEL"): "{server}/v1#a-model",
     ("lipdub.train.prior", "FOLDER"): "footage",
     ("--engine ltx", "FOLDER"): "tiny-ltx",
 }
 
-# What is not run here as it is written, and why.
+# Beginnings of commands that are not run here, and why.
 NOT_RUN = {
     "./test": "it is what runs this test",
     "lipdub weights fetch ltx --to FOLDER": "66 GB, gated; tests/engines/ltx/test_hub.py fetches from a hub of our own",
-    "pip install": "see test_what_is_installed_exists and test_a_fresh_environment_makes_the_demo",
+    "pip install": "see test_every_extra_that_is_installed_exists and test_a_fresh_environment_makes_the_demo",
     "lipdub demo": "see test_a_fresh_environment_makes_the_demo",
     "from fractions import Fraction": "needs a GPU; tests/engines/ltx/test_parity_pipeline.py runs these calls without",
 }
 
-# Where this machine cannot do what is written, the exit code and the words that say so.
-REFUSED = {"--engine ltx": (7, "needs a GPU")}
+# Commands that this machine may be unable to run: the exit code and the error text that it then gives.
+MAY_BE_REFUSED = {"--engine ltx": (7, "needs a GPU")}
 
 SECONDS = 2.4
 ALL = [example for path in DOCUMENTS for example in examples(path)]
 
 
-def reason(text: str) -> str:
-    """Why a command is not run here; "" if it is."""
+def skip_reason(text: str) -> str:
+    """Why a command is not run here; "" if it is run."""
     return next((why for begins, why in NOT_RUN.items() if text.startswith(begins)), "")
 
 
-def bound(text: str, url: str) -> str:
-    """A command with its placeholders filled."""
-    for (part, placeholder), value in BOUND.items():
+def fill_placeholders(text: str, url: str) -> str:
+    """``text`` with values for its placeholders; ``url`` is that of the test's server."""
+    for (part, placeholder), value in PLACEHOLDERS.items():
         if part in text:
             text = text.replace(placeholder, value.replace("{server}", url))
     return text
 
 
-def test_the_documents_are_found_and_read():
+def test_the_documents_and_their_examples_are_found():
     assert {"README.md", "architecture.md", "ltx.md", "speech.md"} <= {path.name for path in DOCUMENTS}
     assert len([e for e in ALL if e.document == "README.md"]) >= 15
     assert any(e.python for e in ALL if e.document == "README.md")
     assert all(any(part.startswith(begins) for e in ALL for part in e.parts) for begins in NOT_RUN), "all still needed"
 
 
-def test_every_command_is_one_that_is_known_and_has_no_open_place():
+def test_every_command_is_known_and_every_placeholder_has_a_value():
     for example in (e for e in ALL if not e.python):
         for part in map(str, example.parts):
             assert re.match(r"(lipdub|python -m lipdub[\w.]*|pip install|\./test)\b", part), f"unknown: {example}"
-            filled = bound(part, "http://localhost:1")
-            assert reason(part) or not re.search(r"\b(FOLDER|MODEL|URL|FILE|NAME)\b", filled), f"not bound: {example}"
+            filled = fill_placeholders(part, "http://localhost:1")
+            assert skip_reason(part) or not re.search(r"\b(FOLDER|MODEL|URL|FILE|NAME)\b", filled), (
+                f"no value: {example}"
+            )
 
 
 @pytest.mark.parametrize("example", [e for e in ALL if "lipdub " in e.text and not e.python], ids=str)
@@ -101,7 +102,7 @@ def test_no_two_commands_write_the_same_file(document: str) -> None:
     assert len(written) == len(set(written)), written
 
 
-def test_what_is_installed_exists():
+def test_every_extra_that_is_installed_exists():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for part in (part for e in ALL for part in e.parts if part.startswith("pip install")):
         for wanted in shlex.split(part)[2:]:
@@ -112,14 +113,14 @@ def test_what_is_installed_exists():
 
 @dataclass
 class Reader:
-    """A reader's ``folder``, and how a command is run in it."""
+    """Somebody who follows a document: runs commands in ``folder``."""
 
     folder: Path
     environment: dict[str, str]
     url: str
 
-    def does(self, command: str, example: Example) -> None:
-        """Type ``command``, and answer yes when asked."""
+    def run(self, command: str, example: Example) -> None:
+        """Run ``command`` with a terminal that answers yes."""
         keyboard, terminal = os.openpty()
         os.write(keyboard, b"yes\n")
         try:
@@ -136,11 +137,11 @@ class Reader:
         finally:
             os.close(keyboard)
             os.close(terminal)
-        code, words = next((told for part, told in REFUSED.items() if part in command), (0, ""))
-        if words and done.returncode == 0:
-            return  # this machine can
+        code, message = next((refusal for part, refusal in MAY_BE_REFUSED.items() if part in command), (0, ""))
+        if message and done.returncode == 0:
+            return  # this machine can run it
         assert done.returncode == code, f"{example}\n{done.stdout}"
-        assert words in done.stdout
+        assert message in done.stdout
 
 
 def shortened(spoken: Spoken) -> Spoken:
@@ -159,16 +160,16 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def translated(asked: dict) -> bytes:
-    """What a chat server answers."""
-    lines = json.loads(asked["messages"][1]["content"])["lines"]
+def chat_answer(request: dict) -> bytes:
+    """The answer of a chat server that translates every line to the same text."""
+    lines = json.loads(request["messages"][1]["content"])["lines"]
     texts = json.dumps({"lines": [{"id": line["id"], "text": "Bonjour à tous."} for line in lines]})
     return json.dumps({"choices": [{"message": {"content": texts}}]}).encode()
 
 
 @pytest.fixture
 def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
-    """A folder with everything that the documents take for granted."""
+    """A folder with everything that the documents assume."""
     if weights.present("whisper-base") is None:
         pytest.skip("whisper-base is not here: ./test fetches it")
     folder, home, programs = tmp_path / "reader", tmp_path / "home", tmp_path / "bin"
@@ -197,21 +198,21 @@ def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
         "NO_COLOR": "1",
     }
     with ExitStack() as stack:
-        served = stack.enter_context(server([Answer(translated)]))
+        served = stack.enter_context(server([Answer(chat_answer)]))
         yield Reader(folder, environment, served.url)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("document", sorted({e.document for e in ALL}))
-def test_a_document_can_be_followed_word_by_word(reader: Reader, document: str) -> None:
+def test_every_command_of_a_document_runs(reader: Reader, document: str) -> None:
     for example in (e for e in ALL if e.document == document):
         if example.python:
-            if not reason(example.text):
-                reader.does(f"python -c {shlex.quote(example.text)}", example)
+            if not skip_reason(example.text):
+                reader.run(f"python -c {shlex.quote(example.text)}", example)
             continue
         for part in example.parts:
-            if not reason(part):
-                reader.does(bound(part, reader.url), example)
+            if not skip_reason(part):
+                reader.run(fill_placeholders(part, reader.url), example)
     left = [path.name for path in reader.folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
     assert not left
     if document == "README.md":
