@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +15,19 @@ from lipdub.errors import InputError, OutputError
 from lipdub.timeline import project as manifest
 from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line, Word
+from lipdub.timeline.people import Person
 from lipdub.timeline.project import Consent, Project, Source
-from lipdub.timeline.take import Take, circled
+from lipdub.timeline.take import Take
 from lipdub.timeline.time import Span
 
 text = st.text(max_size=8)
+
+
+def several(kind: st.SearchStrategy) -> st.SearchStrategy:
+    """Some of ``kind``, no two of one id."""
+    return st.lists(kind, max_size=3, unique_by=lambda each: each.id).map(tuple)
+
+
 finite = st.floats(allow_nan=False, allow_infinity=False)
 spans = st.builds(
     lambda a, b: Span(min(a, b), max(a, b)),
@@ -26,28 +35,33 @@ spans = st.builds(
     st.fractions(-100, 10**6, max_denominator=90_000),
 )
 words = st.builds(Word, text, spans, finite)
-lines = st.builds(Line, text, spans, text, text, st.lists(words, max_size=2).map(tuple))
-cues = st.builds(Cue, spans, st.integers(0, 9), st.none() | lines)
+lines = st.builds(Line, text, spans, text, text, st.lists(words, max_size=2).map(tuple), text)
+cues = st.builds(Cue, spans, st.integers(0, 9), st.none() | lines, text, text)
 options = st.dictionaries(text, st.none() | st.booleans() | st.integers() | finite | text, max_size=3)
+names = st.text("abc ü/.", min_size=1, max_size=9)
+passthrough = st.lists(st.builds(PassthroughSpan, spans, text, st.none() | st.integers(0, 9)), max_size=2).map(tuple)
 takes = st.builds(
     Take,
-    number=st.integers(1, 99),
+    id=st.integers(1, 99).map(str),
+    cues=st.lists(text, max_size=2).map(tuple),
+    face=st.integers(0, 9),
     engine=text,
-    engine_version=text,
-    cue=cues,
     seed=st.integers(),
-    key=text,
-    options=options,
-    figures=st.dictionaries(text, finite, max_size=3),
-    circled=st.booleans(),
+    reel=st.none() | names.map(Path),
+    frames=st.integers(0),
+    passthrough=passthrough,
+    metrics=st.dictionaries(text, finite, max_size=3),
+    seconds=finite,
 )
-names = st.text("abc ü/.", min_size=1, max_size=9)
+people = st.builds(Person, text, text, st.lists(st.integers(0, 9), max_size=3).map(tuple))
 projects = st.builds(
     Project,
     source=st.builds(Source, names.map(Path), text, st.integers(0)),
-    cues=st.lists(cues, max_size=3).map(tuple),
-    passthrough=st.lists(st.builds(PassthroughSpan, spans, text, st.none() | st.integers(0, 9)), max_size=2).map(tuple),
-    takes=st.lists(takes, max_size=2).map(tuple),
+    people=several(people),
+    lines=several(lines),
+    cues=several(cues),
+    passthrough=passthrough,
+    takes=several(takes),
     consent=st.none() | st.builds(Consent, text, text, text),
     options=options,
 )
@@ -149,10 +163,20 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["taken"]
 
 
-def test_one_take_of_a_cue_is_circled() -> None:
-    one, two = (Cue(Span(Fraction(a), Fraction(a + 1)), 0) for a in (0, 5))
-    takes = [Take(i, "exemplar", "1", cue, 0, f"k{i}") for i, cue in enumerate((one, one, two), 1)]
-    chosen = circled(circled(circled(takes, 3), 1), 2)
-    assert [t.circled for t in chosen] == [False, True, True]
+def test_one_take_of_a_cue_is_chosen() -> None:
+    cues = tuple(Cue(Span(Fraction(a), Fraction(a + 1)), 0, id=f"c{a}") for a in (0, 5))
+    takes = (Take("1", ("c0",), 0, "exemplar", 0), Take("2", ("c0", "c5"), 0, "exemplar", 1))
+    project = replace(PLAIN, cues=cues, takes=takes)
+    assert project.with_chosen("1").chosen == {"c0": "1"}
+    assert project.with_chosen("1").with_chosen("2").chosen == {"c0": "2", "c5": "2"}
     with pytest.raises(KeyError):
-        circled(takes, 9)
+        project.with_chosen("9")
+
+
+def test_ids_are_of_one_thing_each() -> None:
+    with pytest.raises(ValueError, match="two people"):
+        replace(PLAIN, people=(Person("1"), Person("1", "Ana")))
+    with pytest.raises(ValueError, match="two lines"):
+        replace(PLAIN, lines=(Line("Hola", PLAIN.cues[0].span, id="1"), Line("Adiós", PLAIN.cues[0].span, id="1")))
+    with pytest.raises(ValueError, match="not made for its cue"):
+        replace(PLAIN, chosen={"c1": "1"})

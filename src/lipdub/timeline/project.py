@@ -8,7 +8,7 @@ import json
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from lipdub.disk.json_text import parsed_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import InputError
 from lipdub.timeline.cue import Cue, PassthroughSpan
+from lipdub.timeline.lines import Line
+from lipdub.timeline.people import Person
 from lipdub.timeline.take import Option, Take
 
 VERSION = 1
@@ -46,14 +48,39 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """All that is known about the dub of one source, in one file."""
+    """Everything that is known about the dub of one source: the people in it, the lines, the cues in which a person's
+    face follows them, what stays as filmed, and every take.
+
+    People, lines, cues and takes are known by their ids, which are stable: no two of a kind have the same one.
+    ``chosen`` tells, by cue id, the id of the take that is used.
+    """
 
     source: Source
+    people: tuple[Person, ...] = ()
+    lines: tuple[Line, ...] = ()
     cues: tuple[Cue, ...] = ()
     passthrough: tuple[PassthroughSpan, ...] = ()
     takes: tuple[Take, ...] = ()
+    chosen: dict[str, str] = field(default_factory=dict)
     consent: Consent | None = None
     options: dict[str, Option] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse two people, lines, cues or takes of one id, and choices of what is not there, with ``ValueError``."""
+        for kind in ("people", "lines", "cues", "takes"):
+            ids = [each.id for each in getattr(self, kind)]
+            if len(ids) != len(set(ids)):
+                raise ValueError(f"two {kind} have the same id")
+        made = {(cue, take.id) for take in self.takes for cue in take.cues}
+        if not set(self.chosen.items()) <= made:
+            raise ValueError("a take is chosen that was not made for its cue")
+
+    def with_chosen(self, take: str) -> "Project":
+        """The project with the take of this id chosen for all its cues. Raises ``KeyError`` if there is none."""
+        cues = next((each.cues for each in self.takes if each.id == take), None)
+        if cues is None:
+            raise KeyError(take)
+        return replace(self, chosen={**self.chosen, **dict.fromkeys(cues, take)})
 
     def save(self, path: Path) -> None:
         """Write the manifest at once and whole. Raises ``OutputError``."""
