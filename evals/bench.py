@@ -4,7 +4,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -13,28 +14,34 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from lipdub.studio.cast import Audible, Cast, Part, cast
-from lipdub.studio.hearing import Hearing, open_ears
-from lipdub.studio.stage import Audit, Script, performed
-from lipdub.studio.study import ClipStudy, Crew, open_study, study_clip
 from rich.console import Console
 from rich.table import Table
 
-from lipdub import weights
-from lipdub.anatomy.motion import measure
-from lipdub.engines.find import find
+from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.engines.seam import Engine, Guide, Redetect, Study, StudyFacts
 from lipdub.errors import LipdubError
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.faces.landmarker import FaceLandmarker
-from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames, prefetched
+from lipdub.media.sound_damage import SoundDamage
 from lipdub.media.write import WriteOptions, write
 from lipdub.review.scores import lag
 from lipdub.sound_to_mouth.prior import Prior
+from lipdub.studio.analyse.analyse import people_of
+from lipdub.studio.analyse.faces import find_faces, read_faces
+from lipdub.studio.analysis import Analysis, FaceAnalysis
+from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, FacePlans
+from lipdub.studio.inputs import Inputs
+from lipdub.studio.job import Job, OutputNames
+from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.plan.face_plans import Following, plan_faces
 from lipdub.studio.progress import Clock
-from lipdub.studio.store import Store, content_digest, default_root
+from lipdub.studio.render.patch_check import PatchCheck
+from lipdub.studio.render.render import Rendering
+from lipdub.studio.session import Session, SessionSpec, open_session
+from lipdub.studio.tools import Tools
+from lipdub.studio.track_features import SoundTrack, TrackFeatures, track_features
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.picture import Frame
@@ -51,15 +58,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """Who works, and which prior is for which clip (``CLIP.npz`` in ``priors``, CLIP up to its first "_")."""
+    """The session with the tools that are evaluated, and which prior is for which clip (``CLIP.npz`` in ``priors``,
+    CLIP up to its first "_")."""
 
-    crew: Crew
-    hearing: Hearing
+    session: Session
     priors: Path | None = None
 
+    @property
+    def tools(self) -> Tools:
+        """Engine, landmark models and speech analyser."""
+        return self.session.tools
+
     def features(self, path: Path, later: Fraction = Fraction(0)) -> SpeechFeatures:
-        """What the sound of ``path`` says, ``later`` seconds later."""
-        return self.hearing.hear(path, content_digest(path), later)
+        """The speech features of the sound of ``path``, ``later`` seconds later."""
+        return track_features(SoundTrack(path), self.session).shifted(later).features
 
     def prior(self, clip: Path) -> Prior:
         """The prior that has not seen ``clip``, if there is one; else the shipped one."""
@@ -68,51 +80,123 @@ class Bench:
 
 
 @dataclass(eq=False)
-class Watcher(Audit):
-    """An audit that also keeps the performances of each frame until they are asked for."""
+class WatchedEngine:
+    """An engine whose studies learn nothing from ``hidden`` frames, and whose patches are kept until they are taken."""
 
-    seen: dict[int, list[Patch]] = field(default_factory=dict)
+    engine: Engine
+    hidden: range = range(0)
+    patches: dict[int, list[Patch]] = field(default_factory=dict)
 
-    def saw(self, part: Part, view: FaceView, answer: Patch | Passthrough) -> None:
-        """Note one answer."""
-        super().saw(part, view, answer)
-        if isinstance(answer, Patch):
-            self.seen.setdefault(answer.index, []).append(answer)
+    def __post_init__(self) -> None:
+        self.name, self.limits = self.engine.name, self.engine.limits
+
+    def study(self, folder: Path, redetect: Redetect | None = None) -> "WatchedStudy":
+        """A watched study."""
+        return WatchedStudy(self.engine.study(folder, redetect), self)
+
+
+@dataclass(eq=False)
+class WatchedStudy:
+    """The study of a watched engine."""
+
+    study: Study
+    watched: WatchedEngine
+
+    def see(self, view: FaceView) -> None:
+        """As the study does."""
+        self.study.see(view)
+
+    def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
+        """As the study does, from frames that are not hidden."""
+        return self.study.finish(motion, usable & shown_rows(motion, self.watched.hidden))
+
+    def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
+        """As the study does; patches are kept."""
+        for answer in self.study.render(guide, views):
+            if isinstance(answer, Patch):
+                self.watched.patches.setdefault(answer.index, []).append(answer)
+            yield answer
+
+
+def shown_rows(motion: FaceMotion, hidden: range) -> np.ndarray:
+    """(frames of the track,) True for frames that are not hidden."""
+    index = np.arange(motion.track.first, motion.track.stop)
+    return (index < hidden.start) | (index >= hidden.stop)
 
 
 class NotFit(Exception):
     """A clip that an evaluation cannot use, and why."""
 
 
-def studied(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -> ClipStudy:
-    """The clip's faces and mouths, none taken from ``hidden`` frames."""
-    study_clip(clip, bench.crew, folder, Clock(), hidden)
-    return open_study(clip, bench.crew, folder)
+def watching(bench: Bench, folder: Path, hidden: range = range(0)) -> tuple[Session, WatchedEngine]:
+    """A session with its own files in ``folder`` and the bench's tools, whose engine is watched."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options, tools, watched = (
+        bench.session.options,
+        Tools(bench.session.options),
+        WatchedEngine(bench.tools.engine, hidden),
+    )
+    vars(tools).update(engine=watched, landmarker=bench.tools.landmarker, analyser=bench.tools.analyser)
+    spec = SessionSpec(options, bench.session.store.root, folder)
+    return Session(options, Clock(), Inputs(), tools, ExitStack(), spec), watched
 
 
-def sole_part(roles: Cast, clip: Clip, share: float = 0.8) -> Part:
-    """The part of the one face that is there through ``share`` of the clip. Raises ``NotFit``."""
-    long = [p for p in roles.parts if len(p.subject.track) >= share * len(clip)]
+def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -> Analysis:
+    """The clip's faces and the speech features of its sound; nothing is learnt from ``hidden`` frames."""
+    session, _ = watching(bench, folder, hidden)
+    find_faces(clip, session.tools, folder, session.clock)
+    shots, faces = read_faces(clip, bench.tools.engine, folder)
+    faces = tuple(replace(face, learnable=face.learnable & shown_rows(face.motion, hidden)) for face in faces)
+    return Analysis(shots, faces, people_of(faces), TrackFeatures(bench.features(clip.path), SoundDamage()))
+
+
+def planned(clip: Clip, analysis: Analysis, dub: SpeechFeatures, prior: Prior) -> FacePlans:
+    """Everybody's plan, the largest face speaking."""
+    return plan_faces(clip, analysis, Following(dub), prior, FaceSelector("largest"))
+
+
+def sole_plan(plans: FacePlans, clip: Clip, share: float = 0.8) -> FacePlan:
+    """The plan of the one face that is there through ``share`` of the clip. Raises ``NotFit``."""
+    long = [plan for plan in plans.faces if len(plan.face.track) >= share * len(clip)]
     if not long:
         raise NotFit("no one face through the whole clip speaks")
-    return max(long, key=lambda p: float(np.nanmedian(p.subject.motion.poses.scale)))
+    return max(long, key=lambda plan: float(np.nanmedian(plan.face.motion.poses.scale)))
 
 
-def casted(clip: Clip, study: ClipStudy, audible: Audible, hidden: range = range(0)) -> Cast:
-    """Everybody's part, the largest face speaking."""
-    return cast(clip, study, audible, FaceSelector("largest"), hidden)
+@dataclass(eq=False)
+class Filming:
+    """Renders one face of a clip. ``check`` tells what was found in the rendered frames again."""
 
+    clip: Clip
+    rendering: Rendering
+    watched: WatchedEngine
 
-def filmed(
-    clip: Clip, study: ClipStudy, part: Part, watcher: Watcher, check: Callable[[Frame, Frame, list[Patch]], None]
-) -> Iterator[Frame]:
-    """The composed frames; ``check(source, composed, performances)`` is called for each performed one."""
-    script = Script(clip, study.shots, [part])
-    for frame, before in zip(performed(prefetched(frames(clip)), script, watcher), frames(clip), strict=True):
-        performances = watcher.seen.pop(frame.index, [])
-        if performances:
-            check(before, frame, performances)
-        yield frame
+    @classmethod
+    def of(
+        cls, bench: Bench, clip: Clip, following: tuple[Analysis, FacePlan, SpeechFeatures], folder: Path
+    ) -> "Filming":
+        """The face of a plan, which follows the dub's speech features; files lie in ``folder``."""
+        analysis, plan, dub = following
+        session, watched = watching(bench, folder)
+        names, selector = OutputNames(Path("out.mp4"), Path("out.report.json")), FaceSelector("largest")
+        job = Job(clip, "", None, SpeechOptions(), session.options, names, selector, None, {})
+        speech = DubSpeech(clip.path, clip.path, brought=True)
+        whole = DubPlan(speech, TrackFeatures(dub, SoundDamage()), analysis.shots, (plan,), ())
+        return cls(clip, Rendering(job, whole, session), watched)
+
+    @property
+    def check(self) -> PatchCheck:
+        """What was found in the rendered frames again."""
+        return self.rendering.checks[0]
+
+    def frames(self, judge: Callable[[Frame, Frame, list[Patch]], None]) -> Iterator[Frame]:
+        """The rendered frames; ``judge(source, rendered, patches)`` is called for each that was patched."""
+        rendered = self.rendering(prefetched(frames(self.clip)))
+        for frame, before in zip(rendered, frames(self.clip), strict=True):
+            patches = self.watched.patches.pop(frame.index, [])
+            if patches:
+                judge(before, frame, patches)
+            yield frame
 
 
 def encoded(clip: Clip, pictures: Iterator[Frame], sound: Path, output: Path) -> Clip:
@@ -121,24 +205,22 @@ def encoded(clip: Clip, pictures: Iterator[Frame], sound: Path, output: Path) ->
     return open_clip(output)
 
 
-def shapes_again(bench: Bench, result: Clip, part: Part, folder: Path) -> np.ndarray:
-    """Mouth shapes (rows of the part's track, 6) found in ``result`` by a fresh look; NaN where no face was."""
-    tracker = FaceTracker(folder, result.size, bench.crew.finder)
+def shapes_again(bench: Bench, result: Clip, face: FaceAnalysis, folder: Path) -> np.ndarray:
+    """Mouth shapes (rows of the face's track, 6) found in ``result`` by a fresh look; NaN where no face was."""
+    tracker = FaceTracker(folder, result.size, bench.tools.landmarker)
     for frame in prefetched(frames(result)):
-        tracker.see(frame, frame.index == part.subject.track.shot.first and frame.index > 0)
-    own, out = part.subject.track, np.full((len(part.subject.track), 6), np.nan)
+        tracker.see(frame, frame.index == face.track.shot.first and frame.index > 0)
+    own, out = face.track, np.full((len(face.track), 6), np.nan)
     for track in tracker.finish():
         first, stop = max(track.first, own.first), min(track.stop, own.stop)
         if stop <= first:
             continue
         there = track.landmarks.read(first - track.first, stop - track.first)[:, [33, 263], :2].mean(1)
         here = own.landmarks.read(first - own.first, stop - own.first)[:, [33, 263], :2].mean(1)
-        away = (
-            np.linalg.norm(there - here, axis=1) / part.subject.motion.poses.scale[first - own.first : stop - own.first]
-        )
+        away = np.linalg.norm(there - here, axis=1) / face.motion.poses.scale[first - own.first : stop - own.first]
         if not np.isfinite(away).any() or np.nanmedian(away) > 0.5:
             continue
-        shapes = measure(track, part.subject.motion.mean).shapes
+        shapes = measure(track, face.motion.mean).shapes
         out[first - own.first : stop - own.first] = shapes[first - track.first : stop - track.first]
     return out
 
@@ -191,13 +273,16 @@ def arguments(what: str, **more: str) -> argparse.Namespace:
 
 def run(given: argparse.Namespace, title: str, one: Callable[[Bench, Path, Path], Row]) -> int:
     """Evaluate every clip, print one table, save the numbers. ``one(bench, clip, scratch folder)`` gives a row."""
-    finder = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
-    hearing = open_ears(given.speech_features, Store(default_root()), None)
-    bench = Bench(Crew(finder, find(given.engine)), hearing, given.priors)
+    options = DubOptions(engine=given.engine, speech_features=given.speech_features)
+    with open_session(options) as session:
+        return _run(Bench(session, given.priors), given, title, one)
+
+
+def _run(bench: Bench, given: argparse.Namespace, title: str, one: Callable[[Bench, Path, Path], Row]) -> int:
     starts = tuple(given.only.split(","))
     jobs = [(p.stem, partial(one, bench, p)) for p in clips_in(given.folder) if p.name.startswith(starts)]
     table = tabulated(jobs, given.json)
-    show(table, f"{title}; {'with' if hearing.keen else 'without'} the whisper encoder")
+    show(table, f"{title}; {'with' if bench.tools.analyser.detailed else 'without'} the whisper encoder")
     return 0 if table else 1
 
 
@@ -217,11 +302,6 @@ def tabulated(jobs: Sequence[tuple[str, Callable[[Path], Row]]], save: Path | No
     if save is not None:
         save.write_text(json.dumps(table, indent=1, default=float) + "\n")
     return table
-
-
-def eye(bench: Bench) -> LandmarkRedetector:
-    """Finds a face again near where it was."""
-    return LandmarkRedetector(bench.crew.finder)
 
 
 def show(rows: list[Row], title: str) -> None:

@@ -18,28 +18,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from lipdub.studio.cast import Audible, Part, seconds_of
 
 from evals.bench import (
     ACTING,
     Bench,
+    Filming,
     Row,
-    Watcher,
+    analysed,
     arguments,
-    casted,
     clips_in,
     encoded,
-    eye,
-    filmed,
     late_ms,
+    planned,
     run,
     shapes_again,
-    sole_part,
-    studied,
+    sole_plan,
 )
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import frames, prefetched
 from lipdub.review.scores import CROP, closures, correlation, flicker, lip_zone, mouth_crop, seam, sharpness
+from lipdub.studio.dub_plan import FacePlan
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import Patch
@@ -48,10 +46,9 @@ from lipdub.timeline.picture import Frame
 
 @dataclass(eq=False)
 class Judge:
-    """Looks at composed frames of ``part`` before they are encoded; ``watcher`` knows where the new lips are."""
+    """Looks at rendered frames before they are encoded; ``filming`` knows where the new lips are."""
 
-    part: Part
-    watcher: Watcher
+    filming: Filming
     sharp: list[float] = field(default_factory=list)
     seams: list[float] = field(default_factory=list)
     leak: int = 0
@@ -61,9 +58,10 @@ class Judge:
         """Note one frame."""
         self.frames += 1
         self.leak = max(self.leak, leaked(source, composed, performances))
-        track, row = self.part.subject.track, source.index - self.part.subject.track.first
-        lips = self.watcher.found[track.id].read(row, row + 1)[0]
-        unit = float(self.part.subject.motion.poses.scale[row])
+        check = self.filming.check
+        row = source.index - check.plan.face.track.first
+        lips = check.landmarks.read(row, row + 1)[0]
+        unit = float(check.plan.face.motion.poses.scale[row])
         if not np.isfinite(lips).all():
             return
         for one in performances:
@@ -96,20 +94,18 @@ def leaked(source: Frame, composed: Frame, performances: list[Patch]) -> int:
 def cross(bench: Bench, path: Path, dub: Path, scratch: Path) -> Row:
     """One clip's row, dubbed with the sound of ``dub``. Raises ``NotFit`` if no face speaks all through it."""
     clip = open_clip(path)
-    study = studied(bench, clip, scratch / "study")
+    analysis = analysed(bench, clip, scratch / "faces")
     features = bench.features(dub, clip.start)
-    audible = Audible(bench.prior(path), bench.features(path), features, None)
-    part = sole_part(casted(clip, study, audible), clip)
-    watcher = Watcher(scratch / "audit", eye(bench))
-    judge = Judge(part, watcher)
-    pictures = filmed(clip, study, part, watcher, judge)
-    result = encoded(clip, pictures, dub, scratch / "cross.mp4")
-    again = shapes_again(bench, result, part, scratch / "again")
-    mouth, ring = _flicker(clip, result, part)
+    plan = sole_plan(planned(clip, analysis, features, bench.prior(path)), clip)
+    filming = Filming.of(bench, clip, (analysis, plan, features), scratch / "rendered")
+    judge = Judge(filming)
+    result = encoded(clip, filming.frames(judge), dub, scratch / "cross.mp4")
+    again = shapes_again(bench, result, plan.face, scratch / "again")
+    mouth, ring = _flicker(clip, result, plan)
     return {
         "dub": dub.stem[:10],
         "yes": judge.frames / len(clip),
-        **_judged(part, again, seconds_of(clip, part.subject)),
+        **_judged(plan, again, plan.face.seconds(clip)),
         "flick": mouth,
         "ring": ring,
         "sharp": float(np.nanmedian(judge.sharp)) if judge.sharp else float("nan"),
@@ -118,24 +114,23 @@ def cross(bench: Bench, path: Path, dub: Path, scratch: Path) -> Row:
     }
 
 
-def _judged(part: Part, again: np.ndarray, seconds: np.ndarray) -> Row:
-    path = part.guide.path
-    assert path is not None
+def _judged(plan: FacePlan, again: np.ndarray, seconds: np.ndarray) -> Row:
+    path = plan.trajectory
     rows = path.weight >= ACTING
     seen, want = np.where(rows, again[:, AP], np.nan), path.shapes[:, AP].astype(float)
     asked, met = closures(seen, path.closed * rows)
     return {
         "r": correlation(seen, want),
-        "before": correlation(np.where(rows, part.subject.motion.shapes[:, AP], np.nan), want),
+        "before": correlation(np.where(rows, plan.face.motion.shapes[:, AP], np.nan), want),
         "error": float(np.nanmean(np.abs(seen - want))),
         "lag ms": late_ms(seen, want, rows, seconds),
         "p b m": f"{met}/{asked}",
     }
 
 
-def _flicker(clip: Clip, result: Clip, part: Part) -> tuple[float, float]:
+def _flicker(clip: Clip, result: Clip, plan: FacePlan) -> tuple[float, float]:
     """Restlessness of the result over that of the source: of the whole mouth crop, and of the skin at its rim."""
-    track, motion = part.subject.track, part.subject.motion
+    track, motion = plan.face.track, plan.face.motion
 
     def crops(of: Clip) -> np.ndarray:
         some = (

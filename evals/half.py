@@ -20,27 +20,23 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from lipdub.studio.cast import Audible, Part, seconds_of
-from lipdub.studio.study import ClipStudy
 
 from evals.bench import (
     ACTING,
     Bench,
+    Filming,
     NotFit,
     Row,
-    Watcher,
+    analysed,
     arguments,
-    casted,
     encoded,
-    eye,
-    filmed,
     late_ms,
     later,
+    planned,
     run,
     shapes_again,
-    sole_part,
+    sole_plan,
     step_of,
-    studied,
     voiced_at,
 )
 from lipdub.media.probe import open_clip
@@ -48,6 +44,8 @@ from lipdub.media.read import frames, prefetched
 from lipdub.review.scores import closures, correlation, flicker, mouth_crop, stillness
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import likeliest_offset
+from lipdub.studio.analysis import Analysis
+from lipdub.studio.dub_plan import FacePlan
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.mouth import AP, WD, MouthTrajectory
 from lipdub.timeline.speech_features import SpeechFeatures
@@ -72,42 +70,40 @@ def half(bench: Bench, path: Path, scratch: Path) -> Row:
     clip = open_clip(path)
     middle = len(clip) // 2
     hidden, away = range(middle, len(clip)), clip.times.instant(middle) - clip.times.instant(0)
-    study = studied(bench, clip, scratch / "study", hidden)
+    analysis = analysed(bench, clip, scratch / "faces", hidden)
     prior, source = bench.prior(path), bench.features(path)
-    offset = _own_offset(clip, study, prior, source)
+    offset = _own_offset(clip, analysis, prior, source)
     dub = later(source, -away - offset)
-    part = sole_part(casted(clip, study, Audible(prior, source, dub, None), hidden), clip)
-    pictures = filmed(clip, study, part, Watcher(scratch / "audit", eye(bench)), lambda *_: None)
-    result = encoded(clip, pictures, path, scratch / "half.mp4")
-    seconds = seconds_of(clip, part.subject)
-    assert part.guide.path is not None
+    plan = sole_plan(planned(clip, analysis, dub, prior), clip)
+    filming = Filming.of(bench, clip, (analysis, plan, dub), scratch / "rendered")
+    result = encoded(clip, filming.frames(lambda *_: None), path, scratch / "half.mp4")
+    seconds = plan.face.seconds(clip)
     trial = Trial(
-        path=part.guide.path,
-        again=shapes_again(bench, result, part, scratch / "again"),
-        true=_true(part, seconds, float(away)),
-        rows=_rows(clip, part, middle),
+        path=plan.trajectory,
+        again=shapes_again(bench, result, plan.face, scratch / "again"),
+        true=_true(plan, seconds, float(away)),
+        rows=_rows(clip, plan, middle),
         seconds=seconds,
         voiced=voiced_at(dub, seconds),
         step=step_of(clip),
     )
-    own = {"offset": round(1000 * offset), "matched": "yes" if part.before.matched else "no"}
-    return {**own, **judged(trial), "flick": _flicker(clip, result, part, middle)}
+    own = {"offset": round(1000 * offset), "matched": "yes" if plan.sync.matched else "no"}
+    return {**own, **judged(trial), "flick": _flicker(clip, result, plan, middle)}
 
 
-def _own_offset(clip: Clip, study: ClipStudy, prior: Prior, source: SpeechFeatures) -> Fraction:
+def _own_offset(clip: Clip, analysis: Analysis, prior: Prior, source: SpeechFeatures) -> Fraction:
     """Seconds by which the file's own sound is late, from the whole clip: where the truth lies, not what is judged."""
-    face = max(study.subjects, key=lambda s: len(s.track), default=None)
+    face = max(analysis.faces, key=lambda f: len(f.track), default=None)
     if face is None or face.motion.ok.sum() < 20:
         raise NotFit("no face through the clip")
     ok = face.motion.ok
-    found = likeliest_offset(prior, source, seconds_of(clip, face)[ok], face.motion.shapes[ok])
+    found = likeliest_offset(prior, source, face.seconds(clip)[ok], face.motion.shapes[ok])
     return Fraction(found).limit_denominator(1000)
 
 
-def _rows(clip: Clip, part: Part, middle: int) -> np.ndarray:
+def _rows(clip: Clip, plan: FacePlan, middle: int) -> np.ndarray:
     """Rows of the track that are judged: performed, in the first half, with a true picture half a clip later."""
-    path, track = part.guide.path, part.subject.track
-    assert path is not None
+    path, track = plan.trajectory, plan.face.track
     index = np.arange(track.first, track.stop)
     rows = (path.weight >= ACTING) & (index < min(middle, len(clip) - middle))
     if rows.sum() < 10:
@@ -115,9 +111,9 @@ def _rows(clip: Clip, part: Part, middle: int) -> np.ndarray:
     return rows
 
 
-def _true(part: Part, seconds: np.ndarray, away: float) -> np.ndarray:
+def _true(plan: FacePlan, seconds: np.ndarray, away: float) -> np.ndarray:
     """Shapes (rows, 6) that were filmed ``away`` seconds later; NaN where there is none."""
-    own, ok = part.subject.motion.shapes, part.subject.motion.ok
+    own, ok = plan.face.motion.shapes, plan.face.motion.ok
     out = np.stack([np.interp(seconds + away, seconds[ok], own[ok, k], right=np.nan) for k in range(6)], 1)
     out[np.interp(seconds + away, seconds, (~ok).astype(float)) > 0.01] = np.nan
     return out
@@ -147,9 +143,9 @@ def judged(trial: Trial) -> Row:
     }
 
 
-def _flicker(clip: Clip, result: Clip, part: Part, middle: int) -> float:
+def _flicker(clip: Clip, result: Clip, plan: FacePlan, middle: int) -> float:
     """Restlessness of the dubbed first half's mouth over that of the filmed second half's."""
-    track, motion = part.subject.track, part.subject.motion
+    track, motion = plan.face.track, plan.face.motion
 
     def crops(of: Clip, first: int, stop: int) -> np.ndarray:
         some = (

@@ -28,12 +28,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from lipdub.studio.dialogue import Dialogue, Spoken, brought, finished, write_dialogue
-from lipdub.studio.proof import heard_again
-from lipdub.studio.room import Room, open_room
-from lipdub.studio.timbre import heights_of
-from lipdub.studio.voicing import RATE, Voicing, voices_for
-from lipdub.studio.words import language_in_name, words_to_say
 
 from evals import ears
 from evals.bench import Row, arguments, clips_in, show, tabulated
@@ -41,12 +35,25 @@ from evals.ears import Samples
 from lipdub import weights
 from lipdub.acoustics.level import gain_to_level, loudness
 from lipdub.acoustics.voice_activity import VoiceActivity
+from lipdub.faces.active_speaker import FaceSelector
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip
 from lipdub.media.sound_blocks import sound_shape
-from lipdub.studio.options import SpeechOptions
-from lipdub.studio.progress import Clock
-from lipdub.studio.store import content_digest
+from lipdub.media.sound_damage import SoundDamage
+from lipdub.studio.assemble.soundtrack import Soundtrack, make_soundtrack
+from lipdub.studio.deliver.asr_check import check_words
+from lipdub.studio.dub_plan import DubPlan, DubSpeech
+from lipdub.studio.job import Job, OutputNames
+from lipdub.studio.language_names import language_in_name
+from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.plan.dub_speech import VoicedLines, brought_speech, write_speech, written_speech
+from lipdub.studio.plan.fitted_speech import RATE, FittedSpeech
+from lipdub.studio.plan.lines import lines_to_say
+from lipdub.studio.plan.speaker_pitch import speaker_pitch
+from lipdub.studio.preflight.request_checks import check_speech
+from lipdub.studio.session import Session, open_session
+from lipdub.studio.track_features import TrackFeatures, clip_features, dub_features
+from lipdub.studio.voices import voices_for
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.sound import ANALYSIS_RATE
@@ -55,6 +62,7 @@ from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.aims import source_windows
 from lipdub.words_to_sound.duration_fit.place import wished
+from lipdub.words_to_sound.script.read import ScriptRead
 from lipdub.words_to_sound.voices.spoken import speak_line
 
 AIMS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
@@ -73,20 +81,20 @@ _NOBODY = -75.0  # dB of full scale: the speech track is silent
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """What is judged: the ``dialogue`` that was made for ``clip``, and lines as their voices spoke them."""
+    """What is judged: the ``speech`` that was made for ``clip``, its ``mix``, and lines as their voices spoke them."""
 
     clip: Clip
-    dialogue: Dialogue
-    voicing: Voicing
+    speech: DubSpeech
+    mix: Soundtrack
+    fitted: FittedSpeech
     natural: tuple[SpokenLine, ...]
     features: SpeechFeatures
-    room: Room
+    session: Session
 
     @property
     def lines(self) -> tuple[SaidLine, ...]:
         """What was said."""
-        assert self.dialogue.account is not None
-        return self.dialogue.account.lines
+        return self.speech.said
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +110,7 @@ class Three:
     def of(cls, track: Track) -> "Three":
         """Read from files."""
         rate = sound_shape(track.clip.path).rate
-        mix, dub = _samples(track.dialogue.track, rate), _samples(track.dialogue.guide, rate)
+        mix, dub = _samples(track.mix.track, rate), _samples(track.speech.track, rate)
         source = _samples(track.clip.path, rate, min(track.clip.start, track.clip.span.end))
         same = [np.pad(x, (0, max(0, len(mix) - len(x))))[: len(mix)] for x in (dub, source)]
         return cls(mix, same[0], same[1], rate)
@@ -115,41 +123,58 @@ def _samples(path: Path, rate: int, start: Fraction = Fraction(0)) -> Samples:
 
 
 def judged(path: Path, script: Path, scratch: Path) -> Row:
-    """One row: ``script`` in the mouth of ``path``. ``scratch`` is not needed: the room has its own."""
-    clip, clock = open_clip(path), Clock()
-    with open_room(clock, None) as room:
-        track = _made(clip, script, room)
-        account = track.dialogue.account
-        assert account is not None
-        work = sum(clock.seconds.get(stage, 0.0) for stage in ("speak", "fit", "mix"))
+    """One row: ``script`` in the mouth of ``path``. ``scratch`` is not needed: the session has its own."""
+    clip = open_clip(path)
+    with open_session() as session:
+        track = _made(clip, script, session)
+        work = sum(session.clock.seconds.get(stage, 0.0) for stage in ("speak", "duration fit", "mix"))
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         three = Three.of(track)
-        row = {"language": account.language, **_words(track, three), **_time(track, three), **_sound(track, three)}
+        row = {"language": track.speech.language, **_words(track, three), **_time(track, three), **_sound(track, three)}
     return {**row, "min/min": work / float(clip.span.duration), "MiB": memory}
 
 
-def _made(clip: Clip, script: Path, room: Room) -> Track:
+def _made(clip: Clip, script: Path, session: Session) -> Track:
     """The product's own path from a script to a mix."""
     speech = SpeechOptions(script=script, to=language_in_name(script))
-    words = words_to_say(clip, speech, room)
-    features = room.hearing.hear(clip.path, content_digest(clip.path))
-    windows = source_windows(features)
-    voicing = Voicing(words, voices_for(words.lines, speech, heights_of(clip, words.lines, windows)), room)
-    natural = tuple(speak_line(line, voicing.voices[line.speaker], 1.0, room.store.folder) for line in voicing.lines)
-    lines = voicing.fitted(windows, clip.span)
-    dialogue = finished(clip, words, Spoken(lines, voicing.cards, voicing.notes), speech, features, room)
-    return Track(clip, dialogue, voicing, natural, features, room)
+    job = _job(clip, speech, check_speech(clip, None, speech))
+    sound = clip_features(clip, session)
+    windows = source_windows(sound.features)
+    lines = lines_to_say(clip, speech, job.script, sound.features, session)
+    voices = voices_for(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows))
+    fitted = FittedSpeech(lines, voices, session)
+    natural = tuple(speak_line(line, voices[line.speaker], 1.0, session.store.folder) for line in fitted.lines)
+    voiced = VoicedLines(fitted.placed(windows, clip.span), fitted.models, fitted.notes)
+    made = written_speech(job, lines, voiced, session)
+    return Track(clip, made, _mixed(job, made, sound, session), fitted, natural, sound.features, session)
+
+
+def _job(clip: Clip, speech: SpeechOptions, script: ScriptRead | None) -> Job:
+    names, selector = OutputNames(Path("out.mkv"), Path("out.report.json")), FaceSelector("auto")
+    return Job(clip, "", None, speech, DubOptions(), names, selector, script, {})
+
+
+def _mixed(job: Job, speech: DubSpeech, source: TrackFeatures, session: Session) -> Soundtrack:
+    """The mix of ``speech`` over the clip's sound."""
+    dub = dub_features(speech.track, job.clip, session)
+    plan = DubPlan(speech, dub, (), (), (), source_speech=source_windows(source.features))
+    return make_soundtrack(job, plan, session)
 
 
 def _words(track: Track, three: Three) -> Row:
-    account = track.dialogue.account
-    assert account is not None
+    check = check_words(
+        track.speech.track,
+        track.speech.lines,
+        dub_features(track.speech.track, track.clip, track.session).features,
+        "whisper",
+        track.session,
+    )
     rates = [line.rate for line in track.lines]
     wishes = wished(track.natural, source_windows(track.features), track.clip.span.end)
-    granted = sum(track.voicing.paces[wish.index] != 1 for wish in wishes)
+    granted = sum(track.fitted.paces[wish.index] != 1 for wish in wishes)
     levels, cents = _lines_heard(track)
     return {
-        "wer": account.metrics.get("word_error_rate", float("nan")),
+        "wer": check.metrics.get("word_error_rate", float("nan")),
         "plain": _plain_wer(track),
         "rate": f"{min(rates):.2f} {float(np.median(rates)):.2f} {max(rates):.2f}",
         "paced": f"{granted}/{len(wishes)}",
@@ -162,7 +187,7 @@ def _words(track: Track, three: Three) -> Row:
 
 def _lines_heard(track: Track) -> tuple[list[float], list[float]]:
     """Of every line, its level and how far its pitch is from that of the voice's own, in cents."""
-    guide = _samples(track.dialogue.guide, RATE)
+    guide = _samples(track.speech.track, RATE)
     levels, cents = [], []
     for line, own in list(zip(track.lines, _in_time(track), strict=True))[:SOME]:
         begin = round((line.span.start - min(track.clip.start, track.clip.span.end)) * RATE)
@@ -193,14 +218,13 @@ def _plain_wer(track: Track) -> float:
     for own in track.natural[:SOME]:
         placed.append(PlacedLine(own.line, replace(own.sound, start=at), 1.0, Span(at, at)))
         at = placed[-1].span.end + Fraction(3, 10)
-    path = track.room.scratch / "plain.flac"
-    write_dialogue(path, lambda: iter(placed), Span(track.clip.start, at))
-    proof = heard_again(path, track.clip, [own.line for own in track.natural[:SOME]], "whisper", track.room)
-    return proof.figures.get("word_error_rate", float("nan"))
+    path, own = track.session.scratch / "plain.flac", [each.line for each in track.natural[:SOME]]
+    write_speech(path, lambda: iter(placed), Span(track.clip.start, at))
+    features = dub_features(path, track.clip, track.session).features
+    return check_words(path, own, features, "whisper", track.session).metrics.get("word_error_rate", float("nan"))
 
 
 def _time(track: Track, three: Three) -> Row:
-    assert track.dialogue.account is not None
     ours, theirs = (ears.spoken(ears.level(x, three.rate)) for x in (three.mix, three.source))
     true = ears.onsets(theirs, BREATH)
     late = ears.late(true, ears.onsets(ours, 0.1))
@@ -209,7 +233,7 @@ def _time(track: Track, three: Three) -> Row:
     first, last = late[true < MINUTE], late[true > length - MINUTE]
     drift = {"drift ms": 1000 * float(np.nanmedian(last) - np.nanmedian(first))} if length > 3 * MINUTE else {}
     return {
-        "said so": 1000 * track.dialogue.account.metrics.get("median_onset_error", float("nan")),
+        "said so": 1000 * track.speech.metrics.get("median_onset_error", float("nan")),
         "level ms": _middle(late),
         "found": f"{np.isfinite(late).sum()}/{len(late)}",
         "vad ms": _middle(by_voice),
@@ -227,7 +251,7 @@ def _middle(late: Samples) -> str:
 
 
 def _windows_of_mix(track: Track) -> tuple[Span, ...]:
-    features = sound(track.dialogue.track, rate=ANALYSIS_RATE, mono=True)
+    features = sound(track.mix.track, rate=ANALYSIS_RATE, mono=True)
     samples = np.ascontiguousarray(features.samples[0])
     voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(loudness(samples)))
     none = np.zeros((len(voiced), 20), np.float32)
@@ -245,13 +269,13 @@ def _sound(track: Track, three: Three) -> Row:
     begin = min(track.clip.start, track.clip.span.end)
     expected = int(track.clip.span.end * three.rate - begin * three.rate)
     edges = [t - begin for line in track.lines for t in (line.span.start, line.span.end)]
-    features = [ears.loudness(track.dialogue.track)]
+    features = [ears.loudness(track.mix.track)]
     clicks = ears.click(three.mix, three.rate, edges)
     row = {**_beneath(track, three), "click": clicks, "length": len(three.mix) - expected}
     for name in ("web", "loud"):
-        again = brought(
-            track.clip, track.dialogue.guide, SpeechOptions(mix=True, loudness=name), track.features, track.room
-        )
+        speech = SpeechOptions(mix=True, loudness=name)
+        source = TrackFeatures(track.features, SoundDamage())
+        again = _mixed(_job(track.clip, speech, None), brought_speech(track.speech.track, ""), source, track.session)
         features.append(ears.loudness(again.track))
     off = [abs(found.integrated - aim) for found, aim in zip(features, AIMS.values(), strict=True)]
     return {
