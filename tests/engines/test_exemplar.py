@@ -11,11 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lipdub.anatomy.shape import shape_of
-from lipdub.engines.exemplar import blend, choose, library, lips, plan, warp
-from lipdub.engines.exemplar import record as records
+from lipdub.anatomy.shape import mouth_shape
+from lipdub.engines.exemplar import blend, exemplar_choice, library, mouth_masks, exemplar_plan, warp
+from lipdub.engines.exemplar import stored_study as records
 from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
-from lipdub.engines.exemplar.shape_model import Sums, completed, fitted, limited, population, sums_of
+from lipdub.engines.exemplar.shape_model import (
+    LandmarkNormalEquations,
+    complete_shapes,
+    fit_basis,
+    limit_shapes,
+    pooled_shapes,
+    normal_equations,
+)
 from lipdub.engines.seam import Guide
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.patch import Passthrough, Patch
@@ -35,19 +42,19 @@ def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptio
 
 def test_the_shape_model_moves_shapes_exactly_as_asked(tmp_path):
     motion = Drawn(tmp_path).motion
-    basis = fitted(sums_of(motion, np.flatnonzero(motion.ok)), population().sums)
-    assert np.allclose(shape_of(basis), np.eye(6), atol=1e-9)
+    basis = fit_basis(normal_equations(motion, np.flatnonzero(motion.ok)), pooled_shapes().sums)
+    assert np.allclose(mouth_shape(basis), np.eye(6), atol=1e-9)
 
 
 def test_without_own_frames_the_population_is_enough():
-    basis = fitted(Sums(np.zeros((6, 6)), np.zeros((6, 1434))), population().sums)
+    basis = fit_basis(LandmarkNormalEquations(np.zeros((6, 6)), np.zeros((6, 1434))), pooled_shapes().sums)
     lower, upper = basis[AP, 14, 1], basis[AP, 13, 1]
     assert lower - upper == pytest.approx(1, abs=0.2)
     assert np.abs(basis).max() < 3
 
 
 def test_the_population_is_several_people_with_plausible_mouths():
-    people = population()
+    people = pooled_shapes()
     assert people.people >= 5
     assert 0 <= people.low[AP] < 0.03
     assert 0.1 < people.high[AP] < 0.3
@@ -60,7 +67,7 @@ def test_missing_numbers_are_filled_and_given_ones_kept():
     wanted = np.full((3, 6), np.nan)
     wanted[:, AP] = [0.0, 0.1, 0.05]
     wanted[2] = own[7]
-    full = completed(wanted, own, population().covariance)
+    full = complete_shapes(wanted, own, pooled_shapes().covariance)
     assert np.isfinite(full).all()
     assert np.array_equal(full[:2, AP], [0.0, 0.1])
     assert np.array_equal(full[2], own[7])
@@ -70,16 +77,16 @@ def test_missing_numbers_are_filled_and_given_ones_kept():
 @given(arrays(np.float64, (4, 6), elements=st.floats(-2, 3)))
 def test_limits_keep_targets_near_the_library(targets):
     own = np.random.default_rng(1).normal([0.05, 0.8, 0.54, 1.35, -0.2, 0.19], 0.02, (60, 6))
-    out = limited(targets, own, np.zeros(6))
+    out = limit_shapes(targets, own, np.zeros(6))
     assert out[:, AP].max() <= np.percentile(own[:, AP], 99) * 1.35 + 0.015 + 1e-9
     assert out[:, AP].min() >= -0.005 - 1e-9
     assert (np.abs(out - own.mean(0)) < 0.2).all()
-    assert np.allclose(limited(own[:4], own, np.zeros(6)), own[:4], atol=0.03)
+    assert np.allclose(limit_shapes(own[:4], own, np.zeros(6)), own[:4], atol=0.03)
 
 
 def test_people_count_alike_in_the_pool(tmp_path):
-    one, other = (shapes.person(Drawn(tmp_path / str(n), frames=n).motion) for n in (20, 40))
-    pool = shapes.pooled([one, other])
+    one, other = (shapes.measure_person(Drawn(tmp_path / str(n), frames=n).motion) for n in (20, 40))
+    pool = shapes.pool_people([one, other])
     shapes.save(pool, tmp_path / "pool.npz")
     with np.load(tmp_path / "pool.npz") as kept:
         assert int(kept["people"]) == 2
@@ -93,16 +100,16 @@ def test_people_count_alike_in_the_pool(tmp_path):
 def test_a_spline_moves_its_points_and_nothing_for_no_moves():
     points = np.random.default_rng(2).uniform(0, 200, (30, 2))
     moves = np.stack([0.1 * points[:, 1], -0.05 * points[:, 0]], -1)
-    field = warp.Spline(points, moves, 100.0)
+    field = warp.ThinPlateSpline(points, moves, 100.0)
     assert np.abs(field.at(points) - moves).max() < 0.05
-    assert np.abs(warp.Spline(points, np.zeros((30, 2)), 100.0).at(points)).max() == 0
+    assert np.abs(warp.ThinPlateSpline(points, np.zeros((30, 2)), 100.0).at(points)).max() == 0
 
 
 def test_a_grid_spreads_its_cells_over_every_pixel():
-    grid = warp.Grid.over(Window(10, 20, 63, 57), 6.4)
+    grid = warp.WarpGrid.over(Window(10, 20, 63, 57), 6.4)
     spread = grid.full(grid.centres())
     assert np.abs(spread - np.stack(np.meshgrid(np.arange(10, 63), np.arange(20, 57)), -1)).max() < 1e-3
-    assert warp.Grid.over(Window(0, 0, 3, 2), 9.0).full(np.ones((1, 1), np.float32)).shape == (2, 3, 1)
+    assert warp.WarpGrid.over(Window(0, 0, 3, 2), 9.0).full(np.ones((1, 1), np.float32)).shape == (2, 3, 1)
 
 
 # ---- lips and colours
@@ -114,8 +121,8 @@ def _points(tmp_path, row=3):
 
 def test_between_the_lips_runs_from_upper_to_lower(tmp_path):
     points = _points(tmp_path)
-    window = lips.window_around(points, 66.0)
-    between = lips.between_lips(points, lips.Axes.of(points), window)
+    window = mouth_masks.window_around(points, 66.0)
+    between = mouth_masks.between_lips(points, mouth_masks.MouthAxes.of(points), window)
 
     def at(x, y):
         return between[round(y) - window.top, round(x) - window.left]
@@ -128,8 +135,8 @@ def test_between_the_lips_runs_from_upper_to_lower(tmp_path):
 
 def test_the_mask_covers_the_lips_and_fades_before_the_nose(tmp_path):
     points = _points(tmp_path)
-    window = lips.window_around(points, 66.0)
-    mouth = lips.Mouth.at(points, 66.0, window)
+    window = mouth_masks.window_around(points, 66.0)
+    mouth = mouth_masks.MouthMasks.at(points, 66.0, window)
     mask = mouth.mask(-40.0)
     x, y = points[[0, 17, 61, 291]].round().astype(int).T
     assert (mask[y - window.top, x - window.left] > 0.99).all()
@@ -138,20 +145,20 @@ def test_the_mask_covers_the_lips_and_fades_before_the_nose(tmp_path):
 
 def test_an_exemplar_takes_the_colour_of_the_skin(tmp_path):
     points = _points(tmp_path)
-    window = lips.window_around(points, 66.0)
-    mouth = lips.Mouth.at(points, 66.0, window)
+    window = mouth_masks.window_around(points, 66.0)
+    mouth = mouth_masks.MouthMasks.at(points, 66.0, window)
     skin = np.full((window.height, window.width, 3), (180, 140, 120), np.float32)
-    got = blend.matched(skin + np.float32(12), skin, mouth, mouth.band())
+    got = blend.match_colour(skin + np.float32(12), skin, mouth, mouth.band())
     assert np.abs(got - skin)[mouth.band() > 0].mean() < 1.5
-    assert np.array_equal(blend.matched(skin, skin, mouth, mouth.band()), skin)
+    assert np.array_equal(blend.match_colour(skin, skin, mouth, mouth.band()), skin)
 
 
 def test_a_painted_inside_is_darker_than_the_lips(tmp_path):
     points = _points(tmp_path)
-    window = lips.window_around(points, 66.0)
-    mouth = lips.Mouth.at(points, 66.0, window)
+    window = mouth_masks.window_around(points, 66.0)
+    mouth = mouth_masks.MouthMasks.at(points, 66.0, window)
     layer = np.full((window.height, window.width, 3), (180, 90, 90), np.float32)
-    painted = blend.with_cavity(layer, mouth, lips.between_lips(points, mouth.axes, window), 1.0)
+    painted = blend.paint_cavity(layer, mouth, mouth_masks.between_lips(points, mouth.axes, window), 1.0)
     inside = cv2.erode(mouth.inner, np.ones((3, 3), np.uint8)) > 200
     assert painted[inside].mean() < 0.6 * layer.mean()
     assert np.array_equal(painted[mouth.outer == 0][:, 0], layer[mouth.outer == 0][:, 0])
@@ -162,7 +169,7 @@ def test_a_painted_inside_is_darker_than_the_lips(tmp_path):
 
 def test_the_shelf_stays_small_and_leaves_no_files_behind(tmp_path):
     clip = Drawn(tmp_path / "track", frames=160, side=48)
-    shelf = library.Shelf(tmp_path / "crops", 40)
+    shelf = library.CropCollector(tmp_path / "crops", 40)
     for view in clip.views():
         shelf.add(view)
         assert len(shelf.kept) <= 40 + 10 + library.RUN
@@ -178,7 +185,7 @@ def test_what_is_spread_holds_the_extremes():
     rng = np.random.default_rng(3)
     features = rng.normal(0, 1, (500, 11))
     features[321] = 40
-    chosen = library.spread(np.arange(500), features, 60)
+    chosen = library.farthest_points(np.arange(500), features, 60)
     assert 321 in chosen
     assert 60 <= len(chosen) < 60 + library.RUN
 
@@ -194,17 +201,17 @@ def test_only_usable_frames_lend_their_mouth(tmp_path):
     clip = Drawn(tmp_path / "track")
     usable = np.arange(clip.frames) < 15
     study_of(clip, tmp_path / "study", usable=usable)
-    assert list(records.load(tmp_path / "study").library.rows) == list(range(15))
+    assert list(records.load_study(tmp_path / "study").library.rows) == list(range(15))
     assert len(list((tmp_path / "study" / "crops").iterdir())) == 15
 
 
 # ---- choosing
 
 
-def _library(shapes: np.ndarray, seed: int = 0) -> library.Library:
+def _library(shapes: np.ndarray, seed: int = 0) -> library.ExemplarLibrary:
     n = len(shapes)
     thumbs = np.random.default_rng(seed).integers(0, 255, (n, 32, 40, 3)).astype(np.uint8)
-    return library.Library(
+    return library.ExemplarLibrary(
         rows=np.arange(n),
         boxes=np.zeros((n, 4), np.int64),
         shapes=shapes,
@@ -216,9 +223,9 @@ def _library(shapes: np.ndarray, seed: int = 0) -> library.Library:
     )
 
 
-def _wanted(shapes: np.ndarray, closed: float = 0.0) -> choose.Wanted:
+def _wanted(shapes: np.ndarray, closed: float = 0.0) -> exemplar_choice.TargetFrames:
     n = len(shapes)
-    return choose.Wanted(
+    return exemplar_choice.TargetFrames(
         shapes,
         np.full(n, closed, np.float32),
         np.ones(n, bool),
@@ -236,7 +243,7 @@ def _shapes(apertures) -> np.ndarray:
 
 def test_asked_for_what_was_filmed_the_same_frames_are_chosen():
     shapes = _shapes(0.07 + 0.06 * np.sin(np.arange(60) * 0.4) + 0.01 * np.cos(np.arange(60) * 0.13))
-    got = choose.choose(_wanted(shapes[10:40]), _library(shapes))
+    got = exemplar_choice.choose_exemplars(_wanted(shapes[10:40]), _library(shapes))
     assert list(got.first) == list(range(10, 40))
     assert (got.second == -1).all()
 
@@ -244,11 +251,11 @@ def test_asked_for_what_was_filmed_the_same_frames_are_chosen():
 def test_the_way_is_the_cheapest_there_is():
     shapes = _shapes([0.0, 0.05, 0.1, 0.03])
     held, wanted = _library(shapes), _wanted(_shapes([0.09, 0.01, 0.06, 0.04]))
-    got = choose.choose(wanted, held)
+    got = exemplar_choice.choose_exemplars(wanted, held)
     speed = np.gradient(wanted.shapes[:, AP])
-    own = np.stack([choose.row_cost(wanted, float(speed[t]), t, held) for t in range(4)])
-    follower = choose._followers(held)
-    step = choose._step_cost(np.arange(4), np.arange(4), held, follower)
+    own = np.stack([exemplar_choice.row_cost(wanted, float(speed[t]), t, held) for t in range(4)])
+    follower = exemplar_choice._followers(held)
+    step = exemplar_choice._step_cost(np.arange(4), np.arange(4), held, follower)
 
     def cost(way):
         return sum(own[t, e] for t, e in enumerate(way)) + sum(step[a, b] for a, b in itertools.pairwise(way))
@@ -261,7 +268,7 @@ def test_a_closure_takes_closed_lips():
     apertures = np.tile([0.05, 0.04, 0.03, 0.001, 0.03, 0.05], 4)
     shapes = _shapes(apertures)
     shapes[:, 2] += np.where(apertures < 0.01, 0.06, 0)  # the closed ones suit less otherwise
-    got = choose.choose(_wanted(_shapes([0.01] * 5), closed=1.0), _library(shapes))
+    got = exemplar_choice.choose_exemplars(_wanted(_shapes([0.01] * 5), closed=1.0), _library(shapes))
     assert (apertures[got.first] < 0.02).all()
 
 
@@ -269,7 +276,7 @@ def test_joins_are_mixed_and_nothing_asked_gives_nothing():
     shapes = _shapes(np.linspace(0, 0.2, 50))
     wanted = _wanted(_shapes([0.01] * 6 + [0.19] * 6))
     wanted.asked[3] = False
-    got = choose.choose(wanted, _library(shapes))
+    got = exemplar_choice.choose_exemplars(wanted, _library(shapes))
     assert got.first[3] == -1
     joins = [t for t in range(5, 12) if abs(int(got.first[t]) - int(got.first[t - 1])) > 2]
     assert joins
@@ -312,9 +319,9 @@ def test_weights_between_zero_and_one_change_less(tmp_path):
 def test_a_turned_head_is_left_alone_with_a_reason(tmp_path):
     clip = Drawn(tmp_path / "track")
     study_of(clip, tmp_path / "study")
-    record = records.load(tmp_path / "study")
+    record = records.load_study(tmp_path / "study")
     record.angles[20:30, 0] += 30
-    turned = plan.plan(clip.other_path(), record, record.library, False)
+    turned = exemplar_plan.plan(clip.other_path(), record, record.library, False)
     assert turned.turned[20:30].all()
     assert (turned.weight[18:32] == 0).all()
     assert 0 < turned.weight[16] < 1

@@ -8,7 +8,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.phrases import Measured
+from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
 
 CLOCK = 48_000
 
@@ -57,7 +57,7 @@ def spoken(where: Span, *parts: float | Fraction, speaker: str = "", rate: int =
     return SpokenLine(line(where, speaker), burst(*parts, rate=rate))
 
 
-def paper(where: Span, *parts: float | Fraction, speaker: str = "") -> Measured:
+def paper(where: Span, *parts: float | Fraction, speaker: str = "") -> MeasuredLine:
     """A measured line without any sound."""
     phrases = spans(*parts)
-    return Measured(line(where, speaker), phrases, phrases[-1].end if phrases else Fraction(1))
+    return MeasuredLine(line(where, speaker), phrases, phrases[-1].end if phrases else Fraction(1))

@@ -10,7 +10,14 @@ from lipdub.errors import OptionError
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.seam import Card, Recognised, Recogniser, TranslationRequest, Translator, Voice
+from lipdub.words_to_sound.seam import (
+    ModelCard,
+    Transcript,
+    Recogniser,
+    TranslationRequest,
+    Translator,
+    Voice,
+)
 
 
 def line(text: str, language: str = "en", speaker: str = "", start: int = 0) -> Line:
@@ -28,12 +35,12 @@ class RecogniserConformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def features(cls, recogniser: Recogniser, speech: Sound) -> Recognised:
-        return recogniser.hear(speech)
+    def features(cls, recogniser: Recogniser, speech: Sound) -> Transcript:
+        return recogniser.transcribe(speech)
 
     def test_it_keeps_the_protocol_and_has_a_card(self, recogniser):
         assert isinstance(recogniser, Recogniser)
-        assert isinstance(recogniser.card, Card)
+        assert isinstance(recogniser.card, ModelCard)
         assert recogniser.card.name
         assert recogniser.card.licence
 
@@ -51,14 +58,14 @@ class RecogniserConformance:
         assert 0 < features.confidence <= 1
 
     def test_a_language_that_was_given_is_kept(self, recogniser, features, speech):
-        assert recogniser.hear(speech, features.language).language == features.language
+        assert recogniser.transcribe(speech, features.language).language == features.language
 
     def test_the_same_sound_gives_the_same_words(self, recogniser, features, speech):
-        assert recogniser.hear(speech) == features
+        assert recogniser.transcribe(speech) == features
 
     @pytest.mark.parametrize("samples", [0, 1, 999, ANALYSIS_RATE])
     def test_silence_has_no_words(self, recogniser, samples):
-        features = recogniser.hear(hearable(np.zeros(samples)), "en")
+        features = recogniser.transcribe(hearable(np.zeros(samples)), "en")
         assert features.words == ()
         assert features.language == "en"
 
@@ -73,7 +80,7 @@ class VoiceConformance:
 
     def test_keeps_the_protocol(self, voice: Voice):
         assert isinstance(voice, Voice)
-        assert isinstance(voice.card, Card)
+        assert isinstance(voice.card, ModelCard)
         assert voice.card.name
         assert voice.card.licence
 

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from lipdub.errors import InputError, OptionError, ServiceError
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.fake import FakeTranslator
-from lipdub.words_to_sound.seam import Card, TranslationRequest
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.translate.given import GivenTranslator
-from lipdub.words_to_sound.translate.glossary import missed, read_glossary, relevant
+from lipdub.words_to_sound.translate.glossary import missed_terms, read_glossary, relevant_terms
 from lipdub.words_to_sound.translate.length_budget import (
-    budget,
+    length_budget,
     characters_per_second,
     duration_of,
-    over,
+    excess_ratio,
     syllables,
 )
-from lipdub.words_to_sound.translate.translate import TranslateOptions, asked_once, translate_lines
+from lipdub.words_to_sound.translate.translate import TranslateOptions, translate_request, translate_lines
 from speech.conformance import TranslatorConformance, line
 
 
@@ -78,14 +78,14 @@ def test_more_text_is_never_shorter(text, language):
 
 
 def test_budgets_grow_with_time_and_pace():
-    three, six = (budget(Span(Fraction(1), Fraction(1 + n)), "es") for n in (3, 6))
+    three, six = (length_budget(Span(Fraction(1), Fraction(1 + n)), "es") for n in (3, 6))
     assert 35 < three.characters < 60
     assert six.characters >= 2 * three.characters
-    assert budget(Span(Fraction(1), Fraction(4)), "es", 1.2).characters > three.characters
-    assert budget(Span(Fraction(1), Fraction(1)), "en").characters >= 4
+    assert length_budget(Span(Fraction(1), Fraction(4)), "es", 1.2).characters > three.characters
+    assert length_budget(Span(Fraction(1), Fraction(1)), "en").characters >= 4
     assert characters_per_second("zh-TW") < characters_per_second("pt") < 20
-    assert over("Hi.", Span(Fraction(0), Fraction(3)), "en") == 0
-    assert over("Hello there my friend " * 7, Span(Fraction(0), Fraction(3)), "en") > 1
+    assert excess_ratio("Hi.", Span(Fraction(0), Fraction(3)), "en") == 0
+    assert excess_ratio("Hello there my friend " * 7, Span(Fraction(0), Fraction(3)), "en") > 1
 
 
 def kept(root):
@@ -167,12 +167,12 @@ def test_neighbours_budget_and_terms_are_told():
     assert middle.before == (LINES[0].text, LINES[1].text)
     assert middle.after == (LINES[3].text, LINES[4].text)
     assert middle.glossary == {"anna": "Ana"}
-    assert middle.characters == budget(LINES[2].span, "es").characters
-    assert {a.missed for a in out} == {()}
+    assert middle.characters == length_budget(LINES[2].span, "es").characters
+    assert {a.missed_terms for a in out} == {()}
     (bad,) = translate_lines(
         [LINES[0]], GivenTranslator({LINES[0]: "Hola a Juana."}), "es", TranslateOptions({"Anna": "Ana"})
     )
-    assert bad.missed == ("Anna",)
+    assert bad.missed_terms == ("Anna",)
 
 
 def test_what_was_answered_before_a_failure_is_not_asked_again(tmp_path):
@@ -194,8 +194,8 @@ def test_what_was_answered_before_a_failure_is_not_asked_again(tmp_path):
 def test_a_single_answer_is_kept_too(tmp_path):
     keep, translator = kept(tmp_path), Counting()
     request = TranslationRequest(LINES[0], 20, too_long="[es] NUMBER 0 SAYS HELLO TO ANNA.")
-    first = asked_once(request, translator, "es", keep)
-    assert asked_once(request, translator, "es", keep) == first
+    first = translate_request(request, translator, "es", keep)
+    assert translate_request(request, translator, "es", keep) == first
     assert len(translator.asked) == 1
 
 
@@ -205,7 +205,7 @@ def test_a_translator_that_answers_too_little_is_refused():
             return ["one"]
 
     with pytest.raises(ServiceError, match="short answered 1 lines where 5"):
-        list(translate_lines(LINES, Short(card=Card("short", "MIT")), "es"))
+        list(translate_lines(LINES, Short(card=ModelCard("short", "MIT")), "es"))
 
 
 DOG = {"dog": "perro"}
@@ -252,7 +252,7 @@ def test_glossaries_that_are_none(tmp_path, name, data, said):
 
 def test_terms_are_words():
     glossary = {"dog": "perro", "AI": "IA", "Anna": "Anna", "犬": "dog"}
-    assert relevant(glossary, "The Dog said") == {"dog": "perro"}
-    assert relevant(glossary, "He dogged Susanna, aid") == {}
-    assert relevant(glossary, "犬がいる") == {"犬": "dog"}
-    assert missed(glossary, "the dog and Anna", "los perros y Ana") == ("Anna",)
+    assert relevant_terms(glossary, "The Dog said") == {"dog": "perro"}
+    assert relevant_terms(glossary, "He dogged Susanna, aid") == {}
+    assert relevant_terms(glossary, "犬がいる") == {"犬": "dog"}
+    assert missed_terms(glossary, "the dog and Anna", "los perros y Ana") == ("Anna",)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import aims, source_windows
-from lipdub.words_to_sound.duration_fit.anchors import blocks
-from lipdub.words_to_sound.duration_fit.phrases import STEP, measured, phrases_of
+from lipdub.words_to_sound.duration_fit.source_timing import source_timings, source_windows
+from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
+from lipdub.words_to_sound.duration_fit.phrases import STEP, measure_line, find_phrases
 
 tenths = st.integers(2, 9).map(lambda n: Fraction(n, 10))
 
@@ -22,7 +22,7 @@ tenths = st.integers(2, 9).map(lambda n: Fraction(n, 10))
 @given(parts=st.lists(tenths, min_size=1, max_size=5), rate=st.sampled_from([16_000, 22_050, 24_000, 44_100, 48_000]))
 def test_bursts_are_found_to_within_one_step(parts: list[Fraction], rate: int) -> None:
     parts = parts[: len(parts) | 1] if len(parts) % 2 else parts[:-1] or parts
-    found = phrases_of(burst(*parts, rate=rate, lead=0.05))
+    found = find_phrases(burst(*parts, rate=rate, lead=0.05))
     wanted = spans(*parts, start=Fraction(1, 20))
     assert len(found) == len(wanted)
     for a, b in zip(found, wanted, strict=True):
@@ -31,74 +31,74 @@ def test_bursts_are_found_to_within_one_step(parts: list[Fraction], rate: int) -
 
 
 def test_a_short_silence_belongs_to_the_words() -> None:
-    assert len(phrases_of(burst(0.5, 0.1, 0.5))) == 1
-    assert len(phrases_of(burst(0.5, 0.14, 0.5))) == 2
+    assert len(find_phrases(burst(0.5, 0.1, 0.5))) == 1
+    assert len(find_phrases(burst(0.5, 0.14, 0.5))) == 2
 
 
 def test_pauses_are_found_in_hum() -> None:
     sound = burst(0.5, 0.3, 0.5)
     hum = np.random.default_rng(1).standard_normal(sound.samples.shape).astype(np.float32) * np.float32(0.003)
-    assert len(phrases_of(Sound(sound.samples + hum, sound.rate))) == 2
+    assert len(find_phrases(Sound(sound.samples + hum, sound.rate))) == 2
 
 
 @pytest.mark.parametrize("samples", [np.zeros((1, 0)), np.zeros((1, 48_000)), np.full((1, 4800), 1e-5)])
 def test_nothing_is_heard_in_silence(samples: np.ndarray) -> None:
-    assert phrases_of(Sound(samples.astype(np.float32), 48_000)) == ()
+    assert find_phrases(Sound(samples.astype(np.float32), 48_000)) == ()
 
 
 def test_a_lip_smack_is_no_phrase() -> None:
-    assert len(phrases_of(burst(0.02, 0.4, 0.5))) == 1
+    assert len(find_phrases(burst(0.02, 0.4, 0.5))) == 1
 
 
 def test_speech_without_pauses_is_one_phrase() -> None:
-    what = measured(spoken(span(0, 1), 1.0))
+    what = measure_line(spoken(span(0, 1), 1.0))
     assert what.phrases == (span(0, 1),)
     assert what.speech == what.length == 1
     assert what.pauses == ()
 
 
 def test_a_line_aims_from_the_first_onset_to_the_last_offset_in_its_reach() -> None:
-    (aim,) = aims([line(span(1, 3))], spans(0.5, 0.3, 1.0, 0.2, 0.9, 1.0, 2.0, start=0.0))
+    (aim,) = source_timings([line(span(1, 3))], spans(0.5, 0.3, 1.0, 0.2, 0.9, 1.0, 2.0, start=0.0))
     assert aim.windows == (span(0.8, 1.8), span(2.0, 2.9))
     assert aim.span == span(0.8, 2.9)
     assert aim.features
 
 
 def test_a_line_where_nobody_speaks_aims_at_its_own_span() -> None:
-    (aim,) = aims([line(span(10, 12))], spans(5))
+    (aim,) = source_timings([line(span(10, 12))], spans(5))
     assert aim.span == span(10, 12)
     assert not aim.features
-    assert aims([line(span(10, 12))], ())[0].span == span(10, 12)
+    assert source_timings([line(span(10, 12))], ())[0].span == span(10, 12)
 
 
 def test_speech_that_goes_on_belongs_to_somebody_else() -> None:
-    (aim,) = aims([line(span(1, 2))], (span(1, 60),))
+    (aim,) = source_timings([line(span(1, 2))], (span(1, 60),))
     assert aim.span == span(1, 2.5)
 
 
 def test_a_window_belongs_to_the_line_that_has_most_of_it() -> None:
-    a, b = aims([line(span(0, 2)), line(span(2, 4))], (span(0.1, 2.08), span(2.3, 4)))
+    a, b = source_timings([line(span(0, 2)), line(span(2, 4))], (span(0.1, 2.08), span(2.3, 4)))
     assert a.span == span(0.1, 2.08)
     assert b.span == span(2.3, 4)
 
 
 def test_a_window_that_two_lines_share_is_cut_between_them() -> None:
-    a, b = aims([line(span(0, 2)), line(span(2.2, 4))], (span(0, 4),))
+    a, b = source_timings([line(span(0, 2)), line(span(2.2, 4))], (span(0, 4),))
     assert (a.span, b.span) == (span(0, 2.1), span(2.1, 4))
 
 
 def test_lines_in_any_order_get_their_own_aims() -> None:
-    b, a = aims([line(span(2.2, 4)), line(span(0, 2))], (span(0, 4),))
+    b, a = source_timings([line(span(2.2, 4)), line(span(0, 2))], (span(0, 4),))
     assert (a.span, b.span) == (span(0, 2.1), span(2.1, 4))
 
 
 def test_speakers_who_talk_at_once_aim_at_the_same_speech() -> None:
-    a, b = aims([line(span(0, 4), "ann"), line(span(3, 6), "bob")], (span(0, 6),))
+    a, b = source_timings([line(span(0, 4), "ann"), line(span(3, 6), "bob")], (span(0, 6),))
     assert (a.span, b.span) == (span(0, 4), span(3, 6))
 
 
 def test_lines_that_lie_upon_each_other_share_their_span() -> None:
-    found = aims([line(span(0, 3)), line(span(0, 3)), line(span(0, 3))], ())
+    found = source_timings([line(span(0, 3)), line(span(0, 3)), line(span(0, 3))], ())
     assert [a.span for a in found] == [span(0, 1), span(1, 2), span(2, 3)]
 
 
@@ -108,7 +108,7 @@ def test_aims_of_successive_lines_never_overlap(lengths: list[tuple[Fraction, in
     for length, pause in lengths:
         lines.append(line(Span(at, at + length)))
         at += length + Fraction(pause, 10)
-    found = [a.span for a in aims(lines, spans(*windows))]
+    found = [a.span for a in source_timings(lines, spans(*windows))]
     assert all(a.end <= b.start for a, b in pairwise(found))
 
 
@@ -121,8 +121,8 @@ def test_source_windows_keep_close_to_the_voice() -> None:
 
 def test_phrases_begin_with_the_windows_they_match() -> None:
     what = paper(span(0, 5), 1.0, 0.3, 0.5, 0.2, 0.5)
-    (aim,) = aims([what.line], spans(1.0, 0.8, 1.2))
-    first, second = blocks(what, aim)
+    (aim,) = source_timings([what.line], spans(1.0, 0.8, 1.2))
+    first, second = align_phrases(what, aim)
     assert (first.first, first.stop, second.first, second.stop) == (0, 1, 1, 3)
     assert second.window.start == seconds(1.8)
 
@@ -130,8 +130,8 @@ def test_phrases_begin_with_the_windows_they_match() -> None:
 @given(phrases=st.lists(tenths, min_size=1, max_size=15), windows=st.lists(tenths, min_size=1, max_size=25))
 def test_blocks_hold_every_phrase_and_every_window_in_order(phrases: list[Fraction], windows: list[Fraction]) -> None:
     what = paper(span(0, 60), *_with_pauses(phrases))
-    (aim,) = aims([what.line], spans(*_with_pauses(windows)))
-    found = blocks(what, aim)
+    (aim,) = source_timings([what.line], spans(*_with_pauses(windows)))
+    found = align_phrases(what, aim)
     assert [b.first for b in found] == [0, *(b.stop for b in found[:-1])]
     assert found[-1].stop == len(phrases)
     assert (found[0].window.start, found[-1].window.end) == (aim.span.start, aim.span.end)

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import Aim, aims, may_overlap
-from lipdub.words_to_sound.duration_fit.layout import isotonic
-from lipdub.words_to_sound.duration_fit.phrases import Measured
-from lipdub.words_to_sound.duration_fit.plan import FitOptions, Placement, plan_fit
-from lipdub.words_to_sound.duration_fit.wishes import SLOWEST_VOICE, wishes
+from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, source_timings, may_overlap
+from lipdub.words_to_sound.duration_fit.phrase_layout import isotonic
+from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
+from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
+from lipdub.words_to_sound.duration_fit.respeak import SLOWEST_VOICE, respeak_requests
 
 CLOCK = 48_000
 TICK = Fraction(1, CLOCK)
@@ -22,16 +22,16 @@ MS = Fraction(1, 1000)
 
 
 def planned(
-    lines: list[Measured], windows: tuple[Span, ...] = (), end: float = 100, options: FitOptions = FitOptions()
-) -> tuple[Placement, ...]:
-    return plan_fit(lines, aims([m.line for m in lines], windows), seconds(end), options)
+    lines: list[MeasuredLine], windows: tuple[Span, ...] = (), end: float = 100, options: FitOptions = FitOptions()
+) -> tuple[LinePlacement, ...]:
+    return plan_fit(lines, source_timings([m.line for m in lines], windows), seconds(end), options)
 
 
-def features(placement: Placement) -> Span:
+def features(placement: LinePlacement) -> Span:
     return Span(placement.pieces[0].target.start, placement.pieces[-1].target.end)
 
 
-def onset(placement: Placement, spoken: Measured) -> Fraction:
+def onset(placement: LinePlacement, spoken: MeasuredLine) -> Fraction:
     """When the first phrase begins, whatever belongs to it before that."""
     piece = placement.pieces[0]
     return piece.target.start + (spoken.phrases[0].start - piece.source.start) / placement.rate
@@ -44,15 +44,15 @@ def test_a_line_that_fits_is_left_as_it_was_spoken() -> None:
     (piece,) = placed.pieces
     assert (piece.source, piece.target) == (span(0, 2), span(1, 3))
     assert placed.missing == 0
-    assert wishes([placed], [what]) == ()
+    assert respeak_requests([placed], [what]) == ()
 
 
 def test_a_line_that_leaves_much_silent_should_be_spoken_slower() -> None:
     brief, tiny = paper(span(1, 3), 1.8), paper(span(1, 3), 0.5)
     for what, pace in ((brief, 0.9), (tiny, SLOWEST_VOICE)):
-        (wish,) = wishes(planned([what], spans(2, start=1)), [what])
+        (wish,) = respeak_requests(planned([what], spans(2, start=1)), [what])
         assert (wish.pace, wish.characters) == (pace, 0)
-    assert wishes(planned([tiny], ()), [tiny]) == (), "where the source is silent, nothing waits to be filled"
+    assert respeak_requests(planned([tiny], ()), [tiny]) == (), "where the source is silent, nothing waits to be filled"
 
 
 def test_a_pause_gives_way_before_speech_is_hurried() -> None:
@@ -101,13 +101,13 @@ def test_what_never_fits_is_cut_before_the_next_line_and_reported() -> None:
     assert first.rate == seconds(1.35)
     assert features(first).end <= features(second).start
     assert abs(first.missing - (5 - (seconds(2) - features(first).start) * first.rate)) < 5 * MS
-    (wish,) = wishes([first, second], [long, paper(span(2.1, 3), 0.9)])
+    (wish,) = respeak_requests([first, second], [long, paper(span(2.1, 3), 0.9)])
     assert (wish.index, wish.pace) == (0, 1.2)
     assert 0 < wish.characters < len(long.line.text)
 
 
 def test_a_wish_for_pace_comes_before_one_for_fewer_words() -> None:
-    (wish,) = wishes(planned([paper(span(1, 3), 2.8)], spans(2, start=1)), [paper(span(1, 3), 2.8)])
+    (wish,) = respeak_requests(planned([paper(span(1, 3), 2.8)], spans(2, start=1)), [paper(span(1, 3), 2.8)])
     assert 1 < wish.pace <= 1.2
     assert wish.characters == 0
 
@@ -196,7 +196,7 @@ programmes = st.tuples(written(), parts, hundredths)
 """Lines, and what the source speaks from when on."""
 
 
-def read(programme: tuple) -> tuple[list[Measured], tuple[Span, ...], Fraction]:
+def read(programme: tuple) -> tuple[list[MeasuredLine], tuple[Span, ...], Fraction]:
     lines, source, start = programme
     what = [paper(where, *spoken, speaker=speaker) for where, spoken, speaker in lines]
     return what, spans(*source, start=start), max(Fraction(1), *(where.end for where, _, _ in lines))
@@ -206,7 +206,7 @@ def read(programme: tuple) -> tuple[list[Measured], tuple[Span, ...], Fraction]:
 def test_a_plan_keeps_its_promises(programme: tuple, stretch: bool) -> None:
     lines, windows, end = read(programme)
     options = FitOptions(stretch=stretch)
-    placements = plan_fit(lines, aims([m.line for m in lines], windows), end, options)
+    placements = plan_fit(lines, source_timings([m.line for m in lines], windows), end, options)
     assert sorted(p.index for p in placements) == list(range(len(lines)))
     for placed in placements:
         assert options.slowest <= placed.rate <= options.limit
@@ -218,7 +218,7 @@ def test_a_plan_keeps_its_promises(programme: tuple, stretch: bool) -> None:
             assert not a.overlaps(b) or may_overlap(p, q)
 
 
-def _check_pieces(placed: Placement, what: Measured, end: Fraction) -> None:
+def _check_pieces(placed: LinePlacement, what: MeasuredLine, end: Fraction) -> None:
     for piece in placed.pieces:
         assert abs(piece.source.duration - piece.target.duration * placed.rate) <= 2 * MS
         assert piece.target.end <= end
@@ -236,9 +236,9 @@ def _check_pieces(placed: Placement, what: Measured, end: Fraction) -> None:
 @given(programmes)
 def test_every_line_is_anchored_to_its_own_aim(programme: tuple) -> None:
     lines, windows, end = read(programme)
-    for placed in plan_fit(lines, aims([m.line for m in lines], windows), end):
+    for placed in plan_fit(lines, source_timings([m.line for m in lines], windows), end):
         if placed.pieces:
-            late = onset(placed, lines[placed.index]) - placed.aim.span.start
+            late = onset(placed, lines[placed.index]) - placed.source_span.span.start
             assert -FitOptions().early - MS <= late <= 6 * MS
 
 
@@ -247,7 +247,7 @@ def test_nothing_is_missing_that_fits_at_the_limit(spoken: list[Fraction], room:
     what = paper(span(5, 6), *spoken)
     shortest = what.speech / seconds(1.35) + seconds(0.06) * len(what.pauses)
     length = shortest - seconds(0.15) + MS * (2 + slack)
-    aim = (Aim((Span(seconds(5), 5 + max(length, MS)),)), Aim((Span(5 + max(length, MS), seconds(50)),)))
+    aim = (SourceTiming((Span(seconds(5), 5 + max(length, MS)),)), SourceTiming((Span(5 + max(length, MS), seconds(50)),)))
     placed, _ = plan_fit([what, paper(span(20, 21), 1.0)], aim, seconds(60))
     assert placed.missing == 0
 
@@ -261,7 +261,7 @@ def test_what_fits_exactly_is_not_touched(programme: list[tuple[list[Fraction], 
         lines.append(paper(whole, *spoken))
         windows.append(own)
         at = whole.end + pause + Fraction(1, 5)
-    wanted = tuple(Aim(own) for own in windows)
+    wanted = tuple(SourceTiming(own) for own in windows)
     for placed, own in zip(plan_fit(lines, wanted, at), windows, strict=True):
         assert placed.rate == 1
         (piece,) = placed.pieces
@@ -282,7 +282,7 @@ def test_an_hour_with_a_thousand_lines() -> None:
         pause = Fraction(random.randint(13, 50), 100)
         first = round(own[0].duration * ratio, 2)
         lines.append(paper(where, first, pause, round(own[1].duration * ratio, 2), speaker=random.choice("ab")))
-    placements = plan_fit(lines, aims([m.line for m in lines], windows), Fraction(3600))
+    placements = plan_fit(lines, source_timings([m.line for m in lines], windows), Fraction(3600))
     late = sorted(abs(onset(p, lines[p.index]) - p.aim.span.start) for p in placements)
     assert len(late) == 1000
     assert late[500] <= MS

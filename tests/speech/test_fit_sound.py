@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.check import onset_errors
-from lipdub.words_to_sound.duration_fit.phrases import phrases_of
+from lipdub.words_to_sound.duration_fit.onset_errors import onset_errors
+from lipdub.words_to_sound.duration_fit.phrases import find_phrases
 from lipdub.words_to_sound.duration_fit.place import fit, wished
 from lipdub.words_to_sound.duration_fit.plan import FitOptions
-from lipdub.words_to_sound.duration_fit.render import at_rate
-from lipdub.words_to_sound.duration_fit.time_stretch import by_atempo, by_signalsmith, stretched
+from lipdub.words_to_sound.duration_fit.render import mono_at_rate
+from lipdub.words_to_sound.duration_fit.time_stretch import atempo_stretch, signalsmith_stretch, time_stretch
 
 RATES = [0.85, 0.95, 1.1, 1.2, 1.35]
-MACHINES = [by_signalsmith, by_atempo]
+MACHINES = [signalsmith_stretch, atempo_stretch]
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("rate", RATES)
 def test_onsets_keep_their_place_when_stretched(machine, rate: float) -> None:
-    if machine is by_signalsmith:
+    if machine is signalsmith_stretch:
         pytest.importorskip("python_stretch")
     onsets = [720, 20_000, 36_000]
     samples = np.zeros(CLOCK, np.float32)
@@ -39,7 +39,7 @@ def test_onsets_keep_their_place_when_stretched(machine, rate: float) -> None:
         now = _onset(out[round(before / rate) : round(after / rate)]) + round(before / rate)
         was = _onset(samples[before:after]) + before
         # the first is that of a piece; atempo only keeps the others roughly
-        allowed = 0.005 if n == 0 or machine is by_signalsmith else 0.025
+        allowed = 0.005 if n == 0 or machine is signalsmith_stretch else 0.025
         assert abs(now - was / rate) <= allowed * CLOCK
 
 
@@ -52,7 +52,7 @@ def _onset(samples: np.ndarray) -> int:
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("rate", RATES)
 def test_the_pitch_stays(machine, rate: float) -> None:
-    if machine is by_signalsmith:
+    if machine is signalsmith_stretch:
         pytest.importorskip("python_stretch")
     out = machine(buzz(CLOCK).astype(np.float32), round(CLOCK / rate), CLOCK)
     middle = out[len(out) // 4 : len(out) // 4 + 9600].astype(np.float64)
@@ -64,19 +64,19 @@ def test_the_pitch_stays(machine, rate: float) -> None:
 @given(n=st.integers(0, 3000), size=st.integers(0, 3000))
 @settings(max_examples=20)
 def test_any_number_of_samples_becomes_any_other(n: int, size: int) -> None:
-    assert len(stretched(np.ones(n, np.float32), size, 16_000)) == size
+    assert len(time_stretch(np.ones(n, np.float32), size, 16_000)) == size
 
 
 def test_stretching_is_the_same_every_time() -> None:
     samples = buzz(9600).astype(np.float32)
-    assert np.array_equal(stretched(samples, 8000, CLOCK), stretched(samples, 8000, CLOCK))
+    assert np.array_equal(time_stretch(samples, 8000, CLOCK), time_stretch(samples, 8000, CLOCK))
 
 
 def test_without_the_vocoder_atempo_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lipdub.words_to_sound.duration_fit.time_stretch.find_spec", lambda name: None)
     assert np.array_equal(
-        stretched(buzz(24_000).astype(np.float32), 20_000, CLOCK)[:19_000],
-        by_atempo(buzz(24_000).astype(np.float32), 20_000, CLOCK)[:19_000],
+        time_stretch(buzz(24_000).astype(np.float32), 20_000, CLOCK)[:19_000],
+        atempo_stretch(buzz(24_000).astype(np.float32), 20_000, CLOCK)[:19_000],
     )
 
 
@@ -131,7 +131,7 @@ def test_voices_of_any_rate_come_out_at_the_clock(rate: int) -> None:
 
 def test_two_channels_become_one() -> None:
     both = np.stack([np.ones(10), np.zeros(10)]).astype(np.float32)
-    assert np.array_equal(at_rate(Sound(both, CLOCK), CLOCK), np.full(10, 0.5, np.float32))
+    assert np.array_equal(mono_at_rate(Sound(both, CLOCK), CLOCK), np.full(10, 0.5, np.float32))
 
 
 tenths = st.integers(2, 15).map(lambda n: Fraction(n, 10))
@@ -152,7 +152,7 @@ def test_what_is_heard_begins_with_the_source_and_is_as_long_as_it_says(
     errors = onset_errors(result.placed)
     if placed.missing == 0:
         assert abs(errors[0]) <= 0.16
-        assert len(phrases_of(placed.sound)) <= len(parts)
+        assert len(find_phrases(placed.sound)) <= len(parts)
     steps = np.abs(np.diff(placed.sound.samples[0])).max()
     assert steps < 0.5  # the buzz itself has steps of that size, a click more
 
@@ -160,7 +160,7 @@ def test_what_is_heard_begins_with_the_source_and_is_as_long_as_it_says(
 def test_onset_errors_are_heard_not_believed() -> None:
     (placed,) = fit([SpokenLine(line(span(1, 2)), burst(0.9, lead=0.2))], (), seconds(3)).placed
     assert onset_errors([placed]) == pytest.approx([0.0], abs=0.011)
-    late = type(placed)(placed.line, Sound(placed.sound.samples, CLOCK, placed.sound.start + 1), 1.0, placed.aim)
+    late = type(placed)(placed.line, Sound(placed.sound.samples, CLOCK, placed.sound.start + 1), 1.0, placed.source_span)
     assert onset_errors([late]) == pytest.approx([1.0], abs=0.011)
     assert len(onset_errors([])) == 0
 
@@ -204,12 +204,12 @@ def test_a_line_that_fits_is_only_resampled(rate: int) -> None:
     what = SpokenLine(line(Span(seconds(1), 1 + Fraction(size, rate))), voice)
     (placed,) = fit([what], (), seconds(3)).placed
     inner = slice(240, -241)  # edges may be faded
-    assert np.array_equal(placed.sound.samples[0, inner], at_rate(voice, CLOCK)[: placed.sound.samples.shape[1]][inner])
+    assert np.array_equal(placed.sound.samples[0, inner], mono_at_rate(voice, CLOCK)[: placed.sound.samples.shape[1]][inner])
 
 
 def test_a_short_line_spreads_its_pauses_and_keeps_silent_after() -> None:
     (placed,) = fit([spoken(span(1, 5), 0.8, 0.4, 0.8)], spans(4, start=1), seconds(6)).placed
-    first, second = phrases_of(placed.sound)
+    first, second = find_phrases(placed.sound)
     assert second.start - first.end > seconds(0.5)
     assert placed.rate >= 0.85
     assert placed.span.end < 4

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voices import babble, hush, linear_world, mouth, with_closure
 
-from lipdub.sound_to_mouth.mouth_trajectory import closures, notches, predict_mouth, quantile_mapped, silence
-from lipdub.sound_to_mouth.speaker_model import SourceSpeech, learn_speaker, rest_of
+from lipdub.sound_to_mouth.mouth_trajectory import (
+    closure_times,
+    closure_weights,
+    predict_mouth,
+    map_quantiles,
+    rest_weights,
+)
+from lipdub.sound_to_mouth.speaker_model import SourceSpeech, learn_speaker, rest_shape
 from lipdub.sound_to_mouth.sync import Sync, find_sync
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.speech_features import SpeechFeatures
@@ -26,7 +32,7 @@ def source(shapes=SHAPES, features: SpeechFeatures | None = HEARD, context=SEEN)
 
 
 def test_the_own_words_give_the_own_shapes():
-    path = predict_mouth(PRIOR, source(), HEARD, WHEN).path
+    path = predict_mouth(PRIOR, source(), HEARD, WHEN).trajectory
     silent_closings = path.closed == 0
     r = [np.corrcoef(path.shapes[silent_closings, j], SHAPES[silent_closings, j])[0, 1] for j in range(6)]
     assert min(r) > 0.9
@@ -36,13 +42,13 @@ def test_the_own_words_give_the_own_shapes():
 
 def test_silence_is_rest():
     result = predict_mouth(PRIOR, source(), hush(500), WHEN)
-    assert np.allclose(result.path.shapes, rest_of(SHAPES)[0], atol=1e-6)
+    assert np.allclose(result.path.shapes, rest_shape(SHAPES)[0], atol=1e-6)
     assert not result.path.closed.any()
 
 
 def test_beyond_the_dub_is_rest():
     result = predict_mouth(PRIOR, source(), babble(200, seed=5, start=Fraction(2)), WHEN)
-    rest = rest_of(SHAPES)[0]
+    rest = rest_shape(SHAPES)[0]
     outside = (WHEN < 1.6) | (WHEN > 6.5)
     assert np.allclose(result.path.shapes[outside], rest, atol=1e-5)
     assert np.abs(result.path.shapes[~outside] - rest).max() > 0.02
@@ -50,12 +56,12 @@ def test_beyond_the_dub_is_rest():
 
 def test_no_dub_at_all_is_rest():
     empty = SpeechFeatures(Fraction(0), *(np.zeros(s, np.float32) for s in ((0, 17), (0,), (0, 3))))
-    assert np.allclose(predict_mouth(PRIOR, source(), empty, WHEN).path.shapes, rest_of(SHAPES)[0], atol=1e-6)
+    assert np.allclose(predict_mouth(PRIOR, source(), empty, WHEN).trajectory.shapes, rest_shape(SHAPES)[0], atol=1e-6)
 
 
 def test_lips_close_for_a_closure_and_reopen():
     dub = with_closure(babble(500, seed=5), 250)
-    path = predict_mouth(PRIOR, source(), dub, WHEN).path
+    path = predict_mouth(PRIOR, source(), dub, WHEN).trajectory
     assert path.closed[125] == 1
     assert path.shapes[125, AP] <= 0.02
     assert not path.closed[:121].any()
@@ -66,7 +72,7 @@ def test_lips_close_for_a_closure_and_reopen():
 def test_every_closure_meets_a_frame(spacing):
     when = np.arange(0, 5, spacing)
     for instant in np.linspace(1, 2, 23):
-        assert notches(np.array([instant]), when).max() == 1
+        assert closure_weights(np.array([instant]), when).max() == 1
 
 
 def peaked(rows: int, purity: float) -> SpeechFeatures:
@@ -76,12 +82,12 @@ def peaked(rows: int, purity: float) -> SpeechFeatures:
     phones[:, 0] = 0
     phones[np.arange(rows), 1 + np.arange(rows) // 5 % 14] += purity
     phones[100, 0] = 0.2
-    return replace(babble(rows), phones=phones)
+    return replace(babble(rows), phone_posteriors=phones)
 
 
 def test_faint_closures_count_only_where_nothing_is_sure():
-    assert len(closures(peaked(300, 0.95))) == 0
-    assert closures(peaked(300, 0.6)) == pytest.approx([2.0])
+    assert len(closure_times(peaked(300, 0.95))) == 0
+    assert closure_times(peaked(300, 0.6)) == pytest.approx([2.0])
 
 
 def test_notes_name_every_fallback():
@@ -91,16 +97,16 @@ def test_notes_name_every_fallback():
     assert notes() == ""
     assert "no sound" in notes(features=None)
     assert "matched" in notes(features=babble(500, seed=8))
-    deaf = replace(HEARD, encoded=None)
+    deaf = replace(HEARD, encoder_features=None)
     assert "whisper" in " ".join(predict_mouth(PRIOR, source(), deaf, WHEN).notes)
-    mute = replace(deaf, phones=np.zeros_like(deaf.phones))
+    mute = replace(deaf, phone_posteriors=np.zeros_like(deaf.phone_posteriors))
     assert "loudness" in " ".join(predict_mouth(PRIOR, source(), mute, WHEN).notes)
     assert "never closed" in notes(shapes=SHAPES + np.array([0.2, 0, 0, 0, 0, 0]))
 
 
 def test_without_source_speech_the_range_is_everybodys():
     result = predict_mouth(PRIOR, source(features=None), babble(500, seed=5), WHEN)
-    rest = rest_of(SHAPES)[0]
+    rest = rest_shape(SHAPES)[0]
     above = result.path.shapes[:, AP] - rest[AP]
     assert np.quantile(above, 0.5) == pytest.approx(float(PRIOR.rise[20, AP]), abs=0.03)
 
@@ -119,13 +125,13 @@ def test_hidden_rows_teach_nothing():
 
 def test_a_face_never_seen_gives_a_path_all_the_same():
     nothing = SourceSpeech(HEARD, None, np.full((250, 6), np.nan), ~SEEN, SEEN)
-    assert np.isfinite(predict_mouth(PRIOR, nothing, HEARD, WHEN).path.shapes).all()
+    assert np.isfinite(predict_mouth(PRIOR, nothing, HEARD, WHEN).trajectory.shapes).all()
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2])
 def test_the_shortest_tracks(frames):
     some = SourceSpeech(HEARD, None, SHAPES[:frames], SEEN[:frames], SEEN[:frames])
-    path = predict_mouth(PRIOR, some, HEARD, WHEN[:frames]).path
+    path = predict_mouth(PRIOR, some, HEARD, WHEN[:frames]).trajectory
     assert len(path) == frames
     assert np.isfinite(path.shapes).all()
 
@@ -148,7 +154,7 @@ def test_short_pauses_do_not_close_the_mouth_long_ones_do():
     voiced = np.ones(500, np.float32)
     voiced[100:115] = 0
     voiced[300:340] = 0
-    gate = silence(replace(HEARD, voiced=voiced), np.arange(500) * 0.02)
+    gate = rest_weights(replace(HEARD, voice_activity=voiced), np.arange(500) * 0.02)
     assert not gate[60:290].any()
     assert gate[315:325].min() > 0.99
     assert gate[300] < 0.1
@@ -158,5 +164,5 @@ def test_short_pauses_do_not_close_the_mouth_long_ones_do():
 @given(st.lists(st.floats(-3, 3), min_size=41, max_size=41), st.lists(st.floats(-1, 1), min_size=41, max_size=41))
 def test_quantile_maps_never_turn_back(have, want):
     values = np.linspace(-4, 4, 50)
-    mapped = quantile_mapped(values, np.sort(have).astype(np.float64), np.sort(want).astype(np.float64))
+    mapped = map_quantiles(values, np.sort(have).astype(np.float64), np.sort(want).astype(np.float64))
     assert (np.diff(mapped) >= -1e-6).all()

@@ -14,7 +14,7 @@ from lipdub.errors import MissingExtra, WeightsError
 from lipdub.sound_to_mouth import encoder, phones
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.sound_to_mouth.encoder import log_mel, mel_bands
-from lipdub.sound_to_mouth.mouth_trajectory import closures
+from lipdub.sound_to_mouth.mouth_trajectory import closure_times
 from lipdub.sound_to_mouth.phones import BLANK, PhoneAnalyser
 from lipdub.timeline.samples import SampleFile
 
@@ -56,13 +56,13 @@ def test_the_shortest_sounds(samples):
 @needs_voice
 @pytest.mark.parametrize("samples", [0, 1, 100, 320, 33333])
 def test_silence_is_heard_as_silence(ears, samples):
-    features = ears.listen(sound(np.zeros(samples, np.float32), Fraction(7, 3)))
+    features = ears.analyse(sound(np.zeros(samples, np.float32), Fraction(7, 3)))
     assert features.start == Fraction(7, 3)
     assert len(features) == -(-samples // 320)
-    assert not features.voiced.any()
-    assert (features.phones[:, BLANK] == 1).all()
+    assert not features.voice_activity.any()
+    assert (features.phone_posteriors[:, BLANK] == 1).all()
     assert speech_spans(features) == ()
-    assert len(closures(features)) == 0
+    assert len(closure_times(features)) == 0
 
 
 @needs_voice
@@ -71,7 +71,7 @@ def test_sound_in_a_file_is_heard_the_same_to_the_bit(ears, tmp_path):
     file = SampleFile(tmp_path / "samples")
     for first in range(0, len(samples), 7919):
         file.append(samples[first : first + 7919])
-    held, read = ears.listen(sound(samples, Fraction(1, 3))), ears.listen_to(file, Fraction(1, 3))
+    held, read = ears.analyse(sound(samples, Fraction(1, 3))), ears.analyse_samples(file, Fraction(1, 3))
     file.close()
     assert read.start == held.start
     for name in ("phones", "voiced", "energy"):
@@ -81,15 +81,15 @@ def test_sound_in_a_file_is_heard_the_same_to_the_bit(ears, tmp_path):
 @needs_voice
 def test_volume_does_not_matter(ears):
     samples = spoken()
-    loud, soft = ears.listen(sound(samples)), ears.listen(sound(samples * 0.05))
-    assert np.abs(loud.phones - soft.phones).mean() < 0.002
-    assert np.abs(loud.voiced - soft.voiced).mean() < 0.01
+    loud, soft = ears.analyse(sound(samples)), ears.analyse(sound(samples * 0.05))
+    assert np.abs(loud.phone_posteriors - soft.phone_posteriors).mean() < 0.002
+    assert np.abs(loud.voice_activity - soft.voice_activity).mean() < 0.01
 
 
 @needs_voice
 def test_speech_among_silence_is_found_where_it_is(ears):
     samples = spoken()
-    features = ears.listen(sound(np.pad(samples, (48_000, 32_000)), Fraction(10)))
+    features = ears.analyse(sound(np.pad(samples, (48_000, 32_000)), Fraction(10)))
     spans = speech_spans(features)
     assert float(spans[0].start) == pytest.approx(13, abs=0.35)
     assert float(spans[-1].end) == pytest.approx(13 + len(samples) / 16000, abs=0.35)
@@ -101,7 +101,7 @@ def test_noise_and_music_are_not_speech(ears):
     t = np.arange(64_000) / 16_000
     music = sum(np.sin(2 * np.pi * f * t) * np.exp(-2 * (t % 0.5)) for f in (262, 330, 392)) * 0.1
     for noise in (0.1 * rng.standard_normal(64_000), music):
-        assert ears.listen(sound(noise.astype(np.float32))).voiced.mean() < 0.1
+        assert ears.analyse(sound(noise.astype(np.float32))).voice_activity.mean() < 0.1
 
 
 @needs_voice

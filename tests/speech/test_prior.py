@@ -9,21 +9,21 @@ import pytest
 from voices import babble, hush, linear_world
 
 from lipdub.errors import WeightsError
-from lipdub.sound_to_mouth.prior import LEVELS, Prior
+from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
 from lipdub.timeline.speech_features import SpeechFeatures
 
 
 def test_the_shipped_prior_is_small_and_knows_all_kinds():
     prior = Prior.load()
-    assert prior.rise.shape == (len(LEVELS), 6)
+    assert prior.rise.shape == (len(QUANTILE_LEVELS), 6)
     assert (np.diff(prior.rise, axis=0) >= 0).all()
-    for features in (babble(50), babble(50, encoded=False), replace(babble(50), phones=np.zeros((50, 17), np.float32))):
+    for features in (babble(50), babble(50, encoded=False), replace(babble(50), phone_posteriors=np.zeros((50, 17), np.float32))):
         assert np.isfinite(prior.predict(features, np.arange(20) / 25)).all()
 
 
 def test_kinds_of_hearing():
     prior = linear_world()
-    deaf = replace(babble(50), phones=np.zeros((50, 17), np.float32))
+    deaf = replace(babble(50), phone_posteriors=np.zeros((50, 17), np.float32))
     assert prior.kind(babble(50)) == "encoder and phones"
     assert prior.kind(babble(50, encoded=False)) == "phones"
     assert prior.kind(deaf) == "loudness"

@@ -14,25 +14,25 @@ from lipdub.errors import OptionError, WeightsError
 from lipdub.timeline.lines import Word
 from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, subtracted, total
+from lipdub.timeline.time import Span, subtract_spans, total_duration
 from lipdub.words_to_sound.fake import FakeRecogniser
 from lipdub.words_to_sound.recognise.transcribe import (
     TranscribeOptions,
-    cut,
-    pieces_at,
-    spans_to_hear,
+    cut_sound,
+    sound_in_spans,
+    spans_to_transcribe,
     transcribe,
 )
 from lipdub.words_to_sound.recognise.whisper import (
     WhisperRecogniser,
-    glued,
-    grouped,
-    in_order,
+    join_tokens,
+    group_spans,
+    without_overlaps,
     make,
-    most_tokens,
-    within_speech,
+    max_tokens,
+    snap_to_speech,
 )
-from lipdub.words_to_sound.seam import RECOGNISERS, Recognised, Recogniser
+from lipdub.words_to_sound.seam import RECOGNISERS, Transcript, Recogniser
 from speech.conformance import RecogniserConformance, hearable
 
 SECOND = ANALYSIS_RATE
@@ -43,7 +43,7 @@ def word(text, start, end, sure=1.0):
 
 
 def voiced(pattern, start=Fraction(0)) -> SpeechFeatures:
-    return replace(hush(len(pattern), start), voiced=np.asarray(pattern, np.float32))
+    return replace(hush(len(pattern), start), voice_activity=np.asarray(pattern, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +83,18 @@ class TestWhisper(RecogniserConformance):
         assert features.language == "en"
 
     def test_words_move_with_the_sound(self, recogniser, features, speech):
-        moved = recogniser.hear(replace(speech, start=Fraction(1001, 30)), "en")
+        moved = recogniser.transcribe(replace(speech, start=Fraction(1001, 30)), "en")
         assert [w.span.start - Fraction(1001, 30) for w in moved.words] == [w.span.start for w in features.words]
 
     def test_noise_and_tones_have_no_words(self, recogniser):
         noise = 0.1 * np.random.default_rng(3).standard_normal(5 * SECOND)
-        assert recogniser.hear(hearable(noise)) == Recognised((), "", 0.0)
-        assert recogniser.hear(hearable(0.3 * np.sin(np.arange(5 * SECOND) * 0.17))).words == ()
+        assert recogniser.transcribe(hearable(noise)) == Transcript((), "", 0.0)
+        assert recogniser.transcribe(hearable(0.3 * np.sin(np.arange(5 * SECOND) * 0.17))).words == ()
 
     def test_words_keep_out_of_pauses(self, recogniser):
         first, second = (spoken(text, "en-GB") for text in ("Good morning everybody.", "My name is Peter."))
         sound = hearable(np.concatenate([first, np.zeros(3 * SECOND), second]))
-        features = recogniser.hear(sound, "en-GB")
+        features = recogniser.transcribe(sound, "en-GB")
         pause = Span(Fraction(len(first), SECOND), Fraction(len(first) + 3 * SECOND, SECOND)).widened(Fraction(-3, 10))
         assert len(features.words) == 7
         assert not any(w.span.overlaps(pause) for w in features.words)
@@ -102,7 +102,7 @@ class TestWhisper(RecogniserConformance):
 
     def test_a_language_it_does_not_know_is_refused(self, recogniser, speech):
         with pytest.raises(OptionError, match="does not know the language 'tlh'"):
-            recogniser.hear(speech, "tlh")
+            recogniser.transcribe(speech, "tlh")
 
 
 def test_whisper_is_found_by_name():
@@ -145,14 +145,14 @@ def test_marks_are_put_to_the_word_before():
         Piece(" -", 0.5, 0.6),
         Piece(" yes", 0.6, np.float64(0.9)),
     ]
-    assert [w.text for w in glued([features], "en")] == ["Well, -", "yes"]
-    assert glued([[Piece("...", 0, 1)]], "en") == []
+    assert [w.text for w in join_tokens([features], "en")] == ["Well, -", "yes"]
+    assert join_tokens([[Piece("...", 0, 1)]], "en") == []
 
 
 def test_parts_of_a_word_are_put_together_where_words_have_spaces():
     parts = [[Piece(" d", 0, 0.5, 0.9), Piece("'habitude,", 0.5, 1, 0.8)], [Piece("elle", 1, 1.5)]]
-    assert [(w.text, w.confidence) for w in glued(parts, "fr")] == [("d'habitude,", 0.8), ("elle", 0.9)]
-    assert [w.text for w in glued([[Piece("前", 0, 0.5), Piece("回", 0.5, 1)]], "ja")] == ["前", "回"]
+    assert [(w.text, w.confidence) for w in join_tokens(parts, "fr")] == [("d'habitude,", 0.8), ("elle", 0.9)]
+    assert [w.text for w in join_tokens([[Piece("前", 0, 0.5), Piece("回", 0.5, 1)]], "ja")] == ["前", "回"]
 
 
 def test_words_are_brought_to_the_speech_they_lie_in():
@@ -163,7 +163,7 @@ def test_words_are_brought_to_the_speech_they_lie_in():
         word("near", "41/20", "43/20"),
         word("far", 3, "31/10"),
     ]
-    assert [(w.text, w.span) for w in within_speech(words, speech)] == [
+    assert [(w.text, w.span) for w in snap_to_speech(words, speech)] == [
         ("late", Span(Fraction(3, 2), Fraction(2))),
         ("swallows", Span(Fraction(4), Fraction(9, 2))),
         ("near", Span(Fraction(41, 20), Fraction(43, 20))),
@@ -172,7 +172,7 @@ def test_words_are_brought_to_the_speech_they_lie_in():
 
 def test_stretches_are_heard_together_only_as_far_as_whisper_sees():
     speech = [Span(Fraction(k * 3), Fraction(k * 3 + 2)) for k in range(20)] + [Span(Fraction(100), Fraction(180))]
-    groups = grouped(speech)
+    groups = group_spans(speech)
     assert all(g.duration <= 30 for g in groups[:-1])
     assert groups[-1] == speech[-1]
     assert len(groups) == 4
@@ -194,14 +194,14 @@ def test_what_runs_in_circles_twice_is_left_out(monkeypatch):
 
 
 def test_a_window_of_unbroken_speech_asks_for_no_more_tokens_than_whisper_has_room_for():
-    assert most_tokens(Fraction(3)) == 80
-    assert all(most_tokens(Fraction(n)) <= 444 for n in (21, 28, 90))
+    assert max_tokens(Fraction(3)) == 80
+    assert all(max_tokens(Fraction(n)) <= 444 for n in (21, 28, 90))
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 300)), max_size=20))
 def test_words_become_orderly(spans):
     words = [word("x", Fraction(a, 100), Fraction(a + d, 100)) for a, d in spans]
-    out = in_order(words, Fraction(5))
+    out = without_overlaps(words, Fraction(5))
     assert len(out) == len(words)
     assert all(0 <= w.span.start <= w.span.end <= 5 for w in out)
     assert all(a.span.end <= b.span.start for a, b in pairwise(out))
@@ -216,18 +216,18 @@ def test_all_speech_is_heard_in_pieces_that_are_not_too_long(runs, start, longes
     pattern = np.concatenate([np.full(n, 0.95 if speaks else 0.01) for n, speaks in runs])
     features = voiced(pattern, Fraction(start))
     options = TranscribeOptions(Fraction(longest))
-    spans = spans_to_hear(features, options)
+    spans = spans_to_transcribe(features, options)
     assert all(s.duration <= longest + 2 * options.margin for s in spans)
     assert all(a.end <= b.start for a, b in pairwise(spans))
     assert all(features.span.start <= s.start < s.end <= features.span.end for s in spans)
-    assert total(subtracted(speech_spans(features), spans)) == 0
+    assert total_duration(subtract_spans(speech_spans(features), spans)) == 0
 
 
 def test_pieces_end_in_the_longest_late_pause():
     pattern = np.full(50 * 40, 0.9)
     for at, rows in ((5, 60), (12, 30), (17, 45), (30, 20)):
         pattern[at * 50 : at * 50 + rows] = 0
-    spans = spans_to_hear(voiced(pattern), TranscribeOptions(Fraction(20)))
+    spans = spans_to_transcribe(voiced(pattern), TranscribeOptions(Fraction(20)))
     assert spans[0].end == spans[1].start
     assert Fraction(17) < spans[0].end < Fraction(18)
 
@@ -235,7 +235,7 @@ def test_pieces_end_in_the_longest_late_pause():
 def test_unbroken_speech_is_cut_where_it_is_calmest():
     pattern = np.full(50 * 40, 0.9)
     pattern[50 * 18 : 50 * 18 + 30] = 0.5
-    first, *_ = spans_to_hear(voiced(pattern), TranscribeOptions(Fraction(20), margin=Fraction(0)))
+    first, *_ = spans_to_transcribe(voiced(pattern), TranscribeOptions(Fraction(20), margin=Fraction(0)))
     assert Fraction(18) <= first.end <= Fraction(37, 2)
 
 
@@ -248,10 +248,10 @@ def test_pieces_do_not_depend_on_the_blocks_they_come_in(block, edges):
         hearable(whole.samples[0, k : k + block], whole.start + Fraction(k, SECOND))
         for k in range(0, 2 * SECOND, block)
     ]
-    once, many = list(pieces_at([whole], spans)), list(pieces_at(iter(blocks), spans))
+    once, many = list(sound_in_spans([whole], spans)), list(sound_in_spans(iter(blocks), spans))
     assert [p.start for p in once] == [p.start for p in many]
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(once, many, strict=True))
-    assert all(p.start == cut(whole, s).start for p, s in zip(once, spans, strict=True))
+    assert all(p.start == cut_sound(whole, s).start for p, s in zip(once, spans, strict=True))
 
 
 @dataclass
@@ -280,7 +280,7 @@ def test_a_long_sound_is_heard_piece_by_piece_in_one_language():
     ear = Choosy(FakeRecogniser(said))
     sound = hearable(np.ones(700 * SECOND))
     features = transcribe(
-        ear, (cut(sound, Span(Fraction(k), Fraction(k + 100))) for k in range(0, 700, 100)), voiced(pattern)
+        ear, (cut_sound(sound, Span(Fraction(k), Fraction(k + 100))) for k in range(0, 700, 100)), voiced(pattern)
     )
     assert features.words == tuple(said)
     assert features.language == "x1"
@@ -290,5 +290,5 @@ def test_a_long_sound_is_heard_piece_by_piece_in_one_language():
 
 def test_where_nobody_speaks_nothing_is_asked():
     ear = Choosy(FakeRecogniser((word("no", 1, 2),)))
-    assert transcribe(ear, hearable(np.ones(9 * SECOND)), voiced(np.zeros(450)), "de") == Recognised((), "de", 0.0)
+    assert transcribe(ear, hearable(np.ones(9 * SECOND)), voiced(np.zeros(450)), "de") == Transcript((), "de", 0.0)
     assert ear.asked == []

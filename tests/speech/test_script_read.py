@@ -12,7 +12,7 @@ from lipdub.sound_to_mouth.prior import Prior
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
-from lipdub.words_to_sound.script.timed import timed
+from lipdub.words_to_sound.script.place_untimed import place_untimed_lines
 from lipdub.words_to_sound.translate.glossary import read_glossary
 
 F = Fraction
@@ -323,10 +323,10 @@ def test_plain_text_is_placed_where_somebody_speaks(script):
     read = read_script(script("Hello there, my friend.\n\nANNA: Hi!\n", "a.txt"))
     assert not read.timed
     assert [(line.text, line.speaker) for line in read.lines] == [("Hello there, my friend.", ""), ("Hi!", "ANNA")]
-    first, second = timed(read.lines, (Span(F(1), F(3)), Span(F(5), F(11, 2))))
+    first, second = place_untimed_lines(read.lines, (Span(F(1), F(3)), Span(F(5), F(11, 2))))
     assert (first.span, second.span) == (Span(F(1), F(3)), Span(F(5), F(11, 2)))
     with pytest.raises(InputError, match="no speech"):
-        timed(read.lines, ())
+        place_untimed_lines(read.lines, ())
 
 
 @given(
@@ -336,7 +336,7 @@ def test_plain_text_is_placed_where_somebody_speaks(script):
 def test_placed_lines_are_in_order_inside_speech(texts, edges):
     edges = sorted(edges)
     speech = [Span(F(a), F(b)) for a, b in zip(edges[::2], edges[1::2], strict=False)]
-    lines = timed([Line(t, Span(F(0), F(0))) for t in texts], speech)
+    lines = place_untimed_lines([Line(t, Span(F(0), F(0))) for t in texts], speech)
     assert [line.text for line in lines] == texts
     assert all(line.span.duration > 0 for line in lines)
     assert all(a.span.end <= b.span.start for a, b in pairwise(lines))

@@ -8,7 +8,7 @@ from lipdub.errors import OptionError, OutputError
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.read import read_script
-from lipdub.words_to_sound.script.write import clock, write_script
+from lipdub.words_to_sound.script.write import subtitle_time, write_script
 
 F = Fraction
 ANNA = Line("Who <is> it & why --> now?", Span(F(1, 3), F(2)), "en", "Anna Lee")
@@ -77,6 +77,6 @@ def test_where_it_cannot_be_written(tmp_path):
 
 
 def test_times_are_rounded_to_the_millisecond():
-    assert clock(F(3599999, 1000) + F(6, 10000), ",") == "01:00:00,000"
-    assert clock(F(-1), ".") == "00:00:00.000"
-    assert clock(F(100 * 3600), ",") == "100:00:00,000"
+    assert subtitle_time(F(3599999, 1000) + F(6, 10000), ",") == "01:00:00,000"
+    assert subtitle_time(F(-1), ".") == "00:00:00.000"
+    assert subtitle_time(F(100 * 3600), ",") == "100:00:00,000"

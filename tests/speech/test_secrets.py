@@ -11,12 +11,12 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.seam import TranslationRequest
 from lipdub.words_to_sound.separate import Separator
-from lipdub.words_to_sound.service import Patience, address, key_from, post, shown
+from lipdub.words_to_sound.http_service import RetryPolicy, parse_address, api_key, post_json, redacted
 from lipdub.words_to_sound.translate import openai
 from lipdub.words_to_sound.voices import command
 from lipdub.words_to_sound.voices import server as voice_server
 
-ONCE = Patience(tries=1, wait=0.0, timeout=5.0)
+ONCE = RetryPolicy(tries=1, wait=0.0, timeout=5.0)
 LINE = Line("Hello.", Span(Fraction(0), Fraction(2)), "en")
 
 
@@ -34,20 +34,20 @@ LINE = Line("Hello.", Span(Fraction(0), Fraction(2)), "en")
     ],
 )
 def test_addresses_are_shown_without_what_opens_them(text, told):
-    assert shown(text) == told
-    assert shown(told) == told
+    assert redacted(text) == told
+    assert redacted(told) == told
 
 
 def test_a_secret_is_hidden_in_whatever_form_it_comes_back():
-    assert "se cr" not in shown('said "se cr/et", se%20cr%2Fet and se+cr%2Fet', "se cr/et")
-    assert shown("a b c", "a") == "a b c", "what is too short to be a key is left alone"
+    assert "se cr" not in redacted('said "se cr/et", se%20cr%2Fet and se+cr%2Fet', "se cr/et")
+    assert redacted("a b c", "a") == "a b c", "what is too short to be a key is left alone"
 
 
 def test_user_and_password_are_sent_and_a_key_is_preferred():
     with server([Answer(b"{}")]) as served:
         url = served.url.replace("http://", "http://user:p%40ss@")
-        post(url, {}, patience=ONCE)
-        post(url, {}, key="the-key", patience=ONCE)
+        post_json(url, {}, patience=ONCE)
+        post_json(url, {}, key="the-key", patience=ONCE)
     assert served.keys == ["Basic " + base64.b64encode(b"user:p@ss").decode(), "Bearer the-key"]
 
 
@@ -71,11 +71,11 @@ def test_a_server_that_tells_everything_it_was_sent_tells_us_nothing(monkeypatch
 def test_a_server_that_is_not_there_or_no_address_shows_no_password():
     for url in ("http://anna:hush-hush@localhost:1/v1", "http://anna:hush-hush@localhost:1/ü?k=hush-hush"):
         with pytest.raises(LipdubError) as failed:
-            post(url, {}, patience=ONCE)
+            post_json(url, {}, patience=ONCE)
         assert "hush" not in str(failed.value)
     for wrong in ("ftp://anna:hush-hush@h", "http://anna:hu/sh-hush@h", "http://anna:hush-hush@", "http://h:x?k=hush"):
         with pytest.raises(OptionError, match="no address") as refused:
-            address(wrong, "voice server")
+            parse_address(wrong, "voice server")
         assert "sh-hush" not in str(refused.value)
         assert "k=hush" not in str(refused.value)
 
@@ -83,10 +83,10 @@ def test_a_server_that_is_not_there_or_no_address_shows_no_password():
 def test_a_key_that_cannot_be_sent_is_refused_unseen(monkeypatch):
     monkeypatch.setenv("LIPDUB_VOICE_KEY", "secret\r\nX-Header: 1")
     with pytest.raises(OptionError, match="LIPDUB_VOICE_KEY") as refused:
-        key_from("LIPDUB_VOICE_KEY")
+        api_key("LIPDUB_VOICE_KEY")
     assert "secret" not in str(refused.value)
     monkeypatch.setenv("LIPDUB_VOICE_KEY", " spaces-around \n")
-    assert key_from("LIPDUB_VOICE_KEY") == "spaces-around"
+    assert api_key("LIPDUB_VOICE_KEY") == "spaces-around"
 
 
 def test_commands_are_shown_without_passwords():

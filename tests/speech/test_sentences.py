@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lipdub.timeline.lines import Word
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.sentences import LineOptions, lines_from_words
-from lipdub.words_to_sound.script.writing import ends_sentence, joined, width
+from lipdub.words_to_sound.script.orthography import ends_sentence, join_words, width
 
 
 def said(text, pauses=None, pace=Fraction(3, 10)):
@@ -72,7 +72,7 @@ def test_japanese_is_joined_without_spaces_and_counted_wide():
     assert "".join(line.text for line in lines) == "".join(words)
     assert lines[0].text.endswith("でした。")
     assert all(" " not in line.text and width(line.text, "ja") <= 32 for line in lines)
-    assert joined(["これは", "iPhone", "15", "です"], "ja") == "これはiPhone 15です"
+    assert join_words(["これは", "iPhone", "15", "です"], "ja") == "これはiPhone 15です"
 
 
 WORDS = st.lists(
@@ -97,7 +97,7 @@ def test_every_word_is_in_one_line_in_order_and_lines_keep_their_limits(drawn, l
     assert [w for line in lines for w in line.words] == words
     for line in lines:
         assert line.span == Span(line.words[0].span.start, line.words[-1].span.end)
-        assert line.text == joined([w.text for w in line.words], language)
+        assert line.text == join_words([w.text for w in line.words], language)
         assert (line.language, line.speaker) == (language, "Anna")
         limit = 32 if language == "ja" else 84
         assert len(line.words) == 1 or (line.span.duration <= 7 and width(line.text, language) <= limit)

@@ -12,7 +12,7 @@ from lipdub.timeline.time import Span
 
 
 def voiced(pattern, start=Fraction(0)):
-    return replace(hush(len(pattern), start), voiced=np.asarray(pattern, np.float32))
+    return replace(hush(len(pattern), start), voice_activity=np.asarray(pattern, np.float32))
 
 
 def test_speech_is_found_with_padding_in_exact_time():

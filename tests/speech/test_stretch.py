@@ -20,7 +20,7 @@ def said(start, count, sure=0.9, pace=HALF):
 
 
 def voiced(seconds, level=0.9):
-    return replace(hush(seconds * 50), voiced=np.full(seconds * 50, level, np.float32))
+    return replace(hush(seconds * 50), voice_activity=np.full(seconds * 50, level, np.float32))
 
 
 def test_the_longest_sure_stretch_is_taken_with_a_margin():

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.read import read_script
-from lipdub.words_to_sound.script.subtitles import Caption, SubtitleOptions, subtitles, subtitles_text
-from lipdub.words_to_sound.script.writing import width
+from lipdub.words_to_sound.script.subtitles import Caption, SubtitleOptions, captions_for, captions_text
+from lipdub.words_to_sound.script.orthography import width
 
 F = Fraction
 LIMITS = SubtitleOptions()
@@ -21,16 +21,16 @@ def line(text, start, end, language="en", words=()):
 
 
 def test_a_short_line_is_one_row_and_stays_long_enough():
-    assert subtitles([line("Yes.", 1, "1.2")]) == (Caption(Span(F(1), F(11, 6)), ("Yes.",)),)
+    assert captions_for([line("Yes.", 1, "1.2")]) == (Caption(Span(F(1), F(11, 6)), ("Yes.",)),)
     slow = line("I have really no idea what that was about.", 1, 2)
-    (caption,) = subtitles([slow])
+    (caption,) = captions_for([slow])
     assert caption.span.duration == F(len(slow.text), 17)
 
 
 def test_rows_break_at_a_clause_and_not_after_an_article():
-    (caption,) = subtitles([line("If you had told me before, I would have brought the umbrella.", 0, 4)])
+    (caption,) = captions_for([line("If you had told me before, I would have brought the umbrella.", 0, 4)])
     assert caption.rows == ("If you had told me before,", "I would have brought the umbrella.")
-    (caption,) = subtitles([line("Yesterday I saw them with the people from the station", 0, 4)])
+    (caption,) = captions_for([line("Yesterday I saw them with the people from the station", 0, 4)])
     assert caption.rows == ("Yesterday I saw them", "with the people from the station")
 
 
@@ -38,7 +38,7 @@ def test_a_long_line_becomes_captions_at_its_sentences_in_proportion():
     text = (
         "We waited for hours in the pouring rain outside the gate. When they finally opened it, nobody wanted to go in."
     )
-    first, second = subtitles([line(text, 0, 10)])
+    first, second = captions_for([line(text, 0, 10)])
     assert " ".join(first.rows).endswith("outside the gate.")
     assert second.span.start == 10 * F(text[:57].replace(" ", "").__len__(), len(text.replace(" ", "")))
     assert first.span.end == second.span.start - LIMITS.gap
@@ -50,20 +50,20 @@ def test_captions_follow_the_times_of_words():
     words = [
         Word(t, Span(F(k, 4) + (20 if k > 13 else 0), F(k + 1, 4) + (20 if k > 13 else 0))) for k, t in enumerate(texts)
     ]
-    first, second = subtitles([line(" ".join(texts), 0, 26, words=words)])
+    first, second = captions_for([line(" ".join(texts), 0, 26, words=words)])
     assert second.span.start == F(14, 4) + 20
     assert first.span.end <= F(7)
 
 
 def test_two_at_once_share_a_caption_with_dashes():
-    (caption,) = subtitles([line("Is that you?", 1, 3), line("It is me!", "1.5", 3)])
+    (caption,) = captions_for([line("Is that you?", 1, 3), line("It is me!", "1.5", 3)])
     assert caption.rows == ("- Is that you?", "- It is me!")
     assert caption.span == Span(F(1), F(3))
 
 
 def test_japanese_rows_are_short_and_begin_with_no_mark():
     text = "前回の内容ではまだ、表面までしか触れていませんでした。奥に進むにつれ「誰も知らない事実」が明らかになる。"
-    captions = subtitles([line(text, 0, 12, "ja")])
+    captions = captions_for([line(text, 0, 12, "ja")])
     assert "".join(row for c in captions for row in c.rows) == text
     for caption in captions:
         assert all(width(row, "ja") <= 16 and row[0] not in "、。」" and row[-1] != "「" for row in caption.rows)
@@ -71,18 +71,18 @@ def test_japanese_rows_are_short_and_begin_with_no_mark():
 
 def test_arabic_stays_in_logical_order_and_thai_keeps_its_vowels():
     text = "لم أكن أعرف أن الأمر سينتهي بهذه الطريقة، ولكنني كنت أتوقع ذلك منذ البداية."
-    captions = subtitles([line(text, 0, 6, "ar")])
+    captions = captions_for([line(text, 0, 6, "ar")])
     assert " ".join(row for c in captions for row in c.rows) == text
     thai = "วันนี้อากาศดีมากเราจะไปเที่ยวทะเลกันกับเพื่อนที่โรงเรียนเก่าของเรา"
-    rows = [row for c in subtitles([line(thai, 0, 6, "th")]) for row in c.rows]
+    rows = [row for c in captions_for([line(thai, 0, 6, "th")]) for row in c.rows]
     assert "".join(rows) == thai
     assert all(row[0] not in "ะาำัิีึืุู่้๊๋์" and row[-1] not in "เแโใไ" for row in rows)
 
 
 @pytest.mark.parametrize("name", ["a.srt", "a.vtt"])
 def test_captions_are_written(tmp_path, name):
-    captions = subtitles([line("If you had told me before, I would <have> brought it.", 0, 4)])
-    (tmp_path / name).write_text(subtitles_text(captions, Path(name).suffix), encoding="utf-8")
+    captions = captions_for([line("If you had told me before, I would <have> brought it.", 0, 4)])
+    (tmp_path / name).write_text(captions_text(captions, Path(name).suffix), encoding="utf-8")
     assert [r.text for r in read_script(tmp_path / name).lines] == [" ".join(captions[0].rows)]
 
 
@@ -117,7 +117,7 @@ LINES = st.tuples(
 @given(st.lists(LINES, max_size=5), st.sampled_from([1, 2]))
 def test_limits_are_kept_and_no_word_is_lost(drawn, rows):
     lines = [line(text, F(start, 50), F(start + lasts, 50), language) for text, start, lasts, language in drawn]
-    captions = subtitles(lines, SubtitleOptions(rows=rows))
+    captions = captions_for(lines, SubtitleOptions(rows=rows))
     for caption in captions:
         assert LIMITS.shortest <= caption.span.duration <= LIMITS.longest
         assert 1 <= len(caption.rows) <= rows

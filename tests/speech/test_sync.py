@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from voices import babble, hush, linear_world, mouth
 
-from lipdub.sound_to_mouth.sync import Sync, agreement, find_sync, score
+from lipdub.sound_to_mouth.sync import Sync, local_sync_scores, find_sync, sync_score
 
 PRIOR = linear_world()
 WHEN = np.arange(250) / 25
@@ -46,16 +46,16 @@ def test_too_little_says_nothing(frames):
 
 def test_score_is_high_only_in_sync():
     features = babble(500)
-    assert score(PRIOR, features, WHEN, mouth(PRIOR, features, WHEN), SEEN) > 0.9
-    assert score(PRIOR, features, WHEN, mouth(PRIOR, features, WHEN, 0.3), SEEN) < 0.5
-    assert score(PRIOR, features, WHEN, np.full((250, 6), np.nan), SEEN) == 0.0
+    assert sync_score(PRIOR, features, WHEN, mouth(PRIOR, features, WHEN), SEEN) > 0.9
+    assert sync_score(PRIOR, features, WHEN, mouth(PRIOR, features, WHEN, 0.3), SEEN) < 0.5
+    assert sync_score(PRIOR, features, WHEN, np.full((250, 6), np.nan), SEEN) == 0.0
 
 
 def test_agreement_tells_who_speaks_when():
     first, second = babble(500, seed=1), babble(500, seed=2)
     speaker, other = mouth(PRIOR, first, WHEN), mouth(PRIOR, second, WHEN)
     turns = np.where(np.arange(250)[:, None] < 125, speaker, other)
-    local = agreement(PRIOR, first, WHEN, turns)
+    local = local_sync_scores(PRIOR, first, WHEN, turns)
     assert local.shape == (250,)
     assert local[:100].mean() > 0.5 > 0.3 > local[150:].mean()
 
@@ -64,5 +64,5 @@ def test_a_still_or_lost_mouth_agrees_with_nothing():
     features = babble(500)
     rng = np.random.default_rng(0)
     still = np.tile(mouth(PRIOR, features, WHEN)[:1], (250, 1)) + rng.standard_normal((250, 6)) * 1e-3
-    assert np.abs(agreement(PRIOR, features, WHEN, still)).max() < 0.2
-    assert not agreement(PRIOR, features, WHEN, np.full((250, 6), np.nan)).any()
+    assert np.abs(local_sync_scores(PRIOR, features, WHEN, still)).max() < 0.2
+    assert not local_sync_scores(PRIOR, features, WHEN, np.full((250, 6), np.nan)).any()

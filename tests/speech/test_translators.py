@@ -7,13 +7,13 @@ import pytest
 
 from lipdub.errors import OptionError, ServiceError, WeightsError
 from lipdub.words_to_sound.seam import TRANSLATORS, TranslationRequest
-from lipdub.words_to_sound.service import Patience
+from lipdub.words_to_sound.http_service import RetryPolicy
 from lipdub.words_to_sound.translate import argos, openai
 from speech.argos_package import package
 from speech.conformance import TranslatorConformance, line
 from speech.servers import Answer, server
 
-QUICK = Patience(wait=0.01, timeout=0.5)
+QUICK = RetryPolicy(wait=0.01, timeout=0.5)
 
 
 def said(text: str) -> bytes:
@@ -136,7 +136,7 @@ def test_a_server_that_refuses_options_is_asked_without():
 )
 def test_a_server_that_fails_is_named(answer, words):
     with server([answer]) as served, pytest.raises(ServiceError, match=words) as failed:
-        openai.make(served.url).patient(Patience(2, 0.01, 0.2)).translate(asking("One"), "es")
+        openai.make(served.url).patient(RetryPolicy(2, 0.01, 0.2)).translate(asking("One"), "es")
     assert served.url in str(failed.value)
 
 

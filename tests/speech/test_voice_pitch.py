@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.voices import assign as casting
-from lipdub.words_to_sound.voices.assign import APART, SpeakerPitch, assign_voices
+from lipdub.words_to_sound.voices.assign import LEAST_PITCH_RATIO, SpeakerPitch, assign_voices
 from lipdub.words_to_sound.voices.nanotts import NanoVoice
-from lipdub.words_to_sound.voices.pitch import HIGHEST, LOWEST, pitch_of
+from lipdub.words_to_sound.voices.pitch import HIGHEST, LOWEST, median_pitch
 
 
 def hum(hertz: float, seconds: float = 1.0) -> np.ndarray:
@@ -21,20 +21,20 @@ def hum(hertz: float, seconds: float = 1.0) -> np.ndarray:
 @settings(max_examples=25, deadline=None)
 @given(st.floats(LOWEST + 5, HIGHEST - 20), st.floats(0.001, 3))
 def test_a_hum_is_as_high_as_it_is_at_any_level(hertz: float, level: float) -> None:
-    found = pitch_of((hum(hertz) * level).astype(np.float32))
+    found = median_pitch((hum(hertz) * level).astype(np.float32))
     assert found == pytest.approx(hertz, rel=0.01)
 
 
 def test_noise_silence_and_scraps_have_no_pitch() -> None:
     noise = np.random.default_rng(1).standard_normal(ANALYSIS_RATE).astype(np.float32)
-    assert pitch_of(noise) is None
-    assert pitch_of(np.zeros(ANALYSIS_RATE, np.float32)) is None
-    assert pitch_of(hum(120, 0.02)) is None
-    assert pitch_of(np.zeros(0, np.float32)) is None
+    assert median_pitch(noise) is None
+    assert median_pitch(np.zeros(ANALYSIS_RATE, np.float32)) is None
+    assert median_pitch(hum(120, 0.02)) is None
+    assert median_pitch(np.zeros(0, np.float32)) is None
 
 
 def test_the_median_is_that_of_most_of_the_speech() -> None:
-    assert pitch_of(np.concatenate([hum(120, 2), hum(210, 0.7)])) == pytest.approx(120, rel=0.01)
+    assert median_pitch(np.concatenate([hum(120, 2), hum(210, 0.7)])) == pytest.approx(120, rel=0.01)
 
 
 def test_a_voice_is_tuned_as_far_as_it_goes() -> None:
@@ -54,7 +54,7 @@ def test_speakers_are_as_high_as_they_are_and_no_two_alike(monkeypatch: pytest.M
     crew = assign_voices(["Ana", "Eva", "Luis", "Unknown"], "nanotts", None, heights)
     pitches = [voice.pitch for name in ("Ana", "Eva", "Luis") if isinstance(voice := crew[name].voice, NanoVoice)]
     assert pitches[0] == 1
-    assert pitches[1] >= APART - 0.05
+    assert pitches[1] >= LEAST_PITCH_RATIO - 0.05
     assert pitches[2] < 0.7
     assert crew["Unknown"].voice == NanoVoice().member(0)
 

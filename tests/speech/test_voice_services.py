@@ -8,10 +8,10 @@ import pytest
 
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound import service
+from lipdub.words_to_sound import http_service
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.seam import VoiceReference
-from lipdub.words_to_sound.service import Patience, address, post
+from lipdub.words_to_sound.http_service import RetryPolicy, parse_address, post_json
 from lipdub.words_to_sound.voices import command, kokoro
 from lipdub.words_to_sound.voices import server as servers
 from lipdub.words_to_sound.voices.assign import assign_voices
@@ -19,7 +19,7 @@ from lipdub.words_to_sound.voices.wav import read_wav, write_wav
 from speech.conformance import VoiceConformance, line
 from speech.servers import Answer, server
 
-QUICK = Patience(wait=0.01, timeout=0.3)
+QUICK = RetryPolicy(wait=0.01, timeout=0.3)
 
 
 def hummed(asked: dict) -> bytes:
@@ -87,7 +87,7 @@ def test_a_key_for_others_is_not_sent_in_the_clear(monkeypatch):
 def test_a_busy_server_is_asked_again():
     waits = []
     with server([Answer(status=503), Answer(status=429, headers={"Retry-After": "7"}), Answer(hummed)]) as served:
-        voice = servers.make(served.url).patient(Patience(wait=0.5, sleep=waits.append))
+        voice = servers.make(served.url).patient(RetryPolicy(wait=0.5, sleep=waits.append))
         assert voice.speak(line("Hello you")).span.duration > 0.3
     assert waits == [0.5, 7.0]
 
@@ -129,20 +129,20 @@ def test_what_is_no_address_is_refused(wrong):
 
 def test_addresses():
     for url in ("http://h/v1/audio/speech", "http://h/v1/", "http://h", "http://h/v1/audio"):
-        assert address(url, "").under("/v1/audio/speech") == "http://h/v1/audio/speech"
-    assert address("http://h/a/v1?x=1", "").under("/v1/chat") == "http://h/a/v1/chat?x=1"
-    assert address("http://h/api", "").under("/v1/chat") == "http://h/api/v1/chat"
-    assert all(address(url, "").local for url in ("http://localhost:1", "http://127.0.0.1", "http://[::1]:5"))
-    assert not address("http://localhost.example", "").local
-    assert service._asked("nonsense", 2.0) == 2.0
-    assert service._asked("Wed, 21 Oct 2015 07:28:00 GMT", 2.0) == 0.0
+        assert parse_address(url, "").under("/v1/audio/speech") == "http://h/v1/audio/speech"
+    assert parse_address("http://h/a/v1?x=1", "").under("/v1/chat") == "http://h/a/v1/chat?x=1"
+    assert parse_address("http://h/api", "").under("/v1/chat") == "http://h/api/v1/chat"
+    assert all(parse_address(url, "").local for url in ("http://localhost:1", "http://127.0.0.1", "http://[::1]:5"))
+    assert not parse_address("http://localhost.example", "").local
+    assert http_service._asked("nonsense", 2.0) == 2.0
+    assert http_service._asked("Wed, 21 Oct 2015 07:28:00 GMT", 2.0) == 0.0
 
 
 def test_a_key_does_not_follow_to_another_server():
     with server([Answer(b"{}")]) as other:
         redirect = Answer(status=302, headers={"Location": other.url + "/x"})
         with server([redirect]) as served, pytest.raises(ServiceError, match="501"):
-            post(served.url, {}, "secret", QUICK)
+            post_json(served.url, {}, "secret", QUICK)
     assert other.keys == []
 
 

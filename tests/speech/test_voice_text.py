@@ -4,7 +4,13 @@ from hypothesis import strategies as st
 
 from lipdub.errors import OptionError
 from lipdub.timeline.language import primary
-from lipdub.words_to_sound.voices.text import foreign, in_latin, sayable, sentences, words_for
+from lipdub.words_to_sound.voices.speakable_text import (
+    non_latin_letters,
+    latin_text,
+    speakable_text,
+    split_text,
+    require_speakable,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,34 +32,34 @@ from lipdub.words_to_sound.voices.text import foreign, in_latin, sayable, senten
     ],
 )
 def test_what_is_no_speech_goes(text, said):
-    assert sayable(text, "en") == said
+    assert speakable_text(text, "en") == said
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "—", "😀", "♪♪", "<b></b>", "[door]", "?!", "_"])
 def test_nothing_to_say_is_refused(text):
-    assert sayable(text, "en") == ""
+    assert speakable_text(text, "en") == ""
     with pytest.raises(OptionError, match="nothing to say"):
-        words_for(text, "en")
+        require_speakable(text, "en")
 
 
 def test_abbreviations_that_were_read_wrong():
-    assert sayable("El Dr. García", "es-MX") == "El doctor García"
-    assert sayable("Il sig. Rossi e la Sig.ra Bianchi, 1° maggio, 1 °C", "it") == (
+    assert speakable_text("El Dr. García", "es-MX") == "El doctor García"
+    assert speakable_text("Il sig. Rossi e la Sig.ra Bianchi, 1° maggio, 1 °C", "it") == (
         "Il signor Rossi e la signora Bianchi, primo maggio, 1 °C"
     )
 
 
 def test_letters_a_voice_cannot_read():
-    assert in_latin("Señor Ñandú, crème", "en") == "Senor Nandu, creme"
-    assert in_latin("Señor Ñandú, crème", "es") == "Señor Ñandú, creme"
-    assert in_latin("Straße nach Łódź 日本", "de") == "Straße nach Lodz"
-    assert foreign("hello 日本 Привет 3ª") == "日本Привет"
+    assert latin_text("Señor Ñandú, crème", "en") == "Senor Nandu, creme"
+    assert latin_text("Señor Ñandú, crème", "es") == "Señor Ñandú, creme"
+    assert latin_text("Straße nach Łódź 日本", "de") == "Straße nach Lodz"
+    assert non_latin_letters("hello 日本 Привет 3ª") == "日本Привет"
     assert primary("pt_BR") == primary("PT-br") == "pt"
 
 
 @given(st.text(max_size=80), st.sampled_from(["en", "es", "fr", "de", "it", ""]))
 def test_saying_is_settled_at_once_and_never_an_option(text, language):
-    said = sayable(text, language)
+    said = speakable_text(text, language)
     assert not said.startswith("-")
     assert "\n" not in said
     assert not set(said) & set("<>")
@@ -63,10 +69,10 @@ def test_saying_is_settled_at_once_and_never_an_option(text, language):
 @given(st.lists(st.text("ab.,! ", min_size=1, max_size=12), max_size=20), st.integers(5, 60))
 def test_pieces_hold_every_word_and_are_short(parts, most):
     text = " ".join(parts)
-    pieces = sentences(text, most)
+    pieces = split_text(text, most)
     assert "".join("".join(pieces).split()) == "".join(text.split())
     assert all(0 < len(piece) <= most + 1 for piece in pieces)
 
 
 def test_pieces_end_with_sentences_where_they_can():
-    assert sentences("One is here. Two is there, three not", 20) == ("One is here.", "Two is there,", "three not")
+    assert split_text("One is here. Two is there, three not", 20) == ("One is here.", "Two is there,", "three not")

@@ -9,13 +9,13 @@ import pytest
 from lipdub.errors import LipdubError, OptionError, ServiceError
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.fake import FakeVoice
-from lipdub.words_to_sound.seam import VOICES, Card, VoiceReference
+from lipdub.words_to_sound.seam import VOICES, ModelCard, VoiceReference
 from lipdub.words_to_sound.voices.assign import AssignedVoice, assign_voices
-from lipdub.words_to_sound.voices.finish import finished
-from lipdub.words_to_sound.voices.languages import speakers_of
-from lipdub.words_to_sound.voices.nanotts import NanoVoice, make, voice_for
-from lipdub.words_to_sound.voices.pico import spoken
-from lipdub.words_to_sound.voices.spoken import line_key, speak_line, speak_lines
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
+from lipdub.words_to_sound.voices.languages import voices_for_language
+from lipdub.words_to_sound.voices.nanotts import NanoVoice, make, detail_for_speaker
+from lipdub.words_to_sound.voices.pico import synthesise
+from lipdub.words_to_sound.voices.speak import spoken_line_key, speak_line, speak_lines
 from speech.conformance import VoiceConformance, line
 
 
@@ -66,7 +66,7 @@ def centre(sound: Sound) -> float:
 
 def test_nanotts_says_the_same_whatever_happened_before():
     pytest.importorskip("py_nanotts")
-    here = spoken("Is it the same?", "en-GB")
+    here = synthesise("Is it the same?", "en-GB")
     code = (
         "import hashlib; from lipdub.words_to_sound.voices.pico import spoken\n"
         "junk = [bytes([i]) * 2400000 for i in range(9)]; del junk\n"
@@ -80,8 +80,8 @@ def test_nanotts_is_described_by_words():
     assert make("es-ES,pitch=0.8") == NanoVoice("es-ES", 0.8)
     assert make("en") == NanoVoice("en-US")
     assert make("es-ES,pitch=0.8").detail == "es-ES,pitch=0.8"
-    assert make(voice_for(1)) == NanoVoice().member(1)
-    assert voice_for(0) == ""
+    assert make(detail_for_speaker(1)) == NanoVoice().member(1)
+    assert detail_for_speaker(0) == ""
     for wrong in ("pt-BR", "pitch=9", "pitch=x", "colour=red"):
         with pytest.raises(OptionError):
             make(wrong)
@@ -94,7 +94,7 @@ def test_a_voice_that_does_not_speak_a_language_says_who_does():
         make("").speak(line("Good day", ""))
     with pytest.raises(OptionError, match="speaks en-GB, not 'es'"):
         make("en-GB").speak(line("Buenos días", "es"))
-    assert speakers_of("de-AT") == ("nanotts",)
+    assert voices_for_language("de-AT") == ("nanotts",)
 
 
 def test_a_cast_gives_one_person_one_voice():
@@ -146,17 +146,17 @@ def test_what_changes_a_sound_changes_its_key():
     speaker, here = AssignedVoice(FakeVoice(), "fake"), line("Hello", "en", "ann")
     noise = np.ones((1, 9), np.float32)
     keys = {
-        line_key(here, speaker),
-        line_key(line("Hello!", "en", "ann"), speaker),
-        line_key(line("Hello", "fr", "ann"), speaker),
-        line_key(here, speaker, 1.1),
-        line_key(here, AssignedVoice(FakeVoice(), "other")),
-        line_key(here, AssignedVoice(FakeVoice(), "fake", VoiceReference(Sound(noise, 8000)))),
-        line_key(here, AssignedVoice(FakeVoice(), "fake", VoiceReference(Sound(noise, 8000), "words"))),
-        line_key(here, AssignedVoice(FakeVoice(card=Card("else", "MIT")), "fake")),
+        spoken_line_key(here, speaker),
+        spoken_line_key(line("Hello!", "en", "ann"), speaker),
+        spoken_line_key(line("Hello", "fr", "ann"), speaker),
+        spoken_line_key(here, speaker, 1.1),
+        spoken_line_key(here, AssignedVoice(FakeVoice(), "other")),
+        spoken_line_key(here, AssignedVoice(FakeVoice(), "fake", VoiceReference(Sound(noise, 8000)))),
+        spoken_line_key(here, AssignedVoice(FakeVoice(), "fake", VoiceReference(Sound(noise, 8000), "words"))),
+        spoken_line_key(here, AssignedVoice(FakeVoice(card=ModelCard("else", "MIT")), "fake")),
     }
     assert len(keys) == 8
-    assert line_key(line("Hello", "en", "bob", 9), speaker) == line_key(here, speaker)
+    assert spoken_line_key(line("Hello", "en", "bob", 9), speaker) == spoken_line_key(here, speaker)
 
 
 def test_a_line_that_cannot_be_spoken_is_named():
@@ -165,7 +165,7 @@ def test_a_line_that_cannot_be_spoken_is_named():
 
     class Silent(FakeVoice):
         def speak(self, line, pace=1.0, reference=None):
-            return finished(np.zeros(16000, np.float32), 16000)
+            return trim_and_level(np.zeros(16000, np.float32), 16000)
 
     with pytest.raises(ServiceError, match=r"silence at 6\.000 s"):
         speak_line(line("Hello", start=6), AssignedVoice(Silent()))
@@ -175,9 +175,9 @@ def test_finishing_trims_levels_and_fades():
     rate = 8000
     tone = np.sin(np.arange(rate) * 0.3)
     for gain in (0.05, 0.1, 1.0):
-        sound = finished(np.concatenate([np.zeros(rate), tone * gain, np.zeros(rate)]), rate)
+        sound = trim_and_level(np.concatenate([np.zeros(rate), tone * gain, np.zeros(rate)]), rate)
         assert abs(sound.span.duration - 1) < Fraction(3, 100)
         assert 0.1 < float(np.sqrt((sound.samples**2).mean())) < 0.14
         assert abs(sound.samples[0, 0]) < 0.01
     with pytest.raises(LipdubError):
-        finished(np.full(rate, np.nan), rate)
+        trim_and_level(np.full(rate, np.nan), rate)

@@ -57,7 +57,7 @@ def with_closure(features: SpeechFeatures, row: int) -> SpeechFeatures:
     phones = features.phones.copy()
     phones[:, PBM] = 0.0
     phones[row, PBM] = 0.9
-    return SpeechFeatures(features.start, phones, features.voiced, features.energy, features.encoded)
+    return SpeechFeatures(features.start, phones, features.voice_activity, features.energy, features.encoder_features)
 
 
 def linear_world(seed: int = 0) -> Prior:

@@ -15,18 +15,18 @@ import pytest
 
 import lipdub
 from lipdub import weights
-from lipdub.demo.film import write_clip, write_wave
-from lipdub.demo.voice import recorded
+from lipdub.demo.media_files import write_synthetic_clip, write_wave
+from lipdub.demo.speech_assets import load_speech
 from lipdub.disk.publish import PendingFile
 from lipdub.errors import LipdubError, NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
-from lipdub.media.write import WriteOptions, Written, write_into
+from lipdub.media.read import read_frames
+from lipdub.media.write import WriteOptions, WriteResult, write_pending
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import Card, VoiceReference
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
 RATE = Fraction(30000, 1001)
 FACE, BLANK = 22, 14
@@ -55,9 +55,9 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     rows = np.linspace(40, 200, 400, dtype=np.uint8)[:, None, None]
     blank = np.ascontiguousarray(np.broadcast_to(rows, (400, 400, 3)))
     swaying = [np.roll(face, (i % 5) - 2, axis=1) for i in range(FACE)]
-    write_clip(folder / "clip.mp4", [*swaying, *[blank] * BLANK, *swaying], RATE)
-    write_clip(folder / "faceless.mp4", [blank] * 8, RATE)
-    voice = recorded("es").sound
+    write_synthetic_clip(folder / "clip.mp4", [*swaying, *[blank] * BLANK, *swaying], RATE)
+    write_synthetic_clip(folder / "faceless.mp4", [blank] * 8, RATE)
+    voice = load_speech("es").sound
     write_wave(folder / "dub.wav", Sound(voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2], voice.rate))
     return Case(folder / "clip.mp4", folder / "faceless.mp4", folder / "dub.wav")
 
@@ -70,7 +70,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def picture(path: Path) -> list[np.ndarray]:
-    return [frame.planes[0].astype(int) for frame in frames(open_clip(path))]
+    return [frame.planes[0].astype(int) for frame in read_frames(open_clip(path))]
 
 
 def test_the_mouth_changes_and_all_else_stays(case: Case, home: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
 
     def recording(
         clip: Clip, pictures: Iterable[Frame], dub: Path, part: PendingFile, options: WriteOptions
-    ) -> Written:
+    ) -> WriteResult:
         digests = drawn.setdefault(part.target.name, [])
 
         def noted() -> Iterator[Frame]:
@@ -109,7 +109,7 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
                 digests.append(sha256(b"".join(plane.tobytes() for plane in frame.planes)).hexdigest())
                 yield frame
 
-        return write_into(clip, noted(), dub, part, options)
+        return write_pending(clip, noted(), dub, part, options)
 
     monkeypatch.setattr("lipdub.studio.assemble.assemble.write_into", recording)
     first = lipdub.dub(case.clip, audio=case.dub, output=home / "a.mp4", options=LIGHT)
@@ -159,10 +159,10 @@ def test_nothing_is_overwritten_unasked(case: Case, home: Path) -> None:
 class Recording:
     """A voice that has one recorded phrase for everything."""
 
-    card = Card("recording", "Apache-2.0")
+    card = ModelCard("recording", "Apache-2.0")
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        voice = recorded("es")
+        voice = load_speech("es")
         span, _ = voice.phrases[0]
         rate = voice.sound.rate
         return Sound(voice.sound.samples[:, round(span.start * rate) : round(span.end * rate)], rate)
@@ -206,9 +206,9 @@ def test_the_script_stays_as_it_is_and_subtitles_go_beside_it(
 def test_a_file_that_appears_during_the_run_is_not_replaced(
     case: Case, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(*args: object) -> Written:
+    def slowly(*args: object) -> WriteResult:
         (home / "out.report.json").write_text("mine")
-        return write_into(*args)  # type: ignore[arg-type]
+        return write_pending(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lipdub.studio.assemble.assemble.write_into", slowly)
     with pytest.raises(OutputError, match=r"out\.report\.json"):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from lipdub import plugins, weights
-from lipdub.demo.film import write_clip, write_wave
-from lipdub.demo.voice import recorded
+from lipdub.demo.media_files import write_synthetic_clip, write_wave
+from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.media.listen import sound
+from lipdub.media.sound_read import read_sound
 from lipdub.media.probe import open_clip, probe
 from lipdub.review.report import SpeechReport
 from lipdub.studio import sound_steps
@@ -36,10 +36,10 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.fake import FakeRecogniser, FakeTranslator, FakeVoice
 from lipdub.words_to_sound.script.read import read_script
-from lipdub.words_to_sound.seam import Card, VoiceReference
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
 RATE = Fraction(25)
 
@@ -48,7 +48,7 @@ RATE = Fraction(25)
 class Counting:
     """A voice that remembers what it was asked to say."""
 
-    card: Card = field(default=Card("counting", "Apache-2.0"))
+    card: ModelCard = field(default=ModelCard("counting", "Apache-2.0"))
     said: list[str] = field(default_factory=list)
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
@@ -127,11 +127,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     except WeightsError as missing:
         pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("clip")
-    voice = recorded("en").sound
+    voice = load_speech("en").sound
     grey = np.full((48, 64, 3), 90, np.uint8)
     frames = int(voice.span.duration * RATE)
-    write_clip(folder / "talk.mp4", [grey] * frames, RATE, voice)
-    write_clip(folder / "mute.mp4", [grey] * 10, RATE)
+    write_synthetic_clip(folder / "talk.mp4", [grey] * frames, RATE, voice)
+    write_synthetic_clip(folder / "mute.mp4", [grey] * 10, RATE)
     return open_clip(folder / "talk.mp4")
 
 
@@ -174,7 +174,7 @@ def test_a_script_becomes_speech_where_the_clip_speaks(
     dialogue = spoken(clip, options, session)
     whole = clip.span.end - clip.start
     assert abs(probe(dialogue.speech.track).duration - (whole)) < Fraction(1, 1000)
-    assert sound(dialogue.track).samples.shape[1] == int(whole * sound(dialogue.track).rate)
+    assert read_sound(dialogue.track).samples.shape[1] == int(whole * read_sound(dialogue.track).rate)
     account = dialogue.account
     assert [line.text for line in account.lines] == ["Hola, hace un momento", "era una foto."]
     assert account.metrics["median_onset_error"] < 0.08
@@ -234,7 +234,7 @@ def test_speakers_get_the_voices_named_for_them(clip: Clip, session: Session, fa
 
 
 def test_a_given_track_stays_untouched_unless_it_shall_be_mixed(clip: Clip, session: Session, tmp_path: Path) -> None:
-    voice = recorded("es").sound
+    voice = load_speech("es").sound
     write_wave(tmp_path / "dub.wav", voice)
     plain = spoken(clip, SpeechOptions(), session, tmp_path / "dub.wav")
     assert plain.track == plain.speech.track == tmp_path / "dub.wav"
@@ -269,7 +269,7 @@ def test_a_mute_clip_is_not_heard(clip: Clip, tmp_path: Path, session: Session, 
     script.write_text("1\n00:00:00,000 --> 00:00:00,350\nHola\n")
     options = SpeechOptions(script=script)
     dialogue = spoken(mute, options, session)
-    assert sound(dialogue.track).samples.any()
+    assert read_sound(dialogue.track).samples.any()
 
 
 def test_each_line_is_said_by_the_face_that_speaks_most_of_it() -> None:
@@ -306,10 +306,10 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, session: Session,
         "stem.writeframes(bytes(96000))"
     )
     program = f"{sys.executable} -c {shlex.quote(silence)} {{output}} {{input}}"
-    write_wave(tmp_path / "dub.wav", recorded("es").sound)
+    write_wave(tmp_path / "dub.wav", load_speech("es").sound)
     options = SpeechOptions(mix=True, loudness="none", separator=program)
     mixed = spoken(clip, options, session, tmp_path / "dub.wav")
-    dub, track = sound(tmp_path / "dub.wav", mono=True).samples[0], sound(mixed.track, mono=True).samples[0]
+    dub, track = read_sound(tmp_path / "dub.wav", mono=True).samples[0], read_sound(mixed.track, mono=True).samples[0]
     length = min(len(dub), len(track))
     assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
     assert any("took the speech out" in note for note in mixed.account.notes)
@@ -324,6 +324,6 @@ def test_music_that_does_not_last_is_told_and_the_mix_is_as_long_as_the_picture(
     write_wave(low, Sound(np.full((1, 16_000), 0.01, np.float32), 8000))
     options = SpeechOptions(script=script, music_effects=low, loudness="none")
     dialogue = spoken(clip, options, session)
-    features = sound(dialogue.track)
+    features = read_sound(dialogue.track)
     assert features.samples.shape[1] == int((clip.span.end - clip.start) * features.rate)
     assert any("shorter than the clip" in note for note in dialogue.account.notes)

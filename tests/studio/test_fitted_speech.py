@@ -17,7 +17,7 @@ from lipdub.studio.voices import DEFAULT_VOICE
 from lipdub.timeline.lines import Line, Word, numbered
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.fake import FakeVoice
-from lipdub.words_to_sound.seam import Card
+from lipdub.words_to_sound.seam import ModelCard
 from lipdub.words_to_sound.voices.assign import AssignedVoice
 
 WHOLE = Span(Fraction(0), Fraction(20))
@@ -40,7 +40,7 @@ def words(*texts: str, **more) -> DubLines:
 
 
 def test_a_line_that_the_voice_cannot_read_is_left_out_and_told(session: Session) -> None:
-    voice = FakeVoice(card=Card(DEFAULT_VOICE, "Apache-2.0"))
+    voice = FakeVoice(card=ModelCard(DEFAULT_VOICE, "Apache-2.0"))
     fitted = FittedSpeech(words("Hola.", "привет", "♪", "Hola Иван."), {"": AssignedVoice(voice)}, session)
     assert [line.line.text for line in fitted.placed((), WHOLE)] == ["Hola.", "Hola Иван."]
     assert len(fitted.notes) == 3

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from lipdub.anatomy.landmarks import canonical_face
-from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.engines.seam import EngineLimits, Guide, Redetect, StudyFacts
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.faces.landmarker import FaceLandmarker, Mesh, Roi
+from lipdub.faces.landmarker import FaceLandmarker, FaceMesh, FaceRoi
 from lipdub.faces.visibility import Visibility
 from lipdub.media.sound_damage import SoundDamage
 from lipdub.sound_to_mouth.mouth_trajectory import PredictedMouth
@@ -95,7 +95,7 @@ def track(folder: Path, face: int, shot: Shot, first: int, length: int) -> FaceT
 
 def planned(face: FaceTrack) -> FacePlan:
     seen = Visibility(np.ones(len(face), np.float32), np.ones(len(face), bool), ())
-    motion = measure(face)
+    motion = measure_motion(face)
     analysed = FaceAnalysis(face, motion, seen, Path(f"study-{face.id}"), StudyFacts(1.0), motion.ok)
     trajectory = MouthTrajectory(*path_of(len(face)))
     return FacePlan(analysed, (), trajectory, Sync.unknown(), PredictedMouth(trajectory))
@@ -119,9 +119,9 @@ class Seeing(FaceLandmarker):
     def __init__(self) -> None:
         self.brightest: list[int] = []
 
-    def mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: Roi) -> Mesh:
+    def mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh:
         self.brightest.append(int(pixels(Window(0, 0, *size)).max()))
-        return Mesh(FACE.astype(np.float32), 1.0)
+        return FaceMesh(FACE.astype(np.float32), 1.0)
 
 
 def rendering(

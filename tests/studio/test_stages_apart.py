@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import lipdub
-from lipdub.demo.film import write_clip, write_wave
-from lipdub.demo.voice import recorded
+from lipdub.demo.media_files import write_synthetic_clip, write_wave
+from lipdub.demo.speech_assets import load_speech
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
+from lipdub.media.read import read_frames
 from lipdub.studio.caller import Caller
 from lipdub.studio.deliver.deliver import deliver
 from lipdub.studio.job import DubRequest
@@ -51,7 +51,7 @@ def apart(name: str, session: Session, folder: Path, *given: object) -> object:
 
 
 def pictures(path: Path) -> list[bytes]:
-    return [b"".join(plane.tobytes() for plane in frame.planes) for frame in frames(open_clip(path))]
+    return [b"".join(plane.tobytes() for plane in frame.planes) for frame in read_frames(open_clip(path))]
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def request_of(models: None, portrait: np.ndarray, tmp_path: Path, monkeypatch: 
     rows = np.linspace(40, 200, 400, dtype=np.uint8)[:, None, None]
     blank = np.ascontiguousarray(np.broadcast_to(rows, portrait.shape))
     swaying = [np.roll(portrait, (i % 5) - 2, axis=1) for i in range(22)]
-    write_clip(tmp_path / "clip.mp4", [*swaying, *[blank] * 14, *swaying], Fraction(25))
-    voice = recorded("es").sound
+    write_synthetic_clip(tmp_path / "clip.mp4", [*swaying, *[blank] * 14, *swaying], Fraction(25))
+    voice = load_speech("es").sound
     write_wave(tmp_path / "dub.wav", Sound(voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2], voice.rate))
     options = lipdub.DubOptions(speech_features="light", consent=True, face="largest", page=False)
     return DubRequest(tmp_path / "clip.mp4", tmp_path / "apart.mp4", tmp_path / "dub.wav", SpeechOptions(), options)

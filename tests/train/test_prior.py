@@ -12,8 +12,16 @@ from lipdub.sound_to_mouth.encoder import EncoderBasis
 from lipdub.sound_to_mouth.prior import DESIGNS, Prior
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.train import prior as training
-from lipdub.train.footage import Footage, Voice, keep
-from lipdub.train.prior import Trained, TrainOptions, chosen, correlations, fitted, fitted_basis, train_prior
+from lipdub.train.training_clip import TrainingClip, VoiceVariant, store_clip
+from lipdub.train.prior import (
+    TrainedPrior,
+    TrainOptions,
+    select_clips,
+    correlations,
+    fit_prior,
+    fit_encoder_basis,
+    train_prior,
+)
 
 RNG = np.random.default_rng(7)
 MAP = RNG.standard_normal((18, 6))
@@ -26,7 +34,7 @@ def smooth(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
     return np.stack([np.convolve(c, window, "valid") for c in noise.T], 1)
 
 
-def person(seed: int, late: float) -> Footage:
+def person(seed: int, late: float) -> TrainingClip:
     """Ten seconds of somebody whose mouth follows the calm phones, in units of his own."""
     rng = np.random.default_rng(seed)
     phones = np.exp(4 * smooth(560, 17, rng))
@@ -39,19 +47,19 @@ def person(seed: int, late: float) -> Footage:
     guess = DESIGNS["calm"](features, seconds + late + 0.5) @ MAP
     shapes = guess * 0.03 * rng.uniform(0.5, 2) + rng.standard_normal(6) + rng.standard_normal((250, 6)) * 1e-4
     encoder = np.concatenate([phones, rng.standard_normal((560, 495)) * 0.1], 1).astype(np.float16)
-    return Footage(f"p{seed}", seconds, shapes, (Voice(1.0, features, encoder),))
+    return TrainingClip(f"p{seed}", seconds, shapes, (VoiceVariant(1.0, features, encoder),))
 
 
 @pytest.fixture(scope="module")
-def people() -> list[Footage]:
+def people() -> list[TrainingClip]:
     footage = [person(i, late) for i, late in enumerate(LATE)]
-    basis = fitted_basis(footage)
+    basis = fit_encoder_basis(footage)
     return [f.encoded(basis) for f in footage]
 
 
 @pytest.fixture(scope="module")
-def trained(people) -> Trained:
-    return fitted(people)
+def trained(people) -> TrainedPrior:
+    return fit_prior(people)
 
 
 def test_a_linear_world_is_recovered(trained, people):
@@ -70,7 +78,7 @@ def test_shares_add_up_to_one(trained):
 
 
 def test_a_basis_whitens(people):
-    components = np.concatenate([f.features.encoded for f in people])
+    components = np.concatenate([f.features.encoder_features for f in people])
     assert np.abs(components.mean(0)).max() < 0.05
     assert components[:, :15].std(0) == pytest.approx(np.full(15, 0.93), abs=0.07)
 
@@ -78,18 +86,18 @@ def test_a_basis_whitens(people):
 def test_rights_decide_what_is_learnt_from(tmp_path):
     for name in ("a.mp4", "b.mp4", "c.mpg", "d.txt"):
         (tmp_path / name).touch()
-    assert [p.name for p in chosen(tmp_path, ["A"])] == ["a.mp4", "b.mp4", "c.mpg"]
+    assert [p.name for p in select_clips(tmp_path, ["A"])] == ["a.mp4", "b.mp4", "c.mpg"]
     (tmp_path / "manifest.csv").write_text("file,rights\na.mp4,A cleared\nb.mp4,private only\nc.mpg,B corpus\n")
-    assert [p.name for p in chosen(tmp_path, ["A", "B"])] == ["a.mp4", "c.mpg"]
-    assert [p.name for p in chosen(tmp_path, ["A"])] == ["a.mp4"]
-    assert chosen([Path("z.mp4"), Path("y.mp4")], ["A"]) == [Path("y.mp4"), Path("z.mp4")]
+    assert [p.name for p in select_clips(tmp_path, ["A", "B"])] == ["a.mp4", "c.mpg"]
+    assert [p.name for p in select_clips(tmp_path, ["A"])] == ["a.mp4"]
+    assert select_clips([Path("z.mp4"), Path("y.mp4")], ["A"]) == [Path("y.mp4"), Path("z.mp4")]
 
 
 def test_training_from_kept_measurements_writes_a_prior(tmp_path, people, monkeypatch):
     monkeypatch.setattr(training, "_ROUNDS", 1)
     for footage in people:
         (tmp_path / f"{footage.name}.mp4").touch()
-        keep(footage, tmp_path / "cache")
+        store_clip(footage, tmp_path / "cache")
     out, basis, again = (tmp_path / name for name in ("prior.npz", "basis.npz", "again.npz"))
     options = TrainOptions(without=["p3"], basis=basis, cache=tmp_path / "cache")
     train_prior(tmp_path, out, options)

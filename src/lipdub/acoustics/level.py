@@ -7,7 +7,7 @@ from lipdub.acoustics.chunks import HOP, padded, rows_of
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
 
-LEVEL = 0.08
+ACTIVE_RMS = 0.08
 """The RMS that active sound is brought to before networks hear it."""
 
 _FRAME = 480  # 30 ms
@@ -17,7 +17,7 @@ _FLOOR = 1e-9
 _BLOCK = 4096
 
 
-def loudness(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
+def row_levels(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
     """Decibels of the 300-3400 Hz band and of everything, in 30 ms frames centred on each 20 ms row."""
     rows = rows_of(len(samples))
     out = np.empty((rows, 2))
@@ -34,7 +34,7 @@ def loudness(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
     return out
 
 
-def active(decibels: Float64[np.ndarray, "rows 2"]) -> Bool[np.ndarray, " rows"]:
+def active_rows(decibels: Float64[np.ndarray, "rows 2"]) -> Bool[np.ndarray, " rows"]:
     """Rows that are not (nearly) digital silence: within 60 dB of the loudest and above -80 dB of full scale.
 
     What surrounds the sound, or how much of it, then changes neither level nor scale.
@@ -44,16 +44,16 @@ def active(decibels: Float64[np.ndarray, "rows 2"]) -> Bool[np.ndarray, " rows"]
 
 
 def gain_to_level(decibels: Float64[np.ndarray, "rows 2"]) -> float:
-    """By what to multiply the samples so that the active rows have the RMS ``LEVEL``; 0 if there are none."""
-    rows = active(decibels)
+    """By what to multiply the samples so that the active rows have the RMS ``ACTIVE_RMS``; 0 if there are none."""
+    rows = active_rows(decibels)
     if not rows.any():
         return 0.0
-    return float(LEVEL / np.sqrt((10 ** (decibels[rows, 1] / 10)).mean()))
+    return float(ACTIVE_RMS / np.sqrt((10 ** (decibels[rows, 1] / 10)).mean()))
 
 
-def scaled(decibels: Float64[np.ndarray, "rows 2"]) -> Float32[np.ndarray, "rows 2"]:
+def scaled_by_quantiles(decibels: Float64[np.ndarray, "rows 2"]) -> Float32[np.ndarray, "rows 2"]:
     """Each column brought to 0..1 by the 5 % and 95 % quantiles of its active rows; zeros if all is silent."""
-    rows = active(decibels)
+    rows = active_rows(decibels)
     if not rows.any():
         return np.zeros(decibels.shape, np.float32)
     low, high = np.quantile(decibels[rows], [0.05, 0.95], axis=0)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,17 @@ class SpeechSpanOptions:
 
 def speech_spans(features: SpeechFeatures, options: SpeechSpanOptions = SpeechSpanOptions()) -> tuple[Span, ...]:
     """Spans of clip time in which somebody speaks: sorted, disjoint, inside ``heard.span``."""
-    return voiced_spans(features.voiced, features.start, options)
+    return activity_spans(features.voice_activity, features.start, options)
 
 
-def voiced_spans(
+def activity_spans(
     voiced: Float32[np.ndarray, " rows"], start: Fraction, options: SpeechSpanOptions = SpeechSpanOptions()
 ) -> tuple[Span, ...]:
     """The same from probabilities of speech alone, 50 a second from ``start`` on."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced > options.leave, [False]]).astype(np.int8)))
     runs = [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2) if voiced[first:stop].max() > options.enter]
     spans = [Span(start + a * FEATURE_STEP, start + b * FEATURE_STEP) for a, b in runs]
-    long = [s for s in merged(spans, options.pause) if s.duration >= options.shortest]
+    long = [s for s in merge_spans(spans, options.pause) if s.duration >= options.shortest]
     whole = Span(start, start + len(voiced) * FEATURE_STEP)
     inside = [s.widened(options.padding).intersection(whole) for s in long]
-    return merged(s for s in inside if s is not None)
+    return merge_spans(s for s in inside if s is not None)

@@ -13,9 +13,9 @@ from rich.table import Table
 from lipdub import __version__, weights
 from lipdub.cli.screen import note, stdout
 from lipdub.engines.find import ENGINES, find, names
-from lipdub.engines.seam import EngineSetup, Examinable
+from lipdub.engines.seam import EngineSetup, EngineDiagnostics
 from lipdub.errors import LipdubError
-from lipdub.plugins import Kind, reason_of
+from lipdub.plugins import PluginKind, error_summary
 from lipdub.studio.store import default_root
 from lipdub.words_to_sound.seam import RECOGNISERS, TRANSLATORS, VOICES
 
@@ -77,17 +77,17 @@ def examine(weights_folder: Path | None = None) -> dict[str, Any]:
         "models": models,
         "encoders": ", ".join(_usable(ENCODERS)),
         "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
-        **{f"{kind.called}s": _names(kind) for kind in PLUGIN_KINDS},
+        **{f"{kind.label}s": _names(kind) for kind in PLUGIN_KINDS},
         **_engine_findings(EngineSetup(weights_folder)),
-        "broken": [reason for kind in PLUGIN_KINDS[1:] for reason in kind.broken().values()],
+        "broken": [reason for kind in PLUGIN_KINDS[1:] for reason in kind.load_errors().values()],
         "cache": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
         "advice": advice,
     }
 
 
-def _names(kind: Kind) -> str:
+def _names(kind: PluginKind) -> str:
     """The names of the installed plugins of a kind; those that cannot be loaded are marked."""
-    broken = kind.broken()
+    broken = kind.load_errors()
     return ", ".join(f"{name} (broken)" if name in broken else name for name in kind.names())
 
 
@@ -97,12 +97,12 @@ def _engine_findings(setup: EngineSetup) -> dict[str, list[str]]:
     for name in names():
         try:
             engine = find(name, setup)
-            if isinstance(engine, Examinable):
+            if isinstance(engine, EngineDiagnostics):
                 findings[f"engine {name}"] = engine.examine()
         except LipdubError as refused:
             findings[f"engine {name}"] = [str(refused)]
         except Exception as broken:
-            findings[f"engine {name}"] = [f"it is broken ({reason_of(broken)})"]
+            findings[f"engine {name}"] = [f"it is broken ({error_summary(broken)})"]
     return findings
 
 
@@ -121,7 +121,7 @@ def _engine_row(name: str) -> dict[str, Any]:
     except LipdubError as refused:
         return {"name": name, "broken": str(refused)}
     except Exception as broken:
-        return {"name": name, "broken": f"the engine '{name}' is broken ({reason_of(broken)})"}
+        return {"name": name, "broken": f"the engine '{name}' is broken ({error_summary(broken)})"}
 
 
 def run_engines(*, as_json: bool) -> int:
@@ -141,7 +141,7 @@ def run_engines(*, as_json: bool) -> int:
     return 0
 
 
-def _presence(model: weights.Model) -> str:
+def _presence(model: weights.ModelEntry) -> str:
     return "present" if weights.present(model.name) else f"missing, {model.bytes / 1e6:.0f} MB"
 
 

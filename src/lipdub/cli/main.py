@@ -13,7 +13,7 @@ import lipdub
 from lipdub.cli.renamed import with_new_names
 from lipdub.cli.screen import ScreenOptions, note, print_script, progress, stderr, stdout
 from lipdub.errors import OptionError
-from lipdub.process.ending import run
+from lipdub.process.exit_codes import run_program
 from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def main() -> None:
     """Entry point: run a command. An error becomes one line on stderr and an exit code (see ``errors``)."""
     # One BLAS thread: the engine solves thousands of small linear systems, and threads make each of them slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    run(_command)
+    run_program(_command)
 
 
 def _command() -> int | None:

@@ -76,7 +76,7 @@ def run_fetch(names: tuple[str, ...], to: Path | None, *, yes: bool) -> int:
 
 def _fetch_ltx(to: Path | None, *, yes: bool) -> None:
     """Download the files of the LTX engine to the folder ``to``; asks before each part, with its size and licence."""
-    from lipdub.engines.ltx.hub import Offer, fetch_all
+    from lipdub.engines.ltx.hub import DownloadOffer, fetch_all
     from lipdub.engines.ltx.published import LTX as PARTS
 
     if to is None:
@@ -84,7 +84,7 @@ def _fetch_ltx(to: Path | None, *, yes: bool) -> None:
             note(f"{part.summary}, from huggingface.co/{part.repo}")
         raise OptionError("these files are large, and no folder was named", remedy="Name a folder: --to FOLDER")
 
-    def agreed(offer: Offer) -> bool:
+    def agreed(offer: DownloadOffer) -> bool:
         note(offer.summary)
         if yes:
             return True

@@ -14,8 +14,8 @@ from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.segment import Segment
 from rich.text import Text
 
-from lipdub.process.ending import refused_output
-from lipdub.process.visible import visible
+from lipdub.process.exit_codes import stdout_error
+from lipdub.process.printable import printable
 from lipdub.studio.progress import Listener
 
 
@@ -56,7 +56,7 @@ class TerminalStream:
                 raise OSError(errno.EBADF, "it is closed")
         except OSError as refused:
             if self._name == "stdout":
-                raise refused_output(refused) from refused
+                raise stdout_error(refused) from refused
 
 
 class SafeConsole(Console):
@@ -69,12 +69,12 @@ class SafeConsole(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """``text`` with control characters replaced, before rich measures its width."""
-        return super().render_str(visible(text), **options)
+        return super().render_str(printable(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """The segments of ``renderable`` with control characters replaced."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=visible(segment.text))
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
 
 
 stdout = SafeConsole("stdout", width=None if sys.stdout is not None and sys.stdout.isatty() else 100)

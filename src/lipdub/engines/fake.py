@@ -14,7 +14,7 @@ import numpy as np
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.engines.seam import EngineLimits, Guide, Redetect, StudyFacts
-from lipdub.engines.stored import arrays
+from lipdub.engines.study_arrays import read_arrays
 from lipdub.timeline.mouth import AP, WD
 from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.picture import Window
@@ -59,7 +59,7 @@ class FakeStudy:
     def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
         """Paint every look whose weight is not zero and whose shape is not the filmed one."""
         assert guide.path is not None, "the fake engine follows a mouth path"
-        data = arrays(self._file, _VERSION)
+        data = read_arrays(self._file, _VERSION)
         first, own = int(data["first"]), data["shapes"]
         for view in views:
             row = view.index - first
@@ -69,10 +69,10 @@ class FakeStudy:
             elif weight <= 0 or float(np.abs(shape - own[row]).max()) < _SAME:
                 yield Passthrough(view.index)
             else:
-                yield painted(view, shape, weight, guide.seed)
+                yield paint_mouth(view, shape, weight, guide.seed)
 
 
-def painted(view: FaceView, shape: np.ndarray, weight: float, seed: int) -> Patch | Passthrough:
+def paint_mouth(view: FaceView, shape: np.ndarray, weight: float, seed: int) -> Patch | Passthrough:
     """``look`` with an ellipse ``shape[AP]`` high and ``shape[WD]`` wide (eye distances) over its mouth.
 
     The ellipse's colour is ``colour(seed)``, mixed in by ``weight``; the window is the box of the lips.

@@ -1,9 +1,9 @@
 """Engines by name, through the entry point group ``lipdub.engines``: a third party's package can add its own."""
 
 from lipdub.engines.seam import Engine, EngineSetup
-from lipdub.plugins import Kind
+from lipdub.plugins import PluginKind
 
-ENGINES = Kind("lipdub.engines", "engine")
+ENGINES = PluginKind("lipdub.engines", "engine")
 
 
 def names() -> tuple[str, ...]:
@@ -17,4 +17,4 @@ def find(name: str, setup: EngineSetup = EngineSetup()) -> Engine:
     Raises ``OptionError``, listing what is installed, if there is none of that name or it is no engine; and what
     making it raises.
     """
-    return ENGINES.checked(name, ENGINES.made(name, setup), Engine)
+    return ENGINES.check(name, ENGINES.create(name, setup), Engine)

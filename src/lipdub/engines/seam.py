@@ -136,7 +136,7 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class Examinable(Protocol):
+class EngineDiagnostics(Protocol):
     """What an engine can do besides: say what it could do on this machine."""
 
     def examine(self) -> list[str]:

@@ -71,7 +71,7 @@ def _lines(report: Report) -> list[dict[str, Any]]:
 def _timing_remark(line: SaidLine) -> str:
     """What a reviewer should know about the timing of a line: tempo, shift of its start, seconds cut off."""
     remarks = [f"{line.rate:.2f}x"] if abs(line.rate - 1) > _AUDIBLE_RATE else []
-    shift = float(line.span.start - line.aim.start)
+    shift = float(line.span.start - line.source_span.start)
     remarks += [f"{shift:+.2f} s"] if abs(shift) > _AUDIBLE_SHIFT else []
     remarks += [f"{float(line.missing):.2f} s did not fit"] if line.missing else []
     return ", ".join(remarks)

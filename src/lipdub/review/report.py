@@ -17,7 +17,7 @@ from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.take import Option
-from lipdub.timeline.time import Span, timecode, total
+from lipdub.timeline.time import Span, timecode, total_duration
 
 VERSION = 2
 """Version of the JSON; raised when a field is renamed, removed, or changes its meaning."""
@@ -161,7 +161,7 @@ class Report:
     @property
     def seconds_changed(self) -> Fraction:
         """Seconds of the picture in which the mouth of at least one face was changed."""
-        return total(rendered.cue.span for rendered in self.cues)
+        return total_duration(rendered.cue.span for rendered in self.cues)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values: times in seconds (6 decimals), paths as text, NaN and infinity as null."""

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from lipdub.acoustics.chunks import rows_of
-from lipdub.acoustics.level import gain_to_level, loudness, scaled
+from lipdub.acoustics.level import gain_to_level, row_levels, scaled_by_quantiles
 from lipdub.acoustics.voice_activity import VoiceActivity
-from lipdub.sound_to_mouth.encoder import COMPONENTS, SpeechEncoder, runtime
+from lipdub.sound_to_mouth.encoder import COMPONENTS, SpeechEncoder, ctranslate2_module
 from lipdub.sound_to_mouth.phones import BLANK, CLASSES, PhoneAnalyser
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
@@ -39,18 +39,18 @@ class SpeechAnalyser:
     @staticmethod
     def check_encoder() -> None:
         """Raise ``MissingExtra`` if the package that runs the whisper encoder is not installed."""
-        runtime()
+        ctranslate2_module()
 
     def listen(self, sound: Sound) -> SpeechFeatures:
         """Hear a mono 16 kHz ``sound`` of any length; silence, and no sound at all, are heard as silence."""
         assert sound.rate == ANALYSIS_RATE, "ears take sound at 16 kHz"
         assert sound.samples.shape[0] == 1, "ears take mono sound"
-        return self.listen_to(np.ascontiguousarray(sound.samples[0]), sound.start)
+        return self.analyse_samples(np.ascontiguousarray(sound.samples[0]), sound.start)
 
-    def listen_to(self, samples: Samples, start: Fraction) -> SpeechFeatures:
+    def analyse_samples(self, samples: Samples, start: Fraction) -> SpeechFeatures:
         """The same for mono 16 kHz ``samples`` from the instant ``start`` on, which may lie in a file: they are read in
         pieces, several times, by several threads."""
-        decibels = loudness(samples)
+        decibels = row_levels(samples)
         gain = gain_to_level(decibels)
         if gain == 0.0:
             return self._silence(start, rows_of(len(samples)))
@@ -59,7 +59,7 @@ class SpeechAnalyser:
             encoded_later = pool.submit(self._encoder.project, samples, gain) if self._encoder else None
             phones = self._phones.posteriors(samples, gain) if self._phones else _no_phones(len(decibels))
             voiced, encoded = voiced_later.result(), encoded_later.result() if encoded_later else None
-        energy = np.concatenate([scaled(decibels), voiced[:, None]], axis=1)
+        energy = np.concatenate([scaled_by_quantiles(decibels), voiced[:, None]], axis=1)
         return SpeechFeatures(start, phones, voiced, energy, encoded)
 
     def _silence(self, start: Fraction, rows: int) -> SpeechFeatures:

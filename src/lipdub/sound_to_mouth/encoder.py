@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from lipdub.acoustics.chunks import HOP, Chunk, overlapping_chunks, padded, rows_of
-from lipdub.disk.causes import MEMORY, is_memory
+from lipdub.disk.os_errors import OUT_OF_MEMORY, is_out_of_memory
 from lipdub.errors import MachineError, MissingExtra, WeightsError
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
@@ -28,7 +28,7 @@ _CEILING = 1.5  # log10 of mel power that speech at our level just reaches
 _RANGE = 8.0
 
 
-def runtime() -> Any:
+def ctranslate2_module() -> Any:
     """The module ``ctranslate2``. Raises ``MissingExtra`` if it is not installed."""
     with MissingExtra.guard("hear", "hearing with the whisper encoder"):
         import ctranslate2
@@ -40,15 +40,15 @@ class SpeechEncoder:
 
     def __init__(self, model: Path) -> None:
         """Load the CTranslate2 folder ``model``. Raises ``MissingExtra``, ``WeightsError`` or ``MachineError``."""
-        ctranslate2 = runtime()
+        ctranslate2 = ctranslate2_module()
         self._array = ctranslate2.StorageView.from_array
         try:
             self._model: Any = ctranslate2.models.Whisper(
                 str(model), device="cpu", compute_type="int8_float32", intra_threads=1, inter_threads=1
             )
         except (RuntimeError, ValueError) as broken:
-            if is_memory(broken):
-                raise MachineError(MEMORY.what, remedy=MEMORY.remedy) from broken
+            if is_out_of_memory(broken):
+                raise MachineError(OUT_OF_MEMORY.what, remedy=OUT_OF_MEMORY.remedy) from broken
             raise WeightsError(
                 f"the whisper model cannot be read ({broken})",
                 file=model,

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Float64
 
-from lipdub.sound_to_mouth.design_matrix import sampled
+from lipdub.sound_to_mouth.design_matrix import sample_rows
 from lipdub.sound_to_mouth.phones import BLANK, PBM
-from lipdub.sound_to_mouth.prior import LEVELS, Prior
+from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
 from lipdub.sound_to_mouth.speaker_model import SourceSpeech, SpeakerModel, learn_speaker
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
@@ -42,13 +42,13 @@ def predict_mouth(
     """
     seconds = np.asarray(seconds, np.float64)
     person = learn_speaker(prior, source, dub, seconds)
-    silent = silence(dub, seconds)
-    closings = closures(dub)
-    closed = notches(closings, seconds)
+    silent = rest_weights(dub, seconds)
+    closings = closure_times(dub)
+    closed = closure_weights(closings, seconds)
     shapes = np.tile(person.rest, (len(seconds), 1))
     if len(dub):
         guess = person.predict(prior, dub, seconds).astype(np.float64)
-        shapes = calibrated(person, guess, _pool(prior, person, dub, seconds))
+        shapes = calibrate_to_speaker(person, guess, _pool(prior, person, dub, seconds))
         shapes[:, AP] += closed * (np.minimum(shapes[:, AP], person.closed) - shapes[:, AP])
         shapes += silent[:, None] * (person.rest - shapes)
     path = MouthTrajectory(
@@ -64,7 +64,7 @@ def predict_mouth(
     return PredictedMouth(path, _notes(prior, source, person, dub), figures)
 
 
-def calibrated(
+def calibrate_to_speaker(
     person: SpeakerModel, guess: Float64[np.ndarray, "n 6"], pool: Float64[np.ndarray, "m 6"]
 ) -> Float64[np.ndarray, "n 6"]:
     """Bring predictions to the person's range: aperture by quantiles, the rest by mean and standard deviation.
@@ -74,12 +74,12 @@ def calibrated(
     out = (guess - pool.mean(0)) / (pool.std(0) + 1e-9) * person.spread + person.mean
     slack = 0.3 * (person.levels[-1] - person.levels[0])
     out = np.clip(out, person.levels[0] - slack, person.levels[-1] + slack)
-    out[:, AP] = quantile_mapped(guess[:, AP], np.quantile(pool[:, AP], LEVELS), person.levels[:, AP])
+    out[:, AP] = map_quantiles(guess[:, AP], np.quantile(pool[:, AP], QUANTILE_LEVELS), person.levels[:, AP])
     out[:, AP] = np.clip(out[:, AP], person.low, person.high)
     return out
 
 
-def quantile_mapped(
+def map_quantiles(
     values: Float64[np.ndarray, " n"], have: Float64[np.ndarray, " q"], want: Float64[np.ndarray, " q"]
 ) -> Float64[np.ndarray, " n"]:
     """Monotone map that brings the quantiles ``have`` to ``want``; straight tails at half the mean slope."""
@@ -89,9 +89,9 @@ def quantile_mapped(
     return inside + slope * (np.minimum(values - have[0], 0) + np.maximum(values - have[-1], 0))
 
 
-def closures(dub: SpeechFeatures) -> Float64[np.ndarray, " k"]:
+def closure_times(dub: SpeechFeatures) -> Float64[np.ndarray, " k"]:
     """Instants (clip time) at which lips must be shut: peaks of the posterior of p, b, m above what is believed."""
-    lips = dub.phones[:, PBM]
+    lips = dub.phone_posteriors[:, PBM]
     around = np.pad(lips, 1)
     peaks = (lips >= closure_threshold(dub)) & (lips > around[:-2]) & (lips >= around[2:])
     return np.flatnonzero(peaks) * _STEP + float(dub.start)
@@ -104,7 +104,7 @@ def closure_threshold(dub: SpeechFeatures) -> float:
     Sureness is the mean entropy over classes in rows where a phone is heard: measured .33 to .73 nats in English,
     .83 to 1.07 in French, Spanish, Japanese, Chinese and two unknown languages.
     """
-    classes = dub.phones[dub.voiced > _VOICED, :BLANK]
+    classes = dub.phone_posteriors[dub.voice_activity > _VOICED, :BLANK]
     total = classes.sum(1, keepdims=True)
     share = (classes / np.maximum(total, 1e-6))[total[:, 0] > 0.3]
     if len(share) == 0:
@@ -113,7 +113,7 @@ def closure_threshold(dub: SpeechFeatures) -> float:
     return float(np.interp(entropy, [0.60, 0.95], [0.30, 0.16]))
 
 
-def notches(instants: Float64[np.ndarray, " k"], seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+def closure_weights(instants: Float64[np.ndarray, " k"], seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """How much a closure is asked for, 0..1: 1 within max(30 ms, half a frame + 5 ms), then 60 ms of cosine."""
     if len(instants) == 0 or len(seconds) == 0:
         return np.zeros(len(seconds))
@@ -125,14 +125,14 @@ def notches(instants: Float64[np.ndarray, " k"], seconds: Float64[np.ndarray, " 
     return 0.5 + 0.5 * np.cos(np.pi * beyond)
 
 
-def silence(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+def rest_weights(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """How much the mouth rests for silence, 0..1. Outside the dub is silence too.
 
     Pauses under .40 s do not count: real mouths stay parted. A mouth closes 160 ms after speech and opens
     200 ms before it, each in 220 ms.
     """
     margin = 50
-    quiet = np.pad(dub.voiced < _VOICED, margin, constant_values=True)
+    quiet = np.pad(dub.voice_activity < _VOICED, margin, constant_values=True)
     gate = np.zeros(len(quiet))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
     for first, stop in edges.reshape(-1, 2):
@@ -143,7 +143,7 @@ def silence(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Float64[
     reach = len(_EDGE) // 2
     gate = np.convolve(np.pad(gate, reach, mode="edge"), _EDGE, "valid").astype(np.float32)
     relative = seconds - float(dub.start) + margin * _STEP
-    return np.clip(sampled(gate[:, None], relative)[:, 0].astype(np.float64), 0, 1)
+    return np.clip(sample_rows(gate[:, None], relative)[:, 0].astype(np.float64), 0, 1)
 
 
 def _pool(
@@ -151,7 +151,7 @@ def _pool(
 ) -> Float64[np.ndarray, "m 6"]:
     """Predictions while the dub speaks: around these frames, wider until there are 4 s of speech, then the source's
     own ones as well."""
-    rows = np.flatnonzero(dub.voiced > _VOICED)
+    rows = np.flatnonzero(dub.voice_activity > _VOICED)
     clock = rows * _STEP + float(dub.start)
     far = np.maximum(np.maximum(seconds[0] - clock, clock - seconds[-1]), 0) if len(seconds) else clock
     wanted = max(int((far == 0).sum()), min(len(rows), int(_POOL_SECONDS / _STEP)))

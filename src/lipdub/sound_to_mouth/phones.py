@@ -32,7 +32,7 @@ _TOKENS = {
     "AX": "ə ɘ ɵ ᵊ",
 }
 CLASSES = tuple(_TOKENS)
-"""The 15 phone classes, in the order of the columns of ``SpeechFeatures.phones``; then come blank and space."""
+"""The 15 phone classes, in the order of the columns of ``SpeechFeatures.phone_posteriors``; then come blank and space."""
 
 PBM, BLANK, SPACE = CLASSES.index("PBM"), len(CLASSES), len(CLASSES) + 1
 

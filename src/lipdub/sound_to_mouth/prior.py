@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from lipdub.disk.causes import cause_of
-from lipdub.disk.ordinary import check_ordinary
-from lipdub.disk.publish import complete
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.regular_file import check_regular_file
+from lipdub.disk.publish import atomic_output
 from lipdub.errors import WeightsError
 from lipdub.sound_to_mouth import design_matrix
 from lipdub.timeline.speech_features import SpeechFeatures
 
-LEVELS = np.linspace(0.02, 0.98, 41)
+QUANTILE_LEVELS = np.linspace(0.02, 0.98, 41)
 """The quantile levels at which populations and persons are described."""
 
 DESIGNS: dict[str, Callable[[SpeechFeatures, np.ndarray], np.ndarray]] = {
@@ -44,7 +44,7 @@ _BLOCK = 512
 class Prior:
     """``maps`` name -> (dims, 6). ``mixes`` kind -> weights of the maps it adds up.
 
-    ``rise`` (41, 6): how far mouths are above rest at each of ``LEVELS`` while they speak, mean of people;
+    ``rise`` (41, 6): how far mouths are above rest at each of ``QUANTILE_LEVELS`` while they speak, mean of people;
     ``spread`` (6,): their standard deviation. Both in eye distances.
     """
 
@@ -58,7 +58,7 @@ class Prior:
         """The prior in ``path``, or the one that ships. Raises ``WeightsError`` if it is none or cannot be read,
         ``InputError`` for a pipe or a device."""
         if path is not None and path.exists():
-            check_ordinary(path)
+            check_regular_file(path)
         source = files("lipdub.sound_to_mouth") / "prior.npz" if path is None else path
         try:
             with source.open("rb") as file, np.load(file) as data:
@@ -85,7 +85,7 @@ class Prior:
 
     def _check(self) -> None:
         """Raises ``ValueError`` if an array has not the shape that is needed, or a number is none."""
-        shapes = {f"map_{name}": (rows, 6) for name, rows in _ROWS.items()} | {"rise": (len(LEVELS), 6), "spread": (6,)}
+        shapes = {f"map_{name}": (rows, 6) for name, rows in _ROWS.items()} | {"rise": (len(QUANTILE_LEVELS), 6), "spread": (6,)}
         arrays = {f"map_{name}": values for name, values in self.maps.items()}
         arrays |= {"rise": self.rise, "spread": self.spread}
         for name, wanted in shapes.items():
@@ -102,7 +102,7 @@ class Prior:
         """Write to ``path``, completely or not at all. Raises ``OutputError``."""
         table = np.array([[mix.get(name, 0.0) for name in DESIGNS] for mix in self.mixes.values()])
         maps: dict[str, Any] = {f"map_{name}": values.astype(np.float16) for name, values in self.maps.items()}
-        with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+        with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,
                 **maps,
@@ -116,7 +116,7 @@ class Prior:
         """What the prediction will rest on: ``"encoder and phones"``, ``"phones"`` or ``"loudness"``."""
         if not features.phones.any():
             return "loudness"
-        return "phones" if features.encoded is None else "encoder and phones"
+        return "phones" if features.encoder_features is None else "encoder and phones"
 
     def predict(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 6"]:
         """Shapes at ``seconds`` of clip time, in the speaker's own units: 0 = his median, 1 = his sd."""
@@ -124,7 +124,7 @@ class Prior:
         if len(features) == 0:
             return out
         mix = {name: weight for name, weight in self.mixes[self.kind(features)].items() if weight}
-        for first, part, when in blocks(features, seconds):
+        for first, part, when in feature_blocks(features, seconds):
             for name, weight in mix.items():
                 out[first : first + len(when)] += np.float32(weight) * (DESIGNS[name](part, when) @ self.maps[name])
         return out
@@ -136,7 +136,7 @@ class Prior:
         return np.concatenate([DESIGNS[name](part, when) for name in names[self.kind(features)]], axis=1)
 
 
-def blocks(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]):
+def feature_blocks(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]):
     """Yield ``(first, part of heard, its seconds)`` for pieces of clip times ``seconds``, so that memory is flat."""
     relative = seconds - float(features.start)
     for first in range(0, len(seconds), _BLOCK):

@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Float32, Float64
 from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
-from lipdub.sound_to_mouth.design_matrix import sampled
-from lipdub.sound_to_mouth.prior import LEVELS, Prior
+from lipdub.sound_to_mouth.design_matrix import sample_rows
+from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
 from lipdub.sound_to_mouth.sync import Sync
 from lipdub.timeline.mouth import AP, SHAPE
 from lipdub.timeline.speech_features import SpeechFeatures
@@ -19,7 +19,7 @@ _ENOUGH = 3.0  # seconds of speech before a residual is learnt
 _TRUST = 4.0  # seconds of speech after which a person's own statistics stand alone
 _ENOUGH_QUIET = 8  # silent rows before they say what rest is
 _SHUT, _PARTED = 0.03, 0.06  # apertures, eye distances
-NEAR = 21  # rows: speech reaches 200 ms further for the mouth
+SPEECH_REACH_ROWS = 21  # rows: speech reaches 200 ms further for the mouth
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +81,10 @@ def learn_speaker(
     features, sync = source.features, source.sync
     if features is not None and sync is not None and sync.matched and len(features) and len(shapes) > 1:
         when = seconds[usable] + sync.offset
-        voiced = sampled(features.voiced[:, None], when - float(features.start))[:, 0] > 0.5
+        voiced = sample_rows(features.voice_activity[:, None], when - float(features.start))[:, 0] > 0.5
         speech = float(voiced.sum() * np.median(np.diff(seconds)))
-        reach = maximum_filter1d((features.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
-        speaking = sampled(reach[:, None], when - float(features.start))[:, 0] > 0.5
+        reach = maximum_filter1d((features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant")
+        speaking = sample_rows(reach[:, None], when - float(features.start))[:, 0] > 0.5
         if prior.kind(features) == prior.kind(dub) and speech >= _ENOUGH:
             own, residual = _residual(prior, features, when, shapes)
     return _described(prior, shapes, speaking, speech, own, residual)
@@ -129,12 +129,12 @@ def _described(
     residual: Float32[np.ndarray, "dims 6"] | None,
 ) -> SpeakerModel:
     trust = min(1.0, speech / _TRUST) if speaking.sum() > 10 else 0.0
-    rest, never_closed = rest_of(shapes, shapes[~speaking] if trust > 0 else None)
+    rest, never_closed = rest_shape(shapes, shapes[~speaking] if trust > 0 else None)
     levels, spread = prior.rise + rest, prior.spread.astype(np.float64)
     high = float(levels[-1, AP]) * 1.15
     closed = min(float(rest[AP]), 0.02)
     if trust > 0:
-        levels = trust * np.quantile(shapes[speaking], LEVELS, axis=0) + (1 - trust) * levels
+        levels = trust * np.quantile(shapes[speaking], QUANTILE_LEVELS, axis=0) + (1 - trust) * levels
         spread = trust * shapes[speaking].std(0) + (1 - trust) * spread
         closed = min(float(np.quantile(shapes[:, AP], 0.03)), 0.02)
         high = float(np.quantile(shapes[:, AP], 0.995)) if trust >= 1 else float(levels[-1, AP]) * 1.15
@@ -144,7 +144,7 @@ def _described(
     )  # fmt: skip
 
 
-def rest_of(
+def rest_shape(
     shapes: Float64[np.ndarray, "n 6"], quiet: Float64[np.ndarray, "m 6"] | None = None
 ) -> tuple[Float64[np.ndarray, " 6"], bool]:
     """The resting mouth: median of the more closed half of the ``quiet`` rows, those known to be silent, if lips

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
-from lipdub.sound_to_mouth.design_matrix import sampled
+from lipdub.sound_to_mouth.design_matrix import sample_rows
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.timeline.mouth import AP, UL, WD
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 
-REACH = 0.45
+MAX_OFFSET = 0.45
 """Offsets are looked for up to so many seconds either way."""
 
 OFFSETS = np.arange(-45, 46) * 0.01
@@ -27,11 +27,11 @@ _FLOOR = 0.3  # of everybody's standard deviation
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """``offset`` seconds, sound minus picture, 0 if not ``matched``; ``score`` -1..1 there, ``score_at_zero``
+    """``offset`` seconds, sound minus picture, 0 if not ``matched``; ``sync_score`` -1..1 there, ``score_at_zero``
     without an offset; ``speech`` seconds of speech while the face was seen; ``matched``: this voice is this mouth."""
 
     offset: float
-    score: float
+    sync_score: float
     score_at_zero: float
     speech: float
     matched: bool
@@ -52,7 +52,7 @@ def find_sync(
     """Compare what was heard with the ``shapes`` measured at ``seconds`` of clip time in the rows that are ``ok``.
 
     The score of a wrong voice falls with the seconds of speech: 99 in 100 stay under .17 + .7 / seconds (measured on
-    1268 wrong pairs). What exceeds ``least_score`` is a match; less than 1.5 s of speech says nothing.
+    1268 wrong pairs). What exceeds ``match_threshold`` is a match; less than 1.5 s of speech says nothing.
     """
     seen = ok & np.isfinite(shapes).all(1)
     when = seconds[seen]
@@ -61,12 +61,12 @@ def find_sync(
         return replace(Sync.unknown(), speech=speech)
     scores = offset_scores(prior, features, when, shapes[seen])
     best = int(np.argmax(scores - _DOUBT))
-    matched = bool(scores[best] > least_score(speech))
+    matched = bool(scores[best] > match_threshold(speech))
     offset = float(OFFSETS[best]) if matched else 0.0
     return Sync(offset, float(scores[best]), float(scores[len(OFFSETS) // 2]), speech, matched)
 
 
-def least_score(speech: float) -> float:
+def match_threshold(speech: float) -> float:
     """What the score must exceed to be believed, for so many seconds of speech."""
     return max(0.30, 0.22 + 0.70 / max(speech, 1e-3))
 
@@ -82,12 +82,12 @@ def offset_scores(
     prior: Prior, features: SpeechFeatures, seconds: Float[np.ndarray, " n"], shapes: Float[np.ndarray, "n 6"]
 ) -> Float64[np.ndarray, " lags"]:
     """The score at each of ``OFFSETS``; all rows count."""
-    grid = np.arange(seconds[0] - REACH, seconds[-1] + REACH + 0.02, float(FEATURE_STEP))
+    grid = np.arange(seconds[0] - MAX_OFFSET, seconds[-1] + MAX_OFFSET + 0.02, float(FEATURE_STEP))
     guess, true = prior.predict(features, grid), _features(shapes)
-    return np.array([_mean_correlation(_features(sampled(guess, seconds + lag - grid[0])), true) for lag in OFFSETS])
+    return np.array([_mean_correlation(_features(sample_rows(guess, seconds + lag - grid[0])), true) for lag in OFFSETS])
 
 
-def score(
+def sync_score(
     prior: Prior,
     features: SpeechFeatures,
     seconds: Float[np.ndarray, " n"],
@@ -102,7 +102,7 @@ def score(
     return _mean_correlation(_features(guess), _features(shapes[seen]))
 
 
-def agreement(
+def local_sync_scores(
     prior: Prior,
     features: SpeechFeatures,
     seconds: Float[np.ndarray, " n"],
@@ -140,7 +140,7 @@ def speech_seen(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> f
         return 0.0
     clock = np.arange(len(features)) * float(FEATURE_STEP) + float(features.start)
     inside = (clock >= seconds.min()) & (clock <= seconds.max())
-    return float((features.voiced[inside] > 0.5).sum() * float(FEATURE_STEP))
+    return float((features.voice_activity[inside] > 0.5).sum() * float(FEATURE_STEP))
 
 
 def _parts(shapes: Float[np.ndarray, "n 6"]) -> Float32[np.ndarray, "n 4"]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.media.listen import Reading, sound
+from lipdub.media.sound_read import SoundReadOptions, read_sound
 from lipdub.studio.track_features import dub_track
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.face_track import FaceTrack
@@ -29,10 +29,10 @@ def face_view(frame: Frame, track: FaceTrack, size: tuple[int, int]) -> FaceView
 
 def source_sound(clip: Clip) -> Sound | None:
     """The clip's own sound on its own clock, as filmed; None if it has none."""
-    return sound(clip.path, stream=clip.sound) if clip.has_sound else None
+    return read_sound(clip.path, stream=clip.sound) if clip.has_sound else None
 
 
 def dub_sound(track: Path, clip: Clip) -> Sound:
     """A dub track on the clip's clock: it begins where players start the clip."""
-    read = sound(track, reading=Reading(dub_track(track, clip).until))
+    read = read_sound(track, reading=SoundReadOptions(dub_track(track, clip).until))
     return Sound(read.samples, read.rate, read.start + clip.start)

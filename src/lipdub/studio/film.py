@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lipdub.media.read import Damage
-from lipdub.media.write import Written
+from lipdub.media.read import PictureDamage
+from lipdub.media.write import WriteResult
 from lipdub.timeline.take import Segment
 
 
@@ -19,8 +19,8 @@ class Film:
 
     path: Path
     sound: Path
-    written: Written
-    damage: Damage
+    written: WriteResult
+    damage: PictureDamage
     segments: tuple[Segment, ...]
     mixed: bool = False
     levels: dict[str, float] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from pathlib import Path
 from lipdub.faces.active_speaker import FaceSelector
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.timeline.clip import Clip
-from lipdub.words_to_sound.script.read import ScriptRead
+from lipdub.words_to_sound.script.read import ScriptLines
 
 
 @dataclass(frozen=True)
@@ -62,5 +62,5 @@ class Job:
     options: DubOptions
     names: OutputNames
     selector: FaceSelector
-    script: ScriptRead | None
+    script: ScriptLines | None
     consent: dict[str, str]

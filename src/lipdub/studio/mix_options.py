@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import isfinite
 
-from lipdub.compose.mix.mixing import MixOptions
+from lipdub.compose.mix.mixer import MixOptions
 from lipdub.errors import OptionError
 from lipdub.studio.options import SpeechOptions
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 
 from lipdub import weights
-from lipdub.disk.hold import hold_new
+from lipdub.disk.lock_file import create_locked
 from lipdub.disk.publish import Outputs, PendingFile
-from lipdub.disk.scratch import scratch_folder
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock, Listener, silent
@@ -50,7 +50,7 @@ class Session:
     @cached_property
     def scratch(self) -> Path:
         """A folder for the files of this run, removed when the session ends."""
-        return self._resources.enter_context(scratch_folder()) if self._spec is None else self._spec.scratch
+        return self._resources.enter_context(temporary_folder()) if self._spec is None else self._spec.scratch
 
     @cached_property
     def store(self) -> Store:
@@ -71,7 +71,7 @@ class Session:
         again in another process, in the folder of the run. Raises ``OutputError`` if it cannot be there."""
         if self._spec is None:
             return self.outputs.part(target)
-        return PendingFile(target, hold_new(self._spec.scratch, "film-"))
+        return PendingFile(target, create_locked(self._spec.scratch, "film-"))
 
     @property
     def spec(self) -> SessionSpec:
@@ -81,7 +81,7 @@ class Session:
 
 @contextmanager
 def open_session(
-    options: DubOptions = DubOptions(), listener: Listener = silent, ask_download: weights.Consent | None = None
+    options: DubOptions = DubOptions(), listener: Listener = silent, ask_download: weights.AskDownload | None = None
 ) -> Iterator[Session]:
     """A session with new folders. ``ask_download`` is asked before a model is downloaded (None: small models are
     fetched unasked, large ones not at all)."""

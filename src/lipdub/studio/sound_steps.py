@@ -9,9 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipdub import weights
-from lipdub.disk.publish import check_place, complete
+from lipdub.disk.publish import check_output_path, atomic_output
 from lipdub.errors import NoSound, OptionError
-from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
+from lipdub.media.probe import chosen_sound_stream, container_start, open_clip, probe
 from lipdub.review.report import SpeechReport
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.language_names import check_language, language_in_name
@@ -31,10 +31,10 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import numbered
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.script.write import check_script_name, write_script
-from lipdub.words_to_sound.translate.length_budget import natural
+from lipdub.words_to_sound.translate.length_budget import natural_duration
 from lipdub.words_to_sound.translate.translate import PairTranslator
 
 TAIL = Fraction(1)
@@ -47,12 +47,12 @@ class StepCaller:
     replaced."""
 
     listener: Listener = silent
-    ask_download: weights.Consent | None = None
+    ask_download: weights.AskDownload | None = None
     overwrite: bool = False
 
     def check(self, output: Path, *inputs: Path | None) -> None:
         """Raises ``OutputError`` if ``output`` may not be written, or is one of ``inputs`` (None: not given)."""
-        check_place(output, [path for path in inputs if path is not None], overwrite=self.overwrite)
+        check_output_path(output, [path for path in inputs if path is not None], overwrite=self.overwrite)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -82,7 +82,7 @@ def transcribe(
         raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
     recogniser_named(recogniser)
     with caller.session() as session:
-        track = SoundTrack(source, chosen_sound(source, audio_stream))
+        track = SoundTrack(source, chosen_sound_stream(source, audio_stream))
         found = track_features(track, session)
         words = recognised_lines(track, found.features, recogniser, language, session)
         start = container_start(source)
@@ -113,7 +113,7 @@ def translate(
         raise OptionError(what, file=script, remedy="Check --to and the name of the script")
     who = translator_named(translator, lines.language, to)
     if isinstance(who, PairTranslator) and not same_language(lines.language, to):
-        who.ready(lines.language, to)
+        who.check_pair(lines.language, to)
     with caller.session() as session:
         lines = translated(lines, to, translator, glossary, session)
         write_script(output, lines.lines, overwrite=caller.overwrite)
@@ -149,7 +149,7 @@ def speak(
         session.inputs.check_unchanged()
         doubts = [] if picture is None else [f"the clip: {doubt}" for doubt in picture.warnings]
         doubts += [] if sound is None else sound.damage.doubts("the clip's sound")
-        with complete(output, overwrite=caller.overwrite) as part:
+        with atomic_output(output, overwrite=caller.overwrite) as part:
             shutil.copyfile(made, part)
     return speech_account(speech, notes=doubts)
 
@@ -178,7 +178,7 @@ def _spoken(
 def _whole(lines: DubLines) -> Span:
     """From 0 to a little after the last line, which may take longer to say than its span."""
     last = max(lines.lines, key=lambda line: line.span)
-    said = last.span.start + natural(last.text, last.language)
+    said = last.span.start + natural_duration(last.text, last.language)
     return Span(Fraction(0), max(said, *(line.span.end for line in lines.lines)) + TAIL)
 
 

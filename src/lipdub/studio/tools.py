@@ -8,7 +8,7 @@ from lipdub.engines.find import find
 from lipdub.engines.seam import Engine, EngineSetup
 from lipdub.errors import MissingExtra, OptionError
 from lipdub.faces.landmarker import FaceLandmarker
-from lipdub.plugins import version_of
+from lipdub.plugins import package_version
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.options import DubOptions
@@ -27,7 +27,7 @@ class ChosenAnalyser:
     def identity(self) -> tuple[object, ...]:
         """What changes when the features do: the models that make them, by digest or version."""
         models = ("voice-activity", *(["whisper-base"] if self.detailed else []))
-        return ("hama", version_of("hama"), *(weights.identity(name) for name in models))
+        return ("hama", package_version("hama"), *(weights.identity(name) for name in models))
 
 
 @dataclass(eq=False)
@@ -35,7 +35,7 @@ class Tools:
     """What the stages work with. ``ask_download`` is asked before a model is downloaded."""
 
     options: DubOptions
-    ask_download: weights.Consent | None = None
+    ask_download: weights.AskDownload | None = None
 
     @cached_property
     def setup(self) -> EngineSetup:
@@ -83,7 +83,7 @@ def engine_setup(options: DubOptions) -> EngineSetup:
     return EngineSetup(options.weights, values)
 
 
-def choose_analyser(wish: str, ask_download: weights.Consent | None) -> ChosenAnalyser:
+def choose_analyser(wish: str, ask_download: weights.AskDownload | None) -> ChosenAnalyser:
     """The best analyser of speech that ``wish`` ("auto", "best", "light") and this machine allow.
 
     Raises ``WeightsError`` or ``MissingExtra`` if "best" is wished and cannot be had.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.disk.scratch import scratch_folder
-from lipdub.media.listen import WHOLE, Reading, sound_in_pieces
+from lipdub.disk.temporary_folder import temporary_folder
+from lipdub.media.sound_read import READ_WHOLE, SoundReadOptions, read_sound_chunks
 from lipdub.media.sound_damage import SoundDamage, SoundLog
 from lipdub.studio.session import Session
 from lipdub.studio.store import key
@@ -88,8 +88,8 @@ def track_features(track: SoundTrack, session: Session) -> TrackFeatures:
 
     def make(folder: Path) -> None:
         log = SoundLog()
-        with spooled(track, Reading(track.until, log)) as (samples, start):
-            features = chosen.analyser.listen_to(samples, start)
+        with spooled(track, SoundReadOptions(track.until, log)) as (samples, start):
+            features = chosen.analyser.analyse_samples(samples, start)
         _write(folder, features, log.damage)
 
     until = None if track.until is None else str(track.until)
@@ -98,15 +98,15 @@ def track_features(track: SoundTrack, session: Session) -> TrackFeatures:
 
 
 @contextmanager
-def spooled(track: SoundTrack, reading: Reading = WHOLE) -> Iterator[tuple[Samples, Fraction]]:
+def spooled(track: SoundTrack, reading: SoundReadOptions = READ_WHOLE) -> Iterator[tuple[Samples, Fraction]]:
     """The samples of a track (mono, 16 kHz) in a temporary file, and the instant at which they start.
 
-    Raises what ``sound_in_pieces`` raises.
+    Raises what ``read_sound_chunks`` raises.
     """
-    with scratch_folder("sound") as folder:
+    with temporary_folder("sound") as folder:
         samples, start = SampleFile(folder / "samples"), None
         try:
-            pieces = sound_in_pieces(track.path, rate=ANALYSIS_RATE, mono=True, stream=track.stream, reading=reading)
+            pieces = read_sound_chunks(track.path, rate=ANALYSIS_RATE, mono=True, stream=track.stream, reading=reading)
             for piece in pieces:
                 start = piece.start if start is None else start
                 samples.append(piece.samples[0])
@@ -117,15 +117,15 @@ def spooled(track: SoundTrack, reading: Reading = WHOLE) -> Iterator[tuple[Sampl
 
 def _write(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
     (folder / _DAMAGE).write_text(damage.to_json(), "utf-8")
-    encoded = np.zeros((0, 128), np.float32) if features.encoded is None else features.encoded
+    encoded = np.zeros((0, 128), np.float32) if features.encoder_features is None else features.encoder_features
     np.savez(
         folder / "features.npz",
         start=str(features.start),
-        phones=features.phones,
-        voiced=features.voiced,
+        phones=features.phone_posteriors,
+        voiced=features.voice_activity,
         energy=features.energy,
         encoded=encoded,
-        has_encoded=features.encoded is not None,
+        has_encoded=features.encoder_features is not None,
     )
 
 
@@ -134,9 +134,9 @@ def _read(folder: Path) -> TrackFeatures:
     with np.load(folder / "features.npz") as a:
         features = SpeechFeatures(
             start=Fraction(str(a["start"])),
-            phones=a["phones"],
-            voiced=a["voiced"],
+            phone_posteriors=a["phones"],
+            voice_activity=a["voiced"],
             energy=a["energy"],
-            encoded=a["encoded"] if bool(a["has_encoded"]) else None,
+            encoder_features=a["encoded"] if bool(a["has_encoded"]) else None,
         )
     return TrackFeatures(features, damage)

@@ -7,10 +7,10 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.notes import listed
-from lipdub.words_to_sound.service import shown
+from lipdub.words_to_sound.http_service import redacted
 from lipdub.words_to_sound.voices.assign import AssignedVoice, CloningVoice, SpeakerPitch, assign_voices
-from lipdub.words_to_sound.voices.languages import refuse
-from lipdub.words_to_sound.voices.text import in_latin, sayable
+from lipdub.words_to_sound.voices.languages import unsupported_language
+from lipdub.words_to_sound.voices.speakable_text import latin_text, speakable_text
 
 DEFAULT_VOICE = "nanotts"
 """Who speaks if nobody is named: needs no network and no download."""
@@ -39,8 +39,8 @@ def voices_for(
         named |= dict.fromkeys(meant, tail)
     if len(shared) > 1:
         raise OptionError(
-            f"--voice {shown(shared[0])} and --voice {shown(shared[1])} are both for everybody",
-            remedy=f"Say who speaks with which: --voice 'NAME={shown(shared[1])}'",
+            f"--voice {redacted(shared[0])} and --voice {redacted(shared[1])} are both for everybody",
+            remedy=f"Say who speaks with which: --voice 'NAME={redacted(shared[1])}'",
         )
     return assign_voices(speakers, shared[0] if shared else DEFAULT_VOICE, named, heights)
 
@@ -52,7 +52,7 @@ def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> 
     for line in lines:
         card = voices[line.speaker].voice.card
         if card.languages and not any(same_language(tag, line.language) for tag in card.languages):
-            raise refuse(card.name, card.languages, line)
+            raise unsupported_language(card.name, card.languages, line)
         unable = unable or (None if readable(line, voices) else line)
     if unable is not None and not any(readable(line, voices) for line in lines):
         name = voices[unable.speaker].voice.card.name
@@ -65,9 +65,9 @@ def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> 
 
 def readable(line: Line, voices: Mapping[str, AssignedVoice]) -> bool:
     """Whether there is something to say that the voice can read: the offline voices know Latin letters alone."""
-    text = sayable(line.text, line.language)
+    text = speakable_text(line.text, line.language)
     if text and latin_alone(voices[line.speaker]):
-        text = in_latin(text, line.language)
+        text = latin_text(text, line.language)
     return any(c.isalnum() for c in text)
 
 
@@ -77,7 +77,7 @@ def latin_alone(speaker: AssignedVoice) -> bool:
 
 def clones(voice: AssignedVoice) -> bool:
     """Whether the voice has to be given a reference of how the speaker sounds."""
-    return isinstance(voice.voice, CloningVoice) and voice.voice.mimics
+    return isinstance(voice.voice, CloningVoice) and voice.voice.needs_reference
 
 
 def check_references(voices: Mapping[str, AssignedVoice], clip: Clip | None) -> None:

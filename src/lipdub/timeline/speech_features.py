@@ -29,16 +29,16 @@ class SpeechFeatures:
     encoded: Float32[np.ndarray, "n 128"] | None = None
 
     def __len__(self) -> int:
-        return len(self.voiced)
+        return len(self.voice_activity)
 
     @property
     def span(self) -> Span:
         """The time it covers."""
         return Span(self.start, self.start + len(self) * FEATURE_STEP)
 
-    def voiced_at(self, seconds: Float[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+    def voice_activity_at(self, seconds: Float[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
         """Probability of speech at ``seconds`` of clip time, between the rows linearly; 0 outside what it covers."""
         if len(self) == 0:
             return np.zeros(len(seconds))
         clock = float(self.start) + np.arange(len(self)) * float(FEATURE_STEP)
-        return np.interp(seconds, clock, self.voiced, left=0, right=0)
+        return np.interp(seconds, clock, self.voice_activity, left=0, right=0)

@@ -19,15 +19,15 @@ from jaxtyping import Float32
 from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
-from lipdub.disk.publish import check_place, complete, same_file
+from lipdub.disk.publish import check_output_path, atomic_output, same_file
 from lipdub.errors import InputError, OptionError
-from lipdub.process.ending import run
+from lipdub.process.exit_codes import run_program
 from lipdub.sound_to_mouth.encoder import COMPONENTS, EncoderBasis
-from lipdub.sound_to_mouth.prior import DESIGNS, LEVELS, Prior
-from lipdub.sound_to_mouth.speaker_model import NEAR, rest_of
+from lipdub.sound_to_mouth.prior import DESIGNS, QUANTILE_LEVELS, Prior
+from lipdub.sound_to_mouth.speaker_model import SPEECH_REACH_ROWS, rest_shape
 from lipdub.sound_to_mouth.sync import likeliest_offset
 from lipdub.timeline.mouth import AP, JAW, UL, WD
-from lipdub.train.footage import Footage, filmed
+from lipdub.train.training_clip import TrainingClip, measure_clips
 
 PENALTIES = {"encoder": 1.0, "phones": 0.1, "calm": 1e-3, "loud": 1e-2}
 """Ridge penalty of each map, per row."""
@@ -46,7 +46,7 @@ _JUDGED = (AP, WD, UL, JAW)
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class RidgeSums:
     """Normal equations of one clip's map: ``square`` (dims, dims), ``cross`` (dims, 6), ``rows``."""
 
     square: np.ndarray
@@ -55,7 +55,7 @@ class Sums:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedPrior:
     """The ``prior`` from all clips, those that leave each clip out, and every clip's own ``offsets`` (seconds)."""
 
     prior: Prior
@@ -79,26 +79,26 @@ class TrainOptions:
     overwrite: bool = False
 
 
-def train_prior(source: Path | Sequence[Path], output: Path, options: TrainOptions = TrainOptions()) -> Trained:
+def train_prior(source: Path | Sequence[Path], output: Path, options: TrainOptions = TrainOptions()) -> TrainedPrior:
     """Train on the clips of a folder, or on the files given, and write ``output``.
 
     Raises ``InputError`` if fewer than two clips remain, and, before any work, ``OutputError`` if a file to be written
     is one of those that are read, or is there already and may not be replaced.
     """
-    paths = [p for p in chosen(source, options.rights) if not p.name.startswith(tuple(options.without))]
+    paths = [p for p in select_clips(source, options.rights) if not p.name.startswith(tuple(options.without))]
     few = InputError("fewer than two clips to learn from", remedy="Give more clips, or widen the rights")
     if len(paths) < 2:
         raise few
     _check_places(source, paths, output, options)
-    footage = filmed(paths, options.cache)
+    footage = measure_clips(paths, options.cache)
     if len(footage) < 2:
         raise few
-    directions = EncoderBasis.shipped() if options.basis is None else fitted_basis(footage)
+    directions = EncoderBasis.shipped() if options.basis is None else fit_encoder_basis(footage)
     if options.basis is not None:
         _write_basis(directions, options.basis, options.overwrite)
     footage = [f.encoded(directions) for f in footage]
     with threadpool_limits(1, "blas"):
-        trained = fitted(footage)
+        trained = fit_prior(footage)
     trained.prior.save(output, overwrite=options.overwrite)
     return trained
 
@@ -110,10 +110,10 @@ def _check_places(source: Path | Sequence[Path], paths: Sequence[Path], output: 
     if basis is not None and (same_file(basis, output) or basis.absolute() == output.absolute()):
         raise OptionError("prior and basis cannot have the same name", file=basis)
     for written in (output, *([basis] if basis is not None else [])):
-        check_place(written, read, overwrite=options.overwrite)
+        check_output_path(written, read, overwrite=options.overwrite)
 
 
-def chosen(source: Path | Sequence[Path], rights: Sequence[str]) -> list[Path]:
+def select_clips(source: Path | Sequence[Path], rights: Sequence[str]) -> list[Path]:
     """The clips to learn from, sorted: all files given, or those of the folder that ``rights`` allow.
 
     Raises ``InputError`` if there is no such folder, or its manifest cannot be read.
@@ -136,7 +136,7 @@ def chosen(source: Path | Sequence[Path], rights: Sequence[str]) -> list[Path]:
     return [p for p in clips if p.name in allowed]
 
 
-def fitted(footage: Sequence[Footage]) -> Trained:
+def fit_prior(footage: Sequence[TrainingClip]) -> TrainedPrior:
     """The prior from all of ``footage`` (encoder components in it), and those that leave one clip out."""
     offsets = [0.0] * len(footage)
     rise, spread = _population(footage)
@@ -156,16 +156,16 @@ def fitted(footage: Sequence[Footage]) -> Trained:
             offsets = [
                 likeliest_offset(p, f.features, f.seconds, f.shapes) for p, f in zip(apart, footage, strict=True)
             ]
-    return Trained(everything, tuple(apart), tuple(offsets))
+    return TrainedPrior(everything, tuple(apart), tuple(offsets))
 
 
-def correlations(prior: Prior, footage: Footage, offset: float) -> list[float]:
+def correlations(prior: Prior, footage: TrainingClip, offset: float) -> list[float]:
     """Correlation of predicted and measured aperture, width, upper lip and chin."""
     guess = prior.predict(footage.features, footage.seconds + offset)
     return _correlations(guess, footage.shapes)
 
 
-def fitted_basis(footage: Sequence[Footage]) -> EncoderBasis:
+def fit_encoder_basis(footage: Sequence[TrainingClip]) -> EncoderBasis:
     """Leading principal components of the encoder's rows, each divided by its own sd + 5 % of the first one's."""
     rows = np.concatenate([f.voices[0].encoder.astype(np.float64) for f in footage])
     mean = rows.mean(0)
@@ -176,35 +176,35 @@ def fitted_basis(footage: Sequence[Footage]) -> EncoderBasis:
     return EncoderBasis(mean.astype(np.float32), directions.astype(np.float16).astype(np.float32))
 
 
-def _all_maps(footage: Sequence[Footage], offsets: Sequence[float]) -> dict[str, tuple[np.ndarray, list[np.ndarray]]]:
+def _all_maps(footage: Sequence[TrainingClip], offsets: Sequence[float]) -> dict[str, tuple[np.ndarray, list[np.ndarray]]]:
     """name -> (map from all clips, maps that leave each clip out)."""
     out = {}
     for name in DESIGNS:
         sums = [_sums(name, f, o) for f, o in zip(footage, offsets, strict=True)]
-        everything = Sums(
+        everything = RidgeSums(
             sum((s.square for s in sums), np.zeros(1)),
             sum((s.cross for s in sums), np.zeros(1)),
             sum(s.rows for s in sums),
         )
-        apart = [Sums(everything.square - s.square, everything.cross - s.cross, everything.rows - s.rows) for s in sums]
+        apart = [RidgeSums(everything.square - s.square, everything.cross - s.cross, everything.rows - s.rows) for s in sums]
         out[name] = _solved(name, everything), [_solved(name, s) for s in apart]
     return out
 
 
-def _sums(name: str, footage: Footage, offset: float) -> Sums:
-    shapes, out = _normalised(footage.shapes), Sums(np.zeros(1), np.zeros(1), 0)
+def _sums(name: str, footage: TrainingClip, offset: float) -> RidgeSums:
+    shapes, out = _normalised(footage.shapes), RidgeSums(np.zeros(1), np.zeros(1), 0)
     for voice in footage.voices:
         rows = DESIGNS[name](voice.features, voice.clock(footage.seconds + offset)).astype(np.float64)
-        out = Sums(out.square + rows.T @ rows, out.cross + rows.T @ shapes, out.rows + len(rows))
+        out = RidgeSums(out.square + rows.T @ rows, out.cross + rows.T @ shapes, out.rows + len(rows))
     return out
 
 
-def _solved(name: str, sums: Sums) -> Float32[np.ndarray, "dims 6"]:
+def _solved(name: str, sums: RidgeSums) -> Float32[np.ndarray, "dims 6"]:
     penalty = PENALTIES[name] * sums.rows * np.eye(len(sums.square))
     return np.linalg.solve(sums.square + penalty, sums.cross).astype(np.float32)
 
 
-def _guess(name: str, weights: np.ndarray, footage: Footage, offset: float) -> np.ndarray:
+def _guess(name: str, weights: np.ndarray, footage: TrainingClip, offset: float) -> np.ndarray:
     return DESIGNS[name](footage.features, footage.voices[0].clock(footage.seconds + offset)) @ weights
 
 
@@ -232,27 +232,27 @@ def _correlations(guess: np.ndarray, true: np.ndarray) -> list[float]:
     return [float(np.corrcoef(guess[:, j], true[:, j])[0, 1]) for j in _JUDGED]
 
 
-def _population(footage: Sequence[Footage]) -> tuple[np.ndarray, np.ndarray]:
+def _population(footage: Sequence[TrainingClip]) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles above rest (41, 6) and standard deviations (6,) of speaking mouths, mean over clips."""
     rise, spread = [], []
     for f in footage:
         clock = np.arange(len(f.features)) / 50 + float(f.features.start)
-        near = maximum_filter1d((f.features.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
+        near = maximum_filter1d((f.features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant")
         speaking = f.shapes[np.interp(f.seconds, clock, near) > 0.5]
         speaking = speaking if len(speaking) > 10 else f.shapes
-        rise.append(np.quantile(speaking - rest_of(f.shapes)[0], LEVELS, axis=0))
+        rise.append(np.quantile(speaking - rest_shape(f.shapes)[0], QUANTILE_LEVELS, axis=0))
         spread.append(speaking.std(0))
     return np.mean(rise, 0), np.mean(spread, 0)
 
 
 def _write_basis(basis: EncoderBasis, path: Path, overwrite: bool) -> None:
-    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+    with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(file, mean=basis.mean, directions=basis.directions.astype(np.float16))
 
 
 def main() -> None:
     """The command line."""
-    run(_main)
+    run_program(_main)
 
 
 def _main() -> None:

@@ -115,10 +115,10 @@ def wave(golden: SimpleNamespace) -> Callable[[dict], Sound]:
 def exact() -> Any:
     """Everything in float32 on the CPU, one thread, so that the recordings can be met."""
     torch = pytest.importorskip("torch")
-    from lipdub.engines.ltx.checkpoint import Placement
+    from lipdub.engines.ltx.checkpoint import WeightPlacement
 
     torch.set_num_threads(1)
-    return Placement("cpu", torch.float32)
+    return WeightPlacement("cpu", torch.float32)
 
 
 @pytest.fixture(scope="session")
@@ -154,12 +154,12 @@ def far() -> Callable[[Any, Any], float]:
 def scenes(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
     """The scene of a stage of a case, from the recorded latents alone."""
     from lipdub.engines.ltx import tokens
-    from lipdub.engines.ltx.pipeline import Setting
+    from lipdub.engines.ltx.pipeline import GenerationSize
 
     def scene(name: str, stage: int) -> Any:
         told = case(name)
         pipe = pipes(told.told["lora"])
-        whole = Setting(
+        whole = GenerationSize(
             told.told["derived"]["num_frames"],
             told.rate,
             told.told["height"],

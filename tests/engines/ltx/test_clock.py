@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.engines.ltx.clock import grid, padded, times_or_usual, windows
+from lipdub.engines.ltx.frame_grid import grid, padded, times_or_default, windows
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.time import Span
 
@@ -49,7 +49,7 @@ def test_a_slide_show_is_shown_again_and_again():
 
 
 def test_without_times_there_are_25_frames_a_second():
-    times = times_or_usual(None, 30)
+    times = times_or_default(None, 30)
     clock = grid(times, times.span(10, 30), range(10, 30))
     assert (clock.rate, clock.start, clock.count) == (25, Fraction(10, 25), 20)
     assert clock.shown.tolist() == list(range(10, 30))

@@ -11,9 +11,9 @@ import pytest
 from conformance import digest, studied
 from drawn import FIRST, Drawn
 
-from lipdub.engines.ltx.echo import Echo
+from lipdub.engines.ltx.fake_model import FakeWindowModel
 from lipdub.engines.ltx.engine import LtxEngine, make
-from lipdub.engines.ltx.model import Made, Wanted
+from lipdub.engines.ltx.window_model import GeneratedWindow, WindowRequest
 from lipdub.engines.ltx.options import LtxOptions
 from lipdub.engines.seam import EngineSetup, Guide, SpeakingStudy
 from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
@@ -55,7 +55,7 @@ def clip(tmp_path_factory):
 
 @pytest.fixture
 def echo():
-    return Echo()
+    return FakeWindowModel()
 
 
 @pytest.fixture
@@ -91,13 +91,13 @@ def test_what_a_model_gives_back_unchanged_lands_where_it_was(study, clip, echo)
     assert [a.reason for a in answers if isinstance(a, Passthrough) and a.reason] == ["the face was lost"]
 
 
-class Painter(Echo):
+class Painter(FakeWindowModel):
     """Paints all it is shown; ``level`` may depend on how many windows it has painted."""
 
-    def __call__(self, wanted: Wanted) -> Made:
+    def __call__(self, wanted: WindowRequest) -> GeneratedWindow:
         echoed = super().__call__(wanted)
         level = 40 + 150 * ((len(self.features) - 1) % 2)
-        return Made(np.full_like(wanted.frames, level), echoed.voice)
+        return GeneratedWindow(np.full_like(wanted.frames, level), echoed.voice)
 
 
 def test_only_the_lower_face_changes(clip, tmp_path):
@@ -133,9 +133,9 @@ def test_a_join_shows_no_jump(clip, tmp_path):
 
 
 def test_the_weight_of_a_path_mixes_with_what_was_filmed(study, clip, echo):
-    class White(Echo):
+    class White(FakeWindowModel):
         def __call__(self, wanted):
-            return Made(np.full_like(wanted.frames, 255), super().__call__(wanted).voice)
+            return GeneratedWindow(np.full_like(wanted.frames, 255), super().__call__(wanted).voice)
 
     study.crew = replace(study.crew, model=lambda prompts: White())
     sound = tone(steady(Fraction(25), 60))
@@ -354,13 +354,13 @@ def test_an_eye_tells_how_far_the_chin_comes_down(clip, echo, tmp_path):
     assert bottoms[1] - bottoms[0] > 5
 
 
-class Drifting(Echo):
+class Drifting(FakeWindowModel):
     """Moves all it is shown by a few pixels, more and more."""
 
     def __call__(self, wanted):
         echoed = super().__call__(wanted)
         shift = [np.roll(frame, (1 + i // 12, 2), (0, 1)) for i, frame in enumerate(wanted.frames)]
-        return Made(np.stack(shift), echoed.voice)
+        return GeneratedWindow(np.stack(shift), echoed.voice)
 
 
 def test_a_head_that_drifts_in_the_model_is_put_back(clip, tmp_path):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.engines.ltx.folder import find_files, generation, look_through
-from lipdub.engines.ltx.header import Header
+from lipdub.engines.ltx.weights_folder import find_files, ltx_version, scan_folder
+from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.published import DUBIT
 from lipdub.errors import WeightsError
 
@@ -21,7 +21,7 @@ SILENT = {"model_version": ""}
 
 def _changed(source: Path, to: Path, rename=lambda name: name, shape=lambda name, shape: shape, **more) -> Path:
     """A file like ``source`` whose numbers are absent (a hole in the file); ``rename`` to None drops a tensor."""
-    header = Header.of(source)
+    header = SafetensorsHeader.of(source)
     told = {"__metadata__": {**header.metadata, **more.get("metadata", {})}}
     end = 0
     for name, size in header.shapes.items():
@@ -153,13 +153,13 @@ def test_a_checkpoint_of_another_kind_is_named(files, folder, change, told):
 
 def test_generations_are_told_apart_by_their_tensors(files, tmp_path):
     checkpoint = files / "ckpt.safetensors"
-    assert generation(Header.of(checkpoint)) == "2.3"
-    assert generation(Header.of(_changed(checkpoint, tmp_path / "silent", metadata=SILENT))) == "2.3"
+    assert ltx_version(SafetensorsHeader.of(checkpoint)) == "2.3"
+    assert ltx_version(SafetensorsHeader.of(_changed(checkpoint, tmp_path / "silent", metadata=SILENT))) == "2.3"
     key = "model.diffusion_model.keyframes_abs_pos_embedding"
     newer = _changed(
         checkpoint, tmp_path / "a", lambda n: key if n.endswith("patchify_proj.bias") else n, metadata=SILENT
     )
-    assert generation(Header.of(newer)) == "2.5"
+    assert ltx_version(SafetensorsHeader.of(newer)) == "2.5"
 
 
 def test_an_undistilled_checkpoint_is_not_taken(folder):
@@ -250,6 +250,6 @@ def test_what_is_no_safetensors_file_says_why(tmp_path):
     for content in (b"", b"\0" * 8, b"\x05\0\0\0\0\0\0\0[1,2]", b"\x02\0\0\0\0\0\0\0{}more"):
         path.write_bytes(content)
         with pytest.raises(WeightsError, match="not a whole safetensors file"):
-            Header.of(path)
+            SafetensorsHeader.of(path)
     path.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
-    assert look_through(tmp_path)[0].fault == "not a file of LTX-2.3"
+    assert scan_folder(tmp_path)[0].fault == "not a file of LTX-2.3"

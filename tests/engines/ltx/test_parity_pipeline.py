@@ -13,15 +13,15 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import sampler, tokens
-from lipdub.engines.ltx.checkpoint import Placement
-from lipdub.engines.ltx.pipeline import Files, Footage, LipDubPipeline, Options, Setting
-from lipdub.engines.ltx.text import TextEncoder
+from lipdub.engines.ltx.checkpoint import WeightPlacement
+from lipdub.engines.ltx.pipeline import Files, SourceVideo, LipDubPipeline, PipelineOptions, GenerationSize
+from lipdub.engines.ltx.text_encoder import TextEncoder
 from lipdub.errors import OptionError, WeightsError
 from lipdub.timeline.sound import Sound
 
 A, B, C = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track"
 DS1 = "lora_ds1.safetensors"
-SIGMAS = {1: sampler.STAGE_1, 2: sampler.STAGE_2}
+SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
 def _run(name, stage, scene, case, pipes):
@@ -49,7 +49,7 @@ def test_the_whole_dub_is_the_recorded_one(name, case, frames, wave, pipes, far)
     dub = wave(recorded.inputs[told["own_audio"]]) if "own_audio" in told else None
     seen = []
     made = pipes(told["lora"])(
-        Footage(frames(recorded.clip), recorded.rate),
+        SourceVideo(frames(recorded.clip), recorded.rate),
         wave(recorded.clip),
         told["prompt"],
         dub=dub,
@@ -75,7 +75,7 @@ def test_the_whole_dub_is_the_recorded_one(name, case, frames, wave, pipes, far)
 
 def test_mistake_a_truncated_rate_moves_the_picture(case, scenes, pipes, far):
     recorded, scene = case(B), scenes(B, 1)
-    whole = Setting(33, Fraction(29), 64, 96)
+    whole = GenerationSize(33, Fraction(29), 64, 96)
     wrong = torch.cat(
         [tokens.video_positions(whole.grid(), whole.rate), tokens.video_positions((5, 1, 1), whole.rate, 2)], 2
     )
@@ -102,7 +102,7 @@ def test_mistake_reference_sound_trimmed_to_the_frames(case, wave, pipes, far):
     recorded = case(A)
     pipe, whole = pipes(DS1), wave(recorded.clip)
     short = Sound(whole.samples[:, : whole.samples.shape[1] * 9 // 10], whole.rate)
-    setting = Setting(25, recorded.rate, 64, 64)
+    setting = GenerationSize(25, recorded.rate, 64, 64)
     video = tokens.unpack_video(recorded["s1.video.ref_tokens"], setting.grid())
     context = recorded["prompt.video"], recorded["prompt.audio"]
     scene = pipe.first_scene(setting, context, (video, pipe.audio_latent(short)))
@@ -115,7 +115,7 @@ def small():
     """Nine frames and their sound."""
     rng = np.random.default_rng(3)
     sound = Sound(rng.normal(0, 0.1, (1, 8_000)).astype(np.float32), 16_000)
-    return Footage(rng.integers(0, 256, (12, 40, 50, 3), np.uint8), Fraction(24_000, 1001)), sound
+    return SourceVideo(rng.integers(0, 256, (12, 40, 50, 3), np.uint8), Fraction(24_000, 1001)), sound
 
 
 def test_the_same_seed_gives_the_same_dub_and_an_encoded_prompt_will_do(small, pipes):
@@ -149,8 +149,8 @@ def test_sizes_that_cannot_be_made_are_refused(options, told, small, pipes):
 def test_nothing_to_dub_and_references_too_small_are_refused(small, pipes):
     footage, _ = small
     with pytest.raises(OptionError, match="no frames"):
-        Setting.of(Footage(footage.frames[:0], footage.rate), Options(64, 64))
-    setting = Setting.of(footage, Options(64, 64)).halved()
+        GenerationSize.of(SourceVideo(footage.frames[:0], footage.rate), PipelineOptions(64, 64))
+    setting = GenerationSize.of(footage, PipelineOptions(64, 64)).halved()
     with pytest.raises(OptionError, match="too small"):
         pipes("lora_ds2.safetensors").video_reference(footage, setting)
 
@@ -165,14 +165,14 @@ def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch):
 def test_half_precision_runs_and_stays_near(case, frames, wave, files, far):
     recorded, told = case(A), case(A).told
     paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / told["lora"])
-    pipe = LipDubPipeline.from_files(paths, Placement("cpu", torch.bfloat16))
-    setting = Setting(25, recorded.rate, 64, 64)
+    pipe = LipDubPipeline.from_files(paths, WeightPlacement("cpu", torch.bfloat16))
+    setting = GenerationSize(25, recorded.rate, 64, 64)
     context = pipe.context(told["prompt"])
-    reference = pipe.video_reference(Footage(frames(recorded.clip), recorded.rate), setting)
+    reference = pipe.video_reference(SourceVideo(frames(recorded.clip), recorded.rate), setting)
     scene = pipe.first_scene(setting, context, (reference, pipe.audio_latent(wave(recorded.clip))))
     assert {t.dtype for t in (*context, reference, scene.audio.latent)} == {torch.bfloat16}
     start = scene.video.noised(recorded["s1.video.noise"]), scene.audio.noised(recorded["s1.audio.noise"])
-    made, spoken = sampler.denoise(pipe.parts.transformer, scene, start, sampler.STAGE_1)
+    made, spoken = sampler.denoise(pipe.parts.transformer, scene, start, sampler.STAGE_1_SIGMAS)
     small = tokens.unpack_video(made, setting.grid())
     assert far(small, recorded["s1.video_latent"]) < 5e-2
     assert far(tokens.unpack_audio(spoken, 16), recorded["s1.audio_latent"]) < 5e-2
@@ -185,18 +185,18 @@ def test_half_precision_runs_and_stays_near(case, frames, wave, files, far):
 def test_fewer_than_nine_frames_give_the_first_alone(frames, small, pipes):
     footage, voice = small
     pipe = pipes(DS1)
-    few = Footage(footage.frames[:frames], footage.rate)
+    few = SourceVideo(footage.frames[:frames], footage.rate)
     made = pipe(few, voice, pipe.context("a"), dub=voice, height=64, width=128)
     assert made.frames.shape == (1, 64, 128, 3)
     assert made.sound is voice
     with pytest.raises(OptionError, match="fewer than nine frames"):
-        Setting.of(few, Options(64, 64))
+        GenerationSize.of(few, PipelineOptions(64, 64))
 
 
 def test_odd_pictures_and_one_channel_are_taken_as_they_come(pipes):
     pipe = pipes(DS1)
     rng = np.random.default_rng(4)
-    footage = Footage(rng.integers(0, 256, (9, 37, 91, 3), np.uint8), Fraction(30_000, 1001))
+    footage = SourceVideo(rng.integers(0, 256, (9, 37, 91, 3), np.uint8), Fraction(30_000, 1001))
     mono = Sound(rng.normal(0, 0.1, (1, 9_999)).astype(np.float32), 22_050)
     made = pipe(footage, mono, pipe.context("a"), dub=mono, height=64, width=128)
     assert made.frames.shape == (9, 64, 128, 3)

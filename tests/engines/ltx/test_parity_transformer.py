@@ -15,20 +15,20 @@ pytest.importorskip("peft")
 from lipdub.engines.ltx import sampler, tokens, transformer
 from lipdub.engines.ltx.checkpoint import read_checkpoint
 from lipdub.engines.ltx.lora import attach, read_lora
-from lipdub.engines.ltx.transformer import Stream, velocity
+from lipdub.engines.ltx.transformer import ModalityInput, velocity
 
 A, B, C, D = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track", "d_train_av2av"
 STAGES = [(name, stage) for name in (A, B, C) for stage in (1, 2)]
-SIGMAS = {1: sampler.STAGE_1, 2: sampler.STAGE_2}
+SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
-def _streams(recorded, scene, stage) -> tuple[Stream, Stream]:
+def _streams(recorded, scene, stage) -> tuple[ModalityInput, ModalityInput]:
     starts = (recorded[f"s{stage}.{modality}.x_init"] for modality in ("video", "audio"))
     return scene.streams(*starts, SIGMAS[stage][0])
 
 
 @torch.no_grad()
-def _stock(model, video: Stream, audio: Stream, cross: bool):
+def _stock(model, video: ModalityInput, audio: ModalityInput, cross: bool):
     """diffusers' own call, without the correction."""
     return model(
         hidden_states=video.tokens,
@@ -81,7 +81,7 @@ def test_velocities_of_a_batch_are_those_of_its_members(case, scenes, pipes, far
         for s, level in zip(streams, (0.5, 0.25), strict=True)
     ]
     both = [
-        Stream(*(torch.cat([getattr(s, f), getattr(q, f)]) for f in Stream.__dataclass_fields__))
+        ModalityInput(*(torch.cat([getattr(s, f), getattr(q, f)]) for f in ModalityInput.__dataclass_fields__))
         for s, q in zip(streams, quiet, strict=True)
     ]
     model = pipes("lora_ds1.safetensors").parts.transformer
@@ -133,15 +133,15 @@ def test_the_model_is_left_as_it_was_even_after_a_failure(case, scenes, pipes):
     assert not any(gate._forward_pre_hooks for gate in gates)
 
 
-def _training_streams(recorded, contexts, variant) -> tuple[Stream, Stream]:
+def _training_streams(recorded, contexts, variant) -> tuple[ModalityInput, ModalityInput]:
     """Reference first, clean, timestep 0; the sound's reference before zero, or on the target (``public``)."""
     video_at = tokens.video_positions((3, 2, 2), Fraction(25))
     audio_at, reference_at = tokens.audio_positions(21), tokens.audio_positions(26)
     if variant == "negative":
-        reference_at = tokens.before_zero(reference_at)
+        reference_at = tokens.shift_before_zero(reference_at)
     places = torch.cat([video_at, video_at], 2), torch.cat([reference_at, audio_at], 2)
     return tuple(
-        Stream(
+        ModalityInput(
             recorded[f"{modality}.x"],
             at.expand(2, -1, -1, -1).contiguous(),
             recorded[f"{modality}.timesteps"],

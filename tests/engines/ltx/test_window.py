@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lipdub.anatomy.landmarks import canonical_face
 from lipdub.anatomy.pose import Poses
-from lipdub.engines.ltx.record import Record, load
-from lipdub.engines.ltx.window import Camera, camera, carried, composed, returned, taken
+from lipdub.engines.ltx.studied_track import StudiedTrack, load_track
+from lipdub.engines.ltx.head_crop import HeadCrop, camera, head_motion, compose_affine, warp_back, crop_frame
 from lipdub.timeline.patch import FaceView
 from lipdub.timeline.picture import Window
 
@@ -26,7 +26,7 @@ def head(places, unit=40.0, size=(640, 360), ok=None):
     poses = Poses(np.broadcast_to(unit, n).astype(float).copy(), np.tile(np.eye(3), (n, 1, 1)), shift)
     found = np.ones(n, bool) if ok is None else ok
     poses.scale[~found] = np.nan
-    return Record(0, size, found, found, poses, np.zeros((n, 6)), MEAN)
+    return StudiedTrack(0, size, found, found, poses, np.zeros((n, 6)), MEAN)
 
 
 def picture_of(size, seed=0):
@@ -105,17 +105,17 @@ def test_what_goes_in_comes_back_where_it_was(unit, size):
     picture = picture_of(size)
     place = [size[0] * 0.47 + 0.3, size[1] * 0.4]
     cam = camera(head([place], unit, size), range(1), RATE, 256)
-    seen = taken(look_at(picture), 0, cam)
+    seen = crop_frame(look_at(picture), 0, cam)
     assert seen.shape == (cam.height, cam.width, 3)
     window = Window(round(place[0]) - unit // 2, round(place[1]), round(place[0]) + unit // 2, round(place[1]) + unit)
-    back = returned(seen, cam.onto_picture(0), window)
+    back = warp_back(seen, cam.onto_picture(0), window)
     differ = np.abs(back.astype(int) - picture[window.top : window.bottom, window.left : window.right])
     assert differ.max() <= 3
 
 
 def test_beyond_the_picture_the_border_goes_on():
     picture = picture_of((100, 80))
-    seen = taken(look_at(picture), 0, Camera(0, np.array([[-20.0, 30.0]]), 1.0, 64, 64))
+    seen = crop_frame(look_at(picture), 0, HeadCrop(0, np.array([[-20.0, 30.0]]), 1.0, 64, 64))
     assert np.abs(seen[:40, :19].astype(int) - picture[30:70, :1]).max() <= 1
     assert np.abs(seen[:40, 25:].astype(int) - picture[30:70, 5:44]).max() <= 1
 
@@ -124,24 +124,24 @@ def test_a_picture_made_for_another_moment_moves_along_with_the_head():
     angle = 0.1
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     poses = Poses(np.array([40.0, 44.0, np.nan]), np.stack([np.eye(3), turn, turn]), np.array([[10.0, 20, 0]] * 3))
-    move = carried(poses, MEAN[:468], 0, 1)
+    move = head_motion(poses, MEAN[:468], 0, 1)
     there, here = poses.project(0, MEAN[:468])[:, :2], poses.project(1, MEAN[:468])[:, :2]
     assert np.abs(there @ move[:, :2].T + move[:, 2] - here).max() < 1e-6
-    assert np.array_equal(carried(poses, MEAN, 0, 2), [[1, 0, 0], [0, 1, 0]])
-    assert np.array_equal(carried(poses, MEAN, 1, 1), [[1, 0, 0], [0, 1, 0]])
+    assert np.array_equal(head_motion(poses, MEAN, 0, 2), [[1, 0, 0], [0, 1, 0]])
+    assert np.array_equal(head_motion(poses, MEAN, 1, 1), [[1, 0, 0], [0, 1, 0]])
 
 
 def test_maps_are_composed_in_order():
     first, second = np.array([[2.0, 0, 1], [0, 2, 3]]), np.array([[0.0, -1, 5], [1, 0, 7]])
     point = np.array([4.0, 6.0])
     once = first[:, :2] @ point + first[:, 2]
-    both = composed(second, first)
+    both = compose_affine(second, first)
     assert np.allclose(both[:, :2] @ point + both[:, 2], second[:, :2] @ once + second[:, 2])
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path):
     record = head([[100, 100], [110, 100]], 30.0, ok=np.array([True, False]))
     record.save(tmp_path)
-    again = load(tmp_path)
+    again = load_track(tmp_path)
     assert (again.first, again.size, len(again)) == (0, (640, 360), 2)
     assert np.array_equal(again.poses.scale, record.poses.scale, equal_nan=True)

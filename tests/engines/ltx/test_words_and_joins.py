@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.engines.ltx.colour import corrected, planes
-from lipdub.engines.ltx.join import Fade, Joiner, Stretch, joined
-from lipdub.engines.ltx.lines import check, predict, prompts, shared
-from lipdub.engines.ltx.options import LtxOptions, parse
-from lipdub.engines.ltx.take import Takes, key_of
-from lipdub.engines.ltx.voice import alike, cut
+from lipdub.engines.ltx.colour_match import add_plane, colour_planes
+from lipdub.engines.ltx.join import CrossFade, WindowJoiner, FrameBlock, join_voices
+from lipdub.engines.ltx.line_windows import check_duration, predict_duration, prompts, split_text
+from lipdub.engines.ltx.options import LtxOptions, parse_options
+from lipdub.engines.ltx.run_store import RunStore, run_key
+from lipdub.engines.ltx.sound_window import alike, cut_sound
 from lipdub.errors import OptionError, OutputError
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
@@ -27,14 +27,14 @@ def line(text, seconds=2):
 
 
 def test_how_long_a_line_takes_is_told_from_its_letters():
-    assert predict(line("a" * 26)) == pytest.approx(2)
-    assert predict(line("你" * 13)) == pytest.approx(3)
-    assert predict(line("  ")) == 0
-    check(line("Buenas tardes a todos."), 2.0)
+    assert predict_duration(line("a" * 26)) == pytest.approx(2)
+    assert predict_duration(line("你" * 13)) == pytest.approx(3)
+    assert predict_duration(line("  ")) == 0
+    check_duration(line("Buenas tardes a todos."), 2.0)
     with pytest.raises(OptionError, match=r"takes about 6\.2 s to say and has 2\.0 s at 1\.000 s\. Shorten"):
-        check(line("x" * 80), 2.0)
+        check_duration(line("x" * 80), 2.0)
     with pytest.raises(OptionError, match="no words"):
-        check(line(" "), 2.0)
+        check_duration(line(" "), 2.0)
 
 
 def even(count, overlap=0.0):
@@ -44,15 +44,15 @@ def even(count, overlap=0.0):
 
 def test_a_long_line_is_shared_out_at_its_pauses():
     text = "We went to the market this morning, and there we bought bread. Then it rained."
-    parts = shared(text, [(0.0, 0.4), (0.4, 0.8), (0.8, 1.0)])
+    parts = split_text(text, [(0.0, 0.4), (0.4, 0.8), (0.8, 1.0)])
     assert parts == ("We went to the market this morning,", "and there we bought bread.", "Then it rained.")
-    assert shared("今天我们去市场。然后下雨了。", even(2)) == ("今天我们去市场。", "然后下雨了。")
-    assert "".join(shared("a", even(2))) == "a"
+    assert split_text("今天我们去市场。然后下雨了。", even(2)) == ("今天我们去市场。", "然后下雨了。")
+    assert "".join(split_text("a", even(2))) == "a"
 
 
 def test_windows_that_overlap_say_the_same_words_there():
     words = [f"word{i:02}" for i in range(30)]
-    first, second = (part.split() for part in shared(" ".join(words), even(2, 0.1)))
+    first, second = (part.split() for part in split_text(" ".join(words), even(2, 0.1)))
     assert first == words[:18]
     assert second == words[12:]
 
@@ -60,7 +60,7 @@ def test_windows_that_overlap_say_the_same_words_there():
 @given(st.lists(st.text("ab.,", min_size=1, max_size=9), max_size=30), st.integers(1, 8), st.floats(0.0, 0.1))
 def test_no_word_is_lost_and_their_order_stays(words, count, overlap):
     words = [f"{i}{word}" for i, word in enumerate(words)]
-    parts = shared(" ".join(words), even(count, overlap))
+    parts = split_text(" ".join(words), even(count, overlap))
     assert len(parts) == count
     said = [words.index(word) for part in parts for word in part.split()]
     assert sorted(set(said)) == list(range(len(words)))
@@ -95,23 +95,23 @@ def test_prompts_tell_who_what_and_in_which_language():
 )
 def test_wrong_options_are_told(words, told):
     with pytest.raises(OptionError, match=told):
-        parse(words)
+        parse_options(words)
 
 
 def test_right_options_are_read():
     told = {"device": "cuda:1", "size": "512", "reference-strength": "0.8", "who": "A man", "prompt": "Hi {words}"}
-    assert parse(told) == LtxOptions("cuda:1", 512, reference_strength=0.8, who="A man", prompt="Hi {words}")
-    assert parse({}) == LtxOptions()
+    assert parse_options(told) == LtxOptions("cuda:1", 512, reference_strength=0.8, who="A man", prompt="Hi {words}")
+    assert parse_options({}) == LtxOptions()
 
 
 def stretch(start, values, reach=0.1):
     frames = np.broadcast_to(np.asarray(values, np.uint8)[:, None, None, None], (len(values), 4, 6, 3)).copy()
-    return Stretch(start, frames, np.full(len(values), reach, np.float32))
+    return FrameBlock(start, frames, np.full(len(values), reach, np.float32))
 
 
 @given(st.integers(-5, 40), st.integers(1, 30))
 def test_shares_of_two_windows_add_to_one_and_rise(first, length):
-    fade = Fade(first, first + length)
+    fade = CrossFade(first, first + length)
     at = np.arange(-10.0, 80.0)
     share = fade.share(at)
     assert (np.diff(share) >= 0).all()
@@ -121,7 +121,7 @@ def test_shares_of_two_windows_add_to_one_and_rise(first, length):
 
 
 def test_a_join_is_a_fade_without_a_jump_inside_the_overlap():
-    joiner = Joiner()
+    joiner = WindowJoiner()
     out = [int(p[0, 0, 0]) for p, _ in joiner.add(stretch(0, [100] * 20), 12)]
     assert len(out) == 12
     settled = list(joiner.add(stretch(12, [160] * 20, 0.3), 32))
@@ -135,7 +135,7 @@ def test_a_join_is_a_fade_without_a_jump_inside_the_overlap():
 
 def test_windows_that_agree_join_into_themselves():
     values = np.arange(40) * 5 % 251
-    joiner = Joiner()
+    joiner = WindowJoiner()
     out = [p for p, _ in joiner.add(stretch(0, values[:25]), 15)] + [
         p for p, _ in joiner.add(stretch(15, values[15:]), 40)
     ]
@@ -146,21 +146,21 @@ def test_the_fade_is_laid_where_windows_differ_least():
     a, b = np.full(40, 100), np.full(40, 100)
     b[:16] = 180
     b[22:] = 180
-    joiner = Joiner()
+    joiner = WindowJoiner()
     list(joiner.add(stretch(0, a), 8))
     list(joiner.add(stretch(8, b), 48))
-    assert joiner.fades == [Fade(8 + 16, 8 + 22)]
+    assert joiner.fades == [CrossFade(8 + 16, 8 + 22)]
 
 
 def test_windows_that_only_touch_are_set_side_by_side():
-    joiner = Joiner()
+    joiner = WindowJoiner()
     out = list(joiner.add(stretch(0, [1] * 9), 9)) + list(joiner.add(stretch(9, [200] * 9), 18))
     assert [int(p[0, 0, 0]) for p, _ in out] == [1] * 9 + [200] * 9
 
 
 def test_voices_fade_as_pictures_do_and_add_to_one():
     ones = Sound(np.ones((2, 4800), np.float32), 4800)
-    whole = joined([(0, ones), (18, ones)], [Fade(20, 24)], Fraction(25), 43)
+    whole = join_voices([(0, ones), (18, ones)], [CrossFade(20, 24)], Fraction(25), 43)
     assert whole.samples.shape == (2, round(43 / 25 * 4800))
     assert np.abs(whole.samples[:, :8200] - 1).max() < 1e-5
 
@@ -173,17 +173,17 @@ def test_light_that_is_off_is_put_right_and_nothing_else():
     made[:, 15:25, 20:30] = 0
     ring = np.ones((40, 50), np.float32)
     ring[10:30, 15:35] = 0
-    shades = planes(filmed, made, [ring] * 7)
+    shades = colour_planes(filmed, made, [ring] * 7)
     assert np.allclose(shades[..., 0], [10, -7, 3], atol=0.6)
     assert np.allclose(shades[..., 1], 6, atol=0.6)
-    back = corrected(made[3], shades[3])
+    back = add_plane(made[3], shades[3])
     assert np.abs(back[:10].astype(int) - filmed[3, :10]).max() <= 2
-    assert not planes(filmed, made, [np.zeros_like(ring)] * 7).any()
+    assert not colour_planes(filmed, made, [np.zeros_like(ring)] * 7).any()
 
 
 def test_a_take_stands_under_its_name_when_it_is_whole(tmp_path):
-    takes, key = Takes(tmp_path / "takes"), key_of({"a": 1})
-    assert key != key_of({"a": 2})
+    takes, key = RunStore(tmp_path / "takes"), run_key({"a": 1})
+    assert key != run_key({"a": 2})
     assert takes.find(key) is None
     take = takes.begin(key, (2, 3, 3))
     take.append(np.full((2, 3, 3), 7, np.uint8), 0.25)
@@ -218,7 +218,7 @@ def test_a_take_stands_under_its_name_when_it_is_whole(tmp_path):
 @pytest.mark.parametrize("file", ["take.json", "pictures.rgb", "reach.f32", "voice.npy", "manifest.json", ""])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
 def test_a_damaged_take_is_made_again(tmp_path, caplog, file, damage):
-    takes = Takes(tmp_path / "takes")
+    takes = RunStore(tmp_path / "takes")
 
     def made():
         take = takes.begin("x", (2, 3, 3))
@@ -246,7 +246,7 @@ def test_a_damaged_take_is_made_again(tmp_path, caplog, file, damage):
 
 
 def test_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
-    take = Takes(tmp_path / "takes").begin("x", (2, 3, 3))
+    take = RunStore(tmp_path / "takes").begin("x", (2, 3, 3))
 
     def full(self, row):
         raise OSError(28, "No space left on device")
@@ -258,14 +258,14 @@ def test_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
 
 def test_sound_is_cut_to_the_sample_with_silence_beyond_its_ends():
     sound = Sound(np.arange(100, dtype=np.float32)[None], 100, Fraction(1))
-    assert cut(sound, Span(Fraction(3, 2), Fraction(16, 10))).samples.tolist() == [list(range(50, 60))]
-    early = cut(sound, Span(Fraction(9, 10), Fraction(11, 10)))
+    assert cut_sound(sound, Span(Fraction(3, 2), Fraction(16, 10))).samples.tolist() == [list(range(50, 60))]
+    early = cut_sound(sound, Span(Fraction(9, 10), Fraction(11, 10)))
     assert early.samples[0].tolist() == [0] * 10 + list(range(10))
     assert early.start == Fraction(9, 10)
-    late = cut(sound, Span(Fraction(195, 100), Fraction(205, 100)))
+    late = cut_sound(sound, Span(Fraction(195, 100), Fraction(205, 100)))
     assert late.samples[0].tolist() == [95, 96, 97, 98, 99, 0, 0, 0, 0, 0]
-    assert not cut(sound, Span(Fraction(5), Fraction(6))).samples.any()
-    assert cut(None, Span(Fraction(5), Fraction(6))).samples.shape == (1, 16_000)
+    assert not cut_sound(sound, Span(Fraction(5), Fraction(6))).samples.any()
+    assert cut_sound(None, Span(Fraction(5), Fraction(6))).samples.shape == (1, 16_000)
 
 
 def test_a_voice_is_known_again_by_its_loudness():

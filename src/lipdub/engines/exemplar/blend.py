@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
-from lipdub.engines.exemplar.lips import Mouth
+from lipdub.engines.exemplar.mouth_masks import MouthMasks
 from lipdub.engines.exemplar.warp import smoothstep
 
 Layer = Float32[np.ndarray, "height width 3"]
@@ -19,12 +19,12 @@ _GREY = np.full((1, 3), 1 / 3, np.float32)
 _DETAIL = 0.03  # what is finer than this (eye distances) comes from one exemplar alone
 
 
-def mixed(main: Layer, other: Layer, share: float, unit: float) -> Layer:
+def mix_layers(main: Layer, other: Layer, share: float, unit: float) -> Layer:
     """``main`` with the broad light and colour of ``other`` mixed in by ``share``; fine detail stays ``main``'s."""
     return main + cv2.GaussianBlur(other - main, (0, 0), max(1.0, _DETAIL * unit)) * share
 
 
-def matched(layer: Layer, skin: Layer, mouth: Mouth, band: Float32[np.ndarray, "height width"]) -> Layer:
+def match_colour(layer: Layer, skin: Layer, mouth: MouthMasks, band: Float32[np.ndarray, "height width"]) -> Layer:
     """``layer`` in the colour of ``skin``: their difference in the ``band``, spread smoothly over the mouth.
 
     Normalised convolution (H. Knutsson, C.-F. Westin, CVPR 1993) at two widths. The change is scaled by local
@@ -51,7 +51,7 @@ def matched(layer: Layer, skin: Layer, mouth: Mouth, band: Float32[np.ndarray, "
     return change
 
 
-def with_cavity(layer: Layer, mouth: Mouth, between: Float32[np.ndarray, "height width"], strength: float) -> Layer:
+def paint_cavity(layer: Layer, mouth: MouthMasks, between: Float32[np.ndarray, "height width"], strength: float) -> Layer:
     """Paint the inside of a mouth into the opening, for a face that never showed one.
 
     Dark and reddish, darker with depth, with a faint edge of upper teeth when the opening is wide enough to show

@@ -14,14 +14,14 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.engines.exemplar import plan as planning
-from lipdub.engines.exemplar import record as records
-from lipdub.engines.exemplar import study as studying
-from lipdub.engines.exemplar.check import Check
-from lipdub.engines.exemplar.library import Crop, Crops, Shelf
-from lipdub.engines.exemplar.plan import LOST, NO_EXEMPLAR, TURNED, Plan
-from lipdub.engines.exemplar.record import Record
-from lipdub.engines.exemplar.render import Exemplar, Order, Renderer
+from lipdub.engines.exemplar import exemplar_plan as planning
+from lipdub.engines.exemplar import stored_study as records
+from lipdub.engines.exemplar import build_study as studying
+from lipdub.engines.exemplar.closure_check import ClosureCheck
+from lipdub.engines.exemplar.library import Crop, CropReader, CropCollector
+from lipdub.engines.exemplar.exemplar_plan import LOST, NO_EXEMPLAR, TURNED, ExemplarPlan
+from lipdub.engines.exemplar.stored_study import StoredStudy
+from lipdub.engines.exemplar.frame_renderer import WeightedExemplar, FrameTarget, FrameRenderer
 from lipdub.engines.exemplar.shape_model import pooled_digest
 from lipdub.engines.seam import EngineLimits, EngineSetup, Guide, Redetect, StudyFacts
 from lipdub.errors import OptionError
@@ -35,7 +35,7 @@ _OFF_PICTURE = "the mouth is outside the picture"
 
 
 @cache
-def _libraries() -> ThreadpoolController:
+def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
@@ -79,52 +79,52 @@ class ExemplarStudy:
     folder: Path
     options: ExemplarOptions
     eye: Redetect | None
-    _shelf: Shelf | None = field(default=None, repr=False)
+    _shelf: CropCollector | None = field(default=None, repr=False)
 
     def see(self, view: FaceView) -> None:
         """Keep the mouth of one frame, if its face was found."""
         if self._shelf is None:
-            self._shelf = Shelf(self.folder / "crops", self.options.library)
+            self._shelf = CropCollector(self.folder / "crops", self.options.library)
         self._shelf.add(view)
 
     def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
         """Write what ``perform`` needs; ``usable`` (frames,) bool: frames that may lend their mouth."""
-        shelf = self._shelf or Shelf(self.folder / "crops", self.options.library)
+        shelf = self._shelf or CropCollector(self.folder / "crops", self.options.library)
         shelf.reduce(self.options.library)
-        with _libraries().limit(limits=1, user_api="blas"):
-            record = studying.record(self.folder, shelf, motion, usable)
+        with _thread_pools().limit(limits=1, user_api="blas"):
+            record = studying.build_study(self.folder, shelf, motion, usable)
         self._shelf = None
-        return studying.facts(record, self.options.cavity)
+        return studying.study_facts(record, self.options.cavity)
 
     def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
         """One answer per look. ``guide.path`` has a row for every frame of the track; numbers of a shape that
         are NaN are filled in by what is likely given the others."""
         assert guide.path is not None, "the exemplar engine follows a mouth path"
-        record = records.load(self.folder)
+        record = records.load_study(self.folder)
         assert len(guide.path) == len(record.geometry), "the path has one row per frame of the track"
-        with _libraries().limit(limits=1, user_api="blas"):
+        with _thread_pools().limit(limits=1, user_api="blas"):
             plan = planning.plan(guide.path, record, record.library, self.options.cavity)
-        stage = _Stage(record, plan, Crops(self.folder / "crops"), self.eye if self.options.check_closures else None)
+        stage = _ExemplarTrackRenderer(record, plan, CropReader(self.folder / "crops"), self.eye if self.options.check_closures else None)
         for view in views:
-            with _libraries().limit(limits=1, user_api="blas"):
+            with _thread_pools().limit(limits=1, user_api="blas"):
                 answer = stage.answer(view)
             yield answer
 
 
-class _Stage:
+class _ExemplarTrackRenderer:
     """Answers looks, one at a time."""
 
-    def __init__(self, record: Record, plan: Plan, crops: Crops, eye: Redetect | None) -> None:
+    def __init__(self, record: StoredStudy, plan: ExemplarPlan, crops: CropReader, eye: Redetect | None) -> None:
         self._record, self._plan, self._crops = record, plan, crops
-        self._renderer = Renderer(record.geometry, record.basis)
-        self._check = Check(record.geometry, eye) if eye is not None else None
+        self._renderer = FrameRenderer(record.geometry, record.basis)
+        self._check = ClosureCheck(record.geometry, eye) if eye is not None else None
 
     def answer(self, view: FaceView) -> Patch | Passthrough:
         plan, row = self._plan, view.index - self._record.first
         reason = self._why_not(row)
         if reason is not None:
             return Passthrough(view.index, reason)
-        order = Order(row, plan.shapes[row], float(plan.weight[row]), self._exemplars(row), 0.0, plan.cavity)
+        order = FrameTarget(row, plan.shapes[row], float(plan.weight[row]), self._exemplars(row), 0.0, plan.cavity)
         made = self._renderer.render(order, view)
         if made is None:
             return Passthrough(view.index, _OFF_PICTURE)
@@ -144,17 +144,17 @@ class _Stage:
             return NO_EXEMPLAR
         return "" if plan.same[row] else None
 
-    def _exemplars(self, row: int) -> tuple[Exemplar, ...]:
+    def _exemplars(self, row: int) -> tuple[WeightedExemplar, ...]:
         choice, share = self._plan.choice, float(self._plan.choice.share[row])
         main = self._exemplar(int(choice.first[row]), 1 - share)
         return (main, self._exemplar(int(choice.second[row]), share)) if choice.second[row] >= 0 else (main,)
 
-    def _exemplar(self, which: int, share: float) -> Exemplar:
+    def _exemplar(self, which: int, share: float) -> WeightedExemplar:
         library = self._record.library
         row = int(library.rows[which])
         left, top, right, bottom = (int(x) for x in library.boxes[which])
         crop = Crop(self._crops.read(row + self._record.first), Window(left, top, right, bottom))
-        return Exemplar(row, crop, share)
+        return WeightedExemplar(row, crop, share)
 
 
 def make(setup: EngineSetup) -> ExemplarEngine:

@@ -80,7 +80,7 @@ class Ellipse(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Geometry:
+class FaceGeometry:
     """Pose, shape and lower-face landmarks of every row of a track, as kept in a study's folder.
 
     ``faces`` rows are (len(KEPT), 3) float32 pose-free landmarks; ``mean`` is the person's mean face.

@@ -13,9 +13,9 @@ from importlib.resources import files
 import numpy as np
 from jaxtyping import Float, Float64
 
-from lipdub.anatomy.landmarks import COUNT, mirror
+from lipdub.anatomy.landmarks import LANDMARK_COUNT, mirror_indices
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.timeline.mouth import AP
 
 _OWN_WEIGHT = 5.0
@@ -24,7 +24,7 @@ _SHRINK = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
+class LandmarkNormalEquations:
     """Normal equations of "landmarks from shape" for one or more people, each divided by its frames.
 
     ``normal`` (6, 6) = shapes' products; ``cross`` (6, 1434) = shapes with landmarks; both about the mean.
@@ -35,14 +35,14 @@ class Sums:
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class PooledShapes:
     """What the mouths of several people have in common: no one person's face can be read from it.
 
     ``sums`` over people; ``covariance`` (6, 6) of shapes, mean over people; ``low`` and ``high`` (6,) are the
     5th and 95th percentile of shapes, mean over people.
     """
 
-    sums: Sums
+    sums: LandmarkNormalEquations
     covariance: Float64[np.ndarray, "6 6"]
     low: Float64[np.ndarray, " 6"]
     high: Float64[np.ndarray, " 6"]
@@ -50,11 +50,11 @@ class Population:
 
 
 @cache
-def population() -> Population:
+def pooled_shapes() -> PooledShapes:
     """The pooled statistics that ship with the package (``lipdub.train.shapes`` makes them)."""
     with (files("lipdub.engines.exemplar") / "pooled_shapes.npz").open("rb") as file, np.load(file) as data:
         p = {name: data[name].astype(np.float64) for name in data.files}
-    return Population(Sums(p["normal"], p["cross"]), p["covariance"], p["low"], p["high"], int(p["people"]))
+    return PooledShapes(LandmarkNormalEquations(p["normal"], p["cross"]), p["covariance"], p["low"], p["high"], int(p["people"]))
 
 
 @cache
@@ -63,11 +63,11 @@ def pooled_digest() -> str:
     return hashlib.sha256((files("lipdub.engines.exemplar") / "pooled_shapes.npz").read_bytes()).hexdigest()
 
 
-def sums_of(motion: FaceMotion, rows: np.ndarray) -> Sums:
+def normal_equations(motion: FaceMotion, rows: np.ndarray) -> LandmarkNormalEquations:
     """Normal equations over ``rows`` of ``motion``, block by block; zero for fewer than two rows."""
-    normal, cross = np.zeros((6, 6)), np.zeros((6, COUNT * 3))
+    normal, cross = np.zeros((6, 6)), np.zeros((6, LANDMARK_COUNT * 3))
     if len(rows) < 2:
-        return Sums(normal, cross)
+        return LandmarkNormalEquations(normal, cross)
     middle = motion.shapes[rows].mean(0)
     for first in range(0, len(rows), 256):
         block = rows[first : first + 256]
@@ -75,19 +75,19 @@ def sums_of(motion: FaceMotion, rows: np.ndarray) -> Sums:
         faces = np.stack([motion.face(int(row)) for row in block]) - motion.mean
         normal += shapes.T @ shapes
         cross += shapes.T @ faces.reshape(len(block), -1)
-    return Sums(normal / len(rows), cross / len(rows))
+    return LandmarkNormalEquations(normal / len(rows), cross / len(rows))
 
 
-def fitted(own: Sums, prior: Sums) -> Float64[np.ndarray, "6 478 3"]:
-    """B (6, 478, 3): how far every landmark moves per unit of each shape number; ``shape_of(B)`` is the identity."""
+def fit_basis(own: LandmarkNormalEquations, prior: LandmarkNormalEquations) -> Float64[np.ndarray, "6 478 3"]:
+    """B (6, 478, 3): how far every landmark moves per unit of each shape number; ``mouth_shape(B)`` is the identity."""
     normal = _OWN_WEIGHT * own.normal + prior.normal
     cross = _OWN_WEIGHT * own.cross + prior.cross
-    basis = np.linalg.solve(normal + _RIDGE * np.eye(6) * np.trace(normal) / 6, cross).reshape(6, COUNT, 3)
-    basis = (basis + basis[:, mirror()] * [-1, 1, 1]) / 2
-    return np.einsum("ij,jnk->ink", np.linalg.inv(shape_of(basis)), basis)
+    basis = np.linalg.solve(normal + _RIDGE * np.eye(6) * np.trace(normal) / 6, cross).reshape(6, LANDMARK_COUNT, 3)
+    basis = (basis + basis[:, mirror_indices()] * [-1, 1, 1]) / 2
+    return np.einsum("ij,jnk->ink", np.linalg.inv(mouth_shape(basis)), basis)
 
 
-def completed(
+def complete_shapes(
     targets: Float[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], pooled: Float64[np.ndarray, "6 6"]
 ) -> Float64[np.ndarray, "n 6"]:
     """Fill in shape numbers that are NaN with their expected value given the others.
@@ -110,7 +110,7 @@ def completed(
     return out
 
 
-def limited(
+def limit_shapes(
     targets: Float64[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], room: Float64[np.ndarray, " 6"]
 ) -> Float64[np.ndarray, "n 6"]:
     """Keep ``targets`` near what this person's shapes ``own`` show, or teeth are stretched grotesquely.

@@ -16,7 +16,7 @@ from lipdub.timeline.picture import Window
 _STIFFNESS = 0.005
 
 
-class Grid(NamedTuple):
+class WarpGrid(NamedTuple):
     """Cell centres that cover a window: ``step`` pixels apart, ``columns`` by ``rows``."""
 
     window: Window
@@ -25,7 +25,7 @@ class Grid(NamedTuple):
     rows: int
 
     @classmethod
-    def over(cls, window: Window, step: float) -> "Grid":
+    def over(cls, window: Window, step: float) -> "WarpGrid":
         """A grid over ``window`` with cells of about ``step`` pixels (at least 3)."""
         cell = max(3, round(step))
         return cls(window, cell, -(-window.width // cell), -(-window.height // cell))
@@ -82,7 +82,7 @@ def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return d
 
 
-class Spline:
+class ThinPlateSpline:
     """Displacement field that moves ``points`` (n, 2) pixels by ``moves`` (n, 2) pixels, smooth in between."""
 
     def __init__(self, points: Float[np.ndarray, "n 2"], moves: Float[np.ndarray, "n 2"], unit: float) -> None:
@@ -115,7 +115,7 @@ def smoothstep(x: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"
     return x * x * (3 - 2 * x)
 
 
-def sampled(
+def sample_picture(
     picture: np.ndarray, move: Float32[np.ndarray, "height width 2"], offset: tuple[int, int], how: int
 ) -> np.ndarray:
     """``picture`` read at every pixel plus ``move``; ``offset`` (x, y) of the output inside ``picture``."""
@@ -125,6 +125,6 @@ def sampled(
     return cv2.remap(picture, x, y, how, borderMode=cv2.BORDER_REPLICATE)
 
 
-def nodes(*groups: np.ndarray) -> Float64[np.ndarray, "n 2"]:
+def stack_points(*groups: np.ndarray) -> Float64[np.ndarray, "n 2"]:
     """Stack groups of points (k, 2)."""
     return np.concatenate(groups).astype(np.float64)

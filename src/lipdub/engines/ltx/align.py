@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64, UInt8
 from scipy.ndimage import gaussian_filter1d
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, RIGID
-from lipdub.engines.ltx.window import warped
+from lipdub.engines.ltx.head_crop import warp_affine
 from lipdub.timeline.picture import Window
 
 Landmarks = Float32[np.ndarray, "478 3"]
@@ -25,7 +25,7 @@ _CALM = 6.0  # frames
 _STILL = 1.5  # pixels that are not worth resampling
 
 
-def maps(filmed: Sequence[Landmarks | None], made: Sequence[Landmarks | None]) -> Maps:
+def alignment_maps(filmed: Sequence[Landmarks | None], made: Sequence[Landmarks | None]) -> Maps:
     """For each frame the map of pixels of what was made to where they were filmed; from its neighbours, or none,
     where a face was not found in one of them."""
     found = [_similar(a, b) for a, b in zip(filmed, made, strict=True)]
@@ -44,14 +44,14 @@ def maps(filmed: Sequence[Landmarks | None], made: Sequence[Landmarks | None]) -
     return out
 
 
-def aligned(frames: Frames, moves: Maps, box: Window) -> Frames:
+def align_frames(frames: Frames, moves: Maps, box: Window) -> Frames:
     """``frames`` moved by ``moves``; the same array if nothing in ``box`` moves by more than an eye errs."""
     height, width = frames.shape[1:3]
     x, y = (box.left, box.right), (box.top, box.bottom)
     corners = np.array([[a, b, 1] for a in x for b in y], np.float64)
     if np.abs(np.einsum("nij,kj->nki", moves, corners) - corners[:, :2]).max() < _STILL:
         return frames
-    return np.stack([warped(frame, move, (width, height)) for frame, move in zip(frames, moves, strict=True)])
+    return np.stack([warp_affine(frame, move, (width, height)) for frame, move in zip(frames, moves, strict=True)])
 
 
 def _similar(filmed: Landmarks | None, made: Landmarks | None) -> np.ndarray | None:

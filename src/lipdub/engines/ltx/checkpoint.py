@@ -21,8 +21,8 @@ from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
 from safetensors import safe_open
 
-from lipdub.engines.ltx import configure, names
-from lipdub.engines.ltx.header import REMEDY, Header
+from lipdub.engines.ltx import module_config, tensor_names
+from lipdub.engines.ltx.safetensors_header import REMEDY, SafetensorsHeader
 from lipdub.errors import WeightsError
 
 GEMMA_WIDTH = 3840
@@ -34,7 +34,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class WeightPlacement:
     """Where the weights go: ``device``, and the ``dtype`` they are kept in (the vocoder stays in float32).
 
     ``fp8`` keeps the weights of the transformer's blocks in 8 bits (e4m3); every layer is brought to ``dtype`` while
@@ -46,14 +46,14 @@ class Placement:
     fp8: bool = False
 
 
-ON_CPU = Placement()
+ON_CPU = WeightPlacement()
 
-Change = Callable[[str, torch.Tensor], torch.Tensor]
+TensorTransform = Callable[[str, torch.Tensor], torch.Tensor]
 """What becomes of a tensor as it is read: (diffusers' name, tensor) -> tensor."""
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class CheckpointModules:
     """The modules of one checkpoint, ready to run; the ``connectors`` may be left out where prompts come encoded."""
 
     transformer: LTX2VideoTransformer3DModel
@@ -63,27 +63,27 @@ class Parts:
     vocoder: LTX2VocoderWithBWE
 
 
-def read_checkpoint(path: Path, text_width: int = GEMMA_WIDTH, placement: Placement = ON_CPU) -> Parts:
+def read_checkpoint(path: Path, text_width: int = GEMMA_WIDTH, placement: WeightPlacement = ON_CPU) -> CheckpointModules:
     """All modules of a 2.3 checkpoint; ``text_width`` is the text encoder's.
 
     Raises ``WeightsError`` if the file is not a 2.3 checkpoint, or lacks or exceeds what its own settings ask for.
     """
-    read: Any = read_parts(path, get_args(names.Part), text_width, placement)
-    return Parts(**read)
+    read: Any = read_parts(path, get_args(tensor_names.ModuleName), text_width, placement)
+    return CheckpointModules(**read)
 
 
 def read_parts(
     path: Path,
-    wanted: Sequence[names.Part],
+    wanted: Sequence[tensor_names.ModuleName],
     text_width: int = GEMMA_WIDTH,
-    placement: Placement = ON_CPU,
-    change: Change | None = None,
-) -> dict[names.Part, torch.nn.Module]:
+    placement: WeightPlacement = ON_CPU,
+    change: TensorTransform | None = None,
+) -> dict[tensor_names.ModuleName, torch.nn.Module]:
     """The ``wanted`` modules of a 2.3 checkpoint; ``change`` is put on the transformer's tensors as they are read.
 
     Raises ``WeightsError`` as ``read_checkpoint`` does; whether the tensors of other parts fit is not looked at.
     """
-    header = Header.of(path)
+    header = SafetensorsHeader.of(path)
     config = header.config()
     version = str(header.metadata.get("model_version", "2.3"))
     if not version.startswith("2.3"):
@@ -96,12 +96,12 @@ def read_parts(
     return {part: _fill(path, modules[part], places[part], placement, changes.get(part)) for part in wanted}
 
 
-def read_upsampler(path: Path, placement: Placement = ON_CPU) -> LTX2LatentUpsamplerModel:
+def read_upsampler(path: Path, placement: WeightPlacement = ON_CPU) -> LTX2LatentUpsamplerModel:
     """The spatial x2 upsampler of latents. Raises ``WeightsError`` if the file is not one."""
-    header = Header.of(path)
+    header = SafetensorsHeader.of(path)
     config = header.config()
     with _refusal(path), torch.device("meta"):
-        module = LTX2LatentUpsamplerModel(**configure.upsampler(config, header.shapes))
+        module = LTX2LatentUpsamplerModel(**module_config.upsampler(config, header.shapes))
     place = {name: name for name in header.shapes}
     _check(header, {"upsampler": place}, {"upsampler": module})
     if config.get("spatial_scale", 2.0) != 2.0 or config.get("temporal_upsample", False):
@@ -120,19 +120,19 @@ def _refusal(path: Path) -> Iterator[None]:
         raise WeightsError(f"its settings make no model ({error})", file=path, remedy=REMEDY) from error
 
 
-def _places(header: Header) -> dict[names.Part, dict[str, str]]:
+def _places(header: SafetensorsHeader) -> dict[tensor_names.ModuleName, dict[str, str]]:
     """For each part: diffusers' name -> the file's name. Raises ``WeightsError`` for a tensor of no part."""
-    places: dict[names.Part, dict[str, str]] = {part: {} for part in get_args(names.Part)}
+    places: dict[tensor_names.ModuleName, dict[str, str]] = {part: {} for part in get_args(tensor_names.ModuleName)}
     strangers = []
     for name in header.shapes:
-        if names.unread(name):
+        if tensor_names.is_unused(name):
             continue
-        placed = names.place(name)
+        placed = tensor_names.locate_tensor(name)
         if placed is None:
             strangers.append(name)
         else:
             places[placed[0]][placed[1]] = name
-    for old, new in names.middle(set(places["video_vae"])).items():
+    for old, new in tensor_names.middle_block_names(set(places["video_vae"])).items():
         places["video_vae"][new] = places["video_vae"].pop(old)
     empty = [f"{part} (all of it)" for part, found in places.items() if not found]
     if strangers or empty:
@@ -140,25 +140,25 @@ def _places(header: Header) -> dict[names.Part, dict[str, str]]:
     return places
 
 
-def _shapes(header: Header, place: dict[str, str]) -> configure.Shapes:
+def _shapes(header: SafetensorsHeader, place: dict[str, str]) -> module_config.Shapes:
     return {name: header.shapes[theirs] for name, theirs in place.items()}
 
 
-def _build(part: names.Part, config: dict, shapes: configure.Shapes, text_width: int) -> torch.nn.Module:
+def _build(part: tensor_names.ModuleName, config: dict, shapes: module_config.Shapes, text_width: int) -> torch.nn.Module:
     """The module with its weights still absent; only the vocoder, which is small, computes some itself."""
-    makers: dict[names.Part, tuple[Callable, Callable[[], dict]]] = {
-        "transformer": (LTX2VideoTransformer3DModel, lambda: configure.transformer(config["transformer"], shapes)),
-        "connectors": (LTX2TextConnectors, lambda: configure.connectors(config["transformer"], shapes, text_width)),
-        "video_vae": (AutoencoderKLLTX2Video, lambda: configure.video_vae(config["vae"], shapes)),
-        "audio_vae": (AutoencoderKLLTX2Audio, lambda: configure.audio_vae(config["audio_vae"])),
-        "vocoder": (LTX2VocoderWithBWE, lambda: configure.vocoder(config["vocoder"], shapes)),
+    makers: dict[tensor_names.ModuleName, tuple[Callable, Callable[[], dict]]] = {
+        "transformer": (LTX2VideoTransformer3DModel, lambda: module_config.transformer(config["transformer"], shapes)),
+        "connectors": (LTX2TextConnectors, lambda: module_config.connectors(config["transformer"], shapes, text_width)),
+        "video_vae": (AutoencoderKLLTX2Video, lambda: module_config.video_vae(config["vae"], shapes)),
+        "audio_vae": (AutoencoderKLLTX2Audio, lambda: module_config.audio_vae(config["audio_vae"])),
+        "vocoder": (LTX2VocoderWithBWE, lambda: module_config.vocoder(config["vocoder"], shapes)),
     }
     make, settings = makers[part]
     with torch.device("cpu" if part == "vocoder" else "meta"):
         return make(**settings())
 
 
-def _check(header: Header, places: dict, modules: dict) -> None:
+def _check(header: SafetensorsHeader, places: dict, modules: dict) -> None:
     """Raise ``WeightsError`` unless the file holds exactly the modules' tensors, each of the right shape."""
     missing, unexpected, misshapen = [], [], []
     for part, module in modules.items():
@@ -183,7 +183,7 @@ def _misfit(path: Path, missing: list[str], unexpected: list[str], misshapen: li
 
 
 def _fill(
-    path: Path, module: Module, place: dict[str, str], placement: Placement, change: Change | None = None
+    path: Path, module: Module, place: dict[str, str], placement: WeightPlacement, change: TensorTransform | None = None
 ) -> Module:
     """Read the tensors, one at a time, straight to where they belong. Statistics and vocoder stay in float32."""
     exact = isinstance(module, LTX2VocoderWithBWE)

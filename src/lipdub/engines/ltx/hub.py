@@ -14,7 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from lipdub.engines.ltx.published import LTX, Published
+from lipdub.engines.ltx.published import LTX, PublishedFile
 from lipdub.errors import MissingExtra, WeightsError
 
 _OF_A_FOLDER = ("*.safetensors", "*.json", "tokenizer.model")
@@ -31,10 +31,10 @@ class HubFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class DownloadOffer:
     """What would be downloaded: the ``files`` of ``repo`` that are ``published``, ``to`` which folder."""
 
-    published: Published
+    published: PublishedFile
     repo: str
     files: tuple[HubFile, ...]
     to: Path
@@ -55,12 +55,12 @@ class Offer:
         return "\n".join(lines)
 
 
-Consent = Callable[[Offer], bool]
+AskFetch = Callable[[DownloadOffer], bool]
 """Asked before every download; True means go on."""
 
 
 @runtime_checkable
-class Hub(Protocol):
+class ModelHub(Protocol):
     """Where published files lie."""
 
     def files(self, repo: str) -> list[HubFile]:
@@ -72,7 +72,7 @@ class Hub(Protocol):
         ...
 
 
-def fetch(published: Published, folder: Path, consent: Consent, repo: str = "", hub: Hub | None = None) -> Path:
+def fetch(published: PublishedFile, folder: Path, consent: AskFetch, repo: str = "", hub: ModelHub | None = None) -> Path:
     """Download ``published`` into ``folder`` if ``consent`` says yes; the path of the file, or of its folder.
 
     ``repo`` names the repository where lipdub does not know it, or another one. Raises ``WeightsError`` if the file
@@ -85,9 +85,9 @@ def fetch(published: Published, folder: Path, consent: Consent, repo: str = "", 
         )
     if os.environ.get("LIPDUB_DOWNLOAD") == "none":
         raise WeightsError(f"LIPDUB_DOWNLOAD=none forbids to fetch {published.what}", file=folder)
-    hub = HuggingFace() if hub is None else hub
+    hub = HuggingFaceHub() if hub is None else hub
     to = folder / Path(published.name).stem if published.folder else folder
-    offer = Offer(published, repo, _wanted(published, repo, hub.files(repo)), to)
+    offer = DownloadOffer(published, repo, _wanted(published, repo, hub.files(repo)), to)
     if not consent(offer):
         raise WeightsError(f"{published.what} was not downloaded, because nobody agreed to it", file=folder)
     to.mkdir(parents=True, exist_ok=True)
@@ -99,12 +99,12 @@ def fetch(published: Published, folder: Path, consent: Consent, repo: str = "", 
     return to if published.folder else paths[0]
 
 
-def fetch_all(folder: Path, consent: Consent, hub: Hub | None = None) -> list[Path]:
+def fetch_all(folder: Path, consent: AskFetch, hub: ModelHub | None = None) -> list[Path]:
     """Everything the engine needs, into ``folder``: each thing is shown, then asked for. Raises as ``fetch``."""
     return [fetch(published, folder, consent, hub=hub) for published in LTX]
 
 
-def _wanted(published: Published, repo: str, files: list[HubFile]) -> tuple[HubFile, ...]:
+def _wanted(published: PublishedFile, repo: str, files: list[HubFile]) -> tuple[HubFile, ...]:
     """The files of ``repo`` that are ``published``: that one, or for a folder its weights and settings."""
     if published.folder:
         found = [f for f in files if any(fnmatch(f.name, kind) for kind in _OF_A_FOLDER) and "/" not in f.name]
@@ -127,7 +127,7 @@ def _checked(path: Path, file: HubFile) -> Path:
     return path
 
 
-class HuggingFace:
+class HuggingFaceHub:
     """The Hugging Face hub, with the user's own account, mirror and cache settings."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class FrameBlock:
     """Pictures from number ``start`` of a grid on, and how far down the chin comes in each."""
 
     start: int
@@ -34,7 +34,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Fade:
+class CrossFade:
     """From number ``first`` of the grid up to ``stop`` the later window fades in; before, only the earlier shows."""
 
     first: int
@@ -46,22 +46,22 @@ class Fade:
         return 0.5 - 0.5 * np.cos(np.pi * np.clip(t, 0, 1))
 
 
-class Joiner:
+class WindowJoiner:
     """Takes stretches in order, each overlapping the one before, and gives single frames."""
 
     def __init__(self) -> None:
         """Nothing held yet."""
-        self._tail: Stretch | None = None
-        self.fades: list[Fade] = []
+        self._tail: FrameBlock | None = None
+        self.fades: list[CrossFade] = []
 
-    def add(self, new: Stretch, until: int) -> Iterator[tuple[np.ndarray, float]]:
+    def add(self, new: FrameBlock, until: int) -> Iterator[tuple[np.ndarray, float]]:
         """What is settled: pictures (height, width, 3) and reaches up to number ``until`` of the grid, where the
         next stretch begins. What comes after it is held."""
         tail, fade = self._tail, None
         if tail is not None and tail.stop > new.start:
             fade = _fade(tail, new)
         if tail is not None:
-            self.fades.append(fade or Fade(new.start, new.start))
+            self.fades.append(fade or CrossFade(new.start, new.start))
         for number in range(new.start, until):
             here = number - new.start
             share = 1.0 if fade is None else float(fade.share(np.array([float(number)]))[0])
@@ -73,7 +73,7 @@ class Joiner:
                     _mixed(tail.frames[there], new.frames[here], share),
                     max(float(tail.reach[there]), float(new.reach[here])),
                 )
-        self._tail = Stretch(until, new.frames[until - new.start :].copy(), new.reach[until - new.start :])
+        self._tail = FrameBlock(until, new.frames[until - new.start :].copy(), new.reach[until - new.start :])
 
 
 def _mixed(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
@@ -82,7 +82,7 @@ def _mixed(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
     return (a * np.float32(1 - share) + b * np.float32(share) + np.float32(0.5)).astype(np.uint8)
 
 
-def _fade(tail: Stretch, new: Stretch) -> Fade:
+def _fade(tail: FrameBlock, new: FrameBlock) -> CrossFade:
     """Where the two differ least, over ``FADE`` frames within the middle half of what they share."""
     shared = tail.stop - new.start
     length = min(FADE, shared)
@@ -94,10 +94,10 @@ def _fade(tail: Stretch, new: Stretch) -> Fade:
     middle = (shared - length) // 2
     starts = sorted(range(middle - slack, middle + slack + 1), key=lambda s: (abs(s - middle), s))
     best = min(starts, key=lambda s: float(differ[s : s + length].sum()))
-    return Fade(new.start + best, new.start + best + length)
+    return CrossFade(new.start + best, new.start + best + length)
 
 
-def joined(voices: list[tuple[int, Sound]], fades: list[Fade], rate: Fraction, count: int) -> Sound:
+def join_voices(voices: list[tuple[int, Sound]], fades: list[CrossFade], rate: Fraction, count: int) -> Sound:
     """Voices that begin at given numbers of a grid of ``count`` at ``rate``, faded as the pictures were; its time
     zero is the grid's start. All have one rate; the result has as many channels as the first."""
     hertz = voices[0][1].rate

@@ -14,16 +14,16 @@ from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
 
-from lipdub.engines.ltx.checkpoint import Change
-from lipdub.engines.ltx.header import Header
-from lipdub.engines.ltx.names import rename
+from lipdub.engines.ltx.checkpoint import TensorTransform
+from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
+from lipdub.engines.ltx.tensor_names import diffusers_name
 from lipdub.errors import WeightsError
 
 _NAME = re.compile(r"^(?:diffusion_model|transformer)\.(.+)\.lora_([AB])\.weight$")
 
 
 @dataclass(frozen=True, eq=False)
-class Lora:
+class LoraWeights:
     """Low-rank changes of the transformer's layers: module name (as diffusers calls it) -> (A, B).
 
     ``downscale`` is how many times smaller than the target the reference video was in training (1: as large).
@@ -34,9 +34,9 @@ class Lora:
     downscale: int = 1
 
 
-def read_lora(path: Path) -> Lora:
+def read_lora(path: Path) -> LoraWeights:
     """Read an IC-LoRA. Raises ``WeightsError`` if a tensor is no half of a pair, or the metadata makes no sense."""
-    header = Header.of(path)
+    header = SafetensorsHeader.of(path)
     halves: dict[str, dict[str, Tensor]] = {}
     strangers = []
     with safe_open(path, "pt") as file:
@@ -44,16 +44,16 @@ def read_lora(path: Path) -> Lora:
             if (match := _NAME.match(name)) is None:
                 strangers.append(name)
             else:
-                module = rename("transformer", match[1] + ".")[:-1]
+                module = diffusers_name("transformer", match[1] + ".")[:-1]
                 halves.setdefault(module, {})[match[2]] = file.get_tensor(name)
     strangers += [module for module, both in halves.items() if len(both) != 2]
     if strangers or not halves:
         found = ", ".join(sorted(strangers)[:5]) or "no pair at all"
         raise WeightsError(f"not a LoRA of pairs A and B for the LTX transformer ({found})", file=path)
-    return Lora(path, {m: (both["A"], both["B"]) for m, both in halves.items()}, _downscale(header))
+    return LoraWeights(path, {m: (both["A"], both["B"]) for m, both in halves.items()}, _downscale(header))
 
 
-def _downscale(header: Header) -> int:
+def _downscale(header: SafetensorsHeader) -> int:
     text = header.metadata.get("reference_downscale_factor", "1")
     try:
         factor = int(text)
@@ -65,7 +65,7 @@ def _downscale(header: Header) -> int:
 
 
 @torch.no_grad()
-def fuse(transformer: LTX2VideoTransformer3DModel, lora: Lora, strength: float = 1.0) -> None:
+def fuse(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights, strength: float = 1.0) -> None:
     """Add the LoRA to the weights for good. Raises ``WeightsError``, before any change, if it does not fit."""
     _check(transformer, lora)
     for name, (a, b) in lora.pairs.items():
@@ -74,7 +74,7 @@ def fuse(transformer: LTX2VideoTransformer3DModel, lora: Lora, strength: float =
         weight.data = weight + (strength * b @ a).to(weight.dtype)
 
 
-def fused(lora: Lora, strength: float = 1.0) -> Change:
+def fuse_transform(lora: LoraWeights, strength: float = 1.0) -> TensorTransform:
     """The LoRA as a change of the weights while they are read, so that they never lie in memory twice.
 
     The same sums as ``fuse``. That every layer of the LoRA exists is for the caller to check, with ``check_shapes``.
@@ -90,7 +90,7 @@ def fused(lora: Lora, strength: float = 1.0) -> Change:
     return change
 
 
-def attach(transformer: LTX2VideoTransformer3DModel, lora: Lora, name: str = "dubit") -> None:
+def attach(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights, name: str = "dubit") -> None:
     """Put the LoRA beside the weights with PEFT, as adapter ``name``. Raises ``WeightsError`` if it does not fit."""
     _check(transformer, lora)
     state = {}
@@ -99,12 +99,12 @@ def attach(transformer: LTX2VideoTransformer3DModel, lora: Lora, name: str = "du
     transformer.load_lora_adapter(state, adapter_name=name)
 
 
-def _check(transformer: LTX2VideoTransformer3DModel, lora: Lora) -> None:
+def _check(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights) -> None:
     layers = {n: tuple(m.weight.shape) for n, m in transformer.named_modules() if isinstance(m, torch.nn.Linear)}
     check_shapes(layers, lora)
 
 
-def check_shapes(layers: dict[str, tuple[int, ...]], lora: Lora) -> None:
+def check_shapes(layers: dict[str, tuple[int, ...]], lora: LoraWeights) -> None:
     """Raise ``WeightsError`` unless every pair fits a layer: ``layers`` are shapes of weights by module name."""
     wrong = []
     for name, (a, b) in lora.pairs.items():

@@ -13,8 +13,8 @@ from jaxtyping import Float32, Float64
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from lipdub.anatomy.pose import Poses
-from lipdub.anatomy.shape import shape_of
-from lipdub.engines.ltx.record import Record
+from lipdub.anatomy.shape import mouth_shape
+from lipdub.engines.ltx.studied_track import StudiedTrack
 from lipdub.timeline.mouth import JAW
 from lipdub.timeline.picture import Window
 
@@ -26,10 +26,10 @@ _MARGIN = 0.06  # what the outline below is wider than the jaw
 _RING = 0.22  # width of the skin around it that colours are compared on
 _HASTE = 6  # frames over which the outline moves
 
-FURTHEST = 0.45
+MAX_REACH = 0.45
 """Eye distances below the mean chin that the outline may reach."""
 
-UNKNOWN = 0.2
+DEFAULT_REACH = 0.2
 """How far a new chin is taken to come down where it cannot be seen."""
 
 
@@ -42,21 +42,21 @@ class LowerFace:
     filmed: float
 
     @classmethod
-    def of(cls, record: Record, rows: range) -> "LowerFace":
+    def of(cls, record: StudiedTrack, rows: range) -> "LowerFace":
         """The one of ``rows`` of a record."""
         jaws = record.shapes[rows.start : rows.stop, JAW]
         jaws = jaws[np.isfinite(jaws)]
-        lowest = float(np.percentile(jaws, 98)) - float(shape_of(record.mean)[JAW]) if len(jaws) else 0.0
+        lowest = float(np.percentile(jaws, 98)) - float(mouth_shape(record.mean)[JAW]) if len(jaws) else 0.0
         return cls(record.poses, record.mean, max(lowest, 0.0))
 
     def reach(self, row: int, made: Float32[np.ndarray, "478 3"] | None) -> float:
         """How far below the mean chin the outline must go in ``row``; ``made`` are the landmarks of what was made,
         in display pixels."""
-        new = UNKNOWN
+        new = DEFAULT_REACH
         if made is not None and np.isfinite(self.poses.scale[row]):
             free = self.poses.unproject(row, made.astype(np.float64))
-            new = float(shape_of(free)[JAW]) - float(shape_of(self.mean)[JAW])
-        return float(np.clip(max(new, self.filmed) + _MARGIN, _MARGIN, FURTHEST))
+            new = float(mouth_shape(free)[JAW]) - float(mouth_shape(self.mean)[JAW])
+        return float(np.clip(max(new, self.filmed) + _MARGIN, _MARGIN, MAX_REACH))
 
     def outline(self, row: int, reach: float) -> Float32[np.ndarray, "corners 2"]:
         """A convex polygon in display pixels; the face must have been found in ``row``."""
@@ -77,13 +77,13 @@ class LowerFace:
         return self.mean[np.concatenate([_JAW, _TOP])]
 
 
-def window_of(outline: Float32[np.ndarray, "corners 2"], margin: float = 1.0) -> Window:
+def bounding_window(outline: Float32[np.ndarray, "corners 2"], margin: float = 1.0) -> Window:
     """The box of a polygon with ``margin`` pixels around it."""
     low, high = np.floor(outline.min(0) - margin), np.ceil(outline.max(0) + margin)
     return Window(int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1)
 
 
-def soft(outline: Float32[np.ndarray, "corners 2"], window: Window, unit: float) -> Float32[np.ndarray, "height width"]:
+def feathered_mask(outline: Float32[np.ndarray, "corners 2"], window: Window, unit: float) -> Float32[np.ndarray, "height width"]:
     """1 inside ``outline``, 0 outside and at it, rising over the soft edge within; ``unit``: the eye distance."""
     width = max(1.5, _FEATHER * unit)
     depth = cv2.distanceTransform(_filled(outline, window), cv2.DIST_L2, 5) - 1
@@ -91,7 +91,7 @@ def soft(outline: Float32[np.ndarray, "corners 2"], window: Window, unit: float)
     return (t * t * (3 - 2 * t)).astype(np.float32)
 
 
-def ring(
+def skin_ring(
     outline: Float32[np.ndarray, "corners 2"], size: tuple[int, int], unit: float
 ) -> Float32[np.ndarray, "height width"]:
     """1 on the skin around ``outline`` in a picture of ``size`` (width, height), 0 elsewhere: above and beside it,
@@ -105,7 +105,7 @@ def ring(
     return near.astype(np.float32)
 
 
-def calm(reach: Float32[np.ndarray, " frames"]) -> Float32[np.ndarray, " frames"]:
+def smooth_reach(reach: Float32[np.ndarray, " frames"]) -> Float32[np.ndarray, " frames"]:
     """The reaches of consecutive frames, none less than it was, without haste: an outline must not flicker."""
     widest = maximum_filter1d(reach, 2 * _HASTE + 1, mode="nearest")
     return np.maximum(gaussian_filter1d(widest, _HASTE / 2, mode="nearest"), reach).astype(np.float32)

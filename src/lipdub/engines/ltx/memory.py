@@ -1,7 +1,7 @@
 """What goes where: from the machine's memory and the files' sizes to a plan, and from the plan to a pipeline.
 
-``look_around`` measures the machine, ``sizes_of`` reads the files' headers, ``plan_for`` decides (a pure function) and
-``load`` carries it out. The exact weights are preferred: whole on the GPU, then in the host's memory and streamed to
+``detect_device`` measures the machine, ``count_weights`` reads the files' headers, ``plan_memory`` decides (a pure function) and
+``load_pipeline`` carries it out. The exact weights are preferred: whole on the GPU, then in the host's memory and streamed to
 the GPU block by block while it works, and only then in 8 bits, on the GPU or streamed.
 
 What a forward pass and the decoder need besides the weights is counted from their shapes, not measured.
@@ -13,19 +13,19 @@ from typing import Any, Literal
 
 import torch
 
-from lipdub.engines.ltx.checkpoint import Parts, Placement, read_parts, read_upsampler
-from lipdub.engines.ltx.folder import Files, text_shape
-from lipdub.engines.ltx.header import Header
-from lipdub.engines.ltx.lora import check_shapes, fused, read_lora
-from lipdub.engines.ltx.names import Part, place
-from lipdub.engines.ltx.pipeline import LipDubPipeline, Room, Setting
-from lipdub.engines.ltx.tiling import Tiles
-from lipdub.engines.ltx.words import Desk, Words
+from lipdub.engines.ltx.checkpoint import CheckpointModules, WeightPlacement, read_parts, read_upsampler
+from lipdub.engines.ltx.weights_folder import LtxFiles, text_encoder_shape
+from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
+from lipdub.engines.ltx.lora import check_shapes, fuse_transform, read_lora
+from lipdub.engines.ltx.tensor_names import ModuleName, locate_tensor
+from lipdub.engines.ltx.pipeline import LipDubPipeline, MemoryOptions, GenerationSize
+from lipdub.engines.ltx.tiling import TileSize
+from lipdub.engines.ltx.prompt_cache import TextEncoderPlacement, PromptCache
 from lipdub.errors import MachineError
 
 GB = 1_000_000_000
 
-TILES = (Tiles(), Tiles(512), Tiles(512, (48, 16)), Tiles(384, (32, 16)), Tiles(256, (32, 16)))
+TILES = (TileSize(), TileSize(512), TileSize(512, (48, 16)), TileSize(384, (32, 16)), TileSize(256, (32, 16)))
 """Of the video VAE, from the reference's to the smallest."""
 
 _SLACK = GB  # for the allocator's gaps and the libraries' work space
@@ -39,7 +39,7 @@ _INSTEAD = "The engine that needs no GPU works now: --engine exemplar."
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class ComputeDevice:
     """``device`` (``"cuda"``, ``"cuda:1"``, ``"mps"``, ``"cpu"``) with ``free`` bytes, and ``host`` free bytes of main
     memory. ``capability`` is a CUDA GPU's (major, minor). ``chosen``: the user named the device."""
 
@@ -52,7 +52,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class WeightCounts:
     """Numbers (weights) in the transformer, in the ``others`` (both VAEs, vocoder, upsampler) and in the text encoder
     with its connectors; ``width`` of a video token in the transformer."""
 
@@ -63,7 +63,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MemoryPlan:
     """How the networks are held. ``exact`` weights are bfloat16 (or float32 if ``whole``), otherwise the blocks' are
     kept in 8 bits; ``streamed`` ones lie in the host's memory. ``room``: tiles, and whether the VAEs lie aside.
     ``words``: where the text encoder works once the transformer is there; if ``first``, it is put on the device whole
@@ -74,7 +74,7 @@ class Plan:
     exact: bool = True
     whole: bool = False
     streamed: bool = False
-    room: Room = field(default_factory=Room)
+    room: MemoryOptions = field(default_factory=MemoryOptions)
     words: Literal["device", "streamed", "cpu"] = "device"
     first: bool = False
     attention: str = "native"
@@ -88,22 +88,22 @@ class Plan:
         return torch.float32 if self.whole else torch.bfloat16
 
     @property
-    def placement(self) -> Placement:
+    def placement(self) -> WeightPlacement:
         """Of the transformer's weights."""
-        return Placement("cpu" if self.streamed else self.device, self.dtype, fp8=not self.exact)
+        return WeightPlacement("cpu" if self.streamed else self.device, self.dtype, fp8=not self.exact)
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> TextEncoderPlacement:
         """Of the text encoder beside the transformer."""
-        return Desk("cpu" if self.words == "cpu" else self.device, self.dtype, self.words == "streamed")
+        return TextEncoderPlacement("cpu" if self.words == "cpu" else self.device, self.dtype, self.words == "streamed")
 
     @property
-    def first_desk(self) -> Desk:
+    def first_desk(self) -> TextEncoderPlacement:
         """Of the text encoder before the transformer is there."""
-        return Desk(self.device, self.dtype) if self.first else self.desk
+        return TextEncoderPlacement(self.device, self.dtype) if self.first else self.desk
 
 
-def look_around(device: str = "auto") -> Machine:
+def detect_device(device: str = "auto") -> ComputeDevice:
     """What is here: a CUDA GPU, else Apple's, else the CPU; or the ``device`` that the user names.
 
     Raises ``MachineError`` if there is no such device.
@@ -117,12 +117,12 @@ def look_around(device: str = "auto") -> Machine:
             raise MachineError(f"there is no GPU '{device}' here, only {torch.cuda.device_count()}", remedy=_INSTEAD)
         properties = torch.cuda.get_device_properties(at)
         free, _ = torch.cuda.mem_get_info(at)
-        return Machine(str(at), free, host, (properties.major, properties.minor), properties.name, chosen)
+        return ComputeDevice(str(at), free, host, (properties.major, properties.minor), properties.name, chosen)
     if device == "mps" or (device == "auto" and torch.backends.mps.is_available()):
         if not torch.backends.mps.is_available():
             raise MachineError("torch finds no Apple GPU here", remedy=_INSTEAD)
-        return Machine("mps", host, host, name="Apple GPU", chosen=chosen)
-    return Machine("cpu", host, host, name="CPU", chosen=chosen)
+        return ComputeDevice("mps", host, host, name="Apple GPU", chosen=chosen)
+    return ComputeDevice("cpu", host, host, name="CPU", chosen=chosen)
 
 
 def _host_free() -> int:
@@ -132,22 +132,22 @@ def _host_free() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def sizes_of(files: Files) -> Sizes:
+def count_weights(files: LtxFiles) -> WeightCounts:
     """From the files' headers. Raises ``WeightsError`` if they cannot be read."""
-    header = Header.of(files.checkpoint)
+    header = SafetensorsHeader.of(files.checkpoint)
     counted: dict[str, int] = {}
     for name in header.shapes:
-        placed = place(name)
+        placed = locate_tensor(name)
         if placed is not None:
             counted[placed[0]] = counted.get(placed[0], 0) + header.numbers_of(name)
     shards = (path for path in files.text_encoder.glob("*.safetensors"))
-    words = sum(Header.of(path).numbers() for path in shards) + counted.get("connectors", 0)
+    words = sum(SafetensorsHeader.of(path).numbers() for path in shards) + counted.get("connectors", 0)
     others = sum(counted.get(part, 0) for part in ("video_vae", "audio_vae", "vocoder"))
     width = next((shape[0] for name, shape in header.shapes.items() if name.endswith(".patchify_proj.weight")), 4096)
-    return Sizes(counted.get("transformer", 0), others + Header.of(files.upsampler).numbers(), words, width)
+    return WeightCounts(counted.get("transformer", 0), others + SafetensorsHeader.of(files.upsampler).numbers(), words, width)
 
 
-def plan_for(machine: Machine, sizes: Sizes, setting: Setting) -> Plan:
+def plan_memory(machine: ComputeDevice, sizes: WeightCounts, setting: GenerationSize) -> MemoryPlan:
     """The best plan for making windows of ``setting`` here.
 
     Raises ``MachineError`` with the numbers if there is no GPU, it is too old, or memory does not reach.
@@ -165,7 +165,7 @@ def plan_for(machine: Machine, sizes: Sizes, setting: Setting) -> Plan:
     raise _too_little(machine, sizes, setting)
 
 
-def _candidates(machine: Machine, sizes: Sizes, setting: Setting) -> list[Plan]:
+def _candidates(machine: ComputeDevice, sizes: WeightCounts, setting: GenerationSize) -> list[MemoryPlan]:
     """Every plan for a GPU, the best first; whether one fits is not asked here."""
     kinds = [(True, False), (True, True), (False, False), (False, True)]
     if machine.device == "mps":
@@ -174,12 +174,12 @@ def _candidates(machine: Machine, sizes: Sizes, setting: Setting) -> list[Plan]:
     for exact, streamed in kinds:
         for aside in (False, True):
             for tiles in TILES:
-                plan = Plan(machine.device, exact, streamed=streamed, room=Room(tiles, aside))
+                plan = MemoryPlan(machine.device, exact, streamed=streamed, room=MemoryOptions(tiles, aside))
                 plans.append(_weighed(plan, machine, sizes, setting))
     return plans
 
 
-def _weighed(plan: Plan, machine: Machine, sizes: Sizes, setting: Setting) -> Plan:
+def _weighed(plan: MemoryPlan, machine: ComputeDevice, sizes: WeightCounts, setting: GenerationSize) -> MemoryPlan:
     """``plan`` with what it needs, and with the text encoder where there is room for it beside the rest."""
     weights = sizes.transformer * (2 if plan.exact else 1)
     here = int(weights * _STREAMED) if plan.streamed else weights
@@ -199,27 +199,27 @@ def _weighed(plan: Plan, machine: Machine, sizes: Sizes, setting: Setting) -> Pl
     return replace(plan, words=words, first=first, device_bytes=device, host_bytes=host)
 
 
-def forward_bytes(width: int, setting: Setting) -> int:
+def forward_bytes(width: int, setting: GenerationSize) -> int:
     """What one forward pass needs beside the weights, in bfloat16, with a reference as large as the target."""
     frames, rows, columns = setting.grid()
     return 2 * frames * rows * columns * width * _PER_NUMBER
 
 
-def decoder_bytes(tiles: Tiles, setting: Setting) -> int:
+def decoder_bytes(tiles: TileSize, setting: GenerationSize) -> int:
     """What decoding one tile needs beside the weights, and the frames it is laid into."""
     frames = min(tiles.frames[0], setting.frames)
     high, wide = min(tiles.side, setting.height), min(tiles.side, setting.width)
     return frames * (high // 4) * (wide // 4) * _DECODER + frames * setting.height * setting.width * 12
 
 
-def _on_cpu(machine: Machine, sizes: Sizes) -> Plan:
+def _on_cpu(machine: ComputeDevice, sizes: WeightCounts) -> MemoryPlan:
     """In float32 if that fits, else in bfloat16; big models only if the user insists on the CPU."""
     if sizes.transformer > _FEW and not machine.chosen:
         raise MachineError(
             "no GPU was found, and a CPU would take days for a dub with LTX",
             remedy=f"{_INSTEAD} (--engine-option device=cpu insists.)",
         )
-    plan = Plan("cpu", words="cpu")
+    plan = MemoryPlan("cpu", words="cpu")
     for whole in (True, False):
         held = max(sizes.transformer + sizes.others, sizes.words) * (4 if whole else 2) + _HOST_SLACK
         if held <= machine.host:
@@ -229,7 +229,7 @@ def _on_cpu(machine: Machine, sizes: Sizes) -> Plan:
     )
 
 
-def _too_little(machine: Machine, sizes: Sizes, setting: Setting) -> MachineError:
+def _too_little(machine: ComputeDevice, sizes: WeightCounts, setting: GenerationSize) -> MachineError:
     """Which memory does not reach, by how much, and with which smaller window it would."""
     plans = _candidates(machine, sizes, setting)
     fitting = [plan for plan in plans if plan.device_bytes <= machine.free]
@@ -247,7 +247,7 @@ def _too_little(machine: Machine, sizes: Sizes, setting: Setting) -> MachineErro
     return MachineError(told, remedy=remedy)
 
 
-def _smaller(machine: Machine, sizes: Sizes, setting: Setting) -> int:
+def _smaller(machine: ComputeDevice, sizes: WeightCounts, setting: GenerationSize) -> int:
     """The largest side of a square window that fits, or 0."""
     for side in range(min(setting.height, setting.width) - 64, 255, -64):
         window = replace(setting, height=side, width=side)
@@ -258,30 +258,30 @@ def _smaller(machine: Machine, sizes: Sizes, setting: Setting) -> int:
     return 0
 
 
-def load(files: Files, plan: Plan, prompts: tuple[str, ...] = (), kept: Path | None = None) -> LipDubPipeline:
+def load_pipeline(files: LtxFiles, plan: MemoryPlan, prompts: tuple[str, ...] = (), kept: Path | None = None) -> LipDubPipeline:
     """The pipeline as ``plan`` has it. The contexts of ``prompts`` are made first, and the text encoder freed, before
     the transformer is read; prompts that come later bring the text encoder back for a while. Contexts are kept in
     ``kept``. Raises ``WeightsError`` for a file that is missing or does not fit.
     """
     lora = read_lora(files.lora)
     check_shapes(_layers(files.checkpoint), lora)
-    words = Words(files, plan.first_desk, kept)
+    words = PromptCache(files, plan.first_desk, kept)
     words.learn(prompts)
     words.desk = plan.desk
-    _, width, _ = text_shape(files.text_encoder)
-    lying = Placement("cpu" if plan.room.aside else plan.device, plan.dtype)
-    others: tuple[Part, ...] = ("video_vae", "audio_vae", "vocoder")
-    read: Any = read_parts(files.checkpoint, ["transformer"], width, plan.placement, fused(lora))
+    _, width, _ = text_encoder_shape(files.text_encoder)
+    lying = WeightPlacement("cpu" if plan.room.aside else plan.device, plan.dtype)
+    others: tuple[ModuleName, ...] = ("video_vae", "audio_vae", "vocoder")
+    read: Any = read_parts(files.checkpoint, ["transformer"], width, plan.placement, fuse_transform(lora))
     read |= read_parts(files.checkpoint, others, width, lying)
-    parts = Parts(connectors=None, **read)
+    parts = CheckpointModules(connectors=None, **read)
     _settle(parts, plan)
     return LipDubPipeline(parts, read_upsampler(files.upsampler, lying), words, lora.downscale, plan.room)
 
 
 def _layers(checkpoint: Path) -> dict[str, tuple[int, ...]]:
     """Shapes of the transformer's weight matrices, by diffusers' names of their modules."""
-    header = Header.of(checkpoint)
-    placed = ((place(name), shape) for name, shape in header.shapes.items())
+    header = SafetensorsHeader.of(checkpoint)
+    placed = ((locate_tensor(name), shape) for name, shape in header.shapes.items())
     return {
         found[1].removesuffix(".weight"): shape
         for found, shape in placed
@@ -289,7 +289,7 @@ def _layers(checkpoint: Path) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _settle(parts: Parts, plan: Plan) -> None:
+def _settle(parts: CheckpointModules, plan: MemoryPlan) -> None:
     """Stream the transformer's blocks, choose its attention, compile its blocks, as the plan has it."""
     model = parts.transformer
     if plan.streamed:
@@ -306,7 +306,7 @@ def _settle(parts: Parts, plan: Plan) -> None:
         model.compile_repeated_blocks(fullgraph=True)
 
 
-def describe(plan: Plan) -> list[str]:
+def describe_plan(plan: MemoryPlan) -> list[str]:
     """The plan in lines, for the doctor and the report."""
     kind = ("float32" if plan.whole else "bfloat16") if plan.exact else "8 bits (e4m3)"
     where = f"streamed from main memory to {plan.device}" if plan.streamed else f"on {plan.device}"

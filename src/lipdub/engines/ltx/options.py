@@ -9,10 +9,10 @@ from lipdub.errors import OptionError
 DEVICES = ("auto", "cuda", "cuda:1", "mps", "cpu")
 """Where the model may run, or the like."""
 
-STEP = 64
+SIZE_STEP = 64
 """Sides of what the model makes are multiples of this."""
 
-LEAST = 9
+MIN_FRAMES = 9
 """Frames the model is given at least: two latent frames."""
 
 
@@ -42,11 +42,11 @@ class LtxOptions:
         """Refuse what cannot be."""
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise OptionError(f"the LTX engine knows no device '{self.device}'", remedy=f"Choose {_listed(DEVICES)}")
-        if self.size < STEP or self.size % STEP:
-            raise OptionError(f"the LTX engine's size {self.size} is not a multiple of {STEP}", remedy="Try 768")
-        if self.frames < LEAST or self.frames % 8 != 1:
+        if self.size < SIZE_STEP or self.size % SIZE_STEP:
+            raise OptionError(f"the LTX engine's size {self.size} is not a multiple of {SIZE_STEP}", remedy="Try 768")
+        if self.frames < MIN_FRAMES or self.frames % 8 != 1:
             raise OptionError(
-                f"the LTX engine makes 8 k + 1 frames at once, {LEAST} at least, not {self.frames}", remedy="Try 121"
+                f"the LTX engine makes 8 k + 1 frames at once, {MIN_FRAMES} at least, not {self.frames}", remedy="Try 121"
             )
         if not 0 <= self.overlap <= self.frames // 3:
             raise OptionError(
@@ -57,7 +57,7 @@ class LtxOptions:
             raise OptionError(f"the reference strength {self.reference_strength} is not between 0 and 1")
 
 
-def parse(words: Mapping[str, str]) -> LtxOptions:
+def parse_options(words: Mapping[str, str]) -> LtxOptions:
     """Options from words, e.g. ``{"device": "cuda", "reference-strength": "0.9"}``.
 
     Raises ``OptionError`` for a name that does not exist or a value that cannot be read.

@@ -17,23 +17,30 @@ import numpy as np
 import torch
 from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 
-from lipdub.engines.ltx import picture, sampler, sound, text, tiling, tokens
-from lipdub.engines.ltx.checkpoint import ON_CPU, Module, Parts, Placement, read_checkpoint, read_upsampler
-from lipdub.engines.ltx.folder import Files
+from lipdub.engines.ltx import video_pixels, sampler, audio_latents, text_encoder, tiling, tokens
+from lipdub.engines.ltx.checkpoint import (
+    ON_CPU,
+    Module,
+    CheckpointModules,
+    WeightPlacement,
+    read_checkpoint,
+    read_upsampler,
+)
+from lipdub.engines.ltx.weights_folder import LtxFiles
 from lipdub.engines.ltx.lora import fuse, read_lora
-from lipdub.engines.ltx.picture import Frames
-from lipdub.engines.ltx.sampler import Context, Scene
+from lipdub.engines.ltx.video_pixels import Frames
+from lipdub.engines.ltx.sampler import Context, DenoisingInputs
 from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, AudioLatent, Tokens, VideoLatent
-from lipdub.engines.ltx.words import Words, check_depth
+from lipdub.engines.ltx.prompt_cache import PromptCache, check_state_count
 from lipdub.errors import OptionError
 from lipdub.timeline.sound import Sound
 
-Watch = Callable[[int, int, int], None]
+StepCallback = Callable[[int, int, int], None]
 """Told (stage, steps done, steps of the stage)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Footage:
+class SourceVideo:
     """Frames of the source at a constant ``rate`` (frames per second, exact)."""
 
     frames: Frames
@@ -41,18 +48,18 @@ class Footage:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PipelineOptions:
     """``height`` and ``width`` of what is made, in pixels, multiples of 64. ``reference_strength`` 0..1: how firmly
     the source's picture is held to (less lets the reference drift). ``watch`` is told of the progress."""
 
     height: int = 1024
     width: int = 1536
     reference_strength: float = 1.0
-    watch: Watch | None = field(default=None, compare=False)
+    watch: StepCallback | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class GenerationSize:
     """The sizes of one run: ``frames`` (8 k + 1) at ``rate``, ``height`` x ``width`` pixels."""
 
     frames: int
@@ -62,7 +69,7 @@ class Setting:
     reference_strength: float = 1.0
 
     @classmethod
-    def of(cls, video: Footage, options: Options) -> "Setting":
+    def of(cls, video: SourceVideo, options: PipelineOptions) -> "GenerationSize":
         """As many frames as can be made of the footage. Raises ``OptionError`` for what cannot be made at all."""
         height, width, strength = options.height, options.width, options.reference_strength
         if min(height, width) < 64 or height % 64 or width % 64:
@@ -79,37 +86,37 @@ class Setting:
     @property
     def audio_latents(self) -> int:
         """Audio latents beside the frames."""
-        return tokens.audio_count(self.frames, self.rate)
+        return tokens.audio_latent_count(self.frames, self.rate)
 
-    def halved(self) -> "Setting":
+    def halved(self) -> "GenerationSize":
         """The same at half height and width."""
-        return Setting(self.frames, self.rate, self.height // 2, self.width // 2, self.reference_strength)
+        return GenerationSize(self.frames, self.rate, self.height // 2, self.width // 2, self.reference_strength)
 
-    def grid(self) -> tokens.Grid:
+    def grid(self) -> tokens.LatentGrid:
         """Latent frames, rows and columns."""
         return self.frames // TEMPORAL + 1, self.height // SPATIAL, self.width // SPATIAL
 
 
 @dataclass(frozen=True, eq=False)
-class Dubbed:
-    """What was made: ``frames`` (the first 8 k + 1 of the source's), their ``sound``, and the normalised latents.
+class PipelineOutput:
+    """What was made: ``frames`` (the first 8 k + 1 of the source's), their ``audio_latents``, and the normalised latents.
 
-    ``sound`` is the user's own if it was given.
+    ``audio_latents`` is the user's own if it was given.
     """
 
     frames: Frames
     rate: Fraction
-    sound: Sound
+    audio_latents: Sound
     video_latent: VideoLatent
     audio_latent: AudioLatent
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class MemoryOptions:
     """How memory is used: the ``tiles`` of the video VAE, and whether everything but the transformer lies ``aside`` on
     the CPU and comes to the transformer's device for its work alone."""
 
-    tiles: tiling.Tiles = field(default_factory=tiling.Tiles)
+    tiles: tiling.TileSize = field(default_factory=tiling.TileSize)
     aside: bool = False
 
 
@@ -118,56 +125,56 @@ class LipDubPipeline:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: CheckpointModules,
         upsampler: LTX2LatentUpsamplerModel,
-        text_encoder: text.TextEncoder | Words | None,
+        text_encoder: text_encoder.TextEncoder | PromptCache | None,
         downscale: int = 1,
-        room: Room | None = None,
+        room: MemoryOptions | None = None,
     ) -> None:
         """``parts`` with the LoRA already at work; ``downscale`` is the LoRA's. Without a ``text_encoder`` prompts
         must come encoded."""
         self.parts, self.upsampler, self.text_encoder = parts, upsampler, text_encoder
-        self.downscale, self.room = downscale, room or Room()
+        self.downscale, self.room = downscale, room or MemoryOptions()
 
     @classmethod
     def from_files(
-        cls, files: Files, placement: Placement = ON_CPU, words: Placement | None = None
+        cls, files: LtxFiles, placement: WeightPlacement = ON_CPU, words: WeightPlacement | None = None
     ) -> "LipDubPipeline":
         """Read everything and fuse the LoRA. ``words`` is where the text encoder goes, if not with the rest.
 
         Raises ``WeightsError`` for a file that is missing or does not fit.
         """
         lora = read_lora(files.lora)
-        encoder = text.read_text_encoder(files.text_encoder, words or placement)
+        encoder = text_encoder.read_text_encoder(files.text_encoder, words or placement)
         parts = read_checkpoint(files.checkpoint, encoder.width, placement)
         assert parts.connectors is not None
-        check_depth(files, parts.connectors, encoder.layers)
+        check_state_count(files, parts.connectors, encoder.layers)
         fuse(parts.transformer, lora)
         return cls(parts, read_upsampler(files.upsampler, placement), encoder, lora.downscale)
 
     @torch.no_grad()
     def __call__(
         self,
-        video: Footage,
+        video: SourceVideo,
         audio: Sound,
         prompt: str | Context,
         *,
         dub: Sound | None = None,
         generator: torch.Generator | None = None,
         **options: Any,
-    ) -> Dubbed:
+    ) -> PipelineOutput:
         """Dub ``video``, whose whole source sound is ``audio``, to say what ``prompt`` says.
 
         ``dub`` is the new voice if the user brings it, from the first frame on. ``generator`` draws the noise (seed 0
-        if None). ``options`` are the fields of ``Options``: ``height``, ``width``, ``reference_strength``, ``watch``.
+        if None). ``options`` are the fields of ``PipelineOptions``: ``height``, ``width``, ``reference_strength``, ``watch``.
         Raises ``OptionError`` for sizes that cannot be made.
         """
-        chosen = Options(**options)
-        setting = Setting.of(video, chosen)
+        chosen = PipelineOptions(**options)
+        setting = GenerationSize.of(video, chosen)
         generator = torch.Generator().manual_seed(0) if generator is None else generator
         context = self.context(prompt)
         features = self.audio_latent(audio)
-        own = None if dub is None else sound.fitted(self.audio_latent(dub), setting.audio_latents)
+        own = None if dub is None else audio_latents.fit_length(self.audio_latent(dub), setting.audio_latents)
 
         half = setting.halved()
         scene = self.first_scene(half, context, (self.video_reference(video, half), features), own)
@@ -180,8 +187,8 @@ class LipDubPipeline:
         )
         made, _ = self.run(scene, 2, generator, chosen.watch)
         large = tokens.unpack_video(made, setting.grid())
-        shown = np.concatenate([picture.as_bytes(run) for run in self.pictures(large)])
-        return Dubbed(shown, video.rate, self.sound(voice) if dub is None else dub, large, voice)
+        shown = np.concatenate([video_pixels.as_bytes(run) for run in self.pictures(large)])
+        return PipelineOutput(shown, video.rate, self.sound(voice) if dub is None else dub, large, voice)
 
     @property
     def device(self) -> torch.device:
@@ -195,43 +202,43 @@ class LipDubPipeline:
 
     def learn(self, prompts: Iterable[str]) -> None:
         """These prompts will come: a text encoder that has to be read for them is read once for all."""
-        if isinstance(self.text_encoder, Words):
+        if isinstance(self.text_encoder, PromptCache):
             self.text_encoder.learn(prompts)
 
     def context(self, prompt: str | Context) -> Context:
         """The prompt as the transformer reads it; one that is encoded already is passed through."""
         if not isinstance(prompt, str):
             return prompt
-        if isinstance(self.text_encoder, Words):
+        if isinstance(self.text_encoder, PromptCache):
             video, audio = self.text_encoder.context(prompt)
         elif self.text_encoder is None or self.parts.connectors is None:
             raise OptionError("a prompt in words needs the text encoder, which was not loaded")
         else:
-            video, audio = text.encode(self.text_encoder, self.parts.connectors, prompt)
+            video, audio = text_encoder.encode_prompt(self.text_encoder, self.parts.connectors, prompt)
         return video.to(self.device, self.dtype), audio.to(self.device, self.dtype)
 
     def audio_latent(self, wave: Sound) -> AudioLatent:
         """The normalised latent of a whole sound, 25 frames a second."""
-        mel = sound.features(wave)
+        mel = audio_latents.mel_of_sound(wave)
         with self._here(self.parts.audio_vae) as vae:
-            return sound.encode(vae, mel).to(self.device, self.dtype)
+            return audio_latents.encode(vae, mel).to(self.device, self.dtype)
 
-    def video_reference(self, video: Footage, setting: Setting) -> VideoLatent:
+    def video_reference(self, video: SourceVideo, setting: GenerationSize) -> VideoLatent:
         """The normalised latent of the source at ``setting``'s size, smaller by the LoRA's factor."""
         height, width = setting.height // self.downscale, setting.width // self.downscale
         if min(height, width) < SPATIAL:
             raise OptionError(f"{setting.width} x {setting.height} pixels are too small for this LoRA's references")
-        fitted = picture.fitted(video.frames[: setting.frames], height, width)
+        fitted = video_pixels.fit_frames(video.frames[: setting.frames], height, width)
         with self._here(self.parts.video_vae) as vae:
             return tiling.encode(vae, fitted, self.room.tiles.encoding).to(self.device, self.dtype)
 
     def first_scene(
         self,
-        setting: Setting,
+        setting: GenerationSize,
         context: Context,
         references: tuple[VideoLatent, AudioLatent],
         own: AudioLatent | None = None,
-    ) -> Scene:
+    ) -> DenoisingInputs:
         """Stage 1: picture and sound from nothing, beside the source's (video, audio); or beside ``own`` sound."""
         video, audio = references
         empty = torch.zeros(1, video.shape[1], *setting.grid(), device=self.device, dtype=self.dtype)
@@ -240,33 +247,33 @@ class LipDubPipeline:
             sounds = self._audio(silence, audio, frozen=False)
         else:
             sounds = self._audio(own, audio, frozen=True)
-        return Scene(self._video(setting, empty, video), sounds, context)
+        return DenoisingInputs(self._video(setting, empty, video), sounds, context)
 
     def second_scene(
-        self, setting: Setting, context: Context, made: tuple[VideoLatent, AudioLatent], reference: VideoLatent
-    ) -> Scene:
+        self, setting: GenerationSize, context: Context, made: tuple[VideoLatent, AudioLatent], reference: VideoLatent
+    ) -> DenoisingInputs:
         """Stage 2: from the doubled picture on, the sound of stage 1 frozen and its own reference."""
         video, audio = made
-        return Scene(self._video(setting, video, reference), self._audio(audio, audio, frozen=True), context)
+        return DenoisingInputs(self._video(setting, video, reference), self._audio(audio, audio, frozen=True), context)
 
-    def _video(self, setting: Setting, latent: VideoLatent, reference: VideoLatent) -> tokens.Sequence:
-        places = tokens.video_positions(tokens.grid_of(latent), setting.rate)
-        seen = tokens.video_positions(tokens.grid_of(reference), setting.rate, self.downscale)
-        target = tokens.target_of(tokens.pack_video(latent), places.to(self.device))
+    def _video(self, setting: GenerationSize, latent: VideoLatent, reference: VideoLatent) -> tokens.TokenSequence:
+        places = tokens.video_positions(tokens.latent_grid(latent), setting.rate)
+        seen = tokens.video_positions(tokens.latent_grid(reference), setting.rate, self.downscale)
+        target = tokens.target_sequence(tokens.pack_video(latent), places.to(self.device))
         shown = tokens.pack_video(reference)
-        return target.joined(tokens.reference_of(shown, seen.to(self.device), setting.reference_strength))
+        return target.joined(tokens.reference_sequence(shown, seen.to(self.device), setting.reference_strength))
 
-    def _audio(self, latent: AudioLatent, reference: AudioLatent, frozen: bool) -> tokens.Sequence:
+    def _audio(self, latent: AudioLatent, reference: AudioLatent, frozen: bool) -> tokens.TokenSequence:
         places = tokens.audio_positions(latent.shape[2])
-        before = tokens.before_zero(tokens.audio_positions(reference.shape[2]))
-        target = tokens.target_of(tokens.pack_audio(latent), places.to(self.device), frozen)
-        return target.joined(tokens.reference_of(tokens.pack_audio(reference), before.to(self.device)))
+        before = tokens.shift_before_zero(tokens.audio_positions(reference.shape[2]))
+        target = tokens.target_sequence(tokens.pack_audio(latent), places.to(self.device), frozen)
+        return target.joined(tokens.reference_sequence(tokens.pack_audio(reference), before.to(self.device)))
 
     def run(
-        self, scene: Scene, stage: int, generator: torch.Generator, watch: Watch | None = None
+        self, scene: DenoisingInputs, stage: int, generator: torch.Generator, watch: StepCallback | None = None
     ) -> tuple[Tokens, Tokens]:
         """Draw noise for the picture, then for the sound (needed or not), and denoise; target tokens of both."""
-        sigmas = {1: sampler.STAGE_1, 2: sampler.STAGE_2}[stage]
+        sigmas = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}[stage]
         start = (
             scene.video.noised(self._noise(scene.video, generator), sigmas[0]),
             scene.audio.noised(self._noise(scene.audio, generator), sigmas[0]),
@@ -274,7 +281,7 @@ class LipDubPipeline:
         step = None if watch is None else lambda done, total: watch(stage, done, total)
         return sampler.denoise(self.parts.transformer, scene, start, sigmas, step)
 
-    def _noise(self, sequence: tokens.Sequence, generator: torch.Generator) -> Tokens:
+    def _noise(self, sequence: tokens.TokenSequence, generator: torch.Generator) -> Tokens:
         shape = sequence.latent.shape
         return torch.randn(shape, generator=generator, device=generator.device, dtype=self.dtype).to(self.device)
 
@@ -289,12 +296,12 @@ class LipDubPipeline:
         with self._here(self.parts.video_vae) as vae:
             yield from tiling.decode(vae, latent, tiling.Tiling.of(height, width, self.room.tiles))
 
-    def sound(self, latent: AudioLatent) -> Sound:
+    def audio_latents(self, latent: AudioLatent) -> Sound:
         """The voice that was made, stereo at 48 kHz."""
         with self._here(self.parts.audio_vae) as vae:
-            mel = sound.decode(vae, latent)
+            mel = audio_latents.decode(vae, latent)
         with self._here(self.parts.vocoder) as vocoder:
-            return sound.speak(vocoder, mel)
+            return audio_latents.vocode(vocoder, mel)
 
     @contextmanager
     def _here(self, module: Module) -> Iterator[Module]:

@@ -14,7 +14,7 @@ impersonated without consent, no competing product."""
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedFile:
     """One thing to download: ``what`` it is and the ``name`` it is published under, or was or will be (``also``).
 
     ``bytes`` is about how big it is, ``repo`` (owner/name on the Hugging Face hub) where it lies; None: not known.
@@ -45,7 +45,7 @@ class Published:
 
 _MODEL = "Lightricks/LTX-2.3"
 
-CHECKPOINT = Published(
+CHECKPOINT = PublishedFile(
     "ltx-2.3-22b-distilled.safetensors",
     "the distilled checkpoint",
     LICENCE,
@@ -53,14 +53,14 @@ CHECKPOINT = Published(
     repo=_MODEL,
     also=("ltx-2.3-22b-distilled-1.1.safetensors",),
 )
-UPSAMPLER = Published(
+UPSAMPLER = PublishedFile(
     "ltx-2.3-spatial-upscaler-x2-1.1.safetensors",
     "the x2 upsampler",
     LICENCE,
     repo=_MODEL,
     also=("ltx-2.3-spatial-upscaler-x2-1.0.safetensors", "ltx-2.3-spatial-upscaler-x2.safetensors"),
 )
-TEXT_ENCODER = Published(
+TEXT_ENCODER = PublishedFile(
     "Gemma-3-12B",
     "the text encoder's folder",
     "Google's Gemma terms",
@@ -68,7 +68,7 @@ TEXT_ENCODER = Published(
     repo="google/gemma-3-12b-it-qat-q4_0-unquantized",
     folder=True,
 )
-DUBIT = Published(
+DUBIT = PublishedFile(
     "ltx-2.3-22b-ic-lora-dubit-0.9.safetensors",
     "the Dub-It LoRA",
     LICENCE,

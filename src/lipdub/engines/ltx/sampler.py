@@ -9,11 +9,11 @@ from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3
 from jaxtyping import Float
 from torch import Tensor
 
-from lipdub.engines.ltx.tokens import Sequence, Tokens
-from lipdub.engines.ltx.transformer import Stream, velocity
+from lipdub.engines.ltx.tokens import TokenSequence, Tokens
+from lipdub.engines.ltx.transformer import ModalityInput, velocity
 
-STAGE_1 = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875, 0.0)
-STAGE_2 = (0.909375, 0.725, 0.421875, 0.0)
+STAGE_1_SIGMAS = (1.0, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875, 0.0)
+STAGE_2_SIGMAS = (0.909375, 0.725, 0.421875, 0.0)
 """Noise levels of the distilled model, half size from noise and full size from the upsampled latent."""
 
 Context = tuple[Float[Tensor, "_batch _words _width"], Float[Tensor, "_batch _words _audio_width"]]
@@ -21,14 +21,14 @@ Context = tuple[Float[Tensor, "_batch _words _width"], Float[Tensor, "_batch _wo
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class DenoisingInputs:
     """What is denoised together: the picture's sequence and the sound's, and the prompt of both."""
 
-    video: Sequence
-    audio: Sequence
+    video: TokenSequence
+    audio: TokenSequence
     context: Context
 
-    def streams(self, video: Tokens, audio: Tokens, sigma: float) -> tuple[Stream, Stream]:
+    def streams(self, video: Tokens, audio: Tokens, sigma: float) -> tuple[ModalityInput, ModalityInput]:
         """What the transformer is given at noise level ``sigma``; a frozen modality has sigma 0."""
         return (
             _stream(self.video, video, sigma, self.context[0]),
@@ -36,15 +36,15 @@ class Scene:
         )
 
 
-def _stream(sequence: Sequence, tokens: Tokens, sigma: float, context: Tensor) -> Stream:
+def _stream(sequence: TokenSequence, tokens: Tokens, sigma: float, context: Tensor) -> ModalityInput:
     level = torch.full((tokens.shape[0],), 0.0 if sequence.frozen else sigma, device=tokens.device)
-    return Stream(tokens, sequence.positions, sequence.mask[..., 0] * level[:, None], level, context)
+    return ModalityInput(tokens, sequence.positions, sequence.mask[..., 0] * level[:, None], level, context)
 
 
 @torch.no_grad()
 def denoise(
     transformer: LTX2VideoTransformer3DModel,
-    scene: Scene,
+    scene: DenoisingInputs,
     start: tuple[Tokens, Tokens],
     sigmas: tuple[float, ...],
     watch: Callable[[int, int], None] | None = None,
@@ -65,7 +65,7 @@ def denoise(
     return video[:, : scene.video.target], audio[:, : scene.audio.target]
 
 
-def _step(sequence: Sequence, stream: Stream, velocity: Tokens, sigmas: tuple[float, float]) -> Tokens:
+def _step(sequence: TokenSequence, stream: ModalityInput, velocity: Tokens, sigmas: tuple[float, float]) -> Tokens:
     """x0 = x - v t, pinned; then along the line from x0 through x to the next noise level."""
     sigma, after = sigmas
     x = stream.tokens.float()

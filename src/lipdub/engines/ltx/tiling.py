@@ -16,7 +16,7 @@ from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2V
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, Grid, VideoLatent, grid_of
+from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, LatentGrid, VideoLatent, latent_grid
 
 Pixels = Float[Tensor, "1 3 _frames _height _width"]
 """RGB in -1..1."""
@@ -35,25 +35,25 @@ class Tiling:
     width: tuple[int, int] = (_LONG_SIDE, 64)
 
     @classmethod
-    def of(cls, height: int, width: int, tiles: "Tiles | None" = None) -> "Tiling":
+    def of(cls, height: int, width: int, tiles: "TileSize | None" = None) -> "Tiling":
         """For decoding ``height`` x ``width`` pixels: the longer side that of ``tiles``, the other in proportion."""
-        tiles = Tiles() if tiles is None else tiles
+        tiles = TileSize() if tiles is None else tiles
         longer = max(height, width)
         sides = [max(_LEAST, round(tiles.side * side / longer / SPATIAL) * SPATIAL) for side in (height, width)]
         return cls(tiles.frames, (sides[0], _OVERLAP), (sides[1], _OVERLAP))
 
-    def axes(self, grid: Grid) -> "list[_Axis]":
+    def axes(self, grid: LatentGrid) -> "list[_TiledAxis]":
         """Time, rows and columns of a latent of ``grid``."""
         steps = (TEMPORAL, SPATIAL, SPATIAL)
         sizes = (self.frames, self.height, self.width)
         return [
-            _Axis(latents, size // step, overlap // step, step, causal=step == TEMPORAL)
+            _TiledAxis(latents, size // step, overlap // step, step, causal=step == TEMPORAL)
             for latents, (size, overlap), step in zip(grid, sizes, steps, strict=True)
         ]
 
 
 @dataclass(frozen=True, slots=True)
-class Tiles:
+class TileSize:
     """How large a tile may be: its longer ``side`` in pixels, and (``frames``, overlap). Smaller tiles want less memory
     and more time; these are the reference's, and others give slightly other pixels where tiles meet."""
 
@@ -71,7 +71,7 @@ ENCODING = Tiling()
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
+class _TileSlice:
     """Latents ``[start, stop)`` of one axis, how much each latent of it and each sample made of it count."""
 
     start: int
@@ -81,7 +81,7 @@ class _Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class _Axis:
+class _TiledAxis:
     """``latents`` along one axis, cut into tiles of ``size`` that share ``overlap``; ``step`` samples to a latent.
 
     If ``causal``, the first latent is one sample.
@@ -99,7 +99,7 @@ class _Axis:
             return slice(max(0, (start - 1) * self.step + 1), (stop - 1) * self.step + 1)
         return slice(start * self.step, stop * self.step)
 
-    def cuts(self) -> list[_Cut]:
+    def cuts(self) -> list[_TileSlice]:
         """Tiles from the first latent to the last, the last one perhaps shorter."""
         if self.overlap >= self.size:
             raise ValueError(f"tiles of {self.size} latents cannot overlap by {self.overlap}")
@@ -108,7 +108,7 @@ class _Axis:
         bounds = [slice(start, min(start + self.size, self.latents)) for start in starts]
         samples = [self.samples(bound.start, bound.stop) for bound in bounds]
         return [
-            _Cut(bound.start, bound.stop, *weights)
+            _TileSlice(bound.start, bound.stop, *weights)
             for bound, *weights in zip(
                 bounds, _trapezoids(bounds, self.overlap), _trapezoids(samples, self.overlap * self.step), strict=True
             )
@@ -160,7 +160,7 @@ def decode(vae: AutoencoderKLLTX2Video, latent: VideoLatent, tiling: Tiling) -> 
     """The pixels of a normalised latent, float32, not clamped, as runs of frames from the first to the last."""
     mean, std = _statistics(vae)
     latent = (latent.to(vae.device).float() * std + mean).to(vae.dtype)
-    times, rows, columns = tiling.axes(grid_of(latent))
+    times, rows, columns = tiling.axes(latent_grid(latent))
     height, width = rows.samples(0, rows.latents).stop, columns.samples(0, columns.latents).stop
     cuts = times.cuts()
     done, open_frames = 0, torch.zeros(1, 3, 0, height, width, device=vae.device)

@@ -22,7 +22,7 @@ _GAP = 0.04
 """Seconds between the end of the reference sound and time zero: one audio latent."""
 
 VideoLatent = Float[Tensor, "_batch _channels _frames _height _width"]
-Grid = tuple[int, int, int]
+LatentGrid = tuple[int, int, int]
 """Frames, rows and columns of a video latent."""
 
 AudioLatent = Float[Tensor, "_batch _channels _frames _bins"]
@@ -32,7 +32,7 @@ Positions = Float32[Tensor, "_batch _axes _tokens 2"]
 
 
 @dataclass(frozen=True, eq=False)
-class Sequence:
+class TokenSequence:
     """The tokens of one modality before denoising, target first.
 
     ``latent`` is what noise is laid over (0 at the reference), ``clean`` what the tokens are pinned to, ``mask``
@@ -47,11 +47,11 @@ class Sequence:
     target: int
     frozen: bool = False
 
-    def joined(self, reference: "Sequence") -> "Sequence":
+    def joined(self, reference: "TokenSequence") -> "TokenSequence":
         """This target followed by ``reference``."""
         if self.frozen:
             reference = reference.pinned()
-        return Sequence(
+        return TokenSequence(
             torch.cat([self.latent, reference.latent], 1),
             torch.cat([self.clean, reference.clean], 1),
             torch.cat([self.mask, reference.mask], 1),
@@ -60,7 +60,7 @@ class Sequence:
             self.frozen,
         )
 
-    def pinned(self) -> "Sequence":
+    def pinned(self) -> "TokenSequence":
         """The same tokens, none of them free."""
         return replace(self, mask=torch.zeros_like(self.mask), frozen=True)
 
@@ -70,20 +70,20 @@ class Sequence:
         return torch.lerp(self.clean.float(), x, self.mask).to(self.latent.dtype)
 
 
-def target_of(tokens: Tokens, positions: Positions, frozen: bool = False) -> Sequence:
+def target_sequence(tokens: Tokens, positions: Positions, frozen: bool = False) -> TokenSequence:
     """Tokens to be generated from ``tokens`` on, or to be taken as they are if ``frozen``."""
     ones = torch.ones(*tokens.shape[:2], 1, device=tokens.device)
-    whole = Sequence(tokens, tokens, ones, positions, tokens.shape[1])
+    whole = TokenSequence(tokens, tokens, ones, positions, tokens.shape[1])
     return whole.pinned() if frozen else whole
 
 
-def reference_of(tokens: Tokens, positions: Positions, strength: float = 1.0) -> Sequence:
+def reference_sequence(tokens: Tokens, positions: Positions, strength: float = 1.0) -> TokenSequence:
     """Clean tokens to be followed; ``strength`` 1 pins them, less lets them drift."""
     mask = torch.full((*tokens.shape[:2], 1), 1.0 - strength, device=tokens.device)
-    return Sequence(torch.zeros_like(tokens), tokens, mask, positions, 0)
+    return TokenSequence(torch.zeros_like(tokens), tokens, mask, positions, 0)
 
 
-def grid_of(latent: VideoLatent) -> Grid:
+def latent_grid(latent: VideoLatent) -> LatentGrid:
     """The latent's frames, rows and columns."""
     return latent.shape[2], latent.shape[3], latent.shape[4]
 
@@ -93,7 +93,7 @@ def pack_video(latent: VideoLatent) -> Tokens:
     return latent.flatten(2).transpose(1, 2)
 
 
-def unpack_video(tokens: Tokens, grid: Grid) -> VideoLatent:
+def unpack_video(tokens: Tokens, grid: LatentGrid) -> VideoLatent:
     """Back to a latent of ``grid`` (frames, rows, columns)."""
     return tokens.transpose(1, 2).unflatten(2, grid)
 
@@ -108,12 +108,12 @@ def unpack_audio(tokens: Tokens, bins: int) -> AudioLatent:
     return tokens.unflatten(2, (-1, bins)).transpose(1, 2)
 
 
-def audio_count(frames: int, rate: Fraction) -> int:
+def audio_latent_count(frames: int, rate: Fraction) -> int:
     """Audio latents beside ``frames`` video frames at ``rate``."""
     return round(frames / rate * AUDIO_RATE)
 
 
-def video_positions(grid: Grid, rate: Fraction, downscale: int = 1) -> Positions:
+def video_positions(grid: LatentGrid, rate: Fraction, downscale: int = 1) -> Positions:
     """Places of video tokens on ``grid`` (latent frames, rows, columns), float32, batch 1.
 
     Time starts with one frame alone. ``downscale`` spreads a smaller reference over the target's picture.
@@ -133,6 +133,6 @@ def audio_positions(count: int) -> Positions:
     return torch.stack([seconds[:-1], seconds[1:]], -1)[None, None]
 
 
-def before_zero(positions: Positions) -> Positions:
+def shift_before_zero(positions: Positions) -> Positions:
     """The same times, moved so that the last ends one latent before zero: the place of reference sound."""
     return positions - positions[..., -1:, 1:] - _GAP

@@ -27,7 +27,7 @@ from lipdub.engines.ltx.tokens import Positions, Tokens
 
 
 @dataclass(frozen=True, eq=False)
-class Stream:
+class ModalityInput:
     """One modality as the transformer is given it: noisy tokens, their places, and the prompt.
 
     ``timesteps`` and ``sigma`` are noise levels 0..1; the scaling that the embeddings want is done here.
@@ -40,7 +40,7 @@ class Stream:
     context: Float[Tensor, "batch words width"]
 
 
-def velocity(transformer: LTX2VideoTransformer3DModel, video: Stream, audio: Stream) -> tuple[Tokens, Tokens]:
+def velocity(transformer: LTX2VideoTransformer3DModel, video: ModalityInput, audio: ModalityInput) -> tuple[Tokens, Tokens]:
     """Velocities (video, audio) of all tokens, shaped like them. The prompt is not masked."""
     scale = transformer.config["timestep_scale_multiplier"]
     with (

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from lipdub import __version__, weights
-from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.disk.identity import names_sizes_times
+from lipdub.anatomy.motion import FaceMotion, measure_motion
+from lipdub.disk.identity import file_stamps
 from lipdub.engines.seam import Engine, Study, StudyFacts
 from lipdub.faces.cuts import CutDetector
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.faces.tracker import FaceTracker
 from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
-from lipdub.media.read import frames, prefetched
+from lipdub.media.read import read_frames, prefetch
 from lipdub.plugins import Fingerprinted, fingerprint_of
 from lipdub.studio.analysis import FaceAnalysis
 from lipdub.studio.progress import Clock
@@ -49,7 +49,7 @@ def faces_name(clip: Clip, digest: str, tools: Tools) -> str:
 
 def _files_of(folder: Path | None) -> tuple[object, ...]:
     """The files in a folder of weights, by name, size and time."""
-    return () if folder is None else names_sizes_times(path for path in folder.rglob("*") if path.is_file())
+    return () if folder is None else file_stamps(path for path in folder.rglob("*") if path.is_file())
 
 
 def find_faces(clip: Clip, tools: Tools, folder: Path, clock: Clock) -> None:
@@ -61,7 +61,7 @@ def find_faces(clip: Clip, tools: Tools, folder: Path, clock: Clock) -> None:
     tracker = FaceTracker(folder / "faces", clip.size, tools.landmarker, rate=clip.rate)
     studies: dict[int, Study] = {}
     cuts: list[int] = []
-    for seen in clock.counted("analyse", prefetched(_tracked(clip, tracker, cuts)), len(clip)):
+    for seen in clock.counted("analyse", prefetch(_tracked(clip, tracker, cuts)), len(clip)):
         for face, view in seen:
             if face not in studies:
                 studies[face] = tools.engine.study(_study_folder(folder, face), redetect)
@@ -77,7 +77,7 @@ def find_faces(clip: Clip, tools: Tools, folder: Path, clock: Clock) -> None:
 def _tracked(clip: Clip, tracker: FaceTracker, cuts: list[int]) -> Iterator[list[tuple[int, FaceView]]]:
     """The faces of every frame as they are tracked; the first frames of later shots are added to ``cuts``."""
     detector = CutDetector()
-    for frame in prefetched(frames(clip)):
+    for frame in prefetch(read_frames(clip)):
         cut = detector.see(frame)
         if cut:
             cuts.append(frame.index)
@@ -92,7 +92,7 @@ def read_faces(clip: Clip, engine: Engine, folder: Path) -> tuple[tuple[Shot, ..
 
 
 def _finish(track: FaceTrack, study: Study, clip: Clip, engine: Engine) -> StudyFacts:
-    motion = measure(track)
+    motion = measure_motion(track)
     return study.finish(motion, _visibility(track, motion, clip, engine).usable)
 
 
@@ -138,7 +138,7 @@ def _read_face(clip: Clip, engine: Engine, folder: Path, entry: dict) -> FaceAna
         redness=redness,
         presence=presence,
     )
-    motion = measure(track)
+    motion = measure_motion(track)
     known = entry["facts"]
     return FaceAnalysis(
         track=track,

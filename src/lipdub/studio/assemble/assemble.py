@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lipdub.compose.patch_reel import PatchReel
-from lipdub.media.read import Damage, frames, prefetched
-from lipdub.media.write import write_into
+from lipdub.media.read import PictureDamage, read_frames, prefetch
+from lipdub.media.write import write_pending
 from lipdub.studio.assemble.soundtrack import make_soundtrack
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.film import Film
@@ -28,15 +28,15 @@ def assemble(job: Job, plan: DubPlan, patcher: FramePatcher, session: Session) -
     and what reading the inputs raises.
     """
     sound = make_soundtrack(job, plan, session)
-    damage, clip = Damage(), job.clip
+    damage, clip = PictureDamage(), job.clip
     part = session.pending_film(job.names.film)
     with session.clock.stage("assemble"):
-        patched = patcher(prefetched(frames(clip, damage=damage)))
-        counted = session.clock.counted("assemble", prefetched(patched), len(clip))
+        patched = patcher(prefetch(read_frames(clip, damage=damage)))
+        counted = session.clock.counted("assemble", prefetch(patched), len(clip))
         how = write_options(job.options, job.speech)
         language = job.options.language or plan.speech.language or None
         how = replace(how, captions=captions(plan.speech, job.speech), language=language)
-        written = write_into(clip, counted, sound.track, part, how)
+        written = write_pending(clip, counted, sound.track, part, how)
     whole = (Segment(0, len(clip)),)
     return Film(part.path, sound.track, written, damage, whole, sound.mixed, sound.levels, sound.notes)
 

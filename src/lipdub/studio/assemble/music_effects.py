@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipdub.disk.identity import of_command
-from lipdub.media.sound_blocks import sound_blocks, sound_shape
-from lipdub.media.sound_out import write_sound
+from lipdub.disk.identity import command_file_stamps
+from lipdub.media.sound_blocks import sound_blocks, sound_format
+from lipdub.media.sound_write import write_sound
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.session import Session
 from lipdub.studio.store import key
@@ -30,18 +30,18 @@ def music_and_effects(clip: Clip, speech: SpeechOptions, session: Session) -> Mu
         return MusicAndEffects(speech.music_effects)
     if not speech.separator or not clip.has_sound:
         return None
-    separator = Separator.parsed(speech.separator)
+    separator = Separator.parse(speech.separator)
 
     def separate(folder: Path) -> None:
         source = session.scratch / "to-separate.wav"
         write_sound(
-            source, sound_blocks(clip.path, start=clip.start, stream=clip.sound), sound_shape(clip.path, clip.sound)
+            source, sound_blocks(clip.path, start=clip.start, stream=clip.sound), sound_format(clip.path, clip.sound)
         )
-        separator.effects(source, folder).rename(folder / "stem")
+        separator.separate(source, folder).rename(folder / "stem")
         source.unlink()
 
     with session.clock.stage("separate"):
-        made_by = (speech.separator, of_command(separator.words))
+        made_by = (speech.separator, command_file_stamps(separator.words))
         name = f"effects-{key(_VERSION, session.inputs.digest(clip.path), clip.start, clip.sound, made_by)}"
         folder = session.store.folder(name, separate)
     return MusicAndEffects(folder / "stem", Path(separator.words[0]).name)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.media.probe import probe
-from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
-from lipdub.media.sound_out import write_sound
+from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
+from lipdub.media.sound_write import write_sound
 from lipdub.studio.assemble.music_effects import music_and_effects
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.job import Job
@@ -60,36 +60,36 @@ def make_soundtrack(job: Job, plan: DubPlan, session: Session) -> Soundtrack:
 
 def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> Soundtrack:
     """The mix of the dub's speech, which is heard in ``spans``, and the clip's sound."""
-    from lipdub.compose.mix.mixing import Parts, mixed, planned
-    from lipdub.compose.mix.stems import Canvas, Stem
+    from lipdub.compose.mix.mixer import MixInputs, render_mix, plan_mix
+    from lipdub.compose.mix.stems import MixFormat, Stem
     from lipdub.studio.mix_options import mix_options
 
     clip = job.clip
-    shape = sound_shape(clip.path, clip.sound) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
+    shape = sound_format(clip.path, clip.sound) if clip.has_sound else SoundFormat(RATE, ("FL", "FR"))
     shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
-    canvas = Canvas.over(whole_of(clip), shape.rate, shape.channels)
+    canvas = MixFormat.for_span(whole_of(clip), shape.rate, shape.channels)
 
     def stem(path: Path, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:
         """The sound of a file (its stream ``stream``), whose instant ``start`` is the canvas' first."""
-        channels = sound_shape(path, stream).channels
+        channels = sound_format(path, stream).channels
         return Stem(channels, lambda: sound_blocks(path, rate=canvas.rate, start=start, stream=stream))
 
     source = stem(clip.path, clip.start, clip.sound) if clip.has_sound else None
     effects = music_and_effects(clip, job.speech, session)
     under = None if effects is None else stem(effects.file)
-    parts = Parts(canvas, stem(plan.speech.track), tuple(spans), source, plan.source_speech, under)
+    parts = MixInputs(canvas, stem(plan.speech.track), tuple(spans), source, plan.source_speech, under)
     with session.clock.stage("mix"):
-        planned_mix = planned(parts, mix_options(job.speech))
+        planned_mix = plan_mix(parts, mix_options(job.speech))
         plain = job.names.film.suffix.lower() in _PLAIN or len(shape.channels) > 8
         path = session.scratch / ("mix.wav" if plain else "mix.flac")
-        write_sound(path, mixed(parts, planned_mix), shape)
+        write_sound(path, render_mix(parts, planned_mix), shape)
     report = planned_mix.report
     notes = (*report.notes, *_length_notes(job.speech, Fraction(canvas.samples, canvas.rate)))
     if effects is not None and effects.by:
         notes = (*notes, f"{effects.by} took the speech out of the clip's sound")
     found = {
         "loudness": report.result.integrated,
-        "loudness_range": report.result.range_,
+        "loudness_range": report.result.loudness_range,
         "true_peak": report.result.true_peak,
     }
     return Soundtrack(path, True, {name: value for name, value in found.items() if value is not None}, notes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lipdub.errors import LipdubError
-from lipdub.media.listen import sound_in_pieces
+from lipdub.media.sound_read import read_sound_chunks
 from lipdub.studio.named import recogniser_named
 from lipdub.studio.session import Session
 from lipdub.timeline.lines import Line
@@ -35,7 +35,7 @@ def check_words(
     try:
         who = recogniser_named(recogniser)
         with session.clock.stage("asr check"):
-            pieces = sound_in_pieces(track, rate=ANALYSIS_RATE, mono=True)
+            pieces = read_sound_chunks(track, rate=ANALYSIS_RATE, mono=True)
             found = transcribe(who, pieces, features, language)
     except LipdubError as cannot:
         return AsrCheck(notes=(f"the dub was not checked by hearing it again ({cannot.what})",))

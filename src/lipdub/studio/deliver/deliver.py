@@ -36,7 +36,7 @@ def deliver(job: Job, plan: DubPlan, takes: tuple[Take, ...], film: Film, sessio
 def _publish(job: Job, plan: DubPlan, film: Film, report: Report, session: Session) -> None:
     """Write what goes beside the film, and give all files their names, the film last."""
     names, outputs = job.names, session.outputs
-    if not outputs.holds(film.path):  # it was assembled elsewhere
+    if not outputs.contains(film.path):  # it was assembled elsewhere
         shutil.copyfile(film.path, outputs.part(names.film).path)
     outputs.part(names.report).write_text(report.to_json() + "\n")
     if names.page is not None:

@@ -8,9 +8,9 @@ import numpy as np
 
 from lipdub import __version__, weights
 from lipdub.media.probe import probe
-from lipdub.media.promise import examples
-from lipdub.media.read import Damage
-from lipdub.media.write import Written
+from lipdub.media.stated_duration import first_examples
+from lipdub.media.read import PictureDamage
+from lipdub.media.write import WriteResult
 from lipdub.review.report import (
     ClosureCount,
     FaceMetrics,
@@ -78,7 +78,7 @@ def _speech(outcome: Outcome) -> SpeechReport | None:
 
 def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
     options, why = job.options, session.tools.analyser.why
-    detailed = plan.features.features.encoded is not None
+    detailed = plan.features.features.encoder_features is not None
     return Recipe(
         lipdub_version=__version__,
         engine=options.engine,
@@ -96,7 +96,7 @@ def _models(detailed: bool) -> Iterator[ModelUsed]:
     yield ModelUsed("hama", "Apache-2.0")
 
 
-def _losses(plan: DubPlan, written: Written) -> tuple[str, ...]:
+def _losses(plan: DubPlan, written: WriteResult) -> tuple[str, ...]:
     """What was lost of the dub track in writing, unless it was told when the track was analysed."""
     return () if any(told.startswith("the dub track") for told in plan.warnings) else written.dub_losses
 
@@ -134,7 +134,7 @@ def _timings(outcome: Outcome, session: Session) -> Iterator[StageTime]:
     yield StageTime("engine", sum(t.seconds for t in outcome.takes), sum(t.frames for t in outcome.takes))
 
 
-def _damaged(clip: Clip, damage: Damage) -> Iterator[str]:
+def _damaged(clip: Clip, damage: PictureDamage) -> Iterator[str]:
     """Sentences on the frames of the source that could not be decoded well."""
     for numbers, what in (
         (damage.repeated, "could not be decoded and repeat the one before"),
@@ -142,7 +142,7 @@ def _damaged(clip: Clip, damage: Damage) -> Iterator[str]:
     ):
         if numbers:
             spans = (clip.times.span(int(run[0]), int(run[-1]) + 1) for run in consecutive(np.array(numbers)))
-            told = examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in spans)
+            told = first_examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in spans)
             yield f"{len(numbers)} frames of the source {what}: {told}"
 
 

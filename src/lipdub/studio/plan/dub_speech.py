@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.compose.mix.stems import Canvas, blocks_of, spoken_stem
-from lipdub.media.sound_blocks import SoundShape
-from lipdub.media.sound_out import write_sound
+from lipdub.compose.mix.stems import MixFormat, stem_blocks, speech_stem
+from lipdub.media.sound_blocks import SoundFormat
+from lipdub.media.sound_write import write_sound
 from lipdub.studio.analysis import Analysis
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.job import Job
@@ -24,8 +24,8 @@ from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
-from lipdub.words_to_sound.duration_fit.check import onset_errors
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.duration_fit.onset_errors import onset_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def _said_line(line: PlacedLine, originals: Mapping[str, str], voices: Mapping[s
     voice = voices.get(line.line.speaker)
     return SaidLine(
         span=line.span,
-        aim=line.aim,
+        source_span=line.source_span,
         text=line.line.text,
         original=originals.get(line.line.id, ""),
         speaker=line.line.speaker,
@@ -122,5 +122,5 @@ def written_speech(job: Job, lines: DubLines, voiced: VoicedLines, session: Sess
 
 def write_speech(path: Path, lines: Callable[[], Iterable[PlacedLine]], whole: Span, rate: int = RATE) -> None:
     """Write ``lines`` as mono sound (.flac or .wav) over ``whole``, exactly as long. Raises ``OutputError``."""
-    canvas = Canvas.over(whole, rate, ("FC",))
-    write_sound(path, blocks_of(spoken_stem(lines, canvas), canvas), SoundShape(rate, ("FC",)))
+    canvas = MixFormat.for_span(whole, rate, ("FC",))
+    write_sound(path, stem_blocks(speech_stem(lines, canvas), canvas), SoundFormat(rate, ("FC",)))

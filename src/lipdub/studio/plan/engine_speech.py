@@ -9,7 +9,7 @@ import numpy as np
 from lipdub.engines.seam import Guide, SpeakingStudy
 from lipdub.errors import NothingToDub, OptionError
 from lipdub.faces.redetect import LandmarkRedetector
-from lipdub.media.read import frames
+from lipdub.media.read import read_frames
 from lipdub.studio.analysis import Analysis
 from lipdub.studio.dub_plan import DubSpeech, FacePlan
 from lipdub.studio.face_views import face_views, source_sound
@@ -72,7 +72,7 @@ def _spoken(job: Job, plan: FacePlan, session: Session) -> Iterator[PlacedLine]:
     if not isinstance(study, SpeakingStudy):
         raise OptionError("this engine says that it speaks and cannot", remedy="Name a voice with --voice")
     guide = Guide(plan.trajectory, None, source_sound(clip), plan.cues, clip.times, job.options.seed)
-    voice = study.speak(guide, face_views(frames(clip, track.first, track.stop), track, clip.size))
+    voice = study.speak(guide, face_views(read_frames(clip, track.first, track.stop), track, clip.size))
     for cue in plan.cues:
         if cue.line is not None:
             first = max(0, round((cue.span.start - voice.start) * voice.rate))

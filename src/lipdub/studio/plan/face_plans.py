@@ -21,7 +21,7 @@ from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, merged, subtracted
+from lipdub.timeline.time import Span, merge_spans, subtract_spans
 
 PADDING = Fraction(1, 5)
 """Seconds by which a cue reaches beyond speech, so that the mouth opens in time and closes after it."""
@@ -121,7 +121,7 @@ def _cue_spans(
         offset = Fraction(plan.sync.offset).limit_denominator(1000)
         talk += [s.shifted(-offset).widened(PADDING) for s in speech_spans(voice)]
     talk += [s.widened(PADDING) for s in _moving_spans(clip, plan.face)]
-    return merged(piece for s in merged(talk, JOIN) for t in spoken if (piece := s.intersection(t)))
+    return merge_spans(piece for s in merge_spans(talk, JOIN) for t in spoken if (piece := s.intersection(t)))
 
 
 def _moving_spans(clip: Clip, face: FaceAnalysis) -> list[Span]:
@@ -173,7 +173,7 @@ def _invisible(clip: Clip, face: FaceAnalysis, spans: Sequence[Span]) -> Iterato
 def _without_face(clip: Clip, analysis: Analysis, dub: SpeechFeatures) -> list[PassthroughSpan]:
     """Speech in the dub while no face is in the picture."""
     covered = [clip.times.span(face.track.first, face.track.stop) for face in analysis.faces]
-    bare = subtracted([clip.span], covered)
-    talk = merged(s.widened(PADDING) for s in speech_spans(dub))
+    bare = subtract_spans([clip.span], covered)
+    talk = merge_spans(s.widened(PADDING) for s in speech_spans(dub))
     pieces = [piece for b in bare for t in talk if (piece := b.intersection(t))]
-    return [PassthroughSpan(p, "no face in the picture") for p in merged(pieces)]
+    return [PassthroughSpan(p, "no face in the picture") for p in merge_spans(pieces)]

@@ -12,14 +12,19 @@ from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import aims
-from lipdub.words_to_sound.duration_fit.phrases import Measured, measured
-from lipdub.words_to_sound.duration_fit.plan import FitOptions, Placement, plan_fit
-from lipdub.words_to_sound.duration_fit.render import render
-from lipdub.words_to_sound.duration_fit.wishes import FASTEST_VOICE, SLOWEST_VOICE, Wish, wishes
+from lipdub.words_to_sound.duration_fit.source_timing import source_timings
+from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
+from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
+from lipdub.words_to_sound.duration_fit.render import render_line
+from lipdub.words_to_sound.duration_fit.respeak import (
+    FASTEST_VOICE,
+    SLOWEST_VOICE,
+    RespeakRequest,
+    respeak_requests,
+)
 from lipdub.words_to_sound.voices.assign import AssignedVoice
-from lipdub.words_to_sound.voices.spoken import speak_line
-from lipdub.words_to_sound.voices.text import foreign, sayable
+from lipdub.words_to_sound.voices.speak import speak_line
+from lipdub.words_to_sound.voices.speakable_text import non_latin_letters, speakable_text
 
 RATE = 48_000
 """Samples per second of speech that is placed."""
@@ -50,8 +55,8 @@ class FittedSpeech:
     def __post_init__(self) -> None:
         """Begin with the lines as they are."""
         for line in self.source.lines:
-            letters = foreign(line.text) if latin_alone(self.voices[line.speaker]) else ""
-            if not sayable(line.text, line.language):
+            letters = non_latin_letters(line.text) if latin_alone(self.voices[line.speaker]) else ""
+            if not speakable_text(line.text, line.language):
                 self._note("{} lines have nothing to be said", "'{}' has nothing to be said", line.text)
             elif not readable(line, self.voices):
                 many = f"{DEFAULT_VOICE} cannot read {{}} lines, which are not said"
@@ -82,23 +87,23 @@ class FittedSpeech:
         clock = self.session.clock
         with clock.stage("speak"):
             count = len(self.lines)
-            every = [measured(self._speak(i)) for i in clock.counted("speak", range(count), count)]
+            every = [measure_line(self._speak(i)) for i in clock.counted("speak", range(count), count)]
         with clock.stage("duration fit"):
-            options = FitOptions(stretch=fit == "audio", clock=RATE)
+            options = FitOptions(stretch=fit == "audio", sample_rate=RATE)
             for placement in self._placements(every, windows, whole, options):
-                yield render(placement, self._speak(placement.index))
+                yield render_line(placement, self._speak(placement.index))
 
     def _placements(
-        self, every: list[Measured], windows: Sequence[Span], whole: Span, options: FitOptions
-    ) -> tuple[Placement, ...]:
-        targets = aims(self.lines, windows)
+        self, every: list[MeasuredLine], windows: Sequence[Span], whole: Span, options: FitOptions
+    ) -> tuple[LinePlacement, ...]:
+        targets = source_timings(self.lines, windows)
         for _ in range(ROUNDS):
             placements = plan_fit(every, targets, whole.end, options)
             if not options.stretch:
                 return placements
-            better = [wish.index for wish in wishes(placements, every) if self._change(wish)]
+            better = [wish.index for wish in respeak_requests(placements, every) if self._change(wish)]
             for index in better:
-                every[index] = measured(self._speak(index))
+                every[index] = measure_line(self._speak(index))
             if not better:
                 return placements
         return plan_fit(every, targets, whole.end, options)
@@ -107,7 +112,7 @@ class FittedSpeech:
         line = self.lines[index]
         return speak_line(line, self.voices[line.speaker], self.paces[index], self.session.store.folder)
 
-    def _change(self, wish: Wish) -> bool:
+    def _change(self, wish: RespeakRequest) -> bool:
         """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed."""
         index, line = wish.index, self.lines[wish.index]
         if wish.characters and self.source.shorten is not None and self.shortened[index] < SHORTER:

@@ -8,10 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipdub.acoustics.speech_spans import speech_spans
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, ServiceError
-from lipdub.media.listen import sound_in_pieces
+from lipdub.media.sound_read import read_sound_chunks
 from lipdub.plugins import fingerprint_of
 from lipdub.studio.named import recogniser_named, translator_named
 from lipdub.studio.options import SpeechOptions
@@ -27,16 +27,16 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.recognise.transcribe import transcribe
-from lipdub.words_to_sound.script.read import ScriptRead, read_script
+from lipdub.words_to_sound.script.read import ScriptLines, read_script
 from lipdub.words_to_sound.script.sentences import lines_from_words
-from lipdub.words_to_sound.script.timed import timed
+from lipdub.words_to_sound.script.place_untimed import place_untimed_lines
 from lipdub.words_to_sound.script.write import write_script
-from lipdub.words_to_sound.seam import Card, TranslationRequest
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import (
     TranslatedLine,
     TranslateOptions,
-    asked_once,
+    translate_request,
     translate_lines,
 )
 
@@ -66,7 +66,7 @@ class DubLines:
 
 
 def lines_to_say(
-    clip: Clip, speech: SpeechOptions, script: ScriptRead | None, source: SpeechFeatures | None, session: Session
+    clip: Clip, speech: SpeechOptions, script: ScriptLines | None, source: SpeechFeatures | None, session: Session
 ) -> DubLines:
     """The lines of a dub that has no finished dub track. ``script`` is the one that ``speech`` names, parsed;
     ``source`` are the speech features of the clip's sound (None: it has none).
@@ -102,7 +102,7 @@ def recognised_lines(
     who = recogniser_named(recogniser)
 
     def recognise(folder: Path) -> None:
-        pieces = sound_in_pieces(path, rate=ANALYSIS_RATE, mono=True, stream=track.stream)
+        pieces = read_sound_chunks(path, rate=ANALYSIS_RATE, mono=True, stream=track.stream)
         found = transcribe(who, pieces, features, language)
         if found.words:
             write_script(folder / "words.json", lines_from_words(found.words, found.language))
@@ -113,7 +113,7 @@ def recognised_lines(
         made_from = key(VERSION, session.inputs.digest(path), track.stream, language, *made_by)
         folder = session.store.folder(f"words-{made_from}", recognise)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
-        name, licence = parsed_json((folder / "who.json").read_text("utf-8"))
+        name, licence = parse_json((folder / "who.json").read_text("utf-8"))
     if not lines:
         raise NoSound("nobody was heard to speak in it", file=path, remedy="Check its sound, or write a script")
     return DubLines(numbered(lines), lines[0].language, path, helpers=(ModelUsed(name, licence),))
@@ -139,7 +139,7 @@ def translated(source: DubLines, language: str, translator: str, glossary: Path 
 
     def shorten(line: Line, characters: int) -> str:
         request = TranslationRequest(originals[line.id], characters, glossary=options.glossary, too_long=line.text)
-        return asked_once(request, who, language, keep)
+        return translate_request(request, who, language, keep)
 
     return DubLines(
         lines=tuple(each.line for each in done),
@@ -161,17 +161,17 @@ def _doubts(lines: Iterable[TranslatedLine]) -> Notes:
             many = "{} lines are too long for their time, and no shorter ones were found"
             long = f"{text} is {adapted.over_by:.0%} too long for its time, and no shorter one was found"
             notes.add(many, long, f"{text} by {adapted.over_by:.0%}")
-        for term in map(short, adapted.missed):
+        for term in map(short, adapted.missed_terms):
             many = "terms in {} places are not rendered as the glossary says"
             notes.add(many, f"{text} does not render '{term}' as the glossary says", f"'{term}' in {text}")
     return notes
 
 
-def _from_script(clip: Clip, speech: SpeechOptions, script: ScriptRead, source: SpeechFeatures | None) -> DubLines:
+def _from_script(clip: Clip, speech: SpeechOptions, script: ScriptLines, source: SpeechFeatures | None) -> DubLines:
     lines = script.lines
     if not script.timed:
         spoken = speech_spans(_needed(clip, source)) if clip.has_sound else (clip.span,)
-        lines = timed(lines, spoken or (clip.span,))
+        lines = place_untimed_lines(lines, spoken or (clip.span,))
     assert speech.script is not None
     return DubLines(numbered(lines), lines[0].language, speech.script, notes=script.notes)
 
@@ -195,6 +195,6 @@ def _needed(clip: Clip, source: SpeechFeatures | None) -> SpeechFeatures:
     return source
 
 
-def model_used(card: Card) -> ModelUsed:
+def model_used(card: ModelCard) -> ModelUsed:
     """Name and licence of a helper, for the report."""
     return ModelUsed(card.name, card.licence)

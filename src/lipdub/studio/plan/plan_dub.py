@@ -9,7 +9,7 @@ from lipdub.studio.plan.face_plans import Following, plan_faces
 from lipdub.studio.plan.lines import lines_to_say
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import TrackFeatures, dub_features
-from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 
 
 def plan_dub(job: Job, analysis: Analysis, session: Session) -> DubPlan:

@@ -7,12 +7,12 @@ from jaxtyping import Bool, Float64
 
 from lipdub.faces.active_speaker import FaceSelector, SpeakerAssignment, SpeakingEvidence, assign_speaker
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.sound_to_mouth.sync import Sync, agreement, find_sync, score
+from lipdub.sound_to_mouth.sync import Sync, local_sync_scores, find_sync, sync_score
 from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 FEW = 10
 """Frames below which a face says nothing about sync."""
@@ -49,7 +49,7 @@ def find_speakers(clip: Clip, analysis: Analysis, prior: Prior, selector: FaceSe
 def speaking_spans(clip: Clip, face: FaceAnalysis, assignment: SpeakerAssignment) -> tuple[Span, ...]:
     """When a face speaks, in clip time: sorted and disjoint."""
     first = face.track.first
-    return merged(clip.times.span(first + a, first + b) for a, b in assignment.spans.get(face.id, ()))
+    return merge_spans(clip.times.span(first + a, first + b) for a, b in assignment.spans.get(face.id, ()))
 
 
 def other_voice_reason(
@@ -70,7 +70,7 @@ def other_voice_reason(
         return "this mouth stays still while the voice is heard"
     if speech < BRIEF:
         return ""
-    fits = score(prior, voice, seconds, shapes, rows)
+    fits = sync_score(prior, voice, seconds, shapes, rows)
     if fits < (0.25 if speech > LONG else 0.15) and (speech > LONG or liveliness < LIVELY_MOUTH):
         return f"the voice that is heard is not this mouth's (sync score {fits:.2f})"
     return ""
@@ -80,7 +80,7 @@ def seconds_of_speech(
     features: SpeechFeatures, seconds: Float64[np.ndarray, " frames"], rows: Bool[np.ndarray, " frames"]
 ) -> float:
     """Seconds of speech in ``features`` while the frames of ``rows`` are shown, at ``seconds``."""
-    spoken = features.voiced_at(seconds) > 0.5
+    spoken = features.voice_activity_at(seconds) > 0.5
     return float(np.gradient(seconds)[spoken & rows].sum()) if len(seconds) > 1 else 0.0
 
 
@@ -126,5 +126,5 @@ def _evidence(
     """How well a mouth agrees with the voice in the source, frame by frame."""
     if voice is None or len(voice) == 0:
         return SpeakingEvidence(seconds, np.full(len(seconds), np.nan), np.zeros(len(seconds)))
-    agreeing = agreement(prior, voice, seconds, face.motion.shapes, offset=offset)
-    return SpeakingEvidence(seconds, agreeing, voice.voiced_at(seconds + offset))
+    agreeing = local_sync_scores(prior, voice, seconds, face.motion.shapes, offset=offset)
+    return SpeakingEvidence(seconds, agreeing, voice.voice_activity_at(seconds + offset))

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from lipdub.errors import OptionError
-from lipdub.media.listen import sound_in_pieces
+from lipdub.media.sound_read import read_sound_chunks
 from lipdub.studio.voices import called, check_references, clones
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
-from lipdub.words_to_sound.recognise.transcribe import cut
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.recognise.transcribe import cut_sound
 from lipdub.words_to_sound.recognise.voice_reference import reference_span
 from lipdub.words_to_sound.seam import VoiceReference
 from lipdub.words_to_sound.voices.assign import AssignedVoice
@@ -67,8 +67,8 @@ def clearest_span(name: str, lines: Sequence[Line], features: SpeechFeatures) ->
 def _cut(clip: Clip, span: Span) -> Sound:
     """The clip's sound in ``span``, mono; read no further than needed."""
     pieces = []
-    for piece in sound_in_pieces(clip.path, mono=True, stream=clip.sound):
-        pieces.append(cut(piece, span))
+    for piece in read_sound_chunks(clip.path, mono=True, stream=clip.sound):
+        pieces.append(cut_sound(piece, span))
         if piece.span.end >= span.end:
             break
     first = next(p for p in pieces if p.samples.shape[1])

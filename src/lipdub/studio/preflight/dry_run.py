@@ -14,8 +14,8 @@ from lipdub.studio.voices import voices_for
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.time import timecode
-from lipdub.words_to_sound.script.read import ScriptRead
-from lipdub.words_to_sound.service import shown
+from lipdub.words_to_sound.script.read import ScriptLines
+from lipdub.words_to_sound.http_service import redacted
 
 SLACK = Fraction(1, 20)
 """Seconds by which a dub may miss the picture's length without a word about it."""
@@ -56,7 +56,7 @@ def _length_of(audio: Path, clip: Clip) -> str:
 
 
 def planned_speech(
-    clip: Clip, speech: SpeechOptions, script: ScriptRead | None, engine_speaks: bool = False
+    clip: Clip, speech: SpeechOptions, script: ScriptLines | None, engine_speaks: bool = False
 ) -> list[str]:
     """What would be said, in sentences."""
     if engine_speaks and not speech.voice:
@@ -67,9 +67,9 @@ def planned_speech(
     if speech.line:
         return [f"one line in '{speech.to}', said by {by}: {speech.line.strip()}"]
     if script is None:
-        way = f"translated by {shown(speech.translator)}" if speech.translator else "not translated (no --translator)"
+        way = f"translated by {redacted(speech.translator)}" if speech.translator else "not translated (no --translator)"
         return [f"the clip's own words, heard by {speech.recogniser}, {way}, said in '{speech.to}' by {by}"]
     count, source = len(script.lines), script.lines[0].language
     told = f"{count} line{'s' if count > 1 else ''} in '{source}'"
-    way = f", translated by {shown(speech.translator)}" if speech.to and not same_language(source, speech.to) else ""
+    way = f", translated by {redacted(speech.translator)}" if speech.to and not same_language(source, speech.to) else ""
     return [f"{speech.script}: {told}{way}, said in '{speech.to or source}' by {by}", *script.notes]

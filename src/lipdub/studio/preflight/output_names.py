@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from lipdub.disk.publish import check_place, same_file
+from lipdub.disk.publish import check_output_path, same_file
 from lipdub.studio.job import OutputNames
 
 _LARGEST_REPORT = 64 * 1024 * 1024
@@ -15,7 +15,7 @@ def check_names(names: OutputNames, inputs: Iterable[Path], *, overwrite: bool) 
     or cannot be written."""
     given = list(inputs)
     for path in names.every:
-        check_place(path, given, overwrite=overwrite)
+        check_output_path(path, given, overwrite=overwrite)
 
 
 def output_names(film: Path, inputs: Iterable[Path], *, page: bool, subtitles: str) -> OutputNames:

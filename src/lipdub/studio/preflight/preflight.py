@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lipdub.errors import NoSound
-from lipdub.faces.active_speaker import FaceSelector, parse_face
+from lipdub.faces.active_speaker import FaceSelector, parse_face_selector
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import check_output
 from lipdub.studio.caller import Caller
@@ -16,7 +16,7 @@ from lipdub.studio.session import Session
 from lipdub.studio.tools import Tools
 from lipdub.studio.write_options import write_options
 from lipdub.timeline.clip import Clip
-from lipdub.words_to_sound.script.read import ScriptRead
+from lipdub.words_to_sound.script.read import ScriptLines
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Checked:
     clip: Clip
     names: OutputNames
     selector: FaceSelector
-    script: ScriptRead | None
+    script: ScriptLines | None
 
 
 def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
@@ -62,7 +62,7 @@ def check_request(request: DubRequest, tools: Tools) -> Checked:
     """Refuse a request that cannot be carried out. Raises ``InputError``, ``OutputError``, ``WeightsError``,
     ``MissingExtra``."""
     options, speech = request.options, request.speech
-    selector = parse_face(options.face)
+    selector = parse_face_selector(options.face)
     check_options(options)
     if options.prior is not None:
         _ = tools.prior

@@ -12,11 +12,11 @@ from lipdub.studio.voices import check_references, check_voices, voices_for
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line, numbered
-from lipdub.words_to_sound.script.read import ReadOptions, ScriptRead, read_script
+from lipdub.words_to_sound.script.read import ReadOptions, ScriptLines, read_script
 from lipdub.words_to_sound.separate import Separator
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import PairTranslator
-from lipdub.words_to_sound.voices.text import sayable
+from lipdub.words_to_sound.voices.speakable_text import speakable_text
 
 _WORST = 63
 """The largest crf that any encoder takes (AV1, VP9)."""
@@ -33,7 +33,7 @@ def check_options(options: DubOptions) -> None:
 
 def check_speech(
     clip: Clip, audio: Path | None, speech: SpeechOptions, engine_speaks: bool = False
-) -> ScriptRead | None:
+) -> ScriptLines | None:
     """Refuse a request for speech that cannot be carried out, and return its script, parsed (None: it names none).
 
     ``engine_speaks``: without a named voice the engine says the lines. Raises ``InputError``, ``MissingExtra``,
@@ -57,7 +57,7 @@ def check_speech(
     return script
 
 
-def _read(clip: Clip, speech: SpeechOptions) -> ScriptRead | None:
+def _read(clip: Clip, speech: SpeechOptions) -> ScriptLines | None:
     """The script on the clip's clock, in the language of its name or of an option."""
     if speech.script is None:
         return None
@@ -78,7 +78,7 @@ def check_ways(audio: Path | None, speech: SpeechOptions) -> None:
             "nothing says what shall be said",
             remedy="Give a dub track (--audio), a script (--script), a line (--line) or a language (--to)",
         )
-    if speech.line and not sayable(speech.line, speech.to):
+    if speech.line and not speakable_text(speech.line, speech.to):
         raise OptionError("the line has nothing to say", remedy="Write words after --line")
     if audio is None and speech.mix:
         raise OptionError("--mix is for a dub track given by --audio; scripts are always mixed")
@@ -110,12 +110,12 @@ def _check_mix(speech: SpeechOptions) -> None:
     if speech.separator:
         if speech.music_effects is not None:
             raise OptionError("--music-effects and --separator exclude each other", remedy="Give one of them")
-        Separator.parsed(speech.separator)
+        Separator.parse(speech.separator)
     if speech.music_effects is not None and not probe(speech.music_effects).has_sound:
         raise NoSound("there is no sound in it", file=speech.music_effects, remedy="Give the music and effects")
 
 
-def _check_helpers(clip: Clip, speech: SpeechOptions, script: ScriptRead | None) -> None:
+def _check_helpers(clip: Clip, speech: SpeechOptions, script: ScriptLines | None) -> None:
     """The recogniser and the translator, if they are needed."""
     if speech.glossary:
         read_glossary(speech.glossary)
@@ -133,10 +133,10 @@ def _check_helpers(clip: Clip, speech: SpeechOptions, script: ScriptRead | None)
         who = translator_named(speech.translator, sources[0], speech.to)
         for source in filter(None, sources):
             if isinstance(who, PairTranslator):
-                who.ready(source, speech.to)
+                who.check_pair(source, speech.to)
 
 
-def _to_translate(speech: SpeechOptions, script: ScriptRead) -> tuple[str, ...]:
+def _to_translate(speech: SpeechOptions, script: ScriptLines) -> tuple[str, ...]:
     """The languages of a script's lines that are not the dub's."""
     if not speech.to:
         return ()
@@ -144,7 +144,7 @@ def _to_translate(speech: SpeechOptions, script: ScriptRead) -> tuple[str, ...]:
     return tuple(tag for tag in tags if not same_language(tag, speech.to))
 
 
-def _check_idle(speech: SpeechOptions, script: ScriptRead | None) -> None:
+def _check_idle(speech: SpeechOptions, script: ScriptLines | None) -> None:
     """Refuse a translator or glossary that would have nothing to do, since the words are in the dub's language
     already."""
     given = "--translator" if speech.translator else "--glossary" if speech.glossary else ""
@@ -169,7 +169,7 @@ def _tells_language(script: Path, speech: SpeechOptions) -> bool:
     return bool(known) or all(line.language for line in read_script(script).lines)
 
 
-def known_lines(clip: Clip, speech: SpeechOptions, script: ScriptRead | None) -> tuple[Line, ...]:
+def known_lines(clip: Clip, speech: SpeechOptions, script: ScriptLines | None) -> tuple[Line, ...]:
     """The lines as far as they are known before the work: whose they are and in which language they will be said."""
     if script is None:
         return numbered([Line(speech.line or "1", clip.span, speech.to)])

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.anatomy.motion import measure
+from lipdub.anatomy.motion import measure_motion
 from lipdub.engines.seam import Redetect
 from lipdub.review.scores import closures
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.sound_to_mouth.sync import score
+from lipdub.sound_to_mouth.sync import sync_score
 from lipdub.studio.dub_plan import FacePlan
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import PassthroughSpan
@@ -90,7 +90,7 @@ class PatchCheck:
         again = FaceTrack(
             track.id, track.shot, track.first, self.landmarks, track.thumbs, track.redness, track.presence
         )
-        return measure(again, self.plan.face.motion.mean).shapes
+        return measure_motion(again, self.plan.face.motion.mean).shapes
 
     def passthrough(self, clip: Clip) -> tuple[PassthroughSpan, ...]:
         """The frames that the engine left as filmed although they were in cues, as spans with reasons."""
@@ -106,12 +106,12 @@ class PatchCheck:
         plan, again = self.plan, self.shapes()
         changed, seconds, motion = plan.trajectory.weight > CHANGED, plan.face.seconds(clip), plan.face.motion
         requested, found = closures(np.where(changed, again[:, AP], np.nan), plan.trajectory.closed * changed)
-        untouched = score(prior, dub, seconds, motion.shapes, motion.ok & changed)
+        untouched = sync_score(prior, dub, seconds, motion.shapes, motion.ok & changed)
         metrics = {
             "dub_sync_with_source_mouth": untouched,
             "closures_requested": float(requested),
             "closures_found": float(found),
         }
         if changed.sum() >= 3:
-            metrics["sync_score"] = score(prior, dub, seconds, again, changed)
+            metrics["sync_score"] = sync_score(prior, dub, seconds, again, changed)
         return metrics

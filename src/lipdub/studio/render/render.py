@@ -12,7 +12,7 @@ from lipdub.compose.patch_reel import PatchReelWriter
 from lipdub.compose.patching import apply_patches
 from lipdub.engines.seam import Guide
 from lipdub.faces.redetect import LandmarkRedetector
-from lipdub.media.read import frames, prefetched
+from lipdub.media.read import read_frames, prefetch
 from lipdub.studio.dub_plan import DubPlan, FacePlan
 from lipdub.studio.face_views import dub_sound, face_view, source_sound
 from lipdub.studio.job import Job
@@ -40,7 +40,7 @@ def render_takes(job: Job, plan: DubPlan, folder: Path, session: Session) -> tup
         reels = {p.face.id: folder / f"face-{p.face.id}.reel" for p in plan.faces}
         writers = {face: stack.enter_context(PatchReelWriter(path)) for face, path in reels.items()}
         rendering = Rendering(job, plan, session, writers)
-        for _ in rendering(prefetched(frames(job.clip))):
+        for _ in rendering(prefetch(read_frames(job.clip))):
             pass
     return rendering.takes(reels)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lipdub.errors import OptionError
 from lipdub.timeline.lines import Line
-from lipdub.words_to_sound.seam import Card, TranslationRequest
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class GivenTranslator:
     licence: str = "not stated"
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is."""
-        return Card("given", self.licence)
+        return ModelCard("given", self.licence)
 
     def translate(self, requests: Sequence[TranslationRequest], language: str) -> Sequence[str]:
         """The texts of the requests' lines. Raises ``OptionError`` for a line that was not brought."""

@@ -1,0 +1,131 @@
+"""What the demo says. Its two recordings ship with the package, so that the demo needs nothing else.
+
+They were spoken by py-nanotts (the Pico voices, Apache-2.0): ``python -m lipdub.demo.speech_assets FOLDER`` records
+them anew with the extra ``voices``. The synthesiser does not speak a text twice alike; recordings do.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import soxr
+from jaxtyping import Float32
+
+from lipdub.demo.media_files import write_opus
+from lipdub.errors import MissingExtra
+from lipdub.media.sound_read import read_sound
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
+
+RATE = 48_000
+"""Samples per second of the demo's voices."""
+
+_PICO_RATE = 16_000
+_LEAD, _LONG, _SHORT = 0.4, 0.45, 0.18  # silence before, after sentences, after clauses: seconds
+_LEVEL = 10 ** (-15 / 20)  # RMS of speech, which for these voices is -16 LUFS
+_PEAK = 10 ** (-1.0 / 20)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoText:
+    """A text in one language: ``voice`` as the synthesiser names it, its ``speed``, and ``phrases`` as captions."""
+
+    voice: str
+    speed: float
+    phrases: tuple[str, ...]
+
+
+ENGLISH = DemoText(
+    "en-US",
+    1.1,
+    (
+        "Hello! A moment ago,",
+        "I was a still picture.",
+        "Now I can speak any language,",
+        "and my lips follow every word.",
+    ),
+)
+SPANISH = DemoText(
+    "es-ES",
+    1.1,
+    (
+        "¡Hola! Hace un momento,",
+        "yo era una foto.",
+        "Ahora hablo cualquier idioma,",
+        "y mis labios siguen cada palabra.",
+    ),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class DemoSpeech:
+    """A script as ``sound``, and when each of its phrases is heard: (``span``, phrase)."""
+
+    sound: Sound
+    phrases: tuple[tuple[Span, str], ...]
+
+
+def load_speech(language: str) -> DemoSpeech:
+    """What the demo says in ``language`` (en or es), as it ships: mono at 48 kHz."""
+    assets = files("lipdub.demo") / "assets"
+    times = json.loads((assets / "voices.json").read_text("utf-8"))[language]
+    with as_file(assets / f"voice.{language}.opus") as path:
+        features = read_sound(path, rate=RATE, mono=True)
+    phrases = tuple((Span(Fraction(start), Fraction(end)), phrase) for start, end, phrase in times)
+    return DemoSpeech(Sound(features.samples, RATE), phrases)
+
+
+def write_assets(folder: Path) -> None:
+    """Speak both scripts and write the recordings, and the times of their phrases, to ``folder``."""
+    times = {}
+    for language, script in (("en", ENGLISH), ("es", SPANISH)):
+        words = synthesise(script)
+        write_opus(folder / f"voice.{language}.opus", words.sound)
+        times[language] = [(str(span.start), str(span.end), phrase) for span, phrase in words.phrases]
+    (folder / "voices.json").write_text(json.dumps(times, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def synthesise(script: DemoText) -> DemoSpeech:
+    """``script`` as mono sound at 48 kHz, at the usual loudness, a moment of silence at both ends.
+
+    Raises ``MissingExtra`` if the voices are not installed.
+    """
+    with MissingExtra.guard("voices", "The demo's voice"):
+        from py_nanotts import NanoTTS
+    pieces, phrases = [np.zeros(round(_LEAD * _PICO_RATE), np.float32)], []
+    for phrase in script.phrases:
+        # Louder than this the synthesiser clips.
+        raw = NanoTTS().speak(phrase, voice=script.voice, speed=script.speed, volume=0.3)
+        voice = _trimmed(np.frombuffer(raw, "<i2").astype(np.float32) / 32768)
+        start = sum(map(len, pieces))
+        phrases.append((Span(Fraction(start, _PICO_RATE), Fraction(start + len(voice), _PICO_RATE)), phrase))
+        pause = _LONG if phrase[-1] in ".!?" else _SHORT
+        pieces += [voice, np.zeros(round(pause * _PICO_RATE), np.float32)]
+    samples = soxr.resample(np.concatenate(pieces), _PICO_RATE, RATE).astype(np.float32)
+    return DemoSpeech(Sound(normalised(samples)[None], RATE), tuple(phrases))
+
+
+def _trimmed(voice: np.ndarray) -> np.ndarray:
+    loud = np.flatnonzero(np.abs(voice) > 0.004)
+    return voice[loud[0] : loud[-1] + 1] if len(loud) else voice
+
+
+def normalised(voice: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
+    """``voice`` (48 kHz) at the usual loudness: RMS of the blocks that speak (gate 10 dB under their mean, as in
+    ITU-R BS.1770, but unweighted), peaks at most -1 dB."""
+    block = RATE * 2 // 5
+    padded = np.pad(voice, (0, -len(voice) % block)).reshape(-1, block)
+    power = (padded.astype(np.float64) ** 2).mean(1)
+    speaking = power[power > 0.1 * power.mean()] if power.any() else power
+    if not power.any():
+        return voice
+    gain = min(_LEVEL / float(np.sqrt(speaking.mean())), _PEAK / float(np.abs(voice).max()))
+    return voice * np.float32(gain)
+
+
+if __name__ == "__main__":
+    write_assets(Path(sys.argv[1]))

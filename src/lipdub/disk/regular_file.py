@@ -1,0 +1,27 @@
+"""Inputs are ordinary files: a pipe, a socket or a device would be waited for without end, or never stop."""
+
+from pathlib import Path
+
+from lipdub.disk.os_errors import cause_of
+from lipdub.errors import InputError
+
+
+def check_regular_file(path: Path) -> int:
+    """The size in bytes of the file at ``path``, which must be an ordinary one (or a link to one).
+
+    Raises ``InputError`` if it is missing, may not be read, or is a folder, a pipe, a socket or a device.
+    """
+    try:
+        size = path.stat().st_size
+        ordinary, folder = path.is_file(), path.is_dir()
+    except FileNotFoundError as missing:
+        raise InputError("it cannot be read: there is no such file", file=path, remedy="Check the name.") from missing
+    except (OSError, ValueError) as refused:
+        cause = cause_of(refused)
+        raise InputError(f"it cannot be read: {cause.what}", file=path, remedy=cause.remedy) from refused
+    if folder:
+        raise InputError("it is a folder, not a file", file=path, remedy="Name a file in it.")
+    if not ordinary:
+        what = "it is not an ordinary file but a pipe, a socket or a device"
+        raise InputError(what, file=path, remedy="Save it to a file first.")
+    return size

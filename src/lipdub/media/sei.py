@@ -1,0 +1,152 @@
+"""Messages inside coded pictures (SEI) of H.264 and HEVC, and user data of MPEG-2: read from packets, put into packets.
+
+Syntax: ITU-T H.264 and H.265, 7.3.1 (NAL units) and 7.3.2 (SEI), Annex B (start codes); ISO/IEC 14496-15 (units with
+their length before them); ITU-T H.262, 6.2.2.2.2 (user data).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+T35 = 4
+"""Payload type of messages registered by ITU-T T.35: closed captions, HDR10+ and others."""
+
+MASTERING_DISPLAY, CONTENT_LIGHT = 137, 144
+"""Payload types of the static HDR10 messages; the same in H.264 and HEVC."""
+
+_SEI = {"h264": 6, "hevc": 39}
+_HEADER = {"h264": b"\x06", "hevc": b"\x4e\x01"}
+_START = b"\x00\x00\x01"
+_USER_DATA = b"\x00\x00\x01\xb2"
+_CAPTIONS = b"\xb5\x00\x31"
+"""Country and provider of ATSC messages (ATSC A/53 Part 4, 6.2.3.1): what MPEG-2 leaves out before 'GA94'."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeiMessage:
+    """One SEI message: its payload type and its bytes, without escapes."""
+
+    kind: int
+    payload: bytes
+
+
+def length_prefix_size(codec: str, extradata: bytes | None) -> int:
+    """How many bytes of length stand before each unit in packets with this ``extradata``; 0 if start codes do."""
+    if not extradata or extradata[0] != 1:
+        return 0
+    if codec == "h264" and len(extradata) > 6:
+        return (extradata[4] & 3) + 1
+    if codec == "hevc" and len(extradata) > 22:
+        return (extradata[21] & 3) + 1
+    return 0
+
+
+def sei_messages(data: bytes, codec: str, prefix: int) -> Iterator[SeiMessage]:
+    """The messages in a packet of ``codec`` (h264, hevc, mpeg2video; none in any other), in their order.
+
+    ``prefix`` as ``length_prefix_size`` tells. What is damaged is passed over.
+    """
+    if codec == "mpeg2video":
+        yield from _user_data(data)
+    elif codec in _SEI:
+        for first, end in _units(data, prefix):
+            if _unit_type(data[first], codec) == _SEI[codec]:
+                yield from _unpacked(_unescaped(data[first + len(_HEADER[codec]) : end]))
+
+
+def has_dolby_vision(data: bytes, codec: str, prefix: int) -> bool:
+    """True if a packet holds a unit of the type that Dolby Vision uses for its values (62, left open by H.265)."""
+    return codec == "hevc" and any(_unit_type(data[first], codec) == 62 for first, _ in _units(data, prefix))
+
+
+def insert_sei(data: bytes, codec: str, added: Iterable[SeiMessage]) -> bytes:
+    """An encoder's packet (h264 or hevc) with messages before its first slice, as both standards order units."""
+    body = b"".join(_packed(message) for message in added)
+    unit = _HEADER[codec] + _escaped(body + b"\x80")
+    prefix = 0 if data.startswith((_START, b"\x00" + _START)) else 4
+    head = b"\x00" + _START if prefix == 0 else len(unit).to_bytes(4, "big")
+    for first, _ in _units(data, prefix):
+        if _is_slice(_unit_type(data[first], codec), codec):
+            at = first - (prefix or 3)
+            at -= int(prefix == 0 and at > 0 and data[at - 1] == 0)
+            return data[:at] + head + unit + data[at:]
+    return data
+
+
+def _unit_type(first: int, codec: str) -> int:
+    return first & 31 if codec == "h264" else first >> 1 & 63
+
+
+def _is_slice(kind: int, codec: str) -> bool:
+    return 1 <= kind <= 5 if codec == "h264" else kind <= 31
+
+
+def _units(data: bytes, prefix: int) -> Iterator[tuple[int, int]]:
+    """(First byte, end) of every unit that is not empty."""
+    if prefix:
+        at = 0
+        while at + prefix < len(data):
+            first = at + prefix
+            at = first + int.from_bytes(data[at:first], "big")
+            if first < at <= len(data):
+                yield first, at
+        return
+    at = data.find(_START)
+    while at >= 0:
+        following = data.find(_START, at + 3)
+        end = len(data) if following < 0 else following
+        if at + 3 < end:
+            yield at + 3, end
+        at = following
+
+
+def _unpacked(body: bytes) -> Iterator[SeiMessage]:
+    at = 0
+    while at + 2 < len(body) and body[at:] != b"\x80":
+        kind, at = _number(body, at)
+        size, at = _number(body, at)
+        if at + size > len(body):
+            return
+        yield SeiMessage(kind, body[at : at + size])
+        at += size
+
+
+def _number(body: bytes, at: int) -> tuple[int, int]:
+    """A number written as a run of bytes of 255 and a last one; and where it ends."""
+    value = 0
+    while at < len(body) and body[at] == 255:
+        value, at = value + 255, at + 1
+    return (value + body[at], at + 1) if at < len(body) else (value, at)
+
+
+def _packed(message: SeiMessage) -> bytes:
+    parts = []
+    for value in (message.kind, len(message.payload)):
+        parts.append(b"\xff" * (value // 255) + bytes([value % 255]))
+    return b"".join(parts) + message.payload
+
+
+def _unescaped(data: bytes) -> bytes:
+    return data.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+def _escaped(data: bytes) -> bytes:
+    """``data`` with a byte 3 wherever two zeros would be followed by a byte below 4."""
+    out = bytearray()
+    zeros = 0
+    for byte in data:
+        if zeros >= 2 and byte <= 3:
+            out.append(3)
+            zeros = 0
+        out.append(byte)
+        zeros = zeros + 1 if byte == 0 else 0
+    return bytes(out)
+
+
+def _user_data(data: bytes) -> Iterator[SeiMessage]:
+    at = data.find(_USER_DATA)
+    while at >= 0:
+        following = data.find(_START, at + 4)
+        body = data[at + 4 : len(data) if following < 0 else following]
+        if body.startswith(b"GA94"):
+            yield SeiMessage(T35, _CAPTIONS + body)
+        at = data.find(_USER_DATA, at + 4)
