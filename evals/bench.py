@@ -148,10 +148,10 @@ def later(features: SpeechFeatures, by: Fraction) -> SpeechFeatures:
     return replace(features, start=features.start + by)
 
 
-def voiced_at(features: SpeechFeatures, seconds: np.ndarray) -> np.ndarray:
+def voice_activity_at(features: SpeechFeatures, seconds: np.ndarray) -> np.ndarray:
     """Probability of speech at ``seconds``; 0 beyond the sound."""
     grid = float(features.start) + np.arange(len(features)) * float(FEATURE_STEP)
-    return np.interp(seconds, grid, features.voiced, left=0, right=0)
+    return np.interp(seconds, grid, features.voice_activity, left=0, right=0)
 
 
 def step_of(clip: Clip) -> float:

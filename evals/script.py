@@ -33,7 +33,7 @@ from evals import ears
 from evals.bench import Row, arguments, clips_in, show, tabulated
 from evals.ears import Samples
 from lipdub import weights
-from lipdub.acoustics.level import gain_to_level, loudness
+from lipdub.acoustics.level import gain_to_level, row_levels
 from lipdub.acoustics.voice_activity import VoiceActivity
 from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip
@@ -53,9 +53,9 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
 from lipdub.words_to_sound.duration_fit.place import wished
-from lipdub.words_to_sound.voices.spoken import speak_line
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.voices.speak import speak_line
 
 AIMS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
 """LUFS that the words mean, written down again: EBU R 128, and what platforms ask for."""
@@ -229,7 +229,7 @@ def _middle(late: Samples) -> str:
 def _windows_of_mix(track: Track) -> tuple[Span, ...]:
     features = sound(track.dialogue.track, rate=ANALYSIS_RATE, mono=True)
     samples = np.ascontiguousarray(features.samples[0])
-    voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(loudness(samples)))
+    voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(row_levels(samples)))
     none = np.zeros((len(voiced), 20), np.float32)
     return source_windows(
         SpeechFeatures(min(track.clip.start, track.clip.span.end), none[:, :17], voiced, none[:, 17:])
@@ -250,7 +250,7 @@ def _sound(track: Track, three: Three) -> Row:
     row = {**_beneath(track, three), "click": clicks, "length": len(three.mix) - expected}
     for name in ("web", "loud"):
         again = brought(
-            track.clip, track.dialogue.guide, SpeechOptions(mix=True, loudness=name), track.features, track.room
+            track.clip, track.dialogue.guide, SpeechOptions(mix=True, row_levels=name), track.features, track.room
         )
         features.append(ears.loudness(again.track))
     off = [abs(found.integrated - aim) for found, aim in zip(features, AIMS.values(), strict=True)]

@@ -1,4 +1,5 @@
-"""Lets the tests here import ``documented`` and, from beside, ``speech.servers`` and ``golden.make_checkpoint``."""
+"""Lets the tests here import ``documented`` and, from beside, ``words_to_sound.servers`` and
+``golden.make_checkpoint``."""
 
 import sys
 from pathlib import Path

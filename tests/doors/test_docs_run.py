@@ -28,8 +28,8 @@ from lipdub.demo.voice import Spoken, recorded
 from lipdub.studio.dub import Caller
 from lipdub.studio.progress import Clock
 from lipdub.timeline.sound import Sound
-from speech.argos_package import package
-from speech.servers import Answer, server
+from words_to_sound.argos_package import package
+from words_to_sound.servers import Answer, server
 
 # What a placeholder in a command stands for: (part of the command, placeholder) -> name in the reader's folder, or of
 # what the test starts.

@@ -16,7 +16,7 @@ from lipdub.studio.dub import check
 from lipdub.studio.languages import check_language, language_in_name
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.timeline.clip import Clip
-from lipdub.words_to_sound.seam import Card
+from lipdub.words_to_sound.seam import ModelCard
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_a_translator_is_used_where_the_option_tells_the_scripts_language(clip, 
     ready = []
 
     class Pair:
-        card = Card("pair", "MIT")
+        card = ModelCard("pair", "MIT")
 
         def translate(self, requests, language):
             return ["Hola." for _ in requests]

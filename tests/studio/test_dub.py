@@ -26,7 +26,7 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import Card, VoiceReference
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
 RATE = Fraction(30000, 1001)
 FACE, BLANK = 22, 14
@@ -159,7 +159,7 @@ def test_nothing_is_overwritten_unasked(case: Case, home: Path) -> None:
 class Recording:
     """A voice that has one recorded phrase for everything."""
 
-    card = Card("recording", "Apache-2.0")
+    card = ModelCard("recording", "Apache-2.0")
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
         voice = recorded("es")

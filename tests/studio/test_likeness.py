@@ -34,7 +34,7 @@ def speech(*spans: tuple[int, int]) -> SpeechFeatures:
     for start, end in spans:
         voiced[start * 50 : end * 50] = 0.95
     phones, energy = (np.zeros((len(voiced), n), np.float32) for n in (17, 3))
-    return SpeechFeatures(start=Fraction(0), phones=phones, voiced=voiced, energy=energy, encoded=None)
+    return SpeechFeatures(Fraction(0), phones, voiced, energy)
 
 
 def test_the_stretch_is_the_speakers_own() -> None:
@@ -50,7 +50,7 @@ def test_the_stretch_is_the_speakers_own() -> None:
 
 def test_only_voices_that_ask_for_it_are_given_one() -> None:
     plain, like = make("say {out} {text}"), make("clone {reference} {out}")
-    assert (plain.mimics, like.mimics) == (False, True)
+    assert (plain.needs_reference, like.needs_reference) == (False, True)
     assert likened({"": AssignedVoice(plain)}, [line(0, 9, "")], None, None)[""].reference is None
     with pytest.raises(OptionError, match="no clip with sound"):
         likened({"": AssignedVoice(like)}, [line(0, 9, "")], None, None)

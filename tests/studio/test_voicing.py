@@ -17,7 +17,7 @@ from lipdub.studio.words import Words, shifted
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.fake import FakeVoice
-from lipdub.words_to_sound.seam import Card
+from lipdub.words_to_sound.seam import ModelCard
 from lipdub.words_to_sound.voices.assign import AssignedVoice
 
 WHOLE = Span(Fraction(0), Fraction(20))
@@ -39,7 +39,7 @@ def words(*texts: str, **more) -> Words:
 
 
 def test_a_line_that_the_voice_cannot_read_is_left_out_and_told(room: Room) -> None:
-    voice = FakeVoice(card=Card(DEFAULT_VOICE, "Apache-2.0"))
+    voice = FakeVoice(card=ModelCard(DEFAULT_VOICE, "Apache-2.0"))
     voicing = Voicing(words("Hola.", "привет", "♪", "Hola Иван."), {"": AssignedVoice(voice)}, room)
     assert [line.line.text for line in voicing.fitted((), WHOLE)] == ["Hola.", "Hola Иван."]
     assert len(voicing.notes) == 3

@@ -31,7 +31,7 @@ from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.fake import FakeRecogniser, FakeTranslator, FakeVoice
 from lipdub.words_to_sound.script.read import read_script
-from lipdub.words_to_sound.seam import Card, VoiceReference
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
 RATE = Fraction(25)
 
@@ -40,7 +40,7 @@ RATE = Fraction(25)
 class Counting:
     """A voice that remembers what it was asked to say."""
 
-    card: Card = field(default=Card("counting", "Apache-2.0"))
+    card: ModelCard = field(default=ModelCard("counting", "Apache-2.0"))
     said: list[str] = field(default_factory=list)
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:

@@ -1,4 +1,4 @@
-"""How loud a sound is, row by row, in the speech band and altogether."""
+"""The level of a sound in rows of 20 ms, in the telephone band and over all frequencies."""
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
@@ -7,8 +7,8 @@ from lipdub.acoustics.chunks import HOP, padded, rows_of
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
 
-LEVEL = 0.08
-"""The RMS that active sound is brought to before networks hear it."""
+ACTIVE_RMS = 0.08
+"""The RMS that active sound is scaled to before it goes into a network."""
 
 _FRAME = 480  # 30 ms
 _FFT = 512
@@ -17,8 +17,8 @@ _FLOOR = 1e-9
 _BLOCK = 4096
 
 
-def loudness(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
-    """Decibels of the 300-3400 Hz band and of everything, in 30 ms frames centred on each 20 ms row."""
+def row_levels(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
+    """Decibels of the 300-3400 Hz band and of all frequencies, in 30 ms frames centred on each 20 ms row."""
     rows = rows_of(len(samples))
     out = np.empty((rows, 2))
     window = np.hanning(_FRAME).astype(np.float32)
@@ -34,26 +34,26 @@ def loudness(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
     return out
 
 
-def active(decibels: Float64[np.ndarray, "rows 2"]) -> Bool[np.ndarray, " rows"]:
-    """Rows that are not (nearly) digital silence: within 60 dB of the loudest and above -80 dB of full scale.
+def active_rows(decibels: Float64[np.ndarray, "rows 2"]) -> Bool[np.ndarray, " rows"]:
+    """True for rows within 60 dB of the loudest row and above -80 dB of full scale.
 
-    What surrounds the sound, or how much of it, then changes neither level nor scale.
+    Levels and scales are measured on these rows only, so silence around a sound changes neither.
     """
     full = decibels[:, 1]
     return full > max(-80.0, float(full.max(initial=-90.0)) - 60)
 
 
 def gain_to_level(decibels: Float64[np.ndarray, "rows 2"]) -> float:
-    """By what to multiply the samples so that the active rows have the RMS ``LEVEL``; 0 if there are none."""
-    rows = active(decibels)
+    """The factor for the samples that gives the active rows the RMS ``ACTIVE_RMS``; 0 if there are none."""
+    rows = active_rows(decibels)
     if not rows.any():
         return 0.0
-    return float(LEVEL / np.sqrt((10 ** (decibels[rows, 1] / 10)).mean()))
+    return float(ACTIVE_RMS / np.sqrt((10 ** (decibels[rows, 1] / 10)).mean()))
 
 
-def scaled(decibels: Float64[np.ndarray, "rows 2"]) -> Float32[np.ndarray, "rows 2"]:
-    """Each column brought to 0..1 by the 5 % and 95 % quantiles of its active rows; zeros if all is silent."""
-    rows = active(decibels)
+def scaled_by_quantiles(decibels: Float64[np.ndarray, "rows 2"]) -> Float32[np.ndarray, "rows 2"]:
+    """Each column scaled to 0..1 between the 5 % and 95 % quantiles of its active rows; zeros if all is silent."""
+    rows = active_rows(decibels)
     if not rows.any():
         return np.zeros(decibels.shape, np.float32)
     low, high = np.quantile(decibels[rows], [0.05, 0.95], axis=0)

@@ -150,7 +150,7 @@ class Talker:
         still = np.tile(self.rest, (len(seconds), 1))
         everywhere = np.ones(len(seconds), bool)
         source = SourceSpeech(None, None, still, everywhere, everywhere)
-        return predict_mouth(prior, source, features, seconds).path.shapes
+        return predict_mouth(prior, source, features, seconds).trajectory.shapes
 
 
 def _rest(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:

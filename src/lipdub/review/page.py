@@ -51,7 +51,7 @@ def _said(report: Report) -> list[dict[str, Any]]:
 
     def remark(line: SaidLine) -> str:
         told = [f"{line.rate:.2f}x"] if abs(line.rate - 1) > 0.005 else []
-        late = float(line.span.start - line.aim.start)
+        late = float(line.span.start - line.source_span.start)
         told += [f"{late:+.2f} s"] if abs(late) > 0.08 else []
         return ", ".join([*told, f"{float(line.missing):.2f} s did not fit"] if line.missing else told)
 

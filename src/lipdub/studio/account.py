@@ -23,7 +23,7 @@ from lipdub.review.report import (
     SyncFigure,
 )
 from lipdub.review.scores import closures
-from lipdub.sound_to_mouth.sync import score
+from lipdub.sound_to_mouth.sync import sync_score
 from lipdub.studio.cast import Audible, Cast, Part, seconds_of
 from lipdub.studio.dialogue import Dialogue
 from lipdub.studio.options import DubOptions
@@ -68,7 +68,7 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
     """The report of one dub."""
     clip, written = outcome.clip, outcome.written
     track = how.dialogue.track
-    keen = outcome.audible.dub.encoded is not None
+    keen = outcome.audible.dub.encoder_features is not None
     hearing = f"light hearing: {how.hard_of_hearing}" if how.hard_of_hearing else "hearing with the whisper encoder"
     return Report(
         source=MediaFile(clip.path, clip.span.duration, len(clip), clip.start),
@@ -127,13 +127,13 @@ def _figures(clip: Clip, part: Part, outcome: Outcome) -> FaceFigures:
     seconds = seconds_of(clip, part.subject)
     enough = acting.sum() >= 3
     asked, met = closures(np.where(acting, again[:, AP], np.nan), path.closed * acting)
-    untouched = score(audible.prior, audible.dub, seconds, motion.shapes, motion.ok & acting)
+    untouched = sync_score(audible.prior, audible.dub, seconds, motion.shapes, motion.ok & acting)
     figures = {"sync_of_dub_with_untouched_mouth": untouched, **part.subject.facts.figures, **part.lips.figures}
     return FaceFigures(
         face=part.subject.track.id,
         coverage=part.subject.facts.coverage,
         before=SyncFigure(part.before.score, part.before.offset) if part.before.speech else None,
-        after=SyncFigure(score(audible.prior, audible.dub, seconds, again, acting)) if enough else None,
+        after=SyncFigure(sync_score(audible.prior, audible.dub, seconds, again, acting)) if enough else None,
         closures=Closures(asked, met),
         figures=figures,
     )

@@ -14,12 +14,12 @@ from lipdub.studio.words import reading, recogniser_named, translator_named
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
+from lipdub.words_to_sound.http_service import redacted
 from lipdub.words_to_sound.script.read import read_script
 from lipdub.words_to_sound.separate import Separator
-from lipdub.words_to_sound.service import shown
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import PairTranslator
-from lipdub.words_to_sound.voices.text import sayable
+from lipdub.words_to_sound.voices.speakable_text import speakable_text
 
 _WORST = 63
 """The largest crf that any encoder takes (AV1, VP9)."""
@@ -73,7 +73,7 @@ def check_ways(audio: Path | None, speech: SpeechOptions) -> None:
             "nothing says what shall be said",
             remedy="Give a dub track (--audio), a script (--script), a line (--line) or a language (--to)",
         )
-    if speech.line and not sayable(speech.line, speech.to):
+    if speech.line and not speakable_text(speech.line, speech.to):
         raise OptionError("the line has nothing to say", remedy="Write words after --line")
     if audio is None and speech.mix:
         raise OptionError("--mix is for a dub track given by --audio; scripts are always mixed")
@@ -176,10 +176,12 @@ def planned_speech(clip: Clip, speech: SpeechOptions, engine_speaks: bool = Fals
     if speech.line:
         return [f"one line in '{speech.to}', said by {by}: {speech.line.strip()}"]
     if speech.script is None:
-        way = f"translated by {shown(speech.translator)}" if speech.translator else "not translated (no --translator)"
+        way = (
+            f"translated by {redacted(speech.translator)}" if speech.translator else "not translated (no --translator)"
+        )
         return [f"the clip's own words, heard by {speech.recogniser}, {way}, said in '{speech.to}' by {by}"]
     read = read_script(*reading(clip, speech))
     count, source = len(read.lines), read.lines[0].language
     told = f"{count} line{'s' if count > 1 else ''} in '{source}'"
-    way = f", translated by {shown(speech.translator)}" if speech.to and not same_language(source, speech.to) else ""
+    way = f", translated by {redacted(speech.translator)}" if speech.to and not same_language(source, speech.to) else ""
     return [f"{speech.script}: {told}{way}, said in '{speech.to or source}' by {by}", *read.notes]

@@ -12,7 +12,7 @@ from lipdub.faces.active_speaker import FaceSelector, SpeakerAssignment, Speakin
 from lipdub.sound_to_mouth.mouth_trajectory import PredictedMouth, predict_mouth
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.speaker_model import SourceSpeech
-from lipdub.sound_to_mouth.sync import Sync, agreement, find_sync, score
+from lipdub.sound_to_mouth.sync import Sync, find_sync, local_sync_scores, sync_score
 from lipdub.studio.study import ClipStudy, Subject, context_rows
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Cue, LeftAlone
@@ -188,7 +188,7 @@ def _stranger(clip: Clip, subject: Subject, audible: Audible, sync: Sync, castin
         return "this mouth stays still while the voice is heard"
     if speech < BRIEF:
         return ""
-    fits = score(audible.prior, audible.source, seconds, shapes, rows)
+    fits = sync_score(audible.prior, audible.source, seconds, shapes, rows)
     if fits < (0.25 if speech > LONG else 0.15) and (speech > LONG or liveliness < LIVELY_MOUTH):
         return f"the voice that is heard is not this mouth's (sync score {fits:.2f})"
     return ""
@@ -196,7 +196,7 @@ def _stranger(clip: Clip, subject: Subject, audible: Audible, sync: Sync, castin
 
 def _speech_in(features: SpeechFeatures, seconds: np.ndarray, rows: np.ndarray) -> float:
     """Seconds of speech heard while ``rows`` are shown."""
-    spoken = features.voiced_at(seconds) > 0.5
+    spoken = features.voice_activity_at(seconds) > 0.5
     return float(np.gradient(seconds)[spoken & rows].sum()) if len(seconds) > 1 else 0.0
 
 
@@ -215,8 +215,8 @@ def _evidence_of(seconds: np.ndarray, subject: Subject, audible: Audible, offset
     features, shapes = audible.source, subject.motion.shapes
     if features is None or len(features) == 0:
         return SpeakingEvidence(seconds, np.full(len(seconds), np.nan), np.zeros(len(seconds)))
-    agreeing = agreement(audible.prior, features, seconds, shapes, offset=offset)
-    return SpeakingEvidence(seconds, agreeing, features.voiced_at(seconds + offset))
+    agreeing = local_sync_scores(audible.prior, features, seconds, shapes, offset=offset)
+    return SpeakingEvidence(seconds, agreeing, features.voice_activity_at(seconds + offset))
 
 
 def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, context: np.ndarray) -> Part:
@@ -228,7 +228,9 @@ def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, context: n
         context=context,
     )
     lips = predict_mouth(audible.prior, source, audible.dub, seconds_of(clip, subject))
-    guide = Guide(path=lips.path, sound=audible.track, source=audible.original, times=clip.times, seed=audible.seed)
+    guide = Guide(
+        path=lips.trajectory, sound=audible.track, source=audible.original, times=clip.times, seed=audible.seed
+    )
     return Part(subject, guide, (), sync, lips)
 
 

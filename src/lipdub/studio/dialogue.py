@@ -26,8 +26,8 @@ from lipdub.timeline.sound import Sound
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
-from lipdub.words_to_sound.duration_fit.check import onset_errors
+from lipdub.words_to_sound.duration_fit.onset_errors import onset_errors
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +96,14 @@ class Said:
         voice = self.voices.get(line.line.speaker)
         return SaidLine(
             span=line.span,
-            aim=line.aim,
+            source_span=line.source_span,
             text=line.line.text,
             original=originals.get((line.line.span, line.line.speaker), ""),
             speaker=line.line.speaker,
             voice=voice.name if voice else "",
             rate=line.rate,
             missing=line.missing,
+            id=line.line.id,
         )
 
     def _figures(self) -> dict[str, float]:

@@ -37,7 +37,7 @@ def effects_of(clip: Clip, speech: SpeechOptions, room: Room) -> Effects | None:
         write_sound(
             source, sound_blocks(clip.path, start=clip.start, stream=clip.sound), sound_shape(clip.path, clip.sound)
         )
-        separator.effects(source, folder).rename(folder / "stem")
+        separator.separate(source, folder).rename(folder / "stem")
         source.unlink()
 
     with room.clock.stage("separate"):

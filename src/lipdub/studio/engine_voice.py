@@ -54,7 +54,7 @@ class Setting:
         features = self.features
         if features is None:
             rows = int(self.clip.span.duration * ANALYSIS_RATE)
-            features = room.hearing.ears.listen(Sound(np.zeros((1, rows), np.float32), ANALYSIS_RATE, self.clip.start))
+            features = room.hearing.ears.analyse(Sound(np.zeros((1, rows), np.float32), ANALYSIS_RATE, self.clip.start))
         return Audible(self.prior, self.features, features, None, self._original(), lines, self.seed)
 
     def _original(self) -> Sound | None:

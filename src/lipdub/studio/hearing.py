@@ -72,7 +72,7 @@ class Hearing:
         def listen(folder: Path) -> None:
             log = SoundLog()
             with spooled(track, Reading(track.until, log)) as (samples, start):
-                features = self.ears.listen_to(samples, start)
+                features = self.ears.analyse_samples(samples, start)
             _keep(folder, features, log.damage)
 
         until = None if track.until is None else str(track.until)
@@ -117,15 +117,15 @@ def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Heari
 
 def _keep(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
     (folder / _DAMAGE).write_text(damage.to_json(), "utf-8")
-    encoded = np.zeros((0, 128), np.float32) if features.encoded is None else features.encoded
+    encoded = np.zeros((0, 128), np.float32) if features.encoder_features is None else features.encoder_features
     np.savez(
         folder / "heard.npz",
         start=str(features.start),
-        phones=features.phones,
-        voiced=features.voiced,
+        phones=features.phone_posteriors,
+        voiced=features.voice_activity,
         energy=features.energy,
         encoded=encoded,
-        has_encoded=features.encoded is not None,
+        has_encoded=features.encoder_features is not None,
     )
 
 
@@ -133,8 +133,8 @@ def _kept(folder: Path, later: Fraction) -> SpeechFeatures:
     with np.load(folder / "heard.npz") as a:
         return SpeechFeatures(
             start=Fraction(str(a["start"])) + later,
-            phones=a["phones"],
-            voiced=a["voiced"],
+            phone_posteriors=a["phones"],
+            voice_activity=a["voiced"],
             energy=a["energy"],
-            encoded=a["encoded"] if bool(a["has_encoded"]) else None,
+            encoder_features=a["encoded"] if bool(a["has_encoded"]) else None,
         )

@@ -13,8 +13,8 @@ from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
-from lipdub.words_to_sound.recognise.transcribe import cut
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.recognise.transcribe import cut_sound
 from lipdub.words_to_sound.recognise.voice_reference import reference_span
 from lipdub.words_to_sound.seam import VoiceReference
 from lipdub.words_to_sound.voices.assign import AssignedVoice, CloningVoice
@@ -22,7 +22,7 @@ from lipdub.words_to_sound.voices.assign import AssignedVoice, CloningVoice
 
 def mimics(speaker: AssignedVoice) -> bool:
     """Whether the voice wants to be given how the speaker sounds."""
-    return isinstance(speaker.voice, CloningVoice) and speaker.voice.mimics
+    return isinstance(speaker.voice, CloningVoice) and speaker.voice.needs_reference
 
 
 def likened(
@@ -75,7 +75,7 @@ def _cut(clip: Clip, span: Span) -> Sound:
     """The clip's sound in ``span``, mono; read no further than needed."""
     pieces = []
     for piece in sound_in_pieces(clip.path, mono=True, stream=clip.sound):
-        pieces.append(cut(piece, span))
+        pieces.append(cut_sound(piece, span))
         if piece.span.end >= span.end:
             break
     first = next(p for p in pieces if p.samples.shape[1])

@@ -22,7 +22,7 @@ from lipdub.studio.voicing import RATE
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 
 
 def mix(

@@ -25,10 +25,10 @@ from lipdub.studio.words import Words, recogniser_named, shifted, translated, tr
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.script.write import check_script_name, write_script
-from lipdub.words_to_sound.translate.length_budget import natural
+from lipdub.words_to_sound.translate.length_budget import natural_duration
 from lipdub.words_to_sound.translate.translate import PairTranslator
 
 TAIL = Fraction(1)
@@ -155,7 +155,7 @@ def speak(
 def _whole(words: Words) -> Span:
     """From 0 to a little after the last line, which may take longer to say than its span."""
     last = max(words.lines, key=lambda line: line.span)
-    said = last.span.start + natural(last.text, last.language)
+    said = last.span.start + natural_duration(last.text, last.language)
     return Span(Fraction(0), max(said, *(line.span.end for line in words.lines)) + TAIL)
 
 

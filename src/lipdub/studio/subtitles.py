@@ -8,7 +8,7 @@ from lipdub.studio.dialogue import Dialogue
 from lipdub.studio.options import SpeechOptions
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.script.subtitles import subtitles, subtitles_text
+from lipdub.words_to_sound.script.subtitles import captions_for, captions_text
 
 
 def subtitle_kind(audio: Path | None, speech: SpeechOptions) -> Literal["srt", "vtt", "none"]:
@@ -20,10 +20,10 @@ def captions_inside(dialogue: Dialogue, speech: SpeechOptions) -> tuple[tuple[Sp
     """Texts for a track in the output, on the clip's clock; none if they are not wished for."""
     if not speech.embed_subtitles:
         return ()
-    return tuple((caption.span, "\n".join(caption.rows)) for caption in subtitles(dialogue.lines))
+    return tuple((caption.span, "\n".join(caption.rows)) for caption in captions_for(dialogue.lines))
 
 
 def subtitles_of(dialogue: Dialogue, clip: Clip, kind: str) -> str:
     """The text of a subtitle file of ``kind`` ("srt", "vtt"), counted from where players start ``clip``."""
     lines = [replace(line, span=line.span.shifted(-clip.start)) for line in dialogue.lines]
-    return subtitles_text(subtitles(lines), f".{kind}")
+    return captions_text(captions_for(lines), f".{kind}")

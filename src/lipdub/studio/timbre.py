@@ -13,7 +13,7 @@ from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.time import Span, merged
 from lipdub.words_to_sound.voices.assign import SpeakerPitch
-from lipdub.words_to_sound.voices.pitch import pitch_of
+from lipdub.words_to_sound.voices.pitch import median_pitch
 
 LISTENED = Fraction(60)
 """Seconds of each speaker that are listened to."""
@@ -41,7 +41,7 @@ def _hertz(lines: Sequence[Line], windows: Sequence[Span], samples: Samples, sta
             stop = first + round(min(span.duration, left) * ANALYSIS_RATE)
             pieces.append(samples[max(first, 0) : max(stop, 0)])
             left -= min(span.duration, left)
-        found = pitch_of(np.concatenate([*pieces, np.zeros(0, np.float32)]))
+        found = median_pitch(np.concatenate([*pieces, np.zeros(0, np.float32)]))
         if found is not None:
             hertz[speaker] = found
     return hertz

@@ -13,16 +13,21 @@ from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import Notes, listed, short
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.aims import aims
-from lipdub.words_to_sound.duration_fit.phrases import Measured, measured
-from lipdub.words_to_sound.duration_fit.plan import FitOptions, Placement, plan_fit
-from lipdub.words_to_sound.duration_fit.render import render
-from lipdub.words_to_sound.duration_fit.wishes import FASTEST_VOICE, SLOWEST_VOICE, Wish, wishes
-from lipdub.words_to_sound.service import shown
+from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
+from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
+from lipdub.words_to_sound.duration_fit.render import render_line
+from lipdub.words_to_sound.duration_fit.respeak import (
+    FASTEST_VOICE,
+    SLOWEST_VOICE,
+    RespeakRequest,
+    respeak_requests,
+)
+from lipdub.words_to_sound.duration_fit.source_timing import source_timings
+from lipdub.words_to_sound.http_service import redacted
 from lipdub.words_to_sound.voices.assign import AssignedVoice, SpeakerPitch, assign_voices
-from lipdub.words_to_sound.voices.languages import refuse
-from lipdub.words_to_sound.voices.spoken import speak_line
-from lipdub.words_to_sound.voices.text import foreign, in_latin, sayable
+from lipdub.words_to_sound.voices.languages import unsupported_language
+from lipdub.words_to_sound.voices.speak import speak_line
+from lipdub.words_to_sound.voices.speakable_text import latin_text, non_latin_letters, speakable_text
 
 DEFAULT_VOICE = "nanotts"
 """Who speaks if nobody is named: needs no network and no download."""
@@ -60,8 +65,8 @@ def voices_for(
         named |= dict.fromkeys(meant, tail)
     if len(shared) > 1:
         raise OptionError(
-            f"--voice {shown(shared[0])} and --voice {shown(shared[1])} are both for everybody",
-            remedy=f"Say who speaks with which: --voice 'NAME={shown(shared[1])}'",
+            f"--voice {redacted(shared[0])} and --voice {redacted(shared[1])} are both for everybody",
+            remedy=f"Say who speaks with which: --voice 'NAME={redacted(shared[1])}'",
         )
     return assign_voices(speakers, shared[0] if shared else DEFAULT_VOICE, named, heights)
 
@@ -73,7 +78,7 @@ def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> 
     for line in lines:
         card = voices[line.speaker].voice.card
         if card.languages and not any(same_language(tag, line.language) for tag in card.languages):
-            raise refuse(card.name, card.languages, line)
+            raise unsupported_language(card.name, card.languages, line)
         unable = unable or (None if _readable(line, voices) else line)
     if unable is not None and not any(_readable(line, voices) for line in lines):
         name = voices[unable.speaker].voice.card.name
@@ -86,9 +91,9 @@ def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> 
 
 def _readable(line: Line, voices: Mapping[str, AssignedVoice]) -> bool:
     """Whether there is something to say that the voice can read: the offline voices know Latin letters alone."""
-    text = sayable(line.text, line.language)
+    text = speakable_text(line.text, line.language)
     if text and _latin_alone(voices[line.speaker]):
-        text = in_latin(text, line.language)
+        text = latin_text(text, line.language)
     return any(c.isalnum() for c in text)
 
 
@@ -113,8 +118,8 @@ class Voicing:
     def __post_init__(self) -> None:
         """Begin with the words as they are; what cannot be said is left out, and noted."""
         for number, line in enumerate(self.words.lines):
-            letters = foreign(line.text) if _latin_alone(self.voices[line.speaker]) else ""
-            if not sayable(line.text, line.language):
+            letters = non_latin_letters(line.text) if _latin_alone(self.voices[line.speaker]) else ""
+            if not speakable_text(line.text, line.language):
                 self._noted("{} lines have nothing to be said", "'{}' has nothing to be said", line.text)
             elif not _readable(line, self.voices):
                 many = f"{DEFAULT_VOICE} cannot read {{}} lines, which are not said"
@@ -143,22 +148,22 @@ class Voicing:
         """
         with self.room.clock.stage("speak"):
             count = len(self.lines)
-            every = [measured(self._say(i)) for i in self.room.clock.counted("speak", range(count), count)]
+            every = [measure_line(self._say(i)) for i in self.room.clock.counted("speak", range(count), count)]
         with self.room.clock.stage("fit"):
             for placement in self._placed(every, windows, whole, FitOptions(stretch=fit == "audio", clock=RATE)):
-                yield render(placement, self._say(placement.index))
+                yield render_line(placement, self._say(placement.index))
 
     def _placed(
-        self, every: list[Measured], windows: Sequence[Span], whole: Span, options: FitOptions
-    ) -> tuple[Placement, ...]:
-        targets = aims(self.lines, windows)
+        self, every: list[MeasuredLine], windows: Sequence[Span], whole: Span, options: FitOptions
+    ) -> tuple[LinePlacement, ...]:
+        targets = source_timings(self.lines, windows)
         for _ in range(ROUNDS):
             placements = plan_fit(every, targets, whole.end, options)
             if not options.stretch:
                 return placements
-            better = [wish.index for wish in wishes(placements, every) if self._try(wish)]
+            better = [wish.index for wish in respeak_requests(placements, every) if self._try(wish)]
             for index in better:
-                every[index] = measured(self._say(index))
+                every[index] = measure_line(self._say(index))
             if not better:
                 return placements
         return plan_fit(every, targets, whole.end, options)
@@ -167,7 +172,7 @@ class Voicing:
         line = self.lines[index]
         return speak_line(line, self.voices[line.speaker], self.paces[index], self.room.store.folder)
 
-    def _try(self, wish: Wish) -> bool:
+    def _try(self, wish: RespeakRequest) -> bool:
         """Change a line as wished: its words, if somebody can, else its pace. False if nothing can be changed."""
         index, line = wish.index, self.lines[wish.index]
         if wish.characters and self.words.shorten is not None and self.tries[index] < SHORTER:

@@ -26,14 +26,14 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.recognise.transcribe import transcribe
+from lipdub.words_to_sound.script.place_untimed import place_untimed_lines
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.script.sentences import lines_from_words
-from lipdub.words_to_sound.script.timed import timed
 from lipdub.words_to_sound.script.write import write_script
 from lipdub.words_to_sound.seam import (
     RECOGNISERS,
     TRANSLATORS,
-    Card,
+    ModelCard,
     Recogniser,
     TranslationRequest,
     Translator,
@@ -42,8 +42,8 @@ from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import (
     TranslatedLine,
     TranslateOptions,
-    asked_once,
     translate_lines,
+    translate_request,
 )
 
 VERSION = 3
@@ -135,7 +135,7 @@ def translated(words: Words, language: str, translator: str, glossary: Path | No
 
     def shorten(index: int, text: str, characters: int) -> str:
         request = TranslationRequest(done[index].original, characters, glossary=options.glossary, too_long=text)
-        return asked_once(request, who, language, room.store.folder)
+        return translate_request(request, who, language, room.store.folder)
 
     return Words(
         lines=tuple(d.line for d in done),
@@ -157,7 +157,7 @@ def _doubts(lines: Iterable[TranslatedLine]) -> Notes:
             many = "{} lines are too long for their time, and no shorter ones were found"
             long = f"{text} is {adapted.over_by:.0%} too long for its time, and no shorter one was found"
             notes.add(many, long, f"{text} by {adapted.over_by:.0%}")
-        for term in map(short, adapted.missed):
+        for term in map(short, adapted.missed_terms):
             many = "terms in {} places are not rendered as the glossary says"
             notes.add(many, f"{text} does not render '{term}' as the glossary says", f"'{term}' in {text}")
     return notes
@@ -184,7 +184,7 @@ def _from_script(clip: Clip, speech: SpeechOptions, room: Room) -> Words:
     lines = read.lines
     if not read.timed:
         spoken = speech_spans(_own_speech(clip, room)) if clip.has_sound else (clip.span,)
-        lines = timed(lines, spoken or (clip.span,))
+        lines = place_untimed_lines(lines, spoken or (clip.span,))
     return Words(lines, lines[0].language, script, ("",) * len(lines), notes=read.notes)
 
 
@@ -219,5 +219,5 @@ def _own_speech(clip: Clip, room: Room) -> SpeechFeatures:
     return room.hear_clip(clip)
 
 
-def _used(card: Card) -> ModelUsed:
+def _used(card: ModelCard) -> ModelUsed:
     return ModelUsed(card.name, card.licence)

@@ -12,7 +12,7 @@ import soxr
 from jaxtyping import Float16, Float64
 
 from lipdub import weights
-from lipdub.acoustics.level import gain_to_level, loudness
+from lipdub.acoustics.level import gain_to_level, row_levels
 from lipdub.anatomy.motion import measure
 from lipdub.disk.publish import complete
 from lipdub.disk.scratch import scratch_folder
@@ -30,7 +30,7 @@ from lipdub.timeline.speech_features import SpeechFeatures
 SPEEDS = (0.85, 0.92, 1.09, 1.18)
 """Every voice is also learnt played slower and lower, or faster and higher: more voices than there are clips."""
 
-_HEARD_PARTS = ("phones", "voiced", "energy")
+_FEATURE_KEYS = {"phones": "phone_posteriors", "voiced": "voice_activity", "energy": "energy"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Voice:
     def encoded(self, basis: EncoderBasis) -> "Voice":
         """The same with components in ``heard``."""
         rows = basis.project(self.encoder.astype(np.float32))
-        return replace(self, features=replace(self.features, encoded=rows))
+        return replace(self, features=replace(self.features, encoder_features=rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +126,8 @@ class Crew:
         samples = np.ascontiguousarray(voice.samples[0])
         if speed != 1.0:
             samples = soxr.resample(samples, ANALYSIS_RATE, ANALYSIS_RATE / speed).astype(np.float32)
-        features = self.ears.listen(Sound(samples[None], ANALYSIS_RATE, voice.start))
-        rows = self.encoder.raw(samples, gain_to_level(loudness(samples)))
+        features = self.ears.analyse(Sound(samples[None], ANALYSIS_RATE, voice.start))
+        rows = self.encoder.last_layer(samples, gain_to_level(row_levels(samples)))
         return Voice(speed, features, rows.astype(np.float16))
 
 
@@ -137,7 +137,7 @@ def keep(footage: Footage, cache: Path) -> None:
     arrays: dict[str, Any] = {"seconds": footage.seconds, "shapes": footage.shapes}
     arrays |= {"start": str(footage.features.start), "speeds": np.array([v.speed for v in footage.voices])}
     for i, voice in enumerate(footage.voices):
-        arrays |= {f"{part}{i}": getattr(voice.features, part) for part in _HEARD_PARTS}
+        arrays |= {f"{key}{i}": getattr(voice.features, name) for key, name in _FEATURE_KEYS.items()}
         arrays[f"encoder{i}"] = voice.encoder
     kept = cache / f"{footage.name}.footage.npz"
     with complete(kept, overwrite=True) as part, part.open("wb") as file:
@@ -148,7 +148,7 @@ def _opened(path: Path) -> Footage:
     with np.load(path) as a:
         start = Fraction(str(a["start"]))
         voices = tuple(
-            Voice(float(speed), SpeechFeatures(start, *(a[f"{part}{i}"] for part in _HEARD_PARTS)), a[f"encoder{i}"])
+            Voice(float(speed), SpeechFeatures(start, *(a[f"{key}{i}"] for key in _FEATURE_KEYS)), a[f"encoder{i}"])
             for i, speed in enumerate(a["speeds"])
         )
         return Footage(path.name.removesuffix(".footage.npz"), a["seconds"], a["shapes"], voices)

@@ -23,8 +23,8 @@ from lipdub.disk.publish import check_place, complete, same_file
 from lipdub.errors import InputError, OptionError
 from lipdub.process.ending import run
 from lipdub.sound_to_mouth.encoder import COMPONENTS, EncoderBasis
-from lipdub.sound_to_mouth.prior import DESIGNS, LEVELS, Prior
-from lipdub.sound_to_mouth.speaker_model import NEAR, rest_of
+from lipdub.sound_to_mouth.prior import DESIGNS, QUANTILE_LEVELS, Prior
+from lipdub.sound_to_mouth.speaker_model import SPEECH_REACH_ROWS, rest_shape
 from lipdub.sound_to_mouth.sync import likeliest_offset
 from lipdub.timeline.mouth import AP, JAW, UL, WD
 from lipdub.train.footage import Footage, filmed
@@ -237,10 +237,12 @@ def _population(footage: Sequence[Footage]) -> tuple[np.ndarray, np.ndarray]:
     rise, spread = [], []
     for f in footage:
         clock = np.arange(len(f.features)) / 50 + float(f.features.start)
-        near = maximum_filter1d((f.features.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
+        near = maximum_filter1d(
+            (f.features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant"
+        )
         speaking = f.shapes[np.interp(f.seconds, clock, near) > 0.5]
         speaking = speaking if len(speaking) > 10 else f.shapes
-        rise.append(np.quantile(speaking - rest_of(f.shapes)[0], LEVELS, axis=0))
+        rise.append(np.quantile(speaking - rest_shape(f.shapes)[0], QUANTILE_LEVELS, axis=0))
         spread.append(speaking.std(0))
     return np.mean(rise, 0), np.mean(spread, 0)
 

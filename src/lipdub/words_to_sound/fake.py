@@ -9,7 +9,7 @@ import numpy as np
 from lipdub.errors import OptionError
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import Card, Recognised, TranslationRequest, VoiceReference
+from lipdub.words_to_sound.seam import ModelCard, Transcript, TranslationRequest, VoiceReference
 
 
 @dataclass(frozen=True)
@@ -18,16 +18,16 @@ class FakeRecogniser:
 
     words: Sequence[Word] = ()
     language: str = "en"
-    card: Card = field(default=Card("fake", "Apache-2.0"))
+    card: ModelCard = field(default=ModelCard("fake", "Apache-2.0"))
 
-    def hear(self, sound: Sound, language: str = "") -> Recognised:
+    def hear(self, sound: Sound, language: str = "") -> Transcript:
         """Those words, the parts that lie in ``sound``; none in silence."""
         whole = sound.span
         parts = [(w, w.span.intersection(whole)) for w in self.words if w.span.start in whole]
         features = tuple(Word(w.text, part, w.confidence) for w, part in parts if part is not None)
         if not sound.samples.any() or not features:
-            return Recognised((), language, 0.0)
-        return Recognised(features, language or self.language)
+            return Transcript((), language, 0.0)
+        return Transcript(features, language or self.language)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class FakeVoice:
     speed: float = 15.0
     pitch: float = 140.0
     rate: int = 16_000
-    card: Card = field(default=Card("fake", "Apache-2.0"))
+    card: ModelCard = field(default=ModelCard("fake", "Apache-2.0"))
 
     def member(self, index: int) -> "FakeVoice":
         """Somebody who hums higher: 3 semitones a person."""
@@ -73,7 +73,7 @@ class FakeTranslator:
     by a quarter each time it was too long."""
 
     factor: float = 1.0
-    card: Card = field(default=Card("fake", "Apache-2.0"))
+    card: ModelCard = field(default=ModelCard("fake", "Apache-2.0"))
 
     def translate(self, requests: Sequence[TranslationRequest], language: str) -> Sequence[str]:
         """One text per request; terms of the glossary are put in as they are."""

@@ -20,7 +20,7 @@ VOICES = Kind("lipdub.voices", "voice")
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class ModelCard:
     """Who does it, for the report: ``name``, ``licence`` (SPDX, or "not stated"), ``languages`` (BCP 47 tags it can;
     empty: it does not say), and whether words leave this machine (``local`` False)."""
 
@@ -31,7 +31,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class Transcript:
     """``words`` in order of time, on the clock of the sound they were heard in; the ``language`` (BCP 47) and how sure
     it is (0..1)."""
 
@@ -45,11 +45,11 @@ class Recogniser(Protocol):
     """Hears words."""
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is."""
         ...
 
-    def hear(self, sound: Sound, language: str = "") -> Recognised:
+    def hear(self, sound: Sound, language: str = "") -> Transcript:
         """The words of ``sound`` (mono at 16 kHz, minutes at most); ``language`` "" lets it find out."""
         ...
 
@@ -76,7 +76,7 @@ class Translator(Protocol):
     """Puts lines into another language."""
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is."""
         ...
 
@@ -98,7 +98,7 @@ class Voice(Protocol):
     """Speaks lines."""
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is."""
         ...
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from lipdub.disk.causes import cause_of
 from lipdub.errors import OptionError, ServiceError
 from lipdub.process.child import run_child
-from lipdub.words_to_sound.service import shown
+from lipdub.words_to_sound.http_service import redacted
 
 _PLACES = ("input", "output", "folder")
 _SOUNDS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".m4a"})
@@ -36,11 +36,11 @@ class Separator:
         try:
             words = tuple(shlex.split(text))
         except ValueError as broken:
-            raise OptionError(f"the separator's command '{shown(text)}' cannot be read ({broken})") from broken
+            raise OptionError(f"the separator's command '{redacted(text)}' cannot be read ({broken})") from broken
         places = [name for word in words for name in re.findall(r"\{(\w+)\}", word)]
         if "input" not in places or not {"output", "folder"} & set(places) or set(places) - set(_PLACES):
             raise OptionError(
-                f"the separator's command '{shown(text)}' does not say what it reads and where it writes",
+                f"the separator's command '{redacted(text)}' does not say what it reads and where it writes",
                 remedy="Write one like: demucs --two-stems vocals -o {folder} {input}",
             )
         if shutil.which(words[0]) is None:
@@ -63,7 +63,7 @@ class Separator:
             raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            said = f": {shown(lines[-1])[:200]}" if lines else ""
+            said = f": {redacted(lines[-1])[:200]}" if lines else ""
             raise ServiceError(f"the separator {command[0]} failed (exit {done.returncode}){said}".rstrip("."))
         if output.is_file() and output.stat().st_size:
             return output

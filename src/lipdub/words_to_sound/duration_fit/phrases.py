@@ -26,7 +26,7 @@ _DIGITAL = -80.0  # dB of full scale: nobody's voice
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredLine:
     """A ``line`` as its voice spoke it: the ``phrases``, sorted and disjoint, on the sound's own clock from 0, and
     the sound's ``length`` in seconds. No phrases: nothing is heard in it."""
 
@@ -45,18 +45,18 @@ class Measured:
         return tuple(b.start - a.end for a, b in pairwise(self.phrases))
 
 
-def measured(spoken: SpokenLine) -> Measured:
+def measure_line(spoken: SpokenLine) -> MeasuredLine:
     """Find the phrases of a spoken line."""
     sound = spoken.sound
-    return Measured(spoken.line, phrases_of(sound), Fraction(sound.samples.shape[1], sound.rate))
+    return MeasuredLine(spoken.line, find_phrases(sound), Fraction(sound.samples.shape[1], sound.rate))
 
 
-def phrases_of(sound: Sound) -> tuple[Span, ...]:
+def find_phrases(sound: Sound) -> tuple[Span, ...]:
     """Spans of ``sound`` (any channels, counted from its first sample) that are louder than its pauses.
 
     Meant for a voice alone, as synthesisers and dub studios deliver it; see ``spans`` for what is heard in a film.
     """
-    decibels = levels(sound)
+    decibels = step_levels(sound)
     if not len(decibels):
         return ()
     top, hum = (float(v) for v in np.quantile(decibels, [0.95, 0.05]))
@@ -71,7 +71,7 @@ def phrases_of(sound: Sound) -> tuple[Span, ...]:
     return tuple(Span(s.start, min(s.end, length)) for s in spoken)
 
 
-def levels(sound: Sound) -> Float64[np.ndarray, " steps"]:
+def step_levels(sound: Sound) -> Float64[np.ndarray, " steps"]:
     """Decibels of full scale (RMS over all channels) of each ``STEP``; the last one may be shorter."""
     power = (sound.samples.astype(np.float64) ** 2).mean(0)
     if not len(power):

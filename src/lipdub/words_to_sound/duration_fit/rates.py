@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from lipdub.timeline.lines import Line
-from lipdub.words_to_sound.duration_fit.layout import Layout
+from lipdub.words_to_sound.duration_fit.phrase_layout import PhraseLayout
 
 _TENTH = log(1.1)
 _TOUCHED = 0.05  # what any change of the rate costs: the samples are no more the voice's own
@@ -18,13 +18,13 @@ _JUMP = log(1.15)  # such a jump of the rate between lines one after the other c
 _FORGOTTEN = 2.0  # seconds of silence after which a jump is half as bad
 
 
-def grid(slowest: Fraction, limit: Fraction) -> tuple[Fraction, ...]:
+def rate_grid(slowest: Fraction, limit: Fraction) -> tuple[Fraction, ...]:
     """Rates to choose from, in steps of 1/40 with both ends and 1: finer steps are not heard."""
     steps = range(-(-slowest * 40 // 1), limit * 40 // 1 + 1)
     return tuple(sorted({slowest, limit, Fraction(1), *(Fraction(n, 40) for n in steps)}))
 
 
-def price(rate: float, layout: Layout, fastest: float, early: float) -> float:
+def rate_cost(rate: float, layout: PhraseLayout, fastest: float, early: float) -> float:
     """What it costs to hear a line so: ``fastest`` is the natural limit, ``early`` how long it begins before its aim.
 
     A tenth faster or slower costs 1, beyond the natural limit a tenth costs 6 more; words lost cost all the rest.
@@ -34,7 +34,9 @@ def price(rate: float, layout: Layout, fastest: float, early: float) -> float:
     return cost + (_CUT * (1 + layout.excess) if layout.excess > 1e-6 else 0.0)
 
 
-def smoothest(lines: Sequence[Line], prices: Float64[np.ndarray, "lines rates"], rates: Sequence[float]) -> list[int]:
+def choose_rates(
+    lines: Sequence[Line], prices: Float64[np.ndarray, "lines rates"], rates: Sequence[float]
+) -> list[int]:
     """Which rate each line takes: the least sum of prices and of jumps between a speaker's successive lines.
 
     Exact, by dynamic programming (Viterbi 1967) over the lines of each speaker in the order given.

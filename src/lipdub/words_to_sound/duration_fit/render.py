@@ -6,22 +6,22 @@ from jaxtyping import Float32
 
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
-from lipdub.words_to_sound.duration_fit.plan import Placement
-from lipdub.words_to_sound.duration_fit.time_stretch import stretched
+from lipdub.words_to_sound.duration_fit.plan import LinePlacement
+from lipdub.words_to_sound.duration_fit.time_stretch import time_stretch
 
 _FADE = 0.005  # seconds, where a piece is cut out of the sound
 _OUT = 0.04  # seconds, where the rest of the words is missing
 _CLICK = 0.01  # a sound that begins or ends with more than this clicks
 
 
-def render(placement: Placement, spoken: SpokenLine) -> PlacedLine:
+def render_line(placement: LinePlacement, spoken: SpokenLine) -> PlacedLine:
     """The sound of ``placement``: mono, on its clock, from its first piece to the end of its last; zeros between.
 
     A line that is neither stretched nor cut keeps its samples as they are.
     """
     clock, pieces = placement.clock, placement.pieces
-    voice = at_rate(spoken.sound, clock)
-    start = pieces[0].target.start if pieces else placement.aim.span.start
+    voice = mono_at_rate(spoken.sound, clock)
+    start = pieces[0].target.start if pieces else placement.source_span.span.start
     out = np.zeros(round((pieces[-1].target.end - start) * clock) if pieces else 0, np.float32)
     for n, piece in enumerate(pieces):
         a, b = round(piece.source.start * clock), round(piece.source.end * clock)
@@ -30,13 +30,17 @@ def render(placement: Placement, spoken: SpokenLine) -> PlacedLine:
         broken = placement.missing > 0 and n == len(pieces) - 1
         fade_in = _FADE if a > 0 or abs(cut[0]) > _CLICK else 0.0
         fade_out = _OUT if broken else _FADE if b < len(voice) or abs(cut[-1]) > _CLICK else 0.0
-        out[at : at + size] = _faded(stretched(cut, size, clock), round(fade_in * clock), round(fade_out * clock))
+        out[at : at + size] = _faded(time_stretch(cut, size, clock), round(fade_in * clock), round(fade_out * clock))
     return PlacedLine(
-        spoken.line, Sound(out[None], clock, start), float(placement.rate), placement.aim.span, placement.missing
+        spoken.line,
+        Sound(out[None], clock, start),
+        float(placement.rate),
+        placement.source_span.span,
+        placement.missing,
     )
 
 
-def at_rate(sound: Sound, rate: int) -> Float32[np.ndarray, " samples"]:
+def mono_at_rate(sound: Sound, rate: int) -> Float32[np.ndarray, " samples"]:
     """``sound`` as one channel at ``rate``; the very samples if it is that already."""
     mono = sound.samples[0] if len(sound.samples) == 1 else sound.samples.mean(0)
     return mono if sound.rate == rate else soxr.resample(mono, sound.rate, rate, "VHQ").astype(np.float32)

@@ -17,7 +17,7 @@ _SEED = 20
 _SHORTEST, _AFTER = 0.25, 0.05  # seconds of sound that a stretcher wants, and of silence, not to lose the end
 
 
-def stretched(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
+def time_stretch(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
     """``samples`` (at ``rate`` per second) in exactly ``size`` samples: onsets stay in proportion to within 5 ms, the
     pitch stays. The same samples if their number is ``size`` already.
 
@@ -30,16 +30,16 @@ def stretched(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float
         return np.zeros(size, np.float32)
     more = max(round(_AFTER * rate), round(_SHORTEST * rate) - len(samples))
     longer = np.pad(samples, (0, more))
-    out = stretcher()(longer, size + round(more * size / len(samples)), rate)
+    out = available_stretcher()(longer, size + round(more * size / len(samples)), rate)
     return np.pad(out, (0, max(0, size - len(out))))[:size].astype(np.float32)
 
 
-def stretcher() -> Stretcher:
+def available_stretcher() -> Stretcher:
     """The one that this machine has: (samples, wished number, rate) to about as many samples."""
-    return by_signalsmith if find_spec("python_stretch") else by_atempo
+    return signalsmith_stretch if find_spec("python_stretch") else atempo_stretch
 
 
-def by_signalsmith(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
+def signalsmith_stretch(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
     """Signalsmith Stretch, its latency already taken off; always seeded alike."""
     from python_stretch.Signalsmith import Stretch
 
@@ -49,7 +49,7 @@ def by_signalsmith(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> 
     return np.asarray(machine.process(samples[None]), np.float32)[0]
 
 
-def by_atempo(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
+def atempo_stretch(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
     """FFmpeg's atempo."""
     graph = Graph()
     source = graph.add_abuffer(sample_rate=rate, format="flt", layout="mono", time_base=Fraction(1, rate))

@@ -11,7 +11,7 @@ from lipdub.timeline.lines import Word
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.seam import Recognised, Recogniser
+from lipdub.words_to_sound.seam import Recogniser, Transcript
 
 _CALM = 25  # rows: half a second over which the calmest moment of unbroken speech is looked for
 
@@ -28,7 +28,7 @@ class TranscribeOptions:
 
 def transcribe(
     recogniser: Recogniser, sound: Sound | Iterable[Sound], features: SpeechFeatures, language: str = ""
-) -> Recognised:
+) -> Transcript:
     """All words of ``sound``, which is whole or comes as consecutive blocks of any length (mono, 16 kHz).
 
     ``heard`` says where somebody speaks. ``language`` "" is found in the first speech and kept from then on. Memory
@@ -37,16 +37,16 @@ def transcribe(
     blocks = [sound] if isinstance(sound, Sound) else sound
     words: list[Word] = []
     found, sure = language, 0.0
-    for piece in pieces_at(blocks, spans_to_hear(features)):
-        result = recogniser.hear(piece, found)
+    for piece in sound_in_spans(blocks, spans_to_transcribe(features)):
+        result = recogniser.transcribe(piece, found)
         if result.words and not words:
             found, sure = result.language, result.confidence
         last = words[-1].span.end if words else piece.start
         words += [w for w in result.words if w.span.end > last]
-    return Recognised(tuple(words), found, sure)
+    return Transcript(tuple(words), found, sure)
 
 
-def spans_to_hear(features: SpeechFeatures, options: TranscribeOptions = TranscribeOptions()) -> tuple[Span, ...]:
+def spans_to_transcribe(features: SpeechFeatures, options: TranscribeOptions = TranscribeOptions()) -> tuple[Span, ...]:
     """Where a recogniser has to listen: sorted, disjoint spans that hold all speech and begin and end in pauses."""
     speech = speech_spans(features)
     out: list[Span] = []
@@ -86,7 +86,7 @@ def _calmest(features: SpeechFeatures, span: Span, longest: Fraction) -> Fractio
     """The instant in the last third of what fits of ``span`` in which speech is least likely."""
     first = int((span.start + longest * 2 / 3 - features.start) / FEATURE_STEP)
     stop = int((span.start + longest - features.start) / FEATURE_STEP)
-    voiced = np.convolve(np.pad(features.voiced[first:stop], _CALM // 2, mode="edge"), np.ones(_CALM), "valid")
+    voiced = np.convolve(np.pad(features.voice_activity[first:stop], _CALM // 2, mode="edge"), np.ones(_CALM), "valid")
     return features.start + (first + int(np.argmin(voiced))) * FEATURE_STEP
 
 
@@ -100,7 +100,7 @@ def _with_margins(spans: Sequence[Span], whole: Span, margin: Fraction) -> tuple
     return tuple(out)
 
 
-def pieces_at(blocks: Iterable[Sound], spans: Sequence[Span]) -> Iterator[Sound]:
+def sound_in_spans(blocks: Iterable[Sound], spans: Sequence[Span]) -> Iterator[Sound]:
     """The sound in each of the sorted, disjoint ``spans``; ``blocks`` are consecutive, and taken once, as needed.
 
     What no block covers is left out of a piece; a span that none covers gives no piece.
@@ -110,7 +110,7 @@ def pieces_at(blocks: Iterable[Sound], spans: Sequence[Span]) -> Iterator[Sound]
     for block in blocks:
         assert (block.rate, block.samples.shape[0]) == (ANALYSIS_RATE, 1), "pieces are cut from mono sound at 16 kHz"
         while waiting and waiting[-1].start < block.span.end:
-            part = cut(block, waiting[-1])
+            part = cut_sound(block, waiting[-1])
             if part.samples.shape[1]:
                 held.append(part)
             if waiting[-1].end > block.span.end:
@@ -121,7 +121,7 @@ def pieces_at(blocks: Iterable[Sound], spans: Sequence[Span]) -> Iterator[Sound]
     yield from _joined(held)
 
 
-def cut(sound: Sound, span: Span) -> Sound:
+def cut_sound(sound: Sound, span: Span) -> Sound:
     """The samples of ``sound`` whose instants lie in ``span``; maybe none."""
     length = sound.samples.shape[1]
     first, stop = (

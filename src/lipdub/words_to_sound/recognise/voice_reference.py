@@ -99,7 +99,7 @@ def _sureness(words: Sequence[Word]) -> float:
 
 def _voiced(features: SpeechFeatures, span: Span) -> float:
     first, stop = (min(max(int((t - features.start) / FEATURE_STEP), 0), len(features)) for t in (span.start, span.end))
-    return float(features.voiced[first:stop].mean()) if stop > first else 0.0
+    return float(features.voice_activity[first:stop].mean()) if stop > first else 0.0
 
 
 def _with_margin(span: Span, spoken: Sequence[Span], features: SpeechFeatures, margin: Fraction) -> Span:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lipdub import weights
-from lipdub.acoustics.level import gain_to_level, loudness
-from lipdub.acoustics.speech_spans import SpeechSpanOptions, voiced_spans
+from lipdub.acoustics.level import gain_to_level, row_levels
+from lipdub.acoustics.speech_spans import SpeechSpanOptions, activity_spans
 from lipdub.acoustics.voice_activity import VoiceActivity
 from lipdub.disk.identity import names_sizes_times
 from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
@@ -26,8 +26,8 @@ from lipdub.timeline.language import primary
 from lipdub.timeline.lines import Word
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.time import Span, merged
-from lipdub.words_to_sound.script.writing import spaced
-from lipdub.words_to_sound.seam import Card, Recognised
+from lipdub.words_to_sound.script.orthography import uses_spaces
+from lipdub.words_to_sound.seam import ModelCard, Transcript
 
 _VERSION = 1  # raise when the same sound gives other words
 _SPEECH = SpeechSpanOptions(padding=Fraction(1, 5))
@@ -61,12 +61,12 @@ def make(detail: str) -> "WhisperRecogniser":
     for known in ("cpu", "cuda"):
         if which.endswith(f"@{known}"):
             which, device = which.removesuffix(f"@{known}"), known
-    package()
+    faster_whisper_module()
     model = which or str(weights.resolve("whisper-base"))
     return WhisperRecogniser(model, weights.resolve("voice-activity"), WhisperOptions(device))
 
 
-def package() -> Any:
+def faster_whisper_module() -> Any:
     """The module ``faster_whisper``. Raises ``MissingExtra`` if it is not installed."""
     with MissingExtra.guard("hear", "recognising speech"):
         import faster_whisper
@@ -103,13 +103,13 @@ class WhisperRecogniser:
         return frozenset(map(str, self._model.supported_languages))
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is. Loads the model, which knows its languages."""
-        known = self._name in (*package().available_models(), "whisper-base")
+        known = self._name in (*faster_whisper_module().available_models(), "whisper-base")
         languages = tuple(sorted(_OWN.get(code, code) for code in self._codes))
-        return Card(f"whisper ({self._name})", "MIT" if known else "not stated", languages)
+        return ModelCard(f"whisper ({self._name})", "MIT" if known else "not stated", languages)
 
-    def hear(self, sound: Sound, language: str = "") -> Recognised:
+    def hear(self, sound: Sound, language: str = "") -> Transcript:
         """The words of mono 16 kHz ``sound``; no words, and no confidence, where nobody speaks.
 
         Raises ``OptionError`` for a ``language`` that the model does not know.
@@ -117,19 +117,19 @@ class WhisperRecogniser:
         assert (sound.rate, sound.samples.shape[0]) == (ANALYSIS_RATE, 1), "words are heard in mono sound at 16 kHz"
         code = self._code(language)
         samples = np.ascontiguousarray(sound.samples[0])
-        gain = gain_to_level(loudness(samples))
+        gain = gain_to_level(row_levels(samples))
         speech = self._speech(samples, gain)
         if not speech:
-            return Recognised((), language, 0.0)
+            return Transcript((), language, 0.0)
         level = (samples * np.float32(gain)).astype(np.float32)
         sure = 1.0
         if not code:
             code, sure = self._language(level, speech)
         words = self._words(level, speech, code)
         if not words:
-            return Recognised((), language, 0.0)
+            return Transcript((), language, 0.0)
         placed = tuple(Word(w.text, w.span.shifted(sound.start), w.confidence) for w in words)
-        return Recognised(placed, language or _OWN.get(code, code), sure)
+        return Transcript(placed, language or _OWN.get(code, code), sure)
 
     def _code(self, language: str) -> str:
         code = next((own for own, tag in _OWN.items() if tag == primary(language)), primary(language))
@@ -143,7 +143,7 @@ class WhisperRecogniser:
     def _speech(self, samples: np.ndarray, gain: float) -> tuple[Span, ...]:
         if gain == 0.0:
             return ()
-        return voiced_spans(self._voice.probabilities(samples, gain), Fraction(0), _SPEECH)
+        return activity_spans(self._voice.probabilities(samples, gain), Fraction(0), _SPEECH)
 
     def _language(self, level: np.ndarray, speech: Sequence[Span]) -> tuple[str, float]:
         """The language of the speech alone, without its pauses; where that is open, the one whose words are surest."""
@@ -151,15 +151,17 @@ class WhisperRecogniser:
             return next(iter(self._codes)), 1.0
         code, sure, chances = self._model.detect_language(_only(level, speech), language_detection_segments=4)
         if sure < _OPEN:
-            first = grouped(speech)[:1]
+            first = group_spans(speech)[:1]
             rivals = [rival for rival, _ in chances[:_RIVALS]]
             code = max(rivals, key=lambda rival: _sureness(self._words(level, first, rival)))
             sure = dict(chances)[code]
         return code, min(max(float(sure), 0.0), 1.0)
 
     def _words(self, level: np.ndarray, speech: Sequence[Span], code: str) -> tuple[Word, ...]:
-        features = [segment for group in grouped(speech) for segment in self._group(level, group, code)]
-        return in_order(within_speech(glued(features, code), speech), Fraction(len(level), ANALYSIS_RATE))
+        features = [segment for group in group_spans(speech) for segment in self._group(level, group, code)]
+        return without_overlaps(
+            snap_to_speech(join_tokens(features, code), speech), Fraction(len(level), ANALYSIS_RATE)
+        )
 
     def _group(self, level: np.ndarray, group: Span, code: str) -> list[list[Any]]:
         """faster-whisper's words of one group of stretches, by segments; what runs in circles is read again, and left
@@ -179,7 +181,7 @@ class WhisperRecogniser:
             condition_on_previous_text=False,
             word_timestamps=True,
             no_repeat_ngram_size=no_repeat,
-            max_new_tokens=most_tokens(Fraction(len(window), ANALYSIS_RATE)),
+            max_new_tokens=max_tokens(Fraction(len(window), ANALYSIS_RATE)),
         )
         return segments
 
@@ -206,7 +208,7 @@ def _moved(piece: Any, by: float) -> _Piece:
 
 def _found(model: str, options: WhisperOptions) -> Path:
     """The folder of ``model``, looked at but not loaded; fetched only if that was allowed."""
-    faster_whisper = package()
+    faster_whisper = faster_whisper_module()
     folder = Path(model).expanduser()
     if folder.is_dir():
         lacking = [name for name in ("model.bin", "tokenizer.json", "config.json") if not (folder / name).is_file()]
@@ -238,7 +240,7 @@ def _found(model: str, options: WhisperOptions) -> Path:
 
 def _opened(folder: Path, options: WhisperOptions) -> Any:
     try:
-        return package().WhisperModel(
+        return faster_whisper_module().WhisperModel(
             str(folder),
             device=options.device,
             compute_type="int8_float32" if options.device == "cpu" else "float16",
@@ -264,7 +266,7 @@ def _sample(instant: Fraction) -> int:
     return round(instant * ANALYSIS_RATE)
 
 
-def grouped(speech: Sequence[Span]) -> tuple[Span, ...]:
+def group_spans(speech: Sequence[Span]) -> tuple[Span, ...]:
     """Stretches of speech with little silence between them put together, as long as Whisper can see them at once."""
     groups: list[Span] = []
     for span in speech:
@@ -276,18 +278,21 @@ def grouped(speech: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(groups)
 
 
-def most_tokens(seconds: Fraction) -> int:
+def max_tokens(seconds: Fraction) -> int:
     """How many tokens so much sound may have: no talker needs more, and the model has no room for more."""
     return min(_TOKENS[0] + round(_TOKENS[1] * min(seconds, _WINDOW)), _PLACES)
 
 
-def glued(segments: Iterable[Iterable[Any]], code: str) -> list[Word]:
+def join_tokens(segments: Iterable[Iterable[Any]], code: str) -> list[Word]:
     """faster-whisper's words, segment by segment, as ours: what follows the word before without a space is put to it
     (where the language ``code`` has spaces), and so are marks that stand alone."""
     words: list[Word] = []
     for segment in segments:
         for place, piece in enumerate(segment):
-            text, inside = str(piece.word).strip(), place > 0 and spaced(code) and not str(piece.word).startswith(" ")
+            text, inside = (
+                str(piece.word).strip(),
+                place > 0 and uses_spaces(code) and not str(piece.word).startswith(" "),
+            )
             start, end = _milliseconds(piece.start), _milliseconds(piece.end)
             word = Word(text, Span(start, max(start, end)), min(max(float(piece.probability), 0.0), 1.0))
             if words and text and (inside or not _says(text)):
@@ -312,7 +317,7 @@ def _milliseconds(seconds: Real) -> Fraction:
     return Fraction(round(float(seconds) * 1000), 1000)
 
 
-def within_speech(words: Sequence[Word], speech: Sequence[Span]) -> list[Word]:
+def snap_to_speech(words: Sequence[Word], speech: Sequence[Span]) -> list[Word]:
     """Words brought to the stretch of speech that most of them lies in; those far from all speech are dropped."""
     stretches = merged(speech)
     out = []
@@ -326,7 +331,7 @@ def within_speech(words: Sequence[Word], speech: Sequence[Span]) -> list[Word]:
     return out
 
 
-def in_order(words: Sequence[Word], end: Fraction) -> tuple[Word, ...]:
+def without_overlaps(words: Sequence[Word], end: Fraction) -> tuple[Word, ...]:
     """Words that neither overlap nor go back in time nor pass ``end``, each at least 20 ms long where there is room."""
     out: list[Word] = []
     for word in words:

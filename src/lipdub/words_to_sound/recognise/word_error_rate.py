@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Hashable, Sequence
 
-from lipdub.words_to_sound.script.writing import spaced
+from lipdub.words_to_sound.script.orthography import uses_spaces
 
 
 def word_error_rate(script: str, features: str, language: str = "") -> float:
@@ -15,7 +15,7 @@ def word_error_rate(script: str, features: str, language: str = "") -> float:
     wanted, found = tokens(script, language), tokens(features, language)
     if not wanted:
         return float(bool(found))
-    return distance(wanted, found) / len(wanted)
+    return edit_distance(wanted, found) / len(wanted)
 
 
 def tokens(text: str, language: str = "") -> list[str]:
@@ -24,10 +24,10 @@ def tokens(text: str, language: str = "") -> list[str]:
     for apostrophe in "'’‘`´":
         small = small.replace(apostrophe, "")
     kept = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in small)
-    return kept.split() if spaced(language) else list("".join(kept.split()))
+    return kept.split() if uses_spaces(language) else list("".join(kept.split()))
 
 
-def distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
+def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
     """Levenshtein's distance of two sequences, a whole column at a time in the bits of one number.
 
     G. Myers, "A fast bit-vector algorithm for approximate string matching", 1999, as simplified by H. Hyyrö, 2003:

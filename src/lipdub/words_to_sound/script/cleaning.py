@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lipdub.timeline.notes import Notes, listed, short
-from lipdub.words_to_sound.script.cues import RawCue, shared
+from lipdub.words_to_sound.script.formats import RawCue, split_in_proportion
 
 _KNOWN = "b|i|u|s|c|v|em|strong|font|lang|ruby|rt|rp|span|p|div|sub|sup|small|big|tt|strike|center"
 _HTML = re.compile(rf"(?i)</?(?:{_KNOWN})(?:[\s.][^<>]*)?/?>|<\d[\d:.]*>")
@@ -25,14 +25,14 @@ _CAPITALS = re.compile(r"^([^\W\d_][\w .'’&#/-]{0,28}?)\s*(?:\([^()]{1,20}\))?
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class CleanedCues:
     """``cues`` with nothing but what is to be said, none empty, and ``notes`` on what is not."""
 
     cues: tuple[RawCue, ...]
     notes: tuple[str, ...]
 
 
-def cleaned(cues: Iterable[RawCue]) -> Cleaned:
+def clean_cues(cues: Iterable[RawCue]) -> CleanedCues:
     """Each cue without mark-up and sounds, one for every speaker in it."""
     bare = [replace(cue, text=_without_tags(cue.text)) for cue in cues]
     names = _names(bare)
@@ -54,7 +54,7 @@ def cleaned(cues: Iterable[RawCue]) -> Cleaned:
             notes.add("in {} cues several people speak; they share its time, a line each", text, f"cue {cue.number}")
         out += _shared_out(cue, turns)
     said = [f"{listed(guessed)} before a colon: taken for names of speakers, which are not said"] if guessed else []
-    return Cleaned(tuple(out), (*said, *notes))
+    return CleanedCues(tuple(out), (*said, *notes))
 
 
 def _without_tags(text: str) -> str:
@@ -125,7 +125,7 @@ def _shared_out(cue: RawCue, turns: list[tuple[str, str]]) -> list[RawCue]:
     if len(turns) == 1:
         kept = cue.words if turns[0][1] == " ".join(cue.text.split()) else ()
         return [replace(cue, speaker=turns[0][0], text=turns[0][1], words=kept)]
-    times = shared(cue.start, cue.end, [len(said) for _, said in turns]) if turns else []
+    times = split_in_proportion(cue.start, cue.end, [len(said) for _, said in turns]) if turns else []
     return [
         replace(cue, start=a, end=b, speaker=who, text=said, words=())
         for (who, said), (a, b) in zip(turns, times, strict=True)

@@ -10,9 +10,9 @@ from lipdub.errors import InputError
 from lipdub.timeline.lines import Line
 from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.script.cleaning import Cleaned, cleaned
-from lipdub.words_to_sound.script.cues import RawCue, parsed
-from lipdub.words_to_sound.script.repair import repaired
+from lipdub.words_to_sound.script.cleaning import CleanedCues, clean_cues
+from lipdub.words_to_sound.script.formats import RawCue, parse_script
+from lipdub.words_to_sound.script.repair import repair_times
 
 _LARGEST = 64 * 1024 * 1024
 
@@ -28,7 +28,7 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptRead:
+class ScriptLines:
     """``lines`` in order of time, ``notes`` on all that was mended or left out. ``timed`` False: the file has no
     times, all spans are empty; ``timed.timed`` finds places for them."""
 
@@ -37,27 +37,27 @@ class ScriptRead:
     timed: bool = True
 
 
-def read_script(path: Path, options: ReadOptions = ReadOptions()) -> ScriptRead:
+def read_script(path: Path, options: ReadOptions = ReadOptions()) -> ScriptLines:
     """The lines of a SubRip, WebVTT, SubStation, JSON or plain text file.
 
     Raises ``InputError`` if it cannot be read, or holds nothing to say.
     """
     text, notes = _text(path)
-    raw = parsed(path, text)
-    said = cleaned(raw.cues) if not raw.ours else _unempty(raw.cues)
+    raw = parse_script(path, text)
+    said = clean_cues(raw.cues) if not raw.ours else _unempty(raw.cues)
     notes = [*notes, *raw.notes, *said.notes]
     cues = said.cues
     if raw.timed:
-        mended = repaired(cues, None if options.end is None else options.end - options.start, raw.ours)
+        mended = repair_times(cues, None if options.end is None else options.end - options.start, raw.ours)
         cues, notes = mended.cues, [*notes, *mended.notes]
     if not cues:
         why = f": {notes[-1]}" if notes else ""
         raise InputError(f"it holds nothing to say{why}", file=path, remedy="Give a script with spoken lines")
     lines = (_line(cue, options) if raw.timed else _untimed(cue, options) for cue in cues)
-    return ScriptRead(tuple(lines), tuple(notes), raw.timed)
+    return ScriptLines(tuple(lines), tuple(notes), raw.timed)
 
 
-def _unempty(cues: Sequence[RawCue]) -> Cleaned:
+def _unempty(cues: Sequence[RawCue]) -> CleanedCues:
     said, notes = [], Notes()
     for cue in cues:
         if any(c.isalnum() for c in cue.text):
@@ -65,7 +65,7 @@ def _unempty(cues: Sequence[RawCue]) -> Cleaned:
             continue
         which = f"cue {cue.number}: '{short(cue.text)}'"
         notes.add("{} cues hold nothing to say; left out", f"{which} is nothing to say; left out", which)
-    return Cleaned(tuple(said), tuple(notes))
+    return CleanedCues(tuple(said), tuple(notes))
 
 
 def _line(cue: RawCue, options: ReadOptions) -> Line:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.time import timecode
-from lipdub.words_to_sound.script.cues import RawCue, shared
+from lipdub.words_to_sound.script.formats import RawCue, split_in_proportion
 
 _PACE = Fraction(1, 15)  # seconds a character takes to say, for cues that lack a length
 _BRIEF = Fraction(1)
@@ -15,14 +15,14 @@ _SPARE = Fraction(3, 10)  # the least that is left of a cue that is cut for the 
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class RepairedCues:
     """``cues`` in order of their start, each of some length, and ``notes`` on what was changed."""
 
     cues: tuple[RawCue, ...]
     notes: tuple[str, ...]
 
 
-def repaired(cues: Iterable[RawCue], end: Fraction | None, ours: bool = False) -> Repaired:
+def repair_times(cues: Iterable[RawCue], end: Fraction | None, ours: bool = False) -> RepairedCues:
     """Cues sorted, lengthened and kept before ``end``, the clip's (None: it is not known).
 
     Unless the file is ``ours``, they are kept after 0, those that overlap are parted, and those that come twice are
@@ -38,8 +38,8 @@ def repaired(cues: Iterable[RawCue], end: Fraction | None, ours: bool = False) -
     begun = ordered if ours else [kept for cue in ordered for kept in _begun(cue, notes)]
     inside = [kept for cue in begun for kept in _ended(cue, end, notes)]
     if ours:
-        return Repaired(tuple(_lengthened(inside, end, notes)), tuple(notes))
-    return Repaired(tuple(_parted(_lengthened(_once(inside, notes), end, notes), notes)), tuple(notes))
+        return RepairedCues(tuple(_lengthened(inside, end, notes)), tuple(notes))
+    return RepairedCues(tuple(_parted(_lengthened(_once(inside, notes), end, notes), notes)), tuple(notes))
 
 
 def _said(cue: RawCue) -> str:
@@ -125,7 +125,7 @@ def _parted(cues: list[RawCue], notes: Notes) -> list[RawCue]:
                 text = f"{_said(cue)}: it begins with cue {before.number}; they share the time"
                 notes.add("{} cues begin with the one before; they share the time", text, _said(cue))
                 whole = max(before.end, cue.end)
-                first, second = shared(before.start, whole, [len(before.text), len(cue.text)])
+                first, second = split_in_proportion(before.start, whole, [len(before.text), len(cue.text)])
                 out[-1] = replace(before, start=first[0], end=first[1], words=())
                 cue = replace(cue, start=second[0], end=second[1], words=())
         out.append(cue)

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.script.writing import ends_clause, ends_sentence, is_cjk, joined, width
+from lipdub.words_to_sound.script.orthography import ends_clause, ends_sentence, is_cjk, join_words, width
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ def lines_from_words(
     """Every word of ``words`` (in order of time) in exactly one line, in order; a line's span covers its words."""
     sentences = _sentences(words, language, options)
     pieces = [piece for sentence in sentences for piece in _fitting(sentence, language, options)]
-    return tuple(line_of(piece, language, speaker) for piece in _not_too_short(pieces, language, options))
+    return tuple(line_from_words(piece, language, speaker) for piece in _not_too_short(pieces, language, options))
 
 
-def line_of(words: Sequence[Word], language: str, speaker: str = "") -> Line:
+def line_from_words(words: Sequence[Word], language: str, speaker: str = "") -> Line:
     """The line that ``words`` (at least one) make."""
     span = Span(min(w.span.start for w in words), max(w.span.end for w in words))
-    return Line(joined([w.text for w in words], language), span, language, speaker, tuple(words))
+    return Line(join_words([w.text for w in words], language), span, language, speaker, tuple(words))
 
 
 def _sentences(words: Sequence[Word], language: str, options: LineOptions) -> list[list[Word]]:
@@ -62,7 +62,7 @@ def _fits(words: Sequence[Word], language: str, options: LineOptions) -> bool:
     most = options.cjk_characters if is_cjk(language) else options.characters
     return (
         words[-1].span.end - words[0].span.start <= options.longest
-        and width(joined([w.text for w in words], language), language) <= most
+        and width(join_words([w.text for w in words], language), language) <= most
     )
 
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.script.rows import Atom, atoms, extent, in_rows, loose
-from lipdub.words_to_sound.script.write import rows_text
-from lipdub.words_to_sound.script.writing import is_cjk, width
+from lipdub.words_to_sound.script.orthography import is_cjk, width
+from lipdub.words_to_sound.script.row_breaks import TextUnit, break_cost, break_rows, row_width, text_units
+from lipdub.words_to_sound.script.write import subtitle_text
 
 _CHAIN = Fraction(1, 2)  # a shorter pause between two captions than this, and the first stays until the second comes
 
@@ -43,7 +43,7 @@ class SubtitleOptions:
     gap: Fraction = Fraction(2, 25)
 
 
-def subtitles(lines: Sequence[Line], options: SubtitleOptions = SubtitleOptions()) -> tuple[Caption, ...]:
+def captions_for(lines: Sequence[Line], options: SubtitleOptions = SubtitleOptions()) -> tuple[Caption, ...]:
     """Captions with all words of ``lines``, in order of time, never two at once.
 
     A line that is too long becomes several captions, parted where sentences and clauses end, at its words' times or
@@ -54,9 +54,9 @@ def subtitles(lines: Sequence[Line], options: SubtitleOptions = SubtitleOptions(
     return _shown(drafts, options)
 
 
-def subtitles_text(captions: Sequence[Caption], ending: str) -> str:
+def captions_text(captions: Sequence[Caption], ending: str) -> str:
     """``captions`` as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
-    return rows_text([(caption.span, caption.rows) for caption in captions], ending)
+    return subtitle_text([(caption.span, caption.rows) for caption in captions], ending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +75,19 @@ def _widest(language: str, options: SubtitleOptions) -> float:
 
 def _drafts(line: Line, options: SubtitleOptions) -> list[_Draft]:
     widest = _widest(line.language, options)
-    parts = atoms(line.text, line.language, widest)
+    parts = text_units(line.text, line.language, widest)
     said = _said(line, parts)
     speed = options.cjk_speed if is_cjk(line.language) else options.speed
     out = []
     for first, stop in pairwise(_cuts(parts, said, line.language, options)):
-        rows = in_rows(parts[first:stop], line.language, widest, options.rows)
+        rows = break_rows(parts[first:stop], line.language, widest, options.rows)
         assert rows is not None
         reading = Fraction(width("".join(rows), line.language)) / speed
         out.append(_Draft(Span(said[first].start, said[stop - 1].end), rows, reading, line.language))
     return out
 
 
-def _said(line: Line, parts: Sequence[Atom]) -> list[Span]:
+def _said(line: Line, parts: Sequence[TextUnit]) -> list[Span]:
     """When each atom is said: by the line's words if they are its text, else in proportion to its characters."""
     counts = [len(word.text.replace(" ", "")) for word in line.words]
     same = "".join(w.text for w in line.words).replace(" ", "") == "".join(p.text for p in parts)
@@ -110,16 +110,16 @@ def _instant(at: int, edges: Sequence[int], spans: Sequence[Span], begins: bool)
     return spans[k].start + spans[k].duration * Fraction(at - edges[k], max(length, 1))
 
 
-def _cuts(parts: Sequence[Atom], said: Sequence[Span], language: str, options: SubtitleOptions) -> list[int]:
+def _cuts(parts: Sequence[TextUnit], said: Sequence[Span], language: str, options: SubtitleOptions) -> list[int]:
     """Where captions begin, and the end: the cheapest way in which every caption fits into its rows."""
     widest = _widest(language, options)
     costs, backs = [0.0] + [float("inf")] * len(parts), [0] * (len(parts) + 1)
     for stop in range(1, len(parts) + 1):
         for first in range(stop - 1, -1, -1):
-            if in_rows(parts[first:stop], language, widest, options.rows) is None:
+            if break_rows(parts[first:stop], language, widest, options.rows) is None:
                 break
             cost = costs[first] + _cost(parts, said, (first, stop), language, options)
-            cost += 0.6 * max(0.0, 1 - 2 * extent(parts[first:stop]) / widest) * (stop - first < len(parts))
+            cost += 0.6 * max(0.0, 1 - 2 * row_width(parts[first:stop]) / widest) * (stop - first < len(parts))
             if cost < costs[stop]:
                 costs[stop], backs[stop] = cost, first
     cuts = [len(parts)]
@@ -129,12 +129,12 @@ def _cuts(parts: Sequence[Atom], said: Sequence[Span], language: str, options: S
 
 
 def _cost(
-    parts: Sequence[Atom], said: Sequence[Span], piece: tuple[int, int], language: str, options: SubtitleOptions
+    parts: Sequence[TextUnit], said: Sequence[Span], piece: tuple[int, int], language: str, options: SubtitleOptions
 ) -> float:
     """One for each caption, more for one that stays too long or stops the reader in the middle of a phrase."""
     first, stop = piece
     long = float(max((said[stop - 1].end - said[first].start) / options.longest - 1, Fraction(0)))
-    return 1.0 + long + (loose(parts[stop - 1], parts[stop], language) if stop < len(parts) else 0.0)
+    return 1.0 + long + (break_cost(parts[stop - 1], parts[stop], language) if stop < len(parts) else 0.0)
 
 
 def _together(drafts: Sequence[_Draft], options: SubtitleOptions) -> list[_Draft]:

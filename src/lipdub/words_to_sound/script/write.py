@@ -29,7 +29,7 @@ def check_script_name(path: Path) -> None:
     _check_ending(path, tuple(_WRITTEN))
 
 
-def rows_text(rows: Sequence[tuple[Span, Sequence[str]]], ending: str) -> str:
+def subtitle_text(rows: Sequence[tuple[Span, Sequence[str]]], ending: str) -> str:
     """Shown ``rows`` of text, with when they are shown, as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
     texts = [(span, "\n".join(map(_harmless, shown))) for span, shown in rows]
     return _subrip_of(texts) if ending == ".srt" else _webvtt_of(texts, _escaped)
@@ -61,16 +61,19 @@ def _webvtt(lines: Sequence[Line]) -> str:
 
 
 def _subrip_of(texts: Sequence[tuple[Span, str]]) -> str:
-    blocks = (f"{n}\n{clock(s.start, ',')} --> {clock(s.end, ',')}\n{t}\n" for n, (s, t) in enumerate(texts, 1))
+    blocks = (
+        f"{n}\n{subtitle_time(s.start, ',')} --> {subtitle_time(s.end, ',')}\n{t}\n"
+        for n, (s, t) in enumerate(texts, 1)
+    )
     return "\n".join(blocks)
 
 
 def _webvtt_of(texts: Sequence[tuple[Span, str]], escape: Callable[[str], str]) -> str:
-    blocks = (f"{clock(s.start, '.')} --> {clock(s.end, '.')}\n{escape(t)}\n" for s, t in texts)
+    blocks = (f"{subtitle_time(s.start, '.')} --> {subtitle_time(s.end, '.')}\n{escape(t)}\n" for s, t in texts)
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def clock(instant: Fraction, mark: str) -> str:
+def subtitle_time(instant: Fraction, mark: str) -> str:
     """``hh:mm:ss,mmm`` to the nearest millisecond, with ``mark`` before the milliseconds; never below 0."""
     seconds, milliseconds = divmod(max(round(instant * 1000), 0), 1000)
     minutes, seconds = divmod(seconds, 60)

@@ -19,9 +19,9 @@ from lipdub.disk.scratch import folder_in
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
 from lipdub.plugins import version_of
 from lipdub.timeline.language import primary
-from lipdub.words_to_sound.seam import Card, TranslationRequest
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.translate.length_budget import duration_of
-from lipdub.words_to_sound.voices.text import sentences
+from lipdub.words_to_sound.voices.speakable_text import split_text
 
 _PAGE = "https://www.argosopentech.com/argospm/index/"
 _BEAM = 4
@@ -53,7 +53,7 @@ def usual_folders() -> tuple[Path, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class ArgosPackage:
     """An unpacked package: ``source`` and ``target`` as its codes name them; ``prefix`` begins each target."""
 
     folder: Path
@@ -69,9 +69,9 @@ class ArgosTranslator:
     folders: tuple[Path, ...]
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is; languages are those of the packages that are there."""
-        return Card("argos", "MIT", tuple(sorted({package.target for package in packages(self.folders)})))
+        return ModelCard("argos", "MIT", tuple(sorted({package.target for package in packages(self.folders)})))
 
     @property
     def detail(self) -> str:
@@ -102,12 +102,12 @@ class ArgosTranslator:
             line = request.line
             if not line.language:
                 raise OptionError(f"the line '{line.text[:40]}' does not say its language", at=line.span.start)
-            parts = list(sentences(line.text, _LONGEST))
+            parts = list(split_text(line.text, _LONGEST))
             for package in self._way(line.language, language):
                 parts = [_put(part, package, request) for part in parts]
             yield index, " ".join(" ".join(parts).split())
 
-    def _way(self, source: str, target: str) -> tuple[Package, ...]:
+    def _way(self, source: str, target: str) -> tuple[ArgosPackage, ...]:
         """One package, or two that meet in English."""
         pairs = {(primary(p.source), primary(p.target)): p for p in reversed(packages(self.folders))}
         start, end = primary(source), primary(target)
@@ -122,7 +122,7 @@ class ArgosTranslator:
         )
 
 
-def packages(folders: Sequence[Path]) -> tuple[Package, ...]:
+def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
     """The packages in ``folders`` that can be read, first found first; ``.argosmodel`` files are unpacked beside."""
     found = []
     for folder in folders:
@@ -134,7 +134,7 @@ def packages(folders: Sequence[Path]) -> tuple[Package, ...]:
     return tuple(found)
 
 
-def _package(meta: Path) -> Package | None:
+def _package(meta: Path) -> ArgosPackage | None:
     """The package that ``meta`` describes, if it is one that translates and can be read."""
     try:
         told = parsed_json(meta.read_text("utf-8"))
@@ -143,7 +143,7 @@ def _package(meta: Path) -> Package | None:
         return None
     if not (meta.parent / "model").is_dir() or not (meta.parent / "sentencepiece.model").is_file():
         return None
-    return Package(meta.parent, source, target, str(told.get("target_prefix") or ""))
+    return ArgosPackage(meta.parent, source, target, str(told.get("target_prefix") or ""))
 
 
 def _unpack(archive: Path) -> None:
@@ -163,7 +163,7 @@ def _unpack(archive: Path) -> None:
         raise WeightsError(f"the Argos package cannot be unpacked ({broken})", file=archive) from broken
 
 
-def _put(text: str, package: Package, request: TranslationRequest) -> str:
+def _put(text: str, package: ArgosPackage, request: TranslationRequest) -> str:
     """``text`` through one package: the likeliest way, or, where that was too long, the shortest of some."""
     model, pieces = _loaded(package.folder)
     ways = _WAYS if request.too_long else 1

@@ -35,14 +35,14 @@ def read_glossary(path: Path) -> dict[str, str]:
     return glossary
 
 
-def relevant(glossary: Mapping[str, str], text: str) -> dict[str, str]:
+def relevant_terms(glossary: Mapping[str, str], text: str) -> dict[str, str]:
     """The terms of ``glossary`` that stand in ``text`` as words, whatever their capitals."""
     return {term: rendering for term, rendering in glossary.items() if _stands(term, text)}
 
 
-def missed(glossary: Mapping[str, str], source: str, translated: str) -> tuple[str, ...]:
+def missed_terms(glossary: Mapping[str, str], source: str, translated: str) -> tuple[str, ...]:
     """The terms of ``source`` whose rendering does not begin a word of ``translated`` (endings may follow)."""
-    asked = relevant(glossary, source)
+    asked = relevant_terms(glossary, source)
     return tuple(term for term, rendering in asked.items() if not _stands(rendering, translated, ending=True))
 
 

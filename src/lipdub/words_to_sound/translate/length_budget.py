@@ -44,7 +44,7 @@ class LengthBudget:
     syllables: int
 
 
-def budget(span: Span, language: str, pace: float = 1.0) -> LengthBudget:
+def length_budget(span: Span, language: str, pace: float = 1.0) -> LengthBudget:
     """What can be said in ``span`` at a natural speed, ``pace`` times as fast; at least one word."""
     seconds = max(float(span.duration), 0.3) * pace
     return LengthBudget(
@@ -68,7 +68,7 @@ def duration_of(text: str, language: str) -> float:
     return max(count / _rate(language) + pauses, _SHORTEST)
 
 
-def over(text: str, span: Span, language: str, pace: float = 1.0) -> float:
+def excess_ratio(text: str, span: Span, language: str, pace: float = 1.0) -> float:
     """By how much ``text`` is longer than ``span``: 0.2 is a fifth; 0 if it fits."""
     return max(0.0, duration_of(text, language) / pace / max(float(span.duration), 0.3) - 1)
 
@@ -124,6 +124,6 @@ def _rate(language: str) -> float:
     return _RATES.get(code, _USUAL) * _EASE.get(code, _SLOWER)
 
 
-def natural(text: str, language: str) -> Fraction:
+def natural_duration(text: str, language: str) -> Fraction:
     """``duration_of`` in exact milliseconds, for the timeline."""
     return Fraction(round(duration_of(text, language) * 1000), 1000)

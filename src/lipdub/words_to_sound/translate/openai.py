@@ -10,8 +10,16 @@ from dataclasses import dataclass, field, replace
 
 from lipdub.disk.json_text import parsed_json
 from lipdub.errors import ServiceError
-from lipdub.words_to_sound.seam import Card, TranslationRequest
-from lipdub.words_to_sound.service import Address, Patience, Refused, address, key_from, post, shown
+from lipdub.words_to_sound.http_service import (
+    HttpStatusError,
+    RetryPolicy,
+    ServiceAddress,
+    api_key,
+    parse_address,
+    post_json,
+    redacted,
+)
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 
 PATH = "/v1/chat/completions"
 BATCH = 12
@@ -32,9 +40,9 @@ _VERSION = 1  # raise when it is asked otherwise
 
 def make(detail: str = "") -> "ChatTranslator":
     """The model at ``URL#model``, or the server's only one at ``URL``. Raises ``OptionError`` if that is no address."""
-    where = address(detail, "translation server")
+    where = parse_address(detail, "translation server")
     trusted = where.local or where.url.startswith("https:")
-    key = key_from("LIPDUB_TRANSLATE_KEY", *(["OPENAI_API_KEY"] if trusted else []))
+    key = api_key("LIPDUB_TRANSLATE_KEY", *(["OPENAI_API_KEY"] if trusted else []))
     return ChatTranslator(where, ",".join(where.named), key)
 
 
@@ -42,18 +50,18 @@ def make(detail: str = "") -> "ChatTranslator":
 class ChatTranslator:
     """The ``model``, as the server at ``where`` names it ("": it has one); ``key`` opens it ("": none)."""
 
-    where: Address
+    where: ServiceAddress
     model: str = ""
     key: str = ""
-    patience: Patience = field(default=Patience())
+    patience: RetryPolicy = field(default=RetryPolicy())
 
     def __repr__(self) -> str:
-        return f"ChatTranslator({shown(self.detail)!r})"
+        return f"ChatTranslator({redacted(self.detail)!r})"
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is; it does not say which languages it knows."""
-        return Card("openai", "not stated", (), self.where.local)
+        return ModelCard("openai", "not stated", (), self.where.local)
 
     @property
     def detail(self) -> str:
@@ -85,7 +93,7 @@ class ChatTranslator:
             for index, request in enumerate(batch, first):
                 yield index, self._asked([request], language)[0]
 
-    def patient(self, patience: Patience) -> "ChatTranslator":
+    def patient(self, patience: RetryPolicy) -> "ChatTranslator":
         """The same translator with other ``patience``."""
         return replace(self, patience=patience)
 
@@ -100,7 +108,7 @@ class ChatTranslator:
                 wrong = str(nonsense)
         line = batch[0].line
         raise _Nonsense(
-            f"{shown(self.where.url)} answered no translation of '{line.text[:40]}', {_TRIES} times ({wrong})",
+            f"{redacted(self.where.url)} answered no translation of '{line.text[:40]}', {_TRIES} times ({wrong})",
             at=line.span.start,
         )
 
@@ -109,16 +117,16 @@ class ChatTranslator:
         url, body = self.where.under(PATH), {"messages": messages, **({"model": self.model} if self.model else {})}
         wishes = {"temperature": 0.4 if warm else 0, "response_format": {"type": "json_object"}}
         try:
-            raw = post(url, {**body, **wishes}, self.key, self.patience)
-        except Refused as refused:
+            raw = post_json(url, {**body, **wishes}, self.key, self.patience)
+        except HttpStatusError as refused:
             if refused.status not in (400, 422):
                 raise
-            raw = post(url, body, self.key, self.patience)
+            raw = post_json(url, body, self.key, self.patience)
         try:
             return str(parsed_json(raw)["choices"][0]["message"]["content"])
         except (ValueError, LookupError, TypeError) as wrong:
             raise ServiceError(
-                f"{shown(url)} does not answer as a chat server does", remedy="Check the address"
+                f"{redacted(url)} does not answer as a chat server does", remedy="Check the address"
             ) from wrong
 
 

@@ -14,10 +14,10 @@ from lipdub.plugins import fingerprint_of
 from lipdub.timeline.language import primary
 from lipdub.timeline.lines import Line
 from lipdub.words_to_sound.seam import TranslationRequest, Translator
-from lipdub.words_to_sound.translate.glossary import missed, relevant
-from lipdub.words_to_sound.translate.length_budget import budget, over
-from lipdub.words_to_sound.voices.spoken import Keep
-from lipdub.words_to_sound.voices.text import sayable
+from lipdub.words_to_sound.translate.glossary import missed_terms, relevant_terms
+from lipdub.words_to_sound.translate.length_budget import excess_ratio, length_budget
+from lipdub.words_to_sound.voices.speak import FolderCache
+from lipdub.words_to_sound.voices.speakable_text import speakable_text
 
 _VERSION = 2
 _FILE = "text.json"
@@ -44,14 +44,14 @@ class TranslatedLine:
     """A ``line`` in the new language, with the span and speaker of the ``original``.
 
     ``tries`` is how often a shorter one was asked for, ``over_by`` by how much the shortest is still longer than its
-    span (0: it fits), ``missed`` the terms of the glossary that are not rendered as it says.
+    span (0: it fits), ``missed_terms`` the terms of the glossary that are not rendered as it says.
     """
 
     line: Line
     original: Line
     tries: int = 0
     over_by: float = 0.0
-    missed: tuple[str, ...] = ()
+    missed_terms: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -77,7 +77,7 @@ def translate_lines(
     translator: Translator,
     language: str,
     options: TranslateOptions = TranslateOptions(),
-    keep: Keep | None = None,
+    keep: FolderCache | None = None,
 ) -> Iterator[TranslatedLine]:
     """``lines`` in ``language``, in order. Lines without words are left out; those in ``language`` pass as they are.
 
@@ -85,7 +85,7 @@ def translate_lines(
     what the translator raises.
     """
     memory = _Memory(translator, language, keep)
-    spoken = [line for line in lines if sayable(line.text, line.language)]
+    spoken = [line for line in lines if speakable_text(line.text, line.language)]
     for first in range(0, len(spoken), options.batch):
         batch = range(first, min(first + options.batch, len(spoken)))
         asked = {i: _request(spoken, i, language, options) for i in batch if not _passes(spoken[i], language)}
@@ -98,7 +98,9 @@ def translate_lines(
             )
 
 
-def asked_once(request: TranslationRequest, translator: Translator, language: str, keep: Keep | None = None) -> str:
+def translate_request(
+    request: TranslationRequest, translator: Translator, language: str, keep: FolderCache | None = None
+) -> str:
     """The answer to one ``request``, as ``translate_lines`` would have kept it: the same thing is never asked twice."""
     return _Memory(translator, language, keep).answers([request])[0]
 
@@ -112,10 +114,10 @@ def _request(lines: Sequence[Line], index: int, language: str, options: Translat
     near, line = options.neighbours, lines[index]
     return TranslationRequest(
         line,
-        budget(line.span, language, options.pace).characters,
+        length_budget(line.span, language, options.pace).characters,
         tuple(other.text for other in lines[max(index - near, 0) : index]),
         tuple(other.text for other in lines[index + 1 : index + 1 + near]),
-        MappingProxyType(relevant(options.glossary, line.text)),
+        MappingProxyType(relevant_terms(options.glossary, line.text)),
     )
 
 
@@ -125,7 +127,7 @@ def _fitted(
     """Texts for all of ``asked``; shorter ones are asked for while some are too long and get shorter."""
 
     def excess(index: int, text: str) -> float:
-        return over(text, asked[index].line.span, language, options.pace)
+        return excess_ratio(text, asked[index].line.span, language, options.pace)
 
     best = dict(zip(asked, memory.answers(tuple(asked.values())), strict=True))
     tries = dict.fromkeys(asked, 0)
@@ -145,7 +147,7 @@ def _fitted(
             request.line,
             tries[index],
             round(excess(index, best[index]), 3),
-            missed(request.glossary, request.line.text, best[index]),
+            missed_terms(request.glossary, request.line.text, best[index]),
         )
         for index, request in asked.items()
     }
@@ -154,7 +156,7 @@ def _fitted(
 class _Memory:
     """A translator that is never asked the same thing twice."""
 
-    def __init__(self, translator: Translator, language: str, keep: Keep | None) -> None:
+    def __init__(self, translator: Translator, language: str, keep: FolderCache | None) -> None:
         self._translator, self._language = translator, language
         self._keep, self._known = keep, {}
 

@@ -36,7 +36,7 @@ class CloningVoice(Protocol):
 
 
 @runtime_checkable
-class PreparedVoice(Protocol):
+class SelfCheckingVoice(Protocol):
     """What a voice can do besides: say at once, and not after an hour, what it lacks."""
 
     def ready(self) -> None:
@@ -88,17 +88,17 @@ def assign_voices(
     return out
 
 
-APART = 1.15
+LEAST_PITCH_RATIO = 1.15
 """Between the pitches of two speakers who share a voice: a little over two semitones, so that they can be told."""
 
 
 def _apart(hertz: Mapping[str, float], speakers: Sequence[str]) -> dict[str, float]:
-    """The pitches of ``speakers``, later ones raised until no two are nearer than ``APART``."""
+    """The pitches of ``speakers``, later ones raised until no two are nearer than ``LEAST_PITCH_RATIO``."""
     out: dict[str, float] = {}
     for speaker in speakers:
         if speaker in hertz:
             height = hertz[speaker]
-            while any(1 / APART < height / other < APART for other in out.values()):
+            while any(1 / LEAST_PITCH_RATIO < height / other < LEAST_PITCH_RATIO for other in out.values()):
                 height *= 1.04
             out[speaker] = height
     return out
@@ -110,6 +110,6 @@ def voice_named(text: str) -> Voice:
     Raises ``OptionError`` if it is not installed, and what it says it lacks.
     """
     voice = VOICES.named(text, Voice)
-    if isinstance(voice, PreparedVoice):
+    if isinstance(voice, SelfCheckingVoice):
         voice.ready()
     return voice

@@ -21,10 +21,10 @@ from lipdub.errors import OptionError, ServiceError
 from lipdub.process.child import run_child
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import Card, VoiceReference
-from lipdub.words_to_sound.service import shown
-from lipdub.words_to_sound.voices.finish import finished
-from lipdub.words_to_sound.voices.text import words_for
+from lipdub.words_to_sound.http_service import redacted
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+from lipdub.words_to_sound.voices.speakable_text import require_speakable
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 from lipdub.words_to_sound.voices.wav import read_wav, write_wav
 
 _VERSION = 1  # raise when the same line sounds otherwise
@@ -40,10 +40,10 @@ def make(detail: str = "") -> "CommandVoice":
     try:
         words = tuple(shlex.split(detail))
     except ValueError as broken:
-        raise OptionError(f"the command '{shown(detail)}' cannot be read ({broken})") from broken
+        raise OptionError(f"the command '{redacted(detail)}' cannot be read ({broken})") from broken
     if not words or not any("{out}" in word for word in words):
         raise OptionError(
-            f"the voice's command '{shown(detail)}' does not say where it writes",
+            f"the voice's command '{redacted(detail)}' does not say where it writes",
             remedy="Write one like: command:espeak-ng -v {language} -w {out} {text}",
         )
     unknown = {name for word in words for name in re.findall(r"\{(\w+)\}", word)} - set(_PLACES)
@@ -63,9 +63,9 @@ class CommandVoice:
     timeout: float = 300.0
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is: the program's own name; what it does with words is not known."""
-        return Card(f"command {Path(self.words[0]).name}", "not stated")
+        return ModelCard(f"command {Path(self.words[0]).name}", "not stated")
 
     @property
     def detail(self) -> str:
@@ -93,7 +93,7 @@ class CommandVoice:
         Raises ``OptionError`` if it asks for a reference and there is none or there is no such program, and
         ``ServiceError`` if it fails, takes too long or writes no WAV file.
         """
-        text = words_for(line.text, line.language)
+        text = require_speakable(line.text, line.language)
         if not re.fullmatch(r"[A-Za-z0-9-]*", line.language):
             raise OptionError(f"'{line.language}' is no language", at=line.span.start)
         with scratch_folder("voice") as folder:
@@ -104,7 +104,7 @@ class CommandVoice:
             self._run([_filled(word, values) for word in self.words], None if self._asks("text") else text, line)
             if not out.is_file() or out.stat().st_size == 0:
                 raise ServiceError(f"{self.words[0]} wrote no sound for '{text[:40]}'", at=line.span.start)
-            return finished(*read_wav(out.read_bytes(), self.words[0]))
+            return trim_and_level(*read_wav(out.read_bytes(), self.words[0]))
 
     def _asks(self, place: str) -> bool:
         return any("{" + place + "}" in word for word in self.words)
@@ -129,7 +129,7 @@ class CommandVoice:
             raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            said = f": {shown(lines[-1])[:200]}" if lines else ""
+            said = f": {redacted(lines[-1])[:200]}" if lines else ""
             raise ServiceError(
                 f"{command[0]} failed for '{line.text[:40]}' (exit {done.returncode}){said}".rstrip("."),
                 at=line.span.start,

@@ -20,10 +20,10 @@ from lipdub.plugins import version_of
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import Card, VoiceReference
-from lipdub.words_to_sound.voices.finish import finished
-from lipdub.words_to_sound.voices.languages import refuse
-from lipdub.words_to_sound.voices.text import words_for
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+from lipdub.words_to_sound.voices.languages import unsupported_language
+from lipdub.words_to_sound.voices.speakable_text import require_speakable
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 
 MODEL, STYLES = "kokoro-v1.0.onnx", "voices-v1.0.bin"
 _PAGE = "https://github.com/thewh1teagle/kokoro-onnx/releases/tag/model-files-v1.0"
@@ -60,10 +60,10 @@ class KokoroVoice:
     index: int = 0
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is."""
         tag = _tag_of(self.name)
-        return Card("kokoro", "Apache-2.0", (tag,) if tag else tuple(_VOICES))
+        return ModelCard("kokoro", "Apache-2.0", (tag,) if tag else tuple(_VOICES))
 
     @property
     def detail(self) -> str:
@@ -89,20 +89,20 @@ class KokoroVoice:
         Raises ``OptionError`` for a language it does not speak, ``MissingExtra`` and ``WeightsError``.
         """
         name, language = self._who(line)
-        text = words_for(line.text, line.language)
+        text = require_speakable(line.text, line.language)
         speed = min(max(pace, _SLOWEST), _FASTEST)
         try:
             samples, rate = _model(*_files()).create(text, voice=name, speed=speed, lang=language)
         except (ValueError, RuntimeError, AssertionError) as failed:
             raise ServiceError(f"kokoro failed on '{line.text[:40]}' ({failed})", at=line.span.start) from failed
-        return finished(np.asarray(samples, np.float32).reshape(-1), int(rate))
+        return trim_and_level(np.asarray(samples, np.float32).reshape(-1), int(rate))
 
     def _who(self, line: Line) -> tuple[str, str]:
         tags = self.card.languages
         exact = [t for t in tags if t.lower() == line.language.lower()]
         near = exact or [t for t in tags if same_language(t, line.language)]
         if not near:
-            raise refuse("kokoro", tags, line)
+            raise unsupported_language("kokoro", tags, line)
         language, names = _VOICES[near[0]]
         return self.name or names[self.index % len(names)], language
 

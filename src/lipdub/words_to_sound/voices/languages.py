@@ -8,7 +8,7 @@ from lipdub.timeline.lines import Line
 from lipdub.words_to_sound.seam import VOICES, Voice
 
 
-def speakers_of(language: str) -> tuple[str, ...]:
+def voices_for_language(language: str) -> tuple[str, ...]:
     """Names of the installed voices whose cards list ``language``."""
     names = []
     for name in VOICES.names():
@@ -20,11 +20,11 @@ def speakers_of(language: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def refuse(name: str, tags: tuple[str, ...], line: Line) -> OptionError:
+def unsupported_language(name: str, tags: tuple[str, ...], line: Line) -> OptionError:
     """The error that the voice ``name``, which speaks ``tags``, does not speak a line's language; it says who does."""
     if not line.language:
         return OptionError(f"the line '{line.text[:40]}' does not say its language", at=line.span.start)
-    able = [f"--voice {other}" for other in speakers_of(line.language) if other != name]
+    able = [f"--voice {other}" for other in voices_for_language(line.language) if other != name]
     return OptionError(
         f"the voice {name} speaks {', '.join(tags)}, not '{line.language}'",
         remedy=f"Try {', '.join([*able, '--voice server:URL'])} or --voice command:PROGRAM, or bring the dub track",

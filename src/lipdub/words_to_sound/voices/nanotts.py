@@ -15,13 +15,22 @@ from lipdub.plugins import version_of
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import Card, VoiceReference
-from lipdub.words_to_sound.voices.finish import finished, trimmed
-from lipdub.words_to_sound.voices.languages import refuse
-from lipdub.words_to_sound.voices.pico import LINGWARE, RATE, present, spoken
-from lipdub.words_to_sound.voices.text import in_latin, sentences, words_for
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+from lipdub.words_to_sound.voices.languages import unsupported_language
+from lipdub.words_to_sound.voices.pico import LINGWARE, RATE, check_installed, synthesise
+from lipdub.words_to_sound.voices.speakable_text import latin_text, require_speakable, split_text
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level, trim_silence
 
-CHARACTERS = ((1.0, 1.0), (0.62, 0.87), (1.18, 1.1), (0.8, 0.94), (0.55, 0.82), (0.95, 1.12), (0.72, 0.9), (1.3, 1.05))
+PITCH_AND_FORMANTS = (
+    (1.0, 1.0),
+    (0.62, 0.87),
+    (1.18, 1.1),
+    (0.8, 0.94),
+    (0.55, 0.82),
+    (0.95, 1.12),
+    (0.72, 0.9),
+    (1.3, 1.05),
+)
 """(pitch, formants) of the first, second... speaker of a programme; then it starts again."""
 
 _HEIGHTS = {"en-US": 162.0, "en-GB": 175.0, "de-DE": 163.0, "es-ES": 199.0, "fr-FR": 193.0, "it-IT": 177.0}
@@ -59,9 +68,9 @@ def make(detail: str = "") -> "NanoVoice":
     return voice
 
 
-def voice_for(index: int) -> str:
+def detail_for_speaker(index: int) -> str:
     """Detail for the ``index``-th speaker of a programme: ``pitch=...,formants=...``; speaker 0 is as it comes ("")."""
-    pitch, formants = CHARACTERS[index % len(CHARACTERS)]
+    pitch, formants = PITCH_AND_FORMANTS[index % len(PITCH_AND_FORMANTS)]
     return "" if pitch == formants == 1 else f"pitch={pitch:g},formants={formants:g}"
 
 
@@ -75,9 +84,9 @@ class NanoVoice:
     formants: float = 1.0
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is."""
-        return Card("nanotts", "Apache-2.0", (self.tag,) if self.tag else tuple(LINGWARE))
+        return ModelCard("nanotts", "Apache-2.0", (self.tag,) if self.tag else tuple(LINGWARE))
 
     @property
     def detail(self) -> str:
@@ -93,8 +102,8 @@ class NanoVoice:
         return (_VERSION, version_of("py-nanotts"), tuple(sorted(_NATURAL.items())), self.detail)
 
     def member(self, index: int) -> "NanoVoice":
-        """The same language by another person: pitch and formants of ``voice_for(index)``."""
-        pitch, formants = CHARACTERS[index % len(CHARACTERS)]
+        """The same language by another person: pitch and formants of ``detail_for_speaker(index)``."""
+        pitch, formants = PITCH_AND_FORMANTS[index % len(PITCH_AND_FORMANTS)]
         return replace(
             self, pitch=_kept("pitch", self.pitch * pitch), formants=_kept("formants", self.formants * formants)
         )
@@ -113,7 +122,7 @@ class NanoVoice:
 
     def ready(self) -> None:
         """Raises ``MissingExtra`` without py-nanotts."""
-        present()
+        check_installed()
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
         """``line`` at 16 kHz; the same words and pace are the same samples. ``reference`` is not used.
@@ -121,13 +130,13 @@ class NanoVoice:
         Raises ``OptionError`` for another language or nothing to say, ``MissingExtra`` without py-nanotts.
         """
         tag = self._tag_for(line)
-        text = in_latin(words_for(line.text, tag), tag)
+        text = latin_text(require_speakable(line.text, tag), tag)
         if not any(c.isalnum() for c in text):
             raise OptionError(f"nanotts cannot read the letters of '{line.text[:40]}'", at=line.span.start)
         natural = self._said(text, tag, 1.0)
         if abs(pace - 1) < 0.005:
-            return finished(natural, RATE)
-        return finished(self._paced(text, tag, pace, len(natural) / pace), RATE)
+            return trim_and_level(natural, RATE)
+        return trim_and_level(self._paced(text, tag, pace, len(natural) / pace), RATE)
 
     def _tag_for(self, line: Line) -> str:
         tags = (self.tag,) if self.tag else tuple(LINGWARE)
@@ -137,7 +146,7 @@ class NanoVoice:
             for tag in tags:
                 if tag.lower() == line.language.lower() if exact else same_language(tag, line.language):
                     return tag
-        raise refuse("nanotts", tags, line)
+        raise unsupported_language("nanotts", tags, line)
 
     def _paced(self, text: str, tag: str, pace: float, wanted: float) -> Float32[np.ndarray, " samples"]:
         """``text`` as near to ``wanted`` samples as can be: pauses come and go with Pico's speed, so some are tried."""
@@ -155,8 +164,8 @@ class NanoVoice:
         speed = min(max(round(100 * _NATURAL.get(tag, 1.0) * pace / self.formants), 20), 500)
         pitch = min(max(round(100 * self.pitch / self.formants), 50), 200)
         pieces: list[np.ndarray] = []
-        for part in sentences(text, _LONGEST):
-            pieces += [trimmed(spoken(part, tag, speed, pitch).astype(np.float32) / 32768, RATE)]
+        for part in split_text(text, _LONGEST):
+            pieces += [trim_silence(synthesise(part, tag, speed, pitch).astype(np.float32) / 32768, RATE)]
             pieces += [np.zeros(round(_GAP * RATE * self.formants / pace), np.float32)]
         said = np.concatenate(pieces[:-1])
         return said if self.formants == 1 else soxr.resample(said, RATE * self.formants, RATE).astype(np.float32)

@@ -33,7 +33,7 @@ _STRING = 256  # bytes, at least PICO_RETSTRINGSIZE and PICO_MAX_RESOURCE_NAME_S
 _CHUNK = 16_384  # bytes, less than a 16-bit length
 
 
-def spoken(text: str, voice: str, speed: int = 100, pitch: int = 100) -> Int16[np.ndarray, " samples"]:
+def synthesise(text: str, voice: str, speed: int = 100, pitch: int = 100) -> Int16[np.ndarray, " samples"]:
     """``text`` by ``voice`` (a key of ``LINGWARE``) at 16 kHz; ``speed`` 20..500 and ``pitch`` 50..200 in percent.
 
     Raises ``MissingExtra`` without py-nanotts and ``ServiceError`` if the synthesiser fails.
@@ -50,7 +50,7 @@ def spoken(text: str, voice: str, speed: int = 100, pitch: int = 100) -> Int16[n
     return np.frombuffer(raw, "<i2").astype(np.int16)
 
 
-def present() -> None:
+def check_installed() -> None:
     """Raises ``MissingExtra`` without py-nanotts."""
     _library()
 

@@ -19,13 +19,13 @@ _ENOUGH = 12  # voiced frames without which nothing is said
 _BATCH = 512
 
 
-def pitch_of(samples: Float32[np.ndarray, " n"]) -> float | None:
+def median_pitch(samples: Float32[np.ndarray, " n"]) -> float | None:
     """The median pitch in hertz of speech (mono, 16 kHz); None if hardly anything in it is voiced."""
-    found = pitches(samples)
+    found = frame_pitches(samples)
     return float(np.median(found)) if len(found) >= _ENOUGH else None
 
 
-def pitches(samples: Float32[np.ndarray, " n"]) -> Float64[np.ndarray, " voiced"]:
+def frame_pitches(samples: Float32[np.ndarray, " n"]) -> Float64[np.ndarray, " voiced"]:
     """The pitch of every frame that is voiced, in order."""
     size, hop = round(_FRAME * ANALYSIS_RATE), round(_HOP * ANALYSIS_RATE)
     if len(samples) < size:

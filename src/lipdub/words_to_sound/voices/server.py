@@ -9,10 +9,17 @@ from dataclasses import dataclass, field, replace
 from lipdub.errors import ServiceError
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import Card, VoiceReference
-from lipdub.words_to_sound.service import Address, Patience, address, key_from, post, shown
-from lipdub.words_to_sound.voices.finish import finished
-from lipdub.words_to_sound.voices.text import words_for
+from lipdub.words_to_sound.http_service import (
+    RetryPolicy,
+    ServiceAddress,
+    api_key,
+    parse_address,
+    post_json,
+    redacted,
+)
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+from lipdub.words_to_sound.voices.speakable_text import require_speakable
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 from lipdub.words_to_sound.voices.wav import read_wav
 
 PATH = "/v1/audio/speech"
@@ -23,9 +30,9 @@ _SLOWEST, _FASTEST = 0.25, 4.0  # what servers of this kind take
 
 def make(detail: str = "") -> "ServerVoice":
     """The voice at ``URL``, ``URL#model`` or ``URL#model,voice``. Raises ``OptionError`` if that is no address."""
-    where = address(detail, "voice server")
+    where = parse_address(detail, "voice server")
     model, voice = (*where.named, "", "")[:2]
-    key = key_from("LIPDUB_VOICE_KEY", *(["OPENAI_API_KEY"] if where.local or where.url.startswith("https:") else []))
+    key = api_key("LIPDUB_VOICE_KEY", *(["OPENAI_API_KEY"] if where.local or where.url.startswith("https:") else []))
     return ServerVoice(where, model or _MODEL, voice or _VOICE, key)
 
 
@@ -33,19 +40,19 @@ def make(detail: str = "") -> "ServerVoice":
 class ServerVoice:
     """``model`` and ``voice`` as the server at ``where`` names them; ``key`` opens it ("": none)."""
 
-    where: Address
+    where: ServiceAddress
     model: str = _MODEL
     voice: str = _VOICE
     key: str = ""
-    patience: Patience = field(default=Patience())
+    patience: RetryPolicy = field(default=RetryPolicy())
 
     def __repr__(self) -> str:
-        return f"ServerVoice({shown(self.detail)!r})"
+        return f"ServerVoice({redacted(self.detail)!r})"
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """Who it is; it does not say which languages it speaks."""
-        return Card("server", "not stated", (), self.where.local)
+        return ModelCard("server", "not stated", (), self.where.local)
 
     @property
     def detail(self) -> str:
@@ -64,18 +71,18 @@ class ServerVoice:
         body: dict[str, object] = {
             "model": self.model,
             "voice": self.voice,
-            "input": words_for(line.text, line.language),
+            "input": require_speakable(line.text, line.language),
             "response_format": "wav",
         }
         if abs(pace - 1) >= 0.005:
             body["speed"] = round(min(max(pace, _SLOWEST), _FASTEST), 3)
         url = self.where.under(PATH)
         try:
-            return finished(*read_wav(post(url, body, self.key, self.patience), shown(url)))
+            return trim_and_level(*read_wav(post_json(url, body, self.key, self.patience), redacted(url)))
         except ServiceError as failed:
             what = f"the line '{line.text.strip()[:40]}' was not spoken: {failed.what}"
             raise ServiceError(what, at=line.span.start, remedy=failed.remedy) from failed
 
-    def patient(self, patience: Patience) -> "ServerVoice":
+    def patient(self, patience: RetryPolicy) -> "ServerVoice":
         """The same voice with other ``patience``."""
         return replace(self, patience=patience)

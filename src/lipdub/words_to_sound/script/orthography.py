@@ -1,0 +1,85 @@
+"""How languages are written: whether words are joined by spaces, how wide text is, where sentences and clauses end."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from lipdub.timeline.language import primary
+
+_NO_SPACES = frozenset({"ja", "zh", "yue", "th", "lo", "km", "my", "bo"})
+_CJK = frozenset({"ja", "zh", "yue", "ko"})
+_CLOSING = "\"'”’»›)]}」』）】》〉"
+_FULL_STOPS = ".!?…。！？｡؟۔।॥።"
+_CLAUSE_MARKS = ",;:—–،؛、，；：・"
+# Words that end in a full stop without ending a sentence.
+_TITLES = frozenset(
+    "mr mrs ms dr prof st sr jr gen col capt lt sgt rev hon vs no nr fig vol approx dept est "
+    "hr fr frl z.b d.h bzw ca evtl usw m mme mlle sra dra srta ud uds dott sig avv ing ил г т.е т.к".split()
+)
+# Where "3." is how "third" is written.
+_ORDINAL_DOTS = frozenset("de da nb nn no fi cs sk sl hr sr bs hu et lv is pl tr".split())
+
+
+def uses_spaces(language: str) -> bool:
+    """True if words of ``language`` are written with spaces between them."""
+    return primary(language) not in _NO_SPACES
+
+
+def is_cjk(language: str) -> bool:
+    """True if a row is counted in full-width characters: Chinese, Japanese, Korean."""
+    return primary(language) in _CJK
+
+
+def join_words(words: Sequence[str], language: str) -> str:
+    """Words as text: with spaces, or, where the language has none, only between Latin words and numbers."""
+    if uses_spaces(language):
+        return " ".join(words)
+    out = ""
+    for word in words:
+        apart = bool(out) and bool(word) and _latin(out[-1]) and _latin(word[0])
+        out += f" {word}" if apart else word
+    return out
+
+
+def _latin(character: str) -> bool:
+    return character.isalnum() and ord(character) < 0x250
+
+
+def width(text: str, language: str) -> float:
+    """Characters of ``text``; marks put on others count nothing. For CJK a half-width character counts one half."""
+    seen = [c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
+    if not is_cjk(language):
+        return float(len(seen))
+    return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.5 for c in seen)
+
+
+def ends_clause(word: str) -> bool:
+    """True if a comma, a dash or the like closes ``word``."""
+    bare = word.rstrip(_CLOSING)
+    return bool(bare) and bare[-1] in _CLAUSE_MARKS
+
+
+def ends_sentence(word: str, following: str, language: str, pause: bool = False) -> bool:
+    """True if a sentence ends with ``word``; ``following`` is the word after it ("": none), ``pause`` if one is heard.
+
+    A full stop after a title, an initial, an abbreviation such as U.S., or an ordinal number ends none, nor does one
+    before a small letter.
+    """
+    bare = word.rstrip(_CLOSING)
+    if not bare or bare[-1] not in _FULL_STOPS:
+        return False
+    if not following:
+        return True
+    opening = following.lstrip("\"'“‘«‹([{¿¡„-–—")
+    if opening[:1].islower():
+        return bare[-1] in "!?" and pause
+    if bare[-1] != "." or bare.endswith(".."):
+        return True
+    stem = bare[:-1].lstrip("\"'“‘«‹([{¿¡„-–—").lower()
+    if stem in _TITLES:
+        return False
+    if re.fullmatch(r"\w(\.\w)*", stem) and not stem.isdigit():
+        return pause and "." in stem
+    if stem.isdigit() and primary(language) in _ORDINAL_DOTS:
+        return pause
+    return True
