@@ -6,7 +6,7 @@ For the clip ``d03_webcam.mp4`` the scripts ``d03.es.srt``, ``d03.fr.srt``, ... 
 makes the track; it is then judged from the finished file, by the means of ``evals.ears``.
 
 Words   wer       of the speech, heard again            plain     of the same voices, neither paced nor stretched
-        rate      least, median, largest stretching     paced     lines said at another pace, of those wished
+        rate      least, median, largest stretching     paced     lines said at another pace, of those requested
         lost s    seconds cut off                       jump dB   largest step of level between neighbouring lines
         cents     largest shift of pitch of a line      min/min   minutes of work for a minute of film
         Hz        median pitch of the clip's voice and of the dub's
@@ -53,8 +53,10 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.place import wished
-from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.duration_fit.phrases import measure_line
+from lipdub.words_to_sound.duration_fit.plan import plan_fit
+from lipdub.words_to_sound.duration_fit.respeak import respeak_requests
+from lipdub.words_to_sound.duration_fit.source_timing import source_timings, source_windows
 from lipdub.words_to_sound.voices.speak import speak_line
 
 AIMS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
@@ -145,14 +147,16 @@ def _words(track: Track, three: Three) -> Row:
     account = track.dialogue.account
     assert account is not None
     rates = [line.rate for line in track.lines]
-    wishes = wished(track.natural, source_windows(track.features), track.clip.span.end)
-    granted = sum(track.voicing.paces[wish.index] != 1 for wish in wishes)
+    lines = [measure_line(line) for line in track.natural]
+    timings = source_timings([line.line for line in lines], source_windows(track.features))
+    requests = respeak_requests(plan_fit(lines, timings, track.clip.span.end), lines)
+    granted = sum(track.voicing.paces[request.index] != 1 for request in requests)
     levels, cents = _lines_heard(track)
     return {
         "wer": account.figures.get("word_error_rate", float("nan")),
         "plain": _plain_wer(track),
         "rate": f"{min(rates):.2f} {float(np.median(rates)):.2f} {max(rates):.2f}",
-        "paced": f"{granted}/{len(wishes)}",
+        "paced": f"{granted}/{len(requests)}",
         "lost s": float(sum(line.missing for line in track.lines)),
         "jump dB": max((abs(a - b) for a, b in pairwise(levels)), default=0.0),
         "cents": max((c for c in cents if c == c), default=float("nan")),

@@ -1,14 +1,20 @@
-"""Spoken lines made of bursts, for tests of timing."""
+"""Spoken lines made of bursts, and all steps of the duration fit in a row, for tests of timing."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
-from lipdub.timeline.spoken_lines import SpokenLine
+from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
+from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
+from lipdub.words_to_sound.duration_fit.plan import FitOptions, plan_fit
+from lipdub.words_to_sound.duration_fit.render import render_line
+from lipdub.words_to_sound.duration_fit.respeak import RespeakRequest, respeak_requests
+from lipdub.words_to_sound.duration_fit.source_timing import source_timings
 
 CLOCK = 48_000
 
@@ -57,7 +63,25 @@ def spoken(where: Span, *parts: float | Fraction, speaker: str = "", rate: int =
     return SpokenLine(line(where, speaker), burst(*parts, rate=rate))
 
 
-def paper(where: Span, *parts: float | Fraction, speaker: str = "") -> MeasuredLine:
-    """A measured line without any sound."""
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The lines as ``placed``, and which of them should be spoken again."""
+
+    placed: tuple[PlacedLine, ...]
+    requests: tuple[RespeakRequest, ...]
+
+
+def fit(
+    spoken_lines: Sequence[SpokenLine], windows: Sequence[Span], end: Fraction, options: FitOptions = FitOptions()
+) -> Fitted:
+    """All steps of the duration fit, for a source that speaks in ``windows`` in a clip that ends at ``end``."""
+    lines = [measure_line(one) for one in spoken_lines]
+    placements = plan_fit(lines, source_timings([m.line for m in lines], windows), end, options)
+    placed = tuple(render_line(placement, spoken_lines[placement.index]) for placement in placements)
+    return Fitted(placed, respeak_requests(placements, lines))
+
+
+def measured(where: Span, *parts: float | Fraction, speaker: str = "") -> MeasuredLine:
+    """A measured line, without its sound."""
     phrases = spans(*parts)
     return MeasuredLine(line(where, speaker), phrases, phrases[-1].end if phrases else Fraction(1))

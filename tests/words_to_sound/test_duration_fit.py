@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lipdub.words_to_sound.duration_fit.place import fit, wished
 
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
@@ -18,28 +17,28 @@ from lipdub.words_to_sound.duration_fit.plan import FitOptions
 from lipdub.words_to_sound.duration_fit.render import mono_at_rate
 from lipdub.words_to_sound.duration_fit.time_stretch import atempo_stretch, signalsmith_stretch, time_stretch
 from sound_to_mouth import sample_speech
-from words_to_sound.bursts import CLOCK, burst, buzz, line, seconds, span, spans, spoken
+from words_to_sound.bursts import CLOCK, burst, buzz, fit, line, seconds, span, spans, spoken
 
 RATES = [0.85, 0.95, 1.1, 1.2, 1.35]
-MACHINES = [signalsmith_stretch, atempo_stretch]
+STRETCHERS = [signalsmith_stretch, atempo_stretch]
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("stretcher", STRETCHERS)
 @pytest.mark.parametrize("rate", RATES)
-def test_onsets_keep_their_place_when_stretched(machine, rate: float) -> None:
-    if machine is signalsmith_stretch:
+def test_onsets_keep_their_place_when_stretched(stretcher, rate: float) -> None:
+    if stretcher is signalsmith_stretch:
         pytest.importorskip("python_stretch")
     onsets = [720, 20_000, 36_000]
     samples = np.zeros(CLOCK, np.float32)
     for at in onsets:
         samples[at : at + 6000] = buzz(6000)
-    out = machine(samples, round(CLOCK / rate), CLOCK)
+    out = stretcher(samples, round(CLOCK / rate), CLOCK)
     for n, at in enumerate(onsets):
         before, after = max(0, at - 4800), at + 6000
         now = _onset(out[round(before / rate) : round(after / rate)]) + round(before / rate)
         was = _onset(samples[before:after]) + before
         # the first is that of a piece; atempo only keeps the others roughly
-        allowed = 0.005 if n == 0 or machine is signalsmith_stretch else 0.025
+        allowed = 0.005 if n == 0 or stretcher is signalsmith_stretch else 0.025
         assert abs(now - was / rate) <= allowed * CLOCK
 
 
@@ -49,12 +48,12 @@ def _onset(samples: np.ndarray) -> int:
     return int(np.argmax(power > power.max() / 2))
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("stretcher", STRETCHERS)
 @pytest.mark.parametrize("rate", RATES)
-def test_the_pitch_stays(machine, rate: float) -> None:
-    if machine is signalsmith_stretch:
+def test_the_pitch_stays(stretcher, rate: float) -> None:
+    if stretcher is signalsmith_stretch:
         pytest.importorskip("python_stretch")
-    out = machine(buzz(CLOCK).astype(np.float32), round(CLOCK / rate), CLOCK)
+    out = stretcher(buzz(CLOCK).astype(np.float32), round(CLOCK / rate), CLOCK)
     middle = out[len(out) // 4 : len(out) // 4 + 9600].astype(np.float64)
     alike = np.correlate(middle, middle, "full")[len(middle) - 1 :]
     lag = 200 + int(np.argmax(alike[200:600]))
@@ -179,8 +178,7 @@ def test_a_dialogue_is_fitted_in_time() -> None:
     result = fit(lines, windows, at + 1)
     assert np.median(np.abs(onset_errors(result.placed))) <= 0.02
     assert all(a.span.end <= b.span.start for a, b in pairwise(result.placed))
-    assert [(w.index, w.pace < 1) for w in result.wishes] == [(0, True), (1, True), (5, False)]
-    assert wished(lines, windows, at + 1) == result.wishes
+    assert [(r.index, r.pace < 1) for r in result.requests] == [(0, True), (1, True), (5, False)]
 
 
 def test_none_leaves_every_sample_alone() -> None:

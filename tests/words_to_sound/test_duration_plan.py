@@ -1,4 +1,4 @@
-"""Where lines are placed, on paper."""
+"""Where lines are placed, on measured."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -14,7 +14,7 @@ from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
 from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
 from lipdub.words_to_sound.duration_fit.respeak import SLOWEST_VOICE, respeak_requests
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, may_overlap, source_timings
-from words_to_sound.bursts import line, paper, seconds, span, spans
+from words_to_sound.bursts import line, measured, seconds, span, spans
 
 CLOCK = 48_000
 TICK = Fraction(1, CLOCK)
@@ -27,7 +27,7 @@ def planned(
     return plan_fit(lines, source_timings([m.line for m in lines], windows), seconds(end), options)
 
 
-def features(placement: LinePlacement) -> Span:
+def whole(placement: LinePlacement) -> Span:
     return Span(placement.pieces[0].target.start, placement.pieces[-1].target.end)
 
 
@@ -38,7 +38,7 @@ def onset(placement: LinePlacement, spoken: MeasuredLine) -> Fraction:
 
 
 def test_a_line_that_fits_is_left_as_it_was_spoken() -> None:
-    what = paper(span(1, 3), 0.8, 0.3, 0.9)
+    what = measured(span(1, 3), 0.8, 0.3, 0.9)
     (placed,) = planned([what], spans(2, start=1))
     assert placed.rate == 1
     (piece,) = placed.pieces
@@ -48,22 +48,22 @@ def test_a_line_that_fits_is_left_as_it_was_spoken() -> None:
 
 
 def test_a_line_that_leaves_much_silent_should_be_spoken_slower() -> None:
-    brief, tiny = paper(span(1, 3), 1.8), paper(span(1, 3), 0.5)
+    brief, tiny = measured(span(1, 3), 1.8), measured(span(1, 3), 0.5)
     for what, pace in ((brief, 0.9), (tiny, SLOWEST_VOICE)):
-        (wish,) = respeak_requests(planned([what], spans(2, start=1)), [what])
-        assert (wish.pace, wish.characters) == (pace, 0)
+        (request,) = respeak_requests(planned([what], spans(2, start=1)), [what])
+        assert (request.pace, request.characters) == (pace, 0)
     assert respeak_requests(planned([tiny], ()), [tiny]) == (), "where the source is silent, nothing waits to be filled"
 
 
 def test_a_pause_gives_way_before_speech_is_hurried() -> None:
-    (placed,) = planned([paper(span(1, 3), 0.9, 0.4, 0.95)], spans(2, start=1))
+    (placed,) = planned([measured(span(1, 3), 0.9, 0.4, 0.95)], spans(2, start=1))
     assert placed.rate == 1
     assert len(placed.pieces) == 2
-    assert features(placed).end <= seconds(3.1)
+    assert whole(placed).end <= seconds(3.1)
 
 
 def test_phrases_begin_with_the_windows_of_the_source() -> None:
-    what = paper(span(1, 5), 1.0, 0.2, 1.2)
+    what = measured(span(1, 5), 1.0, 0.2, 1.2)
     (placed,) = planned([what], spans(1.1, 0.8, 1.3, start=1))
     first, second = placed.pieces
     assert abs(first.target.start - 1) <= 20 * MS
@@ -72,48 +72,48 @@ def test_phrases_begin_with_the_windows_of_the_source() -> None:
 
 
 def test_a_longer_line_takes_a_little_of_everything() -> None:
-    what = paper(span(1, 3), 2.4)
+    what = measured(span(1, 3), 2.4)
     (placed,) = planned([what], spans(2, start=1))
     assert 1 < placed.rate <= seconds(1.2)
-    assert 3 < features(placed).end < seconds(3.4)
+    assert 3 < whole(placed).end < seconds(3.4)
     assert onset(placed, what) == 1
 
 
 def test_a_shorter_line_is_hardly_drawn_out() -> None:
-    what = paper(span(1, 5), 2.0)
+    what = measured(span(1, 5), 2.0)
     (placed,) = planned([what], spans(4, start=1))
     assert seconds(0.85) <= placed.rate < 1
     assert onset(placed, what) == 1
 
 
 def test_a_line_begins_early_only_if_it_must() -> None:
-    tight = [paper(span(1, 2), 1.45), paper(span(2.1, 3), 0.9)]
+    tight = [measured(span(1, 2), 1.45), measured(span(2.1, 3), 0.9)]
     first, second = planned(tight, (span(1, 2), span(2.1, 3)))
-    assert features(first).start < 1
-    assert features(first).start >= 1 - seconds(0.15) - 20 * MS
+    assert whole(first).start < 1
+    assert whole(first).start >= 1 - seconds(0.15) - 20 * MS
     assert first.missing == 0
-    assert features(second).start == seconds(2.1)
+    assert whole(second).start == seconds(2.1)
 
 
 def test_what_never_fits_is_cut_before_the_next_line_and_reported() -> None:
-    long = paper(span(1, 2), 5.0)
-    first, second = planned([long, paper(span(2.1, 3), 0.9)], (span(1, 2), span(2.1, 3)))
+    long = measured(span(1, 2), 5.0)
+    first, second = planned([long, measured(span(2.1, 3), 0.9)], (span(1, 2), span(2.1, 3)))
     assert first.rate == seconds(1.35)
-    assert features(first).end <= features(second).start
-    assert abs(first.missing - (5 - (seconds(2) - features(first).start) * first.rate)) < 5 * MS
-    (wish,) = respeak_requests([first, second], [long, paper(span(2.1, 3), 0.9)])
-    assert (wish.index, wish.pace) == (0, 1.2)
-    assert 0 < wish.characters < len(long.line.text)
+    assert whole(first).end <= whole(second).start
+    assert abs(first.missing - (5 - (seconds(2) - whole(first).start) * first.rate)) < 5 * MS
+    (request,) = respeak_requests([first, second], [long, measured(span(2.1, 3), 0.9)])
+    assert (request.index, request.pace) == (0, 1.2)
+    assert 0 < request.characters < len(long.line.text)
 
 
 def test_a_wish_for_pace_comes_before_one_for_fewer_words() -> None:
-    (wish,) = respeak_requests(planned([paper(span(1, 3), 2.8)], spans(2, start=1)), [paper(span(1, 3), 2.8)])
-    assert 1 < wish.pace <= 1.2
-    assert wish.characters == 0
+    (request,) = respeak_requests(planned([measured(span(1, 3), 2.8)], spans(2, start=1)), [measured(span(1, 3), 2.8)])
+    assert 1 < request.pace <= 1.2
+    assert request.characters == 0
 
 
 def test_without_stretching_lines_begin_with_their_aims_as_spoken() -> None:
-    lines = [paper(span(1, 2), 0.8, 0.3, 0.8), paper(span(2, 4), 1.0)]
+    lines = [measured(span(1, 2), 0.8, 0.3, 0.8), measured(span(2, 4), 1.0)]
     first, second = planned(lines, (), options=FitOptions(stretch=False))
     assert first.rate == second.rate == 1
     assert first.pieces[0].target == span(1, 1.83)
@@ -123,42 +123,42 @@ def test_without_stretching_lines_begin_with_their_aims_as_spoken() -> None:
 
 def test_a_phrase_that_has_hardly_begun_is_left_out() -> None:
     options = FitOptions(stretch=False)
-    (placed,) = planned([paper(span(1, 2), 0.6, 0.36, 0.8)], (), 2, options)
-    assert features(placed) == span(1, 1.63)
+    (placed,) = planned([measured(span(1, 2), 0.6, 0.36, 0.8)], (), 2, options)
+    assert whole(placed) == span(1, 1.63)
     assert placed.missing == seconds(0.8)
 
 
 def test_a_line_behind_the_end_is_missing() -> None:
-    (placed,) = planned([paper(span(10, 12), 2.0)], end=8)
+    (placed,) = planned([measured(span(10, 12), 2.0)], end=8)
     assert placed.pieces == ()
     assert placed.missing == 2
 
 
 def test_a_line_at_the_very_end_ends_with_the_clip() -> None:
-    (placed,) = planned([paper(span(7, 8), 3.0)], end=8)
-    assert features(placed).end <= 8
+    (placed,) = planned([measured(span(7, 8), 3.0)], end=8)
+    assert whole(placed).end <= 8
     assert placed.missing > 0
 
 
 def test_lines_without_speech_are_not_placed() -> None:
     assert planned([]) == ()
-    assert [p.index for p in planned([paper(span(0, 1)), paper(span(1, 2), 1.0)])] == [1]
+    assert [p.index for p in planned([measured(span(0, 1)), measured(span(1, 2), 1.0)])] == [1]
 
 
 def test_lines_come_back_in_order_of_time() -> None:
-    assert [p.index for p in planned([paper(span(5, 6), 1.0), paper(span(1, 2), 1.0)])] == [1, 0]
+    assert [p.index for p in planned([measured(span(5, 6), 1.0), measured(span(1, 2), 1.0)])] == [1, 0]
 
 
 def test_speakers_may_be_heard_at_once_where_the_script_says_so() -> None:
-    lines = [paper(span(0, 4), 4.0, speaker="ann"), paper(span(3, 5), 2.0, speaker="bob")]
+    lines = [measured(span(0, 4), 4.0, speaker="ann"), measured(span(3, 5), 2.0, speaker="bob")]
     first, second = planned(lines)
-    assert features(first) == span(0, 4)
-    assert features(second) == span(3, 5)
+    assert whole(first) == span(0, 4)
+    assert whole(second) == span(3, 5)
 
 
 def test_rates_of_neighbours_come_nearer_to_each_other() -> None:
     def rates(speaker: str) -> list[Fraction]:
-        lines = [paper(span(0, 2), 2.8, speaker="ann"), paper(span(2.2, 4.2), 2.0, speaker=speaker)]
+        lines = [measured(span(0, 2), 2.8, speaker="ann"), measured(span(2.2, 4.2), 2.0, speaker=speaker)]
         return [p.rate for p in planned(lines, (span(0, 2), span(2.2, 4.2)))]
 
     together, apart = rates("ann"), rates("bob")
@@ -168,8 +168,8 @@ def test_rates_of_neighbours_come_nearer_to_each_other() -> None:
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_targets_are_whole_samples(rate: int) -> None:
-    lines = [paper(span(0.123, 2), 1.1, 0.3, 1.17), paper(span(2.5, 3.21), 0.9)]
-    for placed in planned(lines, options=FitOptions(clock=rate)):
+    lines = [measured(span(0.123, 2), 1.1, 0.3, 1.17), measured(span(2.5, 3.21), 0.9)]
+    for placed in planned(lines, options=FitOptions(sample_rate=rate)):
         for piece in placed.pieces:
             assert all((t * rate).denominator == 1 for s in (piece.source, piece.target) for t in (s.start, s.end))
 
@@ -198,7 +198,7 @@ programmes = st.tuples(written(), parts, hundredths)
 
 def read(programme: tuple) -> tuple[list[MeasuredLine], tuple[Span, ...], Fraction]:
     lines, source, start = programme
-    what = [paper(where, *spoken, speaker=speaker) for where, spoken, speaker in lines]
+    what = [measured(where, *spoken, speaker=speaker) for where, spoken, speaker in lines]
     return what, spans(*source, start=start), max(Fraction(1), *(where.end for where, _, _ in lines))
 
 
@@ -212,7 +212,7 @@ def test_a_plan_keeps_its_promises(programme: tuple, stretch: bool) -> None:
         assert options.slowest <= placed.rate <= options.limit
         assert stretch or placed.rate == 1
         _check_pieces(placed, lines[placed.index], end)
-    audible = [(lines[p.index].line, features(p)) for p in placements if p.pieces]
+    audible = [(lines[p.index].line, whole(p)) for p in placements if p.pieces]
     for n, (p, a) in enumerate(audible):
         for q, b in audible[n + 1 :]:
             assert not a.overlaps(b) or may_overlap(p, q)
@@ -238,20 +238,20 @@ def test_every_line_is_anchored_to_its_own_aim(programme: tuple) -> None:
     lines, windows, end = read(programme)
     for placed in plan_fit(lines, source_timings([m.line for m in lines], windows), end):
         if placed.pieces:
-            late = onset(placed, lines[placed.index]) - placed.source_span.span.start
+            late = onset(placed, lines[placed.index]) - placed.timing.span.start
             assert -FitOptions().early - MS <= late <= 6 * MS
 
 
 @given(parts, hundredths, st.integers(0, 60))
 def test_nothing_is_missing_that_fits_at_the_limit(spoken: list[Fraction], room: Fraction, slack: int) -> None:
-    what = paper(span(5, 6), *spoken)
+    what = measured(span(5, 6), *spoken)
     shortest = what.speech / seconds(1.35) + seconds(0.06) * len(what.pauses)
     length = shortest - seconds(0.15) + MS * (2 + slack)
-    aim = (
+    timing = (
         SourceTiming((Span(seconds(5), 5 + max(length, MS)),)),
         SourceTiming((Span(5 + max(length, MS), seconds(50)),)),
     )
-    placed, _ = plan_fit([what, paper(span(20, 21), 1.0)], aim, seconds(60))
+    placed, _ = plan_fit([what, measured(span(20, 21), 1.0)], timing, seconds(60))
     assert placed.missing == 0
 
 
@@ -261,7 +261,7 @@ def test_what_fits_exactly_is_not_touched(programme: list[tuple[list[Fraction], 
     for spoken, pause in programme:
         own = spans(*spoken, start=at)
         whole = Span(own[0].start, own[-1].end)
-        lines.append(paper(whole, *spoken))
+        lines.append(measured(whole, *spoken))
         windows.append(own)
         at = whole.end + pause + Fraction(1, 5)
     wanted = tuple(SourceTiming(own) for own in windows)
@@ -284,9 +284,9 @@ def test_an_hour_with_a_thousand_lines() -> None:
         where = Span(own[0].start, own[-1].end).widened(Fraction(1, 10))
         pause = Fraction(random.randint(13, 50), 100)
         first = round(own[0].duration * ratio, 2)
-        lines.append(paper(where, first, pause, round(own[1].duration * ratio, 2), speaker=random.choice("ab")))
+        lines.append(measured(where, first, pause, round(own[1].duration * ratio, 2), speaker=random.choice("ab")))
     placements = plan_fit(lines, source_timings([m.line for m in lines], windows), Fraction(3600))
-    late = sorted(abs(onset(p, lines[p.index]) - p.aim.span.start) for p in placements)
+    late = sorted(abs(onset(p, lines[p.index]) - p.timing.span.start) for p in placements)
     assert len(late) == 1000
     assert late[500] <= MS
     assert late[-1] <= seconds(0.16)

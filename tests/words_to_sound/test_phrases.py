@@ -14,7 +14,7 @@ from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
 from lipdub.words_to_sound.duration_fit.phrases import STEP, find_phrases, measure_line
 from lipdub.words_to_sound.duration_fit.source_timing import source_timings, source_windows
-from words_to_sound.bursts import burst, line, paper, seconds, span, spans, spoken
+from words_to_sound.bursts import burst, line, measured, seconds, span, spans, spoken
 
 tenths = st.integers(2, 9).map(lambda n: Fraction(n, 10))
 
@@ -58,22 +58,22 @@ def test_speech_without_pauses_is_one_phrase() -> None:
 
 
 def test_a_line_aims_from_the_first_onset_to_the_last_offset_in_its_reach() -> None:
-    (aim,) = source_timings([line(span(1, 3))], spans(0.5, 0.3, 1.0, 0.2, 0.9, 1.0, 2.0, start=0.0))
-    assert aim.windows == (span(0.8, 1.8), span(2.0, 2.9))
-    assert aim.span == span(0.8, 2.9)
-    assert aim.features
+    (timing,) = source_timings([line(span(1, 3))], spans(0.5, 0.3, 1.0, 0.2, 0.9, 1.0, 2.0, start=0.0))
+    assert timing.windows == (span(0.8, 1.8), span(2.0, 2.9))
+    assert timing.span == span(0.8, 2.9)
+    assert timing.has_speech
 
 
 def test_a_line_where_nobody_speaks_aims_at_its_own_span() -> None:
-    (aim,) = source_timings([line(span(10, 12))], spans(5))
-    assert aim.span == span(10, 12)
-    assert not aim.features
+    (timing,) = source_timings([line(span(10, 12))], spans(5))
+    assert timing.span == span(10, 12)
+    assert not timing.has_speech
     assert source_timings([line(span(10, 12))], ())[0].span == span(10, 12)
 
 
 def test_speech_that_goes_on_belongs_to_somebody_else() -> None:
-    (aim,) = source_timings([line(span(1, 2))], (span(1, 60),))
-    assert aim.span == span(1, 2.5)
+    (timing,) = source_timings([line(span(1, 2))], (span(1, 60),))
+    assert timing.span == span(1, 2.5)
 
 
 def test_a_window_belongs_to_the_line_that_has_most_of_it() -> None:
@@ -120,21 +120,21 @@ def test_source_windows_keep_close_to_the_voice() -> None:
 
 
 def test_phrases_begin_with_the_windows_they_match() -> None:
-    what = paper(span(0, 5), 1.0, 0.3, 0.5, 0.2, 0.5)
-    (aim,) = source_timings([what.line], spans(1.0, 0.8, 1.2))
-    first, second = align_phrases(what, aim)
+    what = measured(span(0, 5), 1.0, 0.3, 0.5, 0.2, 0.5)
+    (timing,) = source_timings([what.line], spans(1.0, 0.8, 1.2))
+    first, second = align_phrases(what, timing)
     assert (first.first, first.stop, second.first, second.stop) == (0, 1, 1, 3)
     assert second.window.start == seconds(1.8)
 
 
 @given(phrases=st.lists(tenths, min_size=1, max_size=15), windows=st.lists(tenths, min_size=1, max_size=25))
 def test_blocks_hold_every_phrase_and_every_window_in_order(phrases: list[Fraction], windows: list[Fraction]) -> None:
-    what = paper(span(0, 60), *_with_pauses(phrases))
-    (aim,) = source_timings([what.line], spans(*_with_pauses(windows)))
-    found = align_phrases(what, aim)
+    what = measured(span(0, 60), *_with_pauses(phrases))
+    (timing,) = source_timings([what.line], spans(*_with_pauses(windows)))
+    found = align_phrases(what, timing)
     assert [b.first for b in found] == [0, *(b.stop for b in found[:-1])]
     assert found[-1].stop == len(phrases)
-    assert (found[0].window.start, found[-1].window.end) == (aim.span.start, aim.span.end)
+    assert (found[0].window.start, found[-1].window.end) == (timing.span.start, timing.span.end)
     assert all(a.window.end < b.window.start for a, b in pairwise(found))
 
 

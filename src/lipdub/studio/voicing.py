@@ -150,7 +150,7 @@ class Voicing:
             count = len(self.lines)
             every = [measure_line(self._say(i)) for i in self.room.clock.counted("speak", range(count), count)]
         with self.room.clock.stage("fit"):
-            for placement in self._placed(every, windows, whole, FitOptions(stretch=fit == "audio", clock=RATE)):
+            for placement in self._placed(every, windows, whole, FitOptions(stretch=fit == "audio", sample_rate=RATE)):
                 yield render_line(placement, self._say(placement.index))
 
     def _placed(
