@@ -35,7 +35,7 @@ class RecogniserConformance:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def features(cls, recogniser: Recogniser, speech: Sound) -> Transcript:
+    def transcript(cls, recogniser: Recogniser, speech: Sound) -> Transcript:
         return recogniser.transcribe(speech)
 
     def test_it_keeps_the_protocol_and_has_a_card(self, recogniser):
@@ -44,30 +44,30 @@ class RecogniserConformance:
         assert recogniser.card.name
         assert recogniser.card.licence
 
-    def test_words_are_in_order_inside_the_sound_and_carry_text(self, features, speech):
-        assert features.words
-        for word in features.words:
+    def test_words_are_in_order_inside_the_sound_and_carry_text(self, transcript, speech):
+        assert transcript.words
+        for word in transcript.words:
             assert word.text == word.text.strip() != ""
             assert 0 <= word.confidence <= 1
             assert speech.span.start <= word.span.start <= word.span.end <= speech.span.end
-        for a, b in pairwise(features.words):
+        for a, b in pairwise(transcript.words):
             assert a.span.end <= b.span.start
 
-    def test_a_language_is_found(self, features):
-        assert features.language
-        assert 0 < features.confidence <= 1
+    def test_a_language_is_found(self, transcript):
+        assert transcript.language
+        assert 0 < transcript.confidence <= 1
 
-    def test_a_language_that_was_given_is_kept(self, recogniser, features, speech):
-        assert recogniser.transcribe(speech, features.language).language == features.language
+    def test_a_language_that_was_given_is_kept(self, recogniser, transcript, speech):
+        assert recogniser.transcribe(speech, transcript.language).language == transcript.language
 
-    def test_the_same_sound_gives_the_same_words(self, recogniser, features, speech):
-        assert recogniser.transcribe(speech) == features
+    def test_the_same_sound_gives_the_same_words(self, recogniser, transcript, speech):
+        assert recogniser.transcribe(speech) == transcript
 
     @pytest.mark.parametrize("samples", [0, 1, 999, ANALYSIS_RATE])
     def test_silence_has_no_words(self, recogniser, samples):
-        features = recogniser.transcribe(hearable(np.zeros(samples)), "en")
-        assert features.words == ()
-        assert features.language == "en"
+        transcript = recogniser.transcribe(hearable(np.zeros(samples)), "en")
+        assert transcript.words == ()
+        assert transcript.language == "en"
 
 
 class VoiceConformance:

@@ -77,14 +77,14 @@ class TestWhisper(RecogniserConformance):
     def speech(cls):
         return hearable(np.pad(spoken("Good morning everybody. My name is Peter.", "en-GB"), SECOND // 2))
 
-    def test_the_words_are_those_that_were_said(self, features):
-        said = " ".join(w.text.lower().strip(".,") for w in features.words)
+    def test_the_words_are_those_that_were_said(self, transcript):
+        said = " ".join(w.text.lower().strip(".,") for w in transcript.words)
         assert said == "good morning everybody my name is peter"
-        assert features.language == "en"
+        assert transcript.language == "en"
 
-    def test_words_move_with_the_sound(self, recogniser, features, speech):
+    def test_words_move_with_the_sound(self, recogniser, transcript, speech):
         moved = recogniser.transcribe(replace(speech, start=Fraction(1001, 30)), "en")
-        assert [w.span.start - Fraction(1001, 30) for w in moved.words] == [w.span.start for w in features.words]
+        assert [w.span.start - Fraction(1001, 30) for w in moved.words] == [w.span.start for w in transcript.words]
 
     def test_noise_and_tones_have_no_words(self, recogniser):
         noise = 0.1 * np.random.default_rng(3).standard_normal(5 * SECOND)
@@ -94,11 +94,11 @@ class TestWhisper(RecogniserConformance):
     def test_words_keep_out_of_pauses(self, recogniser):
         first, second = (spoken(text, "en-GB") for text in ("Good morning everybody.", "My name is Peter."))
         sound = hearable(np.concatenate([first, np.zeros(3 * SECOND), second]))
-        features = recogniser.transcribe(sound, "en-GB")
+        transcript = recogniser.transcribe(sound, "en-GB")
         pause = Span(Fraction(len(first), SECOND), Fraction(len(first) + 3 * SECOND, SECOND)).widened(Fraction(-3, 10))
-        assert len(features.words) == 7
-        assert not any(w.span.overlaps(pause) for w in features.words)
-        assert features.language == "en-GB"
+        assert len(transcript.words) == 7
+        assert not any(w.span.overlaps(pause) for w in transcript.words)
+        assert transcript.language == "en-GB"
 
     def test_a_language_it_does_not_know_is_refused(self, recogniser, speech):
         with pytest.raises(OptionError, match="does not know the language 'tlh'"):
@@ -139,13 +139,13 @@ class Piece:
 
 
 def test_marks_are_put_to_the_word_before():
-    features = [
+    segment = [
         Piece(" Well", 0, 0.5),
         Piece(",", 0.5, 0.5),
         Piece(" -", 0.5, 0.6),
         Piece(" yes", 0.6, np.float64(0.9)),
     ]
-    assert [w.text for w in join_tokens([features], "en")] == ["Well, -", "yes"]
+    assert [w.text for w in join_tokens([segment], "en")] == ["Well, -", "yes"]
     assert join_tokens([[Piece("...", 0, 1)]], "en") == []
 
 
@@ -188,8 +188,8 @@ def test_what_runs_in_circles_twice_is_left_out(monkeypatch):
     good, la = Piece("well", 0, 0.5), Piece(" la", 0.5, 0.6)
     readings = {0: [Read(1.5, (good,)), Read(26.0, (la,) * 90)], 5: [Read(1.5, (good,)), Read(4.8, (la,) * 80)]}
     monkeypatch.setattr(WhisperRecogniser, "_read", lambda self, window, code, no_repeat: readings[no_repeat])
-    ear = object.__new__(WhisperRecogniser)
-    [[word]] = ear._group(np.zeros(9 * SECOND), Span(Fraction(7), Fraction(8)), "es")
+    recogniser = object.__new__(WhisperRecogniser)
+    [[word]] = recogniser._group(np.zeros(9 * SECOND), Span(Fraction(7), Fraction(8)), "es")
     assert (word.word, word.start, word.end) == ("well", 7.0, 7.5)
 
 
@@ -255,8 +255,8 @@ def test_pieces_do_not_depend_on_the_blocks_they_come_in(block, edges):
 
 
 @dataclass
-class Choosy:
-    """Finds another language in every sound, and notes what it was asked."""
+class CountingRecogniser:
+    """Detects another language in each sound, and records what it was asked."""
 
     inner: Recogniser
     asked: list = field(default_factory=list)
@@ -265,10 +265,12 @@ class Choosy:
     def card(self):
         return self.inner.card
 
-    def hear(self, sound, language=""):
+    def transcribe(self, sound, language=""):
         self.asked.append((language, sound.span))
-        features = self.inner.hear(sound, language)
-        return features if language else replace(features, language=f"x{len(self.asked)}" if features.words else "")
+        transcript = self.inner.transcribe(sound, language)
+        return (
+            transcript if language else replace(transcript, language=f"x{len(self.asked)}" if transcript.words else "")
+        )
 
 
 def test_a_long_sound_is_heard_piece_by_piece_in_one_language():
@@ -277,18 +279,22 @@ def test_a_long_sound_is_heard_piece_by_piece_in_one_language():
     for second in range(20, 690, 4):
         pattern[second * 50 : second * 50 + 100] = 0.9
         said.append(word(f"w{second}", second, Fraction(second) + 1))
-    ear = Choosy(FakeRecogniser(said))
+    recogniser = CountingRecogniser(FakeRecogniser(said))
     sound = hearable(np.ones(700 * SECOND))
-    features = transcribe(
-        ear, (cut_sound(sound, Span(Fraction(k), Fraction(k + 100))) for k in range(0, 700, 100)), voiced(pattern)
+    transcript = transcribe(
+        recogniser,
+        (cut_sound(sound, Span(Fraction(k), Fraction(k + 100))) for k in range(0, 700, 100)),
+        voiced(pattern),
     )
-    assert features.words == tuple(said)
-    assert features.language == "x1"
-    assert [language for language, _ in ear.asked] == ["", "x1", "x1"]
-    assert all(span.duration <= 301 for _, span in ear.asked)
+    assert transcript.words == tuple(said)
+    assert transcript.language == "x1"
+    assert [language for language, _ in recogniser.asked] == ["", "x1", "x1"]
+    assert all(span.duration <= 301 for _, span in recogniser.asked)
 
 
 def test_where_nobody_speaks_nothing_is_asked():
-    ear = Choosy(FakeRecogniser((word("no", 1, 2),)))
-    assert transcribe(ear, hearable(np.ones(9 * SECOND)), voiced(np.zeros(450)), "de") == Transcript((), "de", 0.0)
-    assert ear.asked == []
+    recogniser = CountingRecogniser(FakeRecogniser((word("no", 1, 2),)))
+    assert transcribe(recogniser, hearable(np.ones(9 * SECOND)), voiced(np.zeros(450)), "de") == Transcript(
+        (), "de", 0.0
+    )
+    assert recogniser.asked == []

@@ -51,7 +51,7 @@ def test_subrip_times_are_exact(script):
 
 def test_the_clip_may_begin_elsewhere(script):
     read = read_script(script(one("Hi there")), ReadOptions("en", start=F(7, 5), end=F(4)))
-    assert read.lines == (Line("Hi there", Span(F(12, 5), F(4)), "en"),)
+    assert read.lines == (Line("Hi there", Span(F(12, 5), F(4)), "en", id="1"),)
     assert any("past the end of the clip" in note for note in read.notes)
 
 
@@ -116,9 +116,9 @@ def test_substation_names_speakers_and_skips_comments_and_drawings(script):
         "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\p1}m 0 0 l 5 5{\\p0}\n"
     )
     read = read_script(script(text, "a.ass"))
-    assert read.lines == (Line("Well, hello, you", Span(F(107, 100), F(5, 2)), "", "Anna"),)
+    assert read.lines == (Line("Well, hello, you", Span(F(107, 100), F(5, 2)), "", "Anna", id="1"),)
     assert any("1 rows 'Comment" in note for note in read.notes)
-    assert any("cue 2: it is empty" in note for note in read.notes)
+    assert any("cue 2 is empty" in note for note in read.notes)
 
 
 def test_speakers_before_a_colon(script):
@@ -143,7 +143,7 @@ def test_speakers_before_a_colon(script):
         ("BOB", "Because."),
         ("", "Good."),
     ]
-    assert "'Bob' before a colon: taken for names of speakers, which are not said" in read.notes
+    assert "'Bob' before a colon: taken for speakers' names, which are not spoken" in read.notes
 
 
 def test_dashes_part_a_cue_among_two_speakers_by_length(script):
@@ -178,8 +178,8 @@ def test_what_is_not_to_be_said_is_left_out_and_told(script, text, left, dropped
     )
     assert [line.text for line in read.lines] == [left]
     assert read.notes == (
-        *(f"cue 1: '{d}' is nothing to say; left out" for d in dropped),
-        "cue 2: '[music]' is nothing to say; left out",
+        *(f"cue 1: '{d}' is not spoken; left out" for d in dropped),
+        "cue 2: '[music]' is not spoken; left out",
     )
 
 
@@ -213,13 +213,13 @@ def test_impossible_times_are_mended_and_told(script):
     told = "\n".join(read.notes)
     assert "not in order" in told
     assert "overlaps cue 2" in told
-    assert "has no length" in told
+    assert "has no duration" in told
     assert "ends before it begins" in told
-    assert "cue 6: it is empty" in told
+    assert "cue 6 is empty" in told
     assert "there twice" in told
     assert "lasts past the end" in told
     assert "'too late' left out" in told
-    assert "begins before the beginning" in told
+    assert "begins before time 0" in told
 
 
 def test_two_who_speak_at_once_stay_and_two_cues_at_once_share(script):
@@ -242,7 +242,7 @@ def test_our_json_and_whispers(script):
     line = {"text": "Hi.", "start": "1/3", "end": "2", "speaker": "A", "language": "en", "words": [word]}
     ours = {"lipdub": "script", "version": 1, "lines": [line]}
     assert read_script(script(json.dumps(ours), "a.json")).lines == (
-        Line("Hi.", Span(F(1, 3), F(2)), "en", "A", (Word("Hi.", Span(F(1, 3), F(1, 2)), 0.5),)),
+        Line("Hi.", Span(F(1, 3), F(2)), "en", "A", (Word("Hi.", Span(F(1, 3), F(1, 2)), 0.5),), "1"),
     )
     words = [
         {"word": " Hola", "start": 0.1, "end": 0.5, "probability": 0.9},
@@ -266,20 +266,20 @@ def test_our_json_and_whispers(script):
     ("name", "text", "told"),
     [
         ("a.srt", "nothing here", "holds no cues"),
-        ("a.srt", "1\n00:00:01,000 --> nonsense\nHi\n", r"row 2, '00:00:01,000 --> nonsense', does not give two times"),
+        ("a.srt", "1\n00:00:01,000 --> nonsense\nHi\n", r"row 2, '00:00:01,000 --> nonsense', does not hold two times"),
         ("a.vtt", "WEBVTT\n\n00:xx --> 00:01.000\nHi\n", "row 3"),
-        ("a.ass", "[Events]\nDialogue: 0,zero,0:00:01.00,D,,0,0,0,,Hi\n", "row 2 is no complete"),
+        ("a.ass", "[Events]\nDialogue: 0,zero,0:00:01.00,D,,0,0,0,,Hi\n", "row 2 is not a complete"),
         ("a.ass", "[Script Info]\n", "no rows 'Dialogue"),
-        ("a.json", "{", "is no JSON"),
+        ("a.json", "{", "is not valid JSON"),
         ("a.json", '{"a": 1}', "neither 'lines' nor 'segments'"),
-        ("a.json", '{"segments": [{"start": 0, "text": "x"}]}', "line 1 lacks"),
-        ("a.json", '{"segments": [{"start": "1/0", "end": 1, "text": "x"}]}', "line 1 lacks"),
-        ("a.json", '{"segments": [7]}', "line 1 lacks"),
-        ("a.json", '{"segments": [{"start": NaN, "end": 1, "text": "x"}]}', "line 1 lacks"),
+        ("a.json", '{"segments": [{"start": 0, "text": "x"}]}', "line 1 has no valid"),
+        ("a.json", '{"segments": [{"start": "1/0", "end": 1, "text": "x"}]}', "line 1 has no valid"),
+        ("a.json", '{"segments": [7]}', "line 1 has no valid"),
+        ("a.json", '{"segments": [{"start": NaN, "end": 1, "text": "x"}]}', "line 1 has no valid"),
         ("a.txt", "\n\n", "nothing to say"),
         ("a.srt", one("[music]"), "nothing to say"),
         ("a.mp4", b"\0\0\0\1" * 10, "."),
-        ("a.xyz", "hello", "'.xyz' is no kind of script"),
+        ("a.xyz", "hello", "'.xyz' is not a known kind of script"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_with_file_and_place(script, name, text, told):
@@ -296,7 +296,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_what_is_no_part_of_a_cue_is_told(script):
     read = read_script(script("made by hand\n\n" + one("Hi.")))
-    assert read.notes == ("'made by hand' before the first cue is no part of a cue; left out",)
+    assert read.notes == ("'made by hand' before the first cue is not part of a cue; left out",)
 
 
 def test_hundreds_of_cues_are_read(script):

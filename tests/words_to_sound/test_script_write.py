@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import OptionError, OutputError
-from lipdub.timeline.lines import Line, Word
+from lipdub.timeline.lines import Line, Word, numbered
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.read import read_script
 from lipdub.words_to_sound.script.write import subtitle_time, write_script
 
 F = Fraction
-ANNA = Line("Who <is> it & why --> now?", Span(F(1, 3), F(2)), "en", "Anna Lee")
-BOB = Line("Me.", Span(F(2), F(3)), "en", "Bob")
-EVA = Line("No.", Span(F(4), F(10801)), "en", "Eva")
+ANNA = Line("Who <is> it & why --> now?", Span(F(1, 3), F(2)), "en", "Anna Lee", id="1")
+BOB = Line("Me.", Span(F(2), F(3)), "en", "Bob", id="2")
+EVA = Line("No.", Span(F(4), F(10801)), "en", "Eva", id="3")
 
 
 @pytest.mark.parametrize("name", ["a.srt", "a.vtt"])
@@ -21,7 +21,7 @@ def test_subtitles_keep_text_speaker_and_milliseconds(tmp_path, name):
     write_script(tmp_path / name, (ANNA, BOB, EVA))
     read = read_script(tmp_path / name)
     assert read.notes == (
-        ("'Anna Lee', 'Bob', 'Eva' before a colon: taken for names of speakers, which are not said",)
+        ("'Anna Lee', 'Bob', 'Eva' before a colon: taken for speakers' names, which are not spoken",)
         if name == "a.srt"
         else ()
     )
@@ -51,7 +51,7 @@ def test_json_keeps_everything(tmp_path_factory, drawn):
     for text, times, language, speaker, words in drawn:
         said = tuple(Word(t, span(s), sure) for t, s, sure in words)
         made.append(Line(text, span(times), language, speaker, said))
-    lines = tuple(sorted(made, key=lambda line: line.span.start))
+    lines = numbered(sorted(made, key=lambda line: line.span.start))
     write_script(path, lines, overwrite=True)
     read = read_script(path)
     assert read.lines == lines

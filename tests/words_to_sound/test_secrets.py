@@ -46,8 +46,8 @@ def test_a_secret_is_hidden_in_whatever_form_it_comes_back():
 def test_user_and_password_are_sent_and_a_key_is_preferred():
     with server([Answer(b"{}")]) as served:
         url = served.url.replace("http://", "http://user:p%40ss@")
-        post_json(url, {}, patience=ONCE)
-        post_json(url, {}, key="the-key", patience=ONCE)
+        post_json(url, {}, retry=ONCE)
+        post_json(url, {}, key="the-key", retry=ONCE)
     assert served.keys == ["Basic " + base64.b64encode(b"user:p@ss").decode(), "Bearer the-key"]
 
 
@@ -60,7 +60,7 @@ def test_a_server_that_tells_everything_it_was_sent_tells_us_nothing(monkeypatch
     said = f'{{"error": {{"message": "refused {" ".join(secrets)} at http://anna:hush-hush@h/?k=value-of-query"}}}}'
     with server([Answer(said.encode(), status)]) as served:
         url = served.url.replace("http://", "http://anna:hush-hush@") + "/v1?k=value-of-query#model"
-        who = (openai if kind == "translator" else voice_server).make(url).patient(ONCE)
+        who = (openai if kind == "translator" else voice_server).make(url).with_retry(ONCE)
         with pytest.raises(LipdubError) as failed:
             who.translate([TranslationRequest(LINE, 20)], "es") if kind == "translator" else who.speak(LINE)
         assert "k=value-of-query" in served.paths[0], "the server is asked for what was named"
@@ -71,7 +71,7 @@ def test_a_server_that_tells_everything_it_was_sent_tells_us_nothing(monkeypatch
 def test_a_server_that_is_not_there_or_no_address_shows_no_password():
     for url in ("http://anna:hush-hush@localhost:1/v1", "http://anna:hush-hush@localhost:1/ü?k=hush-hush"):
         with pytest.raises(LipdubError) as failed:
-            post_json(url, {}, patience=ONCE)
+            post_json(url, {}, retry=ONCE)
         assert "hush" not in str(failed.value)
     for wrong in ("ftp://anna:hush-hush@h", "http://anna:hu/sh-hush@h", "http://anna:hush-hush@", "http://h:x?k=hush"):
         with pytest.raises(OptionError, match="no address") as refused:
@@ -90,7 +90,7 @@ def test_a_key_that_cannot_be_sent_is_refused_unseen(monkeypatch):
 
 
 def test_commands_are_shown_without_passwords():
-    for make in (command.make, Separator.parsed):
+    for make in (command.make, Separator.parse):
         with pytest.raises(OptionError) as refused:
             make("curl http://anna:hush-hush@h/?k=hush-hush")
         assert "hush" not in str(refused.value)

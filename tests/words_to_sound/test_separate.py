@@ -29,7 +29,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("where", ["{output}", "{folder}/htdemucs/sound/no_vocals.wav", "{folder}/Instrumental.flac"])
 def test_its_stem_is_found(source: Path, tmp_path: Path, where: str) -> None:
-    separator = Separator.parsed(command(COPY, "{input}", where))
+    separator = Separator.parse(command(COPY, "{input}", where))
     assert separator.separate(source, tmp_path).read_bytes() == source.read_bytes()
 
 
@@ -38,19 +38,19 @@ def test_its_stem_is_found(source: Path, tmp_path: Path, where: str) -> None:
 )
 def test_commands_that_cannot_be_are_refused(text: str) -> None:
     with pytest.raises(OptionError):
-        Separator.parsed(text)
+        Separator.parse(text)
 
 
 def test_what_goes_wrong_is_told(source: Path, tmp_path: Path) -> None:
-    failing = Separator.parsed(command("import sys; sys.exit('no memory')", "{input}", "{output}"))
+    failing = Separator.parse(command("import sys; sys.exit('no memory')", "{input}", "{output}"))
     with pytest.raises(ServiceError, match=r"exit 1.*no memory"):
-        failing.effects(source, tmp_path / "a")
-    silent = Separator.parsed(command("pass", "{input}", "{output}"))
-    with pytest.raises(ServiceError, match="wrote nothing"):
-        silent.effects(source, tmp_path / "a")
-    voices = Separator.parsed(command(COPY, "{input}", "{folder}/vocals.wav"))
+        failing.separate(source, tmp_path / "a")
+    silent = Separator.parse(command("pass", "{input}", "{output}"))
+    with pytest.raises(ServiceError, match="wrote no sound"):
+        silent.separate(source, tmp_path / "a")
+    voices = Separator.parse(command(COPY, "{input}", "{folder}/vocals.wav"))
     with pytest.raises(ServiceError, match=r"vocals\.wav"):
-        voices.effects(source, tmp_path / "b")
-    slow = Separator(Separator.parsed(command("import time; time.sleep(9)", "{input}", "{output}")).words, 0.2)
+        voices.separate(source, tmp_path / "b")
+    slow = Separator(Separator.parse(command("import time; time.sleep(9)", "{input}", "{output}")).words, 0.2)
     with pytest.raises(ServiceError, match=r"within 0\.2 s"):
-        slow.effects(source, tmp_path / "c")
+        slow.separate(source, tmp_path / "c")

@@ -34,7 +34,7 @@ def good(asked: dict) -> bytes:
 
 
 def chat(url: str) -> openai.ChatTranslator:
-    return openai.make(url).patient(QUICK)
+    return openai.make(url).with_retry(QUICK)
 
 
 def asking(*texts: str, **more) -> list[TranslationRequest]:
@@ -136,7 +136,7 @@ def test_a_server_that_refuses_options_is_asked_without():
 )
 def test_a_server_that_fails_is_named(answer, words):
     with server([answer]) as served, pytest.raises(ServiceError, match=words) as failed:
-        openai.make(served.url).patient(RetryPolicy(2, 0.01, 0.2)).translate(asking("One"), "es")
+        openai.make(served.url).with_retry(RetryPolicy(2, 0.01, 0.2)).translate(asking("One"), "es")
     assert served.url in str(failed.value)
 
 

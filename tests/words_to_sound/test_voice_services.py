@@ -29,7 +29,7 @@ def hummed(asked: dict) -> bytes:
 
 
 def speaking(url: str, detail: str = "") -> servers.ServerVoice:
-    return servers.make(url + detail).patient(QUICK)
+    return servers.make(url + detail).with_retry(QUICK)
 
 
 class TestServer(VoiceConformance):
@@ -87,7 +87,7 @@ def test_a_key_for_others_is_not_sent_in_the_clear(monkeypatch):
 def test_a_busy_server_is_asked_again():
     waits = []
     with server([Answer(status=503), Answer(status=429, headers={"Retry-After": "7"}), Answer(hummed)]) as served:
-        voice = servers.make(served.url).patient(RetryPolicy(wait=0.5, sleep=waits.append))
+        voice = servers.make(served.url).with_retry(RetryPolicy(wait=0.5, sleep=waits.append))
         assert voice.speak(line("Hello you")).span.duration > 0.3
     assert waits == [0.5, 7.0]
 

@@ -105,7 +105,7 @@ def _check_mix(speech: SpeechOptions) -> None:
     if speech.separator:
         if speech.music_effects is not None:
             raise OptionError("--music-effects and --separator exclude each other", remedy="Give one of them")
-        Separator.parsed(speech.separator)
+        Separator.parse(speech.separator)
     if speech.music_effects is not None and not probe(speech.music_effects).has_sound:
         raise NoSound("there is no sound in it", file=speech.music_effects, remedy="Give the music and effects")
 

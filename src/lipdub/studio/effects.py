@@ -30,7 +30,7 @@ def effects_of(clip: Clip, speech: SpeechOptions, room: Room) -> Effects | None:
         return Effects(speech.music_effects)
     if not speech.separator or not clip.has_sound:
         return None
-    separator = Separator.parsed(speech.separator)
+    separator = Separator.parse(speech.separator)
 
     def separate(folder: Path) -> None:
         source = room.scratch / "to-separate.wav"

@@ -1,4 +1,4 @@
-"""Subtitles of what is finally said, by the habits of broadcasters.
+"""Captions for the lines of the finished dub, within the limits that broadcasters use.
 
 Sources of the limits: BBC Subtitle Guidelines; Netflix Timed Text Style Guide (42 characters a row, 16 for Chinese and
 Korean; two rows; 5/6 s to 7 s; 17 characters a second, 9 for Chinese).
@@ -16,12 +16,12 @@ from lipdub.words_to_sound.script.orthography import is_cjk, width
 from lipdub.words_to_sound.script.row_breaks import TextUnit, break_cost, break_rows, row_width, text_units
 from lipdub.words_to_sound.script.write import subtitle_text
 
-_CHAIN = Fraction(1, 2)  # a shorter pause between two captions than this, and the first stays until the second comes
+_CHAIN = Fraction(1, 2)  # seconds; if the pause between two captions is shorter, the first is shown until the second
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What is shown at once: one or two ``rows`` of text in logical order, and when."""
+    """One or two ``rows`` of text in logical order, shown together in ``span``."""
 
     span: Span
     rows: tuple[str, ...]
@@ -29,9 +29,9 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class SubtitleOptions:
-    """At most ``rows`` (1 or 2) of ``characters`` (for Chinese, Japanese and Korean full-width ones: ``cjk``); read at
-    no more than ``speed`` characters a second where there is time; shown ``shortest`` to ``longest`` seconds, ``gap``
-    seconds apart."""
+    """A caption has at most ``rows`` (1 or 2) of ``characters`` each (for Chinese, Japanese and Korean ``cjk``
+    full-width ones). It is read at no more than ``speed`` characters a second (``cjk_speed``) if there is time, and
+    shown for ``shortest`` to ``longest`` seconds. ``gap`` seconds are between captions."""
 
     rows: int = 2
     characters: int = 42
@@ -44,10 +44,11 @@ class SubtitleOptions:
 
 
 def captions_for(lines: Sequence[Line], options: SubtitleOptions = SubtitleOptions()) -> tuple[Caption, ...]:
-    """Captions with all words of ``lines``, in order of time, never two at once.
+    """Captions with all words of ``lines``, in order of time, never two at the same time.
 
-    A line that is too long becomes several captions, parted where sentences and clauses end, at its words' times or
-    in proportion. Where lines crowd, later captions come later; two short ones at once share a caption, with dashes.
+    A line that is too long becomes several captions, divided where sentences and clauses end, at the times of its words
+    if they are known. If lines are too close together, captions are shown later. Two short lines at the same time share
+    a caption, with dashes.
     """
     drafts = [draft for line in sorted(lines, key=lambda line: line.span) for draft in _drafts(line, options)]
     drafts = _together(sorted(drafts, key=lambda d: d.span.start), options)
@@ -61,7 +62,7 @@ def captions_text(captions: Sequence[Caption], ending: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A caption before its times are settled: when it is said, and how long it takes to read."""
+    """A caption without its final times: when it is said (``span``), and the seconds it takes to read (``reading``)."""
 
     span: Span
     rows: tuple[str, ...]
@@ -88,7 +89,8 @@ def _drafts(line: Line, options: SubtitleOptions) -> list[_Draft]:
 
 
 def _said(line: Line, parts: Sequence[TextUnit]) -> list[Span]:
-    """When each atom is said: by the line's words if they are its text, else in proportion to its characters."""
+    """When each unit is said: by the times of the line's words if they are its text, else in proportion to
+    characters."""
     counts = [len(word.text.replace(" ", "")) for word in line.words]
     same = "".join(w.text for w in line.words).replace(" ", "") == "".join(p.text for p in parts)
     spans = [w.span for w in line.words] if same and parts else [line.span]
@@ -104,14 +106,15 @@ def _said(line: Line, parts: Sequence[TextUnit]) -> list[Span]:
 
 
 def _instant(at: int, edges: Sequence[int], spans: Sequence[Span], begins: bool) -> Fraction:
-    """When character ``at`` is said; where two spans meet, the later if something ``begins``."""
+    """When character ``at`` is said; where two spans meet, it is in the later one if a unit ``begins`` there."""
     k = min(bisect_right(edges, at if begins else at - 1) - 1, len(spans) - 1)
     length = edges[k + 1] - edges[k]
     return spans[k].start + spans[k].duration * Fraction(at - edges[k], max(length, 1))
 
 
 def _cuts(parts: Sequence[TextUnit], said: Sequence[Span], language: str, options: SubtitleOptions) -> list[int]:
-    """Where captions begin, and the end: the cheapest way in which every caption fits into its rows."""
+    """The indexes of the units at which captions begin, and the end: the division with the least cost, by dynamic
+    programming, in which each caption fits into its rows."""
     widest = _widest(language, options)
     costs, backs = [0.0] + [float("inf")] * len(parts), [0] * (len(parts) + 1)
     for stop in range(1, len(parts) + 1):
@@ -131,14 +134,14 @@ def _cuts(parts: Sequence[TextUnit], said: Sequence[Span], language: str, option
 def _cost(
     parts: Sequence[TextUnit], said: Sequence[Span], piece: tuple[int, int], language: str, options: SubtitleOptions
 ) -> float:
-    """One for each caption, more for one that stays too long or stops the reader in the middle of a phrase."""
+    """The cost of one caption: 1, and more if it is shown too long or ends in the middle of a phrase."""
     first, stop = piece
     long = float(max((said[stop - 1].end - said[first].start) / options.longest - 1, Fraction(0)))
     return 1.0 + long + (break_cost(parts[stop - 1], parts[stop], language) if stop < len(parts) else 0.0)
 
 
 def _together(drafts: Sequence[_Draft], options: SubtitleOptions) -> list[_Draft]:
-    """Two lines of one row each that begin at almost the same time become one caption of two, with dashes."""
+    """``drafts``, where two of one row each that begin at almost the same time become one of two rows, with dashes."""
     out: list[_Draft] = []
     for draft in drafts:
         before = out[-1] if out else None
@@ -154,7 +157,8 @@ def _together(drafts: Sequence[_Draft], options: SubtitleOptions) -> list[_Draft
 
 
 def _shown(drafts: Sequence[_Draft], options: SubtitleOptions) -> tuple[Caption, ...]:
-    """When each is shown: as it is said and as long as it takes to read, if the next leaves it the time."""
+    """The captions with their final times: shown while they are said and as long as it takes to read them, if the next
+    caption leaves that time."""
     starts: list[Fraction] = []
     for draft in drafts:
         free = starts[-1] + options.shortest + options.gap if starts else draft.span.start

@@ -43,7 +43,7 @@ def make(detail: str = "") -> "ChatTranslator":
     where = parse_address(detail, "translation server")
     trusted = where.local or where.url.startswith("https:")
     key = api_key("LIPDUB_TRANSLATE_KEY", *(["OPENAI_API_KEY"] if trusted else []))
-    return ChatTranslator(where, ",".join(where.named), key)
+    return ChatTranslator(where, ",".join(where.names), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ChatTranslator:
     where: ServiceAddress
     model: str = ""
     key: str = ""
-    patience: RetryPolicy = field(default=RetryPolicy())
+    retry: RetryPolicy = field(default=RetryPolicy())
 
     def __repr__(self) -> str:
         return f"ChatTranslator({redacted(self.detail)!r})"
@@ -93,9 +93,9 @@ class ChatTranslator:
             for index, request in enumerate(batch, first):
                 yield index, self._asked([request], language)[0]
 
-    def patient(self, patience: RetryPolicy) -> "ChatTranslator":
-        """The same translator with other ``patience``."""
-        return replace(self, patience=patience)
+    def with_retry(self, retry: RetryPolicy) -> "ChatTranslator":
+        """The same translator with other ``retry``."""
+        return replace(self, retry=retry)
 
     def _asked(self, batch: Sequence[TranslationRequest], language: str) -> list[str]:
         """The texts of ``batch`` in one answer; nonsense is asked for again, twice."""
@@ -117,11 +117,11 @@ class ChatTranslator:
         url, body = self.where.under(PATH), {"messages": messages, **({"model": self.model} if self.model else {})}
         wishes = {"temperature": 0.4 if warm else 0, "response_format": {"type": "json_object"}}
         try:
-            raw = post_json(url, {**body, **wishes}, self.key, self.patience)
+            raw = post_json(url, {**body, **wishes}, self.key, self.retry)
         except HttpStatusError as refused:
             if refused.status not in (400, 422):
                 raise
-            raw = post_json(url, body, self.key, self.patience)
+            raw = post_json(url, body, self.key, self.retry)
         try:
             return str(parsed_json(raw)["choices"][0]["message"]["content"])
         except (ValueError, LookupError, TypeError) as wrong:

@@ -31,7 +31,7 @@ _SLOWEST, _FASTEST = 0.25, 4.0  # what servers of this kind take
 def make(detail: str = "") -> "ServerVoice":
     """The voice at ``URL``, ``URL#model`` or ``URL#model,voice``. Raises ``OptionError`` if that is no address."""
     where = parse_address(detail, "voice server")
-    model, voice = (*where.named, "", "")[:2]
+    model, voice = (*where.names, "", "")[:2]
     key = api_key("LIPDUB_VOICE_KEY", *(["OPENAI_API_KEY"] if where.local or where.url.startswith("https:") else []))
     return ServerVoice(where, model or _MODEL, voice or _VOICE, key)
 
@@ -44,7 +44,7 @@ class ServerVoice:
     model: str = _MODEL
     voice: str = _VOICE
     key: str = ""
-    patience: RetryPolicy = field(default=RetryPolicy())
+    retry: RetryPolicy = field(default=RetryPolicy())
 
     def __repr__(self) -> str:
         return f"ServerVoice({redacted(self.detail)!r})"
@@ -78,11 +78,11 @@ class ServerVoice:
             body["speed"] = round(min(max(pace, _SLOWEST), _FASTEST), 3)
         url = self.where.under(PATH)
         try:
-            return trim_and_level(*read_wav(post_json(url, body, self.key, self.patience), redacted(url)))
+            return trim_and_level(*read_wav(post_json(url, body, self.key, self.retry), redacted(url)))
         except ServiceError as failed:
             what = f"the line '{line.text.strip()[:40]}' was not spoken: {failed.what}"
             raise ServiceError(what, at=line.span.start, remedy=failed.remedy) from failed
 
-    def patient(self, patience: RetryPolicy) -> "ServerVoice":
-        """The same voice with other ``patience``."""
-        return replace(self, patience=patience)
+    def with_retry(self, retry: RetryPolicy) -> "ServerVoice":
+        """The same voice with other ``retry``."""
+        return replace(self, retry=retry)
