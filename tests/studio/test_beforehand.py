@@ -161,7 +161,7 @@ def test_a_translator_is_used_where_the_option_tells_the_scripts_language(clip, 
         def translate(self, requests, language):
             return ["Hola." for _ in requests]
 
-        def ready(self, source, target):
+        def check_pair(self, source, target):
             ready.append((source, target))
 
     monkeypatch.setattr(beforehand, "translator_named", lambda text, source, target: Pair())

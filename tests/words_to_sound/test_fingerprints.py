@@ -17,7 +17,7 @@ from lipdub.words_to_sound.seam import (
     Translator,
     Voice,
 )
-from lipdub.words_to_sound.translate.translate import _Memory
+from lipdub.words_to_sound.translate.translate import _AnswerCache
 from lipdub.words_to_sound.voices.assign import AssignedVoice
 from lipdub.words_to_sound.voices.speak import spoken_line_key
 from words_to_sound.conformance import line
@@ -60,10 +60,10 @@ def test_a_model_that_was_replaced_translates_anew(tmp_path: Path):
     (package / "model" / "model.bin").write_bytes(b"1")
     translator = TRANSLATORS.named(f"argos:{tmp_path}", Translator)
     request = TranslationRequest(line("Hello"), 10)
-    first = _Memory(translator, "es", None)._key(request)
-    assert _Memory(translator, "es", None)._key(request) == first
+    first = _AnswerCache(translator, "es", None)._key(request)
+    assert _AnswerCache(translator, "es", None)._key(request) == first
     os.utime(package / "model" / "model.bin", (5, 5))
-    assert _Memory(translator, "es", None)._key(request) != first
+    assert _AnswerCache(translator, "es", None)._key(request) != first
 
 
 def test_kokoros_files_are_part_of_its_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -85,7 +85,7 @@ def test_a_recogniser_depends_on_its_model(tmp_path: Path, monkeypatch: pytest.M
 
     for name in ("config.json", "model.bin", "tokenizer.json", "vocabulary.txt"):
         (tmp_path / name).write_text("{}")
-    monkeypatch.setattr(whisper, "_found", lambda model, options: Path(model))
+    monkeypatch.setattr(whisper, "_model_folder", lambda model, options: Path(model))
     who = RECOGNISERS.factory("whisper")
     assert who is whisper.make
     one = whisper.WhisperRecogniser(str(tmp_path), resolve("voice-activity"))

@@ -1,12 +1,11 @@
-from dataclasses import replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lipdub.words_to_sound.translate.given import GivenTranslator
 
-from lipdub.errors import InputError, OptionError, ServiceError
+from lipdub.errors import InputError, ServiceError
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.fake import FakeTranslator
 from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
@@ -28,14 +27,14 @@ class TestFake(TranslatorConformance):
         return FakeTranslator()
 
 
-class TestGiven(TranslatorConformance):
-    @pytest.fixture
-    def translator(self):
-        return GivenTranslator({r.line: f"texto {i}" for i, r in enumerate(self.requests())})
+@dataclass(frozen=True)
+class FixedTranslator(FakeTranslator):
+    """Answers each request with ``text``."""
 
-    def test_a_line_that_was_not_brought_is_named(self, translator):
-        with pytest.raises(OptionError, match=r"'Else' has no translation into 'es' at 9\.000 s"):
-            translator.translate([replace(self.requests()[0], line=line("Else", start=9))], "es")
+    text: str = ""
+
+    def translate(self, requests, language):
+        return [self.text for _ in requests]
 
 
 @pytest.mark.parametrize(
@@ -88,10 +87,10 @@ def test_budgets_grow_with_time_and_pace():
     assert excess_ratio("Hello there my friend " * 7, Span(Fraction(0), Fraction(3)), "en") > 1
 
 
-def kept(root):
+def folder_cache(root):
     """Folders by name."""
 
-    def keep(name, make):
+    def cache(name, make):
         folder = root / name
         if not folder.is_dir():
             partial = root / f"{name}.partial"
@@ -100,7 +99,7 @@ def kept(root):
             partial.rename(folder)
         return folder
 
-    return keep
+    return cache
 
 
 class Counting(FakeTranslator):
@@ -154,7 +153,7 @@ def test_what_is_too_long_is_asked_for_again_twice_and_then_said():
 def test_one_that_does_not_get_shorter_is_left_in_peace():
     long = "palabra " * 30
     lines = [line("A word.")]
-    (out,) = translate_lines(lines, GivenTranslator({lines[0]: long}), "es")
+    (out,) = translate_lines(lines, FixedTranslator(text=long), "es")
     assert (out.tries, out.line.text) == (1, long)
 
 
@@ -169,33 +168,31 @@ def test_neighbours_budget_and_terms_are_told():
     assert middle.glossary == {"anna": "Ana"}
     assert middle.characters == length_budget(LINES[2].span, "es").characters
     assert {a.missed_terms for a in out} == {()}
-    (bad,) = translate_lines(
-        [LINES[0]], GivenTranslator({LINES[0]: "Hola a Juana."}), "es", TranslateOptions({"Anna": "Ana"})
-    )
+    (bad,) = translate_lines([LINES[0]], FixedTranslator(text="Hola a Juana."), "es", TranslateOptions({"Anna": "Ana"}))
     assert bad.missed_terms == ("Anna",)
 
 
 def test_what_was_answered_before_a_failure_is_not_asked_again(tmp_path):
-    keep = kept(tmp_path)
+    cache = folder_cache(tmp_path)
     with pytest.raises(ServiceError, match="went away"):
-        list(translate_lines(LINES, Counting(most=3), "es", keep=keep))
+        list(translate_lines(LINES, Counting(most=3), "es", cache=cache))
     again = Counting()
-    out = list(translate_lines(LINES, again, "es", keep=keep))
+    out = list(translate_lines(LINES, again, "es", cache=cache))
     assert [r.line for r in again.asked] == LINES[3:]
     assert len(out) == 5
     none = Counting(most=0)
-    assert list(translate_lines(LINES, none, "es", keep=keep)) == out
+    assert list(translate_lines(LINES, none, "es", cache=cache)) == out
     assert list(translate_lines(LINES, Counting(), "es")) == out
     other = Counting()
-    list(translate_lines(LINES, other, "fr", keep=keep))
+    list(translate_lines(LINES, other, "fr", cache=cache))
     assert len(other.asked) == 5
 
 
 def test_a_single_answer_is_kept_too(tmp_path):
-    keep, translator = kept(tmp_path), Counting()
+    cache, translator = folder_cache(tmp_path), Counting()
     request = TranslationRequest(LINES[0], 20, too_long="[es] NUMBER 0 SAYS HELLO TO ANNA.")
-    first = translate_request(request, translator, "es", keep)
-    assert translate_request(request, translator, "es", keep) == first
+    first = translate_request(request, translator, "es", cache)
+    assert translate_request(request, translator, "es", cache) == first
     assert len(translator.asked) == 1
 
 

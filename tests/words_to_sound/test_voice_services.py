@@ -99,7 +99,7 @@ def test_a_busy_server_is_asked_again():
         (Answer(b'{"error": {"message": "no such model"}}', status=404), "answers 404: no such model", 1),
         (Answer(status=401), "answers 401.*Check the key", 1),
         (Answer(b"ID3 and so on"), "answered with mp3 where a WAV", 1),
-        (Answer(b""), "no sound", 1),
+        (Answer(b""), "not sound", 1),
         (Answer(write_wav(np.zeros(8000, np.float32), 8000)), "silence", 1),
         (Answer(hummed, delay=0.6), r"did not answer within 0\.3 s, 3 times", 3),
         (Answer(b"RIFF", cut=True), "cannot be reached", 3),
@@ -134,8 +134,8 @@ def test_addresses():
     assert parse_address("http://h/api", "").under("/v1/chat") == "http://h/api/v1/chat"
     assert all(parse_address(url, "").local for url in ("http://localhost:1", "http://127.0.0.1", "http://[::1]:5"))
     assert not parse_address("http://localhost.example", "").local
-    assert http_service._asked("nonsense", 2.0) == 2.0
-    assert http_service._asked("Wed, 21 Oct 2015 07:28:00 GMT", 2.0) == 0.0
+    assert http_service._retry_after("nonsense", 2.0) == 2.0
+    assert http_service._retry_after("Wed, 21 Oct 2015 07:28:00 GMT", 2.0) == 0.0
 
 
 def test_a_key_does_not_follow_to_another_server():
@@ -201,7 +201,7 @@ def test_a_program_gets_what_it_asks_for(tmp_path):
     [
         ("import sys; sys.exit('no such voice')", "failed for 'Hello' .exit 1.: no such voice"),
         ("pass", "wrote no sound"),
-        ("import sys; open(sys.argv[1], 'w').write('oops')", "no sound where a WAV file"),
+        ("import sys; open(sys.argv[1], 'w').write('oops')", "data that is not sound where a WAV file"),
     ],
 )
 def test_a_program_that_fails_is_named(code, said):
@@ -224,7 +224,7 @@ def test_a_command_that_cannot_work_is_refused(wrong):
 def test_a_program_that_is_not_there():
     with pytest.raises(OptionError, match="cannot be run"):
         command.make("no-such-program-here {out}").speak(line("Hello"))
-    with pytest.raises(OptionError, match="'no-such-program-here' is not there"):
+    with pytest.raises(OptionError, match="'no-such-program-here' is not installed"):
         assign_voices(["ann"], "command:no-such-program-here {out}")
 
 

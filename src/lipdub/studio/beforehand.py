@@ -128,7 +128,7 @@ def _check_helpers(clip: Clip, speech: SpeechOptions) -> None:
         who = translator_named(speech.translator, sources[0], speech.to)
         for source in filter(None, sources):
             if isinstance(who, PairTranslator):
-                who.ready(source, speech.to)
+                who.check_pair(source, speech.to)
 
 
 def _to_translate(clip: Clip, speech: SpeechOptions) -> tuple[str, ...]:

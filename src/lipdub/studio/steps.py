@@ -100,7 +100,7 @@ def adapt(
         raise OptionError(what, file=script, remedy="Check --to and the name of the script")
     who = translator_named(translator, words.language, to)
     if isinstance(who, PairTranslator) and not same_language(words.language, to):
-        who.ready(words.language, to)
+        who.check_pair(words.language, to)
     with desk.room() as room:
         words = translated(words, to, translator, glossary, room)
         write_script(output, words.lines, overwrite=desk.overwrite)

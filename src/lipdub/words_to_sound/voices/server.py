@@ -1,6 +1,6 @@
-"""``server``: any program that answers ``POST /v1/audio/speech``, on this machine or elsewhere.
+"""``server``: a voice that asks a server with ``POST /v1/audio/speech``, on this machine or elsewhere.
 
-The answer is asked for as WAV. A key is taken from ``LIPDUB_VOICE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent
+The answer is requested as WAV. The key is that in ``LIPDUB_VOICE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent
 over https or to this machine.
 """
 
@@ -24,12 +24,15 @@ from lipdub.words_to_sound.voices.wav import read_wav
 
 PATH = "/v1/audio/speech"
 _MODEL, _VOICE = "tts-1", "alloy"
-_VERSION = 1  # raise when the same line sounds otherwise
-_SLOWEST, _FASTEST = 0.25, 4.0  # what servers of this kind take
+_VERSION = 1  # raise when the same line sounds different
+_SLOWEST, _FASTEST = 0.25, 4.0  # the paces that servers of this kind accept
 
 
 def make(detail: str = "") -> "ServerVoice":
-    """The voice at ``URL``, ``URL#model`` or ``URL#model,voice``. Raises ``OptionError`` if that is no address."""
+    """The voice at the address ``detail``: ``URL``, ``URL#MODEL`` or ``URL#MODEL,VOICE``.
+
+    Raises ``OptionError`` if it is no address.
+    """
     where = parse_address(detail, "voice server")
     model, voice = (*where.names, "", "")[:2]
     key = api_key("LIPDUB_VOICE_KEY", *(["OPENAI_API_KEY"] if where.local or where.url.startswith("https:") else []))
@@ -38,7 +41,8 @@ def make(detail: str = "") -> "ServerVoice":
 
 @dataclass(frozen=True, slots=True)
 class ServerVoice:
-    """``model`` and ``voice`` as the server at ``where`` names them; ``key`` opens it ("": none)."""
+    """The ``voice`` of ``model``, as the server at ``where`` names them; ``key`` ("": none) is sent to it. ``retry``
+    says how often a request is tried."""
 
     where: ServiceAddress
     model: str = _MODEL
@@ -51,20 +55,20 @@ class ServerVoice:
 
     @property
     def card(self) -> ModelCard:
-        """Who it is; it does not say which languages it speaks."""
+        """What the report says about it; its languages are not known."""
         return ModelCard("server", "not stated", (), self.where.local)
 
     @property
     def detail(self) -> str:
-        """What ``make`` makes it from."""
+        """The text from which ``make`` makes this voice."""
         return f"{self.where.url}#{self.model},{self.voice}"
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What its sound depends on, as far as it can be known: where it is, its model and voice."""
+        """What its sound depends on, as far as that is known: the address, the model and the voice."""
         return (_VERSION, self.detail)
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        """``line`` at the server's rate; ``reference`` is not used: the interface has no place for it.
+        """``line`` at the server's sample rate. ``reference`` is not used, as the interface cannot send one.
 
         Raises ``ServiceError``, which names the server and the line, after three tries.
         """
@@ -84,5 +88,5 @@ class ServerVoice:
             raise ServiceError(what, at=line.span.start, remedy=failed.remedy) from failed
 
     def with_retry(self, retry: RetryPolicy) -> "ServerVoice":
-        """The same voice with other ``retry``."""
+        """The same voice with another ``retry``."""
         return replace(self, retry=retry)
