@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
+from lipdub.errors import OptionError
 from lipdub.plugins import Kind
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
@@ -116,3 +117,24 @@ class Voice(Protocol):
         with nothing to say, ``ServiceError`` if a server or program fails.
         """
         ...
+
+
+def recogniser_named(text: str) -> Recogniser:
+    """The recogniser called ``NAME`` or ``NAME:DETAIL``.
+
+    Raises ``OptionError`` if it is not installed, and what its making raises.
+    """
+    return RECOGNISERS.named(text, Recogniser)
+
+
+def translator_named(text: str, source: str, target: str) -> Translator:
+    """The translator called ``NAME`` or ``NAME:DETAIL``, for lines in ``source`` to be said in ``target``.
+
+    Raises ``OptionError`` if ``text`` is "" or it is not installed, and what its making raises.
+    """
+    if not text:
+        raise OptionError(
+            f"the lines are in '{source}', the dub shall be in '{target}', and no translator is named",
+            remedy="Name one (--translator openai:URL#MODEL or argos), or give a translated script (--script)",
+        )
+    return TRANSLATORS.named(text, Translator)
