@@ -53,8 +53,8 @@ def choose_rates(lines: Sequence[Line], costs: Float64[np.ndarray, "lines rates"
             back.append(ways.argmin(0))
             total = ways.min(0) + costs[i]
         at = int(total.argmin())
-        for i, whence in zip(reversed(mine), [*reversed(back), None], strict=True):
+        for i, previous in zip(reversed(mine), [*reversed(back), None], strict=True):
             chosen[i] = at
-            if whence is not None:
-                at = int(whence[at])
+            if previous is not None:
+                at = int(previous[at])
     return chosen
