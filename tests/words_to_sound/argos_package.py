@@ -1,4 +1,4 @@
-"""A real, tiny Argos package for tests: its words are noise, its format is not."""
+"""A tiny Argos package for tests, with the real file format and random weights."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ WORDS = "good morning how are you today my friend i am fine thanks and see you s
 
 
 def package(folder: Path, source: str, target: str, seed: int) -> Path:
-    """A real, tiny Argos package: SentencePiece trained on a few words, a transformer of random weights."""
+    """A tiny Argos package: SentencePiece trained on a few words, a transformer of random weights."""
     specs = pytest.importorskip("ctranslate2").specs
     spm = pytest.importorskip("sentencepiece")
     here = folder / f"translate-{source}_{target}-1_0"

@@ -1,4 +1,4 @@
-"""What everybody who hears, translates or speaks must do, as suites: subclass one and give its fixture."""
+"""Test suites for recognisers, voices and translators: subclass one and give its fixtures."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -26,12 +26,12 @@ def line(text: str, language: str = "en", speaker: str = "", start: int = 0) -> 
 
 
 def hearable(samples: np.ndarray, start: Fraction = Fraction(0)) -> Sound:
-    """Mono sound as recognisers get it."""
+    """Mono sound at 16 kHz, as recognisers get it."""
     return Sound(np.ascontiguousarray(samples[None], np.float32), ANALYSIS_RATE, start)
 
 
 class RecogniserConformance:
-    """Subclasses provide the fixtures ``recogniser`` and ``speech``: sound at 0 in which it hears words."""
+    """Subclasses provide the fixtures ``recogniser`` and ``speech``: sound from 0 on with words in it."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -145,5 +145,5 @@ class TranslatorConformance:
         alone = [translator.translate([request], self.language)[0] for request in self.requests()]
         assert alone == answers
 
-    def test_nothing_asked_is_nothing_answered(self, translator: Translator):
+    def test_no_requests_give_no_answers(self, translator: Translator):
         assert list(translator.translate([], self.language)) == []

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Answer:
-    """``status`` and ``body`` (or what makes it from the request's JSON), after ``delay`` seconds."""
+    """``status`` and ``body`` (or a function of the request's JSON), after ``delay`` seconds."""
 
     body: bytes | Callable[[dict], bytes] = b""
     status: int = 200
@@ -22,7 +22,7 @@ class Answer:
 
 @dataclass
 class Served:
-    """Where the server is, and what it was asked."""
+    """The address of the server, and the requests that it got."""
 
     url: str
     asked: list[dict] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Served:
 
 @contextmanager
 def server(answers: list[Answer]) -> Iterator[Served]:
-    """Serve ``answers`` in turn; the last one again and again."""
+    """Serve ``answers`` in turn, the last one repeatedly."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):

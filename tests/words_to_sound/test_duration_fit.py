@@ -1,4 +1,4 @@
-"""Lines placed as sound: stretching, rendering, and onsets measured in what is heard."""
+"""Lines placed as sound: time-stretch, rendering, and onsets measured in the result."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -43,7 +43,7 @@ def test_onsets_keep_their_place_when_stretched(stretcher, rate: float) -> None:
 
 
 def _onset(samples: np.ndarray) -> int:
-    """Where two periods of the voice are half as loud as the loudest two."""
+    """The first sample at which two periods of the voice have half the power of the loudest two."""
     power = np.convolve(samples.astype(np.float64) ** 2, np.ones(686) / 686, "same")
     return int(np.argmax(power > power.max() / 2))
 
@@ -138,7 +138,7 @@ tenths = st.integers(2, 15).map(lambda n: Fraction(n, 10))
 
 @given(parts=st.lists(tenths, min_size=1, max_size=5), source=st.lists(tenths, min_size=1, max_size=5))
 @settings(max_examples=20)
-def test_what_is_heard_begins_with_the_source_and_is_as_long_as_it_says(
+def test_the_placed_sound_begins_with_the_source_and_has_the_stated_length(
     parts: list[Fraction], source: list[Fraction]
 ) -> None:
     parts, source = (p if len(p) % 2 else p[:-1] for p in (parts, source))
@@ -156,7 +156,7 @@ def test_what_is_heard_begins_with_the_source_and_is_as_long_as_it_says(
     assert steps < 0.5  # the buzz itself has steps of that size, a click more
 
 
-def test_onset_errors_are_heard_not_believed() -> None:
+def test_onset_errors_are_measured_in_the_samples() -> None:
     (placed,) = fit([SpokenLine(line(span(1, 2)), burst(0.9, lead=0.2))], (), seconds(3)).placed
     assert onset_errors([placed]) == pytest.approx([0.0], abs=0.011)
     late = type(placed)(
@@ -181,7 +181,7 @@ def test_a_dialogue_is_fitted_in_time() -> None:
     assert [(r.index, r.pace < 1) for r in result.requests] == [(0, True), (1, True), (5, False)]
 
 
-def test_none_leaves_every_sample_alone() -> None:
+def test_without_stretching_no_sample_changes() -> None:
     what = spoken(span(1, 2), 0.6, 0.3, 0.9)
     (placed,) = fit([what], (), seconds(5), FitOptions(stretch=False)).placed
     assert placed.rate == 1

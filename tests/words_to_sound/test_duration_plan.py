@@ -1,4 +1,4 @@
-"""Where lines are placed, on measured."""
+"""The placement of lines, without sound."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -32,7 +32,7 @@ def whole(placement: LinePlacement) -> Span:
 
 
 def onset(placement: LinePlacement, spoken: MeasuredLine) -> Fraction:
-    """When the first phrase begins, whatever belongs to it before that."""
+    """When the first phrase begins, without the breath before it."""
     piece = placement.pieces[0]
     return piece.target.start + (spoken.phrases[0].start - piece.source.start) / placement.rate
 
@@ -55,7 +55,7 @@ def test_a_line_that_leaves_much_silent_should_be_spoken_slower() -> None:
     assert respeak_requests(planned([tiny], ()), [tiny]) == (), "where the source is silent, nothing waits to be filled"
 
 
-def test_a_pause_gives_way_before_speech_is_hurried() -> None:
+def test_pauses_are_shortened_before_speech_is_stretched() -> None:
     (placed,) = planned([measured(span(1, 3), 0.9, 0.4, 0.95)], spans(2, start=1))
     assert placed.rate == 1
     assert len(placed.pieces) == 2
@@ -71,7 +71,7 @@ def test_phrases_begin_with_the_windows_of_the_source() -> None:
     assert placed.rate == 1
 
 
-def test_a_longer_line_takes_a_little_of_everything() -> None:
+def test_a_longer_line_is_stretched_and_ends_a_little_late() -> None:
     what = measured(span(1, 3), 2.4)
     (placed,) = planned([what], spans(2, start=1))
     assert 1 < placed.rate <= seconds(1.2)
@@ -79,7 +79,7 @@ def test_a_longer_line_takes_a_little_of_everything() -> None:
     assert onset(placed, what) == 1
 
 
-def test_a_shorter_line_is_hardly_drawn_out() -> None:
+def test_a_shorter_line_is_hardly_slowed_down() -> None:
     what = measured(span(1, 5), 2.0)
     (placed,) = planned([what], spans(4, start=1))
     assert seconds(0.85) <= placed.rate < 1
@@ -106,13 +106,13 @@ def test_what_never_fits_is_cut_before_the_next_line_and_reported() -> None:
     assert 0 < request.characters < len(long.line.text)
 
 
-def test_a_wish_for_pace_comes_before_one_for_fewer_words() -> None:
+def test_a_faster_pace_is_requested_before_fewer_words() -> None:
     (request,) = respeak_requests(planned([measured(span(1, 3), 2.8)], spans(2, start=1)), [measured(span(1, 3), 2.8)])
     assert 1 < request.pace <= 1.2
     assert request.characters == 0
 
 
-def test_without_stretching_lines_begin_with_their_aims_as_spoken() -> None:
+def test_without_stretching_lines_begin_with_the_source_as_spoken() -> None:
     lines = [measured(span(1, 2), 0.8, 0.3, 0.8), measured(span(2, 4), 1.0)]
     first, second = planned(lines, (), options=FitOptions(stretch=False))
     assert first.rate == second.rate == 1
@@ -128,7 +128,7 @@ def test_a_phrase_that_has_hardly_begun_is_left_out() -> None:
     assert placed.missing == seconds(0.8)
 
 
-def test_a_line_behind_the_end_is_missing() -> None:
+def test_a_line_after_the_end_of_the_clip_is_missing() -> None:
     (placed,) = planned([measured(span(10, 12), 2.0)], end=8)
     assert placed.pieces == ()
     assert placed.missing == 2
@@ -149,7 +149,7 @@ def test_lines_come_back_in_order_of_time() -> None:
     assert [p.index for p in planned([measured(span(5, 6), 1.0), measured(span(1, 2), 1.0)])] == [1, 0]
 
 
-def test_speakers_may_be_heard_at_once_where_the_script_says_so() -> None:
+def test_speakers_may_overlap_where_the_script_says_so() -> None:
     lines = [measured(span(0, 4), 4.0, speaker="ann"), measured(span(3, 5), 2.0, speaker="bob")]
     first, second = planned(lines)
     assert whole(first) == span(0, 4)
@@ -193,7 +193,7 @@ def written(draw: st.DrawFn) -> list[tuple[Span, list[Fraction], str]]:
 
 
 programmes = st.tuples(written(), parts, hundredths)
-"""Lines, and what the source speaks from when on."""
+"""Lines, the durations of the source's speech and pauses, and when it begins to speak."""
 
 
 def read(programme: tuple) -> tuple[list[MeasuredLine], tuple[Span, ...], Fraction]:
@@ -203,7 +203,7 @@ def read(programme: tuple) -> tuple[list[MeasuredLine], tuple[Span, ...], Fracti
 
 
 @given(programmes, st.booleans())
-def test_a_plan_keeps_its_promises(programme: tuple, stretch: bool) -> None:
+def test_placements_are_complete_in_order_and_within_the_limits(programme: tuple, stretch: bool) -> None:
     lines, windows, end = read(programme)
     options = FitOptions(stretch=stretch)
     placements = plan_fit(lines, source_timings([m.line for m in lines], windows), end, options)
@@ -234,7 +234,7 @@ def _check_pieces(placed: LinePlacement, what: MeasuredLine, end: Fraction) -> N
 
 
 @given(programmes)
-def test_every_line_is_anchored_to_its_own_aim(programme: tuple) -> None:
+def test_each_line_begins_with_its_own_timing(programme: tuple) -> None:
     lines, windows, end = read(programme)
     for placed in plan_fit(lines, source_timings([m.line for m in lines], windows), end):
         if placed.pieces:
@@ -298,7 +298,7 @@ def test_isotonic_regression_pools_what_is_out_of_order() -> None:
     assert isotonic([], []) == []
 
 
-def test_a_speaker_is_not_his_neighbour() -> None:
+def test_only_lines_of_different_speakers_may_overlap() -> None:
     assert may_overlap(line(span(0, 2), "a"), line(span(1, 3), "b"))
     assert not may_overlap(line(span(0, 2), "a"), line(span(1, 3), "a"))
     assert not may_overlap(line(span(0, 1), "a"), line(span(1, 3), "b"))

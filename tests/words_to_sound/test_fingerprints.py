@@ -1,4 +1,4 @@
-"""What everything that hears, translates or speaks tells of itself, so that kept work is used only while it is so."""
+"""Fingerprints of recognisers, translators and voices, which are part of the keys of cached results."""
 
 import os
 import sys
@@ -33,14 +33,14 @@ from words_to_sound.conformance import line
     ],
     ids=str,
 )
-def test_all_tell_what_they_depend_on(kind, given, other):
+def test_fingerprints_change_with_the_details(kind, given, other):
     wanted = Voice if kind is VOICES else Translator
     one, same, third = (kind.named(text, wanted) for text in (given, given, other))
     assert isinstance(one, Fingerprinted)
     assert key(fingerprint_of(one)) == key(fingerprint_of(same)) != key(fingerprint_of(third))
 
 
-def test_a_program_that_was_replaced_speaks_anew(tmp_path: Path):
+def test_a_replaced_program_changes_the_fingerprint(tmp_path: Path):
     script = tmp_path / "speak.py"
     script.write_text("print(1)")
     command = f"command:{sys.executable} {script} {{out}}"
@@ -52,7 +52,7 @@ def test_a_program_that_was_replaced_speaks_anew(tmp_path: Path):
     assert spoken_line_key(line("Hello"), AssignedVoice(VOICES.named(command, Voice), command)) != first
 
 
-def test_a_model_that_was_replaced_translates_anew(tmp_path: Path):
+def test_a_replaced_model_changes_the_fingerprint(tmp_path: Path):
     package = tmp_path / "translate-en_es"
     (package / "model").mkdir(parents=True)
     (package / "metadata.json").write_text('{"from_code": "en", "to_code": "es"}')
@@ -95,7 +95,7 @@ def test_a_recogniser_depends_on_its_model(tmp_path: Path, monkeypatch: pytest.M
     assert key(fingerprint_of(one)) != first
 
 
-def test_what_tells_nothing_goes_by_the_version_of_its_package():
+def test_without_a_fingerprint_the_version_of_the_package_counts():
     assert fingerprint_of(FakeVoice()) == ("lipdub.words_to_sound.fake.FakeVoice", f"lipdub {version_of('lipdub')}")
     assert fingerprint_of(FakeVoice()) != fingerprint_of(FakeTranslator())
     assert version_of("no-such-package") == ""

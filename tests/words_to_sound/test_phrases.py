@@ -1,4 +1,4 @@
-"""Phrases of a spoken line, and what a line aims at."""
+"""The phrases of a spoken line, when the source speaks it, and the alignment of both."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -42,7 +42,7 @@ def test_pauses_are_found_in_hum() -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros((1, 0)), np.zeros((1, 48_000)), np.full((1, 4800), 1e-5)])
-def test_nothing_is_heard_in_silence(samples: np.ndarray) -> None:
+def test_silence_has_no_phrases(samples: np.ndarray) -> None:
     assert find_phrases(Sound(samples.astype(np.float32), 48_000)) == ()
 
 
@@ -57,21 +57,21 @@ def test_speech_without_pauses_is_one_phrase() -> None:
     assert what.pauses == ()
 
 
-def test_a_line_aims_from_the_first_onset_to_the_last_offset_in_its_reach() -> None:
+def test_a_lines_timing_is_from_the_first_onset_to_the_last_offset_in_reach() -> None:
     (timing,) = source_timings([line(span(1, 3))], spans(0.5, 0.3, 1.0, 0.2, 0.9, 1.0, 2.0, start=0.0))
     assert timing.windows == (span(0.8, 1.8), span(2.0, 2.9))
     assert timing.span == span(0.8, 2.9)
     assert timing.has_speech
 
 
-def test_a_line_where_nobody_speaks_aims_at_its_own_span() -> None:
+def test_the_timing_of_a_line_where_nobody_speaks_is_its_own_span() -> None:
     (timing,) = source_timings([line(span(10, 12))], spans(5))
     assert timing.span == span(10, 12)
     assert not timing.has_speech
     assert source_timings([line(span(10, 12))], ())[0].span == span(10, 12)
 
 
-def test_speech_that_goes_on_belongs_to_somebody_else() -> None:
+def test_speech_far_beyond_a_line_is_not_its_own() -> None:
     (timing,) = source_timings([line(span(1, 2))], (span(1, 60),))
     assert timing.span == span(1, 2.5)
 
@@ -87,12 +87,12 @@ def test_a_window_that_two_lines_share_is_cut_between_them() -> None:
     assert (a.span, b.span) == (span(0, 2.1), span(2.1, 4))
 
 
-def test_lines_in_any_order_get_their_own_aims() -> None:
+def test_lines_in_any_order_get_their_own_timings() -> None:
     b, a = source_timings([line(span(2.2, 4)), line(span(0, 2))], (span(0, 4),))
     assert (a.span, b.span) == (span(0, 2.1), span(2.1, 4))
 
 
-def test_speakers_who_talk_at_once_aim_at_the_same_speech() -> None:
+def test_speakers_who_talk_at_once_share_the_same_speech() -> None:
     a, b = source_timings([line(span(0, 4), "ann"), line(span(3, 6), "bob")], (span(0, 6),))
     assert (a.span, b.span) == (span(0, 4), span(3, 6))
 
@@ -103,7 +103,9 @@ def test_lines_that_lie_upon_each_other_share_their_span() -> None:
 
 
 @given(lengths=st.lists(st.tuples(tenths, st.integers(0, 9)), max_size=9), windows=st.lists(tenths, max_size=15))
-def test_aims_of_successive_lines_never_overlap(lengths: list[tuple[Fraction, int]], windows: list[Fraction]) -> None:
+def test_timings_of_successive_lines_never_overlap(
+    lengths: list[tuple[Fraction, int]], windows: list[Fraction]
+) -> None:
     lines, at = [], Fraction(0)
     for length, pause in lengths:
         lines.append(line(Span(at, at + length)))

@@ -91,7 +91,7 @@ class TestWhisper(RecogniserConformance):
         assert recogniser.transcribe(hearable(noise)) == Transcript((), "", 0.0)
         assert recogniser.transcribe(hearable(0.3 * np.sin(np.arange(5 * SECOND) * 0.17))).words == ()
 
-    def test_words_keep_out_of_pauses(self, recogniser):
+    def test_words_do_not_reach_into_pauses(self, recogniser):
         first, second = (spoken(text, "en-GB") for text in ("Good morning everybody.", "My name is Peter."))
         sound = hearable(np.concatenate([first, np.zeros(3 * SECOND), second]))
         transcript = recogniser.transcribe(sound, "en-GB")
@@ -138,7 +138,7 @@ class Piece:
     probability: float = 0.9
 
 
-def test_marks_are_put_to_the_word_before():
+def test_punctuation_is_joined_to_the_word_before():
     segment = [
         Piece(" Well", 0, 0.5),
         Piece(",", 0.5, 0.5),
@@ -155,7 +155,7 @@ def test_parts_of_a_word_are_put_together_where_words_have_spaces():
     assert [w.text for w in join_tokens([[Piece("前", 0, 0.5), Piece("回", 0.5, 1)]], "ja")] == ["前", "回"]
 
 
-def test_words_are_brought_to_the_speech_they_lie_in():
+def test_words_are_cut_to_the_speech_they_lie_in():
     speech = (Span(Fraction(1), Fraction(2)), Span(Fraction(4), Fraction(5)))
     words = [
         word("late", "3/2", "5/2"),
@@ -170,7 +170,7 @@ def test_words_are_brought_to_the_speech_they_lie_in():
     ]
 
 
-def test_stretches_are_heard_together_only_as_far_as_whisper_sees():
+def test_spans_are_grouped_up_to_the_length_of_whispers_window():
     speech = [Span(Fraction(k * 3), Fraction(k * 3 + 2)) for k in range(20)] + [Span(Fraction(100), Fraction(180))]
     groups = group_spans(speech)
     assert all(g.duration <= 30 for g in groups[:-1])
@@ -184,7 +184,7 @@ class Read:
     words: tuple
 
 
-def test_what_runs_in_circles_twice_is_left_out(monkeypatch):
+def test_a_segment_that_is_a_loop_twice_is_left_out(monkeypatch):
     good, la = Piece("well", 0, 0.5), Piece(" la", 0.5, 0.6)
     readings = {0: [Read(1.5, (good,)), Read(26.0, (la,) * 90)], 5: [Read(1.5, (good,)), Read(4.8, (la,) * 80)]}
     monkeypatch.setattr(WhisperRecogniser, "_read", lambda self, window, code, no_repeat: readings[no_repeat])
@@ -199,7 +199,7 @@ def test_a_window_of_unbroken_speech_asks_for_no_more_tokens_than_whisper_has_ro
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 300)), max_size=20))
-def test_words_become_orderly(spans):
+def test_words_become_ordered_and_disjoint(spans):
     words = [word("x", Fraction(a, 100), Fraction(a + d, 100)) for a, d in spans]
     out = without_overlaps(words, Fraction(5))
     assert len(out) == len(words)
@@ -212,7 +212,7 @@ def test_words_become_orderly(spans):
     st.integers(0, 3),
     st.sampled_from([20, 60, 300]),
 )
-def test_all_speech_is_heard_in_pieces_that_are_not_too_long(runs, start, longest):
+def test_all_speech_is_in_pieces_that_are_not_too_long(runs, start, longest):
     pattern = np.concatenate([np.full(n, 0.95 if speaks else 0.01) for n, speaks in runs])
     features = voiced(pattern, Fraction(start))
     options = TranscribeOptions(Fraction(longest))
@@ -232,7 +232,7 @@ def test_pieces_end_in_the_longest_late_pause():
     assert Fraction(17) < spans[0].end < Fraction(18)
 
 
-def test_unbroken_speech_is_cut_where_it_is_calmest():
+def test_unbroken_speech_is_cut_where_voice_activity_is_least():
     pattern = np.full(50 * 40, 0.9)
     pattern[50 * 18 : 50 * 18 + 30] = 0.5
     first, *_ = spans_to_transcribe(voiced(pattern), TranscribeOptions(Fraction(20), margin=Fraction(0)))
@@ -273,7 +273,7 @@ class CountingRecogniser:
         )
 
 
-def test_a_long_sound_is_heard_piece_by_piece_in_one_language():
+def test_a_long_sound_is_transcribed_in_pieces_in_one_language():
     pattern = np.zeros(50 * 700)
     said = []
     for second in range(20, 690, 4):
@@ -292,7 +292,7 @@ def test_a_long_sound_is_heard_piece_by_piece_in_one_language():
     assert all(span.duration <= 301 for _, span in recogniser.asked)
 
 
-def test_where_nobody_speaks_nothing_is_asked():
+def test_silence_is_not_given_to_the_recogniser():
     recogniser = CountingRecogniser(FakeRecogniser((word("no", 1, 2),)))
     assert transcribe(recogniser, hearable(np.ones(9 * SECOND)), voiced(np.zeros(450)), "de") == Transcript(
         (), "de", 0.0

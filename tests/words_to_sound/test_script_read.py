@@ -146,7 +146,7 @@ def test_speakers_before_a_colon(script):
     assert "'Bob' before a colon: taken for speakers' names, which are not spoken" in read.notes
 
 
-def test_dashes_part_a_cue_among_two_speakers_by_length(script):
+def test_dashes_divide_a_cue_between_two_speakers_by_length(script):
     read = read_script(script(one("- Are you coming,\nmy dear?\n– Yes!")))
     assert [line.text for line in read.lines] == ["Are you coming, my dear?", "Yes!"]
     assert read.lines[0].span == Span(F(1), 1 + 2 * F(24, 28))
@@ -172,7 +172,7 @@ def test_dashes_part_a_cue_among_two_speakers_by_length(script):
         ("می\u200cخواهم", "می\u200cخواهم", []),
     ],
 )
-def test_what_is_not_to_be_said_is_left_out_and_told(script, text, left, dropped):
+def test_what_is_not_spoken_is_left_out_and_noted(script, text, left, dropped):
     read = read_script(
         script(srt(("00:00:01,000 --> 00:00:03,000", text), ("00:00:08,000 --> 00:00:09,000", "[music]")))
     )
@@ -183,7 +183,7 @@ def test_what_is_not_to_be_said_is_left_out_and_told(script, text, left, dropped
     )
 
 
-def test_impossible_times_are_mended_and_told(script):
+def test_impossible_times_are_corrected_and_noted(script):
     read = read_script(
         script(
             srt(
@@ -237,7 +237,7 @@ def test_encodings(script, encoding):
     assert (encoding == "cp1252") == any("Windows-1252" in note for note in read.notes)
 
 
-def test_our_json_and_whispers(script):
+def test_json_of_lipdub_and_of_whisper(script):
     word = {"text": "Hi.", "start": "1/3", "end": "1/2", "confidence": 0.5}
     line = {"text": "Hi.", "start": "1/3", "end": "2", "speaker": "A", "language": "en", "words": [word]}
     ours = {"lipdub": "script", "version": 1, "lines": [line]}
@@ -294,7 +294,7 @@ def test_a_file_that_is_not_there(tmp_path):
         read_script(tmp_path / "none.srt")
 
 
-def test_what_is_no_part_of_a_cue_is_told(script):
+def test_rows_that_are_not_part_of_a_cue_are_noted(script):
     read = read_script(script("made by hand\n\n" + one("Hi.")))
     assert read.notes == ("'made by hand' before the first cue is not part of a cue; left out",)
 
@@ -367,7 +367,7 @@ def test_notes_stay_few_however_bad_the_script(script, name, cue):
 
 
 @pytest.mark.parametrize("text", ['{"lines": ' + "[" * 100_000, "[" * 100_000, '{"a":' * 100_000])
-def test_json_nested_too_deeply_is_told(script, text):
+def test_json_nested_too_deeply_is_refused(script, text):
     with pytest.raises(InputError, match="deeply"):
         read_script(script(text, "deep.json"))
     with pytest.raises(InputError):
@@ -378,7 +378,7 @@ def test_json_nested_too_deeply_is_told(script, text):
     "time",
     ["1e999999999", '"1e999999999"', '"1/0"', "1" + "0" * 30, "NaN", "Infinity", "-1e399", '"' + "9" * 5000 + '"'],
 )
-def test_times_beyond_all_measure_are_refused_at_once(script, time):
+def test_very_large_times_are_refused_at_once(script, time):
     with pytest.raises(InputError, match=r"line 1|JSON"):
         read_script(script(f'{{"lines": [{{"start": 0, "end": {time}, "text": "Hello"}}]}}', "far.json"))
 

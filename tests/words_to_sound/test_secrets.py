@@ -1,4 +1,4 @@
-"""Keys and passwords are sent where they belong and shown nowhere."""
+"""Keys and passwords are sent to their servers and never shown."""
 
 import base64
 from fractions import Fraction
@@ -33,7 +33,7 @@ LINE = Line("Hello.", Span(Fraction(0), Fraction(2)), "en")
         ("no address at all?", "no address at all?"),
     ],
 )
-def test_addresses_are_shown_without_what_opens_them(text, told):
+def test_addresses_are_shown_without_secrets(text, told):
     assert redacted(text) == told
     assert redacted(told) == told
 
@@ -53,7 +53,7 @@ def test_user_and_password_are_sent_and_a_key_is_preferred():
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 @pytest.mark.parametrize("kind", ["translator", "voice"])
-def test_a_server_that_tells_everything_it_was_sent_tells_us_nothing(monkeypatch, kind, status):
+def test_errors_of_a_server_that_echoes_the_request_hold_no_secrets(monkeypatch, kind, status):
     secrets = ["key-of-mine", "hush-hush", "value-of-query", base64.b64encode(b"anna:hush-hush").decode()]
     monkeypatch.setenv("LIPDUB_TRANSLATE_KEY", secrets[0])
     monkeypatch.setenv("LIPDUB_VOICE_KEY", secrets[0])
@@ -80,7 +80,7 @@ def test_a_server_that_is_not_there_or_no_address_shows_no_password():
         assert "k=hush" not in str(refused.value)
 
 
-def test_a_key_that_cannot_be_sent_is_refused_unseen(monkeypatch):
+def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(monkeypatch):
     monkeypatch.setenv("LIPDUB_VOICE_KEY", "secret\r\nX-Header: 1")
     with pytest.raises(OptionError, match="LIPDUB_VOICE_KEY") as refused:
         api_key("LIPDUB_VOICE_KEY")

@@ -30,7 +30,7 @@ def test_lines_end_where_sentences_do():
     ]
 
 
-def test_titles_numbers_and_initials_end_no_sentence():
+def test_titles_numbers_and_initials_do_not_end_a_sentence():
     assert len(texts("I told Dr. Smith that 3.5 percent of the U.S. market is J. Miller's.")) == 1
     assert len(texts("Am 3. Oktober fuhren wir nach Berlin.", "de")) == 1
     assert len(texts("We only have 3. October was bad for all of us.")) == 2
@@ -40,7 +40,7 @@ def test_titles_numbers_and_initials_end_no_sentence():
     assert not ends_sentence("z.B.", "ein", "de")
 
 
-def test_long_sentences_are_parted_at_clauses_near_the_middle():
+def test_long_sentences_are_divided_at_clauses_near_the_middle():
     lines = texts(
         "When the ship had finally left the harbour in the morning,"
         " nobody on board knew where the journey would end for them"
@@ -51,14 +51,14 @@ def test_long_sentences_are_parted_at_clauses_near_the_middle():
     ]
 
 
-def test_a_breath_parts_where_there_are_no_marks():
+def test_a_pause_divides_where_there_are_no_marks():
     words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
     first, second = texts(words, pauses={7: "0.6"})
     assert first.endswith("eight")
     assert second.startswith("nine")
 
 
-def test_a_long_pause_parts_always_and_short_lines_join_their_neighbour():
+def test_a_long_pause_always_divides_and_short_lines_join_a_neighbour():
     assert texts("You should have told me", pauses={2: 2}) == ["You should have", "told me"]
     assert texts("Yes. I do know that man from Paris.") == ["Yes. I do know that man from Paris."]
     assert texts("Yes. I do know that man from Paris.", pauses={0: 1}) == ["Yes.", "I do know that man from Paris."]

@@ -1,4 +1,4 @@
-"""Any program that takes the speech out of a sound."""
+"""Separation programs."""
 
 import shlex
 import sys
@@ -36,12 +36,12 @@ def test_its_stem_is_found(source: Path, tmp_path: Path, where: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "demucs", "demucs {input}", "demucs {input} {stem}", "'", "no-such-program-here {input} {output}"]
 )
-def test_commands_that_cannot_be_are_refused(text: str) -> None:
+def test_invalid_commands_are_refused(text: str) -> None:
     with pytest.raises(OptionError):
         Separator.parse(text)
 
 
-def test_what_goes_wrong_is_told(source: Path, tmp_path: Path) -> None:
+def test_errors_say_what_failed(source: Path, tmp_path: Path) -> None:
     failing = Separator.parse(command("import sys; sys.exit('no memory')", "{input}", "{output}"))
     with pytest.raises(ServiceError, match=r"exit 1.*no memory"):
         failing.separate(source, tmp_path / "a")

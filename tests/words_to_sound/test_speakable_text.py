@@ -31,7 +31,7 @@ from lipdub.words_to_sound.voices.speakable_text import (
         ("日本語。", "日本語。"),
     ],
 )
-def test_what_is_no_speech_goes(text, said):
+def test_what_is_not_speech_is_removed(text, said):
     assert speakable_text(text, "en") == said
 
 
@@ -58,7 +58,7 @@ def test_letters_a_voice_cannot_read():
 
 
 @given(st.text(max_size=80), st.sampled_from(["en", "es", "fr", "de", "it", ""]))
-def test_saying_is_settled_at_once_and_never_an_option(text, language):
+def test_speakable_text_is_stable_and_never_an_option(text, language):
     said = speakable_text(text, language)
     assert not said.startswith("-")
     assert "\n" not in said

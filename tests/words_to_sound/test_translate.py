@@ -88,7 +88,7 @@ def test_budgets_grow_with_time_and_pace():
 
 
 def folder_cache(root):
-    """Folders by name."""
+    """A cache of folders in ``root``."""
 
     def cache(name, make):
         folder = root / name
@@ -103,7 +103,7 @@ def folder_cache(root):
 
 
 class Counting(FakeTranslator):
-    """Counts what it is asked, and stops answering after ``most`` lines."""
+    """Records the requests, and fails after ``most`` lines."""
 
     def __init__(self, most=99, **options):
         super().__init__(**options)
@@ -138,7 +138,7 @@ def test_the_same_language_passes():
     assert out[0].line.language == "es-ES"
 
 
-def test_what_is_too_long_is_asked_for_again_twice_and_then_said():
+def test_a_shorter_text_is_requested_at_most_twice():
     translator = Counting(factor=4.0)
     (out,) = translate_lines([line("This is a sentence of three seconds or so, I think.")], translator, "es")
     assert out.tries == 2
@@ -150,14 +150,14 @@ def test_what_is_too_long_is_asked_for_again_twice_and_then_said():
     assert (fits.tries, fits.over_by <= 0.1) == (1, True)
 
 
-def test_one_that_does_not_get_shorter_is_left_in_peace():
+def test_a_text_that_does_not_get_shorter_is_not_requested_again():
     long = "palabra " * 30
     lines = [line("A word.")]
     (out,) = translate_lines(lines, FixedTranslator(text=long), "es")
     assert (out.tries, out.line.text) == (1, long)
 
 
-def test_neighbours_budget_and_terms_are_told():
+def test_requests_hold_neighbours_budget_and_terms():
     translator = Counting()
     out = list(
         translate_lines(LINES, translator, "es", TranslateOptions(glossary={"anna": "Ana", "bob": "Bob"}, batch=2))
@@ -239,7 +239,7 @@ def test_glossaries(tmp_path, name, text, read):
         ("none.csv", None, "cannot be read"),
     ],
 )
-def test_glossaries_that_are_none(tmp_path, name, data, said):
+def test_invalid_glossaries_are_refused(tmp_path, name, data, said):
     if data is not None:
         (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError, match=said) as failed:
@@ -247,7 +247,7 @@ def test_glossaries_that_are_none(tmp_path, name, data, said):
     assert name in str(failed.value)
 
 
-def test_terms_are_words():
+def test_terms_match_whole_words():
     glossary = {"dog": "perro", "AI": "IA", "Anna": "Anna", "犬": "dog"}
     assert relevant_terms(glossary, "The Dog said") == {"dog": "perro"}
     assert relevant_terms(glossary, "He dogged Susanna, aid") == {}

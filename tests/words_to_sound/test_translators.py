@@ -22,12 +22,12 @@ def said(text: str) -> bytes:
 
 
 def told(asked: dict) -> dict:
-    """What the user's message holds."""
+    """The content of the user's message."""
     return json.loads(asked["messages"][1]["content"])
 
 
 def good(asked: dict) -> bytes:
-    """A good model: it writes the language before each text."""
+    """The answer of a model that writes the language before each text."""
     read = told(asked)
     lines = [{"id": n["id"], "text": f"{read['to']}: {n['text']}"} for n in read["lines"]]
     return said("Sure!\n```json\n" + json.dumps({"lines": lines}) + "\n```")
@@ -49,7 +49,7 @@ class TestChat(TranslatorConformance):
             yield chat(served.url + "/v1#small")
 
 
-def test_a_model_is_told_what_it_needs(monkeypatch):
+def test_the_request_holds_lines_limits_neighbours_and_glossary(monkeypatch):
     monkeypatch.setenv("LIPDUB_TRANSLATE_KEY", "secret")
     with server([Answer(good)]) as served:
         translator = chat(served.url + "#small")
@@ -91,19 +91,19 @@ def test_a_model_is_told_what_it_needs(monkeypatch):
         '{"lines": [{"id": 1, "text": "uno"}, {"id": 2, "te',
     ],
 )
-def test_nonsense_is_asked_for_again(nonsense):
+def test_an_unusable_answer_is_requested_again(nonsense):
     with server([Answer(said(nonsense)), Answer(good)]) as served:
         assert chat(served.url).translate(asking("One", "Two"), "es") == ["es: One", "es: Two"]
     assert [a["temperature"] for a in served.asked] == [0, 0.4]
 
 
-def test_after_nonsense_lines_are_asked_for_one_by_one():
+def test_after_unusable_answers_lines_are_requested_one_by_one():
     with server([*[Answer(said("no"))] * 3, Answer(good)]) as served:
         assert chat(served.url).translate(asking("One", "Two"), "es") == ["es: One", "es: Two"]
     assert [len(told(a)["lines"]) for a in served.asked] == [2, 2, 2, 1, 1]
 
 
-def test_what_came_before_endless_nonsense_is_not_lost():
+def test_answers_before_an_unusable_one_are_not_lost():
     with server([*[Answer(said("no"))] * 3, Answer(good), Answer(said("no"))]) as served:
         flow = chat(served.url).translated(asking("One", "Two"), "es")
         assert next(flow) == (0, "es: One")
@@ -118,7 +118,7 @@ def test_many_lines_are_asked_for_in_batches():
     assert [len(told(a)["lines"]) for a in served.asked] == [12, 12, 6]
 
 
-def test_a_server_that_refuses_options_is_asked_without():
+def test_options_that_a_server_refuses_are_left_out():
     with server([Answer(b'{"error": "temperature"}', 400), Answer(good)]) as served:
         assert chat(served.url).translate(asking("One"), "es") == ["es: One"]
     assert "temperature" not in served.asked[1]
@@ -177,7 +177,7 @@ class TestArgos(TranslatorConformance):
         with pytest.raises(OptionError, match="has no language"):
             translator.translate([TranslationRequest(line("hi", ""), 9)], "es")
 
-    def test_what_was_too_long_is_put_more_shortly(self, translator, monkeypatch):
+    def test_a_text_that_was_too_long_gets_the_shortest_translation(self, translator, monkeypatch):
         class Model:
             def translate_batch(self, _, num_hypotheses, **options):
                 ways = [["muchas", "palabras", "largas"], ["pocas", "palabras"], ["otras", "pocas", "palabras"]]

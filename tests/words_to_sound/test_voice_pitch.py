@@ -1,4 +1,4 @@
-"""How high somebody speaks, and voices as high as somebody."""
+"""The pitch of speech, and voices with the pitch of a person."""
 
 import numpy as np
 import pytest
@@ -20,12 +20,12 @@ def hum(hertz: float, seconds: float = 1.0) -> np.ndarray:
 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(LOWEST + 5, HIGHEST - 20), st.floats(0.001, 3))
-def test_a_hum_is_as_high_as_it_is_at_any_level(hertz: float, level: float) -> None:
+def test_the_pitch_of_a_hum_is_found_at_any_level(hertz: float, level: float) -> None:
     found = median_pitch((hum(hertz) * level).astype(np.float32))
     assert found == pytest.approx(hertz, rel=0.01)
 
 
-def test_noise_silence_and_scraps_have_no_pitch() -> None:
+def test_noise_silence_and_very_short_sounds_have_no_pitch() -> None:
     noise = np.random.default_rng(1).standard_normal(ANALYSIS_RATE).astype(np.float32)
     assert median_pitch(noise) is None
     assert median_pitch(np.zeros(ANALYSIS_RATE, np.float32)) is None
@@ -37,7 +37,7 @@ def test_the_median_is_that_of_most_of_the_speech() -> None:
     assert median_pitch(np.concatenate([hum(120, 2), hum(210, 0.7)])) == pytest.approx(120, rel=0.01)
 
 
-def test_a_voice_is_tuned_as_far_as_it_goes() -> None:
+def test_a_pitch_is_limited_to_the_range_of_the_voice() -> None:
     plain = NanoVoice()
     assert plain.at_pitch(195.0, "es") == plain
     low = plain.at_pitch(110.0, "es-ES")
@@ -48,7 +48,7 @@ def test_a_voice_is_tuned_as_far_as_it_goes() -> None:
     assert chosen.at_pitch(110.0, "es") == chosen
 
 
-def test_speakers_are_as_high_as_they_are_and_no_two_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_speakers_get_their_own_pitch_and_no_two_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(casting, "voice_named", lambda text: NanoVoice())
     heights = SpeakerPitch({"Ana": 199.0, "Eva": 205.0, "Luis": 115.0}, "es")
     crew = assign_voices(["Ana", "Eva", "Luis", "Unknown"], "nanotts", None, heights)
@@ -59,7 +59,7 @@ def test_speakers_are_as_high_as_they_are_and_no_two_alike(monkeypatch: pytest.M
     assert crew["Unknown"].voice == NanoVoice().member(0)
 
 
-def test_a_voice_that_cannot_be_tuned_has_people(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pitch_speakers_are_members_of_the_voice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(casting, "voice_named", lambda text: FakeVoice())
     crew = assign_voices(["A", "B"], "fake", None, SpeakerPitch({"A": 100.0, "B": 200.0}, "es"))
     assert crew["A"].voice != crew["B"].voice

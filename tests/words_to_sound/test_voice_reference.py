@@ -23,18 +23,18 @@ def voiced(seconds, level=0.9):
     return replace(hush(seconds * 50), voice_activity=np.full(seconds * 50, level, np.float32))
 
 
-def test_the_longest_sure_stretch_is_taken_with_a_margin():
+def test_the_longest_confident_speech_is_taken_with_a_margin():
     lines = [said(F(1), 7), said(F(10), 14), said(F(30), 16, sure=0.4)]
     assert reference_span(lines, voiced(60)) == Span(F(99, 10), F(171, 10))
 
 
-def test_a_long_one_is_cut_between_words_and_neighbours_keep_the_margin_off():
+def test_long_speech_is_cut_between_words_and_the_margin_stops_at_neighbours():
     span = reference_span([said(F(0), 100)], voiced(60))
     assert span is not None
     assert span.duration == 10
 
 
-def test_others_who_speak_are_kept_out():
+def test_the_reference_does_not_overlap_other_speakers():
     lines = [said(F(0), 20), said(F(20), 8)]
     assert reference_span(lines, voiced(60), [Span(F(3), F(6))]) == Span(F(6), F(10) + F(1, 10))
     assert reference_span(lines, voiced(60), [Span(F(0), F(60))]) is None
@@ -44,14 +44,14 @@ def test_pauses_are_allowed_where_nothing_else_is_found():
     assert reference_span([said(F(0), 5), said(F(7, 2), 5)], voiced(60)) == Span(F(0), F(61, 10))
 
 
-def test_too_short_unsure_or_unvoiced_speech_gives_none():
+def test_too_short_uncertain_or_inactive_speech_gives_none():
     assert reference_span([said(F(0), 5)], voiced(60)) is None
     assert reference_span([said(F(0), 9, sure=0.2)], voiced(60)) is None
     assert reference_span([said(F(0), 9)], voiced(60, 0.1)) is None
     assert reference_span([], voiced(60)) is None
 
 
-def test_lines_without_words_will_do():
+def test_lines_without_words_can_be_used():
     line = Line("Hello there you all", Span(F(2), F(7)))
     assert reference_span([line], voiced(10)) == Span(F(19, 10), F(71, 10))
 
@@ -60,7 +60,7 @@ def test_lines_without_words_will_do():
     st.lists(st.tuples(st.integers(0, 100), st.integers(0, 150), st.floats(0, 1)), max_size=40),
     st.lists(st.tuples(st.integers(0, 900), st.integers(1, 99)), max_size=3),
 )
-def test_what_is_found_keeps_the_rules(words, others):
+def test_each_reference_keeps_the_limits(words, others):
     at, out = F(0), []
     for pause, lasts, sure in words:
         at += F(pause, 50)

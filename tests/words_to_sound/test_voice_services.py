@@ -23,7 +23,7 @@ QUICK = RetryPolicy(wait=0.01, timeout=0.3)
 
 
 def hummed(asked: dict) -> bytes:
-    """What a good server answers."""
+    """The answer of a server that works."""
     sound = FakeVoice().speak(line(asked["input"]), asked.get("speed", 1.0))
     return write_wav(sound.samples[0], sound.rate)
 
@@ -50,7 +50,7 @@ class TestCommand(VoiceConformance):
 
 
 def hummer(folder):
-    """A small program that hums as long as a text asks for."""
+    """A program that writes a hum whose length depends on the text."""
     program = folder / "hum.py"
     program.write_text(
         "import math, struct, sys, wave\n"
@@ -77,7 +77,7 @@ def test_a_server_is_asked_for_the_line(monkeypatch):
     assert not servers.make("https://voices.example/v1").card.local
 
 
-def test_a_key_for_others_is_not_sent_in_the_clear(monkeypatch):
+def test_a_key_of_another_service_is_not_sent_without_encryption(monkeypatch):
     monkeypatch.delenv("LIPDUB_VOICE_KEY", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     assert servers.make("http://voices.example/v1").key == ""
@@ -114,7 +114,7 @@ def test_a_server_that_fails_is_named_with_the_line(answer, said, asked):
     assert len(served.asked) == asked
 
 
-def test_nobody_there():
+def test_a_server_that_does_not_answer_is_named():
     with server([Answer()]) as served:
         url = served.url
     with pytest.raises(ServiceError, match="Is the server running"):
@@ -122,7 +122,7 @@ def test_nobody_there():
 
 
 @pytest.mark.parametrize("wrong", ["", "localhost:80", "ftp://a/b", "http://", "http://a:x/"])
-def test_what_is_no_address_is_refused(wrong):
+def test_invalid_addresses_are_refused(wrong):
     with pytest.raises(OptionError, match="no address of a voice server"):
         servers.make(wrong)
 
@@ -156,7 +156,7 @@ def wav(code, bits, raw, claimed=None, extensible=False):
 
 @pytest.mark.parametrize("extensible", [False, True])
 @pytest.mark.parametrize("claimed", [None, 0, 0xFFFFFFFF, 1 << 20])
-def test_wav_as_it_comes(extensible, claimed):
+def test_wav_files_of_all_kinds_are_read(extensible, claimed):
     values = np.array([0.0, 0.5, -0.5, 0.25])
     kinds = {
         (1, 8): (values * 128 + 128).astype("u1").tobytes(),
@@ -175,12 +175,12 @@ def test_wav_as_it_comes(extensible, claimed):
 @pytest.mark.parametrize(
     "data", [b"", b"RIFF", b"RIFF0000WAVE", b"RIFF0000WAVEfmt ", wav(7, 8, b"a"), wav(1, 12, b"a")]
 )
-def test_what_is_no_wav_is_refused(data):
+def test_data_that_is_not_wav_is_refused(data):
     with pytest.raises(ServiceError, match="it answered with"):
         read_wav(data, "it")
 
 
-def test_a_program_gets_what_it_asks_for(tmp_path):
+def test_a_program_gets_the_values_of_its_placeholders(tmp_path):
     program = tmp_path / "say.py"
     program.write_text(
         "import shutil, sys\nopen(sys.argv[3], 'w').write(sys.argv[2] + '|' + sys.stdin.read())\n"
@@ -209,7 +209,7 @@ def test_a_program_that_fails_is_named(code, said):
         command.make(f'{sys.executable} -c "{code}" {{out}}').speak(line("Hello"))
 
 
-def test_a_program_may_not_take_for_ever():
+def test_a_program_that_takes_too_long_is_stopped():
     voice = command.CommandVoice((sys.executable, "-c", "import time; time.sleep(9)", "{out}"), timeout=0.2)
     with pytest.raises(ServiceError, match=r"did not finish within 0\.2 s"):
         voice.speak(line("Hello"))
@@ -221,7 +221,7 @@ def test_a_command_that_cannot_work_is_refused(wrong):
         command.make(wrong)
 
 
-def test_a_program_that_is_not_there():
+def test_a_program_that_is_not_installed_is_refused():
     with pytest.raises(OptionError, match="cannot be run"):
         command.make("no-such-program-here {out}").speak(line("Hello"))
     with pytest.raises(OptionError, match="'no-such-program-here' is not installed"):
@@ -229,7 +229,7 @@ def test_a_program_that_is_not_there():
 
 
 class StandIn:
-    """Kokoro's class as kokoro-onnx documents it."""
+    """A fake of Kokoro's class, as kokoro-onnx documents it."""
 
     asked: ClassVar[list[tuple]] = []
 
@@ -273,7 +273,7 @@ class TestKokoro(VoiceConformance):
             ("am_puck", "en-us"),
         ]
 
-    def test_failures_are_said(self, voice):
+    def test_failures_of_kokoro_name_the_line(self, voice):
         with pytest.raises(ServiceError, match="no phonemes"):
             voice.speak(line("broken"))
         with pytest.raises(OptionError, match="no voice 'zf_xiaobei'"):

@@ -52,7 +52,7 @@ class TestNanotts(VoiceConformance):
         text = "We go on and on, and nobody stops us. " * 18
         assert 25 < voice.speak(line(text)).span.duration < 120
 
-    def test_marks_are_not_orders(self, voice):
+    def test_mark_up_in_a_text_does_not_control_the_voice(self, voice):
         plain = voice.speak(line("hello you there"))
         marked = voice.speak(line('hello <speed level="400"> you there & </speed>'))
         assert marked.span.duration > 0.9 * plain.span.duration
@@ -64,7 +64,7 @@ def centre(sound: Sound) -> float:
     return float((power * np.fft.rfftfreq(sound.samples.shape[1], 1 / sound.rate)).sum() / power.sum())
 
 
-def test_nanotts_says_the_same_whatever_happened_before():
+def test_nanotts_gives_the_same_sound_whatever_happened_before():
     pytest.importorskip("py_nanotts")
     here = synthesise("Is it the same?", "en-GB")
     code = (
@@ -87,7 +87,7 @@ def test_nanotts_is_described_by_words():
             make(wrong)
 
 
-def test_a_voice_that_does_not_speak_a_language_says_who_does():
+def test_an_unsupported_language_names_other_voices():
     with pytest.raises(OptionError, match=r"not 'pt'.*kokoro.*bring the dub track"):
         make("").speak(line("Bom dia", "pt"))
     with pytest.raises(OptionError, match="has no language"):
@@ -97,7 +97,7 @@ def test_a_voice_that_does_not_speak_a_language_says_who_does():
     assert voices_for_language("de-AT") == ("nanotts",)
 
 
-def test_a_cast_gives_one_person_one_voice():
+def test_each_speaker_gets_one_voice():
     pytest.importorskip("py_nanotts")
     voices = assign_voices(["ann", "bob", "ann", "eve"], "nanotts:en-GB", {"eve": "nanotts:pitch=1.4"})
     assert list(voices) == ["ann", "bob", "eve"]
@@ -111,7 +111,7 @@ def test_a_cast_gives_one_person_one_voice():
 
 
 class CountingCache:
-    """Folders by name, and how often one had to be made."""
+    """A cache of folders, which counts how often one was filled."""
 
     def __init__(self, root):
         self.root, self.made = root, 0
@@ -168,7 +168,7 @@ def test_a_line_that_cannot_be_spoken_is_named():
         speak_line(line("Hello", start=6), AssignedVoice(Silent()))
 
 
-def test_finishing_trims_levels_and_fades():
+def test_sound_is_trimmed_levelled_and_faded():
     rate = 8000
     tone = np.sin(np.arange(rate) * 0.3)
     for gain in (0.05, 0.1, 1.0):

@@ -38,6 +38,6 @@ def slow(a, b):
 
 
 @given(st.text("abc", max_size=40), st.text("abcd", max_size=40))
-def test_the_distance_is_levenshteins(a, b):
+def test_the_edit_distance_is_that_of_levenshtein(a, b):
     assert edit_distance(a, b) == slow(a, b)
     assert edit_distance(b, a) == edit_distance(a, b)
