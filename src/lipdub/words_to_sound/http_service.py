@@ -140,7 +140,7 @@ def api_key(*variables: str) -> str:
     for name in variables:
         if key := os.environ.get(name, "").strip():
             if not (key.isascii() and key.isprintable()):
-                raise OptionError(f"the key in {name} holds characters that no key has", remedy="Set it anew")
+                raise OptionError(f"the key in {name} holds characters that no key has", remedy="Set it again")
             return key
     return ""
 

@@ -51,8 +51,8 @@ def captions_for(lines: Sequence[Line], options: SubtitleOptions = SubtitleOptio
     a caption, with dashes.
     """
     drafts = [draft for line in sorted(lines, key=lambda line: line.span) for draft in _drafts(line, options)]
-    drafts = _together(sorted(drafts, key=lambda d: d.span.start), options)
-    return _shown(drafts, options)
+    drafts = _joined_drafts(sorted(drafts, key=lambda d: d.span.start), options)
+    return _captions(drafts, options)
 
 
 def captions_text(captions: Sequence[Caption], ending: str) -> str:
@@ -77,18 +77,18 @@ def _widest(language: str, options: SubtitleOptions) -> float:
 def _drafts(line: Line, options: SubtitleOptions) -> list[_Draft]:
     widest = _widest(line.language, options)
     parts = text_units(line.text, line.language, widest)
-    said = _said(line, parts)
+    times = _unit_times(line, parts)
     speed = options.cjk_speed if is_cjk(line.language) else options.speed
     out = []
-    for first, stop in pairwise(_cuts(parts, said, line.language, options)):
+    for first, stop in pairwise(_cuts(parts, times, line.language, options)):
         rows = break_rows(parts[first:stop], line.language, widest, options.rows)
         assert rows is not None
         reading = Fraction(width("".join(rows), line.language)) / speed
-        out.append(_Draft(Span(said[first].start, said[stop - 1].end), rows, reading, line.language))
+        out.append(_Draft(Span(times[first].start, times[stop - 1].end), rows, reading, line.language))
     return out
 
 
-def _said(line: Line, parts: Sequence[TextUnit]) -> list[Span]:
+def _unit_times(line: Line, parts: Sequence[TextUnit]) -> list[Span]:
     """When each unit is said: by the times of the line's words if they are its text, else in proportion to
     characters."""
     counts = [len(word.text.replace(" ", "")) for word in line.words]
@@ -112,7 +112,7 @@ def _instant(at: int, edges: Sequence[int], spans: Sequence[Span], begins: bool)
     return spans[k].start + spans[k].duration * Fraction(at - edges[k], max(length, 1))
 
 
-def _cuts(parts: Sequence[TextUnit], said: Sequence[Span], language: str, options: SubtitleOptions) -> list[int]:
+def _cuts(parts: Sequence[TextUnit], times: Sequence[Span], language: str, options: SubtitleOptions) -> list[int]:
     """The indexes of the units at which captions begin, and the end: the division with the least cost, by dynamic
     programming, in which each caption fits into its rows."""
     widest = _widest(language, options)
@@ -121,7 +121,7 @@ def _cuts(parts: Sequence[TextUnit], said: Sequence[Span], language: str, option
         for first in range(stop - 1, -1, -1):
             if break_rows(parts[first:stop], language, widest, options.rows) is None:
                 break
-            cost = costs[first] + _cost(parts, said, (first, stop), language, options)
+            cost = costs[first] + _cost(parts, times, (first, stop), language, options)
             cost += 0.6 * max(0.0, 1 - 2 * row_width(parts[first:stop]) / widest) * (stop - first < len(parts))
             if cost < costs[stop]:
                 costs[stop], backs[stop] = cost, first
@@ -132,15 +132,15 @@ def _cuts(parts: Sequence[TextUnit], said: Sequence[Span], language: str, option
 
 
 def _cost(
-    parts: Sequence[TextUnit], said: Sequence[Span], piece: tuple[int, int], language: str, options: SubtitleOptions
+    parts: Sequence[TextUnit], times: Sequence[Span], piece: tuple[int, int], language: str, options: SubtitleOptions
 ) -> float:
     """The cost of one caption: 1, and more if it is shown too long or ends in the middle of a phrase."""
     first, stop = piece
-    long = float(max((said[stop - 1].end - said[first].start) / options.longest - 1, Fraction(0)))
+    long = float(max((times[stop - 1].end - times[first].start) / options.longest - 1, Fraction(0)))
     return 1.0 + long + (break_cost(parts[stop - 1], parts[stop], language) if stop < len(parts) else 0.0)
 
 
-def _together(drafts: Sequence[_Draft], options: SubtitleOptions) -> list[_Draft]:
+def _joined_drafts(drafts: Sequence[_Draft], options: SubtitleOptions) -> list[_Draft]:
     """``drafts``, where two of one row each that begin at almost the same time become one of two rows, with dashes."""
     out: list[_Draft] = []
     for draft in drafts:
@@ -156,7 +156,7 @@ def _together(drafts: Sequence[_Draft], options: SubtitleOptions) -> list[_Draft
     return out
 
 
-def _shown(drafts: Sequence[_Draft], options: SubtitleOptions) -> tuple[Caption, ...]:
+def _captions(drafts: Sequence[_Draft], options: SubtitleOptions) -> tuple[Caption, ...]:
     """The captions with their final times: shown while they are said and as long as it takes to read them, if the next
     caption leaves that time."""
     starts: list[Fraction] = []
