@@ -105,7 +105,7 @@ def closure_threshold(dub: SpeechFeatures) -> float:
     where they are not.
 
     Certainty is measured by the mean entropy over classes in rows with a phone: .33 to .73 nats in English, .83 to 1.07
-    in French, Spanish, Japanese, Chinese and two languages that the phone model was not trained on.
+    in French, Spanish, Japanese, Chinese and two unknown languages.
     """
     classes = dub.phone_posteriors[dub.voice_activity > _VOICED, :BLANK]
     total = classes.sum(1, keepdims=True)
@@ -169,8 +169,8 @@ def _pool(
     most = int(120 / _STEP)
     chosen = chosen[:: -(-len(chosen) // most)] if len(chosen) > most else chosen
     pool = model.predict(prior, dub, chosen)
-    if model.own is not None and len(pool) * _STEP < 3.0:
-        pool = np.concatenate([pool, model.own])
+    if model.source_predictions is not None and len(pool) * _STEP < 3.0:
+        pool = np.concatenate([pool, model.source_predictions])
     if len(pool) < 20:
         pool = np.concatenate([pool, model.predict(prior, dub, np.arange(len(dub)) * _STEP + float(dub.start))])
     return pool.astype(np.float64)

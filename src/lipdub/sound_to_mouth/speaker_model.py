@@ -47,9 +47,10 @@ class SpeakerModel:
     ``mean`` and ``spread`` (6,) their mean and standard deviation. ``low`` and ``high`` limit the aperture; ``closed``
     is the aperture in lip closures.
 
-    ``trust`` 0..1 is the share of the person's own statistics; the rest is the average of people. ``own`` (rows, 6) are
-    the predictions for the source's own speech. ``residual`` (dims, 6) is a linear map that is added to the prior. Both
-    are None where nothing was learnt. ``never_closed``: the mouth is open in all of the clip, so ``rest`` is a guess.
+    ``trust`` 0..1 is the share of the person's own statistics; the rest is the average of people.
+    ``source_predictions`` (rows, 6) are the predictions for the source's own speech. ``residual`` (dims, 6) is a linear
+    map that is added to the prior. Both are None where nothing was learnt. ``never_closed``: the mouth is open in all
+    of the clip, so ``rest`` is a guess.
     """
 
     rest: Float64[np.ndarray, " 6"]
@@ -60,7 +61,7 @@ class SpeakerModel:
     high: float
     closed: float
     trust: float
-    own: Float32[np.ndarray, "rows 6"] | None
+    source_predictions: Float32[np.ndarray, "rows 6"] | None
     residual: Float32[np.ndarray, "dims 6"] | None
     never_closed: bool
 
@@ -138,7 +139,7 @@ def _described(
     shapes: Float64[np.ndarray, "n 6"],
     speaking: Bool[np.ndarray, " n"],
     speech: float,
-    own: Float32[np.ndarray, "rows 6"] | None,
+    source_predictions: Float32[np.ndarray, "rows 6"] | None,
     residual: Float32[np.ndarray, "dims 6"] | None,
 ) -> SpeakerModel:
     trust = min(1.0, speech / _TRUST) if speaking.sum() > 10 else 0.0

@@ -58,11 +58,7 @@ def cut_into_pieces(
 def _runs(spoken: MeasuredLine, layout: PhraseLayout, rate: Fraction, hertz: int) -> list[_PhraseRun]:
     runs: list[_PhraseRun] = []
     for phrase, onset in zip(spoken.phrases, layout.onsets, strict=True):
-        source, until, start = (
-            round(phrase.start * hertz),
-            round(phrase.end * hertz),
-            round(onset * hertz),
-        )
+        source, until, start = (round(instant * hertz) for instant in (phrase.start, phrase.end, onset))
         last = runs[-1] if runs else None
         if last and abs(start - last.start - round((source - last.source) / rate)) <= _JOINED * hertz:
             last.until, last.size = until, round((until - last.source) / rate)
