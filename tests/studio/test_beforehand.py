@@ -51,7 +51,7 @@ def script(tmp_path: Path) -> Path:
         ({"voice": ("nanotts", "nanotts:es-ES")}, "both for everybody"),
         ({"voice": ("ANNA=nanotts", "anna=nanotts:es-ES")}, "two voices"),
         ({"voice": ("ANNA=nanotts:de-DE",)}, "not 'es'"),
-        ({"voice": ("command:no-such-program-here {out}",)}, "not there"),
+        ({"voice": ("command:no-such-program-here {out}",)}, "not installed"),
         ({"to": "ja"}, "no translator was named"),
         ({"to": "fr", "translator": "babel"}, "no translator called"),
         ({"to": "fr", "translator": "openai:nowhere"}, "no address"),
