@@ -139,7 +139,7 @@ def _described(
     shapes: Float64[np.ndarray, "n 6"],
     speaking: Bool[np.ndarray, " n"],
     speech: float,
-    source_predictions: Float32[np.ndarray, "rows 6"] | None,
+    own: Float32[np.ndarray, "rows 6"] | None,
     residual: Float32[np.ndarray, "dims 6"] | None,
 ) -> SpeakerModel:
     trust = min(1.0, speech / _TRUST) if speaking.sum() > 10 else 0.0
