@@ -28,8 +28,8 @@ from lipdub.demo.speech_assets import DemoSpeech, load_speech
 from lipdub.studio.caller import Caller
 from lipdub.studio.progress import Clock
 from lipdub.timeline.sound import Sound
-from speech.argos_package import package
-from speech.servers import Answer, server
+from words_to_sound.argos_package import package
+from words_to_sound.servers import Answer, server
 
 # Values of placeholders: (part of the command, placeholder) -> name in the reader's folder, or address of a server.
 PLACEHOLDERS = {

@@ -1,4 +1,4 @@
-"""Long sound in overlapping pieces, for networks that can only take a short one."""
+"""Long sound in overlapping chunks, for networks whose input is short."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,12 +12,12 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import FEATURE_STEP
 
 HOP = int(ANALYSIS_RATE * FEATURE_STEP)
-"""Samples between two rows of what is heard."""
+"""Samples between two rows of features."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Samples ``[first, stop)``; of the rows a network makes of them, ``[keep, until)`` are to be kept."""
+    """Samples ``[first, stop)`` of the sound; of the rows a network makes of them, ``[keep, until)`` are used."""
 
     first: int
     stop: int
@@ -26,14 +26,15 @@ class Chunk:
 
 
 def rows_of(samples: int) -> int:
-    """How many rows describe so many samples; row i is centred on sample ``i * HOP``."""
+    """The number of rows that describe ``samples`` samples; row i is centred on sample ``i * HOP``."""
     return ceil(samples / HOP)
 
 
 def overlapping_chunks(samples: int, longest: int, trim: int) -> list[Chunk]:
-    """Equal pieces of at most ``longest`` rows that cover ``samples``; inner edges lose ``trim`` rows.
+    """Chunks of about equal length, at most ``longest`` rows, that cover ``samples`` samples.
 
-    The kept rows, put end to end, are the rows ``0 .. rows_of(samples)``.
+    ``trim`` rows at each inner edge of a chunk are not used. The used rows, put end to end, are the rows
+    ``0 .. rows_of(samples)``.
     """
     assert longest > 2 * trim >= 0
     rows = rows_of(samples)
@@ -49,7 +50,7 @@ def overlapping_chunks(samples: int, longest: int, trim: int) -> list[Chunk]:
 
 
 def padded(samples: Samples, first: int, stop: int) -> Float32[np.ndarray, " m"]:
-    """``samples[first:stop]``, with zeros where the sound does not reach."""
+    """``samples[first:stop]``, with zeros before the beginning and after the end of the sound."""
     inside = samples[max(first, 0) : max(stop, 0)]
     before = max(0, min(-first, stop - first))
     return np.pad(inside, (before, stop - first - before - len(inside)))

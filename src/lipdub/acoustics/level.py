@@ -1,4 +1,4 @@
-"""How loud a sound is, row by row, in the speech band and altogether."""
+"""The level of a sound in rows of 20 ms, in the telephone band and over all frequencies."""
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
@@ -8,7 +8,7 @@ from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
 
 ACTIVE_RMS = 0.08
-"""The RMS that active sound is brought to before networks hear it."""
+"""The RMS that active sound is scaled to before it goes into a network."""
 
 _FRAME = 480  # 30 ms
 _FFT = 512
@@ -18,7 +18,7 @@ _BLOCK = 4096
 
 
 def row_levels(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
-    """Decibels of the 300-3400 Hz band and of everything, in 30 ms frames centred on each 20 ms row."""
+    """Decibels of the 300-3400 Hz band and of all frequencies, in 30 ms frames centred on each 20 ms row."""
     rows = rows_of(len(samples))
     out = np.empty((rows, 2))
     window = np.hanning(_FRAME).astype(np.float32)
@@ -35,16 +35,16 @@ def row_levels(samples: Samples) -> Float64[np.ndarray, "rows 2"]:
 
 
 def active_rows(decibels: Float64[np.ndarray, "rows 2"]) -> Bool[np.ndarray, " rows"]:
-    """Rows that are not (nearly) digital silence: within 60 dB of the loudest and above -80 dB of full scale.
+    """True for rows within 60 dB of the loudest row and above -80 dB of full scale.
 
-    What surrounds the sound, or how much of it, then changes neither level nor scale.
+    Levels and scales are measured on these rows only, so silence around a sound changes neither.
     """
     full = decibels[:, 1]
     return full > max(-80.0, float(full.max(initial=-90.0)) - 60)
 
 
 def gain_to_level(decibels: Float64[np.ndarray, "rows 2"]) -> float:
-    """By what to multiply the samples so that the active rows have the RMS ``ACTIVE_RMS``; 0 if there are none."""
+    """The factor for the samples that gives the active rows the RMS ``ACTIVE_RMS``; 0 if there are none."""
     rows = active_rows(decibels)
     if not rows.any():
         return 0.0
@@ -52,7 +52,7 @@ def gain_to_level(decibels: Float64[np.ndarray, "rows 2"]) -> float:
 
 
 def scaled_by_quantiles(decibels: Float64[np.ndarray, "rows 2"]) -> Float32[np.ndarray, "rows 2"]:
-    """Each column brought to 0..1 by the 5 % and 95 % quantiles of its active rows; zeros if all is silent."""
+    """Each column scaled to 0..1 between the 5 % and 95 % quantiles of its active rows; zeros if all is silent."""
     rows = active_rows(decibels)
     if not rows.any():
         return np.zeros(decibels.shape, np.float32)

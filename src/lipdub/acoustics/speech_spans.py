@@ -1,4 +1,4 @@
-"""Where somebody speaks."""
+"""Spans of time in which somebody speaks."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,15 +7,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
-from lipdub.timeline.time import Span, merge_spans
+from lipdub.timeline.time import Span, merged
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechSpanOptions:
-    """Speech begins where its probability exceeds ``enter`` and lasts until it falls below ``leave``.
+    """A span is a run of rows above ``leave`` of which at least one is above ``enter`` (probabilities of speech).
 
-    Shorter speech than ``shortest`` is dropped, shorter pauses than ``pause`` are bridged, then ``padding`` is
-    added at both ends; in seconds.
+    Pauses shorter than ``pause`` are bridged, spans shorter than ``shortest`` are dropped, then ``padding`` is added at
+    both ends; in seconds.
     """
 
     enter: float = 0.5
@@ -26,18 +26,18 @@ class SpeechSpanOptions:
 
 
 def speech_spans(features: SpeechFeatures, options: SpeechSpanOptions = SpeechSpanOptions()) -> tuple[Span, ...]:
-    """Spans of clip time in which somebody speaks: sorted, disjoint, inside ``heard.span``."""
+    """Spans of clip time in which somebody speaks: sorted, disjoint, inside ``features.span``."""
     return activity_spans(features.voice_activity, features.start, options)
 
 
 def activity_spans(
-    voiced: Float32[np.ndarray, " rows"], start: Fraction, options: SpeechSpanOptions = SpeechSpanOptions()
+    activity: Float32[np.ndarray, " rows"], start: Fraction, options: SpeechSpanOptions = SpeechSpanOptions()
 ) -> tuple[Span, ...]:
-    """The same from probabilities of speech alone, 50 a second from ``start`` on."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced > options.leave, [False]]).astype(np.int8)))
-    runs = [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2) if voiced[first:stop].max() > options.enter]
+    """The same as ``speech_spans``, from probabilities of speech (50 a second, the first at ``start``)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], activity > options.leave, [False]]).astype(np.int8)))
+    runs = [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if activity[a:b].max() > options.enter]
     spans = [Span(start + a * FEATURE_STEP, start + b * FEATURE_STEP) for a, b in runs]
-    long = [s for s in merge_spans(spans, options.pause) if s.duration >= options.shortest]
-    whole = Span(start, start + len(voiced) * FEATURE_STEP)
+    long = [s for s in merged(spans, options.pause) if s.duration >= options.shortest]
+    whole = Span(start, start + len(activity) * FEATURE_STEP)
     inside = [s.widened(options.padding).intersection(whole) for s in long]
-    return merge_spans(s for s in inside if s is not None)
+    return merged(s for s in inside if s is not None)

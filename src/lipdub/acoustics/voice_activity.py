@@ -1,4 +1,4 @@
-"""Where somebody speaks: the Silero voice activity model (MIT), run by onnxruntime."""
+"""Voice activity detection: the Silero model (MIT), run by onnxruntime."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from lipdub.errors import WeightsError
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
 
-_STEP, _CONTEXT = 512, 64  # samples the model takes at 16 kHz, and those it wants to see again
+_STEP, _CONTEXT = 512, 64  # samples in each input of the model at 16 kHz, and samples before them that it needs too
 
 
 class VoiceActivity:
-    """Probability of speech. One instance may be used for many sounds, by one thread at a time."""
+    """The probability of speech in a sound. An instance is used by one thread at a time."""
 
     def __init__(self, model: Path) -> None:
         """Load the ONNX file ``model``. Raises ``WeightsError`` if it cannot be used."""
@@ -34,12 +34,12 @@ class VoiceActivity:
         steps = -(-len(samples) // _STEP)
         state = np.zeros((2, 1, 128), np.float32)
         rate = np.array(ANALYSIS_RATE, np.int64)
-        features = np.zeros(steps)
+        probability = np.zeros(steps)
         for i in range(steps):
             cut = padded(samples, i * _STEP - _CONTEXT, (i + 1) * _STEP) * np.float32(gain)
             result, state = self._session.run(None, {"input": cut[None], "state": state, "sr": rate})
-            features[i] = np.asarray(result).item()
+            probability[i] = np.asarray(result).item()
         rows = np.arange(rows_of(len(samples)))
         if not steps:
             return np.zeros(0, np.float32)
-        return np.interp(rows * HOP, (np.arange(steps) + 0.5) * _STEP, features).astype(np.float32)
+        return np.interp(rows * HOP, (np.arange(steps) + 0.5) * _STEP, probability).astype(np.float32)

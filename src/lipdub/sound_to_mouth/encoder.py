@@ -1,8 +1,8 @@
-"""What a recogniser's ear makes of speech: the last encoder layer of whisper-base, 128 components of it.
+"""Features from the last encoder layer of whisper-base, projected onto 128 principal components.
 
 Whisper: A. Radford et al., "Robust speech recognition via large-scale weak supervision", 2022 (MIT). Its log-mel
-picture (80 bands, 25 ms windows, 10 ms hop, Slaney's mel scale) is made here; CTranslate2 runs the network.
-Components are projected at once, so that an hour of speech stays small.
+spectrogram (80 bands, 25 ms windows, 10 ms hop, Slaney's mel scale) is computed here; CTranslate2 runs the network.
+Each chunk is projected at once, so that the features of an hour of speech need little memory.
 """
 
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ COMPONENTS = 128
 _WIDTH = 512  # numbers in a row of the encoder
 _BANDS, _WINDOW, _MEL_HOP = 80, 400, 160
 _LONGEST, _TRIM = 500, 50  # rows
-_CEILING = 1.5  # log10 of mel power that speech at our level just reaches
+_CEILING = 1.5  # log10 of mel power that speech at the RMS ACTIVE_RMS just reaches
 _RANGE = 8.0
 
 
 def ctranslate2_module() -> Any:
     """The module ``ctranslate2``. Raises ``MissingExtra`` if it is not installed."""
-    with MissingExtra.guard("hear", "hearing with the whisper encoder"):
+    with MissingExtra.guard("hear", "analysing speech with the whisper encoder"):
         import ctranslate2
     return ctranslate2
 
 
 class SpeechEncoder:
-    """Runs the encoder. ``project`` gives the shipped components, ``raw`` the encoder's own rows (for training)."""
+    """Runs the encoder: ``project`` gives components in the shipped basis, ``last_layer`` the encoder's output."""
 
     def __init__(self, model: Path) -> None:
         """Load the CTranslate2 folder ``model``. Raises ``MissingExtra``, ``WeightsError`` or ``MachineError``."""
@@ -59,29 +59,31 @@ class SpeechEncoder:
         """Whitened leading components for every row of 16 kHz ``samples``, multiplied by ``gain`` first."""
         basis = EncoderBasis.shipped()
         parts = [
-            basis.project(self._heard(samples, gain, piece))
-            for piece in overlapping_chunks(len(samples), _LONGEST, _TRIM)
+            basis.project(self._encode_chunk(samples, gain, chunk))
+            for chunk in overlapping_chunks(len(samples), _LONGEST, _TRIM)
         ]
         return np.concatenate([np.zeros((0, COMPONENTS), np.float32), *parts])
 
-    def raw(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 512"]:
-        """The encoder's last layer for every row."""
-        parts = [self._heard(samples, gain, piece) for piece in overlapping_chunks(len(samples), _LONGEST, _TRIM)]
+    def last_layer(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 512"]:
+        """The encoder's last layer for every row, from which training makes the basis."""
+        parts = [
+            self._encode_chunk(samples, gain, chunk) for chunk in overlapping_chunks(len(samples), _LONGEST, _TRIM)
+        ]
         return np.concatenate([np.zeros((0, _WIDTH), np.float32), *parts])
 
-    def _heard(self, samples: Samples, gain: float, piece: Chunk) -> Float32[np.ndarray, "rows 512"]:
-        rows = rows_of(piece.stop - piece.first)
-        cut = padded(samples, piece.first - _WINDOW // 2, piece.first + rows * HOP + _WINDOW // 2 - _MEL_HOP)
+    def _encode_chunk(self, samples: Samples, gain: float, chunk: Chunk) -> Float32[np.ndarray, "rows 512"]:
+        rows = rows_of(chunk.stop - chunk.first)
+        cut = padded(samples, chunk.first - _WINDOW // 2, chunk.first + rows * HOP + _WINDOW // 2 - _MEL_HOP)
         mel = log_mel(cut * np.float32(gain))
         encoded = self._model.encode(self._array(np.ascontiguousarray(mel[None])))
-        return np.array(encoded)[0, piece.keep : piece.until].astype(np.float32)
+        return np.array(encoded)[0, chunk.keep : chunk.until].astype(np.float32)
 
 
 def log_mel(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "80 frames"]:
-    """Whisper's log-mel picture, one column per 10 ms, the first centred on sample 200.
+    """Whisper's log-mel spectrogram, one column per 10 ms, the first centred on sample 200.
 
-    Where Whisper clamps to 80 dB under the loudest of its 30 s, we clamp under a fixed ceiling: the level is
-    normalised already, and what is heard must not depend on how a long sound was cut.
+    Whisper clamps values to 80 dB below the loudest of its 30 s. Here they are clamped to 80 dB below a fixed ceiling:
+    the level is normalised already, and features must not depend on how a long sound was cut into chunks.
     """
     frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_MEL_HOP]
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
@@ -92,7 +94,7 @@ def log_mel(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "80 frame
 
 @cache
 def mel_bands() -> Float64[np.ndarray, "80 201"]:
-    """Triangular bands of equal area on Slaney's scale (linear to 1 kHz, then 27 steps per factor 6.4)."""
+    """Triangular filters of equal area on Slaney's mel scale (linear to 1 kHz, then 27 steps per factor 6.4)."""
     step, knee, log_step = 200 / 3, 15.0, np.log(6.4) / 27
     marks = np.linspace(0, knee + np.log(ANALYSIS_RATE / 2 / 1000) / log_step, _BANDS + 2)
     hertz = np.where(marks < knee, marks * step, 1000 * np.exp(log_step * (marks - knee)))
@@ -104,18 +106,18 @@ def mel_bands() -> Float64[np.ndarray, "80 201"]:
 
 @dataclass(frozen=True, eq=False)
 class EncoderBasis:
-    """Which components are kept: ``mean`` of the encoder's rows, and directions scaled to about equal variance."""
+    """A basis for encoder rows: their ``mean``, and ``directions`` scaled so that components vary about equally."""
 
     mean: Float32[np.ndarray, " 512"]
     directions: Float32[np.ndarray, "512 128"]
 
     def project(self, rows: Float32[np.ndarray, "rows 512"]) -> Float32[np.ndarray, "rows 128"]:
-        """Components of encoder rows."""
+        """The components of encoder ``rows`` in this basis."""
         return (rows - self.mean) @ self.directions
 
     @staticmethod
     @cache
     def shipped() -> "EncoderBasis":
-        """The basis in the package; made by ``train.prior``."""
+        """The basis in the package, made by ``train.prior``."""
         with (files("lipdub.sound_to_mouth") / "encoder_basis.npz").open("rb") as file, np.load(file) as data:
             return EncoderBasis(data["mean"].astype(np.float32), data["directions"].astype(np.float32))

@@ -1,7 +1,7 @@
-"""The mouth path of a dub: what a person's mouth must do so that the new voice seems to be his.
+"""The mouth trajectory of a dub: the mouth shapes that fit the new voice, in one person's own range.
 
-Prediction by the prior and what the clip taught (``person``), stretched to the person's own range by quantiles;
-lips that must close for p, b, m do; silence is rest.
+The speaker model's prediction is mapped to the person's range by quantiles; then lips are closed for p, b and m, and
+the mouth rests in silence.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 
 _STEP = float(FEATURE_STEP)
 _VOICED = 0.3
-_POOL_SECONDS = 4.0  # of the dub's speech, for its own range
+_POOL_SECONDS = 4.0  # of the dub's speech, from which the range of its predictions is taken
 _RAMP = 0.06
 _SILENCE_ROWS, _AFTER_ROWS, _BEFORE_ROWS = 20, 8, 10  # .40 s or more; 160 ms after speech; 200 ms before it
 _EDGE = np.hanning(13)[1:-1] / np.hanning(13)[1:-1].sum()
@@ -26,9 +26,9 @@ _EDGE = np.hanning(13)[1:-1] / np.hanning(13)[1:-1].sum()
 
 @dataclass(frozen=True, eq=False)
 class PredictedMouth:
-    """``path`` has one row per frame; ``notes`` are sentences for the report, ``figures`` numbers for it."""
+    """A ``trajectory`` with one row per frame; ``notes`` (sentences) and ``figures`` (numbers) for the report."""
 
-    path: MouthTrajectory
+    trajectory: MouthTrajectory
     notes: tuple[str, ...] = ()
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -36,53 +36,56 @@ class PredictedMouth:
 def predict_mouth(
     prior: Prior, source: SourceSpeech, dub: SpeechFeatures, seconds: Float[np.ndarray, " n"]
 ) -> PredictedMouth:
-    """What the mouth in ``source`` must do to say ``dub``; ``seconds`` is when each of its frames is shown.
+    """The trajectory of the mouth in ``source`` that fits the sound ``dub``; frame i is shown at ``seconds[i]``.
 
-    All on the clip's clock. The shapes are in the person's own units; the weight is 1 everywhere.
+    All times are clip time. The weight is 1 in all frames.
     """
     seconds = np.asarray(seconds, np.float64)
-    person = learn_speaker(prior, source, dub, seconds)
+    model = learn_speaker(prior, source, dub, seconds)
     silent = rest_weights(dub, seconds)
     closings = closure_times(dub)
     closed = closure_weights(closings, seconds)
-    shapes = np.tile(person.rest, (len(seconds), 1))
+    shapes = np.tile(model.rest, (len(seconds), 1))
     if len(dub):
-        guess = person.predict(prior, dub, seconds).astype(np.float64)
-        shapes = calibrate_to_speaker(person, guess, _pool(prior, person, dub, seconds))
-        shapes[:, AP] += closed * (np.minimum(shapes[:, AP], person.closed) - shapes[:, AP])
-        shapes += silent[:, None] * (person.rest - shapes)
-    path = MouthTrajectory(
+        guess = model.predict(prior, dub, seconds).astype(np.float64)
+        shapes = calibrate_to_speaker(model, guess, _pool(prior, model, dub, seconds))
+        shapes[:, AP] += closed * (np.minimum(shapes[:, AP], model.closed) - shapes[:, AP])
+        shapes += silent[:, None] * (model.rest - shapes)
+    trajectory = MouthTrajectory(
         shapes.astype(np.float32), np.ones(len(seconds), np.float32), (closed * (1 - silent)).astype(np.float32)
     )
     figures = {
-        "trust": person.trust,
+        "trust": model.trust,
         "closures": float(len(closings)),
         "rest_share": float(silent.mean()) if len(silent) else 0.0,
     }
     if source.sync is not None:
         figures |= {"source_offset": source.sync.offset, "source_sync": source.sync.score}
-    return PredictedMouth(path, _notes(prior, source, person, dub), figures)
+    return PredictedMouth(trajectory, _notes(prior, source, model, dub), figures)
 
 
 def calibrate_to_speaker(
-    person: SpeakerModel, guess: Float64[np.ndarray, "n 6"], pool: Float64[np.ndarray, "m 6"]
+    model: SpeakerModel, guess: Float64[np.ndarray, "n 6"], pool: Float64[np.ndarray, "m 6"]
 ) -> Float64[np.ndarray, "n 6"]:
-    """Bring predictions to the person's range: aperture by quantiles, the rest by mean and standard deviation.
+    """Map predictions to the range of ``model``: the aperture by quantiles, the rest by mean and standard deviation.
 
-    ``pool`` (m, 6) are the predictions while somebody speaks; their distribution becomes the person's.
+    ``pool`` (m, 6) are predictions during speech; their distribution is mapped to that of the model.
     """
-    out = (guess - pool.mean(0)) / (pool.std(0) + 1e-9) * person.spread + person.mean
-    slack = 0.3 * (person.levels[-1] - person.levels[0])
-    out = np.clip(out, person.levels[0] - slack, person.levels[-1] + slack)
-    out[:, AP] = map_quantiles(guess[:, AP], np.quantile(pool[:, AP], QUANTILE_LEVELS), person.levels[:, AP])
-    out[:, AP] = np.clip(out[:, AP], person.low, person.high)
+    out = (guess - pool.mean(0)) / (pool.std(0) + 1e-9) * model.spread + model.mean
+    slack = 0.3 * (model.levels[-1] - model.levels[0])
+    out = np.clip(out, model.levels[0] - slack, model.levels[-1] + slack)
+    out[:, AP] = map_quantiles(guess[:, AP], np.quantile(pool[:, AP], QUANTILE_LEVELS), model.levels[:, AP])
+    out[:, AP] = np.clip(out[:, AP], model.low, model.high)
     return out
 
 
 def map_quantiles(
     values: Float64[np.ndarray, " n"], have: Float64[np.ndarray, " q"], want: Float64[np.ndarray, " q"]
 ) -> Float64[np.ndarray, " n"]:
-    """Monotone map that brings the quantiles ``have`` to ``want``; straight tails at half the mean slope."""
+    """``values`` under the monotone map that takes the quantiles ``have`` to ``want``.
+
+    It is linear between quantiles; outside of them its slope is half the mean slope.
+    """
     have = have + 1e-9 * np.arange(len(have))
     slope = 0.5 * (want[-1] - want[0]) / (have[-1] - have[0] + 1e-9)
     inside = np.interp(values, have, want)
@@ -90,7 +93,7 @@ def map_quantiles(
 
 
 def closure_times(dub: SpeechFeatures) -> Float64[np.ndarray, " k"]:
-    """Instants (clip time) at which lips must be shut: peaks of the posterior of p, b, m above what is believed."""
+    """Instants (clip time) at which lips must be closed: peaks of the posterior of p, b, m above the threshold."""
     lips = dub.phone_posteriors[:, PBM]
     around = np.pad(lips, 1)
     peaks = (lips >= closure_threshold(dub)) & (lips > around[:-2]) & (lips >= around[2:])
@@ -98,11 +101,11 @@ def closure_times(dub: SpeechFeatures) -> Float64[np.ndarray, " k"]:
 
 
 def closure_threshold(dub: SpeechFeatures) -> float:
-    """The posterior of p, b, m from which a closure is believed: .30 where the phones are sure, as in English, .16
-    where they are not, as in languages the phone model knows less.
+    """The posterior of p, b, m from which a peak is a closure: .30 where the phone posteriors are certain, down to .16
+    where they are not.
 
-    Sureness is the mean entropy over classes in rows where a phone is heard: measured .33 to .73 nats in English,
-    .83 to 1.07 in French, Spanish, Japanese, Chinese and two unknown languages.
+    Certainty is measured by the mean entropy over classes in rows with a phone: .33 to .73 nats in English, .83 to 1.07
+    in French, Spanish, Japanese, Chinese and two unknown languages.
     """
     classes = dub.phone_posteriors[dub.voice_activity > _VOICED, :BLANK]
     total = classes.sum(1, keepdims=True)
@@ -113,8 +116,13 @@ def closure_threshold(dub: SpeechFeatures) -> float:
     return float(np.interp(entropy, [0.60, 0.95], [0.30, 0.16]))
 
 
-def closure_weights(instants: Float64[np.ndarray, " k"], seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-    """How much a closure is asked for, 0..1: 1 within max(30 ms, half a frame + 5 ms), then 60 ms of cosine."""
+def closure_weights(
+    instants: Float64[np.ndarray, " k"], seconds: Float64[np.ndarray, " n"]
+) -> Float64[np.ndarray, " n"]:
+    """How strongly a closure is wanted at ``seconds``, 0..1, given the ``instants`` of closures.
+
+    1 within max(30 ms, half a frame + 5 ms) of an instant, then a cosine ramp of 60 ms down to 0.
+    """
     if len(instants) == 0 or len(seconds) == 0:
         return np.zeros(len(seconds))
     frame = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 0.04
@@ -126,10 +134,10 @@ def closure_weights(instants: Float64[np.ndarray, " k"], seconds: Float64[np.nda
 
 
 def rest_weights(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-    """How much the mouth rests for silence, 0..1. Outside the dub is silence too.
+    """How much the mouth rests at ``seconds``, 0..1. Outside the dub is silence.
 
-    Pauses under .40 s do not count: real mouths stay parted. A mouth closes 160 ms after speech and opens
-    200 ms before it, each in 220 ms.
+    In pauses shorter than .40 s the mouth does not rest, as real mouths stay open there. The mouth closes 160 ms after
+    speech and opens 200 ms before it, each within 220 ms.
     """
     margin = 50
     quiet = np.pad(dub.voice_activity < _VOICED, margin, constant_values=True)
@@ -147,10 +155,12 @@ def rest_weights(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Flo
 
 
 def _pool(
-    prior: Prior, person: SpeakerModel, dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]
+    prior: Prior, model: SpeakerModel, dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]
 ) -> Float64[np.ndarray, "m 6"]:
-    """Predictions while the dub speaks: around these frames, wider until there are 4 s of speech, then the source's
-    own ones as well."""
+    """Predictions during the dub's speech: in these frames, or in a wider range that holds 4 s of speech.
+
+    If that is less than 3 s, the predictions for the source's speech are added.
+    """
     rows = np.flatnonzero(dub.voice_activity > _VOICED)
     clock = rows * _STEP + float(dub.start)
     far = np.maximum(np.maximum(seconds[0] - clock, clock - seconds[-1]), 0) if len(seconds) else clock
@@ -158,34 +168,36 @@ def _pool(
     chosen = np.sort(clock[np.argsort(far, kind="stable")[:wanted]])
     most = int(120 / _STEP)
     chosen = chosen[:: -(-len(chosen) // most)] if len(chosen) > most else chosen
-    pool = person.predict(prior, dub, chosen)
-    if person.own is not None and len(pool) * _STEP < 3.0:
-        pool = np.concatenate([pool, person.own])
+    pool = model.predict(prior, dub, chosen)
+    if model.source_predictions is not None and len(pool) * _STEP < 3.0:
+        pool = np.concatenate([pool, model.source_predictions])
     if len(pool) < 20:
-        pool = np.concatenate([pool, person.predict(prior, dub, np.arange(len(dub)) * _STEP + float(dub.start))])
+        pool = np.concatenate([pool, model.predict(prior, dub, np.arange(len(dub)) * _STEP + float(dub.start))])
     return pool.astype(np.float64)
 
 
-def _notes(prior: Prior, source: SourceSpeech, person: SpeakerModel, dub: SpeechFeatures) -> tuple[str, ...]:
+def _notes(prior: Prior, source: SourceSpeech, model: SpeakerModel, dub: SpeechFeatures) -> tuple[str, ...]:
     notes = []
     kind = prior.kind(dub)
     if kind == "loudness":
-        notes.append("No phones were heard in the dub, so the mouth follows its loudness only.")
+        notes.append("No phones were found in the dub, so the mouth follows its loudness only.")
     elif kind == "phones":
         notes.append("The whisper encoder was not at hand, so mouth shapes come from phones alone.")
     sync = source.sync
     if source.features is None or sync is None:
-        notes.append("The source has no sound to learn from, so the mouth's range is everybody's, above its own rest.")
+        notes.append(
+            "The source has no sound to learn from, so the mouth moves as far from its rest as people do on average."
+        )
     elif not sync.matched:
         notes.append(
             f"The source's voice could not be matched to this mouth (score {sync.score:.2f} in {sync.speech:.1f} s of"
-            " speech), so the mouth's range is everybody's, above its own rest."
+            " speech), so the mouth moves as far from its rest as people do on average."
         )
-    elif person.residual is None:
-        notes.append("There is little speech to learn this person's way of speaking from, so the prior stands alone.")
+    elif model.residual is None:
+        notes.append("There is too little speech to learn how this person's mouth moves, so an average is used.")
     if sync is not None and sync.matched and abs(sync.offset) >= 0.07:
         late = "late" if sync.offset > 0 else "early"
         notes.append(f"The source's own sound is {abs(sync.offset) * 1000:.0f} ms {late}; the dub is not shifted.")
-    if person.never_closed:
-        notes.append("This mouth is never closed as filmed, so its rest was made up.")
+    if model.never_closed:
+        notes.append("This mouth is never closed in the clip, so its resting shape is a guess.")
     return tuple(notes)

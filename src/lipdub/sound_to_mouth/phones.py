@@ -1,7 +1,7 @@
-"""Which sounds of speech, when: posteriors of phone classes from the acoustic model of ``hama`` (Apache-2.0).
+"""Posteriors of phone classes over time, from the acoustic model of ``hama`` (Apache-2.0).
 
-The model gives log-probabilities of IPA tokens, 50 rows a second (CTC: A. Graves et al., ICML 2006), about 70 ms
-late. Tokens are gathered into classes that look alike on the lips.
+The model gives log probabilities of IPA tokens, 50 rows a second (CTC: A. Graves et al., ICML 2006), about 70 ms late.
+Tokens whose mouth shapes look alike are summed into one class (a viseme class).
 """
 
 import threading
@@ -32,60 +32,66 @@ _TOKENS = {
     "AX": "ə ɘ ɵ ᵊ",
 }
 CLASSES = tuple(_TOKENS)
-"""The 15 phone classes, in the order of the columns of ``SpeechFeatures.phone_posteriors``; then come blank and space."""
+"""The 15 phone classes, in the order of the columns of ``SpeechFeatures.phone_posteriors``.
+
+The columns after them are blank and space."""
 
 PBM, BLANK, SPACE = CLASSES.index("PBM"), len(CLASSES), len(CLASSES) + 1
 
 _SPACES = ("<pad>", "<sos>", "<eos>", "<unk>", " ", "%", ",", "~", "<wb>")
 _LATE = 3.5  # rows: 70 ms
-_TAIL = 15 * HOP  # silence behind the sound, so that its last phones still come out
+_TAIL = 15 * HOP  # samples of silence added after the sound, so that the model emits its last phones
 _LONGEST, _TRIM = 600, 50  # rows
 
 
 class PhoneAnalyser:
-    """Phone posteriors of any speech. Pieces are heard by ``workers`` threads, each with its own model."""
+    """Computes phone posteriors. Chunks are analysed by ``workers`` threads, each with its own model."""
 
     def __init__(self, workers: int = 2) -> None:
-        """Raises ``RuntimeError`` where hama has no build for this system."""
+        """Load the model. Raises ``RuntimeError`` where hama has no build for this system."""
         self._local = threading.local()
         self._local.model = ASRModel()
         self._workers = workers
-        self._gather = _gathering(self._local.model.decoder_tokens)
+        self._token_classes = _token_classes(self._local.model.decoder_tokens)
 
     def posteriors(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 17"]:
-        """Posteriors 0..1 for every row of 16 kHz ``samples``, multiplied by ``gain`` first; classes, blank, space."""
+        """Posteriors 0..1 of classes, blank and space for every row of 16 kHz ``samples``, first multiplied by
+        ``gain``."""
         rows = rows_of(len(samples))
         if rows == 0:
             return np.zeros((0, len(CLASSES) + 2), np.float32)
 
-        def hear(piece: Chunk) -> np.ndarray:
-            return self._tokens(padded(samples, piece.first, piece.stop) * np.float32(gain), piece)
+        def analyse(chunk: Chunk) -> np.ndarray:
+            return self._chunk_posteriors(padded(samples, chunk.first, chunk.stop) * np.float32(gain), chunk)
 
-        todo = overlapping_chunks(len(samples) + _TAIL, _LONGEST, _TRIM)
-        with ThreadPoolExecutor(min(self._workers, len(todo))) as pool:
-            features = np.concatenate(list(pool.map(hear, todo)))
-        return _earlier(features, _LATE, rows)
+        chunks = overlapping_chunks(len(samples) + _TAIL, _LONGEST, _TRIM)
+        with ThreadPoolExecutor(min(self._workers, len(chunks))) as pool:
+            posteriors = np.concatenate(list(pool.map(analyse, chunks)))
+        return _shifted_earlier(posteriors, _LATE, rows)
 
-    def _tokens(self, samples: Float32[np.ndarray, " n"], piece: Chunk) -> Float32[np.ndarray, "rows 17"]:
+    def _chunk_posteriors(self, samples: Float32[np.ndarray, " n"], chunk: Chunk) -> Float32[np.ndarray, "rows 17"]:
         if not hasattr(self._local, "model"):
             self._local.model = ASRModel()
         feeds = {"waveform": samples[None], "waveform_lengths": np.array([len(samples)])}
         (log_probabilities,) = self._local.model.session.run(["log_probs"], feeds)
-        features = np.exp(log_probabilities[0]) @ self._gather
-        missing = max(0, piece.until - len(features))
-        return np.pad(features, ((0, missing), (0, 0)), mode="edge")[piece.keep : piece.until]
+        posteriors = np.exp(log_probabilities[0]) @ self._token_classes
+        missing = max(0, chunk.until - len(posteriors))
+        return np.pad(posteriors, ((0, missing), (0, 0)), mode="edge")[chunk.keep : chunk.until]
 
 
-def _gathering(tokens: list[str]) -> Float32[np.ndarray, "tokens 17"]:
-    """Ones where a token belongs to a class."""
+def _token_classes(tokens: list[str]) -> Float32[np.ndarray, "tokens 17"]:
+    """1 where a token belongs to a class, else 0."""
     out = np.zeros((len(tokens), len(CLASSES) + 2), np.float32)
     for column, members in enumerate([*(t.split() for t in _TOKENS.values()), ("<blank>",), _SPACES]):
         out[[i for i, token in enumerate(tokens) if token in members], column] = 1
     return out
 
 
-def _earlier(values: Float32[np.ndarray, "n k"], by: float, rows: int) -> Float32[np.ndarray, "rows k"]:
-    """Row i becomes what stood at ``i + by`` (linear; probabilities, not their logarithms, or spikes would melt)."""
+def _shifted_earlier(values: Float32[np.ndarray, "n k"], by: float, rows: int) -> Float32[np.ndarray, "rows k"]:
+    """``rows`` rows, of which row i is ``values`` at ``i + by``, linearly interpolated.
+
+    Probabilities are interpolated, not their logarithms, which would flatten short peaks.
+    """
     where = np.minimum(np.arange(rows) + by, len(values) - 1)
     low = where.astype(np.intp)
     high = np.minimum(low + 1, len(values) - 1)

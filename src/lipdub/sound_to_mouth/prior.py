@@ -1,7 +1,8 @@
-"""The prior: from what was heard to mouth shapes, the same for every person until a clip teaches more.
+"""The prior: linear maps from speech features to mouth shapes, the same for every person.
 
-Ridge maps from the rows of ``design_matrix`` to shapes in units of the person's own spread, (shape - median) / sd.
-``prior.npz`` is made by ``python -m lipdub.train.prior``; ``prior.md`` says from what, and how good it is.
+Ridge regression from the rows of ``design_matrix`` to shapes in units of the person's own spread, (shape - median) /
+standard deviation. ``prior.npz`` is made by ``python -m lipdub.train.prior``; ``prior.md`` says from which footage, and
+how accurate it is.
 """
 
 from collections.abc import Callable
@@ -13,39 +14,40 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from lipdub.disk.os_errors import cause_of
-from lipdub.disk.regular_file import check_regular_file
-from lipdub.disk.publish import atomic_output
+from lipdub.disk.causes import cause_of
+from lipdub.disk.ordinary import check_ordinary
+from lipdub.disk.publish import complete
 from lipdub.errors import WeightsError
 from lipdub.sound_to_mouth import design_matrix
 from lipdub.timeline.speech_features import SpeechFeatures
 
 QUANTILE_LEVELS = np.linspace(0.02, 0.98, 41)
-"""The quantile levels at which populations and persons are described."""
+"""The quantile levels at which the range of a mouth is described."""
 
 DESIGNS: dict[str, Callable[[SpeechFeatures, np.ndarray], np.ndarray]] = {
     "encoder": design_matrix.encoder_design,
     "phones": design_matrix.phone_design,
-    "calm": design_matrix.calm_design,
-    "loud": design_matrix.loud_design,
+    "calm": design_matrix.smoothed_phone_design,
+    "loud": design_matrix.energy_design,
 }
-"""The four maps of a prior, by name."""
+"""The design matrix of each of a prior's four maps, by the name that the map has in its file."""
 
 _ROWS = {"encoder": 918, "phones": 341, "calm": 18, "loud": 28}
-"""How many numbers each of ``DESIGNS`` gives."""
+"""The columns of each of ``DESIGNS``."""
 
 KINDS = ("encoder and phones", "phones", "loudness")
-"""What a prediction can rest on."""
+"""The features that a prediction can use, best first."""
 
 _BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """``maps`` name -> (dims, 6). ``mixes`` kind -> weights of the maps it adds up.
+    """Linear maps to mouth shapes, and the range of an average mouth.
 
-    ``rise`` (41, 6): how far mouths are above rest at each of ``QUANTILE_LEVELS`` while they speak, mean of people;
-    ``spread`` (6,): their standard deviation. Both in eye distances.
+    ``maps`` are arrays (dims, 6) by name. ``mixes`` gives, for each of ``KINDS``, the weights of the maps that are
+    added up. ``rise`` (41, 6) is how far speaking mouths are from rest at each of ``QUANTILE_LEVELS``, the mean over
+    people; ``spread`` (6,) is their standard deviation; both in eye distances.
     """
 
     maps: dict[str, Float32[np.ndarray, "dims 6"]]
@@ -55,10 +57,12 @@ class Prior:
 
     @staticmethod
     def load(path: Path | None = None) -> "Prior":
-        """The prior in ``path``, or the one that ships. Raises ``WeightsError`` if it is none or cannot be read,
-        ``InputError`` for a pipe or a device."""
+        """The prior in the file ``path``, or the one in the package.
+
+        Raises ``WeightsError`` if the file is not a prior or cannot be read, ``InputError`` for a pipe or a device.
+        """
         if path is not None and path.exists():
-            check_regular_file(path)
+            check_ordinary(path)
         source = files("lipdub.sound_to_mouth") / "prior.npz" if path is None else path
         try:
             with source.open("rb") as file, np.load(file) as data:
@@ -76,23 +80,26 @@ class Prior:
         except MemoryError:
             raise
         except Exception as broken:  # a damaged archive fails in many ways: zipfile, zlib, struct, pickle, numpy
-            said = " ".join(str(broken).split())[:120] or type(broken).__name__
+            reason = " ".join(str(broken).split())[:120] or type(broken).__name__
             raise WeightsError(
-                f"this is no mouth shape prior, or it is damaged ({said})",
+                f"this is no mouth shape prior, or it is damaged ({reason})",
                 file=str(source),
                 remedy="Make one with: python -m lipdub.train.prior",
             ) from broken
 
     def _check(self) -> None:
-        """Raises ``ValueError`` if an array has not the shape that is needed, or a number is none."""
-        shapes = {f"map_{name}": (rows, 6) for name, rows in _ROWS.items()} | {"rise": (len(QUANTILE_LEVELS), 6), "spread": (6,)}
+        """Raises ``ValueError`` if an array has another shape than needed, or holds a number that is not finite."""
+        shapes = {f"map_{name}": (rows, 6) for name, rows in _ROWS.items()} | {
+            "rise": (len(QUANTILE_LEVELS), 6),
+            "spread": (6,),
+        }
         arrays = {f"map_{name}": values for name, values in self.maps.items()}
         arrays |= {"rise": self.rise, "spread": self.spread}
         for name, wanted in shapes.items():
             if arrays[name].shape != wanted:
                 raise ValueError(f"{name} is {arrays[name].shape}, not {wanted}")
             if not np.isfinite(arrays[name]).all():
-                raise ValueError(f"{name} holds what is no number")
+                raise ValueError(f"{name} holds a value that is no number")
         if not set(KINDS) <= set(self.mixes):
             raise ValueError(f"it knows {', '.join(sorted(self.mixes))}, not {', '.join(KINDS)}")
         if not all(np.isfinite(share) for mix in self.mixes.values() for share in mix.values()):
@@ -102,7 +109,7 @@ class Prior:
         """Write to ``path``, completely or not at all. Raises ``OutputError``."""
         table = np.array([[mix.get(name, 0.0) for name in DESIGNS] for mix in self.mixes.values()])
         maps: dict[str, Any] = {f"map_{name}": values.astype(np.float16) for name, values in self.maps.items()}
-        with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
+        with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,
                 **maps,
@@ -113,13 +120,13 @@ class Prior:
             )
 
     def kind(self, features: SpeechFeatures) -> str:
-        """What the prediction will rest on: ``"encoder and phones"``, ``"phones"`` or ``"loudness"``."""
-        if not features.phones.any():
+        """Which features the prediction will use: ``"encoder and phones"``, ``"phones"`` or ``"loudness"``."""
+        if not features.phone_posteriors.any():
             return "loudness"
         return "phones" if features.encoder_features is None else "encoder and phones"
 
     def predict(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 6"]:
-        """Shapes at ``seconds`` of clip time, in the speaker's own units: 0 = his median, 1 = his sd."""
+        """Shapes at ``seconds`` of clip time, in the speaker's own units: 0 is the median, 1 one standard deviation."""
         out = np.zeros((len(seconds), 6), np.float32)
         if len(features) == 0:
             return out
@@ -130,15 +137,18 @@ class Prior:
         return out
 
     def design(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n dims"]:
-        """The rows from which a person's own way of speaking is learnt, at ``seconds`` of clip time."""
+        """The rows from which a speaker model is learnt, at ``seconds`` of clip time."""
         names = {"encoder and phones": ("encoder", "phones"), "phones": ("phones",), "loudness": ("loud",)}
-        part, when = design_matrix.near(features, seconds - float(features.start))
+        part, when = design_matrix.features_near(features, seconds - float(features.start))
         return np.concatenate([DESIGNS[name](part, when) for name in names[self.kind(features)]], axis=1)
 
 
 def feature_blocks(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]):
-    """Yield ``(first, part of heard, its seconds)`` for pieces of clip times ``seconds``, so that memory is flat."""
+    """Yield ``(first, part of features, seconds relative to it)`` for blocks of ``seconds`` (clip time).
+
+    ``first`` is the index of the block's first instant. Blocks bound the memory of a design matrix.
+    """
     relative = seconds - float(features.start)
     for first in range(0, len(seconds), _BLOCK):
-        part, when = design_matrix.near(features, relative[first : first + _BLOCK])
+        part, when = design_matrix.features_near(features, relative[first : first + _BLOCK])
         yield first, part, when

@@ -1,4 +1,4 @@
-"""What one clip teaches about one mouth: its rest, its range, and its own way of following speech."""
+"""The speaker model: a mouth's rest, its range, and how it follows this person's speech, learnt from one clip."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,21 @@ from lipdub.timeline.speech_features import SpeechFeatures
 
 _STIFF = {"encoder and phones": 30.0, "phones": 5.0, "loudness": 5.0}  # ridge penalty of the residual map, per row
 _MOST_SECONDS = 120.0  # of footage to learn from
-_ENOUGH = 3.0  # seconds of speech before a residual is learnt
-_TRUST = 4.0  # seconds of speech after which a person's own statistics stand alone
-_ENOUGH_QUIET = 8  # silent rows before they say what rest is
+_ENOUGH = 3.0  # seconds of speech that a residual map needs
+_TRUST = 4.0  # seconds of speech from which the person's own statistics are used alone
+_ENOUGH_QUIET = 8  # silent rows that an estimate of rest needs
 _SHUT, _PARTED = 0.03, 0.06  # apertures, eye distances
-SPEECH_REACH_ROWS = 21  # rows: speech reaches 200 ms further for the mouth
+SPEECH_REACH_ROWS = 21
+"""Rows of a window around speech: the mouth moves up to 200 ms before and after the voice."""
 
 
 @dataclass(frozen=True, eq=False)
 class SourceSpeech:
-    """A face as filmed, and the voice that goes with it.
+    """A face as filmed, and its voice.
 
-    ``shapes`` (n, 6) as measured, ``ok`` where the face was found, ``context`` the rows that may be learnt from.
-    ``heard`` is the source's own sound and ``sync`` how it fits the face; None where there is none.
+    ``shapes`` (n, 6) are the measured mouth shapes, ``ok`` (n,) is True where the face was found, ``context`` (n,)
+    marks the rows that may be learnt from. ``features`` are those of the source's own sound and ``sync`` is how well
+    and how late it fits the face; both are None without a sound.
     """
 
     features: SpeechFeatures | None
@@ -39,11 +41,16 @@ class SourceSpeech:
 
 @dataclass(frozen=True, eq=False)
 class SpeakerModel:
-    """``rest`` (6,) the closed mouth; ``levels`` (41, 6) quantiles while speaking, ``mean`` and ``spread`` (6,) too;
-    ``low``, ``high`` the smallest and largest aperture it may be given; ``closed`` the aperture of its closures.
+    """One person's mouth.
 
-    ``trust`` 0..1: how much of this is the person's own and not everybody's. ``own`` (rows, 6) are the prior's
-    predictions for the source, ``residual`` (dims, 6) what to add to the prior, both None where nothing was learnt.
+    ``rest`` (6,) is the shape at rest. ``levels`` (41, 6) are quantiles of shapes during speech at ``QUANTILE_LEVELS``,
+    ``mean`` and ``spread`` (6,) their mean and standard deviation. ``low`` and ``high`` limit the aperture; ``closed``
+    is the aperture in lip closures.
+
+    ``trust`` 0..1 is the share of the person's own statistics; the rest is the average of people.
+    ``source_predictions`` (rows, 6) are the predictions for the source's own speech. ``residual`` (dims, 6) is a linear
+    map that is added to the prior. Both are None where nothing was learnt. ``never_closed``: the mouth is open in all
+    of the clip, so ``rest`` is a guess.
     """
 
     rest: Float64[np.ndarray, " 6"]
@@ -54,14 +61,14 @@ class SpeakerModel:
     high: float
     closed: float
     trust: float
-    own: Float32[np.ndarray, "rows 6"] | None
+    source_predictions: Float32[np.ndarray, "rows 6"] | None
     residual: Float32[np.ndarray, "dims 6"] | None
     never_closed: bool
 
     def predict(
         self, prior: Prior, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "n 6"]:
-        """The prior's prediction with what was learnt added, at ``seconds`` of clip time."""
+        """The prior's prediction at ``seconds`` of clip time, with the learnt residual added."""
         out = prior.predict(features, seconds)
         if self.residual is not None and len(features):
             for first in range(0, len(seconds), 512):
@@ -73,7 +80,10 @@ class SpeakerModel:
 def learn_speaker(
     prior: Prior, source: SourceSpeech, dub: SpeechFeatures, seconds: Float[np.ndarray, " n"]
 ) -> SpeakerModel:
-    """Learn a person from the rows of ``source`` at ``seconds`` of clip time. ``dub`` tells which ears will be used."""
+    """Learn a speaker model from the rows of ``source``, which are shown at ``seconds`` (clip time).
+
+    The residual is learnt only if the source has the same kind of features as ``dub`` (see ``Prior.kind``).
+    """
     usable = source.ok & source.context & np.isfinite(source.shapes).all(1)
     shapes = source.shapes[usable].astype(np.float64)
     speaking = np.zeros(len(shapes), bool)
@@ -81,8 +91,8 @@ def learn_speaker(
     features, sync = source.features, source.sync
     if features is not None and sync is not None and sync.matched and len(features) and len(shapes) > 1:
         when = seconds[usable] + sync.offset
-        voiced = sample_rows(features.voice_activity[:, None], when - float(features.start))[:, 0] > 0.5
-        speech = float(voiced.sum() * np.median(np.diff(seconds)))
+        active = sample_rows(features.voice_activity[:, None], when - float(features.start))[:, 0] > 0.5
+        speech = float(active.sum() * np.median(np.diff(seconds)))
         reach = maximum_filter1d((features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant")
         speaking = sample_rows(reach[:, None], when - float(features.start))[:, 0] > 0.5
         if prior.kind(features) == prior.kind(dub) and speech >= _ENOUGH:
@@ -93,7 +103,11 @@ def learn_speaker(
 def _residual(
     prior: Prior, features: SpeechFeatures, when: Float[np.ndarray, " n"], shapes: Float64[np.ndarray, "n 6"]
 ) -> tuple[Float32[np.ndarray, "n 6"], Float32[np.ndarray, "dims 6"]]:
-    """Ridge regression of what the prior misses on the rows of ``Prior.design``; primal or dual, the smaller."""
+    """The prior's prediction with the residual added, and the residual map.
+
+    The map is a ridge regression of the prior's errors on the rows of ``Prior.design``, solved in the primal or the
+    dual form, whichever is smaller.
+    """
     most = max(1, int(_MOST_SECONDS / max(float(np.median(np.diff(when))), 1e-3)))
     thin = slice(None, None, -(-len(when) // most))
     when, shapes = when[thin], shapes[thin]
@@ -147,9 +161,12 @@ def _described(
 def rest_shape(
     shapes: Float64[np.ndarray, "n 6"], quiet: Float64[np.ndarray, "m 6"] | None = None
 ) -> tuple[Float64[np.ndarray, " 6"], bool]:
-    """The resting mouth: median of the more closed half of the ``quiet`` rows, those known to be silent, if lips
-    are shut there; else of the tenth of all rows that are most closed. If even those stand open (aperture above
-    .06), it is the median with the lips brought together, and the second value is True."""
+    """The shape of the resting mouth, and whether the mouth is never closed.
+
+    It is the median of the more closed half of the ``quiet`` rows (those known to be silent) if lips are shut there,
+    else of the most closed tenth of all rows. If even those are open (aperture above .06), it is the median of all rows
+    with the aperture set to 0, and the second value is True.
+    """
     if len(shapes) == 0:
         return np.zeros(len(SHAPE)), True
     if quiet is not None and len(quiet) >= _ENOUGH_QUIET:

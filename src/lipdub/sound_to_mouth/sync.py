@@ -1,6 +1,6 @@
-"""Is this voice this mouth, and how late is it?
+"""Sync of a voice and a mouth: whether they belong together, and the sync offset.
 
-The score is the mean correlation of predicted and measured shapes (aperture, width, height of the upper and of the
+The sync score is the mean correlation of predicted and measured shapes (aperture, width, height of the upper and of the
 lower lip). A sync offset is sound minus picture: positive where the sound is late.
 """
 
@@ -15,30 +15,34 @@ from lipdub.timeline.mouth import AP, UL, WD
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 
 MAX_OFFSET = 0.45
-"""Offsets are looked for up to so many seconds either way."""
+"""The largest offset that is tried, in seconds, in both directions."""
 
 OFFSETS = np.arange(-45, 46) * 0.01
-"""The offsets that are tried."""
+"""The offsets that are tried, in seconds."""
 
-_DOUBT = 0.15 * (OFFSETS / 0.3) ** 2  # large offsets are rare
-_ENOUGH_SPEECH = 1.5
-_FLOOR = 0.3  # of everybody's standard deviation
+_PENALTY = 0.15 * (OFFSETS / 0.3) ** 2  # subtracted from the score, because large offsets are rare
+_ENOUGH_SPEECH = 1.5  # seconds
+_FLOOR = 0.3  # of the average standard deviation of people
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """``offset`` seconds, sound minus picture, 0 if not ``matched``; ``sync_score`` -1..1 there, ``score_at_zero``
-    without an offset; ``speech`` seconds of speech while the face was seen; ``matched``: this voice is this mouth."""
+    """How well a voice fits a mouth.
+
+    ``offset`` is the sync offset in seconds (sound minus picture; 0 if not ``matched``), ``score`` the sync score
+    there, -1..1, and ``score_at_zero`` the score without an offset. ``speech`` is how many seconds of speech there are
+    while the face was seen. ``matched`` is True if the voice is taken to be this mouth's.
+    """
 
     offset: float
-    sync_score: float
+    score: float
     score_at_zero: float
     speech: float
     matched: bool
 
     @staticmethod
     def unknown() -> "Sync":
-        """Nothing could be compared."""
+        """The value for a face and a sound that could not be compared."""
         return Sync(0.0, 0.0, 0.0, 0.0, False)
 
 
@@ -49,10 +53,12 @@ def find_sync(
     shapes: Float[np.ndarray, "n 6"],
     ok: Bool[np.ndarray, " n"],
 ) -> Sync:
-    """Compare what was heard with the ``shapes`` measured at ``seconds`` of clip time in the rows that are ``ok``.
+    """Compare ``features`` with the ``shapes`` that were measured at ``seconds`` of clip time, in the rows that are
+    ``ok``.
 
-    The score of a wrong voice falls with the seconds of speech: 99 in 100 stay under .17 + .7 / seconds (measured on
-    1268 wrong pairs). What exceeds ``match_threshold`` is a match; less than 1.5 s of speech says nothing.
+    The score of a wrong voice falls with the seconds of speech: for 99 in 100 it is below .17 + .7 / seconds (measured
+    on 1268 wrong pairs). A score above ``match_threshold`` is a match. With less than 1.5 s of speech there is no
+    match.
     """
     seen = ok & np.isfinite(shapes).all(1)
     when = seconds[seen]
@@ -60,31 +66,32 @@ def find_sync(
     if speech < _ENOUGH_SPEECH or len(when) < 20:
         return replace(Sync.unknown(), speech=speech)
     scores = offset_scores(prior, features, when, shapes[seen])
-    best = int(np.argmax(scores - _DOUBT))
+    best = int(np.argmax(scores - _PENALTY))
     matched = bool(scores[best] > match_threshold(speech))
     offset = float(OFFSETS[best]) if matched else 0.0
     return Sync(offset, float(scores[best]), float(scores[len(OFFSETS) // 2]), speech, matched)
 
 
 def match_threshold(speech: float) -> float:
-    """What the score must exceed to be believed, for so many seconds of speech."""
+    """The score above which a voice matches a mouth, given ``speech`` seconds of speech."""
     return max(0.30, 0.22 + 0.70 / max(speech, 1e-3))
 
 
 def likeliest_offset(
     prior: Prior, features: SpeechFeatures, seconds: Float[np.ndarray, " n"], shapes: Float[np.ndarray, "n 6"]
 ) -> float:
-    """The offset with the best score, believed or not: for footage known to belong together."""
-    return float(OFFSETS[int(np.argmax(offset_scores(prior, features, seconds, shapes) - _DOUBT))])
+    """The offset with the best score, without a test for a match: for a face and a voice known to belong together."""
+    return float(OFFSETS[int(np.argmax(offset_scores(prior, features, seconds, shapes) - _PENALTY))])
 
 
 def offset_scores(
     prior: Prior, features: SpeechFeatures, seconds: Float[np.ndarray, " n"], shapes: Float[np.ndarray, "n 6"]
 ) -> Float64[np.ndarray, " lags"]:
-    """The score at each of ``OFFSETS``; all rows count."""
+    """The sync score at each of ``OFFSETS``, over all rows."""
     grid = np.arange(seconds[0] - MAX_OFFSET, seconds[-1] + MAX_OFFSET + 0.02, float(FEATURE_STEP))
-    guess, true = prior.predict(features, grid), _features(shapes)
-    return np.array([_mean_correlation(_features(sample_rows(guess, seconds + lag - grid[0])), true) for lag in OFFSETS])
+    guess, true = prior.predict(features, grid), _normalised_parts(shapes)
+    shifted = (sample_rows(guess, seconds + lag - grid[0]) for lag in OFFSETS)
+    return np.array([_mean_correlation(_normalised_parts(rows), true) for rows in shifted])
 
 
 def sync_score(
@@ -94,12 +101,12 @@ def sync_score(
     shapes: Float[np.ndarray, "n 6"],
     ok: Bool[np.ndarray, " n"],
 ) -> float:
-    """The score -1..1 as it stands, without looking for an offset: for judging a finished dub."""
+    """The sync score, -1..1, at an offset of 0: for the finished dub. 0 if fewer than 3 rows are usable."""
     seen = ok & np.isfinite(shapes).all(1)
     if seen.sum() < 3:
         return 0.0
     guess = prior.predict(features, seconds[seen])
-    return _mean_correlation(_features(guess), _features(shapes[seen]))
+    return _mean_correlation(_normalised_parts(guess), _normalised_parts(shapes[seen]))
 
 
 def local_sync_scores(
@@ -110,10 +117,10 @@ def local_sync_scores(
     window: float = 1.5,
     offset: float = 0.0,
 ) -> Float64[np.ndarray, " n"]:
-    """How well voice and mouth agree around each instant, -1..1: the score within ``window`` seconds.
+    """The sync score, -1..1, within ``window`` seconds around each instant, with the sound ``offset`` seconds late.
 
-    A mouth that hardly moves, or hardly should, agrees with nothing: variances count only above a floor. Rows where
-    the face was lost are left out, and are 0 where nothing is left.
+    Variances have a floor, so the score is near 0 where the mouth hardly moves or is predicted hardly to move. Rows
+    where the face was lost are left out; the score is 0 where no row is left.
     """
     seen = np.asarray(np.isfinite(shapes).all(1))
     guess, true = _parts(prior.predict(features, seconds + offset)), _parts(shapes / prior.spread)
@@ -144,11 +151,11 @@ def speech_seen(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> f
 
 
 def _parts(shapes: Float[np.ndarray, "n 6"]) -> Float32[np.ndarray, "n 4"]:
-    """Aperture, width, upper lip, lower lip, of shapes in units in which they vary alike."""
+    """Aperture, width, upper lip and lower lip of ``shapes``, which are in units in which they vary about equally."""
     return np.stack([shapes[:, AP], shapes[:, WD], shapes[:, UL], shapes[:, UL] + shapes[:, AP]], 1).astype(np.float32)
 
 
-def _features(shapes: Float[np.ndarray, "n 6"]) -> Float32[np.ndarray, "n 4"]:
+def _normalised_parts(shapes: Float[np.ndarray, "n 6"]) -> Float32[np.ndarray, "n 4"]:
     return _parts(shapes / (shapes.std(0) + 1e-6))
 
 

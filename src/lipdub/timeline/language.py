@@ -1,10 +1,10 @@
-"""Languages by their tags (BCP 47)."""
+"""Language tags (BCP 47)."""
 
 import re
 
 
 def primary(tag: str) -> str:
-    """The language of a tag without region and script, in lower case: ``es`` of ``es-MX`` or ``ES_mx``."""
+    """The language of ``tag`` in lower case, without region and script: ``es`` for ``es-MX`` and ``ES_mx``."""
     return re.split(r"[-_]", tag.strip(), maxsplit=1)[0].lower()
 
 

@@ -1,4 +1,4 @@
-"""Words to be said."""
+"""Lines of dialogue and their words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from lipdub.timeline.time import Span
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word as heard: when, and how sure (0..1)."""
+    """One recognised word: its ``text``, when it is said, and the recogniser's ``confidence`` (0..1)."""
 
     text: str
     span: Span
@@ -18,9 +18,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Words to be said: ``text`` in ``language`` (BCP 47, e.g. ``es``), by ``speaker``, wished in ``span``.
+    """A line of dialogue: ``text`` in ``language`` (BCP 47, e.g. ``es``), said by ``speaker`` in ``span``.
 
-    ``id`` is stable within a script; "" where none was given.
+    ``span`` is the wanted time, on the clip's clock. ``words`` are its words with their own times, if known. ``id`` is
+    unique in a script and stays when the text is edited, translated or moved ("": none was given yet).
     """
 
     text: str
@@ -32,8 +33,13 @@ class Line:
 
 
 def numbered(lines: Iterable[Line]) -> tuple[Line, ...]:
-    """``lines`` in the same order; those without an id get the next free number, counted from "1"."""
-    given = tuple(lines)
-    taken = {line.id for line in given}
+    """``lines`` in the same order, each with an id.
+
+    A line without an id gets the next number ("1", "2", ...) that no line has. Asserts that the given ids are unique.
+    """
+    every = tuple(lines)
+    given = [line.id for line in every if line.id]
+    assert len(set(given)) == len(given), f"line ids are not unique: {sorted(i for i in given if given.count(i) > 1)}"
+    taken = frozenset(given)
     free = (str(number) for number in count(1) if str(number) not in taken)
-    return tuple(line if line.id else replace(line, id=next(free)) for line in given)
+    return tuple(line if line.id else replace(line, id=next(free)) for line in every)

@@ -1,4 +1,4 @@
-"""Mouths: the six numbers of a shape, and what a mouth shall do frame by frame."""
+"""Mouth shapes of six numbers, and mouth trajectories: one shape per frame."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ AP, UL, WD, JAW, PROT, LTH = range(6)
 
 @dataclass(frozen=True, eq=False)
 class MouthTrajectory:
-    """What a mouth shall do: one row per frame of a face track.
+    """The wanted mouth shape in every frame of a face track.
 
-    ``shapes`` (frames, 6) in the order of ``SHAPE``, in that person's own units; ``weight`` (frames,) 0..1,
-    0 = leave the frame as filmed; ``closed`` (frames,) 0..1, how much a closure (p b m) is asked for.
+    ``shapes`` (frames, 6) in the order and units of ``SHAPE``; ``weight`` (frames,) 0..1, where 0 leaves the frame as
+    filmed; ``closed`` (frames,) 0..1, how strongly a lip closure (p, b, m) is wanted.
     """
 
     shapes: Float32[np.ndarray, "frames 6"]

@@ -1,22 +1,22 @@
-"""Notes for the report that stay few, however many lines gave cause for one."""
+"""Notes for the report, grouped by kind, so that their number stays small however long the programme is."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 MOST = 3
-"""Notes of one kind that are told one by one; of more, as many are told as examples."""
+"""Up to so many notes of one kind are given in full; if there are more, one note counts them and gives examples."""
 
 _LONGEST = 100
 
 
 def short(text: str, most: int = _LONGEST) -> str:
-    """``text`` in one row of at most ``most`` characters."""
+    """``text`` in one row of at most ``most`` characters, with "…" at the end if it was cut."""
     row = " ".join(text[: 4 * most].split())
     return row if len(row) <= most and len(text) <= 4 * most else f"{row[: most - 1].rstrip()}…"
 
 
 def listed(names: Iterable[str], most: int = 10) -> str:
-    """``names`` with commas; beyond ``most`` only how many more there are."""
+    """``names`` joined by commas: the first ``most`` of them, then how many more there are."""
     every = list(names)
     more = f" and {len(every) - most:,} more" if len(every) > most else ""
     return ", ".join(short(name, 40) for name in every[:most]) + more
@@ -24,18 +24,21 @@ def listed(names: Iterable[str], most: int = 10) -> str:
 
 @dataclass(eq=False)
 class Notes:
-    """Sentences, grouped by kind. Iterating gives what is to be told, in the order in which the kinds first came.
+    """Sentences for the report, grouped by kind. Iterating gives them, kinds in the order in which they first came.
 
-    Memory and length do not grow with what is added.
+    At most ``MOST`` sentences of a kind are kept, so memory does not grow with the number of notes.
     """
 
     _kinds: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, kind: str, text: str, example: str) -> None:
-        """Note ``text``. ``kind`` says it of many, with ``{}`` for how many; ``example`` is which one this is.
+        """Add ``text``.
 
-        ``add("{} cues are empty; left out", "cue 7: it is empty; left out", "cue 7")``
+        ``kind`` is the sentence to use if there are many notes of this kind, with ``{}`` in place of their number;
+        ``example`` is what identifies this one there.
+
+        Example: ``add("{} cues are empty; left out", "cue 7 is empty; left out", "cue 7")``
         """
         texts, examples = self._kinds.setdefault(kind, ([], []))
         self._counts[kind] = self._counts.get(kind, 0) + 1

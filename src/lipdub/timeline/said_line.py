@@ -1,4 +1,4 @@
-"""A line as it is finally said."""
+"""A line as the finished dub says it, for the report."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,15 +8,19 @@ from lipdub.timeline.time import Span
 
 @dataclass(frozen=True, slots=True)
 class SaidLine:
-    """One line as it is finally said: when (``span``), when the source says it (``aim``), its ``text`` and the
-    ``original`` it renders ("": none), by whom, how much faster than spoken (``rate``), and how many seconds of it were
-    ``missing`` because they did not fit."""
+    """A line of the finished dub.
+
+    ``span`` is when the dub says it, ``source_span`` when the source does. ``text`` translates ``original`` ("": it is
+    not a translation). ``voice`` is the name of the voice. ``rate`` is the time-stretch (1.1: a tenth faster than the
+    voice spoke), ``missing`` how many seconds were cut because they did not fit. ``id`` is that of the script's line.
+    """
 
     span: Span
-    aim: Span
+    source_span: Span
     text: str
     original: str = ""
     speaker: str = ""
     voice: str = ""
     rate: float = 1.0
     missing: Fraction = Fraction(0)
+    id: str = ""

@@ -1,4 +1,4 @@
-"""Samples that are read piece by piece: an array, or a file in which an hour of sound takes no memory."""
+"""Samples that can be sliced: an array in memory, or a file that is read slice by slice."""
 
 import threading
 from pathlib import Path
@@ -10,22 +10,22 @@ from jaxtyping import Float32
 
 @runtime_checkable
 class Samples(Protocol):
-    """Mono samples (float32): an array is such, and so is a ``SampleFile``."""
+    """Mono float32 samples: a one-dimensional array or a ``SampleFile``."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of samples."""
         ...
 
     def __getitem__(self, part: slice, /) -> Float32[np.ndarray, " _n"]:
-        """Those from ``part.start`` (>= 0) to ``part.stop``, as far as they are there."""
+        """The samples from ``part.start`` (>= 0) to ``part.stop``; fewer if the sound ends before."""
         ...
 
 
 class SampleFile:
-    """Mono float32 samples in the file ``path`` (native byte order), which is made anew.
+    """Mono float32 samples (native byte order) in the file ``path``, which is created or emptied.
 
-    Samples are added at the end and read in pieces, by any number of threads. Nothing is mapped into memory. Close it
-    when done; the file stays.
+    Samples are appended, and slices are read by any number of threads. Nothing is mapped into memory. ``close`` leaves
+    the file in place.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,7 +37,7 @@ class SampleFile:
         return self._length
 
     def append(self, samples: Float32[np.ndarray, " _n"]) -> None:
-        """Add samples at the end. Raises ``OSError`` if the disk is full."""
+        """Append samples. Raises ``OSError`` if the disk is full."""
         with self._lock:
             self._file.seek(self._length * 4)
             self._file.write(np.ascontiguousarray(samples, np.float32).data)
@@ -45,7 +45,7 @@ class SampleFile:
 
     def __getitem__(self, part: slice) -> Float32[np.ndarray, " _n"]:
         first, stop, step = part.indices(self._length)
-        assert step == 1, "samples are read one after the other"
+        assert step == 1, "a slice of samples has no step"
         out = np.empty(max(0, stop - first), np.float32)
         with self._lock:
             self._file.seek(first * 4)
@@ -53,5 +53,5 @@ class SampleFile:
         return out
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""Sound, and what was heard in it."""
+"""Sound as samples in memory."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from lipdub.timeline.time import Span
 
 ANALYSIS_RATE = 16_000
-"""Samples per second of the mono sound that ears are given."""
+"""Samples per second of the mono sound that speech analysis works on."""
 
 
 @dataclass(frozen=True, eq=False)

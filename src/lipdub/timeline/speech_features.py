@@ -1,4 +1,4 @@
-"""What analysers make of a sound: phone posteriors, voice activity, energy, encoder features."""
+"""Features of speech: phone posteriors, voice activity, energy, encoder features."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,19 +14,20 @@ FEATURE_STEP = Fraction(1, 50)
 
 @dataclass(frozen=True, eq=False)
 class SpeechFeatures:
-    """What the ears make of a sound, on a 50 Hz grid that starts at ``start`` (clip time).
+    """Features of a sound, 50 rows a second from ``start`` (clip time) on.
 
-    ``phones``  (n, 17) posteriors 0..1: the 15 phone classes of ``speech.phones.CLASSES``, blank, space
-    ``voiced``  (n,)    probability of speech 0..1
-    ``energy``  (n, 3)  band energy 300-3400 Hz and full energy, each scaled to 0..1 by its own 5-95 %, and ``voiced``
-    ``encoded`` (n, 128) leading principal components of the recogniser's encoder, or None where it was not at hand
+    ``phone_posteriors`` (n, 17)  0..1: the 15 phone classes of ``sound_to_mouth.phones.CLASSES``, blank, space
+    ``voice_activity``   (n,)     probability of speech, 0..1
+    ``energy``           (n, 3)   level of 300-3400 Hz and of all frequencies, each scaled to 0..1 between its 5 % and
+                                  95 % quantiles, and ``voice_activity``
+    ``encoder_features`` (n, 128) principal components of the whisper encoder; None where that model is not installed
     """
 
     start: Fraction
-    phones: Float32[np.ndarray, "n 17"]
-    voiced: Float32[np.ndarray, " n"]
+    phone_posteriors: Float32[np.ndarray, "n 17"]
+    voice_activity: Float32[np.ndarray, " n"]
     energy: Float32[np.ndarray, "n 3"]
-    encoded: Float32[np.ndarray, "n 128"] | None = None
+    encoder_features: Float32[np.ndarray, "n 128"] | None = None
 
     def __len__(self) -> int:
         return len(self.voice_activity)
@@ -37,7 +38,7 @@ class SpeechFeatures:
         return Span(self.start, self.start + len(self) * FEATURE_STEP)
 
     def voice_activity_at(self, seconds: Float[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
-        """Probability of speech at ``seconds`` of clip time, between the rows linearly; 0 outside what it covers."""
+        """Probability of speech at ``seconds`` of clip time, linear between rows; 0 outside ``span``."""
         if len(self) == 0:
             return np.zeros(len(seconds))
         clock = float(self.start) + np.arange(len(self)) * float(FEATURE_STEP)

@@ -1,4 +1,4 @@
-"""Lines as sound: spoken, and placed on the clip's clock."""
+"""Lines as sound: as a voice spoke them, and placed on the clip's clock."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +10,7 @@ from lipdub.timeline.time import Span
 
 @dataclass(frozen=True, eq=False)
 class SpokenLine:
-    """A line and the ``sound`` of it (mono, from its first syllable on; its start is not used yet)."""
+    """A line and its ``sound``: mono, from the first syllable on. The start of the sound has no meaning yet."""
 
     line: Line
     sound: Sound
@@ -18,19 +18,20 @@ class SpokenLine:
 
 @dataclass(frozen=True, eq=False)
 class PlacedLine:
-    """A spoken line where it is to be heard: ``sound`` starts at its own ``start`` on the clip's clock.
+    """A spoken line at its final time: ``sound`` starts at its own ``start`` on the clip's clock.
 
-    ``rate`` is how much faster than spoken its speech is now (1: as spoken). ``aim`` is the span that was wished: the
-    speech of the source. ``missing`` is how many seconds of it had to be cut or did not fit (0: all is heard).
+    ``rate`` is the time-stretch: 1.1 is a tenth faster than the voice spoke. ``source_span`` is when the source speaks
+    this line, the wanted time. ``missing`` is how many seconds of its speech were cut because they did not fit (0:
+    nothing is missing).
     """
 
     line: Line
     sound: Sound
     rate: float
-    aim: Span
+    source_span: Span
     missing: Fraction = Fraction(0)
 
     @property
     def span(self) -> Span:
-        """When it is heard."""
+        """From the first to the last sample, in clip time."""
         return self.sound.span

@@ -1,4 +1,4 @@
-"""Stand-ins for those who hear, translate and speak: for tests, and as the shortest examples of how one is written."""
+"""Fake recogniser, voice and translator: for tests, and as short examples of how each is written."""
 
 import re
 from collections.abc import Sequence
@@ -14,27 +14,27 @@ from lipdub.words_to_sound.seam import ModelCard, Transcript, TranslationRequest
 
 @dataclass(frozen=True)
 class FakeRecogniser:
-    """Hears, of the ``words`` it was given, those that begin in a sound that is not silent."""
+    """Finds those of the given ``words`` that begin within a sound, unless the sound is silent."""
 
     words: Sequence[Word] = ()
     language: str = "en"
     card: ModelCard = field(default=ModelCard("fake", "Apache-2.0"))
 
-    def hear(self, sound: Sound, language: str = "") -> Transcript:
-        """Those words, the parts that lie in ``sound``; none in silence."""
+    def transcribe(self, sound: Sound, language: str = "") -> Transcript:
+        """The words that begin in ``sound``, with their spans cut to it; none in silence."""
         whole = sound.span
         parts = [(w, w.span.intersection(whole)) for w in self.words if w.span.start in whole]
-        features = tuple(Word(w.text, part, w.confidence) for w, part in parts if part is not None)
-        if not sound.samples.any() or not features:
+        found = tuple(Word(w.text, part, w.confidence) for w, part in parts if part is not None)
+        if not sound.samples.any() or not found:
             return Transcript((), language, 0.0)
-        return Transcript(features, language or self.language)
+        return Transcript(found, language or self.language)
 
 
 @dataclass(frozen=True)
 class FakeVoice:
-    """Hums: one burst a syllable, ``speed`` characters a second, at ``pitch`` hertz. Deterministic.
+    """A buzz with one burst a syllable, ``speed`` characters a second, at ``pitch`` hertz. Deterministic.
 
-    A syllable is a group of vowels, or five characters where a script has none; spaces take time, commas are pauses.
+    A syllable is a group of vowels, or five characters in writing without vowels. Spaces take time, commas are pauses.
     """
 
     speed: float = 15.0
@@ -43,11 +43,12 @@ class FakeVoice:
     card: ModelCard = field(default=ModelCard("fake", "Apache-2.0"))
 
     def member(self, index: int) -> "FakeVoice":
-        """Somebody who hums higher: 3 semitones a person."""
+        """Another voice: each of eight is 3 semitones higher than the one before."""
         return FakeVoice(self.speed, self.pitch * 2 ** (index % 8 / 4), self.rate, self.card)
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        """``len(text) / speed / pace`` seconds. Raises ``OptionError`` for a text without letters and digits."""
+        """Sound of ``len(text) / speed / pace`` seconds. Raises ``OptionError`` for a text without letters and
+        digits."""
         text = line.text.strip()
         if not any(c.isalnum() for c in text):
             raise OptionError(f"the line '{text}' has nothing to say", at=line.span.start)
@@ -58,7 +59,8 @@ class FakeVoice:
 
 
 def _loudness(text: str) -> np.ndarray:
-    """How loud each quarter of a character of ``text`` is, 0..1: peaks on syllables, a dip between, 0 in pauses."""
+    """The loudness of each quarter of a character of ``text``, 0..1: peaks on syllables, dips between them, 0 in
+    pauses."""
     vowels = [m.span() for m in re.finditer(r"[aeiouyàâäáãåæéèêëíìîïóòôöõøœúùûüαεηιουωаеёиоуыэюя]+", text.lower())]
     peaks = [(start + end) / 2 for start, end in vowels] or [at + 2.5 for at in range(0, max(len(text) - 3, 1), 5)]
     at = (np.arange(len(text) * 4) + 0.5) / 4
@@ -69,14 +71,16 @@ def _loudness(text: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FakeTranslator:
-    """Shouts: the text in capitals with the language before it, ``factor`` times as long (repeated or cut), shorter
-    by a quarter each time it was too long."""
+    """Gives the text in capitals with the language before it, repeated or cut to ``factor`` times its length.
+
+    A text that was too long becomes shorter by a quarter.
+    """
 
     factor: float = 1.0
     card: ModelCard = field(default=ModelCard("fake", "Apache-2.0"))
 
     def translate(self, requests: Sequence[TranslationRequest], language: str) -> Sequence[str]:
-        """One text per request; terms of the glossary are put in as they are."""
+        """One text per request; terms of the glossary are replaced by their renderings."""
         return [self._one(request, language) for request in requests]
 
     def _one(self, request: TranslationRequest, language: str) -> str:

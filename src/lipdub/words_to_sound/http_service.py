@@ -1,4 +1,4 @@
-"""Asking a server for help over HTTP: patience where it may help, and plain words where it does not."""
+"""HTTP requests to servers of voices and translators: addresses, keys, retries, errors without secrets."""
 
 import base64
 import contextlib
@@ -14,17 +14,18 @@ from dataclasses import dataclass
 from http.client import HTTPException, IncompleteRead
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
-from lipdub.disk.json_text import parse_json
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import OptionError, ServiceError
 
-_WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
+_RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _LONGEST_WAIT = 30.0
 _MOST_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """``tries`` in all, ``wait`` seconds before the second (doubled each time), ``timeout`` seconds for each."""
+    """How often a request is tried: ``tries`` in all, ``wait`` seconds before the second (doubled before each further
+    one), ``timeout`` seconds for each. ``sleep`` waits."""
 
     tries: int = 3
     wait: float = 1.0
@@ -34,22 +35,22 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """Where a server is: ``url`` without what followed ``#``; ``named`` is that, cut at commas."""
+    """The address of a server: ``url``, and the ``names`` (of a model, of a voice) that followed ``#`` in it."""
 
     url: str
-    named: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Address({redacted(self.url)!r}, {self.named!r})"
+        return f"Address({redacted(self.url)!r}, {self.names!r})"
 
     @property
     def local(self) -> bool:
-        """Whether it is this machine."""
+        """True if the server is on this machine."""
         host = (urlsplit(self.url).hostname or "").lower()
         return host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127.")
 
     def under(self, path: str) -> str:
-        """The URL of ``path`` (``/v1/audio/speech``), whether or not ``url`` ends in part of it."""
+        """The URL of ``path`` (e.g. ``/v1/audio/speech``); ``url`` may end in the beginning of ``path`` already."""
         parts = urlsplit(self.url)
         base, wanted = parts.path.rstrip("/"), path.strip("/").split("/")
         for count in range(len(wanted), 0, -1):
@@ -70,19 +71,19 @@ class HttpStatusError(ServiceError):
 _URL = re.compile(r"(?i)\b(https?://)(?:([^\s/?#]*)@)?([^\s?#'\"<>]*)(\?[^\s#'\"<>]*)?")
 _HIDDEN = "***"
 _SHORTEST_SECRET = 4
-"""Characters that a value must have to be looked for outside of its URL: shorter ones are found in any text."""
+"""Characters of the shortest value that is redacted outside of its URL; shorter ones would match in any text."""
 
 
 def redacted(text: str, *secrets: str) -> str:
-    """``text`` as it may be shown: every URL in it without user, password and the values of its query, and without the
-    ``secrets`` wherever they stand."""
+    """``text`` with "***" in place of the user, password and query values of each URL in it, and of each of
+    ``secrets``."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         for form in {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], unquote(secret)}:
             text = text.replace(form, _HIDDEN) if len(form) >= _SHORTEST_SECRET else text
-    return _URL.sub(_bare, text)
+    return _URL.sub(_redacted_url, text)
 
 
-def _bare(found: "re.Match[str]") -> str:
+def _redacted_url(found: "re.Match[str]") -> str:
     scheme, user, rest, query = found.groups()
     parts = (part.partition("=") for part in (query or "?")[1:].split("&"))
     hidden = "&".join(f"{name}={_HIDDEN}" if equals else _HIDDEN for name, equals, _ in parts) if query else ""
@@ -90,7 +91,7 @@ def _bare(found: "re.Match[str]") -> str:
 
 
 def _secrets(url: str) -> tuple[str, ...]:
-    """What of ``url`` is not for others: user and password, as they are sent, and the values of the query."""
+    """The secret parts of ``url``: user and password, plain and as they are sent, and the values of the query."""
     parts = urlsplit(url)
     login = _login(url)
     values = [value for _, value in parse_qsl(parts.query)] or [parts.query]
@@ -98,7 +99,7 @@ def _secrets(url: str) -> tuple[str, ...]:
 
 
 def _login(url: str) -> str:
-    """User and password of ``url`` as HTTP sends them (RFC 7617), or ""."""
+    """User and password of ``url`` as HTTP sends them (RFC 7617); "" if it has none."""
     parts = urlsplit(url)
     if not parts.username and not parts.password:
         return ""
@@ -106,26 +107,29 @@ def _login(url: str) -> str:
     return base64.b64encode(login.encode()).decode()
 
 
-def _sent(url: str) -> str:
-    """``url`` as it is asked for: without user and password, and in ASCII."""
+def _request_url(url: str) -> str:
+    """``url`` as it is requested: without user and password, and in ASCII."""
     parts = urlsplit(url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return quote(bare, safe="%/:?#[]@!$&'()*+,;=~")
 
 
 def parse_address(detail: str, kind: str) -> ServiceAddress:
-    """``URL`` or ``URL#one,two``, of a ``kind`` ("voice server"). Raises ``OptionError`` if it is no HTTP address."""
-    url, _, named = detail.strip().partition("#")
+    """The address ``URL`` or ``URL#NAME,NAME``; ``kind`` is what the server is, for errors ("voice server").
+
+    Raises ``OptionError`` if it is no HTTP address.
+    """
+    url, _, names = detail.strip().partition("#")
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         good = False
     if not good:
-        # What stands before an @ may be a password, whatever is wrong with the rest.
-        told = redacted(f"{url.partition('://')[0]}://{_HIDDEN}@{url.rpartition('@')[2]}" if "@" in url else url)
-        raise OptionError(f"'{told}' is no address of a {kind}", remedy="Write one like http://localhost:8000/v1#model")
-    return ServiceAddress(url, tuple(n.strip() for n in named.split(",")) if named else ())
+        # The part before an @ may be a password, whatever is wrong with the rest.
+        safe = redacted(f"{url.partition('://')[0]}://{_HIDDEN}@{url.rpartition('@')[2]}" if "@" in url else url)
+        raise OptionError(f"'{safe}' is no address of a {kind}", remedy="Write one like http://localhost:8000/v1#model")
+    return ServiceAddress(url, tuple(n.strip() for n in names.split(",")) if names else ())
 
 
 def api_key(*variables: str) -> str:
@@ -136,74 +140,76 @@ def api_key(*variables: str) -> str:
     for name in variables:
         if key := os.environ.get(name, "").strip():
             if not (key.isascii() and key.isprintable()):
-                raise OptionError(f"the key in {name} holds characters that no key has", remedy="Set it anew")
+                raise OptionError(f"the key in {name} holds characters that no key has", remedy="Set it again")
             return key
     return ""
 
 
-def post_json(url: str, body: Mapping[str, object], key: str = "", patience: RetryPolicy = RetryPolicy()) -> bytes:
-    """The answer to ``body`` as JSON, at most 256 MB.
+def post_json(url: str, body: Mapping[str, object], key: str = "", retry: RetryPolicy = RetryPolicy()) -> bytes:
+    """Post ``body`` as JSON; the answer, at most 256 MB.
 
-    Timeouts, broken connections, "too many requests" and errors of the server are tried again, as late as it asks (at
-    most 30 s). User and password in ``url`` are sent unless there is a ``key``. Raises ``ServiceError`` that names the
-    URL and what the server said; no key, password or value of a query is ever shown (see ``redacted``).
+    After timeouts, broken connections, "too many requests" and errors of the server the request is tried again, after
+    the time that the server asks for (at most 30 s). User and password in ``url`` are sent unless there is a ``key``.
+
+    Raises ``HttpStatusError`` or another ``ServiceError`` with the URL and the server's message; keys, passwords and
+    query values are never shown (see ``redacted``).
     """
-    request = urllib.request.Request(_sent(url), json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(_request_url(url), json.dumps(body).encode(), {"Content-Type": "application/json"})
     request.add_header("User-Agent", "lipdub")
     if key or _login(url):
         request.add_unredirected_header("Authorization", f"Bearer {key}" if key else f"Basic {_login(url)}")
     secrets = (key, *_secrets(url))
-    for left in reversed(range(patience.tries)):
-        pause = patience.wait * 2 ** (patience.tries - 1 - left)
+    for left in reversed(range(retry.tries)):
+        pause = retry.wait * 2 ** (retry.tries - 1 - left)
         try:
-            with urllib.request.urlopen(request, timeout=patience.timeout) as answer:
+            with urllib.request.urlopen(request, timeout=retry.timeout) as answer:
                 read, length = answer.read(_MOST_BYTES + 1), answer.headers.get("Content-Length", "")
             if len(read) > _MOST_BYTES:
-                raise ServiceError(f"{redacted(url)} answers more than can be right (over 256 MB)")
+                raise ServiceError(f"{redacted(url)} sent an answer of more than 256 MB")
             if length.isdigit() and len(read) < int(length):
                 raise IncompleteRead(read, int(length) - len(read))
             return read
         except urllib.error.HTTPError as refused:
             with refused:
-                if left == 0 or refused.code not in _WORTH_ANOTHER_TRY:
-                    raise _refusal(url, refused, secrets) from None
-                pause = _asked(refused.headers.get("Retry-After"), pause)
+                if left == 0 or refused.code not in _RETRIED_STATUSES:
+                    raise _status_error(url, refused, secrets) from None
+                pause = _retry_after(refused.headers.get("Retry-After"), pause)
         except (OSError, HTTPException, ValueError) as broken:
             if left == 0 or isinstance(broken, ValueError):
-                raise _silence(url, broken, patience, secrets) from broken
-        patience.sleep(pause)
+                raise _no_answer(url, broken, retry, secrets) from broken
+        retry.sleep(pause)
     raise AssertionError("at least one try")
 
 
-def _asked(header: str | None, otherwise: float) -> float:
-    """Seconds that ``Retry-After`` asks for: a number or a date (RFC 9110, 10.2.3)."""
+def _retry_after(header: str | None, default: float) -> float:
+    """The seconds of a ``Retry-After`` header, which holds a number or a date (RFC 9110, 10.2.3), else ``default``."""
     if not header:
-        return otherwise
+        return default
     with contextlib.suppress(ValueError):
         return min(max(0.0, float(header)), _LONGEST_WAIT)  # in this order nan gives 0
     with contextlib.suppress(ValueError, TypeError):
         return min(max(email.utils.parsedate_to_datetime(header).timestamp() - time.time(), 0.0), _LONGEST_WAIT)
-    return otherwise
+    return default
 
 
-def _refusal(url: str, refused: urllib.error.HTTPError, secrets: Sequence[str]) -> HttpStatusError:
-    """An error that holds what the server said about it, in one line and without ``secrets``."""
-    said = ""
+def _status_error(url: str, refused: urllib.error.HTTPError, secrets: Sequence[str]) -> HttpStatusError:
+    """An error with the server's message, in one row and without ``secrets``."""
+    message = ""
     with contextlib.suppress(OSError, HTTPException):
-        said = refused.read(4000).decode("utf-8", "replace")
+        message = refused.read(4000).decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
-        told = parse_json(said)
-        told = told.get("error", told) if isinstance(told, dict) else told
-        said = str(told.get("message", told)) if isinstance(told, dict) else str(told)
+        answer = parsed_json(message)
+        answer = answer.get("error", answer) if isinstance(answer, dict) else answer
+        message = str(answer.get("message", answer)) if isinstance(answer, dict) else str(answer)
     remedy = {401: "Check the key", 403: "Check the key", 404: "Check the address and the model", 429: "Try later"}
-    short = " ".join(redacted(said, *secrets).split())[:200]
+    short = " ".join(redacted(message, *secrets).split())[:200]
     what = f"{redacted(url)} answers {refused.code}" + (f": {short}" if short else "")
     return HttpStatusError(what.rstrip("."), refused.code, remedy.get(refused.code, ""))
 
 
-def _silence(url: str, broken: Exception, patience: RetryPolicy, secrets: Sequence[str]) -> ServiceError:
+def _no_answer(url: str, broken: Exception, retry: RetryPolicy, secrets: Sequence[str]) -> ServiceError:
     reason = getattr(broken, "reason", broken)
     if isinstance(reason, TimeoutError):
-        return ServiceError(f"{redacted(url)} did not answer within {patience.timeout:g} s, {patience.tries} times")
+        return ServiceError(f"{redacted(url)} did not answer within {retry.timeout:g} s, {retry.tries} times")
     why = redacted(str(reason), *secrets)
     return ServiceError(f"{redacted(url)} cannot be reached ({why})".rstrip("."), remedy="Is the server running?")

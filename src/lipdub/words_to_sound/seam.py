@@ -1,8 +1,9 @@
-"""The seams of the sound: who hears words, who translates them, who speaks them.
+"""The protocols of plugins: ``Recogniser``, ``Translator`` and ``Voice``.
 
-Each is found by name through an entry point group (``lipdub.recognisers``, ``lipdub.translators``,
-``lipdub.voices``). An entry is called with one text, what the user wrote after the colon ("" if nothing), and returns
-the one it names. ``tests/speech/conformance.py`` holds the suites that every implementation passes.
+Implementations are found by name through entry point groups (``lipdub.recognisers``, ``lipdub.translators``,
+``lipdub.voices``). An entry point is a function that is called with one text, what the user wrote after the colon of
+``NAME:DETAIL`` ("" if nothing), and returns an implementation. ``tests/words_to_sound/conformance.py`` holds the test
+suites that every implementation passes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,19 +11,20 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from lipdub.plugins import PluginKind
+from lipdub.errors import OptionError
+from lipdub.plugins import Kind
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 
-RECOGNISERS = PluginKind("lipdub.recognisers", "recogniser")
-TRANSLATORS = PluginKind("lipdub.translators", "translator")
-VOICES = PluginKind("lipdub.voices", "voice")
+RECOGNISERS = Kind("lipdub.recognisers", "recogniser")
+TRANSLATORS = Kind("lipdub.translators", "translator")
+VOICES = Kind("lipdub.voices", "voice")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Who does it, for the report: ``name``, ``licence`` (SPDX, or "not stated"), ``languages`` (BCP 47 tags it can;
-    empty: it does not say), and whether words leave this machine (``local`` False)."""
+    """What the report says about a plugin: its ``name``, its ``licence`` (SPDX, or "not stated"), the ``languages``
+    that it knows (BCP 47; empty: not known), and ``local``, False if words leave this machine."""
 
     name: str
     licence: str
@@ -32,8 +34,8 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """``words`` in order of time, on the clock of the sound they were heard in; the ``language`` (BCP 47) and how sure
-    it is (0..1)."""
+    """Recognised ``words`` in order of time, on the clock of the sound; its ``language`` (BCP 47), and the
+    ``confidence`` (0..1) in that language."""
 
     words: tuple[Word, ...]
     language: str
@@ -42,25 +44,28 @@ class Transcript:
 
 @runtime_checkable
 class Recogniser(Protocol):
-    """Hears words."""
+    """Speech recognition: sound to words."""
 
     @property
     def card(self) -> ModelCard:
-        """Who it is."""
+        """What the report says about it."""
         ...
 
-    def hear(self, sound: Sound, language: str = "") -> Transcript:
-        """The words of ``sound`` (mono at 16 kHz, minutes at most); ``language`` "" lets it find out."""
+    def transcribe(self, sound: Sound, language: str = "") -> Transcript:
+        """The words of ``sound`` (mono, 16 kHz, some minutes at most); ``language`` "": it is detected.
+
+        A sound without speech gives no words and confidence 0. Raises ``OptionError`` for a language it does not know.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TranslationRequest:
-    """A line to be put into another language.
+    """A line to be translated.
 
-    ``characters`` that fit its span at a natural pace; ``before`` and ``after`` are neighbouring texts of the source.
-    ``glossary`` says how terms are rendered. ``too_long`` is an earlier answer that did not fit ("": none): a shorter
-    one is asked for.
+    ``characters`` is how many fit its span at a natural pace. ``before`` and ``after`` are the texts of neighbouring
+    lines in the source language. ``glossary`` gives the rendering of each term. ``too_long`` is an earlier translation
+    that did not fit ("": none); a shorter one is wanted.
     """
 
     line: Line
@@ -73,21 +78,23 @@ class TranslationRequest:
 
 @runtime_checkable
 class Translator(Protocol):
-    """Puts lines into another language."""
+    """Translation of lines."""
 
     @property
     def card(self) -> ModelCard:
-        """Who it is."""
+        """What the report says about it."""
         ...
 
     def translate(self, requests: Sequence[TranslationRequest], language: str) -> Sequence[str]:
-        """One text per request, in ``language``, in order. Raises ``ServiceError`` or ``OptionError``."""
+        """One text in ``language`` per request, in order. Raises ``ServiceError`` if it fails, ``OptionError`` if it
+        does not know a language."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class VoiceReference:
-    """How a speaker sounds: a clean stretch of that person's ``sound`` (mono) and its words, if they are known."""
+    """A sample of a person's voice, for voice cloning: clean speech (``sound``, mono) and its ``text`` ("": not
+    known)."""
 
     sound: Sound
     text: str = ""
@@ -95,18 +102,39 @@ class VoiceReference:
 
 @runtime_checkable
 class Voice(Protocol):
-    """Speaks lines."""
+    """Speech synthesis: lines to sound."""
 
     @property
     def card(self) -> ModelCard:
-        """Who it is."""
+        """What the report says about it."""
         ...
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        """``line`` as mono sound that starts at 0 with its first syllable and ends with its last, at any rate.
+        """``line`` as mono sound at any sample rate. It starts at 0 with the first syllable and ends with the last.
 
-        ``pace`` 1 is the voice's natural one, 1.2 a fifth faster; a voice that cannot change it ignores it.
-        ``reference`` is for those that can sound like somebody. Raises ``OptionError`` for a language it does not
-        speak or a text without anything to say, ``ServiceError`` if a server or program fails.
+        ``pace`` 1 is the voice's natural pace, 1.2 is a fifth faster; a voice that cannot change its pace ignores it.
+        ``reference`` is for voices that clone. Raises ``OptionError`` for a language that it does not speak or a text
+        with nothing to say, ``ServiceError`` if a server or program fails.
         """
         ...
+
+
+def recogniser_named(text: str) -> Recogniser:
+    """The recogniser called ``NAME`` or ``NAME:DETAIL``.
+
+    Raises ``OptionError`` if it is not installed, and what its making raises.
+    """
+    return RECOGNISERS.named(text, Recogniser)
+
+
+def translator_named(text: str, source: str, target: str) -> Translator:
+    """The translator called ``NAME`` or ``NAME:DETAIL``, for lines in ``source`` to be said in ``target``.
+
+    Raises ``OptionError`` if ``text`` is "" or it is not installed, and what its making raises.
+    """
+    if not text:
+        raise OptionError(
+            f"the lines are in '{source}', the dub shall be in '{target}', and no translator is named",
+            remedy="Name one (--translator openai:URL#MODEL or argos), or give a translated script (--script)",
+        )
+    return TRANSLATORS.named(text, Translator)

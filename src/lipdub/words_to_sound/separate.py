@@ -1,7 +1,7 @@
-"""Music and effects without the speech, by a separator that is installed on this machine.
+"""Music and effects without the speech, by a separation program that is installed on this machine.
 
-Separators are large and change often, so none is brought: any program that reads a sound file and writes stems can be
-named, e.g. ``demucs --two-stems vocals -o {folder} {input}``. It is run without a shell.
+Separators are large and change often, so none comes with lipdub. Any program that reads a sound file and writes stems
+can be used, e.g. ``demucs --two-stems vocals -o {folder} {input}``. It is run without a shell.
 """
 
 import re
@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipdub.disk.os_errors import cause_of
+from lipdub.disk.causes import cause_of
 from lipdub.errors import OptionError, ServiceError
 from lipdub.process.child import run_child
 from lipdub.words_to_sound.http_service import redacted
@@ -19,20 +19,23 @@ from lipdub.words_to_sound.http_service import redacted
 _PLACES = ("input", "output", "folder")
 _SOUNDS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".m4a"})
 _NAMES = re.compile(r"no[_ -]?vocals|instrumental|accompaniment|background|other|music|effects", re.IGNORECASE)
-"""How separators call what is left when the voice is gone."""
+"""Names that separators give to the stem without the voice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Separator:
-    """A program that takes the speech out of a sound: the ``words`` of its command line, with the places ``{input}``
-    and ``{output}`` (the file it writes) or ``{folder}`` (in which it writes stems); ``timeout`` in seconds."""
+    """A program that takes the speech out of a sound.
+
+    ``words`` are those of its command line, with the placeholders ``{input}`` and ``{output}`` (the file it writes) or
+    ``{folder}`` (the folder into which it writes stems). ``timeout`` is in seconds.
+    """
 
     words: tuple[str, ...]
     timeout: float = 6 * 3600.0
 
     @classmethod
-    def parsed(cls, text: str) -> "Separator":
-        """From a command line. Raises ``OptionError`` if it cannot be read or run."""
+    def parse(cls, text: str) -> "Separator":
+        """The separator that the command line ``text`` runs. Raises ``OptionError`` if it cannot be read or run."""
         try:
             words = tuple(shlex.split(text))
         except ValueError as broken:
@@ -40,17 +43,18 @@ class Separator:
         places = [name for word in words for name in re.findall(r"\{(\w+)\}", word)]
         if "input" not in places or not {"output", "folder"} & set(places) or set(places) - set(_PLACES):
             raise OptionError(
-                f"the separator's command '{redacted(text)}' does not say what it reads and where it writes",
+                f"the separator's command '{redacted(text)}' needs {{input}}, and {{output}} or {{folder}}",
                 remedy="Write one like: demucs --two-stems vocals -o {folder} {input}",
             )
         if shutil.which(words[0]) is None:
-            raise OptionError(f"the separator '{words[0]}' is not there or cannot be run")
+            raise OptionError(f"the separator '{words[0]}' is not installed or cannot be run")
         return cls(words)
 
-    def effects(self, source: Path, folder: Path) -> Path:
-        """The music and effects of the sound file ``source``, written into ``folder``.
+    def separate(self, source: Path, folder: Path) -> Path:
+        """Run the program on the sound file ``source``; the path of the music and effects, a file in ``folder``.
 
-        Raises ``ServiceError`` if the program fails, takes too long, or leaves nothing that can be taken for them.
+        Raises ``ServiceError`` if the program fails, takes longer than ``timeout``, or writes no file that looks like
+        music and effects by its name.
         """
         output = folder / "effects.wav"
         values = {"input": str(source), "output": str(output), "folder": str(folder)}
@@ -63,13 +67,13 @@ class Separator:
             raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            said = f": {redacted(lines[-1])[:200]}" if lines else ""
-            raise ServiceError(f"the separator {command[0]} failed (exit {done.returncode}){said}".rstrip("."))
+            reason = f": {redacted(lines[-1])[:200]}" if lines else ""
+            raise ServiceError(f"the separator {command[0]} failed (exit {done.returncode}){reason}".rstrip("."))
         if output.is_file() and output.stat().st_size:
             return output
         stems = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SOUNDS and path != source]
         named = [path for path in stems if _NAMES.search(path.stem)]
         if not named:
-            told = ", ".join(path.name for path in stems) or "nothing"
-            raise ServiceError(f"the separator {command[0]} wrote {told}, and none is called music or effects")
+            written = ", ".join(path.name for path in stems) or "no sound"
+            raise ServiceError(f"the separator {command[0]} wrote {written}; no file is named like music or effects")
         return named[0]

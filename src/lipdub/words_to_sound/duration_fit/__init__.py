@@ -1,7 +1,9 @@
-"""Putting spoken lines where the source speaks, in their room, at a natural pace.
+"""Duration fit: spoken lines placed where the source speaks, at a natural pace.
 
-``phrases`` what is spoken in a line, and its pauses · ``aims`` when the source speaks each line · ``anchors`` which
-phrase begins with which window of the source · ``rates`` how fast each line is said · ``plan`` where every phrase goes
-(no sound is touched) · ``stretch`` faster or slower at the same pitch · ``render`` a plan as sound · ``wishes`` what
-should be spoken anew · ``check`` how far onsets are off · ``place`` all of it in order.
+In the order in which they are used: ``phrases`` the phrases and pauses of a spoken line · ``source_timing`` when the
+source speaks each line · ``phrase_alignment`` which phrases go with which window of source speech · ``phrase_layout``
+onsets of the phrases at one rate · ``rates`` the rate of each line · ``plan`` the placement of all lines, without
+touching samples · ``sound_pieces`` a layout in whole samples · ``render`` a placement as sound · ``time_stretch``
+faster or slower at the same pitch · ``respeak`` which lines the voice should speak again, faster, slower or shorter ·
+``onset_errors`` how far the onsets are off.
 """

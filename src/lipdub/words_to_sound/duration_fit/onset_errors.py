@@ -1,4 +1,4 @@
-"""How far the dub's onsets are from the source's."""
+"""The differences between the dub's onsets and the source's."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.words_to_sound.duration_fit.phrases import find_phrases
 
 
-def onset_errors(placed: Sequence[PlacedLine]) -> Float64[np.ndarray, " heard"]:
-    """Seconds by which each line that can be heard begins after its aim (negative: before), in order.
+def onset_errors(placed: Sequence[PlacedLine]) -> Float64[np.ndarray, " audible"]:
+    """Seconds by which each line begins after the source does (negative: before), in order of ``placed``.
 
-    Measured in the sound as it will be heard, not taken from the plan; lines without sound are left out.
+    Onsets are measured in the samples, not taken from the plan. Lines without a phrase in their sound are left out.
     """
     errors = []
     for line in placed:

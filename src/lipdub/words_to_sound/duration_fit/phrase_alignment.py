@@ -1,4 +1,4 @@
-"""Which phrase of the dub begins where the source begins to speak again."""
+"""Alignment of the phrases of a spoken line with the windows in which the source speaks it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,44 +7,44 @@ from itertools import pairwise
 from math import ceil
 
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
+from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming
 
 SHORTEST_BREAK = Fraction(18, 100)
-"""Seconds; a shorter pause of the dub is no place to wait for the source."""
+"""Seconds; phrases with a shorter pause between them are not aligned with different windows."""
 
-_WORTH = 0.15  # seconds of mismatch that one more common onset is worth
-_FEW = 6  # breaths' worth of phrases that may follow one window, or windows that they may cover
+_ONSET_REWARD = 0.15  # seconds of mismatch that one more common onset is worth
+_LONGEST_RUN = 6  # groups of phrases in one window, or windows for one group of phrases, if no more are needed
 
 
 @dataclass(frozen=True, slots=True)
 class AlignedPhrases:
-    """Phrases ``first`` to ``stop`` (exclusive) that are to be heard in ``window``, beginning with its onset."""
+    """Phrases ``first`` to ``stop`` (exclusive) that go with ``window`` and begin with its onset."""
 
     first: int
     stop: int
     window: Span
 
 
-def align_phrases(measured: MeasuredLine, aim: SourceTiming) -> tuple[AlignedPhrases, ...]:
-    """Share the phrases (at least one) among the aim's windows, both in order and completely: what is said in one
-    breath or several is heard in one window, or what is said in one breath over several.
+def align_phrases(line: MeasuredLine, timing: SourceTiming) -> tuple[AlignedPhrases, ...]:
+    """Align all phrases of ``line`` (at least one) with all windows of ``timing``, both in order.
 
-    Dynamic programming: the least sum of differences in length, less a reward for each block, for each gives the eye
-    an onset in common.
+    Phrases without a pause of ``SHORTEST_BREAK`` between them form a group. A block is one or several groups in one
+    window, or one group over several windows. Dynamic programming finds the blocks with the least sum of differences in
+    duration, less a reward for each block, because each block gives the picture and the dub an onset in common.
     """
-    starts = [0] + [i + 1 for i, pause in enumerate(measured.pauses) if pause >= SHORTEST_BREAK]
-    starts.append(len(measured.phrases))
-    ours = _sums(float(sum((p.duration for p in measured.phrases[a:b]), Fraction(0))) for a, b in pairwise(starts))
-    theirs = _sums(float(w.duration) for w in aim.windows)
+    starts = [0] + [i + 1 for i, pause in enumerate(line.pauses) if pause >= SHORTEST_BREAK]
+    starts.append(len(line.phrases))
+    ours = _sums(float(sum((p.duration for p in line.phrases[a:b]), Fraction(0))) for a, b in pairwise(starts))
+    theirs = _sums(float(w.duration) for w in timing.windows)
     scale = theirs[-1] / ours[-1]
     n, m = len(ours) - 1, len(theirs) - 1
-    longest = max(_FEW, ceil(m / n) + 1, ceil(n / m) + 1)
+    longest = max(_LONGEST_RUN, ceil(m / n) + 1, ceil(n / m) + 1)
     best: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {(0, 0): (0.0, (0, 0))}
     for i in range(1, n + 1):
         for j in range(1, m + 1):
             ways = [
-                (best[a, b][0] + abs((ours[i] - ours[a]) * scale - (theirs[j] - theirs[b])) - _WORTH, (a, b))
+                (best[a, b][0] + abs((ours[i] - ours[a]) * scale - (theirs[j] - theirs[b])) - _ONSET_REWARD, (a, b))
                 for a, b in _before(i, j, longest)
                 if (a, b) in best
             ]
@@ -53,7 +53,7 @@ def align_phrases(measured: MeasuredLine, aim: SourceTiming) -> tuple[AlignedPhr
     out, end = [], (n, m)
     while end != (0, 0):
         begin = best[end][1]
-        window = Span(aim.windows[begin[1]].start, aim.windows[end[1] - 1].end)
+        window = Span(timing.windows[begin[1]].start, timing.windows[end[1] - 1].end)
         out.append(AlignedPhrases(starts[begin[0]], starts[end[0]], window))
         end = begin
     return tuple(reversed(out))

@@ -1,5 +1,7 @@
-"""Where the phrases of one line go at one rate: pauses give way, onsets are kept. Seconds as floats; a plan is made
-of whole samples later."""
+"""Onsets of the phrases of one line at one rate. Pauses change so that onsets can stay with those of the source.
+
+Times are float seconds here; ``sound_pieces`` makes whole samples of them.
+"""
 
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -9,16 +11,16 @@ from lipdub.words_to_sound.duration_fit.phrase_alignment import AlignedPhrases
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
 
 SHORTEST_PAUSE = 0.06
-"""Seconds; a pause is never made shorter than this, unless it is spoken faster and so becomes shorter of itself."""
+"""Seconds; a pause is made no shorter than this, except by the rate of the line."""
 
-_LONGEST = 1.5  # times its length a pause may grow where nothing in the source says when to go on
-_FIRST, _ANCHOR, _INNER = 8.0, 1.0, 0.05  # how much it matters where a phrase begins: of a line, of a window, any
+_LONGEST = 1.5  # the factor by which a pause inside a window may grow at most
+_FIRST, _ANCHOR, _INNER = 8.0, 1.0, 0.05  # weights of onsets: the first of a line, the first of a window, any other
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSlot:
-    """Where a line may be heard, in seconds of clip time: from ``onset``, if it must be from ``earliest``, until
-    ``latest``; its source falls silent at ``offset``."""
+    """The time of a line, in seconds of clip time: the source speaks it from ``onset`` to ``offset``; the dub may begin
+    at ``earliest`` and must end by ``latest``."""
 
     earliest: float
     onset: float
@@ -28,8 +30,8 @@ class TimeSlot:
 
 @dataclass(frozen=True, slots=True)
 class PhraseLayout:
-    """``onsets`` of all phrases, seconds of clip time; ``end`` of the last; how bad it is (``cost``), and by how many
-    seconds it exceeds the room (``excess``, 0: it fits)."""
+    """The ``onsets`` of all phrases and the ``end`` of the last, in seconds of clip time; the ``cost`` of this layout,
+    and the seconds by which it ends after the slot (``excess``, 0: it fits)."""
 
     onsets: tuple[float, ...]
     end: float
@@ -40,7 +42,7 @@ class PhraseLayout:
 @dataclass(frozen=True, slots=True)
 class LineDurations:
     """A spoken line in seconds: the ``lengths`` of its phrases, the ``pauses`` after all but the last, and its
-    ``parts``: (first phrase, phrase after the last, onset of their window, its duration)."""
+    ``parts``: (first phrase, phrase after the last, onset of their window, duration of their window)."""
 
     lengths: tuple[float, ...]
     pauses: tuple[float, ...]
@@ -48,46 +50,46 @@ class LineDurations:
 
 
 def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...]) -> LineDurations:
-    """What ``lay_out_phrases`` wants to know of a line and its windows."""
+    """The durations that ``lay_out_phrases`` needs, of a line and of the windows it is aligned with."""
     parts = tuple((b.first, b.stop, float(b.window.start), float(b.window.duration)) for b in blocks)
     return LineDurations(tuple(float(p.duration) for p in measured.phrases), tuple(map(float, measured.pauses)), parts)
 
 
-def lay_out_phrases(line: LineDurations, room: TimeSlot, rate: float) -> PhraseLayout:
-    """The best onsets at ``rate``: each block begins with its window and fills it with its pauses, and what collides
-    is pushed apart as little as possible, the line's first onset least of all.
+def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseLayout:
+    """The onsets at ``rate`` that are nearest to the wanted ones, in weighted least squares.
 
-    With the shortest pauses taken off, the onsets only have to be in order: weighted isotonic regression, clipped to
-    the room (pool adjacent violators; Barlow et al. 1972), is the exact least-squares answer.
+    Wanted is that each block begins with its window and that its pauses grow to fill the window. The line's first onset
+    has the largest weight. After subtraction of the shortest pauses, onsets only have to be in order, so weighted
+    isotonic regression, clipped to the slot, is the exact solution (pool adjacent violators; Barlow et al. 1972).
     """
     lengths = [length / rate for length in line.lengths]
     pauses = [pause / rate for pause in line.pauses]
-    wished, weights = _wishes(lengths, pauses, line)
+    wanted, weights = _wanted_onsets(lengths, pauses, line)
     packed = [0.0]
     for length, pause in zip(lengths, pauses, strict=False):
         packed.append(packed[-1] + length + min(pause, SHORTEST_PAUSE))
     needed = packed[-1] + lengths[-1]
-    begin = min(room.onset, max(room.earliest, room.latest - needed))
-    last = max(begin, room.latest - needed)
-    eased = isotonic([w - p for w, p in zip(wished, packed, strict=True)], weights)
-    onsets = tuple(min(max(e, begin), last) + p for e, p in zip(eased, packed, strict=True))
+    begin = min(slot.onset, max(slot.earliest, slot.latest - needed))
+    last = max(begin, slot.latest - needed)
+    ordered = isotonic([w - p for w, p in zip(wanted, packed, strict=True)], weights)
+    onsets = tuple(min(max(o, begin), last) + p for o, p in zip(ordered, packed, strict=True))
     end = onsets[-1] + lengths[-1]
-    now = [b - a - n for (a, b), n in zip(pairwise(onsets), lengths, strict=False)]
+    new_pauses = [b - a - n for (a, b), n in zip(pairwise(onsets), lengths, strict=False)]
     late = [onsets[first] - window for first, _, window, _ in line.parts]
-    cost = _lateness(late) + _length(end, room) + _distortion(now, pauses)
-    return PhraseLayout(onsets, end, cost, max(0.0, end - room.latest))
+    cost = _onset_cost(late) + _end_cost(end, slot) + _pause_cost(new_pauses, pauses)
+    return PhraseLayout(onsets, end, cost, max(0.0, end - slot.latest))
 
 
-def lay_out_as_spoken(line: LineDurations, room: TimeSlot) -> PhraseLayout:
-    """From the aim's onset on, exactly as it was spoken."""
+def lay_out_as_spoken(line: LineDurations, slot: TimeSlot) -> PhraseLayout:
+    """The line exactly as it was spoken, from the onset of the slot on."""
     steps = [length + pause for length, pause in zip(line.lengths, line.pauses, strict=False)]
-    onsets = tuple(accumulate(steps, initial=room.onset))
+    onsets = tuple(accumulate(steps, initial=slot.onset))
     end = onsets[-1] + line.lengths[-1]
-    return PhraseLayout(onsets, end, 0.0, max(0.0, end - room.latest))
+    return PhraseLayout(onsets, end, 0.0, max(0.0, end - slot.latest))
 
 
-def _wishes(lengths: list[float], pauses: list[float], line: LineDurations) -> tuple[list[float], list[float]]:
-    """Where each phrase would begin if it were alone, and how much that matters."""
+def _wanted_onsets(lengths: list[float], pauses: list[float], line: LineDurations) -> tuple[list[float], list[float]]:
+    """The wanted onset of each phrase if there were no others, and its weight."""
     onsets, weights = [], []
     for first, stop, at, duration in line.parts:
         inner = pauses[first : stop - 1]
@@ -101,25 +103,28 @@ def _wishes(lengths: list[float], pauses: list[float], line: LineDurations) -> t
     return onsets, weights
 
 
-def _lateness(late: list[float]) -> float:
-    """An onset 0.12 s off costs as much as speech a tenth faster."""
+def _onset_cost(late: list[float]) -> float:
+    """The cost of onsets that are late: 0.12 s costs as much as speech that is a tenth faster."""
     return sum((seconds / 0.12) ** 2 for seconds in late)
 
 
-def _length(end: float, room: TimeSlot) -> float:
-    """Speech that goes on when the source is silent is worse than silence while the source still speaks, and worst
-    where it runs into the next line; a great silence is hardly helped by speaking slowly, so it costs no more than in
-    proportion."""
-    over = end - room.offset
+def _end_cost(end: float, slot: TimeSlot) -> float:
+    """The cost of an end before or after the source's.
+
+    Speech after the source has stopped costs more than silence while the source still speaks, and most if it is near
+    the next line. Speaking slowly hardly helps against a long silence, so the cost of silence is linear in the end.
+    """
+    over = end - slot.offset
     if over > 0:
-        crowded = min(over, max(0.0, 0.2 - (room.latest - end)))
+        crowded = min(over, max(0.0, 0.2 - (slot.latest - end)))
         return (over / 0.2) ** 2 + (crowded / 0.15) ** 2
-    under = -over / max(0.2, 0.09 * (room.offset - room.onset))
+    under = -over / max(0.2, 0.09 * (slot.offset - slot.onset))
     return under**2 if under < 1 else 2 * under - 1
 
 
-def _distortion(now: list[float], before: list[float]) -> float:
-    return 0.15 * sum(log(max(a, 0.01) / b) ** 2 for a, b in zip(now, before, strict=True))
+def _pause_cost(new: list[float], old: list[float]) -> float:
+    """The cost of pauses that are longer or shorter than spoken."""
+    return 0.15 * sum(log(max(a, 0.01) / b) ** 2 for a, b in zip(new, old, strict=True))
 
 
 def isotonic(values: list[float], weights: list[float]) -> list[float]:

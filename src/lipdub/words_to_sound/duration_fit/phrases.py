@@ -1,4 +1,4 @@
-"""What is spoken in a line: phrases, and the pauses between them."""
+"""The phrases of a spoken line and the pauses between them."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,25 +10,25 @@ from jaxtyping import Float64
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
-from lipdub.timeline.time import Span, merge_spans
+from lipdub.timeline.time import Span, merged
 
 STEP = Fraction(1, 100)
-"""Seconds between two looks at the level; phrases begin and end on multiples of it."""
+"""Seconds for which the level is measured; phrases begin and end on multiples of it."""
 
 PAUSE = Fraction(12, 100)
-"""Shorter silences belong to the words: closures of plosives last up to about a tenth of a second."""
+"""Seconds; shorter silences belong to the words, as closures of plosives last up to about a tenth of a second."""
 
-_SMACK = Fraction(3, 100)  # what is shorter and alone is a click of the lips
-_BELOW_TOP = 38.0  # dB under the loudest moments: silence, where nothing hums
-_ABOVE_HUM = 8.0  # dB over what hums in the pauses: speech
-_CERTAIN = 24.0  # dB under the loudest moments: speech, whatever the hum
-_DIGITAL = -80.0  # dB of full scale: nobody's voice
+_SHORTEST = Fraction(3, 100)  # seconds; a shorter sound on its own is a click of the lips
+_BELOW_TOP = 38.0  # dB below the loudest moments: silence, if there is no noise
+_ABOVE_NOISE = 8.0  # dB above the noise in the pauses: speech
+_CERTAIN = 24.0  # dB below the loudest moments: speech, however loud the noise
+_DIGITAL = -80.0  # dB of full scale: below this, no voice
 
 
 @dataclass(frozen=True)
 class MeasuredLine:
-    """A ``line`` as its voice spoke it: the ``phrases``, sorted and disjoint, on the sound's own clock from 0, and
-    the sound's ``length`` in seconds. No phrases: nothing is heard in it."""
+    """A ``line`` as a voice spoke it: its ``phrases`` (sorted, disjoint, in seconds from the first sample; none if the
+    sound is silent), and the ``length`` of the sound in seconds."""
 
     line: Line
     phrases: tuple[Span, ...]
@@ -36,7 +36,7 @@ class MeasuredLine:
 
     @property
     def speech(self) -> Fraction:
-        """Seconds of it in which somebody speaks."""
+        """The seconds of speech in it."""
         return sum((p.duration for p in self.phrases), Fraction(0))
 
     @property
@@ -46,33 +46,33 @@ class MeasuredLine:
 
 
 def measure_line(spoken: SpokenLine) -> MeasuredLine:
-    """Find the phrases of a spoken line."""
+    """The phrases and the length of a spoken line."""
     sound = spoken.sound
     return MeasuredLine(spoken.line, find_phrases(sound), Fraction(sound.samples.shape[1], sound.rate))
 
 
 def find_phrases(sound: Sound) -> tuple[Span, ...]:
-    """Spans of ``sound`` (any channels, counted from its first sample) that are louder than its pauses.
+    """Spans of ``sound`` (any number of channels; seconds from its first sample) that are louder than its pauses.
 
-    Meant for a voice alone, as synthesisers and dub studios deliver it; see ``spans`` for what is heard in a film.
+    For a voice alone, as synthesisers and dubbing studios deliver it; ``acoustics.speech_spans`` is for a film's sound.
     """
     decibels = step_levels(sound)
     if not len(decibels):
         return ()
-    top, hum = (float(v) for v in np.quantile(decibels, [0.95, 0.05]))
+    top, noise = (float(v) for v in np.quantile(decibels, [0.95, 0.05]))
     if float(decibels.max()) < _DIGITAL:
         return ()
-    top = max(top, float(decibels.max()) - 6)  # a short word in long silence
-    threshold = max(min(max(hum + _ABOVE_HUM, top - _BELOW_TOP), top - _CERTAIN), _DIGITAL)
+    top = max(top, float(decibels.max()) - 6)  # for a short word in a long silence
+    threshold = max(min(max(noise + _ABOVE_NOISE, top - _BELOW_TOP), top - _CERTAIN), _DIGITAL)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], decibels > threshold, [0]]).astype(np.int8)))
     runs = [Span(int(a) * STEP, int(b) * STEP) for a, b in edges.reshape(-1, 2)]
     length = Fraction(sound.samples.shape[1], sound.rate)
-    spoken = [s for s in merge_spans(runs, PAUSE - STEP / 2) if s.duration >= _SMACK]
+    spoken = [s for s in merged(runs, PAUSE - STEP / 2) if s.duration >= _SHORTEST]
     return tuple(Span(s.start, min(s.end, length)) for s in spoken)
 
 
 def step_levels(sound: Sound) -> Float64[np.ndarray, " steps"]:
-    """Decibels of full scale (RMS over all channels) of each ``STEP``; the last one may be shorter."""
+    """The level of each ``STEP`` in decibels of full scale (RMS over all channels); the last step may be shorter."""
     power = (sound.samples.astype(np.float64) ** 2).mean(0)
     if not len(power):
         return np.zeros(0)

@@ -1,4 +1,4 @@
-"""When the source speaks each line: what its dub aims at."""
+"""When the source speaks each line: the wanted time of its dub."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -8,24 +8,26 @@ from fractions import Fraction
 from lipdub.acoustics.speech_spans import SpeechSpanOptions, speech_spans
 from lipdub.timeline.lines import Line
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, merge_spans
+from lipdub.timeline.time import Span, merged
 
 REACH = Fraction(1, 2)
-"""Seconds by which a script's times may miss the speech they mean."""
+"""Seconds by which a script's times may differ from the speech they belong to."""
 
-_MATTERS = Fraction(3, 20)  # less speech than this on one side of a border belongs to the other side
-_LINGERS = Fraction(8, 100)  # seconds; measured on synthetic voices in quiet and in noise: 0.05 to 0.2
-_AT_ONCE = 4  # tangles of different speakers that may go on at the same time
+_LEAST_SPEECH = Fraction(3, 20)  # seconds; less speech on one side of a border belongs to the other side
+_LATE_END = Fraction(8, 100)  # seconds by which voice activity ends late; measured on synthetic voices: 0.05 to 0.2
+_OPEN_GROUPS = 4  # groups of overlapping lines (of different speakers) that may be open at the same time
 _SOURCE = SpeechSpanOptions(shortest=Fraction(1, 10), pause=Fraction(3, 20), padding=Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTiming:
-    """Where a line is wished: from the first onset to the last offset of its ``windows`` (clip time, sorted,
-    disjoint, at least one). ``heard`` False: the source is silent there, and the window is the line's own span."""
+    """When the source speaks a line: in ``windows`` (clip time, sorted, disjoint, at least one).
+
+    ``has_speech`` False: the source is silent there, and the only window is the line's own span.
+    """
 
     windows: tuple[Span, ...]
-    features: bool = True
+    has_speech: bool = True
 
     @property
     def span(self) -> Span:
@@ -34,60 +36,64 @@ class SourceTiming:
 
 
 def source_windows(features: SpeechFeatures) -> tuple[Span, ...]:
-    """Where the source speaks, close to the voice: no padding, pauses of 0.15 s and longer are kept, and the moment
-    by which the model falls silent late is taken off."""
-    return tuple(Span(s.start, max(s.end - _LINGERS, (s.start + s.end) / 2)) for s in speech_spans(features, _SOURCE))
+    """Spans in which the source speaks, without padding; pauses of 0.15 s and longer separate them.
+
+    Voice activity ends late, so each span is shortened by 0.08 s at its end (by half of it at most).
+    """
+    return tuple(Span(s.start, max(s.end - _LATE_END, (s.start + s.end) / 2)) for s in speech_spans(features, _SOURCE))
 
 
 def may_overlap(a: Line, b: Line) -> bool:
-    """True if both were written to be heard at once: by different speakers, in spans that overlap."""
+    """True if the script has both lines at the same time: different speakers, overlapping spans."""
     return a.speaker != b.speaker and a.span.overlaps(b.span)
 
 
 def source_timings(lines: Sequence[Line], windows: Sequence[Span]) -> tuple[SourceTiming, ...]:
-    """The aim of every line, in order of ``lines``; ``windows`` is when the source speaks (empty: it does not).
+    """The timing of each line, in order of ``lines``; ``windows`` is when the source speaks (empty: it does not).
 
-    A line takes the speech within ``REACH`` of its span, up to the border with its neighbours; a window that two
-    lines share is cut at their border unless one of them has hardly any of it. A line without speech takes its span.
+    A line takes the speech within ``REACH`` of its span, up to the border with its neighbours. A window that two lines
+    share is cut at their border, unless one of them has less than 0.15 s of it. A line without speech takes its own
+    span.
     """
-    speech = merge_spans(windows)
-    spans = _untangled(lines)
-    grounds = _grounds(lines, spans, speech)
-    return tuple(_aim(span, ground, speech) for span, ground in zip(spans, grounds, strict=True))
+    speech = merged(windows)
+    spans = _without_overlaps(lines)
+    areas = _areas(lines, spans, speech)
+    return tuple(_timing(span, area, speech) for span, area in zip(spans, areas, strict=True))
 
 
-def _aim(span: Span, ground: Span, speech: tuple[Span, ...]) -> SourceTiming:
-    within = span.intersection(ground) or Span(ground.start, ground.start)
-    cuts = (window.intersection(ground) for window in _near(speech, ground.start, ground.end))
+def _timing(span: Span, area: Span, speech: tuple[Span, ...]) -> SourceTiming:
+    within = span.intersection(area) or Span(area.start, area.start)
+    cuts = (window.intersection(area) for window in _near(speech, area.start, area.end))
     own = tuple(cut for cut in cuts if cut is not None and cut.overlaps(within))
-    return SourceTiming(own) if own else SourceTiming((within,), features=False)
+    return SourceTiming(own) if own else SourceTiming((within,), has_speech=False)
 
 
-def _untangled(lines: Sequence[Line]) -> list[Span]:
-    """The lines' spans; where lines that cannot be heard at once lie upon each other by more than half, they share
-    what they cover in proportion to their lengths, in order."""
+def _without_overlaps(lines: Sequence[Line]) -> list[Span]:
+    """The lines' spans. Lines that overlap by more than half though they must not share the time that they cover
+    together, in order and in proportion to their durations."""
     order = _in_order([line.span for line in lines])
     spans = [line.span for line in lines]
-    tangles: list[list[int]] = []
+    groups: list[list[int]] = []
     for i in order:
-        for tangle in reversed(tangles[-_AT_ONCE:]):
-            if any(_tangled(lines[i], lines[j]) for j in tangle):
-                tangle.append(i)
+        for group in reversed(groups[-_OPEN_GROUPS:]):
+            if any(_collide(lines[i], lines[j]) for j in group):
+                group.append(i)
                 break
         else:
-            tangles.append([i])
-    for tangle in tangles:
-        whole = merge_spans(lines[i].span for i in tangle)
-        if len(tangle) == 1 or not whole:
+            groups.append([i])
+    for group in groups:
+        whole = merged(lines[i].span for i in group)
+        if len(group) == 1 or not whole:
             continue
-        at, share = whole[0].start, whole[0].duration / sum(lines[i].span.duration for i in tangle)
-        for i in tangle:
+        at, share = whole[0].start, whole[0].duration / sum(lines[i].span.duration for i in group)
+        for i in group:
             spans[i] = Span(at, at + lines[i].span.duration * share)
             at = spans[i].end
     return spans
 
 
-def _tangled(a: Line, b: Line) -> bool:
+def _collide(a: Line, b: Line) -> bool:
+    """True if two lines that may not overlap do so by more than half of the shorter one."""
     both = a.span.intersection(b.span)
     shorter = min(a.span.duration, b.span.duration)
     return both is not None and not may_overlap(a, b) and both.duration > shorter / 2
@@ -97,8 +103,8 @@ def _in_order(spans: Sequence[Span]) -> list[int]:
     return sorted(range(len(spans)), key=lambda i: (spans[i], i))
 
 
-def _grounds(lines: Sequence[Line], spans: Sequence[Span], speech: tuple[Span, ...]) -> list[Span]:
-    """What each line may take from: its span and a little more, up to the border with those before and after."""
+def _areas(lines: Sequence[Line], spans: Sequence[Span], speech: tuple[Span, ...]) -> list[Span]:
+    """Where each line may take speech from: its span and ``REACH`` more, up to the borders with its neighbours."""
     order = _in_order(spans)
     first = [span.start - REACH for span in spans]
     last = [span.end + REACH for span in spans]
@@ -115,18 +121,19 @@ def _grounds(lines: Sequence[Line], spans: Sequence[Span], speech: tuple[Span, .
 
 
 def _border(left: Span, right: Span, speech: tuple[Span, ...]) -> Fraction:
-    """Where ``left`` stops and ``right``, which starts no earlier, begins: between them, not inside a word."""
+    """The instant between ``left`` and ``right``, which starts no earlier: in the middle, or at the edge of a window of
+    speech that belongs to one of them alone."""
     middle = (min(left.end, right.end) + right.start) / 2
     for window in _near(speech, middle, middle):
         ours, theirs = window.intersection(left), window.intersection(right)
-        if theirs is None or theirs.duration < _MATTERS:
+        if theirs is None or theirs.duration < _LEAST_SPEECH:
             return min(window.end, right.end)
-        if ours is None or ours.duration < _MATTERS:
+        if ours is None or ours.duration < _LEAST_SPEECH:
             return max(window.start, left.start)
     return middle
 
 
 def _near(speech: tuple[Span, ...], start: Fraction, end: Fraction) -> tuple[Span, ...]:
-    """The windows that are heard at some instant from ``start`` to ``end``, both included."""
+    """The windows that hold an instant from ``start`` to ``end``, both included."""
     first = bisect_right(speech, start, key=lambda w: w.end)
     return speech[first : bisect_right(speech, end, key=lambda w: w.start)]

@@ -1,4 +1,4 @@
-"""Faster or slower at the same pitch."""
+"""Time-stretch: speech faster or slower at the same pitch."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,15 +14,15 @@ from jaxtyping import Float32
 Stretcher = Callable[[np.ndarray, int, int], np.ndarray]
 
 _SEED = 20
-_SHORTEST, _AFTER = 0.25, 0.05  # seconds of sound that a stretcher wants, and of silence, not to lose the end
+_SHORTEST, _AFTER = 0.25, 0.05  # seconds of sound that a stretcher needs at least; of silence added, to keep the end
 
 
 def time_stretch(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
-    """``samples`` (at ``rate`` per second) in exactly ``size`` samples: onsets stay in proportion to within 5 ms, the
-    pitch stays. The same samples if their number is ``size`` already.
+    """``samples`` (at ``rate`` hertz) stretched to exactly ``size`` samples, at the same pitch, with onsets in
+    proportion to within 5 ms. The same samples if their number is ``size`` already.
 
-    Done by Signalsmith Stretch (MIT), which moves the onsets of bursts by 3.4 ms at most; on machines for which it is
-    not built (``pyproject.toml`` says which), by FFmpeg's ``atempo`` (WSOLA; inner onsets up to 21 ms early).
+    It uses Signalsmith Stretch (MIT), which moves the onsets of bursts by 3.4 ms at most; on systems without a wheel of
+    it (see ``pyproject.toml``), FFmpeg's ``atempo`` (WSOLA; inner onsets up to 21 ms early).
     """
     if size == len(samples):
         return samples
@@ -35,22 +35,22 @@ def time_stretch(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Fl
 
 
 def available_stretcher() -> Stretcher:
-    """The one that this machine has: (samples, wished number, rate) to about as many samples."""
+    """The stretcher that is installed: a function of (samples, wanted number, rate) that gives about that number."""
     return signalsmith_stretch if find_spec("python_stretch") else atempo_stretch
 
 
 def signalsmith_stretch(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
-    """Signalsmith Stretch, its latency already taken off; always seeded alike."""
+    """Signalsmith Stretch with its latency removed and a fixed seed."""
     from python_stretch.Signalsmith import Stretch
 
-    machine = Stretch(_SEED)
-    machine.preset(1, rate)
-    machine.setTimeFactor(len(samples) / size)
-    return np.asarray(machine.process(samples[None]), np.float32)[0]
+    stretch = Stretch(_SEED)
+    stretch.preset(1, rate)
+    stretch.setTimeFactor(len(samples) / size)
+    return np.asarray(stretch.process(samples[None]), np.float32)[0]
 
 
 def atempo_stretch(samples: Float32[np.ndarray, " n"], size: int, rate: int) -> Float32[np.ndarray, " m"]:
-    """FFmpeg's atempo."""
+    """FFmpeg's filter ``atempo``."""
     graph = Graph()
     source = graph.add_abuffer(sample_rate=rate, format="flt", layout="mono", time_base=Fraction(1, rate))
     tempo = graph.add("atempo", f"{len(samples) / size:.9f}")

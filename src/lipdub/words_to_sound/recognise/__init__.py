@@ -1,5 +1,5 @@
-"""From speech to words: ``whisper`` hears them, ``transcribe`` takes it through a long programme.
+"""From speech to words.
 
-``languages`` what tags mean for hearing · ``agreement`` how far two texts differ · ``stretch`` a speaker's cleanest
-seconds.
+``whisper`` the recogniser that ships · ``transcribe`` a recogniser on sound of any length · ``word_error_rate`` how far
+two texts differ · ``voice_reference`` a speaker's cleanest seconds, for voice cloning.
 """

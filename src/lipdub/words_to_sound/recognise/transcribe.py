@@ -1,4 +1,4 @@
-"""A recogniser's way through sound of any length: cut at pauses, one piece in memory at a time, one language."""
+"""Transcription of sound of any length: it is cut at pauses, and one piece at a time is recognised, in one language."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from lipdub.timeline.lines import Word
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.seam import Transcript, Recogniser
+from lipdub.words_to_sound.seam import Recogniser, Transcript
 
-_CALM = 25  # rows: half a second over which the calmest moment of unbroken speech is looked for
+_SMOOTHING = 25  # rows (half a second) over which voice activity is summed to find the best cut in unbroken speech
 
 
 @dataclass(frozen=True, slots=True)
 class TranscribeOptions:
-    """Pieces last ``longest`` seconds at most; ``apart`` seconds of silence or more are given to no piece;
-    ``margin`` seconds of silence are left around speech."""
+    """Pieces last at most ``longest`` seconds. Silence of ``apart`` seconds or more is skipped. ``margin`` seconds of
+    silence are left around speech."""
 
     longest: Fraction = Fraction(300)
     apart: Fraction = Fraction(10)
@@ -29,32 +29,33 @@ class TranscribeOptions:
 def transcribe(
     recogniser: Recogniser, sound: Sound | Iterable[Sound], features: SpeechFeatures, language: str = ""
 ) -> Transcript:
-    """All words of ``sound``, which is whole or comes as consecutive blocks of any length (mono, 16 kHz).
+    """All words of ``sound`` (mono, 16 kHz), which is one sound or consecutive blocks of any length.
 
-    ``heard`` says where somebody speaks. ``language`` "" is found in the first speech and kept from then on. Memory
-    is that of the longest block and one piece of five minutes. Raises what ``recogniser.hear`` raises.
+    ``features`` are those of the same sound; they say where somebody speaks. ``language`` "" is detected in the first
+    speech and kept for the rest. Memory is that of the longest block and of one piece of five minutes. Raises what
+    ``recogniser.transcribe`` raises.
     """
     blocks = [sound] if isinstance(sound, Sound) else sound
     words: list[Word] = []
-    found, sure = language, 0.0
+    detected, confidence = language, 0.0
     for piece in sound_in_spans(blocks, spans_to_transcribe(features)):
-        result = recogniser.transcribe(piece, found)
+        result = recogniser.transcribe(piece, detected)
         if result.words and not words:
-            found, sure = result.language, result.confidence
+            detected, confidence = result.language, result.confidence
         last = words[-1].span.end if words else piece.start
         words += [w for w in result.words if w.span.end > last]
-    return Transcript(tuple(words), found, sure)
+    return Transcript(tuple(words), detected, confidence)
 
 
 def spans_to_transcribe(features: SpeechFeatures, options: TranscribeOptions = TranscribeOptions()) -> tuple[Span, ...]:
-    """Where a recogniser has to listen: sorted, disjoint spans that hold all speech and begin and end in pauses."""
+    """The spans that a recogniser is given: sorted, disjoint, with all speech in them, cut in pauses if possible."""
     speech = speech_spans(features)
     out: list[Span] = []
     for group in _groups(speech, options.apart):
         while group:
             taken = _fitting(group, options.longest)
             if taken == 0:
-                middle = _calmest(features, group[0], options.longest)
+                middle = _least_active(features, group[0], options.longest)
                 out.append(Span(group[0].start, middle))
                 group = [Span(middle, group[0].end), *group[1:]]
                 continue
@@ -74,7 +75,8 @@ def _groups(speech: Sequence[Span], apart: Fraction) -> list[list[Span]]:
 
 
 def _fitting(group: Sequence[Span], longest: Fraction) -> int:
-    """How many stretches of ``group`` the next piece takes: all that fit, or up to the longest late pause."""
+    """How many spans of ``group`` go into the next piece: all if they fit, else those before the longest pause in the
+    second half of what fits."""
     fits = sum(1 for span in group if span.end - group[0].start <= longest)
     if fits in (0, len(group)):
         return fits
@@ -82,16 +84,16 @@ def _fitting(group: Sequence[Span], longest: Fraction) -> int:
     return max(late, key=lambda k: (group[k].start - group[k - 1].end, k))
 
 
-def _calmest(features: SpeechFeatures, span: Span, longest: Fraction) -> Fraction:
-    """The instant in the last third of what fits of ``span`` in which speech is least likely."""
+def _least_active(features: SpeechFeatures, span: Span, longest: Fraction) -> Fraction:
+    """The instant with the least voice activity in the last third of the first ``longest`` seconds of ``span``."""
     first = int((span.start + longest * 2 / 3 - features.start) / FEATURE_STEP)
     stop = int((span.start + longest - features.start) / FEATURE_STEP)
-    voiced = np.convolve(np.pad(features.voice_activity[first:stop], _CALM // 2, mode="edge"), np.ones(_CALM), "valid")
-    return features.start + (first + int(np.argmin(voiced))) * FEATURE_STEP
+    padded = np.pad(features.voice_activity[first:stop], _SMOOTHING // 2, mode="edge")
+    return features.start + (first + int(np.argmin(np.convolve(padded, np.ones(_SMOOTHING), "valid")))) * FEATURE_STEP
 
 
 def _with_margins(spans: Sequence[Span], whole: Span, margin: Fraction) -> tuple[Span, ...]:
-    """``spans`` wider by ``margin``, or as far as the middle of the pause to the next."""
+    """``spans`` widened by ``margin``, but not beyond the middle of the pause between two spans."""
     out = []
     for k, span in enumerate(spans):
         low = (spans[k - 1].end + span.start) / 2 if k else whole.start
@@ -101,9 +103,9 @@ def _with_margins(spans: Sequence[Span], whole: Span, margin: Fraction) -> tuple
 
 
 def sound_in_spans(blocks: Iterable[Sound], spans: Sequence[Span]) -> Iterator[Sound]:
-    """The sound in each of the sorted, disjoint ``spans``; ``blocks`` are consecutive, and taken once, as needed.
+    """The sound in each of the sorted, disjoint ``spans``; ``blocks`` are consecutive and are read once, as needed.
 
-    What no block covers is left out of a piece; a span that none covers gives no piece.
+    Time that no block covers is left out of a piece; a span that no block covers gives no piece.
     """
     waiting = list(reversed(spans))
     held: list[Sound] = []
@@ -122,7 +124,7 @@ def sound_in_spans(blocks: Iterable[Sound], spans: Sequence[Span]) -> Iterator[S
 
 
 def cut_sound(sound: Sound, span: Span) -> Sound:
-    """The samples of ``sound`` whose instants lie in ``span``; maybe none."""
+    """The samples of ``sound`` whose instants lie in ``span``, possibly none."""
     length = sound.samples.shape[1]
     first, stop = (
         min(max(-(-(t - sound.start) * sound.rate // 1), 0), length)  # the first sample not before t

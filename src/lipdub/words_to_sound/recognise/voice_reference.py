@@ -1,4 +1,4 @@
-"""The cleanest seconds of a speaker: what a voice that can sound like somebody is given."""
+"""The cleanest seconds of a speaker, as a reference for voice cloning."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -15,16 +15,16 @@ from lipdub.timeline.time import Span, merge_spans
 
 @dataclass(frozen=True, slots=True)
 class VoiceReferenceOptions:
-    """A stretch lasts ``shortest`` to ``longest`` seconds and holds no pause above ``pause`` (twice that, if none is
-    found); ``margin`` is left around it where there is silence. Its words are surer than ``sure`` and its sound voiced
-    above ``voiced`` on average."""
+    """A reference lasts ``shortest`` to ``longest`` seconds and has no pause longer than ``pause`` (twice that, if
+    there is none otherwise). ``margin`` seconds of silence are added around it. The mean confidence of its words is at
+    least ``confidence``, and the mean voice activity at least ``voice_activity``."""
 
     shortest: Fraction = Fraction(3)
     longest: Fraction = Fraction(10)
     pause: Fraction = Fraction(7, 10)
     margin: Fraction = Fraction(1, 10)
-    sure: float = 0.5
-    voiced: float = 0.5
+    confidence: float = 0.5
+    voice_activity: float = 0.5
 
 
 def reference_span(
@@ -33,10 +33,10 @@ def reference_span(
     others: Sequence[Span] = (),
     options: VoiceReferenceOptions = VoiceReferenceOptions(),
 ) -> Span | None:
-    """The best stretch of one speaker's ``lines`` (clip time, in order): continuous, confident, voiced speech.
+    """The best reference in one speaker's ``lines`` (in order of time), in clip time, or None if there is none.
 
-    ``others`` is when other people speak: nothing of it is in the stretch. None if no stretch is good enough. It
-    begins and ends with a word.
+    It is continuous speech with high confidence and voice activity, and begins and ends with a word. ``others`` is when
+    other people speak; the reference does not overlap it.
     """
     words = [word for line in lines for word in (line.words or (Word(line.text, line.span),))]
     others = merge_spans(others)
@@ -53,9 +53,10 @@ def _best(
     best, best_score = None, 0.0
     for stretch in _stretches(words, others, options):
         span = Span(stretch[0].span.start, stretch[-1].span.end)
-        sure, voiced = _sureness(stretch), _voiced(features, span)
-        score = sure * voiced * float(span.duration / options.longest) ** 0.5
-        if score > best_score and sure >= options.sure and voiced >= options.voiced:
+        confidence, activity = _mean_confidence(stretch), _mean_activity(features, span)
+        score = confidence * activity * float(span.duration / options.longest) ** 0.5
+        enough = confidence >= options.confidence and activity >= options.voice_activity
+        if score > best_score and enough:
             best, best_score = span, score
     return best
 
@@ -63,7 +64,7 @@ def _best(
 def _stretches(
     words: Sequence[Word], others: Sequence[Span], options: VoiceReferenceOptions
 ) -> Iterator[Sequence[Word]]:
-    """Every run of words of an allowed length that nothing interrupts, the longest that begins with each word."""
+    """For each word, the longest uninterrupted run of words that begins with it, if its duration is allowed."""
     stop = 0
     breaks = [k for k, (a, b) in enumerate(pairwise(words), 1) if _apart(a, b, others, options)] + [len(words)]
     ends = iter(breaks)
@@ -91,19 +92,19 @@ def _disturbed(span: Span, others: Sequence[Span]) -> bool:
     return k > 0 and others[k - 1].overlaps(span)
 
 
-def _sureness(words: Sequence[Word]) -> float:
-    """The mean confidence, words weighted by how long they last."""
+def _mean_confidence(words: Sequence[Word]) -> float:
+    """The mean confidence of ``words``, weighted by their durations."""
     weights = np.array([float(w.span.duration) for w in words])
     return float(np.average([w.confidence for w in words], weights=weights))
 
 
-def _voiced(features: SpeechFeatures, span: Span) -> float:
+def _mean_activity(features: SpeechFeatures, span: Span) -> float:
     first, stop = (min(max(int((t - features.start) / FEATURE_STEP), 0), len(features)) for t in (span.start, span.end))
     return float(features.voice_activity[first:stop].mean()) if stop > first else 0.0
 
 
 def _with_margin(span: Span, spoken: Sequence[Span], features: SpeechFeatures, margin: Fraction) -> Span:
-    """``span`` wider by ``margin``, but not into anything spoken, nor beyond what was heard."""
+    """``span`` widened by ``margin``, but not into any of the ``spoken`` spans, nor beyond the features."""
     before = max([s.end for s in spoken if s.end <= span.start], default=features.span.start)
     after = min([s.start for s in spoken if s.start >= span.end], default=features.span.end)
     start, end = max(span.start - margin, before, features.span.start), min(span.end + margin, after, features.span.end)

@@ -1,7 +1,8 @@
-"""Words by Whisper, run by faster-whisper: only where somebody speaks, so that silence and noise give no words.
+"""Speech recognition by Whisper, run by faster-whisper.
 
-Whisper: A. Radford et al., "Robust speech recognition via large-scale weak supervision", 2022 (MIT). Its word times
-come from attention and swallow the pauses around words; each word is brought back to the speech it lies in.
+Only sound with voice activity is recognised, so that silence and noise give no words. Whisper: A. Radford et al.,
+"Robust speech recognition via large-scale weak supervision", 2022 (MIT). Its word times come from attention and include
+the pauses around words; each word is cut to the speech that it lies in.
 """
 
 import os
@@ -19,33 +20,33 @@ from lipdub import weights
 from lipdub.acoustics.level import gain_to_level, row_levels
 from lipdub.acoustics.speech_spans import SpeechSpanOptions, activity_spans
 from lipdub.acoustics.voice_activity import VoiceActivity
-from lipdub.disk.identity import file_stamps
+from lipdub.disk.identity import names_sizes_times
 from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
-from lipdub.plugins import package_version
+from lipdub.plugins import version_of
 from lipdub.timeline.language import primary
 from lipdub.timeline.lines import Word
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
-from lipdub.timeline.time import Span, merge_spans
+from lipdub.timeline.time import Span, merged
 from lipdub.words_to_sound.script.orthography import uses_spaces
 from lipdub.words_to_sound.seam import ModelCard, Transcript
 
 _VERSION = 1  # raise when the same sound gives other words
 _SPEECH = SpeechSpanOptions(padding=Fraction(1, 5))
-_TOGETHER = Fraction(2)  # seconds of silence that two stretches of speech may have between them in one window
-_WINDOW = Fraction(28)  # seconds of a group of stretches; Whisper sees 30
+_TOGETHER = Fraction(2)  # seconds of silence that two spans of speech in one window may have between them
+_WINDOW = Fraction(28)  # seconds of a group of spans; Whisper's window is 30
 _SHORTEST_WORD = Fraction(1, 50)
-_REPEATS = 2.4  # compression above which Whisper's authors take a text for a loop
-_NO_LOOP = 5  # words in a row that may not come twice when a loop is heard again
-_OPEN, _RIVALS = 0.6, 3  # below this probability of a language, so many are tried
-_STRAY = Fraction(3, 10)  # seconds a word may lie outside of all speech
-_TOKENS = (20, 20)  # the most of them in a window: so many, and so many more each second
-_PLACES = 440  # Whisper's text has 448 places, of which the prompt takes a few
-_OWN = {"jw": "jv"}  # Whisper's codes that are no BCP 47 tags
+_REPEATS = 2.4  # compression ratio above which Whisper's authors regard a text as a loop
+_NO_LOOP = 5  # words in a row that may not occur twice when a loop is recognised again
+_UNCERTAIN, _CANDIDATES = 0.6, 3  # below this probability of a language, so many languages are tried
+_STRAY = Fraction(3, 10)  # seconds that a word may lie outside of all speech
+_TOKENS = (20, 20)  # the limit of tokens in a window: a constant, and a number per second
+_MOST_TOKENS = 440  # Whisper's text has 448 tokens, of which the prompt takes a few
+_BCP_47 = {"jw": "jv"}  # Whisper's language codes that differ from BCP 47
 
 
 @dataclass(frozen=True, slots=True)
 class WhisperOptions:
-    """``device`` is ``cpu`` or ``cuda``; ``beam`` how many readings are weighed; ``threads`` 0 means up to four."""
+    """``device`` is ``cpu`` or ``cuda``, ``beam`` the beam size, ``threads`` the number of CPU threads (0: up to 4)."""
 
     device: str = "cpu"
     beam: int = 5
@@ -53,9 +54,10 @@ class WhisperOptions:
 
 
 def make(detail: str) -> "WhisperRecogniser":
-    """The recogniser ``whisper[:detail]``: a folder of CTranslate2 files or a faster-whisper name ("": whisper-base).
+    """The recogniser ``whisper:detail``, where ``detail`` is a folder of CTranslate2 files, a model name of
+    faster-whisper, or "" (whisper-base); ``@cuda`` at its end runs it on the graphics card.
 
-    ``@cuda`` after it runs it on the graphics card. Raises ``MissingExtra``, ``OptionError`` or ``WeightsError``.
+    Raises ``MissingExtra``, ``OptionError`` or ``WeightsError``.
     """
     which, device = detail.strip(), "cpu"
     for known in ("cpu", "cuda"):
@@ -74,29 +76,29 @@ def faster_whisper_module() -> Any:
 
 
 class WhisperRecogniser:
-    """Hears the words of sound of some minutes. The same sound gives the same words."""
+    """Recognises words in sound of some minutes. The same sound gives the same words."""
 
     def __init__(self, model: str, voice_activity: Path, options: WhisperOptions = WhisperOptions()) -> None:
-        """``model``: a folder, or a name known to faster-whisper; ``voice_activity``: Silero's ONNX file.
+        """``model`` is a folder or a model name of faster-whisper, ``voice_activity`` Silero's ONNX file.
 
         Raises ``MissingExtra``, ``OptionError`` for an unknown name, ``WeightsError`` for files that cannot be used,
-        ``MachineError`` without a graphics card for ``cuda``.
+        ``MachineError`` for ``cuda`` without a graphics card.
         """
         self._name, self._options = Path(model).name, options
         self._voice = VoiceActivity(voice_activity)
-        self._folder = _found(model, options)
+        self._folder = _model_folder(model, options)
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What its words depend on: versions, options, and the model's files by name, size and time."""
-        packages = package_version("faster-whisper"), package_version("ctranslate2")
-        files = file_stamps(self._folder.iterdir()) if self._folder.is_dir() else ()
+        """All that the words depend on: versions, options, and the model's files by name, size and time."""
+        packages = version_of("faster-whisper"), version_of("ctranslate2")
+        files = names_sizes_times(self._folder.iterdir()) if self._folder.is_dir() else ()
         options = self._options.device, self._options.beam
         return (_VERSION, packages, options, self._name, files, weights.identity("voice-activity"))
 
     @cached_property
     def _model(self) -> Any:
-        """The model, loaded when it is first needed: that takes seconds and its size in memory."""
-        return _opened(self._folder, self._options)
+        """The model, loaded when it is first used, which takes seconds and as much memory as its files."""
+        return _loaded_model(self._folder, self._options)
 
     @cached_property
     def _codes(self) -> frozenset[str]:
@@ -104,17 +106,19 @@ class WhisperRecogniser:
 
     @property
     def card(self) -> ModelCard:
-        """Who it is. Loads the model, which knows its languages."""
+        """What the report says about it. This loads the model, which knows its languages."""
         known = self._name in (*faster_whisper_module().available_models(), "whisper-base")
-        languages = tuple(sorted(_OWN.get(code, code) for code in self._codes))
+        languages = tuple(sorted(_BCP_47.get(code, code) for code in self._codes))
         return ModelCard(f"whisper ({self._name})", "MIT" if known else "not stated", languages)
 
-    def hear(self, sound: Sound, language: str = "") -> Transcript:
-        """The words of mono 16 kHz ``sound``; no words, and no confidence, where nobody speaks.
+    def transcribe(self, sound: Sound, language: str = "") -> Transcript:
+        """The words of mono 16 kHz ``sound``; no words and confidence 0 if nobody speaks in it.
 
         Raises ``OptionError`` for a ``language`` that the model does not know.
         """
-        assert (sound.rate, sound.samples.shape[0]) == (ANALYSIS_RATE, 1), "words are heard in mono sound at 16 kHz"
+        assert (sound.rate, sound.samples.shape[0]) == (ANALYSIS_RATE, 1), (
+            "speech is recognised in mono sound at 16 kHz"
+        )
         code = self._code(language)
         samples = np.ascontiguousarray(sound.samples[0])
         gain = gain_to_level(row_levels(samples))
@@ -122,17 +126,17 @@ class WhisperRecogniser:
         if not speech:
             return Transcript((), language, 0.0)
         level = (samples * np.float32(gain)).astype(np.float32)
-        sure = 1.0
+        confidence = 1.0
         if not code:
-            code, sure = self._language(level, speech)
+            code, confidence = self._language(level, speech)
         words = self._words(level, speech, code)
         if not words:
             return Transcript((), language, 0.0)
         placed = tuple(Word(w.text, w.span.shifted(sound.start), w.confidence) for w in words)
-        return Transcript(placed, language or _OWN.get(code, code), sure)
+        return Transcript(placed, language or _BCP_47.get(code, code), confidence)
 
     def _code(self, language: str) -> str:
-        code = next((own for own, tag in _OWN.items() if tag == primary(language)), primary(language))
+        code = next((known for known, tag in _BCP_47.items() if tag == primary(language)), primary(language))
         if code and code not in self._codes:
             raise OptionError(
                 f"{self.card.name} does not know the language '{language}'",
@@ -146,29 +150,38 @@ class WhisperRecogniser:
         return activity_spans(self._voice.probabilities(samples, gain), Fraction(0), _SPEECH)
 
     def _language(self, level: np.ndarray, speech: Sequence[Span]) -> tuple[str, float]:
-        """The language of the speech alone, without its pauses; where that is open, the one whose words are surest."""
+        """The language of the speech (without pauses) and its probability.
+
+        If no language is likely, it is the one of the likeliest three whose words have the highest confidence.
+        """
         if len(self._codes) == 1:
             return next(iter(self._codes)), 1.0
-        code, sure, chances = self._model.detect_language(_only(level, speech), language_detection_segments=4)
-        if sure < _OPEN:
+        voice = np.concatenate([level[_sample(s.start) : _sample(s.end)] for s in speech])
+        code, probability, languages = self._model.detect_language(voice, language_detection_segments=4)
+        if probability < _UNCERTAIN:
             first = group_spans(speech)[:1]
-            rivals = [rival for rival, _ in chances[:_RIVALS]]
-            code = max(rivals, key=lambda rival: _sureness(self._words(level, first, rival)))
-            sure = dict(chances)[code]
-        return code, min(max(float(sure), 0.0), 1.0)
+            candidates = [candidate for candidate, _ in languages[:_CANDIDATES]]
+            code = max(candidates, key=lambda candidate: _mean_confidence(self._words(level, first, candidate)))
+            probability = dict(languages)[code]
+        return code, min(max(float(probability), 0.0), 1.0)
 
     def _words(self, level: np.ndarray, speech: Sequence[Span], code: str) -> tuple[Word, ...]:
-        features = [segment for group in group_spans(speech) for segment in self._group(level, group, code)]
-        return without_overlaps(snap_to_speech(join_tokens(features, code), speech), Fraction(len(level), ANALYSIS_RATE))
+        segments = [segment for group in group_spans(speech) for segment in self._group(level, group, code)]
+        return without_overlaps(
+            snap_to_speech(join_tokens(segments, code), speech), Fraction(len(level), ANALYSIS_RATE)
+        )
 
     def _group(self, level: np.ndarray, group: Span, code: str) -> list[list[Any]]:
-        """faster-whisper's words of one group of stretches, by segments; what runs in circles is read again, and left
-        out if it still does: a second or less at the end of a window may give a hundred words."""
-        window = level[_sample(group.start) : _sample(group.end)]  # only this much: all it is given becomes features
+        """faster-whisper's words of one group of spans, by segments.
+
+        Where a segment is a loop, the group is recognised again, and segments that are still loops are left out: a
+        second or less at the end of a window may give a hundred words.
+        """
+        window = level[_sample(group.start) : _sample(group.end)]  # whisper computes features of all that it is given
         segments = list(self._read(window, code, 0))
         if any(s.compression_ratio > _REPEATS for s in segments):
             segments = [s for s in self._read(window, code, _NO_LOOP) if s.compression_ratio <= _REPEATS]
-        return [[_moved(piece, float(group.start)) for piece in segment.words or ()] for segment in segments]
+        return [[_moved(token, float(group.start)) for token in segment.words or ()] for segment in segments]
 
     def _read(self, window: np.ndarray, code: str, no_repeat: int) -> Iterator[Any]:
         segments, _ = self._model.transcribe(
@@ -184,8 +197,8 @@ class WhisperRecogniser:
         return segments
 
 
-class _Piece(NamedTuple):
-    """A word as faster-whisper gives it, in seconds of the whole sound."""
+class _TimedToken(NamedTuple):
+    """A word as faster-whisper gives it, which may be a part of one; in seconds of the whole sound."""
 
     start: float
     end: float
@@ -200,12 +213,12 @@ def _graphics_cards() -> int:
     return ctranslate2.get_cuda_device_count()
 
 
-def _moved(piece: Any, by: float) -> _Piece:
-    return _Piece(piece.start + by, piece.end + by, piece.word, piece.probability)
+def _moved(token: Any, by: float) -> _TimedToken:
+    return _TimedToken(token.start + by, token.end + by, token.word, token.probability)
 
 
-def _found(model: str, options: WhisperOptions) -> Path:
-    """The folder of ``model``, looked at but not loaded; fetched only if that was allowed."""
+def _model_folder(model: str, options: WhisperOptions) -> Path:
+    """The folder of ``model``, which is not loaded yet; it is downloaded only if ``LIPDUB_DOWNLOAD`` allows that."""
     faster_whisper = faster_whisper_module()
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -236,7 +249,7 @@ def _found(model: str, options: WhisperOptions) -> Path:
         ) from broken
 
 
-def _opened(folder: Path, options: WhisperOptions) -> Any:
+def _loaded_model(folder: Path, options: WhisperOptions) -> Any:
     try:
         return faster_whisper_module().WhisperModel(
             str(folder),
@@ -252,11 +265,7 @@ def _opened(folder: Path, options: WhisperOptions) -> Any:
         ) from broken
 
 
-def _only(level: np.ndarray, speech: Sequence[Span]) -> np.ndarray:
-    return np.concatenate([level[_sample(s.start) : _sample(s.end)] for s in speech])
-
-
-def _sureness(words: Sequence[Word]) -> float:
+def _mean_confidence(words: Sequence[Word]) -> float:
     return sum(w.confidence for w in words) / max(len(words), 1)
 
 
@@ -265,7 +274,7 @@ def _sample(instant: Fraction) -> int:
 
 
 def group_spans(speech: Sequence[Span]) -> tuple[Span, ...]:
-    """Stretches of speech with little silence between them put together, as long as Whisper can see them at once."""
+    """Spans of speech with at most 2 s of silence between them, joined up to the length of Whisper's window."""
     groups: list[Span] = []
     for span in speech:
         near = bool(groups) and span.start - groups[-1].end <= _TOGETHER
@@ -277,32 +286,38 @@ def group_spans(speech: Sequence[Span]) -> tuple[Span, ...]:
 
 
 def max_tokens(seconds: Fraction) -> int:
-    """How many tokens so much sound may have: no talker needs more, and the model has no room for more."""
-    return min(_TOKENS[0] + round(_TOKENS[1] * min(seconds, _WINDOW)), _PLACES)
+    """The limit of tokens for ``seconds`` of sound: more than anybody says, and not more than the model has room
+    for."""
+    return min(_TOKENS[0] + round(_TOKENS[1] * min(seconds, _WINDOW)), _MOST_TOKENS)
 
 
 def join_tokens(segments: Iterable[Iterable[Any]], code: str) -> list[Word]:
-    """faster-whisper's words, segment by segment, as ours: what follows the word before without a space is put to it
-    (where the language ``code`` has spaces), and so are marks that stand alone."""
+    """faster-whisper's words, given by segments, as ``Word`` values.
+
+    A token that follows without a space is joined to the word before it (if the language ``code`` uses spaces), and so
+    are punctuation marks that stand alone.
+    """
     words: list[Word] = []
     for segment in segments:
-        for place, piece in enumerate(segment):
-            text, inside = str(piece.word).strip(), place > 0 and uses_spaces(code) and not str(piece.word).startswith(" ")
-            start, end = _milliseconds(piece.start), _milliseconds(piece.end)
-            word = Word(text, Span(start, max(start, end)), min(max(float(piece.probability), 0.0), 1.0))
-            if words and text and (inside or not _says(text)):
-                words[-1] = _put_to(words[-1], word, " " if text[0] in "-–—&" and not inside else "")
-            elif _says(text):
+        for place, token in enumerate(segment):
+            text = str(token.word).strip()
+            inside = place > 0 and uses_spaces(code) and not str(token.word).startswith(" ")
+            start, end = _milliseconds(token.start), _milliseconds(token.end)
+            word = Word(text, Span(start, max(start, end)), min(max(float(token.probability), 0.0), 1.0))
+            if words and text and (inside or not _has_letters(text)):
+                words[-1] = _joined(words[-1], word, " " if text[0] in "-–—&" and not inside else "")
+            elif _has_letters(text):
                 words.append(word)
     return words
 
 
-def _says(text: str) -> bool:
+def _has_letters(text: str) -> bool:
+    """True if ``text`` has a letter or a digit."""
     return any(c.isalnum() for c in text)
 
 
-def _put_to(word: Word, more: Word, gap: str) -> Word:
-    if not _says(more.text):
+def _joined(word: Word, more: Word, gap: str) -> Word:
+    if not _has_letters(more.text):
         return Word(word.text + gap + more.text, word.span, word.confidence)
     span = Span(word.span.start, max(word.span.end, more.span.end))
     return Word(word.text + gap + more.text, span, min(word.confidence, more.confidence))
@@ -313,8 +328,9 @@ def _milliseconds(seconds: Real) -> Fraction:
 
 
 def snap_to_speech(words: Sequence[Word], speech: Sequence[Span]) -> list[Word]:
-    """Words brought to the stretch of speech that most of them lies in; those far from all speech are dropped."""
-    stretches = merge_spans(speech)
+    """Each word cut to the span of speech in which most of it lies. Words more than 0.3 s away from all speech are
+    dropped."""
+    stretches = merged(speech)
     out = []
     for word in words:
         shares = [(s.intersection(word.span), s) for s in stretches if s.overlaps(word.span)]
@@ -327,7 +343,8 @@ def snap_to_speech(words: Sequence[Word], speech: Sequence[Span]) -> list[Word]:
 
 
 def without_overlaps(words: Sequence[Word], end: Fraction) -> tuple[Word, ...]:
-    """Words that neither overlap nor go back in time nor pass ``end``, each at least 20 ms long where there is room."""
+    """``words`` moved so that they are in order of time, do not overlap and end by ``end``; each lasts at least 20 ms
+    if there is room."""
     out: list[Word] = []
     for word in words:
         before = out[-1].span.end if out else Fraction(0)

@@ -1,4 +1,4 @@
-"""How far two texts differ: what was to be said, and what a recogniser heard of it."""
+"""Word error rate: how far a recognised text differs from the reference."""
 
 import unicodedata
 from collections.abc import Hashable, Sequence
@@ -6,20 +6,21 @@ from collections.abc import Hashable, Sequence
 from lipdub.words_to_sound.script.orthography import uses_spaces
 
 
-def word_error_rate(script: str, features: str, language: str = "") -> float:
-    """Insertions, deletions and substitutions per word of ``script``; 0 is alike, it may exceed 1.
+def word_error_rate(reference: str, hypothesis: str, language: str = "") -> float:
+    """Insertions, deletions and substitutions per word of ``reference``: 0 if both are equal; it may exceed 1.
 
-    Case, punctuation and accents that Unicode composes differently do not count; numbers stay as written. Languages
-    without spaces are compared by character. A script without words gives 0 if nothing was heard, else 1.
+    Case, punctuation, and the Unicode composition of accents do not count; numbers are compared as written. In
+    languages without spaces, characters are compared. A reference without words gives 0 for a hypothesis without words,
+    else 1.
     """
-    wanted, found = tokens(script, language), tokens(features, language)
+    wanted, found = tokens(reference, language), tokens(hypothesis, language)
     if not wanted:
         return float(bool(found))
     return edit_distance(wanted, found) / len(wanted)
 
 
 def tokens(text: str, language: str = "") -> list[str]:
-    """What counts of ``text``: words of letters and digits in small letters, or single characters."""
+    """The units of ``text`` that are compared: words of letters and digits in lower case, or single characters."""
     small = unicodedata.normalize("NFKC", text).casefold()
     for apostrophe in "'’‘`´":
         small = small.replace(apostrophe, "")
@@ -28,10 +29,10 @@ def tokens(text: str, language: str = "") -> list[str]:
 
 
 def edit_distance(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
-    """Levenshtein's distance of two sequences, a whole column at a time in the bits of one number.
+    """The Levenshtein distance of two sequences. The bits of an integer hold a whole column, so hours of words take 1
+    s.
 
-    G. Myers, "A fast bit-vector algorithm for approximate string matching", 1999, as simplified by H. Hyyrö, 2003:
-    hours of words take a second.
+    G. Myers, "A fast bit-vector algorithm for approximate string matching", 1999, as simplified by H. Hyyrö, 2003.
     """
     if not a:
         return len(b)

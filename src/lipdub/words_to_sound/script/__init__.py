@@ -1,5 +1,6 @@
-"""Lines as text: ``read`` scripts and subtitles, ``write`` them, ``subtitles`` of what is finally said.
+"""Lines as text: ``read`` scripts and subtitle files, ``write`` them, ``subtitles`` of the finished dub.
 
-``cues`` the file formats · ``cleaning`` what of a cue is to be said · ``repair`` times that cannot be · ``timed`` lines
-without times · ``sentences`` lines out of heard words · ``writing`` how languages join, count and break words.
+``formats`` the file formats · ``cleaning`` text without mark-up, sounds and names · ``repair`` impossible times ·
+``place_untimed`` times for lines that have none · ``sentences`` lines out of recognised words · ``orthography`` how
+languages join and count words and end sentences · ``row_breaks`` where text may be broken into rows.
 """

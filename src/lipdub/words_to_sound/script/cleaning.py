@@ -1,4 +1,4 @@
-"""What of a cue is to be said: mark-up goes, sounds and songs go with a note, speakers are told apart."""
+"""Cues cleaned to what is spoken: without mark-up, sounds and songs, and one cue for each speaker."""
 
 import html
 import re
@@ -26,35 +26,35 @@ _CAPITALS = re.compile(r"^([^\W\d_][\w .'’&#/-]{0,28}?)\s*(?:\([^()]{1,20}\))?
 
 @dataclass(frozen=True, slots=True)
 class CleanedCues:
-    """``cues`` with nothing but what is to be said, none empty, and ``notes`` on what is not."""
+    """``cues`` whose text is spoken (none is empty), and ``notes`` for the report on what was left out."""
 
     cues: tuple[RawCue, ...]
     notes: tuple[str, ...]
 
 
 def clean_cues(cues: Iterable[RawCue]) -> CleanedCues:
-    """Each cue without mark-up and sounds, one for every speaker in it."""
+    """``cues`` without mark-up and descriptions of sounds; a cue with several speakers becomes several cues."""
     bare = [replace(cue, text=_without_tags(cue.text)) for cue in cues]
     names = _names(bare)
     out: list[RawCue] = []
     notes = Notes()
-    guessed = [f"'{name}'" for name in sorted(names) if not _shouted(name)]
+    guessed = [f"'{name}'" for name in sorted(names) if not _in_capitals(name)]
     for cue in bare:
         text, sounds = _without_sounds(cue.text)
         for sound in map(short, sounds):
             which = f"cue {cue.number}: '{sound}'"
-            notes.add(
-                "{} descriptions of sounds are nothing to say; left out", f"{which} is nothing to say; left out", which
-            )
+            notes.add("{} descriptions of sounds are not spoken; left out", f"{which} is not spoken; left out", which)
         turns = _turns(text, cue.speaker, names)
         if not turns and not sounds:
-            notes.add("{} cues are empty; left out", f"cue {cue.number}: it is empty; left out", f"cue {cue.number}")
+            notes.add("{} cues are empty; left out", f"cue {cue.number} is empty; left out", f"cue {cue.number}")
         if len(turns) > 1:
-            text = f"cue {cue.number}: {len(turns)} people speak; it became {len(turns)} lines, its time shared"
-            notes.add("in {} cues several people speak; they share its time, a line each", text, f"cue {cue.number}")
-        out += _shared_out(cue, turns)
-    said = [f"{listed(guessed)} before a colon: taken for names of speakers, which are not said"] if guessed else []
-    return CleanedCues(tuple(out), (*said, *notes))
+            text = f"cue {cue.number} has {len(turns)} speakers; it became {len(turns)} lines, which share its time"
+            notes.add("{} cues have several speakers; each became several lines", text, f"cue {cue.number}")
+        out += _split_by_speaker(cue, turns)
+    names_note = (
+        [f"{listed(guessed)} before a colon: taken for speakers' names, which are not spoken"] if guessed else []
+    )
+    return CleanedCues(tuple(out), (*names_note, *notes))
 
 
 def _without_tags(text: str) -> str:
@@ -63,7 +63,7 @@ def _without_tags(text: str) -> str:
 
 
 def _without_sounds(text: str) -> tuple[str, list[str]]:
-    """``text`` without descriptions of sounds and songs, and those."""
+    """``text`` without descriptions of sounds and without songs, and what was taken out."""
     sounds: list[str] = []
 
     def drop(found: "re.Match[str]") -> str:
@@ -80,37 +80,38 @@ def _without_sounds(text: str) -> tuple[str, list[str]]:
 
 
 def _names(cues: list[RawCue]) -> frozenset[str]:
-    """What stands before a colon and is a speaker: capitals always, other names if they come at least twice, all of
-    them if every cue begins with one."""
+    """The texts before a colon that are names of speakers: those in capitals, others if they occur at least twice, and
+    all of them if each cue begins with one."""
     found: Counter[str] = Counter()
-    heads = [_CAPITALS.match(_marks_off(cue.text)) for cue in cues]
+    heads = [_CAPITALS.match(_without_marks(cue.text)) for cue in cues]
     if len(cues) > 1 and all(heads):
         return frozenset(head.group(1).strip() for head in heads if head is not None)
     for cue in cues:
         for row in cue.text.split("\n"):
-            name = _CAPITALS.match(_marks_off(row))
+            name = _CAPITALS.match(_without_marks(row))
             if name and len(name.group(1).split()) <= 3:
                 found[name.group(1).strip()] += 1
-    return frozenset(n for n, times in found.items() if (times > 1 and not n[0].islower()) or _shouted(n))
+    return frozenset(n for n, times in found.items() if (times > 1 and not n[0].islower()) or _in_capitals(n))
 
 
-def _shouted(name: str) -> bool:
+def _in_capitals(name: str) -> bool:
     return name == name.upper() and name != name.lower() and len(name) > 1
 
 
-def _marks_off(row: str) -> str:
+def _without_marks(row: str) -> str:
+    """``row`` without the dash or chevrons that begin a turn."""
     return _CHEVRONS.sub("", _DASH.sub("", row))
 
 
 def _turns(text: str, speaker: str, names: frozenset[str]) -> list[tuple[str, str]]:
-    """(speaker, text) of everybody who speaks in a cue: a dash, chevrons or another name begins a turn."""
+    """(speaker, text) of each turn in a cue: a dash, chevrons or another name begins a turn."""
     rows = [row.strip() for row in text.split("\n") if row.strip()]
     dashed = [bool(_DASH.match(row)) for row in rows]
     talk = len(rows) > 1 and sum(dashed) > 1
     turns: list[tuple[str, str]] = []
     for row, dash in zip(rows, dashed, strict=True):
         begins = not turns or (talk and dash) or bool(_CHEVRONS.match(row))
-        bare = _marks_off(row) if talk or not turns or begins else row
+        bare = _without_marks(row) if talk or not turns or begins else row
         name = _CAPITALS.match(bare)
         if name and name.group(1).strip() in names:
             turns.append((name.group(1).strip(), bare[name.end() :].strip()))
@@ -118,15 +119,16 @@ def _turns(text: str, speaker: str, names: frozenset[str]) -> list[tuple[str, st
             turns.append((speaker, bare.strip()))
         else:
             turns[-1] = (turns[-1][0], f"{turns[-1][1]} {bare.strip()}".strip())
-    return [(who, " ".join(said.split())) for who, said in turns if any(c.isalnum() for c in said)]
+    return [(who, " ".join(words.split())) for who, words in turns if any(c.isalnum() for c in words)]
 
 
-def _shared_out(cue: RawCue, turns: list[tuple[str, str]]) -> list[RawCue]:
+def _split_by_speaker(cue: RawCue, turns: list[tuple[str, str]]) -> list[RawCue]:
+    """A cue for each turn; they share the time of ``cue`` in proportion to their texts."""
     if len(turns) == 1:
-        kept = cue.words if turns[0][1] == " ".join(cue.text.split()) else ()
-        return [replace(cue, speaker=turns[0][0], text=turns[0][1], words=kept)]
-    times = split_in_proportion(cue.start, cue.end, [len(said) for _, said in turns]) if turns else []
+        words = cue.words if turns[0][1] == " ".join(cue.text.split()) else ()
+        return [replace(cue, speaker=turns[0][0], text=turns[0][1], words=words)]
+    times = split_in_proportion(cue.start, cue.end, [len(text) for _, text in turns]) if turns else []
     return [
-        replace(cue, start=a, end=b, speaker=who, text=said, words=())
-        for (who, said), (a, b) in zip(turns, times, strict=True)
+        replace(cue, start=a, end=b, speaker=who, text=text, words=())
+        for (who, text), (a, b) in zip(turns, times, strict=True)
     ]

@@ -1,19 +1,19 @@
-"""The formats of subtitles and scripts, read to raw cues: SubRip, WebVTT, SubStation (SSA, ASS), JSON, plain text.
+"""File formats of subtitles and scripts, read to raw cues: SubRip, WebVTT, SubStation (SSA, ASS), JSON, plain text.
 
-Written here and not left to a library, so that nothing is dropped unsaid and every complaint names its line.
+They are parsed here and not by a library, so that all that is left out is noted and each error names its row or cue.
 SubRip has no standard; WebVTT: W3C Candidate Recommendation, 2019; SubStation: the Aegisub manual.
 """
 
 import html
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.json_text import parse_json
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import InputError
 from lipdub.timeline.lines import Word
 from lipdub.timeline.notes import Notes, short
@@ -24,8 +24,8 @@ _TIMING = re.compile(rf"^\s*{_TIME}\s*--+>\s*{_TIME}(?:\s+.*)?$")
 _VTT_SKIPPED = re.compile(r"^(NOTE|STYLE|REGION)\b")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>]*)>")
 _ASS_FIELDS = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")
-# Whisper's web service says languages by name.
-_NAMED = {
+# Whisper's web service gives languages by name.
+_LANGUAGE_CODES = {
     pair[:-3]: pair[-2:]
     for pair in (
         "english:en spanish:es french:fr german:de italian:it portuguese:pt dutch:nl russian:ru chinese:zh japanese:ja "
@@ -35,16 +35,19 @@ _NAMED = {
 }
 
 
-_FARTHEST = 10**8
-"""Seconds that a cue may be from the beginning: three years."""
+_LARGEST_TIME = 10**8
+"""Seconds of the largest time that is read (three years)."""
+
+_LONGEST_ID = 100  # characters
 
 _LONGEST_NUMBER, _LARGEST_EXPONENT = 400, 400
-"""Characters and powers of ten of a number."""
+"""Limits of a number: characters, and powers of ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawCue:
-    """A cue as written: ``number`` counted from 1, its times (they may run backwards), its rows, who is named."""
+    """A cue as written in a file: its ``number``, counted from 1, its times (``end`` may be before ``start``), its rows
+    of text, its speaker, language and words if the format has them, and the ``id`` of a JSON script's line."""
 
     number: int
     start: Fraction
@@ -53,28 +56,30 @@ class RawCue:
     speaker: str = ""
     language: str = ""
     words: tuple[Word, ...] = ()
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RawScript:
-    """``cues`` in the order of the file, ``notes`` on what was passed over, and whether the file has times at all.
+    """The ``cues`` in the order of the file, and ``notes`` on what was left out. ``timed`` False: the file has no
+    times.
 
-    ``ours``: it was written by us, so texts are what is to be said, letter by letter.
+    ``verbatim``: the file was written by lipdub, so its texts are spoken as they are, without cleaning.
     """
 
     cues: tuple[RawCue, ...]
     notes: tuple[str, ...] = ()
     timed: bool = True
-    ours: bool = False
+    verbatim: bool = False
 
 
 def parse_script(path: Path, text: str) -> RawScript:
-    """The cues of ``text``, the content of ``path``, whose ending names the format (else the content is asked).
+    """The cues of ``text``, the content of the file ``path``. The format is that of the file's ending, or is detected.
 
-    Raises ``InputError`` for what cannot be read, naming the line or the cue.
+    Raises ``InputError``, which names the row or the cue, for what cannot be read.
     """
     kind = path.suffix.lower()
-    if kind == ".json" or (kind not in _PARSERS and text.lstrip()[:1] in ("{", "[") and _is_json(text)):
+    if kind == ".json" or (kind not in _OTHER_ENDINGS and text.lstrip()[:1] in ("{", "[") and _is_json(text)):
         return _json(path, text)
     if text.lstrip().startswith("WEBVTT"):
         return _blocks(path, text, vtt=True)
@@ -85,16 +90,16 @@ def parse_script(path: Path, text: str) -> RawScript:
     if kind in (".txt", ".text", ".md", ""):
         return _plain(text)
     raise InputError(
-        f"'{path.suffix}' is no kind of script that is known", file=path, remedy="Give .srt, .vtt, .ass, .json or .txt"
+        f"'{path.suffix}' is not a known kind of script", file=path, remedy="Give .srt, .vtt, .ass, .json or .txt"
     )
 
 
-_PARSERS = frozenset({".srt", ".vtt", ".ass", ".ssa", ".txt", ".text", ".md"})
+_OTHER_ENDINGS = frozenset({".srt", ".vtt", ".ass", ".ssa", ".txt", ".text", ".md"})
 
 
 def _is_json(text: str) -> bool:
     try:
-        parse_json(text)
+        parsed_json(text)
     except ValueError:
         return False
     return True
@@ -107,58 +112,58 @@ def _plain(text: str) -> RawScript:
 
 
 def _blocks(path: Path, text: str, vtt: bool) -> RawScript:
-    """SubRip and WebVTT: a timing row, and the rows under it up to an empty row before the next one."""
+    """SubRip and WebVTT: each cue is a timing row and the rows after it, up to an empty row before the next timing."""
     rows = text.splitlines()
     timings = [k for k, row in enumerate(rows) if "-->" in row and (vtt or _TIMING.match(row) or _looks_timed(row))]
     if not timings:
         raise InputError(
-            "it holds no cues: no row says '00:00:01,000 --> 00:00:02,000'",
+            "it holds no cues: it has no row like '00:00:01,000 --> 00:00:02,000'",
             file=path,
             remedy="Save it as SubRip (.srt), or as plain text with the ending .txt if it has no times",
         )
     cues, notes = [], Notes()
-    _stray(rows[: timings[0]], vtt, notes)
+    _note_header(rows[: timings[0]], vtt, notes)
     for number, (k, following) in enumerate(zip(timings, [*timings[1:], len(rows)], strict=True), 1):
         start, end = _times(path, k + 1, rows[k])
         body, left = (_vtt_body if vtt else _body)(rows[k + 1 : following], number, following == len(rows))
         for row in map(short, left):
-            text = f"row '{row}' after cue {number} is no part of a cue; left out"
-            notes.add("{} rows are no part of a cue; left out", text, f"'{row}' after cue {number}")
-        cues += _voiced(number, start, end, body) if vtt else [RawCue(number, start, end, body)]
+            text = f"row '{row}' after cue {number} is not part of a cue; left out"
+            notes.add("{} rows are not part of a cue; left out", text, f"'{row}' after cue {number}")
+        cues += _cues_of_voices(number, start, end, body) if vtt else [RawCue(number, start, end, body)]
     return RawScript(tuple(cues), tuple(notes))
 
 
 def _looks_timed(row: str) -> bool:
-    """True for a row that was meant to give times, though it cannot be read."""
+    """True for a row that looks like a timing row, whether or not it can be read."""
     return bool(re.match(r"^\s*-?\d[\d:.,\s]*--+>", row))
 
 
-def _stray(rows: list[str], vtt: bool, notes: Notes) -> None:
-    """Note what stands before the first cue, its number aside."""
-    kept = [row.strip() for row in rows if row.strip()]
-    if not vtt and kept and kept[-1].isdigit():
-        kept.pop()
-    for row in map(short, kept):
+def _note_header(rows: list[str], vtt: bool, notes: Notes) -> None:
+    """Note the rows before the first cue, except its number."""
+    header = [row.strip() for row in rows if row.strip()]
+    if not vtt and header and header[-1].isdigit():
+        header.pop()
+    for row in map(short, header):
         if not vtt:
-            text = f"'{row}' before the first cue is no part of a cue; left out"
-            notes.add("{} rows before the first cue are no part of a cue; left out", text, f"'{row}'")
+            text = f"'{row}' before the first cue is not part of a cue; left out"
+            notes.add("{} rows before the first cue are not part of a cue; left out", text, f"'{row}'")
         elif row.startswith("X-TIMESTAMP-MAP"):
-            many = "{} rows X-TIMESTAMP-MAP were not followed; times are taken as written"
-            notes.add(many, f"'{row}' was not followed; times are taken as written", f"'{row}'")
+            many = "{} rows X-TIMESTAMP-MAP were ignored; times are taken as written"
+            notes.add(many, f"'{row}' was ignored; times are taken as written", f"'{row}'")
 
 
 def _body(rows: list[str], number: int, last: bool) -> tuple[str, list[str]]:
-    """The text among the rows from one timing to the next, without the number of the next cue."""
-    kept = [row for row in rows if row.strip()]
-    if not last and kept and kept[-1].strip().isdecimal():
+    """The text in the rows from one timing to the next, without the number of the next cue; and no other rows."""
+    body = [row for row in rows if row.strip()]
+    if not last and body and body[-1].strip().isdecimal():
         at_timing = bool(rows[-1].strip())
-        if at_timing or int(kept[-1]) == number + 1:
-            kept.pop()
-    return "\n".join(kept), []
+        if at_timing or int(body[-1]) == number + 1:
+            body.pop()
+    return "\n".join(body), []
 
 
 def _vtt_body(rows: list[str], number: int, last: bool) -> tuple[str, list[str]]:
-    """The text up to the first empty row; and what else stands before the next timing, its name and notes aside."""
+    """The text up to the first empty row; and the other blocks before the next timing, except its name and notes."""
     stop = next((k for k, row in enumerate(rows) if not row.strip()), len(rows))
     after = [block.strip() for block in "\n".join(rows[stop:]).split("\n\n") if block.strip()]
     if after and not last and "\n" not in after[-1]:
@@ -170,7 +175,7 @@ def _times(path: Path, row_number: int, row: str) -> tuple[Fraction, Fraction]:
     found = _TIMING.match(row)
     if found is None:
         raise InputError(
-            f"row {row_number}, '{row.strip()[:60]}', does not give two times",
+            f"row {row_number}, '{row.strip()[:60]}', does not hold two times",
             file=path,
             remedy="Write it as 00:00:01,000 --> 00:00:02,500",
         )
@@ -185,8 +190,9 @@ def _instant(groups: "tuple[str | None, ...]") -> Fraction:
     return -exact if sign else exact
 
 
-def _voiced(number: int, start: Fraction, end: Fraction, body: str) -> list[RawCue]:
-    """A WebVTT cue, parted where another voice begins; the time is shared by length."""
+def _cues_of_voices(number: int, start: Fraction, end: Fraction, body: str) -> list[RawCue]:
+    """A WebVTT cue, divided where a voice (``<v NAME>``) begins; the parts share its time in proportion to their
+    texts."""
     found = list(_VOICE.finditer(body))
     if not found:
         return [RawCue(number, start, end, body)]
@@ -200,7 +206,7 @@ def _voiced(number: int, start: Fraction, end: Fraction, body: str) -> list[RawC
 
 
 def split_in_proportion(start: Fraction, end: Fraction, lengths: list[int]) -> list[tuple[Fraction, Fraction]]:
-    """From ``start`` to ``end`` in consecutive parts, as long as ``lengths`` (an empty part counts as one)."""
+    """(start, end) of consecutive parts from ``start`` to ``end``, in proportion to ``lengths`` (0 counts as 1)."""
     counts = [max(n, 1) for n in lengths]
     edges = [start + (end - start) * Fraction(sum(counts[:k]), sum(counts)) for k in range(len(counts) + 1)]
     return list(pairwise(edges))
@@ -224,7 +230,7 @@ def _substation(path: Path, text: str) -> RawScript:
             )
     if not cues:
         raise InputError("it holds no rows 'Dialogue: ...'", file=path, remedy="Export it again with its dialogue")
-    notes = (f"{comments} rows 'Comment: ...' are not to be said; left out",) if comments else ()
+    notes = (f"{comments} rows 'Comment: ...' are not spoken; left out",) if comments else ()
     return RawScript(tuple(cues), notes)
 
 
@@ -236,9 +242,9 @@ def _dialogue(path: Path, row_number: int, number: int, row: dict[str, str]) -> 
     times = [re.fullmatch(_TIME, row.get(name, "").strip()) for name in ("start", "end")]
     if times[0] is None or times[1] is None or "text" not in row:
         raise InputError(
-            f"row {row_number} is no complete 'Dialogue:' row with two times",
+            f"row {row_number} is not a complete 'Dialogue:' row with two times",
             file=path,
-            remedy="Mend or delete that row",
+            remedy="Correct or delete that row",
         )
     text = re.sub(r"\{[^}]*\\p[1-9][^}]*\}.*?(\{[^}]*\\p0[^}]*\}|$)", "", row["text"])
     text = text.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
@@ -247,28 +253,31 @@ def _dialogue(path: Path, row_number: int, number: int, row: dict[str, str]) -> 
 
 
 def _json(path: Path, text: str) -> RawScript:
-    """Our own JSON (``lines`` with exact times) and Whisper's (``segments`` with seconds, to the millisecond)."""
+    """lipdub's JSON (``lines`` with exact times) and Whisper's (``segments`` with seconds, to the millisecond)."""
     try:
-        data = parse_json(text, _exact)
+        data = parsed_json(text, _exact)
     except ValueError as broken:
-        raise InputError(f"it is no JSON ({broken})", file=path, remedy="Write it anew") from broken
-    ours = isinstance(data, dict) and isinstance(data.get("lines"), list)
+        raise InputError(
+            f"it is not valid JSON ({broken})", file=path, remedy="Correct it or write it again"
+        ) from broken
+    verbatim = isinstance(data, dict) and isinstance(data.get("lines"), list)
     entries = (
         data
         if isinstance(data, list)
-        else data.get("lines" if ours else "segments")
+        else data.get("lines" if verbatim else "segments")
         if isinstance(data, dict)
         else None
     )
     if not isinstance(entries, list):
         raise InputError("it has neither 'lines' nor 'segments'", file=path, remedy="Give a script or a transcript")
     language = str(data.get("language") or "") if isinstance(data, dict) else ""
-    return RawScript(tuple(_entry(path, n, e, language) for n, e in enumerate(entries, 1)), ours=ours)
+    cues = (_entry(path, number, entry, language) for number, entry in enumerate(entries, 1))
+    return RawScript(tuple(cue if verbatim else replace(cue, id="") for cue in cues), verbatim=verbatim)
 
 
 def _entry(path: Path, number: int, entry: Any, language: str) -> RawCue:
     try:
-        spoken = str(entry.get("language") or language)
+        own_language = str(entry.get("language") or language)
         words = [_word(word) for word in entry.get("words") or ()]
         return RawCue(
             number,
@@ -276,40 +285,47 @@ def _entry(path: Path, number: int, entry: Any, language: str) -> RawCue:
             _seconds(entry["end"]),
             str(entry["text"]),
             str(entry.get("speaker") or ""),
-            _NAMED.get(spoken.lower(), spoken),
+            _LANGUAGE_CODES.get(own_language.lower(), own_language),
             tuple(w for w in words if w is not None) if None not in words else (),
+            _line_id(entry.get("id")),
         )
     except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as broken:
         raise InputError(
-            f"line {number} lacks a 'start', an 'end' or a 'text' that can be read ({broken})",
+            f"line {number} has no valid 'start', 'end' or 'text' ({broken})",
             file=path,
             remedy='Each line is like {"start": "1/2", "end": 2.5, "text": "..."}',
         ) from broken
 
 
+def _line_id(value: Any) -> str:
+    """The id of a line: a short text in one row, or a whole number; "" for anything else."""
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if len(text) <= _LONGEST_ID and text.isprintable() else ""
+
+
 def _word(word: Any) -> Word | None:
-    """A word with times, or None if it has none: some aligners leave out those of numbers."""
+    """A word with times, or None if it has no times: some aligners leave out those of numbers."""
     if "start" not in word or "end" not in word:
         return None
     start, end = _seconds(word["start"]), _seconds(word["end"])
-    sure = word.get("confidence", word.get("probability", word.get("score", 1)))
-    sure = float(sure) if math.isfinite(sure) else 0.0
-    return Word(str(word.get("text", word.get("word"))).strip(), Span(start, max(start, end)), sure)
+    confidence = word.get("confidence", word.get("probability", word.get("score", 1)))
+    confidence = float(confidence) if math.isfinite(confidence) else 0.0
+    return Word(str(word.get("text", word.get("word"))).strip(), Span(start, max(start, end)), confidence)
 
 
 def _seconds(value: Any) -> Fraction:
-    """Exact from a text such as ``"1001/30000"`` or a whole number, to the millisecond from a decimal."""
+    """Seconds: exact from a text such as ``"1001/30000"`` or a whole number, to the millisecond from a decimal."""
     if isinstance(value, bool) or not isinstance(value, str | int | Fraction):
-        raise TypeError(f"{value!r:.40} is no time")
+        raise TypeError(f"{value!r:.40} is not a time")
     seconds = _exact(value) if isinstance(value, str) else Fraction(value)
-    if abs(seconds) > _FARTHEST:
-        raise ValueError(f"{str(value)[:40]} is too far away")
+    if abs(seconds) > _LARGEST_TIME:
+        raise ValueError(f"{str(value)[:40]} is too large a time")
     return seconds if isinstance(value, str) else Fraction(round(seconds * 1000), 1000)
 
 
 def _exact(text: str) -> Fraction:
-    """The number that ``text`` writes, exactly. Raises ``ValueError`` for what would take millions of digits."""
+    """The number in ``text``, exactly. Raises ``ValueError`` if it is not one, or would have too many digits."""
     exponent = re.search(r"[eE]([+-]?\d+)\s*$", text)
     if len(text) > _LONGEST_NUMBER or (exponent and abs(int(exponent[1])) > _LARGEST_EXPONENT):
-        raise ValueError(f"{text[:40]} is no number of seconds")
+        raise ValueError(f"{text[:40]} is not a number of seconds")
     return Fraction(text)

@@ -1,4 +1,4 @@
-"""How languages are written: whether words are joined by spaces, how wide text is, where sentences and clauses end."""
+"""How languages are written: whether they use spaces, how wide text is, where sentences and clauses end."""
 
 import re
 import unicodedata
@@ -16,22 +16,23 @@ _TITLES = frozenset(
     "mr mrs ms dr prof st sr jr gen col capt lt sgt rev hon vs no nr fig vol approx dept est "
     "hr fr frl z.b d.h bzw ca evtl usw m mme mlle sra dra srta ud uds dott sig avv ing ил г т.е т.к".split()
 )
-# Where "3." is how "third" is written.
+# Languages in which "3." means "third".
 _ORDINAL_DOTS = frozenset("de da nb nn no fi cs sk sl hr sr bs hu et lv is pl tr".split())
 
 
 def uses_spaces(language: str) -> bool:
-    """True if words of ``language`` are written with spaces between them."""
+    """True if ``language`` is written with spaces between words."""
     return primary(language) not in _NO_SPACES
 
 
 def is_cjk(language: str) -> bool:
-    """True if a row is counted in full-width characters: Chinese, Japanese, Korean."""
+    """True for Chinese, Japanese and Korean, whose rows are counted in full-width characters."""
     return primary(language) in _CJK
 
 
 def join_words(words: Sequence[str], language: str) -> str:
-    """Words as text: with spaces, or, where the language has none, only between Latin words and numbers."""
+    """``words`` as text, with spaces between them. If the language has no spaces, only between Latin words and
+    numbers."""
     if uses_spaces(language):
         return " ".join(words)
     out = ""
@@ -46,7 +47,7 @@ def _latin(character: str) -> bool:
 
 
 def width(text: str, language: str) -> float:
-    """Characters of ``text``; marks put on others count nothing. For CJK a half-width character counts one half."""
+    """The number of characters in ``text`` without combining marks. For CJK a half-width character counts 0.5."""
     seen = [c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
     if not is_cjk(language):
         return float(len(seen))
@@ -60,10 +61,11 @@ def ends_clause(word: str) -> bool:
 
 
 def ends_sentence(word: str, following: str, language: str, pause: bool = False) -> bool:
-    """True if a sentence ends with ``word``; ``following`` is the word after it ("": none), ``pause`` if one is heard.
+    """True if a sentence ends with ``word``. ``following`` is the word after it ("": none); ``pause`` says whether
+    there is a pause between them.
 
-    A full stop after a title, an initial, an abbreviation such as U.S., or an ordinal number ends none, nor does one
-    before a small letter.
+    A full stop after a title, an initial, an abbreviation such as U.S. or an ordinal number does not end a sentence,
+    nor does one before a lower-case letter.
     """
     bare = word.rstrip(_CLOSING)
     if not bare or bare[-1] not in _FULL_STOPS:

@@ -1,13 +1,13 @@
-"""Scripts and subtitles from files: nothing is silently dropped, what was mended is told."""
+"""Scripts and subtitle files read to lines; all that is corrected or left out is noted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from lipdub.disk.regular_file import check_regular_file
+from lipdub.disk.ordinary import check_ordinary
 from lipdub.errors import InputError
-from lipdub.timeline.lines import Line
+from lipdub.timeline.lines import Line, numbered
 from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.cleaning import CleanedCues, clean_cues
@@ -19,8 +19,8 @@ _LARGEST = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """``language`` of lines that do not say theirs; ``start`` is the clip's instant that the file calls zero; nothing
-    is said after ``end`` (clip time, None: not known)."""
+    """``language`` is that of lines without one of their own; ``start`` is the clip time of the file's time 0; lines
+    end by ``end`` (clip time; None: not known)."""
 
     language: str = ""
     start: Fraction = Fraction(0)
@@ -29,8 +29,10 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class ScriptLines:
-    """``lines`` in order of time, ``notes`` on all that was mended or left out. ``timed`` False: the file has no
-    times, all spans are empty; ``timed.timed`` finds places for them."""
+    """The ``lines`` of a script in order of time, each with an id, and ``notes`` on all that was corrected or left out.
+
+    ``timed`` False: the file has no times, so all spans are empty; ``place_untimed_lines`` gives them times.
+    """
 
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
@@ -40,47 +42,69 @@ class ScriptLines:
 def read_script(path: Path, options: ReadOptions = ReadOptions()) -> ScriptLines:
     """The lines of a SubRip, WebVTT, SubStation, JSON or plain text file.
 
-    Raises ``InputError`` if it cannot be read, or holds nothing to say.
+    A line keeps the id that a JSON script gives it; others are numbered ("1", "2", ...) in order of time. Raises
+    ``InputError`` if the file cannot be read, or holds nothing to say.
     """
     text, notes = _text(path)
     raw = parse_script(path, text)
-    said = clean_cues(raw.cues) if not raw.ours else _unempty(raw.cues)
-    notes = [*notes, *raw.notes, *said.notes]
-    cues = said.cues
+    spoken = clean_cues(raw.cues) if not raw.verbatim else _without_empty(raw.cues)
+    notes = [*notes, *raw.notes, *spoken.notes]
+    cues = spoken.cues
     if raw.timed:
-        mended = repair_times(cues, None if options.end is None else options.end - options.start, raw.ours)
-        cues, notes = mended.cues, [*notes, *mended.notes]
+        repaired = repair_times(cues, None if options.end is None else options.end - options.start, raw.verbatim)
+        cues, notes = repaired.cues, [*notes, *repaired.notes]
     if not cues:
         why = f": {notes[-1]}" if notes else ""
         raise InputError(f"it holds nothing to say{why}", file=path, remedy="Give a script with spoken lines")
+    cues, id_notes = _with_unique_ids(cues)
     lines = (_line(cue, options) if raw.timed else _untimed(cue, options) for cue in cues)
-    return ScriptLines(tuple(lines), tuple(notes), raw.timed)
+    return ScriptLines(numbered(lines), (*notes, *id_notes), raw.timed)
 
 
-def _unempty(cues: Sequence[RawCue]) -> CleanedCues:
-    said, notes = [], Notes()
+def _with_unique_ids(cues: Sequence[RawCue]) -> tuple[tuple[RawCue, ...], Notes]:
+    """``cues`` in which an id that an earlier cue has is removed, and notes on that."""
+    taken: set[str] = set()
+    out, notes = [], Notes()
+    for cue in cues:
+        if cue.id and cue.id in taken:
+            which = f"line {cue.number} ('{short(cue.id, 40)}')"
+            notes.add(
+                "{} lines have the id of another line; they got new ids",
+                f"{which} has the id of another line; it got a new id",
+                which,
+            )
+            cue = replace(cue, id="")
+        taken.add(cue.id)
+        out.append(cue)
+    return tuple(out), notes
+
+
+def _without_empty(cues: Sequence[RawCue]) -> CleanedCues:
+    """The cues with a letter or a digit, and notes on the others."""
+    spoken, notes = [], Notes()
     for cue in cues:
         if any(c.isalnum() for c in cue.text):
-            said.append(cue)
+            spoken.append(cue)
             continue
         which = f"cue {cue.number}: '{short(cue.text)}'"
-        notes.add("{} cues hold nothing to say; left out", f"{which} is nothing to say; left out", which)
-    return CleanedCues(tuple(said), tuple(notes))
+        notes.add("{} cues hold nothing to say; left out", f"{which} holds nothing to say; left out", which)
+    return CleanedCues(tuple(spoken), tuple(notes))
 
 
 def _line(cue: RawCue, options: ReadOptions) -> Line:
     words = tuple(replace(w, span=w.span.shifted(options.start)) for w in cue.words)
     span = Span(cue.start, cue.end).shifted(options.start)
-    return Line(cue.text, span, cue.language or options.language, cue.speaker, words)
+    return Line(cue.text, span, cue.language or options.language, cue.speaker, words, cue.id)
 
 
 def _untimed(cue: RawCue, options: ReadOptions) -> Line:
-    return Line(cue.text, Span(options.start, options.start), cue.language or options.language, cue.speaker)
+    span = Span(options.start, options.start)
+    return Line(cue.text, span, cue.language or options.language, cue.speaker, id=cue.id)
 
 
 def _text(path: Path) -> tuple[str, list[str]]:
     """The file's text, and a note if its encoding had to be guessed."""
-    size = check_regular_file(path)
+    size = check_ordinary(path)
     try:
         if size > _LARGEST:
             raise InputError("it is larger than 64 MB", file=path, remedy="Give a script, not a video")
@@ -95,7 +119,7 @@ def _text(path: Path) -> tuple[str, list[str]]:
         big = data[:400:2].count(0) > data[1:400:2].count(0)
         return data.decode("utf-16-be" if big else "utf-16-le", errors="replace"), ["read as UTF-16"]
     if b"\0" in data:
-        raise InputError("it is no text", file=path, remedy="Give a script: .srt, .vtt, .ass, .json or .txt")
+        raise InputError("it is not a text file", file=path, remedy="Give a script: .srt, .vtt, .ass, .json or .txt")
     try:
         return data.decode("utf-8"), []
     except UnicodeDecodeError:

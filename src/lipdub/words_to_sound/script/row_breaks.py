@@ -1,4 +1,5 @@
-"""Text in rows: where it may be broken, and where best. Text stays in logical order, whatever its direction."""
+"""Text broken into rows: where it may be broken, and where best. Text stays in logical order in any direction of
+writing."""
 
 import re
 import unicodedata
@@ -8,8 +9,8 @@ from functools import lru_cache
 
 from lipdub.words_to_sound.script.orthography import ends_clause, ends_sentence, uses_spaces, width
 
-# Articles, prepositions and conjunctions, which belong to the word after them.
-_CLINGING = frozenset(
+# Articles, prepositions and conjunctions, after which a row should not end.
+_NEVER_LAST_WORDS = frozenset(
     "a an the of to in on at by for with from and or but as is my your his her our their no not mr. mrs. dr. "
     "der die das den dem des ein eine einen einem einer von zu im am an auf mit und oder aber für bei aus nach "
     "le la les un une des du de à au aux en et ou mais dans sur pour par avec ne se ce "
@@ -24,7 +25,7 @@ _RUN = re.compile(r"[^\W\u0250-\U0010ffff]+(?:['’.,:-][^\W\u0250-\U0010ffff]+)
 
 @dataclass(frozen=True, slots=True)
 class TextUnit:
-    """Text that is not broken, how wide it is, and how wide the space before it (0: none)."""
+    """Text that cannot be broken, its ``width``, and the width of the ``space`` before it (0: none); see ``width``."""
 
     text: str
     width: float
@@ -32,9 +33,9 @@ class TextUnit:
 
 
 def text_units(text: str, language: str, widest: float) -> list[TextUnit]:
-    """``text`` in pieces between which rows may break: words, or characters where the language has no spaces.
+    """``text`` in units between which rows may break: words, or characters where the language has no spaces.
 
-    None is wider than ``widest``: what is gets broken inside.
+    A unit that would be wider than ``widest`` is divided.
     """
     out: list[TextUnit] = []
     for word in text.split():
@@ -46,23 +47,24 @@ def text_units(text: str, language: str, widest: float) -> list[TextUnit]:
 
 
 def _characters(word: str) -> list[str]:
-    """The characters of ``word`` with the marks upon them; Latin words, and marks with what they belong to, whole."""
+    """The characters of ``word`` with their combining marks. Latin words stay whole, and punctuation stays with the
+    character before or after it."""
     out: list[str] = []
     at = 0
     while at < len(word):
         run = _RUN.match(word, at)
         piece = run.group() if run else word[at]
         at += len(piece)
-        held = bool(out) and (piece[0] in _NEVER_FIRST or out[-1][-1] in _NEVER_LAST or _rides(piece[0], out[-1][-1]))
-        if held:
+        before = out[-1][-1] if out else ""
+        if out and (piece[0] in _NEVER_FIRST or before in _NEVER_LAST or _inseparable(piece[0], before)):
             out[-1] += piece
         else:
             out.append(piece)
     return out
 
 
-def _rides(character: str, before: str) -> bool:
-    """True if ``character`` cannot stand apart from ``before``: combining marks, Thai and Lao vowels, joiners."""
+def _inseparable(character: str, before: str) -> bool:
+    """True if no row may end between ``before`` and ``character``: combining marks, Thai and Lao vowels, joiners."""
     return (
         unicodedata.category(character) in ("Mn", "Me", "Mc", "Cf")
         or character in "ะาำๅະາຳ"
@@ -71,22 +73,24 @@ def _rides(character: str, before: str) -> bool:
 
 
 def _narrow(piece: str, language: str, widest: float) -> list[str]:
+    """``piece`` in parts of at most ``widest``."""
     out = [""]
     for character in piece:
-        rides = unicodedata.category(character) in ("Mn", "Me", "Cf")
-        if out[-1] and not rides and width(out[-1] + character, language) > widest:
+        combining = unicodedata.category(character) in ("Mn", "Me", "Cf")
+        if out[-1] and not combining and width(out[-1] + character, language) > widest:
             out.append("")
         out[-1] += character
     return out
 
 
 def joined_units(parts: Sequence[TextUnit]) -> str:
-    """The atoms as text; a space before the first is left out."""
+    """The units as text; a space before the first is left out."""
     return "".join((" " if k and part.space else "") + part.text for k, part in enumerate(parts))
 
 
 def break_rows(parts: Sequence[TextUnit], language: str, widest: float, rows: int) -> tuple[str, ...] | None:
-    """``parts`` in one row or, where best, in two of at most ``widest``; None if they do not fit into ``rows``."""
+    """``parts`` in one row of at most ``widest``, or in two, broken where it is best; None if they need more than
+    ``rows`` rows."""
     whole = row_width(parts)
     if whole <= widest:
         return (joined_units(parts),)
@@ -104,15 +108,15 @@ def break_rows(parts: Sequence[TextUnit], language: str, widest: float, rows: in
 
 
 def row_width(parts: Sequence[TextUnit]) -> float:
-    """How wide the atoms are in one row."""
+    """The width of the units in one row."""
     return sum(part.width + part.space for part in parts) - parts[0].space
 
 
 @lru_cache(4096)
 def break_cost(before: TextUnit, after: TextUnit, language: str) -> float:
-    """What it costs the reader to be stopped between two atoms: from -0.8 after a sentence to 0.4 after an article."""
+    """The cost of a break between two units: from -0.8 after a sentence to 0.4 after an article."""
     if ends_sentence(before.text, after.text, language):
         return -0.8
     if ends_clause(before.text):
         return -0.5
-    return 0.4 if before.text.lower() in _CLINGING else 0.0
+    return 0.4 if before.text.lower() in _NEVER_LAST_WORDS else 0.0

@@ -1,20 +1,21 @@
-"""Lines out of heard words, cut as a subtitler would: at sentence ends, else at clause marks, else at pauses."""
+"""Lines out of recognised words, divided as subtitlers do: at ends of sentences, else at clause marks, else at
+pauses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import zip_longest
 
-from lipdub.timeline.lines import Line, Word
+from lipdub.timeline.lines import Line, Word, numbered
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.orthography import ends_clause, ends_sentence, is_cjk, join_words, width
 
 
 @dataclass(frozen=True, slots=True)
 class LineOptions:
-    """A line holds at most ``characters`` (of CJK: ``cjk_characters``) and lasts at most ``longest`` seconds, where
-    its words allow it; one shorter than ``shortest`` is put to a neighbour that is no further than ``near``.
-    A pause of ``pause`` seconds always parts lines; one of ``breath`` is a good place to part them.
+    """A line has at most ``characters`` (of CJK: ``cjk_characters``) and lasts at most ``longest`` seconds, unless it
+    is one word. A line shorter than ``shortest`` seconds is joined to a neighbour within ``near`` seconds. A pause of
+    ``pause`` seconds always divides lines; one of ``breath`` seconds is a good place to divide.
     """
 
     characters: int = 84
@@ -29,20 +30,23 @@ class LineOptions:
 def lines_from_words(
     words: Sequence[Word], language: str, options: LineOptions = LineOptions(), speaker: str = ""
 ) -> tuple[Line, ...]:
-    """Every word of ``words`` (in order of time) in exactly one line, in order; a line's span covers its words."""
+    """Lines in order of time with all of ``words`` (in order of time); each word is in one line, whose span covers it.
+
+    The lines are numbered by their ids: "1", "2", ...
+    """
     sentences = _sentences(words, language, options)
     pieces = [piece for sentence in sentences for piece in _fitting(sentence, language, options)]
-    return tuple(line_from_words(piece, language, speaker) for piece in _not_too_short(pieces, language, options))
+    return numbered(line_from_words(piece, language, speaker) for piece in _not_too_short(pieces, language, options))
 
 
 def line_from_words(words: Sequence[Word], language: str, speaker: str = "") -> Line:
-    """The line that ``words`` (at least one) make."""
+    """The line of ``words`` (at least one), without an id."""
     span = Span(min(w.span.start for w in words), max(w.span.end for w in words))
     return Line(join_words([w.text for w in words], language), span, language, speaker, tuple(words))
 
 
 def _sentences(words: Sequence[Word], language: str, options: LineOptions) -> list[list[Word]]:
-    """Parted where a sentence ends or a long pause is."""
+    """``words`` divided where a sentence ends and at long pauses."""
     out: list[list[Word]] = [[]]
     for word, following in zip_longest(words, words[1:]):
         out[-1].append(word)
@@ -67,7 +71,7 @@ def _fits(words: Sequence[Word], language: str, options: LineOptions) -> bool:
 
 
 def _fitting(words: list[Word], language: str, options: LineOptions) -> list[list[Word]]:
-    """``words`` parted again and again at the best place until every part fits or is a single word."""
+    """``words`` divided at the best place, again and again, until each part fits or is a single word."""
     out: list[list[Word]] = []
     waiting = [words]
     while waiting:
@@ -81,7 +85,7 @@ def _fitting(words: list[Word], language: str, options: LineOptions) -> list[lis
 
 
 def _best_cut(words: list[Word], language: str, options: LineOptions) -> int:
-    """Where to part ``words``: at a clause mark or a breath if there is one, and near the middle."""
+    """The index at which ``words`` are best divided: at a clause mark or a pause, and near the middle."""
     lengths = [width(w.text, language) + 1 for w in words]
     whole, reached = sum(lengths), 0.0
     best, best_score = 1, float("-inf")
@@ -96,7 +100,7 @@ def _best_cut(words: list[Word], language: str, options: LineOptions) -> int:
 
 
 def _not_too_short(pieces: list[list[Word]], language: str, options: LineOptions) -> list[list[Word]]:
-    """Pieces shorter than ``shortest`` put to the nearer neighbour with which they fit."""
+    """``pieces``, where one shorter than ``shortest`` is joined to a near neighbour with which it fits."""
     out: list[list[Word]] = []
     for piece in pieces:
         short = _brief(piece, options) or (bool(out) and _brief(out[-1], options))

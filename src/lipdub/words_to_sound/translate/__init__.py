@@ -1,6 +1,5 @@
-"""Who puts lines into another language, and how much fits.
+"""Lines in another language, short enough for their time.
 
-``adapt`` asks a translator for every line, and again where it is too long · ``budget`` how long words take ·
-``glossary`` how terms are rendered · ``given`` (a translation that was brought), ``openai`` and ``argos``: the
-translators that ship.
+``translate`` all lines, where those that are too long are asked for again · ``length_budget`` how long a text takes to
+say · ``glossary`` fixed renderings of terms · ``openai`` and ``argos`` the translators that ship.
 """

@@ -1,8 +1,8 @@
-"""``argos``: Argos Translate's packages on this machine, without a network (extra ``argos``).
+"""``argos``: a translator that uses Argos Translate's packages on this machine, without a network (extra ``argos``).
 
-The packages (``.argosmodel``, MIT or CC0) are read straight with CTranslate2 (MIT) and SentencePiece (Apache-2.0); the
-Argos library itself would bring spaCy, Stanza and torch. Looked for in the folder that is given, in ``argos`` below
-``LIPDUB_WEIGHTS``, and where Argos keeps its own. Packages with the older ``bpe.model`` are not read.
+The packages (``.argosmodel``, MIT or CC0) are run by CTranslate2 (MIT) and SentencePiece (Apache-2.0) directly; the
+Argos library itself would install spaCy, Stanza and torch. They are searched for in the given folder, or else in
+``argos`` below ``LIPDUB_WEIGHTS`` and where Argos keeps them. Packages with the older ``bpe.model`` are not read.
 """
 
 import os
@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.identity import file_stamps
-from lipdub.disk.json_text import parse_json
-from lipdub.disk.temporary_folder import temporary_folder_in
+from lipdub.disk.identity import names_sizes_times
+from lipdub.disk.json_text import parsed_json
+from lipdub.disk.scratch import folder_in
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
-from lipdub.plugins import package_version
+from lipdub.plugins import version_of
 from lipdub.timeline.language import primary
 from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.translate.length_budget import duration_of
@@ -25,14 +25,14 @@ from lipdub.words_to_sound.voices.speakable_text import split_text
 
 _PAGE = "https://www.argosopentech.com/argospm/index/"
 _BEAM = 4
-_WAYS = 8  # that are looked at where a text was too long
-_VERSION = 1  # raise when the same text gives another
-_LONGEST = 400  # characters translated at one go
+_HYPOTHESES = 8  # of which the shortest is taken if a text was too long
+_VERSION = 1  # raise when the same text gives another translation
+_LONGEST = 400  # characters that are translated at once
 _PIVOT = "en"
 
 
 def make(detail: str = "") -> "ArgosTranslator":
-    """The translator of the packages in the folder ``detail`` ("": the usual ones).
+    """The translator with the packages in the folder ``detail`` ("": the usual folders).
 
     Raises ``OptionError`` if there is no such folder.
     """
@@ -42,7 +42,7 @@ def make(detail: str = "") -> "ArgosTranslator":
 
 
 def usual_folders() -> tuple[Path, ...]:
-    """Where packages are looked for."""
+    """The folders in which packages are searched for."""
     weights, own = os.environ.get("LIPDUB_WEIGHTS"), os.environ.get("ARGOS_PACKAGES_DIR")
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return (
@@ -54,7 +54,8 @@ def usual_folders() -> tuple[Path, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ArgosPackage:
-    """An unpacked package: ``source`` and ``target`` as its codes name them; ``prefix`` begins each target."""
+    """An unpacked package that translates from ``source`` to ``target`` (its own language codes); each translation
+    begins with the token ``prefix`` ("": none)."""
 
     folder: Path
     source: str
@@ -64,13 +65,14 @@ class ArgosPackage:
 
 @dataclass(frozen=True, slots=True)
 class ArgosTranslator:
-    """The packages in ``folders``; without one for a pair, English is gone through. Knows no neighbours or glossary."""
+    """Translates with the packages in ``folders``, through English if there is none for a pair of languages. It uses no
+    neighbouring lines and no glossary."""
 
     folders: tuple[Path, ...]
 
     @property
     def card(self) -> ModelCard:
-        """Who it is; languages are those of the packages that are there."""
+        """What the report says about it; the languages are those of the packages."""
         return ModelCard("argos", "MIT", tuple(sorted({package.target for package in packages(self.folders)})))
 
     @property
@@ -79,51 +81,56 @@ class ArgosTranslator:
         return " ".join(sorted(f"{p.folder.name}" for p in packages(self.folders)))
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What its answers depend on: versions, and the packages' model files by name, size and time."""
+        """All that its answers depend on: versions, and the packages' model files by name, size and time."""
         files = [file for p in packages(self.folders) for file in (p.folder / "model").glob("*")]
-        return (_VERSION, package_version("ctranslate2"), self.detail, file_stamps(files))
+        return (_VERSION, version_of("ctranslate2"), self.detail, names_sizes_times(files))
 
-    def ready(self, source: str, target: str) -> None:
-        """Raises ``WeightsError`` if no package serves, ``MissingExtra`` without what runs it."""
-        _programs()
-        self._way(source, target)
+    def check_pair(self, source: str, target: str) -> None:
+        """Raises ``WeightsError`` if no package translates the pair, ``MissingExtra`` if a library is not installed."""
+        _libraries()
+        self._route(source, target)
 
     def translate(self, requests: Sequence[TranslationRequest], language: str) -> Sequence[str]:
-        """One text per request; the shortest of eight where one was too long.
+        """One text per request: the likeliest translation, or the shortest of eight if one was too long.
 
-        Raises ``OptionError`` if a line does not say its language, ``WeightsError`` if no package serves, and
+        Raises ``OptionError`` for a line without a language, ``WeightsError`` if no package translates the pair, and
         ``MissingExtra``.
         """
         return [text for _, text in self.translated(requests, language)]
 
     def translated(self, requests: Sequence[TranslationRequest], language: str) -> Iterator[tuple[int, str]]:
-        """(index, text) one by one."""
+        """(index of a request, its text), one by one."""
         for index, request in enumerate(requests):
             line = request.line
             if not line.language:
-                raise OptionError(f"the line '{line.text[:40]}' does not say its language", at=line.span.start)
+                raise OptionError(f"the line '{line.text[:40]}' has no language", at=line.span.start)
             parts = list(split_text(line.text, _LONGEST))
-            for package in self._way(line.language, language):
-                parts = [_put(part, package, request) for part in parts]
+            for package in self._route(line.language, language):
+                parts = [_translated(part, package, request) for part in parts]
             yield index, " ".join(" ".join(parts).split())
 
-    def _way(self, source: str, target: str) -> tuple[ArgosPackage, ...]:
-        """One package, or two that meet in English."""
+    def _route(self, source: str, target: str) -> tuple[ArgosPackage, ...]:
+        """The package from ``source`` to ``target``, or two, through English. Raises ``WeightsError`` if there is
+        none."""
         pairs = {(primary(p.source), primary(p.target)): p for p in reversed(packages(self.folders))}
         start, end = primary(source), primary(target)
         if (start, end) in pairs:
             return (pairs[start, end],)
         if (start, _PIVOT) in pairs and (_PIVOT, end) in pairs:
             return pairs[start, _PIVOT], pairs[_PIVOT, end]
-        there = ", ".join(f"{a} to {b}" for a, b in sorted(pairs)) or "none"
+        installed = ", ".join(f"{a} to {b}" for a, b in sorted(pairs)) or "none"
         raise WeightsError(
-            f"there is no Argos package from '{source}' to '{target}' (there are: {there})",
+            f"there is no Argos package from '{source}' to '{target}' (installed: {installed})",
             remedy=f"Get it from {_PAGE} and put it into the folder argos below LIPDUB_WEIGHTS",
         )
 
 
 def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
-    """The packages in ``folders`` that can be read, first found first; ``.argosmodel`` files are unpacked beside."""
+    """The packages in ``folders`` that can be read, in order. ``.argosmodel`` files are first unpacked beside
+    themselves.
+
+    Raises ``WeightsError`` for a damaged ``.argosmodel`` file.
+    """
     found = []
     for folder in folders:
         for archive in sorted(folder.glob("*.argosmodel")) if folder.is_dir() else ():
@@ -135,19 +142,19 @@ def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
 
 
 def _package(meta: Path) -> ArgosPackage | None:
-    """The package that ``meta`` describes, if it is one that translates and can be read."""
+    """The package that the file ``meta`` describes, or None if it is not one that can be read."""
     try:
-        told = parse_json(meta.read_text("utf-8"))
-        source, target = str(told["from_code"]), str(told["to_code"])
+        metadata = parsed_json(meta.read_text("utf-8"))
+        source, target = str(metadata["from_code"]), str(metadata["to_code"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
     if not (meta.parent / "model").is_dir() or not (meta.parent / "sentencepiece.model").is_file():
         return None
-    return ArgosPackage(meta.parent, source, target, str(told.get("target_prefix") or ""))
+    return ArgosPackage(meta.parent, source, target, str(metadata.get("target_prefix") or ""))
 
 
 def _unpack(archive: Path) -> None:
-    """Unpack a package beside itself, unless that was done. Raises ``WeightsError`` if it is damaged."""
+    """Unpack a package beside itself, if it is not unpacked yet. Raises ``WeightsError`` if it is damaged."""
     try:
         with zipfile.ZipFile(archive) as file:
             tops = {name.split("/")[0] for name in file.namelist()}
@@ -156,41 +163,41 @@ def _unpack(archive: Path) -> None:
             top = tops.pop()
             if (archive.parent / top).exists():
                 return
-            with temporary_folder_in(archive.parent, ".lipdub-argos-") as partial:
+            with folder_in(archive.parent, ".lipdub-argos-") as partial:
                 file.extractall(partial)
                 (partial / top).rename(archive.parent / top)
     except (OSError, zipfile.BadZipFile) as broken:
         raise WeightsError(f"the Argos package cannot be unpacked ({broken})", file=archive) from broken
 
 
-def _put(text: str, package: ArgosPackage, request: TranslationRequest) -> str:
-    """``text`` through one package: the likeliest way, or, where that was too long, the shortest of some."""
-    model, pieces = _loaded(package.folder)
-    ways = _WAYS if request.too_long else 1
+def _translated(text: str, package: ArgosPackage, request: TranslationRequest) -> str:
+    """``text`` translated by one package: the likeliest translation, or the shortest of some if it was too long."""
+    model, tokenizer = _loaded(package.folder)
+    hypotheses = _HYPOTHESES if request.too_long else 1
     prefix = [[package.prefix]] if package.prefix else None
     try:
         answers = model.translate_batch(
-            [pieces.encode(text, out_type=str)],
+            [tokenizer.encode(text, out_type=str)],
             target_prefix=prefix,
-            beam_size=max(_BEAM, ways),
-            num_hypotheses=ways,
+            beam_size=max(_BEAM, hypotheses),
+            num_hypotheses=hypotheses,
             length_penalty=0.0 if request.too_long else 1.0,
             replace_unknowns=True,
             max_decoding_length=4 * len(text) + 32,
         )
     except RuntimeError as failed:
         raise ServiceError(f"argos failed on '{text[:40]}' ({failed})", at=request.line.span.start) from failed
-    texts = [_joined(pieces, tokens, package.prefix) for tokens in answers[0].hypotheses]
+    texts = [_decoded(tokenizer, tokens, package.prefix) for tokens in answers[0].hypotheses]
     return min((t for t in texts if t), key=lambda t: duration_of(t, package.target), default=text)
 
 
-def _joined(pieces: Any, tokens: list[str], prefix: str) -> str:
-    """Pieces as text; what marks a word's start becomes a space."""
+def _decoded(tokenizer: Any, tokens: list[str], prefix: str) -> str:
+    """``tokens`` as text; the mark of a word's start becomes a space."""
     own = tokens[1:] if prefix and tokens[:1] == [prefix] else tokens
-    return pieces.decode_pieces(own).replace("\u2581", " ").strip()
+    return tokenizer.decode_pieces(own).replace("\u2581", " ").strip()
 
 
-def _programs() -> tuple[Any, Any]:
+def _libraries() -> tuple[Any, Any]:
     """The modules ``ctranslate2`` and ``sentencepiece``. Raises ``MissingExtra``."""
     with MissingExtra.guard("argos", "The translator argos"):
         import ctranslate2
@@ -200,8 +207,8 @@ def _programs() -> tuple[Any, Any]:
 
 @cache
 def _loaded(folder: Path) -> tuple[Any, Any]:
-    """The model and the pieces of the package in ``folder``."""
-    ctranslate2, sentencepiece = _programs()
+    """The model and the tokenizer of the package in ``folder``."""
+    ctranslate2, sentencepiece = _libraries()
     try:
         model = ctranslate2.Translator(str(folder / "model"), device="cpu", compute_type="auto")
         return model, sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.model"))

@@ -1,4 +1,4 @@
-"""How terms are rendered: names that stay as they are, words that are always put the same way."""
+"""The glossary: names that are not translated, and terms that have a fixed translation."""
 
 import csv
 import io
@@ -6,20 +6,20 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from lipdub.disk.json_text import parse_json
-from lipdub.disk.regular_file import check_regular_file
+from lipdub.disk.json_text import parsed_json
+from lipdub.disk.ordinary import check_ordinary
 from lipdub.errors import InputError
 
 _HEADS = {"term", "source", "from", "original", "word"}
 
 
 def read_glossary(path: Path) -> dict[str, str]:
-    """``term -> rendering`` from a JSON object, or a table of two columns (.csv or .tsv, commas, semicolons or tabs).
+    """Terms and their renderings from a JSON object, or from a table of two columns (commas, semicolons or tabs).
 
-    A term without a rendering stays as it is. A heading row ("term, rendering") and lines that start with # are
+    A term without a rendering is rendered as itself. A heading row ("term, rendering") and rows that begin with # are
     skipped. Raises ``InputError`` if the file cannot be read or a term has two renderings.
     """
-    check_regular_file(path)
+    check_ordinary(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as refused:
@@ -36,18 +36,21 @@ def read_glossary(path: Path) -> dict[str, str]:
 
 
 def relevant_terms(glossary: Mapping[str, str], text: str) -> dict[str, str]:
-    """The terms of ``glossary`` that stand in ``text`` as words, whatever their capitals."""
-    return {term: rendering for term, rendering in glossary.items() if _stands(term, text)}
+    """The entries of ``glossary`` whose terms occur in ``text`` as whole words, ignoring case."""
+    return {term: rendering for term, rendering in glossary.items() if _occurs(term, text)}
 
 
 def missed_terms(glossary: Mapping[str, str], source: str, translated: str) -> tuple[str, ...]:
-    """The terms of ``source`` whose rendering does not begin a word of ``translated`` (endings may follow)."""
-    asked = relevant_terms(glossary, source)
-    return tuple(term for term, rendering in asked.items() if not _stands(rendering, translated, ending=True))
+    """The terms that occur in ``source`` though no word of ``translated`` begins with their rendering."""
+    wanted = relevant_terms(glossary, source)
+    return tuple(term for term, rendering in wanted.items() if not _occurs(rendering, translated, ending=True))
 
 
-def _stands(term: str, text: str, ending: bool = False) -> bool:
-    """Whether ``term`` is in ``text`` from a word's start on; scripts without spaces have no such starts."""
+def _occurs(term: str, text: str, ending: bool = False) -> bool:
+    """True if ``term`` occurs in ``text`` as a whole word, or, with ``ending``, as the beginning of one.
+
+    In writing without spaces it may occur anywhere.
+    """
     spaced = bool(re.match(r"\w", term)) and not re.match(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]", term)
     pattern = (r"(?<!\w)" if spaced else "") + re.escape(term) + (r"(?!\w)" if spaced and not ending else "")
     return re.search(pattern, text, re.IGNORECASE) is not None
@@ -55,7 +58,7 @@ def _stands(term: str, text: str, ending: bool = False) -> bool:
 
 def _from_json(text: str, path: Path) -> list[tuple[str, str]]:
     try:
-        read = parse_json(text)
+        read = parsed_json(text)
     except ValueError as wrong:
         raise InputError(f"the glossary is not JSON ({wrong})", file=path) from wrong
     if not isinstance(read, dict) or not all(isinstance(v, str | None) for v in read.values()):

@@ -1,6 +1,6 @@
-"""``openai``: any server that answers ``POST /v1/chat/completions``, on this machine or elsewhere.
+"""``openai``: a translator that asks a server with ``POST /v1/chat/completions``, on this machine or elsewhere.
 
-A key is taken from ``LIPDUB_TRANSLATE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent over https or to this
+The key is that in ``LIPDUB_TRANSLATE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent over https or to this
 machine.
 """
 
@@ -8,25 +8,25 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from lipdub.disk.json_text import parse_json
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import ServiceError
-from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.http_service import (
-    ServiceAddress,
-    RetryPolicy,
     HttpStatusError,
-    parse_address,
+    RetryPolicy,
+    ServiceAddress,
     api_key,
+    parse_address,
     post_json,
     redacted,
 )
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 
 PATH = "/v1/chat/completions"
 BATCH = 12
-"""Lines that are asked for at once."""
+"""Lines in one request."""
 
 _TRIES = 3
-_ORDERS = """You put the lines of a film into {language} for dubbing. Write what people would really say: natural \
+_PROMPT = """You put the lines of a film into {language} for dubbing. Write what people would really say: natural \
 spoken language, the same meaning, tone and politeness. "limit" is how many characters, spaces included, can be said \
 while the line lasts: stay within it, yet close to it. "before" and "after" tell what is said around a line; do not \
 translate them. Render the terms of "glossary" exactly as given. Where a line has "too_long", that translation did \
@@ -35,55 +35,59 @@ Answer with JSON alone, {{"lines": [{{"id": 1, "text": "..."}}]}}: each id once,
 notes."""
 
 
-_VERSION = 1  # raise when it is asked otherwise
+_VERSION = 1  # raise when the prompt or the request changes
 
 
 def make(detail: str = "") -> "ChatTranslator":
-    """The model at ``URL#model``, or the server's only one at ``URL``. Raises ``OptionError`` if that is no address."""
+    """The translator at the address ``detail``: ``URL#MODEL``, or ``URL`` for a server with one model.
+
+    Raises ``OptionError`` if it is no address.
+    """
     where = parse_address(detail, "translation server")
     trusted = where.local or where.url.startswith("https:")
     key = api_key("LIPDUB_TRANSLATE_KEY", *(["OPENAI_API_KEY"] if trusted else []))
-    return ChatTranslator(where, ",".join(where.named), key)
+    return ChatTranslator(where, ",".join(where.names), key)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatTranslator:
-    """The ``model``, as the server at ``where`` names it ("": it has one); ``key`` opens it ("": none)."""
+    """The chat model called ``model`` ("": the only one) of the server at ``where``; ``key`` ("": none) is sent to it.
+    ``retry`` says how often a request is tried."""
 
     where: ServiceAddress
     model: str = ""
     key: str = ""
-    patience: RetryPolicy = field(default=RetryPolicy())
+    retry: RetryPolicy = field(default=RetryPolicy())
 
     def __repr__(self) -> str:
         return f"ChatTranslator({redacted(self.detail)!r})"
 
     @property
     def card(self) -> ModelCard:
-        """Who it is; it does not say which languages it knows."""
+        """What the report says about it; its languages are not known."""
         return ModelCard("openai", "not stated", (), self.where.local)
 
     @property
     def detail(self) -> str:
-        """What ``make`` makes it from."""
+        """The text from which ``make`` makes this translator."""
         return f"{self.where.url}#{self.model}" if self.model else self.where.url
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What its answers depend on, as far as it can be known: how it is asked, where it is, and its model."""
+        """What its answers depend on, as far as that is known: the prompt's version, the address and the model."""
         return (_VERSION, self.detail)
 
     def translate(self, requests: Sequence[TranslationRequest], language: str) -> Sequence[str]:
-        """One text per request. Raises ``ServiceError`` that names the server and the line."""
+        """One text per request. Raises ``ServiceError``, which names the server and the line."""
         texts = dict(self.translated(requests, language))
         return [texts[index] for index in range(len(requests))]
 
     def translated(self, requests: Sequence[TranslationRequest], language: str) -> Iterator[tuple[int, str]]:
-        """(index of a request, its text) as they come: what came before an error is not lost."""
+        """(index of a request, its text) as they are answered, so that those before an error are not lost."""
         for first in range(0, len(requests), BATCH):
             batch = requests[first : first + BATCH]
             try:
-                texts = self._asked(batch, language)
-            except _Nonsense:
+                texts = self._texts(batch, language)
+            except _UnusableAnswer:
                 if len(batch) == 1:
                     raise
                 texts = None
@@ -91,51 +95,52 @@ class ChatTranslator:
                 yield from enumerate(texts, first)
                 continue
             for index, request in enumerate(batch, first):
-                yield index, self._asked([request], language)[0]
+                yield index, self._texts([request], language)[0]
 
-    def patient(self, patience: RetryPolicy) -> "ChatTranslator":
-        """The same translator with other ``patience``."""
-        return replace(self, patience=patience)
+    def with_retry(self, retry: RetryPolicy) -> "ChatTranslator":
+        """The same translator with another ``retry``."""
+        return replace(self, retry=retry)
 
-    def _asked(self, batch: Sequence[TranslationRequest], language: str) -> list[str]:
-        """The texts of ``batch`` in one answer; nonsense is asked for again, twice."""
-        wrong = ""
+    def _texts(self, batch: Sequence[TranslationRequest], language: str) -> list[str]:
+        """The translations of ``batch`` in one answer; an unusable answer is asked for again, twice."""
+        reason = ""
         for number in range(_TRIES):
-            answer = self._answer(_messages(batch, language), warm=number > 0)
+            answer = self._answer(_messages(batch, language), vary=number > 0)
             try:
-                return _texts(answer, batch)
-            except ValueError as nonsense:
-                wrong = str(nonsense)
+                return _parsed_texts(answer, batch)
+            except ValueError as unusable:
+                reason = str(unusable)
         line = batch[0].line
-        raise _Nonsense(
-            f"{redacted(self.where.url)} answered no translation of '{line.text[:40]}', {_TRIES} times ({wrong})",
+        raise _UnusableAnswer(
+            f"{redacted(self.where.url)} answered no translation of '{line.text[:40]}', {_TRIES} times ({reason})",
             at=line.span.start,
         )
 
-    def _answer(self, messages: list[dict[str, str]], warm: bool) -> str:
-        """What the model says. ``warm``: not what it would say each time. Options a server refuses are left away."""
+    def _answer(self, messages: list[dict[str, str]], vary: bool) -> str:
+        """The model's answer; with ``vary`` it differs from try to try. Options that the server refuses are left
+        out."""
         url, body = self.where.under(PATH), {"messages": messages, **({"model": self.model} if self.model else {})}
-        wishes = {"temperature": 0.4 if warm else 0, "response_format": {"type": "json_object"}}
+        options = {"temperature": 0.4 if vary else 0, "response_format": {"type": "json_object"}}
         try:
-            raw = post_json(url, {**body, **wishes}, self.key, self.patience)
+            raw = post_json(url, {**body, **options}, self.key, self.retry)
         except HttpStatusError as refused:
             if refused.status not in (400, 422):
                 raise
-            raw = post_json(url, body, self.key, self.patience)
+            raw = post_json(url, body, self.key, self.retry)
         try:
-            return str(parse_json(raw)["choices"][0]["message"]["content"])
+            return str(parsed_json(raw)["choices"][0]["message"]["content"])
         except (ValueError, LookupError, TypeError) as wrong:
             raise ServiceError(
                 f"{redacted(url)} does not answer as a chat server does", remedy="Check the address"
             ) from wrong
 
 
-class _Nonsense(ServiceError):
-    """The model answered, though not with translations."""
+class _UnusableAnswer(ServiceError):
+    """The model's answer does not hold the translations."""
 
 
 def _messages(batch: Sequence[TranslationRequest], language: str) -> list[dict[str, str]]:
-    """Orders, and the lines as JSON; neighbours only where they are not lines of the same batch."""
+    """The prompt, and the lines as JSON; with neighbouring texts only if they are not in the same batch."""
     inside, glossary = {r.line.text for r in batch}, {}
     lines = []
     for number, request in enumerate(batch, 1):
@@ -146,31 +151,32 @@ def _messages(batch: Sequence[TranslationRequest], language: str) -> list[dict[s
         line |= {"too_long": request.too_long} if request.too_long else {}
         glossary |= request.glossary
         lines.append(line)
-    asked: dict[str, object] = {"to": language, "lines": lines}
-    asked |= {"from": batch[0].line.language} if batch[0].line.language else {}
-    asked |= {"glossary": glossary} if glossary else {}
+    content: dict[str, object] = {"to": language, "lines": lines}
+    content |= {"from": batch[0].line.language} if batch[0].line.language else {}
+    content |= {"glossary": glossary} if glossary else {}
     return [
-        {"role": "system", "content": _ORDERS.format(language=language)},
-        {"role": "user", "content": json.dumps(asked, ensure_ascii=False)},
+        {"role": "system", "content": _PROMPT.format(language=language)},
+        {"role": "user", "content": json.dumps(content, ensure_ascii=False)},
     ]
 
 
-def _texts(answer: str, batch: Sequence[TranslationRequest]) -> list[str]:
-    """The texts in ``answer``, in order. Raises ``ValueError`` unless every id is there once with a sound text."""
+def _parsed_texts(answer: str, batch: Sequence[TranslationRequest]) -> list[str]:
+    """The texts in ``answer``, in order. Raises ``ValueError`` unless each id is there once with a usable text."""
     start, end = answer.find("{"), answer.rfind("}")
     if start < 0 or end < start:
         raise ValueError("no JSON in it")
-    read = parse_json(answer[start : end + 1])
+    read = parsed_json(answer[start : end + 1])
     lines = read.get("lines") if isinstance(read, dict) else None
     if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
         raise ValueError("no list of lines in it")
     texts = {str(line.get("id")): line.get("text") for line in lines}
     if len(lines) != len(batch) or set(texts) != {str(n) for n in range(1, len(batch) + 1)}:
         raise ValueError(f"{len(lines)} lines instead of {len(batch)}, or other ids")
-    return [_sound(texts[str(number)], request) for number, request in enumerate(batch, 1)]
+    return [_checked(texts[str(number)], request) for number, request in enumerate(batch, 1)]
 
 
-def _sound(text: object, request: TranslationRequest) -> str:
+def _checked(text: object, request: TranslationRequest) -> str:
+    """``text`` in one row. Raises ``ValueError`` if it is empty or far too long."""
     if not isinstance(text, str) or not any(c.isalnum() for c in text):
         raise ValueError("an empty text")
     if len(text) > 6 * max(len(request.line.text), request.characters) + 60:

@@ -1,6 +1,7 @@
-"""Who speaks lines.
+"""Speech synthesis: which voice speaks whose lines, and lines as sound.
 
-``text`` what a voice is given to say · ``finish`` what every voice's sound goes through · ``cast`` who speaks whose
-lines · ``spoken`` lines to sound, each spoken once · ``nanotts`` (by ``pico``), ``kokoro``, ``server`` (by ``wav``) and
-``command``: the voices that ship.
+``choose`` voices as the user names them · ``assign`` a voice for each speaker · ``languages`` which voices speak a
+language · ``cloning`` references for voices that clone · ``pitch`` how high a person speaks · ``speak`` lines to sound,
+each once · ``speakable_text`` the text that a voice is given · ``trim_and_level`` the same level for all voices ·
+``nanotts`` (with ``pico``), ``kokoro``, ``server`` (with ``wav``) and ``command`` the voices that ship.
 """

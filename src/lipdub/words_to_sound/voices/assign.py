@@ -1,4 +1,4 @@
-"""Who speaks whose lines: one person, one voice, in the whole programme."""
+"""A voice for each speaker of a programme, and what voices can do beyond ``Voice``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,45 +9,45 @@ from lipdub.words_to_sound.seam import VOICES, Voice, VoiceReference
 
 @runtime_checkable
 class VoiceFamily(Protocol):
-    """What a voice can be besides: several people."""
+    """A voice that can sound like several people."""
 
     def member(self, index: int) -> Voice:
-        """The voice of the ``index``-th person, from 0 on; the same one each time."""
+        """The voice of person ``index``, from 0 on; the same each time."""
         ...
 
 
 @runtime_checkable
 class PitchedVoice(Protocol):
-    """What a voice can be besides: as high as somebody else's."""
+    """A voice whose pitch can be changed."""
 
     def at_pitch(self, hertz: float, language: str) -> Voice:
-        """The voice with about that median pitch, as far as it goes."""
+        """The voice with a median pitch of about ``hertz`` in ``language``, within the limits of the voice."""
         ...
 
 
 @runtime_checkable
 class CloningVoice(Protocol):
-    """What a voice can be besides: like somebody, whose ``VoiceReference`` it is given with every line."""
+    """A voice that can imitate a person, of whom it is given a ``VoiceReference`` with each line."""
 
     @property
-    def mimics(self) -> bool:
-        """True if it needs a reference as it was made."""
+    def needs_reference(self) -> bool:
+        """True if this voice cannot speak without a reference."""
         ...
 
 
 @runtime_checkable
 class SelfCheckingVoice(Protocol):
-    """What a voice can do besides: say at once, and not after an hour, what it lacks."""
+    """A voice that can tell in advance whether it works on this machine."""
 
-    def ready(self) -> None:
+    def check_ready(self) -> None:
         """Raises ``MissingExtra``, ``WeightsError`` or ``OptionError`` if it cannot speak on this machine."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class AssignedVoice:
-    """Somebody's ``voice``, the ``detail`` it was made with (it names the sound in the cache), and, for voices that can
-    sound like somebody, a ``reference``."""
+    """The ``voice`` of one speaker, the ``detail`` it was made with (a part of the key in the cache), and the
+    ``reference`` for a voice that clones."""
 
     voice: Voice
     detail: str = ""
@@ -56,60 +56,60 @@ class AssignedVoice:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerPitch:
-    """How high each of some speakers speaks (``hertz``, median), and the ``language`` they are given a voice in."""
+    """The median pitch of speakers (``hertz``, by name), and the ``language`` in which they get voices."""
 
     hertz: Mapping[str, float]
     language: str = ""
 
 
 def assign_voices(
-    speakers: Sequence[str], otherwise: str, named: Mapping[str, str] | None = None, heights: SpeakerPitch | None = None
+    speakers: Sequence[str], default: str, named: Mapping[str, str] | None = None, pitch: SpeakerPitch | None = None
 ) -> dict[str, AssignedVoice]:
-    """A voice for each of ``speakers``: the one that ``named`` gives them, else ``otherwise``, both ``name:detail``.
+    """A voice for each of ``speakers``: the one that ``named`` gives them, else ``default``, both as ``NAME:DETAIL``.
 
-    Speakers who share ``otherwise`` are as high as they are in ``heights``, no two alike, if the voice can be tuned;
-    else different people of it, if it has them, in the order of ``speakers``. Raises ``OptionError`` for a name that
-    is not installed, and what making a voice raises.
+    Speakers with the voice ``default`` get their own pitch (from ``pitch``), no two the same, if the voice is a
+    ``PitchedVoice``; else they are different members of it, in order, if it is a ``VoiceFamily``. Raises
+    ``OptionError`` for a voice that is not installed, and what the making of a voice raises.
     """
     named, out, index = named or {}, {}, 0
-    shared = voice_named(otherwise) if any(s not in named for s in speakers) else None
-    tuned = _apart(heights.hertz if heights else {}, [s for s in dict.fromkeys(speakers) if s not in named])
+    shared = voice_named(default) if any(s not in named for s in speakers) else None
+    hertz = _distinct_pitches(pitch.hertz if pitch else {}, [s for s in dict.fromkeys(speakers) if s not in named])
     for speaker in dict.fromkeys(speakers):
         if speaker in named:
             out[speaker] = AssignedVoice(voice_named(named[speaker]), named[speaker])
-        elif speaker in tuned and heights and isinstance(shared, PitchedVoice):
-            out[speaker] = AssignedVoice(shared.at_pitch(tuned[speaker], heights.language), otherwise)
+        elif speaker in hertz and pitch and isinstance(shared, PitchedVoice):
+            out[speaker] = AssignedVoice(shared.at_pitch(hertz[speaker], pitch.language), default)
         elif isinstance(shared, VoiceFamily):
-            out[speaker] = AssignedVoice(shared.member(index), f"{otherwise} person {index}")
+            out[speaker] = AssignedVoice(shared.member(index), f"{default} person {index}")
             index += 1
         else:
             assert shared is not None
-            out[speaker] = AssignedVoice(shared, otherwise)
+            out[speaker] = AssignedVoice(shared, default)
     return out
 
 
 LEAST_PITCH_RATIO = 1.15
-"""Between the pitches of two speakers who share a voice: a little over two semitones, so that they can be told."""
+"""The least ratio of the pitches of two speakers who share a voice (a little over two semitones)."""
 
 
-def _apart(hertz: Mapping[str, float], speakers: Sequence[str]) -> dict[str, float]:
-    """The pitches of ``speakers``, later ones raised until no two are nearer than ``LEAST_PITCH_RATIO``."""
+def _distinct_pitches(hertz: Mapping[str, float], speakers: Sequence[str]) -> dict[str, float]:
+    """The pitches of ``speakers``, where later ones are raised until all ratios are at least ``LEAST_PITCH_RATIO``."""
     out: dict[str, float] = {}
     for speaker in speakers:
         if speaker in hertz:
-            height = hertz[speaker]
-            while any(1 / LEAST_PITCH_RATIO < height / other < LEAST_PITCH_RATIO for other in out.values()):
-                height *= 1.04
-            out[speaker] = height
+            pitch = hertz[speaker]
+            while any(1 / LEAST_PITCH_RATIO < pitch / other < LEAST_PITCH_RATIO for other in out.values()):
+                pitch *= 1.04
+            out[speaker] = pitch
     return out
 
 
 def voice_named(text: str) -> Voice:
-    """The voice that ``name`` or ``name:detail`` names, ready to speak.
+    """The voice called ``NAME`` or ``NAME:DETAIL``, checked to work on this machine.
 
-    Raises ``OptionError`` if it is not installed, and what it says it lacks.
+    Raises ``OptionError`` if it is not installed, and what ``check_ready`` raises.
     """
-    voice = VOICES.create_named(text, Voice)
+    voice = VOICES.named(text, Voice)
     if isinstance(voice, SelfCheckingVoice):
-        voice.ready()
+        voice.check_ready()
     return voice

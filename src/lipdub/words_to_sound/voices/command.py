@@ -1,7 +1,7 @@
-"""``command``: any program on this machine that writes a WAV file.
+"""``command``: a voice that runs a program on this machine, which writes a WAV file.
 
-``command:espeak-ng -v {language} -w {out} {text}``. It is run without a shell, once a line. Without ``{text}`` the
-text is written to its standard input.
+Example: ``command:espeak-ng -v {language} -w {out} {text}``. The program is run without a shell, once for each line.
+Without ``{text}`` in the command line, the text is written to its standard input.
 """
 
 import os
@@ -14,17 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.disk.os_errors import cause_of
-from lipdub.disk.identity import command_file_stamps
-from lipdub.disk.temporary_folder import temporary_folder
+from lipdub.disk.causes import cause_of
+from lipdub.disk.identity import of_command
+from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import OptionError, ServiceError
 from lipdub.process.child import run_child
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.http_service import redacted
-from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.voices.speakable_text import require_speakable
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 from lipdub.words_to_sound.voices.wav import read_wav, write_wav
 
 _VERSION = 1  # raise when the same line sounds otherwise
@@ -32,10 +32,10 @@ _PLACES = ("text", "language", "out", "pace", "reference")
 
 
 def make(detail: str = "") -> "CommandVoice":
-    """The program that the command line ``detail`` runs. Raises ``OptionError`` if it cannot be read.
+    """The voice that runs the command line ``detail``. Raises ``OptionError`` if it cannot be read.
 
-    It holds ``{out}``, where the program writes, and may hold ``{text}``, ``{language}`` (BCP 47), ``{pace}`` (1 is
-    natural) and ``{reference}`` (a WAV file of the speaker).
+    It must hold ``{out}`` (the file that the program writes), and may hold ``{text}``, ``{language}`` (BCP 47),
+    ``{pace}`` (1: natural) and ``{reference}`` (a WAV file of the person to imitate).
     """
     try:
         words = tuple(shlex.split(detail))
@@ -43,13 +43,13 @@ def make(detail: str = "") -> "CommandVoice":
         raise OptionError(f"the command '{redacted(detail)}' cannot be read ({broken})") from broken
     if not words or not any("{out}" in word for word in words):
         raise OptionError(
-            f"the voice's command '{redacted(detail)}' does not say where it writes",
+            f"the voice's command '{redacted(detail)}' has no {{out}}, the file that the program writes",
             remedy="Write one like: command:espeak-ng -v {language} -w {out} {text}",
         )
     unknown = {name for word in words for name in re.findall(r"\{(\w+)\}", word)} - set(_PLACES)
     if unknown:
         raise OptionError(
-            f"the voice's command holds {{{sorted(unknown)[0]}}}, which nothing is known for",
+            f"the voice's command has the unknown placeholder {{{sorted(unknown)[0]}}}",
             remedy=f"Known are {', '.join('{' + p + '}' for p in _PLACES)}",
         )
     return CommandVoice(words)
@@ -57,70 +57,70 @@ def make(detail: str = "") -> "CommandVoice":
 
 @dataclass(frozen=True, slots=True)
 class CommandVoice:
-    """``words`` of the command line; ``timeout`` in seconds for a line."""
+    """A voice that runs the command line ``words`` for each line, for at most ``timeout`` seconds."""
 
     words: tuple[str, ...]
     timeout: float = 300.0
 
     @property
     def card(self) -> ModelCard:
-        """Who it is: the program's own name; what it does with words is not known."""
+        """What the report says about it: the program's name; its licence and languages are not known."""
         return ModelCard(f"command {Path(self.words[0]).name}", "not stated")
 
     @property
     def detail(self) -> str:
-        """What ``make`` makes it from."""
+        """The text from which ``make`` makes this voice."""
         return shlex.join(self.words)
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What its sound depends on, as far as it can be known: the command, and the files it names by size and
-        time."""
-        return (_VERSION, self.words, command_file_stamps(self.words))
+        """All that its sound depends on, as far as that is known: the command, and the size and time of the files that
+        it names."""
+        return (_VERSION, self.words, of_command(self.words))
 
     @property
-    def mimics(self) -> bool:
-        """True if the command has a place for ``{reference}``."""
-        return self._asks("reference")
+    def needs_reference(self) -> bool:
+        """True if the command line has ``{reference}``."""
+        return self._has("reference")
 
-    def ready(self) -> None:
-        """Raises ``OptionError`` if there is no such program."""
+    def check_ready(self) -> None:
+        """Raises ``OptionError`` if the program is not installed."""
         if shutil.which(self.words[0]) is None:
-            raise OptionError(f"the voice's program '{self.words[0]}' is not there or cannot be run")
+            raise OptionError(f"the voice's program '{self.words[0]}' is not installed or cannot be run")
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        """``line`` at the rate the program writes.
+        """``line`` at the sample rate that the program writes.
 
-        Raises ``OptionError`` if it asks for a reference and there is none or there is no such program, and
+        Raises ``OptionError`` if the program is not installed, or needs a reference and there is none, and
         ``ServiceError`` if it fails, takes too long or writes no WAV file.
         """
         text = require_speakable(line.text, line.language)
         if not re.fullmatch(r"[A-Za-z0-9-]*", line.language):
-            raise OptionError(f"'{line.language}' is no language", at=line.span.start)
-        with temporary_folder("voice") as folder:
+            raise OptionError(f"'{line.language}' is not a language tag", at=line.span.start)
+        with scratch_folder("voice") as folder:
             out = folder / "line.wav"
             values = {"text": text, "language": line.language, "out": str(out), "pace": f"{pace:.3f}"}
-            if self._asks("reference"):
-                values["reference"] = str(self._written(reference, folder))
-            self._run([_filled(word, values) for word in self.words], None if self._asks("text") else text, line)
+            if self._has("reference"):
+                values["reference"] = str(self._reference_file(reference, folder))
+            self._run([_filled(word, values) for word in self.words], None if self._has("text") else text, line)
             if not out.is_file() or out.stat().st_size == 0:
                 raise ServiceError(f"{self.words[0]} wrote no sound for '{text[:40]}'", at=line.span.start)
             return trim_and_level(*read_wav(out.read_bytes(), self.words[0]))
 
-    def _asks(self, place: str) -> bool:
-        return any("{" + place + "}" in word for word in self.words)
+    def _has(self, placeholder: str) -> bool:
+        return any("{" + placeholder + "}" in word for word in self.words)
 
-    def _written(self, reference: VoiceReference | None, folder: Path) -> Path:
+    def _reference_file(self, reference: VoiceReference | None, folder: Path) -> Path:
         if reference is None:
-            raise OptionError("the voice's command asks for {reference}, and there is no sound of the speaker")
+            raise OptionError("the voice's command has {reference}, but there is no sound of the speaker")
         path = folder / "reference.wav"
         path.write_bytes(write_wav(np.ascontiguousarray(reference.sound.samples[0]), reference.sound.rate))
         return path
 
-    def _run(self, command: list[str], given: str | None, line: Line) -> None:
-        """Run ``command`` with ``given`` on its standard input."""
+    def _run(self, command: list[str], text: str | None, line: Line) -> None:
+        """Run ``command`` with ``text`` on its standard input."""
         try:
             environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-            done = run_child(command, (given or "").encode(), self.timeout, environment)
+            done = run_child(command, (text or "").encode(), self.timeout, environment)
         except subprocess.TimeoutExpired:
             raise ServiceError(
                 f"{command[0]} did not finish within {self.timeout:g} s for '{line.text[:40]}'", at=line.span.start
@@ -129,13 +129,13 @@ class CommandVoice:
             raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            said = f": {redacted(lines[-1])[:200]}" if lines else ""
+            reason = f": {redacted(lines[-1])[:200]}" if lines else ""
             raise ServiceError(
-                f"{command[0]} failed for '{line.text[:40]}' (exit {done.returncode}){said}".rstrip("."),
+                f"{command[0]} failed for '{line.text[:40]}' (exit {done.returncode}){reason}".rstrip("."),
                 at=line.span.start,
             )
 
 
 def _filled(word: str, values: dict[str, str]) -> str:
-    """``word`` with its places filled; what is filled in is not looked at again."""
+    """``word`` with its placeholders replaced by ``values``; placeholders within values are not replaced."""
     return re.sub(r"\{(\w+)\}", lambda place: values.get(place[1], place[0]), word)

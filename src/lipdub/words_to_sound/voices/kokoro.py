@@ -1,9 +1,9 @@
 """``kokoro``: natural voices in eight languages by Kokoro-82M through kokoro-onnx (extra ``kokoro``).
 
-The model is Apache-2.0 and kokoro-onnx MIT; the phonemiser they use (espeak-ng) is GPL-3.0, which is why this voice is
-an extra of its own and never the default. The model's two files are not fetched: put ``kokoro-v1.0.onnx`` and
-``voices-v1.0.bin`` into the folder ``LIPDUB_WEIGHTS`` (or its folder ``kokoro``). Tested with a stand-in for the
-package, not yet with the real files.
+The model is Apache-2.0 and kokoro-onnx MIT; the phonemiser that they use (espeak-ng) is GPL-3.0, so this voice is an
+extra of its own and never the default. The model's two files are not downloaded: put ``kokoro-v1.0.onnx`` and
+``voices-v1.0.bin`` into the folder ``LIPDUB_WEIGHTS`` (or its folder ``kokoro``). Tested with a fake of the package,
+not yet with the real files.
 """
 
 import os
@@ -14,22 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from lipdub.disk.identity import file_stamps
+from lipdub.disk.identity import names_sizes_times
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
-from lipdub.plugins import package_version
+from lipdub.plugins import version_of
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
-from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 from lipdub.words_to_sound.voices.languages import unsupported_language
 from lipdub.words_to_sound.voices.speakable_text import require_speakable
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 
 MODEL, STYLES = "kokoro-v1.0.onnx", "voices-v1.0.bin"
 _PAGE = "https://github.com/thewh1teagle/kokoro-onnx/releases/tag/model-files-v1.0"
 
-# The published list of Kokoro v1.0's voices: by language, what the phonemiser calls it, and some of its voices.
-# Japanese and Chinese need a phonemiser that kokoro-onnx does not bring.
+# From the published list of Kokoro v1.0's voices: by language, the phonemiser's name for it, and some voices.
+# Japanese and Chinese need a phonemiser that does not come with kokoro-onnx.
 _VOICES = {
     "en-US": ("en-us", ("af_heart", "am_michael", "af_bella", "am_fenrir", "af_nicole", "am_puck")),
     "en-GB": ("en-gb", ("bf_emma", "bm_george", "bf_isabella", "bm_fable")),
@@ -44,7 +44,10 @@ _VERSION = 1  # raise when the same line sounds otherwise
 
 
 def make(detail: str = "") -> "KokoroVoice":
-    """The voice that Kokoro calls ``detail`` (``am_michael``), or a fitting one for each language ("")."""
+    """The voice that Kokoro calls ``detail`` (e.g. ``am_michael``), or "" for one in each line's language.
+
+    Raises ``OptionError`` for an unknown name.
+    """
     name = detail.strip()
     if name and _tag_of(name) is None:
         known = ", ".join(n for _, names in _VOICES.values() for n in names)
@@ -54,33 +57,33 @@ def make(detail: str = "") -> "KokoroVoice":
 
 @dataclass(frozen=True, slots=True)
 class KokoroVoice:
-    """``name`` as Kokoro calls it ("": the ``index``-th of the line's language)."""
+    """The voice that Kokoro calls ``name``; "": voice number ``index`` of the line's language."""
 
     name: str = ""
     index: int = 0
 
     @property
     def card(self) -> ModelCard:
-        """Who it is."""
+        """What the report says about it."""
         tag = _tag_of(self.name)
         return ModelCard("kokoro", "Apache-2.0", (tag,) if tag else tuple(_VOICES))
 
     @property
     def detail(self) -> str:
-        """Which of its people it is."""
+        """Which of Kokoro's voices it is."""
         return self.name or f"person {self.index}"
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What its sound depends on: versions, its name, and the model's files by size and time. Raises
+        """All that its sound depends on: versions, its name, and the size and time of the model's files. Raises
         ``WeightsError``."""
-        return (_VERSION, package_version("kokoro-onnx"), self.detail, file_stamps(_files()))
+        return (_VERSION, version_of("kokoro-onnx"), self.detail, names_sizes_times(_files()))
 
     def member(self, index: int) -> "KokoroVoice":
-        """Another of Kokoro's people; the same one where a language has but one, or a ``name`` was given."""
+        """Another of Kokoro's voices; the same one if a language has only one, or a ``name`` was given."""
         return self if self.name else replace(self, index=index)
 
-    def ready(self) -> None:
-        """Loads the model. Raises ``WeightsError`` and ``MissingExtra``."""
+    def check_ready(self) -> None:
+        """Load the model. Raises ``WeightsError`` and ``MissingExtra``."""
         _model(*_files())
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
@@ -108,14 +111,14 @@ class KokoroVoice:
 
 
 def _tag_of(name: str) -> str | None:
-    """The language of one of Kokoro's voices: its first letter tells."""
+    """The language of the voice called ``name``, which its first letter tells; None if it is not a voice."""
     if len(name) < 4 or name[1] not in "fm" or name[2] != "_":
         return None
     return next((tag for tag, (_, names) in _VOICES.items() if names[0][0] == name[0]), None)
 
 
 def _files() -> tuple[Path, Path]:
-    """Where the model's files are. Raises ``WeightsError`` that says where to get them."""
+    """The paths of the model's files. Raises ``WeightsError``, which says where to get them."""
     folder = os.environ.get("LIPDUB_WEIGHTS", "")
     for root in (Path(folder) / "kokoro", Path(folder)) if folder else ():
         if (root / MODEL).is_file() and (root / STYLES).is_file():

@@ -1,7 +1,7 @@
 """``nanotts``: six small voices that need no network and no graphics card (py-nanotts, Pico, Apache-2.0).
 
-One voice a language: en-US, en-GB, de-DE, es-ES, fr-FR, it-IT. Others are made of it by pitch and by the length of the
-throat (formants), so that people in one programme differ.
+There is one voice for each language: en-US, en-GB, de-DE, es-ES, fr-FR, it-IT. Other voices are made from it by changes
+of pitch and formants (the length of the throat), so that people in one programme differ.
 """
 
 from dataclasses import dataclass, replace
@@ -11,40 +11,49 @@ import soxr
 from jaxtyping import Float32
 
 from lipdub.errors import OptionError
-from lipdub.plugins import package_version
+from lipdub.plugins import version_of
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
-from lipdub.words_to_sound.voices.trim_and_level import trim_and_level, trim_silence
 from lipdub.words_to_sound.voices.languages import unsupported_language
 from lipdub.words_to_sound.voices.pico import LINGWARE, RATE, check_installed, synthesise
-from lipdub.words_to_sound.voices.speakable_text import latin_text, split_text, require_speakable
+from lipdub.words_to_sound.voices.speakable_text import latin_text, require_speakable, split_text
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level, trim_silence
 
-PITCH_AND_FORMANTS = ((1.0, 1.0), (0.62, 0.87), (1.18, 1.1), (0.8, 0.94), (0.55, 0.82), (0.95, 1.12), (0.72, 0.9), (1.3, 1.05))
-"""(pitch, formants) of the first, second... speaker of a programme; then it starts again."""
+PITCH_AND_FORMANTS = (
+    (1.0, 1.0),
+    (0.62, 0.87),
+    (1.18, 1.1),
+    (0.8, 0.94),
+    (0.55, 0.82),
+    (0.95, 1.12),
+    (0.72, 0.9),
+    (1.3, 1.05),
+)
+"""(pitch, formants) of the first, second, ... speaker of a programme; after the last, the first again."""
 
-_HEIGHTS = {"en-US": 162.0, "en-GB": 175.0, "de-DE": 163.0, "es-ES": 199.0, "fr-FR": 193.0, "it-IT": 177.0}
-"""Median pitch of each voice as it comes, in hertz (``voices.pitch``, a sentence each)."""
+_PITCHES = {"en-US": 162.0, "en-GB": 175.0, "de-DE": 163.0, "es-ES": 199.0, "fr-FR": 193.0, "it-IT": 177.0}
+"""Median pitch of each voice as it is, in hertz (measured with ``voices.pitch`` on a sentence each)."""
 
-_ALIKE = 0.08  # a pitch so near to the voice's own is left alone
-_THROAT = 0.3  # formants go with the pitch to this power: deep voices come from long throats (men's 0.87 at 0.62)
+_SAME_PITCH = 0.08  # a pitch that differs by less than this ratio from the voice's own is not changed
+_THROAT = 0.3  # formants are pitch to this power: deep voices come from long throats (men's 0.87 at 0.62)
 
-_NATURAL = {"fr-FR": 0.8, "de-DE": 0.9}
-"""Speed at pace 1 where Pico's own hurries: French at 21 characters a second (17 now; a recogniser misses as many
-words as before), German at 17 (15 now; it misses half as many)."""
+_NATURAL_SPEED = {"fr-FR": 0.8, "de-DE": 0.9}
+"""Pico's speed at pace 1 where its own is too fast: French, 21 characters a second (now 17; a recogniser misses as many
+words as before), and German, 17 (now 15; it misses half as many)."""
 
-_VERSION = 1  # raise when the same line sounds otherwise
-_LONGEST = 600  # characters spoken at one go; memory is Pico's only limit, its rhythm stays good far beyond
-_GAP = 0.35  # seconds between the goes
-_NEAR = 0.03  # a pace is met within
-_TRIES = (1.0, 1.1, 0.9, 1.2, 0.8, 1.3)
+_VERSION = 1  # raise when the same line sounds different
+_LONGEST = 600  # characters spoken at once; memory is Pico's only limit
+_GAP = 0.35  # seconds between two parts of a text that are spoken one after the other
+_NEAR = 0.03  # accepted error of the duration
+_TRIES = (1.0, 1.1, 0.9, 1.2, 0.8, 1.3)  # factors of the speed that are tried
 
 
 def make(detail: str = "") -> "NanoVoice":
-    """The voice that ``detail`` describes: a tag, ``pitch=`` and ``formants=``, each optional, with commas between.
+    """The voice that ``detail`` describes: a language tag, ``pitch=`` and ``formants=``, each optional, with commas.
 
-    ``es-ES,pitch=0.8,formants=0.9``. Without a tag, every line is spoken by the voice of its own language. Raises
+    Example: ``es-ES,pitch=0.8,formants=0.9``. Without a tag, each line is spoken by the voice of its language. Raises
     ``OptionError`` if it cannot be read.
     """
     voice = NanoVoice()
@@ -59,16 +68,10 @@ def make(detail: str = "") -> "NanoVoice":
     return voice
 
 
-def detail_for_speaker(index: int) -> str:
-    """Detail for the ``index``-th speaker of a programme: ``pitch=...,formants=...``; speaker 0 is as it comes ("")."""
-    pitch, formants = PITCH_AND_FORMANTS[index % len(PITCH_AND_FORMANTS)]
-    return "" if pitch == formants == 1 else f"pitch={pitch:g},formants={formants:g}"
-
-
 @dataclass(frozen=True, slots=True)
 class NanoVoice:
-    """``tag`` a key of ``LINGWARE`` or "" (that of the line's language); ``pitch`` 0.5..2 and ``formants`` 0.7..1.4 of
-    the voice's own (0.6 and 0.87: like a man)."""
+    """The voice ``tag``, a key of ``LINGWARE`` ("": that of the line's language), with ``pitch`` (0.5..2) and
+    ``formants`` (0.7..1.4) relative to the voice's own; 0.6 and 0.87 sound like a man."""
 
     tag: str = ""
     pitch: float = 1.0
@@ -76,12 +79,12 @@ class NanoVoice:
 
     @property
     def card(self) -> ModelCard:
-        """Who it is."""
+        """What the report says about it."""
         return ModelCard("nanotts", "Apache-2.0", (self.tag,) if self.tag else tuple(LINGWARE))
 
     @property
     def detail(self) -> str:
-        """What ``make`` makes it from."""
+        """The text from which ``make`` makes this voice."""
         parts = [self.tag] if self.tag else []
         parts += [
             f"{name}={value:g}" for name, value in (("pitch", self.pitch), ("formants", self.formants)) if value != 1
@@ -89,42 +92,44 @@ class NanoVoice:
         return ",".join(parts)
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What its sound depends on beside ``detail``: versions, and how fast it speaks at its natural pace."""
-        return (_VERSION, package_version("py-nanotts"), tuple(sorted(_NATURAL.items())), self.detail)
+        """All that its sound depends on: versions, the speed at its natural pace, and ``detail``."""
+        return (_VERSION, version_of("py-nanotts"), tuple(sorted(_NATURAL_SPEED.items())), self.detail)
 
     def member(self, index: int) -> "NanoVoice":
-        """The same language by another person: pitch and formants of ``detail_for_speaker(index)``."""
+        """The voice of another person in the same language, with the pitch and formants
+        ``PITCH_AND_FORMANTS[index]``."""
         pitch, formants = PITCH_AND_FORMANTS[index % len(PITCH_AND_FORMANTS)]
         return replace(
-            self, pitch=_kept("pitch", self.pitch * pitch), formants=_kept("formants", self.formants * formants)
+            self, pitch=_clamped("pitch", self.pitch * pitch), formants=_clamped("formants", self.formants * formants)
         )
 
     def at_pitch(self, hertz: float, language: str) -> "NanoVoice":
-        """The same voice about as high as ``hertz``, as far as it goes (0.55 to 1.35 of its own); itself if its pitch
-        was chosen already."""
+        """The voice with a median pitch of about ``hertz``, but within 0.55 to 1.35 of its own; unchanged if the user
+        chose a pitch."""
         if self.pitch != 1:
             return self
         tag = self.tag or next((t for t in LINGWARE if same_language(t, language)), "")
-        ratio = hertz / _HEIGHTS[tag] if tag in _HEIGHTS else 1.0
-        if abs(ratio - 1) < _ALIKE:
+        ratio = hertz / _PITCHES[tag] if tag in _PITCHES else 1.0
+        if abs(ratio - 1) < _SAME_PITCH:
             return self
-        pitch = round(min(max(ratio, 0.55), 1.35) * 20) / 20  # in steps, so that a little does not change every line
+        pitch = round(min(max(ratio, 0.55), 1.35) * 20) / 20  # steps: a small difference does not change cached lines
         return replace(self, pitch=pitch, formants=round(pitch**_THROAT, 2))
 
-    def ready(self) -> None:
-        """Raises ``MissingExtra`` without py-nanotts."""
+    def check_ready(self) -> None:
+        """Raises ``MissingExtra`` if py-nanotts is not installed."""
         check_installed()
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        """``line`` at 16 kHz; the same words and pace are the same samples. ``reference`` is not used.
+        """``line`` at 16 kHz; the same text and pace give the same samples. ``reference`` is not used.
 
-        Raises ``OptionError`` for another language or nothing to say, ``MissingExtra`` without py-nanotts.
+        Raises ``OptionError`` for another language or a text with nothing to say, ``MissingExtra`` if py-nanotts is not
+        installed.
         """
         tag = self._tag_for(line)
         text = latin_text(require_speakable(line.text, tag), tag)
         if not any(c.isalnum() for c in text):
             raise OptionError(f"nanotts cannot read the letters of '{line.text[:40]}'", at=line.span.start)
-        natural = self._said(text, tag, 1.0)
+        natural = self._synthesised(text, tag, 1.0)
         if abs(pace - 1) < 0.005:
             return trim_and_level(natural, RATE)
         return trim_and_level(self._paced(text, tag, pace, len(natural) / pace), RATE)
@@ -140,32 +145,32 @@ class NanoVoice:
         raise unsupported_language("nanotts", tags, line)
 
     def _paced(self, text: str, tag: str, pace: float, wanted: float) -> Float32[np.ndarray, " samples"]:
-        """``text`` as near to ``wanted`` samples as can be: pauses come and go with Pico's speed, so some are tried."""
-        best, miss = np.zeros(0, np.float32), np.inf
-        for nudge in _TRIES:
-            said = self._said(text, tag, pace * nudge)
-            if abs(len(said) / wanted - 1) < miss:
-                best, miss = said, abs(len(said) / wanted - 1)
-            if miss < _NEAR:
+        """``text`` in about ``wanted`` samples: Pico adds and drops pauses as its speed changes, so some are tried."""
+        best, error = np.zeros(0, np.float32), np.inf
+        for factor in _TRIES:
+            speech = self._synthesised(text, tag, pace * factor)
+            if abs(len(speech) / wanted - 1) < error:
+                best, error = speech, abs(len(speech) / wanted - 1)
+            if error < _NEAR:
                 break
         return best
 
-    def _said(self, text: str, tag: str, pace: float) -> Float32[np.ndarray, " samples"]:
-        """Speech without the silence around it; ``formants`` by playing a voice slower or faster than it spoke."""
-        speed = min(max(round(100 * _NATURAL.get(tag, 1.0) * pace / self.formants), 20), 500)
+    def _synthesised(self, text: str, tag: str, pace: float) -> Float32[np.ndarray, " samples"]:
+        """Speech without silence at both ends. Formants are changed by playback at another speed than spoken."""
+        speed = min(max(round(100 * _NATURAL_SPEED.get(tag, 1.0) * pace / self.formants), 20), 500)
         pitch = min(max(round(100 * self.pitch / self.formants), 50), 200)
         pieces: list[np.ndarray] = []
         for part in split_text(text, _LONGEST):
             pieces += [trim_silence(synthesise(part, tag, speed, pitch).astype(np.float32) / 32768, RATE)]
             pieces += [np.zeros(round(_GAP * RATE * self.formants / pace), np.float32)]
-        said = np.concatenate(pieces[:-1])
-        return said if self.formants == 1 else soxr.resample(said, RATE * self.formants, RATE).astype(np.float32)
+        speech = np.concatenate(pieces[:-1])
+        return speech if self.formants == 1 else soxr.resample(speech, RATE * self.formants, RATE).astype(np.float32)
 
 
 _RANGES = {"pitch": (0.5, 2.0), "formants": (0.7, 1.4)}
 
 
-def _kept(name: str, value: float) -> float:
+def _clamped(name: str, value: float) -> float:
     low, high = _RANGES[name]
     return round(min(max(value, low), high), 3)
 

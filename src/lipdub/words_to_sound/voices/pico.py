@@ -1,8 +1,8 @@
-"""SVOX Pico, the synthesiser inside py-nanotts, driven so that the same text is the same sound.
+"""SVOX Pico, the synthesiser inside py-nanotts, called so that the same text gives the same sound.
 
-py-nanotts hands Pico memory as ``malloc`` left it, and Pico reads parts of it before it writes them: sounds, and even
-their lengths, vary with what the process did before. Here Pico's own C interface (picoapi.h, Apache-2.0), which the
-module exports, is given zeroed memory. Where a build hides it, py-nanotts' own function is used.
+py-nanotts gives Pico uninitialised memory, and Pico reads parts of it before it writes them, so sounds and even their
+lengths vary with what the process did before. Here Pico's own C interface (picoapi.h, Apache-2.0), which the module
+exports, is given zeroed memory. If a build does not export it, py-nanotts' own function is used.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from jaxtyping import Int16
 from lipdub.errors import MissingExtra, ServiceError
 
 RATE = 16_000
-"""Samples per second of what Pico says."""
+"""Samples per second of Pico's speech."""
 
 LINGWARE = {
     "en-US": ("en-US_ta.bin", "en-US_lh0_sg.bin"),
@@ -25,18 +25,19 @@ LINGWARE = {
     "fr-FR": ("fr-FR_ta.bin", "fr-FR_nk0_sg.bin"),
     "it-IT": ("it-IT_ta.bin", "it-IT_cm0_sg.bin"),
 }
-"""Each voice's files: how texts are read, and how they sound."""
+"""The files of each voice: text analysis, and signal generation."""
 
-_MEMORY = 2_500_000  # bytes, what py-nanotts gives
+_MEMORY = 2_500_000  # bytes, as in py-nanotts
 _STEP_BUSY, _STEP_IDLE = 201, 200  # picodefs.h
 _STRING = 256  # bytes, at least PICO_RETSTRINGSIZE and PICO_MAX_RESOURCE_NAME_SIZE
 _CHUNK = 16_384  # bytes, less than a 16-bit length
 
 
 def synthesise(text: str, voice: str, speed: int = 100, pitch: int = 100) -> Int16[np.ndarray, " samples"]:
-    """``text`` by ``voice`` (a key of ``LINGWARE``) at 16 kHz; ``speed`` 20..500 and ``pitch`` 50..200 in percent.
+    """``text`` spoken by ``voice`` (a key of ``LINGWARE``) at 16 kHz; ``speed`` (20..500) and ``pitch`` (50..200) are
+    in percent.
 
-    Raises ``MissingExtra`` without py-nanotts and ``ServiceError`` if the synthesiser fails.
+    Raises ``MissingExtra`` if py-nanotts is not installed and ``ServiceError`` if the synthesiser fails.
     """
     with MissingExtra.guard("voices", "The voice nanotts"):
         from py_nanotts import NanoTTS
@@ -44,20 +45,20 @@ def synthesise(text: str, voice: str, speed: int = 100, pitch: int = 100) -> Int
     if library is None:
         raw = NanoTTS().speak(text, voice=voice, speed=speed / 100, pitch=pitch / 100, volume=0.3)
     else:
-        # Volume above 30 % clips.
+        # A volume above 30 % clips.
         marked = f'<speed level="{speed}"><pitch level="{pitch}"><volume level="30">{text}</volume></pitch></speed>'
         raw = _Pico(library, voice).say(marked)
     return np.frombuffer(raw, "<i2").astype(np.int16)
 
 
 def check_installed() -> None:
-    """Raises ``MissingExtra`` without py-nanotts."""
+    """Raises ``MissingExtra`` if py-nanotts is not installed."""
     _library()
 
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    """Pico's C functions, or None where the module does not show them."""
+    """Pico's C functions, or None if the module does not export them."""
     with MissingExtra.guard("voices", "The voice nanotts"):
         from py_nanotts import _nanotts
     try:
@@ -68,7 +69,7 @@ def _library() -> ctypes.CDLL | None:
 
 
 class _Pico:
-    """One synthesiser in memory of its own, for one text."""
+    """A synthesiser with its own memory, for one text."""
 
     def __init__(self, library: ctypes.CDLL, voice: str) -> None:
         from py_nanotts import _nanotts
@@ -79,7 +80,7 @@ class _Pico:
         self._files = LINGWARE[voice]
 
     def say(self, marked: str) -> bytes:
-        """PCM of a marked-up text."""
+        """The PCM samples of a text with mark-up."""
         self._checked("pico_initialize", self._memory, ctypes.c_int32(_MEMORY), ctypes.byref(self._system))
         try:
             self._load()
@@ -108,7 +109,7 @@ class _Pico:
             taken += sent.value
             out += self._drained()
             if sent.value <= 0:
-                raise ServiceError("the voice nanotts does not take the text")
+                raise ServiceError("the voice nanotts did not accept the text")
         return bytes(out)
 
     def _drained(self) -> bytes:
@@ -124,6 +125,7 @@ class _Pico:
         return bytes(out)
 
     def _checked(self, function: str, *arguments: object) -> None:
+        """Call a C function. Raises ``ServiceError`` if it fails."""
         status = getattr(self._library, function)(*arguments)
         if status != 0:
             raise ServiceError(

@@ -1,7 +1,7 @@
-"""How high somebody speaks.
+"""The pitch (f0) of speech.
 
-The period of voiced sound is where its normalised difference with itself, delayed, dips first (YIN: A. de Cheveigné,
-H. Kawahara, J. Acoust. Soc. Am. 111(4), 2002; steps 2 to 5).
+The period of a voiced frame is the first delay at which the normalised difference between the frame and the delayed
+frame has a deep minimum (YIN: A. de Cheveigné, H. Kawahara, J. Acoust. Soc. Am. 111(4), 2002; steps 2 to 5).
 """
 
 import numpy as np
@@ -10,23 +10,23 @@ from jaxtyping import Float32, Float64
 from lipdub.timeline.sound import ANALYSIS_RATE
 
 LOWEST, HIGHEST = 65.0, 400.0
-"""Hertz between which voices are looked for."""
+"""The range of pitches that are found, in hertz."""
 
 _FRAME, _HOP = 0.05, 0.025  # seconds; a frame holds three periods of the lowest voice
-_DIP = 0.15  # a delay whose difference dips below this may be the period
-_LOUD = 0.05  # of the loud frames' power, from which a frame is listened to
-_ENOUGH = 12  # voiced frames without which nothing is said
+_DIP = 0.15  # a delay whose normalised difference is below this may be the period
+_LOUD = 0.05  # of the 95 % quantile of power: quieter frames are left out
+_ENOUGH = 12  # voiced frames that a median pitch needs
 _BATCH = 512
 
 
 def median_pitch(samples: Float32[np.ndarray, " n"]) -> float | None:
-    """The median pitch in hertz of speech (mono, 16 kHz); None if hardly anything in it is voiced."""
+    """The median pitch of speech (mono, 16 kHz) in hertz; None if it has fewer than 12 voiced frames."""
     found = frame_pitches(samples)
     return float(np.median(found)) if len(found) >= _ENOUGH else None
 
 
 def frame_pitches(samples: Float32[np.ndarray, " n"]) -> Float64[np.ndarray, " voiced"]:
-    """The pitch of every frame that is voiced, in order."""
+    """The pitch of each voiced frame in hertz, in order."""
     size, hop = round(_FRAME * ANALYSIS_RATE), round(_HOP * ANALYSIS_RATE)
     if len(samples) < size:
         return np.zeros(0)
@@ -39,7 +39,7 @@ def frame_pitches(samples: Float32[np.ndarray, " n"]) -> Float64[np.ndarray, " v
 
 
 def _periods(frames: Float32[np.ndarray, "frames size"]) -> Float64[np.ndarray, " frames"]:
-    """The period of every frame in samples; NaN where it has none."""
+    """The period of each frame in samples; NaN for a frame that is not voiced."""
     shortest, longest = int(ANALYSIS_RATE / HIGHEST), int(ANALYSIS_RATE / LOWEST)
     window = frames.shape[1] - longest
     spectrum = np.fft.rfft(frames, 2 * frames.shape[1])
@@ -55,7 +55,7 @@ def _periods(frames: Float32[np.ndarray, "frames size"]) -> Float64[np.ndarray, 
 
 
 def _first_dip(normal: Float64[np.ndarray, " delays"]) -> float:
-    """The delay of the first deep dip, between samples by a parabola."""
+    """The delay of the first deep minimum, interpolated by a parabola; NaN if there is none."""
     deep = np.flatnonzero(normal < _DIP)
     if not len(deep):
         return np.nan

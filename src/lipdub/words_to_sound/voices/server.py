@@ -1,6 +1,6 @@
-"""``server``: any program that answers ``POST /v1/audio/speech``, on this machine or elsewhere.
+"""``server``: a voice that asks a server with ``POST /v1/audio/speech``, on this machine or elsewhere.
 
-The answer is asked for as WAV. A key is taken from ``LIPDUB_VOICE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent
+The answer is requested as WAV. The key is that in ``LIPDUB_VOICE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent
 over https or to this machine.
 """
 
@@ -9,62 +9,66 @@ from dataclasses import dataclass, field, replace
 from lipdub.errors import ServiceError
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.http_service import (
-    ServiceAddress,
     RetryPolicy,
-    parse_address,
+    ServiceAddress,
     api_key,
+    parse_address,
     post_json,
     redacted,
 )
-from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.voices.speakable_text import require_speakable
+from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 from lipdub.words_to_sound.voices.wav import read_wav
 
 PATH = "/v1/audio/speech"
 _MODEL, _VOICE = "tts-1", "alloy"
-_VERSION = 1  # raise when the same line sounds otherwise
-_SLOWEST, _FASTEST = 0.25, 4.0  # what servers of this kind take
+_VERSION = 1  # raise when the same line sounds different
+_SLOWEST, _FASTEST = 0.25, 4.0  # the paces that servers of this kind accept
 
 
 def make(detail: str = "") -> "ServerVoice":
-    """The voice at ``URL``, ``URL#model`` or ``URL#model,voice``. Raises ``OptionError`` if that is no address."""
+    """The voice at the address ``detail``: ``URL``, ``URL#MODEL`` or ``URL#MODEL,VOICE``.
+
+    Raises ``OptionError`` if it is no address.
+    """
     where = parse_address(detail, "voice server")
-    model, voice = (*where.named, "", "")[:2]
+    model, voice = (*where.names, "", "")[:2]
     key = api_key("LIPDUB_VOICE_KEY", *(["OPENAI_API_KEY"] if where.local or where.url.startswith("https:") else []))
     return ServerVoice(where, model or _MODEL, voice or _VOICE, key)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerVoice:
-    """``model`` and ``voice`` as the server at ``where`` names them; ``key`` opens it ("": none)."""
+    """The ``voice`` of ``model``, as the server at ``where`` names them; ``key`` ("": none) is sent to it. ``retry``
+    says how often a request is tried."""
 
     where: ServiceAddress
     model: str = _MODEL
     voice: str = _VOICE
     key: str = ""
-    patience: RetryPolicy = field(default=RetryPolicy())
+    retry: RetryPolicy = field(default=RetryPolicy())
 
     def __repr__(self) -> str:
         return f"ServerVoice({redacted(self.detail)!r})"
 
     @property
     def card(self) -> ModelCard:
-        """Who it is; it does not say which languages it speaks."""
+        """What the report says about it; its languages are not known."""
         return ModelCard("server", "not stated", (), self.where.local)
 
     @property
     def detail(self) -> str:
-        """What ``make`` makes it from."""
+        """The text from which ``make`` makes this voice."""
         return f"{self.where.url}#{self.model},{self.voice}"
 
     def fingerprint(self) -> tuple[object, ...]:
-        """What its sound depends on, as far as it can be known: where it is, its model and voice."""
+        """What its sound depends on, as far as that is known: the address, the model and the voice."""
         return (_VERSION, self.detail)
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        """``line`` at the server's rate; ``reference`` is not used: the interface has no place for it.
+        """``line`` at the server's sample rate. ``reference`` is not used, as the interface cannot send one.
 
         Raises ``ServiceError``, which names the server and the line, after three tries.
         """
@@ -78,11 +82,11 @@ class ServerVoice:
             body["speed"] = round(min(max(pace, _SLOWEST), _FASTEST), 3)
         url = self.where.under(PATH)
         try:
-            return trim_and_level(*read_wav(post_json(url, body, self.key, self.patience), redacted(url)))
+            return trim_and_level(*read_wav(post_json(url, body, self.key, self.retry), redacted(url)))
         except ServiceError as failed:
             what = f"the line '{line.text.strip()[:40]}' was not spoken: {failed.what}"
             raise ServiceError(what, at=line.span.start, remedy=failed.remedy) from failed
 
-    def patient(self, patience: RetryPolicy) -> "ServerVoice":
-        """The same voice with other ``patience``."""
-        return replace(self, patience=patience)
+    def with_retry(self, retry: RetryPolicy) -> "ServerVoice":
+        """The same voice with another ``retry``."""
+        return replace(self, retry=retry)

@@ -1,9 +1,8 @@
-"""Lines to sound, each spoken once."""
+"""Lines spoken by their voices, each once: what was spoken before is read from the cache."""
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,60 +13,48 @@ from lipdub.plugins import fingerprint_of
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
+from lipdub.words_to_sound.cache import FolderCache
 from lipdub.words_to_sound.seam import VoiceReference
 from lipdub.words_to_sound.voices.assign import AssignedVoice
-from lipdub.words_to_sound.voices.speakable_text import speakable_text
 
-FolderCache = Callable[[str, Callable[[Path], None]], Path]
-"""``keep(name, make)`` gives the folder called ``name``; ``make(folder)`` fills it first if it is not there yet."""
-
-_VERSION = 2
+_VERSION = 2  # raise when the same key stands for other sound
 _FILE = "sound.npz"
 
 
-def speak_lines(
-    lines: Iterable[Line], cast: Mapping[str, AssignedVoice], keep: FolderCache | None = None, pace: float = 1.0
-) -> Iterator[SpokenLine]:
-    """Each of ``lines`` as its speaker in ``cast`` says it; lines without anything to say are skipped.
+def speak_line(line: Line, voice: AssignedVoice, pace: float = 1.0, cache: FolderCache | None = None) -> SpokenLine:
+    """``line`` spoken by ``voice`` at ``pace`` (1: natural, 1.2: a fifth faster), from ``cache`` if it is there.
 
-    ``keep`` holds what was spoken before, so that a run that was stopped goes on where it was. Raises ``OptionError``
-    for a speaker who is not cast, and what voices raise, with the line's time.
+    Raises what ``Voice.speak`` raises, with the time of the line.
     """
-    for line in lines:
-        if not speakable_text(line.text, line.language):
-            continue
-        if line.speaker not in cast:
-            raise OptionError(f"'{line.speaker}' has no voice", at=line.span.start)
-        yield speak_line(line, cast[line.speaker], pace, keep)
-
-
-def speak_line(line: Line, speaker: AssignedVoice, pace: float = 1.0, keep: FolderCache | None = None) -> SpokenLine:
-    """``line`` by ``speaker``, faster by ``pace``: from ``keep`` if it was spoken before."""
-    if keep is None:
-        return SpokenLine(line, _said(line, speaker, pace))
-    folder = keep(spoken_line_key(line, speaker, pace), lambda where: _write(where / _FILE, _said(line, speaker, pace)))
+    if cache is None:
+        return SpokenLine(line, _sound_of(line, voice, pace))
+    key = spoken_line_key(line, voice, pace)
+    folder = cache(key, lambda where: _write(where / _FILE, _sound_of(line, voice, pace)))
     return SpokenLine(line, _read(folder / _FILE))
 
 
-def spoken_line_key(line: Line, speaker: AssignedVoice, pace: float = 1.0) -> str:
-    """The name of a spoken line: changes with text, language, voice (its version and models, too), pace and reference,
-    and with nothing else."""
+def spoken_line_key(line: Line, voice: AssignedVoice, pace: float = 1.0) -> str:
+    """The name of a spoken line in the cache.
+
+    It depends on the text, the language, the voice with its version and models, the pace and the reference, and on
+    nothing else.
+    """
     parts = (
-        *("spoken", _VERSION, speaker.voice.card.name, speaker.detail, getattr(speaker.voice, "detail", "")),
-        *(line.text, line.language, f"{pace:.3f}", _digest(speaker.reference), fingerprint_of(speaker.voice)),
+        *("spoken", _VERSION, voice.voice.card.name, voice.detail, getattr(voice.voice, "detail", "")),
+        *(line.text, line.language, f"{pace:.3f}", _digest(voice.reference), fingerprint_of(voice.voice)),
     )
     return "spoken-" + hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]
 
 
-def _said(line: Line, speaker: AssignedVoice, pace: float) -> Sound:
+def _sound_of(line: Line, voice: AssignedVoice, pace: float) -> Sound:
     try:
-        sound = speaker.voice.speak(line, pace, speaker.reference)
+        sound = voice.voice.speak(line, pace, voice.reference)
     except LipdubError as failed:
         if failed.at is None and isinstance(failed, OptionError | ServiceError):
             failed.at = line.span.start
         raise
     if sound.samples.shape[0] != 1 or sound.samples.shape[1] == 0:
-        raise ServiceError(f"the voice {speaker.voice.card.name} answered without mono sound", at=line.span.start)
+        raise ServiceError(f"the voice {voice.voice.card.name} answered without mono sound", at=line.span.start)
     return Sound(sound.samples, sound.rate)
 
 

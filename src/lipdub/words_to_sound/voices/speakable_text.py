@@ -1,7 +1,7 @@
-"""What a voice is given to say: a line's text without what is not speech.
+"""The text that a voice is given: a line without mark-up and other characters that are not spoken.
 
 Numbers, prices, times, ordinals and most abbreviations are left to the voices, which read them in their own language
-(checked for nanotts in en, es, fr, de and it by recognising what it said); the tables below hold what was read wrong.
+(checked for nanotts in en, es, fr, de and it by recognition of its speech). The tables below hold what was read wrong.
 """
 
 import re
@@ -11,18 +11,18 @@ from lipdub.errors import OptionError
 from lipdub.timeline.language import primary
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„«»‟″", '"') | dict.fromkeys("’‘‛′`´", "'") | {"¬": None, "\u00ad": None})
-_UNFOLDED = str.maketrans(
+_LATIN_FORMS = str.maketrans(
     {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i"}
     | {"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ß": "ss", "ẞ": "SS"}
 )
-_OWN = {
+_ACCENTED = {
     "en": "",
     "es": "áéíóúüñ",
     "fr": "àâæçéèêëîïôœùûüÿ",
     "de": "äöüß",
     "it": "àèéìíîòóùú",
 }
-"""Letters beyond a to z of the languages that nanotts speaks; other accents are taken off before it reads them."""
+"""Letters beyond a to z in the languages that nanotts speaks; accents on other letters are removed for it."""
 
 _ABBREVIATIONS = {
     "es": {r"\bdr\.": "doctor", r"\bdra\.": "doctora", r"\bpág\.": "página", r"\bnúm\.": "número"},
@@ -36,57 +36,58 @@ _ABBREVIATIONS = {
     },
     "en": {r"(?<=\d)\s?/\s?(?=\d+ of\b)": " over ", r"\bvs\.?(?=\s)": "versus"},
 }
-_SHOUTED = re.compile(r"\b[^\W\d_]{4,}\b|\b[^\W\d_aeiouyAEIOUY][AEIOU][^\W\d_aeiouyAEIOUY]\b")
+_IN_CAPITALS = re.compile(r"\b[^\W\d_]{4,}\b|\b[^\W\d_aeiouyAEIOUY][AEIOU][^\W\d_aeiouyAEIOUY]\b")
 
 
 def speakable_text(text: str, language: str) -> str:
-    """``text`` as a voice should read it: markup, emoji and notes gone, dashes and dots as pauses, nothing shouted.
+    """``text`` without mark-up, emoji and notes in brackets, with commas for dashes and dots, and without words in
+    capitals; "" if nothing is left to say.
 
-    "" if nothing is left. A leading dash (the mark of dialogue) goes too, so that no program takes a text for an
-    option.
+    A dash at the beginning (the mark of dialogue) is removed too, so that no program takes the text for an option.
     """
     text = unicodedata.normalize("NFC", text).translate(_QUOTES)
     text = re.sub(r"</?[a-zA-Z][^<>]{0,80}>|\{\\[^{}]*\}|\[[^\[\]]*\]", " ", text)
-    text = "".join(c if _heard(c) else " " for c in text)
+    text = "".join(c if _is_read(c) else " " for c in text)
     text = re.sub(r"\s*(?:…|\.{2,})\s*(?=\S)", ", ", re.sub(r"(?:…|\.{2,})\W*$", ".", text))
     text = re.sub(r"\s*[–—―]+\s*|\s+-+\s+|-{2,}", ", ", text)
     text = re.sub(r"([!?])[!?]+", lambda m: "?" if "?" in m.group() else m.group(1), text)
     for pattern, words in _ABBREVIATIONS.get(primary(language), {}).items():
         text = re.sub(pattern, words, text, flags=re.IGNORECASE)
-    text = re.sub(r"\s+", " ", _calmed(text)).strip(" ,;:-–")
+    text = re.sub(r"\s+", " ", _without_capitals(text)).strip(" ,;:-–")
     text = re.sub(r"\s+([,.;:])", r"\1", re.sub(r"([,.;:!?])(?:\s*,)+", r"\1", text))
     return text if any(c.isalnum() for c in text) else ""
 
 
 def require_speakable(text: str, language: str) -> str:
     """``speakable_text(text, language)``. Raises ``OptionError`` if nothing is left to say."""
-    said = speakable_text(text, language)
-    if not said:
+    speakable = speakable_text(text, language)
+    if not speakable:
         raise OptionError(f"the line '{text.strip()[:40]}' has nothing to say", remedy="Leave it out of the script")
-    return said
+    return speakable
 
 
 def latin_text(text: str, language: str) -> str:
-    """``text`` with letters that a Latin voice reads: accents foreign to ``language`` taken off, other scripts gone."""
-    own = _OWN.get(primary(language))
+    """``text`` with Latin letters only: accents that ``language`` does not use are removed, and letters of other
+    scripts are left out."""
+    own = _ACCENTED.get(primary(language))
     out = []
     for char in unicodedata.normalize("NFC", text):
         if not char.isalpha() or char.isascii() or (own is not None and char.lower() in own):
             out.append(char)
             continue
-        bare = unicodedata.normalize("NFKD", char.translate(_UNFOLDED))
+        bare = unicodedata.normalize("NFKD", char.translate(_LATIN_FORMS))
         out.append("".join(c for c in bare if c.isascii()))
     return re.sub(r"\s+", " ", "".join(out)).strip()
 
 
 def non_latin_letters(text: str) -> str:
-    """The letters of ``text`` that no Latin voice can read, each once, in order."""
+    """The letters of ``text`` that are not Latin, each once, in order."""
     letters = (c for c in text if c.isalpha() and not unicodedata.name(c, "").startswith(("LATIN", "FEMININE", "MASC")))
     return "".join(dict.fromkeys(letters))
 
 
 def split_text(text: str, most: int) -> tuple[str, ...]:
-    """``text`` in pieces of at most ``most`` characters, cut after sentences, else clauses, else between words."""
+    """``text`` in pieces of at most ``most`` characters, divided after sentences, else after clauses, else words."""
     pieces, rest = [], text.strip()
     while len(rest) > most:
         head = rest[: most + 1]
@@ -97,18 +98,18 @@ def split_text(text: str, most: int) -> tuple[str, ...]:
     return (*pieces, rest) if rest else tuple(pieces)
 
 
-def _heard(char: str) -> bool:
-    """Whether a character matters to a voice: letters, marks, digits, punctuation, money and arithmetic."""
+def _is_read(char: str) -> bool:
+    """True for a character that a voice reads: letters, marks, digits, punctuation, currency and arithmetic signs."""
     if char in "<>{}[]|\\^~*_#@":
         return False
     kind = unicodedata.category(char)
     return kind[0] in "LNPMZ" or kind in ("Sc", "Sm") or char == "°"
 
 
-def _calmed(text: str) -> str:
-    """Words in capitals, which voices spell, in small letters; abbreviations of two or three letters stay."""
+def _without_capitals(text: str) -> str:
+    """``text`` with words in capitals, which voices would spell, in lower case; short abbreviations stay."""
     letters = [c for c in text if c.isalpha()]
     words = re.findall(r"[^\W\d_]+", text)
     if len(words) > 2 and letters and not any(c.islower() for c in letters):
         return text.lower()
-    return _SHOUTED.sub(lambda m: m.group().lower() if m.group().isupper() else m.group(), text)
+    return _IN_CAPITALS.sub(lambda m: m.group().lower() if m.group().isupper() else m.group(), text)

@@ -1,4 +1,4 @@
-"""What every voice's sound goes through: silence off both ends, an even level, no clicks."""
+"""The sound of every voice: silence at both ends removed, the same level, no clicks."""
 
 import numpy as np
 from jaxtyping import Float
@@ -7,21 +7,21 @@ from lipdub.errors import ServiceError
 from lipdub.timeline.sound import Sound
 
 SPEECH_RMS = 10 ** (-18 / 20)
-"""RMS of speech that voices are brought to: -18 dB of full scale."""
+"""The RMS of speech to which all voices are scaled: -18 dB of full scale."""
 
 _PEAK = 10 ** (-1.0 / 20)
-_MOST, _LEAST = 10 ** (15 / 20), 10 ** (-20 / 20)  # how far a level is moved
-_SILENT, _QUIET = 0.0005, 0.02  # of full scale; of the loudest block
+_MOST, _LEAST = 10 ** (15 / 20), 10 ** (-20 / 20)  # limits of the gain
+_SILENT, _QUIET = 0.0005, 0.02  # RMS of silence: of full scale; of the loudest block
 _BLOCK, _EDGE = 0.01, 0.004  # seconds
 
 
 def trim_and_level(samples: Float[np.ndarray, " samples"], rate: int) -> Sound:
     """Mono ``samples`` at ``rate`` from the first syllable to the last, speech at -18 dB RMS, peaks at most -1 dB.
 
-    Raises ``ServiceError`` if there is nothing to be heard or a sample is no number.
+    Raises ``ServiceError`` if all is silent or a sample is not a finite number.
     """
     if not np.isfinite(samples).all():
-        raise ServiceError("the voice answered with sound that holds no numbers")
+        raise ServiceError("the voice answered with sound that holds values that are no numbers")
     speech = trim_silence(samples, rate)
     if len(speech) == 0:
         raise ServiceError("the voice answered with silence")
@@ -44,7 +44,7 @@ def trim_silence(samples: Float[np.ndarray, " samples"], rate: int) -> Float[np.
 
 
 def level_speech(samples: Float[np.ndarray, " samples"], rate: int) -> Float[np.ndarray, " samples"]:
-    """``samples`` at the usual RMS, measured on the blocks that speak (gate 20 dB under the loudest)."""
+    """``samples`` scaled to ``SPEECH_RMS``, measured on the blocks within 20 dB of the loudest; peaks at most -1 dB."""
     levels, _ = _blocks(samples, rate)
     speaking = levels[levels > 0.1 * levels.max()]
     gain = min(max(SPEECH_RMS / float(np.sqrt((speaking**2).mean())), _LEAST), _MOST)
@@ -52,7 +52,7 @@ def level_speech(samples: Float[np.ndarray, " samples"], rate: int) -> Float[np.
 
 
 def _blocks(samples: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
-    """The RMS of blocks of 10 ms, the last one filled up with silence, and their length in samples."""
+    """The RMS of blocks of 10 ms (the last one padded with silence), and the length of a block in samples."""
     block = max(1, int(_BLOCK * rate))
     padded = np.pad(samples.astype(np.float64), (0, -len(samples) % block)).reshape(-1, block)
     return np.sqrt((padded**2).mean(1)), block

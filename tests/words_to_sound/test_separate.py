@@ -1,0 +1,56 @@
+"""Separation programs."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from lipdub.errors import OptionError, ServiceError
+from lipdub.words_to_sound.separate import Separator
+
+COPY = (
+    "import shutil, sys, pathlib\n"
+    "pathlib.Path(sys.argv[2]).parent.mkdir(parents=True, exist_ok=True)\n"
+    "shutil.copy(*sys.argv[1:3])"
+)
+
+
+def command(code: str, *words: str) -> str:
+    return " ".join([shlex.quote(sys.executable), "-c", shlex.quote(code), *words])
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "sound.wav").write_bytes(b"RIFF not really")
+    return tmp_path / "in" / "sound.wav"
+
+
+@pytest.mark.parametrize("where", ["{output}", "{folder}/htdemucs/sound/no_vocals.wav", "{folder}/Instrumental.flac"])
+def test_its_stem_is_found(source: Path, tmp_path: Path, where: str) -> None:
+    separator = Separator.parse(command(COPY, "{input}", where))
+    assert separator.separate(source, tmp_path).read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "demucs", "demucs {input}", "demucs {input} {stem}", "'", "no-such-program-here {input} {output}"]
+)
+def test_invalid_commands_are_refused(text: str) -> None:
+    with pytest.raises(OptionError):
+        Separator.parse(text)
+
+
+def test_errors_say_what_failed(source: Path, tmp_path: Path) -> None:
+    failing = Separator.parse(command("import sys; sys.exit('no memory')", "{input}", "{output}"))
+    with pytest.raises(ServiceError, match=r"exit 1.*no memory"):
+        failing.separate(source, tmp_path / "a")
+    silent = Separator.parse(command("pass", "{input}", "{output}"))
+    with pytest.raises(ServiceError, match="wrote no sound"):
+        silent.separate(source, tmp_path / "a")
+    voices = Separator.parse(command(COPY, "{input}", "{folder}/vocals.wav"))
+    with pytest.raises(ServiceError, match=r"vocals\.wav"):
+        voices.separate(source, tmp_path / "b")
+    slow = Separator(Separator.parse(command("import time; time.sleep(9)", "{input}", "{output}")).words, 0.2)
+    with pytest.raises(ServiceError, match=r"within 0\.2 s"):
+        slow.separate(source, tmp_path / "c")
