@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float32
 
+from lipdub.timeline.runs import true_runs
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 from lipdub.timeline.time import Span, merged
 
@@ -34,8 +35,7 @@ def voiced_spans(
     voiced: Float32[np.ndarray, " rows"], start: Fraction, options: SpeechSpanOptions = SpeechSpanOptions()
 ) -> tuple[Span, ...]:
     """The same from probabilities of speech alone, 50 a second from ``start`` on."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], voiced > options.leave, [False]]).astype(np.int8)))
-    runs = [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2) if voiced[first:stop].max() > options.enter]
+    runs = [(a, b) for a, b in true_runs(voiced > options.leave) if voiced[a:b].max() > options.enter]
     spans = [Span(start + a * FEATURE_STEP, start + b * FEATURE_STEP) for a, b in runs]
     long = [s for s in merged(spans, options.pause) if s.duration >= options.shortest]
     whole = Span(start, start + len(voiced) * FEATURE_STEP)

@@ -17,6 +17,7 @@ from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, RIGID, canonical_face
 from lipdub.anatomy.pose import Poses
 from lipdub.anatomy.shape import shape_of
 from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.runs import consecutive
 
 _BLOCK = 256
 _REACH = 4  # frames of context that smoothing of points needs, and some
@@ -104,11 +105,6 @@ def _mean_rigid(rows: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _runs(ok: np.ndarray) -> list[np.ndarray]:
-    index = np.flatnonzero(ok)
-    return np.split(index, np.flatnonzero(np.diff(index) > 1) + 1) if len(index) else []
-
-
 def _savgol(values: np.ndarray, window: int) -> np.ndarray:
     """Savitzky-Golay smoothing of order 2 along the first axis, ends held (Savitzky & Golay, Anal. Chem. 36, 1964).
 
@@ -123,7 +119,7 @@ def _savgol(values: np.ndarray, window: int) -> np.ndarray:
 
 def _smoothed(poses: Poses, ok: np.ndarray) -> Poses:
     scale, rotation, shift = poses.scale.copy(), poses.rotation.copy(), poses.shift.copy()
-    for run in _runs(ok):
+    for run in consecutive(np.flatnonzero(ok)):
         scale[run] = np.exp(_savgol(np.log(scale[run]), 9))
         shift[run] = _savgol(shift[run], 5)
         rotation[run] = pose.nearest_rotation(_savgol(rotation[run].reshape(-1, 9), 9).reshape(-1, 3, 3))
@@ -137,7 +133,7 @@ def _faces(track: FaceTrack, ok: np.ndarray, poses: Poses, first: int, stop: int
     free = np.einsum("nki,nij->nkj", rows - poses.shift[begin:end, None], poses.rotation[begin:end])
     free /= poses.scale[begin:end, None, None]
     calm = free.copy()
-    for run in _runs(ok[begin:end]):
+    for run in consecutive(np.flatnonzero(ok[begin:end])):
         calm[run] = _savgol(free[run], 5)
     rest = free - calm
     size = np.linalg.norm(rest[..., :2], axis=-1, keepdims=True)

@@ -21,6 +21,7 @@ from lipdub.errors import OptionError
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP
+from lipdub.timeline.runs import true_runs
 from lipdub.timeline.time import parse_instant
 
 _STEP = 0.2  # seconds
@@ -180,9 +181,8 @@ def _speakers(
     for k, (motion, known, step) in enumerate(zip(motions, evidence, steps, strict=True)):
         scores[:, k] = _per_step(_odds(motion, known), step, count)
     course = _viterbi(scores)
-    return {
-        motion.track.id: _runs(course[step] == k) for k, (motion, step) in enumerate(zip(motions, steps, strict=True))
-    }
+    numbered = enumerate(zip(motions, steps, strict=True))
+    return {motion.track.id: tuple(true_runs(course[step] == k)) for k, (motion, step) in numbered}
 
 
 def _odds(motion: FaceMotion, known: SpeakingEvidence) -> np.ndarray:
@@ -213,8 +213,3 @@ def _viterbi(scores: np.ndarray) -> np.ndarray:
     for t in range(len(scores) - 1, 0, -1):
         path[t - 1] = came[t, path[t]]
     return path
-
-
-def _runs(flags: np.ndarray) -> tuple[tuple[int, int], ...]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))

@@ -15,6 +15,7 @@ from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.thumb import HALF_WIDTH, THUMB_SIZE, thumb_rows
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, UL, WD
+from lipdub.timeline.runs import true_runs
 
 _ERODED = 2  # frames next to a refused one that are left alone too
 _RAMP = 4  # frames over which the weight rises
@@ -72,7 +73,7 @@ def visibility(
     }
     weight = _ramped(good, track.first == track.shot.first, track.stop == track.shot.stop)
     usable = ~(lost | small | turned) & (covered < _DOUBTFUL) & (track.presence > _CERTAIN)
-    reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in _stretches(~good))
+    reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in true_runs(~good))
     return Visibility(weight, usable, tuple(reasons))
 
 
@@ -218,7 +219,7 @@ def _beyond(values: np.ndarray, limit: float) -> np.ndarray:
 def _without_islands(good: np.ndarray) -> np.ndarray:
     """``good`` without short stretches between refused ones (a whole short track stays)."""
     out = good.copy()
-    for first, stop in _stretches(good):
+    for first, stop in true_runs(good):
         if stop - first < _SHORTEST and not (first == 0 and stop == len(good)):
             out[first:stop] = False
     return out
@@ -237,9 +238,3 @@ def _ramped(good: np.ndarray, from_cut: bool, to_cut: bool) -> np.ndarray:
     kernel = np.hanning(_RAMP + 3)[1:-1]
     smooth = np.convolve(np.pad(kept, half, mode="edge"), kernel / kernel.sum(), "valid")
     return np.clip(smooth, 0, 1)[reach:-reach].astype(np.float32)
-
-
-def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of True as (first, index after the last)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.timeline.picture import Rgb, Window
+from lipdub.timeline.runs import true_runs
 
 CROP = (144, 120)
 """Width, height of a mouth crop; it shows one eye distance across, from above the lips to the chin."""
@@ -104,8 +105,8 @@ def closures(aperture: Float[np.ndarray, " n"], closed: Float[np.ndarray, " n"])
     Stretches in which the face was lost throughout are not counted.
     """
     asked = met = 0
-    for run in _runs(closed >= 0.5):
-        seen = aperture[run][np.isfinite(aperture[run])]
+    for first, stop in true_runs(closed >= 0.5):
+        seen = aperture[first:stop][np.isfinite(aperture[first:stop])]
         if len(seen):
             asked += 1
             met += bool(seen.min() < SHUT)
@@ -176,11 +177,6 @@ def _laplacian(picture: np.ndarray) -> np.ndarray:
 def _gradient(picture: np.ndarray) -> np.ndarray:
     grey = _grey(picture)
     return cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3))
-
-
-def _runs(flags: np.ndarray) -> list[slice]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _shifted_correlation(path: np.ndarray, asked: np.ndarray, by: int) -> float:

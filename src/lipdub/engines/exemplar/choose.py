@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, Float64, Int32
 
 from lipdub.engines.exemplar.library import Library
 from lipdub.timeline.mouth import AP
+from lipdub.timeline.runs import consecutive
 
 _SHAPE_WEIGHTS = np.array([1.0, 0.5, 0.7, 0.12, 0.2, 0.7])
 _SHAPE_STEP = 0.03
@@ -53,14 +54,9 @@ def choose(wanted: Wanted, library: Library) -> Choice:
     if len(library):
         speed = np.gradient(wanted.shapes[:, AP]) if n > 1 else np.zeros(n)
         follower = _followers(library)
-        for rows in _runs(wanted.asked):
+        for rows in consecutive(np.flatnonzero(wanted.asked)):
             first[rows] = _best_way(wanted, speed, rows, library, follower)
     return _mixed(first, library)
-
-
-def _runs(asked: np.ndarray) -> list[np.ndarray]:
-    index = np.flatnonzero(asked)
-    return np.split(index, np.flatnonzero(np.diff(index) > 1) + 1) if len(index) else []
 
 
 def _followers(library: Library) -> np.ndarray:
