@@ -149,6 +149,13 @@ def test_no_difference_changes_nothing(layout: PixelLayout, size: tuple[int, int
     assert all(np.array_equal(a, b) for a, b in zip(before, frame.planes, strict=True))
 
 
+def test_a_mask_between_two_wide_pixels_changes_nothing() -> None:
+    frame = made(PixelLayout("made", 8, (2, 1), "bt601", False, 0, Fraction(2)), (1, 1), 0)
+    before = [p.copy() for p in frame.planes]
+    apply_patches(frame, [performance(Window(0, 0, 1, 1), np.ones((1, 1)), 0)])
+    assert all(np.array_equal(a, b) for a, b in zip(before, frame.planes, strict=True))
+
+
 def rounding(layout: PixelLayout) -> float:
     """The most that rounding Y, Cb and Cr to whole steps can move a channel of RGB, in 8-bit levels."""
     if not layout.chroma_planes:
@@ -189,9 +196,11 @@ def test_a_full_mask_gives_the_pixels(layout: PixelLayout, size: tuple[int, int]
     width, height = shown_size(frame)
     base = np.clip(np.rint(seen(frame)), 0, 255).astype(np.uint8)
     pixels = np.clip(base + rng.integers(-20, 20, (height, width, 1)) + [7, -3, 5], 0, 255).astype(np.uint8)
-    unclipped = (base > 30) & (base < 225)
+    clipped = np.rot90(((base <= 30) | (base >= 225)).any(-1), -layout.rotation)
+    sx, sy = grid_of(frame, 1)  # chroma is the mean of a footprint: one clipped pixel in it concerns all
+    clipped = np.repeat(np.repeat(footprints(clipped, (sx, sy)), sy, 0), sx, 1)[: size[1], : size[0]]
     apply_patches(frame, [Patch(7, Window(0, 0, width, height), base, pixels, np.ones((height, width), np.float32))])
-    away = np.abs(seen(frame) - pixels)[unclipped.all(-1)]
+    away = np.abs(seen(frame) - pixels)[~np.rot90(clipped, layout.rotation)]
     assert np.all(away <= 0.5 + rounding(layout))
 
 

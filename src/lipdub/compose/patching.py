@@ -13,11 +13,9 @@ from math import ceil
 import cv2
 import numpy as np
 
+from lipdub.timeline.colour_matrix import rgb_to_ycbcr
 from lipdub.timeline.patch import Patch
 from lipdub.timeline.picture import Frame, PixelLayout, Window, square_width
-
-_LUMA = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
-"""Weights of red and blue in luma: ITU-R BT.601, BT.709, BT.2020 (non-constant luminance)."""
 
 _DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U}
 
@@ -110,14 +108,11 @@ def _matrix(layout: PixelLayout, planes: int) -> np.ndarray:
     luma, chroma = _unit(layout)
     if planes >= 3 and not layout.chroma_planes:
         return np.eye(3, dtype=np.float32) * np.float32(luma)
-    red, blue = _LUMA.get(layout.matrix, _LUMA["bt601"])
-    weights = np.array([red, 1 - red - blue, blue])
+    matrix = rgb_to_ycbcr(layout.matrix)
     if planes < 3:
         # FFmpeg reads grey as full range whatever its tag.
-        return (weights[None] * ((1 << layout.depth) - 1) / 255).astype(np.float32)
-    to_blue = (np.array([0, 0, 1]) - weights) / (2 * (1 - blue))
-    to_red = (np.array([1, 0, 0]) - weights) / (2 * (1 - red))
-    return np.stack([weights * luma, to_blue * chroma, to_red * chroma]).astype(np.float32)
+        return (matrix[:1] * ((1 << layout.depth) - 1) / 255).astype(np.float32)
+    return (matrix * [[luma], [chroma], [chroma]]).astype(np.float32)
 
 
 def _unit(layout: PixelLayout) -> tuple[float, float]:
@@ -138,8 +133,10 @@ def _legal(layout: PixelLayout, plane: int, planes: int) -> tuple[int, int]:
 
 
 def _write(frame: Frame, change: _Change) -> None:
-    """Add ``change`` to the planes of ``frame``."""
+    """Add ``change`` to the planes of ``frame``; one without columns changes nothing."""
     layout, size = frame.layout, frame.planes[0].shape
+    if not change.samples[0].size:
+        return
     for number, one in enumerate(change.samples):
         grid = layout.subsampling if number and layout.chroma_planes else (1, 1)
         added = one if grid == (1, 1) else _averaged(one, (change.left, change.top), grid, size)

@@ -4,10 +4,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
+from lipdub.timeline.colour_matrix import ycbcr_to_rgb
 from lipdub.timeline.picture import Frame, Rgb
-
-# Luma weights of red and blue: ITU-R BT.709, BT.601, BT.2020 (non-constant luminance).
-_WEIGHTS = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114), "bt2020": (0.2627, 0.0593)}
 
 
 def shown_size(frame: Frame) -> tuple[int, int]:
@@ -51,7 +49,5 @@ def _from_yuv(planes: np.ndarray, matrix: str, full_range: bool) -> np.ndarray:
     luma = planes[0] if full_range else (planes[0] - 16) * (255 / 219)
     if len(planes) == 1:
         return np.stack([luma] * 3)
-    u, v = (planes[1:] - 128) * (1.0 if full_range else 255 / 224)
-    red, blue = _WEIGHTS[matrix]
-    r, b = luma + 2 * (1 - red) * v, luma + 2 * (1 - blue) * u
-    return np.stack([r, (luma - red * r - blue * b) / (1 - red - blue), b])
+    chroma = (planes[1:] - 128) * (1.0 if full_range else 255 / 224)
+    return ycbcr_to_rgb(np.concatenate([luma[None], chroma]), matrix)
