@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from lipdub.disk.identity import content_digest
+
 NAME = "manifest.json"
 """The file that holds the list."""
 
@@ -16,7 +18,7 @@ def seal(folder: Path) -> None:
     """Write the list of all files in ``folder``, with their SHA-256. Raises ``OSError``."""
     folders, files = _inside(folder)
     files.pop(NAME, None)
-    told = {name: [size, _digest(folder / name)] for name, size in sorted(files.items())}
+    told = {name: [size, content_digest(folder / name)] for name, size in sorted(files.items())}
     body = json.dumps({"version": _VERSION, "folders": sorted(folders), "files": told})
     (folder / NAME).write_text(f"{body}\n{_digest_of(body)}\n", encoding="utf-8", newline="\n")
 
@@ -53,7 +55,7 @@ def _difference(folder: Path, told: dict, folders: set[str], files: dict[str, in
     if extra and not grows:
         return f"{extra[0]} does not belong there"
     for name, (_, digest) in told["files"].items():
-        if _digest(folder / name) != digest:
+        if content_digest(folder / name) != digest:
             return f"{name} was altered"
     return ""
 
@@ -87,11 +89,6 @@ def _read(file: Path) -> dict | None:
         return None
     told = json.loads(body)
     return told if told["version"] == _VERSION else None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest_of(body: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from lipdub.disk.atomic import remove_at_once
 from lipdub.disk.causes import cause_of
 from lipdub.disk.hold import Held, hold_new
 from lipdub.disk.manifest import fault, seal
@@ -95,7 +96,7 @@ class Take:
             if place.exists() and not fault(place):
                 shutil.rmtree(self.folder)
             else:
-                _removed(place)
+                remove_at_once(place, _PARTIAL)
                 os.replace(self.folder, place)
         self.folder = place
         self._open()
@@ -133,7 +134,7 @@ class Takes:
         if wrong := fault(place):
             log(f"{place}: what was kept there is damaged and is made again ({wrong})")
             with _kept(self._folder):
-                _removed(place)
+                remove_at_once(place, _PARTIAL)
             return None
         told = json.loads((place / "take.json").read_text(encoding="utf-8"))
         height, width, depth = told["shape"]
@@ -148,18 +149,6 @@ class Takes:
             place = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
             place.mkdir()
             return Take(place, shape, hold_new(place, _SIGN))
-
-
-def _removed(place: Path) -> None:
-    """Remove a take, or whatever else has its name. Raises ``OSError``."""
-    if not os.path.lexists(place):
-        return
-    aside = place.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
-    place.rename(aside)
-    if aside.is_dir() and not aside.is_symlink():
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        aside.unlink()
 
 
 @contextmanager
