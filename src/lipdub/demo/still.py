@@ -10,11 +10,10 @@ of the instant alone: the same at any frame rate.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import repeat
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from scipy.interpolate import PchipInterpolator, RBFInterpolator
 from threadpoolctl import threadpool_limits
 
@@ -47,25 +46,6 @@ class Idle:
     rate: Fraction = Fraction(25)
     seed: int = 0
     sway: float = 1.0
-
-
-def sized(picture: Rgb, longest: int = 1280) -> UInt8[np.ndarray, "rows columns 3"]:
-    """``picture`` with an even number of rows and columns, as video wants, the longer side at most ``longest``."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, longest / max(height, width))
-    if scale < 1:
-        size = max(2, round(width * scale)), max(2, round(height * scale))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
-    height, width = picture.shape[:2]
-    return np.ascontiguousarray(picture[: height - height % 2, : width - width % 2])
-
-
-def enliven(picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], idle: Idle) -> Iterator[Rgb]:
-    """The pictures of a living portrait, all of the size of ``picture``; the first is the picture itself.
-
-    ``landmarks`` are those of the face in ``picture``, in its pixels. Same seed, same pictures.
-    """
-    return living(repeat(picture, idle.frames), landmarks, idle)
 
 
 def living(pictures: Iterable[Rgb], landmarks: Float32[np.ndarray, "478 3"], idle: Idle) -> Iterator[Rgb]:

@@ -93,12 +93,6 @@ def seam(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) ->
     return float(_gradient(result)[border].mean() / max(float(_gradient(source)[border].mean()), 1e-3))
 
 
-def outside(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) -> int:
-    """The largest change of any channel where ``mask`` is 0."""
-    changed = cv2.absdiff(result, source).max(-1)[mask == 0]
-    return int(changed.max()) if changed.size else 0
-
-
 def closures(aperture: Float[np.ndarray, " n"], closed: Float[np.ndarray, " n"]) -> tuple[int, int]:
     """(Asked, met): stretches where ``closed`` is .5 or more, and those in which the lips really were shut.
 

@@ -9,18 +9,6 @@ from math import floor
 Instant = Fraction
 """Seconds from the clip's zero."""
 
-# Rates that cameras write as rounded decimals; SMPTE ST 12-1 and ST 2036 (n * 1000 / 1001).
-_NTSC = {
-    Fraction(n) * 1000 / 1001: tuple(Fraction(t) for t in texts)
-    for n, texts in {
-        24: ("23.976", "23.98", "23.97"),
-        30: ("29.97",),
-        48: ("47.952", "47.95"),
-        60: ("59.94",),
-        120: ("119.88",),
-    }.items()
-}
-
 
 def exact(value: "int | str | Fraction") -> Fraction:
     """Read a number exactly. ``"30000/1001"``, ``"1.5"``, ``2`` and fractions are taken; floats are refused.
@@ -33,20 +21,6 @@ def exact(value: "int | str | Fraction") -> Fraction:
         return Fraction(value)
     except ZeroDivisionError as error:
         raise ValueError(f"'{value}' divides by zero") from error
-
-
-def parse_rate(text: "int | str | Fraction") -> Fraction:
-    """Frames per second. The customary decimals of NTSC rates mean their exact value: 29.97 -> 30000/1001.
-
-    Raises ``ValueError`` if the rate is not positive.
-    """
-    rate = exact(text)
-    for true, customary in _NTSC.items():
-        if rate in customary:
-            rate = true
-    if rate <= 0:
-        raise ValueError(f"a rate must be positive, not {text}")
-    return rate
 
 
 def parse_instant(text: str) -> Fraction:
