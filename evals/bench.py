@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lipdub import weights
-from lipdub.anatomy.motion import measure
+from lipdub.anatomy.motion import measure_motion
 from lipdub.engines.find import find
 from lipdub.errors import LipdubError
 from lipdub.faces.active_speaker import FaceSelector
@@ -138,7 +138,7 @@ def shapes_again(bench: Bench, result: Clip, part: Part, folder: Path) -> np.nda
         )
         if not np.isfinite(away).any() or np.nanmedian(away) > 0.5:
             continue
-        shapes = measure(track, part.subject.motion.mean).shapes
+        shapes = measure_motion(track, part.subject.motion.mean).shapes
         out[first - own.first : stop - own.first] = shapes[first - track.first : stop - track.first]
     return out
 

@@ -10,22 +10,22 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from lipdub.disk.causes import is_memory
+from lipdub.disk.os_errors import is_out_of_memory
 from lipdub.errors import LipdubError, MissingExtra, OptionError
 
-Made = TypeVar("Made")
+Plugin = TypeVar("Plugin")
 
 _LONGEST = 200
 
 
-def reason_of(error: BaseException) -> str:
+def error_summary(error: BaseException) -> str:
     """An error in one line: its kind, and the beginning of what it says."""
     said = " ".join(str(error).split())[:_LONGEST]
     return f"{type(error).__name__}: {said}".removesuffix(": ").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class PluginKind:
     """A kind of thing that can be added: the entry point ``group``, and what one is called (``a voice``)."""
 
     group: str
@@ -59,7 +59,7 @@ class Kind:
         with self._blamed(name):
             return factory(given)
 
-    def named(self, text: str, wanted: type[Made]) -> Made:
+    def named(self, text: str, wanted: type[Plugin]) -> Plugin:
         """The one that ``NAME`` or ``NAME:DETAIL`` names, made with the detail ("" if there is none).
 
         Raises ``OptionError`` if there is none of that name or it does not keep ``wanted``, and what ``made`` raises.
@@ -85,21 +85,21 @@ class Kind:
         except LipdubError:
             raise
         except ImportError as missing:
-            if is_memory(missing):
+            if is_out_of_memory(missing):
                 raise
             raise MissingExtra(
-                f"the {self.called} '{name}' cannot be loaded ({reason_of(missing)})",
+                f"the {self.called} '{name}' cannot be loaded ({error_summary(missing)})",
                 remedy="Install what it needs, or update or remove the package that provides it",
             ) from missing
         except (Exception, SystemExit) as broken:
-            if is_memory(broken):
+            if is_out_of_memory(broken):
                 raise
             raise OptionError(
-                f"the {self.called} '{name}' is broken ({reason_of(broken)})",
+                f"the {self.called} '{name}' is broken ({error_summary(broken)})",
                 remedy="Update or remove the package that provides it",
             ) from broken
 
-    def checked(self, name: str, made: object, wanted: type[Made]) -> Made:
+    def checked(self, name: str, made: object, wanted: type[Plugin]) -> Plugin:
         """``made`` if it keeps the protocol ``wanted``. Raises ``OptionError`` otherwise."""
         if not isinstance(made, wanted):
             raise OptionError(
@@ -132,11 +132,11 @@ def _package(module: str) -> str:
     """Name and version of the package that ``module`` comes with, "" if it comes with none."""
     top = module.partition(".")[0]
     names = (top, *packages_distributions().get(top, ()))
-    return next((f"{name} {number}" for name in names if (number := version_of(name))), "")
+    return next((f"{name} {number}" for name in names if (number := package_version(name))), "")
 
 
 @cache
-def version_of(package: str) -> str:
+def package_version(package: str) -> str:
     """The installed version of ``package``, "" if it is not installed."""
     try:
         return version(package)

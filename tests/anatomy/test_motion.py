@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from lipdub.anatomy import motion as motion_module
-from lipdub.anatomy.landmarks import COUNT, LOWER_LIP, RIGID, canonical_face
-from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.landmarks import LANDMARK_COUNT, LOWER_LIP, RIGID, canonical_face
+from lipdub.anatomy.motion import FaceMotion, measure_motion
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, JAW
@@ -20,7 +20,7 @@ CHIN_POINTS = [152, 148, 377, 175]
 
 def face_of(opening: np.ndarray) -> np.ndarray:
     """Pose-free faces (n, 478, 3) that open the mouth by ``opening`` (n,): lower lip all the way, chin half."""
-    faces = np.zeros((len(opening), COUNT, 3))
+    faces = np.zeros((len(opening), LANDMARK_COUNT, 3))
     faces[:, :468] = canonical_face()
     faces[:, 468:] = canonical_face()[:10]
     faces[:, LOWER_LIP, 1] += opening[:, None]
@@ -30,7 +30,7 @@ def face_of(opening: np.ndarray) -> np.ndarray:
 
 def track_of(landmarks: np.ndarray, folder: Path) -> FaceTrack:
     n = len(landmarks)
-    spool, thumbs = Spool(folder / "l", (COUNT, 3), np.float32), Spool(folder / "t", (32, 40, 3), np.uint8)
+    spool, thumbs = Spool(folder / "l", (LANDMARK_COUNT, 3), np.float32), Spool(folder / "t", (32, 40, 3), np.uint8)
     for row in landmarks:
         spool.append(row)
     spool.close()
@@ -59,7 +59,7 @@ def talking(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, tuple
     landmarks = posed(face_of(opening), *pose)
     for lost in (slice(0, 3), slice(100, 101), slice(250, 300)):
         landmarks[lost] = np.nan
-    return opening, pose, measure(track_of(landmarks, tmp_path_factory.mktemp("talking")))
+    return opening, pose, measure_motion(track_of(landmarks, tmp_path_factory.mktemp("talking")))
 
 
 def test_pose_and_shape_are_recovered(talking: tuple[np.ndarray, tuple, FaceMotion]) -> None:
@@ -70,7 +70,7 @@ def test_pose_and_shape_are_recovered(talking: tuple[np.ndarray, tuple, FaceMoti
     turned = np.einsum("nij,nkj->nik", motion.poses.rotation[ok], rotation[ok])
     assert np.degrees(np.linalg.norm(Rotation.from_matrix(turned).as_rotvec(), axis=1)).max() < 1
     assert np.abs(motion.poses.shift[ok] - shift[ok]).max() < 1.5
-    true = shape_of(face_of(opening))
+    true = mouth_shape(face_of(opening))
     assert np.abs(motion.shapes[ok] - true[ok]).max() < 0.012
     assert np.corrcoef(motion.shapes[ok, AP], opening[ok])[0, 1] > 0.995
     assert np.corrcoef(motion.shapes[ok, JAW], opening[ok])[0, 1] > 0.98
@@ -94,7 +94,7 @@ def test_the_mean_is_frontal_and_of_unit_size(talking: tuple[np.ndarray, tuple, 
 def test_a_row_by_itself_equals_the_row_in_bulk(talking: tuple[np.ndarray, tuple, FaceMotion]) -> None:
     _, _, motion = talking
     for row in (3, 99, 101, 255, 300, 511, 512, 599, 0, 256):
-        assert np.allclose(shape_of(motion.face(row)), motion.shapes[row], atol=1e-6, equal_nan=True)
+        assert np.allclose(mouth_shape(motion.face(row)), motion.shapes[row], atol=1e-6, equal_nan=True)
 
 
 @pytest.mark.parametrize("block", [7, 64, 600])
@@ -103,7 +103,7 @@ def test_blocks_of_any_size_agree(
 ) -> None:
     _, _, motion = talking
     monkeypatch.setattr(motion_module, "_BLOCK", block)
-    again = measure(motion.track)
+    again = measure_motion(motion.track)
     assert np.allclose(again.shapes, motion.shapes, atol=1e-6, equal_nan=True)
     assert np.allclose(again.mean, motion.mean, atol=1e-6)
     assert np.allclose(again.face(301), motion.face(301), atol=1e-6)
@@ -115,7 +115,7 @@ def test_another_track_of_the_person_shares_its_units(
     opening, _, motion = talking
     scale, rotation, shift = (part[300:330] for part in nodding(600))
     landmarks = posed(face_of(opening[300:330]), scale * 0.4, rotation, shift + np.array([200, -90, 7]))
-    other = measure(track_of(landmarks, tmp_path), motion.mean)
+    other = measure_motion(track_of(landmarks, tmp_path), motion.mean)
     assert np.abs(other.shapes - motion.shapes[300:330]).max() < 0.01
     assert np.abs(other.poses.scale / (0.4 * scale) - 1).max() < 0.02
 
@@ -123,21 +123,21 @@ def test_another_track_of_the_person_shares_its_units(
 def test_fast_closures_survive_the_smoothing(tmp_path: Path) -> None:
     opening = np.full(60, 0.12)
     opening[[20, 21, 40]] = 0
-    motion = measure(track_of(posed(face_of(opening), *nodding(60)), tmp_path))
-    rest = shape_of(face_of(np.zeros(1)))[0, AP]
+    motion = measure_motion(track_of(posed(face_of(opening), *nodding(60)), tmp_path))
+    rest = mouth_shape(face_of(np.zeros(1)))[0, AP]
     assert np.all(np.abs(motion.shapes[[20, 21, 40], AP] - rest) < 0.015)
     assert motion.shapes[30, AP] - rest == pytest.approx(0.12, abs=0.01)
 
 
 @pytest.mark.parametrize("n", [1, 9])
 def test_a_face_never_found_measures_nothing(n: int, tmp_path: Path) -> None:
-    motion = measure(track_of(np.full((n, COUNT, 3), np.nan), tmp_path))
+    motion = measure_motion(track_of(np.full((n, LANDMARK_COUNT, 3), np.nan), tmp_path))
     assert len(motion) == n
     assert not motion.ok.any()
     assert np.isnan(motion.shapes).all()
 
 
 def test_a_single_frame_is_enough(tmp_path: Path) -> None:
-    motion = measure(track_of(posed(face_of(np.array([0.05])), *nodding(1)), tmp_path))
+    motion = measure_motion(track_of(posed(face_of(np.array([0.05])), *nodding(1)), tmp_path))
     assert motion.ok.all()
-    assert motion.shapes[0, AP] == pytest.approx(shape_of(face_of(np.array([0.05])))[0, AP], abs=0.002)
+    assert motion.shapes[0, AP] == pytest.approx(mouth_shape(face_of(np.array([0.05])))[0, AP], abs=0.002)

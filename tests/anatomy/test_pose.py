@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from lipdub.anatomy import pose
-from lipdub.anatomy.landmarks import COUNT, RIGID, canonical_face, mirror, triangles
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.landmarks import LANDMARK_COUNT, RIGID, canonical_face, mirror_indices, triangles
+from lipdub.anatomy.shape import mouth_shape
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -23,7 +23,7 @@ def test_a_planted_similarity_is_recovered(seed: int, n: int) -> None:
     scale, rotation, shift = planted(seed, n)
     reference = canonical_face()[RIGID]
     points = scale[:, None, None] * np.einsum("kj,nij->nki", reference, rotation) + shift[:, None]
-    found = pose.fit(points, reference)
+    found = pose.fit_pose(points, reference)
     assert np.allclose(found.scale, scale, rtol=1e-9)
     assert np.allclose(found.rotation, rotation, atol=1e-9)
     assert np.allclose(found.shift, shift, atol=1e-6)
@@ -36,9 +36,9 @@ def test_rows_with_gaps_give_nan_and_leave_the_others_alone(seed: int, lost: lis
     scale, rotation, shift = planted(seed, len(lost))
     reference = canonical_face()[RIGID]
     points = scale[:, None, None] * np.einsum("kj,nij->nki", reference, rotation) + shift[:, None]
-    whole = pose.fit(points, reference)
+    whole = pose.fit_pose(points, reference)
     points[lost, seed % len(reference), 1] = np.nan
-    found = pose.fit(points, reference)
+    found = pose.fit_pose(points, reference)
     for name in ("scale", "rotation", "shift"):
         values = getattr(found, name)
         assert np.isnan(values[lost]).all()
@@ -50,7 +50,7 @@ def test_rows_with_gaps_give_nan_and_leave_the_others_alone(seed: int, lost: lis
 def test_a_mirrored_face_still_gives_a_rotation(seed: int) -> None:
     rng = np.random.default_rng(seed)
     reference = canonical_face()[RIGID]
-    found = pose.fit((reference * [-1, 1, 1] + rng.normal(0, 0.01, reference.shape))[None], reference)
+    found = pose.fit_pose((reference * [-1, 1, 1] + rng.normal(0, 0.01, reference.shape))[None], reference)
     assert np.linalg.det(found.rotation[0]) == pytest.approx(1)
     assert found.scale[0] > 0
 
@@ -79,18 +79,18 @@ def test_angles_follow_the_nose(yaw: float, pitch: float, roll: float) -> None:
 
 @given(seeds, st.floats(-3, 3), st.floats(-3, 3))
 def test_shapes_are_linear(seed: int, a: float, b: float) -> None:
-    p, q = np.random.default_rng(seed).normal(size=(2, 3, COUNT, 3))
-    assert np.allclose(shape_of(a * p + b * q), a * shape_of(p) + b * shape_of(q), atol=1e-9)
+    p, q = np.random.default_rng(seed).normal(size=(2, 3, LANDMARK_COUNT, 3))
+    assert np.allclose(mouth_shape(a * p + b * q), a * mouth_shape(p) + b * mouth_shape(q), atol=1e-9)
 
 
 @given(seeds)
 def test_shapes_do_not_depend_on_where_the_face_lies_sideways(seed: int) -> None:
-    p = np.random.default_rng(seed).normal(size=(COUNT, 3))
-    assert np.allclose(shape_of(p + np.array([3.0, 0, -2.0])), shape_of(p))
+    p = np.random.default_rng(seed).normal(size=(LANDMARK_COUNT, 3))
+    assert np.allclose(mouth_shape(p + np.array([3.0, 0, -2.0])), mouth_shape(p))
 
 
 def test_the_topology_is_sound() -> None:
-    face, opposite = canonical_face(), mirror()
+    face, opposite = canonical_face(), mirror_indices()
     assert np.array_equal(opposite[opposite][:468], np.arange(468))
     assert np.allclose(face[opposite[:468]] * [-1, 1, 1], face, atol=0.02)
     assert triangles().min() == 0

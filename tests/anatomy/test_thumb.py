@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lipdub.anatomy.landmarks import COUNT, canonical_face
-from lipdub.anatomy.thumb import THUMB_SIZE, thumbnail
+from lipdub.anatomy.landmarks import LANDMARK_COUNT, canonical_face
+from lipdub.anatomy.thumbnail import THUMBNAIL_SIZE, thumbnail
 from lipdub.timeline.picture import Window
 
 LIPS_TOP, LIPS_BOTTOM = float(canonical_face()[0, 1]), float(canonical_face()[17, 1])
@@ -25,7 +25,7 @@ def painted(scale: float, roll: float, centre: tuple[float, float], size: tuple[
 
 
 def placed(scale: float, roll: float, centre: tuple[float, float]) -> np.ndarray:
-    face = np.zeros((COUNT, 3))
+    face = np.zeros((LANDMARK_COUNT, 3))
     face[:468] = canonical_face()
     turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
     return (scale * face @ turn.T + [*centre, 0]).astype(np.float32)
@@ -40,7 +40,7 @@ def see(scale: float, roll: float, centre: tuple[float, float], size: tuple[int,
 @given(st.floats(50, 190), st.floats(-0.6, 0.6), st.floats(250, 390), st.floats(150, 200))
 def test_the_same_face_elsewhere_gives_about_the_same_thumbnail(scale: float, roll: float, x: float, y: float) -> None:
     first, other = see(110.0, 0.0, (320.0, 160.0)), see(scale, roll, (x, y))
-    assert first.picture.shape == (THUMB_SIZE[1], THUMB_SIZE[0], 3)
+    assert first.picture.shape == (THUMBNAIL_SIZE[1], THUMBNAIL_SIZE[0], 3)
     difference = np.abs(first.picture.astype(int) - other.picture)
     assert difference.mean() < 1.5
     assert np.percentile(difference, 99) < 8

@@ -7,28 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.disk import hold
-from lipdub.disk.hold import hold_new, is_held, locked, remove_if_free
-from lipdub.disk.scratch import scratch_folder
+from lipdub.disk import lock_file
+from lipdub.disk.lock_file import create_locked, exclusive, is_locked, remove_if_unlocked
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OutputError
 
 
 def test_only_files_that_nobody_holds_are_removed(tmp_path: Path) -> None:
-    held = hold_new(tmp_path, ".run-")
-    assert not remove_if_free(held.path)
-    assert is_held(held.path)
+    held = create_locked(tmp_path, ".run-")
+    assert not remove_if_unlocked(held.path)
+    assert is_locked(held.path)
     held.release()
-    assert remove_if_free(held.path)
+    assert remove_if_unlocked(held.path)
     assert not held.path.exists()
-    assert remove_if_free(held.path), "it is gone already"
+    assert remove_if_unlocked(held.path), "it is gone already"
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    assert not remove_if_free(tmp_path / "link")
+    assert not remove_if_unlocked(tmp_path / "link")
 
 
 def test_a_file_that_is_removed_between_its_making_and_its_holding_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, removed = hold._locks, []
+    real, removed = lock_file._try_lock, []
 
     def tidied(descriptor: int) -> bool | None:
         if not removed:
@@ -36,8 +36,8 @@ def test_a_file_that_is_removed_between_its_making_and_its_holding_is_made_again
             removed[0].unlink()
         return real(descriptor)
 
-    monkeypatch.setattr(hold, "_locks", tidied)
-    held = hold_new(tmp_path, ".run-")
+    monkeypatch.setattr(lock_file, "_try_lock", tidied)
+    held = create_locked(tmp_path, ".run-")
     assert held.path.exists()
     assert held.path != removed[0]
     held.release()
@@ -48,7 +48,7 @@ def test_blocks_of_one_name_exclude_each_other(tmp_path: Path) -> None:
 
     def work() -> None:
         for _ in range(20):
-            with locked(tmp_path / ".lock"):
+            with exclusive(tmp_path / ".lock"):
                 inside.append(1)
                 most.append(len(inside))
                 inside.pop()
@@ -64,9 +64,9 @@ def test_blocks_of_one_name_exclude_each_other(tmp_path: Path) -> None:
 
 
 def test_a_block_does_not_wait_for_ever_nor_where_nothing_can_be_locked(tmp_path: Path) -> None:
-    with locked(tmp_path / ".lock"), locked(tmp_path / ".lock", patience=0.01):
+    with exclusive(tmp_path / ".lock"), exclusive(tmp_path / ".lock", patience=0.01):
         pass
-    with locked(tmp_path / "absent" / ".lock"):
+    with exclusive(tmp_path / "absent" / ".lock"):
         pass
     assert os.listdir(tmp_path) == [".lock"]
 
@@ -76,7 +76,7 @@ def test_a_full_temporary_folder_names_tmpdir(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def work() -> None:
-        with scratch_folder("test") as folder:
+        with temporary_folder("test") as folder:
             if kind == "no name":
                 raise OSError(errno.ENOSPC, "No space left on device")
             if kind == "inside":
@@ -93,6 +93,6 @@ def test_a_full_temporary_folder_names_tmpdir(tmp_path: Path, monkeypatch: pytes
     "error", [OSError(errno.ENOENT, "gone", "/elsewhere"), OutputError("no", file="/elsewhere"), ValueError("x")]
 )
 def test_other_errors_pass_a_temporary_folder_as_they_are(error: Exception) -> None:
-    with pytest.raises(type(error)) as told, scratch_folder("test"):
+    with pytest.raises(type(error)) as told, temporary_folder("test"):
         raise error
     assert told.value is error

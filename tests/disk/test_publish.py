@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from lipdub.disk import publish
-from lipdub.disk.causes import cause_of
-from lipdub.disk.hold import hold_new, is_held
-from lipdub.disk.publish import Outputs, check_place, complete, sweep, write_text
-from lipdub.disk.scratch import scratch_folder, sweep_scratch
+from lipdub.disk.lock_file import create_locked, is_locked
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.publish import Outputs, atomic_output, check_output_path, remove_leftovers, write_text
+from lipdub.disk.temporary_folder import remove_abandoned_temporary_folders, temporary_folder
 from lipdub.errors import OutputError
 
 NAMES = ("film.mp4", "film.report.json", "film.srt")
@@ -39,7 +39,7 @@ def test_nothing_stands_under_its_name_before_all_is_published(tmp_path):
 
 def test_the_first_that_was_begun_appears_last(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr(publish, "_placed_anew", lambda part: order.append(part.target.name))
+    monkeypatch.setattr(publish, "_publish_new", lambda part: order.append(part.target.name))
     with Outputs() as outputs:
         begun(outputs, tmp_path)
         outputs.publish()
@@ -98,12 +98,12 @@ def test_a_disk_without_hard_links_is_served_exclusively_too(tmp_path, monkeypat
         raise OSError(errno.EPERM, "no links here")
 
     monkeypatch.setattr(os, "link", refused)
-    with complete(tmp_path / "a.txt") as part:
+    with atomic_output(tmp_path / "a.txt") as part:
         part.write_text("new")
     assert (tmp_path / "a.txt").read_text() == "new"
-    with pytest.raises(OutputError), complete(tmp_path / "a.txt") as part:
+    with pytest.raises(OutputError), atomic_output(tmp_path / "a.txt") as part:
         pass
-    with complete(tmp_path / "a.txt", overwrite=True) as part:
+    with atomic_output(tmp_path / "a.txt", overwrite=True) as part:
         part.write_text("newer")
     assert (tmp_path / "a.txt").read_text() == "newer"
     assert os.listdir(tmp_path) == ["a.txt"]
@@ -134,13 +134,13 @@ def test_an_input_is_never_an_output_by_whatever_name(tmp_path):
     (tmp_path / "soft.srt").symlink_to(script)
     for name in ("talk.srt", "hard.srt", "soft.srt"):
         with pytest.raises(OutputError, match="one of the inputs"):
-            check_place(tmp_path / name, [script], overwrite=True)
+            check_output_path(tmp_path / name, [script], overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".mp4", "é" * 130 + ".mp4"])
 def test_names_too_long_for_the_disk_are_refused_in_a_sentence(tmp_path, name):
     with pytest.raises(OutputError, match="too long"):
-        check_place(tmp_path / name)
+        check_output_path(tmp_path / name)
 
 
 def test_a_stem_as_long_as_the_disk_allows_can_be_written(tmp_path):
@@ -156,13 +156,13 @@ def test_leftovers_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path):
         assert other.stdout is not None
         other.stdout.readline()
         (left,) = hidden(tmp_path)
-        assert is_held(tmp_path / left)
-        sweep(tmp_path)
+        assert is_locked(tmp_path / left)
+        remove_leftovers(tmp_path)
         assert hidden(tmp_path) == [left]
         other.kill()
         other.wait()
         (tmp_path / ".lipdub-notes").write_text("the user's")
-        sweep(tmp_path)
+        remove_leftovers(tmp_path)
     assert hidden(tmp_path) == [".lipdub-notes"]
 
 
@@ -171,13 +171,13 @@ def test_scratch_folders_of_killed_runs_go_and_those_of_living_ones_stay(tmp_pat
     long_ago = time.time() - 3600
     dead = tmp_path / "lipdub-work-dead"
     dead.mkdir()
-    hold_new(dead, ".held-").release()
+    create_locked(dead, ".held-").release()
     (tmp_path / "lipdub-of-the-user").mkdir()
-    with scratch_folder() as mine:
+    with temporary_folder() as mine:
         (mine / "big").write_text("x")
         for folder in tmp_path.iterdir():
             os.utime(folder, (long_ago, long_ago))
-        sweep_scratch(tmp_path)
+        remove_abandoned_temporary_folders(tmp_path)
         assert {f.name for f in tmp_path.iterdir()} == {mine.name, "lipdub-of-the-user"}
     assert [f.name for f in tmp_path.iterdir()] == ["lipdub-of-the-user"]
 
@@ -211,12 +211,12 @@ def test_making_and_sweeping_at_once_never_takes_a_file_from_who_holds_it(tmp_pa
 def test_an_encoder_without_a_reason_lacks_memory_where_there_is_none(monkeypatch):
     refused = OSError(542398533, "Generic error in an external library")
     assert "external library" in cause_of(refused).what
-    monkeypatch.setattr("lipdub.disk.causes._can_have", lambda size: False)
+    monkeypatch.setattr("lipdub.disk.os_errors._can_allocate", lambda size: False)
     assert "memory" in cause_of(refused).what
 
 
 def test_a_process_that_ends_in_the_middle_of_a_block_leaves_no_scratch_folder(tmp_path):
-    code = "import atexit, os; from lipdub.disk.scratch import scratch_folder\n"
+    code = "import atexit, os; from lipdub.disk.temporary_folder import scratch_folder\n"
     code += "block = scratch_folder(); folder = block.__enter__(); (folder / 'big').write_text('x')\n"
     code += "atexit._run_exitfuncs(); os._exit(3)"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)

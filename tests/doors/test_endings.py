@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lipdub.errors import OutputError
-from lipdub.process.visible import one_line, visible
+from lipdub.process.printable import one_line, printable
 
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals, pipes and limits of POSIX")
@@ -28,7 +28,7 @@ def lipdub(*args: str | bytes, before: str = "exec", **options) -> subprocess.Co
 
 def ends(code: str, **options) -> subprocess.CompletedProcess[str]:
     """How ``run`` ends a program that does ``code``."""
-    text = f"from lipdub.process.ending import run\ndef program():\n {code}\nrun(program)"
+    text = f"from lipdub.process.exit_codes import run\ndef program():\n {code}\nrun(program)"
     return subprocess.run(
         [sys.executable, "-c", text], capture_output=True, text=True, env=ENVIRONMENT, check=False, **options
     )
@@ -59,7 +59,7 @@ def test_everything_that_goes_wrong_has_a_code_and_one_line(code, exit_code, say
 
 def test_whoever_looks_for_a_mistake_is_shown_where():
     done = subprocess.run(
-        [sys.executable, "-c", "from lipdub.process.ending import run\nrun(lambda: 1 / 0)"],
+        [sys.executable, "-c", "from lipdub.process.exit_codes import run\nrun(lambda: 1 / 0)"],
         capture_output=True,
         text=True,
         env={**ENVIRONMENT, "LIPDUB_DEBUG": "1"},
@@ -141,9 +141,9 @@ def test_little_memory_is_told():
 SLEEPER = """
 import sys, time
 from pathlib import Path
-from lipdub.disk.scratch import scratch_folder
+from lipdub.disk.temporary_folder import scratch_folder
 from lipdub.process.child import run_child
-from lipdub.process.ending import run
+from lipdub.process.exit_codes import run
 here = Path(sys.argv[1])
 
 def program():
@@ -237,13 +237,13 @@ def test_a_signal_that_comes_twice_at_once_is_one(tmp_path):
 def test_what_nohup_ignores_stays_ignored(tmp_path):
     code = (
         "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from lipdub.process.ending import run\nrun(lambda: os.kill(os.getpid(), signal.SIGHUP) or 5)"
+        "from lipdub.process.exit_codes import run\nrun(lambda: os.kill(os.getpid(), signal.SIGHUP) or 5)"
     )
     assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=False).returncode == 5
 
 
 def test_json_means_the_same_after_it_was_made_visible():
     text = json.dumps({"a": "\x1b[0m\u202e\udcff\u0085é"}, ensure_ascii=False)
-    assert json.loads(visible(text)) == json.loads(text)
-    assert visible("plain\ttext\nhere é") == "plain\ttext\nhere é"
+    assert json.loads(printable(text)) == json.loads(text)
+    assert printable("plain\ttext\nhere é") == "plain\ttext\nhere é"
     assert one_line("a\nb\x07") == "a b\\u0007"

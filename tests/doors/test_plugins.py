@@ -66,7 +66,7 @@ def test_naming_a_broken_engine_gives_one_sentence(path, tmp_path, name):
     from lipdub.errors import LipdubError
 
     code = (
-        "from lipdub.engines.find import find\nfrom lipdub.process.ending import run\n"
+        "from lipdub.engines.find import find\nfrom lipdub.process.exit_codes import run\n"
         f"run(lambda: find({name!r}) and 0)"
     )
     where = os.pathsep.join([str(path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])

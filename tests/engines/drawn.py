@@ -20,8 +20,8 @@ from lipdub.anatomy.landmarks import (
     RIM_UPPER,
     canonical_face,
 )
-from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.anatomy.thumb import thumbnail
+from lipdub.anatomy.motion import FaceMotion, measure_motion
+from lipdub.anatomy.thumbnail import thumbnail
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import MouthTrajectory
@@ -129,7 +129,7 @@ class Drawn:
     @cached_property
     def motion(self) -> FaceMotion:
         """Pose and shape of the track."""
-        return measure(self.track)
+        return measure_motion(self.track)
 
     def own_path(self, weight: float = 1.0) -> MouthTrajectory:
         """The path of what was drawn: asking for it changes nothing."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.engines.exemplar import blend, choose, library, lips, plan, warp
 from lipdub.engines.exemplar import record as records
 from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
@@ -36,7 +36,7 @@ def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptio
 def test_the_shape_model_moves_shapes_exactly_as_asked(tmp_path):
     motion = Drawn(tmp_path).motion
     basis = fitted(sums_of(motion, np.flatnonzero(motion.ok)), population().sums)
-    assert np.allclose(shape_of(basis), np.eye(6), atol=1e-9)
+    assert np.allclose(mouth_shape(basis), np.eye(6), atol=1e-9)
 
 
 def test_without_own_frames_the_population_is_enough():

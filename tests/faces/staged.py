@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.anatomy.landmarks import COUNT, LOWER_LIP, canonical_face
-from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.anatomy.landmarks import LANDMARK_COUNT, LOWER_LIP, canonical_face
+from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.faces.landmarker import Detection, FaceLandmarker, Mesh, Roi
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
@@ -71,7 +71,10 @@ def track_of(
     """A track of ``landmarks`` (n, 478, 3); ``thumbs``, ``redness`` and ``presence`` may be given."""
     n = len(landmarks)
     lost = np.isnan(landmarks[:, 0, 0])
-    spools = Spool(folder / f"{name}.l", (COUNT, 3), np.float32), Spool(folder / f"{name}.t", (32, 40, 3), np.uint8)
+    spools = (
+        Spool(folder / f"{name}.l", (LANDMARK_COUNT, 3), np.float32),
+        Spool(folder / f"{name}.t", (32, 40, 3), np.uint8),
+    )
     thumbs = more.get("thumbs", np.full((n, 32, 40, 3), 128, np.uint8))
     for row, thumb in zip(landmarks, thumbs, strict=True):
         spools[0].append(row)
@@ -96,4 +99,4 @@ def talking(n: int, start: int = 0, stop: int | None = None, **where: float) -> 
 
 def motion_of(landmarks: np.ndarray, folder: Path, name: int = 0, first: int = 0, **more: object) -> FaceMotion:
     """The measured motion of a track of ``landmarks``."""
-    return measure(track_of(landmarks, folder, first, name, **more))
+    return measure_motion(track_of(landmarks, folder, first, name, **more))

@@ -7,7 +7,7 @@ import pytest
 from staged import RATE, motion_of, placed, talking
 
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.anatomy.thumb import HALF_WIDTH, thumb_rows
+from lipdub.anatomy.thumbnail import HALF_WIDTH, thumbnail_rows
 from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
 from lipdub.timeline.clip import Shot
 
@@ -18,7 +18,7 @@ N = 300
 def thumbs_of(openings: np.ndarray, seed: int = 0) -> np.ndarray:
     """Drawn thumbnails (n, 32, 40, 3): skin with some shading and grain, lips, and a dark mouth of that opening."""
     noise = np.random.default_rng(seed)
-    top, bottom = thumb_rows()
+    top, bottom = thumbnail_rows()
     y, x = np.mgrid[:32, :40] + 0.5
     x, y = x / 40 * 2 * HALF_WIDTH - HALF_WIDTH, top + y / 32 * (bottom - top)
     out = np.empty((len(openings), 32, 40, 3), np.uint8)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.anatomy.landmarks import canonical_face
-from lipdub.anatomy.motion import measure
+from lipdub.anatomy.motion import measure_motion
 from lipdub.review.scores import (
     CROP,
     closures,
@@ -129,7 +129,7 @@ def test_mouth_crops_do_not_see_the_pose(tmp_path: Path) -> None:
     landmarks.append(np.full((478, 3), np.nan))
     landmarks.close()
     track = FaceTrack(0, Shot(0, 3), 0, landmarks, thumbs, np.zeros(3, np.float32), np.ones(3, np.float32))
-    motion = measure(track)
+    motion = measure_motion(track)
     crops = [
         mouth_crop(motion, i, (640, 480), lambda w, p=p: p[w.top : w.bottom, w.left : w.right].copy())
         for i, p in enumerate(pictures)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.plugins import Fingerprinted, fingerprint_of, version_of
+from lipdub.plugins import Fingerprinted, fingerprint_of, package_version
 from lipdub.studio.store import key
 from lipdub.words_to_sound.fake import FakeTranslator, FakeVoice
 from lipdub.words_to_sound.seam import (
@@ -96,6 +96,9 @@ def test_a_recogniser_depends_on_its_model(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_tells_nothing_goes_by_the_version_of_its_package():
-    assert fingerprint_of(FakeVoice()) == ("lipdub.words_to_sound.fake.FakeVoice", f"lipdub {version_of('lipdub')}")
+    assert fingerprint_of(FakeVoice()) == (
+        "lipdub.words_to_sound.fake.FakeVoice",
+        f"lipdub {package_version('lipdub')}",
+    )
     assert fingerprint_of(FakeVoice()) != fingerprint_of(FakeTranslator())
-    assert version_of("no-such-package") == ""
+    assert package_version("no-such-package") == ""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lipdub.anatomy.landmarks import canonical_face
-from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.engines.seam import Guide, StudyFacts
 from lipdub.faces.visibility import Visibility
 from lipdub.sound_to_mouth.mouth_trajectory import PredictedMouth
@@ -82,7 +82,7 @@ def track(folder: Path, face: int, shot: Shot, first: int, length: int) -> FaceT
 
 def part(face: FaceTrack, study: Marker) -> Part:
     seen = Visibility(np.ones(len(face), np.float32), np.ones(len(face), bool), ())
-    subject = Subject(face, measure(face), seen, study, StudyFacts(1.0))
+    subject = Subject(face, measure_motion(face), seen, study, StudyFacts(1.0))
     return Part(subject, Guide(), (), Sync.unknown(), PredictedMouth(MouthTrajectory(*path_of(len(face)))))
 
 

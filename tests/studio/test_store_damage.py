@@ -14,7 +14,7 @@ import pytest
 from lipdub import weights
 from lipdub.demo.film import write_clip
 from lipdub.disk import manifest
-from lipdub.disk.manifest import NAME, fault, seal
+from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.errors import OutputError, WeightsError
 from lipdub.faces.landmarker import FaceLandmarker
@@ -92,7 +92,7 @@ DAMAGES = (truncated, emptied, zeroed, flipped, longer, missing, folder_in_place
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda d: d.__name__)
 def test_every_file_of_a_study_is_healed_of(entry: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     fresh = contents(entry)
-    assert NAME in fresh
+    assert MANIFEST_NAME in fresh
     for name in fresh:
         shutil.rmtree(tmp_path / "study", ignore_errors=True)
         shutil.copytree(entry, tmp_path / "study")
@@ -110,7 +110,7 @@ def check_healed(root: Path, entry: Path, fresh: dict[str, bytes], name: str) ->
 
     def make(folder: Path) -> None:
         shutil.copytree(entry, folder, dirs_exist_ok=True)
-        (folder / NAME).unlink()
+        (folder / MANIFEST_NAME).unlink()
 
     healed = store.folder("study", make, grows=True)
     assert contents(healed) == fresh, name
@@ -141,7 +141,7 @@ def test_whatever_takes_the_place_of_the_whole_folder(entry: Path, tmp_path: Pat
 
 def test_folders_of_earlier_versions_without_a_list_are_made_again(entry: Path, tmp_path: Path) -> None:
     shutil.copytree(entry, tmp_path / "study")
-    (tmp_path / "study" / NAME).unlink()
+    (tmp_path / "study" / MANIFEST_NAME).unlink()
     check_healed(tmp_path, entry, contents(entry), "no list")
 
 
@@ -155,13 +155,13 @@ def test_files_that_may_not_be_read(entry: Path, tmp_path: Path, monkeypatch: py
         return real(path)
 
     monkeypatch.setattr(manifest, "_digest", denied)
-    assert fault(tmp_path / "study", grows=True) == "it cannot be read (Permission denied)"
+    assert find_damage(tmp_path / "study", grows=True) == "it cannot be read (Permission denied)"
     said: list[str] = []
     store = Store(tmp_path, say=said.append)
     monkeypatch.undo()
     (tmp_path / "study").chmod(0)
     (tmp_path / "study" / "study-0").chmod(0) if os.getuid() == 0 else None
-    monkeypatch.setattr(manifest, "_inside", blocked(manifest._inside, tmp_path / "study"))
+    monkeypatch.setattr(manifest, "_list_contents", blocked(manifest._list_contents, tmp_path / "study"))
     healed = store.folder("study", lambda f: (f / "x").write_text("new") and None)
     assert (healed / "x").read_text() == "new"
     assert "Permission denied" in said[0]
@@ -193,14 +193,14 @@ def test_what_cannot_be_thrown_away_is_told(tmp_path: Path, monkeypatch: pytest.
 def test_another_file_does_not_belong_there_unless_the_folder_grows(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "one").write_text("1")
-    seal(tmp_path)
-    assert fault(tmp_path) == ""
+    write_manifest(tmp_path)
+    assert find_damage(tmp_path) == ""
     (tmp_path / "a" / "two").write_text("2")
-    assert fault(tmp_path) == "a/two does not belong there"
-    assert fault(tmp_path, grows=True) == ""
+    assert find_damage(tmp_path) == "a/two does not belong there"
+    assert find_damage(tmp_path, grows=True) == ""
     (tmp_path / "a" / "two").unlink()
     (tmp_path / "a").rmdir()
-    assert fault(tmp_path, grows=True) == "the folder a is missing"
+    assert find_damage(tmp_path, grows=True) == "the folder a is missing"
 
 
 def test_a_damaged_entry_that_another_run_has_healed_meanwhile_is_left_to_it(tmp_path: Path) -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.timeline.time import Span, exact, merged, parse_instant, subtracted, timecode, total
+from lipdub.timeline.time import (
+    Span,
+    exact,
+    merge_spans,
+    parse_instant,
+    subtract_spans,
+    timecode,
+    total_duration,
+)
 
 instants = st.fractions(min_value=-50, max_value=50, max_denominator=12)
 
@@ -28,32 +36,32 @@ def covered(some: "list[Span] | tuple[Span, ...]", instant: Fraction) -> bool:
 
 @given(span_lists, instants)
 def test_merging_keeps_exactly_the_instants(some: list[Span], instant: Fraction) -> None:
-    union = merged(some)
+    union = merge_spans(some)
     assert covered(union, instant) == covered(some, instant)
     assert all(a.end < b.start for a, b in itertools.pairwise(union))
     assert all(s.duration > 0 for s in union)
-    assert merged(union) == union
+    assert merge_spans(union) == union
 
 
 @given(span_lists, st.fractions(min_value=0, max_value=5, max_denominator=6))
 def test_merging_over_a_gap_leaves_only_wider_gaps(some: list[Span], gap: Fraction) -> None:
-    union = merged(some, gap)
+    union = merge_spans(some, gap)
     assert all(b.start - a.end > gap for a, b in itertools.pairwise(union))
-    assert subtracted(some, union) == ()
+    assert subtract_spans(some, union) == ()
 
 
 @given(span_lists, span_lists, instants)
 def test_subtracting_removes_exactly_the_holes(some: list[Span], holes: list[Span], instant: Fraction) -> None:
-    rest = subtracted(some, holes)
+    rest = subtract_spans(some, holes)
     assert covered(rest, instant) == (covered(some, instant) and not covered(holes, instant))
-    assert rest == merged(rest)
+    assert rest == merge_spans(rest)
 
 
 @given(span_lists, span_lists)
 def test_totals_add_up(some: list[Span], holes: list[Span]) -> None:
-    inside = [c for s in merged(some) for h in merged(holes) if (c := s.intersection(h))]
-    assert total(subtracted(some, holes)) + total(inside) == total(some)
-    assert total([*some, *some]) == total(some)
+    inside = [c for s in merge_spans(some) for h in merge_spans(holes) if (c := s.intersection(h))]
+    assert total_duration(subtract_spans(some, holes)) + total_duration(inside) == total_duration(some)
+    assert total_duration([*some, *some]) == total_duration(some)
 
 
 @given(spans(), spans())

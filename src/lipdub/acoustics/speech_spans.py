@@ -8,7 +8,7 @@ from jaxtyping import Float32
 
 from lipdub.timeline.runs import true_runs
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def voiced_spans(
     """The same from probabilities of speech alone, 50 a second from ``start`` on."""
     runs = [(a, b) for a, b in true_runs(voiced > options.leave) if voiced[a:b].max() > options.enter]
     spans = [Span(start + a * FEATURE_STEP, start + b * FEATURE_STEP) for a, b in runs]
-    long = [s for s in merged(spans, options.pause) if s.duration >= options.shortest]
+    long = [s for s in merge_spans(spans, options.pause) if s.duration >= options.shortest]
     whole = Span(start, start + len(voiced) * FEATURE_STEP)
     inside = [s.widened(options.padding).intersection(whole) for s in long]
-    return merged(s for s in inside if s is not None)
+    return merge_spans(s for s in inside if s is not None)

@@ -10,7 +10,7 @@ from importlib.resources import files
 import numpy as np
 from jaxtyping import Float64
 
-COUNT = 478
+LANDMARK_COUNT = 478
 """Landmarks per face."""
 
 EYE_LEFT, EYE_RIGHT = 33, 263
@@ -64,10 +64,10 @@ def triangles() -> np.ndarray:
 
 
 @cache
-def mirror() -> np.ndarray:
+def mirror_indices() -> np.ndarray:
     """For every landmark, the one opposite: (478,) indices. Iris points map to themselves."""
     vertices = canonical_face()
-    out = np.arange(COUNT)
+    out = np.arange(LANDMARK_COUNT)
     for i, vertex in enumerate(vertices * [-1, 1, 1]):
         out[i] = int(np.argmin(((vertices - vertex) ** 2).sum(1)))
     return out

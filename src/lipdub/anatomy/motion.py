@@ -15,13 +15,13 @@ from scipy.ndimage import correlate1d
 from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, RIGID, canonical_face
 from lipdub.anatomy.pose import Poses
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.runs import consecutive
 
 _BLOCK = 256
 _REACH = 4  # frames of context that smoothing of points needs, and some
-_LIVELY = 0.010
+_FAST_MOTION = 0.010
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class FaceMotion:
             if len(self._block) > 2:
                 self._block.pop(next(iter(self._block)))
             first = key * _BLOCK
-            self._block[key] = _faces(self.track, self.ok, self.poses, first, min(first + _BLOCK, len(self)))
+            self._block[key] = _pose_free(self.track, self.ok, self.poses, first, min(first + _BLOCK, len(self)))
         return self._block[key][row - key * _BLOCK]
 
     def pixels(self, row: int, face: np.ndarray) -> np.ndarray:
@@ -57,7 +57,7 @@ class FaceMotion:
         return self.poses.project(row, face)[..., :2]
 
 
-def measure(track: FaceTrack, reference: Float64[np.ndarray, "478 3"] | None = None) -> FaceMotion:
+def measure_motion(track: FaceTrack, reference: Float64[np.ndarray, "478 3"] | None = None) -> FaceMotion:
     """Separate pose and shape of ``track``. ``reference``: another motion's ``mean``, to share its units.
 
     A track in which no face was ever found gives an all-NaN motion with ``ok`` all False.
@@ -67,15 +67,15 @@ def measure(track: FaceTrack, reference: Float64[np.ndarray, "478 3"] | None = N
         nothing = Poses(np.full(n, np.nan), np.full((n, 3, 3), np.nan), np.full((n, 3), np.nan))
         return FaceMotion(track, np.zeros(n, bool), nothing, np.full((n, 6), np.nan), np.full((478, 3), np.nan))
     rigid = _mean_rigid(_sample(track)) if reference is None else np.asarray(reference, np.float64)[RIGID]
-    parts = [pose.fit(rows[:, RIGID], rigid) for _, _, _, rows in track.landmarks.blocks()]
+    parts = [pose.fit_pose(rows[:, RIGID], rigid) for _, _, _, rows in track.landmarks.blocks()]
     poses = Poses(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("scale", "rotation", "shift")))
     ok = np.isfinite(poses.scale)
     poses = _smoothed(poses, ok)
     shapes, total = np.full((n, 6), np.nan), np.zeros((478, 3))
     for first in range(0, n, _BLOCK):
         stop = min(first + _BLOCK, n)
-        faces = _faces(track, ok, poses, first, stop)
-        shapes[first:stop] = shape_of(faces)
+        faces = _pose_free(track, ok, poses, first, stop)
+        shapes[first:stop] = mouth_shape(faces)
         total += np.nansum(faces, 0)
     return FaceMotion(track, ok, poses, shapes, total / ok.sum())
 
@@ -97,10 +97,10 @@ def _mean_rigid(rows: np.ndarray) -> np.ndarray:
 
     mean = canonical
     for _ in range(3):
-        p = pose.fit(rows, mean)
+        p = pose.fit_pose(rows, mean)
         aligned = np.einsum("nki,nij->nkj", rows - p.shift[:, None], p.rotation) / p.scale[:, None, None]
         mean = normal(aligned.mean(0))
-        frontal = pose.fit(mean[None], canonical)
+        frontal = pose.fit_pose(mean[None], canonical)
         mean = normal((mean - frontal.shift[0]) @ frontal.rotation[0])
     return mean
 
@@ -126,7 +126,7 @@ def _smoothed(poses: Poses, ok: np.ndarray) -> Poses:
     return Poses(scale, rotation, shift)
 
 
-def _faces(track: FaceTrack, ok: np.ndarray, poses: Poses, first: int, stop: int) -> np.ndarray:
+def _pose_free(track: FaceTrack, ok: np.ndarray, poses: Poses, first: int, stop: int) -> np.ndarray:
     """Pose-free landmarks (stop - first, 478, 3) float32, smoothed but lively; NaN where lost."""
     begin, end = max(0, first - _REACH), min(len(ok), stop + _REACH)
     rows = track.landmarks.read(begin, end).astype(np.float64)
@@ -137,5 +137,5 @@ def _faces(track: FaceTrack, ok: np.ndarray, poses: Poses, first: int, stop: int
         calm[run] = _savgol(free[run], 5)
     rest = free - calm
     size = np.linalg.norm(rest[..., :2], axis=-1, keepdims=True)
-    lively = calm + rest * np.minimum(1, (size / _LIVELY) ** 2)
+    lively = calm + rest * np.minimum(1, (size / _FAST_MOTION) ** 2)
     return lively[first - begin : stop - begin].astype(np.float32)

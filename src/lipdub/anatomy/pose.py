@@ -40,7 +40,7 @@ class Poses:
         return np.degrees(np.stack([yaw, pitch, roll], -1))
 
 
-def fit(points: np.ndarray, reference: Float64[np.ndarray, "k 3"]) -> Poses:
+def fit_pose(points: np.ndarray, reference: Float64[np.ndarray, "k 3"]) -> Poses:
     """Best similarity from ``reference`` to each of ``points`` (n, k, 3), in the least-squares sense.
 
     Rows that hold NaN give NaN poses.

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from lipdub.anatomy.landmarks import LIP_CORNERS
 
 
-def shape_of(face: Float[np.ndarray, "*frames 478 3"]) -> Float[np.ndarray, "*frames 6"]:
+def mouth_shape(face: Float[np.ndarray, "*frames 478 3"]) -> Float[np.ndarray, "*frames 6"]:
     """Mouth shapes of pose-free faces (x right, y down, z away; unit: outer eye corner distance)."""
 
     def height(*index: int) -> np.ndarray:

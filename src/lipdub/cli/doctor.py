@@ -15,7 +15,7 @@ from lipdub.cli.screen import note, stdout
 from lipdub.engines.find import ENGINES, find, names
 from lipdub.engines.seam import EngineSetup, Examinable
 from lipdub.errors import LipdubError
-from lipdub.plugins import Kind, reason_of
+from lipdub.plugins import PluginKind, error_summary
 from lipdub.studio.store import default_root
 from lipdub.words_to_sound.seam import RECOGNISERS, TRANSLATORS, VOICES
 
@@ -79,7 +79,7 @@ def examine(weights_folder: Path | None = None) -> dict:
     }
 
 
-def _listed(kind: Kind) -> str:
+def _listed(kind: PluginKind) -> str:
     """The names of what is installed; those that cannot be loaded are marked."""
     broken = kind.broken()
     return ", ".join(f"{name} (broken)" if name in broken else name for name in kind.names())
@@ -96,7 +96,7 @@ def _examined(setup: EngineSetup) -> dict[str, list[str]]:
         except LipdubError as refused:
             found[f"engine {name}"] = [str(refused)]
         except Exception as broken:
-            found[f"engine {name}"] = [f"it is broken ({reason_of(broken)})"]
+            found[f"engine {name}"] = [f"it is broken ({error_summary(broken)})"]
     return found
 
 
@@ -115,7 +115,7 @@ def _row(name: str) -> dict[str, Any]:
     except LipdubError as refused:
         return {"name": name, "broken": str(refused)}
     except Exception as broken:
-        return {"name": name, "broken": f"the engine '{name}' is broken ({reason_of(broken)})"}
+        return {"name": name, "broken": f"the engine '{name}' is broken ({error_summary(broken)})"}
 
 
 def run_engines(*, as_json: bool) -> int:

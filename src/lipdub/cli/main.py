@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 from lipdub import __version__
 from lipdub.cli.screen import ScreenOptions, stderr, stdout
 from lipdub.errors import OptionError
-from lipdub.process.ending import run
+from lipdub.process.exit_codes import run_program
 from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
 
 app = App(
@@ -239,7 +239,7 @@ def main() -> None:
     """Entry point: run a command; whatever goes wrong is one line on stderr and an exit code (see ``errors``)."""
     # One BLAS thread: the engine solves thousands of small systems, and threads make each of them slower.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    run(_command)
+    run_program(_command)
 
 
 def _command() -> int | None:

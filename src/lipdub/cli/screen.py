@@ -13,8 +13,8 @@ from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.segment import Segment
 from rich.text import Text
 
-from lipdub.process.ending import refused_output
-from lipdub.process.visible import visible
+from lipdub.process.exit_codes import stdout_error
+from lipdub.process.printable import printable
 from lipdub.studio.progress import Listener
 
 
@@ -55,7 +55,7 @@ class TerminalStream:
                 raise OSError(errno.EBADF, "it is closed")
         except OSError as refused:
             if self._name == "stdout":
-                raise refused_output(refused) from refused
+                raise stdout_error(refused) from refused
 
 
 class Screen(Console):
@@ -68,12 +68,12 @@ class Screen(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Text to show, made visible before it is measured."""
-        return super().render_str(visible(text), **options)
+        return super().render_str(printable(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Everything that will be written, whatever it was made from."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=visible(segment.text))
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
 
 
 stdout = Screen("stdout", width=None if sys.stdout is not None and sys.stdout.isatty() else 100)

@@ -68,7 +68,7 @@ def _change(performance: Patch, box: Window, frame: Frame) -> _Change:
     )
     if layout.rotation % 4:
         width = square_width(columns, layout.pixel_aspect)
-        place = place.unturned((width, rows), layout.rotation)
+        place = place.rotated_back((width, rows), layout.rotation)
         difference = np.ascontiguousarray(np.rot90(difference, -layout.rotation))
         mask = np.ascontiguousarray(np.rot90(mask, -layout.rotation))
     samples = tuple(_weighted(difference, row, mask) for row in _matrix(layout, len(frame.planes)))

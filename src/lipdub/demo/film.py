@@ -13,8 +13,8 @@ from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from lipdub.disk.causes import cause_of
-from lipdub.disk.publish import complete
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.publish import atomic_output
 from lipdub.errors import OutputError
 from lipdub.timeline.picture import Rgb
 from lipdub.timeline.sound import Sound
@@ -89,7 +89,7 @@ def write_wave(path: Path, sound: Sound, *, overwrite: bool = True) -> None:
 def _beside(path: Path, overwrite: bool) -> Iterator[Path]:
     """A place to write at that becomes ``path`` when the block ends well, and vanishes otherwise."""
     try:
-        with complete(path, overwrite=overwrite) as part:
+        with atomic_output(path, overwrite=overwrite) as part:
             yield part
     except FFmpegError as refused:
         cause = cause_of(refused)

@@ -21,8 +21,8 @@ from lipdub.demo.film import write_animation, write_clip, write_wave
 from lipdub.demo.still import Idle
 from lipdub.demo.talk import face_in, talking
 from lipdub.demo.voice import Spoken, recorded
-from lipdub.disk.publish import complete
-from lipdub.disk.scratch import scratch_folder
+from lipdub.disk.publish import atomic_output
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OutputError
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.media.probe import open_clip
@@ -72,7 +72,7 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
     clock = Clock(caller.listener)
     with clock.stage("voices"):
         said, dubbed = recorded("en"), recorded("es")
-        with complete(portrait, overwrite=overwrite) as part:
+        with atomic_output(portrait, overwrite=overwrite) as part:
             part.write_bytes(_packaged())
         write_wave(voice, dubbed.sound, overwrite=overwrite)
     with clock.stage("portrait"):
@@ -118,7 +118,7 @@ def _bring_to_life(portrait: Path, said: Spoken, count: int, path: Path, clock: 
     picture = _picture()
     landmarks = weights.resolve("face-landmarks", caller.ask_download)
     finder = FaceLandmarker(landmarks, weights.resolve("face-detector", caller.ask_download))
-    with scratch_folder("demo") as scratch:
+    with temporary_folder("demo") as scratch:
         words = scratch / "said.wav"
         write_wave(words, said.sound)
         hearing = open_ears("auto", Store(scratch / "heard", temporary=True), caller.ask_download)
@@ -165,7 +165,7 @@ def _centred(screen: Rgb, text: str, left: int, base: int, colour: tuple[float, 
 
 def make_readme_picture(folder: Path, every: int = 2, width: int = 640) -> Path:
     """``demo.webp`` in ``folder``: the demo side by side, small, without sound."""
-    with scratch_folder("demo") as scratch:
+    with temporary_folder("demo") as scratch:
         demo = make_demo(scratch)
         clip = open_clip(demo.side_by_side)
         height = round(clip.size[1] * width / clip.size[0]) // 2 * 2

@@ -137,7 +137,7 @@ class _Head:
     """Where every point of a picture goes when the head turns: depth and share of the motion on a coarse grid."""
 
     def __init__(self, shape: tuple[int, int], landmarks: np.ndarray) -> None:
-        place = pose.fit(landmarks[None, RIGID], canonical_face()[RIGID])
+        place = pose.fit_pose(landmarks[None, RIGID], canonical_face()[RIGID])
         self._unit, self._rotation = float(place.scale[0]), place.rotation[0]
         self._pixels = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in shape[::-1])), -1)
         cells = (np.arange(-(-n // _CELL), dtype=np.float32) for n in shape[::-1])

@@ -16,10 +16,10 @@ from scipy.interpolate import PchipInterpolator
 from threadpoolctl import threadpool_limits
 
 from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
-from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.anatomy.thumb import thumbnail
+from lipdub.anatomy.motion import FaceMotion, measure_motion
+from lipdub.anatomy.thumbnail import thumbnail
 from lipdub.demo.still import Idle, living
-from lipdub.disk.scratch import scratch_folder
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.engines.exemplar import record as records
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.engines.exemplar.library import Crop, Crops
@@ -55,7 +55,7 @@ def talking(
 
     ``landmarks`` are those of the face in it (see ``face_in``). Deterministic.
     """
-    with scratch_folder("still") as folder:
+    with temporary_folder("still") as folder:
         talker = Talker(picture, landmarks, folder)
         seconds = np.arange(idle.frames) / float(idle.rate) + float(features.start)
         yield from living(talker.pictures(talker.speech(prior, features, seconds)), landmarks, idle)
@@ -103,7 +103,7 @@ class Talker:
         landmarks.append(self._landmarks)
         thumbs.append(thumb.picture)
         one = np.ones(1, np.float32)
-        motion = measure(FaceTrack(0, Shot(0, 1), 0, landmarks, thumbs, one * np.float32(thumb.redness), one))
+        motion = measure_motion(FaceTrack(0, Shot(0, 1), 0, landmarks, thumbs, one * np.float32(thumb.redness), one))
         study = ExemplarEngine().study(folder / "study")
         study.see(self._look)
         study.finish(motion, np.ones(1, bool))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-COARSE = 3.0
+TIMESTAMP_RESOLUTION = 3.0
 """Seconds: a file written again sooner than this may keep its time stamp (2 s on FAT, a cache of 3 s on NFS)."""
 
 
@@ -36,7 +36,7 @@ class Identity:
 
     def settled(self) -> bool:
         """True if a file written from now on would get another time stamp than this one."""
-        return abs(time.time() - self.modified / 1e9) >= COARSE
+        return abs(time.time() - self.modified / 1e9) >= TIMESTAMP_RESOLUTION
 
 
 def content_digest(path: Path) -> str:
@@ -45,7 +45,7 @@ def content_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def names_sizes_times(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+def file_stamps(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """(name, size, time of the last change in nanoseconds) of every file of ``paths`` that is there, sorted."""
     told = []
     for path in paths:
@@ -57,10 +57,10 @@ def names_sizes_times(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]
     return tuple(sorted(told))
 
 
-def of_command(words: Sequence[str]) -> tuple[tuple[str, int, int], ...]:
+def command_file_stamps(words: Sequence[str]) -> tuple[tuple[str, int, int], ...]:
     """Names, sizes and times of the files that a command line runs: its program, and scripts and models among its
     other words."""
     program = shutil.which(words[0]) if words else None
     named = [Path(program)] if program else []
     named += [Path(word) for word in words[1:] if os.sep in word or "." in word]
-    return names_sizes_times(path for path in named if path.is_file())
+    return file_stamps(path for path in named if path.is_file())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def parsed_json(text: str | bytes, number: Callable[[str], Any] | None = None) -> Any:
+def parse_json(text: str | bytes, number: Callable[[str], Any] | None = None) -> Any:
     """The value that ``text`` holds. ``number`` reads numbers with a decimal point or an exponent; it may refuse one
     by a ``ValueError``.
 

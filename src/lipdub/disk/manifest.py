@@ -8,22 +8,22 @@ from pathlib import Path
 
 from lipdub.disk.identity import content_digest
 
-NAME = "manifest.json"
+MANIFEST_NAME = "manifest.json"
 """The file that holds the list."""
 
 _VERSION = 1
 
 
-def seal(folder: Path) -> None:
+def write_manifest(folder: Path) -> None:
     """Write the list of all files in ``folder``, with their SHA-256. Raises ``OSError``."""
-    folders, files = _inside(folder)
-    files.pop(NAME, None)
+    folders, files = _list_contents(folder)
+    files.pop(MANIFEST_NAME, None)
     told = {name: [size, content_digest(folder / name)] for name, size in sorted(files.items())}
     body = json.dumps({"version": _VERSION, "folders": sorted(folders), "files": told})
-    (folder / NAME).write_text(f"{body}\n{_digest_of(body)}\n", encoding="utf-8", newline="\n")
+    (folder / MANIFEST_NAME).write_text(f"{body}\n{_digest_of(body)}\n", encoding="utf-8", newline="\n")
 
 
-def fault(folder: Path, *, grows: bool = False) -> str:
+def find_damage(folder: Path, *, grows: bool = False) -> str:
     """What is wrong with a sealed ``folder``, as the end of a sentence, or "": every byte of it is read.
 
     ``grows``: files may have been added since. Raises nothing.
@@ -31,10 +31,10 @@ def fault(folder: Path, *, grows: bool = False) -> str:
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             return "it is no folder"
-        folders, files = _inside(folder)
-        if files.pop(NAME, None) is None:
+        folders, files = _list_contents(folder)
+        if files.pop(MANIFEST_NAME, None) is None:
             return "its list of files is missing"
-        told = _read(folder / NAME)
+        told = _read(folder / MANIFEST_NAME)
         if told is None:
             return "its list of files is damaged"
         return _difference(folder, told, folders, files, grows)
@@ -60,7 +60,7 @@ def _difference(folder: Path, told: dict, folders: set[str], files: dict[str, in
     return ""
 
 
-def _inside(folder: Path) -> tuple[set[str], dict[str, int]]:
+def _list_contents(folder: Path) -> tuple[set[str], dict[str, int]]:
     """The folders in ``folder``, and its files with their sizes, by their paths in it. A link is a file of size -1.
 
     Raises ``OSError``.

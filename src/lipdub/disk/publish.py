@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from lipdub.disk.causes import cause_of
-from lipdub.disk.hold import Held, hold_new, remove_if_free
+from lipdub.disk.lock_file import LockedFile, create_locked, remove_if_unlocked
+from lipdub.disk.os_errors import cause_of
 from lipdub.errors import OutputError
 
 _PREFIX, _ENDING = ".lipdub-", ".part"
@@ -22,7 +22,7 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 """How disks that know no hard links refuse one."""
 
 
-def check_place(target: Path, inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
+def check_output_path(target: Path, inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
     """Refuse early what publishing ``target`` would refuse late.
 
     Raises ``OutputError`` if it is one of the ``inputs`` (by whatever name or link), a folder, there already and may
@@ -47,7 +47,7 @@ def check_place(target: Path, inputs: Iterable[Path] = (), *, overwrite: bool = 
         if not os.access(folder, os.W_OK):
             raise OutputError("its folder may not be written to", file=target, remedy="Choose another folder")
     except (OSError, ValueError) as refused:
-        raise _refused(target, refused) from refused
+        raise _output_error(target, refused) from refused
 
 
 def same_file(one: Path, other: Path) -> bool:
@@ -63,7 +63,7 @@ class PendingFile:
     """A file on its way: written at ``path``, to be published as ``target``."""
 
     target: Path
-    held: Held
+    held: LockedFile
 
     @property
     def path(self) -> Path:
@@ -76,7 +76,7 @@ class PendingFile:
             with self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
                 file.write(text)
         except OSError as refused:
-            raise _refused(self.target, refused) from refused
+            raise _output_error(self.target, refused) from refused
 
 
 @dataclass(eq=False)
@@ -97,13 +97,13 @@ class Outputs:
 
     def part(self, target: Path) -> PendingFile:
         """A new, empty file beside ``target`` to write to. Raises ``OutputError`` if ``target`` cannot be there."""
-        check_place(target, overwrite=self.overwrite)
+        check_output_path(target, overwrite=self.overwrite)
         folder = target.absolute().parent
-        sweep(folder)
+        remove_leftovers(folder)
         try:
-            part = PendingFile(target, hold_new(folder, _PREFIX, _ENDING))
+            part = PendingFile(target, create_locked(folder, _PREFIX, _ENDING))
         except OSError as refused:
-            raise _refused(target, refused) from refused
+            raise _output_error(target, refused) from refused
         self._parts.append(part)
         return part
 
@@ -114,26 +114,26 @@ class Outputs:
         what stood there before stands there still.
         """
         for part in self._parts:
-            _flushed(part)
+            _flush(part)
         with contextlib.ExitStack() as undo:
-            kept = [_placed(part, self.overwrite, undo) for part in reversed(self._parts)]
+            kept = [_publish_one(part, self.overwrite, undo) for part in reversed(self._parts)]
             undo.pop_all()
         for old in filter(None, kept):
-            _removed(old)
+            _remove(old)
         for folder in {part.target.absolute().parent for part in self._parts}:
-            _folder_flushed(folder)
+            _flush_folder(folder)
         self.discard()
 
     def discard(self) -> None:
         """Remove everything that is not published."""
         for part in self._parts:
             part.held.release()
-            _removed(part.path)
+            _remove(part.path)
         self._parts.clear()
 
 
 @contextmanager
-def complete(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_output(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A place to write one file at, which becomes ``target`` when the block ends well.
 
     Raises ``OutputError`` as ``Outputs`` does; an ``OSError`` of the block itself becomes one, too.
@@ -143,7 +143,7 @@ def complete(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         try:
             yield part.path
         except OSError as refused:
-            raise _refused(target, refused) from refused
+            raise _output_error(target, refused) from refused
         outputs.publish()
 
 
@@ -158,7 +158,7 @@ def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
         outputs.publish()
 
 
-def sweep(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove from ``folder`` what killed runs left half-written; what a living process holds stays."""
     try:
         left = [entry for entry in os.scandir(folder) if entry.name.startswith(_PREFIX)]
@@ -167,19 +167,19 @@ def sweep(folder: Path) -> None:
     for entry in left:
         with contextlib.suppress(OSError):
             if entry.name.endswith(_ENDING) and entry.is_file(follow_symlinks=False):
-                remove_if_free(Path(entry.path))
+                remove_if_unlocked(Path(entry.path))
 
 
-def _flushed(part: PendingFile) -> None:
+def _flush(part: PendingFile) -> None:
     """What was written is on the disk before it gets its name, so that a power cut leaves no empty file."""
     try:
         os.fsync(part.held.descriptor)
     except OSError as refused:
         if refused.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
-            raise _refused(part.target, refused) from refused
+            raise _output_error(part.target, refused) from refused
 
 
-def _folder_flushed(folder: Path) -> None:
+def _flush_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
         try:
@@ -188,25 +188,25 @@ def _folder_flushed(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _placed(part: PendingFile, overwrite: bool, undo: contextlib.ExitStack) -> Path | None:
+def _publish_one(part: PendingFile, overwrite: bool, undo: contextlib.ExitStack) -> Path | None:
     """Give one file its name, and tell where what stood there is kept; ``undo`` learns how to take it back."""
     if os.name == "nt":
         part.held.release()  # open files cannot be renamed there
     try:
         if overwrite and os.path.lexists(part.target):
-            return _replaced(part, undo)
-        _placed_anew(part)
-        undo.callback(_removed, part.target)
+            return _replace(part, undo)
+        _publish_new(part)
+        undo.callback(_remove, part.target)
     except FileExistsError as taken:
         raise OutputError(
             "was made by another program meanwhile", file=part.target, remedy="Choose another name, or add --overwrite"
         ) from taken
     except OSError as refused:
-        raise _refused(part.target, refused) from refused
+        raise _output_error(part.target, refused) from refused
     return None
 
 
-def _placed_anew(part: PendingFile) -> None:
+def _publish_new(part: PendingFile) -> None:
     """Name a file only if nothing has that name. Raises ``FileExistsError``."""
     if os.name == "nt":
         os.rename(part.path, part.target)  # refuses to replace there
@@ -220,26 +220,26 @@ def _placed_anew(part: PendingFile) -> None:
         os.replace(part.path, part.target)
 
 
-def _replaced(part: PendingFile, undo: contextlib.ExitStack) -> Path:
+def _replace(part: PendingFile, undo: contextlib.ExitStack) -> Path:
     """Put a file in the place of another, which is kept under the name that is returned."""
-    kept = hold_new(part.target.absolute().parent, _PREFIX, _ENDING)
+    kept = create_locked(part.target.absolute().parent, _PREFIX, _ENDING)
     kept.release()
     try:
         kept.path.unlink()
         os.link(part.target, kept.path, follow_symlinks=False)
     except (OSError, NotImplementedError):
         os.replace(part.target, kept.path)
-    undo.callback(_removed, kept.path)  # renaming a link to what it links to does nothing, and leaves both (rename(2))
+    undo.callback(_remove, kept.path)  # renaming a link to what it links to does nothing, and leaves both (rename(2))
     undo.callback(os.replace, kept.path, part.target)
     os.replace(part.path, part.target)
     return kept.path
 
 
-def _removed(path: Path) -> None:
+def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
 
 
-def _refused(target: Path, refused: Exception) -> OutputError:
+def _output_error(target: Path, refused: Exception) -> OutputError:
     cause = cause_of(refused)
     return OutputError(f"cannot be written: {cause.what}", file=target, remedy=cause.remedy)

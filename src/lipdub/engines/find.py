@@ -1,9 +1,9 @@
 """Engines by name, through the entry point group ``lipdub.engines``: a third party's package can add its own."""
 
 from lipdub.engines.seam import Engine, EngineSetup
-from lipdub.plugins import Kind
+from lipdub.plugins import PluginKind
 
-ENGINES = Kind("lipdub.engines", "engine")
+ENGINES = PluginKind("lipdub.engines", "engine")
 
 
 def names() -> tuple[str, ...]:

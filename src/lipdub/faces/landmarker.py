@@ -18,7 +18,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from jaxtyping import Float32
 
-from lipdub.anatomy.landmarks import COUNT, EYE_LEFT, EYE_RIGHT
+from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LANDMARK_COUNT
 from lipdub.errors import WeightsError
 from lipdub.faces.preview import shown_size, small_rgb
 from lipdub.timeline.picture import Frame, Rgb, Window
@@ -152,7 +152,7 @@ class FaceLandmarker:
         source, fine = _thinned(rgb, scale)
         crop = cv2.warpAffine(source, to_crop @ fine, (_MESH_SIDE, _MESH_SIDE), flags=cv2.INTER_LINEAR)
         answers = self._mesh(crop[None] * np.float32(1 / 255))
-        points = next(a for a in answers if a.size == 3 * COUNT).reshape(COUNT, 3).astype(np.float64)
+        points = next(a for a in answers if a.size == 3 * LANDMARK_COUNT).reshape(LANDMARK_COUNT, 3).astype(np.float64)
         presence = next(a for a in answers if a.shape == (1, 1, 1, 1))
         back = cv2.invertAffineTransform(to_crop)
         flat = points[:, :2] @ back[:, :2].T + back[:, 2] + [window.left, window.top]

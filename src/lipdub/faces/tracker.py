@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.anatomy.landmarks import COUNT, EYE_LEFT, EYE_RIGHT
-from lipdub.anatomy.thumb import THUMB_SIZE, thumbnail
+from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LANDMARK_COUNT
+from lipdub.anatomy.thumbnail import THUMBNAIL_SIZE, thumbnail
 from lipdub.faces.landmarker import Detection, FaceLandmarker, Mesh, Roi
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
@@ -35,8 +35,8 @@ _HELD = 1.1  # side of the pixels kept at hand over that of the expected crop
 _LEAD = 0.5  # part of the last step that the next crop is moved on by
 _DOUBTS = 3  # detections in a row that may miss a followed face whose mesh is unsure
 _UNSURE = 0.9  # presence below which such a miss counts
-_BLANK_FACE = np.full((COUNT, 3), np.nan, np.float32)
-_BLANK_THUMB = np.zeros((THUMB_SIZE[1], THUMB_SIZE[0], 3), np.uint8)
+_BLANK_FACE = np.full((LANDMARK_COUNT, 3), np.nan, np.float32)
+_BLANK_THUMB = np.zeros((THUMBNAIL_SIZE[1], THUMBNAIL_SIZE[0], 3), np.uint8)
 
 Box = tuple[float, float, float, float]
 
@@ -238,7 +238,10 @@ class FaceTracker:
         paths = name.with_suffix(".landmarks"), name.with_suffix(".thumbs")
         for path in paths:  # what an interrupted run may have left
             path.unlink(missing_ok=True)
-        landmarks, thumbs = Spool(paths[0], (COUNT, 3), np.float32), Spool(paths[1], _BLANK_THUMB.shape, np.uint8)
+        landmarks, thumbs = (
+            Spool(paths[0], (LANDMARK_COUNT, 3), np.float32),
+            Spool(paths[1], _BLANK_THUMB.shape, np.uint8),
+        )
         live = _Live(self._ids, self._shot_first, first, landmarks, thumbs, roi)
         self._ids += 1
         self._live.append(live)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.anatomy.thumb import HALF_WIDTH, THUMB_SIZE, thumb_rows
+from lipdub.anatomy.thumbnail import HALF_WIDTH, THUMBNAIL_SIZE, thumbnail_rows
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, UL, WD
 from lipdub.timeline.runs import true_runs
@@ -189,8 +189,8 @@ def _small(pictures: np.ndarray, face: np.ndarray) -> np.ndarray:
 def _areas(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of a thumbnail, (32, 40) bool: an ellipse around the mouth that stays inside the face, and the part
     of it that neither lips nor mouth reach, however far they usually move."""
-    width, height = THUMB_SIZE
-    top, bottom = thumb_rows()
+    width, height = THUMBNAIL_SIZE
+    top, bottom = thumbnail_rows()
     y, x = np.mgrid[:height, :width] + 0.5
     x, y = x / width * 2 * HALF_WIDTH - HALF_WIDTH, top + y / height * (bottom - top)
     shapes = motion.shapes[motion.ok]

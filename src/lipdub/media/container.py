@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
-from lipdub.disk.ordinary import check_ordinary
+from lipdub.disk.regular_file import check_regular_file
 from lipdub.errors import InputError, NoPicture, NoSound, NotMedia
 
 # Demuxers that take any text or any bytes for a picture.
@@ -57,7 +57,7 @@ def _check_exists(path: Path) -> None:
         raise NotMedia("is a folder, not a sound or video file", file=path, remedy="Name a file in it.")
     if not os.path.lexists(path):
         raise InputError("there is no such file", file=path, remedy="Check the name.")
-    if check_ordinary(path) == 0:
+    if check_regular_file(path) == 0:
         raise NotMedia("is empty", file=path, remedy="Copy or export it again.")
 
 

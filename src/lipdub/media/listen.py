@@ -12,7 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from jaxtyping import Float32
 
-from lipdub.disk.causes import MEMORY
+from lipdub.disk.os_errors import OUT_OF_MEMORY
 from lipdub.errors import MachineError, NotMedia
 from lipdub.media.container import LONGEST, opened, primed, sound_stream
 from lipdub.media.packets import packets
@@ -77,7 +77,7 @@ def sound(
             start = start if store.length else at
             store.append(piece)
     except MemoryError as full:
-        raise MachineError(MEMORY.what, file=path, remedy=MEMORY.remedy) from full
+        raise MachineError(OUT_OF_MEMORY.what, file=path, remedy=OUT_OF_MEMORY.remedy) from full
     return Sound(store.samples(), rate or own, start)
 
 

@@ -21,7 +21,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition, Stream
 
-from lipdub.disk.causes import MEMORY
+from lipdub.disk.os_errors import OUT_OF_MEMORY
 from lipdub.errors import MachineError
 from lipdub.media.container import base_of, only, opened, primed
 
@@ -89,7 +89,9 @@ def read_on(container: InputContainer, streams: Iterable[Stream], trouble: Troub
             packet = next(demuxed, None)
         except FFmpegError as broken:
             if broken.errno == errno.ENOMEM:
-                raise MachineError(MEMORY.what, file=Path(container.name), remedy=MEMORY.remedy) from broken
+                raise MachineError(
+                    OUT_OF_MEMORY.what, file=Path(container.name), remedy=OUT_OF_MEMORY.remedy
+                ) from broken
             trouble.errors, failed = trouble.errors + (failed == 0), failed + 1
             demuxed = container.demux(chosen)
             continue

@@ -130,7 +130,7 @@ def open_clip(path: Path, stream: int | None = None, sound: int | None = None) -
             start=start_of(container),
             stream=number,
             sound=sound_number(container, path, sound) if features or sound is not None else None,
-            in_order=listing.mended > 0,
+            matched_by_order=listing.mended > 0,
             warnings=doubts,
         )
 

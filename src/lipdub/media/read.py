@@ -52,7 +52,9 @@ def frames(clip: Clip, first: int = 0, stop: int | None = None, damage: Damage |
         return
     damage = Damage() if damage is None else damage
     maker = _FrameMaker(picture_facts(clip))
-    matched = _matched(_numbered(clip) if clip.in_order else _pictures(clip, first), clip, range(first, stop), damage)
+    matched = _matched(
+        _numbered(clip) if clip.matched_by_order else _pictures(clip, first), clip, range(first, stop), damage
+    )
     for index, picture in matched:
         yield maker.frame(index, int(clip.times.pts[index]), picture)
 

@@ -44,7 +44,7 @@ def see(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> 
     assert Window(0, 0, *shown).holds(window), f"{window} leaves the picture {shown}"
     if window.empty:
         return np.zeros((window.height, window.width, 3), np.uint8)
-    upright = window.unturned(square, layout.rotation)
+    upright = window.rotated_back(square, layout.rotation)
     if square == (columns, rows):
         rgb = _converted(planes, layout, upright)
     else:

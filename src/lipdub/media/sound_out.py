@@ -10,8 +10,8 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from jaxtyping import Float32, Int32
 
-from lipdub.disk.causes import cause_of
-from lipdub.disk.publish import complete
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.publish import atomic_output
 from lipdub.errors import OptionError, OutputError
 from lipdub.media.sound_blocks import Block, SoundShape
 
@@ -39,7 +39,7 @@ def write_sound(path: Path, blocks: Iterable[Block], shape: SoundShape) -> int:
     if form[0] == "flac" and len(shape.channels) > 8:
         raise OptionError("FLAC holds up to 8 channels", file=path, remedy="Name it .wav.")
     try:
-        with complete(path, overwrite=True) as part:
+        with atomic_output(path, overwrite=True) as part:
             return _written(part, blocks, shape, form)
     except FFmpegError as refused:
         cause = cause_of(refused)

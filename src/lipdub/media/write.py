@@ -17,8 +17,8 @@ from av.filter import Graph
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from lipdub.disk.causes import MEMORY, cause_of
-from lipdub.disk.publish import Outputs, PendingFile, check_place, same_file
+from lipdub.disk.os_errors import OUT_OF_MEMORY, cause_of
+from lipdub.disk.publish import Outputs, PendingFile, check_output_path, same_file
 from lipdub.errors import MachineError, OptionError, OutputError
 from lipdub.media.captions import Captions, caption_lane
 from lipdub.media.container import opened
@@ -124,7 +124,7 @@ def check_output(source: Path, output: Path, options: WriteOptions) -> None:
         known = picture_codec(container, PictureKind.of(facts), None) if facts is not None else codec
         if known is not None:
             check_choice(known, options.crf, options.preset)
-    check_place(output, (source,), overwrite=options.overwrite)
+    check_output_path(output, (source,), overwrite=options.overwrite)
 
 
 def container_for(output: Path) -> str:
@@ -209,7 +209,7 @@ class _Writing:
             yield
         except (FFmpegError, OSError, ValueError) as error:
             cause = cause_of(error)
-            if cause is MEMORY:
+            if cause is OUT_OF_MEMORY:
                 raise MachineError(cause.what, file=self.output, remedy=cause.remedy) from error
             raise OutputError(f"cannot be written: {cause.what}", file=self.output, remedy=cause.remedy) from error
 

@@ -17,7 +17,7 @@ from lipdub.timeline.cue import Cue, LeftAlone
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.take import Option
-from lipdub.timeline.time import Span, timecode, total
+from lipdub.timeline.time import Span, timecode, total_duration
 
 VERSION = 1
 """Version of the JSON; raised when a field changes its meaning or goes."""
@@ -152,7 +152,7 @@ class Report:
     @property
     def seconds_changed(self) -> Fraction:
         """Seconds of the picture in which some mouth was changed."""
-        return total(c.cue.span for c in self.changed)
+        return total_duration(c.cue.span for c in self.changed)
 
     def plain(self) -> dict[str, Any]:
         """The report as JSON values: instants in seconds (6 decimals), paths as text, unknown numbers as null."""

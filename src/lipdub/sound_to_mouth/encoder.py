@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from lipdub.acoustics.chunks import HOP, Chunk, overlapping_chunks, padded, rows_of
-from lipdub.disk.causes import MEMORY, is_memory
+from lipdub.disk.os_errors import OUT_OF_MEMORY, is_out_of_memory
 from lipdub.errors import MachineError, MissingExtra, WeightsError
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
@@ -47,8 +47,8 @@ class SpeechEncoder:
                 str(model), device="cpu", compute_type="int8_float32", intra_threads=1, inter_threads=1
             )
         except (RuntimeError, ValueError) as broken:
-            if is_memory(broken):
-                raise MachineError(MEMORY.what, remedy=MEMORY.remedy) from broken
+            if is_out_of_memory(broken):
+                raise MachineError(OUT_OF_MEMORY.what, remedy=OUT_OF_MEMORY.remedy) from broken
             raise WeightsError(
                 f"the whisper model cannot be read ({broken})",
                 file=model,

@@ -20,7 +20,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, merged, subtracted
+from lipdub.timeline.time import Span, merge_spans, subtract_spans
 
 PADDING = Fraction(1, 5)
 """Seconds by which a cue reaches beyond speech, so that the mouth arrives in time and relaxes."""
@@ -235,7 +235,7 @@ def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, context: n
 def _spoken_spans(clip: Clip, subject: Subject, casting: SpeakerAssignment) -> tuple[Span, ...]:
     first = subject.track.first
     rows = casting.spans.get(subject.track.id, ())
-    return merged(clip.times.span(first + a, first + b) for a, b in rows)
+    return merge_spans(clip.times.span(first + a, first + b) for a, b in rows)
 
 
 def _cue_spans(clip: Clip, part: Part, audible: Audible, spoken: Sequence[Span]) -> tuple[Span, ...]:
@@ -246,8 +246,8 @@ def _cue_spans(clip: Clip, part: Part, audible: Audible, spoken: Sequence[Span])
         offset = Fraction(part.before.offset).limit_denominator(1000)
         talk += [s.shifted(-offset).widened(PADDING) for s in speech_spans(audible.source)]
     talk += [s.widened(PADDING) for s in _stirring(clip, part.subject)]
-    inside = [piece for s in merged(talk, JOIN) for t in spoken if (piece := s.intersection(t))]
-    return merged(inside)
+    inside = [piece for s in merge_spans(talk, JOIN) for t in spoken if (piece := s.intersection(t))]
+    return merge_spans(inside)
 
 
 def _stirring(clip: Clip, subject: Subject) -> list[Span]:
@@ -300,7 +300,7 @@ def _gated(clip: Clip, subject: Subject, spans: Sequence[Span]) -> list[LeftAlon
 def _faceless(clip: Clip, study: ClipStudy, audible: Audible) -> list[LeftAlone]:
     """Speech in the dub while no face is in the picture."""
     covered = [clip.times.span(s.track.first, s.track.stop) for s in study.subjects]
-    bare = subtracted([clip.span], covered)
-    talk = merged(s.widened(PADDING) for s in speech_spans(audible.dub))
+    bare = subtract_spans([clip.span], covered)
+    talk = merge_spans(s.widened(PADDING) for s in speech_spans(audible.dub))
     pieces = [piece for b in bare for t in talk if (piece := b.intersection(t))]
-    return [LeftAlone(p, "no face in the picture") for p in merged(pieces)]
+    return [LeftAlone(p, "no face in the picture") for p in merge_spans(pieces)]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import OutputError
 from lipdub.weights import Say, log
@@ -63,7 +63,7 @@ def _place() -> Path:
 def _read(file: Path, say: Say) -> dict | None:
     """What ``file`` holds, or None if it is not there; if it cannot be understood, it is put aside."""
     try:
-        told = parsed_json(file.read_text(encoding="utf-8"))
+        told = parse_json(file.read_text(encoding="utf-8"))
         if isinstance(told, dict):
             return told
     except FileNotFoundError:

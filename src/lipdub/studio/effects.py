@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipdub.disk.identity import of_command
+from lipdub.disk.identity import command_file_stamps
 from lipdub.media.sound_blocks import sound_blocks, sound_shape
 from lipdub.media.sound_out import write_sound
 from lipdub.studio.options import SpeechOptions
@@ -41,7 +41,7 @@ def effects_of(clip: Clip, speech: SpeechOptions, room: Room) -> Effects | None:
         source.unlink()
 
     with room.clock.stage("separate"):
-        made_by = (speech.separator, of_command(separator.words))
+        made_by = (speech.separator, command_file_stamps(separator.words))
         name = f"effects-{key(_VERSION, room.digest(clip.path), clip.start, clip.sound, made_by)}"
         folder = room.store.folder(name, separate)
     return Effects(folder / "stem", Path(separator.words[0]).name)

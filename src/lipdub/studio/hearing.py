@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from lipdub import weights
-from lipdub.disk.scratch import scratch_folder
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import MissingExtra
 from lipdub.media.listen import WHOLE, Reading, sound_in_pieces
 from lipdub.media.sound_damage import SoundDamage, SoundLog
-from lipdub.plugins import version_of
+from lipdub.plugins import package_version
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.studio.store import Store, key
 from lipdub.timeline.samples import SampleFile, Samples
@@ -42,7 +42,7 @@ def spooled(track: Track, reading: Reading = WHOLE) -> Iterator[tuple[Samples, F
 
     Raises what ``sound_in_pieces`` raises.
     """
-    with scratch_folder("sound") as folder:
+    with temporary_folder("sound") as folder:
         samples, start = SampleFile(folder / "samples"), None
         try:
             pieces = sound_in_pieces(track.path, rate=ANALYSIS_RATE, mono=True, stream=track.stream, reading=reading)
@@ -84,7 +84,7 @@ class Hearing:
     def identity(self) -> tuple[object, ...]:
         """What changes when the ears do: the models they hear with, by digest or version."""
         models = ("voice-activity", *(["whisper-base"] if self.keen else []))
-        return ("hama", version_of("hama"), *(weights.identity(name) for name in models))
+        return ("hama", package_version("hama"), *(weights.identity(name) for name in models))
 
     def doubts(self, track: Track, name: str) -> tuple[str, ...]:
         """Sentences about ``name`` ("the dub track"), a track that was heard: what was lost or is strange in it."""

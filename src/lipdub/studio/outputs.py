@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipdub.disk.publish import check_place, same_file
+from lipdub.disk.publish import check_output_path, same_file
 
 _LARGEST_REPORT = 64 * 1024 * 1024
 
@@ -33,7 +33,7 @@ class OutputNames:
         or cannot be written."""
         given = list(inputs)
         for path in self.every:
-            check_place(path, given, overwrite=overwrite)
+            check_output_path(path, given, overwrite=overwrite)
 
 
 def output_names(film: Path, inputs: Iterable[Path], *, page: bool, subtitles: str) -> OutputNames:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipdub import weights
-from lipdub.disk.scratch import scratch_folder
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.studio.hearing import Hearing, Track, open_ears
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.progress import Clock
@@ -79,7 +79,7 @@ def open_room(
     # Few players know FLAC in mp4, and mov holds none: there a mix becomes AAC or PCM.
     name = "mix.wav" if output is not None and output.suffix.lower() in _PLAIN else "mix.flac"
     inputs = inputs or Inputs()
-    with scratch_folder() as scratch:
+    with temporary_folder() as scratch:
         store = Store(default_root() if reuse else scratch / "work", inputs=inputs, temporary=not reuse)
         try:
             yield Room(store, scratch, clock, open_ears(hearing, store, ask_download), name, inputs)

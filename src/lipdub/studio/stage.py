@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.anatomy.motion import measure
+from lipdub.anatomy.motion import measure_motion
 from lipdub.compose.patching import apply_patches
 from lipdub.engines.seam import Redetect
 from lipdub.studio.cast import Part
@@ -84,7 +84,7 @@ class Audit:
         track = part.subject.track
         spool = self.found[track.id]
         seen = FaceTrack(track.id, track.shot, track.first, spool, track.thumbs, track.redness, track.presence)
-        return measure(seen, part.subject.motion.mean).shapes
+        return measure_motion(seen, part.subject.motion.mean).shapes
 
 
 def performed(frames: Iterable[Frame], script: Script, audit: Audit) -> Iterator[Frame]:

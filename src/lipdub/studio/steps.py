@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipdub import weights
-from lipdub.disk.publish import check_place, complete
+from lipdub.disk.publish import atomic_output, check_output_path
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
 from lipdub.review.report import Speech
@@ -45,7 +45,7 @@ class Desk:
 
     def check(self, output: Path, *inputs: Path | None) -> None:
         """Raises ``OutputError`` if ``output`` may not be written, or is one of ``inputs`` (None: not given)."""
-        check_place(output, [path for path in inputs if path is not None], overwrite=self.overwrite)
+        check_output_path(output, [path for path in inputs if path is not None], overwrite=self.overwrite)
 
     @contextmanager
     def room(self) -> Iterator[Room]:
@@ -147,7 +147,7 @@ def speak(
         doubts = [] if picture is None else [f"the clip: {doubt}" for doubt in picture.warnings]
         if picture is not None:
             doubts += room.hearing.doubts(own_track(picture), "the clip's sound")
-        with complete(output, overwrite=desk.overwrite) as part:
+        with atomic_output(output, overwrite=desk.overwrite) as part:
             shutil.copyfile(made, part)
     return said.account(words, (*voicing.notes, *doubts))
 

@@ -24,10 +24,10 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from lipdub.disk.causes import LIMIT, cause_of, is_full
-from lipdub.disk.hold import Held, hold_new, is_held, locked, remove_if_free
 from lipdub.disk.identity import content_digest
-from lipdub.disk.manifest import NAME, fault, seal
+from lipdub.disk.lock_file import LockedFile, create_locked, exclusive, is_locked, remove_if_unlocked
+from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
+from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
 from lipdub.errors import InputError, LipdubError, OutputError
 from lipdub.studio.inputs import Inputs, unreadable
 from lipdub.weights import Say, log
@@ -83,7 +83,7 @@ class Store:
     temporary: bool = False
     notes: list[str] = field(default_factory=list, init=False)
     _added: int | None = field(default=None, init=False, repr=False)
-    _run: Held | None = field(default=None, init=False, repr=False)
+    _run: LockedFile | None = field(default=None, init=False, repr=False)
     _intact: set[str] = field(default_factory=set, init=False, repr=False)
     _numbers: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
@@ -116,12 +116,12 @@ class Store:
             return True
         with contextlib.suppress(OSError):  # a folder that cannot be written to may be read all the same
             self._begin()
-        with locked(self.root / _LOCK):
+        with exclusive(self.root / _LOCK):
             seen = _seen(done)
             if seen is None:
                 return False
             _touch(done)
-        wrong = fault(done, grows=grows)
+        wrong = find_damage(done, grows=grows)
         if not wrong:
             self._intact.add(done.name)
             return True
@@ -137,7 +137,7 @@ class Store:
             with self._told(partial):
                 make(partial)
                 self.inputs.check_unchanged()
-                seal(partial)
+                write_manifest(partial)
                 self._place(partial, done, grows)
         finally:
             _removed(partial)
@@ -146,20 +146,20 @@ class Store:
     def _place(self, partial: Path, done: Path, grows: bool) -> None:
         """Give finished work its name, unless another run was first and did it well."""
         while True:
-            with locked(self.root / _LOCK):
+            with exclusive(self.root / _LOCK):
                 seen = _seen(done)
                 if seen is None:
                     partial.rename(done)
                     return
                 _touch(done)
-            if not fault(done, grows=grows):
+            if not find_damage(done, grows=grows):
                 return
             self._throw_away(done, seen)
 
     def _throw_away(self, done: Path, seen: object) -> None:
         """Remove what has the name ``done``, if it still is what was ``seen`` there. Raises ``OutputError``."""
         gone = self.root / f"{_GONE}{self._begin()}-{next(self._numbers)}"
-        with self._told(done), locked(self.root / _LOCK):
+        with self._told(done), exclusive(self.root / _LOCK):
             if _seen(done) != seen:
                 return
             done.rename(gone)
@@ -172,7 +172,7 @@ class Store:
                 self.root.mkdir(parents=True, exist_ok=True)
                 if self._run is not None:
                     self._run.release()
-                self._run = hold_new(self.root, _RUN)
+                self._run = create_locked(self.root, _RUN)
                 weakref.finalize(self, _end, self._run)
                 self._intact.clear()
                 _sweep(self.root)
@@ -191,7 +191,7 @@ class Store:
             if refused.file is None or not _below(str(refused.file), self.root):
                 raise
             remedy = _REMEDY_TEMPORARY if self.temporary else _REMEDY
-            remedy = LIMIT.remedy if LIMIT.what in refused.what else remedy
+            remedy = FILE_TOO_LARGE.remedy if FILE_TOO_LARGE.what in refused.what else remedy
             what = f"working files cannot be kept there: {refused.what.removeprefix('cannot be written: ')}"
             raise OutputError(what, file=self.root, remedy=remedy) from refused
         except LipdubError:
@@ -203,7 +203,7 @@ class Store:
         cause = cause_of(refused)
         name = str(refused.filename or "")
         given = self.inputs.named(name)
-        if given is None and not name and not is_full(refused) and type(refused).__module__.startswith("av."):
+        if given is None and not name and not is_disk_full(refused) and type(refused).__module__.startswith("av."):
             given = self.inputs.first()
         if given is not None:
             return unreadable(given, refused)
@@ -211,12 +211,14 @@ class Store:
         if name and not _below(name, self.root):
             if _below(name, temporary):
                 what = f"temporary files cannot be kept there: {cause.what}"
-                return OutputError(what, file=temporary, remedy=cause.remedy if cause is LIMIT else _REMEDY_TEMPORARY)
+                return OutputError(
+                    what, file=temporary, remedy=cause.remedy if cause is FILE_TOO_LARGE else _REMEDY_TEMPORARY
+                )
             return InputError(f"cannot be read: {cause.what}", file=name, remedy=cause.remedy)
-        remedy = _REMEDY if is_full(refused) or not cause.remedy else f"{cause.remedy}, or set LIPDUB_CACHE"
+        remedy = _REMEDY if is_disk_full(refused) or not cause.remedy else f"{cause.remedy}, or set LIPDUB_CACHE"
         if self.temporary:
             remedy = _REMEDY_TEMPORARY
-        remedy = cause.remedy if cause is LIMIT else remedy
+        remedy = cause.remedy if cause is FILE_TOO_LARGE else remedy
         where = place if place.parent == self.root and not place.name.startswith(_PARTIAL) else self.root
         return OutputError(f"working files cannot be kept there: {cause.what}", file=where, remedy=remedy)
 
@@ -239,7 +241,7 @@ class Store:
             if size > self.limit and folder != keep and used < safe:
                 gone = self.root / f"{_GONE}{self._begin()}-{next(self._numbers)}"
                 with contextlib.suppress(OSError):
-                    with locked(self.root / _LOCK):
+                    with exclusive(self.root / _LOCK):
                         if folder.lstat().st_mtime >= safe:
                             continue
                         folder.rename(gone)
@@ -260,7 +262,7 @@ def _seen(done: Path) -> tuple[int, ...] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        listed = os.lstat(done / NAME)
+        listed = os.lstat(done / MANIFEST_NAME)
     except OSError:
         return (state.st_dev, state.st_ino)
     return (state.st_dev, state.st_ino, listed.st_ino, listed.st_size, listed.st_mtime_ns)
@@ -278,7 +280,7 @@ def _oldest_run(root: Path) -> float:
     """When the oldest run began that still lives."""
     began = time.time()
     for entry in list(os.scandir(root)):
-        if entry.name.startswith(_RUN) and is_held(Path(entry.path)):
+        if entry.name.startswith(_RUN) and is_locked(Path(entry.path)):
             with contextlib.suppress(OSError):
                 began = min(began, entry.stat(follow_symlinks=False).st_mtime)
     return began
@@ -289,7 +291,7 @@ def _sweep(root: Path) -> None:
     left = [entry.name for entry in os.scandir(root) if entry.name.startswith((_PARTIAL, _GONE))]
     for entry in list(os.scandir(root)):
         if entry.name.startswith(_RUN):
-            remove_if_free(Path(entry.path))
+            remove_if_unlocked(Path(entry.path))
     living = {entry.name.removeprefix(_RUN) for entry in os.scandir(root) if entry.name.startswith(_RUN)}
     for name in left:
         if name.split("-")[1] not in living or _age(root / name) > _WEEK:
@@ -307,7 +309,7 @@ def _age(path: Path) -> float:
         return 0.0
 
 
-def _end(run: Held) -> None:
+def _end(run: LockedFile) -> None:
     """Let go of a run's file, and remove it."""
     if run.descriptor >= 0:
         if os.name == "nt":

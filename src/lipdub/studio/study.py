@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from lipdub import __version__, weights
-from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.disk.identity import names_sizes_times
+from lipdub.anatomy.motion import FaceMotion, measure_motion
+from lipdub.disk.identity import file_stamps
 from lipdub.engines.seam import Engine, EngineSetup, Study, StudyFacts
 from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
@@ -75,7 +75,7 @@ def study_name(clip: Clip, digest: str, crew: Crew) -> str:
 
 def _files_of(folder: Path | None) -> tuple[object, ...]:
     """The files in a folder of weights, by name, size and time."""
-    return () if folder is None else names_sizes_times(path for path in folder.rglob("*") if path.is_file())
+    return () if folder is None else file_stamps(path for path in folder.rglob("*") if path.is_file())
 
 
 def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range = range(0)) -> None:
@@ -124,7 +124,7 @@ def context_rows(track: FaceTrack, hidden: range) -> np.ndarray:
 
 
 def _finish(track: FaceTrack, study: Study, clip: Clip, crew: Crew, hidden: range) -> StudyFacts:
-    motion = measure(track)
+    motion = measure_motion(track)
     seen = _visibility(track, motion, clip, crew)
     return study.finish(motion, seen.usable & context_rows(track, hidden))
 
@@ -171,7 +171,7 @@ def _open_subject(clip: Clip, crew: Crew, folder: Path, entry: dict) -> Subject:
         redness=redness,
         presence=presence,
     )
-    motion = measure(track)
+    motion = measure_motion(track)
     known = entry["facts"]
     return Subject(
         track=track,

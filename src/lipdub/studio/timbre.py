@@ -11,7 +11,7 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 from lipdub.words_to_sound.voices.assign import SpeakerPitch
 from lipdub.words_to_sound.voices.pitch import pitch_of
 
@@ -33,7 +33,7 @@ def _hertz(lines: Sequence[Line], windows: Sequence[Span], samples: Samples, sta
     """The pitch of every speaker whose voice is heard in ``samples``, which begin at ``start``."""
     hertz = {}
     for speaker in dict.fromkeys(line.speaker for line in lines):
-        others = merged(line.span for line in lines if line.speaker != speaker)
+        others = merge_spans(line.span for line in lines if line.speaker != speaker)
         own = [line.span for line in lines if line.speaker == speaker and not _near(others, line.span)]
         pieces, left = [], LISTENED
         for span in _shared(own, windows):

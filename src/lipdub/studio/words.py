@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipdub.acoustics.speech_spans import speech_spans
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, OptionError, ServiceError
 from lipdub.media.listen import sound_in_pieces
@@ -111,7 +111,7 @@ def words_heard(track: Track, features: SpeechFeatures, recogniser: str, languag
         made_from = key(VERSION, room.digest(path), track.stream, language, *made_by)
         folder = room.store.folder(f"words-{made_from}", listen)
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
-        name, licence = parsed_json((folder / "who.json").read_text("utf-8"))
+        name, licence = parse_json((folder / "who.json").read_text("utf-8"))
     if not lines:
         raise NoSound("nobody was heard to speak in it", file=path, remedy="Check its sound, or write a script")
     return Words(lines, lines[0].language, path, ("",) * len(lines), (ModelUsed(name, licence),))

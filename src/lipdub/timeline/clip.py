@@ -84,7 +84,7 @@ class Clip:
     ``stream`` is which of the file's picture streams this is, counted from 0.
     ``start`` is where players start: the least start of any picture or sound stream; a dub track begins there.
     ``sound`` is which of the file's sound streams is heard, counted from 0 (None: the one that players play).
-    ``in_order``: frames are told apart by their order alone, since their time stamps were mended.
+    ``matched_by_order``: frames are told apart by their order alone, since their time stamps were mended.
     ``warnings`` are sentences on what the file promises and does not hold, for the report.
     """
 
@@ -96,7 +96,7 @@ class Clip:
     start: Fraction = Fraction(0)
     stream: int = 0
     sound: int | None = None
-    in_order: bool = False
+    matched_by_order: bool = False
     warnings: tuple[str, ...] = ()
 
     @property

@@ -41,7 +41,7 @@ class Window:
         left, top = min(max(self.left, 0), w), min(max(self.top, 0), h)
         return Window(left, top, max(left, min(self.right, w)), max(top, min(self.bottom, h)))
 
-    def unturned(self, size: tuple[int, int], turns: int) -> "Window":
+    def rotated_back(self, size: tuple[int, int], turns: int) -> "Window":
         """The window of a picture of ``size`` (width, height) that ``turns`` quarter turns counter-clockwise
         bring to this one."""
         width, height = size

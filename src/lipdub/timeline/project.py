@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import InputError
 from lipdub.timeline.cue import Cue, LeftAlone
@@ -72,7 +72,7 @@ class Project:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        packed = parsed_json(path.read_text(encoding="utf-8"))
+        packed = parse_json(path.read_text(encoding="utf-8"))
     except OSError as refused:
         raise InputError(f"cannot be read ({refused.strerror or refused})", file=path) from refused
     except (ValueError, RecursionError) as wrong:

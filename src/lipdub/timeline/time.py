@@ -84,7 +84,7 @@ class Span:
         return Span(min(self.start - by, middle), max(self.end + by, middle))
 
 
-def merged(spans: Iterable[Span], gap: Fraction = Fraction(0)) -> tuple[Span, ...]:
+def merge_spans(spans: Iterable[Span], gap: Fraction = Fraction(0)) -> tuple[Span, ...]:
     """Sorted, disjoint union; spans no more than ``gap`` apart become one; empty spans vanish."""
     out: list[Span] = []
     for span in sorted(s for s in spans if s.duration > 0):
@@ -95,11 +95,11 @@ def merged(spans: Iterable[Span], gap: Fraction = Fraction(0)) -> tuple[Span, ..
     return tuple(out)
 
 
-def subtracted(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
+def subtract_spans(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
     """The parts of ``spans`` that lie in none of ``holes``, sorted and disjoint."""
-    cuts = merged(holes)
+    cuts = merge_spans(holes)
     out: list[Span] = []
-    for span in merged(spans):
+    for span in merge_spans(spans):
         start = span.start
         for hole in cuts:
             if hole.end <= start or hole.start >= span.end:
@@ -112,6 +112,6 @@ def subtracted(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]
     return tuple(out)
 
 
-def total(spans: Iterable[Span]) -> Fraction:
+def total_duration(spans: Iterable[Span]) -> Fraction:
     """Seconds covered, counted once where spans overlap."""
-    return sum((s.duration for s in merged(spans)), Fraction(0))
+    return sum((s.duration for s in merge_spans(spans)), Fraction(0))

@@ -13,9 +13,9 @@ from jaxtyping import Float16, Float64
 
 from lipdub import weights
 from lipdub.acoustics.level import gain_to_level, loudness
-from lipdub.anatomy.motion import measure
-from lipdub.disk.publish import complete
-from lipdub.disk.scratch import scratch_folder
+from lipdub.anatomy.motion import measure_motion
+from lipdub.disk.publish import atomic_output
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import NoSound, NothingToDub
 from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
@@ -108,7 +108,7 @@ class Crew:
     def film(self, path: Path) -> Footage:
         """Measure the face seen longest in ``path``. Raises ``NothingToDub`` if there is none, ``NoSound``, ..."""
         clip, cuts = open_clip(path), CutDetector()
-        with scratch_folder("footage") as folder:
+        with temporary_folder("footage") as folder:
             tracker = FaceTracker(folder, clip.size, self.finder, rate=clip.rate)
             for frame in frames(clip):
                 tracker.see(frame, cuts.see(frame))
@@ -116,7 +116,7 @@ class Crew:
             if not tracks:
                 raise NothingToDub("no face to learn from", file=path)
             track = max(tracks, key=len)
-            motion = measure(track)
+            motion = measure_motion(track)
         voice = sound(path, rate=ANALYSIS_RATE, mono=True)
         when = clip.times.seconds()[track.first : track.stop]
         voices = tuple(self._voice(voice, speed) for speed in (1.0, *SPEEDS))
@@ -140,7 +140,7 @@ def keep(footage: Footage, cache: Path) -> None:
         arrays |= {f"{part}{i}": getattr(voice.features, part) for part in _HEARD_PARTS}
         arrays[f"encoder{i}"] = voice.encoder
     kept = cache / f"{footage.name}.footage.npz"
-    with complete(kept, overwrite=True) as part, part.open("wb") as file:
+    with atomic_output(kept, overwrite=True) as part, part.open("wb") as file:
         np.savez(file, **arrays)
 
 

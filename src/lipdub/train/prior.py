@@ -19,9 +19,9 @@ from jaxtyping import Float32
 from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
-from lipdub.disk.publish import check_place, complete, same_file
+from lipdub.disk.publish import atomic_output, check_output_path, same_file
 from lipdub.errors import InputError, OptionError
-from lipdub.process.ending import run
+from lipdub.process.exit_codes import run_program
 from lipdub.sound_to_mouth.encoder import COMPONENTS, EncoderBasis
 from lipdub.sound_to_mouth.prior import DESIGNS, LEVELS, Prior
 from lipdub.sound_to_mouth.speaker_model import NEAR, rest_of
@@ -110,7 +110,7 @@ def _check_places(source: Path | Sequence[Path], paths: Sequence[Path], output: 
     if basis is not None and (same_file(basis, output) or basis.absolute() == output.absolute()):
         raise OptionError("prior and basis cannot have the same name", file=basis)
     for written in (output, *([basis] if basis is not None else [])):
-        check_place(written, read, overwrite=options.overwrite)
+        check_output_path(written, read, overwrite=options.overwrite)
 
 
 def chosen(source: Path | Sequence[Path], rights: Sequence[str]) -> list[Path]:
@@ -246,13 +246,13 @@ def _population(footage: Sequence[Footage]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _write_basis(basis: EncoderBasis, path: Path, overwrite: bool) -> None:
-    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+    with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(file, mean=basis.mean, directions=basis.directions.astype(np.float16))
 
 
 def main() -> None:
     """The command line."""
-    run(_main)
+    run_program(_main)
 
 
 def _main() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from lipdub import weights
-from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.disk.publish import check_place, complete
-from lipdub.disk.scratch import scratch_folder
+from lipdub.anatomy.motion import FaceMotion, measure_motion
+from lipdub.disk.publish import atomic_output, check_output_path
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.engines.exemplar.shape_model import Population, Sums, sums_of
 from lipdub.errors import NothingToDub
 from lipdub.faces.cuts import CutDetector
@@ -22,7 +22,7 @@ from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
 from lipdub.media.read import frames
-from lipdub.process.ending import run
+from lipdub.process.exit_codes import run_program
 
 
 def pooled(people: Sequence[Population]) -> Population:
@@ -46,19 +46,19 @@ def person(motion: FaceMotion) -> Population:
 def filmed(path: Path, finder: FaceLandmarker) -> Population:
     """Statistics of the face seen longest in the clip at ``path``. Raises ``NothingToDub`` if there is none."""
     clip, cuts = open_clip(path), CutDetector()
-    with scratch_folder("shapes") as folder:
+    with temporary_folder("shapes") as folder:
         tracker = FaceTracker(folder, clip.size, finder, rate=clip.rate)
         for frame in frames(clip):
             tracker.see(frame, cuts.see(frame))
         tracks = tracker.finish()
         if not tracks:
             raise NothingToDub("no face to learn from", file=path)
-        return person(measure(max(tracks, key=len)))
+        return person(measure_motion(max(tracks, key=len)))
 
 
 def save(people: Population, path: Path, *, overwrite: bool = False) -> None:
     """Write ``people`` to ``path`` (.npz), complete or not at all. Raises ``OutputError``."""
-    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+    with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(
             file,
             normal=people.sums.normal.astype(np.float32),
@@ -77,10 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("clips", type=Path, nargs="+", help="clips of one speaking person each")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     given = parser.parse_args(arguments)
-    check_place(given.out, given.clips, overwrite=given.overwrite)
+    check_output_path(given.out, given.clips, overwrite=given.overwrite)
     finder = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
     save(pooled([filmed(path, finder) for path in given.clips]), given.out, overwrite=given.overwrite)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

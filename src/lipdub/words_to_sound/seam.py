@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from lipdub.plugins import Kind
+from lipdub.plugins import PluginKind
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 
-RECOGNISERS = Kind("lipdub.recognisers", "recogniser")
-TRANSLATORS = Kind("lipdub.translators", "translator")
-VOICES = Kind("lipdub.voices", "voice")
+RECOGNISERS = PluginKind("lipdub.recognisers", "recogniser")
+TRANSLATORS = PluginKind("lipdub.translators", "translator")
+VOICES = PluginKind("lipdub.voices", "voice")
 
 
 @dataclass(frozen=True, slots=True)

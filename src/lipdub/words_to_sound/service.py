@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, IncompleteRead
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import OptionError, ServiceError
 
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
@@ -192,7 +192,7 @@ def _refusal(url: str, refused: urllib.error.HTTPError, secrets: Sequence[str]) 
     with contextlib.suppress(OSError, HTTPException):
         said = refused.read(4000).decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
-        told = parsed_json(said)
+        told = parse_json(said)
         told = told.get("error", told) if isinstance(told, dict) else told
         said = str(told.get("message", told)) if isinstance(told, dict) else str(told)
     remedy = {401: "Check the key", 403: "Check the key", 404: "Check the address and the model", 429: "Try later"}

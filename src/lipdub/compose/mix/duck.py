@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from lipdub.compose.mix.stems import Canvas
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Ducking:
 
     def __init__(self, speech: Iterable[Span], ramp: Ramp, canvas: Canvas) -> None:
         """``speech`` on the clip's clock, in any order."""
-        wide = merged((Span(s.start - ramp.before, s.end + ramp.after) for s in speech if s.duration), ramp.hold)
+        wide = merge_spans((Span(s.start - ramp.before, s.end + ramp.after) for s in speech if s.duration), ramp.hold)
         self._ranges = np.array(canvas.ranges(wide), np.int64).reshape(-1, 2)
         self._attack = max(1, round(ramp.attack * canvas.rate))
         self._release = max(1, round(ramp.release * canvas.rate))

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import RIGID
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.engines.exemplar.geometry import Geometry
 from lipdub.engines.exemplar.render import Order
 from lipdub.engines.seam import Redetect
@@ -42,8 +42,8 @@ class Check:
         again = self.eye(patched(view, made, window), landmarks - corner)
         if again is None:
             return None
-        place = pose.fit(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])
-        return float(shape_of(place.unproject(0, np.asarray(again, np.float64)))[AP])
+        place = pose.fit_pose(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])
+        return float(mouth_shape(place.unproject(0, np.asarray(again, np.float64)))[AP])
 
 
 def replace_bite(order: Order, bite: float) -> Order:

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import WeightsError
 
 REMEDY = "Give the file as its publisher serves it."
@@ -43,7 +43,7 @@ class Header:
     def config(self) -> dict[str, Any]:
         """The settings in the metadata. Raises ``WeightsError`` if there are none or they cannot be read."""
         try:
-            config = parsed_json(self.metadata["config"])
+            config = parse_json(self.metadata["config"])
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError("the file does not say how its model is built", file=self.path, remedy=REMEDY) from error
         if not isinstance(config, dict):
@@ -65,7 +65,7 @@ def _told(path: Path) -> dict[str, Any]:
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length < _LONGEST:
             raise ValueError("it does not start like one")
-        told = parsed_json(file.read(length))
+        told = parse_json(file.read(length))
     ends = [tensor["data_offsets"][1] for name, tensor in told.items() if name != "__metadata__"]
     whole, here = 8 + length + max(ends, default=0), path.stat().st_size
     if here != whole:

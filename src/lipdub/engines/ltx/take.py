@@ -20,10 +20,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lipdub.disk.atomic import remove_at_once
-from lipdub.disk.causes import cause_of
-from lipdub.disk.hold import Held, hold_new
-from lipdub.disk.manifest import fault, seal
-from lipdub.disk.scratch import sweep_folders
+from lipdub.disk.lock_file import LockedFile, create_locked
+from lipdub.disk.manifest import find_damage, write_manifest
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.temporary_folder import remove_abandoned_folders
 from lipdub.errors import OutputError
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
@@ -49,7 +49,7 @@ def digest(sound: Sound | None) -> str:
 class Take:
     """Pictures (height, width, 3) and reaches by number, and the voice that came with them if one was made."""
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int], sign: Held | None = None) -> None:
+    def __init__(self, folder: Path, shape: tuple[int, int, int], sign: LockedFile | None = None) -> None:
         """The take in ``folder``, finished or being written, with pictures of ``shape``. ``sign``: a file in it that
         tells others that it is being written."""
         self.folder, self.shape, self._sign = folder, shape, sign
@@ -92,8 +92,8 @@ class Take:
                 told = {"rate": voice.rate, "start": str(voice.start)}
             self._unsigned()
             (self.folder / "take.json").write_text(json.dumps({"shape": self.shape, "voice": told}), encoding="utf-8")
-            seal(self.folder)
-            if place.exists() and not fault(place):
+            write_manifest(self.folder)
+            if place.exists() and not find_damage(place):
                 shutil.rmtree(self.folder)
             else:
                 remove_at_once(place, _PARTIAL)
@@ -131,7 +131,7 @@ class Takes:
         place = self.place(key)
         if not os.path.lexists(place):
             return None
-        if wrong := fault(place):
+        if wrong := find_damage(place):
             log(f"{place}: what was kept there is damaged and is made again ({wrong})")
             with _kept(self._folder):
                 remove_at_once(place, _PARTIAL)
@@ -145,10 +145,10 @@ class Takes:
         disk refuses."""
         with _kept(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            sweep_folders(self._folder, _PARTIAL, _SIGN)
+            remove_abandoned_folders(self._folder, _PARTIAL, _SIGN)
             place = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
             place.mkdir()
-            return Take(place, shape, hold_new(place, _SIGN))
+            return Take(place, shape, create_locked(place, _SIGN))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from lipdub.disk.publish import complete
+from lipdub.disk.publish import atomic_output
 from lipdub.engines.ltx import text
 from lipdub.engines.ltx.checkpoint import Placement, read_parts
 from lipdub.engines.ltx.folder import Files, text_shape
@@ -97,7 +97,7 @@ class Words:
             return
         self.kept.mkdir(parents=True, exist_ok=True)
         both = {"video": context[0].contiguous(), "audio": context[1].contiguous()}
-        with complete(self._path(self.kept, prompt), overwrite=True) as part:
+        with atomic_output(self._path(self.kept, prompt), overwrite=True) as part:
             save_file(both, part, {_DIGEST: _digest_of(both)})
 
 

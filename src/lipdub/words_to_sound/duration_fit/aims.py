@@ -8,7 +8,7 @@ from fractions import Fraction
 from lipdub.acoustics.speech_spans import SpeechSpanOptions, speech_spans
 from lipdub.timeline.lines import Line
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 REACH = Fraction(1, 2)
 """Seconds by which a script's times may miss the speech they mean."""
@@ -50,7 +50,7 @@ def aims(lines: Sequence[Line], windows: Sequence[Span]) -> tuple[Aim, ...]:
     A line takes the speech within ``REACH`` of its span, up to the border with its neighbours; a window that two
     lines share is cut at their border unless one of them has hardly any of it. A line without speech takes its span.
     """
-    speech = merged(windows)
+    speech = merge_spans(windows)
     spans = _untangled(lines)
     grounds = _grounds(lines, spans, speech)
     return tuple(_aim(span, ground, speech) for span, ground in zip(spans, grounds, strict=True))
@@ -77,7 +77,7 @@ def _untangled(lines: Sequence[Line]) -> list[Span]:
         else:
             tangles.append([i])
     for tangle in tangles:
-        whole = merged(lines[i].span for i in tangle)
+        whole = merge_spans(lines[i].span for i in tangle)
         if len(tangle) == 1 or not whole:
             continue
         at, share = whole[0].start, whole[0].duration / sum(lines[i].span.duration for i in tangle)

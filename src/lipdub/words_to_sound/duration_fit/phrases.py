@@ -11,7 +11,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.runs import true_runs
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 STEP = Fraction(1, 100)
 """Seconds between two looks at the level; phrases begin and end on multiples of it."""
@@ -67,7 +67,7 @@ def phrases_of(sound: Sound) -> tuple[Span, ...]:
     threshold = max(min(max(hum + _ABOVE_HUM, top - _BELOW_TOP), top - _CERTAIN), _DIGITAL)
     runs = [Span(a * STEP, b * STEP) for a, b in true_runs(decibels > threshold)]
     length = Fraction(sound.samples.shape[1], sound.rate)
-    spoken = [s for s in merged(runs, PAUSE - STEP / 2) if s.duration >= _SMACK]
+    spoken = [s for s in merge_spans(runs, PAUSE - STEP / 2) if s.duration >= _SMACK]
     return tuple(Span(s.start, min(s.end, length)) for s in spoken)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def reference_span(
     begins and ends with a word.
     """
     words = [word for line in lines for word in (line.words or (Word(line.text, line.span),))]
-    others = merged(others)
+    others = merge_spans(others)
     free = [w for w in words if w.span.duration > 0 and not _disturbed(w.span, others)]
     best = _best(free, others, features, options)
     if best is None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import InputError
 from lipdub.timeline.lines import Word
 from lipdub.timeline.notes import Notes, short
@@ -94,7 +94,7 @@ _PARSERS = frozenset({".srt", ".vtt", ".ass", ".ssa", ".txt", ".text", ".md"})
 
 def _is_json(text: str) -> bool:
     try:
-        parsed_json(text)
+        parse_json(text)
     except ValueError:
         return False
     return True
@@ -249,7 +249,7 @@ def _dialogue(path: Path, row_number: int, number: int, row: dict[str, str]) -> 
 def _json(path: Path, text: str) -> RawScript:
     """Our own JSON (``lines`` with exact times) and Whisper's (``segments`` with seconds, to the millisecond)."""
     try:
-        data = parsed_json(text, _exact)
+        data = parse_json(text, _exact)
     except ValueError as broken:
         raise InputError(f"it is no JSON ({broken})", file=path, remedy="Write it anew") from broken
     ours = isinstance(data, dict) and isinstance(data.get("lines"), list)

@@ -9,7 +9,7 @@ from math import log
 
 from lipdub.errors import InputError
 from lipdub.timeline.lines import Line
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 from lipdub.words_to_sound.script.writing import width
 
 _REACH = Fraction(3)  # seconds that an edge may move to meet a pause
@@ -22,7 +22,7 @@ def timed(lines: Sequence[Line], speech: Sequence[Span]) -> tuple[Line, ...]:
 
     Raises ``InputError`` if there is no speech to put lines on.
     """
-    stretches = merged(speech)
+    stretches = merge_spans(speech)
     if not lines:
         return ()
     if not stretches:

@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.identity import names_sizes_times
-from lipdub.disk.json_text import parsed_json
-from lipdub.disk.scratch import folder_in
+from lipdub.disk.identity import file_stamps
+from lipdub.disk.json_text import parse_json
+from lipdub.disk.temporary_folder import temporary_folder_in
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
-from lipdub.plugins import version_of
+from lipdub.plugins import package_version
 from lipdub.timeline.language import primary
 from lipdub.words_to_sound.seam import Card, TranslationRequest
 from lipdub.words_to_sound.translate.length_budget import duration_of
@@ -81,7 +81,7 @@ class ArgosTranslator:
     def fingerprint(self) -> tuple[object, ...]:
         """What its answers depend on: versions, and the packages' model files by name, size and time."""
         files = [file for p in packages(self.folders) for file in (p.folder / "model").glob("*")]
-        return (_VERSION, version_of("ctranslate2"), self.detail, names_sizes_times(files))
+        return (_VERSION, package_version("ctranslate2"), self.detail, file_stamps(files))
 
     def ready(self, source: str, target: str) -> None:
         """Raises ``WeightsError`` if no package serves, ``MissingExtra`` without what runs it."""
@@ -137,7 +137,7 @@ def packages(folders: Sequence[Path]) -> tuple[Package, ...]:
 def _package(meta: Path) -> Package | None:
     """The package that ``meta`` describes, if it is one that translates and can be read."""
     try:
-        told = parsed_json(meta.read_text("utf-8"))
+        told = parse_json(meta.read_text("utf-8"))
         source, target = str(told["from_code"]), str(told["to_code"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -156,7 +156,7 @@ def _unpack(archive: Path) -> None:
             top = tops.pop()
             if (archive.parent / top).exists():
                 return
-            with folder_in(archive.parent, ".lipdub-argos-") as partial:
+            with temporary_folder_in(archive.parent, ".lipdub-argos-") as partial:
                 file.extractall(partial)
                 (partial / top).rename(archive.parent / top)
     except (OSError, zipfile.BadZipFile) as broken:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import ServiceError
 from lipdub.plugins import fingerprint_of
 from lipdub.timeline.language import primary
@@ -199,7 +199,7 @@ class _Memory:
                 folder = self._keep(key, _not_there)
             except _Absent:
                 return None
-            self._known[key] = parsed_json((folder / _FILE).read_text("utf-8"))
+            self._known[key] = parse_json((folder / _FILE).read_text("utf-8"))
         return self._known.get(key)
 
     def _store(self, key: str, text: str) -> None:

@@ -11,7 +11,7 @@ import soxr
 from jaxtyping import Float32
 
 from lipdub.errors import OptionError
-from lipdub.plugins import version_of
+from lipdub.plugins import package_version
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
@@ -90,7 +90,7 @@ class NanoVoice:
 
     def fingerprint(self) -> tuple[object, ...]:
         """What its sound depends on beside ``detail``: versions, and how fast it speaks at its natural pace."""
-        return (_VERSION, version_of("py-nanotts"), tuple(sorted(_NATURAL.items())), self.detail)
+        return (_VERSION, package_version("py-nanotts"), tuple(sorted(_NATURAL.items())), self.detail)
 
     def member(self, index: int) -> "NanoVoice":
         """The same language by another person: pitch and formants of ``voice_for(index)``."""

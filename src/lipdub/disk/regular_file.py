@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from lipdub.disk.causes import cause_of
+from lipdub.disk.os_errors import cause_of
 from lipdub.errors import InputError
 
 
-def check_ordinary(path: Path) -> int:
+def check_regular_file(path: Path) -> int:
     """The size in bytes of the file at ``path``, which must be an ordinary one (or a link to one).
 
     Raises ``InputError`` if it is missing, may not be read, or is a folder, a pipe, a socket or a device.

@@ -10,32 +10,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lipdub.disk.causes import LIMIT, cause_of, is_full
-from lipdub.disk.hold import Held, hold_new, remove_if_free
+from lipdub.disk.lock_file import LockedFile, create_locked, remove_if_unlocked
+from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
 from lipdub.errors import OutputError
 
-_PREFIX, _SIGN = "lipdub-", ".held-"
+_PREFIX, _LOCK_PREFIX = "lipdub-", ".held-"
 _TRIES, _PAUSE = 20, 0.05
 """How often a folder is removed while something is written to it, and seconds between."""
 
-_LIVING: set[Path] = set()
+_OWN_FOLDERS: set[Path] = set()
 """The folders of this process."""
 
-_YOUNG = 2.0
+_GRACE = 2.0
 """Seconds for which a folder is left in peace: it may just be being made."""
 
 
 @contextmanager
-def scratch_folder(purpose: str = "work") -> Iterator[Path]:
+def temporary_folder(purpose: str = "work") -> Iterator[Path]:
     """A new folder in the system's temporary folder, readable by this user alone and removed when the block ends.
 
     ``purpose`` is part of its name. What killed runs left there is removed first. Raises ``OutputError`` if there is
     no room or permission, and turns errors of the block into one that names TMPDIR if they concern the folder.
     """
     root = Path(tempfile.gettempdir())
-    sweep_scratch(root)
+    remove_abandoned_temporary_folders(root)
     try:
-        folder, sign = _made(root, f"{_PREFIX}{purpose}-")
+        folder, sign = _create(root, f"{_PREFIX}{purpose}-")
     except OSError as refused:
         cause = cause_of(refused)
         raise OutputError(
@@ -48,22 +48,22 @@ def scratch_folder(purpose: str = "work") -> Iterator[Path]:
     except OutputError as refused:
         if refused.file is None or not Path(refused.file).is_relative_to(folder):
             raise
-        raise _full(root, refused.what) from refused
+        raise _disk_full_error(root, refused.what) from refused
     except OSError as refused:
-        if not is_full(refused) and not Path(str(refused.filename or root)).is_relative_to(folder):
+        if not is_disk_full(refused) and not Path(str(refused.filename or root)).is_relative_to(folder):
             raise
-        raise _full(root, cause_of(refused).what) from refused
+        raise _disk_full_error(root, cause_of(refused).what) from refused
     finally:
         sign.release()
         _remove(folder)
 
 
 @contextmanager
-def folder_in(root: Path, prefix: str) -> Iterator[Path]:
+def temporary_folder_in(root: Path, prefix: str) -> Iterator[Path]:
     """A new folder in ``root`` whose name begins with ``prefix``, removed when the block ends. Those that killed runs
     left are removed first. Raises ``OSError``."""
-    sweep_folders(root, prefix, _SIGN)
-    folder, sign = _made(root, prefix)
+    remove_abandoned_folders(root, prefix, _LOCK_PREFIX)
+    folder, sign = _create(root, prefix)
     try:
         yield folder
     finally:
@@ -71,10 +71,10 @@ def folder_in(root: Path, prefix: str) -> Iterator[Path]:
         _remove(folder)
 
 
-def _made(root: Path, prefix: str) -> tuple[Path, Held]:
+def _create(root: Path, prefix: str) -> tuple[Path, LockedFile]:
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
-    _LIVING.add(folder)
-    return folder, hold_new(folder, _SIGN)
+    _OWN_FOLDERS.add(folder)
+    return folder, create_locked(folder, _LOCK_PREFIX)
 
 
 def _remove(folder: Path) -> None:
@@ -84,45 +84,47 @@ def _remove(folder: Path) -> None:
         if not folder.exists():
             break
         time.sleep(_PAUSE)
-    _LIVING.discard(folder)
+    _OWN_FOLDERS.discard(folder)
 
 
 @atexit.register
 def _remove_all() -> None:
     """Remove what is left when the process ends in the middle of a block."""
-    for folder in tuple(_LIVING):
+    for folder in tuple(_OWN_FOLDERS):
         _remove(folder)
 
 
-def _full(root: Path, what: str) -> OutputError:
+def _disk_full_error(root: Path, what: str) -> OutputError:
     reason = what.rpartition("cannot be kept there: ")[2].removeprefix("cannot be written: ")
     return OutputError(
         f"temporary files cannot be kept there: {reason}",
         file=root,
-        remedy=LIMIT.remedy if reason == LIMIT.what else "Free some space there, or set TMPDIR to another folder",
+        remedy=FILE_TOO_LARGE.remedy
+        if reason == FILE_TOO_LARGE.what
+        else "Free some space there, or set TMPDIR to another folder",
     )
 
 
-def sweep_scratch(root: Path) -> None:
+def remove_abandoned_temporary_folders(root: Path) -> None:
     """Remove the temporary folders below ``root`` that are this user's, and that no running process holds."""
-    sweep_folders(root, _PREFIX, _SIGN)
+    remove_abandoned_folders(root, _PREFIX, _LOCK_PREFIX)
 
 
-def sweep_folders(root: Path, prefix: str, sign: str) -> None:
+def remove_abandoned_folders(root: Path, prefix: str, sign: str) -> None:
     """Remove the folders below ``root`` whose names begin with ``prefix``, that are this user's, and that hold a file
     whose name begins with ``sign`` which no running process holds."""
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(root)):
             if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):
-                    _sweep(entry, sign)
+                    _remove_if_abandoned(entry, sign)
 
 
-def _sweep(entry: "os.DirEntry[str]", sign: str) -> None:
+def _remove_if_abandoned(entry: "os.DirEntry[str]", sign: str) -> None:
     state = entry.stat(follow_symlinks=False)
     mine = not hasattr(os, "getuid") or state.st_uid == os.getuid()
-    if not mine or time.time() - state.st_mtime < _YOUNG:
+    if not mine or time.time() - state.st_mtime < _GRACE:
         return
     signs = [Path(entry.path, name) for name in os.listdir(entry.path) if name.startswith(sign)]
-    if signs and all(remove_if_free(one) for one in signs):
+    if signs and all(remove_if_unlocked(one) for one in signs):
         shutil.rmtree(entry.path, ignore_errors=True)

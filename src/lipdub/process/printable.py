@@ -9,11 +9,11 @@ _CONTROL = re.compile(
 pairs, by which Python stands for the bytes of a name that is not UTF-8."""
 
 
-def visible(text: str) -> str:
+def printable(text: str) -> str:
     r"""``text`` with each control character written as ``\u001b``, which in JSON text means the same as before."""
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def one_line(text: str) -> str:
     """``text`` as ``visible`` gives it, and in one line: rows and tabs are parted by a space."""
-    return visible(" ".join(text.split("\n")).replace("\t", " "))
+    return printable(" ".join(text.split("\n")).replace("\t", " "))

@@ -18,12 +18,12 @@ from pathlib import Path
 _REOPEN = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _FLAGS = os.O_CREAT | os.O_EXCL | _REOPEN
 _DAY = 24 * 3600.0
-_BEYOND = 1 << 40
+_LOCKED_BYTE = 1 << 40
 """Where Windows locks a byte: far behind what is written, since its locks forbid writing."""
 
 
 @dataclass(eq=False)
-class Held:
+class LockedFile:
     """A file that this process made and holds. ``path`` may be opened and written by name."""
 
     path: Path
@@ -36,7 +36,7 @@ class Held:
             self.descriptor = -1
 
 
-def hold_new(folder: Path, prefix: str, ending: str = "") -> Held:
+def create_locked(folder: Path, prefix: str, ending: str = "") -> LockedFile:
     """Make a file in ``folder`` whose name nobody can guess (``prefix``, 64 random bits, ``ending``) and hold it.
 
     It is created exclusively: a file or a link that is there already is never opened. Raises ``OSError``.
@@ -47,13 +47,13 @@ def hold_new(folder: Path, prefix: str, ending: str = "") -> Held:
             descriptor = os.open(path, _FLAGS, 0o666)
         except FileExistsError:
             continue
-        held = Held(path, descriptor)
-        if _locks(descriptor) is not False and _leads_to(path, descriptor):
+        held = LockedFile(path, descriptor)
+        if _try_lock(descriptor) is not False and _is_name_of(path, descriptor):
             return held
-        held.release()  # ``remove_if_free`` was here between the two steps
+        held.release()  # ``remove_if_unlocked`` was here between the two steps
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """True if a running process holds the file ``path``, or if that cannot be told; False if it is free or gone."""
     try:
         descriptor = os.open(path, _REOPEN)
@@ -62,12 +62,12 @@ def is_held(path: Path) -> bool:
     except OSError:
         return True
     try:
-        return _locks(descriptor) is not True
+        return _try_lock(descriptor) is not True
     finally:
         os.close(descriptor)
 
 
-def remove_if_free(path: Path) -> bool:
+def remove_if_unlocked(path: Path) -> bool:
     """Remove the file ``path`` unless a running process holds it or that cannot be told; True if it is gone then.
 
     It is locked while it is removed, so nobody can take hold of it in between. Where a disk knows no locks, files are
@@ -80,7 +80,7 @@ def remove_if_free(path: Path) -> bool:
     except OSError:
         return False
     try:
-        locked = _locks(descriptor)
+        locked = _try_lock(descriptor)
         if locked is False or (locked is None and time.time() - os.fstat(descriptor).st_mtime < _DAY):
             return False
         if os.name == "nt":
@@ -96,7 +96,7 @@ def remove_if_free(path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path, patience: float = 30.0) -> Iterator[None]:
+def exclusive(path: Path, patience: float = 30.0) -> Iterator[None]:
     """While the block runs, no other block of any process or thread that names the same ``path`` runs.
 
     The file is made if need be and stays. On a disk that knows no locks, where the file cannot be made, or where
@@ -106,7 +106,7 @@ def locked(path: Path, patience: float = 30.0) -> Iterator[None]:
     with contextlib.suppress(OSError):
         descriptor = os.open(path, _FLAGS & ~os.O_EXCL, 0o666)
     try:
-        while descriptor >= 0 and time.monotonic() < until and _locks(descriptor) is False:
+        while descriptor >= 0 and time.monotonic() < until and _try_lock(descriptor) is False:
             time.sleep(0.001)
         yield
     finally:
@@ -114,7 +114,7 @@ def locked(path: Path, patience: float = 30.0) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _leads_to(path: Path, descriptor: int) -> bool:
+def _is_name_of(path: Path, descriptor: int) -> bool:
     """True if ``path`` still is the name of the open file."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
@@ -122,13 +122,13 @@ def _leads_to(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _locks(descriptor: int) -> bool | None:
+def _try_lock(descriptor: int) -> bool | None:
     """Lock an open file: True, False if another holds it, None where this disk knows no locks."""
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            os.lseek(descriptor, _BEYOND, os.SEEK_SET)
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl

@@ -20,31 +20,33 @@ from lipdub.anatomy.landmarks import (
 )
 from lipdub.timeline.picture import Rgb, Window
 
-THUMB_SIZE = (40, 32)
+THUMBNAIL_SIZE = (40, 32)
 """Width, height of a thumbnail in pixels."""
 
 HALF_WIDTH = 0.55
 """Half the width a thumbnail shows, in eye distances; its height runs from the nose's base to below the chin."""
 
 
-class Thumb(NamedTuple):
+class Thumbnail(NamedTuple):
     """``picture`` (32, 40, 3) and ``redness``: CIE a* of the lips minus that of the skin ring around them."""
 
     picture: UInt8[np.ndarray, "32 40 3"]
     redness: float
 
 
-def thumb_rows() -> tuple[float, float]:
+def thumbnail_rows() -> tuple[float, float]:
     """The canonical heights of a thumbnail's top and bottom edge (y down, eye distances below the eyes)."""
     face = canonical_face()
     return float(face[NOSE_BASE, 1]), float(face[CHIN, 1] + 0.05)
 
 
-def thumbnail(landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], pixels: Callable[[Window], Rgb]) -> Thumb:
+def thumbnail(
+    landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], pixels: Callable[[Window], Rgb]
+) -> Thumbnail:
     """Thumbnail of the face at ``landmarks`` in a picture of ``size`` (width, height), whose RGB ``pixels`` gives."""
     canonical = canonical_face()
-    top, bottom = thumb_rows()
-    place = pose.fit(landmarks[None, RIGID], canonical[RIGID])
+    top, bottom = thumbnail_rows()
+    place = pose.fit_pose(landmarks[None, RIGID], canonical[RIGID])
     corners = np.array([[-HALF_WIDTH, top], [HALF_WIDTH, top], [-HALF_WIDTH, bottom], [HALF_WIDTH, bottom]])
     corners = np.c_[corners, np.full(4, canonical[14, 2])]
     quad = place.project(0, corners)[:, :2]
@@ -52,20 +54,20 @@ def thumbnail(landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], pi
     low, high = np.floor(quad.min(0) - margin).astype(int), np.ceil(quad.max(0) + margin).astype(int)
     window = Window(int(low[0]), int(low[1]), int(high[0]), int(high[1])).clipped(size)
     if window.empty:
-        return Thumb(np.zeros((THUMB_SIZE[1], THUMB_SIZE[0], 3), np.uint8), float("nan"))
+        return Thumbnail(np.zeros((THUMBNAIL_SIZE[1], THUMBNAIL_SIZE[0], 3), np.uint8), float("nan"))
     crop = pixels(window)
-    shrink = place.scale[0] * 2 * HALF_WIDTH / THUMB_SIZE[0]
+    shrink = place.scale[0] * 2 * HALF_WIDTH / THUMBNAIL_SIZE[0]
     if shrink > 1.5:
         crop = cv2.GaussianBlur(crop, (0, 0), shrink * 0.45)
-    w, h = THUMB_SIZE
+    w, h = THUMBNAIL_SIZE
     matrix = cv2.getAffineTransform(
         (quad[:3] - [window.left + 0.5, window.top + 0.5]).astype(np.float32),  # OpenCV counts from pixel centres
         np.array([[-0.5, -0.5], [w - 0.5, -0.5], [-0.5, h - 0.5]], np.float32),
     )
-    picture = cv2.warpAffine(crop, matrix, THUMB_SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    picture = cv2.warpAffine(crop, matrix, THUMBNAIL_SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     free = place.unproject(0, landmarks.astype(np.float64))
     where = np.c_[(free[:, 0] + HALF_WIDTH) / (2 * HALF_WIDTH) * w - 0.5, (free[:, 1] - top) / (bottom - top) * h - 0.5]
-    return Thumb(np.ascontiguousarray(picture), _redness(picture, where))
+    return Thumbnail(np.ascontiguousarray(picture), _redness(picture, where))
 
 
 def _redness(picture: np.ndarray, where: np.ndarray) -> float:

@@ -13,27 +13,27 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from lipdub.disk.causes import MEMORY, cause_of, is_memory
+from lipdub.disk.os_errors import OUT_OF_MEMORY, cause_of, is_out_of_memory
 from lipdub.errors import InputError, LipdubError, MachineError, OutputError
 from lipdub.process.child import end_children
-from lipdub.process.visible import one_line
+from lipdub.process.printable import one_line
 
-MISTAKE = 70
+INTERNAL_ERROR = 70
 """Exit code for a mistake of ours (EX_SOFTWARE of sysexits.h)."""
 
-SIGNALLED = 128
+SIGNAL_BASE = 128
 """To which the number of a signal is added (POSIX shells, 2.8.2)."""
 
-_TOGETHER = 0.5
+_SAME_SIGNAL = 0.5
 """Seconds in which several signals are one: timeout(1) sends its signal to the process and then to its group."""
 
-_kept: list[socket.socket] = []
+_kept_sockets: list[socket.socket] = []
 """Holds what signals write to once one of them stopped the program."""
 
-_STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-class Stopped(BaseException):
+class StoppedBySignal(BaseException):
     """The ``signal`` of that number asked this program to end. No ``Exception``, so that nothing goes on after it."""
 
     def __init__(self, number: int) -> None:
@@ -41,11 +41,11 @@ class Stopped(BaseException):
         super().__init__(signal.Signals(number).name)
 
 
-class Unread(BaseException):
+class StdoutClosed(BaseException):
     """Nobody reads standard output any more."""
 
 
-def run(program: Callable[[], int | None]) -> NoReturn:
+def run_program(program: Callable[[], int | None]) -> NoReturn:
     """Run ``program`` and leave with its exit code, or with that of what went wrong.
 
     The first SIGINT, SIGTERM or SIGHUP is raised in the main thread, so that everything in the making is removed; a
@@ -54,9 +54,9 @@ def run(program: Callable[[], int | None]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    with _stoppable():
-        code = _code_of(program)
-    if _kept or code == MachineError.exit_code:
+    with _signals_raise():
+        code = _exit_code(program)
+    if _kept_sockets or code == MachineError.exit_code:
         # Without memory, destructors of native libraries abort the process. After a signal, Python forgets its handlers
         # while it ends, and one that comes late would decide on the exit code.
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -66,40 +66,40 @@ def run(program: Callable[[], int | None]) -> NoReturn:
     sys.exit(code)
 
 
-def _code_of(program: Callable[[], int | None]) -> int:
+def _exit_code(program: Callable[[], int | None]) -> int:
     """The exit code of ``program``; errors are told on stderr."""
     try:
         code = program() or 0
-        _flushed()
+        _flush_stdout()
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else int(left.code is not None)
-    except Unread:
-        _muted()
-        return SIGNALLED + getattr(signal, "SIGPIPE", 13)
-    except (KeyboardInterrupt, Stopped) as stopped:
-        number = stopped.number if isinstance(stopped, Stopped) else signal.SIGINT
+    except StdoutClosed:
+        _discard_stdout()
+        return SIGNAL_BASE + getattr(signal, "SIGPIPE", 13)
+    except (KeyboardInterrupt, StoppedBySignal) as stopped:
+        number = stopped.number if isinstance(stopped, StoppedBySignal) else signal.SIGINT
         how = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-        _tell(f"stopped{how}; nothing was written under the final name.")
-        return SIGNALLED + number
+        _print_error(f"stopped{how}; nothing was written under the final name.")
+        return SIGNAL_BASE + number
     except Exception as error:
-        told = told_as(error)
+        told = as_lipdub_error(error)
         if told is None or (os.environ.get("LIPDUB_DEBUG") and told is not error):
             if os.environ.get("LIPDUB_DEBUG"):
                 raise
             what = f"{type(error).__name__}: {error}"
-            _tell(f"a mistake of ours ({what}). Please report it with what LIPDUB_DEBUG=1 shows.")
-            return MISTAKE
-        _tell(str(told))
+            _print_error(f"a mistake of ours ({what}). Please report it with what LIPDUB_DEBUG=1 shows.")
+            return INTERNAL_ERROR
+        _print_error(str(told))
         return told.exit_code
     return code
 
 
-def told_as(error: Exception) -> LipdubError | None:
+def as_lipdub_error(error: Exception) -> LipdubError | None:
     """``error`` in the words of ``errors``: what the system, the disk or the memory refused; None: our own mistake."""
     if isinstance(error, LipdubError):
         return error
-    if is_memory(error):
-        return MachineError(MEMORY.what, remedy=MEMORY.remedy)
+    if is_out_of_memory(error):
+        return MachineError(OUT_OF_MEMORY.what, remedy=OUT_OF_MEMORY.remedy)
     if isinstance(error, OSError):
         cause, file = cause_of(error), error.filename
         name = os.fsdecode(file) if isinstance(file, str | bytes) else None
@@ -112,31 +112,31 @@ def told_as(error: Exception) -> LipdubError | None:
     return None
 
 
-def _tell(text: str) -> None:
+def _print_error(text: str) -> None:
     """One line on stderr, if there is somebody to read it."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         print(f"lipdub: {one_line(text)}", file=sys.stderr, flush=True)
 
 
-def refused_output(error: OSError) -> BaseException:
+def stdout_error(error: OSError) -> BaseException:
     """What to raise where standard output refuses what is written to it."""
     if isinstance(error, BrokenPipeError):
-        return Unread()
-    _muted()
+        return StdoutClosed()
+    _discard_stdout()
     cause = cause_of(error)
     return OutputError(f"cannot be written: {cause.what}", file="standard output", remedy=cause.remedy)
 
 
-def _flushed() -> None:
-    """Everything printed is on its way. Raises ``Unread`` or ``OutputError``."""
+def _flush_stdout() -> None:
+    """Everything printed is on its way. Raises ``StdoutClosed`` or ``OutputError``."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as refused:
-        raise refused_output(refused) from refused
+        raise stdout_error(refused) from refused
 
 
-def _muted() -> None:
+def _discard_stdout() -> None:
     """Standard output leads nowhere from here on, so that Python does not complain when it closes it."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -145,24 +145,26 @@ def _muted() -> None:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
+def _signals_raise() -> Iterator[None]:
     """Signals that ask to stop are raised in the main thread once; what was ignored before (nohup) stays ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    asked = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.getsignal(number) for number in asked}
     features, rings = socket.socketpair()
     rings.setblocking(False)
-    threading.Thread(target=_watch, args=(features, frozenset(asked)), name="lipdub-signals", daemon=True).start()
+    threading.Thread(
+        target=_exit_at_second_signal, args=(features, frozenset(asked)), name="lipdub-signals", daemon=True
+    ).start()
     woken = signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)
     for number in asked:
-        signal.signal(number, _raised)
+        signal.signal(number, _raise_signal)
     try:
         yield
     finally:
-        if any(signal.getsignal(number) is _ignored for number in asked):
-            _kept.append(rings)  # stopped: until the process has ended, signals that come late change nothing
+        if any(signal.getsignal(number) is _ignore_signal for number in asked):
+            _kept_sockets.append(rings)  # stopped: until the process has ended, signals that come late change nothing
         else:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -170,20 +172,20 @@ def _stoppable() -> Iterator[None]:
             rings.close()
 
 
-def _raised(number: int, _: FrameType | None) -> None:
+def _raise_signal(number: int, _: FrameType | None) -> None:
     """What the first signal does."""
-    for other in _STOPPING:
-        if signal.getsignal(other) is _raised:
-            signal.signal(other, _ignored)
-    raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+    for other in _STOP_SIGNALS:
+        if signal.getsignal(other) is _raise_signal:
+            signal.signal(other, _ignore_signal)
+    raise KeyboardInterrupt if number == signal.SIGINT else StoppedBySignal(number)
 
 
-def _ignored(number: int, _: FrameType | None) -> None:
+def _ignore_signal(number: int, _: FrameType | None) -> None:
     """What Python does at a second signal: nothing, since ``_watch`` ends the process, even while the main thread is
     inside of a library and no handler runs."""
 
 
-def _watch(features: socket.socket, asked: frozenset[int]) -> None:
+def _exit_at_second_signal(features: socket.socket, asked: frozenset[int]) -> None:
     """End the process at the second of the signals ``asked``. Runs in a thread of its own: signals write their number
     to a socket (``signal.set_wakeup_fd``) before any Python code runs."""
     first = None
@@ -192,6 +194,6 @@ def _watch(features: socket.socket, asked: frozenset[int]) -> None:
             for number in filter(asked.__contains__, numbers):
                 now = time.monotonic()
                 first = now if first is None else first
-                if now - first > _TOGETHER:
+                if now - first > _SAME_SIGNAL:
                     end_children()
-                    os._exit(SIGNALLED + number)
+                    os._exit(SIGNAL_BASE + number)
