@@ -25,8 +25,8 @@ from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import frames, prefetched
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.read import prefetch, read_frames
+from lipdub.media.write import WriteOptions, write_clip
 from lipdub.review.scores import lag
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.cast import Audible, Cast, Part, cast
@@ -108,7 +108,7 @@ def filmed(
 ) -> Iterator[Frame]:
     """The composed frames; ``check(source, composed, performances)`` is called for each performed one."""
     script = Script(clip, study.shots, [part])
-    for frame, before in zip(performed(prefetched(frames(clip)), script, watcher), frames(clip), strict=True):
+    for frame, before in zip(performed(prefetch(read_frames(clip)), script, watcher), read_frames(clip), strict=True):
         performances = watcher.seen.pop(frame.index, [])
         if performances:
             check(before, frame, performances)
@@ -117,14 +117,14 @@ def filmed(
 
 def encoded(clip: Clip, pictures: Iterator[Frame], sound: Path, output: Path) -> Clip:
     """Write ``output`` as the product does, and open it again."""
-    write(clip, pictures, sound, output, WriteOptions(overwrite=True))
+    write_clip(clip, pictures, sound, output, WriteOptions(overwrite=True))
     return open_clip(output)
 
 
 def shapes_again(bench: Bench, result: Clip, part: Part, folder: Path) -> np.ndarray:
     """Mouth shapes (rows of the part's track, 6) found in ``result`` by a fresh look; NaN where no face was."""
     tracker = FaceTracker(folder, result.size, bench.crew.finder)
-    for frame in prefetched(frames(result)):
+    for frame in prefetch(read_frames(result)):
         tracker.see(frame, frame.index == part.subject.track.shot.first and frame.index > 0)
     own, out = part.subject.track, np.full((len(part.subject.track), 6), np.nan)
     for track in tracker.finish():

@@ -37,7 +37,7 @@ from evals.bench import (
     studied,
 )
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import frames, prefetched
+from lipdub.media.read import prefetch, read_frames
 from lipdub.review.scores import CROP, closures, correlation, flicker, lip_zone, mouth_crop, seam, sharpness
 from lipdub.studio.cast import Audible, Part, seconds_of
 from lipdub.timeline.clip import Clip
@@ -140,7 +140,7 @@ def _flicker(clip: Clip, result: Clip, part: Part) -> tuple[float, float]:
     def crops(of: Clip) -> np.ndarray:
         some = (
             mouth_crop(motion, f.index - track.first, of.size, f.rgb)
-            for f in prefetched(frames(of))
+            for f in prefetch(read_frames(of))
             if f.index in track
         )
         return np.array([c for c in some if c is not None])

@@ -42,7 +42,7 @@ from evals.bench import (
     voiced_at,
 )
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames, prefetched
+from lipdub.media.read import prefetch, read_frames
 from lipdub.review.scores import closures, correlation, flicker, mouth_crop, stillness
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import likeliest_offset
@@ -154,7 +154,7 @@ def _flicker(clip: Clip, result: Clip, part: Part, middle: int) -> float:
     def crops(of: Clip, first: int, stop: int) -> np.ndarray:
         some = (
             mouth_crop(motion, f.index - track.first, of.size, f.rgb)
-            for f in prefetched(frames(of, first, stop))
+            for f in prefetch(read_frames(of, first, stop))
             if f.index in track
         )
         return np.array([c for c in some if c is not None])

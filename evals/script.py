@@ -35,9 +35,9 @@ from evals.ears import Samples
 from lipdub import weights
 from lipdub.acoustics.level import gain_to_level, loudness
 from lipdub.acoustics.voice_activity import VoiceActivity
-from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip
-from lipdub.media.sound_blocks import sound_shape
+from lipdub.media.sound_blocks import sound_format
+from lipdub.media.sound_read import read_sound
 from lipdub.studio.dialogue import Dialogue, Spoken, brought, finished, write_dialogue
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.progress import Clock
@@ -101,7 +101,7 @@ class Three:
     @classmethod
     def of(cls, track: Track) -> "Three":
         """Read from files."""
-        rate = sound_shape(track.clip.path).rate
+        rate = sound_format(track.clip.path).rate
         mix, dub = _samples(track.dialogue.track, rate), _samples(track.dialogue.guide, rate)
         source = _samples(track.clip.path, rate, min(track.clip.start, track.clip.span.end))
         same = [np.pad(x, (0, max(0, len(mix) - len(x))))[: len(mix)] for x in (dub, source)]
@@ -109,7 +109,7 @@ class Three:
 
 
 def _samples(path: Path, rate: int, start: Fraction = Fraction(0)) -> Samples:
-    features = sound(path, rate=rate, mono=True)
+    features = read_sound(path, rate=rate, mono=True)
     at, samples = round((features.start - start) * rate), features.samples[0].astype(np.float64)
     return np.pad(samples, (at, 0)) if at >= 0 else samples[-at:]
 
@@ -227,7 +227,7 @@ def _middle(late: Samples) -> str:
 
 
 def _windows_of_mix(track: Track) -> tuple[Span, ...]:
-    features = sound(track.dialogue.track, rate=ANALYSIS_RATE, mono=True)
+    features = read_sound(track.dialogue.track, rate=ANALYSIS_RATE, mono=True)
     samples = np.ascontiguousarray(features.samples[0])
     voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(loudness(samples)))
     none = np.zeros((len(voiced), 20), np.float32)

@@ -8,8 +8,8 @@ import av
 import pytest
 
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.read import read_frames
+from lipdub.media.write import WriteOptions, write_clip
 from lipdub.timeline.time import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,7 +28,7 @@ def test_texts_are_there_when_they_should_be(tmp_path: Path, suffix: str, codec:
     clip = open_clip(make_video(tmp_path / "in.mp4"))
     dub = make_wav(tmp_path / "dub.wav")
     output = tmp_path / f"out{suffix}"
-    written = write(clip, frames(clip), dub, output, WriteOptions(captions=CAPTIONS, language="es"))
+    written = write_clip(clip, read_frames(clip), dub, output, WriteOptions(captions=CAPTIONS, language="es"))
     assert any(entry.startswith("subtitles") for entry in written.encoded)
     with av.open(str(output)) as film:
         (stream,) = film.streams.subtitles
@@ -43,6 +43,6 @@ def test_texts_are_there_when_they_should_be(tmp_path: Path, suffix: str, codec:
 
 def test_without_texts_there_is_no_track(tmp_path: Path) -> None:
     clip = open_clip(make_video(tmp_path / "in.mp4"))
-    write(clip, frames(clip), None, tmp_path / "out.mp4", WriteOptions())
+    write_clip(clip, read_frames(clip), None, tmp_path / "out.mp4", WriteOptions())
     with av.open(str(tmp_path / "out.mp4")) as film:
         assert not film.streams.subtitles

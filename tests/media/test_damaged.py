@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import InputError, LipdubError, NotMedia
-from lipdub.media.container import opened
-from lipdub.media.frame_times import risen
-from lipdub.media.listen import Reading, sound
-from lipdub.media.packets import joins_of, packets
+from lipdub.media.container import open_input
+from lipdub.media.frame_timestamps import strictly_increasing
+from lipdub.media.packets import clock_joins, demux
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import Damage, frames
+from lipdub.media.read import PictureDamage, read_frames
 from lipdub.media.sound_damage import SoundDamage, SoundLog
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.sound_read import SoundReadOptions, read_sound
+from lipdub.media.write import WriteOptions, write_clip
 from lipdub.timeline.time import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -33,7 +33,7 @@ MS = F(1, 1000)
 
 
 def numbers(clip, *where):
-    return [int(number_in(frame.planes[0])) for frame in frames(clip, *where)]
+    return [int(number_in(frame.planes[0])) for frame in read_frames(clip, *where)]
 
 
 def remuxed(source: Path, target: Path, options=None, change=lambda number, at: at) -> Path:
@@ -65,7 +65,7 @@ def cut(path: Path, part: float) -> Path:
 
 def features(path: Path, **options):
     log = SoundLog()
-    return sound(path, reading=Reading(log=log), **options), log.damage
+    return read_sound(path, reading=SoundReadOptions(log=log), **options), log.damage
 
 
 def test_an_mp4_cut_off_behind_its_index_says_so_with_both_numbers(tmp_path):
@@ -112,8 +112,8 @@ def test_reading_goes_on_behind_a_broken_middle(tmp_path, suffix):
     video = {"codec": codec, "count": count, "options": (("g", "10"),), "time_base": base}
     path = make_video(tmp_path / f"a{suffix}", **video)
     clip = open_clip(spoilt(path, 0.4, 0.42) if suffix == ".mkv" else spoilt(path, 0.6, 0.65))
-    damage = Damage()
-    got = [int(number_in(frame.planes[0])) for frame in frames(clip, damage=damage)]
+    damage = PictureDamage()
+    got = [int(number_in(frame.planes[0])) for frame in read_frames(clip, damage=damage)]
     assert got[:10] == list(range(10)), "what is before the damage"
     assert got[-10:] == list(range(count - 10, count)), "what is behind the damage"
     late = clip.times.instant(len(clip) - 1) - clip.times.instant(len(clip) - 10)
@@ -149,7 +149,7 @@ def test_frames_with_equal_times_are_all_kept(tmp_path):
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=40))
 def test_any_times_rise_and_right_ones_stay(pts):
-    out, finer, moved = risen(pts, 5)
+    out, finer, moved = strictly_increasing(pts, 5)
     assert all(a < b for a, b in pairwise(out))
     assert out[0] == min(pts) * finer
     assert moved == sum(new != old * finer for new, old in zip(out, pts, strict=True))
@@ -179,12 +179,12 @@ def test_joined_recordings_go_on(tmp_path, suffix):
     assert numbers(clip, 100, 103) == [25, 26, 27], "places are found in the second, too"
     assert any("2 recordings joined" in told and "0:00:03." in told for told in clip.warnings)
     track, damage = features(path)
-    two = sound(tmp_path / f"b{suffix}")
+    two = read_sound(tmp_path / f"b{suffix}")
     assert abs(track.span.duration - 5) < F(1, 10)
     assert damage.doubts("it") == ()
     # The second recording's sound is where its own file has it, but for the encoder's frames.
-    with opened(path) as container:
-        (join,) = joins_of(container)
+    with open_input(path) as container:
+        (join,) = clock_joins(container)
     begin = round((two.start + join.shift - track.start) * track.rate)
     piece, own = track.samples[0, begin + 8000 : begin + 40000], two.samples[0, 9600:38400]
     assert abs(int(np.argmax(np.correlate(piece, own))) - 1600) < 0.03 * track.rate
@@ -201,9 +201,9 @@ def test_recordings_joined_three_times_and_without_sound(tmp_path):
 
 
 def test_copied_packets_are_continued_with_the_rest(tmp_path):
-    with opened(joined(tmp_path, ".ts")) as container:
+    with open_input(joined(tmp_path, ".ts")) as container:
         last: dict[int, Fraction] = {}
-        for packet in packets(container, *container.streams):
+        for packet in demux(container, *container.streams):
             at = packet.dts * packet.time_base
             assert at >= last.get(packet.stream_index, at) - F(1, 10)
             last[packet.stream_index] = at
@@ -224,9 +224,9 @@ def test_a_clock_that_runs_over_goes_on(tmp_path):
     clip = open_clip(over)
     assert numbers(clip) == list(range(75))
     assert clip.times.constant_rate == 25
-    assert 0 <= clip.start == min(clip.span.start, sound(over).start)
+    assert 0 <= clip.start == min(clip.span.start, read_sound(over).start)
     assert clip.warnings == ()
-    assert abs(sound(over).span.duration - 3) < F(1, 10)
+    assert abs(read_sound(over).span.duration - 3) < F(1, 10)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_samples_that_are_no_numbers_are_silent_and_counted(tmp_path):
     assert (track.samples[0, [100, 200, 300]] == 0).all()
     assert damage.not_numbers == 3
     assert any("3 samples that are not numbers" in told for told in damage.doubts("it"))
-    assert np.isfinite(sound(tmp_path / "a.wav", rate=16000, mono=True).samples).all()
+    assert np.isfinite(read_sound(tmp_path / "a.wav", rate=16000, mono=True).samples).all()
 
 
 def test_silent_and_short_and_empty_tracks_are_told(tmp_path):
@@ -300,11 +300,11 @@ def test_damage_survives_being_kept():
 def test_reading_stops_where_it_is_told(tmp_path):
     path = make_wav(tmp_path / "a.flac", 30.0, 16000, 1, "flac")
     log = SoundLog()
-    track = sound(path, reading=Reading(F(2), log))
+    track = read_sound(path, reading=SoundReadOptions(F(2), log))
     assert 2 < track.span.duration < 3
     assert not log.whole
     assert log.damage.doubts("it") == ()
-    np.testing.assert_array_equal(track.samples, sound(path).samples[:, : track.samples.shape[1]])
+    np.testing.assert_array_equal(track.samples, read_sound(path).samples[:, : track.samples.shape[1]])
 
 
 def test_headers_that_promise_years_take_no_memory(tmp_path):
@@ -380,8 +380,8 @@ def test_the_sound_that_players_play_is_heard(tmp_path, default, wanted, number)
     clip = open_clip(path, sound=wanted)
     assert clip.sound == number
     level = 8000 * (number + 1) / 32768
-    assert sound(path, stream=wanted).samples.max() == pytest.approx(level)
-    assert sound(path, stream=clip.sound).samples.max() == pytest.approx(level)
+    assert read_sound(path, stream=wanted).samples.max() == pytest.approx(level)
+    assert read_sound(path, stream=clip.sound).samples.max() == pytest.approx(level)
     with pytest.raises(LipdubError, match="no sound stream 2"):
         open_clip(path, sound=2)
 
@@ -389,14 +389,16 @@ def test_the_sound_that_players_play_is_heard(tmp_path, default, wanted, number)
 def test_of_a_dub_track_the_default_sound_is_taken(tmp_path):
     clip = open_clip(make_video(tmp_path / "clip.mp4", count=25))
     dub = with_two_sounds(tmp_path / "dub.mkv", 1)
-    write(clip, frames(clip), dub, tmp_path / "out.mkv", WriteOptions())
-    assert sound(tmp_path / "out.mkv").samples.max() == pytest.approx(16000 / 32768)
+    write_clip(clip, read_frames(clip), dub, tmp_path / "out.mkv", WriteOptions())
+    assert read_sound(tmp_path / "out.mkv").samples.max() == pytest.approx(16000 / 32768)
 
 
 def test_a_dub_track_with_samples_that_are_no_numbers_is_written(tmp_path):
     clip = open_clip(make_video(tmp_path / "clip.mp4", count=25))
     samples = tone(1.0, 48000, 1)[0].copy()
     samples[[100, 200, 300]] = [np.nan, np.inf, -np.inf]
-    written = write(clip, frames(clip), write_floats(tmp_path / "a.wav", samples), tmp_path / "out.mp4", WriteOptions())
+    written = write_clip(
+        clip, read_frames(clip), write_floats(tmp_path / "a.wav", samples), tmp_path / "out.mp4", WriteOptions()
+    )
     assert written.encoded[-1].startswith("dub track (aac)")
-    assert np.abs(sound(tmp_path / "out.mp4").samples).max() > 0.1
+    assert np.abs(read_sound(tmp_path / "out.mp4").samples).max() > 0.1

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames, sound
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.read import read_frames
+from lipdub.media.sound_read import read_sound
+from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import make_video, make_wav, tone
@@ -20,7 +21,7 @@ from making import make_video, make_wav, tone
 def dubbed(folder, dub, suffix, **changes):
     """(the clip, its dub) of a clip of two seconds written with ``dub``."""
     clip = open_clip(make_video(folder / "clip.mp4", **({"count": 50, "size": (64, 48)} | changes)))
-    return clip, write(clip, frames(clip), dub, folder / f"out{suffix}", WriteOptions())
+    return clip, write_clip(clip, read_frames(clip), dub, folder / f"out{suffix}", WriteOptions())
 
 
 def payloads(path):
@@ -97,7 +98,7 @@ def test_channels_beyond_the_encoder_are_mixed_and_told(tmp_path, channels, want
     data[:, :-1] = 0  # the last one alone sounds
     _, written = dubbed(tmp_path, wave_file(tmp_path / "d.wav", data, 48000), suffix)
     assert any(f"the {channels} channels of the dub track are mixed to {wanted}" in w for w in written.warnings)
-    features = sound(written.path).samples
+    features = read_sound(written.path).samples
     assert features.shape[0] == wanted
     assert np.abs(features).max() > 0.02
 
@@ -113,7 +114,7 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path):
     data[1000:1100], data[2000], data[3000] = np.nan, np.inf, -np.inf
     _, written = dubbed(tmp_path, wave_file(tmp_path / "d.wav", data, 48000, 3), ".mp4")
     assert any(w.startswith("102 samples of the dub track are no numbers") for w in written.dub_losses)
-    features = sound(written.path).samples[0]
+    features = read_sound(written.path).samples[0]
     assert np.isfinite(features).all()
     assert lag(features.astype(np.float64), tone(1.0, 48000, 1)[0]) == 0
 
@@ -129,7 +130,7 @@ def test_recordings_of_several_rates_in_one_file_are_converted(tmp_path):
         _, written = dubbed(tmp_path, joined, suffix)
         assert not written.copied
         assert any("(44100 Hz stereo, then 48000 Hz mono)" in w for w in written.warnings)
-        assert abs(sound(written.path).samples.shape[1] / sound(written.path).rate - 1.06) < 0.1
+        assert abs(read_sound(written.path).samples.shape[1] / read_sound(written.path).rate - 1.06) < 0.1
         written.path.unlink()
 
 
@@ -160,7 +161,7 @@ def test_an_empty_track_is_told(tmp_path):
 
 def test_sound_is_heard_at_the_time_at_which_it_is_written(tmp_path):
     for name, codec in (("d.mp3", "libmp3lame"), ("d.m4a", "aac"), ("d.opus", "libopus"), ("d.wav", "pcm_s16le")):
-        features = sound(make_wav(tmp_path / name, 1.0, 48000, 1, codec))
+        features = read_sound(make_wav(tmp_path / name, 1.0, 48000, 1, codec))
         assert features.start == 0
         assert lag(features.samples[0].astype(np.float64), tone(1.0, 48000, 1)[0]) == 0
 
@@ -176,7 +177,7 @@ def test_sound_of_eight_channels_is_read(tmp_path):
         for part in (*resampler.resample(frame), *resampler.resample(None)):
             out.mux(stream.encode(part))
         out.mux(stream.encode(None))
-    features = sound(made)
+    features = read_sound(made)
     assert features.samples.shape[0] == 8
     _, written = dubbed(tmp_path, made, ".webm")
-    assert sound(written.path).samples.shape[0] == 8
+    assert read_sound(written.path).samples.shape[0] == 8

@@ -8,7 +8,7 @@ import av
 import pytest
 
 from lipdub.errors import OptionError
-from lipdub.media.encoder_settings import CHOICES, check_choice, settings_of
+from lipdub.media.encoder_settings import ALLOWED_SETTINGS, check_encoder_settings, default_settings
 from lipdub.media.probe import probe
 from lipdub.media.write import WriteOptions, check_output
 
@@ -42,14 +42,14 @@ def test_the_codec_that_will_be_chosen_is_asked(tmp_path):
 @pytest.mark.parametrize("codec", ENCODERS)
 def test_every_allowed_value_opens_the_encoder(tmp_path, codec):
     facts = probe(make_video(tmp_path / "a.mp4", count=2)).picture
-    choice = CHOICES[codec]
+    choice = ALLOWED_SETTINGS[codec]
     presets = choice.presets if codec in ("vp9",) else (choice.presets[0], choice.presets[-1])
     for crf, preset in ((choice.crf[0], presets[0]), (choice.crf[1], presets[-1])):
-        check_choice(codec, crf, preset)
+        check_encoder_settings(codec, crf, preset)
         context = av.CodecContext.create(ENCODERS[codec], "w")
         context.width, context.height, context.pix_fmt, context.framerate = 128, 96, "yuv420p", 25
         context.time_base = facts.pixel_aspect / 25
-        context.options = settings_of(ENCODERS[codec], facts, crf, preset)
+        context.options = default_settings(ENCODERS[codec], facts, crf, preset)
         context.open()
 
 

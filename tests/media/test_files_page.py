@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from lipdub.media.encode import CONTAINERS, PICTURE_CODECS
-from lipdub.media.encoder_settings import CHOICES
-from lipdub.media.languages import same_language
-from lipdub.media.nal import T35, Message
+from lipdub.media.encoder import CONTAINERS, PICTURE_CODECS
+from lipdub.media.encoder_settings import ALLOWED_SETTINGS
+from lipdub.media.languages import same_container_language
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import frames
-from lipdub.media.sidedata import static_messages
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.read import read_frames
+from lipdub.media.sei import T35, SeiMessage
+from lipdub.media.side_data import hdr10_messages
+from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import Extra, Video, make_video, make_wav
@@ -55,7 +55,7 @@ def cases(table):
 
 def again(source, suffix, dub=None, **options):
     clip = open_clip(source)
-    return write(clip, frames(clip), dub, source.with_name(f"out.{suffix}"), WriteOptions(**options))
+    return write_clip(clip, read_frames(clip), dub, source.with_name(f"out.{suffix}"), WriteOptions(**options))
 
 
 def named(written, *words):
@@ -89,10 +89,10 @@ def test_codecs_to_choose_from(row, column, cell):
 
 @pytest.mark.parametrize(("row", "column", "cell"), cases(SETTINGS))
 def test_settings_to_choose_from(row, column, cell):
-    choice = CHOICES[row]
+    choice = ALLOWED_SETTINGS[row]
     allowed = {"--crf": choice.crf, "--preset": choice.presets}[column]
     assert cell == (f"{allowed[0]} to {allowed[-1]}" if allowed else "none")
-    assert [name for name, _ in SETTINGS[1]] == list(CHOICES)
+    assert [name for name, _ in SETTINGS[1]] == list(ALLOWED_SETTINGS)
 
 
 def times_of(path):
@@ -149,8 +149,8 @@ def alpha(_, written):
 
 
 def hdr10(source, written):
-    values = static_messages(probe(source).picture)
-    kept = values == HDR10 == static_messages(probe(written.path).picture)
+    values = hdr10_messages(probe(source).picture)
+    kept = values == HDR10 == hdr10_messages(probe(written.path).picture)
     return (
         "kept" if kept else "named" if named(written, "HDR10 mastering") and named(written, "light level") else "lost"
     )
@@ -202,7 +202,7 @@ PICTURE = {
         lambda path: carrying(path, make_video(path.with_name("plain.mp4"), count=4), "h264"),
         captions,
     ),
-    "HDR10+": (lambda path: deep(path, [Message(T35, HDR_PLUS)]), reported("HDR10+", "HDR10+")),
+    "HDR10+": (lambda path: deep(path, [SeiMessage(T35, HDR_PLUS)]), reported("HDR10+", "HDR10+")),
     "Dolby Vision": (
         lambda path: deep(path, raw=len(DOLBY).to_bytes(4, "big") + DOLBY),
         reported("Dolby Vision", "Dolby Vision"),
@@ -289,7 +289,7 @@ def forced(_, written):
 
 def language(_, written):
     with av.open(str(written.path)) as file:
-        return "kept" if same_language(file.streams.audio[0].language, "de") else "lost"
+        return "kept" if same_container_language(file.streams.audio[0].language, "de") else "lost"
 
 
 def chapters(_, written):

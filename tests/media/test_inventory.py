@@ -12,10 +12,11 @@ from av.filter import Graph
 from av.stream import Disposition
 
 from lipdub.media import packets
-from lipdub.media.languages import same_language, stored
+from lipdub.media.languages import container_language, same_container_language
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import frames, sound
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.read import read_frames
+from lipdub.media.sound_read import read_sound
+from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import Extra, make_video, make_wav, picture
@@ -25,7 +26,7 @@ PLAIN = WriteOptions()
 
 def again(source, output, dub=None, options=PLAIN):
     clip = open_clip(source)
-    return write(clip, frames(clip), dub, output, options)
+    return write_clip(clip, read_frames(clip), dub, output, options)
 
 
 def streams(path):
@@ -170,7 +171,8 @@ def test_languages_titles_and_marks_are_kept_or_named(tmp_path):
         if lossy:
             written = again(source, tmp_path / f"c{lossy}")
             assert all(
-                same_language(a[2], b[2]) for a, b in zip(streams(source)[1:], streams(written.path)[1:], strict=True)
+                same_container_language(a[2], b[2])
+                for a, b in zip(streams(source)[1:], streams(written.path)[1:], strict=True)
             )
             assert "stream 1 (subtitle): it is no longer marked as: forced" in written.warnings
             assert any("hearing impaired" in warning for warning in written.warnings)
@@ -182,13 +184,13 @@ def test_the_language_of_the_dub_is_kept(tmp_path, suffix, language):
     source, dub = make_video(tmp_path / "a.mp4", count=3), make_wav(tmp_path / "d.wav", 0.1)
     written = again(source, tmp_path / f"b{suffix}", dub, WriteOptions(language=language))
     found = next(s[2] for s in streams(written.path) if s[0] == "audio")
-    assert same_language(language, found)
+    assert same_container_language(language, found)
     assert not any("language" in warning for warning in written.warnings)
 
 
 def test_a_language_that_mov_cannot_say_is_named(tmp_path):
     source, dub = make_video(tmp_path / "a.mp4", count=3), make_wav(tmp_path / "d.wav", 0.1)
-    assert stored("zu", "mov") == "zul"
+    assert container_language("zu", "mov") == "zul"
     written = again(source, tmp_path / "b.mov", dub, WriteOptions(language="zu"))
     assert "dub track: its language 'zul' is 'not told' now" in written.warnings
 
@@ -330,9 +332,9 @@ def test_a_read_error_does_not_end_what_is_copied(tmp_path):
                 if self.count == 5:
                     raise av.error.InvalidDataError(1, "broken here")
 
-    trouble = packets.Trouble()
+    trouble = packets.ReadErrors()
     with av.open(str(source)) as container:
-        read_on = inspect.unwrap(packets.read_on)
+        read_on = inspect.unwrap(packets.demux_past_errors)
         came = [p for p in read_on(Breaking(container), list(container.streams.audio), trouble) if p.size]
     assert (len(came), trouble.errors) == (whole, 1)
 
@@ -340,6 +342,6 @@ def test_a_read_error_does_not_end_what_is_copied(tmp_path):
 def test_kept_sound_is_heard_when_it_was_heard_before(tmp_path):
     source = make_video(tmp_path / "a.mp4", Extra(0.4))
     written = again(source, tmp_path / "b.mkv")
-    before, after = sound(source), sound(written.path)
+    before, after = read_sound(source), read_sound(written.path)
     assert before.start == after.start
     np.testing.assert_array_equal(before.samples[:, :18000], after.samples[:, :18000])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lipdub.errors import InputError, NoPicture, NotMedia
 from lipdub.media.probe import container_start, open_clip, probe
-from lipdub.media.read import frames
+from lipdub.media.read import read_frames
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import Extra, Video, make_video, make_wav, number_in
@@ -69,7 +69,7 @@ def test_frames_before_an_edit_list_are_not_shown(tmp_path, options):
     pts = tuple(512 * (i - 3) for i in range(20))
     clip = open_clip(make_video(tmp_path / "a.mp4", pts=pts, time_base=Fraction(1, 12800), options=options))
     assert instants(clip) == [Fraction(i, 25) for i in range(17)]
-    assert [number_in(f.planes[0]) for f in frames(clip)] == list(range(3, 20))
+    assert [number_in(f.planes[0]) for f in read_frames(clip)] == list(range(3, 20))
 
 
 @pytest.mark.parametrize("suffix", [".ts", ".avi", ".flv"])
@@ -77,8 +77,8 @@ def test_other_containers(tmp_path, suffix):
     codec = "mpeg4" if suffix == ".avi" else "libx264"
     base = Fraction(1, 25) if suffix == ".avi" else None
     clip = open_clip(make_video(tmp_path / f"a{suffix}", codec=codec, count=30, options=(("bf", "2"),), time_base=base))
-    assert [number_in(f.planes[0]) for f in frames(clip)] == list(range(30))
-    assert number_in(next(frames(clip, 17)).planes[0]) == 17
+    assert [number_in(f.planes[0]) for f in read_frames(clip)] == list(range(30))
+    assert number_in(next(read_frames(clip, 17)).planes[0]) == 17
     assert clip.times.constant_rate == 25
 
 
@@ -92,7 +92,7 @@ def test_any_file_name(tmp_path, monkeypatch, name):
 def test_raw_stream_without_time_stamps(tmp_path):
     clip = open_clip(make_video(tmp_path / "a.h264", count=9))
     assert len(clip) == 9
-    assert [frame.index for frame in frames(clip)] == list(range(9))
+    assert [frame.index for frame in read_frames(clip)] == list(range(9))
 
 
 @pytest.mark.parametrize("rotation", [1, 2, 3])
@@ -131,7 +131,7 @@ def test_stream_is_chosen(tmp_path):
     assert (open_clip(path).size, open_clip(path).stream) == ((128, 96), 0)
     second = open_clip(path, 1)
     assert (second.size, len(second), second.stream) == ((64, 48), 5, 1)
-    assert next(frames(second)).planes[0].shape == (48, 64)
+    assert next(read_frames(second)).planes[0].shape == (48, 64)
     with pytest.raises(NoPicture, match="no picture stream 2"):
         open_clip(path, 2)
 
@@ -169,4 +169,4 @@ def test_cut_off_stream_keeps_what_is_there(tmp_path):
     part.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
     clip = open_clip(part)
     assert 10 < len(clip) < 40
-    assert len(list(frames(clip))) == len(clip)
+    assert len(list(read_frames(clip))) == len(clip)

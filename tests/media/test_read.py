@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import NoSound
-from lipdub.media.formats import PlaneReader, planar
+from lipdub.media.formats import PlaneReader, planar_format
 from lipdub.media.probe import open_clip
-from lipdub.media.read import Damage, frames, prefetched, sound
+from lipdub.media.read import PictureDamage, prefetch, read_frames
+from lipdub.media.sound_read import read_sound
 from lipdub.timeline.picture import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -30,7 +31,7 @@ def whole(clip):
 
 def test_index_is_frame(tmp_path):
     clip = open_clip(make_video(tmp_path / "a.mp4", count=40, options=(("preset", "slow"), ("g", "12"), ("bf", "3"))))
-    got = list(frames(clip))
+    got = list(read_frames(clip))
     assert [f.index for f in got] == [number_in(f.planes[0]) for f in got] == list(range(40))
     assert [f.pts for f in got] == clip.times.pts.tolist()
 
@@ -40,9 +41,9 @@ def test_seeking_gives_the_same_bytes(tmp_path, suffix):
     options = (("g", "12"), ("bf", "2"))
     codec = "mpeg1video" if suffix == ".mpg" else "libx264"
     clip = open_clip(make_video(tmp_path / f"a{suffix}", count=40, codec=codec, options=options))
-    all_frames = list(frames(clip))
+    all_frames = list(read_frames(clip))
     for first in (1, 11, 12, 13, 25, 39):
-        got = list(frames(clip, first, min(first + 3, 40)))
+        got = list(read_frames(clip, first, min(first + 3, 40)))
         assert [f.index for f in got] == list(range(first, min(first + 3, 40)))
         for f in got:
             for a, b in zip(f.planes, all_frames[f.index].planes, strict=True):
@@ -51,8 +52,8 @@ def test_seeking_gives_the_same_bytes(tmp_path, suffix):
 
 def test_planes_are_the_callers_own(tmp_path):
     clip = open_clip(make_video(tmp_path / "a.mp4", count=20, options=(("bf", "2"),)))
-    untouched = [f.planes[0].copy() for f in frames(clip)]
-    for f, before in zip(frames(clip), untouched, strict=True):
+    untouched = [f.planes[0].copy() for f in read_frames(clip)]
+    for f, before in zip(read_frames(clip), untouched, strict=True):
         assert all(p.flags.writeable for p in f.planes)
         np.testing.assert_array_equal(f.planes[0], before)
         f.planes[0][:] = 0
@@ -62,7 +63,7 @@ def test_planes_are_the_callers_own(tmp_path):
 def test_samples_and_layout(tmp_path, depth):
     name = "yuv420p" if depth == 8 else "yuv422p10le"
     clip = open_clip(make_video(tmp_path / "a.mkv", **LOSSLESS, pixel_format=name, colours=(1, 1, 1, 1)))
-    frame = next(frames(clip))
+    frame = next(read_frames(clip))
     layout = frame.layout
     assert (layout.name, layout.depth, layout.matrix, layout.full_range) == (name, depth, "bt709", False)
     assert frame.planes[0].dtype == (np.uint8 if depth == 8 else np.uint16)
@@ -76,7 +77,7 @@ def test_samples_and_layout(tmp_path, depth):
 )
 def test_rgb_is_the_picture(tmp_path, name):
     clip = open_clip(make_video(tmp_path / "a.mkv", **LOSSLESS, pixel_format=name, count=3))
-    frame = list(frames(clip))[2]
+    frame = list(read_frames(clip))[2]
     seen = frame.rgb(whole(clip)).astype(int)
     smooth = np.s_[30:]
     assert np.abs(seen - picture(2, clip.size))[smooth].mean() < (3 if "41" in name else 1.5)
@@ -104,7 +105,7 @@ def _one_frame(factory, kind):
             "wide and turned": {"pixel_aspect": Fraction(8, 9), "rotation": 3, "codec": "libx264"},
         }[kind]  # fmt: skip
         clip = open_clip(make_video(factory.mktemp("w") / "a.mkv", **({"count": 1} | LOSSLESS | changes)))
-        frame = next(frames(clip))
+        frame = next(read_frames(clip))
         _made[kind] = frame, clip, frame.rgb(whole(clip))
     return _made[kind]
 
@@ -112,13 +113,13 @@ def _one_frame(factory, kind):
 @pytest.mark.parametrize("rotation", [1, 2, 3])
 def test_rotated_pictures_are_seen_upright(tmp_path, rotation):
     clip = open_clip(make_video(tmp_path / "a.mp4", rotation=rotation, options=(("crf", "1"),)))
-    seen = next(frames(clip)).rgb(whole(clip)).astype(int)
+    seen = next(read_frames(clip)).rgb(whole(clip)).astype(int)
     assert np.abs(seen - np.rot90(picture(0, (128, 96)), rotation)).mean() < 2
 
 
 def test_wide_pixels_are_seen_square(tmp_path):
     video = {"size": (120, 96), "pixel_aspect": Fraction(3, 2), "options": (("crf", "1"),)}
-    seen = next(frames(clip := open_clip(make_video(tmp_path / "a.mkv", **video)))).rgb(whole(clip)).astype(int)
+    seen = next(read_frames(clip := open_clip(make_video(tmp_path / "a.mkv", **video)))).rgb(whole(clip)).astype(int)
     assert seen.shape == (96, 180, 3)
     # Shown column 3k + 1 lies on coded column 2k + 1/2.
     made = picture(0, (120, 96)).astype(int)
@@ -126,8 +127,8 @@ def test_wide_pixels_are_seen_square(tmp_path):
 
 
 def test_untagged_colours_are_guessed_as_players_do(tmp_path):
-    small = next(frames(open_clip(make_video(tmp_path / "s.mp4", count=1))))
-    large = next(frames(open_clip(make_video(tmp_path / "l.mp4", count=1, size=(64, 720)))))
+    small = next(read_frames(open_clip(make_video(tmp_path / "s.mp4", count=1))))
+    large = next(read_frames(open_clip(make_video(tmp_path / "l.mp4", count=1, size=(64, 720)))))
     assert (small.layout.matrix, large.layout.matrix) == ("bt601", "bt709")
 
 
@@ -138,7 +139,7 @@ def test_untagged_colours_are_guessed_as_players_do(tmp_path):
      ("yuv420p10be", "yuv420p10le"), ("monow", "gray"), ("nv24", "yuv444p"), ("uyyvyy411", "yuv411p")],
 )  # fmt: skip
 def test_odd_formats_become_the_nearest_planar_one(name, expected):
-    assert planar(name).name == expected
+    assert planar_format(name).name == expected
 
 
 def test_packed_formats_keep_their_samples():
@@ -159,8 +160,8 @@ def test_a_frame_that_cannot_be_decoded_repeats_the_one_before(tmp_path):
     data = path.read_bytes()
     assert data.count(spoiled) == 1
     path.write_bytes(data.replace(spoiled, b"\0" * len(spoiled)))
-    damage = Damage()
-    got = list(frames(clip, damage=damage))
+    damage = PictureDamage()
+    got = list(read_frames(clip, damage=damage))
     assert [f.index for f in got] == list(range(10))
     assert [f.pts for f in got] == clip.times.pts.tolist()
     assert damage.repeated == [4]
@@ -169,8 +170,8 @@ def test_a_frame_that_cannot_be_decoded_repeats_the_one_before(tmp_path):
 
 
 def test_prefetched_passes_everything_on():
-    assert list(prefetched(iter(range(50)), 3)) == list(range(50))
-    assert list(prefetched([])) == []
+    assert list(prefetch(iter(range(50)), 3)) == list(range(50))
+    assert list(prefetch([])) == []
 
 
 def test_prefetched_raises_in_place():
@@ -178,7 +179,7 @@ def test_prefetched_raises_in_place():
         yield 1
         raise KeyError("two")
 
-    items = prefetched(broken())
+    items = prefetch(broken())
     assert next(items) == 1
     with pytest.raises(KeyError, match="two"):
         next(items)
@@ -195,7 +196,7 @@ def test_prefetched_closes_and_leaves_no_thread():
             closed.set()
 
     before = threading.active_count()
-    items = prefetched(endless(), 2)
+    items = prefetch(endless(), 2)
     assert next(items) == 0
     items.close()
     assert closed.is_set()
@@ -210,7 +211,7 @@ def test_prefetched_runs_ahead_but_not_far():
             made.append(i)
             yield i
 
-    items = prefetched(count(), 3)
+    items = prefetch(count(), 3)
     next(items)
     for _ in range(100):
         if len(made) >= 4:
@@ -226,7 +227,7 @@ def test_prefetched_runs_ahead_but_not_far():
 )
 @pytest.mark.parametrize("channels", [1, 2])
 def test_sound_is_as_written(tmp_path, suffix, codec, channels):
-    features = sound(make_wav(tmp_path / f"a{suffix}", 0.5, 44100, channels, codec))
+    features = read_sound(make_wav(tmp_path / f"a{suffix}", 0.5, 44100, channels, codec))
     made = tone(0.5, 44100, channels)
     assert (features.rate, features.start, features.samples.dtype) == (44100, 0, np.float32)
     np.testing.assert_allclose(features.samples, made, atol=0.01 if codec == "pcm_u8" else 1e-4)
@@ -235,7 +236,7 @@ def test_sound_is_as_written(tmp_path, suffix, codec, channels):
 @pytest.mark.parametrize("suffix", [".m4a", ".mp4", ".mkv", ".webm"])
 def test_priming_is_not_heard(tmp_path, suffix):
     codec = "libopus" if suffix == ".webm" else "aac"
-    features = sound(make_wav(tmp_path / f"a{suffix}", 0.5, 48000, 1, codec))
+    features = read_sound(make_wav(tmp_path / f"a{suffix}", 0.5, 48000, 1, codec))
     assert abs(features.start) < Fraction(1, 1000)
     assert abs(lag_of(features, tone(0.5, 48000, 1)[0])) <= 48
     assert abs(features.samples.shape[1] - 24000) <= 2048
@@ -249,12 +250,12 @@ def lag_of(features, made, at=0):
 
 
 def test_late_sound_starts_late(tmp_path):
-    late = sound(make_video(tmp_path / "a.mp4", Extra(sound_seconds=0.5, sound_start=Fraction(1, 4)), count=25))
+    late = read_sound(make_video(tmp_path / "a.mp4", Extra(sound_seconds=0.5, sound_start=Fraction(1, 4)), count=25))
     assert abs(lag_of(late, tone(0.5, 48000, 1)[0], Fraction(1, 4))) <= 5
 
 
 def test_gaps_are_silent(tmp_path):
-    features = sound(_with_gap(tmp_path / "g.mkv"))
+    features = read_sound(_with_gap(tmp_path / "g.mkv"))
     assert features.samples.shape[1] == pytest.approx(48000, abs=60)
     assert np.abs(features.samples[0, 20000:38000]).max() == 0
     assert np.abs(features.samples[0, 39000:]).max() > 0.2
@@ -274,7 +275,7 @@ def _with_gap(path):
 
 def test_resampled_mono(tmp_path):
     path = make_wav(tmp_path / "a.wav", 1.0, 44100, 2, "pcm_f32le")
-    features = sound(path, rate=16000, mono=True)
+    features = read_sound(path, rate=16000, mono=True)
     assert features.rate == 16000
     assert features.samples.shape == (1, 16000)
     np.testing.assert_allclose(features.samples[0, 200:-200], tone(1.0, 16000, 2).mean(0)[200:-200], atol=2e-3)
@@ -285,12 +286,12 @@ def test_surround_is_mixed_by_the_standard(tmp_path):
     made = tone(0.2, 48000, 6)
     weights = np.array([0.7071, 0.7071, 1, 0, 0.5, 0.5])
     expected = weights / weights.sum() @ made
-    np.testing.assert_allclose(sound(path, mono=True).samples[0], expected, atol=1e-4)
+    np.testing.assert_allclose(read_sound(path, mono=True).samples[0], expected, atol=1e-4)
 
 
 def test_no_sound_is_named(tmp_path):
     path = make_video(tmp_path / "a.mp4")
     with pytest.raises(NoSound, match="no sound"):
-        sound(path)
+        read_sound(path)
     with pytest.raises(NoSound, match="stream 3"):
-        sound(make_wav(tmp_path / "a.wav"), stream=3)
+        read_sound(make_wav(tmp_path / "a.wav"), stream=3)

@@ -13,12 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.media.encode import PICTURE_CODECS
-from lipdub.media.nal import CONTENT_LIGHT, MASTERING_DISPLAY, T35, Message, messages, prefix_size, with_messages
+from lipdub.media.encoder import PICTURE_CODECS
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import frames
-from lipdub.media.sidedata import KINDS, Carried, fates_of_side_data, static_messages
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.read import read_frames
+from lipdub.media.sei import (
+    CONTENT_LIGHT,
+    MASTERING_DISPLAY,
+    T35,
+    SeiMessage,
+    insert_sei,
+    length_prefix_size,
+    sei_messages,
+)
+from lipdub.media.side_data import SIDE_DATA_KINDS, SideDataCopier, hdr10_messages, side_data_report
+from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import make_video
@@ -26,7 +34,7 @@ from making import make_video
 CAPTIONS = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc\x94%c\xff"
 HDR_PLUS = b"\xb5\x00\x3c\x00\x01\x04\x01"
 DISPLAY = struct.pack(">8H2I", 8500, 39850, 6550, 2300, 35400, 14600, 15635, 16450, 10_000_000, 1)
-HDR10 = [Message(MASTERING_DISPLAY, DISPLAY), Message(CONTENT_LIGHT, struct.pack(">2H", 1000, 400))]
+HDR10 = [SeiMessage(MASTERING_DISPLAY, DISPLAY), SeiMessage(CONTENT_LIGHT, struct.pack(">2H", 1000, 400))]
 DEEP = {
     "codec": "libx265",
     "pixel_format": "yuv420p10le",
@@ -44,8 +52,8 @@ def carrying(path, plain, codec, added=(), captions=True, raw=b""):
         for packet in source.demux(video):
             if packet.size == 0:
                 continue
-            own = [Message(T35, CAPTIONS % count)] if captions else []
-            full = av.Packet(with_messages(bytes(packet), codec, [*own, *added]) + raw)
+            own = [SeiMessage(T35, CAPTIONS % count)] if captions else []
+            full = av.Packet(insert_sei(bytes(packet), codec, [*own, *added]) + raw)
             full.pts, full.dts, full.time_base, full.duration = (
                 packet.pts, packet.dts, packet.time_base, packet.duration,
             )  # fmt: skip
@@ -65,32 +73,32 @@ def captions_of(path):
 
 def again(source, output, codec=None):
     clip = open_clip(source)
-    return write(clip, frames(clip), None, output, WriteOptions(codec=codec))
+    return write_clip(clip, read_frames(clip), None, output, WriteOptions(codec=codec))
 
 
 @given(
-    found=st.lists(st.builds(Message, st.integers(0, 600), st.binary(max_size=600)), min_size=1, max_size=4),
+    found=st.lists(st.builds(SeiMessage, st.integers(0, 600), st.binary(max_size=600)), min_size=1, max_size=4),
     codec=st.sampled_from(["h264", "hevc"]),
     zeros=st.integers(0, 5),
 )
 def test_messages_come_back_from_packets(found, codec, zeros):
-    found = [*found, Message(5, bytes(zeros) + b"\x01" + bytes(zeros))]
+    found = [*found, SeiMessage(5, bytes(zeros) + b"\x01" + bytes(zeros))]
     first = b"\x65" if codec == "h264" else b"\x26\x01"
     for packet in (b"\x00\x00\x00\x01" + first + b"picture", b"\x00\x00\x01" + first + b"picture"):
-        full = with_messages(packet, codec, found)
+        full = insert_sei(packet, codec, found)
         assert full.endswith(packet)
-        assert list(messages(full, codec, 0)) == found
+        assert list(sei_messages(full, codec, 0)) == found
     coded = (len(first) + 7).to_bytes(4, "big") + first + b"picture"
-    full = with_messages(coded, codec, found)
+    full = insert_sei(coded, codec, found)
     assert full.endswith(coded)
-    assert list(messages(full, codec, 4)) == found
+    assert list(sei_messages(full, codec, 4)) == found
 
 
 def test_damaged_packets_hold_no_messages():
     for data in (b"", b"\x00", b"\x00\x00\x01", b"\x00\x00\x01\x06\xff\xff", b"\x00\x00\x01\x06\x04\xff\x01"):
-        assert list(messages(data, "h264", 0)) == []
-        assert list(messages(data, "h264", 4)) == []
-    assert prefix_size("h264", None) == prefix_size("h264", b"\x01") == 0
+        assert list(sei_messages(data, "h264", 0)) == []
+        assert list(sei_messages(data, "h264", 4)) == []
+    assert length_prefix_size("h264", None) == length_prefix_size("h264", b"\x01") == 0
 
 
 @pytest.mark.parametrize(
@@ -141,9 +149,9 @@ def test_captions_of_mpeg2_are_kept(tmp_path):
 def test_hdr10_values_are_kept(tmp_path, suffix, codec):
     plain = make_video(tmp_path / "plain.mp4", count=4, **DEEP)
     source = carrying(tmp_path / "a.mp4", plain, "hevc", HDR10, captions=False)
-    assert static_messages(probe(source).picture) == HDR10
+    assert hdr10_messages(probe(source).picture) == HDR10
     written = again(source, tmp_path / f"b{suffix}", codec)
-    assert static_messages(probe(written.path).picture) == HDR10
+    assert hdr10_messages(probe(written.path).picture) == HDR10
     assert {"HDR10 mastering display", "HDR10 content light level"} <= set(written.copied)
     assert written.dropped == ()
 
@@ -160,7 +168,7 @@ def test_hdr10_plus_is_kept_and_dolby_vision_is_named(tmp_path):
     plain = make_video(tmp_path / "plain.mp4", count=4, **DEEP)
     unit = b"\x7c\x01\x19\x08\x09"  # a unit of the type that Dolby Vision uses, after the picture
     source = carrying(
-        tmp_path / "a.mp4", plain, "hevc", [Message(T35, HDR_PLUS)], captions=False,
+        tmp_path / "a.mp4", plain, "hevc", [SeiMessage(T35, HDR_PLUS)], captions=False,
         raw=len(unit).to_bytes(4, "big") + unit,
     )  # fmt: skip
     written = again(source, tmp_path / "b.mp4")
@@ -178,10 +186,10 @@ def test_a_stereo_layout_is_named(tmp_path):
 def test_every_kind_is_kept_or_named(tmp_path):
     picture = probe_of_a_clip(tmp_path)
     for codec in {codec for codecs in PICTURE_CODECS.values() for codec in codecs}:
-        for name in (*KINDS, "SOMETHING_NEW"):
+        for name in (*SIDE_DATA_KINDS, "SOMETHING_NEW"):
             facts = replace(picture, side_data=((name, b""),))
             with ExitStack() as stack:
-                kept, lost = fates_of_side_data(facts, Carried(tmp_path / "a.mp4", 0, facts, codec, stack), codec)
+                kept, lost = side_data_report(facts, SideDataCopier(tmp_path / "a.mp4", 0, facts, codec, stack), codec)
             assert (len(kept), len(lost)) == (0, 1), (name, codec)
 
 
@@ -191,9 +199,9 @@ def probe_of_a_clip(folder):
 
 def test_half_of_the_hdr10_values_are_named(tmp_path):
     facts = replace(probe_of_a_clip(tmp_path), side_data=(("MASTERING_DISPLAY_METADATA", bytes(88)),))
-    assert static_messages(facts) == []
+    assert hdr10_messages(facts) == []
     with ExitStack() as stack:
-        _, lost = fates_of_side_data(facts, Carried(tmp_path / "a.mp4", 0, facts, "hevc", stack), "hevc")
+        _, lost = side_data_report(facts, SideDataCopier(tmp_path / "a.mp4", 0, facts, "hevc", stack), "hevc")
     assert lost == ["HDR10 mastering display: incomplete in the source"]
 
 
@@ -201,10 +209,10 @@ def test_captions_of_frames_that_are_gone_are_told(tmp_path):
     source = carrying(tmp_path / "a.mp4", make_video(tmp_path / "plain.mp4", count=6), "h264")
     with ExitStack() as stack:
         facts = probe(source).picture
-        carried = Carried(source, 0, facts, "h264", stack)
+        carried = SideDataCopier(source, 0, facts, "h264", stack)
         out = stack.enter_context(av.open(io.BytesIO(), "w", format="matroska"))
         packet = av.Packet(b"\x00\x00\x00\x01\x65picture")
         packet.pts, packet.time_base, packet.stream = 5 * 512, Fraction(1, 12800), out.add_stream("libx264")
         carried.loaded(packet)
-        _, lost = fates_of_side_data(facts, carried, "h264")
+        _, lost = side_data_report(facts, carried, "h264")
     assert lost == ["closed captions (CEA-608/708): 6 frames with them were read, 1 of them could be given them again"]

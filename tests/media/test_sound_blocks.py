@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lipdub.errors import NoSound, NotMedia
-from lipdub.media.listen import sound, sound_in_pieces
-from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
+from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
+from lipdub.media.sound_read import read_sound, read_sound_chunks
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import Extra, make_video, make_wav
@@ -24,14 +24,14 @@ def whole(path, **options):
 @pytest.mark.parametrize("rate", [None, 44100, 48000, 16000])
 def test_blocks_are_the_sound(tmp_path, suffix, codec, rate):
     path = make_wav(tmp_path / f"tone.{suffix}", 1.3, 44100, 2, codec)
-    np.testing.assert_array_equal(whole(path, rate=rate), sound(path, rate=rate).samples)
+    np.testing.assert_array_equal(whole(path, rate=rate), read_sound(path, rate=rate).samples)
 
 
 @pytest.mark.parametrize("start", [F(0), F(1, 2), F("0.8"), F("1.1"), F("-0.3")])
 @pytest.mark.parametrize("rate", [48000, 16000])
 def test_the_first_sample_is_at_the_instant_that_is_asked_for(tmp_path, start, rate):
     path = make_video(tmp_path / "late.mkv", Extra(1.0, F(4, 5), "flac"), count=30)
-    features = sound(path, rate=rate)
+    features = read_sound(path, rate=rate)
     out = whole(path, rate=rate, start=start)
     late = round((features.start - start) * rate)
     expected = np.pad(features.samples, ((0, 0), (max(late, 0), 0)))[:, max(-late, 0) :]
@@ -39,29 +39,29 @@ def test_the_first_sample_is_at_the_instant_that_is_asked_for(tmp_path, start, r
 
 
 def test_shapes_name_their_channels(tmp_path):
-    assert sound_shape(make_wav(tmp_path / "a.wav", 0.1, 22050)) == SoundShape(22050, ("FC",))
-    assert sound_shape(make_wav(tmp_path / "b.flac", 0.1, 48000, 2, "flac")) == SoundShape(48000, ("FL", "FR"))
-    six = sound_shape(make_wav(tmp_path / "c.flac", 0.1, 96000, 6, "flac"))
-    assert six == SoundShape(96000, ("FL", "FR", "FC", "LFE", "BL", "BR"))
+    assert sound_format(make_wav(tmp_path / "a.wav", 0.1, 22050)) == SoundFormat(22050, ("FC",))
+    assert sound_format(make_wav(tmp_path / "b.flac", 0.1, 48000, 2, "flac")) == SoundFormat(48000, ("FL", "FR"))
+    six = sound_format(make_wav(tmp_path / "c.flac", 0.1, 96000, 6, "flac"))
+    assert six == SoundFormat(96000, ("FL", "FR", "FC", "LFE", "BL", "BR"))
 
 
 def test_what_has_no_sound_is_refused(tmp_path):
     silent = make_video(tmp_path / "silent.mp4")
     with pytest.raises(NoSound):
-        sound_shape(silent)
+        sound_format(silent)
     with pytest.raises(NoSound):
         list(sound_blocks(silent))
     (tmp_path / "text.wav").write_text("no sound")
     with pytest.raises(NotMedia):
-        sound_shape(tmp_path / "text.wav")
+        sound_format(tmp_path / "text.wav")
 
 
 @pytest.mark.parametrize("mono", [True, False])
 @pytest.mark.parametrize("rate", [None, 16000, 96000])
 def test_pieces_one_after_the_other_are_the_sound(tmp_path, rate, mono):
     path = make_video(tmp_path / "late.mkv", Extra(1.0, F(4, 5), "flac"), count=30)
-    held = sound(path, rate=rate, mono=mono)
-    pieces = list(sound_in_pieces(path, rate=rate, mono=mono))
+    held = read_sound(path, rate=rate, mono=mono)
+    pieces = list(read_sound_chunks(path, rate=rate, mono=mono))
     np.testing.assert_array_equal(np.concatenate([p.samples for p in pieces], 1), held.samples)
     assert (pieces[0].start, pieces[0].rate) == (held.start, held.rate)
     assert all(a.span.end == b.start for a, b in pairwise(pieces))

@@ -4,18 +4,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lipdub.errors import OptionError, OutputError
-from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
-from lipdub.media.sound_out import write_sound
+from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
+from lipdub.media.sound_write import write_sound
 
 NAMES = {1: ("FC",), 2: ("FL", "FR"), 6: ("FL", "FR", "FC", "LFE", "BL", "BR")}
 NAMES[8] = (*NAMES[6], "SL", "SR")
 
 
 def written(path, samples, rate=48000, size=5000):
-    shape = SoundShape(rate, NAMES[len(samples)])
+    shape = SoundFormat(rate, NAMES[len(samples)])
     count = write_sound(path, (samples[:, i : i + size] for i in range(0, samples.shape[1], size)), shape)
     assert count == samples.shape[1]
-    assert sound_shape(path) == shape
+    assert sound_format(path) == shape
     return np.concatenate([np.zeros((len(samples), 0), np.float32), *sound_blocks(path)], 1)
 
 
@@ -51,13 +51,13 @@ def test_nothing_is_left_of_what_failed(tmp_path):
         raise RuntimeError("the mix failed")
 
     with pytest.raises(RuntimeError):
-        write_sound(tmp_path / "out.wav", broken(), SoundShape(48000, ("FC",)))
+        write_sound(tmp_path / "out.wav", broken(), SoundFormat(48000, ("FC",)))
     assert not list(tmp_path.iterdir())
 
 
 def test_refusals_are_told(tmp_path):
     nothing = iter(())
     with pytest.raises(OptionError, match="no file type"):
-        write_sound(tmp_path / "out.mp3", nothing, SoundShape(48000, ("FC",)))
+        write_sound(tmp_path / "out.mp3", nothing, SoundFormat(48000, ("FC",)))
     with pytest.raises(OutputError):
-        write_sound(tmp_path / "missing" / "out.wav", nothing, SoundShape(48000, ("FC",)))
+        write_sound(tmp_path / "missing" / "out.wav", nothing, SoundFormat(48000, ("FC",)))

@@ -17,8 +17,9 @@ from lipdub.disk.publish import Outputs
 from lipdub.errors import NoSound, OptionError, OutputError
 from lipdub.media import write as writing
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import frames, sound
-from lipdub.media.write import WriteOptions, check_output, encoder_opens, write, write_into
+from lipdub.media.read import read_frames
+from lipdub.media.sound_read import read_sound
+from lipdub.media.write import WriteOptions, check_output, encoder_opens, write_clip, write_pending
 
 sys.path.insert(0, str(Path(__file__).parent))
 from making import Extra, Video, make_video, make_wav, number_in, picture, tone
@@ -34,7 +35,7 @@ def instants(clip):
 def again(source, output, dub=None, options=PLAIN):
     """Write ``source`` unchanged; (its clip, the output's clip, the report)."""
     clip = open_clip(source)
-    written = write(clip, frames(clip), dub, output, options)
+    written = write_clip(clip, read_frames(clip), dub, output, options)
     assert [p.name for p in output.parent.glob(".*")] == []
     return clip, open_clip(output), written
 
@@ -70,7 +71,7 @@ def test_every_instant_is_kept(tmp_path, name, suffix):
     last = abs(clip.times.last * clip.times.time_base - out.times.last * out.times.time_base)
     assert last <= (0 if exact else 2 * HALF_MS)
     assert any("milliseconds" in w for w in written.warnings) == (not exact and max(errors) > 0)
-    assert [number_in(f.planes[0]) for f in frames(out)] == list(range(len(clip)))
+    assert [number_in(f.planes[0]) for f in read_frames(out)] == list(range(len(clip)))
 
 
 @given(steps=st.lists(st.integers(16, 4000), min_size=1, max_size=10), late=st.integers(0, 5000))
@@ -103,7 +104,7 @@ def test_the_picture_is_described_as_before(tmp_path, changes, suffix):
     assert same == before
     assert out.size == clip.size
     assert not written.warnings
-    for a, b in zip(frames(clip), frames(out), strict=True):
+    for a, b in zip(read_frames(clip), read_frames(out), strict=True):
         assert np.abs(a.planes[0].astype(int) - b.planes[0]).mean() < 1.5 * 2 ** (before.depth - 8)
 
 
@@ -155,7 +156,7 @@ def test_a_dub_that_fits_is_copied_bit_for_bit(tmp_path, dub, codec, suffix):
     assert payloads(track) == payloads(out.path)
     assert written.copied[0].startswith("dub track")
     assert written.dub_short > 0.1
-    a, b = sound(track), sound(out.path)
+    a, b = read_sound(track), read_sound(out.path)
     assert abs(a.start - b.start) < Fraction(1, 1000)
     n = min(a.samples.shape[1], b.samples.shape[1])
     np.testing.assert_array_equal(a.samples[:, :n], b.samples[:, :n])
@@ -169,7 +170,7 @@ def test_a_dub_that_does_not_fit_is_encoded_in_place(tmp_path, suffix, codec, la
     source = make_video(tmp_path / "a.mp4", pts=pts, time_base=Fraction(1, 12800), size=(64, 48))
     clip, out, written = again(source, tmp_path / f"b{suffix}", make_wav(tmp_path / "d.wav", 0.8, rate, channels))
     assert written.encoded[1].startswith(f"dub track ({codec}): {suffix[1:]} does not take pcm_s16le")
-    features = sound(out.path)
+    features = read_sound(out.path)
     assert features.samples.shape[0] == channels
     made = tone(0.8, features.rate, channels)[0]
     at = round((clip.start - features.start) * features.rate)
@@ -184,9 +185,11 @@ def test_a_long_dub_is_cut_where_the_picture_ends(tmp_path, suffix, lossless):
     _, out, written = again(source, tmp_path / f"b{suffix}", make_wav(tmp_path / "d.wav", 1.5))
     assert written.dub_cut == Fraction(1, 2)
     assert any("0.500 s longer" in w for w in written.warnings)
-    assert sound(out.path).samples.shape[1] <= 48000 + 2048
+    assert read_sound(out.path).samples.shape[1] <= 48000 + 2048
     if lossless:
-        np.testing.assert_array_equal(sound(out.path).samples[0, :48000], sound(tmp_path / "d.wav").samples[0, :48000])
+        np.testing.assert_array_equal(
+            read_sound(out.path).samples[0, :48000], read_sound(tmp_path / "d.wav").samples[0, :48000]
+        )
 
 
 def _rich(path):
@@ -272,7 +275,7 @@ def test_without_a_dub_the_sound_stays(tmp_path):
     _, out, written = again(source, tmp_path / "b.mp4")
     assert payloads(out.path) == payloads(source)
     assert written.dropped == ()
-    np.testing.assert_array_equal(sound(out.path).samples, sound(source).samples)
+    np.testing.assert_array_equal(read_sound(out.path).samples, read_sound(source).samples)
 
 
 def test_program_stream_comes_out(tmp_path):
@@ -284,7 +287,7 @@ def test_program_stream_comes_out(tmp_path):
 
 def test_second_picture_can_be_the_one(tmp_path):
     clip = open_clip(_rich(tmp_path / "a.mp4"), 1)
-    write(clip, frames(clip), None, tmp_path / "b.mp4", PLAIN)
+    write_clip(clip, read_frames(clip), None, tmp_path / "b.mp4", PLAIN)
     out = open_clip(tmp_path / "b.mp4")
     assert out.size == (64, 48)
     assert instants(out) == instants(clip)
@@ -333,13 +336,13 @@ def test_a_failure_leaves_nothing(tmp_path):
     before = sorted(p.name for p in tmp_path.iterdir())
 
     def interrupted():
-        yield from frames(clip, 0, 5)
+        yield from read_frames(clip, 0, 5)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(clip, interrupted(), None, output, PLAIN)
+        write_clip(clip, interrupted(), None, output, PLAIN)
     with pytest.raises(NoSound):
-        write(clip, frames(clip), clip.path, output, PLAIN)
+        write_clip(clip, read_frames(clip), clip.path, output, PLAIN)
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
@@ -351,9 +354,9 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writing._Writing, "_mux", full)
+    monkeypatch.setattr(writing._ClipWriter, "_mux", full)
     with pytest.raises(OutputError, match=r"b\.mp4.*the disk is full"):
-        write(clip, frames(clip), None, output, WriteOptions(overwrite=True))
+        write_clip(clip, read_frames(clip), None, output, WriteOptions(overwrite=True))
     assert output.read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
@@ -367,7 +370,7 @@ def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
     with Outputs() as others:
         alive = others.part(tmp_path / "other.mp4").path
         os.utime(alive, (0, 0))
-        write(clip, frames(clip), None, output, PLAIN)
+        write_clip(clip, read_frames(clip), None, output, PLAIN)
         assert alive.exists()
     assert output.exists()
     assert not dead.exists()
@@ -377,7 +380,7 @@ def test_a_part_is_written_and_published_by_who_asked_for_it(tmp_path):
     clip, target = open_clip(make_video(tmp_path / "a.mp4", count=3)), tmp_path / "b.mov"
     with Outputs() as outputs:
         part = outputs.part(target)
-        written = write_into(clip, frames(clip), None, part, PLAIN)
+        written = write_pending(clip, read_frames(clip), None, part, PLAIN)
         assert written.path == target
         assert not target.exists()
         assert "mov" in probe(part.path).container
@@ -389,11 +392,11 @@ def test_what_stands_there_meanwhile_is_not_replaced(tmp_path):
     clip, target = open_clip(make_video(tmp_path / "a.mp4", count=3)), tmp_path / "b.mp4"
 
     def slow():
-        yield from frames(clip)
+        yield from read_frames(clip)
         target.write_bytes(b"of another")
 
     with pytest.raises(OutputError, match="meanwhile"):
-        write(clip, slow(), None, target, PLAIN)
+        write_clip(clip, slow(), None, target, PLAIN)
     assert target.read_bytes() == b"of another"
 
 
@@ -403,7 +406,7 @@ def test_the_errors_of_an_encoder_are_not_blamed_on_the_disk(tmp_path, monkeypat
     def wrong(*_):
         raise ValueError("the encoder cannot do that")
 
-    monkeypatch.setattr(writing._Writing, "_mux", wrong)
+    monkeypatch.setattr(writing._ClipWriter, "_mux", wrong)
     with pytest.raises(OutputError, match="the encoder cannot do that") as told:
-        write(clip, frames(clip), None, tmp_path / "b.mp4", PLAIN)
+        write_clip(clip, read_frames(clip), None, tmp_path / "b.mp4", PLAIN)
     assert "space" not in str(told.value)

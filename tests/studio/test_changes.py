@@ -20,7 +20,7 @@ from lipdub.demo.film import write_clip, write_wave
 from lipdub.demo.voice import recorded
 from lipdub.errors import InputError, OutputError, WeightsError
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
+from lipdub.media.read import read_frames
 from lipdub.studio import dub as module
 from lipdub.studio import steps
 from lipdub.studio.words import Words
@@ -81,7 +81,7 @@ class Home:
         return lipdub.dub(self.clip, audio=self.sound, output=self.folder / name, options=options)
 
     def pictures(self, name: str = "out.mp4") -> str:
-        planes = (plane.tobytes() for frame in frames(open_clip(self.folder / name)) for plane in frame.planes)
+        planes = (plane.tobytes() for frame in read_frames(open_clip(self.folder / name)) for plane in frame.planes)
         return sha256(b"".join(planes)).hexdigest()
 
 

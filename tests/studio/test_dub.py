@@ -20,8 +20,8 @@ from lipdub.demo.voice import recorded
 from lipdub.disk.publish import PendingFile
 from lipdub.errors import LipdubError, NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
-from lipdub.media.write import WriteOptions, Written, write_into
+from lipdub.media.read import read_frames
+from lipdub.media.write import WriteOptions, WriteResult, write_pending
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.picture import Frame
@@ -70,7 +70,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def picture(path: Path) -> list[np.ndarray]:
-    return [frame.planes[0].astype(int) for frame in frames(open_clip(path))]
+    return [frame.planes[0].astype(int) for frame in read_frames(open_clip(path))]
 
 
 def test_the_mouth_changes_and_all_else_stays(case: Case, home: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
 
     def recording(
         clip: Clip, pictures: Iterable[Frame], dub: Path, part: PendingFile, options: WriteOptions
-    ) -> Written:
+    ) -> WriteResult:
         digests = drawn.setdefault(part.target.name, [])
 
         def noted() -> Iterator[Frame]:
@@ -109,7 +109,7 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
                 digests.append(sha256(b"".join(plane.tobytes() for plane in frame.planes)).hexdigest())
                 yield frame
 
-        return write_into(clip, noted(), dub, part, options)
+        return write_pending(clip, noted(), dub, part, options)
 
     monkeypatch.setattr("lipdub.studio.dub.write_into", recording)
     first = lipdub.dub(case.clip, audio=case.dub, output=home / "a.mp4", options=LIGHT)
@@ -206,9 +206,9 @@ def test_the_script_stays_as_it_is_and_subtitles_go_beside_it(
 def test_a_file_that_appears_during_the_run_is_not_replaced(
     case: Case, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(*args: object) -> Written:
+    def slowly(*args: object) -> WriteResult:
         (home / "out.report.json").write_text("mine")
-        return write_into(*args)  # type: ignore[arg-type]
+        return write_pending(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lipdub.studio.dub.write_into", slowly)
     with pytest.raises(OutputError, match=r"out\.report\.json"):

@@ -14,8 +14,8 @@ from lipdub import plugins, weights
 from lipdub.demo.film import write_clip, write_wave
 from lipdub.demo.voice import recorded
 from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
-from lipdub.media.listen import sound
 from lipdub.media.probe import open_clip, probe
+from lipdub.media.sound_read import read_sound
 from lipdub.studio import steps
 from lipdub.studio.beforehand import check_ways
 from lipdub.studio.cast import lines_on_faces
@@ -131,7 +131,7 @@ def test_a_script_becomes_speech_where_the_clip_speaks(clip: Clip, room: Room, c
     dialogue = spoken(clip, words, options, room.hearing.hear(clip.path, "d"), room)
     whole = clip.span.end - clip.start
     assert abs(probe(dialogue.guide).duration - (whole)) < Fraction(1, 1000)
-    assert sound(dialogue.track).samples.shape[1] == int(whole * sound(dialogue.track).rate)
+    assert read_sound(dialogue.track).samples.shape[1] == int(whole * read_sound(dialogue.track).rate)
     account = dialogue.account
     assert account is not None
     assert [line.text for line in account.lines] == ["Hola, hace un momento", "era una foto."]
@@ -231,7 +231,7 @@ def test_a_mute_clip_is_not_heard(clip: Clip, tmp_path: Path, room: Room, crew: 
     script.write_text("1\n00:00:00,000 --> 00:00:00,350\nHola\n")
     options = SpeechOptions(script=script)
     dialogue = spoken(mute, words_to_say(mute, options, room), options, None, room)
-    assert sound(dialogue.track).samples.any()
+    assert read_sound(dialogue.track).samples.any()
 
 
 def test_each_line_is_said_by_the_face_that_speaks_most_of_it() -> None:
@@ -272,7 +272,7 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, room: Room, tmp_p
     features = room.hearing.hear(clip.path, "d")
     options = SpeechOptions(mix=True, loudness="none", separator=program)
     mixed = brought(clip, tmp_path / "dub.wav", options, features, room)
-    dub, track = sound(tmp_path / "dub.wav", mono=True).samples[0], sound(mixed.track, mono=True).samples[0]
+    dub, track = read_sound(tmp_path / "dub.wav", mono=True).samples[0], read_sound(mixed.track, mono=True).samples[0]
     length = min(len(dub), len(track))
     assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
     assert mixed.account is not None
@@ -288,7 +288,7 @@ def test_music_that_does_not_last_is_told_and_the_mix_is_as_long_as_the_picture(
     write_wave(low, Sound(np.full((1, 16_000), 0.01, np.float32), 8000))
     options = SpeechOptions(script=script, music_effects=low, loudness="none")
     dialogue = spoken(clip, words_to_say(clip, options, room), options, None, room)
-    features = sound(dialogue.track)
+    features = read_sound(dialogue.track)
     assert features.samples.shape[1] == int((clip.span.end - clip.start) * features.rate)
     assert dialogue.account is not None
     assert any("shorter than the clip" in note for note in dialogue.account.notes)

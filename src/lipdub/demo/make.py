@@ -26,7 +26,7 @@ from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OutputError
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
+from lipdub.media.read import read_frames
 from lipdub.review.report import Report
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.dub import Caller, dub
@@ -144,7 +144,7 @@ def side_by_side(english: Path, spanish: Path, said: Spoken, dubbed: Spoken) -> 
 
 def _shown(path: Path) -> Iterator[tuple[int, Rgb]]:
     clip = open_clip(path)
-    for frame in frames(clip):
+    for frame in read_frames(clip):
         picture = frame.rgb(Window(0, 0, *clip.size))
         yield frame.index, np.asarray(cv2.resize(picture, (_PANEL, _PANEL), interpolation=cv2.INTER_AREA))
 
@@ -171,7 +171,7 @@ def make_readme_picture(folder: Path, every: int = 2, width: int = 640) -> Path:
         height = round(clip.size[1] * width / clip.size[0]) // 2 * 2
 
         def small() -> Iterator[Rgb]:
-            for frame in islice(frames(clip), 0, None, every):
+            for frame in islice(read_frames(clip), 0, None, every):
                 picture = frame.rgb(Window(0, 0, *clip.size))
                 yield np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
 

@@ -17,7 +17,7 @@ from jaxtyping import Float32
 
 from lipdub.demo.film import write_opus
 from lipdub.errors import MissingExtra
-from lipdub.media.listen import sound
+from lipdub.media.sound_read import read_sound
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 
@@ -74,7 +74,7 @@ def recorded(language: str) -> Spoken:
     assets = files("lipdub.demo") / "assets"
     times = json.loads((assets / "voices.json").read_text("utf-8"))[language]
     with as_file(assets / f"voice.{language}.opus") as path:
-        features = sound(path, rate=RATE, mono=True)
+        features = read_sound(path, rate=RATE, mono=True)
     phrases = tuple((Span(Fraction(start), Fraction(end)), phrase) for start, end, phrase in times)
     return Spoken(Sound(features.samples, RATE), phrases)
 

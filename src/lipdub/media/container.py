@@ -20,15 +20,15 @@ from lipdub.errors import InputError, NoPicture, NoSound, NotMedia
 _NOT_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "data", "lavfi"}
 _ANOTHER = "Give a video or sound file that plays in a media player."
 
-LARGEST_SIDE = 16384
+MAX_PICTURE_SIDE = 16384
 """Pixels that a picture may be wide or high: four times 4K. What claims more is damaged, or no film."""
 
-LONGEST = Fraction(48 * 3600)
+MAX_DURATION = Fraction(48 * 3600)
 """Seconds of clock that a file may cover, and that its time stamps may jump by."""
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def open_input(path: Path) -> Iterator[InputContainer]:
     """The file at ``path``, open for reading; closed on the way out. Only local files are ever read.
 
     Raises ``InputError`` if it is missing or may not be read, ``NotMedia`` if it is a folder, empty, cut off
@@ -75,29 +75,29 @@ def picture_stream(container: InputContainer, path: Path, stream: int | None = N
         raise NoPicture(what, file=path, remedy="Give a video file.")
     if stream is None:
         chosen = next((s for s in moving if s.disposition & Disposition.default), moving[0])
-        check_size(chosen.codec_context.width, chosen.codec_context.height, path)
+        check_picture_size(chosen.codec_context.width, chosen.codec_context.height, path)
         return chosen
     if stream >= len(streams) or streams[stream] not in moving:
         what = f"has no picture stream {stream} ({len(streams)} in all, counted from 0)"
         raise NoPicture(what, file=path, remedy="Choose another stream.")
-    check_size(streams[stream].codec_context.width, streams[stream].codec_context.height, path)
+    check_picture_size(streams[stream].codec_context.width, streams[stream].codec_context.height, path)
     return streams[stream]
 
 
-def check_size(width: int, height: int, path: Path) -> None:
+def check_picture_size(width: int, height: int, path: Path) -> None:
     """Raises ``InputError`` for a picture that is larger than any film, before memory is asked for it."""
-    if max(width, height) > LARGEST_SIDE:
-        what = f"its picture is {width} x {height} pixels; up to {LARGEST_SIDE} in each direction can be read"
+    if max(width, height) > MAX_PICTURE_SIDE:
+        what = f"its picture is {width} x {height} pixels; up to {MAX_PICTURE_SIDE} in each direction can be read"
         raise InputError(what, file=path, remedy="Scale it down, or export it again if it is not really so large.")
 
 
 def sound_stream(container: InputContainer, path: Path, stream: int | None = None) -> AudioStream:
     """Sound stream ``stream`` (counted from 0), or the one a player plays: the first that is marked default, else the
     first. Raises ``NoSound`` if there is none that can be decoded, or no such one."""
-    return container.streams.audio[sound_number(container, path, stream)]
+    return container.streams.audio[sound_stream_index(container, path, stream)]
 
 
-def sound_number(container: InputContainer, path: Path, stream: int | None = None) -> int:
+def sound_stream_index(container: InputContainer, path: Path, stream: int | None = None) -> int:
     """The number, counted from 0, of the sound stream that ``sound_stream`` gives. Raises ``NoSound``."""
     streams = container.streams.audio
     usable = [i for i, s in enumerate(streams) if s.codec_context is not None]
@@ -111,20 +111,20 @@ def sound_number(container: InputContainer, path: Path, stream: int | None = Non
     return stream
 
 
-def only(container: InputContainer, *wanted: Stream) -> None:
+def discard_other_streams(container: InputContainer, *wanted: Stream) -> None:
     """Let the demuxer skip the packets of every other stream."""
     for stream in container.streams:
         if stream not in wanted:
             stream.discard = Discard.all
 
 
-def base_of(stream: Stream) -> Fraction:
+def time_base_of(stream: Stream) -> Fraction:
     """Seconds in one unit of the stream's time stamps."""
     assert stream.time_base is not None, "streams of an open file have a time base"
     return stream.time_base
 
 
-def primed(container: InputContainer) -> bool:
+def negative_times_are_priming(container: InputContainer) -> bool:
     """True if sound before time 0 is the encoder's priming, which is not played. In MPEG streams it is not: there the
     clock of 33 bits passed zero (ISO/IEC 13818-1, 2.4.3.7), and FFmpeg counts what was before it as negative."""
     return container.format.name not in ("mpegts", "mpeg")

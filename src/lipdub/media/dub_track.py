@@ -14,11 +14,18 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.stream import Stream
 
-from lipdub.media.container import opened, sound_stream
-from lipdub.media.lanes import PRIMED, Lane, Losses, copy_of, read_for, takes
-from lipdub.media.priming import padding_of, priming_of, with_delay
-from lipdub.media.sound_frames import origin_of
-from lipdub.media.sound_repair import TrackRepairs, even_frames, folded, mended, part_of
+from lipdub.media.codec_delay import padding_duration, priming_duration, template_with_delay
+from lipdub.media.container import open_input, sound_stream
+from lipdub.media.sound_clock import clock_origin
+from lipdub.media.sound_repair import SoundRepairs, fold_channels, frame_slice, repair_reason, uniform_frames
+from lipdub.media.stream_copy import (
+    PRIMED_CODECS,
+    MuxQueue,
+    PacketLosses,
+    add_stream_copy,
+    copy_refusal,
+    demux_noting_losses,
+)
 
 _SOUND_CODECS = {
     "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
@@ -35,7 +42,7 @@ _USUAL = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.
 
 
 @dataclass
-class Dub:
+class DubTrack:
     """What became of the dub track: ``copied`` or encoded to ``codec``, and ``why`` it was not copied.
 
     It ends at ``end`` (s, clip's clock) at the latest; ``length`` is its own (s). ``origin`` is the instant on its
@@ -50,8 +57,8 @@ class Dub:
     rate: int = 1
     length: Fraction = Fraction(0)
     notes: list[str] = field(default_factory=list)
-    losses: Losses = field(default_factory=Losses)
-    damage: TrackRepairs = field(default_factory=TrackRepairs)
+    losses: PacketLosses = field(default_factory=PacketLosses)
+    damage: SoundRepairs = field(default_factory=SoundRepairs)
 
     @property
     def name(self) -> str:
@@ -59,43 +66,43 @@ class Dub:
         return f"dub track ({self.codec})" + (f": {self.why}" if self.why else "")
 
 
-def dub_lane(
+def add_dub_track(
     path: Path, container: str, out: OutputContainer, start: Fraction, end: Fraction, stack: ExitStack
-) -> tuple[Lane, Dub, Stream]:
+) -> tuple[MuxQueue, DubTrack, Stream]:
     """The lane of the dub track at ``path``, from ``start`` on the clip's clock and cut at ``end``.
 
     Its first audible sample comes at ``start``, or as much later as it comes in its own file. Copied if its codec fits
     the container, else encoded once from its own samples: AAC into mp4, PCM into mov, FLAC into mkv, Opus into webm.
     Raises ``NoSound`` if it holds no sound.
     """
-    source = stack.enter_context(opened(path))
+    source = stack.enter_context(open_input(path))
     features = sound_stream(source, path)
-    dub = Dub(features.codec_context.codec.canonical_name, True, end)
-    packets = read_for(dub.losses, source, [features])
+    dub = DubTrack(features.codec_context.codec.canonical_name, True, end)
+    packets = demux_noting_losses(dub.losses, source, [features])
     first = next(packets, None)
     packets = chain((first,), packets) if first is not None else iter(())
-    priming = Fraction(0) if first is None else priming_of(first, features.codec_context.sample_rate)
+    priming = Fraction(0) if first is None else priming_duration(first, features.codec_context.sample_rate)
     dub.rate = features.codec_context.sample_rate
     if first is not None and priming:
         heard_at = (first.pts or 0) * first.time_base + priming
         # Matroska files round to milliseconds.
-        dub.origin = heard_at if abs(heard_at) <= _ROUNDING else origin_of(features)
-    dub.why = _unfit(container, features, first, priming)
+        dub.origin = heard_at if abs(heard_at) <= _ROUNDING else clock_origin(features)
+    dub.why = _copy_obstacle(container, features, first, priming)
     if not dub.why and not dub.codec.startswith("pcm_"):
-        dub.why = mended(path, end - start + 1)
+        dub.why = repair_reason(path, end - start + 1)
     if not dub.why:
         pattern = features
         if first is not None and priming and container in ("matroska", "webm"):
-            pattern = with_delay(features, first, priming, stack)
-        stream = copy_of(out, pattern)
+            pattern = template_with_delay(features, first, priming, stack)
+        stream = add_stream_copy(out, pattern)
         stream.metadata.clear()
-        return Lane(_copied_dub(packets, features.codec_context.frame_size, stream, start, dub)), dub, stream
+        return MuxQueue(_copied_dub(packets, features.codec_context.frame_size, stream, start, dub)), dub, stream
     dub.copied = False
     stream, dub.codec = _sound_encoder(container, out, features, dub)
-    return Lane(_encoded_dub(packets, features, stream, start, dub)), dub, stream
+    return MuxQueue(_encoded_dub(packets, features, stream, start, dub)), dub, stream
 
 
-def finished_notes(dub: Dub) -> list[str]:
+def dub_notes(dub: DubTrack) -> list[str]:
     """What is to be said of how the dub track was written, once all of it went by."""
     notes, damage = list(dub.notes), dub.damage
     if dub.losses.errors or damage.packets:
@@ -107,7 +114,7 @@ def finished_notes(dub: Dub) -> list[str]:
     return notes
 
 
-def loss_notes(dub: Dub) -> list[str]:
+def dub_loss_notes(dub: DubTrack) -> list[str]:
     """What of the dub track is not to be heard, once all of it went by."""
     notes, damage = [], dub.damage
     if dub.length == 0:
@@ -119,7 +126,7 @@ def loss_notes(dub: Dub) -> list[str]:
     return notes
 
 
-def _unfit(container: str, features: AudioStream, first: av.Packet | None, priming: Fraction) -> str:
+def _copy_obstacle(container: str, features: AudioStream, first: av.Packet | None, priming: Fraction) -> str:
     """Why packets cannot be copied so that they are heard as in their own file; "" if they can."""
     name = features.codec_context.codec.canonical_name
     pcm = name.startswith("pcm_") and container in _PCM and not (container == "mov" and name == "pcm_u8")
@@ -127,13 +134,13 @@ def _unfit(container: str, features: AudioStream, first: av.Packet | None, primi
         return f"{container} does not take {name}"
     if first is None:
         return "it holds no packets"
-    if container in ("matroska", "webm") and priming and name not in PRIMED:
+    if container in ("matroska", "webm") and priming and name not in PRIMED_CODECS:
         return f"{container} cannot say how {name} is primed"
-    return takes(container, features) or ""
+    return copy_refusal(container, features) or ""
 
 
 def _copied_dub(
-    packets: Iterator[av.Packet], frame_size: int, stream: Stream, start: Fraction, dub: Dub
+    packets: Iterator[av.Packet], frame_size: int, stream: Stream, start: Fraction, dub: DubTrack
 ) -> Iterator[av.Packet]:
     """Packets at their times, to the sample: ``frame_size`` samples (0: unknown) lie between two of them."""
     following: Fraction | None = None
@@ -145,7 +152,7 @@ def _copied_dub(
             begins = following
         length = Fraction(frame_size, dub.rate) or (packet.duration or 0) * packet.time_base
         following = begins + length
-        dub.length = max(dub.length, following - padding_of(packet, dub.rate))
+        dub.length = max(dub.length, following - padding_duration(packet, dub.rate))
         if start + begins >= dub.end:
             continue
         packet.time_base = Fraction(1, dub.rate)
@@ -155,7 +162,9 @@ def _copied_dub(
         yield packet
 
 
-def _sound_encoder(container: str, out: OutputContainer, features: AudioStream, dub: Dub) -> tuple[AudioStream, str]:
+def _sound_encoder(
+    container: str, out: OutputContainer, features: AudioStream, dub: DubTrack
+) -> tuple[AudioStream, str]:
     """An encoder for the samples of ``heard``: lossless where players of that container know it. What it changes is
     noted in ``dub``."""
     context = features.codec_context
@@ -230,7 +239,7 @@ def _opens(encoder: str, sample: str, rate: int, layout: str) -> bool:
 
 
 def _encoded_dub(
-    packets: Iterator[av.Packet], features: AudioStream, stream: AudioStream, start: Fraction, dub: Dub
+    packets: Iterator[av.Packet], features: AudioStream, stream: AudioStream, start: Fraction, dub: DubTrack
 ) -> Iterator[av.Packet]:
     context = stream.codec_context
     resampler = av.AudioResampler(
@@ -238,11 +247,11 @@ def _encoded_dub(
     )
     begin: int | None = None
     unplaced = features.codec_context.channels > 8 and "channels" in features.codec_context.layout.name
-    for at, frame in chain(_up_to_the_end(packets, features, start, dub), ((None, None),)):
+    for at, frame in chain(_frames_until_end(packets, features, start, dub), ((None, None),)):
         if begin is None and at is not None:
             begin = round((start + at) * context.sample_rate)
         if frame is not None and unplaced:
-            frame = folded(frame, context.layout.name)
+            frame = fold_channels(frame, context.layout.name)
         for ready in resampler.resample(frame):
             # Where a frame comes is counted, not taken from what the resampler says: samples follow each other.
             ready.pts, ready.time_base = begin, Fraction(1, context.sample_rate)
@@ -252,16 +261,16 @@ def _encoded_dub(
     yield from stream.encode(None)
 
 
-def _up_to_the_end(
-    packets: Iterator[av.Packet], features: AudioStream, start: Fraction, dub: Dub
+def _frames_until_end(
+    packets: Iterator[av.Packet], features: AudioStream, start: Fraction, dub: DubTrack
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant, frame) of the dub up to the picture's end, counted from its origin, the last one cut to the sample."""
-    for begins, frame in even_frames(packets, features, dub.origin, dub.damage):
+    for begins, frame in uniform_frames(packets, features, dub.origin, dub.damage):
         dub.length = max(dub.length, begins + Fraction(frame.samples, frame.sample_rate))
         room = int((dub.end - start - begins) * frame.sample_rate)
         if room >= frame.samples:
             yield begins, frame
         elif room > 0:
-            last = part_of(frame, 0, room)
+            last = frame_slice(frame, 0, room)
             last.pts, last.time_base = frame.pts, frame.time_base
             yield begins, last

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lipdub.errors import OptionError
 from lipdub.media.probe import PictureFacts
-from lipdub.media.sidedata import av1_settings
+from lipdub.media.side_data import hdr10_av1_settings
 
 _X26 = tuple("ultrafast superfast veryfast faster fast medium slow slower veryslow placebo".split())
 
@@ -13,7 +13,7 @@ _PRORES_PROFILES = {"proxy": "proxy", "lt": "lt", "standard": "standard", "hq": 
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderSettings:
+class AllowedSettings:
     """What a user may choose of an encoder: ``crf`` (lowest, highest; None: there is none) and ``presets``."""
 
     crf: tuple[int, int] | None
@@ -28,20 +28,20 @@ class EncoderSettings:
         return f"one of: {', '.join(self.presets)}"
 
 
-CHOICES = {
-    "h264": EncoderSettings((0, 51), _X26),
-    "hevc": EncoderSettings((0, 51), _X26),
-    "vp9": EncoderSettings((0, 63), tuple(str(n) for n in range(-8, 9))),
-    "av1": EncoderSettings((0, 63), tuple(str(n) for n in range(-1, 14))),
-    "prores": EncoderSettings(None, ()),
-    "ffv1": EncoderSettings(None, ()),
+ALLOWED_SETTINGS = {
+    "h264": AllowedSettings((0, 51), _X26),
+    "hevc": AllowedSettings((0, 51), _X26),
+    "vp9": AllowedSettings((0, 63), tuple(str(n) for n in range(-8, 9))),
+    "av1": AllowedSettings((0, 63), tuple(str(n) for n in range(-1, 14))),
+    "prores": AllowedSettings(None, ()),
+    "ffv1": AllowedSettings(None, ()),
 }
 """Picture codec -> what may be chosen. Sources: the option lists of x264, x265, libvpx and SVT-AV1 in FFmpeg."""
 
 
-def check_choice(codec: str, crf: int | None, preset: str | None) -> None:
+def check_encoder_settings(codec: str, crf: int | None, preset: str | None) -> None:
     """Raise ``OptionError``, which tells the allowed values, if the encoder of ``codec`` does not take them."""
-    choice = CHOICES[codec]
+    choice = ALLOWED_SETTINGS[codec]
     if crf is not None:
         if choice.crf is None:
             raise OptionError(f"{codec} takes no crf: its quality is fixed", remedy="Leave --crf away.")
@@ -57,7 +57,7 @@ def check_choice(codec: str, crf: int | None, preset: str | None) -> None:
             raise OptionError(what, remedy=f"Give {choice.presets_in_words}.")
 
 
-def settings_of(encoder: str, facts: PictureFacts, crf: int | None, preset: str | None) -> dict[str, str]:
+def default_settings(encoder: str, facts: PictureFacts, crf: int | None, preset: str | None) -> dict[str, str]:
     """Settings that lose nothing visible, at a speed that does not hold up the work; ``crf`` and ``preset`` win."""
     threads = {"threads": "auto"}
     match encoder:
@@ -66,14 +66,14 @@ def settings_of(encoder: str, facts: PictureFacts, crf: int | None, preset: str 
             # superfast with the macroblock tree: veryfast's size and 1 dB less (50 dB) in 60 % of its time
             return quality if preset else quality | {"x264-params": "mbtree=1:rc-lookahead=10"}
         case "libx265":
-            return {"crf": str(16 if crf is None else crf), "preset": preset or "veryfast", **hushed(encoder)}
+            return {"crf": str(16 if crf is None else crf), "preset": preset or "veryfast", **quiet_settings(encoder)}
         case "libvpx-vp9":
             speed = {"deadline": "good", "cpu-used": preset or "5", "row-mt": "1", "tile-columns": "2"}
             return {"crf": str(18 if crf is None else crf), "b": "0", **speed, **threads}
         case "libsvtav1":
-            own = ":".join(["tune=0", *av1_settings(facts)])
+            own = ":".join(["tune=0", *hdr10_av1_settings(facts)])
             quality = {"crf": str(20 if crf is None else crf), "preset": preset or "8", "svtav1-params": own}
-            return quality | hushed(encoder)
+            return quality | quiet_settings(encoder)
         case "prores_ks":
             words = (facts.profile or "hq").lower().split()
             known = [_PRORES_PROFILES[word] for word in words if word in _PRORES_PROFILES]
@@ -83,7 +83,7 @@ def settings_of(encoder: str, facts: PictureFacts, crf: int | None, preset: str 
     return threads
 
 
-def hushed(encoder: str) -> dict[str, str]:
+def quiet_settings(encoder: str) -> dict[str, str]:
     """Settings for encoders that would write to the terminal themselves; errors still come back as such."""
     if encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "0")

@@ -18,7 +18,7 @@ _DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
 @dataclass(frozen=True, slots=True)
-class PlaneOrder:
+class PlanarFormat:
     """A planar pixel format: ``order[i]`` is FFmpeg's plane number of our plane i (R, G, B come as G, B, R)."""
 
     name: str
@@ -37,7 +37,7 @@ class PlaneOrder:
         return self.subsampling if self.colour == "yuv" and plane in (1, 2) else (1, 1)
 
 
-def _colour(form: av.VideoFormat) -> str:
+def _colour_model(form: av.VideoFormat) -> str:
     names = [c for c in form.components if not c.is_alpha]
     if form.is_rgb or form.has_palette or form.is_bayer or form.name.startswith("xyz"):
         return "rgb"
@@ -57,7 +57,7 @@ def _is_planar(form: av.VideoFormat) -> bool:
 
 
 @lru_cache
-def planar(name: str) -> PlaneOrder:
+def planar_format(name: str) -> PlanarFormat:
     """The planar format in which pictures of pixel format ``name`` are handed out.
 
     ``name`` itself if it is planar and little-endian, else the nearest one of the same subsampling and at least
@@ -66,15 +66,15 @@ def planar(name: str) -> PlaneOrder:
     form = av.VideoFormat(name)
     if not _is_planar(form):
         form = av.VideoFormat(_nearest_planar(form))
-    colour = _colour(form)
+    colour = _colour_model(form)
     count = len(form.components)
     order = tuple(range(count)) if colour != "rgb" else (2, 0, 1, 3)[:count]
     subsampling = _subsampling(form) if colour == "yuv" else (1, 1)
-    return PlaneOrder(form.name, form.components[0].bits, subsampling, order, colour)
+    return PlanarFormat(form.name, form.components[0].bits, subsampling, order, colour)
 
 
 def _nearest_planar(form: av.VideoFormat) -> str:
-    colour = _colour(form)
+    colour = _colour_model(form)
     alpha = any(c.is_alpha for c in form.components) and not form.has_palette
     bits = 8 if form.has_palette else max(c.bits for c in form.components)
     depth = next((d for d in _DEPTHS if d >= bits), 16)
@@ -87,12 +87,12 @@ def _nearest_planar(form: av.VideoFormat) -> str:
         else:
             grid = _SUBSAMPLING.get(_subsampling(form), "444")
             name = f"yuv{'a' if alpha else ''}{grid}p{suffix}"
-        if _exists(name):
+        if _is_known_format(name):
             return name
     return "yuv444p16le"
 
 
-def _exists(name: str) -> bool:
+def _is_known_format(name: str) -> bool:
     try:
         av.VideoFormat(name)
     except ValueError:
@@ -100,24 +100,24 @@ def _exists(name: str) -> bool:
     return True
 
 
-def layout_of(frame: av.VideoFrame, rotation: int, pixel_aspect: Fraction) -> PixelLayout:
+def pixel_layout(frame: av.VideoFrame, rotation: int, pixel_aspect: Fraction) -> PixelLayout:
     """How the planes of a decoded frame are to be read.
 
     An untagged picture is read as players do: BT.709 from 720 coded lines up, BT.601 below; limited range
     unless it is RGB, grey, a ``yuvj`` format or tagged full.
     """
-    kind = planar(frame.format.name)
+    kind = planar_format(frame.format.name)
     guess = "bt709" if frame.height >= 720 else "bt601"
     matrix = _MATRIX.get(int(frame.colorspace), guess) if kind.colour == "yuv" else "rgb"
     if kind.colour == "yuv" and matrix == "rgb":
         matrix = guess
-    full = is_full(kind.name, int(frame.color_range))
+    full = is_full_range(kind.name, int(frame.color_range))
     return PixelLayout(kind.name, kind.depth, kind.subsampling, matrix, full, rotation, pixel_aspect)
 
 
-def is_full(pixel_format: str, tag: int) -> bool:
+def is_full_range(pixel_format: str, tag: int) -> bool:
     """True if samples use the full range; ``tag`` is FFmpeg's: 0 unspecified, 1 limited, 2 full."""
-    colour = planar(pixel_format).colour
+    colour = planar_format(pixel_format).colour
     return tag == 2 or colour == "rgb" or pixel_format.startswith("yuvj") or (colour == "grey" and tag != 1)
 
 
@@ -139,7 +139,7 @@ class PlaneReader:
 
     def planes(self, frame: av.VideoFrame, name: str, width: int, height: int) -> tuple[np.ndarray, ...]:
         """Own, writable copies of the planes of ``frame`` in planar format ``name``, in our order."""
-        kind = planar(name)
+        kind = planar_format(name)
         shown = self.as_planar(frame, name, width, height)
         return tuple(plane_view(shown.planes[number], kind.dtype).copy() for number in kind.order)
 
@@ -152,7 +152,7 @@ def plane_view(plane: VideoPlane, dtype: np.dtype) -> np.ndarray:
     return rows[:: -1 if plane.line_size < 0 else 1, : plane.width]
 
 
-def frame_of(planes: tuple[np.ndarray, ...], kind: PlaneOrder) -> av.VideoFrame:
+def frame_from_planes(planes: tuple[np.ndarray, ...], kind: PlanarFormat) -> av.VideoFrame:
     """A new FFmpeg frame with copies of ``planes`` (our order); memory is FFmpeg's own, padded as it likes."""
     rows, columns = planes[0].shape
     frame = av.VideoFrame(columns, rows, kind.name)

@@ -15,7 +15,7 @@ _THREE = {
 }
 
 
-def three_letters(tag: str | None) -> str | None:
+def iso_639_2(tag: str | None) -> str | None:
     """The ISO 639-2 code for a BCP 47 tag (``pt-BR`` -> ``por``); None where there is none."""
     if not tag:
         return None
@@ -33,14 +33,14 @@ _QUICKTIME = {
 """ISO 639-2/T -> the code that FFmpeg knows for QuickTime's numbers (libavformat/isom.c, mov_mdhd_language_map)."""
 
 
-def stored(tag: str | None, container: str) -> str | None:
+def container_language(tag: str | None, container: str) -> str | None:
     """The code by which ``container`` (FFmpeg's name) keeps the language of a BCP 47 tag; None where there is none."""
-    code = three_letters(tag)
+    code = iso_639_2(tag)
     return _QUICKTIME.get(code, code) if code and container == "mov" else code
 
 
-def same_language(one: str | None, other: str | None) -> bool:
+def same_container_language(one: str | None, other: str | None) -> bool:
     """True if two tags or codes, as containers give them back, mean the same language."""
     back = {quicktime: code for code, quicktime in _QUICKTIME.items()}
-    codes = [three_letters(tag) for tag in (one, other)]
+    codes = [iso_639_2(tag) for tag in (one, other)]
     return len({back.get(code or "", code) for code in codes}) == 1

@@ -23,15 +23,20 @@ from av.stream import Disposition, Stream
 
 from lipdub.disk.os_errors import OUT_OF_MEMORY
 from lipdub.errors import MachineError
-from lipdub.media.container import base_of, only, opened, primed
+from lipdub.media.container import (
+    discard_other_streams,
+    negative_times_are_priming,
+    open_input,
+    time_base_of,
+)
 
-_RESTARTS = 0x0200
+_TS_DISCONT = 0x0200
 """AVFMT_TS_DISCONT of libavformat/avformat.h: the format allows time stamps to begin again."""
 
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)
 """Seconds by which decoding times may fall or leap within one recording (ffmpeg's dts_delta_threshold)."""
 
-_TORN = Fraction(2)
+_MAX_REORDER = Fraction(2)
 """Seconds between decoding and showing of a packet that no codec needs."""
 
 _SEAMLESS = Fraction(1, 4)
@@ -48,14 +53,14 @@ _MOST_ERRORS = 100_000
 
 
 @dataclass(slots=True)
-class Trouble:
+class ReadErrors:
     """What happened while packets were read: how often the file could not be read on at once."""
 
     errors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
+class ClockJoin:
     """From byte ``position`` on everything is ``shift`` seconds later than its time stamps say; there the clock, so
     continued, shows ``at``."""
 
@@ -64,22 +69,22 @@ class Join:
     at: Fraction
 
 
-def packets(container: InputContainer, *streams: Stream, trouble: Trouble | None = None) -> Iterator[av.Packet]:
+def demux(container: InputContainer, *streams: Stream, trouble: ReadErrors | None = None) -> Iterator[av.Packet]:
     """Every packet of ``streams`` from where the file stands to its end, in the order of the file, never an empty one.
 
     Damage is passed over and counted in ``trouble``. Times are continued over joins if reading begins at the file's
     beginning; after seeking they are as the file has them. Raises ``MachineError`` if memory runs out.
     """
-    only(container, *streams)
-    trouble = Trouble() if trouble is None else trouble
-    continued = Continued(joins_of(container))
-    for packet in read_on(container, streams, trouble):
+    discard_other_streams(container, *streams)
+    trouble = ReadErrors() if trouble is None else trouble
+    continued = ContinuedClock(clock_joins(container))
+    for packet in demux_past_errors(container, streams, trouble):
         if packet.size:
             continued.place(packet)
             yield packet
 
 
-def read_on(container: InputContainer, streams: Iterable[Stream], trouble: Trouble) -> Iterator[av.Packet]:
+def demux_past_errors(container: InputContainer, streams: Iterable[Stream], trouble: ReadErrors) -> Iterator[av.Packet]:
     """Every packet of ``streams`` as the file has it, also empty ones; read errors are counted in ``trouble`` and read
     past. Raises ``MachineError`` if memory runs out."""
     chosen = list(streams)
@@ -101,10 +106,10 @@ def read_on(container: InputContainer, streams: Iterable[Stream], trouble: Troub
         yield packet
 
 
-class Continued:
+class ContinuedClock:
     """Moves packets onto the clock that is continued over ``joins``. One for each reading of a file from its start."""
 
-    def __init__(self, joins: tuple[Join, ...]) -> None:
+    def __init__(self, joins: tuple[ClockJoin, ...]) -> None:
         self._joins = joins
         self._positions = [join.position for join in joins]
         self._first = bisect_right(self._positions, 0)
@@ -113,7 +118,7 @@ class Continued:
 
     def place(self, packet: av.Packet) -> None:
         """Set the time stamps of the next ``packet``; packets come in the order of the file."""
-        if not self._joins or (at := _time_of(packet)) is None:
+        if not self._joins or (at := _decoded_at(packet)) is None:
             return
         stream, time_base = packet.stream_index, packet.time_base
         passed = self._passed.get(stream, self._first)
@@ -125,7 +130,7 @@ class Continued:
         elif passed < len(self._joins) and step < -_BACK:
             passed += 1  # parsers tell no position for some packets; this one falls behind those before it
         self._passed[stream], self._last[stream] = passed, at + self._shift(passed)
-        if _torn(packet):
+        if _has_guessed_dts(packet):
             packet.dts = packet.pts
         later = round(self._shift(passed) / time_base)
         if later and packet.pts is not None:
@@ -137,41 +142,43 @@ class Continued:
         return self._joins[passed - 1].shift if passed else Fraction(0)
 
 
-def start_of(container: InputContainer) -> Fraction:
+def playback_start(container: InputContainer) -> Fraction:
     """The instant (s) on the container's clock, as ``packets`` continues it, at which players begin: the first start of
     picture or sound. Codec priming before zero is not counted as sound (see ``primed``).
     """
     starts = []
     for stream in (*container.streams.video, *container.streams.audio):
         if stream.start_time is not None and not stream.disposition & Disposition.attached_pic:
-            start = stream.start_time * base_of(stream)
-            priming = stream.type == "audio" and primed(container)
+            start = stream.start_time * time_base_of(stream)
+            priming = stream.type == "audio" and negative_times_are_priming(container)
             starts.append(max(start, Fraction(0)) if priming else start)
-    joins = joins_of(container)
+    joins = clock_joins(container)
     later = joins[0].shift if joins and joins[0].position == 0 else Fraction(0)
     return min(starts, default=Fraction(0)) + later
 
 
-def joins_of(container: InputContainer) -> tuple[Join, ...]:
+def clock_joins(container: InputContainer) -> tuple[ClockJoin, ...]:
     """Where the open file was joined from recordings that each have a clock of their own; () for most files.
 
     A clock that begins before zero (one of 33 bits that ran over, see ``primed``) is moved on to zero by a join at
     byte 0.
     Formats that allow it are read through for it once (nothing is decoded) and the result is remembered.
     """
-    if not container.format.flags & _RESTARTS:
+    if not container.format.flags & _TS_DISCONT:
         return ()
     path = Path(container.name)
     state = path.stat()
-    return _remembered_joins(path, state.st_size, state.st_mtime_ns)
+    return _cached_joins(path, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _remembered_joins(path: Path, size: int, changed: int) -> tuple[Join, ...]:
-    with opened(path) as container:
-        tracks = {s.index: _Track(s, s.type == "video") for s in container.streams if s.type in ("video", "audio")}
+def _cached_joins(path: Path, size: int, changed: int) -> tuple[ClockJoin, ...]:
+    with open_input(path) as container:
+        tracks = {
+            s.index: _StreamRecordings(s, s.type == "video") for s in container.streams if s.type in ("video", "audio")
+        }
         last = -1
-        for packet in read_on(container, [t.stream for t in tracks.values()], Trouble()):
+        for packet in demux_past_errors(container, [t.stream for t in tracks.values()], ReadErrors()):
             if not packet.size:
                 continue
             position = last + 1 if packet.pos is None or packet.pos < 0 else packet.pos
@@ -179,13 +186,13 @@ def _remembered_joins(path: Path, size: int, changed: int) -> tuple[Join, ...]:
             last = max(last, packet.pos or 0)
         begun = [track.parts[0].start for track in tracks.values() if track.parts]
         early = min(begun, default=Fraction(0))
-        first = -early if early < -_BACK and not primed(container) else Fraction(0)
-        joins = tuple(_joined(list(tracks.values()), first))
-        return (Join(0, first, Fraction(0)), *joins) if first else joins
+        first = -early if early < -_BACK and not negative_times_are_priming(container) else Fraction(0)
+        joins = tuple(_joins_from_jumps(list(tracks.values()), first))
+        return (ClockJoin(0, first, Fraction(0)), *joins) if first else joins
 
 
 @dataclass(slots=True)
-class _Part:
+class _Recording:
     """One stream of one recording: the byte it begins at, and from when to when it lasts by its own clock (s)."""
 
     position: int
@@ -196,7 +203,7 @@ class _Part:
 
     def grow(self, packet: av.Packet) -> None:
         """Add the next packet."""
-        shown = _shown(packet)
+        shown = _shown_at(packet)
         self.start, self.last = min(self.start, shown), max(self.last, shown)
         self.length = (packet.duration or 0) * packet.time_base
         self.recent.append(shown)
@@ -208,18 +215,18 @@ class _Part:
 
 
 @dataclass(slots=True)
-class _Track:
+class _StreamRecordings:
     """The recordings that a stream's packets belong to. A jump is believed if the next packet goes on from there."""
 
     stream: Stream
     is_picture: bool
-    parts: list[_Part] = field(default_factory=list)
+    parts: list[_Recording] = field(default_factory=list)
     last: Fraction | None = None
-    doubtful: tuple[Fraction, _Part] | None = None
+    doubtful: tuple[Fraction, _Recording] | None = None
 
     def see(self, packet: av.Packet, position: int) -> None:
         """The next packet, which lies about at ``position``."""
-        at = _time_of(packet)
+        at = _decoded_at(packet)
         if at is None:
             return
         if self.doubtful is not None:
@@ -229,33 +236,33 @@ class _Track:
                 self.parts.append(part)
                 self.last = begun
         if self.last is not None and not -_BACK <= at - self.last <= _AHEAD:
-            self.doubtful = at, _Part(position, _shown(packet), _shown(packet))
+            self.doubtful = at, _Recording(position, _shown_at(packet), _shown_at(packet))
             self.doubtful[1].grow(packet)
             return
         if not self.parts:
-            self.parts.append(_Part(position, _shown(packet), _shown(packet)))
+            self.parts.append(_Recording(position, _shown_at(packet), _shown_at(packet)))
         self.parts[-1].grow(packet)
         self.last = at
 
 
-def _joined(tracks: list[_Track], shift: Fraction) -> Iterator[Join]:
+def _joins_from_jumps(tracks: list[_StreamRecordings], shift: Fraction) -> Iterator[ClockJoin]:
     """Joins of a file by the jumps of its tracks, the first part being ``shift`` seconds later: the picture's steps go
     on evenly, and no more is cut of a sound's end than ``_OVERLAP``."""
     tracks = sorted(tracks, key=lambda track: not track.is_picture)
-    for jumps in _together(tracks):
+    for jumps in _grouped_jumps(tracks):
         before = [(track.parts[i - 1].end(track.is_picture), track.parts[i].start) for track, i in jumps]
         new = shift + before[0][0] - before[0][1]
         new += max(0, *(end + shift - start - new - _OVERLAP for end, start in before), 0)
-        base = base_of(jumps[0][0].stream)
+        base = time_base_of(jumps[0][0].stream)
         shift = round(new / base) * base
         position = min(track.parts[i].position for track, i in jumps)
-        yield Join(position, shift, min(start for _, start in before) + shift)
+        yield ClockJoin(position, shift, min(start for _, start in before) + shift)
 
 
-def _together(tracks: list[_Track]) -> Iterator[list[tuple[_Track, int]]]:
+def _grouped_jumps(tracks: list[_StreamRecordings]) -> Iterator[list[tuple[_StreamRecordings, int]]]:
     """The jumps of all tracks, those of one join together, in the order of the file."""
     jumps = [(track, i) for track in tracks for i in range(1, len(track.parts))]
-    group: list[tuple[_Track, int]] = []
+    group: list[tuple[_StreamRecordings, int]] = []
     for track, i in sorted(jumps, key=lambda jump: jump[0].parts[jump[1]].position):
         if any(track is other for other, _ in group):
             yield sorted(group, key=lambda jump: tracks.index(jump[0]))
@@ -265,21 +272,21 @@ def _together(tracks: list[_Track]) -> Iterator[list[tuple[_Track, int]]]:
         yield sorted(group, key=lambda jump: tracks.index(jump[0]))
 
 
-def _shown(packet: av.Packet) -> Fraction:
+def _shown_at(packet: av.Packet) -> Fraction:
     """When a packet that has a time stamp is shown (s)."""
     at = packet.pts if packet.pts is not None else packet.dts
     assert at is not None
     return at * packet.time_base
 
 
-def _time_of(packet: av.Packet) -> Fraction | None:
+def _decoded_at(packet: av.Packet) -> Fraction | None:
     """When a packet is decoded (s), or shown where only that is known or to be believed."""
-    at = packet.pts if packet.dts is None or _torn(packet) else packet.dts
+    at = packet.pts if packet.dts is None or _has_guessed_dts(packet) else packet.dts
     return None if at is None or not packet.time_base else at * packet.time_base
 
 
-def _torn(packet: av.Packet) -> bool:
+def _has_guessed_dts(packet: av.Packet) -> bool:
     """True if a packet is shown in one recording and decoded in another: demuxers guess missing decoding times on."""
     if packet.pts is None or packet.dts is None:
         return False
-    return abs(packet.pts - packet.dts) * packet.time_base > _TORN
+    return abs(packet.pts - packet.dts) * packet.time_base > _MAX_REORDER

@@ -15,12 +15,12 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from lipdub.errors import NoPicture, NotMedia
-from lipdub.media.container import opened, picture_stream, sound_number
-from lipdub.media.formats import planar
-from lipdub.media.frame_times import check_length, decoded, listed, shown
-from lipdub.media.packets import Trouble, start_of
-from lipdub.media.promise import picture_doubts
-from lipdub.media.sight import display_size
+from lipdub.media.container import open_input, picture_stream, sound_stream_index
+from lipdub.media.formats import planar_format
+from lipdub.media.frame_timestamps import check_duration, decode, frames_from_decoder, frames_from_packets
+from lipdub.media.packets import ReadErrors, playback_start
+from lipdub.media.stated_duration import picture_warnings
+from lipdub.media.window_rgb import display_size
 from lipdub.timeline.clip import Clip, FrameTimes
 
 _HEAD = 8
@@ -108,34 +108,34 @@ def open_clip(path: Path, stream: int | None = None, sound: int | None = None) -
     what was read are compared: ``Clip.warnings``.
     Raises ``InputError``, ``NotMedia``, ``NoPicture``, or ``NoSound`` if there is no such sound stream.
     """
-    with opened(path) as container:
+    with open_input(path) as container:
         video = picture_stream(container, path, stream)
         number = container.streams.video.index(video)
-        listing = listed(container, video)
-    picture, head, errors = _first_look(path, number)
-    if listing is None or not _agree(listing.times.pts[: len(head)].tolist(), head, errors):
-        listing = decoded(path, number)
+        listing = frames_from_packets(container, video)
+    picture, head, errors = _decode_first_frames(path, number)
+    if listing is None or not _decoder_agrees(listing.times.pts[: len(head)].tolist(), head, errors):
+        listing = frames_from_decoder(path, number)
     times = listing.times
-    check_length(times, path)
-    with opened(path) as container:
+    check_duration(times, path)
+    with open_input(path) as container:
         video = container.streams.video[number]
-        doubts = tuple(picture_doubts(container, video, listing))
+        doubts = tuple(picture_warnings(container, video, listing))
         features = any(s.codec_context is not None for s in container.streams.audio)
         return Clip(
             path=path,
             times=times,
             size=display_size(*picture.size, picture.pixel_aspect, picture.rotation),
-            rate=_credible_rate(video, times),
+            rate=_plausible_rate(video, times),
             has_sound=features,
-            start=start_of(container),
+            start=playback_start(container),
             stream=number,
-            sound=sound_number(container, path, sound) if features or sound is not None else None,
+            sound=sound_stream_index(container, path, sound) if features or sound is not None else None,
             matched_by_order=listing.mended > 0,
             warnings=doubts,
         )
 
 
-def _agree(promised: list[int], shown: list[int], errors: int) -> bool:
+def _decoder_agrees(promised: list[int], shown: list[int], errors: int) -> bool:
     """True if the decoder shows what the packets promise, or less of it because of damage."""
     return promised == shown or (errors > 0 and set(shown) <= set(promised) and shown == sorted(set(shown)))
 
@@ -145,51 +145,51 @@ def probe(path: Path) -> MediaFacts:
 
     Raises ``InputError`` or ``NotMedia``.
     """
-    with opened(path) as container:
+    with open_input(path) as container:
         streams = tuple(_stream_facts(stream) for stream in container.streams)
         duration = Fraction(container.duration or 0, av.time_base)
-        start, name = start_of(container), container.format.name
+        start, name = playback_start(container), container.format.name
         metadata = {key: _printable(value) for key, value in container.metadata.items()}
         try:
             number = container.streams.video.index(picture_stream(container, path))
         except NoPicture:
             number = None
-    picture = None if number is None else _first_look(path, number)[0]
+    picture = None if number is None else _decode_first_frames(path, number)[0]
     return MediaFacts(path, name, duration, start, streams, picture, metadata)
 
 
 def picture_facts(clip: Clip) -> PictureFacts:
     """The picture stream of ``clip`` as coded. Remembered for as long as the file does not change."""
-    return _remembered_facts(clip.path, clip.stream, clip.path.stat().st_mtime_ns)
+    return _cached_facts(clip.path, clip.stream, clip.path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=16)
-def _remembered_facts(path: Path, number: int, changed: int) -> PictureFacts:
-    return _first_look(path, number)[0]
+def _cached_facts(path: Path, number: int, changed: int) -> PictureFacts:
+    return _decode_first_frames(path, number)[0]
 
 
-def chosen_sound(path: Path, stream: int | None = None) -> int:
+def chosen_sound_stream(path: Path, stream: int | None = None) -> int:
     """The number, counted from 0, of the sound stream that is heard: ``stream``, or the one that players play.
 
     Raises ``InputError``, ``NotMedia`` or ``NoSound``.
     """
-    with opened(path) as container:
-        return sound_number(container, path, stream)
+    with open_input(path) as container:
+        return sound_stream_index(container, path, stream)
 
 
 def container_start(path: Path) -> Fraction:
     """The instant (s) at which players begin to play ``path``: time 0 of a dub track for it."""
-    with opened(path) as container:
-        return start_of(container)
+    with open_input(path) as container:
+        return playback_start(container)
 
 
-def _first_look(path: Path, number: int) -> tuple[PictureFacts, list[int], int]:
+def _decode_first_frames(path: Path, number: int) -> tuple[PictureFacts, list[int], int]:
     """Facts from the first decoded frame, the time stamps of the first few, and how many errors came before them."""
-    trouble = Trouble()
-    with opened(path) as container:
+    trouble = ReadErrors()
+    with open_input(path) as container:
         video = container.streams.video[number]
         context = video.codec_context
-        first = list(islice(shown(container, video, trouble), _HEAD))
+        first = list(islice(decode(container, video, trouble), _HEAD))
         if not first:
             raise NotMedia("holds no frame that can be decoded", file=path, remedy="Export it again.")
         frame = first[0][1]
@@ -199,7 +199,7 @@ def _first_look(path: Path, number: int) -> tuple[PictureFacts, list[int], int]:
             codec=context.codec.canonical_name,
             pixel_format=frame.format.name,
             size=(frame.width, frame.height),
-            depth=planar(frame.format.name).depth,
+            depth=planar_format(frame.format.name).depth,
             pixel_aspect=Fraction(video.sample_aspect_ratio or 1) or Fraction(1),
             rotation=round(frame.rotation / 90) % 4 if matrix else 0,
             matrix=matrix,
@@ -244,7 +244,7 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _credible_rate(video: VideoStream, times: FrameTimes) -> Fraction:
+def _plausible_rate(video: VideoStream, times: FrameTimes) -> Fraction:
     """The stated average rate; the measured one where that is missing or beyond belief."""
     mean = len(times) / times.whole.duration
     stated = Fraction(video.average_rate or video.guessed_rate or 0)

@@ -12,17 +12,16 @@ from typing import TypeVar
 import av
 
 from lipdub.errors import NotMedia
-from lipdub.media.container import opened
-from lipdub.media.formats import PlaneReader, layout_of
-from lipdub.media.frame_times import shown
-from lipdub.media.listen import sound
-from lipdub.media.packets import joins_of
+from lipdub.media.container import open_input
+from lipdub.media.formats import PlaneReader, pixel_layout
+from lipdub.media.frame_timestamps import decode
+from lipdub.media.packets import clock_joins
 from lipdub.media.probe import PictureFacts, picture_facts
-from lipdub.media.sight import see
+from lipdub.media.window_rgb import window_rgb
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame, PixelLayout
 
-__all__ = ["Damage", "frames", "prefetched", "sound"]
+__all__ = ["PictureDamage", "prefetch", "read_frames"]
 
 T = TypeVar("T")
 
@@ -31,7 +30,7 @@ _LEADS = (Fraction(0), Fraction(2), Fraction(12))
 
 
 @dataclass(slots=True)
-class Damage:
+class PictureDamage:
     """What was wrong with a picture: indices of frames that ``repeated`` the one before because they could not
     be decoded, and of frames the decoder calls ``corrupt`` but shows."""
 
@@ -39,7 +38,9 @@ class Damage:
     corrupt: list[int] = field(default_factory=list)
 
 
-def frames(clip: Clip, first: int = 0, stop: int | None = None, damage: Damage | None = None) -> Iterator[Frame]:
+def read_frames(
+    clip: Clip, first: int = 0, stop: int | None = None, damage: PictureDamage | None = None
+) -> Iterator[Frame]:
     """Frames ``[first, stop)`` of ``clip``, decoded in order; frame i has the time stamp ``clip.times.pts[i]``.
 
     Planes are the caller's own: writable, not shared with the decoder. A frame that cannot be decoded repeats
@@ -50,9 +51,9 @@ def frames(clip: Clip, first: int = 0, stop: int | None = None, damage: Damage |
     assert 0 <= first <= stop <= len(clip)
     if first == stop:
         return
-    damage = Damage() if damage is None else damage
+    damage = PictureDamage() if damage is None else damage
     maker = _FrameMaker(picture_facts(clip))
-    matched = _matched(
+    matched = _matched_to_times(
         _numbered(clip) if clip.matched_by_order else _pictures(clip, first), clip, range(first, stop), damage
     )
     for index, picture in matched:
@@ -71,39 +72,39 @@ class _FrameMaker:
         """Frame ``index`` with copies of the planes of ``picture``."""
         facts = self._facts
         if self._layout is None:
-            self._layout = layout_of(picture, facts.rotation, facts.pixel_aspect)
+            self._layout = pixel_layout(picture, facts.rotation, facts.pixel_aspect)
         planes = self._reader.planes(picture, self._layout.name, *facts.size)
-        return Frame(index, pts, planes, self._layout, partial(see, planes, self._layout))
+        return Frame(index, pts, planes, self._layout, partial(window_rgb, planes, self._layout))
 
 
 def _pictures(clip: Clip, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
     """Decoded pictures from a key frame at or before frame ``first`` to the end of the stream."""
     target = clip.times.instant(first)
-    if first > 0 and not _joined(clip):
+    if first > 0 and not _has_joins(clip):
         for lead in _LEADS:
-            with opened(clip.path) as container:
+            with open_input(clip.path) as container:
                 video = container.streams.video[clip.stream]
                 at = int(max(target - lead, clip.times.instant(0)) / clip.times.time_base)
                 container.seek(at, stream=video, backward=True)
-                pictures = _from_key_frame(shown(container, video))
+                pictures = _from_key_frame(decode(container, video))
                 head = next(pictures, None)
                 if head is not None and head[0] <= clip.times.pts[first]:
                     yield from chain((head,), pictures)
                     return
-    with opened(clip.path) as container:
-        yield from shown(container, container.streams.video[clip.stream])
+    with open_input(clip.path) as container:
+        yield from decode(container, container.streams.video[clip.stream])
 
 
-def _joined(clip: Clip) -> bool:
+def _has_joins(clip: Clip) -> bool:
     """True if the file's clock begins again somewhere: then times do not tell places in it."""
-    with opened(clip.path) as container:
-        return bool(joins_of(container))
+    with open_input(clip.path) as container:
+        return bool(clock_joins(container))
 
 
 def _numbered(clip: Clip) -> Iterator[tuple[int, av.VideoFrame]]:
     """Every picture that the decoder shows with the time stamp of its number."""
-    with opened(clip.path) as container:
-        pictures = shown(container, container.streams.video[clip.stream])
+    with open_input(clip.path) as container:
+        pictures = decode(container, container.streams.video[clip.stream])
         for at, (_, picture) in zip(clip.times.pts.tolist(), pictures, strict=False):
             yield at, picture
 
@@ -117,8 +118,8 @@ def _from_key_frame(pictures: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[t
             yield at, picture
 
 
-def _matched(
-    pictures: Iterator[tuple[int, av.VideoFrame]], clip: Clip, wanted: range, damage: Damage
+def _matched_to_times(
+    pictures: Iterator[tuple[int, av.VideoFrame]], clip: Clip, wanted: range, damage: PictureDamage
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """One picture for every index in ``wanted``: the one with its time stamp, or the one before."""
     index, previous = wanted.start, None
@@ -145,7 +146,7 @@ def _matched(
         yield missing, previous
 
 
-def prefetched(iterator: Iterable[T], depth: int = 4) -> Iterator[T]:
+def prefetch(iterator: Iterable[T], depth: int = 4) -> Iterator[T]:
     """The items of ``iterator``, made in a thread of their own, at most ``depth`` ahead.
 
     An exception in it is raised here, at its place. Closing this generator stops the thread and closes

@@ -9,14 +9,14 @@ import numpy as np
 import soxr
 from jaxtyping import Float32
 
-from lipdub.media.container import opened, sound_stream
-from lipdub.media.listen import continuous
+from lipdub.media.container import open_input, sound_stream
+from lipdub.media.sound_read import gapless_blocks
 
 Block = Float32[np.ndarray, "channels _samples"]
 
 
 @dataclass(frozen=True)
-class SoundShape:
+class SoundFormat:
     """``rate`` in samples per second, and the names of the ``channels`` in their order, as FFmpeg calls them."""
 
     rate: int
@@ -36,17 +36,17 @@ _USUAL = {
 """What so many channels usually are where a file does not say."""
 
 
-def sound_shape(path: Path, stream: int | None = None) -> SoundShape:
+def sound_format(path: Path, stream: int | None = None) -> SoundFormat:
     """Rate and channels of sound stream ``stream`` (counted from 0; None: the one that players play) of ``path``.
 
     Raises ``InputError``, ``NotMedia`` or ``NoSound``.
     """
-    with opened(path) as container:
+    with open_input(path) as container:
         context = sound_stream(container, path, stream).codec_context
         names = tuple(channel.name for channel in context.layout.channels)
         if len(set(names)) < len(names) or any(name in ("NONE", "UNK", "?") for name in names):
             names = _USUAL.get(len(names), tuple(f"{i}" for i in range(len(names))))
-        return SoundShape(context.sample_rate, names)
+        return SoundFormat(context.sample_rate, names)
 
 
 def sound_blocks(
@@ -58,13 +58,13 @@ def sound_blocks(
     quality). Sound that begins later has silence before it; what lies earlier is left out. Gaps are silence.
     Raises ``InputError``, ``NotMedia`` or ``NoSound``.
     """
-    with opened(path) as container:
+    with open_input(path) as container:
         features = sound_stream(container, path, stream)
         own, channels = features.codec_context.sample_rate, features.codec_context.channels
         wanted = rate or own
         resampler = soxr.ResampleStream(own, wanted, channels, dtype="float32", quality="HQ") if wanted != own else None
         ahead: int | None = None
-        for at, block in continuous(container, features):
+        for at, block in gapless_blocks(container, features):
             if ahead is None:
                 ahead = round((at - start) * wanted)
                 if ahead > 0:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipdub.media.promise import SLACK, examples
+from lipdub.media.stated_duration import DURATION_TOLERANCE, first_examples
 from lipdub.timeline.time import Span, timecode
 
 _SILENT = 2.0**-16
@@ -48,13 +48,13 @@ class SoundDamage:
             found.append("is completely silent")
         if 0 < self.length < _SHORT and self.whole:
             found.append(f"is only {float(self.length):.3f} s long")
-        if self.whole and self.promised is not None and abs(self.promised - end) > SLACK:
+        if self.whole and self.promised is not None and abs(self.promised - end) > DURATION_TOLERANCE:
             short = "could be read: it ends early or is damaged" if end < self.promised else "were read"
             promised = float(self.promised - self.start)
             found.append(f"should last {promised:.3f} s by what its file says; {float(self.length):.3f} s {short}")
         if self.lost:
             missing = float(sum(span.duration for span in self.lost))
-            spans = examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in self.lost)
+            spans = first_examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in self.lost)
             found.append(
                 f"lacks {missing:.3f} s that are missing in the file or damaged, and count as silence: {spans}"
             )
@@ -112,7 +112,7 @@ def _together(spans: Sequence[Span]) -> tuple[Span, ...]:
     """``spans``, in order, where one begins at the end of another put together."""
     out: list[Span] = []
     for span in spans:
-        if out and span.start <= out[-1].end + SLACK / 2:
+        if out and span.start <= out[-1].end + DURATION_TOLERANCE / 2:
             out[-1] = Span(out[-1].start, span.end)
         else:
             out.append(span)

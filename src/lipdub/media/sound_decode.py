@@ -8,8 +8,8 @@ import av
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from lipdub.media.container import base_of
-from lipdub.media.sound_frames import interleaved
+from lipdub.media.container import time_base_of
+from lipdub.media.sound_clock import interleaved
 
 _COUNTED = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "truehd"})
 """Formats without a clock: their time is the number of packets so far."""
@@ -45,6 +45,6 @@ def timed_frames(
         if packet is not None:
             good, size = good + 1, size + packet.size
         for frame in decoded:
-            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or base_of(features))
+            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or time_base_of(features))
             expected = at + Fraction(frame.samples, frame.sample_rate)
             yield at, interleaved(frame)

@@ -11,16 +11,16 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 
-from lipdub.media.container import opened, sound_stream
-from lipdub.media.lanes import Losses, read_for
+from lipdub.media.container import open_input, sound_stream
 from lipdub.media.sound_decode import timed_frames
+from lipdub.media.stream_copy import PacketLosses, demux_noting_losses
 
 _SLACK = Fraction(1, 100)
 """Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
 
 
 @dataclass(eq=False)
-class TrackRepairs:
+class SoundRepairs:
     """What was mended: ``packets`` that could not be decoded, seconds that are missing and ``silent`` now, samples that
     were ``not_numbers``, and how many frames there were of each of the ``forms`` (rate, layout) in which they came."""
 
@@ -40,8 +40,8 @@ class TrackRepairs:
         return forms if len(forms) > 1 else []
 
 
-def even_frames(
-    packets: Iterator[av.Packet], features: AudioStream, origin: Fraction, damage: TrackRepairs
+def uniform_frames(
+    packets: Iterator[av.Packet], features: AudioStream, origin: Fraction, damage: SoundRepairs
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant from ``origin`` on, frame) of ``heard`` in the rate, layout and format of the first frame.
 
@@ -49,7 +49,7 @@ def even_frames(
     cut. Time stamps count samples.
     """
     at, rate, count = Fraction(0), 0, 0
-    for begins, frame in _alike(packets, features, damage):
+    for begins, frame in _in_one_format(packets, features, damage):
         if rate == 0:
             rate, at = frame.sample_rate, begins - origin
         late = begins - origin - at - Fraction(count, rate)
@@ -59,7 +59,7 @@ def even_frames(
             damage.silent += late
         elif late < -_SLACK:
             skipped = round(-late * rate)
-            pieces = [] if skipped >= frame.samples else [part_of(frame, skipped, frame.samples)]
+            pieces = [] if skipped >= frame.samples else [frame_slice(frame, skipped, frame.samples)]
         for piece in pieces:
             piece.sample_rate, piece.time_base = rate, Fraction(1, rate)
             stamp = piece.pts = round(at * rate) + count
@@ -67,8 +67,8 @@ def even_frames(
             yield Fraction(stamp, rate), piece
 
 
-def _alike(
-    packets: Iterator[av.Packet], features: AudioStream, damage: TrackRepairs
+def _in_one_format(
+    packets: Iterator[av.Packet], features: AudioStream, damage: SoundRepairs
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant on the file's clock, frame) in the first frame's format: what differs is converted."""
     first: tuple[str, str, int] | None = None
@@ -82,15 +82,15 @@ def _alike(
             resampler = None if kind == first else av.AudioResampler(format=first[0], layout=first[1], rate=first[2])
         current = kind
         if resampler is None:
-            yield begins, _numbers_only(frame, damage)
+            yield begins, _finite(frame, damage)
             continue
         frame.pts, frame.time_base = None, Fraction(1, frame.sample_rate)
-        for ready in resampler.resample(_numbers_only(frame, damage)):
+        for ready in resampler.resample(_finite(frame, damage)):
             yield begins, ready
             begins += Fraction(ready.samples, first[2])
 
 
-def _numbers_only(frame: av.AudioFrame, damage: TrackRepairs) -> av.AudioFrame:
+def _finite(frame: av.AudioFrame, damage: SoundRepairs) -> av.AudioFrame:
     """``frame``, or, if some of its samples are NaN or infinite, a copy with 0 in their place."""
     if not frame.format.name.startswith(("flt", "dbl")):
         return frame
@@ -118,7 +118,7 @@ def _silence(like: av.AudioFrame, samples: int) -> Iterator[av.AudioFrame]:
         samples -= size
 
 
-def part_of(frame: av.AudioFrame, first: int, end: int) -> av.AudioFrame:
+def frame_slice(frame: av.AudioFrame, first: int, end: int) -> av.AudioFrame:
     """The samples ``[first, end)`` of a frame, at its rate, as a frame without a time stamp."""
     width = len(frame.layout.channels) if frame.format.is_packed else 1
     array = np.ascontiguousarray(frame.to_ndarray()[:, first * width : end * width])
@@ -132,7 +132,7 @@ def _frame(samples: Any, like: av.AudioFrame) -> av.AudioFrame:
     return frame
 
 
-def folded(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
+def fold_channels(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
     """``frame``, whose channels have no stated places, with as many channels as ``layout`` has: channel 9 of 8 is heard
     on the first, and so on; all are as much quieter as keeps the loudest in range."""
     count, wanted = len(frame.layout.channels), len(av.AudioLayout(layout).channels)
@@ -155,13 +155,13 @@ def folded(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
     return small
 
 
-def mended(path: Path, until: Fraction) -> str:
+def repair_reason(path: Path, until: Fraction) -> str:
     """Why the sound in ``path`` has to be mended before it is heard, looking at its first ``until`` seconds; "" if it
     is whole: every packet can be read and decoded, and rate and channels stay the same."""
-    damage, losses = TrackRepairs(), Losses()
-    with opened(path) as source:
+    damage, losses = SoundRepairs(), PacketLosses()
+    with open_input(path) as source:
         features = sound_stream(source, path)
-        for at, _ in even_frames(read_for(losses, source, [features]), features, Fraction(0), damage):
+        for at, _ in uniform_frames(demux_noting_losses(losses, source, [features]), features, Fraction(0), damage):
             if at > until:
                 break
     if damage.packets or losses.errors:

@@ -20,47 +20,55 @@ from av.video.stream import VideoStream
 from lipdub.disk.os_errors import OUT_OF_MEMORY, cause_of
 from lipdub.disk.publish import Outputs, PendingFile, check_output_path, same_file
 from lipdub.errors import MachineError, OptionError, OutputError
-from lipdub.media.captions import Captions, caption_lane
-from lipdub.media.container import opened
-from lipdub.media.dub_track import Dub, dub_lane, finished_notes, loss_notes
-from lipdub.media.encode import (
+from lipdub.media.caption_track import Captions, add_caption_track
+from lipdub.media.codec_delay import template_with_priming
+from lipdub.media.container import open_input
+from lipdub.media.dub_track import DubTrack, add_dub_track, dub_loss_notes, dub_notes
+from lipdub.media.encoder import (
     CONTAINERS,
     PICTURE_CODECS,
-    Converter,
-    Encoding,
-    PictureKind,
-    canonical,
-    configure,
+    EncoderInput,
+    PictureEncoding,
+    SourcePicture,
+    canonical_codec,
+    choose_codec,
+    configure_encoder,
     encoder_opens,
-    encoding_for,
     hardware_encoding,
-    picture_codec,
+    software_encoding,
 )
-from lipdub.media.encoder_settings import check_choice
-from lipdub.media.formats import planar
-from lipdub.media.inventory import (
-    MOV_FAMILY,
-    PLAYED,
-    Copy,
-    CopyContext,
-    Fate,
-    Ledger,
-    fates,
-    is_cover,
-    named,
-    not_found_again,
-)
-from lipdub.media.lanes import Lane, Losses, attach_cover, copied, copy_of
-from lipdub.media.languages import stored
-from lipdub.media.priming import with_priming_of
+from lipdub.media.encoder_settings import check_encoder_settings
+from lipdub.media.formats import planar_format
+from lipdub.media.languages import container_language
 from lipdub.media.probe import PictureFacts, picture_facts, probe
-from lipdub.media.sidedata import Carried, fates_of_side_data
+from lipdub.media.side_data import SideDataCopier, side_data_report
+from lipdub.media.stream_copy import MuxQueue, PacketLosses, add_stream_copy, attach_cover, copied_packets
+from lipdub.media.stream_mapping import (
+    MOV_FAMILY,
+    PLAYED_TYPES,
+    CopiedStream,
+    MappingContext,
+    StreamMapping,
+    StreamReport,
+    is_cover,
+    map_streams,
+    missing_in_output,
+    stream_name,
+)
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
 
-__all__ = ["WriteOptions", "Written", "check_output", "container_for", "encoder_opens", "write", "write_into"]
+__all__ = [
+    "WriteOptions",
+    "WriteResult",
+    "check_output",
+    "container_for",
+    "encoder_opens",
+    "write_clip",
+    "write_pending",
+]
 
-_OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
+_CONTAINER_METADATA = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 """Metadata that describes the container file itself, not its content."""
 _LARGEST_TIMESCALE = 2**31 - 1
 
@@ -87,7 +95,7 @@ class WriteOptions:
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """What became of everything. ``copied`` and ``encoded`` name streams; ``dropped`` says why, one each.
 
     ``dub_cut`` seconds of the dub did not fit beside the picture; it ends ``dub_short`` seconds before it.
@@ -116,14 +124,14 @@ def check_output(source: Path, output: Path, options: WriteOptions) -> None:
     or not writable.
     """
     container = container_for(output)
-    codec = None if options.codec is None else canonical(options.codec)
+    codec = None if options.codec is None else canonical_codec(options.codec)
     if codec is not None and codec not in PICTURE_CODECS[container]:
-        picture_codec(container, PictureKind(), options.codec)
+        choose_codec(container, SourcePicture(), options.codec)
     if options.crf is not None or options.preset is not None:
         facts = None if codec is not None else probe(source).picture
-        known = picture_codec(container, PictureKind.of(facts), None) if facts is not None else codec
+        known = choose_codec(container, SourcePicture.of(facts), None) if facts is not None else codec
         if known is not None:
-            check_choice(known, options.crf, options.preset)
+            check_encoder_settings(known, options.crf, options.preset)
     check_output_path(output, (source,), overwrite=options.overwrite)
 
 
@@ -136,35 +144,37 @@ def container_for(output: Path) -> str:
     return container
 
 
-def write(clip: Clip, frames: Iterable[Frame], dub: Path | None, output: Path, options: WriteOptions) -> Written:
-    """Write ``frames`` with the track ``dub`` to ``output``, as ``write_into`` does, and publish it.
+def write_clip(
+    clip: Clip, frames: Iterable[Frame], dub: Path | None, output: Path, options: WriteOptions
+) -> WriteResult:
+    """Write ``frames`` with the track ``dub`` to ``output``, as ``write_pending`` does, and publish it.
 
     ``output`` appears when it is complete, or not at all; a file of that name is replaced only if the options say so.
     Raises ``OutputError``, ``OptionError``, or what reading the inputs raises.
     """
     check_output(clip.path, output, options)
     with Outputs(options.overwrite) as outputs:
-        written = write_into(clip, frames, dub, outputs.part(output), options)
+        written = write_pending(clip, frames, dub, outputs.part(output), options)
         outputs.publish()
     return written
 
 
-def write_into(
+def write_pending(
     clip: Clip, frames: Iterable[Frame], dub: Path | None, part: PendingFile, options: WriteOptions
-) -> Written:
+) -> WriteResult:
     """Write ``frames`` (every frame of ``clip``, in order) with the track ``dub`` at ``part.path``.
 
     Every frame keeps its instant. The dub begins where players start the clip, is copied if the container takes
     its codec, and is cut where the picture ends. The source's other streams, chapters and metadata are copied;
     its sound only if asked for, or if there is no dub. Nothing is published: the caller does that, perhaps with
-    other files. The container is that of ``part.target``'s name, and errors and ``Written.path`` name ``part.target``.
+    other files. The container is that of ``part.target``'s name; errors and ``WriteResult.path`` name ``part.target``.
     Raises ``OutputError``, ``OptionError``, or what reading the inputs raises.
     """
     if any(given is not None and same_file(part.target, given) for given in (clip.path, dub)):
         raise OutputError("is one of the inputs", file=part.target, remedy="Choose another name for the output")
     with ExitStack() as stack:
-        source = stack.enter_context(opened(clip.path))
-        work = _Writing(clip, source, part.target, options)
+        source = stack.enter_context(open_input(clip.path))
+        work = _ClipWriter(clip, source, part.target, options)
         with work.trouble():
             work.open(part.path, stack)
         work.add_streams(dub, stack)
@@ -172,24 +182,24 @@ def write_into(
         return work.finish()
 
 
-class _Writing:
+class _ClipWriter:
     """One output on its way: the container, the picture's encoder, the lanes beside it, and what to report."""
 
     out: OutputContainer
     picture: VideoStream
-    carried: Carried
+    carried: SideDataCopier
 
     def __init__(self, clip: Clip, source: InputContainer, output: Path, options: WriteOptions) -> None:
         self.clip, self.source, self.output, self.options = clip, source, output, options
         self.container = container_for(output)
         self.facts: PictureFacts = picture_facts(clip)
         self.encoding = self._encoding()
-        self._converter = Converter(self.facts, self.encoding)
-        self.lanes: list[Lane] = []
-        self.ledger = Ledger(encoded=[f"picture ({self.encoding.codec})"], warnings=list(self.encoding.warnings))
-        self.copies: list[Copy] = []
-        self.losses = Losses()
-        self.dub: Dub | None = None
+        self._converter = EncoderInput(self.facts, self.encoding)
+        self.lanes: list[MuxQueue] = []
+        self.ledger = StreamReport(encoded=[f"picture ({self.encoding.codec})"], warnings=list(self.encoding.warnings))
+        self.copies: list[CopiedStream] = []
+        self.losses = PacketLosses()
+        self.dub: DubTrack | None = None
         self._first_decoded: int | None = None
         self._warn_of_the_container()
 
@@ -217,18 +227,20 @@ class _Writing:
         base = self.clip.times.time_base * 1000
         return bool(np.any(self.clip.times.pts * base.numerator % base.denominator))
 
-    def _encoding(self) -> Encoding:
+    def _encoding(self) -> PictureEncoding:
         options, facts = self.options, self.facts
-        codec = picture_codec(self.container, PictureKind.of(facts), options.codec)
-        layout = planar(facts.pixel_format).name
-        soft = encoding_for(codec, facts, layout, options.crf, options.preset)
+        codec = choose_codec(self.container, SourcePicture.of(facts), options.codec)
+        layout = planar_format(facts.pixel_format).name
+        soft = software_encoding(codec, facts, layout, options.crf, options.preset)
         if not options.hardware:
             return soft
         hard = hardware_encoding(soft, facts, options.crf)
         if hard is not None:
             return hard
         note = f"no hardware encoder for {codec} opens here; written with {soft.encoder}"
-        return Encoding(soft.codec, soft.encoder, soft.pixel_format, soft.options, soft.pads, (*soft.warnings, note))
+        return PictureEncoding(
+            soft.codec, soft.encoder, soft.pixel_format, soft.options, soft.pads, (*soft.warnings, note)
+        )
 
     def open(self, part: Path, stack: ExitStack) -> None:
         """Open the file and its picture stream."""
@@ -241,19 +253,19 @@ class _Writing:
         picture = self.out.add_stream(self.encoding.encoder, rate=self.clip.rate)
         assert isinstance(picture, VideoStream)
         self.picture = picture
-        configure(self.picture, self.clip, self.facts, self.encoding)
+        configure_encoder(self.picture, self.clip, self.facts, self.encoding)
         if self.container in MOV_FAMILY and self.encoding.codec == "hevc":
             self.picture.codec_context.codec_tag = "hvc1"
         own = self.source.streams.video[self.clip.stream]
-        said = {k: v for k, v in own.metadata.items() if k.lower() not in _OF_THE_FILE}
-        if said.pop("alpha_mode", "0") != "0" and len(planar(self.facts.pixel_format).order) != 4:
+        said = {k: v for k, v in own.metadata.items() if k.lower() not in _CONTAINER_METADATA}
+        if said.pop("alpha_mode", "0") != "0" and len(planar_format(self.facts.pixel_format).order) != 4:
             self.ledger.dropped.append("transparency (alpha channel): its decoder does not give it out")
         self.picture.metadata.update(said)
         self.picture.disposition = own.disposition | Disposition.default
-        metadata = {k: v for k, v in self.source.metadata.items() if k.lower() not in _OF_THE_FILE}
+        metadata = {k: v for k, v in self.source.metadata.items() if k.lower() not in _CONTAINER_METADATA}
         self.out.metadata.update(metadata | dict(self.options.metadata))
         self.out.set_chapters(self.source.chapters())
-        self.carried = Carried(self.clip.path, self.clip.stream, self.facts, self.encoding.codec, stack)
+        self.carried = SideDataCopier(self.clip.path, self.clip.stream, self.facts, self.encoding.codec, stack)
 
     def _close_quietly(self) -> None:
         with suppress(FFmpegError, OSError, ValueError):
@@ -263,57 +275,61 @@ class _Writing:
         if self.container not in MOV_FAMILY:
             return {"avoid_negative_ts": "disabled"}
         own = self.clip.times.time_base.denominator
-        video = _common_scale(own, [s.time_base for s in self.source.streams.video])
+        video = _common_timescale(own, [s.time_base for s in self.source.streams.video])
         # Edit lists count in the movie's scale: a late start of any stream must be exact in it.
-        movie = _common_scale(video, [s.time_base for s in self.source.streams if s.start_time])
+        movie = _common_timescale(video, [s.time_base for s in self.source.streams if s.start_time])
         flags = "faststart+use_metadata_tags" if self.options.metadata else "faststart"
         return {"movflags": flags, "video_track_timescale": str(video), "movie_timescale": str(movie)}
 
     def add_streams(self, dub: Path | None, stack: ExitStack) -> None:
         """The dub first, then what is copied from the source."""
         if dub is not None:
-            lane, self.dub, stream = dub_lane(dub, self.container, self.out, self.clip.start, self.clip.span.end, stack)
+            lane, self.dub, stream = add_dub_track(
+                dub, self.container, self.out, self.clip.start, self.clip.span.end, stack
+            )
             self.lanes.append(lane)
             stream.disposition = Disposition.default
-            language = stored(self.options.language, self.container)
+            language = container_language(self.options.language, self.container)
             if language:
                 stream.metadata["language"] = language
-                self.copies.append(Copy("dub track", stream.index, language, None, Disposition(0)))
+                self.copies.append(CopiedStream("dub track", stream.index, language, None, Disposition(0)))
             (self.ledger.copied if self.dub.copied else self.ledger.encoded).append(self.dub.name)
         if self.options.captions:
-            language = stored(self.options.language, self.container)
-            lane, codec = caption_lane(self.out, self.container, self.options.captions, language)
+            language = container_language(self.options.language, self.container)
+            lane, codec = add_caption_track(self.out, self.container, self.options.captions, language)
             self.lanes.append(lane)
             self.ledger.encoded.append(f"subtitles ({codec})")
         own = self.source.streams.video[self.clip.stream].index
-        now = CopyContext(self.source, own, self.container, dub is not None, self.options.keep_original_audio)
+        now = MappingContext(self.source, own, self.container, dub is not None, self.options.keep_original_audio)
         pairs: list[tuple[Stream, Stream]] = []
         with self.trouble():
-            for stream, fate in fates(now):
+            for stream, fate in map_streams(now):
                 self.ledger.enter(stream, fate)
                 self._follow(stream, fate, pairs, stack)
-        self.lanes.append(Lane(copied(self.source, pairs, self.container not in MOV_FAMILY, self.losses)))
+        self.lanes.append(MuxQueue(copied_packets(self.source, pairs, self.container not in MOV_FAMILY, self.losses)))
 
-    def _follow(self, stream: Stream, fate: Fate, pairs: list[tuple[Stream, Stream]], stack: ExitStack) -> None:
+    def _follow(
+        self, stream: Stream, fate: StreamMapping, pairs: list[tuple[Stream, Stream]], stack: ExitStack
+    ) -> None:
         """Make in the output what a stream of the source becomes; streams with packets to copy join ``pairs``."""
         if fate.how == "made" and "timecode" in stream.metadata:
             self.picture.metadata.setdefault("timecode", stream.metadata["timecode"])
         if fate.how == "attached":
-            with opened(self.clip.path) as again:
+            with open_input(self.clip.path) as again:
                 attach_cover(again.streams[stream.index], self.out)
         if fate.how != "copied":
             return
         pattern = stream
         if isinstance(stream, AudioStream) and self.container not in MOV_FAMILY:
-            pattern = with_priming_of(self.clip.path, stream, stack)
-        copy = copy_of(self.out, pattern)
+            pattern = template_with_priming(self.clip.path, stream, stack)
+        copy = add_stream_copy(self.out, pattern)
         if pattern is not stream:
             copy.metadata.update(stream.metadata)
         if stream.type == "audio" and self.dub is not None:
             copy.disposition = Disposition(stream.disposition & ~Disposition.default)
         if stream.type != "attachment":
             pairs.append((stream, copy))
-            self.copies.append(Copy.of(stream, copy))
+            self.copies.append(CopiedStream.of(stream, copy))
 
     def write_picture(self, frames: Iterable[Frame]) -> None:
         """Encode every frame at its own time; the lanes keep pace."""
@@ -333,7 +349,7 @@ class _Writing:
             self._mux(rest[-1:], last=True)
 
     def _encodable(self, frame: Frame) -> av.VideoFrame:
-        planes, kind = frame.planes, planar(frame.layout.name)
+        planes, kind = frame.planes, planar_format(frame.layout.name)
         if any(self.encoding.pads):
             planes = tuple(_padded(plane, self.encoding.pads, kind.sites(i)) for i, plane in enumerate(planes))
         picture = self._converter.picture(planes, frame.layout)
@@ -363,39 +379,39 @@ class _Writing:
         index = int(np.searchsorted(times.pts, packet.pts or 0))
         return int(times.pts[index + 1] - times.pts[index]) if index + 1 < len(times) else times.last
 
-    def finish(self) -> Written:
+    def finish(self) -> WriteResult:
         """Write what is left in the lanes and the index, look at the file again, and say what was done."""
         with self.trouble():
             for lane in self.lanes:
                 lane.pump(self.out, None)
-            made = [s.index for s in self.out.streams if s.type in PLAYED and not is_cover(s)]
+            made = [s.index for s in self.out.streams if s.type in PLAYED_TYPES and not is_cover(s)]
             name = Path(self.out.name)
             self.out.close()
-            self.ledger.warnings += not_found_again(name, made, self.copies, self.out.metadata)
+            self.ledger.warnings += missing_in_output(name, made, self.copies, self.out.metadata)
         for stream in self.source.streams:
-            if any(copy.name == named(stream) for copy in self.copies) and (lost := self.losses.of(stream)):
-                self.ledger.warnings.append(f"{named(stream)}: {lost}")
-        kept, lost = fates_of_side_data(self.facts, self.carried, self.encoding.codec)
+            if any(copy.name == stream_name(stream) for copy in self.copies) and (lost := self.losses.of(stream)):
+                self.ledger.warnings.append(f"{stream_name(stream)}: {lost}")
+        kept, lost = side_data_report(self.facts, self.carried, self.encoding.codec)
         self.ledger.copied += kept
         self.ledger.dropped += lost
         cut = short = Fraction(0)
         lost_of_dub: list[str] = []
         if self.dub is not None:
-            lost_of_dub = loss_notes(self.dub)
+            lost_of_dub = dub_loss_notes(self.dub)
             room = self.clip.span.end - self.clip.start
             cut, short = max(Fraction(0), self.dub.length - room), max(Fraction(0), room - self.dub.length)
-            self.ledger.warnings += finished_notes(self.dub)
+            self.ledger.warnings += dub_notes(self.dub)
             if cut > 0:
                 self.ledger.warnings.append(f"the dub is {float(cut):.3f} s longer than the picture: its end was cut")
         encoding, ledger = self.encoding, self.ledger
-        return Written(
+        return WriteResult(
             self.output, encoding.codec, encoding.encoder, encoding.pixel_format, len(self.clip),
             tuple(ledger.copied), tuple(ledger.encoded), tuple(ledger.dropped), cut, short, tuple(ledger.warnings),
             tuple(lost_of_dub),
         )  # fmt: skip
 
 
-def _common_scale(own: int, others: Iterable[Fraction | None]) -> int:
+def _common_timescale(own: int, others: Iterable[Fraction | None]) -> int:
     """Units a second in which ``own`` (units a second) and all ``others`` (seconds) are whole, if there is one."""
     scale = math.lcm(own, *(base.denominator for base in others if base))
     return scale if scale <= _LARGEST_TIMESCALE else own

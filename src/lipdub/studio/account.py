@@ -8,9 +8,9 @@ import numpy as np
 
 from lipdub import __version__, weights
 from lipdub.media.probe import probe
-from lipdub.media.promise import examples
-from lipdub.media.read import Damage
-from lipdub.media.write import Written
+from lipdub.media.read import PictureDamage
+from lipdub.media.stated_duration import first_examples
+from lipdub.media.write import WriteResult
 from lipdub.review.report import (
     Changed,
     Closures,
@@ -47,8 +47,8 @@ class Outcome:
     cast: Cast
     audible: Audible
     audit: Audit
-    written: Written
-    damage: Damage
+    written: WriteResult
+    damage: PictureDamage
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def account(outcome: Outcome, how: Circumstances) -> Report:
     )
 
 
-def _not_told(doubts: Iterable[str], written: Written) -> tuple[str, ...]:
+def _not_told(doubts: Iterable[str], written: WriteResult) -> tuple[str, ...]:
     """What was lost of the dub track in writing, unless it was told when the track was heard."""
     return () if any(doubt.startswith("the dub track") for doubt in doubts) else written.dub_losses
 
@@ -146,7 +146,7 @@ def _timings(clock: Clock, audit: Audit) -> Iterable[StageTime]:
     yield StageTime("engine", audit.engine_seconds, sum(audit.changed.values()))
 
 
-def _damaged(clip: Clip, damage: Damage) -> Iterable[str]:
+def _damaged(clip: Clip, damage: PictureDamage) -> Iterable[str]:
     for frames, what in (
         (damage.repeated, "could not be decoded and repeat the one before"),
         (damage.corrupt, "are damaged"),
@@ -154,7 +154,7 @@ def _damaged(clip: Clip, damage: Damage) -> Iterable[str]:
         if frames:
             runs = np.split(np.array(frames), np.flatnonzero(np.diff(frames) > 1) + 1)
             spans = (clip.times.span(int(run[0]), int(run[-1]) + 1) for run in runs)
-            told = examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in spans)
+            told = first_examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in spans)
             yield f"{len(frames)} frames of the source {what}: {told}"
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.compose.mix.stems import Canvas, blocks_of, spoken_stem
-from lipdub.media.sound_blocks import SoundShape
-from lipdub.media.sound_out import write_sound
+from lipdub.media.sound_blocks import SoundFormat
+from lipdub.media.sound_write import write_sound
 from lipdub.review.report import Speech
 from lipdub.studio.likeness import likened
 from lipdub.studio.options import SpeechOptions
@@ -160,4 +160,4 @@ def finished(
 def write_dialogue(path: Path, lines: Callable[[], Iterable[PlacedLine]], whole: Span, rate: int = RATE) -> None:
     """Write ``lines`` as mono sound (.flac or .wav) over ``whole``, exactly as long. Raises ``OutputError``."""
     canvas = Canvas.over(whole, rate, ("FC",))
-    write_sound(path, blocks_of(spoken_stem(lines, canvas), canvas), SoundShape(rate, ("FC",)))
+    write_sound(path, blocks_of(spoken_stem(lines, canvas), canvas), SoundFormat(rate, ("FC",)))

@@ -18,8 +18,8 @@ from lipdub.faces.active_speaker import FaceSelector, parse_face
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import Damage, prefetched
-from lipdub.media.write import WriteOptions, Written, check_output, write_into
+from lipdub.media.read import PictureDamage, prefetch
+from lipdub.media.write import WriteOptions, WriteResult, check_output, write_pending
 from lipdub.review.page import page
 from lipdub.review.report import Report
 from lipdub.sound_to_mouth.prior import Prior
@@ -109,7 +109,7 @@ def dub(
             raise _nothing(order, study, roles)
         audit = Audit(room.scratch, LandmarkRedetector(crew.finder, thorough=False))
         with clock.stage("perform"):
-            damage = Damage()
+            damage = PictureDamage()
             performing = performed(
                 frames_ahead(order.clip, damage), Script(order.clip, study.shots, roles.parts), audit
             )
@@ -228,12 +228,14 @@ def _dialogue(order: Order, words: Words | None, crew: Crew, setting: Setting, r
     return spoken(order.clip, words, order.speech, setting.features, room)
 
 
-def _write(order: Order, performing: Iterator[Frame], dialogue: Dialogue, film: PendingFile, clock: Clock) -> Written:
-    counted = clock.counted("perform", prefetched(performing), len(order.clip))
+def _write(
+    order: Order, performing: Iterator[Frame], dialogue: Dialogue, film: PendingFile, clock: Clock
+) -> WriteResult:
+    counted = clock.counted("perform", prefetch(performing), len(order.clip))
     said_in = order.options.language or (dialogue.account.language if dialogue.account else "")
     captions = captions_inside(dialogue, order.speech)
     how = replace(_write_options(order.options, order.speech), captions=captions, language=said_in or None)
-    return write_into(order.clip, counted, dialogue.track, film, how)
+    return write_pending(order.clip, counted, dialogue.track, film, how)
 
 
 def _publish(order: Order, report: Report, dialogue: Dialogue, outputs: Outputs) -> None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lipdub.disk.identity import command_file_stamps
-from lipdub.media.sound_blocks import sound_blocks, sound_shape
-from lipdub.media.sound_out import write_sound
+from lipdub.media.sound_blocks import sound_blocks, sound_format
+from lipdub.media.sound_write import write_sound
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.room import Room
 from lipdub.studio.store import key
@@ -35,7 +35,7 @@ def effects_of(clip: Clip, speech: SpeechOptions, room: Room) -> Effects | None:
     def separate(folder: Path) -> None:
         source = room.scratch / "to-separate.wav"
         write_sound(
-            source, sound_blocks(clip.path, start=clip.start, stream=clip.sound), sound_shape(clip.path, clip.sound)
+            source, sound_blocks(clip.path, start=clip.start, stream=clip.sound), sound_format(clip.path, clip.sound)
         )
         separator.effects(source, folder).rename(folder / "stem")
         source.unlink()

@@ -8,8 +8,8 @@ import numpy as np
 from lipdub.engines.seam import Engine, SpeakingStudy
 from lipdub.errors import NothingToDub, OptionError
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.media.listen import Reading, sound
-from lipdub.media.read import frames
+from lipdub.media.read import read_frames
+from lipdub.media.sound_read import SoundReadOptions, read_sound
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.cast import Audible, Part, cast
 from lipdub.studio.dialogue import Dialogue, Spoken, finished
@@ -45,7 +45,7 @@ class Setting:
         track = original = None
         if "sound" in engine.limits.needs:
             until = dub_track(dialogue.guide, self.clip).until
-            track = _later(sound(dialogue.guide, reading=Reading(until)), self.clip)
+            track = _later(read_sound(dialogue.guide, reading=SoundReadOptions(until)), self.clip)
             original = self._original()
         return Audible(self.prior, self.features, dub, track, original, dialogue.by_engine, self.seed)
 
@@ -58,7 +58,7 @@ class Setting:
         return Audible(self.prior, self.features, features, None, self._original(), lines, self.seed)
 
     def _original(self) -> Sound | None:
-        return sound(self.clip.path, stream=self.clip.sound) if self.clip.has_sound else None
+        return read_sound(self.clip.path, stream=self.clip.sound) if self.clip.has_sound else None
 
 
 def spoken_by_engine(engine: Engine, words: Words, speech: SpeechOptions, setting: Setting, room: Room) -> Dialogue:
@@ -94,7 +94,7 @@ def _said(clip: Clip, part: Part) -> list[PlacedLine]:
     if not isinstance(study, SpeakingStudy):
         raise OptionError("this engine says that it speaks and cannot", remedy="Name a voice with --voice")
     track = part.subject.track
-    voice = study.speak(part.guide, looks_of(frames(clip, track.first, track.stop), track, clip.size))
+    voice = study.speak(part.guide, looks_of(read_frames(clip, track.first, track.stop), track, clip.size))
     said = []
     for cue in part.cues:
         if cue.line is not None:

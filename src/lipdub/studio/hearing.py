@@ -11,8 +11,8 @@ import numpy as np
 from lipdub import weights
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import MissingExtra
-from lipdub.media.listen import WHOLE, Reading, sound_in_pieces
 from lipdub.media.sound_damage import SoundDamage, SoundLog
+from lipdub.media.sound_read import READ_WHOLE, SoundReadOptions, read_sound_chunks
 from lipdub.plugins import package_version
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.studio.store import Store, key
@@ -37,15 +37,15 @@ class Track:
 
 
 @contextmanager
-def spooled(track: Track, reading: Reading = WHOLE) -> Iterator[tuple[Samples, Fraction]]:
+def spooled(track: Track, reading: SoundReadOptions = READ_WHOLE) -> Iterator[tuple[Samples, Fraction]]:
     """The samples of a track (mono, 16 kHz) in a temporary file, and the instant at which they start.
 
-    Raises what ``sound_in_pieces`` raises.
+    Raises what ``read_sound_chunks`` raises.
     """
     with temporary_folder("sound") as folder:
         samples, start = SampleFile(folder / "samples"), None
         try:
-            pieces = sound_in_pieces(track.path, rate=ANALYSIS_RATE, mono=True, stream=track.stream, reading=reading)
+            pieces = read_sound_chunks(track.path, rate=ANALYSIS_RATE, mono=True, stream=track.stream, reading=reading)
             for piece in pieces:
                 start = piece.start if start is None else start
                 samples.append(piece.samples[0])
@@ -71,7 +71,7 @@ class Hearing:
 
         def listen(folder: Path) -> None:
             log = SoundLog()
-            with spooled(track, Reading(track.until, log)) as (samples, start):
+            with spooled(track, SoundReadOptions(track.until, log)) as (samples, start):
                 features = self.ears.listen_to(samples, start)
             _keep(folder, features, log.damage)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from lipdub.errors import OptionError
-from lipdub.media.listen import sound_in_pieces
+from lipdub.media.sound_read import read_sound_chunks
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
@@ -74,7 +74,7 @@ def clearest_span(name: str, lines: Sequence[Line], features: SpeechFeatures) ->
 def _cut(clip: Clip, span: Span) -> Sound:
     """The clip's sound in ``span``, mono; read no further than needed."""
     pieces = []
-    for piece in sound_in_pieces(clip.path, mono=True, stream=clip.sound):
+    for piece in read_sound_chunks(clip.path, mono=True, stream=clip.sound):
         pieces.append(cut(piece, span))
         if piece.span.end >= span.end:
             break

@@ -13,8 +13,8 @@ from lipdub.compose.mix.mixing import MixOptions, MixReport, Parts, mixed, plann
 from lipdub.compose.mix.stems import Canvas, Stem
 from lipdub.errors import OptionError
 from lipdub.media.probe import probe
-from lipdub.media.sound_blocks import SoundShape, sound_blocks, sound_shape
-from lipdub.media.sound_out import write_sound
+from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
+from lipdub.media.sound_write import write_sound
 from lipdub.studio.effects import effects_of
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.room import Room, whole_of
@@ -30,7 +30,7 @@ def mix(
 ) -> tuple[Path, MixReport]:
     """The mix of a dub (its file, and when it speaks) and the clip's sound, in a file; and what was measured."""
     track, spans = dub
-    shape = sound_shape(clip.path, clip.sound) if clip.has_sound else SoundShape(RATE, ("FL", "FR"))
+    shape = sound_format(clip.path, clip.sound) if clip.has_sound else SoundFormat(RATE, ("FL", "FR"))
     shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
     canvas = Canvas.over(whole_of(clip), shape.rate, shape.channels)
     source = _stem(clip.path, canvas, clip.start, clip.sound) if clip.has_sound else None
@@ -83,7 +83,7 @@ def mix_options(speech: SpeechOptions) -> MixOptions:
 
 def _stem(path: Path, canvas: Canvas, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:
     """The sound of a file (its stream ``stream``), whose instant ``start`` is the canvas' first."""
-    channels = sound_shape(path, stream).channels
+    channels = sound_format(path, stream).channels
     return Stem(channels, lambda: sound_blocks(path, rate=canvas.rate, start=start, stream=stream))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lipdub.errors import LipdubError
-from lipdub.media.listen import sound_in_pieces
+from lipdub.media.sound_read import read_sound_chunks
 from lipdub.studio.room import Room
 from lipdub.studio.words import recogniser_named
 from lipdub.timeline.clip import Clip
@@ -32,7 +32,7 @@ def heard_again(guide: Path, clip: Clip, lines: Sequence[Line], recogniser: str,
         who = recogniser_named(recogniser)
         with room.clock.stage("check words"):
             features = room.hear_dub(guide, clip)
-            found = transcribe(who, sound_in_pieces(guide, rate=ANALYSIS_RATE, mono=True), features, language)
+            found = transcribe(who, read_sound_chunks(guide, rate=ANALYSIS_RATE, mono=True), features, language)
     except LipdubError as cannot:
         return Proof(notes=(f"the dub was not checked by hearing it again ({cannot.what})",))
     said, again = (" ".join(text) for text in ((li.text for li in lines), (w.text for w in found.words)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from lipdub import weights
 from lipdub.disk.publish import atomic_output, check_output_path
 from lipdub.errors import NoSound, OptionError
-from lipdub.media.probe import chosen_sound, container_start, open_clip, probe
+from lipdub.media.probe import chosen_sound_stream, container_start, open_clip, probe
 from lipdub.review.report import Speech
 from lipdub.studio.dialogue import Said, write_dialogue
 from lipdub.studio.hearing import Track
@@ -74,7 +74,7 @@ def hear(
         raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
     recogniser_named(recogniser)
     with desk.room() as room:
-        track = Track(source, chosen_sound(source, audio_stream))
+        track = Track(source, chosen_sound_stream(source, audio_stream))
         features = room.hearing.hear(track, room.digest(source))
         words = words_heard(track, features, recogniser, language, room)
         start = container_start(source)

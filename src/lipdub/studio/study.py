@@ -17,7 +17,7 @@ from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.faces.tracker import FaceTracker
 from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
-from lipdub.media.read import Damage, frames, prefetched
+from lipdub.media.read import PictureDamage, prefetch, read_frames
 from lipdub.plugins import Fingerprinted, fingerprint_of
 from lipdub.studio.progress import Clock
 from lipdub.studio.store import key
@@ -87,7 +87,7 @@ def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range
     tracker = FaceTracker(folder / "faces", clip.size, crew.finder, rate=clip.rate)
     studies: dict[int, Study] = {}
     cuts: list[int] = []
-    for seen in clock.counted("study", prefetched(_tracked(clip, tracker, cuts)), len(clip)):
+    for seen in clock.counted("study", prefetch(_tracked(clip, tracker, cuts)), len(clip)):
         for face, view in seen:
             if face not in studies:
                 studies[face] = crew.engine.study(_place(folder, face), eye)
@@ -103,7 +103,7 @@ def study_clip(clip: Clip, crew: Crew, folder: Path, clock: Clock, hidden: range
 def _tracked(clip: Clip, tracker: FaceTracker, cuts: list[int]) -> Iterator[list[tuple[int, FaceView]]]:
     """The faces of every frame as they are tracked; the first frames of later shots are added to ``cuts``."""
     finder = CutDetector()
-    for frame in prefetched(frames(clip)):
+    for frame in prefetch(read_frames(clip)):
         cut = finder.see(frame)
         if cut:
             cuts.append(frame.index)
@@ -182,6 +182,6 @@ def _open_subject(clip: Clip, crew: Crew, folder: Path, entry: dict) -> Subject:
     )
 
 
-def frames_ahead(clip: Clip, damage: Damage) -> Iterator[Frame]:
+def frames_ahead(clip: Clip, damage: PictureDamage) -> Iterator[Frame]:
     """The clip's frames, decoded ahead in another thread; ``damage`` collects what could not be decoded."""
-    return prefetched(frames(clip, damage=damage))
+    return prefetch(read_frames(clip, damage=damage))

@@ -10,7 +10,7 @@ from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, OptionError, ServiceError
-from lipdub.media.listen import sound_in_pieces
+from lipdub.media.sound_read import read_sound_chunks
 from lipdub.plugins import fingerprint_of
 from lipdub.studio.hearing import Track
 from lipdub.studio.languages import language_in_name
@@ -100,7 +100,7 @@ def words_heard(track: Track, features: SpeechFeatures, recogniser: str, languag
     who = recogniser_named(recogniser)
 
     def listen(folder: Path) -> None:
-        pieces = sound_in_pieces(path, rate=ANALYSIS_RATE, mono=True, stream=track.stream)
+        pieces = read_sound_chunks(path, rate=ANALYSIS_RATE, mono=True, stream=track.stream)
         found = transcribe(who, pieces, features, language)
         if found.words:
             write_script(folder / "words.json", lines_from_words(found.words, found.language))

@@ -21,7 +21,8 @@ from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames, sound
+from lipdub.media.read import read_frames
+from lipdub.media.sound_read import read_sound
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.sound_to_mouth.encoder import EncoderBasis, SpeechEncoder
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
@@ -110,14 +111,14 @@ class Crew:
         clip, cuts = open_clip(path), CutDetector()
         with temporary_folder("footage") as folder:
             tracker = FaceTracker(folder, clip.size, self.finder, rate=clip.rate)
-            for frame in frames(clip):
+            for frame in read_frames(clip):
                 tracker.see(frame, cuts.see(frame))
             tracks = tracker.finish()
             if not tracks:
                 raise NothingToDub("no face to learn from", file=path)
             track = max(tracks, key=len)
             motion = measure_motion(track)
-        voice = sound(path, rate=ANALYSIS_RATE, mono=True)
+        voice = read_sound(path, rate=ANALYSIS_RATE, mono=True)
         when = clip.times.seconds()[track.first : track.stop]
         voices = tuple(self._voice(voice, speed) for speed in (1.0, *SPEEDS))
         return Footage(path.stem, when[motion.ok], motion.shapes[motion.ok], voices)

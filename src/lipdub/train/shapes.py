@@ -21,7 +21,7 @@ from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
+from lipdub.media.read import read_frames
 from lipdub.process.exit_codes import run_program
 
 
@@ -48,7 +48,7 @@ def filmed(path: Path, finder: FaceLandmarker) -> Population:
     clip, cuts = open_clip(path), CutDetector()
     with temporary_folder("shapes") as folder:
         tracker = FaceTracker(folder, clip.size, finder, rate=clip.rate)
-        for frame in frames(clip):
+        for frame in read_frames(clip):
             tracker.see(frame, cuts.see(frame))
         tracks = tracker.finish()
         if not tracks:

@@ -8,7 +8,7 @@ from av.container import OutputContainer
 from av.stream import Disposition
 from av.subtitles.stream import SubtitleStream
 
-from lipdub.media.lanes import Lane
+from lipdub.media.stream_copy import MuxQueue
 from lipdub.timeline.time import Span
 
 Captions = Sequence[tuple[Span, str]]
@@ -29,7 +29,9 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """What FFmpeg's text encoders ask for before they open: a SubStation header with its defaults."""
 
 
-def caption_lane(out: OutputContainer, container: str, captions: Captions, language: str | None) -> tuple[Lane, str]:
+def add_caption_track(
+    out: OutputContainer, container: str, captions: Captions, language: str | None
+) -> tuple[MuxQueue, str]:
     """The lane of a text track in ``out`` with ``captions``, to the millisecond; and its codec.
 
     ``language`` is an ISO 639-2 code. The track is there to be switched on, not on by itself.
@@ -54,4 +56,4 @@ def caption_lane(out: OutputContainer, container: str, captions: Captions, langu
             packet.duration, packet.time_base, packet.stream = end - start, _MILLISECOND, stream
             yield packet
 
-    return Lane(packets()), codec
+    return MuxQueue(packets()), codec

@@ -14,12 +14,12 @@ from jaxtyping import Float32
 
 from lipdub.disk.os_errors import OUT_OF_MEMORY
 from lipdub.errors import MachineError, NotMedia
-from lipdub.media.container import LONGEST, opened, primed, sound_stream
-from lipdub.media.packets import packets
-from lipdub.media.promise import sound_promise
+from lipdub.media.container import MAX_DURATION, negative_times_are_priming, open_input, sound_stream
+from lipdub.media.packets import demux
+from lipdub.media.sound_clock import clock_origin
 from lipdub.media.sound_damage import SoundLog
 from lipdub.media.sound_decode import timed_frames
-from lipdub.media.sound_frames import origin_of
+from lipdub.media.stated_duration import stated_sound_end
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span, timecode
 
@@ -45,7 +45,7 @@ Block = Float32[np.ndarray, "channels samples"]
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class SoundReadOptions:
     """How much of a sound is read: up to the instant ``until`` of its own clock and a little further (None: all of it).
     What is met on the way is collected in ``log``."""
 
@@ -53,12 +53,17 @@ class Reading:
     log: SoundLog | None = None
 
 
-WHOLE = Reading()
+READ_WHOLE = SoundReadOptions()
 """To the end, without taking notes."""
 
 
-def sound(
-    path: Path, *, rate: int | None = None, mono: bool = False, stream: int | None = None, reading: Reading = WHOLE
+def read_sound(
+    path: Path,
+    *,
+    rate: int | None = None,
+    mono: bool = False,
+    stream: int | None = None,
+    reading: SoundReadOptions = READ_WHOLE,
 ) -> Sound:
     """Sound stream ``stream`` (counted from 0; None: the one that players play) of ``path`` as floats.
 
@@ -67,13 +72,13 @@ def sound(
     quality); ``mono`` mixes down: the mean of the channels, or ITU-R BS.775 where there is a centre channel. Only the
     result is held in memory. Raises ``InputError``, ``NotMedia``, ``NoSound``, or ``MachineError`` without memory.
     """
-    with opened(path) as container:
+    with open_input(path) as container:
         features = sound_stream(container, path, stream)
         channels, own = features.codec_context.channels, features.codec_context.sample_rate
-        store = _Store(1 if mono else channels, _expected_length(container, features, rate or own))
+        store = _SampleBuffer(1 if mono else channels, _expected_length(container, features, rate or own))
     start = Fraction(0)
     try:
-        for at, piece in _pieces(path, rate, mono, stream, reading):
+        for at, piece in _chunks(path, rate, mono, stream, reading):
             start = start if store.length else at
             store.append(piece)
     except MemoryError as full:
@@ -81,15 +86,20 @@ def sound(
     return Sound(store.samples(), rate or own, start)
 
 
-def sound_in_pieces(
-    path: Path, *, rate: int | None = None, mono: bool = False, stream: int | None = None, reading: Reading = WHOLE
+def read_sound_chunks(
+    path: Path,
+    *,
+    rate: int | None = None,
+    mono: bool = False,
+    stream: int | None = None,
+    reading: SoundReadOptions = READ_WHOLE,
 ) -> Iterator[Sound]:
     """``sound``, piece by piece in order, each right after the one before: for programmes too long to be held.
 
     Raises as ``sound`` does, when the first piece is taken.
     """
     count, start, clock = 0, None, rate
-    for at, piece in _pieces(path, rate, mono, stream, reading):
+    for at, piece in _chunks(path, rate, mono, stream, reading):
         if start is None:
             start, clock = at, rate or _rate_of(path, stream)
         assert clock is not None
@@ -98,20 +108,20 @@ def sound_in_pieces(
 
 
 def _rate_of(path: Path, stream: int | None) -> int:
-    with opened(path) as container:
+    with open_input(path) as container:
         return sound_stream(container, path, stream).codec_context.sample_rate
 
 
-def _pieces(
-    path: Path, rate: int | None, mono: bool, stream: int | None, reading: Reading
+def _chunks(
+    path: Path, rate: int | None, mono: bool, stream: int | None, reading: SoundReadOptions
 ) -> Iterator[tuple[Fraction, Block]]:
     """(instant at which the whole sound starts, samples that are not empty) from first to last."""
-    with opened(path) as container:
+    with open_input(path) as container:
         features = sound_stream(container, path, stream)
         weights = _mixdown(features) if mono else None
-        source = _Source(features.codec_context.sample_rate, 1 if mono else features.codec_context.channels)
+        source = _Resampler(features.codec_context.sample_rate, 1 if mono else features.codec_context.channels)
         start = Fraction(0)
-        for number, (at, block) in enumerate(continuous(container, features, reading)):
+        for number, (at, block) in enumerate(gapless_blocks(container, features, reading)):
             start = start if number else at
             mixed = block if weights is None else (weights @ block)[None]
             for piece in source.resampled(mixed, rate):
@@ -123,7 +133,7 @@ def _pieces(
 
 
 @dataclass(slots=True)
-class _Source:
+class _Resampler:
     """A rate, a number of channels, and the resampler once it is needed."""
 
     rate: int
@@ -145,7 +155,7 @@ class _Source:
             yield self.resampler.resample_chunk(np.zeros((0, self.channels), np.float32), last=True).T
 
 
-class _Store:
+class _SampleBuffer:
     """Samples in one growing array, so that the sound is not held twice."""
 
     def __init__(self, channels: int, expected: int) -> None:
@@ -190,8 +200,8 @@ def _mixdown(features: AudioStream) -> np.ndarray:
     return weights / weights.sum()
 
 
-def continuous(
-    container: InputContainer, features: AudioStream, reading: Reading = WHOLE
+def gapless_blocks(
+    container: InputContainer, features: AudioStream, reading: SoundReadOptions = READ_WHOLE
 ) -> Iterator[tuple[Fraction, Block]]:
     """(instant of its first sample, block) one right after the other: gaps filled, overlaps and priming cut.
 
@@ -199,13 +209,13 @@ def continuous(
     """
     rate = features.codec_context.sample_rate
     log = SoundLog() if reading.log is None else reading.log
-    start, count, origin = None, 0, origin_of(features)
-    promised, log.channels = sound_promise(container, features), features.codec_context.channels
+    start, count, origin = None, 0, clock_origin(features)
+    promised, log.channels = stated_sound_end(container, features), features.codec_context.channels
     log.promised = None if promised is None else promised - origin
     for at, block in _blocks(container, features, log):
         at -= origin
         if start is None:
-            before = min(max(0, round(-at * rate)), block.shape[1]) if primed(container) else 0
+            before = min(max(0, round(-at * rate)), block.shape[1]) if negative_times_are_priming(container) else 0
             block, at = block[:, before:], at + Fraction(before, rate)
             if block.shape[1] == 0:
                 continue
@@ -215,7 +225,7 @@ def continuous(
             log.whole = False
             return
         late = at - position
-        if late > LONGEST:
+        if late > MAX_DURATION:
             what = f"the time stamps of its sound jump by {timecode(late)} hours, so they are damaged"
             raise NotMedia(what, file=Path(container.name), at=position, remedy="Export it again.")
         if late > _SLACK:
@@ -243,7 +253,7 @@ def _silence(channels: int, samples: int) -> Iterator[Block]:
 def _blocks(container: InputContainer, features: AudioStream, log: SoundLog) -> Iterator[tuple[Fraction, Block]]:
     """(instant, float block) of every decoded packet; what cannot be decoded is left out (and becomes a gap)."""
     channels = features.codec_context.channels
-    for at, frame in timed_frames(packets(container, features), features):
+    for at, frame in timed_frames(demux(container, features), features):
         block = _floats(frame, channels)
         if frame.format.name in _FLOATS and not np.isfinite(block).all():
             wrong = ~np.isfinite(block)

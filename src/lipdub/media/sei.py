@@ -22,14 +22,14 @@ _CAPTIONS = b"\xb5\x00\x31"
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SeiMessage:
     """One SEI message: its payload type and its bytes, without escapes."""
 
     kind: int
     payload: bytes
 
 
-def prefix_size(codec: str, extradata: bytes | None) -> int:
+def length_prefix_size(codec: str, extradata: bytes | None) -> int:
     """How many bytes of length stand before each unit in packets with this ``extradata``; 0 if start codes do."""
     if not extradata or extradata[0] != 1:
         return 0
@@ -40,39 +40,39 @@ def prefix_size(codec: str, extradata: bytes | None) -> int:
     return 0
 
 
-def messages(data: bytes, codec: str, prefix: int) -> Iterator[Message]:
+def sei_messages(data: bytes, codec: str, prefix: int) -> Iterator[SeiMessage]:
     """The messages in a packet of ``codec`` (h264, hevc, mpeg2video; none in any other), in their order.
 
-    ``prefix`` as ``prefix_size`` tells. What is damaged is passed over.
+    ``prefix`` as ``length_prefix_size`` tells. What is damaged is passed over.
     """
     if codec == "mpeg2video":
         yield from _user_data(data)
     elif codec in _SEI:
         for first, end in _units(data, prefix):
-            if _kind(data[first], codec) == _SEI[codec]:
+            if _unit_type(data[first], codec) == _SEI[codec]:
                 yield from _unpacked(_unescaped(data[first + len(_HEADER[codec]) : end]))
 
 
 def has_dolby_vision(data: bytes, codec: str, prefix: int) -> bool:
     """True if a packet holds a unit of the type that Dolby Vision uses for its values (62, left open by H.265)."""
-    return codec == "hevc" and any(_kind(data[first], codec) == 62 for first, _ in _units(data, prefix))
+    return codec == "hevc" and any(_unit_type(data[first], codec) == 62 for first, _ in _units(data, prefix))
 
 
-def with_messages(data: bytes, codec: str, added: Iterable[Message]) -> bytes:
+def insert_sei(data: bytes, codec: str, added: Iterable[SeiMessage]) -> bytes:
     """An encoder's packet (h264 or hevc) with messages before its first slice, as both standards order units."""
     body = b"".join(_packed(message) for message in added)
     unit = _HEADER[codec] + _escaped(body + b"\x80")
     prefix = 0 if data.startswith((_START, b"\x00" + _START)) else 4
     head = b"\x00" + _START if prefix == 0 else len(unit).to_bytes(4, "big")
     for first, _ in _units(data, prefix):
-        if _is_slice(_kind(data[first], codec), codec):
+        if _is_slice(_unit_type(data[first], codec), codec):
             at = first - (prefix or 3)
             at -= int(prefix == 0 and at > 0 and data[at - 1] == 0)
             return data[:at] + head + unit + data[at:]
     return data
 
 
-def _kind(first: int, codec: str) -> int:
+def _unit_type(first: int, codec: str) -> int:
     return first & 31 if codec == "h264" else first >> 1 & 63
 
 
@@ -99,14 +99,14 @@ def _units(data: bytes, prefix: int) -> Iterator[tuple[int, int]]:
         at = following
 
 
-def _unpacked(body: bytes) -> Iterator[Message]:
+def _unpacked(body: bytes) -> Iterator[SeiMessage]:
     at = 0
     while at + 2 < len(body) and body[at:] != b"\x80":
         kind, at = _number(body, at)
         size, at = _number(body, at)
         if at + size > len(body):
             return
-        yield Message(kind, body[at : at + size])
+        yield SeiMessage(kind, body[at : at + size])
         at += size
 
 
@@ -118,7 +118,7 @@ def _number(body: bytes, at: int) -> tuple[int, int]:
     return (value + body[at], at + 1) if at < len(body) else (value, at)
 
 
-def _packed(message: Message) -> bytes:
+def _packed(message: SeiMessage) -> bytes:
     parts = []
     for value in (message.kind, len(message.payload)):
         parts.append(b"\xff" * (value // 255) + bytes([value % 255]))
@@ -142,11 +142,11 @@ def _escaped(data: bytes) -> bytes:
     return bytes(out)
 
 
-def _user_data(data: bytes) -> Iterator[Message]:
+def _user_data(data: bytes) -> Iterator[SeiMessage]:
     at = data.find(_USER_DATA)
     while at >= 0:
         following = data.find(_START, at + 4)
         body = data[at + 4 : len(data) if following < 0 else following]
         if body.startswith(b"GA94"):
-            yield Message(T35, _CAPTIONS + body)
+            yield SeiMessage(T35, _CAPTIONS + body)
         at = data.find(_USER_DATA, at + 4)

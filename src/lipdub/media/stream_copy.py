@@ -11,11 +11,11 @@ from av.error import FFmpegError
 from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
-from lipdub.media.container import only
-from lipdub.media.languages import stored
-from lipdub.media.packets import Continued, Trouble, joins_of, read_on
+from lipdub.media.container import discard_other_streams
+from lipdub.media.languages import container_language
+from lipdub.media.packets import ContinuedClock, ReadErrors, clock_joins, demux_past_errors
 
-PRIMED = {"aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "vorbis": "A_VORBIS"}
+PRIMED_CODECS = {"aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "vorbis": "A_VORBIS"}
 """Codecs that have priming -> how Matroska calls them (RFC 9559 and the codec mappings beside it)."""
 
 _GAP = Fraction(1, 10)
@@ -29,7 +29,7 @@ _COVER_TYPES = {
 
 
 @dataclass
-class Lane:
+class MuxQueue:
     """Packets on their way into the output, in order; ``peeked`` is the one that waits for its turn."""
 
     packets: Iterator[av.Packet]
@@ -44,38 +44,38 @@ class Lane:
                 if self.peeked is None:
                     self.done = True
                     return
-            if until is not None and _instant(self.peeked) > until:
+            if until is not None and _muxing_time(self.peeked) > until:
                 return
             out.mux_one(self.peeked)
             self.peeked = None
 
 
-def _instant(packet: av.Packet) -> Fraction:
+def _muxing_time(packet: av.Packet) -> Fraction:
     at = packet.dts if packet.dts is not None else packet.pts
     return Fraction(at or 0) * packet.time_base
 
 
-def takes(container: str, template: Stream) -> str | None:
+def copy_refusal(container: str, template: Stream) -> str | None:
     """None if ``container`` takes a copy of ``template``, else why not: its header is written to memory to see."""
     try:
         with io.BytesIO() as nowhere:
             out = av.open(nowhere, "w", format=container)
-            copy_of(out, template)
+            add_stream_copy(out, template)
             out.start_encoding()
             out.close()
     except (FFmpegError, ValueError, OSError, RuntimeError, NotImplementedError):
-        return f"{container} does not take {codec_of(template)}"
+        return f"{container} does not take {codec_name(template)}"
     return None
 
 
-def codec_of(stream: Stream) -> str:
+def codec_name(stream: Stream) -> str:
     """FFmpeg's name of the codec of a stream."""
     if stream.codec_context is not None:
         return stream.codec_context.codec.canonical_name
     return getattr(stream, "name", None) or "an unknown codec"
 
 
-def copy_of(out: OutputContainer, template: Stream) -> Stream:
+def add_stream_copy(out: OutputContainer, template: Stream) -> Stream:
     """A stream in ``out`` with the parameters, metadata and disposition of ``template``."""
     if isinstance(template, AttachmentStream):
         return out.add_attachment(template.name or "attachment", template.mimetype or "", template.data)
@@ -83,7 +83,7 @@ def copy_of(out: OutputContainer, template: Stream) -> Stream:
     if isinstance(copy, VideoStream) and isinstance(template, VideoStream) and template.average_rate:
         copy.codec_context.framerate = template.average_rate
     copy.metadata.update(template.metadata)
-    language = stored(template.language, out.format.name)
+    language = container_language(template.language, out.format.name)
     if language and out.format.name in ("mp4", "mov"):
         copy.metadata["language"] = language
     copy.disposition = template.disposition
@@ -93,17 +93,17 @@ def copy_of(out: OutputContainer, template: Stream) -> Stream:
 def attach_cover(cover: Stream, out: OutputContainer) -> None:
     """Attach the cover picture ``cover`` to ``out`` as Matroska keeps it: as a file."""
     assert isinstance(cover.container, InputContainer)
-    name, kind = _COVER_TYPES.get(codec_of(cover), ("cover", "image/" + codec_of(cover)))
+    name, kind = _COVER_TYPES.get(codec_name(cover), ("cover", "image/" + codec_name(cover)))
     content = next((bytes(packet) for packet in cover.container.demux(cover) if packet.size), b"")
     out.add_attachment(name, kind, content)
 
 
 @dataclass(eq=False)
-class Losses:
+class PacketLosses:
     """What could not be read: ``trouble`` with the file, and for each stream (by index) how many packets ``came``,
     where they ``end`` (s), and how much (s) is ``missing`` between those of sound, which follow each other."""
 
-    trouble: Trouble = field(default_factory=Trouble)
+    trouble: ReadErrors = field(default_factory=ReadErrors)
     came: dict[int, int] = field(default_factory=dict)
     end: dict[int, Fraction] = field(default_factory=dict)
     missing: dict[int, Fraction] = field(default_factory=dict)
@@ -155,12 +155,12 @@ def _stated_end(stream: Stream) -> Fraction | None:
         return None
 
 
-def read_for(losses: Losses, source: InputContainer, streams: list[Stream]) -> Iterator[av.Packet]:
+def demux_noting_losses(losses: PacketLosses, source: InputContainer, streams: list[Stream]) -> Iterator[av.Packet]:
     """Every packet of ``streams`` that holds something, on the clock that is continued over joins; what could not be
     read is noted in ``losses``."""
-    only(source, *streams)
-    continued = Continued(joins_of(source))
-    for packet in read_on(source, streams, losses.trouble):
+    discard_other_streams(source, *streams)
+    continued = ContinuedClock(clock_joins(source))
+    for packet in demux_past_errors(source, streams, losses.trouble):
         if packet.size:
             continued.place(packet)
         losses.note(packet)
@@ -168,22 +168,22 @@ def read_for(losses: Losses, source: InputContainer, streams: list[Stream]) -> I
             yield packet
 
 
-def copied(
-    source: InputContainer, copies: list[tuple[Stream, Stream]], matroska: bool, losses: Losses
+def copied_packets(
+    source: InputContainer, copies: list[tuple[Stream, Stream]], matroska: bool, losses: PacketLosses
 ) -> Iterator[av.Packet]:
     """Packets of the streams of ``source`` for their copies (pairs of stream and copy), untouched, at their own times.
 
     A ``matroska`` file says no negative times but those of priming: sound whose codec has none begins at 0 there.
     """
     target = {stream.index: copy for stream, copy in copies}
-    for packet in read_for(losses, source, [stream for stream, _ in copies]) if copies else ():
+    for packet in demux_noting_losses(losses, source, [stream for stream, _ in copies]) if copies else ():
         if packet.pts is None and packet.dts is None:
             if not packet.stream.disposition & Disposition.attached_pic:
                 continue
             packet.pts = 0
         if packet.dts is None:
             packet.dts = packet.pts
-        if matroska and (packet.pts or 0) < 0 and codec_of(packet.stream) not in PRIMED:
+        if matroska and (packet.pts or 0) < 0 and codec_name(packet.stream) not in PRIMED_CODECS:
             continue
         packet.stream = target[packet.stream_index]
         yield packet

@@ -17,13 +17,13 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from lipdub.media.container import base_of, opened
-from lipdub.media.frame_times import Listing
-from lipdub.media.packets import joins_of, packets
+from lipdub.media.container import open_input, time_base_of
+from lipdub.media.frame_timestamps import FrameList
+from lipdub.media.packets import clock_joins, demux
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.time import timecode
 
-SLACK = Fraction(1, 10)
+DURATION_TOLERANCE = Fraction(1, 10)
 """Seconds by which a stated duration may be off without a word about it: writers round, codecs pad."""
 
 _STATED = frozenset({"mov", "avi", "flac", "wav", "w64", "aiff", "caf"})
@@ -35,7 +35,7 @@ _STATED_WHOLE = frozenset({"matroska", "webm", "flv", "asf"})
 _EXAMPLES = 5
 
 
-def picture_doubts(container: InputContainer, video: VideoStream, listing: Listing) -> Iterator[str]:
+def picture_warnings(container: InputContainer, video: VideoStream, listing: FrameList) -> Iterator[str]:
     """Sentences on what is not as the file says, or as a picture should be, from the ``listing`` of its frames."""
     times = listing.times
     yield from _joined(container)
@@ -50,15 +50,15 @@ def picture_doubts(container: InputContainer, video: VideoStream, listing: Listi
 
 
 def _joined(container: InputContainer) -> Iterator[str]:
-    joins = [join for join in joins_of(container) if join.position > 0]
+    joins = [join for join in clock_joins(container) if join.position > 0]
     if joins:
         yield (
             f"it is {len(joins) + 1} recordings joined into one file: its time stamps begin again at "
-            f"{examples(timecode(join.at) for join in joins)} and were continued there"
+            f"{first_examples(timecode(join.at) for join in joins)} and were continued there"
         )
 
 
-def _ends_early(container: InputContainer, video: VideoStream, listing: Listing) -> Iterator[str]:
+def _ends_early(container: InputContainer, video: VideoStream, listing: FrameList) -> Iterator[str]:
     times = listing.times
     read = times.whole.duration
     if "mov" in _names(container):
@@ -67,8 +67,8 @@ def _ends_early(container: InputContainer, video: VideoStream, listing: Listing)
             length = max(_own_duration(video) or read, read)
             yield _short(f"{len(times) + missing} frames ({_seconds(length)})", f"{len(times)} ({_seconds(read)})")
         return
-    end, whole = promised_end(container, video)
-    slack = max(SLACK, 2 * Fraction(times.last) * times.time_base)
+    end, whole = stated_end(container, video)
+    slack = max(DURATION_TOLERANCE, 2 * Fraction(times.last) * times.time_base)
     if end is None or abs(end - times.whole.end) <= slack:
         return
     if whole and abs(end - _last_end(Path(container.name))) <= slack:
@@ -94,17 +94,17 @@ def _gaps(times: FrameTimes) -> Iterator[str]:
     wide = [int(i) for i in np.flatnonzero(steps > 1.5 * usual)]
     if wide:
         missing = sum(round(int(steps[i]) / usual) - 1 for i in wide)
-        spans = examples(f"{timecode(times.instant(i))} to {timecode(times.instant(i + 1))}" for i in wide)
+        spans = first_examples(f"{timecode(times.instant(i))} to {timecode(times.instant(i + 1))}" for i in wide)
         yield f"about {missing} frames are missing ({spans}): the frame before is shown meanwhile"
 
 
-def sound_promise(container: InputContainer, features: AudioStream) -> Fraction | None:
+def stated_sound_end(container: InputContainer, features: AudioStream) -> Fraction | None:
     """When the sound ends (s) by what the file states; None if it does not say that of the sound itself."""
-    end, longest = promised_end(container, features)
+    end, longest = stated_end(container, features)
     return None if longest and len(container.streams) > 1 else end
 
 
-def promised_end(container: InputContainer, stream: Stream) -> tuple[Fraction | None, bool]:
+def stated_end(container: InputContainer, stream: Stream) -> tuple[Fraction | None, bool]:
     """(When the stream ends (s) as the file states, or None; True if that is stated of the longest stream only.)"""
     names = _names(container)
     if names & _STATED_WHOLE:
@@ -115,11 +115,11 @@ def promised_end(container: InputContainer, stream: Stream) -> tuple[Fraction | 
     if not names & _STATED and not _counted_mp3(container):
         return None, False
     own = _riff_duration(container, stream) or _own_duration(stream)
-    return (None if own is None else own + (stream.start_time or 0) * base_of(stream)), False
+    return (None if own is None else own + (stream.start_time or 0) * time_base_of(stream)), False
 
 
 def _own_duration(stream: Stream) -> Fraction | None:
-    return stream.duration * base_of(stream) if stream.duration else None
+    return stream.duration * time_base_of(stream) if stream.duration else None
 
 
 def _names(container: InputContainer) -> set[str]:
@@ -136,9 +136,9 @@ def _tagged(stream: Stream) -> Fraction | None:
 
 def _last_end(path: Path) -> Fraction:
     """When the last packet of any stream ends (s); the file is read through, nothing is decoded."""
-    with opened(path) as container:
+    with open_input(path) as container:
         flowing = [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
-        ends = ((p.pts + (p.duration or 0)) * p.time_base for p in packets(container, *flowing) if p.pts is not None)
+        ends = ((p.pts + (p.duration or 0)) * p.time_base for p in demux(container, *flowing) if p.pts is not None)
         return max(ends, default=Fraction(0))
 
 
@@ -186,7 +186,7 @@ def _seconds(span: Fraction) -> str:
     return f"{float(span):.3f} s"
 
 
-def examples(texts: Iterable[str]) -> str:
+def first_examples(texts: Iterable[str]) -> str:
     """The first few, and how many there are beside."""
     every = list(texts)
     more = f" and {len(every) - _EXAMPLES} more" if len(every) > _EXAMPLES else ""

@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int32
 from lipdub.disk.os_errors import cause_of
 from lipdub.disk.publish import atomic_output
 from lipdub.errors import OptionError, OutputError
-from lipdub.media.sound_blocks import Block, SoundShape
+from lipdub.media.sound_blocks import Block, SoundFormat
 
 _FORMATS = {".wav": ("wav", "pcm_s24le", {"rf64": "auto"}), ".flac": ("flac", "flac", {})}
 
@@ -25,7 +25,7 @@ _LARGEST = 4096
 """Samples in a frame: what FLAC encoders like."""
 
 
-def write_sound(path: Path, blocks: Iterable[Block], shape: SoundShape) -> int:
+def write_sound(path: Path, blocks: Iterable[Block], shape: SoundFormat) -> int:
     """Write ``blocks`` (channels, samples; -1..1, clipped beyond) to ``path``, and return how many samples that were.
 
     ``.wav`` (RF64 from 4 GB on) or ``.flac`` (up to 8 channels), 24 bits without dither: its error is 144 dB down.
@@ -46,7 +46,7 @@ def write_sound(path: Path, blocks: Iterable[Block], shape: SoundShape) -> int:
         raise OutputError(f"cannot be written: {cause.what}", file=path, remedy=cause.remedy) from refused
 
 
-def _written(part: Path, blocks: Iterable[Block], shape: SoundShape, form: tuple[str, str, dict[str, str]]) -> int:
+def _written(part: Path, blocks: Iterable[Block], shape: SoundFormat, form: tuple[str, str, dict[str, str]]) -> int:
     container, codec, settings = form
     count = 0
     with av.open(str(part), "w", format=container, container_options=settings) as out:

@@ -14,8 +14,8 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from lipdub.errors import NotMedia
-from lipdub.media.container import LONGEST, base_of, check_size, opened
-from lipdub.media.packets import Trouble, packets
+from lipdub.media.container import MAX_DURATION, check_picture_size, open_input, time_base_of
+from lipdub.media.packets import ReadErrors, demux
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.time import timecode
 
@@ -31,7 +31,7 @@ _LONG_LAST = Fraction(60)
 
 
 @dataclass(frozen=True, eq=False)
-class Listing:
+class FrameList:
     """The ``times`` of all frames, and what was met: ``packets`` that were read (also those that are not shown, and
     damaged ones), ``errors`` in reading; ``mended`` frames had equal or falling time stamps and got others."""
 
@@ -41,15 +41,15 @@ class Listing:
     mended: int = 0
 
 
-def listed(container: InputContainer, video: VideoStream) -> Listing | None:
+def frames_from_packets(container: InputContainer, video: VideoStream) -> FrameList | None:
     """Frame times as the packets state them; None where they cannot be trusted."""
     if video.codec_context.codec.canonical_name not in _ONE_FRAME_EACH or container.format.name in _VAGUE:
         return None
     pts: list[int] = []
     lengths: dict[int, int] = {}
     broken: set[int] = set()
-    first_is_key, count, trouble = None, 0, Trouble()
-    for packet in packets(container, video, trouble=trouble):
+    first_is_key, count, trouble = None, 0, ReadErrors()
+    for packet in demux(container, video, trouble=trouble):
         first_is_key = packet.is_keyframe if first_is_key is None else first_is_key
         count += 1
         if packet.is_discard:
@@ -67,38 +67,38 @@ def listed(container: InputContainer, video: VideoStream) -> Listing | None:
         return None
     pts.sort()
     times = _times(pts, video, _stated_end(container, video, pts) or lengths[pts[-1]])
-    return Listing(times, count, trouble.errors)
+    return FrameList(times, count, trouble.errors)
 
 
-def decoded(path: Path, number: int) -> Listing:
+def frames_from_decoder(path: Path, number: int) -> FrameList:
     """Frame times as decoding yields them, one for every frame that it yields.
 
     Raises ``NotMedia`` if it yields none, or if they cover more than two days.
     """
     pts: list[int] = []
-    length, trouble = 0, Trouble()
-    with opened(path) as container:
+    length, trouble = 0, ReadErrors()
+    with open_input(path) as container:
         video = container.streams.video[number]
-        for at, frame in shown(container, video, trouble):
+        for at, frame in decode(container, video, trouble):
             length = int(frame.duration or 0) if not pts or at > pts[-1] else length
             pts.append(at)
         if not pts:
             raise NotMedia("holds no frame that can be decoded", file=path, remedy="Export it again.")
-        rising, finer, mended = risen(pts, _usual_step(video))
+        rising, finer, mended = strictly_increasing(pts, _usual_step(video))
         times = _times(rising, video, length * finer, finer)
-    return Listing(times, len(pts), trouble.errors, mended)
+    return FrameList(times, len(pts), trouble.errors, mended)
 
 
-def check_length(times: FrameTimes, path: Path) -> None:
+def check_duration(times: FrameTimes, path: Path) -> None:
     """Raises ``NotMedia`` for time stamps that no clip has."""
-    if times.whole.duration > LONGEST:
+    if times.whole.duration > MAX_DURATION:
         steps = np.diff(times.pts)
         at = times.instant(int(steps.argmax())) if len(steps) else times.instant(0)
         what = f"its time stamps cover {timecode(times.whole.duration)} hours, so they are damaged"
         raise NotMedia(what, file=path, at=at, remedy="Export it again, or cut it into parts.")
 
 
-def risen(pts: Sequence[int], step: int) -> tuple[list[int], int, int]:
+def strictly_increasing(pts: Sequence[int], step: int) -> tuple[list[int], int, int]:
     """Time stamps that strictly rise, for frames in the order in which they are shown.
 
     As many as possible stay (a longest rising subsequence; C. Schensted, 1961); each of the others goes evenly between
@@ -155,7 +155,7 @@ def _stated_end(container: InputContainer, video: VideoStream, pts: list[int]) -
     if "mp4" not in container.format.name or video.start_time != pts[0] or not video.duration:
         return 0
     last = max(0, pts[0] + video.duration - pts[-1])
-    rest = max(pts[-1] - pts[0], _LONG_LAST / base_of(video))
+    rest = max(pts[-1] - pts[0], _LONG_LAST / time_base_of(video))
     missing = len(video.index_entries) > len(pts) + 1
     return 0 if last > rest or (missing and last > 2 * _usual_step(video)) else last
 
@@ -163,18 +163,18 @@ def _stated_end(container: InputContainer, video: VideoStream, pts: list[int]) -
 def _times(pts: list[int], video: VideoStream, length: int, finer: int = 1) -> FrameTimes:
     steps = np.diff(pts)
     usual = int(np.median(steps)) if len(steps) else _usual_step(video) * finer
-    if length <= 0 or length > max(pts[-1] - pts[0], finer * _LONG_LAST / base_of(video)):
+    if length <= 0 or length > max(pts[-1] - pts[0], finer * _LONG_LAST / time_base_of(video)):
         length = usual
-    return FrameTimes(np.array(pts, np.int64), base_of(video) / finer, max(1, length))
+    return FrameTimes(np.array(pts, np.int64), time_base_of(video) / finer, max(1, length))
 
 
 def _usual_step(video: VideoStream) -> int:
     """Units between two frames at the stream's stated rate."""
-    return max(1, round(1 / (Fraction(video.average_rate or video.guessed_rate or 25) * base_of(video))))
+    return max(1, round(1 / (Fraction(video.average_rate or video.guessed_rate or 25) * time_base_of(video))))
 
 
-def shown(
-    container: InputContainer, video: VideoStream, trouble: Trouble | None = None
+def decode(
+    container: InputContainer, video: VideoStream, trouble: ReadErrors | None = None
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """(time stamp, frame) as the decoder shows them, from where the container stands.
 
@@ -182,10 +182,10 @@ def shown(
     one before at the stream's rate.
     """
     video.thread_type = "AUTO"
-    trouble = Trouble() if trouble is None else trouble
+    trouble = ReadErrors() if trouble is None else trouble
     step = _usual_step(video)
     expected = video.start_time or 0
-    for packet in chain(packets(container, video, trouble=trouble), (None,)):
+    for packet in chain(demux(container, video, trouble=trouble), (None,)):
         try:
             frames = video.decode(packet)
         except EOFError:
@@ -194,7 +194,7 @@ def shown(
             trouble.errors += 1
             continue
         for frame in frames:
-            check_size(frame.width, frame.height, Path(container.name))
+            check_picture_size(frame.width, frame.height, Path(container.name))
             at = expected if frame.pts is None else frame.pts
             expected = at + step
             yield at, frame

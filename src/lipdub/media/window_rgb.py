@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from lipdub.media.formats import frame_of, planar
+from lipdub.media.formats import frame_from_planes, planar_format
 from lipdub.timeline.picture import PixelLayout, Rgb, Window, square_width
 
 # How swscale numbers colour matrices.
@@ -18,46 +18,48 @@ _FILTER = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT
 _MARGIN = 4
 """Chroma sites cut beyond the window, so that its border is filtered as the whole picture would be."""
 
-_own = threading.local()
+_thread = threading.local()
 
 
-def square_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
+def square_pixel_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
     """Size of a coded picture once its pixels are square: the height stays, the width is rounded half up."""
     return square_width(width, pixel_aspect), height
 
 
 def display_size(width: int, height: int, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
     """Size as shown: square pixels, then ``rotation`` quarter turns."""
-    wide, high = square_size(width, height, pixel_aspect)
+    wide, high = square_pixel_size(width, height, pixel_aspect)
     return (high, wide) if rotation % 2 else (wide, high)
 
 
-def see(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> Rgb:
+def window_rgb(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> Rgb:
     """8-bit RGB of ``window``, which must lie inside the display picture.
 
     Pixels of non-square sources are interpolated linearly between pixel centres, so a window is the same
     part of the same picture whatever its place and size.
     """
     rows, columns = planes[0].shape
-    square = square_size(columns, rows, layout.pixel_aspect)
+    square = square_pixel_size(columns, rows, layout.pixel_aspect)
     shown = display_size(columns, rows, layout.pixel_aspect, layout.rotation)
     assert Window(0, 0, *shown).holds(window), f"{window} leaves the picture {shown}"
     if window.empty:
         return np.zeros((window.height, window.width, 3), np.uint8)
     upright = window.rotated_back(square, layout.rotation)
     if square == (columns, rows):
-        rgb = _converted(planes, layout, upright)
+        rgb = _rgb_coded_pixels(planes, layout, upright)
     else:
-        rgb = _squared(planes, layout, upright, Fraction(square[0], columns))
+        rgb = _rgb_square_pixels(planes, layout, upright, Fraction(square[0], columns))
     return np.ascontiguousarray(np.rot90(rgb, layout.rotation))
 
 
-def _squared(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window, scale: Fraction) -> np.ndarray:
+def _rgb_square_pixels(
+    planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window, scale: Fraction
+) -> np.ndarray:
     """RGB of a window of the picture whose columns are stretched by ``scale``."""
     columns = planes[0].shape[1]
     left = max(0, floor(window.left / scale) - 2)
     right = min(columns, ceil(window.right / scale) + 2)
-    source = _converted(planes, layout, Window(left, window.top, right, window.bottom))
+    source = _rgb_coded_pixels(planes, layout, Window(left, window.top, right, window.bottom))
     step = float(1 / scale)
     offset = (window.left + 0.5) * step - 0.5 - left
     matrix = np.array([[step, 0, offset], [0, 1, 0]], np.float64)
@@ -65,9 +67,9 @@ def _squared(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window
     return cv2.warpAffine(source, matrix, (window.width, window.height), flags=how, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _converted(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> np.ndarray:
+def _rgb_coded_pixels(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> np.ndarray:
     """RGB of a window of the coded picture: only the samples around it are cut out and converted."""
-    kind = planar(layout.name)
+    kind = planar_format(layout.name)
     rows, columns = planes[0].shape
     sx, sy = layout.subsampling
     left, right = _aligned(window.left, window.right, sx, columns)
@@ -76,13 +78,13 @@ def _converted(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Wind
     for number, plane in enumerate(planes):
         px, py = kind.sites(number)
         part = plane[top // py : ceil(bottom / py), left // px : ceil(right / px)]
-        cut.append(part if (px, py) != (1, 1) else _filled(part, sx, sy))
+        cut.append(part if (px, py) != (1, 1) else _padded_to_chroma(part, sx, sy))
     if kind.colour == "grey":
         whole = _from_grey(cut[0], layout)
         return whole[window.top - top : window.bottom - top, window.left - left : window.right - left]
     matrix = _SWS.get(layout.matrix, 1)
     image = _reformatter().reformat(
-        frame_of(tuple(cut), kind), format="rgb24", interpolation=_FILTER, threads=1,
+        frame_from_planes(tuple(cut), kind), format="rgb24", interpolation=_FILTER, threads=1,
         src_colorspace=matrix, dst_colorspace=matrix,
         src_color_range=_FULL if layout.full_range else _LIMITED, dst_color_range=_FULL,
     )  # fmt: skip
@@ -92,7 +94,7 @@ def _converted(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Wind
     return rgb[window.top - top : window.bottom - top, window.left - left : window.right - left].copy()
 
 
-def _filled(plane: np.ndarray, sx: int, sy: int) -> np.ndarray:
+def _padded_to_chroma(plane: np.ndarray, sx: int, sy: int) -> np.ndarray:
     """``plane`` with its edge repeated up to whole chroma sites: only at the border of an odd picture."""
     right, below = -plane.shape[1] % sx, -plane.shape[0] % sy
     return np.pad(plane, ((0, below), (0, right)), mode="edge") if right or below else plane
@@ -115,6 +117,6 @@ def _aligned(start: int, end: int, step: int, limit: int) -> tuple[int, int]:
 
 def _reformatter() -> VideoReformatter:
     """This thread's converter: it keeps its tables while sizes stay the same."""
-    if not hasattr(_own, "reformatter"):
-        _own.reformatter = VideoReformatter()
-    return _own.reformatter
+    if not hasattr(_thread, "reformatter"):
+        _thread.reformatter = VideoReformatter()
+    return _thread.reformatter

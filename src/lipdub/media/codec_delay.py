@@ -14,11 +14,11 @@ from pathlib import Path
 import av
 from av.audio.stream import AudioStream
 
-from lipdub.media.container import only, opened
-from lipdub.media.lanes import PRIMED
+from lipdub.media.container import discard_other_streams, open_input
+from lipdub.media.stream_copy import PRIMED_CODECS
 
 
-def priming_of(first: av.Packet, rate: int) -> Fraction:
+def priming_duration(first: av.Packet, rate: int) -> Fraction:
     """Seconds of priming that the first packet of a sound track announces (FFmpeg's side data ``skip_samples``)."""
     if not first.has_sidedata("skip_samples"):
         return Fraction(0)
@@ -26,7 +26,7 @@ def priming_of(first: av.Packet, rate: int) -> Fraction:
     return Fraction(skipped, rate)
 
 
-def padding_of(packet: av.Packet, rate: int) -> Fraction:
+def padding_duration(packet: av.Packet, rate: int) -> Fraction:
     """Seconds at the end of a packet that are not part of the sound: the encoder filled its last frame with them."""
     if not packet.has_sidedata("skip_samples"):
         return Fraction(0)
@@ -34,42 +34,42 @@ def padding_of(packet: av.Packet, rate: int) -> Fraction:
     return Fraction(padded, rate)
 
 
-def with_priming_of(path: Path, features: AudioStream, stack: ExitStack) -> AudioStream:
+def template_with_priming(path: Path, features: AudioStream, stack: ExitStack) -> AudioStream:
     """A pattern for a copy in Matroska of ``heard``, a stream of ``path``, that states its priming; ``heard`` itself if
     it has none."""
-    with opened(path) as again:
+    with open_input(path) as again:
         same = again.streams[features.index]
-        only(again, same)
+        discard_other_streams(again, same)
         first = next((packet for packet in again.demux(same) if packet.size), None)
-        priming = Fraction(0) if first is None else priming_of(first, features.codec_context.sample_rate)
-        if first is None or not priming or features.codec_context.codec.canonical_name not in PRIMED:
+        priming = Fraction(0) if first is None else priming_duration(first, features.codec_context.sample_rate)
+        if first is None or not priming or features.codec_context.codec.canonical_name not in PRIMED_CODECS:
             return features
-        return with_delay(features, first, priming, stack)
+        return template_with_delay(features, first, priming, stack)
 
 
-def with_delay(features: AudioStream, first: av.Packet, priming: Fraction, stack: ExitStack) -> AudioStream:
+def template_with_delay(features: AudioStream, first: av.Packet, priming: Fraction, stack: ExitStack) -> AudioStream:
     """A stream with the codec, the parameters and the private data of ``heard``, and ``priming`` (s) before it.
 
     It is a pattern for ``add_stream_from_template``, open until ``stack`` is left; ``first`` is a packet of ``heard``.
     """
     context = features.codec_context
-    sound = _element("B5", struct.pack(">d", context.sample_rate)) + _element("9F", bytes([context.channels]))
-    track = _element("D7", b"\x01") + _element("73C5", b"\x01") + _element("83", b"\x02")
-    track += _element("86", PRIMED[context.codec.canonical_name].encode())
+    sound = _ebml_element("B5", struct.pack(">d", context.sample_rate)) + _ebml_element("9F", bytes([context.channels]))
+    track = _ebml_element("D7", b"\x01") + _ebml_element("73C5", b"\x01") + _ebml_element("83", b"\x02")
+    track += _ebml_element("86", PRIMED_CODECS[context.codec.canonical_name].encode())
     if context.extradata:
-        track += _element("63A2", context.extradata)
-    track += _element("56AA", round(priming * 10**9).to_bytes(8, "big")) + _element("E1", sound)
-    head = _element("42F7", b"\x01") + _element("4282", b"matroska")
-    head += _element("4287", b"\x04") + _element("4285", b"\x02")
-    info = _element("1549A966", _element("2AD7B1", (1_000_000).to_bytes(4, "big")))
-    tracks = _element("1654AE6B", _element("AE", track))
-    block = _element("A3", b"\x81\x00\x00\x80" + bytes(first))
-    cluster = _element("1F43B675", _element("E7", b"\x00") + block)
-    file = io.BytesIO(_element("1A45DFA3", head) + _element("18538067", info + tracks + cluster))
+        track += _ebml_element("63A2", context.extradata)
+    track += _ebml_element("56AA", round(priming * 10**9).to_bytes(8, "big")) + _ebml_element("E1", sound)
+    head = _ebml_element("42F7", b"\x01") + _ebml_element("4282", b"matroska")
+    head += _ebml_element("4287", b"\x04") + _ebml_element("4285", b"\x02")
+    info = _ebml_element("1549A966", _ebml_element("2AD7B1", (1_000_000).to_bytes(4, "big")))
+    tracks = _ebml_element("1654AE6B", _ebml_element("AE", track))
+    block = _ebml_element("A3", b"\x81\x00\x00\x80" + bytes(first))
+    cluster = _ebml_element("1F43B675", _ebml_element("E7", b"\x00") + block)
+    file = io.BytesIO(_ebml_element("1A45DFA3", head) + _ebml_element("18538067", info + tracks + cluster))
     container = stack.enter_context(av.open(file, "r", format="matroska"))
     return container.streams.audio[0]
 
 
-def _element(identity: str, body: bytes) -> bytes:
+def _ebml_element(identity: str, body: bytes) -> bytes:
     """One EBML element (RFC 8794): its id, its size in eight bytes, its body."""
     return bytes.fromhex(identity) + (len(body) | 1 << 56).to_bytes(8, "big") + body

@@ -10,8 +10,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from lipdub.errors import OptionError
-from lipdub.media.encoder_settings import hushed, settings_of
-from lipdub.media.formats import PlaneOrder, frame_of, is_full, planar
+from lipdub.media.encoder_settings import default_settings, quiet_settings
+from lipdub.media.formats import PlanarFormat, frame_from_planes, is_full_range, planar_format
 from lipdub.media.probe import ColourTags, PictureFacts
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import PixelLayout
@@ -37,10 +37,17 @@ _ENCODERS = {
     "prores": ("prores_ks",),
     "ffv1": ("ffv1",),
 }
-_SAME = {"h265": "hevc", "x264": "h264", "x265": "hevc", "avc": "h264", "libvpx-vp9": "vp9", "prores_ks": "prores"}
-_SAME |= {name: codec for codec, names in _ENCODERS.items() for name in names}
+_CODEC_ALIASES = {
+    "h265": "hevc",
+    "x264": "h264",
+    "x265": "hevc",
+    "avc": "h264",
+    "libvpx-vp9": "vp9",
+    "prores_ks": "prores",
+}
+_CODEC_ALIASES |= {name: codec for codec, names in _ENCODERS.items() for name in names}
 
-HARDWARE = {
+HARDWARE_ENCODERS = {
     "h264": ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_vaapi"),
     "hevc": ("hevc_nvenc", "hevc_videotoolbox", "hevc_qsv", "hevc_vaapi"),
 }
@@ -65,12 +72,12 @@ _FIRST = {"tt": "top field first", "tb": "top field first", "bb": "bottom field 
 _FEW = 8
 """Frames below which x265 must not reorder: with fewer than it delays, its first decoding times are left unset."""
 
-_FIELDS = ("libx264", "prores_ks", "ffv1")
+_INTERLACED_ENCODERS = ("libx264", "prores_ks", "ffv1")
 """Encoders that mark interlaced pictures, at any depth. (x265 wants the fields as pictures of their own.)"""
 
 
 @dataclass(frozen=True)
-class Encoding:
+class PictureEncoding:
     """How the picture is written. ``pads`` are columns and rows added because the encoder takes even sizes only."""
 
     codec: str
@@ -81,16 +88,16 @@ class Encoding:
     warnings: tuple[str, ...] = ()
 
 
-def canonical(codec: str) -> str:
+def canonical_codec(codec: str) -> str:
     """``"h264"`` for ``"libx264"``, ``"hevc"`` for ``"h265"`` and so on. Raises ``OptionError`` if unknown."""
-    name = _SAME.get(codec.lower(), codec.lower())
+    name = _CODEC_ALIASES.get(codec.lower(), codec.lower())
     if name not in _ENCODERS:
         raise OptionError(f"'{codec}' is no picture codec we write", remedy=f"Use one of: {', '.join(_ENCODERS)}.")
     return name
 
 
 @dataclass(frozen=True, slots=True)
-class PictureKind:
+class SourcePicture:
     """What of a source decides on the codec of its dub: its own ``codec``, bits a sample (``depth``), and whether its
     frames are two fields (``interlaced``)."""
 
@@ -99,12 +106,12 @@ class PictureKind:
     interlaced: bool = False
 
     @classmethod
-    def of(cls, facts: PictureFacts) -> "PictureKind":
+    def of(cls, facts: PictureFacts) -> "SourcePicture":
         """That of a picture stream."""
         return cls(facts.codec, facts.depth, facts.interlaced)
 
 
-def picture_codec(container: str, source: PictureKind, wished: str | None) -> str:
+def choose_codec(container: str, source: SourcePicture, wished: str | None) -> str:
     """The codec for a picture: the wished one, else the container's own, else what plays most widely.
 
     8 bit becomes H.264. More bits become HEVC, not H.264 High 10: phones, televisions and browsers decode
@@ -114,7 +121,7 @@ def picture_codec(container: str, source: PictureKind, wished: str | None) -> st
     """
     taken = PICTURE_CODECS[container]
     if wished is not None:
-        codec = canonical(wished)
+        codec = canonical_codec(wished)
         if codec not in taken:
             remedy = f"It takes {', '.join(taken)}; or choose another file type."
             raise OptionError(f"a {container} file does not take {codec} from us", remedy=remedy)
@@ -126,29 +133,31 @@ def picture_codec(container: str, source: PictureKind, wished: str | None) -> st
     return "h264" if source.depth <= (10 if source.interlaced else 8) else "hevc"
 
 
-def encoding_for(codec: str, facts: PictureFacts, layout: str, crf: int | None, preset: str | None) -> Encoding:
+def software_encoding(
+    codec: str, facts: PictureFacts, layout: str, crf: int | None, preset: str | None
+) -> PictureEncoding:
     """The software encoding of planes in pixel format ``layout`` with ``codec``.
 
     The pixel format stays; where no encoder takes it, the nearest one that holds as much, with a warning.
     """
-    kind = planar(layout)
+    kind = planar_format(layout)
     warnings = []
     encoder, pixel_format = _encoder(codec, kind)
     if pixel_format != layout and (layout, pixel_format) != ("gbrp", "rgb24"):
         warnings.append(f"the picture is written as {pixel_format}: {encoder} does not take {layout}")
-    if len(kind.order) == 4 and len(planar(pixel_format).order) != 4:
+    if len(kind.order) == 4 and len(planar_format(pixel_format).order) != 4:
         warnings.append(f"the transparency (alpha channel) of the picture is lost: {encoder} does not take {layout}")
-    if facts.interlaced and encoder not in _FIELDS:
+    if facts.interlaced and encoder not in _INTERLACED_ENCODERS:
         first = _FIRST.get(facts.field_order, "field order unknown")
         warnings.append(f"the picture is interlaced ({first}); {codec} is written progressive")
-    pads = _pads(encoder, pixel_format, facts.size)
+    pads = _padding(encoder, pixel_format, facts.size)
     if any(pads):
         warnings.append("the picture is one pixel larger: its codec takes even sizes only, the edge is repeated")
-    options = settings_of(encoder, facts, crf, preset)
-    return Encoding(codec, encoder, pixel_format, options, pads, tuple(warnings))
+    options = default_settings(encoder, facts, crf, preset)
+    return PictureEncoding(codec, encoder, pixel_format, options, pads, tuple(warnings))
 
 
-def _encoder(codec: str, kind: PlaneOrder) -> tuple[str, str]:
+def _encoder(codec: str, kind: PlanarFormat) -> tuple[str, str]:
     """(encoder, pixel format) that keep a planar format, or come closest."""
     names = _ENCODERS[codec]
     if codec == "h264" and kind.colour == "rgb" and kind.depth == 8:
@@ -157,12 +166,12 @@ def _encoder(codec: str, kind: PlaneOrder) -> tuple[str, str]:
     formats = [name for name in formats if (names[0], name) not in _REFUSED]
     if kind.name in formats:
         return names[0], kind.name
-    return names[0], min(formats, key=lambda name: _loss(kind, name))
+    return names[0], min(formats, key=lambda name: _conversion_loss(kind, name))
 
 
-def _loss(kind: PlaneOrder, name: str) -> tuple[int, ...]:
+def _conversion_loss(kind: PlanarFormat, name: str) -> tuple[int, ...]:
     """How much of ``kind`` is lost in format ``name``: alpha, then colour model, chroma, depth; then waste."""
-    other = planar(name)
+    other = planar_format(name)
     fewer = [max(0, b - a) for a, b in zip(kind.subsampling, other.subsampling, strict=True)]
     more = [max(0, a - b) for a, b in zip(kind.subsampling, other.subsampling, strict=True)]
     alpha = len(kind.order) == 4
@@ -178,19 +187,19 @@ def _loss(kind: PlaneOrder, name: str) -> tuple[int, ...]:
     )
 
 
-def _pads(encoder: str, pixel_format: str, size: tuple[int, int]) -> tuple[int, int]:
+def _padding(encoder: str, pixel_format: str, size: tuple[int, int]) -> tuple[int, int]:
     if encoder not in ("libx264", "libx265", "libsvtav1"):
         return (0, 0)
-    sx, sy = planar(pixel_format).subsampling
+    sx, sy = planar_format(pixel_format).subsampling
     return (-size[0] % sx, -size[1] % sy)
 
 
-def hardware_encoding(soft: Encoding, facts: PictureFacts, crf: int | None) -> Encoding | None:
+def hardware_encoding(soft: PictureEncoding, facts: PictureFacts, crf: int | None) -> PictureEncoding | None:
     """The first hardware encoder for the same codec that opens on this machine, or None."""
-    if planar(soft.pixel_format).subsampling != (2, 2) or any(soft.pads) or facts.interlaced:
+    if planar_format(soft.pixel_format).subsampling != (2, 2) or any(soft.pads) or facts.interlaced:
         return None
-    for encoder in HARDWARE.get(soft.codec, ()):
-        pixel_format = _HARDWARE_FORMATS.get((encoder.split("_")[1], planar(soft.pixel_format).depth))
+    for encoder in HARDWARE_ENCODERS.get(soft.codec, ()):
+        pixel_format = _HARDWARE_FORMATS.get((encoder.split("_")[1], planar_format(soft.pixel_format).depth))
         if pixel_format is None:
             continue
         quality = str(18 if crf is None else crf)
@@ -203,7 +212,7 @@ def hardware_encoding(soft: Encoding, facts: PictureFacts, crf: int | None) -> E
         else:
             options = {"qp": quality}
         if _opens(encoder, pixel_format, facts.size, options):
-            return Encoding(soft.codec, encoder, pixel_format, options, warnings=soft.warnings)
+            return PictureEncoding(soft.codec, encoder, pixel_format, options, warnings=soft.warnings)
     return None
 
 
@@ -215,7 +224,7 @@ def encoder_opens(encoder: str) -> bool:
         return False
     usual = _HARDWARE_FORMATS.get((encoder.rpartition("_")[2], 8), "yuv420p")
     pixel_format = usual if usual in formats or not formats else formats[0]
-    return _opens(encoder, pixel_format, (256, 144), hushed(encoder))
+    return _opens(encoder, pixel_format, (256, 144), quiet_settings(encoder))
 
 
 def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict[str, str]) -> bool:
@@ -233,7 +242,7 @@ def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict
     return True
 
 
-def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: Encoding) -> None:
+def configure_encoder(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> None:
     """Tell the encoder and the container what the source's stream says about itself."""
     context = stream.codec_context
     context.width, context.height = (s + p for s, p in zip(facts.size, encoding.pads, strict=True))
@@ -242,7 +251,7 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
     context.time_base = stream.time_base = clip.times.time_base
     context.framerate = clip.rate
     context.sample_aspect_ratio = facts.pixel_aspect
-    colours = colours_written(facts, encoding)
+    colours = output_colours(facts, encoding)
     context.colorspace, context.color_range = colours.matrix, colours.range
     context.color_primaries, context.color_trc = colours.primaries, colours.transfer
     if encoding.codec not in ("prores", "ffv1"):
@@ -251,9 +260,9 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
     if encoding.encoder == "libx265" and len(clip) < _FEW:
         options["x265-params"] = f"{options['x265-params']}:bframes=0"
     # JPEG and MPEG-1 put chroma samples in the middle of four pixels, later codecs on the left (H.273, 8.7).
-    if facts.codec in ("mjpeg", "mpeg1video") and planar(encoding.pixel_format).subsampling == (2, 2):
+    if facts.codec in ("mjpeg", "mpeg1video") and planar_format(encoding.pixel_format).subsampling == (2, 2):
         options["chroma_sample_location"] = "center"
-    if facts.interlaced and encoding.encoder in _FIELDS:
+    if facts.interlaced and encoding.encoder in _INTERLACED_ENCODERS:
         options["flags"] = "+ildct+ilme"
         if encoding.encoder == "libx264":  # which takes the order from its settings, not from the frames
             order = "bff" if facts.field_order in ("bb", "tb") else "tff"
@@ -265,32 +274,32 @@ def configure(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: En
         stream.set_display_matrix(facts.matrix)
 
 
-def colours_written(facts: PictureFacts, encoding: Encoding) -> ColourTags:
+def output_colours(facts: PictureFacts, encoding: PictureEncoding) -> ColourTags:
     """The colour tags of the output: the source's, except where its colour model could not be kept."""
     tags = facts.colours
-    before, after = planar(facts.pixel_format).colour, planar(encoding.pixel_format).colour
+    before, after = planar_format(facts.pixel_format).colour, planar_format(encoding.pixel_format).colour
     if after == "rgb":
         return replace(tags, matrix=0, range=2)
     if before == "rgb":
         return replace(tags, matrix=1, range=1)
     matrix = 2 if tags.matrix == 0 else tags.matrix
-    return replace(tags, matrix=matrix, range=2 if is_full(facts.pixel_format, tags.range) else tags.range)
+    return replace(tags, matrix=matrix, range=2 if is_full_range(facts.pixel_format, tags.range) else tags.range)
 
 
-class Converter:
+class EncoderInput:
     """Makes the encoder's frames from planes; samples are changed only where no encoder takes them as they are."""
 
-    def __init__(self, facts: PictureFacts, encoding: Encoding) -> None:
-        self._tags = colours_written(facts, encoding)
+    def __init__(self, facts: PictureFacts, encoding: PictureEncoding) -> None:
+        self._tags = output_colours(facts, encoding)
         self._format = encoding.pixel_format
         self._reformatter = VideoReformatter()
 
     def picture(self, planes: tuple[np.ndarray, ...], layout: PixelLayout) -> av.VideoFrame:
         """A frame in the encoder's pixel format, tagged."""
-        kind, wanted = planar(layout.name), planar(self._format)
+        kind, wanted = planar_format(layout.name), planar_format(self._format)
         if kind.colour == "grey" and wanted.colour == "yuv":
             planes, kind = _with_chroma(planes[0], kind)
-        picture = frame_of(planes, kind)
+        picture = frame_from_planes(planes, kind)
         if kind.name != self._format:
             turn = kind.colour == "rgb" and wanted.colour == "yuv"
             spaces = {"src_color_range": 2, "dst_colorspace": 1, "dst_color_range": 1} if turn else {}
@@ -301,8 +310,8 @@ class Converter:
         return picture
 
 
-def _with_chroma(luma: np.ndarray, kind: PlaneOrder) -> tuple[tuple[np.ndarray, ...], PlaneOrder]:
+def _with_chroma(luma: np.ndarray, kind: PlanarFormat) -> tuple[tuple[np.ndarray, ...], PlanarFormat]:
     """A grey picture as 4:4:4 with chroma that says nothing."""
     name = "yuv444p" if kind.depth == 8 else f"yuv444p{kind.depth}le"
     empty = np.full_like(luma, 1 << (kind.depth - 1))
-    return (luma, empty, empty), planar(name)
+    return (luma, empty, empty), planar_format(name)

@@ -23,7 +23,7 @@ def interleaved(frame: av.AudioFrame) -> av.AudioFrame:
     return packed
 
 
-def origin_of(features: AudioStream) -> Fraction:
+def clock_origin(features: AudioStream) -> Fraction:
     """The instant (s) on a file's clock at which its sound begins to count: 0, but MP3 files count from their priming
     on, so their first audible sample would come 25 ms late."""
     if features.container.format.name != "mp3" or not features.start_time or not features.time_base:

@@ -14,19 +14,19 @@ from pathlib import Path
 
 import av
 
-from lipdub.media.container import opened
-from lipdub.media.nal import (
+from lipdub.media.container import open_input
+from lipdub.media.packets import demux
+from lipdub.media.probe import PictureFacts
+from lipdub.media.sei import (
     CONTENT_LIGHT,
     MASTERING_DISPLAY,
     T35,
-    Message,
+    SeiMessage,
     has_dolby_vision,
-    messages,
-    prefix_size,
-    with_messages,
+    insert_sei,
+    length_prefix_size,
+    sei_messages,
 )
-from lipdub.media.packets import packets
-from lipdub.media.probe import PictureFacts
 
 _IN_PICTURE = ("h264", "hevc")
 
@@ -41,7 +41,7 @@ class SideDataKind:
     means: str = ""
 
 
-KINDS = {
+SIDE_DATA_KINDS = {
     "MASTERING_DISPLAY_METADATA": SideDataKind(
         "HDR10 mastering display", (*_IN_PICTURE, "av1"), "screens use their default"
     ),
@@ -64,7 +64,7 @@ KINDS = {
 }
 """FFmpeg's name of a kind of frame side data -> what becomes of it. Rotation is not here: the container keeps it."""
 
-_DOLBY_VISION = Message(-1, b"Dolby Vision")
+_DOLBY_VISION = SeiMessage(-1, b"Dolby Vision")
 """Stands for the values of Dolby Vision, which are not carried on."""
 
 _REGISTERED = {
@@ -77,11 +77,11 @@ _REGISTERED = {
 """How messages registered by T.35 begin -> what they are (ATSC A/53, SMPTE ST 2094-40, CUVA 005)."""
 
 
-def fates_of_side_data(facts: PictureFacts, carried: "Carried", codec: str) -> tuple[list[str], list[str]]:
+def side_data_report(facts: PictureFacts, carried: "SideDataCopier", codec: str) -> tuple[list[str], list[str]]:
     """(What was kept, what was lost), as words for the report, of what the picture carried, written as ``codec``."""
     kept, lost = [], []
     for name in sorted({*dict(facts.side_data), *carried.found}):
-        kind = KINDS.get(name, SideDataKind(name.replace("_", " ").lower()))
+        kind = SIDE_DATA_KINDS.get(name, SideDataKind(name.replace("_", " ").lower()))
         found, placed = carried.found.get(name, 0), carried.placed.get(name, 0)
         frames = f" ({found} frames)" if found else ""
         if codec not in kind.kept:
@@ -97,7 +97,7 @@ def fates_of_side_data(facts: PictureFacts, carried: "Carried", codec: str) -> t
     return list(dict.fromkeys(kept)), list(dict.fromkeys(lost))
 
 
-def static_messages(facts: PictureFacts) -> list[Message]:
+def hdr10_messages(facts: PictureFacts) -> list[SeiMessage]:
     """The HDR10 values of the picture as SEI messages for its key frames (H.265, D.2.28 and D.2.35)."""
     found, known = [], dict(facts.side_data)
     display = _mastering(known.get("MASTERING_DISPLAY_METADATA", b""))
@@ -105,14 +105,14 @@ def static_messages(facts: PictureFacts) -> list[Message]:
         (red, green, blue, white), (darkest, brightest) = display
         chromaticities = [round(value * 50000) for pair in (green, blue, red, white) for value in pair]
         levels = [round(level * 10000) for level in (brightest, darkest)]
-        found.append(Message(MASTERING_DISPLAY, struct.pack(">8H2I", *chromaticities, *levels)))
+        found.append(SeiMessage(MASTERING_DISPLAY, struct.pack(">8H2I", *chromaticities, *levels)))
     light = _light(known.get("CONTENT_LIGHT_LEVEL", b""))
     if light is not None:
-        found.append(Message(CONTENT_LIGHT, struct.pack(">2H", *light)))
+        found.append(SeiMessage(CONTENT_LIGHT, struct.pack(">2H", *light)))
     return found
 
 
-def av1_settings(facts: PictureFacts) -> list[str]:
+def hdr10_av1_settings(facts: PictureFacts) -> list[str]:
     """The HDR10 values of the picture as settings of SVT-AV1."""
     settings, known = [], dict(facts.side_data)
     display = _mastering(known.get("MASTERING_DISPLAY_METADATA", b""))
@@ -159,7 +159,7 @@ _MOST_WAITING = 256
 """Frames with messages that may wait for their time; more are left over by frames that were not decoded."""
 
 
-class Carried:
+class SideDataCopier:
     """Puts what the source's picture carries into the packets of the new one, frame by frame.
 
     For each kind, ``found`` tells on how many of the source's frames it is, ``placed`` to how many it was given again.
@@ -171,8 +171,8 @@ class Carried:
         self.found: Counter[str] = Counter()
         self.placed: Counter[str] = Counter()
         self._codec = codec if codec in _IN_PICTURE else None
-        self._static = static_messages(facts) if self._codec else []
-        self._waiting: dict[Fraction, list[tuple[str, Message]]] = {}
+        self._static = hdr10_messages(facts) if self._codec else []
+        self._waiting: dict[Fraction, list[tuple[str, SeiMessage]]] = {}
         self._reached: Fraction | None = None
         self._source = iter(())
         if facts.codec in ("h264", "hevc", "mpeg2video"):
@@ -186,13 +186,13 @@ class Carried:
         added += [message for _, message in own]
         if self._codec is None or not added:
             return packet
-        full = av.Packet(with_messages(bytes(packet), self._codec, added))
+        full = av.Packet(insert_sei(bytes(packet), self._codec, added))
         full.pts, full.dts, full.duration, full.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
         full.is_keyframe = packet.is_keyframe
         full.stream = packet.stream
         return full
 
-    def _of(self, at: Fraction) -> list[tuple[str, Message]]:
+    def _of(self, at: Fraction) -> list[tuple[str, SeiMessage]]:
         """The messages of the source's frame at ``at`` (s): packets are read until none before it can follow."""
         while self._reached is None or self._reached <= at:
             following = next(self._source, None)
@@ -201,7 +201,7 @@ class Carried:
             shown, self._reached, found = following
             named = [(name, message) for message in found for name in _kinds_of(message)]
             self.found.update({name for name, _ in named})
-            waiting = [(name, message) for name, message in named if self._codec in KINDS[name].kept]
+            waiting = [(name, message) for name, message in named if self._codec in SIDE_DATA_KINDS[name].kept]
             if waiting:
                 self._waiting.setdefault(shown, []).extend(waiting)
         if len(self._waiting) > _MOST_WAITING:
@@ -209,22 +209,22 @@ class Carried:
         return self._waiting.pop(at, [])
 
 
-def _kinds_of(message: Message) -> list[str]:
+def _kinds_of(message: SeiMessage) -> list[str]:
     return [name for start, name in _REGISTERED.items() if message.payload.startswith(start)]
 
 
 def _source_messages(
     path: Path, number: int, codec: str, stack: ExitStack
-) -> Iterator[tuple[Fraction, Fraction, list[Message]]]:
+) -> Iterator[tuple[Fraction, Fraction, list[SeiMessage]]]:
     """(When it is shown, when it is decoded (s), T.35 messages) of every packet of a picture stream."""
-    source = stack.enter_context(opened(path))
+    source = stack.enter_context(open_input(path))
     video = source.streams.video[number]
-    prefix = prefix_size(codec, video.codec_context.extradata)
-    for packet in packets(source, video):
+    prefix = length_prefix_size(codec, video.codec_context.extradata)
+    for packet in demux(source, video):
         if packet.pts is None:
             continue
         data = bytes(packet)
-        found = [m for m in messages(data, codec, prefix) if m.kind == T35]
+        found = [m for m in sei_messages(data, codec, prefix) if m.kind == T35]
         if has_dolby_vision(data, codec, prefix):
             found.append(_DOLBY_VISION)
         decoded = packet.pts if packet.dts is None else packet.dts
