@@ -7,16 +7,16 @@ import numpy as np
 from av.error import EOFError as EndOfFile
 from av.filter import Graph
 
-from lipdub.compose.mix.stems import Block, Canvas, Stem
+from lipdub.compose.mix.stems import Block, MixFormat, Stem
 from lipdub.timeline.time import Span
 
 NAMES = {1: ("FC",), 2: ("FL", "FR"), 6: ("FL", "FR", "FC", "LFE", "BL", "BR")}
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
-def canvas(seconds: float, rate: int = 48000, channels: int = 2, start: Fraction = Fraction(0)) -> Canvas:
+def canvas(seconds: float, rate: int = 48000, channels: int = 2, start: Fraction = Fraction(0)) -> MixFormat:
     """A canvas of ``seconds``, rounded to samples."""
-    return Canvas(rate, NAMES[channels], start, round(seconds * rate))
+    return MixFormat(rate, NAMES[channels], start, round(seconds * rate))
 
 
 def noise(samples: int, channels: int, level: float, seed: int = 0) -> Block:
@@ -32,7 +32,7 @@ def recorded(samples: np.ndarray) -> np.ndarray:
     return np.fft.irfft(lines, samples.shape[1], axis=1).astype(np.float32)
 
 
-def babble(where: Canvas, spans: tuple[Span, ...], level: float, channels: int, seed: int = 0) -> Block:
+def babble(where: MixFormat, spans: tuple[Span, ...], level: float, channels: int, seed: int = 0) -> Block:
     """Something as uneven as speech in ``spans`` (syllables at 5 Hz), exact silence elsewhere."""
     out = np.zeros((channels, where.samples), np.float32)
     for first, stop in where.ranges(spans):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mix_sounds import canvas
 
-from lipdub.compose.mix.duck import Ducking, Ramp, least
+from lipdub.compose.mix.duck import DuckEnvelope, DuckGain, lower_gain
 from lipdub.timeline.time import Span
 
 F = Fraction
@@ -15,14 +15,14 @@ instants = st.integers(-1000, 7000).map(lambda n: F(n, 1000))
 spans = st.lists(st.tuples(instants, instants).map(lambda pair: Span(min(pair), max(pair))), max_size=6)
 lengths = st.integers(0, 500).map(lambda n: F(n, 1000))
 ramps = st.builds(
-    Ramp, st.floats(-80, 0), lengths.map(lambda s: s + F(1, 50)), lengths.map(lambda s: s + F(1, 50)),
+    DuckEnvelope, st.floats(-80, 0), lengths.map(lambda s: s + F(1, 50)), lengths.map(lambda s: s + F(1, 50)),
     lengths, lengths, lengths,
 )  # fmt: skip
 
 
 def whole(speech, ramp, seconds=6.0):
     where = canvas(seconds, RATE)
-    gain = Ducking(speech, ramp, where).gain(0, where.samples)
+    gain = DuckGain(speech, ramp, where).gain(0, where.samples)
     return np.ones(where.samples) if gain is None else gain
 
 
@@ -46,31 +46,31 @@ def test_gains_are_deep_in_speech_whole_elsewhere_and_move_softly(speech, ramp):
 @given(spans, ramps, st.lists(st.integers(1, 47_999), max_size=5))
 def test_pieces_are_parts_of_the_whole(speech, ramp, cuts):
     where = canvas(6.0, RATE)
-    ducking, edges = Ducking(speech, ramp, where), [0, *sorted(cuts), where.samples]
+    ducking, edges = DuckGain(speech, ramp, where), [0, *sorted(cuts), where.samples]
     parts = [ducking.gain(a, b) for a, b in pairwise(edges)]
     joined = [np.ones(b - a) if p is None else p for p, (a, b) in zip(parts, pairwise(edges), strict=True)]
     np.testing.assert_array_equal(np.concatenate(joined), whole(speech, ramp))
 
 
 def test_it_stays_down_between_words_and_comes_back_after_them():
-    ramp = Ramp(-40.0, F(1, 20), F(1, 5), F(0), F(0), F(3, 10))
+    ramp = DuckEnvelope(-40.0, F(1, 20), F(1, 5), F(0), F(0), F(3, 10))
     words = (Span(F(1), F("1.4")), Span(F("1.6"), F(2)), Span(F(3), F("3.5")))
     gain = whole(words, ramp)
     np.testing.assert_allclose(gain[1 * RATE : 2 * RATE], 0.01)
     assert gain[round(2.5 * RATE)] == 1
-    assert Ducking(words, ramp, canvas(6.0, RATE)).seconds == F("1.5")
+    assert DuckGain(words, ramp, canvas(6.0, RATE)).seconds == F("1.5")
 
 
 def test_no_speech_and_no_depth_leave_everything():
-    ramp = Ramp(-40.0, F(1, 20), F(1, 5), F(0), F(0), F(0))
-    flat = Ramp(0.0, F(1, 20), F(1, 5), F(0), F(0), F(0))
-    assert Ducking((), ramp, canvas(1.0)).gain(0, 48000) is None
-    assert Ducking((Span(F(0), F(1)),), flat, canvas(1.0)).gain(0, 48000) is None
+    ramp = DuckEnvelope(-40.0, F(1, 20), F(1, 5), F(0), F(0), F(0))
+    flat = DuckEnvelope(0.0, F(1, 20), F(1, 5), F(0), F(0), F(0))
+    assert DuckGain((), ramp, canvas(1.0)).gain(0, 48000) is None
+    assert DuckGain((Span(F(0), F(1)),), flat, canvas(1.0)).gain(0, 48000) is None
 
 
 def test_least_takes_none_for_one():
     one, other = np.array([0.5, 1.0]), np.array([1.0, 0.2])
-    np.testing.assert_array_equal(least(one, other), [0.5, 0.2])
-    assert least(None, None) is None
-    assert least(one, None) is one
-    assert least(None, other) is other
+    np.testing.assert_array_equal(lower_gain(one, other), [0.5, 0.2])
+    assert lower_gain(None, None) is None
+    assert lower_gain(one, None) is one
+    assert lower_gain(None, other) is other

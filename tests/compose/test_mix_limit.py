@@ -4,13 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mix_sounds import fine_peak, joined, noise, recorded
 
-from lipdub.compose.mix.limit import Limited, in_context, limited
+from lipdub.compose.mix.limiter import LimiterStats, limit_peaks, with_context
 
 
 def through(samples, ceiling=-1.0, rate=48000, size=32768):
-    done = Limited()
+    done = LimiterStats()
     blocks = [samples[:, i : i + size] for i in range(0, samples.shape[1], size)]
-    return joined(limited(blocks, rate, ceiling, done)), done
+    return joined(limit_peaks(blocks, rate, ceiling, done)), done
 
 
 @settings(max_examples=25)
@@ -73,7 +73,7 @@ def test_the_gain_moves_softly():
 def test_context_is_the_neighbours(sizes, reach):
     line = np.arange(1.0, sum(sizes) + 1)[None]
     cuts = np.cumsum(sizes)[:-1]
-    blocks = list(in_context(np.split(line, cuts, axis=1), reach))
+    blocks = list(with_context(np.split(line, cuts, axis=1), reach))
     np.testing.assert_array_equal(np.concatenate([b[:, reach:-reach] for b in blocks], 1), line)
     padded = np.pad(line, ((0, 0), (reach, reach)))
     at = 0

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mix_sounds import NAMES, by_ffmpeg, fine_peak, noise, recorded
 
-from lipdub.compose.mix.limit import PeakMeter
-from lipdub.compose.mix.loudness import Meter, k_weighting
+from lipdub.compose.mix.limiter import TruePeakMeter
+from lipdub.compose.mix.loudness import LoudnessMeter, k_weighting
 from lipdub.timeline.time import Span
 
 
@@ -16,8 +16,8 @@ def sine(seconds: float, db: float, rate: int = 48000, channels: int = 2, hertz:
     return np.tile(wave.astype(np.float32), (channels, 1))
 
 
-def metered(samples: np.ndarray, rate: int, size: int = 32768) -> Meter:
-    meter = Meter(rate, NAMES[len(samples)])
+def metered(samples: np.ndarray, rate: int, size: int = 32768) -> LoudnessMeter:
+    meter = LoudnessMeter(rate, NAMES[len(samples)])
     for first in range(0, samples.shape[1], size):
         meter.hear(samples[:, first : first + size])
     return meter
@@ -55,7 +55,7 @@ def test_range_as_the_ebu_asks(low, high):
 @pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (44100, 2), (48000, 6), (96000, 1)])
 def test_agrees_with_ffmpeg(rate, channels):
     samples = recorded(noise(rate * 4, channels, 0.1, seed=rate)) * np.hanning(rate * 4).astype(np.float32)
-    meter, peak = metered(samples, rate), PeakMeter(channels)
+    meter, peak = metered(samples, rate), TruePeakMeter(channels)
     peak.hear(samples)
     loudness, _, true_peak = by_ffmpeg(samples, rate)
     assert meter.integrated() == pytest.approx(loudness, abs=0.05)
@@ -78,8 +78,8 @@ def test_silence_and_shortness_have_no_loudness():
     assert metered(np.zeros((2, 48000 * 5), np.float32), 48000).integrated() is None
     assert metered(np.zeros((2, 48000 * 5), np.float32), 48000).range_() is None
     assert metered(sine(0.3, -20), 48000).integrated() is None
-    assert Meter(48000, ("FC",)).integrated() is None
-    assert PeakMeter(1).true_peak() is None
+    assert LoudnessMeter(48000, ("FC",)).integrated() is None
+    assert TruePeakMeter(1).true_peak() is None
 
 
 def test_only_speech_is_measured_within_spans():
@@ -93,7 +93,7 @@ def test_only_speech_is_measured_within_spans():
 def test_peaks_between_samples_are_seen():
     # EBU Tech 3341, requirement 16: a quarter of the rate, 45 degrees off: samples reach -9 dB, the wave -6 dB
     wave = 0.5 * np.sin(2 * np.pi * np.arange(48000) / 4 + np.pi / 4) * np.hanning(48000)
-    meter = PeakMeter(1)
+    meter = TruePeakMeter(1)
     for first in range(0, 48000, 1000):
         meter.hear(wave[None, first : first + 1000].astype(np.float32))
     assert meter.true_peak() == pytest.approx(-6, abs=0.1)

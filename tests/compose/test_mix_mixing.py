@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mix_sounds import babble, by_ffmpeg, canvas, fine_peak, joined, noise, recorded, stem
 
-from lipdub.compose.mix.mixing import MixOptions, Parts, laid_bed, mixed, planned
-from lipdub.compose.mix.stems import blocks_of
+from lipdub.compose.mix.mixer import MixInputs, MixOptions, plan_mix, render_background, render_mix
+from lipdub.compose.mix.stems import stem_blocks
 from lipdub.errors import OptionError
 from lipdub.timeline.time import Span
 
@@ -24,13 +24,13 @@ def scene(rate=16000, channels=2, seconds=5.0, size=1024, start=NOW):
     shifted = [tuple(s.shifted(start) for s in spans) for spans in (SPEECH, DUB)]
     filmed = noise(where.samples, channels, 0.002) + babble(where, shifted[0], 0.05, channels)
     dub = babble(where, shifted[1], 0.2, 1, seed=1)
-    parts = Parts(where, stem(dub, size), shifted[1], stem(filmed, size), shifted[0])
+    parts = MixInputs(where, stem(dub, size), shifted[1], stem(filmed, size), shifted[0])
     return parts, filmed, dub
 
 
 def made(parts, **options):
-    plan = planned(parts, MixOptions(**options))
-    return plan, joined(mixed(parts, plan))
+    plan = plan_mix(parts, MixOptions(**options))
+    return plan, joined(render_mix(parts, plan))
 
 
 def db(samples):
@@ -40,7 +40,7 @@ def db(samples):
 def test_speech_goes_the_room_stays_and_the_dub_is_as_loud():
     parts, filmed, _ = scene()
     plan, out = made(parts)
-    bed = joined(laid_bed(parts, plan))
+    bed = joined(render_background(parts, plan))
     room = db(filmed[:, -8000:])
     for first, stop in parts.canvas.ranges(SPEECH):
         assert db(bed[:, first:stop]) == pytest.approx(room, abs=1.5)
@@ -65,9 +65,9 @@ def test_speech_goes_the_room_stays_and_the_dub_is_as_loud():
 def test_the_mix_is_the_sum_whatever_the_blocks(loudness, size, channels):
     parts, _, _ = scene(channels=channels, size=size)
     plan, out = made(parts, loudness=loudness)
-    dub = joined(blocks_of(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
+    dub = joined(stem_blocks(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
     assert plan.ceiling_db is None
-    np.testing.assert_allclose(out, dub + joined(laid_bed(parts, plan)), atol=1e-7)
+    np.testing.assert_allclose(out, dub + joined(render_background(parts, plan)), atol=1e-7)
     np.testing.assert_array_equal(out, made(scene(channels=channels)[0], loudness=loudness)[1])
 
 
@@ -76,7 +76,7 @@ def test_music_and_effects_are_laid_under_as_they_are():
     effects = noise(parts.canvas.samples, 2, 0.01, 7)
     parts = replace(parts, effects=stem(effects))
     plan, out = made(parts)
-    dub = joined(blocks_of(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
+    dub = joined(stem_blocks(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
     np.testing.assert_array_equal(out, dub + effects)
     assert plan.report.dub_gain < -5
     assert plan.report.hushed == plan.report.lowered == 0
@@ -136,7 +136,7 @@ def test_nothing_clicks():
     where = canvas(5.0, 16000, 1)
     time = np.arange(where.samples) / 16000
     filmed = (0.3 * np.sin(2 * np.pi * 100 * time)).astype(np.float32)[None]
-    parts = Parts(where, stem(filmed * 0), DUB, stem(filmed), SPEECH)
+    parts = MixInputs(where, stem(filmed * 0), DUB, stem(filmed), SPEECH)
     _, out = made(parts, room_tone=False)
     bend = np.abs(np.diff(out[0].astype(np.float64), 2)).max()
     assert bend < 1.1 * np.abs(np.diff(filmed[0].astype(np.float64), 2)).max()
@@ -145,7 +145,7 @@ def test_nothing_clicks():
 def test_without_source_or_its_speech_the_dub_keeps_its_level():
     parts, _, dub = scene()
     plan, out = made(replace(parts, source=None, source_speech=()))
-    np.testing.assert_array_equal(out, joined(blocks_of(stem(dub), parts.canvas)))
+    np.testing.assert_array_equal(out, joined(stem_blocks(stem(dub), parts.canvas)))
     assert len(plan.report.notes) == 2
     plan, _ = made(replace(parts, source_speech=()))
     assert plan.report.dub_gain == 0
@@ -171,4 +171,4 @@ def test_the_same_again_and_another_with_another_seed():
 @pytest.mark.parametrize("word", ["hot", "3", "nan", "-70", ""])
 def test_what_is_no_loudness_is_refused(word):
     with pytest.raises(OptionError, match="no loudness"):
-        planned(scene()[0], MixOptions(loudness=word))
+        plan_mix(scene()[0], MixOptions(loudness=word))

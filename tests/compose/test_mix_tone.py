@@ -6,14 +6,14 @@ import pytest
 from mix_sounds import babble, canvas, noise
 from scipy.signal import lfilter, welch
 
-from lipdub.compose.mix.tone import ToneLearner, noise_of
+from lipdub.compose.mix.room_tone import RoomToneEstimator, scaled_tone
 from lipdub.timeline.time import Span
 
 F = Fraction
 
 
 def learnt(samples, speech, where, seed=0, size=32768):
-    learner = ToneLearner(speech, where)
+    learner = RoomToneEstimator(speech, where)
     for first in range(0, samples.shape[1], size):
         learner.hear(samples[:, first : first + size])
     return learner.learnt(seed)
@@ -86,5 +86,5 @@ def test_any_sample_at_any_time_the_same():
     np.testing.assert_array_equal(np.concatenate(parts, 1), whole)
     other = learnt(room(where), (), where, seed=1).samples(0, where.samples)
     assert np.abs(np.corrcoef(np.concatenate([whole, other]))[0, 2]) < 0.05
-    filled = noise_of(tone, 100, np.linspace(0, 1, 500))
+    filled = scaled_tone(tone, 100, np.linspace(0, 1, 500))
     np.testing.assert_allclose(filled, whole[:, 100:600] * np.linspace(0, 1, 500), atol=1e-9)

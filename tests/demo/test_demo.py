@@ -12,9 +12,9 @@ import pytest
 
 from lipdub.cli import demo as door
 from lipdub.demo import make as demo
-from lipdub.demo import voice as demo_voice
-from lipdub.demo.film import write_animation, write_clip, write_wave
-from lipdub.demo.voice import RATE, Script, Spoken, levelled, recorded, spoken
+from lipdub.demo import speech_assets as demo_voice
+from lipdub.demo.media_files import write_animation, write_synthetic_clip, write_wave
+from lipdub.demo.speech_assets import RATE, DemoSpeech, DemoText, load_speech, normalised, synthesise
 from lipdub.errors import MissingExtra, OutputError
 from lipdub.review.report import MediaFile, Recipe, Report
 from lipdub.studio.consent import ensure_consent, granted_by_caller
@@ -28,8 +28,8 @@ def tone(seconds: float, level: float = 0.1) -> np.ndarray:
     return (level * np.sin(np.arange(round(seconds * RATE)) * 0.03)).astype(np.float32)
 
 
-def said(text: str = "¡Sí, mañana!") -> Spoken:
-    return Spoken(Sound(tone(0.6)[None], RATE), ((Span(Fraction("0.2"), Fraction("0.5")), text),))
+def said(text: str = "¡Sí, mañana!") -> DemoSpeech:
+    return DemoSpeech(Sound(tone(0.6)[None], RATE), ((Span(Fraction("0.2"), Fraction("0.5")), text),))
 
 
 def pictures(count: int, size: tuple[int, int] = (64, 48)) -> list[np.ndarray]:
@@ -47,7 +47,7 @@ def striped() -> np.ndarray:
 
 def test_a_clip_holds_its_pictures_and_sound(tmp_path):
     path, rate = tmp_path / "a.mp4", Fraction(30000, 1001)
-    write_clip(path, pictures(12), rate, Sound(tone(0.4)[None], RATE), "drawn")
+    write_synthetic_clip(path, pictures(12), rate, Sound(tone(0.4)[None], RATE), "drawn")
     with av.open(str(path)) as clip:
         assert clip.metadata["synthetic_media"] == "drawn"
         shown = list(clip.decode(video=0))
@@ -66,9 +66,9 @@ def test_a_clip_that_fails_leaves_nothing(tmp_path):
         raise OSError("no more")
 
     with pytest.raises(OutputError):
-        write_clip(tmp_path / "a.mp4", broken(), Fraction(25))
+        write_synthetic_clip(tmp_path / "a.mp4", broken(), Fraction(25))
     with pytest.raises(OutputError):
-        write_clip(tmp_path / "missing" / "a.mp4", pictures(1), Fraction(25))
+        write_synthetic_clip(tmp_path / "missing" / "a.mp4", pictures(1), Fraction(25))
     assert not list(tmp_path.iterdir())
 
 
@@ -83,15 +83,15 @@ def test_an_animation_is_a_webp_that_moves(tmp_path):
 
 def test_voices_are_levelled():
     for level in (0.01, 0.2):
-        loud = levelled(np.concatenate([np.zeros(RATE, np.float32), tone(2, level), np.zeros(RATE, np.float32)]))
+        loud = normalised(np.concatenate([np.zeros(RATE, np.float32), tone(2, level), np.zeros(RATE, np.float32)]))
         assert abs(np.sqrt((loud[RATE : 3 * RATE] ** 2).mean()) - demo_voice._LEVEL) < 0.02
         assert np.abs(loud).max() < 0.9
-    assert not levelled(np.zeros(100, np.float32)).any()
+    assert not normalised(np.zeros(100, np.float32)).any()
 
 
 def test_scripts_are_spoken_with_the_time_of_each_phrase():
     pytest.importorskip("py_nanotts")
-    words = spoken(Script("en-US", 1.2, ("Hello there.", "How are you?")))
+    words = synthesise(DemoText("en-US", 1.2, ("Hello there.", "How are you?")))
     assert words.sound.rate == RATE
     (first, _), (second, _) = words.phrases
     assert 0 < first.start < first.end < second.start < second.end < words.sound.span.end
@@ -99,7 +99,7 @@ def test_scripts_are_spoken_with_the_time_of_each_phrase():
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_recordings_ship(language):
-    words = recorded(language)
+    words = load_speech(language)
     assert words.sound.samples.shape[0] == 1
     assert 5 < words.sound.span.duration < 10
     assert len(words.phrases) == 4
@@ -110,8 +110,8 @@ def test_recordings_ship(language):
 
 
 def test_recording_needs_the_voices_and_keeps_their_times(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo_voice, "spoken", lambda script: said(script.phrases[0]))
-    demo_voice.record(tmp_path)
+    monkeypatch.setattr(demo_voice, "synthesise", lambda script: said(script.phrases[0]))
+    demo_voice.write_assets(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"voice.en.opus", "voice.es.opus", "voices.json"}
     assert "¡Hola!" in (tmp_path / "voices.json").read_text("utf-8")
 
@@ -119,7 +119,7 @@ def test_recording_needs_the_voices_and_keeps_their_times(tmp_path, monkeypatch)
 def test_without_voices_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "py_nanotts", None)
     with pytest.raises(MissingExtra, match=r"lipdub\[voices\]"):
-        spoken(Script("en-US", 1.0, ("Hello.",)))
+        synthesise(DemoText("en-US", 1.0, ("Hello.",)))
 
 
 @pytest.mark.parametrize(("accents", "shown"), [(True, "¡Sí, mañana!"), (False, "Si, manana!")])
@@ -132,8 +132,8 @@ def test_captions_come_on_time_in_letters_that_can_be_drawn(monkeypatch, accents
 def test_consent_is_noted_with_its_reason(tmp_path, monkeypatch):
     monkeypatch.setenv("LIPDUB_CACHE", str(tmp_path))
     clip = tmp_path / "a.mp4"
-    noted = ensure_consent(clip, "ab", False, granted_by_caller, demo.WHY)
-    assert (noted["how"], noted["why"]) == ("by the caller", demo.WHY)
+    noted = ensure_consent(clip, "ab", False, granted_by_caller, demo.CONSENT_NOTE)
+    assert (noted["how"], noted["why"]) == ("by the caller", demo.CONSENT_NOTE)
     assert "why" not in ensure_consent(clip, "cd", True, granted_by_caller)
 
 
@@ -144,7 +144,7 @@ def test_the_portrait_is_small_and_square():
 
 def test_both_clips_are_shown_beside_each_other(tmp_path):
     for name, count in (("en", 5), ("es", 5)):
-        write_clip(tmp_path / f"{name}.mp4", pictures(count), Fraction(25))
+        write_synthetic_clip(tmp_path / f"{name}.mp4", pictures(count), Fraction(25))
     screens = list(demo.side_by_side(tmp_path / "en.mp4", tmp_path / "es.mp4", said(), said()))
     assert len(screens) == 5
     left, right = screens[0][:640, :640], screens[0][:640, -640:]
@@ -184,7 +184,7 @@ def test_the_story(quick, tmp_path, monkeypatch, capsys):
     assert asked["audio"] == folder / "portrait.es.wav"
     assert asked["options"].language == "es"
     assert not asked["options"].consent
-    assert asked["caller"].why == demo.WHY
+    assert asked["caller"].why == demo.CONSENT_NOTE
     assert asked["caller"].ask_people is granted_by_caller
     assert "side-by-side.mp4" in capsys.readouterr().out.replace("\n", "")
     with pytest.raises(OutputError, match="overwrite"):

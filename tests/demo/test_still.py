@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.anatomy.landmarks import canonical_face
-from lipdub.demo import still
-from lipdub.demo.still import Idle, Moment
+from lipdub.demo import idle_motion
+from lipdub.demo.idle_motion import BodyPose, IdleMotionOptions
 
 UNIT, MIDDLE = 60.0, np.array([160.0, 130.0])
-AWAKE = Moment(np.zeros(3), np.zeros(2), 0.0, 0.0, 0.0)
+AWAKE = BodyPose(np.zeros(3), np.zeros(2), 0.0, 0.0, 0.0)
 
 
 def face() -> np.ndarray:
@@ -28,7 +28,7 @@ def portrait(landmarks: np.ndarray) -> np.ndarray:
     """A smooth backdrop with white eyes."""
     y, x = np.mgrid[:320, :330].astype(np.float32)
     picture = np.stack([120 + 0.2 * x, 90 + 0.2 * y, 80 + 0.1 * (x + y)], -1).astype(np.uint8)
-    for upper, lower in zip(still.UPPER_LIDS, still.LOWER_LIDS, strict=True):
+    for upper, lower in zip(idle_motion.UPPER_LIDS, idle_motion.LOWER_LIDS, strict=True):
         outline = landmarks[[*upper, *lower[::-1]], :2].round().astype(np.int32)
         cv2.fillPoly(picture, [outline], (255.0, 255.0, 255.0))
     return picture
@@ -37,7 +37,11 @@ def portrait(landmarks: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def living() -> list[np.ndarray]:
     landmarks = face()
-    return list(still.living(repeat(portrait(landmarks), 100), landmarks, Idle(100, Fraction(25), seed=4)))
+    return list(
+        idle_motion.add_idle_motion(
+            repeat(portrait(landmarks), 100), landmarks, IdleMotionOptions(100, Fraction(25), seed=4)
+        )
+    )
 
 
 def test_it_begins_as_the_picture_and_then_moves(living):
@@ -54,7 +58,7 @@ def test_background_far_from_the_head_holds_still(living):
 
 
 def test_motion_is_smooth():
-    life = still._Life(3, 20.0, 1.0)
+    life = idle_motion._IdleMotion(3, 20.0, 1.0)
     turns = np.array([life.at(i / 25).turn for i in range(500)])
     assert np.abs(turns).max() < 9
     assert turns.std(0).min() > 0.4
@@ -64,23 +68,31 @@ def test_motion_is_smooth():
 
 def test_the_same_seed_gives_the_same_pictures_at_any_rate(living):
     landmarks = face()
-    again = still.living(repeat(portrait(landmarks), 200), landmarks, Idle(200, Fraction(50), seed=4))
+    again = idle_motion.add_idle_motion(
+        repeat(portrait(landmarks), 200), landmarks, IdleMotionOptions(200, Fraction(50), seed=4)
+    )
     for index, frame in enumerate(islice(again, 60)):
         if index % 2 == 0:
             assert np.array_equal(frame, living[index // 2])
-    other = islice(still.living(repeat(portrait(landmarks), 100), landmarks, Idle(100, seed=5)), 31)
+    other = islice(
+        idle_motion.add_idle_motion(repeat(portrait(landmarks), 100), landmarks, IdleMotionOptions(100, seed=5)), 31
+    )
     assert not np.array_equal([*other][30], living[30])
 
 
 def test_odd_rates_are_exact():
     landmarks = face()
-    frames = list(still.living(repeat(portrait(landmarks), 3), landmarks, Idle(3, Fraction(30000, 1001))))
+    frames = list(
+        idle_motion.add_idle_motion(
+            repeat(portrait(landmarks), 3), landmarks, IdleMotionOptions(3, Fraction(30000, 1001))
+        )
+    )
     assert len(frames) == 3
 
 
 @given(st.integers(0, 10_000))
 def test_blinks_come_and_go_as_people_blink(seed):
-    blinks = still._blinks(np.random.default_rng(seed), 30.0)
+    blinks = idle_motion._blinks(np.random.default_rng(seed), 30.0)
     starts = np.array([start for start, _ in blinks])
     assert all(0.15 <= length <= 0.3 for _, length in blinks)
     assert 0.9 <= starts[0] <= 2.0
@@ -92,21 +104,21 @@ def test_lids_cover_the_eyes_and_nothing_else():
     picture = portrait(landmarks)
     shut = picture.copy()
     for side in (0, 1):
-        still._Eye(picture, landmarks, side).close(shut, 1.0)
+        idle_motion._Eyelid(picture, landmarks, side).close(shut, 1.0)
     white = (picture == 255).all(-1)
     assert white.sum() > 100
     assert (shut[white] < 250).all(-1).mean() > 0.8
     changed = (shut != picture).any(-1)
     rows = np.flatnonzero(changed.any(1))
-    brows = landmarks[[*still.BROWS[0], *still.BROWS[1]], 1]
+    brows = landmarks[[*idle_motion.BROWS[0], *idle_motion.BROWS[1]], 1]
     assert rows[0] > brows.min() - 1
-    assert rows[-1] < landmarks[[*still.LOWER_LIDS[0]], 1].max() + 3
+    assert rows[-1] < landmarks[[*idle_motion.LOWER_LIDS[0]], 1].max() + 3
 
 
 def test_without_sway_only_the_eyes_change():
     landmarks = face()
     picture = portrait(landmarks)
-    for frame in still.living(repeat(picture, 80), landmarks, Idle(80, seed=1, sway=0.0)):
+    for frame in idle_motion.add_idle_motion(repeat(picture, 80), landmarks, IdleMotionOptions(80, seed=1, sway=0.0)):
         assert np.array_equal(frame[160:], picture[160:])
 
 
@@ -114,8 +126,8 @@ def test_without_sway_only_the_eyes_change():
 def test_the_head_turns_as_a_solid(turn, along):
     """The tip of the nose goes where a turned solid's would: right for yaw, down for pitch, ears far less."""
     landmarks = face()
-    head = still._Head((320, 330), landmarks)
-    field = head._field(Moment(np.array(turn), np.zeros(2), 0.0, 0.0, 0.0))
+    head = idle_motion._HeadWarp((320, 330), landmarks)
+    field = head._field(BodyPose(np.array(turn), np.zeros(2), 0.0, 0.0, 0.0))
 
     def moved(landmark: int) -> np.ndarray:
         column, row = (int(v) // 16 for v in landmarks[landmark, :2])
@@ -130,4 +142,4 @@ def test_the_head_turns_as_a_solid(turn, along):
 def test_a_head_at_rest_is_untouched():
     landmarks = face()
     picture = portrait(landmarks)
-    assert np.array_equal(still._Head(picture.shape[:2], landmarks).moved(picture, AWAKE), picture)
+    assert np.array_equal(idle_motion._HeadWarp(picture.shape[:2], landmarks).moved(picture, AWAKE), picture)

@@ -13,7 +13,7 @@ from lipdub.anatomy.landmarks import (
     OUTER_UPPER,
     canonical_face,
 )
-from lipdub.demo.talk import Talker
+from lipdub.demo.talking_portrait import PortraitMouth
 from lipdub.timeline.mouth import AP, JAW, WD
 
 UNIT, MIDDLE = 100.0, np.array([160.0, 120.0])
@@ -44,13 +44,13 @@ def drawn(opening: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def smiling(tmp_path_factory) -> Talker:
-    return Talker(drawn(0.12), landmarks(0.12), tmp_path_factory.mktemp("smiling"))
+def smiling(tmp_path_factory) -> PortraitMouth:
+    return PortraitMouth(drawn(0.12), landmarks(0.12), tmp_path_factory.mktemp("smiling"))
 
 
 @pytest.fixture(scope="module")
-def silent(tmp_path_factory) -> Talker:
-    return Talker(drawn(0.0), landmarks(0.0), tmp_path_factory.mktemp("silent"))
+def silent(tmp_path_factory) -> PortraitMouth:
+    return PortraitMouth(drawn(0.0), landmarks(0.0), tmp_path_factory.mktemp("silent"))
 
 
 def teeth(picture: np.ndarray) -> int:

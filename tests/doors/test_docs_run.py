@@ -23,8 +23,8 @@ from golden import make_checkpoint
 from lipdub import weights
 from lipdub.cli.main import app
 from lipdub.demo import make as demo
-from lipdub.demo.film import write_wave
-from lipdub.demo.voice import Spoken, recorded
+from lipdub.demo.media_files import write_wave
+from lipdub.demo.speech_assets import DemoSpeech, load_speech
 from lipdub.studio.dub import Caller
 from lipdub.studio.progress import Clock
 from lipdub.timeline.sound import Sound
@@ -143,7 +143,7 @@ class Reader:
         assert words in done.stdout
 
 
-def shortened(spoken: Spoken) -> Spoken:
+def shortened(spoken: DemoSpeech) -> DemoSpeech:
     samples = spoken.sound.samples[:, : int(spoken.sound.rate * SECONDS)]
     return replace(spoken, sound=Sound(np.ascontiguousarray(samples), spoken.sound.rate, spoken.sound.start))
 
@@ -153,8 +153,10 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a clip of a face that talks for two seconds, and a dub track."""
     folder = tmp_path_factory.mktemp("talk")
     path = folder / "talk.mp4"
-    demo._bring_to_life(folder / "portrait.jpg", shortened(recorded("en")), int(SECONDS * 25), path, Clock(), Caller())
-    write_wave(folder / "talk.es.wav", shortened(recorded("es")).sound)
+    demo._animate_portrait(
+        folder / "portrait.jpg", shortened(load_speech("en")), int(SECONDS * 25), path, Clock(), Caller()
+    )
+    write_wave(folder / "talk.es.wav", shortened(load_speech("es")).sound)
     (folder / "talk.es.srt").write_text("1\n00:00:00,300 --> 00:00:02,200\nHola a todos.\n")
     return folder
 

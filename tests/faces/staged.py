@@ -7,7 +7,7 @@ import numpy as np
 
 from lipdub.anatomy.landmarks import LANDMARK_COUNT, LOWER_LIP, canonical_face
 from lipdub.anatomy.motion import FaceMotion, measure_motion
-from lipdub.faces.landmarker import Detection, FaceLandmarker, Mesh, Roi
+from lipdub.faces.landmarker import FaceDetection, FaceLandmarker, FaceMesh, FaceRoi
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.picture import Frame, PixelLayout, Rgb, Window
@@ -46,23 +46,23 @@ class ScriptedFinder(FaceLandmarker):
     def __init__(self, script: Callable[[int], list[np.ndarray]]) -> None:
         self.script, self.index, self.detections, self.blind = script, 0, 0, False
 
-    def detect(self, frame: Frame, threshold: float = 0.5) -> list[Detection]:
+    def detect(self, frame: Frame, threshold: float = 0.5) -> list[FaceDetection]:
         self.detections += 1
         out = []
         for landmarks in [] if self.blind else self.script(self.index):
             (left, top), (right, bottom) = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
             box = (float(left), float(top), float(right), float(bottom))
-            out.append(Detection(0.9, box, Roi.around(landmarks)))
+            out.append(FaceDetection(0.9, box, FaceRoi.around(landmarks)))
         return out
 
-    def settled(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: Roi) -> Mesh | None:
+    def settled(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
         def far(landmarks: np.ndarray) -> float:
             return float(np.hypot(*(landmarks[:, :2].mean(0) - [roi.x, roi.y])))
 
         nearest = min(self.script(self.index), key=far, default=None)
         if nearest is None or far(nearest) > 0.4 * roi.side:
-            return Mesh(placed(roi.x, roi.y, roi.side / 4), 0.1)
-        return Mesh(nearest, 0.99)
+            return FaceMesh(placed(roi.x, roi.y, roi.side / 4), 0.1)
+        return FaceMesh(nearest, 0.99)
 
 
 def track_of(

@@ -17,8 +17,8 @@ from lipdub.faces.active_speaker import (
     SpeakerAssignment,
     SpeakingEvidence,
     assign_speaker,
-    liveliness,
-    parse_face,
+    mouth_activity,
+    parse_face_selector,
 )
 from lipdub.timeline.clip import Shot
 
@@ -35,7 +35,7 @@ def cast(
     motions: list[FaceMotion], face: str = "auto", evidence: list[SpeakingEvidence] | None = None
 ) -> SpeakerAssignment:
     return assign_speaker(
-        [m.track for m in motions], motions, parse_face(face), evidence or [known(m) for m in motions]
+        [m.track for m in motions], motions, parse_face_selector(face), evidence or [known(m) for m in motions]
     )
 
 
@@ -49,25 +49,25 @@ def turns(tmp_path: Path) -> list[FaceMotion]:
 
 @pytest.mark.parametrize("word", ["left", "right", "largest", "auto", " Left "])
 def test_words(word: str) -> None:
-    assert parse_face(word) == FaceSelector(word.strip().lower())
+    assert parse_face_selector(word) == FaceSelector(word.strip().lower())
 
 
 def test_a_point_in_time() -> None:
-    assert parse_face("640,300@0:12.5") == FaceSelector("at", (640.0, 300.0), Fraction(25, 2))
-    assert parse_face("640.5, 300 @ 7").point == (640.5, 300)
+    assert parse_face_selector("640,300@0:12.5") == FaceSelector("at", (640.0, 300.0), Fraction(25, 2))
+    assert parse_face_selector("640.5, 300 @ 7").point == (640.5, 300)
 
 
 @pytest.mark.parametrize("text", ["", "middle", "640@3", "1,2", "1,2@x", "a,b@3", "1,2@", "-1,2@3"])
 def test_nonsense_gets_advice(text: str) -> None:
     with pytest.raises(OptionError) as caught:
-        parse_face(text)
+        parse_face_selector(text)
     assert caught.value.remedy
 
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(OptionError):
-        parse_face(text)
+        parse_face_selector(text)
 
 
 def test_the_user_s_choice(turns: list[FaceMotion]) -> None:
@@ -141,11 +141,11 @@ def test_lost_faces_say_nothing(tmp_path: Path) -> None:
     landmarks = talking(N)
     landmarks[40:60] = np.nan
     motion = motion_of(landmarks, tmp_path)
-    live = liveliness(motion, np.arange(N) / RATE)
+    live = mouth_activity(motion, np.arange(N) / RATE)
     assert np.isnan(live[45:55]).all()
     assert np.isfinite(live[~np.isnan(landmarks[:, 0, 0])]).all()
     assert cast([motion]).spans == {0: ((0, N),)}
 
 
 def test_nobody_at_all() -> None:
-    assert assign_speaker([], [], parse_face("auto"), []).spans == {}
+    assert assign_speaker([], [], parse_face_selector("auto"), []).spans == {}

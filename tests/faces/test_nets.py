@@ -12,7 +12,7 @@ from staged import frame_of, placed
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LIPS
 from lipdub.errors import WeightsError
-from lipdub.faces.landmarker import FaceLandmarker, Roi
+from lipdub.faces.landmarker import FaceLandmarker, FaceRoi
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.faces.tracker import FaceTracker
 
@@ -47,14 +47,14 @@ def test_no_face_in_noise_and_in_plain_colour(finder: FaceLandmarker) -> None:
     for picture in (noise, np.full_like(noise, 90)):
         frame = frame_of(picture)
         assert finder.detect(frame) == []
-        mesh = finder.mesh(frame.rgb, (300, 200), Roi(150.0, 100.0, 120.0, 0.0))
+        mesh = finder.mesh(frame.rgb, (300, 200), FaceRoi(150.0, 100.0, 120.0, 0.0))
         assert mesh is not None
         assert mesh.presence < 0.5
 
 
 def test_a_crop_outside_the_picture_is_nothing(finder: FaceLandmarker) -> None:
     frame = frame_of(astronaut())
-    assert finder.mesh(frame.rgb, (512, 512), Roi(-400.0, 100.0, 100.0, 0.0)) is None
+    assert finder.mesh(frame.rgb, (512, 512), FaceRoi(-400.0, 100.0, 100.0, 0.0)) is None
 
 
 def test_the_eye_finds_a_face_again(finder: FaceLandmarker) -> None:
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 @given(x=st.floats(-100, 900), y=st.floats(-100, 700), side=st.floats(10, 500), angle=st.floats(-3.2, 3.2))
 def test_a_window_lies_in_the_picture_and_holds_what_it_can(x: float, y: float, side: float, angle: float) -> None:
-    window = Roi(x, y, side, angle).window((800, 600))
+    window = FaceRoi(x, y, side, angle).window((800, 600))
     assert 0 <= window.left <= window.right <= 800
     assert 0 <= window.top <= window.bottom <= 600
     if 0 <= x < 800 and 0 <= y < 600:
@@ -98,9 +98,9 @@ def test_a_window_lies_in_the_picture_and_holds_what_it_can(x: float, y: float, 
 
 
 def test_the_square_around_a_face() -> None:
-    roi = Roi.around(placed(300, 200, 80))
+    roi = FaceRoi.around(placed(300, 200, 80))
     assert abs(roi.x - 300) < 5
     assert abs(roi.angle) < 0.01
     assert 150 < roi.side < 320
-    assert roi.near(Roi.around(placed(300.3, 200, 80)))
-    assert not roi.near(Roi.around(placed(310, 200, 80)))
+    assert roi.near(FaceRoi.around(placed(300.3, 200, 80)))
+    assert not roi.near(FaceRoi.around(placed(310, 200, 80)))

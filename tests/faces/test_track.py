@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from staged import RATE, ScriptedFinder, frame_of, placed
 
-from lipdub.faces.tracker import FaceTracker, overlap
+from lipdub.faces.tracker import FaceTracker, intersection_over_union
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.patch import FaceView
@@ -138,6 +138,6 @@ def test_no_face_no_track(tmp_path: Path) -> None:
 
 def test_overlap() -> None:
     box = (0.0, 0.0, 2.0, 2.0)
-    assert overlap(box, box) == 1
-    assert overlap(box, (1.0, 0.0, 3.0, 2.0)) == 1 / 3
-    assert overlap(box, (2.5, 2.5, 3.0, 3.0)) == 0
+    assert intersection_over_union(box, box) == 1
+    assert intersection_over_union(box, (1.0, 0.0, 3.0, 2.0)) == 1 / 3
+    assert intersection_over_union(box, (2.5, 2.5, 3.0, 3.0)) == 0

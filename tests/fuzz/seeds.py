@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 
-from lipdub.demo.voice import recorded
+from lipdub.demo.speech_assets import load_speech
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.timeline.project import Project, Source
 
@@ -127,7 +127,7 @@ def make_clip(path: Path, kind: Kind) -> None:
 
 def _speak(out, stream) -> None:
     """Half a second of the demo's voice."""
-    rate, voice = 48000, recorded("es")
+    rate, voice = 48000, load_speech("es")
     first = round(voice.phrases[0][0].start * rate)
     samples = np.ascontiguousarray(voice.sound.samples[:, first : first + rate * FRAMES // RATE])
     frame = av.AudioFrame.from_ndarray(samples, "fltp", "mono")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipdub.demo.film import write_clip
-from lipdub.demo.voice import recorded
+from lipdub.demo.media_files import write_synthetic_clip
+from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import InputError, LipdubError, NoSound, OptionError
 from lipdub.media.probe import open_clip
 from lipdub.studio import beforehand
@@ -22,7 +22,7 @@ from lipdub.words_to_sound.seam import Card
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     path = tmp_path_factory.mktemp("clip") / "talk.mp4"
-    write_clip(path, [np.full((48, 64, 3), 90, np.uint8)] * 25, Fraction(25), recorded("en").sound)
+    write_synthetic_clip(path, [np.full((48, 64, 3), 90, np.uint8)] * 25, Fraction(25), load_speech("en").sound)
     return open_clip(path)
 
 
@@ -95,7 +95,7 @@ def test_what_has_no_effect_beside_a_dub_track_is_refused(clip: Clip, tmp_path: 
 
 
 def test_a_mute_clip_cannot_be_heard(tmp_path: Path) -> None:
-    write_clip(tmp_path / "mute.mp4", [np.full((48, 64, 3), 90, np.uint8)] * 5, Fraction(25))
+    write_synthetic_clip(tmp_path / "mute.mp4", [np.full((48, 64, 3), 90, np.uint8)] * 5, Fraction(25))
     with pytest.raises(NoSound, match="no sound"):
         check_speech(open_clip(tmp_path / "mute.mp4"), None, SpeechOptions(to="es", translator="argos"))
     like = SpeechOptions(line="Hola", to="es", voice=("command:cp {reference} {out}",))

@@ -15,8 +15,8 @@ import pytest
 
 import lipdub
 from lipdub import weights
-from lipdub.demo.film import write_clip, write_wave
-from lipdub.demo.voice import recorded
+from lipdub.demo.media_files import write_synthetic_clip, write_wave
+from lipdub.demo.speech_assets import load_speech
 from lipdub.disk.publish import PendingFile
 from lipdub.errors import LipdubError, NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
@@ -55,9 +55,9 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     rows = np.linspace(40, 200, 400, dtype=np.uint8)[:, None, None]
     blank = np.ascontiguousarray(np.broadcast_to(rows, (400, 400, 3)))
     swaying = [np.roll(face, (i % 5) - 2, axis=1) for i in range(FACE)]
-    write_clip(folder / "clip.mp4", [*swaying, *[blank] * BLANK, *swaying], RATE)
-    write_clip(folder / "faceless.mp4", [blank] * 8, RATE)
-    voice = recorded("es").sound
+    write_synthetic_clip(folder / "clip.mp4", [*swaying, *[blank] * BLANK, *swaying], RATE)
+    write_synthetic_clip(folder / "faceless.mp4", [blank] * 8, RATE)
+    voice = load_speech("es").sound
     write_wave(folder / "dub.wav", Sound(voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2], voice.rate))
     return Case(folder / "clip.mp4", folder / "faceless.mp4", folder / "dub.wav")
 
@@ -162,7 +162,7 @@ class Recording:
     card = Card("recording", "Apache-2.0")
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        voice = recorded("es")
+        voice = load_speech("es")
         span, _ = voice.phrases[0]
         rate = voice.sound.rate
         return Sound(voice.sound.samples[:, round(span.start * rate) : round(span.end * rate)], rate)

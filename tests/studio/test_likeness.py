@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lipdub import weights
-from lipdub.demo.film import write_clip
-from lipdub.demo.voice import recorded
+from lipdub.demo.media_files import write_synthetic_clip
+from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import OptionError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.studio import steps
@@ -65,9 +65,9 @@ def clip(tmp_path: Path) -> Clip:
         weights.resolve("voice-activity")
     except WeightsError as missing:
         pytest.skip(str(missing))
-    voice = recorded("en").sound
+    voice = load_speech("en").sound
     frames = [np.full((48, 64, 3), 90, np.uint8)] * int(voice.span.duration * 25)
-    write_clip(tmp_path / "talk.mp4", frames, Fraction(25), voice)
+    write_synthetic_clip(tmp_path / "talk.mp4", frames, Fraction(25), voice)
     return open_clip(tmp_path / "talk.mp4")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lipdub import weights
-from lipdub.demo.film import write_clip
+from lipdub.demo.media_files import write_synthetic_clip
 from lipdub.disk import manifest
 from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
 from lipdub.engines.exemplar.engine import ExemplarEngine
@@ -36,7 +36,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("entry")
     data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (320, 320), interpolation=cv2.INTER_AREA)
-    write_clip(folder / "clip.mp4", [np.roll(face, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25))
+    write_synthetic_clip(folder / "clip.mp4", [np.roll(face, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25))
     clip, crew = open_clip(folder / "clip.mp4"), Crew(FaceLandmarker(*models), ExemplarEngine())
     made = Store(folder / "store").folder("study", lambda f: study_clip(clip, crew, f, Clock(silent)), grows=True)
     assert len(open_study(clip, crew, made).subjects) == 1

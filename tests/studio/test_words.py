@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from lipdub import plugins, weights
-from lipdub.demo.film import write_clip, write_wave
-from lipdub.demo.voice import recorded
+from lipdub.demo.media_files import write_synthetic_clip, write_wave
+from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.sound_read import read_sound
@@ -85,11 +85,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     except WeightsError as missing:
         pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("clip")
-    voice = recorded("en").sound
+    voice = load_speech("en").sound
     grey = np.full((48, 64, 3), 90, np.uint8)
     frames = int(voice.span.duration * RATE)
-    write_clip(folder / "talk.mp4", [grey] * frames, RATE, voice)
-    write_clip(folder / "mute.mp4", [grey] * 10, RATE)
+    write_synthetic_clip(folder / "talk.mp4", [grey] * frames, RATE, voice)
+    write_synthetic_clip(folder / "mute.mp4", [grey] * 10, RATE)
     return open_clip(folder / "talk.mp4")
 
 
@@ -194,7 +194,7 @@ def test_speakers_get_the_voices_named_for_them(clip: Clip, room: Room, crew: Cr
 
 
 def test_a_given_track_stays_untouched_unless_it_shall_be_mixed(clip: Clip, room: Room, tmp_path: Path) -> None:
-    voice = recorded("es").sound
+    voice = load_speech("es").sound
     write_wave(tmp_path / "dub.wav", voice)
     plain = brought(clip, tmp_path / "dub.wav", SpeechOptions(), None, room)
     assert plain.track == plain.guide == tmp_path / "dub.wav"
@@ -268,7 +268,7 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, room: Room, tmp_p
         "stem.writeframes(bytes(96000))"
     )
     program = f"{sys.executable} -c {shlex.quote(silence)} {{output}} {{input}}"
-    write_wave(tmp_path / "dub.wav", recorded("es").sound)
+    write_wave(tmp_path / "dub.wav", load_speech("es").sound)
     features = room.hearing.hear(clip.path, "d")
     options = SpeechOptions(mix=True, loudness="none", separator=program)
     mixed = brought(clip, tmp_path / "dub.wav", options, features, room)

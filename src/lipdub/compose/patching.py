@@ -29,14 +29,14 @@ def apply_patches(frame: Frame, performances: Sequence[Patch]) -> Frame:
     """
     for performance in performances:
         assert performance.index == frame.index, "a performance belongs to one frame"
-        box = _touched(performance.mask)
+        box = _mask_bounds(performance.mask)
         if not box.empty:
-            _write(frame, _change(performance, box, frame))
+            _write(frame, _coded_difference(performance, box, frame))
     return frame
 
 
 @dataclass(frozen=True, eq=False)
-class _Change:
+class _CodedDifference:
     """What is added to each coded plane before averaging, float32 (rows, columns), and where it starts."""
 
     left: int
@@ -44,7 +44,7 @@ class _Change:
     samples: tuple[np.ndarray, ...]
 
 
-def _touched(mask: np.ndarray) -> Window:
+def _mask_bounds(mask: np.ndarray) -> Window:
     """The smallest window of ``mask`` outside of which it is 0."""
     inside = mask > 0
     columns = np.flatnonzero(inside.any(0))
@@ -54,7 +54,7 @@ def _touched(mask: np.ndarray) -> Window:
     return Window(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def _change(performance: Patch, box: Window, frame: Frame) -> _Change:
+def _coded_difference(performance: Patch, box: Window, frame: Frame) -> _CodedDifference:
     """The weighted difference inside ``box`` of the performance, in coded orientation and pixels."""
     layout, (rows, columns) = frame.layout, frame.planes[0].shape
     part = np.s_[box.top : box.bottom, box.left : box.right]
@@ -74,8 +74,8 @@ def _change(performance: Patch, box: Window, frame: Frame) -> _Change:
     samples = tuple(_weighted(difference, row, mask) for row in _matrix(layout, len(frame.planes)))
     if layout.pixel_aspect != 1:
         scale = square_width(columns, layout.pixel_aspect) / columns
-        return _squeezed(_Change(place.left, place.top, samples), scale)
-    return _Change(place.left, place.top, samples)
+        return _resampled_columns(_CodedDifference(place.left, place.top, samples), scale)
+    return _CodedDifference(place.left, place.top, samples)
 
 
 def _weighted(difference: np.ndarray, row: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -84,7 +84,7 @@ def _weighted(difference: np.ndarray, row: np.ndarray, mask: np.ndarray) -> np.n
     return np.multiply(one, mask, out=one)
 
 
-def _squeezed(change: _Change, scale: float) -> _Change:
+def _resampled_columns(change: _CodedDifference, scale: float) -> _CodedDifference:
     """From shown columns to coded ones, which are ``scale`` shown columns wide: linear between pixel centres.
 
     Only coded columns whose centre lies inside the change are kept.
@@ -93,19 +93,19 @@ def _squeezed(change: _Change, scale: float) -> _Change:
     first = ceil(change.left / scale - 0.5)
     stop = max(first, ceil((change.left + width) / scale - 0.5))
     if first == stop:
-        return _Change(first, change.top, tuple(np.zeros((rows, 0), np.float32) for _ in change.samples))
+        return _CodedDifference(first, change.top, tuple(np.zeros((rows, 0), np.float32) for _ in change.samples))
     where = (np.arange(first, stop, dtype=np.float64) + 0.5) * scale - 0.5 - change.left
     columns = np.tile(where.astype(np.float32), (rows, 1))
     lines = np.repeat(np.arange(rows, dtype=np.float32)[:, None], stop - first, 1)
     samples = tuple(
         cv2.remap(one, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in change.samples
     )
-    return _Change(first, change.top, samples)
+    return _CodedDifference(first, change.top, samples)
 
 
 def _matrix(layout: PixelLayout, planes: int) -> np.ndarray:
     """(planes, 3) float32: from a difference of 8-bit RGB to a difference of the layout's samples."""
-    luma, chroma = _unit(layout)
+    luma, chroma = _steps_per_level(layout)
     if planes >= 3 and not layout.chroma_planes:
         return np.eye(3, dtype=np.float32) * np.float32(luma)
     matrix = rgb_to_ycbcr(layout.matrix)
@@ -115,7 +115,7 @@ def _matrix(layout: PixelLayout, planes: int) -> np.ndarray:
     return (matrix * [[luma], [chroma], [chroma]]).astype(np.float32)
 
 
-def _unit(layout: PixelLayout) -> tuple[float, float]:
+def _steps_per_level(layout: PixelLayout) -> tuple[float, float]:
     """How many steps of luma and of chroma one step of 8-bit RGB is worth."""
     if layout.full_range:
         return ((1 << layout.depth) - 1) / 255, ((1 << layout.depth) - 1) / 255
@@ -123,7 +123,7 @@ def _unit(layout: PixelLayout) -> tuple[float, float]:
     return 219 * step / 255, 224 * step / 255
 
 
-def _legal(layout: PixelLayout, plane: int, planes: int) -> tuple[int, int]:
+def _legal_range(layout: PixelLayout, plane: int, planes: int) -> tuple[int, int]:
     """Lowest and highest value a sample of ``plane`` should have."""
     if layout.full_range or planes < 3:
         return 0, (1 << layout.depth) - 1
@@ -132,22 +132,22 @@ def _legal(layout: PixelLayout, plane: int, planes: int) -> tuple[int, int]:
     return 16 * step, top * step
 
 
-def _write(frame: Frame, change: _Change) -> None:
+def _write(frame: Frame, change: _CodedDifference) -> None:
     """Add ``change`` to the planes of ``frame``; one without columns changes nothing."""
     layout, size = frame.layout, frame.planes[0].shape
     if not change.samples[0].size:
         return
     for number, one in enumerate(change.samples):
         grid = layout.subsampling if number and layout.chroma_planes else (1, 1)
-        added = one if grid == (1, 1) else _averaged(one, (change.left, change.top), grid, size)
+        added = one if grid == (1, 1) else _chroma_means(one, (change.left, change.top), grid, size)
         top, left = change.top // grid[1], change.left // grid[0]
         view = frame.planes[number][top : top + added.shape[0], left : left + added.shape[1]]
         assert view.shape == added.shape, "a performance lies inside the picture"
         if view.size:
-            _add(view, added, _legal(layout, number, len(frame.planes)))
+            _add(view, added, _legal_range(layout, number, len(frame.planes)))
 
 
-def _averaged(one: np.ndarray, place: tuple[int, int], grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+def _chroma_means(one: np.ndarray, place: tuple[int, int], grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """Means of ``one``, which starts at ``place`` (left, top), over chroma footprints of ``grid`` (across, down).
 
     Beyond the change there is nothing to add; beyond the picture's edge (``size`` rows, columns) it goes on.

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 from lipdub import weights
-from lipdub.demo.film import write_animation, write_clip, write_wave
-from lipdub.demo.still import Idle
-from lipdub.demo.talk import face_in, talking
-from lipdub.demo.voice import Spoken, recorded
+from lipdub.demo.idle_motion import IdleMotionOptions
+from lipdub.demo.media_files import write_animation, write_synthetic_clip, write_wave
+from lipdub.demo.speech_assets import DemoSpeech, load_speech
+from lipdub.demo.talking_portrait import portrait_landmarks, talking_portrait
 from lipdub.disk.publish import atomic_output
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OutputError
@@ -43,10 +43,10 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE, _PALE = (245.0, 245.0, 245.0), (170.0, 175.0, 180.0)
 _ACCENTS = int(cv2.__version__.split(".")[0]) >= 5  # older fonts of OpenCV know ASCII only
 
-MADE = "AI-animated portrait with a synthetic voice: the person shown never said this"
+SYNTHETIC_NOTICE = "AI-animated portrait with a synthetic voice: the person shown never said this"
 """What every viewer is told, below the comparison and in the metadata of the clips."""
 
-WHY = "the demo's own animation of a portrait in the public domain; the person shown was not asked"
+CONSENT_NOTE = "the demo's own animation of a portrait in the public domain; the person shown was not asked"
 """What the report says about consent."""
 
 
@@ -71,17 +71,17 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
     portrait, english, voice, spanish, both = _outputs(folder, overwrite)
     clock = Clock(caller.listener)
     with clock.stage("voices"):
-        said, dubbed = recorded("en"), recorded("es")
+        said, dubbed = load_speech("en"), load_speech("es")
         with atomic_output(portrait, overwrite=overwrite) as part:
             part.write_bytes(_packaged())
         write_wave(voice, dubbed.sound, overwrite=overwrite)
     with clock.stage("portrait"):
-        _bring_to_life(portrait, said, max(_frames(said), _frames(dubbed)), english, clock, caller)
+        _animate_portrait(portrait, said, max(_frames(said), _frames(dubbed)), english, clock, caller)
     options = DubOptions(overwrite=overwrite, language="es", reuse=False)
-    report = dub(english, audio=voice, output=spanish, options=options, caller=replace(caller, why=WHY))
+    report = dub(english, audio=voice, output=spanish, options=options, caller=replace(caller, why=CONSENT_NOTE))
     with clock.stage("compare"):
         pictures = clock.counted("compare", side_by_side(english, spanish, said, dubbed), len(open_clip(english)))
-        write_clip(both, pictures, RATE, dubbed.sound, MADE, overwrite=overwrite)
+        write_synthetic_clip(both, pictures, RATE, dubbed.sound, SYNTHETIC_NOTICE, overwrite=overwrite)
     return Demo(portrait, english, voice, spanish, both, report, clock.seconds)
 
 
@@ -109,11 +109,11 @@ def _picture() -> Rgb:
     return np.ascontiguousarray(decoded[..., ::-1])
 
 
-def _frames(spoken: Spoken) -> int:
+def _frames(spoken: DemoSpeech) -> int:
     return int(spoken.sound.span.duration * RATE) + 1
 
 
-def _bring_to_life(portrait: Path, said: Spoken, count: int, path: Path, clock: Clock, caller: Caller) -> None:
+def _animate_portrait(portrait: Path, said: DemoSpeech, count: int, path: Path, clock: Clock, caller: Caller) -> None:
     """Write the clip at ``path``: the portrait says ``said`` in ``count`` frames."""
     picture = _picture()
     landmarks = weights.resolve("face-landmarks", caller.ask_download)
@@ -123,11 +123,17 @@ def _bring_to_life(portrait: Path, said: Spoken, count: int, path: Path, clock: 
         write_wave(words, said.sound)
         hearing = open_ears("auto", Store(scratch / "heard", temporary=True), caller.ask_download)
         features = hearing.hear(words, content_digest(words))
-    moving = talking(picture, face_in(picture, finder, portrait), Prior.load(), features, Idle(count, RATE, SEED))
-    write_clip(path, clock.counted("portrait", moving, count), RATE, said.sound, MADE)
+    moving = talking_portrait(
+        picture,
+        portrait_landmarks(picture, finder, portrait),
+        Prior.load(),
+        features,
+        IdleMotionOptions(count, RATE, SEED),
+    )
+    write_synthetic_clip(path, clock.counted("portrait", moving, count), RATE, said.sound, SYNTHETIC_NOTICE)
 
 
-def side_by_side(english: Path, spanish: Path, said: Spoken, dubbed: Spoken) -> Iterator[Rgb]:
+def side_by_side(english: Path, spanish: Path, said: DemoSpeech, dubbed: DemoSpeech) -> Iterator[Rgb]:
     """The frames of two clips beside each other, each with a title and what is said, and how it was made below."""
     titles = "English: a portrait brought to life", "Spanish: dubbed by lipdub"
     panels = (0, _PANEL + _GAP), titles, (said, dubbed)
@@ -138,7 +144,7 @@ def side_by_side(english: Path, spanish: Path, said: Spoken, dubbed: Spoken) -> 
             screen[:_PANEL, column : column + _PANEL] = picture
             _centred(screen, title, column, _PANEL + 28, _PALE, 0.7)
             _centred(screen, _caption(words, index / RATE), column, _PANEL + 64, _WHITE, 0.9)
-        _centred(screen, MADE, (_PANEL + _GAP) // 2, rows - 16, _PALE, 0.65)
+        _centred(screen, SYNTHETIC_NOTICE, (_PANEL + _GAP) // 2, rows - 16, _PALE, 0.65)
         yield screen
 
 
@@ -149,7 +155,7 @@ def _shown(path: Path) -> Iterator[tuple[int, Rgb]]:
         yield frame.index, np.asarray(cv2.resize(picture, (_PANEL, _PANEL), interpolation=cv2.INTER_AREA))
 
 
-def _caption(words: Spoken, instant: Fraction) -> str:
+def _caption(words: DemoSpeech, instant: Fraction) -> str:
     """What is being said, in the letters that the drawn font has."""
     phrase = next((phrase for span, phrase in reversed(words.phrases) if span.start <= instant), "")
     if _ACCENTS:

@@ -45,7 +45,7 @@ class FaceSelector:
     instant: Fraction = Fraction(0)
 
 
-def parse_face(text: str) -> FaceSelector:
+def parse_face_selector(text: str) -> FaceSelector:
     """Read the option that says whose face is meant. Raises ``OptionError`` with advice."""
     word = text.strip().lower()
     if word in ("auto", "left", "right", "largest"):
@@ -96,7 +96,7 @@ def assign_speaker(
     """
     spans: dict[int, tuple[tuple[int, int], ...]] = {track.id: () for track in tracks}
     if choice.kind == "at":
-        track = tracks[_at(tracks, choice, evidence)]
+        track = tracks[_track_at_point(tracks, choice, evidence)]
         spans[track.id] = ((0, len(track)),)
         return SpeakerAssignment(spans, (f"Only face {track.id} is dubbed, the one at the point given.",))
     for shot in sorted({(t.shot.first, t.shot.stop) for t in tracks}):
@@ -104,12 +104,12 @@ def assign_speaker(
         if choice.kind == "auto":
             spans |= _speakers([motions[i] for i in members], [evidence[i] for i in members])
         else:
-            for i in _picked(members, motions, choice.kind):
+            for i in _tracks_by_position(members, motions, choice.kind):
                 spans[tracks[i].id] = ((0, len(tracks[i])),)
     return SpeakerAssignment(spans)
 
 
-def liveliness(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
+def mouth_activity(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
     """How lively a mouth is: log of its aperture's speed (root mean square over half a second) over the speed that
     separates talking from rest, which noise of the measurement raises; clipped to -1.5..1, NaN where lost."""
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
@@ -126,7 +126,7 @@ def liveliness(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> Float
     return np.where(motion.ok & (count > 0.5 / width), live, np.nan)
 
 
-def _at(tracks: Sequence[FaceTrack], choice: FaceSelector, evidence: Sequence[SpeakingEvidence]) -> int:
+def _track_at_point(tracks: Sequence[FaceTrack], choice: FaceSelector, evidence: Sequence[SpeakingEvidence]) -> int:
     """Index of the track that shows a face at the choice's point and instant."""
     best, index = math.inf, -1
     for i, (track, known) in enumerate(zip(tracks, evidence, strict=True)):
@@ -150,7 +150,7 @@ def _at(tracks: Sequence[FaceTrack], choice: FaceSelector, evidence: Sequence[Sp
     return index
 
 
-def _picked(members: Sequence[int], motions: Sequence[FaceMotion], kind: str) -> list[int]:
+def _tracks_by_position(members: Sequence[int], motions: Sequence[FaceMotion], kind: str) -> list[int]:
     """Of a shot's faces, those that ``kind`` means: one, or several that follow each other in its place."""
 
     def typical(values: np.ndarray) -> float:
@@ -179,20 +179,20 @@ def _speakers(
     scores = np.full((count, len(motions) + 1), -math.inf)
     scores[:, -1] = 0.0
     for k, (motion, known, step) in enumerate(zip(motions, evidence, steps, strict=True)):
-        scores[:, k] = _per_step(_odds(motion, known), step, count)
+        scores[:, k] = _step_means(_log_odds(motion, known), step, count)
     course = _viterbi(scores)
     numbered = enumerate(zip(motions, steps, strict=True))
     return {motion.track.id: tuple(true_runs(course[step] == k)) for k, (motion, step) in numbered}
 
 
-def _odds(motion: FaceMotion, known: SpeakingEvidence) -> np.ndarray:
+def _log_odds(motion: FaceMotion, known: SpeakingEvidence) -> np.ndarray:
     """Log odds per row that this face speaks rather than nobody in the picture."""
-    live = np.nan_to_num(liveliness(motion, known.times))
+    live = np.nan_to_num(mouth_activity(motion, known.times))
     agrees = np.nan_to_num(_AGREE * (known.agreement - _AGREE_AT))
     return _BONUS + np.clip(known.speaking, 0, 1) * (_LIVELY * live + agrees)
 
 
-def _per_step(values: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
+def _step_means(values: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
     """Mean of ``values`` in each of ``count`` steps; minus infinity where the face is not in the picture."""
     number = np.bincount(step, minlength=count)
     total = np.bincount(step, weights=values, minlength=count)

@@ -18,7 +18,7 @@ from lipdub.timeline.picture import Frame
 _LONG, _SHORT = 64, 36  # grid cells along the picture's sides
 _REACH = 6.0  # grid cells; what is coarser is light, not structure
 _BLANK = 2.0  # code values of structure below which a frame shows nothing
-_OTHER = 0.3  # correlation below which the structure is another
+_NEW_PICTURE = 0.3  # correlation below which the structure is another
 _DOUBTFUL = 0.6  # the same, if the colours changed too
 _CHANGE = 8.0  # mean change in code values, luma + twice chroma, that a cut has at least
 _RECOLOURED = 4.0  # mean change of chroma that a mere motion does not make
@@ -57,7 +57,7 @@ class CutDetector:
         assert self._structure is not None
         same = _correlation(structure, self._structure)
         if self._was_blank:
-            return same < _OTHER
+            return same < _NEW_PICTURE
         change = np.abs(planes - self._planes).mean((1, 2))
         luma, chroma = float(change[0]), float(change[1:].mean()) if len(change) > 1 else 0.0
         moved = luma + 2 * chroma
@@ -65,15 +65,15 @@ class CutDetector:
         self._usual.append(moved)
         if moved < _CHANGE or moved < _UNUSUAL * usual:
             return False
-        other = same < _OTHER or (same < _DOUBTFUL and chroma > _RECOLOURED)
-        return other and not _moved(structure, self._structure)
+        other = same < _NEW_PICTURE or (same < _DOUBTFUL and chroma > _RECOLOURED)
+        return other and not _is_pan(structure, self._structure)
 
 
 def _structure(luma: np.ndarray) -> np.ndarray:
     return luma - cv2.GaussianBlur(luma, (0, 0), _REACH)
 
 
-def _moved(structure: np.ndarray, before: np.ndarray) -> bool:
+def _is_pan(structure: np.ndarray, before: np.ndarray) -> bool:
     """True if the middle of the picture was elsewhere in the picture before: a fast pan."""
     high, wide = (max(1, round(_PAN * n)) for n in structure.shape)
     middle = np.ascontiguousarray(structure[high:-high, wide:-wide])

@@ -26,14 +26,14 @@ from lipdub.timeline.picture import Frame, Rgb, Window
 _DETECTOR_SIDE = 192
 _CELLS = 48
 _MESH_SIDE = 256
-_ROOM = 1.5  # side of the mesh's crop over the extent of the face
-_STEADY = 0.010  # a crop that moved less than this part of its side need not be taken again (see `settled`)
+_CROP_FACTOR = 1.5  # side of the mesh's crop over the extent of the face
+_SAME_CROP = 0.010  # a crop that moved less than this part of its side need not be taken again (see `settled`)
 
 Landmarks = Float32[np.ndarray, "478 3"]
 
 
 @dataclass(frozen=True, slots=True)
-class Roi:
+class FaceRoi:
     """A square around a face in display pixels: centre, ``side``, and how far it is turned clockwise (radians)."""
 
     x: float
@@ -42,14 +42,14 @@ class Roi:
     angle: float
 
     @classmethod
-    def around(cls, landmarks: Landmarks) -> "Roi":
+    def around(cls, landmarks: Landmarks) -> "FaceRoi":
         """The upright-in-the-face square that the mesh wants, from earlier landmarks."""
-        angle = _direction(landmarks[EYE_RIGHT, :2] - landmarks[EYE_LEFT, :2])
-        turn = _turn(angle)
+        angle = _angle_of(landmarks[EYE_RIGHT, :2] - landmarks[EYE_LEFT, :2])
+        turn = _rotation_matrix(angle)
         level = landmarks[:, :2] @ turn.T
         low, high = level.min(0), level.max(0)
         x, y = turn.T @ ((low + high) / 2)
-        return cls(float(x), float(y), _ROOM * float((high - low).max()), angle)
+        return cls(float(x), float(y), _CROP_FACTOR * float((high - low).max()), angle)
 
     def window(self, size: tuple[int, int]) -> Window:
         """Upright box that holds the square, clipped to a picture of ``size`` (width, height)."""
@@ -57,23 +57,23 @@ class Roi:
         left, top, right, bottom = self.x - reach, self.y - reach, self.x + reach, self.y + reach
         return Window(int(left), int(top), int(right) + 1, int(bottom) + 1).clipped(size)
 
-    def near(self, other: "Roi") -> bool:
+    def near(self, other: "FaceRoi") -> bool:
         """True if the two give the mesh the same picture, within what it does not notice."""
         moved = max(abs(self.x - other.x), abs(self.y - other.y), abs(self.side - other.side))
-        return moved < _STEADY * self.side and abs(self.angle - other.angle) < _STEADY
+        return moved < _SAME_CROP * self.side and abs(self.angle - other.angle) < _SAME_CROP
 
 
 @dataclass(frozen=True, eq=False)
-class Detection:
+class FaceDetection:
     """A face in the picture: ``score`` 0..1, ``box`` (left, top, right, bottom) and the ``roi`` for its mesh."""
 
     score: float
     box: tuple[float, float, float, float]
-    roi: Roi
+    roi: FaceRoi
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
+class FaceMesh:
     """Landmarks (478, 3) in display pixels, depth in the same scale, and how sure the network is (0..1)."""
 
     landmarks: Landmarks
@@ -91,7 +91,7 @@ class FaceLandmarker:
         try:
             with zipfile.ZipFile(landmarks) as bundle:
                 mesh = bundle.read("face_landmarks_detector.tflite")
-            self._mesh, self._detector = _Net(mesh, threads), _Net(Path(detector).read_bytes(), threads)
+            self._mesh, self._detector = _LiteRtModel(mesh, threads), _LiteRtModel(Path(detector).read_bytes(), threads)
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as broken:
             raise WeightsError(
                 f"the face models cannot be read ({broken})", file=landmarks, remedy="Fetch them again."
@@ -99,11 +99,11 @@ class FaceLandmarker:
         y, x = np.mgrid[:_CELLS, :_CELLS].reshape(2, -1)
         self._anchors = ((np.stack([x, y], -1) + 0.5) / _CELLS).astype(np.float32)
 
-    def detect(self, frame: Frame, threshold: float = 0.5) -> list[Detection]:
+    def detect(self, frame: Frame, threshold: float = 0.5) -> list[FaceDetection]:
         """Faces in the whole frame, best first, overlaps removed."""
         return self._detect(small_rgb(frame, _DETECTOR_SIDE), shown_size(frame), threshold)
 
-    def _detect(self, rgb: Rgb, size: tuple[int, int], threshold: float) -> list[Detection]:
+    def _detect(self, rgb: Rgb, size: tuple[int, int], threshold: float) -> list[FaceDetection]:
         height, width = rgb.shape[:2]
         x0, y0 = (_DETECTOR_SIDE - width) // 2, (_DETECTOR_SIDE - height) // 2
         picture = np.full((1, _DETECTOR_SIDE, _DETECTOR_SIDE, 3), -1, np.float32)
@@ -126,7 +126,7 @@ class FaceLandmarker:
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores[found].astype(float).tolist(), threshold, 0.3)
         return [_detection(float(scores[found[i]]), boxes[i], points[i]) for i in np.asarray(kept, int).ravel()]
 
-    def mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: Roi) -> Mesh | None:
+    def mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
         """The face inside ``roi`` of a picture of ``size`` (width, height), whose RGB ``pixels`` gives.
 
         None if ``roi`` lies outside the picture.
@@ -136,31 +136,31 @@ class FaceLandmarker:
             return None
         return self._mesh_in(pixels(window), window, roi)
 
-    def settled(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: Roi) -> Mesh | None:
+    def settled(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
         """As ``mesh``, but taken a second time around its own answer if that moved: the crop's error is gone."""
         first = self.mesh(pixels, size, roi)
         if first is None or first.presence < 0.5:
             return first
-        better = Roi.around(first.landmarks)
+        better = FaceRoi.around(first.landmarks)
         return first if better.near(roi) else self.mesh(pixels, size, better)
 
-    def _mesh_in(self, rgb: Rgb, window: Window, roi: Roi) -> Mesh:
+    def _mesh_in(self, rgb: Rgb, window: Window, roi: FaceRoi) -> FaceMesh:
         scale = _MESH_SIDE / roi.side
-        turn = _turn(roi.angle) * scale
+        turn = _rotation_matrix(roi.angle) * scale
         to_crop = np.c_[turn, _MESH_SIDE / 2 - turn @ [roi.x, roi.y]]
         to_crop[:, 2] += turn @ [window.left, window.top]
-        source, fine = _thinned(rgb, scale)
+        source, fine = _downsampled(rgb, scale)
         crop = cv2.warpAffine(source, to_crop @ fine, (_MESH_SIDE, _MESH_SIDE), flags=cv2.INTER_LINEAR)
         answers = self._mesh(crop[None] * np.float32(1 / 255))
         points = next(a for a in answers if a.size == 3 * LANDMARK_COUNT).reshape(LANDMARK_COUNT, 3).astype(np.float64)
         presence = next(a for a in answers if a.shape == (1, 1, 1, 1))
         back = cv2.invertAffineTransform(to_crop)
         flat = points[:, :2] @ back[:, :2].T + back[:, 2] + [window.left, window.top]
-        return Mesh(np.c_[flat, points[:, 2] / scale].astype(np.float32), float(_sigmoid(presence).item()))
+        return FaceMesh(np.c_[flat, points[:, 2] / scale].astype(np.float32), float(_sigmoid(presence).item()))
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def _stderr_discarded() -> Iterator[None]:
     """Keep the run time's own log lines, which it writes straight to file descriptor 2, off the terminal."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -173,11 +173,11 @@ def _hushed() -> Iterator[None]:
         os.close(nowhere)
 
 
-class _Net:
+class _LiteRtModel:
     """A LiteRT model: one input, all outputs."""
 
     def __init__(self, content: bytes, threads: int) -> None:
-        with _hushed():
+        with _stderr_discarded():
             self._run = Interpreter(model_content=content, num_threads=threads)
             self._run.allocate_tensors()
         self._input = self._run.get_input_details()[0]["index"]
@@ -189,14 +189,14 @@ class _Net:
         return [self._run.get_tensor(index) for index in self._outputs]
 
 
-def _detection(score: float, box: np.ndarray, points: np.ndarray) -> Detection:
+def _detection(score: float, box: np.ndarray, points: np.ndarray) -> FaceDetection:
     left, top, width, height = (float(v) for v in box)
-    angle = _direction(points[1] - points[0])
-    roi = Roi(left + width / 2, top + height / 2, _ROOM * max(width, height), angle)
-    return Detection(score, (left, top, left + width, top + height), roi)
+    angle = _angle_of(points[1] - points[0])
+    roi = FaceRoi(left + width / 2, top + height / 2, _CROP_FACTOR * max(width, height), angle)
+    return FaceDetection(score, (left, top, left + width, top + height), roi)
 
 
-def _thinned(rgb: Rgb, scale: float) -> tuple[Rgb, np.ndarray]:
+def _downsampled(rgb: Rgb, scale: float) -> tuple[Rgb, np.ndarray]:
     """``rgb`` averaged down by a whole number where ``scale`` (crop over picture) would skip pixels, and the
     (3, 3) matrix that takes the thinned picture's pixels to the given one's."""
     by = int(1 / scale)
@@ -207,11 +207,11 @@ def _thinned(rgb: Rgb, scale: float) -> tuple[Rgb, np.ndarray]:
     return thin, np.array([[by, 0, (by - 1) / 2], [0, by, (by - 1) / 2], [0, 0, 1.0]])
 
 
-def _direction(vector: np.ndarray) -> float:
+def _angle_of(vector: np.ndarray) -> float:
     return float(np.arctan2(vector[1], vector[0]))
 
 
-def _turn(angle: float) -> np.ndarray:
+def _rotation_matrix(angle: float) -> np.ndarray:
     cos, sin = np.cos(angle), np.sin(angle)
     return np.array([[cos, sin], [-sin, cos]])
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from lipdub.faces.landmarker import FaceLandmarker, Landmarks, Roi
+from lipdub.faces.landmarker import FaceLandmarker, FaceRoi, Landmarks
 from lipdub.timeline.picture import Rgb, Window
 
 
@@ -22,5 +22,5 @@ class LandmarkRedetector:
         def pixels(window: Window) -> Rgb:
             return rgb[window.top : window.bottom, window.left : window.right]
 
-        mesh = self._look(pixels, (width, height), Roi.around(near.astype(np.float32)))
+        mesh = self._look(pixels, (width, height), FaceRoi.around(near.astype(np.float32)))
         return None if mesh is None or mesh.presence < 0.5 else mesh.landmarks

@@ -15,26 +15,26 @@ import numpy as np
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LANDMARK_COUNT
 from lipdub.anatomy.thumbnail import THUMBNAIL_SIZE, thumbnail
-from lipdub.faces.landmarker import Detection, FaceLandmarker, Mesh, Roi
+from lipdub.faces.landmarker import FaceDetection, FaceLandmarker, FaceMesh, FaceRoi
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.patch import FaceView
 from lipdub.timeline.picture import Frame, Rgb, Window
 from lipdub.timeline.spool import Spool
 
-SURE = 0.5
+MIN_PRESENCE = 0.5
 """Presence below which a face counts as lost."""
 
-_LOOK_AGAIN = 0.5  # seconds between detections
-_EMPTY_AGAIN = 0.12  # the same while a face is lost or none is followed
+_DETECTION_INTERVAL = 0.5  # seconds between detections
+_SEARCH_INTERVAL = 0.12  # the same while a face is lost or none is followed
 _LOST = 0.5  # seconds after which a lost face's track ends
 _SHORTEST = 0.3  # seconds with a face; shorter tracks are dropped, unless they fill their shot
 _SMALLEST = 8.0  # pixels between the eyes, median; smaller faces are dropped
 _SAME = 0.3  # overlap (intersection over union) from which two boxes are one face
 _HELD = 1.1  # side of the pixels kept at hand over that of the expected crop
-_LEAD = 0.5  # part of the last step that the next crop is moved on by
-_DOUBTS = 3  # detections in a row that may miss a followed face whose mesh is unsure
-_UNSURE = 0.9  # presence below which such a miss counts
+_EXTRAPOLATION = 0.5  # part of the last step that the next crop is moved on by
+_MAX_MISSES = 3  # detections in a row that may miss a followed face whose mesh is unsure
+_UNSURE_PRESENCE = 0.9  # presence below which such a miss counts
 _BLANK_FACE = np.full((LANDMARK_COUNT, 3), np.nan, np.float32)
 _BLANK_THUMB = np.zeros((THUMBNAIL_SIZE[1], THUMBNAIL_SIZE[0], 3), np.uint8)
 
@@ -42,7 +42,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(eq=False)
-class _Live:
+class _ActiveTrack:
     """A face being followed: what was kept so far, where to look next, and what this frame showed."""
 
     id: int
@@ -50,10 +50,10 @@ class _Live:
     first: int
     landmarks: Spool
     thumbs: Spool
-    roi: Roi
-    mesh: Mesh | None = None
+    roi: FaceRoi
+    mesh: FaceMesh | None = None
     pixels: Callable[[Window], Rgb] | None = None
-    last: Roi | None = None
+    last: FaceRoi | None = None
     lost: int = 0
     doubts: int = 0
     redness: list[float] = field(default_factory=list)
@@ -66,19 +66,21 @@ class _Live:
         half = self.roi.side / 3
         return self.roi.x - half, self.roi.y - half, self.roi.x + half, self.roi.y + half
 
-    def take(self, mesh: Mesh | None) -> None:
+    def take(self, mesh: FaceMesh | None) -> None:
         """Note what this frame showed and where to look in the next."""
         self.mesh = mesh
         if mesh is None:
             self.lost, self.last = self.lost + 1, None
             return
-        now = Roi.around(mesh.landmarks)
+        now = FaceRoi.around(mesh.landmarks)
         before = self.last or now
-        self.roi = replace(now, x=now.x + _LEAD * (now.x - before.x), y=now.y + _LEAD * (now.y - before.y))
+        self.roi = replace(
+            now, x=now.x + _EXTRAPOLATION * (now.x - before.x), y=now.y + _EXTRAPOLATION * (now.y - before.y)
+        )
         self.last, self.lost = now, 0
 
 
-class _Held:
+class _CachedWindow:
     """RGB of the window around a face, converted once for all who look there in one frame."""
 
     def __init__(self, pixels: Callable[[Window], Rgb], window: Window) -> None:
@@ -106,8 +108,8 @@ class FaceTracker:
         """
         self._folder, self._size, self._finder, self._most = Path(folder), size, finder, most
         self._rate = float(rate)
-        self._live: list[_Live] = []
-        self._ended: list[tuple[_Live, int]] = []  # with the frame after the track's shot; 0 while that goes on
+        self._live: list[_ActiveTrack] = []
+        self._ended: list[tuple[_ActiveTrack, int]] = []  # with the frame after the track's shot; 0 while that goes on
         self._ids = self._shot_first = self._stop = self._next_look = 0
 
     def see(self, frame: Frame, cut: bool) -> list[tuple[int, FaceView]]:
@@ -149,7 +151,7 @@ class FaceTracker:
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self._rate))
 
-    def _worth(self, live: _Live, shot_stop: int) -> bool:
+    def _worth(self, live: _ActiveTrack, shot_stop: int) -> bool:
         """Long enough, or seen in most frames of a shot that is not longer itself; and large enough."""
         shot = shot_stop - live.shot_first
         enough = self._frames(_SHORTEST)
@@ -164,22 +166,22 @@ class FaceTracker:
         self._ended = [(live, shot_stop or stop) for live, shot_stop in self._ended]
         self._shot_first = self._next_look = stop
 
-    def _end(self, live: _Live) -> None:
+    def _end(self, live: _ActiveTrack) -> None:
         live.landmarks.close()
         live.thumbs.close()
         self._live.remove(live)
         self._ended.append((live, 0))
 
-    def _follow(self, live: _Live, frame: Frame) -> None:
-        live.pixels = _Held(frame.rgb, replace(live.roi, side=_HELD * live.roi.side).window(self._size))
+    def _follow(self, live: _ActiveTrack, frame: Frame) -> None:
+        live.pixels = _CachedWindow(frame.rgb, replace(live.roi, side=_HELD * live.roi.side).window(self._size))
         live.take(self._mesh(live.pixels, live.roi))
 
-    def _mesh(self, pixels: Callable[[Window], Rgb], roi: Roi) -> Mesh | None:
+    def _mesh(self, pixels: Callable[[Window], Rgb], roi: FaceRoi) -> FaceMesh | None:
         """The face inside ``roi``, if one is there and looks like a face of about that size."""
         mesh = self._finder.settled(pixels, self._size, roi)
-        if mesh is None or mesh.presence < SURE:
+        if mesh is None or mesh.presence < MIN_PRESENCE:
             return None
-        found = Roi.around(mesh.landmarks)
+        found = FaceRoi.around(mesh.landmarks)
         width, height = self._size
         inside = 0 <= found.x < width and 0 <= found.y < height
         close = abs(found.x - roi.x) + abs(found.y - roi.y) < 0.5 * roi.side and 0.5 < found.side / roi.side < 2
@@ -188,8 +190,8 @@ class FaceTracker:
     def _part_doubles(self) -> None:
         """Where two tracks sit on one face, the one that began later ends, and is forgotten if it is young."""
         for live in sorted(self._live, key=lambda live: (-live.first, -live.id)):
-            if any(o is not live and overlap(o.box, live.box) > _SAME for o in self._live):
-                if len(live.presence) < self._frames(2 * _LOOK_AGAIN):
+            if any(o is not live and intersection_over_union(o.box, live.box) > _SAME for o in self._live):
+                if len(live.presence) < self._frames(2 * _DETECTION_INTERVAL):
                     live.eyes.clear()
                 self._end(live)
 
@@ -198,8 +200,8 @@ class FaceTracker:
         unmatched = []
         seen: set[int] = set()
         for detection in self._finder.detect(frame):
-            match = max(self._live, key=lambda live: overlap(live.box, detection.box), default=None)
-            if match is None or match.id in seen or overlap(match.box, detection.box) < _SAME:
+            match = max(self._live, key=lambda live: intersection_over_union(live.box, detection.box), default=None)
+            if match is None or match.id in seen or intersection_over_union(match.box, detection.box) < _SAME:
                 unmatched.append(detection)
                 continue
             seen.add(match.id)
@@ -210,30 +212,30 @@ class FaceTracker:
         for live in list(self._live):
             self._doubt(live, live.id in seen)
         waiting = not self._live or any(live.lost for live in self._live)
-        self._next_look = frame.index + self._frames(_EMPTY_AGAIN if waiting else _LOOK_AGAIN)
+        self._next_look = frame.index + self._frames(_SEARCH_INTERVAL if waiting else _DETECTION_INTERVAL)
 
-    def _take_up(self, live: _Live, detection: Detection, frame: Frame) -> bool:
+    def _take_up(self, live: _ActiveTrack, detection: FaceDetection, frame: Frame) -> bool:
         """Follow a lost face on from where the detector sees it."""
         mesh = self._mesh(frame.rgb, detection.roi)
         if mesh is not None:
             live.take(mesh)
         return mesh is not None
 
-    def _start(self, detection: Detection, frame: Frame, seen: set[int]) -> None:
+    def _start(self, detection: FaceDetection, frame: Frame, seen: set[int]) -> None:
         """An unknown detection: a lost face that moved, or a new one."""
         for live in self._live:
-            if live.lost and live.id not in seen and _could_be(live.roi, detection.roi):
+            if live.lost and live.id not in seen and _may_be_same_face(live.roi, detection.roi):
                 if self._take_up(live, detection, frame):
                     seen.add(live.id)
                 return
         mesh = self._mesh(frame.rgb, detection.roi) if len(self._live) < self._most else None
-        if mesh is None or any(overlap(live.box, detection.box) > _SAME for live in self._live):
+        if mesh is None or any(intersection_over_union(live.box, detection.box) > _SAME for live in self._live):
             return
         live = self._new(detection.roi, frame.index)
         live.take(mesh)
         seen.add(live.id)
 
-    def _new(self, roi: Roi, first: int) -> _Live:
+    def _new(self, roi: FaceRoi, first: int) -> _ActiveTrack:
         name = self._folder / f"face-{self._ids:04d}"
         paths = name.with_suffix(".landmarks"), name.with_suffix(".thumbs")
         for path in paths:  # what an interrupted run may have left
@@ -242,19 +244,19 @@ class FaceTracker:
             Spool(paths[0], (LANDMARK_COUNT, 3), np.float32),
             Spool(paths[1], _BLANK_THUMB.shape, np.uint8),
         )
-        live = _Live(self._ids, self._shot_first, first, landmarks, thumbs, roi)
+        live = _ActiveTrack(self._ids, self._shot_first, first, landmarks, thumbs, roi)
         self._ids += 1
         self._live.append(live)
         return live
 
-    def _doubt(self, live: _Live, seen: bool) -> None:
+    def _doubt(self, live: _ActiveTrack, seen: bool) -> None:
         """End a track that the detector misses again and again while the mesh itself is unsure."""
-        missed = not seen and live.mesh is not None and live.mesh.presence < _UNSURE
+        missed = not seen and live.mesh is not None and live.mesh.presence < _UNSURE_PRESENCE
         live.doubts = live.doubts + 1 if missed else 0
-        if live.doubts >= _DOUBTS:
+        if live.doubts >= _MAX_MISSES:
             self._end(live)
 
-    def _keep(self, live: _Live, frame: Frame) -> FaceView:
+    def _keep(self, live: _ActiveTrack, frame: Frame) -> FaceView:
         """Write this frame's row of the track and return the look."""
         if live.mesh is None:
             live.landmarks.append(_BLANK_FACE)
@@ -272,7 +274,7 @@ class FaceTracker:
         return FaceView(frame.index, self._size, face, frame.rgb)
 
 
-def overlap(a: Box, b: Box) -> float:
+def intersection_over_union(a: Box, b: Box) -> float:
     """Intersection over union of two boxes (left, top, right, bottom)."""
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -281,7 +283,7 @@ def overlap(a: Box, b: Box) -> float:
     return width * height / (area - width * height)
 
 
-def _could_be(lost: Roi, found: Roi) -> bool:
+def _may_be_same_face(lost: FaceRoi, found: FaceRoi) -> bool:
     """True if a face lost at ``lost`` may be the one seen at ``found`` a moment later."""
     near = abs(lost.x - found.x) + abs(lost.y - found.y) < lost.side
     return near and 0.6 < found.side / lost.side < 1.7

@@ -24,8 +24,8 @@ _YAW_BACK = 3.0  # degrees inside the limit before a turned face is let in again
 _FEW = 12  # frames below which nothing can be said about a usual picture
 _SAMPLE = 1200  # frames that stand for a long track
 _BLOCK = 512
-_APART = 1.2  # seconds: what is nearer is no witness
-_WITNESSES = 8  # frames that far away needed to judge at all
+_MIN_DISTANCE = 1.2  # seconds: what is nearer is no witness
+_MIN_EVIDENCE = 8  # frames that far away needed to judge at all
 _RARE = 0.05  # part of them that may look alike and still be unusual
 _NOVELTY_SIZE = (20, 16)
 _COVERED, _DOUBTFUL = 0.25, 0.12  # scores from which a frame is left alone, and from which it is no model
@@ -62,16 +62,16 @@ def visibility(
     covered = coverage(track, motion, times)
     lost = ~motion.ok
     small = motion.ok & (np.nan_to_num(motion.poses.scale) < limits.smallest_face)
-    turned = motion.ok & _beyond(np.nan_to_num(np.abs(motion.poses.angles[:, 0])), limits.largest_yaw)
+    turned = motion.ok & _above_with_hysteresis(np.nan_to_num(np.abs(motion.poses.angles[:, 0])), limits.largest_yaw)
     hidden = motion.ok & (covered >= _COVERED)
-    good = _without_islands(~(lost | small | turned | hidden))
+    good = _without_short_runs(~(lost | small | turned | hidden))
     why = {
         "the face is lost": lost,
         f"the face is smaller than {limits.smallest_face:g} pixels between the eyes": small,
         f"the head is turned by more than {limits.largest_yaw:g} degrees": turned,
         "the mouth is covered": hidden,
     }
-    weight = _ramped(good, track.first == track.shot.first, track.stop == track.shot.stop)
+    weight = _faded_weights(good, track.first == track.shot.first, track.stop == track.shot.stop)
     usable = ~(lost | small | turned) & (covered < _DOUBTFUL) & (track.presence > _CERTAIN)
     reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in true_runs(~good))
     return Visibility(weight, usable, tuple(reasons))
@@ -88,7 +88,7 @@ def coverage(
     rows = np.flatnonzero(motion.ok)
     if len(rows) < _FEW:
         return hidden
-    usual = _Usual.of(track, motion, times, rows)
+    usual = _TypicalAppearance.of(track, motion, times, rows)
     novelty = np.zeros(len(track), np.float32)
     for first, stop, _, thumbs in track.thumbs.blocks(_BLOCK):
         inside = first + np.flatnonzero(motion.ok[first:stop])
@@ -96,11 +96,11 @@ def coverage(
             level = usual.levelled(thumbs[inside - first])
             hidden[inside] = usual.hidden_skin(level)
             novelty[inside] = usual.novelty(level, times[inside])
-    strange = _strangeness(novelty, motion, rows)
-    return np.maximum(_COVERED * hidden / _HIDDEN, _lips_gone(strange, track.redness, rows)).astype(np.float32)
+    strange = _relative_novelty(novelty, motion, rows)
+    return np.maximum(_COVERED * hidden / _HIDDEN, _occlusion_score(strange, track.redness, rows)).astype(np.float32)
 
 
-def _strangeness(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray) -> np.ndarray:
+def _relative_novelty(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray) -> np.ndarray:
     """Novelty (frames,) in units of what is usual in this track; a mouth opened wide may look new."""
     usual = min(max(float(np.median(novelty[rows])), _CALM), _RESTLESS)
     aperture = np.nan_to_num(motion.shapes[:, AP])
@@ -108,7 +108,7 @@ def _strangeness(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray) -> n
     return novelty / usual / (1 + open_wide)
 
 
-def _lips_gone(strange: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _occlusion_score(strange: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Score of a picture unlike the others, and the more so if the lips have lost their red."""
     red = float(np.nanmedian(redness[rows])) if np.isfinite(redness[rows]).any() else 0.0
     if red <= _RED_LIPS:
@@ -119,7 +119,7 @@ def _lips_gone(strange: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np
 
 
 @dataclass(frozen=True, eq=False)
-class _Usual:
+class _TypicalAppearance:
     """What this face's thumbnails usually look like."""
 
     face: np.ndarray  # (32, 40) bool: mouth and the skin around it
@@ -131,7 +131,7 @@ class _Usual:
     times: np.ndarray  # (samples,) their seconds
 
     @classmethod
-    def of(cls, track: FaceTrack, motion: FaceMotion, times: np.ndarray, rows: np.ndarray) -> "_Usual":
+    def of(cls, track: FaceTrack, motion: FaceMotion, times: np.ndarray, rows: np.ndarray) -> "_TypicalAppearance":
         """From up to ``_SAMPLE`` of the ``rows`` where the face was found, evenly spread."""
         chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int))]
         pictures = np.concatenate(
@@ -163,11 +163,11 @@ class _Usual:
         small = _small(level, self.face)
         square = (small**2).sum(1)[:, None] + (self.small**2).sum(1) - 2 * small @ self.small.T
         distance = np.sqrt(np.maximum(square, 0))
-        far = np.abs(times[:, None] - self.times) > _APART
+        far = np.abs(times[:, None] - self.times) > _MIN_DISTANCE
         count = far.sum(1)
         ordered = np.sort(np.where(far, distance, np.inf), 1)
         few = np.minimum(np.maximum(2, (_RARE * count).astype(int)), distance.shape[1] - 1)
-        return np.where(count >= _WITNESSES, np.take_along_axis(ordered, few[:, None], 1)[:, 0], 0)
+        return np.where(count >= _MIN_EVIDENCE, np.take_along_axis(ordered, few[:, None], 1)[:, 0], 0)
 
 
 def _luma(pictures: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -206,7 +206,7 @@ def _areas(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
     return face, face & ~mouth
 
 
-def _beyond(values: np.ndarray, limit: float) -> np.ndarray:
+def _above_with_hysteresis(values: np.ndarray, limit: float) -> np.ndarray:
     """True from where ``values`` pass ``limit`` until they are well inside again."""
     out = np.zeros(len(values), bool)
     outside = False
@@ -216,7 +216,7 @@ def _beyond(values: np.ndarray, limit: float) -> np.ndarray:
     return out
 
 
-def _without_islands(good: np.ndarray) -> np.ndarray:
+def _without_short_runs(good: np.ndarray) -> np.ndarray:
     """``good`` without short stretches between refused ones (a whole short track stays)."""
     out = good.copy()
     for first, stop in true_runs(good):
@@ -225,7 +225,7 @@ def _without_islands(good: np.ndarray) -> np.ndarray:
     return out
 
 
-def _ramped(good: np.ndarray, from_cut: bool, to_cut: bool) -> np.ndarray:
+def _faded_weights(good: np.ndarray, from_cut: bool, to_cut: bool) -> np.ndarray:
     """Weights (frames,): 0 up to ``_ERODED`` frames from a refused one, then a rise over ``_RAMP`` frames (the
     integral of a Hann window) to 1. No rise where the track begins or ends with its shot."""
     if not good.any():

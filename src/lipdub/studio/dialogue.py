@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lipdub.acoustics.speech_spans import speech_spans
-from lipdub.compose.mix.stems import Canvas, blocks_of, spoken_stem
+from lipdub.compose.mix.stems import MixFormat, speech_stem, stem_blocks
 from lipdub.media.sound_blocks import SoundFormat
 from lipdub.media.sound_write import write_sound
 from lipdub.review.report import Speech
@@ -159,5 +159,5 @@ def finished(
 
 def write_dialogue(path: Path, lines: Callable[[], Iterable[PlacedLine]], whole: Span, rate: int = RATE) -> None:
     """Write ``lines`` as mono sound (.flac or .wav) over ``whole``, exactly as long. Raises ``OutputError``."""
-    canvas = Canvas.over(whole, rate, ("FC",))
-    write_sound(path, blocks_of(spoken_stem(lines, canvas), canvas), SoundFormat(rate, ("FC",)))
+    canvas = MixFormat.over(whole, rate, ("FC",))
+    write_sound(path, stem_blocks(speech_stem(lines, canvas), canvas), SoundFormat(rate, ("FC",)))

@@ -14,7 +14,7 @@ from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.engines.find import find
 from lipdub.engines.seam import EngineSetup
 from lipdub.errors import NoSound, NothingToDub, OptionError
-from lipdub.faces.active_speaker import FaceSelector, parse_face
+from lipdub.faces.active_speaker import FaceSelector, parse_face_selector
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.media.probe import open_clip, probe
@@ -127,7 +127,7 @@ def dub(
 
 def check(source: Path, audio: Path | None, output: Path, speech: SpeechOptions, options: DubOptions) -> Order:
     """Look at everything given before any work is done. Raises ``InputError`` or ``OutputError``."""
-    choice = parse_face(options.face)
+    choice = parse_face_selector(options.face)
     check_options(options)
     clip = open_clip(source, sound=options.audio_stream)
     check_speech(clip, audio, speech, find(options.engine, setup_of(options)).limits.speaks)

@@ -9,8 +9,8 @@ from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 
-from lipdub.compose.mix.mixing import MixOptions, MixReport, Parts, mixed, planned
-from lipdub.compose.mix.stems import Canvas, Stem
+from lipdub.compose.mix.mixer import MixInputs, MixOptions, MixReport, plan_mix, render_mix
+from lipdub.compose.mix.stems import MixFormat, Stem
 from lipdub.errors import OptionError
 from lipdub.media.probe import probe
 from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
@@ -32,16 +32,16 @@ def mix(
     track, spans = dub
     shape = sound_format(clip.path, clip.sound) if clip.has_sound else SoundFormat(RATE, ("FL", "FR"))
     shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
-    canvas = Canvas.over(whole_of(clip), shape.rate, shape.channels)
+    canvas = MixFormat.over(whole_of(clip), shape.rate, shape.channels)
     source = _stem(clip.path, canvas, clip.start, clip.sound) if clip.has_sound else None
     found = effects_of(clip, speech, room)
     effects = None if found is None else _stem(found.file, canvas)
     source_speech = source_windows(features) if features is not None else ()
-    parts = Parts(canvas, _stem(track, canvas), tuple(spans), source, source_speech, effects)
+    parts = MixInputs(canvas, _stem(track, canvas), tuple(spans), source, source_speech, effects)
     with room.clock.stage("mix"):
-        plan = planned(parts, mix_options(speech))
+        plan = plan_mix(parts, mix_options(speech))
         path = room.scratch / (room.mix_name if len(shape.channels) <= 8 else "mix.wav")
-        write_sound(path, mixed(parts, plan), shape)
+        write_sound(path, render_mix(parts, plan), shape)
     report = replace(plan.report, notes=(*plan.report.notes, *_stem_doubts(speech, canvas)))
     if found is not None and found.by:
         report = replace(report, notes=(*report.notes, f"{found.by} took the speech out of the clip's sound"))
@@ -55,7 +55,7 @@ SHORT = Fraction(1, 2)
 """Seconds by which given music may end early or late without a word about it."""
 
 
-def _stem_doubts(speech: SpeechOptions, canvas: Canvas) -> tuple[str, ...]:
+def _stem_doubts(speech: SpeechOptions, canvas: MixFormat) -> tuple[str, ...]:
     """What a person should know of the music and effects that were given."""
     if speech.music_effects is None:
         return ()
@@ -81,7 +81,7 @@ def mix_options(speech: SpeechOptions) -> MixOptions:
     return replace(plain, hush=replace(plain.hush, depth_db=speech.hush), room_tone=speech.hush < HIDDEN)
 
 
-def _stem(path: Path, canvas: Canvas, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:
+def _stem(path: Path, canvas: MixFormat, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:
     """The sound of a file (its stream ``stream``), whose instant ``start`` is the canvas' first."""
     channels = sound_format(path, stream).channels
     return Stem(channels, lambda: sound_blocks(path, rate=canvas.rate, start=start, stream=stream))

@@ -11,12 +11,12 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float64
 
-from lipdub.compose.mix.stems import Canvas
+from lipdub.compose.mix.stems import MixFormat
 from lipdub.timeline.time import Span, merge_spans
 
 
 @dataclass(frozen=True)
-class Ramp:
+class DuckEnvelope:
     """The shape of a ducking. ``depth_db`` <= 0 is reached within ``attack`` s, before speech begins, and left within
     ``release`` s after it. Speech is taken to begin ``before`` and to end ``after`` seconds beyond its span (breath,
     reverberation); pauses of up to ``hold`` seconds are not worth coming back for."""
@@ -39,10 +39,10 @@ class Ramp:
         return 10 ** (self.depth_db / 20)
 
 
-class Ducking:
+class DuckGain:
     """The gain (0..1) of a sound under speech; exactly 1 where no ramp reaches."""
 
-    def __init__(self, speech: Iterable[Span], ramp: Ramp, canvas: Canvas) -> None:
+    def __init__(self, speech: Iterable[Span], ramp: DuckEnvelope, canvas: MixFormat) -> None:
         """``speech`` on the clip's clock, in any order."""
         wide = merge_spans((Span(s.start - ramp.before, s.end + ramp.after) for s in speech if s.duration), ramp.hold)
         self._ranges = np.array(canvas.ranges(wide), np.int64).reshape(-1, 2)
@@ -71,7 +71,7 @@ class Ducking:
         return 1 - (1 - self._depth) * (0.5 + 0.5 * np.cos(np.pi * way))
 
 
-def least(one: Float64[np.ndarray, " n"] | None, other: Float64[np.ndarray, " n"] | None) -> np.ndarray | None:
+def lower_gain(one: Float64[np.ndarray, " n"] | None, other: Float64[np.ndarray, " n"] | None) -> np.ndarray | None:
     """The smaller gain at every sample; None is 1 everywhere."""
     if one is None or other is None:
         return other if one is None else one

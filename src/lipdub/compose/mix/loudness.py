@@ -26,7 +26,7 @@ _LOUDER = 1.41
 
 
 @dataclass(frozen=True)
-class Levels:
+class LoudnessLevels:
     """``integrated`` loudness (LUFS), loudness range ``range_`` (LU) and ``true_peak`` (dBTP) of a sound.
 
     None: too short, or silent."""
@@ -36,7 +36,7 @@ class Levels:
     true_peak: float | None
 
 
-class Meter:
+class LoudnessMeter:
     """Listens to blocks, one after the other, and tells their loudness."""
 
     def __init__(self, rate: int, channels: tuple[str, ...]) -> None:

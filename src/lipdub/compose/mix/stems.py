@@ -15,7 +15,7 @@ from lipdub.timeline.time import Span
 
 Block = Float32[np.ndarray, "channels _samples"]
 
-GRID = 1 << 15
+BLOCK_SAMPLES = 1 << 15
 """Samples in the blocks that everything here works in, so that the blocks of a file change nothing."""
 
 EQUAL_POWER = 0.5**0.5
@@ -25,7 +25,7 @@ those of one loudspeaker; also the share of the centre in the stereo downmix of 
 FADE = Fraction(5, 1000)
 """Seconds over which a line that begins or ends within sound is faded, so that it does not click."""
 
-_FOLDS = {
+_DOWNMIX = {
     "FC": (("FL", EQUAL_POWER), ("FR", EQUAL_POWER)),
     "BC": (("BL", EQUAL_POWER), ("BR", EQUAL_POWER)),
     "BL": (("SL", 1.0), ("FL", EQUAL_POWER)),
@@ -39,7 +39,7 @@ _FOLDS = {
 
 
 @dataclass(frozen=True)
-class Canvas:
+class MixFormat:
     """What is to be filled: ``samples`` at ``rate`` from the instant ``start`` of the clip's clock, in ``channels``
     (FFmpeg's names, in its order: ``("FL", "FR")``; ``("FC",)`` is mono)."""
 
@@ -49,7 +49,7 @@ class Canvas:
     samples: int
 
     @classmethod
-    def over(cls, span: Span, rate: int, channels: tuple[str, ...]) -> "Canvas":
+    def over(cls, span: Span, rate: int, channels: tuple[str, ...]) -> "MixFormat":
         """From ``span.start`` to ``span.end``, the last sample cut rather than late."""
         return cls(rate, channels, span.start, floor(span.duration * rate))
 
@@ -72,15 +72,16 @@ class Stem:
     open: Callable[[], Iterable[Block]]
 
 
-def blocks_of(stem: Stem, canvas: Canvas) -> Iterator[Block]:
-    """``stem`` in the channels of ``canvas``, exactly as long, in blocks of ``GRID`` samples (the last may be less)."""
-    matrix = placement(stem.channels, canvas.channels)
+def stem_blocks(stem: Stem, canvas: MixFormat) -> Iterator[Block]:
+    """``stem`` in the channels and exactly the length of ``canvas``, in blocks of ``BLOCK_SAMPLES`` (the last may be
+    shorter)."""
+    matrix = channel_matrix(stem.channels, canvas.channels)
     same = stem.channels == canvas.channels
-    for block in _regular(stem.open(), len(stem.channels), canvas.samples):
+    for block in _equal_blocks(stem.open(), len(stem.channels), canvas.samples):
         yield block if same else matrix @ block
 
 
-def placement(given: tuple[str, ...], wanted: tuple[str, ...]) -> Float32[np.ndarray, "wanted given"]:
+def channel_matrix(given: tuple[str, ...], wanted: tuple[str, ...]) -> Float32[np.ndarray, "wanted given"]:
     """The matrix that puts ``given`` channels into ``wanted`` ones.
 
     A channel goes to its namesake. Mono is a voice: to the centre, else to left and right at -3 dB each. What the
@@ -101,50 +102,50 @@ def _targets(name: str, wanted: tuple[str, ...]) -> tuple[tuple[str, float], ...
         return ((name, 1.0),)
     if len(wanted) == 1:
         return () if name.startswith("LFE") else ((wanted[0], 1.0 if name in ("FL", "FR", "FC") else 0.5),)
-    for target, share in _FOLDS.get(name, ()):
+    for target, share in _DOWNMIX.get(name, ()):
         if target in wanted:
             both = name in ("FC", "BC")
-            return tuple(t for t in _FOLDS[name] if t[0] in wanted) if both else ((target, share),)
+            return tuple(t for t in _DOWNMIX[name] if t[0] in wanted) if both else ((target, share),)
     return ()
 
 
-def _regular(blocks: Iterable[Block], channels: int, samples: int) -> Iterator[Block]:
-    """``blocks`` cut anew into blocks of ``GRID``, in all exactly ``samples``: cut, or filled with zeros."""
+def _equal_blocks(blocks: Iterable[Block], channels: int, samples: int) -> Iterator[Block]:
+    """``blocks`` cut anew into blocks of ``BLOCK_SAMPLES``, in all exactly ``samples``: cut, or filled with zeros."""
     waiting: list[np.ndarray] = []
     held = given = 0
     for block in blocks:
         assert block.shape[0] == channels, f"a block of {block.shape[0]} channels, not {channels}"
         waiting.append(block)
         held += block.shape[1]
-        while held >= GRID and samples - given >= GRID:
+        while held >= BLOCK_SAMPLES and samples - given >= BLOCK_SAMPLES:
             whole = waiting[0] if len(waiting) == 1 else np.concatenate(waiting, 1)
-            yield np.ascontiguousarray(whole[:, :GRID])
-            waiting, held, given = [whole[:, GRID:]], held - GRID, given + GRID
+            yield np.ascontiguousarray(whole[:, :BLOCK_SAMPLES])
+            waiting, held, given = [whole[:, BLOCK_SAMPLES:]], held - BLOCK_SAMPLES, given + BLOCK_SAMPLES
         if given + held >= samples:
             break
     rest = np.concatenate([*waiting, np.zeros((channels, 0), np.float32)], 1)[:, : samples - given]
     while given < samples:
-        size = min(GRID, samples - given)
+        size = min(BLOCK_SAMPLES, samples - given)
         part, rest = rest[:, :size], rest[:, size:]
         yield np.ascontiguousarray(np.pad(part, ((0, 0), (0, size - part.shape[1]))))
         given += size
 
 
-def spoken_stem(lines: Callable[[], Iterable[PlacedLine]], canvas: Canvas) -> Stem:
+def speech_stem(lines: Callable[[], Iterable[PlacedLine]], canvas: MixFormat) -> Stem:
     """The placed ``lines`` as one mono stem on ``canvas``: resampled to its rate, faded at their ends, summed.
 
     ``lines`` is called for every pass and gives them in the order of their starts; only those that sound at one
     moment are held. What lies outside the canvas is cut off.
     """
-    return Stem(("FC",), lambda: _speech(lines(), canvas))
+    return Stem(("FC",), lambda: _speech_blocks(lines(), canvas))
 
 
-def _speech(lines: Iterable[PlacedLine], canvas: Canvas) -> Iterator[Block]:
+def _speech_blocks(lines: Iterable[PlacedLine], canvas: MixFormat) -> Iterator[Block]:
     coming = iter(lines)
     following = next(coming, None)
     sounding: list[tuple[int, np.ndarray]] = []
-    for first in range(0, canvas.samples, GRID):
-        stop = min(first + GRID, canvas.samples)
+    for first in range(0, canvas.samples, BLOCK_SAMPLES):
+        stop = min(first + BLOCK_SAMPLES, canvas.samples)
         while following is not None and canvas.at(following.sound.start) < stop:
             sounding.append((canvas.at(following.sound.start), _voice(following.sound, canvas.rate)))
             following = next(coming, None)
@@ -165,12 +166,12 @@ def _voice(sound: Sound, rate: int) -> Float32[np.ndarray, " n"]:
     length = min(round(FADE * rate), len(samples) // 2)
     out = np.array(samples, np.float32)
     if length:
-        ramp = rise(length).astype(np.float32)
+        ramp = fade_in(length).astype(np.float32)
         out[:length] *= ramp
         out[-length:] *= ramp[::-1]
     return out
 
 
-def rise(length: int) -> Float64[np.ndarray, " length"]:
+def fade_in(length: int) -> Float64[np.ndarray, " length"]:
     """A raised cosine from almost 0 to almost 1 in ``length`` steps."""
     return 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))

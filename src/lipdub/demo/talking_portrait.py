@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.anatomy.thumbnail import thumbnail
-from lipdub.demo.still import Idle, living
+from lipdub.demo.idle_motion import IdleMotionOptions, add_idle_motion
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.engines.exemplar import record as records
 from lipdub.engines.exemplar.engine import ExemplarEngine
@@ -48,20 +48,24 @@ _SEALED, _PARTING = 0.012, 0.028  # up to the first aperture no tooth glints thr
 _SEAM = 0.009  # thickness of the shadow where lips meet (eye distances, standard deviation)
 
 
-def talking(
-    picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], prior: Prior, features: SpeechFeatures, idle: Idle
+def talking_portrait(
+    picture: Rgb,
+    landmarks: Float32[np.ndarray, "478 3"],
+    prior: Prior,
+    features: SpeechFeatures,
+    idle: IdleMotionOptions,
 ) -> Iterator[Rgb]:
     """``picture`` brought to life, saying what was ``heard``: ``idle.frames`` pictures of its size.
 
-    ``landmarks`` are those of the face in it (see ``face_in``). Deterministic.
+    ``landmarks`` are those of the face in it (see ``portrait_landmarks``). Deterministic.
     """
     with temporary_folder("still") as folder:
-        talker = Talker(picture, landmarks, folder)
+        talker = PortraitMouth(picture, landmarks, folder)
         seconds = np.arange(idle.frames) / float(idle.rate) + float(features.start)
-        yield from living(talker.pictures(talker.speech(prior, features, seconds)), landmarks, idle)
+        yield from add_idle_motion(talker.pictures(talker.speech(prior, features, seconds)), landmarks, idle)
 
 
-def face_in(picture: Rgb, finder: FaceLandmarker, file: Path | None = None) -> Float32[np.ndarray, "478 3"]:
+def portrait_landmarks(picture: Rgb, finder: FaceLandmarker, file: Path | None = None) -> Float32[np.ndarray, "478 3"]:
     """Landmarks of the surest face in ``picture``. Raises ``NothingToDub`` (naming ``file``) if there is none."""
 
     def pixels(window: Window) -> UInt8[np.ndarray, "rows columns 3"]:
@@ -78,7 +82,7 @@ def face_in(picture: Rgb, finder: FaceLandmarker, file: Path | None = None) -> F
     return mesh.landmarks
 
 
-class Talker:
+class PortraitMouth:
     """Shows the face of one picture with any mouth.
 
     ``rest`` (6,) is the shape of its mouth when it is silent: as in the picture, or closed if the picture's is open.
@@ -93,8 +97,8 @@ class Talker:
         self._geometry, self._basis = record.geometry, record.basis
         self._own = motion.shapes[0]
         self._renderer, self._exemplar = Renderer(record.geometry, record.basis), Exemplar(0, crop, 1.0)
-        self._inside = _Inside(picture, self._points(self._own), float(motion.poses.scale[0]), self._own)
-        self.rest = _rest(self._own)
+        self._inside = _MouthInterior(picture, self._points(self._own), float(motion.poses.scale[0]), self._own)
+        self.rest = _resting_shape(self._own)
 
     def _study(self, folder: Path) -> FaceMotion:
         landmarks = Spool(folder / "landmarks", (478, 3), np.float32)
@@ -153,7 +157,7 @@ class Talker:
         return predict_mouth(prior, source, features, seconds).path.shapes
 
 
-def _rest(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:
+def _resting_shape(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:
     """The resting shape of a face whose picture shows ``own``."""
     if own[AP] <= _PARTED:
         return own.copy()
@@ -163,7 +167,7 @@ def _rest(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:
     return completed(wanted[None], own[None], population().covariance)[0]
 
 
-class _Opening(NamedTuple):
+class _LipGap(NamedTuple):
     """An opening between lips over the columns of a box: heights of its ``upper`` and ``lower`` edge in pixels."""
 
     left: int
@@ -171,12 +175,12 @@ class _Opening(NamedTuple):
     lower: np.ndarray
 
 
-class _Inside:
+class _MouthInterior:
     """The inside of a mouth: the upper teeth that ``picture`` shows, where they are, and darkness."""
 
     def __init__(self, picture: Rgb, points: np.ndarray, unit: float, own: np.ndarray) -> None:
         self._picture, self._unit, self._open = picture, unit, bool(own[AP] > _PARTED)
-        self._known = _opening(points)
+        self._known = _lip_gap(points)
         lips = points[np.concatenate([OUTER_UPPER, OUTER_LOWER])].round().astype(int)
         x, y = np.clip(lips, 0, [picture.shape[1] - 1, picture.shape[0] - 1]).T
         flesh = np.median(picture[y, x], 0)
@@ -192,7 +196,7 @@ class _Inside:
         strength = float(np.clip((aperture - 0.012) / 0.02, 0, 1))
         if strength <= 0:
             return
-        goal = _opening(points)
+        goal = _lip_gap(points)
         top, bottom = int(goal.upper.min()) - 2, int(goal.lower.max()) + 3
         here = (slice(max(top, 0), bottom), slice(max(goal.left, 0), goal.left + len(goal.upper)))
         patch = picture[here].astype(np.float32)
@@ -211,7 +215,7 @@ class _Inside:
         strength = float(np.clip((_PARTING - aperture) / (_PARTING - _SEALED), 0, 1)) * self._open
         if strength <= 0:
             return
-        goal, reach = _opening(points), int(np.ceil(0.05 * self._unit))
+        goal, reach = _lip_gap(points), int(np.ceil(0.05 * self._unit))
         top, left = max(int(goal.upper.min()) - reach, 0), max(goal.left, 0)
         here = slice(top, int(goal.lower.max()) + reach + 1), slice(left, goal.left + len(goal.upper))
         patch = picture[here].astype(np.float32)
@@ -255,7 +259,7 @@ class _Inside:
         return inner + (self._enamel * shade[..., None] - inner) * (0.6 * share)[..., None]
 
 
-def _opening(points: np.ndarray) -> _Opening:
+def _lip_gap(points: np.ndarray) -> _LipGap:
     """The opening between the inner lips at ``points`` (display pixels), column by column."""
     upper, lower = points[INNER_UPPER], points[INNER_LOWER]
     left, right = float(max(upper[0, 0], lower[0, 0])), float(min(upper[-1, 0], lower[-1, 0]))
@@ -267,4 +271,4 @@ def _opening(points: np.ndarray) -> _Opening:
         return PchipInterpolator(along, line[:, 1])(np.clip(columns, along[0], along[-1])).astype(np.float32)
 
     top = curve(upper)
-    return _Opening(first, top, np.maximum(curve(lower), top))
+    return _LipGap(first, top, np.maximum(curve(lower), top))

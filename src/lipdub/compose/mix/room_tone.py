@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Complex64, Float32, Float64
 from scipy.stats import gamma
 
-from lipdub.compose.mix.stems import Block, Canvas
+from lipdub.compose.mix.stems import Block, MixFormat
 from lipdub.timeline.time import Span
 
 STRETCH = 15
@@ -26,16 +26,16 @@ _FRAME = 0.085
 _AFTER, _BEFORE = Fraction(3, 10), Fraction(1, 10)
 """Seconds after and before speech that are no pause yet: reverberation, breath."""
 
-_QUIET = 25, 2.0
+_QUIET_FRAMES = 25, 2.0
 """Frames of a pause are room tone up to so many dB (second) over this percentile (first) of their levels."""
 
-_SELDOM = 10
+_FLOOR_PERCENTILE = 10
 """Percentile of the power in a band that is taken for noise where nothing pauses."""
 
-_ENOUGH = 3
+_MIN_FRAMES = 3
 """Frames that a stretch must have to be asked; else its neighbours answer."""
 
-_HEARD = 60.0, 12000.0
+_LEVEL_RANGE = 60.0, 12000.0
 """Hz between which the level of a frame is judged: below is rumble."""
 
 _FINE, _PER_OCTAVE = 500.0, 12
@@ -48,7 +48,7 @@ class RoomTone:
     ``level_db`` is their level (dB of full scale RMS, mean of the stretches; None if all is silence);
     ``pauses`` says if they come from pauses (else from the quietest moments of speech)."""
 
-    bands: "Bands"
+    bands: "FrequencyBands"
     powers: Complex64[np.ndarray, "stretches bands channels channels"]
     level_db: float | None
     pauses: bool
@@ -76,11 +76,11 @@ class RoomTone:
         """What turns white noise into the tone of frame ``number``; it moves from stretch to stretch every second."""
         second = number * self.bands.size // 2 // self.bands.rate
         place = float(np.clip((second + 0.5) / STRETCH - 0.5, 0, len(self.powers) - 1))
-        return _root(self, int(place), round(place % 1, 6))
+        return _spectral_root(self, int(place), round(place % 1, 6))
 
 
 @lru_cache(maxsize=8)
-def _root(tone: RoomTone, stretch: int, share: float) -> Complex64[np.ndarray, "lines channels channels"]:
+def _spectral_root(tone: RoomTone, stretch: int, share: float) -> Complex64[np.ndarray, "lines channels channels"]:
     """Square roots (Hermitian) of the cross-spectra between ``stretch`` and the next, at every line."""
     powers = tone.powers[stretch]
     if share:
@@ -91,7 +91,7 @@ def _root(tone: RoomTone, stretch: int, share: float) -> Complex64[np.ndarray, "
 
 
 @dataclass(frozen=True, eq=False)
-class Bands:
+class FrequencyBands:
     """Frames of ``size`` samples at ``rate``, and the bands of their lines: band b begins at line ``edges[b]``."""
 
     rate: int
@@ -133,15 +133,15 @@ class Bands:
     def audible(self) -> np.ndarray:
         """Which bands count for the level of a frame."""
         hertz = self.edges * self.rate / self.size
-        return (hertz >= _HEARD[0]) & (hertz <= _HEARD[1])
+        return (hertz >= _LEVEL_RANGE[0]) & (hertz <= _LEVEL_RANGE[1])
 
 
-class ToneLearner:
+class RoomToneEstimator:
     """Listens to the old sound, block by block, and learns its room tone; holds one stretch at a time."""
 
-    def __init__(self, speech: Iterable[Span], canvas: Canvas) -> None:
+    def __init__(self, speech: Iterable[Span], canvas: MixFormat) -> None:
         """``speech`` of the old sound, on the clip's clock."""
-        self._bands, self._channels = Bands(canvas.rate), len(canvas.channels)
+        self._bands, self._channels = FrequencyBands(canvas.rate), len(canvas.channels)
         wide = (Span(s.start - _BEFORE, s.end + _AFTER) for s in speech)
         self._speech = np.array(canvas.ranges(wide), np.int64).reshape(-1, 2)
         self._window = np.sin(np.pi * (np.arange(self._bands.size) + 0.5) / self._bands.size)
@@ -183,30 +183,30 @@ class ToneLearner:
     def _settle(self) -> None:
         """Learn from the stretch that is over."""
         pauses = np.array([power for quiet, power in self._frames if quiet])
-        if len(pauses) >= _ENOUGH:
-            self._pauses[self._stretch] = _quietest(pauses, self._bands, *_QUIET)
+        if len(pauses) >= _MIN_FRAMES:
+            self._pauses[self._stretch] = _mean_of_quietest(pauses, self._bands, *_QUIET_FRAMES)
         elif self._frames:
             every = np.array([power for _, power in self._frames])
-            self._softest[self._stretch] = _beneath(every, self._bands)
+            self._softest[self._stretch] = _noise_floor(every, self._bands)
         self._frames = []
 
 
-def _beneath(powers: np.ndarray, bands: Bands) -> np.ndarray:
+def _noise_floor(powers: np.ndarray, bands: FrequencyBands) -> np.ndarray:
     """The noise beneath sound that never pauses: in every band a low percentile of ``powers``, which speech and music
     seldom fill (after R. Martin's minimum statistics, IEEE Trans. Speech and Audio Processing 9(5), 2001)."""
     own = np.einsum("nbcc->nbc", powers).real
     widths = np.diff(np.append(bands.edges, bands.size // 2 + 1))
     # Steady noise strays too: the power of a band of n lines is a gamma variable.
-    stray = gamma.ppf(_SELDOM / 100, widths) / widths
-    root = np.sqrt(np.percentile(own, _SELDOM, axis=0) / stray[:, None])
-    alike = _quietest(powers, bands, 5, 1.0)
+    stray = gamma.ppf(_FLOOR_PERCENTILE / 100, widths) / widths
+    root = np.sqrt(np.percentile(own, _FLOOR_PERCENTILE, axis=0) / stray[:, None])
+    alike = _mean_of_quietest(powers, bands, 5, 1.0)
     scale = np.sqrt(np.einsum("bcc->bc", alike).real)
     root = np.divide(root, scale, out=np.zeros_like(root), where=scale > 0)
     root = np.minimum(root, 1)  # no louder than its quietest moments
     return alike * (root[:, :, None] * root[:, None])
 
 
-def _quietest(powers: np.ndarray, bands: Bands, percentile: int, over: float) -> np.ndarray:
+def _mean_of_quietest(powers: np.ndarray, bands: FrequencyBands, percentile: int, over: float) -> np.ndarray:
     """Mean of the quietest of ``powers`` (frames, bands, channels, channels)."""
     own = np.einsum("nbcc->nb", powers).real
     widths = np.diff(np.append(bands.edges, bands.size // 2 + 1))
@@ -215,7 +215,7 @@ def _quietest(powers: np.ndarray, bands: Bands, percentile: int, over: float) ->
     return powers[levels <= max(limit, levels.min())].mean(0)
 
 
-def _level(bands: Bands, powers: np.ndarray) -> float | None:
+def _level(bands: FrequencyBands, powers: np.ndarray) -> float | None:
     """Level of one channel in dB of full scale (RMS)."""
     widths = np.diff(np.append(bands.edges, bands.size // 2 + 1))
     own = np.einsum("sbcc->sb", powers).real / powers.shape[-1]
@@ -223,6 +223,6 @@ def _level(bands: Bands, powers: np.ndarray) -> float | None:
     return 10 * float(np.log10(power)) if power > 0 else None
 
 
-def noise_of(tone: RoomTone, first: int, fill: Float64[np.ndarray, " n"]) -> Float32[np.ndarray, "channels n"]:
+def scaled_tone(tone: RoomTone, first: int, fill: Float64[np.ndarray, " n"]) -> Float32[np.ndarray, "channels n"]:
     """The tone from sample ``first`` on, as loud as ``fill`` (0..1) says."""
     return (tone.samples(first, first + len(fill)) * fill).astype(np.float32)

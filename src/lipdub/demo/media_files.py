@@ -22,7 +22,7 @@ from lipdub.timeline.sound import Sound
 _BT709, _LIMITED, _FULL = 1, 1, 2  # FFmpeg's numbers
 
 
-def write_clip(
+def write_synthetic_clip(
     path: Path,
     pictures: Iterable[Rgb],
     rate: Fraction,
@@ -39,7 +39,7 @@ def write_clip(
     Raises ``OutputError`` if it cannot be written.
     """
     options = {"movflags": "faststart+use_metadata_tags"}
-    with _beside(path, overwrite) as part, av.open(str(part), "w", format="mp4", options=options) as out:
+    with _atomic_media_output(path, overwrite) as part, av.open(str(part), "w", format="mp4", options=options) as out:
         if made:
             out.metadata["synthetic_media"] = made
         lane = None if sound is None else out.add_stream("aac", rate=sound.rate, layout=_layout(sound))
@@ -59,7 +59,10 @@ def write_animation(
     path: Path, pictures: Iterable[Rgb], rate: Fraction, quality: int = 70, *, overwrite: bool = True
 ) -> None:
     """Write ``pictures`` as an animated WebP that repeats for ever. Raises ``OutputError``."""
-    with _beside(path, overwrite) as part, av.open(str(part), "w", format="webp", options={"loop": "0"}) as out:
+    with (
+        _atomic_media_output(path, overwrite) as part,
+        av.open(str(part), "w", format="webp", options={"loop": "0"}) as out,
+    ):
         options = {"quality": str(quality), "compression_level": "6", "preset": "picture"}
         screen = out.add_stream("libwebp_anim", rate=rate, options=options)
         screen.pix_fmt, screen.time_base = "yuv420p", 1 / rate
@@ -68,7 +71,7 @@ def write_animation(
 
 def write_opus(path: Path, sound: Sound, bits: int = 40_000, *, overwrite: bool = True) -> None:
     """Write ``sound`` (48 kHz) as Opus in Ogg, ``bits`` a second. Raises ``OutputError``."""
-    with _beside(path, overwrite) as part, av.open(str(part), "w", format="ogg") as out:
+    with _atomic_media_output(path, overwrite) as part, av.open(str(part), "w", format="ogg") as out:
         lane = out.add_stream("libopus", rate=sound.rate, layout=_layout(sound))
         lane.bit_rate = bits
         for frame in _blocks(sound, sound.rate // 50):
@@ -78,7 +81,7 @@ def write_opus(path: Path, sound: Sound, bits: int = 40_000, *, overwrite: bool 
 
 def write_wave(path: Path, sound: Sound, *, overwrite: bool = True) -> None:
     """Write ``sound`` as 16-bit WAV. Raises ``OutputError``."""
-    with _beside(path, overwrite) as part, wave.open(str(part), "wb") as out:
+    with _atomic_media_output(path, overwrite) as part, wave.open(str(part), "wb") as out:
         out.setnchannels(len(sound.samples))
         out.setsampwidth(2)
         out.setframerate(sound.rate)
@@ -86,7 +89,7 @@ def write_wave(path: Path, sound: Sound, *, overwrite: bool = True) -> None:
 
 
 @contextmanager
-def _beside(path: Path, overwrite: bool) -> Iterator[Path]:
+def _atomic_media_output(path: Path, overwrite: bool) -> Iterator[Path]:
     """A place to write at that becomes ``path`` when the block ends well, and vanishes otherwise."""
     try:
         with atomic_output(path, overwrite=overwrite) as part:

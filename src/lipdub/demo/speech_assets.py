@@ -1,6 +1,6 @@
 """What the demo says. Its two recordings ship with the package, so that the demo needs nothing else.
 
-They were spoken by py-nanotts (the Pico voices, Apache-2.0): ``python -m lipdub.demo.voice FOLDER`` records
+They were spoken by py-nanotts (the Pico voices, Apache-2.0): ``python -m lipdub.demo.speech_assets FOLDER`` records
 them anew with the extra ``voices``. The synthesiser does not speak a text twice alike; recordings do.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float32
 
-from lipdub.demo.film import write_opus
+from lipdub.demo.media_files import write_opus
 from lipdub.errors import MissingExtra
 from lipdub.media.sound_read import read_sound
 from lipdub.timeline.sound import Sound
@@ -31,7 +31,7 @@ _PEAK = 10 ** (-1.0 / 20)
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class DemoText:
     """A text in one language: ``voice`` as the synthesiser names it, its ``speed``, and ``phrases`` as captions."""
 
     voice: str
@@ -39,7 +39,7 @@ class Script:
     phrases: tuple[str, ...]
 
 
-ENGLISH = Script(
+ENGLISH = DemoText(
     "en-US",
     1.1,
     (
@@ -49,7 +49,7 @@ ENGLISH = Script(
         "and my lips follow every word.",
     ),
 )
-SPANISH = Script(
+SPANISH = DemoText(
     "es-ES",
     1.1,
     (
@@ -62,34 +62,34 @@ SPANISH = Script(
 
 
 @dataclass(frozen=True, eq=False)
-class Spoken:
+class DemoSpeech:
     """A script as ``sound``, and when each of its phrases is heard: (``span``, phrase)."""
 
     sound: Sound
     phrases: tuple[tuple[Span, str], ...]
 
 
-def recorded(language: str) -> Spoken:
+def load_speech(language: str) -> DemoSpeech:
     """What the demo says in ``language`` (en or es), as it ships: mono at 48 kHz."""
     assets = files("lipdub.demo") / "assets"
     times = json.loads((assets / "voices.json").read_text("utf-8"))[language]
     with as_file(assets / f"voice.{language}.opus") as path:
         features = read_sound(path, rate=RATE, mono=True)
     phrases = tuple((Span(Fraction(start), Fraction(end)), phrase) for start, end, phrase in times)
-    return Spoken(Sound(features.samples, RATE), phrases)
+    return DemoSpeech(Sound(features.samples, RATE), phrases)
 
 
-def record(folder: Path) -> None:
+def write_assets(folder: Path) -> None:
     """Speak both scripts and write the recordings, and the times of their phrases, to ``folder``."""
     times = {}
     for language, script in (("en", ENGLISH), ("es", SPANISH)):
-        words = spoken(script)
+        words = synthesise(script)
         write_opus(folder / f"voice.{language}.opus", words.sound)
         times[language] = [(str(span.start), str(span.end), phrase) for span, phrase in words.phrases]
     (folder / "voices.json").write_text(json.dumps(times, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
-def spoken(script: Script) -> Spoken:
+def synthesise(script: DemoText) -> DemoSpeech:
     """``script`` as mono sound at 48 kHz, at the usual loudness, a moment of silence at both ends.
 
     Raises ``MissingExtra`` if the voices are not installed.
@@ -106,7 +106,7 @@ def spoken(script: Script) -> Spoken:
         pause = _LONG if phrase[-1] in ".!?" else _SHORT
         pieces += [voice, np.zeros(round(pause * _PICO_RATE), np.float32)]
     samples = soxr.resample(np.concatenate(pieces), _PICO_RATE, RATE).astype(np.float32)
-    return Spoken(Sound(levelled(samples)[None], RATE), tuple(phrases))
+    return DemoSpeech(Sound(normalised(samples)[None], RATE), tuple(phrases))
 
 
 def _trimmed(voice: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ def _trimmed(voice: np.ndarray) -> np.ndarray:
     return voice[loud[0] : loud[-1] + 1] if len(loud) else voice
 
 
-def levelled(voice: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
+def normalised(voice: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
     """``voice`` (48 kHz) at the usual loudness: RMS of the blocks that speak (gate 10 dB under their mean, as in
     ITU-R BS.1770, but unweighted), peaks at most -1 dB."""
     block = RATE * 2 // 5
@@ -128,4 +128,4 @@ def levelled(voice: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " sa
 
 
 if __name__ == "__main__":
-    record(Path(sys.argv[1]))
+    write_assets(Path(sys.argv[1]))

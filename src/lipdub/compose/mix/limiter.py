@@ -10,39 +10,39 @@ from scipy.signal import oaconvolve, upfirdn
 
 from lipdub.compose.mix.stems import Block
 
-_REACH = 16
+_FILTER_REACH = 16
 """Samples either side that the interpolator looks at."""
 
-_LOOK = 0.005
+_LOOKAHEAD = 0.005
 """Seconds in which the limiter goes down, before the peak."""
 
 _RELEASE = 40.0
 """dB a second by which it comes back: too slow to follow the waves of a low voice."""
 
-MARGIN = 0.15
+LIMITER_MARGIN = 0.15
 """dB under the ceiling: gains that move, and interpolators, are not exact."""
 
 _PIECE = 512
 
 
-class PeakMeter:
+class TruePeakMeter:
     """Listens to blocks and tells the highest true peak."""
 
     def __init__(self, channels: int) -> None:
         """For so many ``channels``."""
         self._oversampler = Oversampler()
-        self._held = np.zeros((channels, 2 * _REACH), np.float32)
+        self._held = np.zeros((channels, 2 * _FILTER_REACH), np.float32)
         self._highest = 0.0
 
     def hear(self, block: Block) -> None:
         """The next samples."""
         padded = np.concatenate([self._held, block], 1)
-        self._held = padded[:, -2 * _REACH :]
+        self._held = padded[:, -2 * _FILTER_REACH :]
         self._highest = max(self._highest, float(self._oversampler.peaks(padded, self._highest).max(initial=0)))
 
     def true_peak(self) -> float | None:
         """In dBTP; None for silence. The last samples are heard as if silence followed."""
-        end = np.concatenate([self._held, np.zeros((len(self._held), 2 * _REACH), np.float32)], 1)
+        end = np.concatenate([self._held, np.zeros((len(self._held), 2 * _FILTER_REACH), np.float32)], 1)
         highest = max(self._highest, float(self._oversampler.peaks(end, 0.0).max(initial=0)))
         return 20 * float(np.log10(highest)) if highest > 0 else None
 
@@ -53,50 +53,51 @@ class Oversampler:
     def __init__(self) -> None:
         """At any rate the same: a windowed sinc."""
         self._times = 8
-        taps = np.arange(-_REACH * self._times, _REACH * self._times + 1)
+        taps = np.arange(-_FILTER_REACH * self._times, _FILTER_REACH * self._times + 1)
         self._filter = np.sinc(taps / self._times) * np.kaiser(len(taps), 6.0)
         phases = np.abs(np.append(self._filter, np.zeros(self._times - 1)).reshape(-1, self._times))
         self._most = float(phases.sum(0).max())
 
-    def peaks(self, padded: Block, dull: float) -> Float64[np.ndarray, " n"]:
-        """The highest magnitude in any channel around each sample of ``padded`` but the first and last ``_REACH``.
+    def peaks(self, padded: Block, threshold: float) -> Float64[np.ndarray, " n"]:
+        """The highest magnitude (samples,) in any channel between each sample of ``padded`` (channels, samples) and the
+        next one. The first and last ``_FILTER_REACH`` samples are context only.
 
-        What cannot exceed ``dull`` between the samples is not looked at closer: there it is that of the samples.
+        Blocks that cannot exceed ``threshold`` between samples are not interpolated: there it is the samples' own.
         """
-        size = padded.shape[1] - 2 * _REACH
+        size = padded.shape[1] - 2 * _FILTER_REACH
         rough = np.abs(padded).max(0).astype(np.float64)
-        out = rough[_REACH : _REACH + size].copy()
+        out = rough[_FILTER_REACH : _FILTER_REACH + size].copy()
         for first in range(0, size, _PIECE):
             stop = min(first + _PIECE, size)
-            if rough[first : stop + 2 * _REACH].max() * self._most <= dull:
+            if rough[first : stop + 2 * _FILTER_REACH].max() * self._most <= threshold:
                 continue
-            piece = padded[:, first : stop + 2 * _REACH]
-            loud = np.abs(piece).max(1) * self._most > dull
+            piece = padded[:, first : stop + 2 * _FILTER_REACH]
+            loud = np.abs(piece).max(1) * self._most > threshold
             fine = upfirdn(self._filter, piece[loud], up=self._times, axis=1)
             # fine[k * times + REACH * times] lies on sample k; each sample answers for its way to the next one.
-            begin = 2 * _REACH * self._times
+            begin = 2 * _FILTER_REACH * self._times
             between = np.abs(fine[:, begin : begin + (stop - first) * self._times]).max(0)
             np.maximum(out[first:stop], between.reshape(-1, self._times).max(1), out=out[first:stop])
         return out
 
 
 @dataclass
-class Limited:
+class LimiterStats:
     """What a limiter did so far: its deepest ``reduction_db`` (>= 0), and at how many samples it held back."""
 
     reduction_db: float = 0.0
     samples: int = 0
 
 
-def limited(blocks: Iterable[Block], rate: int, ceiling_db: float, done: Limited) -> Iterator[Block]:
+def limit_peaks(blocks: Iterable[Block], rate: int, ceiling_db: float, done: LimiterStats) -> Iterator[Block]:
     """``blocks`` with their true peaks under ``ceiling_db`` (dBTP), all channels by the same gain; as many samples.
 
     Where nothing is held back, samples pass as they are. ``done`` is kept up to date.
     """
-    view = max(1, round(_LOOK * rate))
+    view = max(1, round(_LOOKAHEAD * rate))
     window = np.hanning(2 * view + 3)[1:-1]
     window /= window.sum()
-    for padded in in_context(_with_reduction(blocks, rate, ceiling_db), 2 * view):
+    for padded in with_context(_with_reduction(blocks, rate, ceiling_db), 2 * view):
         block, wish = padded[:-1, 2 * view : -2 * view].astype(np.float32), padded[-1]
         if not wish.any():
             yield block
@@ -112,10 +113,10 @@ def limited(blocks: Iterable[Block], rate: int, ceiling_db: float, done: Limited
 def _with_reduction(blocks: Iterable[Block], rate: int, ceiling_db: float) -> Iterator[Float64[np.ndarray, "rows _n"]]:
     """Every block, float64, with a last row: the dB (<= 0) by which it must be held back, and how that comes back."""
     oversampler, fall = Oversampler(), _RELEASE / rate
-    ceiling = 10 ** ((ceiling_db - MARGIN) / 20)
+    ceiling = 10 ** ((ceiling_db - LIMITER_MARGIN) / 20)
     carried = 0.0
-    for padded in in_context(blocks, _REACH):
-        block = padded[:, _REACH:-_REACH]
+    for padded in with_context(blocks, _FILTER_REACH):
+        block = padded[:, _FILTER_REACH:-_FILTER_REACH]
         # A peak between two samples is held back at both.
         peaks = maximum_filter1d(oversampler.peaks(padded, ceiling), 3, mode="nearest")
         reduction = np.minimum(20 * np.log10(ceiling / np.maximum(peaks, ceiling)), 0.0)
@@ -126,7 +127,7 @@ def _with_reduction(blocks: Iterable[Block], rate: int, ceiling_db: float) -> It
         yield np.concatenate([block.astype(np.float64), reduction[None]])
 
 
-def in_context(blocks: Iterable[Float[np.ndarray, "rows _n"]], reach: int) -> Iterator[np.ndarray]:
+def with_context(blocks: Iterable[Float[np.ndarray, "rows _n"]], reach: int) -> Iterator[np.ndarray]:
     """Every block with ``reach`` samples of its neighbours at both ends; zeros before the first and after the last."""
     before: np.ndarray | None = None
     now: np.ndarray | None = None

@@ -11,27 +11,31 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipdub.compose.mix.duck import Ducking, Ramp, least
-from lipdub.compose.mix.limit import MARGIN, Limited, PeakMeter, limited
-from lipdub.compose.mix.loudness import Levels, Meter
-from lipdub.compose.mix.stems import Block, Canvas, Stem, blocks_of
-from lipdub.compose.mix.tone import RoomTone, ToneLearner, noise_of
+from lipdub.compose.mix.duck import DuckEnvelope, DuckGain, lower_gain
+from lipdub.compose.mix.limiter import LIMITER_MARGIN, LimiterStats, TruePeakMeter, limit_peaks
+from lipdub.compose.mix.loudness import LoudnessLevels, LoudnessMeter
+from lipdub.compose.mix.room_tone import RoomTone, RoomToneEstimator, scaled_tone
+from lipdub.compose.mix.stems import Block, MixFormat, Stem, stem_blocks
 from lipdub.errors import OptionError
 from lipdub.timeline.time import Span
 
-PRESETS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
+LOUDNESS_PRESETS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
 """LUFS: EBU R 128; the upper end of AES TD1004 for streams (-20 to -16); where large video sites begin to turn down."""
 
-SHORTEST = 3
+MIN_SECONDS = 3
 """Seconds a programme must have to be brought to a loudness: the short-term window of EBU Tech 3341."""
 
-_MOST_DUB = 24.0
-_MOST_UP = 30.0
+_MAX_DUB_GAIN = 24.0
+_MAX_RAISE = 30.0
 _CLOSE, _NEAR = 0.05, 0.5
 _TRIES = 4
 
-_HUSH = Ramp(-60.0, Fraction(6, 100), Fraction(25, 100), Fraction(8, 100), Fraction(18, 100), Fraction(4, 10))
-_UNDER = Ramp(-6.0, Fraction(15, 100), Fraction(5, 10), Fraction(5, 100), Fraction(1, 10), Fraction(8, 10))
+_DUCK_SOURCE_SPEECH = DuckEnvelope(
+    -60.0, Fraction(6, 100), Fraction(25, 100), Fraction(8, 100), Fraction(18, 100), Fraction(4, 10)
+)
+_DUCK_UNDER_DUB = DuckEnvelope(
+    -6.0, Fraction(15, 100), Fraction(5, 10), Fraction(5, 100), Fraction(1, 10), Fraction(8, 10)
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class MixOptions:
     loudness: str = "source"
     ceiling_db: float = -1.0
     dialogue_db: float = 0.0
-    hush: Ramp = _HUSH
-    under: Ramp = _UNDER
+    hush: DuckEnvelope = _DUCK_SOURCE_SPEECH
+    under: DuckEnvelope = _DUCK_UNDER_DUB
     room_tone: bool = True
     seed: int = 0
 
@@ -59,24 +63,24 @@ class MixOptions:
         if self.loudness in ("source", "none"):
             return None
         try:
-            aim = PRESETS[self.loudness] if self.loudness in PRESETS else float(self.loudness)
+            aim = LOUDNESS_PRESETS[self.loudness] if self.loudness in LOUDNESS_PRESETS else float(self.loudness)
         except ValueError:
             aim = 0.0
         if not -60 <= aim <= -5:
-            words = ", ".join(("source", "none", *PRESETS))
+            words = ", ".join(("source", "none", *LOUDNESS_PRESETS))
             raise OptionError(f"'{self.loudness}' is no loudness", remedy=f"Use one of {words}, or LUFS like -18.")
         return aim
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class MixInputs:
     """What is mixed, on one ``canvas``. All spans are on the clip's clock.
 
     ``dub`` and when it speaks; ``source``, the clip's own sound (None: it has none), and the ``source_speech`` that
     the dub replaces; ``effects``: music and effects without speech, given or separated, used instead of the source.
     """
 
-    canvas: Canvas
+    canvas: MixFormat
     dub: Stem
     dub_speech: tuple[Span, ...]
     source: Stem | None = None
@@ -104,7 +108,7 @@ class MixReport:
     tone's level ``tone_db`` (dB of full scale, RMS of a channel).
     """
 
-    result: Levels
+    result: LoudnessLevels
     source_dialogue: float | None
     dub_dialogue: float | None
     dub_gain: float
@@ -122,24 +126,24 @@ class MixPlan:
     """All that was decided. ``report`` tells it; ``ceiling_db`` is None where nothing needs to be held back."""
 
     report: MixReport
-    hush: Ducking
-    under: Ducking
+    hush: DuckGain
+    under: DuckGain
     tone: RoomTone | None
     ceiling_db: float | None = None
 
 
-def planned(parts: Parts, options: MixOptions) -> MixPlan:
+def plan_mix(parts: MixInputs, options: MixOptions) -> MixPlan:
     """Listen to all ``parts``, choose levels and room tone, and rehearse the mix until its loudness is right.
 
     Reads every stem two to six times. Raises ``OptionError`` for a loudness that is none.
     """
     aim = options.aim
-    features = _Heard(parts, options.seed)
+    features = _StemMeasurements(parts, options.seed)
     gain, notes = _dub_gain(features, options)
-    notes += _doubts(parts, features)
-    report = MixReport(Levels(None, None, None), features.source_dialogue, features.dub_dialogue, gain)
-    hush = Ducking(parts.source_speech if parts.hushes else (), options.hush, parts.canvas)
-    under = Ducking(parts.dub_speech if parts.effects is None else (), options.under, parts.canvas)
+    notes += _background_notes(parts, features)
+    report = MixReport(LoudnessLevels(None, None, None), features.source_dialogue, features.dub_dialogue, gain)
+    hush = DuckGain(parts.source_speech if parts.hushes else (), options.hush, parts.canvas)
+    under = DuckGain(parts.dub_speech if parts.effects is None else (), options.under, parts.canvas)
     tone = (
         features.tone
         if options.room_tone and features.tone is not None and features.tone.level_db is not None
@@ -154,34 +158,36 @@ def planned(parts: Parts, options: MixOptions) -> MixPlan:
         notes=tuple(notes),
     )
     plan = MixPlan(report, hush, under, tone)
-    ceiling = options.ceiling_db if aim is not None else max(options.ceiling_db, features.highest(options) + MARGIN)
-    return _rehearsed(parts, plan, aim, ceiling)
+    ceiling = (
+        options.ceiling_db if aim is not None else max(options.ceiling_db, features.highest(options) + LIMITER_MARGIN)
+    )
+    return _with_target_loudness(parts, plan, aim, ceiling)
 
 
-def mixed(parts: Parts, plan: MixPlan) -> Iterator[Block]:
+def render_mix(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
     """The mix of ``parts``, in the channels of their canvas and exactly as long; the same bytes every time."""
-    return _finished(parts, plan, Limited())
+    return _final_blocks(parts, plan, LimiterStats())
 
 
-class _Heard:
+class _StemMeasurements:
     """What is learnt from the stems before they are mixed."""
 
-    def __init__(self, parts: Parts, seed: int) -> None:
+    def __init__(self, parts: MixInputs, seed: int) -> None:
         canvas = parts.canvas
         # One voice in the middle is as loud as alone, and quicker to hear.
         alone = replace(canvas, channels=("FC",)) if len(parts.dub.channels) == 1 else canvas
-        dub, self._dub_peak = _metered(blocks_of(parts.dub, alone), alone)
+        dub, self._dub_peak = _measure(stem_blocks(parts.dub, alone), alone)
         self.dub_dialogue = dub.within(parts.dub_speech, canvas.start)
         self.source_dialogue: float | None = None
         self.tone: RoomTone | None = None
         self._bed_peak: float | None = None
         if parts.source is not None:
-            learner = ToneLearner(parts.source_speech, canvas) if parts.hushes else None
-            source, self._bed_peak = _metered(blocks_of(parts.source, canvas), canvas, learner)
+            learner = RoomToneEstimator(parts.source_speech, canvas) if parts.hushes else None
+            source, self._bed_peak = _measure(stem_blocks(parts.source, canvas), canvas, learner)
             self.source_dialogue = source.within(parts.source_speech, canvas.start)
             self.tone = learner.learnt(seed) if learner else None
         if parts.effects is not None:
-            self._bed_peak = _metered(blocks_of(parts.effects, canvas), canvas)[1]
+            self._bed_peak = _measure(stem_blocks(parts.effects, canvas), canvas)[1]
 
     def highest(self, options: MixOptions) -> float:
         """The true peak (dBTP) of what the mix is made of, as far as it came so."""
@@ -189,9 +195,11 @@ class _Heard:
         return max((peak for peak in peaks if peak is not None), default=-np.inf)
 
 
-def _metered(blocks: Iterable[Block], canvas: Canvas, learner: ToneLearner | None = None) -> tuple[Meter, float | None]:
+def _measure(
+    blocks: Iterable[Block], canvas: MixFormat, learner: RoomToneEstimator | None = None
+) -> tuple[LoudnessMeter, float | None]:
     """A meter, and a true peak, of ``blocks``; ``learner`` hears them too."""
-    meter, peak = Meter(canvas.rate, canvas.channels), PeakMeter(len(canvas.channels))
+    meter, peak = LoudnessMeter(canvas.rate, canvas.channels), TruePeakMeter(len(canvas.channels))
     for block in blocks:
         meter.hear(block)
         peak.hear(block)
@@ -200,19 +208,19 @@ def _metered(blocks: Iterable[Block], canvas: Canvas, learner: ToneLearner | Non
     return meter, peak.true_peak()
 
 
-def _dub_gain(features: _Heard, options: MixOptions) -> tuple[float, list[str]]:
+def _dub_gain(features: _StemMeasurements, options: MixOptions) -> tuple[float, list[str]]:
     """What makes the dub as loud as the speech it replaces, in dB."""
     if options.loudness == "none":
         return 0.0, []
     if features.source_dialogue is None or features.dub_dialogue is None:
         return options.dialogue_db, ["the dub kept its level: there was no speech of the source to compare it with"]
     wish = features.source_dialogue - features.dub_dialogue + options.dialogue_db
-    gain = float(np.clip(wish, -_MOST_DUB, _MOST_DUB))
+    gain = float(np.clip(wish, -_MAX_DUB_GAIN, _MAX_DUB_GAIN))
     far = f"the dub was changed by {gain:+.0f} dB; the speech it replaces is still {wish - gain:+.0f} dB away"
     return gain, [far] if gain != wish else []
 
 
-def _doubts(parts: Parts, features: _Heard) -> list[str]:
+def _background_notes(parts: MixInputs, features: _StemMeasurements) -> list[str]:
     """What the user should know of the bed."""
     if parts.bed is None:
         return ["the source has no sound: the mix is the dub alone"]
@@ -224,81 +232,81 @@ def _doubts(parts: Parts, features: _Heard) -> list[str]:
     return []
 
 
-def _rehearsed(parts: Parts, plan: MixPlan, aim: float | None, ceiling: float) -> MixPlan:
+def _with_target_loudness(parts: MixInputs, plan: MixPlan, aim: float | None, ceiling: float) -> MixPlan:
     """``plan`` with the gain that reaches ``aim`` (LUFS), and with a limiter if peaks would exceed ``ceiling``."""
     canvas = parts.canvas
-    meter, peak = _metered(_summed(parts, plan), canvas)
-    raw = Levels(meter.integrated(), meter.range_(), peak)
+    meter, peak = _measure(_dub_over_background(parts, plan), canvas)
+    raw = LoudnessLevels(meter.integrated(), meter.range_(), peak)
     gain, notes = _gain(raw, aim, Fraction(canvas.samples, canvas.rate))
-    plan = _with(plan, gain, notes)
-    if raw.true_peak is None or raw.true_peak + gain <= ceiling - MARGIN:
+    plan = _with_gain(plan, gain, notes)
+    if raw.true_peak is None or raw.true_peak + gain <= ceiling - LIMITER_MARGIN:
         level = None if raw.integrated is None else raw.integrated + gain
         loud = None if raw.true_peak is None else raw.true_peak + gain
-        return replace(plan, report=replace(plan.report, result=Levels(level, raw.range_, loud)))
+        return replace(plan, report=replace(plan.report, result=LoudnessLevels(level, raw.range_, loud)))
     last = plan = replace(plan, ceiling_db=ceiling)
     for _ in range(_TRIES):
-        done = Limited()
-        meter, peak = _metered(_finished(parts, plan, done), canvas)
-        result = Levels(meter.integrated(), meter.range_(), peak)
+        done = LimiterStats()
+        meter, peak = _measure(_final_blocks(parts, plan, done), canvas)
+        result = LoudnessLevels(meter.integrated(), meter.range_(), peak)
         share = done.samples / max(canvas.samples, 1)
         report = replace(plan.report, result=result, limited_by=done.reduction_db, limited_share=share)
         plan = replace(plan, report=report)
         if aim is None or notes or result.integrated is None or abs(aim - result.integrated) <= _CLOSE:
             return plan
-        last, plan = plan, _with(plan, plan.report.gain + aim - result.integrated, [])
+        last, plan = plan, _with_gain(plan, plan.report.gain + aim - result.integrated, [])
     reached = last.report.result.integrated
     if aim is None or reached is None or abs(aim - reached) <= _NEAR:
         return last
-    return _with(last, last.report.gain, [f"peaks allow no more than {reached:.1f} LUFS"])
+    return _with_gain(last, last.report.gain, [f"peaks allow no more than {reached:.1f} LUFS"])
 
 
-def _gain(raw: Levels, aim: float | None, seconds: Fraction) -> tuple[float, list[str]]:
+def _gain(raw: LoudnessLevels, aim: float | None, seconds: Fraction) -> tuple[float, list[str]]:
     if aim is None:
         return 0.0, []
-    if seconds < SHORTEST or raw.integrated is None:
-        why = "shorter than 3 s" if seconds < SHORTEST else "silent"
+    if seconds < MIN_SECONDS or raw.integrated is None:
+        why = "shorter than 3 s" if seconds < MIN_SECONDS else "silent"
         return 0.0, [f"the mix is {why}: its loudness was left as it is"]
     gain = aim - raw.integrated
-    if gain > _MOST_UP:
-        return _MOST_UP, [f"the mix was raised by {_MOST_UP:.0f} dB only, not by {gain:.0f}: it is nearly silent"]
+    if gain > _MAX_RAISE:
+        return _MAX_RAISE, [f"the mix was raised by {_MAX_RAISE:.0f} dB only, not by {gain:.0f}: it is nearly silent"]
     return gain, []
 
 
-def _with(plan: MixPlan, gain: float, notes: list[str]) -> MixPlan:
+def _with_gain(plan: MixPlan, gain: float, notes: list[str]) -> MixPlan:
     return replace(plan, report=replace(plan.report, gain=gain, notes=(*plan.report.notes, *notes)))
 
 
-def _finished(parts: Parts, plan: MixPlan, done: Limited) -> Iterator[Block]:
+def _final_blocks(parts: MixInputs, plan: MixPlan, done: LimiterStats) -> Iterator[Block]:
     """Summed, brought to its loudness, its peaks held back; ``done`` tells how much."""
-    blocks = _amplified(_summed(parts, plan), plan.report.gain)
+    blocks = _amplified(_dub_over_background(parts, plan), plan.report.gain)
     if plan.ceiling_db is None:
         return blocks
-    return limited(blocks, parts.canvas.rate, plan.ceiling_db, done)
+    return limit_peaks(blocks, parts.canvas.rate, plan.ceiling_db, done)
 
 
-def _summed(parts: Parts, plan: MixPlan) -> Iterator[Block]:
+def _dub_over_background(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
     """The dub at its level, over the bed."""
-    dub = _amplified(blocks_of(parts.dub, parts.canvas), plan.report.dub_gain)
+    dub = _amplified(stem_blocks(parts.dub, parts.canvas), plan.report.dub_gain)
     if parts.bed is None:
         yield from dub
         return
-    for speech, below in zip(dub, laid_bed(parts, plan), strict=True):
+    for speech, below in zip(dub, render_background(parts, plan), strict=True):
         yield speech + below
 
 
-def laid_bed(parts: Parts, plan: MixPlan) -> Iterator[Block]:
+def render_background(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
     """What lies under the dub: music and effects as they are, or the source, hushed and lowered where it must be."""
     assert parts.bed is not None
     first = 0
-    for block in blocks_of(parts.bed, parts.canvas):
+    for block in stem_blocks(parts.bed, parts.canvas):
         stop = first + block.shape[1]
         hush = plan.hush.gain(first, stop)
-        gain = least(hush, plan.under.gain(first, stop))
+        gain = lower_gain(hush, plan.under.gain(first, stop))
         if gain is not None:
             block = (block * gain).astype(np.float32)
         if hush is not None and plan.tone is not None:
             # Two noises that know nothing of each other add by power.
-            block = block + noise_of(plan.tone, first, np.sqrt(1 - hush**2))
+            block = block + scaled_tone(plan.tone, first, np.sqrt(1 - hush**2))
         yield block
         first = stop
 

@@ -39,7 +39,7 @@ _BROW = 0.018  # rise of the brows, eye distances
 
 
 @dataclass(frozen=True, slots=True)
-class Idle:
+class IdleMotionOptions:
     """How a still shall live: ``frames`` at ``rate``; ``sway`` scales the motion of the head (0: it only blinks)."""
 
     frames: int
@@ -48,15 +48,17 @@ class Idle:
     sway: float = 1.0
 
 
-def living(pictures: Iterable[Rgb], landmarks: Float32[np.ndarray, "478 3"], idle: Idle) -> Iterator[Rgb]:
+def add_idle_motion(
+    pictures: Iterable[Rgb], landmarks: Float32[np.ndarray, "478 3"], idle: IdleMotionOptions
+) -> Iterator[Rgb]:
     """The same for a face that does something: ``pictures`` differ (its mouth speaks), head and eyes hold still."""
-    life = _Life(idle.seed, float(idle.frames / idle.rate), idle.sway)
-    eyes: list[_Eye] = []
-    head: _Head | None = None
+    life = _IdleMotion(idle.seed, float(idle.frames / idle.rate), idle.sway)
+    eyes: list[_Eyelid] = []
+    head: _HeadWarp | None = None
     for index, picture in enumerate(pictures):
         if head is None:
-            head = _Head(picture.shape[:2], landmarks)
-            eyes = [_Eye(picture, landmarks, side) for side in (0, 1)]
+            head = _HeadWarp(picture.shape[:2], landmarks)
+            eyes = [_Eyelid(picture, landmarks, side) for side in (0, 1)]
         now = life.at(float(index / idle.rate))
         awake = picture
         if now.lids > 0:
@@ -67,7 +69,7 @@ def living(pictures: Iterable[Rgb], landmarks: Float32[np.ndarray, "478 3"], idl
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class BodyPose:
     """What the body does at one instant: ``turn`` (yaw, pitch, roll, degrees), ``shift`` (x, y), ``breath`` and
     ``brow`` in eye distances, ``lids`` 0 open .. 1 closed."""
 
@@ -78,24 +80,24 @@ class Moment:
     lids: float
 
 
-class _Life:
+class _IdleMotion:
     """The idle motion of a body as a function of time."""
 
     def __init__(self, seed: int, duration: float, sway: float) -> None:
         random = np.random.default_rng(seed)
         self._sway = sway
-        self._slow = _Noise(random, 6, (0.06, 0.40))
-        self._quick = _Noise(random, 3, (0.7, 1.7))
+        self._slow = _SmoothNoise(random, 6, (0.06, 0.40))
+        self._quick = _SmoothNoise(random, 3, (0.7, 1.7))
         self._breath_phase = float(random.uniform(0, 2 * np.pi))
         self._blinks = _blinks(random, duration)
 
-    def at(self, t: float) -> Moment:
+    def at(self, t: float) -> BodyPose:
         begun = _ease(t / 1.2) * self._sway
         slow, quick = self._slow(t), self._quick(t)
         turn = (_SWAY * slow[:3] + _TREMOR * quick) * begun
         breath = _BREATH * (np.sin(2 * np.pi * 0.26 * t + self._breath_phase) - np.sin(self._breath_phase))
         brow = _BROW * max(0.0, float(slow[5]) - 0.4) * begun
-        return Moment(turn, _DRIFT * slow[3:5] * begun, float(breath) * begun, brow, self._lids(t))
+        return BodyPose(turn, _DRIFT * slow[3:5] * begun, float(breath) * begun, brow, self._lids(t))
 
     def _lids(self, t: float) -> float:
         """Lids fall in a third of a blink, rest a moment, and rise more slowly (as real ones do)."""
@@ -107,7 +109,7 @@ class _Life:
         return closed
 
 
-class _Noise:
+class _SmoothNoise:
     """Several smooth random functions of time, of unit variance: sums of sines within a band."""
 
     def __init__(self, random: np.random.Generator, count: int, band: tuple[float, float]) -> None:
@@ -133,7 +135,7 @@ def _blinks(random: np.random.Generator, duration: float) -> list[tuple[float, f
     return out
 
 
-class _Head:
+class _HeadWarp:
     """Where every point of a picture goes when the head turns: depth and share of the motion on a coarse grid."""
 
     def __init__(self, shape: tuple[int, int], landmarks: np.ndarray) -> None:
@@ -164,7 +166,7 @@ class _Head:
             depth = spline(np.clip(at, [-3, -4], [3, 2]))
         return np.concatenate([at, np.clip(depth, -2, 0.5)[:, None]], -1)
 
-    def moved(self, picture: Rgb, now: Moment) -> Rgb:
+    def moved(self, picture: Rgb, now: BodyPose) -> Rgb:
         """``picture`` as it looks ``now``."""
         field = self._field(now)
         if float(np.abs(field).max()) < 1e-3:
@@ -178,7 +180,7 @@ class _Head:
         fine = cv2.resize(back, (columns, rows), interpolation=cv2.INTER_CUBIC)[:height, :width]
         return cv2.remap(picture, self._pixels - fine, _ONE_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
 
-    def _field(self, now: Moment) -> np.ndarray:
+    def _field(self, now: BodyPose) -> np.ndarray:
         """Displacement in pixels on the grid (rows, columns, 2), float32."""
         turned = self._points @ (_rotation(now.turn) - np.eye(3)).T
         move = (turned[:, :2] + now.shift + [0, -0.5 * now.breath]) * self._share[:, None]
@@ -186,7 +188,7 @@ class _Head:
         return (move * self._unit).reshape(self._grid.shape).astype(np.float32)
 
 
-class _Eye:
+class _Eyelid:
     """One eye whose upper lid can come down: the skin above stretches, the eye stays behind it."""
 
     def __init__(self, picture: Rgb, landmarks: np.ndarray, side: int) -> None:
