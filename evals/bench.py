@@ -125,7 +125,7 @@ def shapes_again(bench: Bench, result: Clip, part: Part, folder: Path) -> np.nda
     """Mouth shapes (rows of the part's track, 6) found in ``result`` by a fresh look; NaN where no face was."""
     tracker = FaceTracker(folder, result.size, bench.crew.finder)
     for frame in prefetch(read_frames(result)):
-        tracker.see(frame, frame.index == part.subject.track.shot.first and frame.index > 0)
+        tracker.track(frame, frame.index == part.subject.track.shot.first and frame.index > 0)
     own, out = part.subject.track, np.full((len(part.subject.track), 6), np.nan)
     for track in tracker.finish():
         first, stop = max(track.first, own.first), min(track.stop, own.stop)

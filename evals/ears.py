@@ -79,7 +79,7 @@ class Loudness:
     """As FFmpeg's ebur128 filter has it: LUFS, LU and dBTP."""
 
     integrated: float
-    range_: float
+    loudness_range: float
     true_peak: float
 
 

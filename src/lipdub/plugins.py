@@ -29,7 +29,7 @@ class PluginKind:
     """A kind of thing that can be added: the entry point ``group``, and what one is called (``a voice``)."""
 
     group: str
-    called: str
+    label: str
 
     def names(self) -> tuple[str, ...]:
         """Those that are installed, sorted."""
@@ -46,10 +46,10 @@ class PluginKind:
                 with self._blamed(name):
                     return point.load()
         raise OptionError(
-            f"there is no {self.called} called '{name}'", remedy=f"Installed: {', '.join(self.names()) or 'none'}"
+            f"there is no {self.label} called '{name}'", remedy=f"Installed: {', '.join(self.names()) or 'none'}"
         )
 
-    def made(self, name: str, given: object) -> Any:
+    def create(self, name: str, given: object) -> Any:
         """The one called ``name``, made with what it is ``given``.
 
         Raises as ``factory`` does, and what making it raises if that is a ``LipdubError``; any other error becomes an
@@ -59,15 +59,15 @@ class PluginKind:
         with self._blamed(name):
             return factory(given)
 
-    def named(self, text: str, wanted: type[Plugin]) -> Plugin:
+    def create_named(self, text: str, wanted: type[Plugin]) -> Plugin:
         """The one that ``NAME`` or ``NAME:DETAIL`` names, made with the detail ("" if there is none).
 
         Raises ``OptionError`` if there is none of that name or it does not keep ``wanted``, and what ``made`` raises.
         """
         name, _, detail = text.partition(":")
-        return self.checked(name, self.made(name, detail), wanted)
+        return self.check(name, self.create(name, detail), wanted)
 
-    def broken(self) -> dict[str, str]:
+    def load_errors(self) -> dict[str, str]:
         """Those that cannot be loaded, and why."""
         found = {}
         for name in self.names():
@@ -88,22 +88,22 @@ class PluginKind:
             if is_out_of_memory(missing):
                 raise
             raise MissingExtra(
-                f"the {self.called} '{name}' cannot be loaded ({error_summary(missing)})",
+                f"the {self.label} '{name}' cannot be loaded ({error_summary(missing)})",
                 remedy="Install what it needs, or update or remove the package that provides it",
             ) from missing
         except (Exception, SystemExit) as broken:
             if is_out_of_memory(broken):
                 raise
             raise OptionError(
-                f"the {self.called} '{name}' is broken ({error_summary(broken)})",
+                f"the {self.label} '{name}' is broken ({error_summary(broken)})",
                 remedy="Update or remove the package that provides it",
             ) from broken
 
-    def checked(self, name: str, made: object, wanted: type[Plugin]) -> Plugin:
+    def check(self, name: str, made: object, wanted: type[Plugin]) -> Plugin:
         """``made`` if it keeps the protocol ``wanted``. Raises ``OptionError`` otherwise."""
         if not isinstance(made, wanted):
             raise OptionError(
-                f"'{name}' is no {self.called}: it lacks what every {self.called} has",
+                f"'{name}' is no {self.label}: it lacks what every {self.label} has",
                 remedy="Update or remove the package that provides it",
             )
         return made

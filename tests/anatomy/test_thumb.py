@@ -57,7 +57,7 @@ def test_only_the_window_it_needs_is_asked_for() -> None:
 
     thumb = thumbnail(placed(60, 0.2, (30, 20)), (640, 480), pixels)
     assert len(asked) == 1
-    assert Window(0, 0, 640, 480).holds(asked[0])
+    assert Window(0, 0, 640, 480).contains(asked[0])
     assert asked[0].width < 150
     assert (thumb.picture == 128).all()
     assert thumb.redness == pytest.approx(0)

@@ -19,7 +19,7 @@ def sine(seconds: float, db: float, rate: int = 48000, channels: int = 2, hertz:
 def metered(samples: np.ndarray, rate: int, size: int = 32768) -> LoudnessMeter:
     meter = LoudnessMeter(rate, NAMES[len(samples)])
     for first in range(0, samples.shape[1], size):
-        meter.hear(samples[:, first : first + size])
+        meter.add(samples[:, first : first + size])
     return meter
 
 
@@ -49,14 +49,14 @@ def test_gates_as_the_ebu_asks(pieces, loudness):
 def test_range_as_the_ebu_asks(low, high):
     # EBU Tech 3342, minimum requirements 1 to 3
     samples = np.concatenate([sine(20, high), sine(20, low)], 1)
-    assert metered(samples, 48000).range_() == pytest.approx(high - low, abs=1)
+    assert metered(samples, 48000).loudness_range() == pytest.approx(high - low, abs=1)
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (44100, 2), (48000, 6), (96000, 1)])
 def test_agrees_with_ffmpeg(rate, channels):
     samples = recorded(noise(rate * 4, channels, 0.1, seed=rate)) * np.hanning(rate * 4).astype(np.float32)
     meter, peak = metered(samples, rate), TruePeakMeter(channels)
-    peak.hear(samples)
+    peak.add(samples)
     loudness, _, true_peak = by_ffmpeg(samples, rate)
     assert meter.integrated() == pytest.approx(loudness, abs=0.05)
     features = peak.true_peak()
@@ -76,7 +76,7 @@ def test_blocks_do_not_matter(size, rate):
 
 def test_silence_and_shortness_have_no_loudness():
     assert metered(np.zeros((2, 48000 * 5), np.float32), 48000).integrated() is None
-    assert metered(np.zeros((2, 48000 * 5), np.float32), 48000).range_() is None
+    assert metered(np.zeros((2, 48000 * 5), np.float32), 48000).loudness_range() is None
     assert metered(sine(0.3, -20), 48000).integrated() is None
     assert LoudnessMeter(48000, ("FC",)).integrated() is None
     assert TruePeakMeter(1).true_peak() is None
@@ -85,9 +85,9 @@ def test_silence_and_shortness_have_no_loudness():
 def test_only_speech_is_measured_within_spans():
     samples = np.concatenate([sine(1, -40), sine(1, -20), sine(1, -10)], 1)
     meter, start = metered(samples, 48000), Fraction(7)
-    assert meter.within([Span(Fraction(8), Fraction(9))], start) == pytest.approx(-20, abs=0.3)
-    assert meter.within([Span(Fraction(0), Fraction(1))], start) is None
-    assert meter.within([], start) is None
+    assert meter.integrated_within([Span(Fraction(8), Fraction(9))], start) == pytest.approx(-20, abs=0.3)
+    assert meter.integrated_within([Span(Fraction(0), Fraction(1))], start) is None
+    assert meter.integrated_within([], start) is None
 
 
 def test_peaks_between_samples_are_seen():
@@ -95,5 +95,5 @@ def test_peaks_between_samples_are_seen():
     wave = 0.5 * np.sin(2 * np.pi * np.arange(48000) / 4 + np.pi / 4) * np.hanning(48000)
     meter = TruePeakMeter(1)
     for first in range(0, 48000, 1000):
-        meter.hear(wave[None, first : first + 1000].astype(np.float32))
+        meter.add(wave[None, first : first + 1000].astype(np.float32))
     assert meter.true_peak() == pytest.approx(-6, abs=0.1)

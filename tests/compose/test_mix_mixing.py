@@ -50,7 +50,7 @@ def test_speech_goes_the_room_stays_and_the_dub_is_as_loud():
     assert report.dub_gain == pytest.approx(report.source_dialogue - report.dub_dialogue)
     assert report.dub_gain < -5
     assert report.tone_db == pytest.approx(room, abs=1)
-    assert report.hushed > F("1.9")
+    assert report.source_ducked > F("1.9")
     assert not report.notes
     # before anybody speaks, and after, the source is untouched
     np.testing.assert_array_equal(out[:, :13_000], filmed[:, :13_000])
@@ -74,19 +74,19 @@ def test_the_mix_is_the_sum_whatever_the_blocks(loudness, size, channels):
 def test_music_and_effects_are_laid_under_as_they_are():
     parts, _, _ = scene()
     effects = noise(parts.canvas.samples, 2, 0.01, 7)
-    parts = replace(parts, effects=stem(effects))
+    parts = replace(parts, music_effects=stem(effects))
     plan, out = made(parts)
     dub = joined(stem_blocks(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
     np.testing.assert_array_equal(out, dub + effects)
     assert plan.report.dub_gain < -5
-    assert plan.report.hushed == plan.report.lowered == 0
+    assert plan.report.source_ducked == plan.report.ducked_under_dub == 0
 
 
 @pytest.mark.parametrize(("loudness", "channels"), [("broadcast", 2), ("web", 1), ("loud", 6), ("-20", 2)])
 def test_loudness_is_reached_and_peaks_are_kept(loudness, channels):
     parts, _, _ = scene(rate=24000, channels=channels)
     plan, out = made(parts, loudness=loudness)
-    aim = MixOptions(loudness).aim
+    aim = MixOptions(loudness).target_lufs
     assert by_ffmpeg(out, 24000)[0] == pytest.approx(aim, abs=0.3)
     assert plan.report.result.integrated == pytest.approx(aim, abs=0.1)
     assert fine_peak(out) <= -1.0
@@ -99,7 +99,7 @@ def test_the_limiter_is_told_of_and_gain_makes_up_for_it():
     clicks = noise(parts.canvas.samples, 2, 0.05, 7)
     clicks[:, ::32000] = 0.5
     clicks = recorded(clicks)
-    plan, out = made(replace(parts, effects=stem(clicks)), loudness="loud")
+    plan, out = made(replace(parts, music_effects=stem(clicks)), loudness="loud")
     assert plan.report.limited_by > 1
     assert 0 < plan.report.limited_share < 1
     assert by_ffmpeg(out, 16000)[0] == pytest.approx(-14, abs=0.5)
@@ -149,8 +149,8 @@ def test_without_source_or_its_speech_the_dub_keeps_its_level():
     assert len(plan.report.notes) == 2
     plan, _ = made(replace(parts, source_speech=()))
     assert plan.report.dub_gain == 0
-    assert plan.report.hushed == 0
-    assert plan.report.lowered == F("1.65")
+    assert plan.report.source_ducked == 0
+    assert plan.report.ducked_under_dub == F("1.65")
 
 
 def test_what_was_louder_than_the_ceiling_may_stay_so():

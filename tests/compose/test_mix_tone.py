@@ -15,8 +15,8 @@ F = Fraction
 def learnt(samples, speech, where, seed=0, size=32768):
     learner = RoomToneEstimator(speech, where)
     for first in range(0, samples.shape[1], size):
-        learner.hear(samples[:, first : first + size])
-    return learner.learnt(seed)
+        learner.add(samples[:, first : first + size])
+    return learner.estimate(seed)
 
 
 def db(samples):

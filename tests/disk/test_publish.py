@@ -198,11 +198,12 @@ def test_memory_and_names_are_causes_of_their_own():
 
 def test_making_and_sweeping_at_once_never_takes_a_file_from_who_holds_it(tmp_path):
     """Four processes make files and sweep those of the dead; every one finds its own file until it lets go."""
-    work = "import sys; from pathlib import Path; from lipdub.disk.publish import Outputs, sweep\n"
+    work = "import sys; from pathlib import Path; from lipdub.disk.publish import Outputs, remove_leftovers\n"
     work += "folder, me = Path(sys.argv[1]), sys.argv[2]\n"
     work += "for n in range(150):\n"
     work += "    with Outputs() as o:\n"
-    work += "        part = o.part(folder / f'{me}-{n}'); sweep(folder); assert part.path.exists(); o.publish()\n"
+    work += "        part = o.part(folder / f'{me}-{n}'); remove_leftovers(folder)\n"
+    work += "        assert part.path.exists(); o.publish()\n"
     others = [subprocess.Popen([sys.executable, "-c", work, str(tmp_path), str(me)]) for me in range(4)]
     assert [other.wait() for other in others] == [0] * 4
     assert len(os.listdir(tmp_path)) == 600
@@ -216,8 +217,8 @@ def test_an_encoder_without_a_reason_lacks_memory_where_there_is_none(monkeypatc
 
 
 def test_a_process_that_ends_in_the_middle_of_a_block_leaves_no_scratch_folder(tmp_path):
-    code = "import atexit, os; from lipdub.disk.temporary_folder import scratch_folder\n"
-    code += "block = scratch_folder(); folder = block.__enter__(); (folder / 'big').write_text('x')\n"
+    code = "import atexit, os; from lipdub.disk.temporary_folder import temporary_folder\n"
+    code += "block = temporary_folder(); folder = block.__enter__(); (folder / 'big').write_text('x')\n"
     code += "atexit._run_exitfuncs(); os._exit(3)"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
     assert done.returncode == 3

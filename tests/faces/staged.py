@@ -55,7 +55,7 @@ class ScriptedFinder(FaceLandmarker):
             out.append(FaceDetection(0.9, box, FaceRoi.around(landmarks)))
         return out
 
-    def settled(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
+    def refined_mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
         def far(landmarks: np.ndarray) -> float:
             return float(np.hypot(*(landmarks[:, :2].mean(0) - [roi.x, roi.y])))
 

@@ -22,7 +22,7 @@ def scene(seed: int, size: tuple[int, int] = (200, 120)) -> np.ndarray:
 def cuts_in(pictures: Sequence[np.ndarray]) -> list[int]:
     finder = CutDetector()
     frames = (frame_of(np.clip(p, 0, 255).astype(np.uint8), i) for i, p in enumerate(pictures))
-    return [frame.index for frame in frames if finder.see(frame)]
+    return [frame.index for frame in frames if finder.starts_shot(frame)]
 
 
 def grainy(picture: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def test_the_mesh_lies_on_the_face(finder: FaceLandmarker, scale: float) -> None
     picture = cv2.resize(astronaut(), None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     frame = frame_of(picture)
     size = picture.shape[1::-1]
-    mesh = finder.settled(frame.rgb, size, finder.detect(frame)[0].roi)
+    mesh = finder.refined_mesh(frame.rgb, size, finder.detect(frame)[0].roi)
     assert mesh is not None
     assert mesh.presence > 0.9
     eyes = mesh.landmarks[[EYE_LEFT, EYE_RIGHT], :2].mean(0) / scale
@@ -59,7 +59,7 @@ def test_a_crop_outside_the_picture_is_nothing(finder: FaceLandmarker) -> None:
 
 def test_the_eye_finds_a_face_again(finder: FaceLandmarker) -> None:
     frame = frame_of(astronaut())
-    mesh = finder.settled(frame.rgb, (512, 512), finder.detect(frame)[0].roi)
+    mesh = finder.refined_mesh(frame.rgb, (512, 512), finder.detect(frame)[0].roi)
     assert mesh is not None
     crop = np.ascontiguousarray(astronaut()[40:240, 130:330])
     offset = np.array([130, 40, 0], np.float32)

@@ -25,7 +25,7 @@ def followed(
     views = []
     for i in range(frames):
         finder.index = i
-        views.append(tracker.see(frame_of(PICTURE, i), i in cuts))
+        views.append(tracker.track(frame_of(PICTURE, i), i in cuts))
     return tracker.finish(), views, finder
 
 

@@ -95,7 +95,7 @@ def test_whole_files_are_not_doubted(tmp_path, suffix):
     options = () if suffix in (".webm", ".wmv") else (("bf", "2"),)
     path = make_video(tmp_path / f"a{suffix}", extra, count=30, codec=codec, options=options, time_base=base)
     assert open_clip(path).warnings == ()
-    assert features(path)[1].doubts("it") == ()
+    assert features(path)[1].warnings_about("it") == ()
 
 
 def test_uneven_frame_times_are_not_doubted(tmp_path):
@@ -181,7 +181,7 @@ def test_joined_recordings_go_on(tmp_path, suffix):
     track, damage = features(path)
     two = read_sound(tmp_path / f"b{suffix}")
     assert abs(track.span.duration - 5) < F(1, 10)
-    assert damage.doubts("it") == ()
+    assert damage.warnings_about("it") == ()
     # The second recording's sound is where its own file has it, but for the encoder's frames.
     with open_input(path) as container:
         (join,) = clock_joins(container)
@@ -237,12 +237,12 @@ def test_a_clock_that_runs_over_goes_on(tmp_path):
 def test_sound_goes_on_behind_damage_and_stays_in_time(tmp_path, suffix, codec):
     path = make_wav(tmp_path / f"a{suffix}", 6.0, codec=codec)
     whole, none = features(path)
-    assert none.lost == ()
+    assert none.gaps == ()
     track, damage = features(spoilt(path, 0.4, 0.45, 2))
     assert track.span.duration == pytest.approx(whole.span.duration, abs=0.1)
-    assert damage.lost
-    assert all(F(2) < span.start < span.end < F(9, 2) or codec == "flac" for span in damage.lost)
-    (told,) = damage.doubts("the dub track")
+    assert damage.gaps
+    assert all(F(2) < span.start < span.end < F(9, 2) or codec == "flac" for span in damage.gaps)
+    (told,) = damage.warnings_about("the dub track")
     assert told.startswith("the dub track lacks ")
     # What is behind the damage is where it was.
     own, piece = whole.samples[0, 240_000:260_000], track.samples[0, 235_000:265_000]
@@ -252,7 +252,7 @@ def test_sound_goes_on_behind_damage_and_stays_in_time(tmp_path, suffix, codec):
 @pytest.mark.parametrize(("suffix", "codec"), [(".flac", "flac"), (".mp3", "libmp3lame"), (".wav", "pcm_s16le")])
 def test_sound_that_ends_early_is_told_with_both_numbers(tmp_path, suffix, codec):
     track, damage = features(cut(make_wav(tmp_path / f"a{suffix}", 4.0, codec=codec), 0.6))
-    (told,) = damage.doubts("the dub track")
+    (told,) = damage.warnings_about("the dub track")
     assert "4.000 s by what its file says" in told
     assert f"{float(track.span.duration):.3f} s could be read" in told
 
@@ -273,14 +273,16 @@ def test_samples_that_are_no_numbers_are_silent_and_counted(tmp_path):
     track, damage = features(write_floats(tmp_path / "a.wav", samples))
     assert np.isfinite(track.samples).all()
     assert (track.samples[0, [100, 200, 300]] == 0).all()
-    assert damage.not_numbers == 3
-    assert any("3 samples that are not numbers" in told for told in damage.doubts("it"))
+    assert damage.not_finite == 3
+    assert any("3 samples that are not numbers" in told for told in damage.warnings_about("it"))
     assert np.isfinite(read_sound(tmp_path / "a.wav", rate=16000, mono=True).samples).all()
 
 
 def test_silent_and_short_and_empty_tracks_are_told(tmp_path):
-    assert features(write_floats(tmp_path / "a.wav", np.zeros(48000)))[1].doubts("it") == ("it is completely silent",)
-    (told,) = features(make_wav(tmp_path / "b.wav", 0.1))[1].doubts("it")
+    assert features(write_floats(tmp_path / "a.wav", np.zeros(48000)))[1].warnings_about("it") == (
+        "it is completely silent",
+    )
+    (told,) = features(make_wav(tmp_path / "b.wav", 0.1))[1].warnings_about("it")
     assert told == "it is only 0.100 s long"
     wav = make_wav(tmp_path / "c.wav", 0.1)
     data = wav.read_bytes()
@@ -288,13 +290,13 @@ def test_silent_and_short_and_empty_tracks_are_told(tmp_path):
     wav.write_bytes(data[:begin] + bytes(4))
     track, damage = features(wav)
     assert track.samples.shape[1] == 0
-    assert damage.doubts("it") == ("it holds no samples at all",)
+    assert damage.warnings_about("it") == ("it holds no samples at all",)
 
 
 def test_damage_survives_being_kept():
     damage = SoundDamage(F(1, 3), F(5), False, F(9, 2), (Span(F(1), F(4, 3)),), 7, 0.25, 12)
     assert SoundDamage.from_json(damage.to_json()) == damage
-    assert any("12 channels" in told for told in damage.doubts("it"))
+    assert any("12 channels" in told for told in damage.warnings_about("it"))
 
 
 def test_reading_stops_where_it_is_told(tmp_path):
@@ -303,7 +305,7 @@ def test_reading_stops_where_it_is_told(tmp_path):
     track = read_sound(path, reading=SoundReadOptions(F(2), log))
     assert 2 < track.span.duration < 3
     assert not log.whole
-    assert log.damage.doubts("it") == ()
+    assert log.damage.warnings_about("it") == ()
     np.testing.assert_array_equal(track.samples, read_sound(path).samples[:, : track.samples.shape[1]])
 
 
@@ -317,7 +319,7 @@ def test_headers_that_promise_years_take_no_memory(tmp_path):
     track, damage = features(made)
     assert track.samples.shape[1] == 48000
     assert track.samples.base.nbytes < 200e6
-    assert any("ends early" in told for told in damage.doubts("it"))
+    assert any("ends early" in told for told in damage.warnings_about("it"))
     wav = make_wav(tmp_path / "a.wav", 1.0)
     data = bytearray(wav.read_bytes())
     at = data.index(b"data") + 4
@@ -325,7 +327,7 @@ def test_headers_that_promise_years_take_no_memory(tmp_path):
     wav.write_bytes(data)
     track, damage = features(wav)
     assert track.samples.base.nbytes < 50e6
-    assert any("41666.667 s" in told for told in damage.doubts("it"))
+    assert any("41666.667 s" in told for told in damage.warnings_about("it"))
 
 
 @pytest.mark.parametrize("side", [20000, 60000])

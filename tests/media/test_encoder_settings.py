@@ -59,11 +59,11 @@ from pathlib import Path
 import pytest
 from lipdub.errors import LipdubError
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.read import read_frames
+from lipdub.media.write import WriteOptions, write_clip
 clip = open_clip(Path(sys.argv[1]))
 for name, codec in (("b.mp4", "hevc"), ("c.mp4", "av1"), ("d.mp4", "h264"), ("e.webm", "vp9")):
-    write(clip, frames(clip), None, Path(sys.argv[1]).with_name(name), WriteOptions(codec=codec))
+    write_clip(clip, read_frames(clip), None, Path(sys.argv[1]).with_name(name), WriteOptions(codec=codec))
 """
 
 

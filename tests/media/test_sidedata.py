@@ -213,6 +213,6 @@ def test_captions_of_frames_that_are_gone_are_told(tmp_path):
         out = stack.enter_context(av.open(io.BytesIO(), "w", format="matroska"))
         packet = av.Packet(b"\x00\x00\x00\x01\x65picture")
         packet.pts, packet.time_base, packet.stream = 5 * 512, Fraction(1, 12800), out.add_stream("libx264")
-        carried.loaded(packet)
+        carried.with_side_data(packet)
         _, lost = side_data_report(facts, carried, "h264")
     assert lost == ["closed captions (CEA-608/708): 6 frames with them were read, 1 of them could be given them again"]

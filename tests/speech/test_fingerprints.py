@@ -35,7 +35,7 @@ from speech.conformance import line
 )
 def test_all_tell_what_they_depend_on(kind, given, other):
     wanted = Voice if kind is VOICES else Translator
-    one, same, third = (kind.named(text, wanted) for text in (given, given, other))
+    one, same, third = (kind.create_named(text, wanted) for text in (given, given, other))
     assert isinstance(one, Fingerprinted)
     assert key(fingerprint_of(one)) == key(fingerprint_of(same)) != key(fingerprint_of(third))
 
@@ -44,12 +44,12 @@ def test_a_program_that_was_replaced_speaks_anew(tmp_path: Path):
     script = tmp_path / "speak.py"
     script.write_text("print(1)")
     command = f"command:{sys.executable} {script} {{out}}"
-    before = VOICES.named(command, Voice)
+    before = VOICES.create_named(command, Voice)
     first = line_key(line("Hello"), AssignedVoice(before, command))
-    assert line_key(line("Hello"), AssignedVoice(VOICES.named(command, Voice), command)) == first
+    assert line_key(line("Hello"), AssignedVoice(VOICES.create_named(command, Voice), command)) == first
     script.write_text("print(2)")
     os.utime(script, (5, 5))
-    assert line_key(line("Hello"), AssignedVoice(VOICES.named(command, Voice), command)) != first
+    assert line_key(line("Hello"), AssignedVoice(VOICES.create_named(command, Voice), command)) != first
 
 
 def test_a_model_that_was_replaced_translates_anew(tmp_path: Path):
@@ -58,7 +58,7 @@ def test_a_model_that_was_replaced_translates_anew(tmp_path: Path):
     (package / "metadata.json").write_text('{"from_code": "en", "to_code": "es"}')
     (package / "sentencepiece.model").write_bytes(b"1")
     (package / "model" / "model.bin").write_bytes(b"1")
-    translator = TRANSLATORS.named(f"argos:{tmp_path}", Translator)
+    translator = TRANSLATORS.create_named(f"argos:{tmp_path}", Translator)
     request = TranslationRequest(line("Hello"), 10)
     first = _Memory(translator, "es", None)._key(request)
     assert _Memory(translator, "es", None)._key(request) == first
@@ -72,7 +72,7 @@ def test_kokoros_files_are_part_of_its_voice(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("LIPDUB_WEIGHTS", str(tmp_path))
     for name in (MODEL, STYLES):
         (tmp_path / name).write_bytes(b"1")
-    voice = VOICES.named("kokoro", Voice)
+    voice = VOICES.create_named("kokoro", Voice)
     first = fingerprint_of(voice)
     os.utime(tmp_path / STYLES, (5, 5))
     assert fingerprint_of(voice) != first

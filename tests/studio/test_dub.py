@@ -111,7 +111,7 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
 
         return write_pending(clip, noted(), dub, part, options)
 
-    monkeypatch.setattr("lipdub.studio.dub.write_into", recording)
+    monkeypatch.setattr("lipdub.studio.dub.write_pending", recording)
     first = lipdub.dub(case.clip, audio=case.dub, output=home / "a.mp4", options=LIGHT)
     again = lipdub.dub(case.clip, audio=case.dub, output=home / "b.mp4", options=LIGHT)
     assert len(drawn["a.mp4"]) == 2 * FACE + BLANK
@@ -210,7 +210,7 @@ def test_a_file_that_appears_during_the_run_is_not_replaced(
         (home / "out.report.json").write_text("mine")
         return write_pending(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("lipdub.studio.dub.write_into", slowly)
+    monkeypatch.setattr("lipdub.studio.dub.write_pending", slowly)
     with pytest.raises(OutputError, match=r"out\.report\.json"):
         lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
     assert {path.name for path in home.iterdir()} == {"work", "out.report.json"}

@@ -22,13 +22,13 @@ def test_clipping_keeps_exactly_the_pixels_of_the_picture(window: Window, size: 
     assert inside.empty == (not cells(inside))
     assert inside.width >= 0
     assert inside.height >= 0
-    assert picture.holds(inside)
+    assert picture.contains(inside)
     assert inside.clipped(size) == inside
 
 
 @given(windows, windows)
 def test_a_window_that_holds_another_has_all_its_pixels(a: Window, b: Window) -> None:
-    if a.holds(b):
+    if a.contains(b):
         assert cells(b) <= cells(a)
     elif not b.empty:
         assert not cells(b) <= cells(a)

@@ -71,9 +71,9 @@ def examine(weights_folder: Path | None = None) -> dict:
         "models": models,
         "encoders": ", ".join(_usable(ENCODERS)),
         "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
-        **{f"{kind.called}s": _listed(kind) for kind in KINDS},
+        **{f"{kind.label}s": _listed(kind) for kind in KINDS},
         **_examined(EngineSetup(weights_folder)),
-        "broken": [reason for kind in KINDS[1:] for reason in kind.broken().values()],
+        "broken": [reason for kind in KINDS[1:] for reason in kind.load_errors().values()],
         "work kept in": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
         "advice": advice,
     }
@@ -81,7 +81,7 @@ def examine(weights_folder: Path | None = None) -> dict:
 
 def _listed(kind: PluginKind) -> str:
     """The names of what is installed; those that cannot be loaded are marked."""
-    broken = kind.broken()
+    broken = kind.load_errors()
     return ", ".join(f"{name} (broken)" if name in broken else name for name in kind.names())
 
 

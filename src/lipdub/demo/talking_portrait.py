@@ -74,7 +74,7 @@ def portrait_landmarks(picture: Rgb, finder: FaceLandmarker, file: Path | None =
     red, green, blue = np.moveaxis(picture, -1, 0)
     layout = PixelLayout("gbrp", 8, (1, 1), "rgb", True)
     found = finder.detect(Frame(0, 0, (red, green, blue), layout, pixels))
-    mesh = finder.settled(pixels, (picture.shape[1], picture.shape[0]), found[0].roi) if found else None
+    mesh = finder.refined_mesh(pixels, (picture.shape[1], picture.shape[0]), found[0].roi) if found else None
     if mesh is None or mesh.presence < 0.5:
         raise NothingToDub(
             "no face was found in the picture", file=file, remedy="Give a picture of a face from the front"

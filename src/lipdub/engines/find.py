@@ -17,4 +17,4 @@ def find(name: str, setup: EngineSetup = EngineSetup()) -> Engine:
     Raises ``OptionError``, listing what is installed, if there is none of that name or it is no engine; and what
     making it raises.
     """
-    return ENGINES.checked(name, ENGINES.made(name, setup), Engine)
+    return ENGINES.check(name, ENGINES.create(name, setup), Engine)

@@ -38,7 +38,7 @@ class CutDetector:
         self._usual: deque[float] = deque(maxlen=_MEMORY)
         self._was_blank = False
 
-    def see(self, frame: Frame) -> bool:
+    def starts_shot(self, frame: Frame) -> bool:
         """True if ``frame``, which follows the last one seen, is the first of a new shot. Never for the very first."""
         width, height = shown_size(frame)
         planes = small_planes(frame, (_LONG, _SHORT) if width >= height else (_SHORT, _LONG))

@@ -57,7 +57,7 @@ class FaceRoi:
         left, top, right, bottom = self.x - reach, self.y - reach, self.x + reach, self.y + reach
         return Window(int(left), int(top), int(right) + 1, int(bottom) + 1).clipped(size)
 
-    def near(self, other: "FaceRoi") -> bool:
+    def is_close(self, other: "FaceRoi") -> bool:
         """True if the two give the mesh the same picture, within what it does not notice."""
         moved = max(abs(self.x - other.x), abs(self.y - other.y), abs(self.side - other.side))
         return moved < _SAME_CROP * self.side and abs(self.angle - other.angle) < _SAME_CROP
@@ -136,13 +136,13 @@ class FaceLandmarker:
             return None
         return self._mesh_in(pixels(window), window, roi)
 
-    def settled(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
+    def refined_mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
         """As ``mesh``, but taken a second time around its own answer if that moved: the crop's error is gone."""
         first = self.mesh(pixels, size, roi)
         if first is None or first.presence < 0.5:
             return first
         better = FaceRoi.around(first.landmarks)
-        return first if better.near(roi) else self.mesh(pixels, size, better)
+        return first if better.is_close(roi) else self.mesh(pixels, size, better)
 
     def _mesh_in(self, rgb: Rgb, window: Window, roi: FaceRoi) -> FaceMesh:
         scale = _MESH_SIDE / roi.side

@@ -13,7 +13,7 @@ class LandmarkRedetector:
     def __init__(self, finder: FaceLandmarker, thorough: bool = True) -> None:
         """``finder`` must not be in use by another thread. ``thorough``: look a second time where the first look
         shows that the face is not quite where it was said to be."""
-        self._look = finder.settled if thorough else finder.mesh
+        self._look = finder.refined_mesh if thorough else finder.mesh
 
     def __call__(self, rgb: Rgb, near: Float[np.ndarray, "478 3"]) -> Landmarks | None:
         """Landmarks (478, 3) of the face in ``rgb`` near the landmarks ``near``, in that picture's pixels."""

@@ -66,7 +66,7 @@ class _ActiveTrack:
         half = self.roi.side / 3
         return self.roi.x - half, self.roi.y - half, self.roi.x + half, self.roi.y + half
 
-    def take(self, mesh: FaceMesh | None) -> None:
+    def update(self, mesh: FaceMesh | None) -> None:
         """Note what this frame showed and where to look in the next."""
         self.mesh = mesh
         if mesh is None:
@@ -88,7 +88,7 @@ class _CachedWindow:
         self._rgb: Rgb | None = None
 
     def __call__(self, window: Window) -> Rgb:
-        if not self._window.holds(window):
+        if not self._window.contains(window):
             return self._pixels(window)
         if self._rgb is None:
             self._rgb = self._pixels(self._window)
@@ -112,7 +112,7 @@ class FaceTracker:
         self._ended: list[tuple[_ActiveTrack, int]] = []  # with the frame after the track's shot; 0 while that goes on
         self._ids = self._shot_first = self._stop = self._next_look = 0
 
-    def see(self, frame: Frame, cut: bool) -> list[tuple[int, FaceView]]:
+    def track(self, frame: Frame, cut: bool) -> list[tuple[int, FaceView]]:
         """Track ids and looks of the faces in this frame; ``cut`` says that it begins a new shot.
 
         A face lost for a moment still gives a look, without landmarks: one look for each row of its track.
@@ -174,11 +174,11 @@ class FaceTracker:
 
     def _follow(self, live: _ActiveTrack, frame: Frame) -> None:
         live.pixels = _CachedWindow(frame.rgb, replace(live.roi, side=_HELD * live.roi.side).window(self._size))
-        live.take(self._mesh(live.pixels, live.roi))
+        live.update(self._mesh(live.pixels, live.roi))
 
     def _mesh(self, pixels: Callable[[Window], Rgb], roi: FaceRoi) -> FaceMesh | None:
         """The face inside ``roi``, if one is there and looks like a face of about that size."""
-        mesh = self._finder.settled(pixels, self._size, roi)
+        mesh = self._finder.refined_mesh(pixels, self._size, roi)
         if mesh is None or mesh.presence < MIN_PRESENCE:
             return None
         found = FaceRoi.around(mesh.landmarks)
@@ -218,7 +218,7 @@ class FaceTracker:
         """Follow a lost face on from where the detector sees it."""
         mesh = self._mesh(frame.rgb, detection.roi)
         if mesh is not None:
-            live.take(mesh)
+            live.update(mesh)
         return mesh is not None
 
     def _start(self, detection: FaceDetection, frame: Frame, seen: set[int]) -> None:
@@ -232,7 +232,7 @@ class FaceTracker:
         if mesh is None or any(intersection_over_union(live.box, detection.box) > _SAME for live in self._live):
             return
         live = self._new(detection.roi, frame.index)
-        live.take(mesh)
+        live.update(mesh)
         seen.add(live.id)
 
     def _new(self, roi: FaceRoi, first: int) -> _ActiveTrack:

@@ -52,18 +52,18 @@ class DubTrack:
     codec: str
     copied: bool
     end: Fraction
-    why: str = ""
+    encode_reason: str = ""
     origin: Fraction = Fraction(0)
     rate: int = 1
     length: Fraction = Fraction(0)
     notes: list[str] = field(default_factory=list)
     losses: PacketLosses = field(default_factory=PacketLosses)
-    damage: SoundRepairs = field(default_factory=SoundRepairs)
+    repairs: SoundRepairs = field(default_factory=SoundRepairs)
 
     @property
     def name(self) -> str:
         """How it is called in reports."""
-        return f"dub track ({self.codec})" + (f": {self.why}" if self.why else "")
+        return f"dub track ({self.codec})" + (f": {self.encode_reason}" if self.encode_reason else "")
 
 
 def add_dub_track(
@@ -87,10 +87,10 @@ def add_dub_track(
         heard_at = (first.pts or 0) * first.time_base + priming
         # Matroska files round to milliseconds.
         dub.origin = heard_at if abs(heard_at) <= _ROUNDING else clock_origin(features)
-    dub.why = _copy_obstacle(container, features, first, priming)
-    if not dub.why and not dub.codec.startswith("pcm_"):
-        dub.why = repair_reason(path, end - start + 1)
-    if not dub.why:
+    dub.encode_reason = _copy_obstacle(container, features, first, priming)
+    if not dub.encode_reason and not dub.codec.startswith("pcm_"):
+        dub.encode_reason = repair_reason(path, end - start + 1)
+    if not dub.encode_reason:
         pattern = features
         if first is not None and priming and container in ("matroska", "webm"):
             pattern = template_with_delay(features, first, priming, stack)
@@ -104,25 +104,25 @@ def add_dub_track(
 
 def dub_notes(dub: DubTrack) -> list[str]:
     """What is to be said of how the dub track was written, once all of it went by."""
-    notes, damage = list(dub.notes), dub.damage
-    if dub.losses.errors or damage.packets:
-        count = dub.losses.errors + damage.packets
+    notes, damage = list(dub.notes), dub.repairs
+    if dub.losses.errors or damage.undecodable:
+        count = dub.losses.errors + damage.undecodable
         notes.append(f"the dub track is damaged: {count} packets could not be read or decoded")
-    if damage.several:
-        forms = ", then ".join(f"{rate} Hz {layout}" for rate, layout in damage.several)
+    if damage.mixed_formats:
+        forms = ", then ".join(f"{rate} Hz {layout}" for rate, layout in damage.mixed_formats)
         notes.append(f"the dub track changes its rate or channels ({forms}): all of it is converted to one")
     return notes
 
 
 def dub_loss_notes(dub: DubTrack) -> list[str]:
     """What of the dub track is not to be heard, once all of it went by."""
-    notes, damage = [], dub.damage
+    notes, damage = [], dub.repairs
     if dub.length == 0:
         notes.append("the dub track is empty: there is no sound in it")
-    if damage.silent:
-        notes.append(f"{float(damage.silent):.3f} s are missing in the dub track: they are silent")
-    if damage.not_numbers:
-        notes.append(f"{damage.not_numbers} samples of the dub track are no numbers (NaN, infinite): written as 0")
+    if damage.silence:
+        notes.append(f"{float(damage.silence):.3f} s are missing in the dub track: they are silent")
+    if damage.not_finite:
+        notes.append(f"{damage.not_finite} samples of the dub track are no numbers (NaN, infinite): written as 0")
     return notes
 
 
@@ -265,7 +265,7 @@ def _frames_until_end(
     packets: Iterator[av.Packet], features: AudioStream, start: Fraction, dub: DubTrack
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
     """(Instant, frame) of the dub up to the picture's end, counted from its origin, the last one cut to the sample."""
-    for begins, frame in uniform_frames(packets, features, dub.origin, dub.damage):
+    for begins, frame in uniform_frames(packets, features, dub.origin, dub.repairs):
         dub.length = max(dub.length, begins + Fraction(frame.samples, frame.sample_rate))
         room = int((dub.end - start - begins) * frame.sample_rate)
         if room >= frame.samples:

@@ -294,7 +294,7 @@ class EncoderInput:
         self._format = encoding.pixel_format
         self._reformatter = VideoReformatter()
 
-    def picture(self, planes: tuple[np.ndarray, ...], layout: PixelLayout) -> av.VideoFrame:
+    def frame(self, planes: tuple[np.ndarray, ...], layout: PixelLayout) -> av.VideoFrame:
         """A frame in the encoder's pixel format, tagged."""
         kind, wanted = planar_format(layout.name), planar_format(self._format)
         if kind.colour == "grey" and wanted.colour == "yuv":

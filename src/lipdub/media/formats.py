@@ -32,7 +32,7 @@ class PlanarFormat:
         """Type of the samples."""
         return np.dtype(np.uint8 if self.depth <= 8 else np.uint16)
 
-    def sites(self, plane: int) -> tuple[int, int]:
+    def pixels_per_sample(self, plane: int) -> tuple[int, int]:
         """(Horizontal, vertical) pixels per sample in our plane ``plane``."""
         return self.subsampling if self.colour == "yuv" and plane in (1, 2) else (1, 1)
 

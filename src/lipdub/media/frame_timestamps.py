@@ -38,7 +38,7 @@ class FrameList:
     times: FrameTimes
     packets: int
     errors: int = 0
-    mended: int = 0
+    repaired: int = 0
 
 
 def frames_from_packets(container: InputContainer, video: VideoStream) -> FrameList | None:
@@ -48,8 +48,8 @@ def frames_from_packets(container: InputContainer, video: VideoStream) -> FrameL
     pts: list[int] = []
     lengths: dict[int, int] = {}
     broken: set[int] = set()
-    first_is_key, count, trouble = None, 0, ReadErrors()
-    for packet in demux(container, video, trouble=trouble):
+    first_is_key, count, errors = None, 0, ReadErrors()
+    for packet in demux(container, video, errors=errors):
         first_is_key = packet.is_keyframe if first_is_key is None else first_is_key
         count += 1
         if packet.is_discard:
@@ -67,7 +67,7 @@ def frames_from_packets(container: InputContainer, video: VideoStream) -> FrameL
         return None
     pts.sort()
     times = _times(pts, video, _stated_end(container, video, pts) or lengths[pts[-1]])
-    return FrameList(times, count, trouble.errors)
+    return FrameList(times, count, errors.count)
 
 
 def frames_from_decoder(path: Path, number: int) -> FrameList:
@@ -76,17 +76,17 @@ def frames_from_decoder(path: Path, number: int) -> FrameList:
     Raises ``NotMedia`` if it yields none, or if they cover more than two days.
     """
     pts: list[int] = []
-    length, trouble = 0, ReadErrors()
+    length, errors = 0, ReadErrors()
     with open_input(path) as container:
         video = container.streams.video[number]
-        for at, frame in decode(container, video, trouble):
+        for at, frame in decode(container, video, errors):
             length = int(frame.duration or 0) if not pts or at > pts[-1] else length
             pts.append(at)
         if not pts:
             raise NotMedia("holds no frame that can be decoded", file=path, remedy="Export it again.")
         rising, finer, mended = strictly_increasing(pts, _usual_step(video))
         times = _times(rising, video, length * finer, finer)
-    return FrameList(times, len(pts), trouble.errors, mended)
+    return FrameList(times, len(pts), errors.count, mended)
 
 
 def check_duration(times: FrameTimes, path: Path) -> None:
@@ -174,24 +174,24 @@ def _usual_step(video: VideoStream) -> int:
 
 
 def decode(
-    container: InputContainer, video: VideoStream, trouble: ReadErrors | None = None
+    container: InputContainer, video: VideoStream, errors: ReadErrors | None = None
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """(time stamp, frame) as the decoder shows them, from where the container stands.
 
-    A packet that cannot be decoded is passed over and counted in ``trouble``. Frames without a time stamp follow the
+    A packet that cannot be decoded is passed over and counted in ``errors``. Frames without a time stamp follow the
     one before at the stream's rate.
     """
     video.thread_type = "AUTO"
-    trouble = ReadErrors() if trouble is None else trouble
+    errors = ReadErrors() if errors is None else errors
     step = _usual_step(video)
     expected = video.start_time or 0
-    for packet in chain(demux(container, video, trouble=trouble), (None,)):
+    for packet in chain(demux(container, video, errors=errors), (None,)):
         try:
             frames = video.decode(packet)
         except EOFError:
             continue
         except FFmpegError:
-            trouble.errors += 1
+            errors.count += 1
             continue
         for frame in frames:
             check_picture_size(frame.width, frame.height, Path(container.name))

@@ -56,7 +56,7 @@ _MOST_ERRORS = 100_000
 class ReadErrors:
     """What happened while packets were read: how often the file could not be read on at once."""
 
-    errors: int = 0
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +69,23 @@ class ClockJoin:
     at: Fraction
 
 
-def demux(container: InputContainer, *streams: Stream, trouble: ReadErrors | None = None) -> Iterator[av.Packet]:
+def demux(container: InputContainer, *streams: Stream, errors: ReadErrors | None = None) -> Iterator[av.Packet]:
     """Every packet of ``streams`` from where the file stands to its end, in the order of the file, never an empty one.
 
-    Damage is passed over and counted in ``trouble``. Times are continued over joins if reading begins at the file's
+    Damage is passed over and counted in ``errors``. Times are continued over joins if reading begins at the file's
     beginning; after seeking they are as the file has them. Raises ``MachineError`` if memory runs out.
     """
     discard_other_streams(container, *streams)
-    trouble = ReadErrors() if trouble is None else trouble
+    errors = ReadErrors() if errors is None else errors
     continued = ContinuedClock(clock_joins(container))
-    for packet in demux_past_errors(container, streams, trouble):
+    for packet in demux_past_errors(container, streams, errors):
         if packet.size:
-            continued.place(packet)
+            continued.retime(packet)
             yield packet
 
 
-def demux_past_errors(container: InputContainer, streams: Iterable[Stream], trouble: ReadErrors) -> Iterator[av.Packet]:
-    """Every packet of ``streams`` as the file has it, also empty ones; read errors are counted in ``trouble`` and read
+def demux_past_errors(container: InputContainer, streams: Iterable[Stream], errors: ReadErrors) -> Iterator[av.Packet]:
+    """Every packet of ``streams`` as the file has it, also empty ones; read errors are counted in ``errors`` and read
     past. Raises ``MachineError`` if memory runs out."""
     chosen = list(streams)
     demuxed, failed = container.demux(chosen), 0
@@ -97,7 +97,7 @@ def demux_past_errors(container: InputContainer, streams: Iterable[Stream], trou
                 raise MachineError(
                     OUT_OF_MEMORY.what, file=Path(container.name), remedy=OUT_OF_MEMORY.remedy
                 ) from broken
-            trouble.errors, failed = trouble.errors + (failed == 0), failed + 1
+            errors.count, failed = errors.count + (failed == 0), failed + 1
             demuxed = container.demux(chosen)
             continue
         if packet is None:
@@ -116,7 +116,7 @@ class ContinuedClock:
         self._passed: dict[int, int] = {}
         self._last: dict[int, Fraction] = {}
 
-    def place(self, packet: av.Packet) -> None:
+    def retime(self, packet: av.Packet) -> None:
         """Set the time stamps of the next ``packet``; packets come in the order of the file."""
         if not self._joins or (at := _decoded_at(packet)) is None:
             return
@@ -182,7 +182,7 @@ def _cached_joins(path: Path, size: int, changed: int) -> tuple[ClockJoin, ...]:
             if not packet.size:
                 continue
             position = last + 1 if packet.pos is None or packet.pos < 0 else packet.pos
-            tracks[packet.stream_index].see(packet, position)
+            tracks[packet.stream_index].add(packet, position)
             last = max(last, packet.pos or 0)
         begun = [track.parts[0].start for track in tracks.values() if track.parts]
         early = min(begun, default=Fraction(0))
@@ -222,22 +222,22 @@ class _StreamRecordings:
     is_picture: bool
     parts: list[_Recording] = field(default_factory=list)
     last: Fraction | None = None
-    doubtful: tuple[Fraction, _Recording] | None = None
+    pending: tuple[Fraction, _Recording] | None = None
 
-    def see(self, packet: av.Packet, position: int) -> None:
+    def add(self, packet: av.Packet, position: int) -> None:
         """The next packet, which lies about at ``position``."""
         at = _decoded_at(packet)
         if at is None:
             return
-        if self.doubtful is not None:
-            begun, part = self.doubtful
-            self.doubtful = None
+        if self.pending is not None:
+            begun, part = self.pending
+            self.pending = None
             if -_BACK < at - begun < _AHEAD:
                 self.parts.append(part)
                 self.last = begun
         if self.last is not None and not -_BACK <= at - self.last <= _AHEAD:
-            self.doubtful = at, _Recording(position, _shown_at(packet), _shown_at(packet))
-            self.doubtful[1].grow(packet)
+            self.pending = at, _Recording(position, _shown_at(packet), _shown_at(packet))
+            self.pending[1].grow(packet)
             return
         if not self.parts:
             self.parts.append(_Recording(position, _shown_at(packet), _shown_at(packet)))

@@ -130,7 +130,7 @@ def open_clip(path: Path, stream: int | None = None, sound: int | None = None) -
             start=playback_start(container),
             stream=number,
             sound=sound_stream_index(container, path, sound) if features or sound is not None else None,
-            matched_by_order=listing.mended > 0,
+            matched_by_order=listing.repaired > 0,
             warnings=doubts,
         )
 
@@ -185,11 +185,11 @@ def container_start(path: Path) -> Fraction:
 
 def _decode_first_frames(path: Path, number: int) -> tuple[PictureFacts, list[int], int]:
     """Facts from the first decoded frame, the time stamps of the first few, and how many errors came before them."""
-    trouble = ReadErrors()
+    errors = ReadErrors()
     with open_input(path) as container:
         video = container.streams.video[number]
         context = video.codec_context
-        first = list(islice(decode(container, video, trouble), _HEAD))
+        first = list(islice(decode(container, video, errors), _HEAD))
         if not first:
             raise NotMedia("holds no frame that can be decoded", file=path, remedy="Export it again.")
         frame = first[0][1]
@@ -209,7 +209,7 @@ def _decode_first_frames(path: Path, number: int) -> tuple[PictureFacts, list[in
             profile=video.profile,
             side_data=_side_data(frame for _, frame in first),
         )
-    return facts, [at for at, _ in first], trouble.errors
+    return facts, [at for at, _ in first], errors.count
 
 
 _WHOLE_STREAM = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")

@@ -36,9 +36,9 @@ class SideDataKind:
     """One kind of side data: its ``words`` in reports, the picture codecs in which it is ``kept``, and what its loss
     ``means``."""
 
-    words: str
-    kept: tuple[str, ...] = ()
-    means: str = ""
+    label: str
+    codecs: tuple[str, ...] = ()
+    loss_effect: str = ""
 
 
 SIDE_DATA_KINDS = {
@@ -84,16 +84,16 @@ def side_data_report(facts: PictureFacts, carried: "SideDataCopier", codec: str)
         kind = SIDE_DATA_KINDS.get(name, SideDataKind(name.replace("_", " ").lower()))
         found, placed = carried.found.get(name, 0), carried.placed.get(name, 0)
         frames = f" ({found} frames)" if found else ""
-        if codec not in kind.kept:
-            means = f"; {kind.means}" if kind.means else ""
-            lost.append(f"{kind.words}{frames}: cannot be kept in {codec}{means}")
+        if codec not in kind.codecs:
+            means = f"; {kind.loss_effect}" if kind.loss_effect else ""
+            lost.append(f"{kind.label}{frames}: cannot be kept in {codec}{means}")
         elif name in _STATIC:
             complete = _STATIC[name](dict(facts.side_data)[name]) is not None
-            (kept if complete else lost).append(kind.words if complete else f"{kind.words}: incomplete in the source")
+            (kept if complete else lost).append(kind.label if complete else f"{kind.label}: incomplete in the source")
         elif placed == found > 0:
-            kept.append(kind.words + frames)
+            kept.append(kind.label + frames)
         else:
-            lost.append(f"{kind.words}: {found} frames with them were read, {placed} of them could be given them again")
+            lost.append(f"{kind.label}: {found} frames with them were read, {placed} of them could be given them again")
     return list(dict.fromkeys(kept)), list(dict.fromkeys(lost))
 
 
@@ -178,7 +178,7 @@ class SideDataCopier:
         if facts.codec in ("h264", "hevc", "mpeg2video"):
             self._source = _source_messages(path, number, facts.codec, stack)
 
-    def loaded(self, packet: av.Packet) -> av.Packet:
+    def with_side_data(self, packet: av.Packet) -> av.Packet:
         """``packet`` of the encoder with all that its picture carries."""
         added = list(self._static) if packet.is_keyframe else []
         own = self._of((packet.pts or 0) * packet.time_base)
@@ -201,7 +201,7 @@ class SideDataCopier:
             shown, self._reached, found = following
             named = [(name, message) for message in found for name in _kinds_of(message)]
             self.found.update({name for name, _ in named})
-            waiting = [(name, message) for name, message in named if self._codec in SIDE_DATA_KINDS[name].kept]
+            waiting = [(name, message) for name, message in named if self._codec in SIDE_DATA_KINDS[name].codecs]
             if waiting:
                 self._waiting.setdefault(shown, []).extend(waiting)
         if len(self._waiting) > _MOST_WAITING:

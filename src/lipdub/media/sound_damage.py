@@ -25,7 +25,7 @@ class SoundDamage:
     """How a sound was read: ``length`` seconds from ``start`` on, ``whole`` if to its end; it should have ended at
     ``promised`` (None: the file does not state it).
 
-    ``lost``: stretches without sound, which are heard as silence. ``not_numbers``: samples that were NaN or infinite
+    ``lost``: stretches without sound, which are heard as silence. ``not_finite``: samples that were NaN or infinite
     and are taken as 0. ``peak`` is the largest sample (1: full scale).
     """
 
@@ -33,12 +33,12 @@ class SoundDamage:
     length: Fraction = Fraction(0)
     whole: bool = True
     promised: Fraction | None = None
-    lost: tuple[Span, ...] = ()
-    not_numbers: int = 0
+    gaps: tuple[Span, ...] = ()
+    not_finite: int = 0
     peak: float = 1.0
     channels: int = 1
 
-    def doubts(self, name: str) -> tuple[str, ...]:
+    def warnings_about(self, name: str) -> tuple[str, ...]:
         """What a person should know, as sentences about ``name`` ("the dub track"). Empty if all is well."""
         end = self.start + self.length
         found = []
@@ -52,24 +52,24 @@ class SoundDamage:
             short = "could be read: it ends early or is damaged" if end < self.promised else "were read"
             promised = float(self.promised - self.start)
             found.append(f"should last {promised:.3f} s by what its file says; {float(self.length):.3f} s {short}")
-        if self.lost:
-            missing = float(sum(span.duration for span in self.lost))
-            spans = first_examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in self.lost)
+        if self.gaps:
+            missing = float(sum(span.duration for span in self.gaps))
+            spans = first_examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in self.gaps)
             found.append(
                 f"lacks {missing:.3f} s that are missing in the file or damaged, and count as silence: {spans}"
             )
-        if self.not_numbers:
-            found.append(f"has {self.not_numbers} samples that are not numbers (NaN or infinite) and count as 0")
+        if self.not_finite:
+            found.append(f"has {self.not_finite} samples that are not numbers (NaN or infinite) and count as 0")
         if self.channels > _CHANNELS:
             found.append(f"has {self.channels} channels; players and most file types take up to {_CHANNELS}")
         return tuple(f"{name} {what}" for what in found)
 
     def to_json(self) -> str:
         """As JSON text that ``from_json`` reads."""
-        lost = [[str(span.start), str(span.end)] for span in self.lost]
+        lost = [[str(span.start), str(span.end)] for span in self.gaps]
         promised = None if self.promised is None else str(self.promised)
         numbers = [str(self.start), str(self.length), self.whole, promised, lost]
-        return json.dumps([*numbers, self.not_numbers, self.peak, self.channels])
+        return json.dumps([*numbers, self.not_finite, self.peak, self.channels])
 
     @staticmethod
     def from_json(text: str) -> "SoundDamage":
@@ -88,12 +88,12 @@ class SoundLog:
     length: Fraction = Fraction(0)
     whole: bool = True
     promised: Fraction | None = None
-    lost: list[Span] = field(default_factory=list)
-    not_numbers: int = 0
+    gaps: list[Span] = field(default_factory=list)
+    not_finite: int = 0
     peak: float = 0.0
     channels: int = 1
 
-    def take(self, block: np.ndarray, rate: int) -> None:
+    def add(self, block: np.ndarray, rate: int) -> None:
         """The next samples (channels, samples), as they are given out."""
         self.length += Fraction(block.shape[1], rate)
         if block.size:
@@ -103,7 +103,7 @@ class SoundLog:
     def damage(self) -> SoundDamage:
         """What was met so far."""
         return SoundDamage(
-            self.start, self.length, self.whole, self.promised, _together(self.lost), self.not_numbers, self.peak,
+            self.start, self.length, self.whole, self.promised, _together(self.gaps), self.not_finite, self.peak,
             self.channels,
         )  # fmt: skip
 

@@ -230,16 +230,16 @@ def gapless_blocks(
             raise NotMedia(what, file=Path(container.name), at=position, remedy="Export it again.")
         if late > _SLACK:
             if late > _TOLD:
-                log.lost.append(Span(position, at))
+                log.gaps.append(Span(position, at))
             for silence in _silence(block.shape[0], round(late * rate)):
                 yield start + Fraction(count, rate), silence
-                log.take(silence, rate)
+                log.add(silence, rate)
                 count += silence.shape[1]
         elif late < -_SLACK:
             block = block[:, min(round(-late * rate), block.shape[1]) :]
         if block.shape[1]:
             yield start + Fraction(count, rate), block
-            log.take(block, rate)
+            log.add(block, rate)
             count += block.shape[1]
 
 
@@ -257,7 +257,7 @@ def _blocks(container: InputContainer, features: AudioStream, log: SoundLog) -> 
         block = _floats(frame, channels)
         if frame.format.name in _FLOATS and not np.isfinite(block).all():
             wrong = ~np.isfinite(block)
-            log.not_numbers += int(wrong.sum())
+            log.not_finite += int(wrong.sum())
             block = np.where(wrong, np.float32(0), block)
         yield at, block
 

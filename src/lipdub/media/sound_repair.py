@@ -22,21 +22,21 @@ _SLACK = Fraction(1, 100)
 @dataclass(eq=False)
 class SoundRepairs:
     """What was mended: ``packets`` that could not be decoded, seconds that are missing and ``silent`` now, samples that
-    were ``not_numbers``, and how many frames there were of each of the ``forms`` (rate, layout) in which they came."""
+    were ``not_finite``, and how many frames there were of each of the ``forms`` (rate, layout) in which they came."""
 
-    packets: int = 0
-    silent: Fraction = Fraction(0)
-    not_numbers: int = 0
-    forms: Counter[tuple[int, str]] = field(default_factory=Counter)
+    undecodable: int = 0
+    silence: Fraction = Fraction(0)
+    not_finite: int = 0
+    formats: Counter[tuple[int, str]] = field(default_factory=Counter)
 
-    def failed(self) -> None:
+    def count_undecodable(self) -> None:
         """Count a packet that could not be decoded."""
-        self.packets += 1
+        self.undecodable += 1
 
     @property
-    def several(self) -> list[tuple[int, str]]:
+    def mixed_formats(self) -> list[tuple[int, str]]:
         """The forms, if there are several; one frame is none: decoders tell a new rate one frame late."""
-        forms = [form for form, count in self.forms.items() if count > 1]
+        forms = [form for form, count in self.formats.items() if count > 1]
         return forms if len(forms) > 1 else []
 
 
@@ -56,7 +56,7 @@ def uniform_frames(
         pieces = [frame]
         if late > _SLACK:
             pieces = [*_silence(frame, round(late * rate)), frame]
-            damage.silent += late
+            damage.silence += late
         elif late < -_SLACK:
             skipped = round(-late * rate)
             pieces = [] if skipped >= frame.samples else [frame_slice(frame, skipped, frame.samples)]
@@ -74,10 +74,10 @@ def _in_one_format(
     first: tuple[str, str, int] | None = None
     current: tuple[str, str, int] | None = None
     resampler: av.AudioResampler | None = None
-    for begins, frame in timed_frames(packets, features, damage.failed):
+    for begins, frame in timed_frames(packets, features, damage.count_undecodable):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         first = first or kind
-        damage.forms[frame.sample_rate, frame.layout.name] += 1
+        damage.formats[frame.sample_rate, frame.layout.name] += 1
         if kind != current:
             resampler = None if kind == first else av.AudioResampler(format=first[0], layout=first[1], rate=first[2])
         current = kind
@@ -98,7 +98,7 @@ def _finite(frame: av.AudioFrame, damage: SoundRepairs) -> av.AudioFrame:
     wrong = ~np.isfinite(array)
     if not wrong.any():
         return frame
-    damage.not_numbers += int(wrong.sum())
+    damage.not_finite += int(wrong.sum())
     mended = _frame(np.where(wrong, 0, array).astype(array.dtype), frame)
     mended.pts = frame.pts
     if frame.time_base is not None:
@@ -164,8 +164,8 @@ def repair_reason(path: Path, until: Fraction) -> str:
         for at, _ in uniform_frames(demux_noting_losses(losses, source, [features]), features, Fraction(0), damage):
             if at > until:
                 break
-    if damage.packets or losses.errors:
+    if damage.undecodable or losses.errors:
         return "parts of it cannot be decoded"
-    if damage.several:
+    if damage.mixed_formats:
         return "its rate or its channels change"
-    return f"{float(damage.silent):.3f} s are missing in it" if damage.silent else ""
+    return f"{float(damage.silence):.3f} s are missing in it" if damage.silence else ""

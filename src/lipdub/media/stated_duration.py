@@ -39,9 +39,9 @@ def picture_warnings(container: InputContainer, video: VideoStream, listing: Fra
     """Sentences on what is not as the file says, or as a picture should be, from the ``listing`` of its frames."""
     times = listing.times
     yield from _joined(container)
-    if listing.mended:
+    if listing.repaired:
         yield (
-            f"{listing.mended} of {len(times)} frames had the same time stamp as another or an earlier one; "
+            f"{listing.repaired} of {len(times)} frames had the same time stamp as another or an earlier one; "
             "each was kept and got a time between its neighbours"
         )
     yield from _ends_early(container, video, listing)

@@ -33,21 +33,21 @@ class MuxQueue:
     """Packets on their way into the output, in order; ``peeked`` is the one that waits for its turn."""
 
     packets: Iterator[av.Packet]
-    peeked: av.Packet | None = None
-    done: bool = False
+    waiting: av.Packet | None = None
+    exhausted: bool = False
 
-    def pump(self, out: OutputContainer, until: Fraction | None) -> None:
+    def mux_until(self, out: OutputContainer, until: Fraction | None) -> None:
         """Mux every packet that begins before ``until`` (s); all that are left if None."""
-        while not self.done:
-            if self.peeked is None:
-                self.peeked = next(self.packets, None)
-                if self.peeked is None:
-                    self.done = True
+        while not self.exhausted:
+            if self.waiting is None:
+                self.waiting = next(self.packets, None)
+                if self.waiting is None:
+                    self.exhausted = True
                     return
-            if until is not None and _muxing_time(self.peeked) > until:
+            if until is not None and _muxing_time(self.waiting) > until:
                 return
-            out.mux_one(self.peeked)
-            self.peeked = None
+            out.mux_one(self.waiting)
+            self.waiting = None
 
 
 def _muxing_time(packet: av.Packet) -> Fraction:
@@ -103,23 +103,23 @@ class PacketLosses:
     """What could not be read: ``trouble`` with the file, and for each stream (by index) how many packets ``came``,
     where they ``end`` (s), and how much (s) is ``missing`` between those of sound, which follow each other."""
 
-    trouble: ReadErrors = field(default_factory=ReadErrors)
-    came: dict[int, int] = field(default_factory=dict)
+    read_errors: ReadErrors = field(default_factory=ReadErrors)
+    received: dict[int, int] = field(default_factory=dict)
     end: dict[int, Fraction] = field(default_factory=dict)
     missing: dict[int, Fraction] = field(default_factory=dict)
 
     @property
     def errors(self) -> int:
         """How often the file could not be read on at once."""
-        return self.trouble.errors
+        return self.read_errors.count
 
-    def note(self, packet: av.Packet) -> None:
+    def count(self, packet: av.Packet) -> None:
         """Count a packet; empty ones at the end of a file, which have no time, are none."""
         at = packet.pts if packet.pts is not None else packet.dts
         if at is None and not packet.size:
             return
         stream = packet.stream_index
-        self.came[stream] = self.came.get(stream, 0) + 1
+        self.received[stream] = self.received.get(stream, 0) + 1
         begins = Fraction(at or 0) * packet.time_base
         gap = begins - self.end.get(stream, begins)
         if packet.stream.type == "audio" and gap > _GAP:
@@ -127,9 +127,9 @@ class PacketLosses:
         ends = begins + (packet.duration or 0) * packet.time_base
         self.end[stream] = max(self.end.get(stream, ends), ends)
 
-    def of(self, stream: Stream) -> str:
+    def describe(self, stream: Stream) -> str:
         """What is missing of ``stream``, in words; "" if nothing is known to be."""
-        came, end = self.came.get(stream.index, 0), self.end.get(stream.index, Fraction(0))
+        came, end = self.received.get(stream.index, 0), self.end.get(stream.index, Fraction(0))
         # The index of mp4 and mov lists every packet; those of other files only some.
         indexed = "mp4" in stream.container.format.name
         promised, stated = len(stream.index_entries) if indexed else 0, _stated_end(stream)
@@ -160,10 +160,10 @@ def demux_noting_losses(losses: PacketLosses, source: InputContainer, streams: l
     read is noted in ``losses``."""
     discard_other_streams(source, *streams)
     continued = ContinuedClock(clock_joins(source))
-    for packet in demux_past_errors(source, streams, losses.trouble):
+    for packet in demux_past_errors(source, streams, losses.read_errors):
         if packet.size:
-            continued.place(packet)
-        losses.note(packet)
+            continued.retime(packet)
+        losses.count(packet)
         if packet.size:
             yield packet
 

@@ -31,8 +31,8 @@ class StreamMapping:
     """What becomes of a stream. ``how``: ``copied`` (its packets), ``attached`` (a cover as attached file), ``made``
     (the container writes it anew), ``dropped``, or ``picture`` (the one that is dubbed). ``why`` is for the report."""
 
-    how: str
-    why: str = ""
+    action: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class MappingContext:
     source: InputContainer
     picture: int
     container: str
-    dubbed: bool
-    keep_sound: bool
+    has_dub: bool
+    keep_source_sound: bool
 
 
 def _picture(stream: Stream, now: MappingContext) -> StreamMapping | None:
@@ -52,7 +52,7 @@ def _picture(stream: Stream, now: MappingContext) -> StreamMapping | None:
 
 
 def _replaced_sound(stream: Stream, now: MappingContext) -> StreamMapping | None:
-    if stream.type == "audio" and now.dubbed and not now.keep_sound:
+    if stream.type == "audio" and now.has_dub and not now.keep_source_sound:
         return StreamMapping("dropped", "the dub track takes its place")
     return None
 
@@ -122,10 +122,10 @@ class StreamReport:
     dropped: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def enter(self, stream: Stream, fate: StreamMapping) -> None:
+    def add(self, stream: Stream, fate: StreamMapping) -> None:
         """Note what becomes of a stream."""
-        name = f"{stream_name(stream)}: {fate.why}" if fate.why else stream_name(stream)
-        match fate.how:
+        name = f"{stream_name(stream)}: {fate.reason}" if fate.reason else stream_name(stream)
+        match fate.action:
             case "copied" | "attached" | "made":
                 self.copied.append(name)
             case "dropped":
@@ -140,7 +140,7 @@ class CopiedStream:
     index: int
     language: str | None
     title: str | None
-    marks: Disposition
+    dispositions: Disposition
 
     @classmethod
     def of(cls, template: Stream, copy: Stream) -> "CopiedStream":
@@ -189,7 +189,7 @@ def _differences(copy: CopiedStream, there: Stream) -> Iterable[str]:
         yield f"its language '{copy.language}' is '{there.language or 'not told'}' now"
     if copy.title and copy.title != there.metadata.get("title", there.metadata.get("TITLE")):
         yield f"its title '{copy.title}' could not be kept"
-    lost = Disposition(copy.marks & ~there.disposition)
+    lost = Disposition(copy.dispositions & ~there.disposition)
     if lost:
         words = ", ".join(str(mark.name).replace("_", " ") for mark in lost)
         yield f"it is no longer marked as: {words}"

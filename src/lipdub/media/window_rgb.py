@@ -41,7 +41,7 @@ def window_rgb(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Wind
     rows, columns = planes[0].shape
     square = square_pixel_size(columns, rows, layout.pixel_aspect)
     shown = display_size(columns, rows, layout.pixel_aspect, layout.rotation)
-    assert Window(0, 0, *shown).holds(window), f"{window} leaves the picture {shown}"
+    assert Window(0, 0, *shown).contains(window), f"{window} leaves the picture {shown}"
     if window.empty:
         return np.zeros((window.height, window.width, 3), np.uint8)
     upright = window.rotated_back(square, layout.rotation)
@@ -76,7 +76,7 @@ def _rgb_coded_pixels(planes: tuple[np.ndarray, ...], layout: PixelLayout, windo
     top, bottom = _aligned(window.top, window.bottom, sy, rows)
     cut = []
     for number, plane in enumerate(planes):
-        px, py = kind.sites(number)
+        px, py = kind.pixels_per_sample(number)
         part = plane[top // py : ceil(bottom / py), left // px : ceil(right / px)]
         cut.append(part if (px, py) != (1, 1) else _padded_to_chroma(part, sx, sy))
     if kind.colour == "grey":

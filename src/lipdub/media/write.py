@@ -175,7 +175,7 @@ def write_pending(
     with ExitStack() as stack:
         source = stack.enter_context(open_input(clip.path))
         work = _ClipWriter(clip, source, part.target, options)
-        with work.trouble():
+        with work.output_errors():
             work.open(part.path, stack)
         work.add_streams(dub, stack)
         work.write_picture(frames)
@@ -213,7 +213,7 @@ class _ClipWriter:
             warnings.append(f"the pixel shape {facts.pixel_aspect} is lost: neither {codec} nor its file says it")
 
     @contextmanager
-    def trouble(self) -> Iterator[None]:
+    def output_errors(self) -> Iterator[None]:
         """Turn what FFmpeg or the system says about the output into an ``OutputError``."""
         try:
             yield
@@ -302,9 +302,9 @@ class _ClipWriter:
         own = self.source.streams.video[self.clip.stream].index
         now = MappingContext(self.source, own, self.container, dub is not None, self.options.keep_original_audio)
         pairs: list[tuple[Stream, Stream]] = []
-        with self.trouble():
+        with self.output_errors():
             for stream, fate in map_streams(now):
-                self.ledger.enter(stream, fate)
+                self.ledger.add(stream, fate)
                 self._follow(stream, fate, pairs, stack)
         self.lanes.append(MuxQueue(copied_packets(self.source, pairs, self.container not in MOV_FAMILY, self.losses)))
 
@@ -312,12 +312,12 @@ class _ClipWriter:
         self, stream: Stream, fate: StreamMapping, pairs: list[tuple[Stream, Stream]], stack: ExitStack
     ) -> None:
         """Make in the output what a stream of the source becomes; streams with packets to copy join ``pairs``."""
-        if fate.how == "made" and "timecode" in stream.metadata:
+        if fate.action == "made" and "timecode" in stream.metadata:
             self.picture.metadata.setdefault("timecode", stream.metadata["timecode"])
-        if fate.how == "attached":
+        if fate.action == "attached":
             with open_input(self.clip.path) as again:
                 attach_cover(again.streams[stream.index], self.out)
-        if fate.how != "copied":
+        if fate.action != "copied":
             return
         pattern = stream
         if isinstance(stream, AudioStream) and self.container not in MOV_FAMILY:
@@ -339,11 +339,11 @@ class _ClipWriter:
         for frame in frames:
             assert count < len(self.clip), "more frames than the clip has"
             assert frame.pts == pts[count], f"frame {count} came with the time of another"
-            with self.trouble():
+            with self.output_errors():
                 self._mux(self.picture.encode(mark(self._encodable(frame))))
             count += 1
         assert count == len(self.clip), f"{count} frames of {len(self.clip)} were given"
-        with self.trouble():
+        with self.output_errors():
             rest = self.picture.encode(None)
             self._mux(rest[:-1])
             self._mux(rest[-1:], last=True)
@@ -351,8 +351,8 @@ class _ClipWriter:
     def _encodable(self, frame: Frame) -> av.VideoFrame:
         planes, kind = frame.planes, planar_format(frame.layout.name)
         if any(self.encoding.pads):
-            planes = tuple(_padded(plane, self.encoding.pads, kind.sites(i)) for i, plane in enumerate(planes))
-        picture = self._converter.picture(planes, frame.layout)
+            planes = tuple(_padded(plane, self.encoding.pads, kind.pixels_per_sample(i)) for i, plane in enumerate(planes))
+        picture = self._converter.frame(planes, frame.layout)
         picture.pts, picture.time_base = frame.pts, self.clip.times.time_base
         return picture
 
@@ -362,8 +362,8 @@ class _ClipWriter:
             packet.duration = self._length(packet, last)
             until = Fraction(packet.dts or 0) * self.clip.times.time_base
             for lane in self.lanes:
-                lane.pump(self.out, until)
-            self.out.mux_one(self.carried.loaded(packet))
+                lane.mux_until(self.out, until)
+            self.out.mux_one(self.carried.with_side_data(packet))
 
     def _length(self, packet: av.Packet, last: bool) -> int:
         """How long a packet lasts: until the next frame is shown.
@@ -381,15 +381,15 @@ class _ClipWriter:
 
     def finish(self) -> WriteResult:
         """Write what is left in the lanes and the index, look at the file again, and say what was done."""
-        with self.trouble():
+        with self.output_errors():
             for lane in self.lanes:
-                lane.pump(self.out, None)
+                lane.mux_until(self.out, None)
             made = [s.index for s in self.out.streams if s.type in PLAYED_TYPES and not is_cover(s)]
             name = Path(self.out.name)
             self.out.close()
             self.ledger.warnings += missing_in_output(name, made, self.copies, self.out.metadata)
         for stream in self.source.streams:
-            if any(copy.name == stream_name(stream) for copy in self.copies) and (lost := self.losses.of(stream)):
+            if any(copy.name == stream_name(stream) for copy in self.copies) and (lost := self.losses.describe(stream)):
                 self.ledger.warnings.append(f"{stream_name(stream)}: {lost}")
         kept, lost = side_data_report(self.facts, self.carried, self.encoding.codec)
         self.ledger.copied += kept

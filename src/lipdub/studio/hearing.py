@@ -89,7 +89,7 @@ class Hearing:
     def doubts(self, track: Track, name: str) -> tuple[str, ...]:
         """Sentences about ``name`` ("the dub track"), a track that was heard: what was lost or is strange in it."""
         found = self._damage.get(track)
-        return () if found is None else found.doubts(name)
+        return () if found is None else found.warnings_about(name)
 
 
 def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Hearing:

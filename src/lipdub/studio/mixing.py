@@ -77,8 +77,8 @@ def mix_options(speech: SpeechOptions) -> MixOptions:
     if speech.hush > 0:
         raise OptionError(f"--hush {speech.hush:g} would make the clip's own speech louder", remedy="Try -60 or -18")
     plain = MixOptions(loudness=speech.loudness)
-    _ = plain.aim
-    return replace(plain, hush=replace(plain.hush, depth_db=speech.hush), room_tone=speech.hush < HIDDEN)
+    _ = plain.target_lufs
+    return replace(plain, duck_source=replace(plain.duck_source, depth_db=speech.hush), room_tone=speech.hush < HIDDEN)
 
 
 def _stem(path: Path, canvas: MixFormat, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:
@@ -91,7 +91,7 @@ def levels(report: MixReport) -> dict[str, float]:
     """What of the mix is a number: LUFS, LU and dBTP."""
     found = {
         "loudness": report.result.integrated,
-        "loudness_range": report.result.range_,
+        "loudness_range": report.result.loudness_range,
         "true_peak": report.result.true_peak,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -104,10 +104,10 @@ def _tracked(clip: Clip, tracker: FaceTracker, cuts: list[int]) -> Iterator[list
     """The faces of every frame as they are tracked; the first frames of later shots are added to ``cuts``."""
     finder = CutDetector()
     for frame in prefetch(read_frames(clip)):
-        cut = finder.see(frame)
+        cut = finder.starts_shot(frame)
         if cut:
             cuts.append(frame.index)
-        yield tracker.see(frame, cut)
+        yield tracker.track(frame, cut)
 
 
 def open_study(clip: Clip, crew: Crew, folder: Path) -> ClipStudy:

@@ -165,7 +165,7 @@ def _doubts(lines: Iterable[TranslatedLine]) -> Notes:
 
 def recogniser_named(text: str) -> Recogniser:
     """``NAME`` or ``NAME:DETAIL``. Raises ``OptionError`` or what opening it raises."""
-    return RECOGNISERS.named(text, Recogniser)
+    return RECOGNISERS.create_named(text, Recogniser)
 
 
 def translator_named(text: str, source: str, target: str) -> Translator:
@@ -175,7 +175,7 @@ def translator_named(text: str, source: str, target: str) -> Translator:
             f"the words are in '{source}' and shall be said in '{target}', and no translator was named",
             remedy="Name one (--translator openai:URL#MODEL or argos), or give a translated script (--script)",
         )
-    return TRANSLATORS.named(text, Translator)
+    return TRANSLATORS.create_named(text, Translator)
 
 
 def _from_script(clip: Clip, speech: SpeechOptions, room: Room) -> Words:

@@ -54,7 +54,7 @@ class Window:
                 return Window(self.top, height - self.right, self.bottom, height - self.left)
         return self
 
-    def holds(self, other: "Window") -> bool:
+    def contains(self, other: "Window") -> bool:
         """True if ``other`` lies wholly inside."""
         return (
             self.left <= other.left

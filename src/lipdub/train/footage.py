@@ -112,7 +112,7 @@ class Crew:
         with temporary_folder("footage") as folder:
             tracker = FaceTracker(folder, clip.size, self.finder, rate=clip.rate)
             for frame in read_frames(clip):
-                tracker.see(frame, cuts.see(frame))
+                tracker.track(frame, cuts.starts_shot(frame))
             tracks = tracker.finish()
             if not tracks:
                 raise NothingToDub("no face to learn from", file=path)

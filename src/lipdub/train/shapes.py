@@ -49,7 +49,7 @@ def filmed(path: Path, finder: FaceLandmarker) -> Population:
     with temporary_folder("shapes") as folder:
         tracker = FaceTracker(folder, clip.size, finder, rate=clip.rate)
         for frame in read_frames(clip):
-            tracker.see(frame, cuts.see(frame))
+            tracker.track(frame, cuts.starts_shot(frame))
         tracks = tracker.finish()
         if not tracks:
             raise NothingToDub("no face to learn from", file=path)

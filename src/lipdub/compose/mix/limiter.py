@@ -34,7 +34,7 @@ class TruePeakMeter:
         self._held = np.zeros((channels, 2 * _FILTER_REACH), np.float32)
         self._highest = 0.0
 
-    def hear(self, block: Block) -> None:
+    def add(self, block: Block) -> None:
         """The next samples."""
         padded = np.concatenate([self._held, block], 1)
         self._held = padded[:, -2 * _FILTER_REACH :]
@@ -83,9 +83,9 @@ class Oversampler:
 
 @dataclass
 class LimiterStats:
-    """What a limiter did so far: its deepest ``reduction_db`` (>= 0), and at how many samples it held back."""
+    """What a limiter did so far: its deepest ``max_reduction_db`` (>= 0), and at how many samples it held back."""
 
-    reduction_db: float = 0.0
+    max_reduction_db: float = 0.0
     samples: int = 0
 
 
@@ -105,7 +105,7 @@ def limit_peaks(blocks: Iterable[Block], rate: int, ceiling_db: float, done: Lim
         held = minimum_filter1d(wish, 2 * view + 1)
         smooth = np.minimum(oaconvolve(held, window, "same")[2 * view : -2 * view], 0.0)
         smooth[smooth > -1e-6] = 0.0
-        done.reduction_db = max(done.reduction_db, -float(smooth.min(initial=0)))
+        done.max_reduction_db = max(done.max_reduction_db, -float(smooth.min(initial=0)))
         done.samples += int(np.count_nonzero(smooth))
         yield (block * 10 ** (smooth / 20)).astype(np.float32)
 

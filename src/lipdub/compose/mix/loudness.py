@@ -32,7 +32,7 @@ class LoudnessLevels:
     None: too short, or silent."""
 
     integrated: float | None
-    range_: float | None
+    loudness_range: float | None
     true_peak: float | None
 
 
@@ -48,7 +48,7 @@ class LoudnessMeter:
         self._open = np.zeros(0)
         self._steps: list[np.ndarray] = []
 
-    def hear(self, block: Float32[np.ndarray, "channels samples"]) -> None:
+    def add(self, block: Float32[np.ndarray, "channels samples"]) -> None:
         """The next samples."""
         features, self._state = sosfilt(self._filter, block, axis=1, zi=self._state)
         power = np.concatenate([self._open, self._weights @ (features * features)])
@@ -80,7 +80,7 @@ class LoudnessMeter:
         """Gated loudness of the programme in LUFS, BS.1770-5; None if nothing exceeds the absolute gate."""
         return _gated(_means(self.steps, 4))
 
-    def range_(self) -> float | None:
+    def loudness_range(self) -> float | None:
         """Loudness range in LU, EBU Tech 3342: 10 to 95 % of 3 s windows above -70 LUFS and -20 LU."""
         windows = _means(self.steps, 30)
         loud = windows[windows > _energy(_ABSOLUTE)]
@@ -90,7 +90,7 @@ class LoudnessMeter:
         low, high = (float(loud[round((len(loud) - 1) * p)]) for p in (0.10, 0.95))
         return _lufs(high) - _lufs(low)
 
-    def within(self, speech: Iterable[Span], start: Fraction) -> float | None:
+    def integrated_within(self, speech: Iterable[Span], start: Fraction) -> float | None:
         """Loudness in LUFS of the steps whose middle lies in ``speech``, gated at -70 LUFS and -10 LU.
 
         ``start`` is the instant of the first sample. Speech is measured in single steps, as words are short.

@@ -52,13 +52,13 @@ class MixOptions:
     loudness: str = "source"
     ceiling_db: float = -1.0
     dialogue_db: float = 0.0
-    hush: DuckEnvelope = _DUCK_SOURCE_SPEECH
-    under: DuckEnvelope = _DUCK_UNDER_DUB
+    duck_source: DuckEnvelope = _DUCK_SOURCE_SPEECH
+    duck_under_dub: DuckEnvelope = _DUCK_UNDER_DUB
     room_tone: bool = True
     seed: int = 0
 
     @property
-    def aim(self) -> float | None:
+    def target_lufs(self) -> float | None:
         """LUFS to be reached, or None. Raises ``OptionError`` for a word or a number that means no loudness."""
         if self.loudness in ("source", "none"):
             return None
@@ -85,17 +85,17 @@ class MixInputs:
     dub_speech: tuple[Span, ...]
     source: Stem | None = None
     source_speech: tuple[Span, ...] = ()
-    effects: Stem | None = None
+    music_effects: Stem | None = None
 
     @property
-    def bed(self) -> Stem | None:
+    def background(self) -> Stem | None:
         """What the dub is laid over."""
-        return self.source if self.effects is None else self.effects
+        return self.source if self.music_effects is None else self.music_effects
 
     @property
-    def hushes(self) -> bool:
+    def ducks_source_speech(self) -> bool:
         """True if the bed is the source, with speech that must go."""
-        return self.effects is None and self.source is not None and bool(self.source_speech)
+        return self.music_effects is None and self.source is not None and bool(self.source_speech)
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ class MixReport:
     gain: float = 0.0
     limited_by: float = 0.0
     limited_share: float = 0.0
-    hushed: Fraction = Fraction(0)
-    lowered: Fraction = Fraction(0)
+    source_ducked: Fraction = Fraction(0)
+    ducked_under_dub: Fraction = Fraction(0)
     tone_db: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -126,8 +126,8 @@ class MixPlan:
     """All that was decided. ``report`` tells it; ``ceiling_db`` is None where nothing needs to be held back."""
 
     report: MixReport
-    hush: DuckGain
-    under: DuckGain
+    duck_source: DuckGain
+    duck_under_dub: DuckGain
     tone: RoomTone | None
     ceiling_db: float | None = None
 
@@ -137,23 +137,23 @@ def plan_mix(parts: MixInputs, options: MixOptions) -> MixPlan:
 
     Reads every stem two to six times. Raises ``OptionError`` for a loudness that is none.
     """
-    aim = options.aim
+    aim = options.target_lufs
     features = _StemMeasurements(parts, options.seed)
     gain, notes = _dub_gain(features, options)
     notes += _background_notes(parts, features)
     report = MixReport(LoudnessLevels(None, None, None), features.source_dialogue, features.dub_dialogue, gain)
-    hush = DuckGain(parts.source_speech if parts.hushes else (), options.hush, parts.canvas)
-    under = DuckGain(parts.dub_speech if parts.effects is None else (), options.under, parts.canvas)
+    hush = DuckGain(parts.source_speech if parts.ducks_source_speech else (), options.duck_source, parts.canvas)
+    under = DuckGain(parts.dub_speech if parts.music_effects is None else (), options.duck_under_dub, parts.canvas)
     tone = (
         features.tone
         if options.room_tone and features.tone is not None and features.tone.level_db is not None
         else None
     )
-    bed = parts.bed is not None
+    bed = parts.background is not None
     report = replace(
         report,
-        hushed=hush.seconds,
-        lowered=under.seconds if bed else Fraction(0),
+        source_ducked=hush.seconds,
+        ducked_under_dub=under.seconds if bed else Fraction(0),
         tone_db=tone.level_db if tone else None,
         notes=tuple(notes),
     )
@@ -177,17 +177,17 @@ class _StemMeasurements:
         # One voice in the middle is as loud as alone, and quicker to hear.
         alone = replace(canvas, channels=("FC",)) if len(parts.dub.channels) == 1 else canvas
         dub, self._dub_peak = _measure(stem_blocks(parts.dub, alone), alone)
-        self.dub_dialogue = dub.within(parts.dub_speech, canvas.start)
+        self.dub_dialogue = dub.integrated_within(parts.dub_speech, canvas.start)
         self.source_dialogue: float | None = None
         self.tone: RoomTone | None = None
         self._bed_peak: float | None = None
         if parts.source is not None:
-            learner = RoomToneEstimator(parts.source_speech, canvas) if parts.hushes else None
+            learner = RoomToneEstimator(parts.source_speech, canvas) if parts.ducks_source_speech else None
             source, self._bed_peak = _measure(stem_blocks(parts.source, canvas), canvas, learner)
-            self.source_dialogue = source.within(parts.source_speech, canvas.start)
-            self.tone = learner.learnt(seed) if learner else None
-        if parts.effects is not None:
-            self._bed_peak = _measure(stem_blocks(parts.effects, canvas), canvas)[1]
+            self.source_dialogue = source.integrated_within(parts.source_speech, canvas.start)
+            self.tone = learner.estimate(seed) if learner else None
+        if parts.music_effects is not None:
+            self._bed_peak = _measure(stem_blocks(parts.music_effects, canvas), canvas)[1]
 
     def highest(self, options: MixOptions) -> float:
         """The true peak (dBTP) of what the mix is made of, as far as it came so."""
@@ -201,10 +201,10 @@ def _measure(
     """A meter, and a true peak, of ``blocks``; ``learner`` hears them too."""
     meter, peak = LoudnessMeter(canvas.rate, canvas.channels), TruePeakMeter(len(canvas.channels))
     for block in blocks:
-        meter.hear(block)
-        peak.hear(block)
+        meter.add(block)
+        peak.add(block)
         if learner is not None:
-            learner.hear(block)
+            learner.add(block)
     return meter, peak.true_peak()
 
 
@@ -222,9 +222,9 @@ def _dub_gain(features: _StemMeasurements, options: MixOptions) -> tuple[float, 
 
 def _background_notes(parts: MixInputs, features: _StemMeasurements) -> list[str]:
     """What the user should know of the bed."""
-    if parts.bed is None:
+    if parts.background is None:
         return ["the source has no sound: the mix is the dub alone"]
-    if parts.effects is None and not parts.source_speech:
+    if parts.music_effects is None and not parts.source_speech:
         return ["no speech was heard in the source: it was only lowered under the dub"]
     if features.tone is not None and not features.tone.pauses:
         told = "the source never pauses: its room tone was learnt from its quietest moments"
@@ -236,20 +236,20 @@ def _with_target_loudness(parts: MixInputs, plan: MixPlan, aim: float | None, ce
     """``plan`` with the gain that reaches ``aim`` (LUFS), and with a limiter if peaks would exceed ``ceiling``."""
     canvas = parts.canvas
     meter, peak = _measure(_dub_over_background(parts, plan), canvas)
-    raw = LoudnessLevels(meter.integrated(), meter.range_(), peak)
+    raw = LoudnessLevels(meter.integrated(), meter.loudness_range(), peak)
     gain, notes = _gain(raw, aim, Fraction(canvas.samples, canvas.rate))
     plan = _with_gain(plan, gain, notes)
     if raw.true_peak is None or raw.true_peak + gain <= ceiling - LIMITER_MARGIN:
         level = None if raw.integrated is None else raw.integrated + gain
         loud = None if raw.true_peak is None else raw.true_peak + gain
-        return replace(plan, report=replace(plan.report, result=LoudnessLevels(level, raw.range_, loud)))
+        return replace(plan, report=replace(plan.report, result=LoudnessLevels(level, raw.loudness_range, loud)))
     last = plan = replace(plan, ceiling_db=ceiling)
     for _ in range(_TRIES):
         done = LimiterStats()
         meter, peak = _measure(_final_blocks(parts, plan, done), canvas)
-        result = LoudnessLevels(meter.integrated(), meter.range_(), peak)
+        result = LoudnessLevels(meter.integrated(), meter.loudness_range(), peak)
         share = done.samples / max(canvas.samples, 1)
-        report = replace(plan.report, result=result, limited_by=done.reduction_db, limited_share=share)
+        report = replace(plan.report, result=result, limited_by=done.max_reduction_db, limited_share=share)
         plan = replace(plan, report=report)
         if aim is None or notes or result.integrated is None or abs(aim - result.integrated) <= _CLOSE:
             return plan
@@ -287,7 +287,7 @@ def _final_blocks(parts: MixInputs, plan: MixPlan, done: LimiterStats) -> Iterat
 def _dub_over_background(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
     """The dub at its level, over the bed."""
     dub = _amplified(stem_blocks(parts.dub, parts.canvas), plan.report.dub_gain)
-    if parts.bed is None:
+    if parts.background is None:
         yield from dub
         return
     for speech, below in zip(dub, render_background(parts, plan), strict=True):
@@ -296,12 +296,12 @@ def _dub_over_background(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
 
 def render_background(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
     """What lies under the dub: music and effects as they are, or the source, hushed and lowered where it must be."""
-    assert parts.bed is not None
+    assert parts.background is not None
     first = 0
-    for block in stem_blocks(parts.bed, parts.canvas):
+    for block in stem_blocks(parts.background, parts.canvas):
         stop = first + block.shape[1]
-        hush = plan.hush.gain(first, stop)
-        gain = lower_gain(hush, plan.under.gain(first, stop))
+        hush = plan.duck_source.gain(first, stop)
+        gain = lower_gain(hush, plan.duck_under_dub.gain(first, stop))
         if gain is not None:
             block = (block * gain).astype(np.float32)
         if hush is not None and plan.tone is not None:

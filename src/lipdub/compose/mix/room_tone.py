@@ -152,7 +152,7 @@ class RoomToneEstimator:
         self._pauses: dict[int, np.ndarray] = {}
         self._softest: dict[int, np.ndarray] = {}
 
-    def hear(self, block: Block) -> None:
+    def add(self, block: Block) -> None:
         """The next samples."""
         self._held = np.concatenate([self._held, block], 1)
         size, hop, at = self._bands.size, self._bands.size // 2, 0
@@ -168,7 +168,7 @@ class RoomToneEstimator:
             at, self._first = at + hop, self._first + hop
         self._held = self._held[:, at:]
 
-    def learnt(self, seed: int = 0) -> RoomTone:
+    def estimate(self, seed: int = 0) -> RoomTone:
         """The room tone of all that was heard."""
         self._settle()
         self._frames = []

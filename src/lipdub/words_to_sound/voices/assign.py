@@ -109,7 +109,7 @@ def voice_named(text: str) -> Voice:
 
     Raises ``OptionError`` if it is not installed, and what it says it lacks.
     """
-    voice = VOICES.named(text, Voice)
+    voice = VOICES.create_named(text, Voice)
     if isinstance(voice, PreparedVoice):
         voice.ready()
     return voice

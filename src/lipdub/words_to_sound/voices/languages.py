@@ -14,7 +14,7 @@ def speakers_of(language: str) -> tuple[str, ...]:
     for name in VOICES.names():
         # One that cannot be made, for whatever reason, is no advice.
         with contextlib.suppress(Exception):
-            voice = VOICES.made(name, "")
+            voice = VOICES.create(name, "")
             if isinstance(voice, Voice) and any(same_language(tag, language) for tag in voice.card.languages):
                 names.append(name)
     return tuple(names)
