@@ -75,9 +75,9 @@ def test_lines_are_heard_where_they_are_placed(milliseconds, rate, length):
     line = said(start + F(milliseconds, 1000), np.full((1, length), 0.5), rate)
     out = joined(stem_blocks(speech_stem(lambda: iter([line]), where), where))[0]
     begin = where.at(line.sound.start)
-    features = np.flatnonzero(out)
+    sounding = np.flatnonzero(out)
     expected = [n for n in range(begin, begin + length) if 0 <= n < where.samples]
-    assert features.tolist() == expected
+    assert sounding.tolist() == expected
     if expected:
         assert np.abs(out).max() <= 0.5
 

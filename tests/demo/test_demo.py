@@ -165,12 +165,12 @@ def quick(monkeypatch) -> list[dict]:
     small = cv2.resize(demo._picture(), (64, 64))
     hearing = SimpleNamespace(hear=lambda path, digest: None)
     monkeypatch.setattr(demo, "dub", dub)
-    monkeypatch.setattr(demo, "recorded", lambda language: said())
+    monkeypatch.setattr(demo, "load_speech", lambda language: said())
     monkeypatch.setattr(demo.weights, "resolve", lambda name, consent: Path(name))
     monkeypatch.setattr(demo, "FaceLandmarker", lambda landmarks, detector: None)
-    monkeypatch.setattr(demo, "face_in", lambda picture, finder, file: None)
+    monkeypatch.setattr(demo, "portrait_landmarks", lambda picture, finder, file: None)
     monkeypatch.setattr(demo, "open_ears", lambda wish, store, consent: hearing)
-    monkeypatch.setattr(demo, "talking", lambda picture, face, prior, features, idle: repeat(small, idle.frames))
+    monkeypatch.setattr(demo, "talking_portrait", lambda picture, face, prior, features, idle: repeat(small, idle.frames))
     return asked
 
 

@@ -73,7 +73,7 @@ def test_a_moving_portrait_is_tracked_in_its_own_motion(finder: FaceLandmarker, 
     tracker = FaceTracker(tmp_path, (512, 512), finder)
     for i in range(12):
         shifted = cv2.warpAffine(astronaut(), np.array([[1, 0, 2.0 * i], [0, 1, 0.5 * i]]), (512, 512))
-        tracker.see(frame_of(shifted, i), False)
+        tracker.track(frame_of(shifted, i), False)
     (track,) = tracker.finish()
     centre = track.landmarks.read(0, 12)[:, :, :2].mean(1)
     assert np.abs(np.diff(centre, axis=0) - [2, 0.5]).max() < 0.5
@@ -102,5 +102,5 @@ def test_the_square_around_a_face() -> None:
     assert abs(roi.x - 300) < 5
     assert abs(roi.angle) < 0.01
     assert 150 < roi.side < 320
-    assert roi.near(FaceRoi.around(placed(300.3, 200, 80)))
-    assert not roi.near(FaceRoi.around(placed(310, 200, 80)))
+    assert roi.is_close(FaceRoi.around(placed(300.3, 200, 80)))
+    assert not roi.is_close(FaceRoi.around(placed(310, 200, 80)))

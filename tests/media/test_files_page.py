@@ -212,16 +212,16 @@ PICTURE = {
 
 @pytest.mark.parametrize(("row", "column", "cell"), cases(CARRIED))
 def test_what_the_picture_carries(tmp_path, row, column, cell):
-    make, view = PICTURE[row]
+    make, inspect = PICTURE[row]
     source = make(tmp_path / "a.mp4")
-    assert view(source, again(source, column)) == cell
+    assert inspect(source, again(source, column)) == cell
 
 
 @pytest.mark.parametrize(("row", "column", "cell"), cases(BY_CODEC))
 def test_what_each_codec_carries(tmp_path, row, column, cell):
-    make, view = PICTURE[row]
+    make, inspect = PICTURE[row]
     source = make(tmp_path / "a.mp4")
-    assert view(source, again(source, "mkv", codec=column)) == cell
+    assert inspect(source, again(source, "mkv", codec=column)) == cell
 
 
 TRACKS = {
@@ -243,11 +243,11 @@ def test_the_dub_track(tmp_path, row, column, cell):
     written = again(source, column, track)
     (told,) = [line for line in (*written.copied, *written.encoded) if line.startswith("dub track")]
     with av.open(str(written.path)) as out, av.open(str(track)) as before:
-        features = out.streams.audio[0].codec_context.codec.canonical_name
+        written_codec = out.streams.audio[0].codec_context.codec.canonical_name
         was = before.streams.audio[0].codec_context.codec.canonical_name
         payload = b"".join(bytes(p) for p in out.demux(audio=0) if p.size)
         copied = payload == b"".join(bytes(p) for p in before.demux(audio=0) if p.size)
-    assert ("copied" if copied and features == was else features) == cell
+    assert ("copied" if copied and written_codec == was else written_codec) == cell
     assert (told in written.copied) == (cell == "copied")
     assert (": " in told) == (cell != "copied")
 
@@ -391,10 +391,10 @@ EVERYTHING = {
 
 @pytest.mark.parametrize(("row", "column", "cell"), cases(REST))
 def test_everything_else(tmp_path, row, column, cell):
-    make, view, options = EVERYTHING[row]
+    make, inspect, options = EVERYTHING[row]
     source, options = make(tmp_path / "a.mp4"), dict(options)
     dub = make_wav(tmp_path / "d.wav", 0.3) if options.pop("dub", False) else None
-    assert view(source, again(source, column, dub, **options)) == cell
+    assert inspect(source, again(source, column, dub, **options)) == cell
 
 
 def test_every_row_is_checked():

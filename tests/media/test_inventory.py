@@ -192,7 +192,7 @@ def test_a_language_that_mov_cannot_say_is_named(tmp_path):
     source, dub = make_video(tmp_path / "a.mp4", count=3), make_wav(tmp_path / "d.wav", 0.1)
     assert container_language("zu", "mov") == "zul"
     written = again(source, tmp_path / "b.mov", dub, WriteOptions(language="zu"))
-    assert "dub track: its language 'zul' is 'not told' now" in written.warnings
+    assert "dub track: its language 'zul' is 'not stated' now" in written.warnings
 
 
 def test_attached_files_are_kept_or_named(tmp_path):

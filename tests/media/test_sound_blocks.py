@@ -31,10 +31,10 @@ def test_blocks_are_the_sound(tmp_path, suffix, codec, rate):
 @pytest.mark.parametrize("rate", [48000, 16000])
 def test_the_first_sample_is_at_the_instant_that_is_asked_for(tmp_path, start, rate):
     path = make_video(tmp_path / "late.mkv", Extra(1.0, F(4, 5), "flac"), count=30)
-    features = read_sound(path, rate=rate)
+    decoded = read_sound(path, rate=rate)
     out = whole(path, rate=rate, start=start)
-    late = round((features.start - start) * rate)
-    expected = np.pad(features.samples, ((0, 0), (max(late, 0), 0)))[:, max(-late, 0) :]
+    late = round((decoded.start - start) * rate)
+    expected = np.pad(decoded.samples, ((0, 0), (max(late, 0), 0)))[:, max(-late, 0) :]
     np.testing.assert_array_equal(out, expected)
 
 

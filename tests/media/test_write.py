@@ -170,13 +170,13 @@ def test_a_dub_that_does_not_fit_is_encoded_in_place(tmp_path, suffix, codec, la
     source = make_video(tmp_path / "a.mp4", pts=pts, time_base=Fraction(1, 12800), size=(64, 48))
     clip, out, written = again(source, tmp_path / f"b{suffix}", make_wav(tmp_path / "d.wav", 0.8, rate, channels))
     assert written.encoded[1].startswith(f"dub track ({codec}): {suffix[1:]} does not take pcm_s16le")
-    features = read_sound(out.path)
-    assert features.samples.shape[0] == channels
-    made = tone(0.8, features.rate, channels)[0]
-    at = round((clip.start - features.start) * features.rate)
-    piece = features.samples[0, at + 6000 : at + 14000]
+    decoded = read_sound(out.path)
+    assert decoded.samples.shape[0] == channels
+    made = tone(0.8, decoded.rate, channels)[0]
+    at = round((clip.start - decoded.start) * decoded.rate)
+    piece = decoded.samples[0, at + 6000 : at + 14000]
     lag = int(np.argmax(np.correlate(piece, made[7000:13000]))) - 1000
-    assert abs(lag) <= features.rate // 500
+    assert abs(lag) <= decoded.rate // 500
 
 
 @pytest.mark.parametrize(("suffix", "lossless"), [(".mp4", False), (".mov", True), (".mkv", True)])

@@ -1,4 +1,4 @@
-"""What was wrong with a sound that was read: collected while it is read, told afterwards."""
+"""Damage of a sound: collected while it is read, reported afterwards."""
 
 import json
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ from lipdub.media.stated_duration import DURATION_TOLERANCE, first_examples
 from lipdub.timeline.time import Span, timecode
 
 _SILENT = 2.0**-16
-"""Peak (1: full scale) below which nothing is to be heard: half a step of 16-bit sound."""
+"""Peak (1: full scale) below which nothing can be heard: half a step of 16-bit sound."""
 
 _SHORT = Fraction(1, 5)
-"""Seconds below which a track holds no word."""
+"""Seconds. A shorter track holds no word."""
 
 _CHANNELS = 8
-"""Channels that players and most file types take."""
+"""Number of channels that players and most file types take."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundDamage:
-    """How a sound was read: ``length`` seconds from ``start`` on, ``whole`` if to its end; it should have ended at
-    ``promised`` (None: the file does not state it).
+    """How a sound was read: ``length`` seconds from ``start`` on; ``whole`` is True if it was read to its end.
+    ``promised`` is where it should end by what the file states (s; None: not stated).
 
-    ``lost``: stretches without sound, which are heard as silence. ``not_finite``: samples that were NaN or infinite
-    and are taken as 0. ``peak`` is the largest sample (1: full scale).
+    ``gaps`` are spans without sound, which count as silence. ``not_finite`` is the number of samples that were NaN or
+    infinite and count as 0. ``peak`` is the largest sample (1: full scale).
     """
 
     start: Fraction = Fraction(0)
@@ -39,7 +39,7 @@ class SoundDamage:
     channels: int = 1
 
     def warnings_about(self, name: str) -> tuple[str, ...]:
-        """What a person should know, as sentences about ``name`` ("the dub track"). Empty if all is well."""
+        """Sentences for the user about ``name`` ("the dub track"); empty if nothing is wrong."""
         end = self.start + self.length
         found = []
         if self.length == 0:
@@ -65,7 +65,7 @@ class SoundDamage:
         return tuple(f"{name} {what}" for what in found)
 
     def to_json(self) -> str:
-        """As JSON text that ``from_json`` reads."""
+        """As JSON text for ``from_json``."""
         lost = [[str(span.start), str(span.end)] for span in self.gaps]
         promised = None if self.promised is None else str(self.promised)
         numbers = [str(self.start), str(self.length), self.whole, promised, lost]
@@ -73,7 +73,7 @@ class SoundDamage:
 
     @staticmethod
     def from_json(text: str) -> "SoundDamage":
-        """What ``to_json`` wrote."""
+        """The inverse of ``to_json``."""
         start, length, whole, promised, lost, *rest = json.loads(text)
         end = None if promised is None else Fraction(promised)
         spans = tuple(Span(Fraction(a), Fraction(b)) for a, b in lost)
@@ -82,7 +82,7 @@ class SoundDamage:
 
 @dataclass(eq=False)
 class SoundLog:
-    """Collects what is met while a sound is read; ``damage`` tells it."""
+    """Collects damage while a sound is read."""
 
     start: Fraction = Fraction(0)
     length: Fraction = Fraction(0)
@@ -94,14 +94,14 @@ class SoundLog:
     channels: int = 1
 
     def add(self, block: np.ndarray, rate: int) -> None:
-        """The next samples (channels, samples), as they are given out."""
+        """Count the next samples (channels, samples) that are returned."""
         self.length += Fraction(block.shape[1], rate)
         if block.size:
             self.peak = max(self.peak, float(block.max()), -float(block.min()))
 
     @property
     def damage(self) -> SoundDamage:
-        """What was met so far."""
+        """The damage so far."""
         return SoundDamage(
             self.start, self.length, self.whole, self.promised, _together(self.gaps), self.not_finite, self.peak,
             self.channels,
@@ -109,7 +109,7 @@ class SoundLog:
 
 
 def _together(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """``spans``, in order, where one begins at the end of another put together."""
+    """``spans``, in order, with those merged that follow each other directly."""
     out: list[Span] = []
     for span in spans:
         if out and span.start <= out[-1].end + DURATION_TOLERANCE / 2:
