@@ -170,7 +170,9 @@ def quick(monkeypatch) -> list[dict]:
     monkeypatch.setattr(demo, "FaceLandmarker", lambda landmarks, detector: None)
     monkeypatch.setattr(demo, "portrait_landmarks", lambda picture, finder, file: None)
     monkeypatch.setattr(demo, "open_ears", lambda wish, store, consent: hearing)
-    monkeypatch.setattr(demo, "talking_portrait", lambda picture, face, prior, features, idle: repeat(small, idle.frames))
+    monkeypatch.setattr(
+        demo, "talking_portrait", lambda picture, face, prior, features, idle: repeat(small, idle.frames)
+    )
     return asked
 
 

@@ -332,11 +332,11 @@ def test_a_read_error_does_not_end_what_is_copied(tmp_path):
                 if self.count == 5:
                     raise av.error.InvalidDataError(1, "broken here")
 
-    trouble = packets.ReadErrors()
+    errors = packets.ReadErrors()
     with av.open(str(source)) as container:
         read_on = inspect.unwrap(packets.demux_past_errors)
-        came = [p for p in read_on(Breaking(container), list(container.streams.audio), trouble) if p.size]
-    assert (len(came), trouble.errors) == (whole, 1)
+        came = [p for p in read_on(Breaking(container), list(container.streams.audio), errors) if p.size]
+    assert (len(came), errors.count) == (whole, 1)
 
 
 def test_kept_sound_is_heard_when_it_was_heard_before(tmp_path):

@@ -32,7 +32,7 @@ def mix(
     track, spans = dub
     shape = sound_format(clip.path, clip.sound) if clip.has_sound else SoundFormat(RATE, ("FL", "FR"))
     shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
-    canvas = MixFormat.over(whole_of(clip), shape.rate, shape.channels)
+    canvas = MixFormat.for_span(whole_of(clip), shape.rate, shape.channels)
     source = _stem(clip.path, canvas, clip.start, clip.sound) if clip.has_sound else None
     found = effects_of(clip, speech, room)
     effects = None if found is None else _stem(found.file, canvas)
