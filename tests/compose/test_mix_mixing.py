@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mix_sounds import babble, by_ffmpeg, fine_peak, joined, noise, recorded, stem
+from mix_sounds import babble, by_ffmpeg, fine_peak, joined, mix_format, noise, recorded, stem
 
 from lipdub.compose.mix.mixer import MixInputs, MixOptions, plan_mix, render_background, render_mix
 from lipdub.compose.mix.stems import stem_blocks

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mix_sounds import NAMES, joined, noise, stem
+from mix_sounds import NAMES, joined, mix_format, noise, stem
 
 from lipdub.compose.mix.stems import BLOCK_SAMPLES, MixFormat, Stem, channel_matrix, speech_stem, stem_blocks
 from lipdub.timeline.lines import Line

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from mix_sounds import babble, noise
+from mix_sounds import babble, mix_format, noise
 from scipy.signal import lfilter, welch
 
 from lipdub.compose.mix.room_tone import RoomToneEstimator, scaled_tone
