@@ -1,24 +1,23 @@
-"""A small upright picture of a whole frame, made straight from its planes: cheap, for finding cuts and faces."""
+"""A small upright picture of a whole frame, made directly from its planes: fast, for finding cuts and faces."""
 
 import cv2
 import numpy as np
 from jaxtyping import Float32
 
 from lipdub.timeline.colour_matrix import ycbcr_to_rgb
-from lipdub.timeline.picture import Frame, Rgb
+from lipdub.timeline.picture import Frame, Rgb, display_size
 
 
 def shown_size(frame: Frame) -> tuple[int, int]:
     """Width and height of the display picture: upright, square pixels."""
     height, width = frame.planes[0].shape
-    width = round(width * frame.layout.pixel_aspect)
-    return (height, width) if frame.layout.rotation % 2 else (width, height)
+    return display_size(width, height, frame.layout.pixel_aspect, frame.layout.rotation)
 
 
 def small_planes(frame: Frame, size: tuple[int, int]) -> Float32[np.ndarray, "planes height width"]:
-    """The frame's colour planes as means over a grid of ``size`` (width, height), upright, in 8-bit code values.
+    """The frame's colour planes averaged over a grid of ``size`` (width, height), upright, in 8-bit code values.
 
-    Three planes (Y U V or R G B), or one if the frame is grey. Of large pictures only some rows are read.
+    Three planes (Y U V or R G B), or one if the frame is grey. Only some rows of large pictures are read.
     """
     width, height = size[::-1] if frame.layout.rotation % 2 else size
     colours = frame.planes[:3] if len(frame.planes) >= 3 else frame.planes[:1]

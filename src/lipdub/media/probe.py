@@ -20,8 +20,8 @@ from lipdub.media.formats import planar_format
 from lipdub.media.frame_timestamps import check_duration, decode, frames_from_decoder, frames_from_packets
 from lipdub.media.packets import ReadErrors, playback_start
 from lipdub.media.stated_duration import picture_warnings
-from lipdub.media.window_rgb import display_size
 from lipdub.timeline.clip import Clip, FrameTimes
+from lipdub.timeline.picture import display_size
 
 _HEAD = 8
 _FIELD_ORDERS = {0: "unknown", 1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}

@@ -9,7 +9,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from lipdub.media.formats import frame_from_planes, planar_format
-from lipdub.timeline.picture import PixelLayout, Rgb, Window, square_width
+from lipdub.timeline.picture import PixelLayout, Rgb, Window, display_size, square_width
 
 # Numbers of colour matrices in swscale.
 _SWS = {"bt709": 1, "bt601": 5, "bt2020": 9}
@@ -21,17 +21,6 @@ _MARGIN = 4
 _thread = threading.local()
 
 
-def square_pixel_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
-    """Size of a coded picture with square pixels: its height stays, its width is rounded half up."""
-    return square_width(width, pixel_aspect), height
-
-
-def display_size(width: int, height: int, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
-    """Size as shown: square pixels, then ``rotation`` quarter turns."""
-    wide, high = square_pixel_size(width, height, pixel_aspect)
-    return (high, wide) if rotation % 2 else (wide, high)
-
-
 def window_rgb(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> Rgb:
     """8-bit RGB (height, width, 3) of ``window``, which must lie inside the display picture.
 
@@ -39,7 +28,7 @@ def window_rgb(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Wind
     window's place and size.
     """
     rows, columns = planes[0].shape
-    square = square_pixel_size(columns, rows, layout.pixel_aspect)
+    square = square_width(columns, layout.pixel_aspect), rows
     shown = display_size(columns, rows, layout.pixel_aspect, layout.rotation)
     assert Window(0, 0, *shown).contains(window), f"{window} leaves the picture {shown}"
     if window.empty:
