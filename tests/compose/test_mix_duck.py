@@ -68,7 +68,7 @@ def test_no_speech_and_no_depth_leave_everything():
     assert DuckGain((Span(F(0), F(1)),), flat, mix_format(1.0)).gain(0, 48000) is None
 
 
-def test_least_takes_none_for_one():
+def test_lower_gain_takes_none_for_one():
     one, other = np.array([0.5, 1.0]), np.array([1.0, 0.2])
     np.testing.assert_array_equal(lower_gain(one, other), [0.5, 0.2])
     assert lower_gain(None, None) is None

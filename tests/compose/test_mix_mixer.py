@@ -71,7 +71,7 @@ def test_the_mix_is_the_sum_whatever_the_blocks(loudness, size, channels):
     np.testing.assert_array_equal(out, made(scene(channels=channels)[0], loudness=loudness)[1])
 
 
-def test_music_and_effects_are_laid_under_as_they_are():
+def test_music_and_effects_are_mixed_under_the_dub_unchanged():
     parts, _, _ = scene()
     effects = noise(parts.mix_format.samples, 2, 0.01, 7)
     parts = replace(parts, music_effects=stem(effects))
@@ -94,7 +94,7 @@ def test_loudness_is_reached_and_peaks_are_kept(loudness, channels):
     assert plan.report.result.true_peak == pytest.approx(fine_peak(out), abs=0.2)
 
 
-def test_the_limiter_is_told_of_and_gain_makes_up_for_it():
+def test_the_limiter_is_reported_and_the_gain_compensates_it():
     parts, _, _ = scene()
     clicks = noise(parts.mix_format.samples, 2, 0.05, 7)
     clicks[:, ::32000] = 0.5
@@ -162,7 +162,7 @@ def test_what_was_louder_than_the_ceiling_may_stay_so():
     assert plan.ceiling_db is None
 
 
-def test_the_same_again_and_another_with_another_seed():
+def test_the_same_seed_gives_the_same_mix():
     parts, _, _ = scene()
     np.testing.assert_array_equal(made(parts)[1], made(parts)[1])
     assert (made(parts)[1] != made(parts, seed=1)[1]).any()

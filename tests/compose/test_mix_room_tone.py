@@ -52,7 +52,7 @@ def test_a_knock_in_a_pause_is_no_room_tone():
     np.testing.assert_allclose(db(tone.samples(0, 96000)), db(filmed), atol=1)
 
 
-def test_a_source_that_never_pauses_lends_its_quietest_moments():
+def test_without_pauses_the_tone_comes_from_the_quietest_moments():
     where = mix_format(8.0)
     words = tuple(Span(F(n, 2), F(n, 2) + F("0.4")) for n in range(16))
     filmed = room(where)

@@ -69,7 +69,7 @@ def test_what_is_lacking_is_folded():
 
 
 @given(st.integers(-500, 5000), st.sampled_from([8000, 22050]), st.integers(1, 400))
-def test_lines_are_heard_where_they_are_placed(milliseconds, rate, length):
+def test_lines_sound_where_they_are_placed(milliseconds, rate, length):
     start = F(1, 3)
     where = MixFormat(rate, ("FC",), start, rate * 3)
     line = said(start + F(milliseconds, 1000), np.full((1, length), 0.5), rate)

@@ -81,7 +81,7 @@ def test_an_animation_is_a_webp_that_moves(tmp_path):
     assert data.count(b"ANMF") == 4
 
 
-def test_voices_are_levelled():
+def test_voices_are_normalised():
     for level in (0.01, 0.2):
         loud = normalised(np.concatenate([np.zeros(RATE, np.float32), tone(2, level), np.zeros(RATE, np.float32)]))
         assert abs(np.sqrt((loud[RATE : 3 * RATE] ** 2).mean()) - demo_voice._LEVEL) < 0.02
@@ -89,7 +89,7 @@ def test_voices_are_levelled():
     assert not normalised(np.zeros(100, np.float32)).any()
 
 
-def test_scripts_are_spoken_with_the_time_of_each_phrase():
+def test_texts_are_synthesised_with_the_time_of_each_phrase():
     pytest.importorskip("py_nanotts")
     words = synthesise(DemoText("en-US", 1.2, ("Hello there.", "How are you?")))
     assert words.sound.rate == RATE
@@ -176,7 +176,7 @@ def quick(monkeypatch) -> list[dict]:
     return asked
 
 
-def test_the_story(quick, tmp_path, monkeypatch, capsys):
+def test_the_demo_command(quick, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("lipdub.review.report.table", lambda report: "")
     folder = tmp_path / "new" / "folder"
     assert door.run_demo(folder, overwrite=False, as_json=False) == 0

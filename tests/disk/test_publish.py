@@ -166,7 +166,7 @@ def test_leftovers_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path):
     assert hidden(tmp_path) == [".lipdub-notes"]
 
 
-def test_scratch_folders_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path, monkeypatch):
+def test_temporary_folders_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     long_ago = time.time() - 3600
     dead = tmp_path / "lipdub-work-dead"
@@ -196,7 +196,7 @@ def test_memory_and_names_are_causes_of_their_own():
     assert cause_of(ValueError("a b")).what == "a b"
 
 
-def test_making_and_sweeping_at_once_never_takes_a_file_from_who_holds_it(tmp_path):
+def test_removing_leftovers_never_takes_a_file_that_is_being_written(tmp_path):
     """Four processes make files and sweep those of the dead; every one finds its own file until it lets go."""
     work = "import sys; from pathlib import Path; from lipdub.disk.publish import Outputs, remove_leftovers\n"
     work += "folder, me = Path(sys.argv[1]), sys.argv[2]\n"
@@ -216,7 +216,7 @@ def test_an_encoder_without_a_reason_lacks_memory_where_there_is_none(monkeypatc
     assert "memory" in cause_of(refused).what
 
 
-def test_a_process_that_ends_in_the_middle_of_a_block_leaves_no_scratch_folder(tmp_path):
+def test_a_process_that_ends_in_the_middle_of_a_block_leaves_no_temporary_folder(tmp_path):
     code = "import atexit, os; from lipdub.disk.temporary_folder import temporary_folder\n"
     code += "block = temporary_folder(); folder = block.__enter__(); (folder / 'big').write_text('x')\n"
     code += "atexit._run_exitfuncs(); os._exit(3)"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
-from staged import frame_of, placed
+from synthetic_faces import frame_of, placed
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LIPS
 from lipdub.errors import WeightsError
@@ -57,7 +57,7 @@ def test_a_crop_outside_the_picture_is_nothing(finder: FaceLandmarker) -> None:
     assert finder.mesh(frame.rgb, (512, 512), FaceRoi(-400.0, 100.0, 100.0, 0.0)) is None
 
 
-def test_the_eye_finds_a_face_again(finder: FaceLandmarker) -> None:
+def test_a_face_is_redetected(finder: FaceLandmarker) -> None:
     frame = frame_of(astronaut())
     mesh = finder.refined_mesh(frame.rgb, (512, 512), finder.detect(frame)[0].roi)
     assert mesh is not None
@@ -97,7 +97,7 @@ def test_a_window_lies_in_the_picture_and_holds_what_it_can(x: float, y: float, 
         assert window.top <= y <= window.bottom
 
 
-def test_the_square_around_a_face() -> None:
+def test_the_crop_around_a_face() -> None:
     roi = FaceRoi.around(placed(300, 200, 80))
     assert abs(roi.x - 300) < 5
     assert abs(roi.angle) < 0.01

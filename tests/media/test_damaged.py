@@ -26,7 +26,7 @@ from lipdub.media.write import WriteOptions, write_clip
 from lipdub.timeline.time import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, make_video, make_wav, number_in, tone
+from media_files import Extra, make_video, make_wav, number_in, tone
 
 F = Fraction
 MS = F(1, 1000)
@@ -278,7 +278,7 @@ def test_samples_that_are_no_numbers_are_silent_and_counted(tmp_path):
     assert np.isfinite(read_sound(tmp_path / "a.wav", rate=16000, mono=True).samples).all()
 
 
-def test_silent_and_short_and_empty_tracks_are_told(tmp_path):
+def test_silent_and_short_and_empty_tracks_are_reported(tmp_path):
     assert read_with_damage(write_floats(tmp_path / "a.wav", np.zeros(48000)))[1].warnings_about("it") == (
         "it is completely silent",
     )
@@ -299,7 +299,7 @@ def test_damage_survives_being_kept():
     assert any("12 channels" in told for told in damage.warnings_about("it"))
 
 
-def test_reading_stops_where_it_is_told(tmp_path):
+def test_reading_stops_where_it_is_reported(tmp_path):
     path = make_wav(tmp_path / "a.flac", 30.0, 16000, 1, "flac")
     log = SoundLog()
     track = read_sound(path, reading=SoundReadOptions(F(2), log))

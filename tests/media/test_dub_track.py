@@ -15,7 +15,7 @@ from lipdub.media.sound_read import read_sound
 from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import make_video, make_wav, tone
+from media_files import make_video, make_wav, tone
 
 
 def dubbed(folder, dub, suffix, **changes):
@@ -84,7 +84,7 @@ def test_primed_tracks_are_copied_to_the_sample(tmp_path, name, codec, suffix, l
      ("d.opus", "libopus", ".mov", "dub track (pcm_s16le): mov does not take opus"),
      ("d.wav", "pcm_s16le", ".mp4", "dub track (aac): mp4 does not take pcm_s16le")],
 )  # fmt: skip
-def test_why_a_track_is_encoded_is_told(tmp_path, name, codec, suffix, told):
+def test_why_a_track_is_encoded_is_reported(tmp_path, name, codec, suffix, told):
     _, written = dubbed(tmp_path, make_wav(tmp_path / name, 1.0, 48000, 1, codec), suffix)
     assert told in written.encoded
     begins, decoded = samples_of(written.path)
@@ -103,7 +103,7 @@ def test_channels_beyond_the_encoder_are_mixed_and_told(tmp_path, channels, want
     assert np.abs(decoded).max() > 0.02
 
 
-def test_a_change_of_rate_is_told(tmp_path):
+def test_a_change_of_rate_is_reported(tmp_path):
     data = (tone(1.0, 192000, 2).T * 8000).astype(np.int16)
     _, written = dubbed(tmp_path, wave_file(tmp_path / "d.wav", data, 192000), ".mp4")
     assert any("resampled from 192000 to 48000 Hz" in w for w in written.warnings)
@@ -151,7 +151,7 @@ def test_lost_stretches_are_silent_and_timing_stays(tmp_path, name, codec, suffi
     assert abs(max(shifts, key=lambda d: shifts[d]) + round(begins * 48000)) <= 2
 
 
-def test_an_empty_track_is_told(tmp_path):
+def test_an_empty_track_is_reported(tmp_path):
     empty = wave_file(tmp_path / "d.wav", np.zeros((0, 1), np.int16), 48000)
     for suffix in (".mp4", ".mkv"):
         _, written = dubbed(tmp_path, empty, suffix)

@@ -13,7 +13,7 @@ from lipdub.media.probe import probe
 from lipdub.media.write import WriteOptions, check_output
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import make_video
+from media_files import make_video
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
 

@@ -19,9 +19,9 @@ from lipdub.media.side_data import hdr10_messages
 from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, Video, make_video, make_wav
-from test_inventory import cover_of, interlaced, with_cover, with_subtitles
-from test_sidedata import DEEP, HDR10, HDR_PLUS, captions_of, carrying
+from media_files import Extra, Video, make_video, make_wav
+from test_side_data import DEEP, HDR10, HDR_PLUS, captions_of, carrying
+from test_stream_mapping import cover_of, interlaced, with_cover, with_subtitles
 
 PAGE = Path(__file__).parents[2] / "docs" / "files.md"
 

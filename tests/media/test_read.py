@@ -20,7 +20,7 @@ from lipdub.media.sound_read import read_sound
 from lipdub.timeline.picture import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, make_video, make_wav, number_in, picture, tone
+from media_files import Extra, make_video, make_wav, number_in, picture, tone
 
 LOSSLESS = {"codec": "ffv1", "options": ()}
 

@@ -11,7 +11,7 @@ from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
 from lipdub.media.sound_read import read_sound, read_sound_chunks
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, make_video, make_wav
+from media_files import Extra, make_video, make_wav
 
 F = Fraction
 
@@ -38,7 +38,7 @@ def test_the_first_sample_is_at_the_instant_that_is_asked_for(tmp_path, start, r
     np.testing.assert_array_equal(out, expected)
 
 
-def test_shapes_name_their_channels(tmp_path):
+def test_formats_name_their_channels(tmp_path):
     assert sound_format(make_wav(tmp_path / "a.wav", 0.1, 22050)) == SoundFormat(22050, ("FC",))
     assert sound_format(make_wav(tmp_path / "b.flac", 0.1, 48000, 2, "flac")) == SoundFormat(48000, ("FL", "FR"))
     six = sound_format(make_wav(tmp_path / "c.flac", 0.1, 96000, 6, "flac"))

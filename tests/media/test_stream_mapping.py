@@ -19,7 +19,7 @@ from lipdub.media.sound_read import read_sound
 from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, make_video, make_wav, picture
+from media_files import Extra, make_video, make_wav, picture
 
 PLAIN = WriteOptions()
 
@@ -302,7 +302,7 @@ def test_copied_streams_go_on_to_where_a_file_was_cut_off(tmp_path):
 
 
 @pytest.mark.parametrize(("interval", "told"), [("10", "are missing in it"), ("250", "1.521 s are promised")])
-def test_what_is_missing_of_copied_sound_is_told(tmp_path, interval, told):
+def test_what_is_missing_of_copied_sound_is_reported(tmp_path, interval, told):
     options = (("crf", "1"), ("preset", "ultrafast"), ("g", interval))
     source = make_video(tmp_path / "a.mkv", Extra(1.5), count=40, size=(320, 240), options=options)
     assert again(source, tmp_path / "whole.mkv").warnings == ()
@@ -339,7 +339,7 @@ def test_a_read_error_does_not_end_what_is_copied(tmp_path):
     assert (len(came), errors.count) == (whole, 1)
 
 
-def test_kept_sound_is_heard_when_it_was_heard_before(tmp_path):
+def test_kept_sound_stays_in_time(tmp_path):
     source = make_video(tmp_path / "a.mp4", Extra(0.4))
     written = again(source, tmp_path / "b.mkv")
     before, after = read_sound(source), read_sound(written.path)

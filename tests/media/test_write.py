@@ -22,7 +22,7 @@ from lipdub.media.sound_read import read_sound
 from lipdub.media.write import WriteOptions, check_output, encoder_opens, write_clip, write_pending
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, Video, make_video, make_wav, number_in, picture, tone
+from media_files import Extra, Video, make_video, make_wav, number_in, picture, tone
 
 HALF_MS = Fraction(1, 2000)
 PLAIN = WriteOptions()
@@ -361,7 +361,7 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
-def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     source, output = make_video(tmp_path / "a.mp4"), tmp_path / "b.mp4"
     dead = tmp_path / ".lipdub-0123.part"
     dead.touch()

@@ -19,7 +19,7 @@ from lipdub.timeline.samples import Samples
 from lipdub.timeline.speech_features import SpeechFeatures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "media"))
-from making import Extra, make_video, make_wav
+from media_files import Extra, make_video, make_wav
 
 
 class Counting(SpeechAnalyser):
