@@ -73,7 +73,7 @@ def test_an_mp4_cut_off_behind_its_index_says_so_with_both_numbers(tmp_path):
     clip = open_clip(cut(remuxed(whole, tmp_path / "a.mp4", {"movflags": "faststart"}), 0.6))
     assert 20 < len(clip) < 50
     (told,) = clip.warnings
-    assert "promises 60 frames (2.400 s)" in told
+    assert "states 60 frames (2.400 s)" in told
     assert f"{len(clip)} ({float(clip.span.duration):.3f} s) could be read" in told
     assert numbers(clip) == list(range(len(clip)))
 
@@ -309,7 +309,7 @@ def test_reading_stops_where_it_is_reported(tmp_path):
     np.testing.assert_array_equal(track.samples, read_sound(path).samples[:, : track.samples.shape[1]])
 
 
-def test_headers_that_promise_years_take_no_memory(tmp_path):
+def test_headers_that_state_years_take_no_memory(tmp_path):
     made = make_wav(tmp_path / "a.mka", 1.0, codec="flac")
     data = bytearray(made.read_bytes())
     at = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration, a double

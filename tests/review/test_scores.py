@@ -1,4 +1,4 @@
-"""Scores say what they promise on paths and pictures of which the truth is known."""
+"""Scores are right on trajectories and pictures with known results."""
 
 from pathlib import Path
 

@@ -120,7 +120,7 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
     assert [t.frames for t in again.timings if t.stage == "study"] == [0]
 
 
-def test_what_a_cut_off_clip_promises_is_in_the_report(case: Case, home: Path) -> None:
+def test_what_a_cut_off_clip_states_is_in_the_report(case: Case, home: Path) -> None:
     whole, part = home / "whole.mp4", home / "part.mp4"
     with av.open(str(case.clip)) as read, av.open(str(whole), "w", container_options={"movflags": "faststart"}) as out:
         stream = out.add_stream_from_template(read.streams.video[0])
@@ -137,7 +137,7 @@ def test_what_a_cut_off_clip_promises_is_in_the_report(case: Case, home: Path) -
     with pytest.raises(LipdubError):  # nobody speaks in it: but it is read, and nothing is written
         lipdub.dub(part, audio=home / "mute.wav", output=home / "none.mp4", options=options)
     report = lipdub.dub(part, audio=case.dub, output=home / "out.mp4", options=options)
-    told = [text for text in report.warnings if f"promises {2 * FACE + BLANK} frames" in text]
+    told = [text for text in report.warnings if f"states {2 * FACE + BLANK} frames" in text]
     assert len(told) == 1
     assert f"{count} (" in told[0]
     assert len(open_clip(home / "out.mp4")) == count

@@ -23,7 +23,7 @@ _CHANNELS = 8
 @dataclass(frozen=True, slots=True)
 class SoundDamage:
     """How a sound was read: ``length`` seconds from ``start`` on; ``whole`` is True if it was read to its end.
-    ``promised`` is where it should end by what the file states (s; None: not stated).
+    ``stated_end`` is where it should end by what the file states (s; None: not stated).
 
     ``gaps`` are spans without sound, which count as silence. ``not_finite`` is the number of samples that were NaN or
     infinite and count as 0. ``peak`` is the largest sample (1: full scale).
@@ -32,7 +32,7 @@ class SoundDamage:
     start: Fraction = Fraction(0)
     length: Fraction = Fraction(0)
     whole: bool = True
-    promised: Fraction | None = None
+    stated_end: Fraction | None = None
     gaps: tuple[Span, ...] = ()
     not_finite: int = 0
     peak: float = 1.0
@@ -48,10 +48,10 @@ class SoundDamage:
             found.append("is completely silent")
         if 0 < self.length < _SHORT and self.whole:
             found.append(f"is only {float(self.length):.3f} s long")
-        if self.whole and self.promised is not None and abs(self.promised - end) > DURATION_TOLERANCE:
-            short = "could be read: it ends early or is damaged" if end < self.promised else "were read"
-            promised = float(self.promised - self.start)
-            found.append(f"should last {promised:.3f} s by what its file says; {float(self.length):.3f} s {short}")
+        if self.whole and self.stated_end is not None and abs(self.stated_end - end) > DURATION_TOLERANCE:
+            short = "could be read: it ends early or is damaged" if end < self.stated_end else "were read"
+            stated = float(self.stated_end - self.start)
+            found.append(f"should last {stated:.3f} s by what its file states; {float(self.length):.3f} s {short}")
         if self.gaps:
             missing = float(sum(span.duration for span in self.gaps))
             spans = first_examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in self.gaps)
@@ -67,15 +67,15 @@ class SoundDamage:
     def to_json(self) -> str:
         """As JSON text for ``from_json``."""
         lost = [[str(span.start), str(span.end)] for span in self.gaps]
-        promised = None if self.promised is None else str(self.promised)
-        numbers = [str(self.start), str(self.length), self.whole, promised, lost]
+        stated = None if self.stated_end is None else str(self.stated_end)
+        numbers = [str(self.start), str(self.length), self.whole, stated, lost]
         return json.dumps([*numbers, self.not_finite, self.peak, self.channels])
 
     @staticmethod
     def from_json(text: str) -> "SoundDamage":
         """The inverse of ``to_json``."""
-        start, length, whole, promised, lost, *rest = json.loads(text)
-        end = None if promised is None else Fraction(promised)
+        start, length, whole, stated, lost, *rest = json.loads(text)
+        end = None if stated is None else Fraction(stated)
         spans = tuple(Span(Fraction(a), Fraction(b)) for a, b in lost)
         return SoundDamage(Fraction(start), Fraction(length), whole, end, spans, *rest)
 
@@ -87,7 +87,7 @@ class SoundLog:
     start: Fraction = Fraction(0)
     length: Fraction = Fraction(0)
     whole: bool = True
-    promised: Fraction | None = None
+    stated_end: Fraction | None = None
     gaps: list[Span] = field(default_factory=list)
     not_finite: int = 0
     peak: float = 0.0
@@ -103,7 +103,7 @@ class SoundLog:
     def damage(self) -> SoundDamage:
         """The damage so far."""
         return SoundDamage(
-            self.start, self.length, self.whole, self.promised, _together(self.gaps), self.not_finite, self.peak,
+            self.start, self.length, self.whole, self.stated_end, _together(self.gaps), self.not_finite, self.peak,
             self.channels,
         )  # fmt: skip
 

@@ -211,8 +211,8 @@ def gapless_blocks(
     rate = audio.codec_context.sample_rate
     log = SoundLog() if reading.log is None else reading.log
     start, count, origin = None, 0, clock_origin(audio)
-    promised, log.channels = stated_sound_end(container, audio), audio.codec_context.channels
-    log.promised = None if promised is None else promised - origin
+    stated, log.channels = stated_sound_end(container, audio), audio.codec_context.channels
+    log.stated_end = None if stated is None else stated - origin
     for at, block in _blocks(container, audio, log):
         at -= origin
         if start is None:

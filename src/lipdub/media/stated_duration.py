@@ -77,11 +77,11 @@ def _ends_early(container: InputContainer, video: VideoStream, listing: FrameLis
     if end > times.whole.end:
         yield _short(_seconds(end), f"{_seconds(times.whole.end)} ({len(times)} frames)")
     elif times.whole.end - end > 1:
-        yield f"the file promises {_seconds(end)}; {_seconds(times.whole.end)} ({len(times)} frames) were read"
+        yield f"the file states {_seconds(end)}; {_seconds(times.whole.end)} ({len(times)} frames) were read"
 
 
-def _short(promised: str, read: str) -> str:
-    return f"the file promises {promised}; {read} could be read: it ends early or is damaged"
+def _short(stated: str, read: str) -> str:
+    return f"the file states {stated}; {read} could be read: it ends early or is damaged"
 
 
 def _gaps(times: FrameTimes) -> Iterator[str]:

@@ -140,7 +140,7 @@ class PacketLosses:
         if self.missing.get(stream.index):
             words.append(f"{float(self.missing[stream.index]):.3f} s are missing in it")
         if stated is not None and end < stated - _GAP:
-            words.append(f"it ends at {float(end):.3f} s, {float(stated):.3f} s are promised")
+            words.append(f"it ends at {float(end):.3f} s, the file states {float(stated):.3f} s")
         if self.errors and not words and not indexed:
             words.append(f"the file could not be read in {self.errors} places")
         return f"damaged ({received} packets could be read): {' and '.join(words)}" if words else ""
