@@ -253,7 +253,7 @@ def test_sound_goes_on_behind_damage_and_stays_in_time(tmp_path, suffix, codec):
 def test_sound_that_ends_early_is_told_with_both_numbers(tmp_path, suffix, codec):
     track, damage = read_with_damage(cut(make_wav(tmp_path / f"a{suffix}", 4.0, codec=codec), 0.6))
     (told,) = damage.warnings_about("the dub track")
-    assert "4.000 s by what its file says" in told
+    assert "4.000 s by what its file states" in told
     assert f"{float(track.span.duration):.3f} s could be read" in told
 
 
