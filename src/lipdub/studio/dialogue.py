@@ -159,5 +159,5 @@ def finished(
 
 def write_dialogue(path: Path, lines: Callable[[], Iterable[PlacedLine]], whole: Span, rate: int = RATE) -> None:
     """Write ``lines`` as mono sound (.flac or .wav) over ``whole``, exactly as long. Raises ``OutputError``."""
-    canvas = MixFormat.over(whole, rate, ("FC",))
+    canvas = MixFormat.for_span(whole, rate, ("FC",))
     write_sound(path, stem_blocks(speech_stem(lines, canvas), canvas), SoundFormat(rate, ("FC",)))
