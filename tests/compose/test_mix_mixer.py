@@ -170,5 +170,5 @@ def test_the_same_seed_gives_the_same_mix():
 
 @pytest.mark.parametrize("word", ["hot", "3", "nan", "-70", ""])
 def test_what_is_no_loudness_is_refused(word):
-    with pytest.raises(OptionError, match="no loudness"):
+    with pytest.raises(OptionError, match="not a loudness"):
         plan_mix(scene()[0], MixOptions(loudness=word))

@@ -113,7 +113,7 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path):
     data = tone(1.0, 48000, 1).T.copy()
     data[1000:1100], data[2000], data[3000] = np.nan, np.inf, -np.inf
     _, written = dubbed(tmp_path, wave_file(tmp_path / "d.wav", data, 48000, 3), ".mp4")
-    assert any(w.startswith("102 samples of the dub track are no numbers") for w in written.dub_losses)
+    assert any(w.startswith("102 samples of the dub track are not numbers") for w in written.dub_losses)
     decoded = read_sound(written.path).samples[0]
     assert np.isfinite(decoded).all()
     assert lag(decoded.astype(np.float64), tone(1.0, 48000, 1)[0]) == 0

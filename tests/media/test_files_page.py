@@ -190,7 +190,7 @@ PICTURE = {
     "rotation and mirroring (display matrix)": (mirrored, the_same("matrix", "turn")),
     "pixels that are not square": (
         lambda path: make_video(path, count=2, pixel_aspect=Fraction(16, 15)),
-        the_same("pixel_aspect", "pixel shape"),
+        the_same("pixel_aspect", "pixel aspect ratio"),
     ),
     "interlacing, with its field order": (lambda path: interlaced(path, "libx264", "yuv420p", "bff"), fields),
     "transparency (alpha channel)": (

@@ -30,7 +30,7 @@ def find_damage(folder: Path, *, grows: bool = False) -> str:
     """
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
-            return "it is no folder"
+            return "it is not a folder"
         folders, files = _list_contents(folder)
         if files.pop(MANIFEST_NAME, None) is None:
             return "its list of files is missing"

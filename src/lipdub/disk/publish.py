@@ -39,7 +39,7 @@ def check_output_path(target: Path, inputs: Iterable[Path] = (), *, overwrite: b
             if not overwrite:
                 raise OutputError("exists already", file=target, remedy="Choose another name, or add --overwrite")
             if target.exists() and not target.is_file():
-                raise OutputError("is no ordinary file", file=target, remedy="Choose another name")
+                raise OutputError("is not a regular file", file=target, remedy="Choose another name")
         folder = target.absolute().parent
         if not folder.is_dir():
             raise OutputError("its folder does not exist", file=target, remedy="Make it first")

@@ -22,6 +22,6 @@ def check_regular_file(path: Path) -> int:
     if folder:
         raise InputError("it is a folder, not a file", file=path, remedy="Name a file in it.")
     if not regular:
-        what = "it is not an ordinary file but a pipe, a socket or a device"
+        what = "it is not a regular file but a pipe, a socket or a device"
         raise InputError(what, file=path, remedy="Save it to a file first.")
     return size

@@ -57,8 +57,8 @@ def parse_face_selector(text: str) -> FaceSelector:
         except ValueError as wrong:
             raise OptionError(f"face '{text}': {wrong}", remedy="For example 640,300@0:12.5.") from wrong
     raise OptionError(
-        f"'{text}' names no face",
-        remedy="Say auto, left, right, largest, or X,Y@TIME: a point on the face in pixels, and when.",
+        f"'{text}' does not name a face",
+        remedy="Use auto, left, right, largest, or X,Y@TIME: a point on the face in pixels, and when.",
     )
 
 
@@ -146,7 +146,7 @@ def _track_at_point(tracks: Sequence[FaceTrack], choice: FaceSelector, evidence:
         raise OptionError(
             f"no face was found at {x:g},{y:g}",
             at=choice.instant,
-            remedy="Give a point on the face, at a time when it is seen, or say left, right, largest or auto.",
+            remedy="Give a point on the face, at a time when it is visible, or use left, right, largest or auto.",
         )
     return index
 

@@ -123,7 +123,7 @@ def dub_loss_notes(dub: DubTrack) -> list[str]:
     if damage.silence:
         notes.append(f"{float(damage.silence):.3f} s are missing in the dub track: they are silent")
     if damage.not_finite:
-        notes.append(f"{damage.not_finite} samples of the dub track are no numbers (NaN, infinite): written as 0")
+        notes.append(f"{damage.not_finite} samples of the dub track are not numbers (NaN, infinite): written as 0")
     return notes
 
 

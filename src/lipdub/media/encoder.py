@@ -94,7 +94,9 @@ def canonical_codec(codec: str) -> str:
     unknown."""
     name = _CODEC_ALIASES.get(codec.lower(), codec.lower())
     if name not in _ENCODERS:
-        raise OptionError(f"'{codec}' is no picture codec we write", remedy=f"Use one of: {', '.join(_ENCODERS)}.")
+        raise OptionError(
+            f"'{codec}' is not a picture codec that can be written", remedy=f"Use one of: {', '.join(_ENCODERS)}."
+        )
     return name
 
 
@@ -126,7 +128,7 @@ def choose_codec(container: str, source: SourcePicture, wished: str | None) -> s
         codec = canonical_codec(wished)
         if codec not in taken:
             remedy = f"It takes {', '.join(taken)}; or choose another file type."
-            raise OptionError(f"a {container} file does not take {codec} from us", remedy=remedy)
+            raise OptionError(f"{codec} cannot be written into a {container} file", remedy=remedy)
         return codec
     if source.codec == "prores" and "prores" in taken:
         return "prores"

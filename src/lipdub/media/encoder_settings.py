@@ -45,16 +45,16 @@ def check_encoder_settings(codec: str, crf: int | None, preset: str | None) -> N
     choice = ALLOWED_SETTINGS[codec]
     if crf is not None:
         if choice.crf is None:
-            raise OptionError(f"{codec} takes no crf: its quality is fixed", remedy="Leave --crf away.")
+            raise OptionError(f"{codec} takes no crf: its quality is fixed", remedy="Remove --crf.")
         low, high = choice.crf
         if not low <= crf <= high:
             what = f"crf {crf} is out of range for {codec}"
             raise OptionError(what, remedy=f"Give a number from {low} (best) to {high} (smallest).")
     if preset is not None:
         if not choice.presets:
-            raise OptionError(f"{codec} takes no preset", remedy="Leave --preset away.")
+            raise OptionError(f"{codec} takes no preset", remedy="Remove --preset.")
         if preset not in choice.presets:
-            what = f"'{preset}' is no preset of {codec}"
+            what = f"'{preset}' is not a preset of {codec}"
             raise OptionError(what, remedy=f"Give {choice.presets_in_words}.")
 
 

@@ -139,7 +139,7 @@ def _matched_to_times(
             if index == wanted.stop:
                 return
     if previous is None:
-        what = "cannot be decoded from here on"
+        what = "cannot be decoded from this time on"
         raise NotMedia(what, file=clip.path, at=clip.times.instant(index), remedy="Export it again.")
     for missing in range(index, wanted.stop):
         damage.repeated.append(missing)

@@ -34,7 +34,9 @@ def write_sound(path: Path, blocks: Iterable[Block], shape: SoundFormat) -> int:
     written.
     """
     if path.suffix.lower() not in _FORMATS:
-        raise OptionError("is no file type we write sound to", file=path, remedy="Name it .wav or .flac.")
+        raise OptionError(
+            "is not a file type for sound that can be written", file=path, remedy="Name it .wav or .flac."
+        )
     form = _FORMATS[path.suffix.lower()]
     if form[0] == "flac" and len(shape.channels) > 8:
         raise OptionError("FLAC holds up to 8 channels", file=path, remedy="Name it .wav.")

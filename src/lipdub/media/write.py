@@ -140,7 +140,11 @@ def container_for(output: Path) -> str:
     """FFmpeg's name of the container for the suffix of ``output``. Raises ``OptionError`` for an unknown suffix."""
     container = CONTAINERS.get(output.suffix.lower())
     if container is None:
-        what = f"'{output.suffix}' is no file type we write" if output.suffix else "has no file type in its name"
+        what = (
+            f"'{output.suffix}' is not a file type that can be written"
+            if output.suffix
+            else "has no file type in its name"
+        )
         raise OptionError(what, file=output, remedy=f"Use one of: {' '.join(CONTAINERS)}.")
     return container
 
@@ -212,7 +216,9 @@ class _ClipWriter:
         stated = self.container in MOV_FAMILY or self.encoding.codec in ("h264", "hevc")
         if facts.pixel_aspect != 1 and not stated:
             codec = self.encoding.codec
-            warnings.append(f"the pixel shape {facts.pixel_aspect} is lost: neither {codec} nor its file says it")
+            warnings.append(
+                f"the pixel aspect ratio {facts.pixel_aspect} is lost: neither {codec} nor its container can store it"
+            )
 
     @contextmanager
     def output_errors(self) -> Iterator[None]:

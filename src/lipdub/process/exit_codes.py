@@ -79,7 +79,7 @@ def _exit_code(program: Callable[[], int | None]) -> int:
     except (KeyboardInterrupt, StoppedBySignal) as stopped:
         number = stopped.number if isinstance(stopped, StoppedBySignal) else signal.SIGINT
         how = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-        _print_error(f"stopped{how}; nothing was written under the final name.")
+        _print_error(f"stopped{how}; no output file was written.")
         return SIGNAL_BASE + number
     except Exception as error:
         told = as_lipdub_error(error)

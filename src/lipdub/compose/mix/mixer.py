@@ -71,7 +71,7 @@ class MixOptions:
             target = 0.0
         if not -60 <= target <= -5:
             names = ", ".join(("source", "none", *LOUDNESS_PRESETS))
-            raise OptionError(f"'{self.loudness}' is no loudness", remedy=f"Use one of {names}, or LUFS like -18.")
+            raise OptionError(f"'{self.loudness}' is not a loudness", remedy=f"Use one of {names}, or LUFS like -18.")
         return target
 
 
@@ -139,7 +139,7 @@ class MixPlan:
 def plan_mix(inputs: MixInputs, options: MixOptions) -> MixPlan:
     """Measure all ``inputs``, choose levels and room tone, and compute the mix until its loudness is right.
 
-    Reads every stem two to six times. Raises ``OptionError`` for a loudness that is none.
+    Reads every stem two to six times. Raises ``OptionError`` for an invalid loudness.
     """
     target = options.target_lufs
     measured = _StemMeasurements(inputs, options.seed)
