@@ -24,7 +24,7 @@ ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "l
      (".mp4", {"crf": 52, "codec": "hevc"}, "from 0 .* to 51"), (".mp4", {"crf": 999, "codec": "av1"}, "to 63"),
      (".webm", {"preset": "fast"}, "from -8 to 8"), (".mp4", {"preset": "14", "codec": "av1"}, "from -1 to 13"),
      (".mov", {"crf": 10, "codec": "prores"}, "no crf"), (".mkv", {"preset": "fast", "codec": "ffv1"}, "no preset"),
-     (".mp4", {"codec": "wonder"}, "no picture codec")],
+     (".mp4", {"codec": "wonder"}, "not a picture codec")],
 )  # fmt: skip
 def test_what_an_encoder_does_not_take_is_refused_before_the_work(tmp_path, suffix, options, told):
     source = make_video(tmp_path / "a.mp4", count=2)

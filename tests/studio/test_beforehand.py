@@ -36,8 +36,8 @@ def script(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"loudness": "deafening"}, "no loudness"),
-        ({"loudness": "nan"}, "no loudness"),
+        ({"loudness": "deafening"}, "not a loudness"),
+        ({"loudness": "nan"}, "not a loudness"),
         ({"hush": 3.0}, "louder"),
         ({"hush": float("nan")}, "no number of dB"),
         ({"hush": -float("inf")}, "no number of dB"),
