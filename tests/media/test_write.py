@@ -325,7 +325,7 @@ def test_refusals_come_early(tmp_path):
         check_output(source, tmp_path / "b.xyz", PLAIN)
     with pytest.raises(OptionError, match="cannot be written into"):
         check_output(source, tmp_path / "b.webm", WriteOptions(codec="h264"))
-    with pytest.raises(OptionError, match="no picture codec"):
+    with pytest.raises(OptionError, match="not a picture codec"):
         check_output(source, tmp_path / "b.mp4", WriteOptions(codec="wonder"))
     assert there.read_bytes() == b"precious"
 
