@@ -25,7 +25,7 @@ _LARGEST = 4096
 """Samples in a frame for FLAC encoders."""
 
 
-def write_sound(path: Path, blocks: Iterable[Block], shape: SoundFormat) -> int:
+def write_sound(path: Path, blocks: Iterable[Block], sound_format: SoundFormat) -> int:
     """Write ``blocks`` (channels, samples; -1..1, clipped beyond) to ``path``; returns the number of samples.
 
     ``.wav`` (RF64 from 4 GB on) or ``.flac`` (up to 8 channels), 24 bits without dither: the rounding error is 144 dB
@@ -37,28 +37,30 @@ def write_sound(path: Path, blocks: Iterable[Block], shape: SoundFormat) -> int:
         raise OptionError(
             "is not a file type for sound that can be written", file=path, remedy="Name it .wav or .flac."
         )
-    form = _FORMATS[path.suffix.lower()]
-    if form[0] == "flac" and len(shape.channels) > 8:
+    file_type = _FORMATS[path.suffix.lower()]
+    if file_type[0] == "flac" and len(sound_format.channels) > 8:
         raise OptionError("FLAC holds up to 8 channels", file=path, remedy="Name it .wav.")
     try:
         with atomic_output(path, overwrite=True) as part:
-            return _written(part, blocks, shape, form)
+            return _written(part, blocks, sound_format, file_type)
     except FFmpegError as refused:
         cause = cause_of(refused)
         raise OutputError(f"cannot be written: {cause.what}", file=path, remedy=cause.remedy) from refused
 
 
-def _written(part: Path, blocks: Iterable[Block], shape: SoundFormat, form: tuple[str, str, dict[str, str]]) -> int:
-    container, codec, settings = form
+def _written(
+    part: Path, blocks: Iterable[Block], sound_format: SoundFormat, file_type: tuple[str, str, dict[str, str]]
+) -> int:
+    container, codec, settings = file_type
     count = 0
     with av.open(str(part), "w", format=container, container_options=settings) as out:
-        layout = "+".join(shape.channels)
-        stream = out.add_stream(codec, rate=shape.rate, layout=layout, format="s32")
+        layout = "+".join(sound_format.channels)
+        stream = out.add_stream(codec, rate=sound_format.rate, layout=layout, format="s32")
         assert isinstance(stream, AudioStream)
-        stream.time_base = Fraction(1, shape.rate)
+        stream.time_base = Fraction(1, sound_format.rate)
         for samples in _frames(blocks):
             frame = av.AudioFrame.from_ndarray(samples, "s32", layout)
-            frame.sample_rate, frame.pts, frame.time_base = shape.rate, count, stream.time_base
+            frame.sample_rate, frame.pts, frame.time_base = sound_format.rate, count, stream.time_base
             count += frame.samples
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
