@@ -37,7 +37,7 @@ class MuxQueue:
     exhausted: bool = False
 
     def mux_until(self, out: OutputContainer, until: Fraction | None) -> None:
-        """Mux every packet that begins before ``until`` (s); None: all that are left."""
+        """Mux every packet that begins at ``until`` (s) or before; None: all that are left."""
         while not self.exhausted:
             if self.waiting is None:
                 self.waiting = next(self.packets, None)
