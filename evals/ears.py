@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 from scipy.signal import butter, fftconvolve, sosfiltfilt
 
+from lipdub.timeline.runs import true_runs
+
 Samples = NDArray[np.float64]
 
 STEP = 0.01
@@ -45,8 +47,7 @@ def spoken(decibels: Samples) -> NDArray[np.bool_]:
     floor, top = np.percentile(decibels, [10, 95])
     loud = decibels > floor + max(_LEAST, _SHARE * (top - floor))
     for value, shortest in ((False, _BRIDGED), (True, _SHORTEST)):
-        edges = np.flatnonzero(np.diff(np.concatenate([[not value], loud, [not value]]).astype(int)))
-        for a, b in edges.reshape(-1, 2) if len(edges) % 2 == 0 else []:
+        for a, b in true_runs(loud == value):
             if b - a < shortest and 0 < a and b < len(loud):
                 loud[a:b] = not value
     return loud
@@ -54,9 +55,8 @@ def spoken(decibels: Samples) -> NDArray[np.bool_]:
 
 def onsets(speaks: NDArray[np.bool_], pause: float) -> Samples:
     """Seconds at which speech begins after ``pause`` seconds of silence or more."""
-    starts = np.flatnonzero(np.diff(np.concatenate([[0], speaks.astype(int)])) == 1)
-    ends = np.flatnonzero(np.diff(np.concatenate([speaks.astype(int), [0]])) == -1)
-    before = starts - np.concatenate([[-(10**9)], ends[:-1]])
+    starts, stops = np.array(true_runs(speaks), int).reshape(-1, 2).T
+    before = starts - np.concatenate([[-(10**9)], stops[:-1] - 1])
     return starts[before * STEP >= pause] * STEP
 
 

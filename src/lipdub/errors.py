@@ -1,19 +1,19 @@
 """The errors a user can meet.
 
     LipdubError                      exit 1   anything below; catch this one
-    |- InputError                    exit 2   what was given cannot be used
+    |- InputError                    exit 2   an input cannot be used
     |  |- NotMedia                            not a sound or video file, or broken
-    |  |- NoPicture / NoSound                 the file lacks the stream we need
+    |  |- NoPicture / NoSound                 the file has no picture or no sound
     |  `- OptionError                         options that contradict each other
     |- NothingToDub                  exit 3   no face that may be dubbed; no output is written
-    |- OutputError                   exit 4   cannot write where asked: exists, not writable, disk full
+    |- OutputError                   exit 4   the output cannot be written: it exists, no permission, disk full
     |- WeightsError                  exit 5   a model file is missing, refused or damaged
     |- MissingExtra                  exit 6   an optional package is not installed
-    |- MachineError                  exit 7   this machine cannot do it: no GPU, too little memory
-    `- ServiceError                  exit 8   a server or program that was asked for help failed; what is done is kept
+    |- MachineError                  exit 7   this machine is not able to: no GPU, too little memory
+    `- ServiceError                  exit 8   a server or another program failed; finished work is kept
 
 Every message is one or two sentences: the file, the time where it happened if there is one, and what to do.
-An ``AssertionError`` anywhere is our own mistake.
+An ``AssertionError`` is a mistake of ours.
 """
 
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ from pathlib import Path
 
 
 class LipdubError(Exception):
-    """Base of every error meant for a user. ``exit_code`` is what the command line returns."""
+    """Base of all errors that a user can meet. ``exit_code`` is what the command line returns."""
 
     exit_code = 1
 
     def __init__(
         self, what: str, *, file: str | Path | None = None, at: Fraction | None = None, remedy: str = ""
     ) -> None:
-        """``what`` happened, in which ``file``, ``at`` which instant (seconds), and the ``remedy``."""
+        """``what`` happened, in which ``file``, ``at`` which time (s), and the ``remedy``: what the user can do."""
         self.what, self.file, self.at, self.remedy = what, file, at, remedy
         super().__init__(str(self))
 
@@ -42,13 +42,13 @@ class LipdubError(Exception):
 
 
 class InputError(LipdubError):
-    """What was given cannot be used."""
+    """An input cannot be used."""
 
     exit_code = 2
 
 
 class NotMedia(InputError):
-    """The file is not sound or video, or it is damaged beyond use."""
+    """The file is not a sound or video file, or it is too damaged."""
 
 
 class NoPicture(InputError):
@@ -60,17 +60,17 @@ class NoSound(InputError):
 
 
 class OptionError(InputError):
-    """Options that contradict each other or name something that does not exist."""
+    """Options contradict each other, or name something that does not exist."""
 
 
 class NothingToDub(LipdubError):
-    """No face in the clip may be dubbed; nothing was written."""
+    """The clip has no face that may be dubbed; no output was written."""
 
     exit_code = 3
 
 
 class OutputError(LipdubError):
-    """The output cannot be written where it was asked for."""
+    """The output cannot be written."""
 
     exit_code = 4
 
@@ -89,7 +89,7 @@ class MissingExtra(LipdubError):
     @classmethod
     @contextmanager
     def guard(cls, extra: str, purpose: str) -> Iterator[None]:
-        """Turn an ``ImportError`` inside the block into advice to install ``lipdub[extra]``."""
+        """Turn an ``ImportError`` of the block into the advice to install ``lipdub[extra]``."""
         try:
             yield
         except ImportError as missing:
@@ -100,12 +100,12 @@ class MissingExtra(LipdubError):
 
 
 class MachineError(LipdubError):
-    """This machine cannot do it: no GPU, or too little memory."""
+    """This machine is not able to: it has no GPU, or too little memory."""
 
     exit_code = 7
 
 
 class ServiceError(LipdubError):
-    """A server or a program that was asked for help did not answer, or answered nonsense."""
+    """A server or another program did not answer, or its answer cannot be used."""
 
     exit_code = 8

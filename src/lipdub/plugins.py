@@ -1,6 +1,6 @@
-"""What may be added from outside: engines, recognisers, translators and voices are found through entry points.
+"""Plugins: engines, recognisers, translators and voices are found through entry points.
 
-A name may be followed by a colon and words for the one it names: ``nanotts``, ``openai:http://localhost:11434/v1``.
+A name may be followed by a colon and a detail for the plugin: ``nanotts``, ``openai:http://localhost:11434/v1``.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,26 +19,26 @@ _LONGEST = 200
 
 
 def error_summary(error: BaseException) -> str:
-    """An error in one line: its kind, and the beginning of what it says."""
+    """An error in one line: its class, and the beginning of its text."""
     said = " ".join(str(error).split())[:_LONGEST]
     return f"{type(error).__name__}: {said}".removesuffix(": ").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
 class PluginKind:
-    """A kind of thing that can be added: the entry point ``group``, and what one is called (``a voice``)."""
+    """A kind of plugin: its entry point ``group``, and its ``label`` in messages ("voice")."""
 
     group: str
     label: str
 
     def names(self) -> tuple[str, ...]:
-        """Those that are installed, sorted."""
+        """Names of the installed plugins, sorted."""
         return tuple(sorted({point.name for point in entry_points(group=self.group)}))
 
     def factory(self, name: str) -> Callable[..., Any]:
-        """What makes the one called ``name``.
+        """The function that creates the plugin ``name``.
 
-        Raises ``OptionError``, listing what is installed, if there is none of that name or it cannot be loaded, and
+        Raises ``OptionError``, listing what is installed, if there is no such plugin or it cannot be loaded, and
         ``MissingExtra`` if a package that it needs is not installed.
         """
         for point in entry_points(group=self.group):
@@ -50,9 +50,9 @@ class PluginKind:
         )
 
     def create(self, name: str, given: object) -> Any:
-        """The one called ``name``, made with what it is ``given``.
+        """The plugin ``name``, created with the argument ``given``.
 
-        Raises as ``factory`` does, and what making it raises if that is a ``LipdubError``; any other error becomes an
+        Raises as ``factory`` does. A ``LipdubError`` of the factory passes; any other error of it becomes an
         ``OptionError``.
         """
         factory = self.factory(name)
@@ -60,15 +60,16 @@ class PluginKind:
             return factory(given)
 
     def create_named(self, text: str, wanted: type[Plugin]) -> Plugin:
-        """The one that ``NAME`` or ``NAME:DETAIL`` names, made with the detail ("" if there is none).
+        """The plugin that ``NAME`` or ``NAME:DETAIL`` names, created with the detail ("" if there is none).
 
-        Raises ``OptionError`` if there is none of that name or it does not keep ``wanted``, and what ``made`` raises.
+        Raises ``OptionError`` if there is no such plugin or it lacks what the protocol ``wanted`` asks for, and what
+        ``create`` raises.
         """
         name, _, detail = text.partition(":")
         return self.check(name, self.create(name, detail), wanted)
 
     def load_errors(self) -> dict[str, str]:
-        """Those that cannot be loaded, and why."""
+        """Name and error message of each plugin that cannot be loaded."""
         found = {}
         for name in self.names():
             try:
@@ -79,7 +80,7 @@ class PluginKind:
 
     @contextmanager
     def _blamed(self, name: str) -> Iterator[None]:
-        """Whatever goes wrong inside the block is told as a fault of the plugin ``name``."""
+        """Report every error of the block as a fault of the plugin ``name``."""
         try:
             yield
         except LipdubError:
@@ -100,7 +101,7 @@ class PluginKind:
             ) from broken
 
     def check(self, name: str, made: object, wanted: type[Plugin]) -> Plugin:
-        """``made`` if it keeps the protocol ``wanted``. Raises ``OptionError`` otherwise."""
+        """``made`` if it has everything that the protocol ``wanted`` asks for. Raises ``OptionError`` otherwise."""
         if not isinstance(made, wanted):
             raise OptionError(
                 f"'{name}' is no {self.label}: it lacks what every {self.label} has",
@@ -111,17 +112,17 @@ class PluginKind:
 
 @runtime_checkable
 class Fingerprinted(Protocol):
-    """What anything that is added can do besides: tell what its work depends on, so that work that was kept is used
-    again only while all of it is the same."""
+    """A plugin that can tell what its results depend on. Kept results are used again only while that is the same."""
 
     def fingerprint(self) -> tuple[object, ...]:
-        """Its own version, options, and identity of its model files (digests, or names, sizes and times): strings,
+        """Its version, its options, and the identity of its model files (digests, or names, sizes and times): strings,
         numbers, paths, and tuples and frozen dataclasses of them. The same in every process."""
         ...
 
 
 def fingerprint_of(thing: object) -> tuple[object, ...]:
-    """What the work of ``thing`` depends on: its class, and what it tells itself, or else its package's version."""
+    """What the results of ``thing`` depend on: its class, and its own fingerprint or else the version of its
+    package."""
     kind = type(thing)
     name = f"{kind.__module__}.{kind.__qualname__}"
     return (name, thing.fingerprint() if isinstance(thing, Fingerprinted) else _package(kind.__module__))
@@ -129,7 +130,7 @@ def fingerprint_of(thing: object) -> tuple[object, ...]:
 
 @cache
 def _package(module: str) -> str:
-    """Name and version of the package that ``module`` comes with, "" if it comes with none."""
+    """Name and version of the package that ``module`` belongs to; "" if it belongs to none."""
     top = module.partition(".")[0]
     names = (top, *packages_distributions().get(top, ()))
     return next((f"{name} {number}" for name in names if (number := package_version(name))), "")
@@ -137,7 +138,7 @@ def _package(module: str) -> str:
 
 @cache
 def package_version(package: str) -> str:
-    """The installed version of ``package``, "" if it is not installed."""
+    """The installed version of ``package``; "" if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Lets the tests of this room import ``mix_sounds`` beside them."""
+"""Lets tests import ``mix_sounds`` beside them."""
 
 import sys
 from pathlib import Path

@@ -14,8 +14,8 @@ NAMES = {1: ("FC",), 2: ("FL", "FR"), 6: ("FL", "FR", "FC", "LFE", "BL", "BR")}
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
-def canvas(seconds: float, rate: int = 48000, channels: int = 2, start: Fraction = Fraction(0)) -> MixFormat:
-    """A canvas of ``seconds``, rounded to samples."""
+def mix_format(seconds: float, rate: int = 48000, channels: int = 2, start: Fraction = Fraction(0)) -> MixFormat:
+    """The format of a mix of ``seconds``, rounded to samples."""
     return MixFormat(rate, NAMES[channels], start, round(seconds * rate))
 
 

@@ -4,9 +4,9 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from mix_sounds import canvas
+from mix_sounds import mix_format
 
-from lipdub.compose.mix.duck import DuckGain, DuckEnvelope, lower_gain
+from lipdub.compose.mix.duck import DuckEnvelope, DuckGain, lower_gain
 from lipdub.timeline.time import Span
 
 F = Fraction
@@ -21,7 +21,7 @@ ramps = st.builds(
 
 
 def whole(speech, ramp, seconds=6.0):
-    where = canvas(seconds, RATE)
+    where = mix_format(seconds, RATE)
     gain = DuckGain(speech, ramp, where).gain(0, where.samples)
     return np.ones(where.samples) if gain is None else gain
 
@@ -33,7 +33,7 @@ def test_gains_are_deep_in_speech_whole_elsewhere_and_move_softly(speech, ramp):
     assert gain.max() <= 1
     steepest = np.pi / 2 * (1 - ramp.depth) / (float(min(ramp.attack, ramp.release)) * RATE)
     assert np.abs(np.diff(gain)).max() <= 1.01 * steepest + 1e-12
-    where, far = canvas(6.0, RATE), np.ones(len(gain), bool)
+    where, far = mix_format(6.0, RATE), np.ones(len(gain), bool)
     for first, stop in where.ranges(speech):
         inside = gain[max(first, 0) : max(stop, 0)]
         np.testing.assert_allclose(inside, ramp.depth, atol=1e-12)
@@ -45,7 +45,7 @@ def test_gains_are_deep_in_speech_whole_elsewhere_and_move_softly(speech, ramp):
 
 @given(spans, ramps, st.lists(st.integers(1, 47_999), max_size=5))
 def test_pieces_are_parts_of_the_whole(speech, ramp, cuts):
-    where = canvas(6.0, RATE)
+    where = mix_format(6.0, RATE)
     ducking, edges = DuckGain(speech, ramp, where), [0, *sorted(cuts), where.samples]
     parts = [ducking.gain(a, b) for a, b in pairwise(edges)]
     joined = [np.ones(b - a) if p is None else p for p, (a, b) in zip(parts, pairwise(edges), strict=True)]
@@ -58,17 +58,17 @@ def test_it_stays_down_between_words_and_comes_back_after_them():
     gain = whole(words, ramp)
     np.testing.assert_allclose(gain[1 * RATE : 2 * RATE], 0.01)
     assert gain[round(2.5 * RATE)] == 1
-    assert DuckGain(words, ramp, canvas(6.0, RATE)).seconds == F("1.5")
+    assert DuckGain(words, ramp, mix_format(6.0, RATE)).seconds == F("1.5")
 
 
 def test_no_speech_and_no_depth_leave_everything():
     ramp = DuckEnvelope(-40.0, F(1, 20), F(1, 5), F(0), F(0), F(0))
     flat = DuckEnvelope(0.0, F(1, 20), F(1, 5), F(0), F(0), F(0))
-    assert DuckGain((), ramp, canvas(1.0)).gain(0, 48000) is None
-    assert DuckGain((Span(F(0), F(1)),), flat, canvas(1.0)).gain(0, 48000) is None
+    assert DuckGain((), ramp, mix_format(1.0)).gain(0, 48000) is None
+    assert DuckGain((Span(F(0), F(1)),), flat, mix_format(1.0)).gain(0, 48000) is None
 
 
-def test_least_takes_none_for_one():
+def test_lower_gain_takes_none_for_one():
     one, other = np.array([0.5, 1.0]), np.array([1.0, 0.2])
     np.testing.assert_array_equal(lower_gain(one, other), [0.5, 0.2])
     assert lower_gain(None, None) is None

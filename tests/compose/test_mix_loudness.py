@@ -59,10 +59,10 @@ def test_agrees_with_ffmpeg(rate, channels):
     peak.add(samples)
     loudness, _, true_peak = by_ffmpeg(samples, rate)
     assert meter.integrated() == pytest.approx(loudness, abs=0.05)
-    features = peak.true_peak()
-    assert features is not None
-    assert features == pytest.approx(fine_peak(samples), abs=0.1)
-    assert features == pytest.approx(true_peak, abs=0.2)
+    peak_db = peak.true_peak()
+    assert peak_db is not None
+    assert peak_db == pytest.approx(fine_peak(samples), abs=0.1)
+    assert peak_db == pytest.approx(true_peak, abs=0.2)
 
 
 @settings(max_examples=20)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mix_sounds import NAMES, canvas, joined, noise, stem
+from mix_sounds import NAMES, joined, mix_format, noise, stem
 
-from lipdub.compose.mix.stems import BLOCK_SAMPLES, MixFormat, Stem, stem_blocks, channel_matrix, speech_stem
+from lipdub.compose.mix.stems import BLOCK_SAMPLES, MixFormat, Stem, channel_matrix, speech_stem, stem_blocks
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine
@@ -31,20 +31,20 @@ def test_stems_are_cut_or_filled_to_the_sample(given, wanted, size):
     np.testing.assert_array_equal(out, np.pad(samples, ((0, 0), (0, wanted)))[:, :wanted])
 
 
-def test_reading_stops_where_the_canvas_ends():
+def test_reading_stops_where_the_mix_ends():
     def endless():
         while True:
             yield np.ones((1, 1000), np.float32)
 
-    assert joined(stem_blocks(Stem(("FC",), endless), canvas(2.0, channels=1))).shape == (1, 96000)
+    assert joined(stem_blocks(Stem(("FC",), endless), mix_format(2.0, channels=1))).shape == (1, 96000)
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 48000, 96000])
-def test_canvas_covers_its_span_and_no_more(rate):
+def test_a_mix_covers_its_span_and_no_more(rate):
     span = Span(F("0.85"), F("0.85") + F(1001, 300))
-    where = MixFormat.over(span, rate, ("FC",))
+    where = MixFormat.for_span(span, rate, ("FC",))
     assert where.samples == floor(F(1001, 300) * rate)
-    assert where.at(span.start) == 0
+    assert where.sample_at(span.start) == 0
     assert where.ranges([Span(F("0.85"), F("1.85")), Span(F(2), F(2))]) == ((0, rate),)
 
 
@@ -69,21 +69,21 @@ def test_what_is_lacking_is_folded():
 
 
 @given(st.integers(-500, 5000), st.sampled_from([8000, 22050]), st.integers(1, 400))
-def test_lines_are_heard_where_they_are_placed(milliseconds, rate, length):
+def test_lines_sound_where_they_are_placed(milliseconds, rate, length):
     start = F(1, 3)
     where = MixFormat(rate, ("FC",), start, rate * 3)
     line = said(start + F(milliseconds, 1000), np.full((1, length), 0.5), rate)
     out = joined(stem_blocks(speech_stem(lambda: iter([line]), where), where))[0]
-    begin = where.at(line.sound.start)
-    features = np.flatnonzero(out)
+    begin = where.sample_at(line.sound.start)
+    sounding = np.flatnonzero(out)
     expected = [n for n in range(begin, begin + length) if 0 <= n < where.samples]
-    assert features.tolist() == expected
+    assert sounding.tolist() == expected
     if expected:
         assert np.abs(out).max() <= 0.5
 
 
 def test_lines_are_resampled_summed_and_faded():
-    where = canvas(3.0, channels=1)
+    where = mix_format(3.0, channels=1)
     time = np.arange(16000) / 16000
     one = said(F(1), 0.5 * np.sin(2 * np.pi * 200 * time)[None], 16000)
     two = said(F("1.5"), np.full((2, 24000), 0.25), 48000)

@@ -14,11 +14,10 @@ from lipdub.cli import demo as door
 from lipdub.demo import make as demo
 from lipdub.demo import speech_assets as demo_voice
 from lipdub.demo.media_files import write_animation, write_synthetic_clip, write_wave
-from lipdub.demo.speech_assets import RATE, DemoText, DemoSpeech, normalised, load_speech, synthesise
+from lipdub.demo.speech_assets import RATE, DemoSpeech, DemoText, load_speech, normalised, synthesise
 from lipdub.errors import MissingExtra, OutputError
 from lipdub.review.report import MediaFile, Recipe, Report
-from lipdub.studio.caller import granted_by_caller
-from lipdub.studio.preflight.consent import ensure_consent
+from lipdub.studio.consent import ensure_consent, granted_by_caller
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 
@@ -82,7 +81,7 @@ def test_an_animation_is_a_webp_that_moves(tmp_path):
     assert data.count(b"ANMF") == 4
 
 
-def test_voices_are_levelled():
+def test_voices_are_normalised():
     for level in (0.01, 0.2):
         loud = normalised(np.concatenate([np.zeros(RATE, np.float32), tone(2, level), np.zeros(RATE, np.float32)]))
         assert abs(np.sqrt((loud[RATE : 3 * RATE] ** 2).mean()) - demo_voice._LEVEL) < 0.02
@@ -90,7 +89,7 @@ def test_voices_are_levelled():
     assert not normalised(np.zeros(100, np.float32)).any()
 
 
-def test_scripts_are_spoken_with_the_time_of_each_phrase():
+def test_texts_are_synthesised_with_the_time_of_each_phrase():
     pytest.importorskip("py_nanotts")
     words = synthesise(DemoText("en-US", 1.2, ("Hello there.", "How are you?")))
     assert words.sound.rate == RATE
@@ -166,17 +165,19 @@ def quick(monkeypatch) -> list[dict]:
     small = cv2.resize(demo._picture(), (64, 64))
     hearing = SimpleNamespace(hear=lambda path, digest: None)
     monkeypatch.setattr(demo, "dub", dub)
-    monkeypatch.setattr(demo, "recorded", lambda language: said())
+    monkeypatch.setattr(demo, "load_speech", lambda language: said())
     monkeypatch.setattr(demo.weights, "resolve", lambda name, consent: Path(name))
     monkeypatch.setattr(demo, "FaceLandmarker", lambda landmarks, detector: None)
-    monkeypatch.setattr(demo, "face_in", lambda picture, finder, file: None)
+    monkeypatch.setattr(demo, "portrait_landmarks", lambda picture, finder, file: None)
     monkeypatch.setattr(demo, "open_ears", lambda wish, store, consent: hearing)
-    monkeypatch.setattr(demo, "talking", lambda picture, face, prior, features, idle: repeat(small, idle.frames))
+    monkeypatch.setattr(
+        demo, "talking_portrait", lambda picture, face, prior, features, idle: repeat(small, idle.frames)
+    )
     return asked
 
 
-def test_the_story(quick, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("lipdub.review.report.summary_table", lambda report: "")
+def test_the_demo_command(quick, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lipdub.review.report.table", lambda report: "")
     folder = tmp_path / "new" / "folder"
     assert door.run_demo(folder, overwrite=False, as_json=False) == 0
     names = {"portrait.jpg", "portrait.en.mp4", "portrait.es.wav", "portrait.es.mp4", "side-by-side.mp4"}

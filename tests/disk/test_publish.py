@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from lipdub.disk import publish
-from lipdub.disk.os_errors import cause_of
 from lipdub.disk.lock_file import create_locked, is_locked
-from lipdub.disk.publish import Outputs, check_output_path, atomic_output, remove_leftovers, write_text
-from lipdub.disk.temporary_folder import temporary_folder, remove_abandoned_temporary_folders
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.publish import Outputs, atomic_output, check_output_path, remove_leftovers, write_text
+from lipdub.disk.temporary_folder import remove_abandoned_temporary_folders, temporary_folder
 from lipdub.errors import OutputError
 
 NAMES = ("film.mp4", "film.report.json", "film.srt")
@@ -166,7 +166,7 @@ def test_leftovers_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path):
     assert hidden(tmp_path) == [".lipdub-notes"]
 
 
-def test_scratch_folders_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path, monkeypatch):
+def test_temporary_folders_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     long_ago = time.time() - 3600
     dead = tmp_path / "lipdub-work-dead"
@@ -196,13 +196,14 @@ def test_memory_and_names_are_causes_of_their_own():
     assert cause_of(ValueError("a b")).what == "a b"
 
 
-def test_making_and_sweeping_at_once_never_takes_a_file_from_who_holds_it(tmp_path):
+def test_removing_leftovers_never_takes_a_file_that_is_being_written(tmp_path):
     """Four processes make files and sweep those of the dead; every one finds its own file until it lets go."""
-    work = "import sys; from pathlib import Path; from lipdub.disk.publish import Outputs, sweep\n"
+    work = "import sys; from pathlib import Path; from lipdub.disk.publish import Outputs, remove_leftovers\n"
     work += "folder, me = Path(sys.argv[1]), sys.argv[2]\n"
     work += "for n in range(150):\n"
     work += "    with Outputs() as o:\n"
-    work += "        part = o.part(folder / f'{me}-{n}'); sweep(folder); assert part.path.exists(); o.publish()\n"
+    work += "        part = o.part(folder / f'{me}-{n}'); remove_leftovers(folder)\n"
+    work += "        assert part.path.exists(); o.publish()\n"
     others = [subprocess.Popen([sys.executable, "-c", work, str(tmp_path), str(me)]) for me in range(4)]
     assert [other.wait() for other in others] == [0] * 4
     assert len(os.listdir(tmp_path)) == 600
@@ -215,9 +216,9 @@ def test_an_encoder_without_a_reason_lacks_memory_where_there_is_none(monkeypatc
     assert "memory" in cause_of(refused).what
 
 
-def test_a_process_that_ends_in_the_middle_of_a_block_leaves_no_scratch_folder(tmp_path):
-    code = "import atexit, os; from lipdub.disk.temporary_folder import scratch_folder\n"
-    code += "block = scratch_folder(); folder = block.__enter__(); (folder / 'big').write_text('x')\n"
+def test_a_process_that_ends_in_the_middle_of_a_block_leaves_no_temporary_folder(tmp_path):
+    code = "import atexit, os; from lipdub.disk.temporary_folder import temporary_folder\n"
+    code += "block = temporary_folder(); folder = block.__enter__(); (folder / 'big').write_text('x')\n"
     code += "atexit._run_exitfuncs(); os._exit(3)"
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
     assert done.returncode == 3

@@ -1,4 +1,4 @@
-"""Lets the tests of this room import ``staged`` beside them, and finds the face models for those that need them."""
+"""Lets tests import ``synthetic_faces`` beside them, and finds the face models for those that need them."""
 
 import sys
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pytest
-from staged import frame_of
+from synthetic_faces import frame_of
 
 from lipdub.faces.cuts import CutDetector
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from staged import frame_of
+from synthetic_faces import frame_of
 
 from lipdub.faces.preview import shown_size, small_planes, small_rgb
 from lipdub.timeline.picture import Frame, PixelLayout

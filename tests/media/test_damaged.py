@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from lipdub.errors import InputError, LipdubError, NotMedia
 from lipdub.media.container import open_input
 from lipdub.media.frame_timestamps import strictly_increasing
-from lipdub.media.sound_read import SoundReadOptions, read_sound
 from lipdub.media.packets import clock_joins, demux
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import PictureDamage, read_frames
 from lipdub.media.sound_damage import SoundDamage, SoundLog
+from lipdub.media.sound_read import SoundReadOptions, read_sound
 from lipdub.media.write import WriteOptions, write_clip
 from lipdub.timeline.time import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, make_video, make_wav, number_in, tone
+from media_files import Extra, make_video, make_wav, number_in, tone
 
 F = Fraction
 MS = F(1, 1000)
@@ -63,7 +63,7 @@ def cut(path: Path, part: float) -> Path:
     return path
 
 
-def features(path: Path, **options):
+def read_with_damage(path: Path, **options):
     log = SoundLog()
     return read_sound(path, reading=SoundReadOptions(log=log), **options), log.damage
 
@@ -73,7 +73,7 @@ def test_an_mp4_cut_off_behind_its_index_says_so_with_both_numbers(tmp_path):
     clip = open_clip(cut(remuxed(whole, tmp_path / "a.mp4", {"movflags": "faststart"}), 0.6))
     assert 20 < len(clip) < 50
     (told,) = clip.warnings
-    assert "promises 60 frames (2.400 s)" in told
+    assert "states 60 frames (2.400 s)" in told
     assert f"{len(clip)} ({float(clip.span.duration):.3f} s) could be read" in told
     assert numbers(clip) == list(range(len(clip)))
 
@@ -95,7 +95,7 @@ def test_whole_files_are_not_doubted(tmp_path, suffix):
     options = () if suffix in (".webm", ".wmv") else (("bf", "2"),)
     path = make_video(tmp_path / f"a{suffix}", extra, count=30, codec=codec, options=options, time_base=base)
     assert open_clip(path).warnings == ()
-    assert features(path)[1].warnings_about("it") == ()
+    assert read_with_damage(path)[1].warnings_about("it") == ()
 
 
 def test_uneven_frame_times_are_not_doubted(tmp_path):
@@ -178,7 +178,7 @@ def test_joined_recordings_go_on(tmp_path, suffix):
     assert clip.times.constant_rate == 25
     assert numbers(clip, 100, 103) == [25, 26, 27], "places are found in the second, too"
     assert any("2 recordings joined" in told and "0:00:03." in told for told in clip.warnings)
-    track, damage = features(path)
+    track, damage = read_with_damage(path)
     two = read_sound(tmp_path / f"b{suffix}")
     assert abs(track.span.duration - 5) < F(1, 10)
     assert damage.warnings_about("it") == ()
@@ -236,9 +236,9 @@ def test_a_clock_that_runs_over_goes_on(tmp_path):
 )  # fmt: skip
 def test_sound_goes_on_behind_damage_and_stays_in_time(tmp_path, suffix, codec):
     path = make_wav(tmp_path / f"a{suffix}", 6.0, codec=codec)
-    whole, none = features(path)
+    whole, none = read_with_damage(path)
     assert none.gaps == ()
-    track, damage = features(spoilt(path, 0.4, 0.45, 2))
+    track, damage = read_with_damage(spoilt(path, 0.4, 0.45, 2))
     assert track.span.duration == pytest.approx(whole.span.duration, abs=0.1)
     assert damage.gaps
     assert all(F(2) < span.start < span.end < F(9, 2) or codec == "flac" for span in damage.gaps)
@@ -251,9 +251,9 @@ def test_sound_goes_on_behind_damage_and_stays_in_time(tmp_path, suffix, codec):
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".flac", "flac"), (".mp3", "libmp3lame"), (".wav", "pcm_s16le")])
 def test_sound_that_ends_early_is_told_with_both_numbers(tmp_path, suffix, codec):
-    track, damage = features(cut(make_wav(tmp_path / f"a{suffix}", 4.0, codec=codec), 0.6))
+    track, damage = read_with_damage(cut(make_wav(tmp_path / f"a{suffix}", 4.0, codec=codec), 0.6))
     (told,) = damage.warnings_about("the dub track")
-    assert "4.000 s by what its file says" in told
+    assert "4.000 s by what its file states" in told
     assert f"{float(track.span.duration):.3f} s could be read" in told
 
 
@@ -270,7 +270,7 @@ def write_floats(path: Path, samples: np.ndarray) -> Path:
 def test_samples_that_are_no_numbers_are_silent_and_counted(tmp_path):
     samples = tone(1.0, 48000, 1)[0].copy()
     samples[[100, 200, 300]] = [np.nan, np.inf, -np.inf]
-    track, damage = features(write_floats(tmp_path / "a.wav", samples))
+    track, damage = read_with_damage(write_floats(tmp_path / "a.wav", samples))
     assert np.isfinite(track.samples).all()
     assert (track.samples[0, [100, 200, 300]] == 0).all()
     assert damage.not_finite == 3
@@ -278,15 +278,17 @@ def test_samples_that_are_no_numbers_are_silent_and_counted(tmp_path):
     assert np.isfinite(read_sound(tmp_path / "a.wav", rate=16000, mono=True).samples).all()
 
 
-def test_silent_and_short_and_empty_tracks_are_told(tmp_path):
-    assert features(write_floats(tmp_path / "a.wav", np.zeros(48000)))[1].warnings_about("it") == ("it is completely silent",)
-    (told,) = features(make_wav(tmp_path / "b.wav", 0.1))[1].warnings_about("it")
+def test_silent_and_short_and_empty_tracks_are_reported(tmp_path):
+    assert read_with_damage(write_floats(tmp_path / "a.wav", np.zeros(48000)))[1].warnings_about("it") == (
+        "it is completely silent",
+    )
+    (told,) = read_with_damage(make_wav(tmp_path / "b.wav", 0.1))[1].warnings_about("it")
     assert told == "it is only 0.100 s long"
     wav = make_wav(tmp_path / "c.wav", 0.1)
     data = wav.read_bytes()
     begin = data.index(b"data") + 4
     wav.write_bytes(data[:begin] + bytes(4))
-    track, damage = features(wav)
+    track, damage = read_with_damage(wav)
     assert track.samples.shape[1] == 0
     assert damage.warnings_about("it") == ("it holds no samples at all",)
 
@@ -297,7 +299,7 @@ def test_damage_survives_being_kept():
     assert any("12 channels" in told for told in damage.warnings_about("it"))
 
 
-def test_reading_stops_where_it_is_told(tmp_path):
+def test_reading_stops_where_it_is_reported(tmp_path):
     path = make_wav(tmp_path / "a.flac", 30.0, 16000, 1, "flac")
     log = SoundLog()
     track = read_sound(path, reading=SoundReadOptions(F(2), log))
@@ -307,14 +309,14 @@ def test_reading_stops_where_it_is_told(tmp_path):
     np.testing.assert_array_equal(track.samples, read_sound(path).samples[:, : track.samples.shape[1]])
 
 
-def test_headers_that_promise_years_take_no_memory(tmp_path):
+def test_headers_that_state_years_take_no_memory(tmp_path):
     made = make_wav(tmp_path / "a.mka", 1.0, codec="flac")
     data = bytearray(made.read_bytes())
     at = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration, a double
     data[at : at + 8] = struct.pack(">d", 1e15)
     made.write_bytes(data.replace(b"DURATION", b"DURATIOM"))
     assert probe(made).duration > 10**11
-    track, damage = features(made)
+    track, damage = read_with_damage(made)
     assert track.samples.shape[1] == 48000
     assert track.samples.base.nbytes < 200e6
     assert any("ends early" in told for told in damage.warnings_about("it"))
@@ -323,7 +325,7 @@ def test_headers_that_promise_years_take_no_memory(tmp_path):
     at = data.index(b"data") + 4
     data[at : at + 4] = struct.pack("<I", 4_000_000_000)
     wav.write_bytes(data)
-    track, damage = features(wav)
+    track, damage = read_with_damage(wav)
     assert track.samples.base.nbytes < 50e6
     assert any("41666.667 s" in told for told in damage.warnings_about("it"))
 
@@ -397,6 +399,8 @@ def test_a_dub_track_with_samples_that_are_no_numbers_is_written(tmp_path):
     clip = open_clip(make_video(tmp_path / "clip.mp4", count=25))
     samples = tone(1.0, 48000, 1)[0].copy()
     samples[[100, 200, 300]] = [np.nan, np.inf, -np.inf]
-    written = write_clip(clip, read_frames(clip), write_floats(tmp_path / "a.wav", samples), tmp_path / "out.mp4", WriteOptions())
+    written = write_clip(
+        clip, read_frames(clip), write_floats(tmp_path / "a.wav", samples), tmp_path / "out.mp4", WriteOptions()
+    )
     assert written.encoded[-1].startswith("dub track (aac)")
     assert np.abs(read_sound(tmp_path / "out.mp4").samples).max() > 0.1

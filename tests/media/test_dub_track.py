@@ -15,7 +15,7 @@ from lipdub.media.sound_read import read_sound
 from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import make_video, make_wav, tone
+from media_files import make_video, make_wav, tone
 
 
 def dubbed(folder, dub, suffix, **changes):
@@ -40,11 +40,11 @@ def samples_of(path):
     return first.pts * first.time_base, np.concatenate(mono).astype(np.float64)
 
 
-def lag(features, made):
+def lag(decoded, made):
     """By how many samples ``heard`` comes later than ``made``: the best of a cross-correlation."""
     piece = made[4000:12000]
-    scores = {d: float(piece @ features[4000 + d : 12000 + d]) for d in range(-2000, 2001)}
-    norm = {d: np.linalg.norm(features[4000 + d : 12000 + d]) for d in scores}
+    scores = {d: float(piece @ decoded[4000 + d : 12000 + d]) for d in range(-2000, 2001)}
+    norm = {d: np.linalg.norm(decoded[4000 + d : 12000 + d]) for d in scores}
     return max(scores, key=lambda d: scores[d] / norm[d])
 
 
@@ -72,8 +72,8 @@ def test_primed_tracks_are_copied_to_the_sample(tmp_path, name, codec, suffix, l
     clip, written = dubbed(tmp_path, track, suffix, pts=pts, time_base=Fraction(1, 12800))
     assert written.copied[0].startswith("dub track")
     assert payloads(written.path) == payloads(track)
-    begins, features = samples_of(written.path)
-    first = round((begins - clip.start) * 48000) + lag(features, tone(1.0, 48000, 1)[0])
+    begins, decoded = samples_of(written.path)
+    first = round((begins - clip.start) * 48000) + lag(decoded, tone(1.0, 48000, 1)[0])
     in_milliseconds = suffix in (".mkv", ".webm") and late
     assert abs(first) <= (48 if in_milliseconds else 5)
 
@@ -84,11 +84,11 @@ def test_primed_tracks_are_copied_to_the_sample(tmp_path, name, codec, suffix, l
      ("d.opus", "libopus", ".mov", "dub track (pcm_s16le): mov does not take opus"),
      ("d.wav", "pcm_s16le", ".mp4", "dub track (aac): mp4 does not take pcm_s16le")],
 )  # fmt: skip
-def test_why_a_track_is_encoded_is_told(tmp_path, name, codec, suffix, told):
+def test_why_a_track_is_encoded_is_reported(tmp_path, name, codec, suffix, told):
     _, written = dubbed(tmp_path, make_wav(tmp_path / name, 1.0, 48000, 1, codec), suffix)
     assert told in written.encoded
-    begins, features = samples_of(written.path)
-    assert abs(round(begins * 48000) + lag(features, tone(1.0, 48000, 1)[0])) <= 2
+    begins, decoded = samples_of(written.path)
+    assert abs(round(begins * 48000) + lag(decoded, tone(1.0, 48000, 1)[0])) <= 2
 
 
 @pytest.mark.parametrize(("channels", "wanted"), [(9, 8), (16, 8)])
@@ -98,12 +98,12 @@ def test_channels_beyond_the_encoder_are_mixed_and_told(tmp_path, channels, want
     data[:, :-1] = 0  # the last one alone sounds
     _, written = dubbed(tmp_path, wave_file(tmp_path / "d.wav", data, 48000), suffix)
     assert any(f"the {channels} channels of the dub track are mixed to {wanted}" in w for w in written.warnings)
-    features = read_sound(written.path).samples
-    assert features.shape[0] == wanted
-    assert np.abs(features).max() > 0.02
+    decoded = read_sound(written.path).samples
+    assert decoded.shape[0] == wanted
+    assert np.abs(decoded).max() > 0.02
 
 
-def test_a_change_of_rate_is_told(tmp_path):
+def test_a_change_of_rate_is_reported(tmp_path):
     data = (tone(1.0, 192000, 2).T * 8000).astype(np.int16)
     _, written = dubbed(tmp_path, wave_file(tmp_path / "d.wav", data, 192000), ".mp4")
     assert any("resampled from 192000 to 48000 Hz" in w for w in written.warnings)
@@ -113,10 +113,10 @@ def test_samples_that_are_no_numbers_become_silence(tmp_path):
     data = tone(1.0, 48000, 1).T.copy()
     data[1000:1100], data[2000], data[3000] = np.nan, np.inf, -np.inf
     _, written = dubbed(tmp_path, wave_file(tmp_path / "d.wav", data, 48000, 3), ".mp4")
-    assert any(w.startswith("102 samples of the dub track are no numbers") for w in written.dub_losses)
-    features = read_sound(written.path).samples[0]
-    assert np.isfinite(features).all()
-    assert lag(features.astype(np.float64), tone(1.0, 48000, 1)[0]) == 0
+    assert any(w.startswith("102 samples of the dub track are not numbers") for w in written.dub_losses)
+    decoded = read_sound(written.path).samples[0]
+    assert np.isfinite(decoded).all()
+    assert lag(decoded.astype(np.float64), tone(1.0, 48000, 1)[0]) == 0
 
 
 def test_recordings_of_several_rates_in_one_file_are_converted(tmp_path):
@@ -144,14 +144,14 @@ def test_lost_stretches_are_silent_and_timing_stays(tmp_path, name, codec, suffi
     track.write_bytes(data)
     _, written = dubbed(tmp_path, track, suffix)
     assert any("missing in the dub track: they are silent" in w for w in written.dub_losses)
-    begins, features = samples_of(written.path)
-    assert abs(len(features) - 72000) < 2100
+    begins, decoded = samples_of(written.path)
+    assert abs(len(decoded) - 72000) < 2100
     made = tone(1.5, 48000, 1)[0].astype(np.float64)
-    shifts = {d: float(features[66000 + d : 70000 + d] @ made[66000:70000]) for d in range(-1200, 1200)}
+    shifts = {d: float(decoded[66000 + d : 70000 + d] @ made[66000:70000]) for d in range(-1200, 1200)}
     assert abs(max(shifts, key=lambda d: shifts[d]) + round(begins * 48000)) <= 2
 
 
-def test_an_empty_track_is_told(tmp_path):
+def test_an_empty_track_is_reported(tmp_path):
     empty = wave_file(tmp_path / "d.wav", np.zeros((0, 1), np.int16), 48000)
     for suffix in (".mp4", ".mkv"):
         _, written = dubbed(tmp_path, empty, suffix)
@@ -161,9 +161,9 @@ def test_an_empty_track_is_told(tmp_path):
 
 def test_sound_is_heard_at_the_time_at_which_it_is_written(tmp_path):
     for name, codec in (("d.mp3", "libmp3lame"), ("d.m4a", "aac"), ("d.opus", "libopus"), ("d.wav", "pcm_s16le")):
-        features = read_sound(make_wav(tmp_path / name, 1.0, 48000, 1, codec))
-        assert features.start == 0
-        assert lag(features.samples[0].astype(np.float64), tone(1.0, 48000, 1)[0]) == 0
+        decoded = read_sound(make_wav(tmp_path / name, 1.0, 48000, 1, codec))
+        assert decoded.start == 0
+        assert lag(decoded.samples[0].astype(np.float64), tone(1.0, 48000, 1)[0]) == 0
 
 
 def test_sound_of_eight_channels_is_read(tmp_path):
@@ -177,7 +177,7 @@ def test_sound_of_eight_channels_is_read(tmp_path):
         for part in (*resampler.resample(frame), *resampler.resample(None)):
             out.mux(stream.encode(part))
         out.mux(stream.encode(None))
-    features = read_sound(made)
-    assert features.samples.shape[0] == 8
+    decoded = read_sound(made)
+    assert decoded.samples.shape[0] == 8
     _, written = dubbed(tmp_path, made, ".webm")
     assert read_sound(written.path).samples.shape[0] == 8

@@ -13,7 +13,7 @@ from lipdub.media.probe import probe
 from lipdub.media.write import WriteOptions, check_output
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import make_video
+from media_files import make_video
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
 
@@ -24,7 +24,7 @@ ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "l
      (".mp4", {"crf": 52, "codec": "hevc"}, "from 0 .* to 51"), (".mp4", {"crf": 999, "codec": "av1"}, "to 63"),
      (".webm", {"preset": "fast"}, "from -8 to 8"), (".mp4", {"preset": "14", "codec": "av1"}, "from -1 to 13"),
      (".mov", {"crf": 10, "codec": "prores"}, "no crf"), (".mkv", {"preset": "fast", "codec": "ffv1"}, "no preset"),
-     (".mp4", {"codec": "wonder"}, "no picture codec")],
+     (".mp4", {"codec": "wonder"}, "not a picture codec")],
 )  # fmt: skip
 def test_what_an_encoder_does_not_take_is_refused_before_the_work(tmp_path, suffix, options, told):
     source = make_video(tmp_path / "a.mp4", count=2)
@@ -59,11 +59,11 @@ from pathlib import Path
 import pytest
 from lipdub.errors import LipdubError
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
-from lipdub.media.write import WriteOptions, write
+from lipdub.media.read import read_frames
+from lipdub.media.write import WriteOptions, write_clip
 clip = open_clip(Path(sys.argv[1]))
 for name, codec in (("b.mp4", "hevc"), ("c.mp4", "av1"), ("d.mp4", "h264"), ("e.webm", "vp9")):
-    write(clip, frames(clip), None, Path(sys.argv[1]).with_name(name), WriteOptions(codec=codec))
+    write_clip(clip, read_frames(clip), None, Path(sys.argv[1]).with_name(name), WriteOptions(codec=codec))
 """
 
 

@@ -12,16 +12,16 @@ from av.stream import Disposition
 from lipdub.media.encoder import CONTAINERS, PICTURE_CODECS
 from lipdub.media.encoder_settings import ALLOWED_SETTINGS
 from lipdub.media.languages import same_container_language
-from lipdub.media.sei import T35, SeiMessage
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import read_frames
+from lipdub.media.sei import T35, SeiMessage
 from lipdub.media.side_data import hdr10_messages
 from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, Video, make_video, make_wav
-from test_inventory import cover_of, interlaced, with_cover, with_subtitles
-from test_sidedata import DEEP, HDR10, HDR_PLUS, captions_of, carrying
+from media_files import Extra, Video, make_video, make_wav
+from test_side_data import DEEP, HDR10, HDR_PLUS, captions_of, carrying
+from test_stream_mapping import cover_of, interlaced, with_cover, with_subtitles
 
 PAGE = Path(__file__).parents[2] / "docs" / "files.md"
 
@@ -190,7 +190,7 @@ PICTURE = {
     "rotation and mirroring (display matrix)": (mirrored, the_same("matrix", "turn")),
     "pixels that are not square": (
         lambda path: make_video(path, count=2, pixel_aspect=Fraction(16, 15)),
-        the_same("pixel_aspect", "pixel shape"),
+        the_same("pixel_aspect", "pixel aspect ratio"),
     ),
     "interlacing, with its field order": (lambda path: interlaced(path, "libx264", "yuv420p", "bff"), fields),
     "transparency (alpha channel)": (
@@ -212,16 +212,16 @@ PICTURE = {
 
 @pytest.mark.parametrize(("row", "column", "cell"), cases(CARRIED))
 def test_what_the_picture_carries(tmp_path, row, column, cell):
-    make, view = PICTURE[row]
+    make, inspect = PICTURE[row]
     source = make(tmp_path / "a.mp4")
-    assert view(source, again(source, column)) == cell
+    assert inspect(source, again(source, column)) == cell
 
 
 @pytest.mark.parametrize(("row", "column", "cell"), cases(BY_CODEC))
 def test_what_each_codec_carries(tmp_path, row, column, cell):
-    make, view = PICTURE[row]
+    make, inspect = PICTURE[row]
     source = make(tmp_path / "a.mp4")
-    assert view(source, again(source, "mkv", codec=column)) == cell
+    assert inspect(source, again(source, "mkv", codec=column)) == cell
 
 
 TRACKS = {
@@ -243,11 +243,11 @@ def test_the_dub_track(tmp_path, row, column, cell):
     written = again(source, column, track)
     (told,) = [line for line in (*written.copied, *written.encoded) if line.startswith("dub track")]
     with av.open(str(written.path)) as out, av.open(str(track)) as before:
-        features = out.streams.audio[0].codec_context.codec.canonical_name
+        written_codec = out.streams.audio[0].codec_context.codec.canonical_name
         was = before.streams.audio[0].codec_context.codec.canonical_name
         payload = b"".join(bytes(p) for p in out.demux(audio=0) if p.size)
         copied = payload == b"".join(bytes(p) for p in before.demux(audio=0) if p.size)
-    assert ("copied" if copied and features == was else features) == cell
+    assert ("copied" if copied and written_codec == was else written_codec) == cell
     assert (told in written.copied) == (cell == "copied")
     assert (": " in told) == (cell != "copied")
 
@@ -391,10 +391,10 @@ EVERYTHING = {
 
 @pytest.mark.parametrize(("row", "column", "cell"), cases(REST))
 def test_everything_else(tmp_path, row, column, cell):
-    make, view, options = EVERYTHING[row]
+    make, inspect, options = EVERYTHING[row]
     source, options = make(tmp_path / "a.mp4"), dict(options)
     dub = make_wav(tmp_path / "d.wav", 0.3) if options.pop("dub", False) else None
-    assert view(source, again(source, column, dub, **options)) == cell
+    assert inspect(source, again(source, column, dub, **options)) == cell
 
 
 def test_every_row_is_checked():

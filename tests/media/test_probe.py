@@ -15,7 +15,7 @@ from lipdub.media.probe import container_start, open_clip, probe
 from lipdub.media.read import read_frames
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, Video, make_video, make_wav, number_in
+from media_files import Extra, Video, make_video, make_wav, number_in
 
 MS = Fraction(1, 1000)
 
@@ -108,7 +108,7 @@ def test_size_has_square_pixels(tmp_path):
     assert probe(clip.path).picture.pixel_aspect == Fraction(16, 15)
 
 
-def test_facts(tmp_path):
+def test_stream_facts(tmp_path):
     path = make_video(
         tmp_path / "a.mp4",
         Extra(sound_seconds=0.5, sound_layout="5.1", metadata=(("title", "Ω"),)),

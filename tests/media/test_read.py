@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from lipdub.errors import NoSound
 from lipdub.media.formats import PlaneReader, planar_format
 from lipdub.media.probe import open_clip
-from lipdub.media.read import PictureDamage, read_frames, prefetch
+from lipdub.media.read import PictureDamage, prefetch, read_frames
 from lipdub.media.sound_read import read_sound
 from lipdub.timeline.picture import Window
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, make_video, make_wav, number_in, picture, tone
+from media_files import Extra, make_video, make_wav, number_in, picture, tone
 
 LOSSLESS = {"codec": "ffv1", "options": ()}
 
@@ -227,25 +227,25 @@ def test_prefetched_runs_ahead_but_not_far():
 )
 @pytest.mark.parametrize("channels", [1, 2])
 def test_sound_is_as_written(tmp_path, suffix, codec, channels):
-    features = read_sound(make_wav(tmp_path / f"a{suffix}", 0.5, 44100, channels, codec))
+    decoded = read_sound(make_wav(tmp_path / f"a{suffix}", 0.5, 44100, channels, codec))
     made = tone(0.5, 44100, channels)
-    assert (features.rate, features.start, features.samples.dtype) == (44100, 0, np.float32)
-    np.testing.assert_allclose(features.samples, made, atol=0.01 if codec == "pcm_u8" else 1e-4)
+    assert (decoded.rate, decoded.start, decoded.samples.dtype) == (44100, 0, np.float32)
+    np.testing.assert_allclose(decoded.samples, made, atol=0.01 if codec == "pcm_u8" else 1e-4)
 
 
 @pytest.mark.parametrize("suffix", [".m4a", ".mp4", ".mkv", ".webm"])
 def test_priming_is_not_heard(tmp_path, suffix):
     codec = "libopus" if suffix == ".webm" else "aac"
-    features = read_sound(make_wav(tmp_path / f"a{suffix}", 0.5, 48000, 1, codec))
-    assert abs(features.start) < Fraction(1, 1000)
-    assert abs(lag_of(features, tone(0.5, 48000, 1)[0])) <= 48
-    assert abs(features.samples.shape[1] - 24000) <= 2048
+    decoded = read_sound(make_wav(tmp_path / f"a{suffix}", 0.5, 48000, 1, codec))
+    assert abs(decoded.start) < Fraction(1, 1000)
+    assert abs(lag_of(decoded, tone(0.5, 48000, 1)[0])) <= 48
+    assert abs(decoded.samples.shape[1] - 24000) <= 2048
 
 
-def lag_of(features, made, at=0):
+def lag_of(decoded, made, at=0):
     """Samples by which ``made``, which should begin at instant ``at``, is heard late."""
-    begin = round((at - features.start) * features.rate)
-    piece = features.samples[0, begin + 3000 : begin + 15000]
+    begin = round((at - decoded.start) * decoded.rate)
+    piece = decoded.samples[0, begin + 3000 : begin + 15000]
     return int(np.argmax(np.correlate(piece, made[4000:14000]))) - 1000
 
 
@@ -255,10 +255,10 @@ def test_late_sound_starts_late(tmp_path):
 
 
 def test_gaps_are_silent(tmp_path):
-    features = read_sound(_with_gap(tmp_path / "g.mkv"))
-    assert features.samples.shape[1] == pytest.approx(48000, abs=60)
-    assert np.abs(features.samples[0, 20000:38000]).max() == 0
-    assert np.abs(features.samples[0, 39000:]).max() > 0.2
+    decoded = read_sound(_with_gap(tmp_path / "g.mkv"))
+    assert decoded.samples.shape[1] == pytest.approx(48000, abs=60)
+    assert np.abs(decoded.samples[0, 20000:38000]).max() == 0
+    assert np.abs(decoded.samples[0, 39000:]).max() > 0.2
 
 
 def _with_gap(path):
@@ -275,10 +275,10 @@ def _with_gap(path):
 
 def test_resampled_mono(tmp_path):
     path = make_wav(tmp_path / "a.wav", 1.0, 44100, 2, "pcm_f32le")
-    features = read_sound(path, rate=16000, mono=True)
-    assert features.rate == 16000
-    assert features.samples.shape == (1, 16000)
-    np.testing.assert_allclose(features.samples[0, 200:-200], tone(1.0, 16000, 2).mean(0)[200:-200], atol=2e-3)
+    decoded = read_sound(path, rate=16000, mono=True)
+    assert decoded.rate == 16000
+    assert decoded.samples.shape == (1, 16000)
+    np.testing.assert_allclose(decoded.samples[0, 200:-200], tone(1.0, 16000, 2).mean(0)[200:-200], atol=2e-3)
 
 
 def test_surround_is_mixed_by_the_standard(tmp_path):

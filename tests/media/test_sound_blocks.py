@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from lipdub.errors import NoSound, NotMedia
-from lipdub.media.sound_read import read_sound, read_sound_chunks
 from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
+from lipdub.media.sound_read import read_sound, read_sound_chunks
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, make_video, make_wav
+from media_files import Extra, make_video, make_wav
 
 F = Fraction
 
@@ -31,14 +31,14 @@ def test_blocks_are_the_sound(tmp_path, suffix, codec, rate):
 @pytest.mark.parametrize("rate", [48000, 16000])
 def test_the_first_sample_is_at_the_instant_that_is_asked_for(tmp_path, start, rate):
     path = make_video(tmp_path / "late.mkv", Extra(1.0, F(4, 5), "flac"), count=30)
-    features = read_sound(path, rate=rate)
+    decoded = read_sound(path, rate=rate)
     out = whole(path, rate=rate, start=start)
-    late = round((features.start - start) * rate)
-    expected = np.pad(features.samples, ((0, 0), (max(late, 0), 0)))[:, max(-late, 0) :]
+    late = round((decoded.start - start) * rate)
+    expected = np.pad(decoded.samples, ((0, 0), (max(late, 0), 0)))[:, max(-late, 0) :]
     np.testing.assert_array_equal(out, expected)
 
 
-def test_shapes_name_their_channels(tmp_path):
+def test_formats_name_their_channels(tmp_path):
     assert sound_format(make_wav(tmp_path / "a.wav", 0.1, 22050)) == SoundFormat(22050, ("FC",))
     assert sound_format(make_wav(tmp_path / "b.flac", 0.1, 48000, 2, "flac")) == SoundFormat(48000, ("FL", "FR"))
     six = sound_format(make_wav(tmp_path / "c.flac", 0.1, 96000, 6, "flac"))

@@ -13,7 +13,6 @@ from lipdub.timeline.time import (
     exact,
     merge_spans,
     parse_instant,
-    parse_rate,
     subtract_spans,
     timecode,
     total_duration,
@@ -94,39 +93,6 @@ def test_a_span_is_half_open_and_refuses_floats() -> None:
         Span(Fraction(2), Fraction(1))
     with pytest.raises(TypeError, match="float"):
         exact(np.float64(0.5))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("text", "rate"),
-    [
-        ("23.976", Fraction(24000, 1001)),
-        ("23.98", Fraction(24000, 1001)),
-        ("29.97", Fraction(30000, 1001)),
-        ("47.952", Fraction(48000, 1001)),
-        ("59.94", Fraction(60000, 1001)),
-        ("119.88", Fraction(120000, 1001)),
-        ("29.970", Fraction(30000, 1001)),
-        ("30000/1001", Fraction(30000, 1001)),
-        ("25", Fraction(25)),
-        ("12.5", Fraction(25, 2)),
-        (24, Fraction(24)),
-    ],
-)
-def test_customary_decimals_mean_the_exact_rate(text: "str | int", rate: Fraction) -> None:
-    assert parse_rate(text) == rate
-
-
-@pytest.mark.parametrize("text", ["0", "-25", "fast", "", "1/0", "nan"])
-def test_nonsense_is_no_rate(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        parse_rate(text)
-
-
-@given(st.integers(1, 400), st.sampled_from([1, 1001]))
-def test_an_exact_rate_stays_itself(n: int, divisor: int) -> None:
-    rate = Fraction(n * 1000, 1001) if divisor == 1001 else Fraction(n)
-    assert parse_rate(rate) == rate
-    assert parse_rate(f"{rate.numerator}/{rate.denominator}") == rate
 
 
 @given(st.integers(0, 10**9))

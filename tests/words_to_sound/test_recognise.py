@@ -13,7 +13,7 @@ from lipdub.errors import OptionError, WeightsError
 from lipdub.timeline.lines import Word
 from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, subtracted, total
+from lipdub.timeline.time import Span, subtract_spans, total_duration
 from lipdub.words_to_sound.fake import FakeRecogniser
 from lipdub.words_to_sound.recognise.transcribe import (
     TranscribeOptions,
@@ -220,7 +220,7 @@ def test_all_speech_is_in_pieces_that_are_not_too_long(runs, start, longest):
     assert all(s.duration <= longest + 2 * options.margin for s in spans)
     assert all(a.end <= b.start for a, b in pairwise(spans))
     assert all(features.span.start <= s.start < s.end <= features.span.end for s in spans)
-    assert total(subtracted(speech_spans(features), spans)) == 0
+    assert total_duration(subtract_spans(speech_spans(features), spans)) == 0
 
 
 def test_pieces_end_in_the_longest_late_pause():

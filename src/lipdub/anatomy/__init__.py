@@ -1,5 +1,5 @@
-"""What a face is: landmark topology, head pose, the pose-free shape of a mouth. Shared by all crafts.
+"""The anatomy of a face: landmark topology, head pose, mouth shape.
 
-``landmarks`` names for the 478 points · ``pose`` similarity fits and angles · ``shape`` mouth shapes ·
-``motion`` one face through one shot, pose and shape separated.
+``landmarks`` names for the 478 landmarks · ``pose`` similarity fits and angles · ``shape`` mouth shapes · ``motion``
+one face through one shot, with pose and shape separated · ``thumbnail`` small pictures without pose.
 """

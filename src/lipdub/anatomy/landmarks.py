@@ -53,8 +53,8 @@ def _canonical() -> tuple[np.ndarray, np.ndarray]:
 
 
 def canonical_face() -> Float64[np.ndarray, "468 3"]:
-    """A generic neutral face: x right, y down, z away from the camera; outer eye corners one unit apart,
-    origin between them. Read-only."""
+    """A generic neutral face: x right, y down, z away from the camera; outer eye corners one unit apart, origin between
+    them. Read-only."""
     return _canonical()[0]
 
 
@@ -65,7 +65,7 @@ def triangles() -> np.ndarray:
 
 @cache
 def mirror_indices() -> np.ndarray:
-    """For every landmark, the one opposite: (478,) indices. Iris points map to themselves."""
+    """For every landmark, the index of its mirror image: (478,). Iris points map to themselves."""
     vertices = canonical_face()
     out = np.arange(LANDMARK_COUNT)
     for i, vertex in enumerate(vertices * [-1, 1, 1]):

@@ -1,9 +1,9 @@
-"""One face through one shot, with the pose of the head and the shape of the mouth separated.
+"""One face through one shot, with head pose and mouth shape separated.
 
-The reference is the person's own mean rigid face (generalised Procrustes mean, three rounds, kept frontal by a
-fit to the canonical face). Poses are smoothed by Savitzky-Golay filters over unbroken runs (scale and rotation
-9 frames, shift and points 5, order 2); points follow their raw position where they differ by more than about a
-hundredth of the eye distance, so that fast closures survive and jitter does not.
+The reference is the person's own mean rigid face (generalised Procrustes mean, three rounds, kept frontal by a fit to
+the canonical face). Poses are smoothed by Savitzky-Golay filters over uninterrupted runs (scale and rotation 9 frames,
+shift and points 5, order 2). Points follow their raw position where they differ from the smoothed one by more than
+about a hundredth of the eye distance: fast closures stay, jitter is removed.
 """
 
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, RIGID, canonical_face
 from lipdub.anatomy.pose import Poses
 from lipdub.anatomy.shape import mouth_shape
 from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.runs import consecutive
 
 _BLOCK = 256
 _REACH = 4  # frames of context that smoothing of points needs, and some
@@ -27,8 +28,8 @@ _FAST_MOTION = 0.010
 class FaceMotion:
     """Pose and mouth shape for every frame of ``track``.
 
-    ``ok`` (n,) where a face was found; ``poses`` and ``shapes`` (n, 6) are NaN elsewhere; ``mean`` (478, 3)
-    is the person's mean pose-free face. ``face(i)`` gives the pose-free landmarks of one frame.
+    ``ok`` (n,) is True where a face was found; ``poses`` and ``shapes`` (n, 6) are NaN elsewhere; ``mean`` (478, 3) is
+    the person's mean pose-free face. ``face(i)`` gives the pose-free landmarks of one frame.
     """
 
     track: FaceTrack
@@ -42,7 +43,7 @@ class FaceMotion:
         return len(self.ok)
 
     def face(self, row: int) -> Float32[np.ndarray, "478 3"]:
-        """Pose-free landmarks of row ``row`` of the track (not the clip's frame index)."""
+        """Pose-free landmarks of row ``row`` of the track (not of the clip's frame index)."""
         key = row // _BLOCK
         if key not in self._block:
             if len(self._block) > 2:
@@ -52,14 +53,14 @@ class FaceMotion:
         return self._block[key][row - key * _BLOCK]
 
     def pixels(self, row: int, face: np.ndarray) -> np.ndarray:
-        """Where pose-free points (k, 3) lie in the display picture of row ``row``: (k, 2)."""
+        """Positions (k, 2) in the display picture of row ``row`` of pose-free points (k, 3)."""
         return self.poses.project(row, face)[..., :2]
 
 
 def measure_motion(track: FaceTrack, reference: Float64[np.ndarray, "478 3"] | None = None) -> FaceMotion:
-    """Separate pose and shape of ``track``. ``reference``: another motion's ``mean``, to share its units.
+    """Separate pose and shape of ``track``. ``reference``: the ``mean`` of another motion, to use its units.
 
-    A track in which no face was ever found gives an all-NaN motion with ``ok`` all False.
+    A track in which no face was found gives an all-NaN motion with ``ok`` all False.
     """
     n = len(track)
     if n == 0 or not np.any(np.isfinite(_sample(track))):
@@ -80,7 +81,7 @@ def measure_motion(track: FaceTrack, reference: Float64[np.ndarray, "478 3"] | N
 
 
 def _sample(track: FaceTrack, most: int = 400) -> np.ndarray:
-    """Up to ``most`` rows of rigid landmarks, evenly spread over the track, lost frames dropped."""
+    """Up to ``most`` rows of rigid landmarks, evenly spread over the track, without lost frames."""
     step = max(1, len(track) // most)
     rows = np.concatenate([block[::step, RIGID] for _, _, _, block in track.landmarks.blocks()])
     return rows[np.isfinite(rows).all((1, 2))].astype(np.float64)
@@ -104,15 +105,10 @@ def _mean_rigid(rows: np.ndarray) -> np.ndarray:
     return mean
 
 
-def _runs(ok: np.ndarray) -> list[np.ndarray]:
-    index = np.flatnonzero(ok)
-    return np.split(index, np.flatnonzero(np.diff(index) > 1) + 1) if len(index) else []
-
-
 def _savgol(values: np.ndarray, window: int) -> np.ndarray:
     """Savitzky-Golay smoothing of order 2 along the first axis, ends held (Savitzky & Golay, Anal. Chem. 36, 1964).
 
-    Not scipy.signal's own: importing that room costs every start a second.
+    Not scipy.signal's: importing it takes a second at every start.
     """
     if len(values) < window:
         return values
@@ -123,7 +119,7 @@ def _savgol(values: np.ndarray, window: int) -> np.ndarray:
 
 def _smoothed(poses: Poses, ok: np.ndarray) -> Poses:
     scale, rotation, shift = poses.scale.copy(), poses.rotation.copy(), poses.shift.copy()
-    for run in _runs(ok):
+    for run in consecutive(np.flatnonzero(ok)):
         scale[run] = np.exp(_savgol(np.log(scale[run]), 9))
         shift[run] = _savgol(shift[run], 5)
         rotation[run] = pose.nearest_rotation(_savgol(rotation[run].reshape(-1, 9), 9).reshape(-1, 3, 3))
@@ -131,15 +127,15 @@ def _smoothed(poses: Poses, ok: np.ndarray) -> Poses:
 
 
 def _pose_free(track: FaceTrack, ok: np.ndarray, poses: Poses, first: int, stop: int) -> np.ndarray:
-    """Pose-free landmarks (stop - first, 478, 3) float32, smoothed but lively; NaN where lost."""
+    """Pose-free landmarks (stop - first, 478, 3) float32, smoothed except for fast motion; NaN where lost."""
     begin, end = max(0, first - _REACH), min(len(ok), stop + _REACH)
     rows = track.landmarks.read(begin, end).astype(np.float64)
     free = np.einsum("nki,nij->nkj", rows - poses.shift[begin:end, None], poses.rotation[begin:end])
     free /= poses.scale[begin:end, None, None]
-    calm = free.copy()
-    for run in _runs(ok[begin:end]):
-        calm[run] = _savgol(free[run], 5)
-    rest = free - calm
+    smooth = free.copy()
+    for run in consecutive(np.flatnonzero(ok[begin:end])):
+        smooth[run] = _savgol(free[run], 5)
+    rest = free - smooth
     size = np.linalg.norm(rest[..., :2], axis=-1, keepdims=True)
-    lively = calm + rest * np.minimum(1, (size / _FAST_MOTION) ** 2)
-    return lively[first - begin : stop - begin].astype(np.float32)
+    out = smooth + rest * np.minimum(1, (size / _FAST_MOTION) ** 2)
+    return out[first - begin : stop - begin].astype(np.float32)

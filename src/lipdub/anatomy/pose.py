@@ -1,7 +1,7 @@
-"""Where a head is and how it is turned: similarity transforms ``P = s R Q + t`` from a reference face Q.
+"""Head pose: similarity transforms ``P = s R Q + t`` from a reference face Q to landmarks P.
 
-Method: S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
-IEEE TPAMI 13(4), 1991; weights equal, batched over frames.
+Method: S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns", IEEE TPAMI
+13(4), 1991; equal weights, batched over frames.
 """
 
 from dataclasses import dataclass
@@ -41,9 +41,9 @@ class Poses:
 
 
 def fit_pose(points: np.ndarray, reference: Float64[np.ndarray, "k 3"]) -> Poses:
-    """Best similarity from ``reference`` to each of ``points`` (n, k, 3), in the least-squares sense.
+    """The similarity from ``reference`` to each of ``points`` (n, k, 3) with the least squared error.
 
-    Rows that hold NaN give NaN poses.
+    Rows that contain NaN give NaN poses.
     """
     points = np.asarray(points, np.float64)
     ok = np.isfinite(points).all((1, 2))

@@ -1,7 +1,7 @@
 """The shape of a mouth as six numbers, all linear in the landmarks of a pose-free face.
 
-Order and meaning: ``timeline.face.SHAPE``. Linearity is what lets an engine move a face by ``(target - now) @ B``
-and stay exact when target equals now.
+Order and meaning: ``timeline.mouth.SHAPE``. Because the numbers are linear, an engine can move a face by
+``(target - now) @ B``, which changes nothing if target equals now.
 """
 
 import numpy as np

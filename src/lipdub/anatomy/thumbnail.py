@@ -1,4 +1,4 @@
-"""Small pictures of the lower face with pose and scale removed: comparable between frames of one person."""
+"""Small pictures of the lower face without pose and scale, which can be compared between frames of one person."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,24 +24,28 @@ THUMBNAIL_SIZE = (40, 32)
 """Width, height of a thumbnail in pixels."""
 
 HALF_WIDTH = 0.55
-"""Half the width a thumbnail shows, in eye distances; its height runs from the nose's base to below the chin."""
+"""Half the width of the area that a thumbnail shows, in eye distances. Its height is from the base of the nose to below
+the chin."""
 
 
 class Thumbnail(NamedTuple):
-    """``picture`` (32, 40, 3) and ``redness``: CIE a* of the lips minus that of the skin ring around them."""
+    """``picture`` (32, 40, 3), and ``redness``: CIE a* of the lips minus that of the ring of skin around them."""
 
     picture: UInt8[np.ndarray, "32 40 3"]
     redness: float
 
 
 def thumbnail_rows() -> tuple[float, float]:
-    """The canonical heights of a thumbnail's top and bottom edge (y down, eye distances below the eyes)."""
+    """Height of a thumbnail's top and bottom edge on the canonical face (y down, eye distances below the eyes)."""
     face = canonical_face()
     return float(face[NOSE_BASE, 1]), float(face[CHIN, 1] + 0.05)
 
 
-def thumbnail(landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], pixels: Callable[[Window], Rgb]) -> Thumbnail:
-    """Thumbnail of the face at ``landmarks`` in a picture of ``size`` (width, height), whose RGB ``pixels`` gives."""
+def thumbnail(
+    landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], pixels: Callable[[Window], Rgb]
+) -> Thumbnail:
+    """Thumbnail of the face at ``landmarks`` in a picture of ``size`` (width, height); ``pixels`` returns RGB of a
+    window."""
     canonical = canonical_face()
     top, bottom = thumbnail_rows()
     place = pose.fit_pose(landmarks[None, RIGID], canonical[RIGID])

@@ -1,9 +1,9 @@
-"""Put a performance back into the frame it was made from, and change no sample that it does not ask for.
+"""Write patches into decoded frames, and change no sample outside their masks.
 
-Only the *difference* between the performance and what the engine saw is written: it is weighted by the mouth mask,
-turned to the frame's own orientation and pixel shape, multiplied by the RGB to Y'CbCr matrix (ITU-T H.273, section
-8.3), averaged over every chroma sample's footprint, rounded, and added to the frame's own samples. The source is
-never converted there and back, so where the difference is nothing the samples stay what they are.
+Only the *difference* between a patch and what the engine saw is written: it is weighted by the mouth mask, turned to
+the frame's own orientation and pixel shape, multiplied by the RGB to Y'CbCr matrix (ITU-T H.273, section 8.3), averaged
+over every chroma sample's footprint, rounded, and added to the frame's own samples. The source is never converted there
+and back, so samples stay as they are where the difference is zero.
 """
 
 from collections.abc import Sequence
@@ -13,33 +13,32 @@ from math import ceil
 import cv2
 import numpy as np
 
+from lipdub.timeline.colour_matrix import rgb_to_ycbcr
 from lipdub.timeline.patch import Patch
 from lipdub.timeline.picture import Frame, PixelLayout, Window, square_width
-
-_LUMA = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
-"""Weights of red and blue in luma: ITU-R BT.601, BT.709, BT.2020 (non-constant luminance)."""
 
 _DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U}
 
 
-def apply_patches(frame: Frame, performances: Sequence[Patch]) -> Frame:
-    """Write the mouths of ``performances``, one after the other, into the planes of ``frame`` and return it.
+def apply_patches(frame: Frame, patches: Sequence[Patch]) -> Frame:
+    """Write the mouths of ``patches``, one after the other, into the planes of ``frame`` and return it.
 
-    The planes are changed in place; so is what ``frame.rgb`` shows. A sample changes only if a pixel of its
-    footprint has a mask above 0; alpha never does. New values stay in the legal range of the format, or between
-    it and the source's own value where that lay outside.
+    The planes are changed in place, and so is what ``frame.rgb`` shows. A sample changes only if a pixel of its
+    footprint has a mask above 0; alpha never changes. New values stay in the legal range of the format, or between it
+    and the source's own value if that lay outside.
     """
-    for performance in performances:
-        assert performance.index == frame.index, "a performance belongs to one frame"
-        box = _mask_bounds(performance.mask)
+    for patch in patches:
+        assert patch.index == frame.index, "a patch belongs to one frame"
+        box = _mask_bounds(patch.mask)
         if not box.empty:
-            _write(frame, _coded_difference(performance, box, frame))
+            _write(frame, _coded_difference(patch, box, frame))
     return frame
 
 
 @dataclass(frozen=True, eq=False)
 class _CodedDifference:
-    """What is added to each coded plane before averaging, float32 (rows, columns), and where it starts."""
+    """What is added to each coded plane before chroma is averaged, float32 (rows, columns), and its top left
+    position."""
 
     left: int
     top: int
@@ -56,17 +55,17 @@ def _mask_bounds(mask: np.ndarray) -> Window:
     return Window(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def _coded_difference(performance: Patch, box: Window, frame: Frame) -> _CodedDifference:
-    """The weighted difference inside ``box`` of the performance, in coded orientation and pixels."""
+def _coded_difference(patch: Patch, box: Window, frame: Frame) -> _CodedDifference:
+    """The masked difference of the patch inside ``box``, in coded orientation and pixels."""
     layout, (rows, columns) = frame.layout, frame.planes[0].shape
     part = np.s_[box.top : box.bottom, box.left : box.right]
-    mask = performance.mask[part]
-    difference = cv2.subtract(performance.pixels[part], performance.base[part], dtype=cv2.CV_32F)
+    mask = patch.mask[part]
+    difference = cv2.subtract(patch.pixels[part], patch.base[part], dtype=cv2.CV_32F)
     place = Window(
-        performance.window.left + box.left,
-        performance.window.top + box.top,
-        performance.window.left + box.right,
-        performance.window.top + box.bottom,
+        patch.window.left + box.left,
+        patch.window.top + box.top,
+        patch.window.left + box.right,
+        patch.window.top + box.bottom,
     )
     if layout.rotation % 4:
         width = square_width(columns, layout.pixel_aspect)
@@ -81,15 +80,15 @@ def _coded_difference(performance: Patch, box: Window, frame: Frame) -> _CodedDi
 
 
 def _weighted(difference: np.ndarray, row: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """``mask`` times the sum of the channels of ``difference``, weighted by ``row`` of the matrix."""
+    """``mask`` times the sum of the channels of ``difference``, weighted by one ``row`` of the matrix."""
     one = cv2.transform(difference, row[None]).reshape(mask.shape)
     return np.multiply(one, mask, out=one)
 
 
 def _resampled_columns(change: _CodedDifference, scale: float) -> _CodedDifference:
-    """From shown columns to coded ones, which are ``scale`` shown columns wide: linear between pixel centres.
+    """From displayed columns to coded ones, which are ``scale`` displayed columns wide: linear between pixel centres.
 
-    Only coded columns whose centre lies inside the change are kept.
+    Only coded columns whose centre lies inside the difference are kept.
     """
     rows, width = change.samples[0].shape
     first = ceil(change.left / scale - 0.5)
@@ -110,18 +109,15 @@ def _matrix(layout: PixelLayout, planes: int) -> np.ndarray:
     luma, chroma = _steps_per_level(layout)
     if planes >= 3 and not layout.chroma_planes:
         return np.eye(3, dtype=np.float32) * np.float32(luma)
-    red, blue = _LUMA.get(layout.matrix, _LUMA["bt601"])
-    weights = np.array([red, 1 - red - blue, blue])
+    matrix = rgb_to_ycbcr(layout.matrix)
     if planes < 3:
         # FFmpeg reads grey as full range whatever its tag.
-        return (weights[None] * ((1 << layout.depth) - 1) / 255).astype(np.float32)
-    to_blue = (np.array([0, 0, 1]) - weights) / (2 * (1 - blue))
-    to_red = (np.array([1, 0, 0]) - weights) / (2 * (1 - red))
-    return np.stack([weights * luma, to_blue * chroma, to_red * chroma]).astype(np.float32)
+        return (matrix[:1] * ((1 << layout.depth) - 1) / 255).astype(np.float32)
+    return (matrix * [[luma], [chroma], [chroma]]).astype(np.float32)
 
 
 def _steps_per_level(layout: PixelLayout) -> tuple[float, float]:
-    """How many steps of luma and of chroma one step of 8-bit RGB is worth."""
+    """Steps of luma and of chroma per step of 8-bit RGB (ITU-T H.273, 8.3)."""
     if layout.full_range:
         return ((1 << layout.depth) - 1) / 255, ((1 << layout.depth) - 1) / 255
     step = 1 << (layout.depth - 8)
@@ -129,7 +125,7 @@ def _steps_per_level(layout: PixelLayout) -> tuple[float, float]:
 
 
 def _legal_range(layout: PixelLayout, plane: int, planes: int) -> tuple[int, int]:
-    """Lowest and highest value a sample of ``plane`` should have."""
+    """Lowest and highest legal value of a sample of ``plane``."""
     if layout.full_range or planes < 3:
         return 0, (1 << layout.depth) - 1
     step = 1 << (layout.depth - 8)
@@ -138,14 +134,16 @@ def _legal_range(layout: PixelLayout, plane: int, planes: int) -> tuple[int, int
 
 
 def _write(frame: Frame, change: _CodedDifference) -> None:
-    """Add ``change`` to the planes of ``frame``."""
+    """Add ``change`` to the planes of ``frame``; one without columns changes nothing."""
     layout, size = frame.layout, frame.planes[0].shape
+    if not change.samples[0].size:
+        return
     for number, one in enumerate(change.samples):
         grid = layout.subsampling if number and layout.chroma_planes else (1, 1)
         added = one if grid == (1, 1) else _chroma_means(one, (change.left, change.top), grid, size)
         top, left = change.top // grid[1], change.left // grid[0]
         view = frame.planes[number][top : top + added.shape[0], left : left + added.shape[1]]
-        assert view.shape == added.shape, "a performance lies inside the picture"
+        assert view.shape == added.shape, "a patch lies inside the picture"
         if view.size:
             _add(view, added, _legal_range(layout, number, len(frame.planes)))
 
@@ -153,7 +151,7 @@ def _write(frame: Frame, change: _CodedDifference) -> None:
 def _chroma_means(one: np.ndarray, place: tuple[int, int], grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """Means of ``one``, which starts at ``place`` (left, top), over chroma footprints of ``grid`` (across, down).
 
-    Beyond the change there is nothing to add; beyond the picture's edge (``size`` rows, columns) it goes on.
+    Outside the difference 0 is added; beyond the picture's edge (``size`` rows, columns) the edge is repeated.
     """
     (left, top), (across, down) = place, grid
     right, bottom = left + one.shape[1], top + one.shape[0]
@@ -169,7 +167,7 @@ def _chroma_means(one: np.ndarray, place: tuple[int, int], grid: tuple[int, int]
 
 
 def _add(view: np.ndarray, added: np.ndarray, legal: tuple[int, int]) -> None:
-    """Add rounded ``added`` to ``view`` in place; a value may not leave the legal range further than it was."""
+    """Add rounded ``added`` to ``view`` in place; no value leaves the legal range further than it was."""
     lowest, highest = (view.dtype.type(v) for v in legal)
     changed = cv2.add(view, added, dtype=_DEPTHS[view.dtype])
     if changed.min() < lowest:

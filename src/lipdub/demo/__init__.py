@@ -1,5 +1,5 @@
-"""What ``lipdub demo`` makes: a portrait that speaks, and its dub. Only the command line knows this room.
+"""What ``lipdub demo`` makes: a portrait that speaks, and its dub. Only the command line imports this package.
 
-``make`` the demo · ``voice`` what it says, recorded · ``still`` a portrait that moves · ``talk`` one that speaks ·
-``film`` new clips from pictures and sound.
+``make`` the demo · ``speech_assets`` its recorded voices · ``idle_motion`` head motion and blinks of a portrait ·
+``talking_portrait`` a portrait that speaks · ``media_files`` clips and sound files from pictures and samples.
 """

@@ -1,20 +1,19 @@
-"""A still portrait brought to life: a head that sways, breathes and blinks, with its mouth at rest.
+"""Idle motion for a still portrait: the head sways, breathes and blinks, and the mouth is at rest.
 
-The head turns as a solid would: the landmarks give the depth of the face, a spline carries it on over the hair,
-and every point moves by its own depth around a pivot in the neck. Towards the background and the shoulders the
-motion fades out smoothly, so that nothing tears. Lids come down *over* the eye: the skin above it stretches and
-the eye behind stays where it is. All motion is sums of slow sines and a few blinks, a function of the seed and
-of the instant alone: the same at any frame rate.
+The head turns like a solid body: landmarks give the depth of the face, a spline continues it over the hair, and every
+point moves by its depth around a pivot in the neck. Towards the background and the shoulders the motion fades out
+smoothly, so that nothing tears. Lids come down *over* the eye: the skin above it stretches, and the eye behind stays in
+place. All motion is a sum of slow sines and a few blinks, a function of the seed and the time only: the same at any
+frame rate.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import repeat
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from scipy.interpolate import PchipInterpolator, RBFInterpolator
 from threadpoolctl import threadpool_limits
 
@@ -23,14 +22,14 @@ from lipdub.anatomy.landmarks import CHIN, RIGID, canonical_face
 from lipdub.timeline.picture import Rgb
 
 UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
-"""The margins of the upper lids, from each eye's corner at the picture's left to the one at its right."""
+"""Edges of the upper lids, each from the eye corner at the picture's left to the one at its right."""
 LOWER_LIDS = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (362, 382, 381, 380, 374, 373, 390, 249, 263))
-"""The margins of the lower lids, in the same order."""
+"""Edges of the lower lids, in the same order."""
 BROWS = ((70, 63, 105, 66, 107), (336, 296, 334, 293, 300))
 
 _ONE_MAP = np.empty(0, np.float32)  # cv2.remap takes both coordinates from its first map
 _CELL = 16  # the field of motion is laid out on a grid this many pixels wide, and interpolated
-_PIVOT = np.array([0.0, 1.15, 0.85])  # where a head turns, in eye distances from between the eyes
+_PIVOT = np.array([0.0, 1.15, 0.85])  # the point around which a head turns, in eye distances from between the eyes
 _SWAY = np.array([2.6, 1.5, 1.1])  # yaw, pitch, roll: degrees (standard deviation of the slow part)
 _TREMOR = np.array([0.10, 0.08, 0.05])  # the same for the quick part
 _DRIFT = 0.010  # shift of the head, eye distances
@@ -41,7 +40,7 @@ _BROW = 0.018  # rise of the brows, eye distances
 
 @dataclass(frozen=True, slots=True)
 class IdleMotionOptions:
-    """How a still shall live: ``frames`` at ``rate``; ``sway`` scales the motion of the head (0: it only blinks)."""
+    """``frames`` of motion at ``rate``; ``sway`` scales the motion of the head (0: it only blinks)."""
 
     frames: int
     rate: Fraction = Fraction(25)
@@ -49,47 +48,34 @@ class IdleMotionOptions:
     sway: float = 1.0
 
 
-def sized(picture: Rgb, longest: int = 1280) -> UInt8[np.ndarray, "rows columns 3"]:
-    """``picture`` with an even number of rows and columns, as video wants, the longer side at most ``longest``."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, longest / max(height, width))
-    if scale < 1:
-        size = max(2, round(width * scale)), max(2, round(height * scale))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
-    height, width = picture.shape[:2]
-    return np.ascontiguousarray(picture[: height - height % 2, : width - width % 2])
+def add_idle_motion(
+    pictures: Iterable[Rgb], landmarks: Float32[np.ndarray, "478 3"], options: IdleMotionOptions
+) -> Iterator[Rgb]:
+    """``pictures`` with idle motion, all of the same size; the first one is unchanged.
 
-
-def enliven(picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], idle: IdleMotionOptions) -> Iterator[Rgb]:
-    """The pictures of a living portrait, all of the size of ``picture``; the first is the picture itself.
-
-    ``landmarks`` are those of the face in ``picture``, in its pixels. Same seed, same pictures.
+    The pictures may differ in the mouth (it may speak); head and eyes must be still. ``landmarks`` are those of the
+    face, in pixels. The same seed gives the same pictures.
     """
-    return add_idle_motion(repeat(picture, idle.frames), landmarks, idle)
-
-
-def add_idle_motion(pictures: Iterable[Rgb], landmarks: Float32[np.ndarray, "478 3"], idle: IdleMotionOptions) -> Iterator[Rgb]:
-    """The same for a face that does something: ``pictures`` differ (its mouth speaks), head and eyes hold still."""
-    life = _IdleMotion(idle.seed, float(idle.frames / idle.rate), idle.sway)
-    eyes: list[_Eyelid] = []
+    motion = _IdleMotion(options.seed, float(options.frames / options.rate), options.sway)
+    eyelids: list[_Eyelid] = []
     head: _HeadWarp | None = None
     for index, picture in enumerate(pictures):
         if head is None:
             head = _HeadWarp(picture.shape[:2], landmarks)
-            eyes = [_Eyelid(picture, landmarks, side) for side in (0, 1)]
-        now = life.at(float(index / idle.rate))
-        awake = picture
-        if now.lids > 0:
-            awake = picture.copy()
-            for eye in eyes:
-                eye.close(awake, now.lids)
-        yield head.moved(awake, now)
+            eyelids = [_Eyelid(picture, landmarks, side) for side in (0, 1)]
+        pose_now = motion.at(float(index / options.rate))
+        out = picture
+        if pose_now.lids > 0:
+            out = picture.copy()
+            for eyelid in eyelids:
+                eyelid.close(out, pose_now.lids)
+        yield head.moved(out, pose_now)
 
 
 @dataclass(frozen=True, eq=False)
 class BodyPose:
-    """What the body does at one instant: ``turn`` (yaw, pitch, roll, degrees), ``shift`` (x, y), ``breath`` and
-    ``brow`` in eye distances, ``lids`` 0 open .. 1 closed."""
+    """The pose of the body at one time: ``turn`` (yaw, pitch, roll, degrees); ``shift`` (x, y), ``breath`` and ``brow``
+    in eye distances; ``lids`` 0 open .. 1 closed."""
 
     turn: np.ndarray
     shift: np.ndarray
@@ -118,7 +104,7 @@ class _IdleMotion:
         return BodyPose(turn, _DRIFT * slow[3:5] * begun, float(breath) * begun, brow, self._lids(t))
 
     def _lids(self, t: float) -> float:
-        """Lids fall in a third of a blink, rest a moment, and rise more slowly (as real ones do)."""
+        """Lids close in a third of a blink, stay closed for a moment, and open more slowly, as real ones do."""
         closed = 0.0
         for start, length in self._blinks:
             u = (t - start) / length
@@ -128,7 +114,7 @@ class _IdleMotion:
 
 
 class _SmoothNoise:
-    """Several smooth random functions of time, of unit variance: sums of sines within a band."""
+    """Several smooth random functions of time with unit variance: sums of sines within a frequency band."""
 
     def __init__(self, random: np.random.Generator, count: int, band: tuple[float, float]) -> None:
         waves = 7
@@ -154,7 +140,8 @@ def _blinks(random: np.random.Generator, duration: float) -> list[tuple[float, f
 
 
 class _HeadWarp:
-    """Where every point of a picture goes when the head turns: depth and share of the motion on a coarse grid."""
+    """The displacement of every point of a picture when the head moves: depth and share of the motion on a
+    coarse grid."""
 
     def __init__(self, shape: tuple[int, int], landmarks: np.ndarray) -> None:
         place = pose.fit_pose(landmarks[None, RIGID], canonical_face()[RIGID])
@@ -171,7 +158,7 @@ class _HeadWarp:
         self._brow = _brow_share(flat, landmarks, self._unit)
 
     def _solid(self, flat: np.ndarray, landmarks: np.ndarray, place: pose.Poses) -> np.ndarray:
-        """(k, 3) grid points with depth, in eye distances from the pivot, axes of the picture."""
+        """(k, 3) grid points with depth, in eye distances from the pivot, in the picture's axes."""
         pivot = place.project(0, _PIVOT)
         ring = np.radians(np.arange(0, 360, 20))
         around = np.stack([1.25 * np.cos(ring), 1.5 * np.sin(ring) - 0.1, np.full(len(ring), _PIVOT[2])], -1)
@@ -185,12 +172,12 @@ class _HeadWarp:
         return np.concatenate([at, np.clip(depth, -2, 0.5)[:, None]], -1)
 
     def moved(self, picture: Rgb, now: BodyPose) -> Rgb:
-        """``picture`` as it looks ``now``."""
+        """``picture`` warped to the pose ``now``."""
         field = self._field(now)
         if float(np.abs(field).max()) < 1e-3:
             return picture.copy()
         back = field
-        for _ in range(2):  # motion belongs to where a point comes from
+        for _ in range(2):  # the displacement is that of the point where a pixel comes from
             cells = (self._grid - back + 0.5) / _CELL - 0.5
             back = cv2.remap(field, cells, _ONE_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         rows, columns = (int(n) * _CELL for n in field.shape[:2])
@@ -207,7 +194,7 @@ class _HeadWarp:
 
 
 class _Eyelid:
-    """One eye whose upper lid can come down: the skin above stretches, the eye stays behind it."""
+    """An upper lid that can close: the skin above it stretches, the eye stays behind it."""
 
     def __init__(self, picture: Rgb, landmarks: np.ndarray, side: int) -> None:
         points = landmarks[:, :2].astype(np.float64)
@@ -233,7 +220,7 @@ class _Eyelid:
         self._xy = np.stack([x - low[0], y - low[1]], -1).astype(np.float32)
 
     def _brightest(self, picture: Rgb) -> float:
-        """How far above the lid's margin its skin is best seen (eye widths): not in lashes, nor in the fold."""
+        """How far above the lid's edge its skin is taken from (eye widths): not from lashes, nor from the fold."""
         light = picture[self._box].mean(-1)
         found = []
         for above in _LID_SKIN:
@@ -242,13 +229,13 @@ class _Eyelid:
         return _LID_SKIN[int(np.argmax(found))]
 
     def _curve(self, u: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Height of a lid's margin at each ``u``; 0 on the line through the corners outside of the eye."""
+        """Height of a lid's edge at each ``u``; outside the eye 0, on the line through its corners."""
         along = np.maximum.accumulate(points[:, 0] + 1e-6 * np.arange(len(points)))
         curve = PchipInterpolator(along, points[:, 1], extrapolate=False)(u)
         return np.nan_to_num(curve, nan=0.0)
 
     def close(self, picture: Rgb, lids: float) -> None:
-        """Draw the lid into ``picture``, ``lids`` 0..1 of the way down."""
+        """Draw the lid into ``picture``, closed by ``lids`` 0..1."""
         patch = picture[self._box].astype(np.float32)
         if patch.size == 0:
             return
@@ -258,7 +245,7 @@ class _Eyelid:
         rigid = self._moved(patch, fall)
         skin = self._moved(patch, self._stretched(fall + self._skin * lids * self._middle, margin - lash / 2))
         calm = cv2.GaussianBlur(skin, (0, 0), 0.06 * self._width, sigmaY=0.02 * self._width)
-        skin += (calm - skin) * (0.85 * lids * self._middle[..., None])  # what is stretched shows streaks
+        skin += (calm - skin) * (0.85 * lids * self._middle[..., None])  # stretched skin would show streaks
         at_lash = _smooth((self._v - margin + 1.2 * lash) / lash)[..., None]
         lid = skin + (rigid - skin) * at_lash
         soft = max(1.0, 0.025 * self._width)
@@ -267,7 +254,7 @@ class _Eyelid:
         picture[self._box] = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
 
     def _stretched(self, pull: np.ndarray, margin: np.ndarray) -> np.ndarray:
-        """``pull`` in full at the ``margin``, and less and less towards the brow, which stays."""
+        """``pull`` in full at the ``margin``, decreasing to 0 at the brow."""
         room = np.maximum(margin - self._crease, 1e-6)
         return np.minimum(pull, 0.92 * room) * np.clip((self._v - self._crease) / room, 0, 1)
 
@@ -279,19 +266,19 @@ class _Eyelid:
 
 
 def _head_share(level: np.ndarray, chin: float) -> np.ndarray:
-    """How much of the head's motion a point takes: 1 on face and hair, fading out beside them and down the neck."""
+    """Share of the head's motion for a point: 1 on face and hair, fading out beside them and down the neck."""
     across, up = level[:, 0] / 1.3, np.minimum(level[:, 1], 0) / 1.6
     beside = 1 - _smooth((np.hypot(across, up) - 1) / 0.9)
     return beside * (1 - _smooth((level[:, 1] - chin + 0.1) / 1.1))
 
 
 def _chest_share(level: np.ndarray, chin: float) -> np.ndarray:
-    """How much of breathing a point takes: the shoulders rise, not the background beside them."""
+    """Share of the breathing motion for a point: the shoulders rise, the background beside them does not."""
     return _smooth((level[:, 1] - chin) / 1.2) * (1 - _smooth((np.abs(level[:, 0]) - 1.6) / 1.4))
 
 
 def _brow_share(flat: np.ndarray, landmarks: np.ndarray, unit: float) -> np.ndarray:
-    """Soft hills over both brows, 1 on top."""
+    """1 on both brows, falling smoothly around them."""
     share = np.zeros(len(flat))
     for brow in BROWS:
         away = (flat - landmarks[[*brow], :2].mean(0)) / (np.array([0.28, 0.16]) * unit)
@@ -300,12 +287,12 @@ def _brow_share(flat: np.ndarray, landmarks: np.ndarray, unit: float) -> np.ndar
 
 
 def _rotation(degrees: np.ndarray) -> np.ndarray:
-    """Rotation by yaw, pitch, roll in the sense of ``Poses.angles``."""
+    """Rotation by yaw, pitch, roll in the convention of ``Poses.angles``."""
     yaw, pitch, roll = np.radians(degrees)
     turn = cv2.Rodrigues(np.array([0.0, 0.0, roll]))[0]
     nod = cv2.Rodrigues(np.array([pitch, 0.0, 0.0]))[0]
-    view = cv2.Rodrigues(np.array([0.0, -yaw, 0.0]))[0]
-    return np.asarray(turn @ nod @ view)
+    yaw_turn = cv2.Rodrigues(np.array([0.0, -yaw, 0.0]))[0]
+    return np.asarray(turn @ nod @ yaw_turn)
 
 
 def _smooth(x: np.ndarray) -> np.ndarray:
@@ -315,5 +302,5 @@ def _smooth(x: np.ndarray) -> np.ndarray:
 
 
 def _ease(x: float) -> float:
-    """The same for one number."""
+    """Smoothstep of one number."""
     return float(_smooth(np.array([x]))[0])

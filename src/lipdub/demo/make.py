@@ -1,7 +1,7 @@
-"""What ``lipdub demo`` does: a portrait learns to speak English, and is then dubbed into Spanish.
+"""What ``lipdub demo`` does: a portrait speaks English and is then dubbed into Spanish.
 
-Needs nothing but this package and its small models: picture and voices ship with it (see NOTICE).
-``python -m lipdub.demo.make --readme docs`` makes the moving picture that the README shows.
+It needs nothing but this package and its small models: picture and voices ship with it (see NOTICE). ``python -m
+lipdub.demo.make --readme docs`` makes the animation that the README shows.
 """
 
 import sys
@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 from lipdub import weights
-from lipdub.demo.media_files import write_animation, write_synthetic_clip, write_wave
 from lipdub.demo.idle_motion import IdleMotionOptions
-from lipdub.demo.talking_portrait import portrait_landmarks, talking_portrait
+from lipdub.demo.media_files import write_animation, write_synthetic_clip, write_wave
 from lipdub.demo.speech_assets import DemoSpeech, load_speech
+from lipdub.demo.talking_portrait import portrait_landmarks, talking_portrait
 from lipdub.disk.publish import atomic_output
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OutputError
@@ -29,31 +29,34 @@ from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
 from lipdub.review.report import Report
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.studio.caller import Caller
-from lipdub.studio.dub import dub
+from lipdub.studio.dub import Caller, dub
+from lipdub.studio.hearing import open_ears
 from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock
-from lipdub.studio.session import open_session
-from lipdub.studio.track_features import SoundTrack, track_features
+from lipdub.studio.store import Store, content_digest
 from lipdub.timeline.picture import Rgb, Window
 
 RATE = Fraction(25)
 SEED = 3
-_PANEL, _GAP, _FOOT = 640, 16, 112  # together whole blocks of 16 pixels: what fills broken ones is not always the same
+_PANEL, _GAP, _FOOT = (
+    640,
+    16,
+    112,
+)  # multiples of 16 pixels in all: encoders do not always fill incomplete blocks in the same way
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE, _PALE = (245.0, 245.0, 245.0), (170.0, 175.0, 180.0)
-_ACCENTS = int(cv2.__version__.split(".")[0]) >= 5  # older fonts of OpenCV know ASCII only
+_ACCENTS = int(cv2.__version__.split(".")[0]) >= 5  # older fonts of OpenCV have ASCII only
 
 SYNTHETIC_NOTICE = "AI-animated portrait with a synthetic voice: the person shown never said this"
-"""What every viewer is told, below the comparison and in the metadata of the clips."""
+"""Text for every viewer, below the comparison and in the metadata of the clips."""
 
 CONSENT_NOTE = "the demo's own animation of a portrait in the public domain; the person shown was not asked"
-"""What the report says about consent."""
+"""The report's text about consent."""
 
 
 @dataclass(frozen=True, eq=False)
 class Demo:
-    """What a demo left in its folder, and how long each part took (seconds)."""
+    """The files of a demo, its report, and the ``seconds`` that each step took."""
 
     portrait: Path
     english: Path
@@ -65,7 +68,7 @@ class Demo:
 
 
 def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller()) -> Demo:
-    """A portrait, the portrait speaking English, its Spanish dub, and both side by side, in ``folder``.
+    """Make a portrait, a clip of it speaking English, its Spanish dub, and both side by side, in ``folder``.
 
     Raises ``OutputError`` if an earlier demo is there and may not be replaced.
     """
@@ -122,17 +125,23 @@ def _animate_portrait(portrait: Path, said: DemoSpeech, count: int, path: Path, 
     with temporary_folder("demo") as scratch:
         words = scratch / "said.wav"
         write_wave(words, said.sound)
-        with open_session(DubOptions(reuse=False), ask_download=caller.ask_download) as session:
-            features = track_features(SoundTrack(words), session).features
-    moving = talking_portrait(picture, portrait_landmarks(picture, finder, portrait), Prior.load(), features, IdleMotionOptions(count, RATE, SEED))
+        hearing = open_ears("auto", Store(scratch / "heard", temporary=True), caller.ask_download)
+        features = hearing.hear(words, content_digest(words))
+    moving = talking_portrait(
+        picture,
+        portrait_landmarks(picture, finder, portrait),
+        Prior.load(),
+        features,
+        IdleMotionOptions(count, RATE, SEED),
+    )
     write_synthetic_clip(path, clock.counted("portrait", moving, count), RATE, said.sound, SYNTHETIC_NOTICE)
 
 
 def side_by_side(english: Path, spanish: Path, said: DemoSpeech, dubbed: DemoSpeech) -> Iterator[Rgb]:
-    """The frames of two clips beside each other, each with a title and what is said, and how it was made below."""
+    """The frames of two clips beside each other, each with a title and captions, and a notice below."""
     titles = "English: a portrait brought to life", "Spanish: dubbed by lipdub"
     panels = (0, _PANEL + _GAP), titles, (said, dubbed)
-    for left, right in zip(_shown(english), _shown(spanish), strict=True):
+    for left, right in zip(_panels(english), _panels(spanish), strict=True):
         index, rows = left[0], _PANEL + _FOOT
         screen = np.full((rows, 2 * _PANEL + _GAP, 3), 24, np.uint8)
         for column, title, words, (_, picture) in zip(*panels, (left, right), strict=True):
@@ -143,7 +152,7 @@ def side_by_side(english: Path, spanish: Path, said: DemoSpeech, dubbed: DemoSpe
         yield screen
 
 
-def _shown(path: Path) -> Iterator[tuple[int, Rgb]]:
+def _panels(path: Path) -> Iterator[tuple[int, Rgb]]:
     clip = open_clip(path)
     for frame in read_frames(clip):
         picture = frame.rgb(Window(0, 0, *clip.size))
@@ -151,7 +160,7 @@ def _shown(path: Path) -> Iterator[tuple[int, Rgb]]:
 
 
 def _caption(words: DemoSpeech, instant: Fraction) -> str:
-    """What is being said, in the letters that the drawn font has."""
+    """The phrase that is being said, in the letters that the font has."""
     phrase = next((phrase for span, phrase in reversed(words.phrases) if span.start <= instant), "")
     if _ACCENTS:
         return phrase

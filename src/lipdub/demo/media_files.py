@@ -1,4 +1,4 @@
-"""New clips, made from pictures and a sound: not footage that was dubbed, but what the studio itself draws."""
+"""Write clips, animations and sound files from pictures and samples that the demo makes."""
 
 import wave
 from collections.abc import Iterable, Iterator
@@ -31,49 +31,50 @@ def write_synthetic_clip(
     *,
     overwrite: bool = True,
 ) -> None:
-    """Write ``pictures`` (all of one even size) at ``rate`` frames a second as H.264, and ``sound`` as AAC beside.
+    """Write ``pictures`` (all of one even size) at ``rate`` frames per second as H.264, with ``sound`` as AAC.
 
-    ``made`` says in the file's metadata (``synthetic_media``) how it was made.
-
-    The file appears under its name only when complete; a former one is replaced unless ``overwrite`` is False.
-    Raises ``OutputError`` if it cannot be written.
+    ``made`` is written to the file's metadata (``synthetic_media``): how the clip was made. The file appears when it is
+    complete; a former one is replaced unless ``overwrite`` is False. Raises ``OutputError`` if it cannot be written.
     """
     options = {"movflags": "faststart+use_metadata_tags"}
     with _atomic_media_output(path, overwrite) as part, av.open(str(part), "w", format="mp4", options=options) as out:
         if made:
             out.metadata["synthetic_media"] = made
-        lane = None if sound is None else out.add_stream("aac", rate=sound.rate, layout=_layout(sound))
-        screen = out.add_stream("libx264", rate=rate, options={"crf": "16", "preset": "veryfast"})
-        screen.pix_fmt, screen.time_base = "yuv420p", 1 / rate
-        context = screen.codec_context
+        audio = None if sound is None else out.add_stream("aac", rate=sound.rate, layout=_layout(sound))
+        video = out.add_stream("libx264", rate=rate, options={"crf": "16", "preset": "veryfast"})
+        video.pix_fmt, video.time_base = "yuv420p", 1 / rate
+        context = video.codec_context
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
-        _encode(out, screen, pictures, rate)
-        if lane is not None and sound is not None:
+        _encode(out, video, pictures, rate)
+        if audio is not None and sound is not None:
             for frame in _blocks(sound):
-                out.mux(lane.encode(frame))
-            out.mux(lane.encode(None))
+                out.mux(audio.encode(frame))
+            out.mux(audio.encode(None))
 
 
 def write_animation(
     path: Path, pictures: Iterable[Rgb], rate: Fraction, quality: int = 70, *, overwrite: bool = True
 ) -> None:
-    """Write ``pictures`` as an animated WebP that repeats for ever. Raises ``OutputError``."""
-    with _atomic_media_output(path, overwrite) as part, av.open(str(part), "w", format="webp", options={"loop": "0"}) as out:
+    """Write ``pictures`` as an animated WebP that repeats endlessly. Raises ``OutputError``."""
+    with (
+        _atomic_media_output(path, overwrite) as part,
+        av.open(str(part), "w", format="webp", options={"loop": "0"}) as out,
+    ):
         options = {"quality": str(quality), "compression_level": "6", "preset": "picture"}
-        screen = out.add_stream("libwebp_anim", rate=rate, options=options)
-        screen.pix_fmt, screen.time_base = "yuv420p", 1 / rate
-        _encode(out, screen, pictures, rate)
+        video = out.add_stream("libwebp_anim", rate=rate, options=options)
+        video.pix_fmt, video.time_base = "yuv420p", 1 / rate
+        _encode(out, video, pictures, rate)
 
 
 def write_opus(path: Path, sound: Sound, bits: int = 40_000, *, overwrite: bool = True) -> None:
-    """Write ``sound`` (48 kHz) as Opus in Ogg, ``bits`` a second. Raises ``OutputError``."""
+    """Write ``sound`` (48 kHz) as Opus in Ogg with ``bits`` per second. Raises ``OutputError``."""
     with _atomic_media_output(path, overwrite) as part, av.open(str(part), "w", format="ogg") as out:
-        lane = out.add_stream("libopus", rate=sound.rate, layout=_layout(sound))
-        lane.bit_rate = bits
+        audio = out.add_stream("libopus", rate=sound.rate, layout=_layout(sound))
+        audio.bit_rate = bits
         for frame in _blocks(sound, sound.rate // 50):
-            out.mux(lane.encode(frame))
-        out.mux(lane.encode(None))
+            out.mux(audio.encode(frame))
+        out.mux(audio.encode(None))
 
 
 def write_wave(path: Path, sound: Sound, *, overwrite: bool = True) -> None:
@@ -87,7 +88,7 @@ def write_wave(path: Path, sound: Sound, *, overwrite: bool = True) -> None:
 
 @contextmanager
 def _atomic_media_output(path: Path, overwrite: bool) -> Iterator[Path]:
-    """A place to write at that becomes ``path`` when the block ends well, and vanishes otherwise."""
+    """A path to write at; it becomes ``path`` when the block ends without an error, and is removed otherwise."""
     try:
         with atomic_output(path, overwrite=overwrite) as part:
             yield part
@@ -96,14 +97,14 @@ def _atomic_media_output(path: Path, overwrite: bool) -> Iterator[Path]:
         raise OutputError(f"cannot be written: {cause.what}", file=path, remedy=cause.remedy) from refused
 
 
-def _encode(out: OutputContainer, screen: VideoStream, pictures: Iterable[Rgb], rate: Fraction) -> None:
-    """Encode ``pictures`` for the stream ``screen`` of ``out``, which takes its size from the first."""
+def _encode(out: OutputContainer, video: VideoStream, pictures: Iterable[Rgb], rate: Fraction) -> None:
+    """Encode ``pictures`` for the stream ``video`` of ``out``; its size is that of the first picture."""
     for index, picture in enumerate(_in_yuv(pictures)):
         if index == 0:
-            screen.width, screen.height = picture.width, picture.height
+            video.width, video.height = picture.width, picture.height
         picture.pts, picture.time_base = index, 1 / rate
-        out.mux(screen.encode(picture))
-    out.mux(screen.encode(None))
+        out.mux(video.encode(picture))
+    out.mux(video.encode(None))
 
 
 def _in_yuv(pictures: Iterable[Rgb]) -> Iterator[av.VideoFrame]:

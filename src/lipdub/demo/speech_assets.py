@@ -1,7 +1,7 @@
-"""What the demo says. Its two recordings ship with the package, so that the demo needs nothing else.
+"""The demo's two recordings, which ship with the package, so that the demo needs no voice.
 
-They were spoken by py-nanotts (the Pico voices, Apache-2.0): ``python -m lipdub.demo.speech_assets FOLDER`` records
-them anew with the extra ``voices``. The synthesiser does not speak a text twice alike; recordings do.
+They were spoken by py-nanotts (the Pico voices, Apache-2.0). ``python -m lipdub.demo.speech_assets FOLDER`` makes them
+again with the extra ``voices``. The synthesiser does not say a text in the same way twice; recordings stay the same.
 """
 
 import json
@@ -26,13 +26,14 @@ RATE = 48_000
 
 _PICO_RATE = 16_000
 _LEAD, _LONG, _SHORT = 0.4, 0.45, 0.18  # silence before, after sentences, after clauses: seconds
-_LEVEL = 10 ** (-15 / 20)  # RMS of speech, which for these voices is -16 LUFS
+_LEVEL = 10 ** (-15 / 20)  # RMS of speech; for these voices it is -16 LUFS
 _PEAK = 10 ** (-1.0 / 20)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoText:
-    """A text in one language: ``voice`` as the synthesiser names it, its ``speed``, and ``phrases`` as captions."""
+    """A text in one language: the synthesiser's ``voice``, its ``speed``, and ``phrases`` that are shown as
+    captions."""
 
     voice: str
     speed: float
@@ -63,43 +64,43 @@ SPANISH = DemoText(
 
 @dataclass(frozen=True, eq=False)
 class DemoSpeech:
-    """A script as ``sound``, and when each of its phrases is heard: (``span``, phrase)."""
+    """A text as ``sound``, and when each of its phrases is said: (span, phrase)."""
 
     sound: Sound
     phrases: tuple[tuple[Span, str], ...]
 
 
 def load_speech(language: str) -> DemoSpeech:
-    """What the demo says in ``language`` (en or es), as it ships: mono at 48 kHz."""
+    """The recording in ``language`` (en or es): mono at 48 kHz."""
     assets = files("lipdub.demo") / "assets"
     times = json.loads((assets / "voices.json").read_text("utf-8"))[language]
     with as_file(assets / f"voice.{language}.opus") as path:
-        features = read_sound(path, rate=RATE, mono=True)
+        sound = read_sound(path, rate=RATE, mono=True)
     phrases = tuple((Span(Fraction(start), Fraction(end)), phrase) for start, end, phrase in times)
-    return DemoSpeech(Sound(features.samples, RATE), phrases)
+    return DemoSpeech(Sound(sound.samples, RATE), phrases)
 
 
 def write_assets(folder: Path) -> None:
-    """Speak both scripts and write the recordings, and the times of their phrases, to ``folder``."""
+    """Synthesise both texts and write the recordings, and the times of their phrases, to ``folder``."""
     times = {}
-    for language, script in (("en", ENGLISH), ("es", SPANISH)):
-        words = synthesise(script)
-        write_opus(folder / f"voice.{language}.opus", words.sound)
-        times[language] = [(str(span.start), str(span.end), phrase) for span, phrase in words.phrases]
+    for language, text in (("en", ENGLISH), ("es", SPANISH)):
+        speech = synthesise(text)
+        write_opus(folder / f"voice.{language}.opus", speech.sound)
+        times[language] = [(str(span.start), str(span.end), phrase) for span, phrase in speech.phrases]
     (folder / "voices.json").write_text(json.dumps(times, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
-def synthesise(script: DemoText) -> DemoSpeech:
-    """``script`` as mono sound at 48 kHz, at the usual loudness, a moment of silence at both ends.
+def synthesise(text: DemoText) -> DemoSpeech:
+    """``text`` as mono sound at 48 kHz with normalised loudness and some silence at both ends.
 
     Raises ``MissingExtra`` if the voices are not installed.
     """
     with MissingExtra.guard("voices", "The demo's voice"):
         from py_nanotts import NanoTTS
     pieces, phrases = [np.zeros(round(_LEAD * _PICO_RATE), np.float32)], []
-    for phrase in script.phrases:
+    for phrase in text.phrases:
         # Louder than this the synthesiser clips.
-        raw = NanoTTS().speak(phrase, voice=script.voice, speed=script.speed, volume=0.3)
+        raw = NanoTTS().speak(phrase, voice=text.voice, speed=text.speed, volume=0.3)
         voice = _trimmed(np.frombuffer(raw, "<i2").astype(np.float32) / 32768)
         start = sum(map(len, pieces))
         phrases.append((Span(Fraction(start, _PICO_RATE), Fraction(start + len(voice), _PICO_RATE)), phrase))
@@ -115,8 +116,8 @@ def _trimmed(voice: np.ndarray) -> np.ndarray:
 
 
 def normalised(voice: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, " samples"]:
-    """``voice`` (48 kHz) at the usual loudness: RMS of the blocks that speak (gate 10 dB under their mean, as in
-    ITU-R BS.1770, but unweighted), peaks at most -1 dB."""
+    """``voice`` (48 kHz) with normalised loudness: the RMS of the blocks with speech (gate 10 dB below their mean, as
+    in ITU-R BS.1770, but unweighted) at -15 dB, peaks at most -1 dB."""
     block = RATE * 2 // 5
     padded = np.pad(voice, (0, -len(voice) % block)).reshape(-1, block)
     power = (padded.astype(np.float64) ** 2).mean(1)

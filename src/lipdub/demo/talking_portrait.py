@@ -1,8 +1,8 @@
-"""A still portrait that talks: its own lips, warped to every shape of speech, over teeth that stay where they are.
+"""A still portrait that speaks: its own lips, warped to every shape of speech, over its own teeth.
 
-The exemplar engine's renderer moves jaw and lips of the one picture there is. What it cannot know is the inside of
-an open mouth; but upper teeth are fixed to the skull, so those that the picture shows stay in place, and the lips
-cover or uncover them. Below them a dark inside is painted; where the picture shows no teeth, they are hinted at.
+The exemplar engine's renderer moves jaw and lips of the one picture. The inside of an open mouth is not in the picture.
+But upper teeth are fixed to the skull, so those that the picture shows stay in place, and the lips cover or uncover
+them. Below them a dark interior is painted; if the picture shows no teeth, they are painted faintly.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.anatomy.thumbnail import thumbnail
 from lipdub.demo.idle_motion import IdleMotionOptions, add_idle_motion
 from lipdub.disk.temporary_folder import temporary_folder
-from lipdub.engines.exemplar import stored_study as records
+from lipdub.engines.exemplar import record as records
 from lipdub.engines.exemplar.engine import ExemplarEngine
-from lipdub.engines.exemplar.library import Crop, CropReader
-from lipdub.engines.exemplar.frame_renderer import WeightedExemplar, FrameTarget, FrameRenderer
-from lipdub.engines.exemplar.shape_model import complete_shapes, pooled_shapes
+from lipdub.engines.exemplar.library import Crop, Crops
+from lipdub.engines.exemplar.render import Exemplar, Order, Renderer
+from lipdub.engines.exemplar.shape_model import completed, population
 from lipdub.errors import NothingToDub
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.sound_to_mouth.mouth_trajectory import predict_mouth
@@ -38,31 +38,35 @@ from lipdub.timeline.picture import Frame, PixelLayout, Rgb, Window
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.spool import Spool
 
-_PARTED = 0.04  # a still whose lips stand further apart (eye distances) is brought to rest by closing them
+_PARTED = 0.04  # eye distances: lips of a portrait that are further apart are closed at rest
 _CALM_WIDTH = 0.56  # width of a mouth that does not smile, eye distances: the canonical face's and a little
-_CALM = 0.55  # how much of a smile's extra width is let go of
+_CALM = 0.55  # part of a smile's extra width that is removed at rest
 _WIDEST = 0.20  # aperture beyond which one picture's lips look stretched
-_SKIN = np.array([164, 165, 167, 391, 393, 205, 425, 50, 280])  # around the mouth, where the light falls
-_BITE = 0.03  # teeth that show between lips that shall be shut are covered this far
-_SEALED, _PARTING = 0.012, 0.028  # up to the first aperture no tooth glints through, from the second on they may
+_SKIN = np.array([164, 165, 167, 391, 393, 205, 425, 50, 280])  # landmarks around the mouth, for the colour of skin
+_BITE = 0.03  # how far lips that must be shut are moved over teeth that show
+_SEALED, _PARTING = 0.012, 0.028  # apertures: no teeth show up to the first, they may from the second on
 _SEAM = 0.009  # thickness of the shadow where lips meet (eye distances, standard deviation)
 
 
 def talking_portrait(
-    picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], prior: Prior, features: SpeechFeatures, idle: IdleMotionOptions
+    picture: Rgb,
+    landmarks: Float32[np.ndarray, "478 3"],
+    prior: Prior,
+    features: SpeechFeatures,
+    idle: IdleMotionOptions,
 ) -> Iterator[Rgb]:
-    """``picture`` brought to life, saying what was ``heard``: ``idle.frames`` pictures of its size.
+    """``picture`` with idle motion, saying the speech of ``features``: ``idle.frames`` pictures of its size.
 
-    ``landmarks`` are those of the face in it (see ``portrait_landmarks``). Deterministic.
+    ``landmarks`` are those of its face (see ``portrait_landmarks``). The result is deterministic.
     """
     with temporary_folder("still") as folder:
-        talker = PortraitMouth(picture, landmarks, folder)
+        mouth = PortraitMouth(picture, landmarks, folder)
         seconds = np.arange(idle.frames) / float(idle.rate) + float(features.start)
-        yield from add_idle_motion(talker.pictures(talker.speech(prior, features, seconds)), landmarks, idle)
+        yield from add_idle_motion(mouth.pictures(mouth.speech_shapes(prior, features, seconds)), landmarks, idle)
 
 
 def portrait_landmarks(picture: Rgb, finder: FaceLandmarker, file: Path | None = None) -> Float32[np.ndarray, "478 3"]:
-    """Landmarks of the surest face in ``picture``. Raises ``NothingToDub`` (naming ``file``) if there is none."""
+    """Landmarks of the most certain face in ``picture``. Raises ``NothingToDub`` (with ``file``) if there is none."""
 
     def pixels(window: Window) -> UInt8[np.ndarray, "rows columns 3"]:
         return picture[window.top : window.bottom, window.left : window.right]
@@ -79,57 +83,58 @@ def portrait_landmarks(picture: Rgb, finder: FaceLandmarker, file: Path | None =
 
 
 class PortraitMouth:
-    """Shows the face of one picture with any mouth.
+    """Renders the face of one picture with any mouth shape.
 
-    ``rest`` (6,) is the shape of its mouth when it is silent: as in the picture, or closed if the picture's is open.
+    ``rest`` (6,) is the shape of its mouth in silence: as in the picture, or closed if the picture's is open.
     """
 
     def __init__(self, picture: Rgb, landmarks: Float32[np.ndarray, "478 3"], folder: Path) -> None:
-        """``landmarks`` are those of the face in ``picture``, in its pixels; ``folder`` is empty scratch space."""
+        """``landmarks`` are those of the face in ``picture``, in its pixels; ``folder`` is an empty folder for working
+        files."""
         self._picture, self._landmarks = picture, landmarks
         motion = self._study(folder)
-        record = records.load_study(folder / "study")
-        crop = Crop(CropReader(folder / "study" / "crops").read(0), Window(*(int(x) for x in record.library.boxes[0])))
+        record = records.load(folder / "study")
+        crop = Crop(Crops(folder / "study" / "crops").read(0), Window(*(int(x) for x in record.library.boxes[0])))
         self._geometry, self._basis = record.geometry, record.basis
         self._own = motion.shapes[0]
-        self._renderer, self._exemplar = FrameRenderer(record.geometry, record.basis), WeightedExemplar(0, crop, 1.0)
+        self._renderer, self._exemplar = Renderer(record.geometry, record.basis), Exemplar(0, crop, 1.0)
         self._inside = _MouthInterior(picture, self._points(self._own), float(motion.poses.scale[0]), self._own)
         self.rest = _resting_shape(self._own)
 
     def _study(self, folder: Path) -> FaceMotion:
         landmarks = Spool(folder / "landmarks", (478, 3), np.float32)
         thumbs = Spool(folder / "thumbs", (32, 40, 3), np.uint8)
-        thumb = thumbnail(self._landmarks, self._look.size, self._look.pixels)
+        thumb = thumbnail(self._landmarks, self._view.size, self._view.pixels)
         landmarks.append(self._landmarks)
         thumbs.append(thumb.picture)
         one = np.ones(1, np.float32)
         motion = measure_motion(FaceTrack(0, Shot(0, 1), 0, landmarks, thumbs, one * np.float32(thumb.redness), one))
         study = ExemplarEngine().study(folder / "study")
-        study.see(self._look)
+        study.see(self._view)
         study.finish(motion, np.ones(1, bool))
         landmarks.close()
         thumbs.close()
         return motion
 
     @property
-    def _look(self) -> FaceView:
+    def _view(self) -> FaceView:
         def pixels(window: Window) -> Rgb:
             return self._picture[window.top : window.bottom, window.left : window.right]
 
         return FaceView(0, (self._picture.shape[1], self._picture.shape[0]), self._landmarks, pixels)
 
     def _points(self, shape: np.ndarray) -> np.ndarray:
-        """Where the landmarks (478, 2) lie in the picture when the mouth has ``shape``."""
+        """Positions of the landmarks (478, 2) in the picture when the mouth has ``shape``."""
         face = self._geometry.face(0) + np.tensordot(shape - self._own, self._basis, 1)
         return self._geometry.pixels(0, face)
 
     def picture(self, shape: Float[np.ndarray, " 6"]) -> Rgb:
-        """The picture with its mouth in ``shape`` (see ``timeline.face.SHAPE``)."""
+        """The picture with its mouth in ``shape`` (see ``timeline.mouth.SHAPE``)."""
         wanted = np.asarray(shape, np.float64).copy()
         wanted[AP] = np.clip(wanted[AP], 0, _WIDEST)
         bite = _BITE * float(np.clip(1 - wanted[AP] / 0.02, 0, 1)) if self._own[AP] > _PARTED else 0.0
         with threadpool_limits(1, "blas"):
-            made = self._renderer.render(FrameTarget(0, wanted, 1.0, (self._exemplar,), bite), self._look)
+            made = self._renderer.render(Order(0, wanted, 1.0, (self._exemplar,), bite), self._view)
         out = self._picture.copy()
         if made is not None:
             window = made.window
@@ -143,14 +148,14 @@ class PortraitMouth:
         for shape in shapes:
             yield self.picture(shape)
 
-    def speech(
+    def speech_shapes(
         self, prior: Prior, features: SpeechFeatures, seconds: Float64[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "n 6"]:
-        """The shapes this mouth takes at ``seconds`` to say what was ``heard``."""
+        """The shapes of this mouth at ``seconds`` for the speech of ``features``."""
         still = np.tile(self.rest, (len(seconds), 1))
         everywhere = np.ones(len(seconds), bool)
         source = SourceSpeech(None, None, still, everywhere, everywhere)
-        return predict_mouth(prior, source, features, seconds).trajectory.shapes
+        return predict_mouth(prior, source, features, seconds).path.shapes
 
 
 def _resting_shape(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:
@@ -160,11 +165,12 @@ def _resting_shape(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:
     wanted = np.full(6, np.nan)
     wanted[AP] = 0.0
     wanted[WD] = own[WD] - _CALM * max(0.0, float(own[WD]) - _CALM_WIDTH)
-    return complete_shapes(wanted[None], own[None], pooled_shapes().covariance)[0]
+    return completed(wanted[None], own[None], population().covariance)[0]
 
 
 class _LipGap(NamedTuple):
-    """An opening between lips over the columns of a box: heights of its ``upper`` and ``lower`` edge in pixels."""
+    """The gap between the lips over a range of columns that starts at ``left``: heights of its ``upper`` and ``lower``
+    edge in pixels."""
 
     left: int
     upper: np.ndarray
@@ -172,7 +178,7 @@ class _LipGap(NamedTuple):
 
 
 class _MouthInterior:
-    """The inside of a mouth: the upper teeth that ``picture`` shows, where they are, and darkness."""
+    """The inside of a mouth: the upper teeth that ``picture`` shows, in their places, and a dark interior."""
 
     def __init__(self, picture: Rgb, points: np.ndarray, unit: float, own: np.ndarray) -> None:
         self._picture, self._unit, self._open = picture, unit, bool(own[AP] > _PARTED)
@@ -188,7 +194,7 @@ class _MouthInterior:
         self._shadow = (flesh * [0.62, 0.46, 0.46]).astype(np.float32)
 
     def paint(self, picture: Rgb, points: np.ndarray, aperture: float) -> None:
-        """Paint the inside into ``picture``, between the lips at ``points`` that stand ``aperture`` apart."""
+        """Paint the interior into ``picture``, between the lips at ``points`` with this ``aperture``."""
         strength = float(np.clip((aperture - 0.012) / 0.02, 0, 1))
         if strength <= 0:
             return
@@ -207,7 +213,8 @@ class _MouthInterior:
         picture[here] = np.clip(patch + (inner - patch) * cover[..., None] + 0.5, 0, 255).astype(np.uint8)
 
     def seal(self, picture: Rgb, points: np.ndarray, aperture: float) -> None:
-        """Draw the shadow where lips meet into ``picture``, if its own were open: teeth glint through a warped seam."""
+        """Draw the shadow where closed lips meet into ``picture``, if its own lips were open: teeth would show in the
+        warped seam."""
         strength = float(np.clip((_PARTING - aperture) / (_PARTING - _SEALED), 0, 1)) * self._open
         if strength <= 0:
             return
@@ -224,7 +231,7 @@ class _MouthInterior:
         picture[here] = np.clip(shaded + 0.5, 0, 255).astype(np.uint8)
 
     def _depth(self, below: np.ndarray, above: np.ndarray, aperture: float) -> np.ndarray:
-        """Darkness, with a tongue that lies on the lower lip of a wide mouth."""
+        """The dark interior, with a tongue on the lower lip of a wide mouth."""
         share = np.clip(1 - above / (0.11 * self._unit), 0, 1) * np.clip(above / (0.02 * self._unit), 0, 1)
         across = np.abs(np.linspace(-1, 1, below.shape[1], dtype=np.float32))[None]
         share = share * np.clip(1.8 * (1 - across), 0, 1) * (0.8 * float(np.clip((aperture - 0.03) / 0.10, 0, 1)))
@@ -247,7 +254,7 @@ class _MouthInterior:
         return inner + (teeth * shade[..., None] - inner) * share[..., None]
 
     def _with_drawn_teeth(self, inner: np.ndarray, rows: np.ndarray, lips: np.ndarray, below: np.ndarray) -> np.ndarray:
-        """A hint of teeth for a picture that shows none: a pale edge a little below where its ``lips`` meet."""
+        """Faint teeth for a picture that shows none: a pale edge a little below where its ``lips`` meet."""
         across = np.linspace(-1, 1, inner.shape[1], dtype=np.float32)[None]
         edge = lips + (0.03 - 0.015 * across**2) * self._unit
         share = np.clip((edge - rows) / (0.02 * self._unit) + 0.5, 0, 1) * np.clip(2.5 * (1 - np.abs(across)), 0, 1)
@@ -256,7 +263,7 @@ class _MouthInterior:
 
 
 def _lip_gap(points: np.ndarray) -> _LipGap:
-    """The opening between the inner lips at ``points`` (display pixels), column by column."""
+    """The gap between the inner lips at ``points`` (display pixels), column by column."""
     upper, lower = points[INNER_UPPER], points[INNER_LOWER]
     left, right = float(max(upper[0, 0], lower[0, 0])), float(min(upper[-1, 0], lower[-1, 0]))
     first = int(np.ceil(left))

@@ -1,7 +1,7 @@
-"""Files on the user's disk: names that nobody else has, files that appear complete, and what errors of the system mean.
+"""Files on the user's disk.
 
-``causes`` errors to sentences · ``hold`` files that tell whether who made them still runs · ``identity`` whether a file
-is the same as before · ``json_text`` JSON that others wrote · ``manifest`` whether a folder holds what was put into it
-· ``ordinary`` what is no pipe or device · ``publish`` outputs that appear together, last, or not at all · ``scratch``
-temporary folders that later runs remove if a run was killed.
+``atomic`` files of our own that appear complete · ``identity`` whether a file is the same as before · ``json_text``
+JSON that others wrote · ``lock_file`` files locked by a running process · ``manifest`` digests of the files in a folder
+· ``os_errors`` errors of the system as sentences · ``publish`` outputs that appear together, complete, or not at all ·
+``regular_file`` refuses pipes and devices · ``temporary_folder`` temporary folders that do not outlive a killed run.
 """

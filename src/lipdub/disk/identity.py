@@ -1,4 +1,4 @@
-"""Whether a file is the one it was before: by what the system says of it, without reading it."""
+"""Whether a file is the one it was before, by its metadata: the file is not read."""
 
 import hashlib
 import os
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TIMESTAMP_RESOLUTION = 3.0
-"""Seconds: a file written again sooner than this may keep its time stamp (2 s on FAT, a cache of 3 s on NFS)."""
+"""Seconds. A file that is written again sooner may keep its time stamp (2 s on FAT, 3 s of cache on NFS)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the system says of a file: its device and number on it, ``size`` in bytes, and the times of its last
-    change, in nanoseconds: ``modified`` of its content (programs can set it back), ``changed`` of anything about it."""
+    """A file's metadata: device and inode, ``size`` in bytes, and in nanoseconds the time of the last change of its
+    content (``modified``; programs can set it back) and of anything about it (``changed``)."""
 
     device: int
     inode: int
@@ -25,41 +25,41 @@ class Identity:
 
     @classmethod
     def of(cls, path: Path) -> "Identity":
-        """That of the file to which ``path`` leads. Raises ``OSError``."""
+        """The identity of the file that ``path`` leads to. Raises ``OSError``."""
         state = path.stat()
         return cls(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
     def same_content(self, other: "Identity") -> bool:
-        """True if everything is alike but the time of a change that may concern the name or the permissions alone."""
+        """True if all fields are equal except ``changed``, which also changes with the name or the permissions."""
         mine, others = ((one.device, one.inode, one.size, one.modified) for one in (self, other))
         return mine == others
 
     def settled(self) -> bool:
-        """True if a file written from now on would get another time stamp than this one."""
+        """True if a file that is written from now on would get another time stamp."""
         return abs(time.time() - self.modified / 1e9) >= TIMESTAMP_RESOLUTION
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex. Raises ``OSError``."""
+    """SHA-256 of the file's bytes, in hex. Raises ``OSError``."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_stamps(paths: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
-    """(name, size, time of the last change in nanoseconds) of every file of ``paths`` that is there, sorted."""
-    told = []
+    """(name, size in bytes, time of last change in nanoseconds) of every file of ``paths`` that exists, sorted."""
+    stamps = []
     for path in paths:
         try:
             state = path.stat()
         except OSError:
             continue
-        told.append((path.name, state.st_size, state.st_mtime_ns))
-    return tuple(sorted(told))
+        stamps.append((path.name, state.st_size, state.st_mtime_ns))
+    return tuple(sorted(stamps))
 
 
 def command_file_stamps(words: Sequence[str]) -> tuple[tuple[str, int, int], ...]:
-    """Names, sizes and times of the files that a command line runs: its program, and scripts and models among its
-    other words."""
+    """``file_stamps`` of the files that a command line names: its program, and scripts and models among its
+    arguments."""
     program = shutil.which(words[0]) if words else None
     named = [Path(program)] if program else []
     named += [Path(word) for word in words[1:] if os.sep in word or "." in word]

@@ -1,4 +1,4 @@
-"""JSON that others wrote: whatever is wrong with it is a ``ValueError``."""
+"""JSON from outside: whatever is wrong with it is a ``ValueError``."""
 
 import json
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from typing import Any
 
 
 def parse_json(text: str | bytes, number: Callable[[str], Any] | None = None) -> Any:
-    """The value that ``text`` holds. ``number`` reads numbers with a decimal point or an exponent; it may refuse one
-    by a ``ValueError``.
+    """The value of the JSON ``text``. ``number`` converts numbers with a decimal point or an exponent; it may raise
+    ``ValueError``.
 
     Raises ``ValueError`` if it is no JSON (RFC 8259), is not UTF-8, or is nested deeper than Python can follow.
     """

@@ -1,7 +1,8 @@
-"""Files held by a running process: an advisory lock tells others that who made them still runs.
+"""Files locked by a running process: an advisory lock tells other processes that the one that made the file still runs.
 
-The lock goes with the process, however it ends, in whichever container of this machine it ran: unlike a process number
-in a name, which means something else in another container (flock(2); on Windows LockFile).
+The system releases the lock when the process ends, however it ends, in whichever container of this machine it ran. A
+process number in the file's name would not do: in another container it means another process (flock(2); LockFile on
+Windows).
 """
 
 import contextlib
@@ -24,22 +25,23 @@ _LOCKED_BYTE = 1 << 40
 
 @dataclass(eq=False)
 class LockedFile:
-    """A file that this process made and holds. ``path`` may be opened and written by name."""
+    """A file that this process created and keeps locked. It may be opened and written by its ``path``."""
 
     path: Path
     descriptor: int
 
     def release(self) -> None:
-        """Let go of the file; it stays."""
+        """Unlock and close the file; it stays on the disk."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
 
 
 def create_locked(folder: Path, prefix: str, ending: str = "") -> LockedFile:
-    """Make a file in ``folder`` whose name nobody can guess (``prefix``, 64 random bits, ``ending``) and hold it.
+    """Create a file in ``folder`` with a name that cannot be guessed (``prefix``, 64 random bits, ``ending``), and lock
+    it.
 
-    It is created exclusively: a file or a link that is there already is never opened. Raises ``OSError``.
+    An existing file or link is never opened (O_EXCL). Raises ``OSError``.
     """
     while True:
         path = folder / f"{prefix}{secrets.token_hex(8)}{ending}"
@@ -50,11 +52,12 @@ def create_locked(folder: Path, prefix: str, ending: str = "") -> LockedFile:
         held = LockedFile(path, descriptor)
         if _try_lock(descriptor) is not False and _is_name_of(path, descriptor):
             return held
-        held.release()  # ``remove_if_unlocked`` was here between the two steps
+        held.release()  # another process removed the file before it was locked
 
 
 def is_locked(path: Path) -> bool:
-    """True if a running process holds the file ``path``, or if that cannot be told; False if it is free or gone."""
+    """True if a running process has the file ``path`` locked, or if that cannot be found out; False if it is unlocked
+    or not there."""
     try:
         descriptor = os.open(path, _REOPEN)
     except FileNotFoundError:
@@ -68,10 +71,10 @@ def is_locked(path: Path) -> bool:
 
 
 def remove_if_unlocked(path: Path) -> bool:
-    """Remove the file ``path`` unless a running process holds it or that cannot be told; True if it is gone then.
+    """Remove the file ``path`` unless a running process has it locked or that cannot be found out; True if it is gone.
 
-    It is locked while it is removed, so nobody can take hold of it in between. Where a disk knows no locks, files are
-    removed that nobody wrote to for a day.
+    It is locked while it is removed, so that no other process can take it in between. On disks without locks, files are
+    removed that nobody has written to for a day.
     """
     try:
         descriptor = os.open(path, _REOPEN)
@@ -97,10 +100,11 @@ def remove_if_unlocked(path: Path) -> bool:
 
 @contextmanager
 def exclusive(path: Path, patience: float = 30.0) -> Iterator[None]:
-    """While the block runs, no other block of any process or thread that names the same ``path`` runs.
+    """Run the block while no other block with the same ``path`` runs, in any process or thread.
 
-    The file is made if need be and stays. On a disk that knows no locks, where the file cannot be made, or where
-    another block does not end within ``patience`` seconds (its process was suspended), the block runs all the same.
+    The file at ``path`` is created if needed, and stays. The block runs without a lock if the disk knows no locks, if
+    the file cannot be created, or if another block has not ended after ``patience`` seconds (its process may be
+    suspended).
     """
     descriptor, until = -1, time.monotonic() + patience
     with contextlib.suppress(OSError):
@@ -115,7 +119,7 @@ def exclusive(path: Path, patience: float = 30.0) -> Iterator[None]:
 
 
 def _is_name_of(path: Path, descriptor: int) -> bool:
-    """True if ``path`` still is the name of the open file."""
+    """True if ``path`` still leads to the open file."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except OSError:
@@ -123,7 +127,8 @@ def _is_name_of(path: Path, descriptor: int) -> bool:
 
 
 def _try_lock(descriptor: int) -> bool | None:
-    """Lock an open file: True, False if another holds it, None where this disk knows no locks."""
+    """Lock an open file without waiting: True if it is locked now, False if another has it, None if this disk has no
+    locks."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -1,4 +1,4 @@
-"""Whether a folder still holds what was put into it: a list of its files with their sizes and digests, written last."""
+"""A manifest lists the files of a folder with their sizes and SHA-256 digests, so that later damage can be found."""
 
 import hashlib
 import json
@@ -6,60 +6,62 @@ import os
 import stat
 from pathlib import Path
 
+from lipdub.disk.identity import content_digest
+
 MANIFEST_NAME = "manifest.json"
-"""The file that holds the list."""
+"""Name of the manifest in its folder. It is written last."""
 
 _VERSION = 1
 
 
 def write_manifest(folder: Path) -> None:
-    """Write the list of all files in ``folder``, with their SHA-256. Raises ``OSError``."""
+    """Write the manifest of all files in ``folder``. Raises ``OSError``."""
     folders, files = _list_contents(folder)
     files.pop(MANIFEST_NAME, None)
-    told = {name: [size, _digest(folder / name)] for name, size in sorted(files.items())}
-    body = json.dumps({"version": _VERSION, "folders": sorted(folders), "files": told})
+    listed = {name: [size, content_digest(folder / name)] for name, size in sorted(files.items())}
+    body = json.dumps({"version": _VERSION, "folders": sorted(folders), "files": listed})
     (folder / MANIFEST_NAME).write_text(f"{body}\n{_digest_of(body)}\n", encoding="utf-8", newline="\n")
 
 
 def find_damage(folder: Path, *, grows: bool = False) -> str:
-    """What is wrong with a sealed ``folder``, as the end of a sentence, or "": every byte of it is read.
+    """What is wrong with ``folder``, as the end of a sentence, or "" if it is as its manifest says. Every byte is read.
 
-    ``grows``: files may have been added since. Raises nothing.
+    ``grows``: files that were added since count as no damage. Raises nothing.
     """
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
-            return "it is no folder"
+            return "it is not a folder"
         folders, files = _list_contents(folder)
         if files.pop(MANIFEST_NAME, None) is None:
             return "its list of files is missing"
-        told = _read(folder / MANIFEST_NAME)
-        if told is None:
+        listed = _read(folder / MANIFEST_NAME)
+        if listed is None:
             return "its list of files is damaged"
-        return _difference(folder, told, folders, files, grows)
+        return _difference(folder, listed, folders, files, grows)
     except (OSError, UnicodeError) as refused:
         return f"it cannot be read ({getattr(refused, 'strerror', None) or refused})"
 
 
-def _difference(folder: Path, told: dict, folders: set[str], files: dict[str, int], grows: bool) -> str:
-    for name in told["folders"]:
+def _difference(folder: Path, listed: dict, folders: set[str], files: dict[str, int], grows: bool) -> str:
+    for name in listed["folders"]:
         if name not in folders:
             return f"the folder {name} is missing"
-    for name, (size, _) in told["files"].items():
+    for name, (size, _) in listed["files"].items():
         if name not in files:
             return f"{name} is missing"
         if files[name] != size:
             return f"{name} has {files[name]} bytes in place of {size}"
-    extra = sorted((files.keys() - told["files"].keys()) | (folders - set(told["folders"])))
+    extra = sorted((files.keys() - listed["files"].keys()) | (folders - set(listed["folders"])))
     if extra and not grows:
         return f"{extra[0]} does not belong there"
-    for name, (_, digest) in told["files"].items():
-        if _digest(folder / name) != digest:
+    for name, (_, digest) in listed["files"].items():
+        if content_digest(folder / name) != digest:
             return f"{name} was altered"
     return ""
 
 
 def _list_contents(folder: Path) -> tuple[set[str], dict[str, int]]:
-    """The folders in ``folder``, and its files with their sizes, by their paths in it. A link is a file of size -1.
+    """The folders in ``folder``, and its files with their sizes, by relative path; a link counts as a file of size -1.
 
     Raises ``OSError``.
     """
@@ -81,17 +83,12 @@ def _list_contents(folder: Path) -> tuple[set[str], dict[str, int]]:
 
 
 def _read(file: Path) -> dict | None:
-    """The list in ``file``, or None if it is not as it was written."""
+    """The content of a manifest, or None if it was altered."""
     body, _, rest = file.read_text(encoding="utf-8").partition("\n")
     if rest != f"{_digest_of(body)}\n":
         return None
-    told = json.loads(body)
-    return told if told["version"] == _VERSION else None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    listed = json.loads(body)
+    return listed if listed["version"] == _VERSION else None
 
 
 def _digest_of(body: str) -> str:

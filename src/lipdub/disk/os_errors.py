@@ -1,4 +1,4 @@
-"""What errors of the operating system and of FFmpeg mean, in words, and what a user can do about them."""
+"""Errors of the operating system and of FFmpeg as sentences, and what a user can do about them."""
 
 import errno
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ErrorCause:
-    """``what`` happened, as the end of a sentence ("the disk is full"), and the ``remedy`` ("" where none is known)."""
+    """``what`` happened, as the end of a sentence ("the disk is full"), and the ``remedy`` ("" if none is known)."""
 
     what: str
     remedy: str = ""
@@ -14,16 +14,16 @@ class ErrorCause:
 
 _FULL = ErrorCause("the disk is full", "Free some space, or choose another disk")
 _EXTERNAL = 542398533
-"""FFmpeg's AVERROR_EXTERNAL: encoders of others give no reason, also when they get no memory."""
+"""FFmpeg's AVERROR_EXTERNAL. External encoders return it for every failure, also when they get no memory."""
 
 _SMALL_ALLOCATION = 128 * 1024**2
-"""Bytes that must be at hand for a lack of memory not to be the likely reason."""
+"""Bytes. If even this much memory cannot be allocated, a lack of memory is the likely cause of an unexplained error."""
 
 _DENIED = ErrorCause("permission is denied", "Check the permissions of the file and its folder")
 _GONE = ErrorCause("the file or its folder is not there", "Check the name; it may have been moved meanwhile")
 _MANY = ErrorCause("too many files are open", "Close other programs, or raise the limit of open files (ulimit -n)")
 OUT_OF_MEMORY = ErrorCause("there is not enough memory", "Close other programs, or work on a shorter or smaller clip")
-"""What to say when memory runs out."""
+"""The cause when memory runs out."""
 
 _OPENCV_NO_MEMORY = -4
 _NO_MEMORY = (
@@ -35,7 +35,7 @@ FILE_TOO_LARGE = ErrorCause(
     "the file would be larger than this disk or a limit of this session allows",
     "Raise the limit (ulimit -f), or choose another disk",
 )
-"""What to say when a file may not grow any more though there is room."""
+"""The cause when a file may not grow although the disk has room."""
 
 _CAUSES = {
     errno.ENOSPC: _FULL,
@@ -63,8 +63,8 @@ _CAUSES = {
 
 
 def cause_of(error: BaseException) -> ErrorCause:
-    """The cause that ``error`` names: an ``OSError`` (FFmpeg's errors are such, or carry ``errno``), ``MemoryError``,
-    ``UnicodeError`` or any other. Never raises; an unknown error's own words are given."""
+    """The cause of ``error``: an ``OSError`` (FFmpeg's errors are ``OSError``s or carry ``errno``), ``MemoryError``,
+    ``UnicodeError`` or any other. For an unknown error it is the error's own text. Never raises."""
     if is_out_of_memory(error):
         return OUT_OF_MEMORY
     if isinstance(error, UnicodeError):
@@ -76,12 +76,12 @@ def cause_of(error: BaseException) -> ErrorCause:
         return _CAUSES[number]
     if number == _EXTERNAL and not _can_allocate(_SMALL_ALLOCATION):
         return OUT_OF_MEMORY
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return ErrorCause(" ".join(str(said).split()))
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return ErrorCause(" ".join(str(text).split()))
 
 
 def _can_allocate(size: int) -> bool:
-    """Whether ``size`` bytes of memory can be had now."""
+    """True if ``size`` bytes of memory can be allocated now."""
     try:
         return len(bytearray(size)) == size
     except MemoryError:
@@ -89,8 +89,8 @@ def _can_allocate(size: int) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True if ``error`` says that memory ran out, in whichever words: OpenCV has a code, native libraries raise
-    ``RuntimeError``, and a library that cannot be loaded for lack of memory an ``ImportError``."""
+    """True if ``error`` means that memory ran out. OpenCV has an error code for it; native libraries raise
+    ``RuntimeError``; a library that cannot be loaded for lack of memory raises ``ImportError``."""
     if isinstance(error, MemoryError):
         return True
     if type(error).__module__.startswith("cv2") and getattr(error, "code", None) == _OPENCV_NO_MEMORY:
@@ -100,12 +100,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """True if ``error`` says that no room is left: on the disk, in a quota, or below a limit on file sizes."""
+    """True if ``error`` means that there is no room left: on the disk, in a quota, or below a limit on file sizes."""
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _is_short_write(error)
 
 
 def _is_limited() -> bool:
-    """Whether this session limits how large files may be (setrlimit(2))."""
+    """True if this session limits the size of files (setrlimit(2))."""
     try:
         import resource
     except ImportError:  # Windows
@@ -114,6 +114,7 @@ def _is_limited() -> bool:
 
 
 def _is_short_write(error: BaseException) -> bool:
-    """True for NumPy's error when a disk took less than it was given: it names no cause (``ndarray.tofile``)."""
-    told = str(error)
-    return isinstance(error, OSError) and error.errno is None and " requested and " in told and " written" in told
+    """True for the error of ``ndarray.tofile`` when the disk took fewer bytes than it was given: it carries no
+    ``errno``."""
+    text = str(error)
+    return isinstance(error, OSError) and error.errno is None and " requested and " in text and " written" in text

@@ -1,7 +1,9 @@
-"""Outputs appear under their names together, last and complete, or not at all; nothing is replaced unasked.
+"""Outputs appear under their names together, complete, when all are written, or not at all. Existing files are replaced
+only if that is allowed.
 
-Everything is written beside its place under a random name that is created exclusively, and then published: by a hard
-link, which fails if the name is taken meanwhile (link(2)), or, where overwriting is allowed, by renaming (rename(2)).
+Each file is written in its target's folder under a random name that is created exclusively. It is then published by a
+hard link, which fails if another program took the name meanwhile (link(2)), or, where overwriting is allowed, by
+renaming (rename(2)).
 """
 
 import contextlib
@@ -13,20 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from lipdub.disk.os_errors import cause_of
 from lipdub.disk.lock_file import LockedFile, create_locked, remove_if_unlocked
+from lipdub.disk.os_errors import cause_of
 from lipdub.errors import OutputError
 
 _PREFIX, _ENDING = ".lipdub-", ".part"
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-"""How disks that know no hard links refuse one."""
+"""Errors with which disks without hard links refuse one."""
 
 
 def check_output_path(target: Path, inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
-    """Refuse early what publishing ``target`` would refuse late.
+    """Raise ``OutputError`` now if publishing ``target`` would fail later.
 
-    Raises ``OutputError`` if it is one of the ``inputs`` (by whatever name or link), a folder, there already and may
-    not be overwritten, or if its folder is missing or may not be written to.
+    That is so if it is one of the ``inputs`` (by whatever name or link), a folder, an existing file that may not be
+    overwritten, or if its folder is missing or may not be written to.
     """
     if any(same_file(target, source) for source in inputs):
         raise OutputError("is one of the inputs", file=target, remedy="Choose another name for the output")
@@ -37,7 +39,7 @@ def check_output_path(target: Path, inputs: Iterable[Path] = (), *, overwrite: b
             if not overwrite:
                 raise OutputError("exists already", file=target, remedy="Choose another name, or add --overwrite")
             if target.exists() and not target.is_file():
-                raise OutputError("is no ordinary file", file=target, remedy="Choose another name")
+                raise OutputError("is not a regular file", file=target, remedy="Choose another name")
         folder = target.absolute().parent
         if not folder.is_dir():
             raise OutputError("its folder does not exist", file=target, remedy="Make it first")
@@ -51,7 +53,7 @@ def check_output_path(target: Path, inputs: Iterable[Path] = (), *, overwrite: b
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """True if both paths lead to the same file; False if either is not there."""
+    """True if both paths lead to the same file; False if one of them does not exist."""
     try:
         return one.samefile(other)
     except (OSError, ValueError):
@@ -60,18 +62,18 @@ def same_file(one: Path, other: Path) -> bool:
 
 @dataclass(eq=False)
 class PendingFile:
-    """A file on its way: written at ``path``, to be published as ``target``."""
+    """A file that is being written at ``path`` and will be published as ``target``."""
 
     target: Path
     held: LockedFile
 
     @property
     def path(self) -> Path:
-        """Where it is written: empty, in the same folder, and nobody else's."""
+        """Where it is written: a new, empty file in the folder of ``target``."""
         return self.held.path
 
     def write_text(self, text: str) -> None:
-        """Write ``text`` (UTF-8; what UTF-8 cannot say is written as an escape). Raises ``OutputError``."""
+        """Write ``text`` as UTF-8; what UTF-8 cannot hold is written as an escape. Raises ``OutputError``."""
         try:
             with self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
                 file.write(text)
@@ -81,9 +83,9 @@ class PendingFile:
 
 @dataclass(eq=False)
 class Outputs:
-    """Files that will appear together when ``publish`` is called. Leaving the block removes what was not published.
+    """Files that appear together when ``publish`` is called. What is not published is removed when the block ends.
 
-    ``overwrite``: files that stand under those names may be replaced; they stay until all new ones are complete.
+    ``overwrite``: existing files may be replaced; they stay until all new ones are complete.
     """
 
     overwrite: bool = False
@@ -96,7 +98,8 @@ class Outputs:
         self.discard()
 
     def part(self, target: Path) -> PendingFile:
-        """A new, empty file beside ``target`` to write to. Raises ``OutputError`` if ``target`` cannot be there."""
+        """A new, empty file to write to, which will be published as ``target``. Raises ``OutputError`` if ``target``
+        cannot be written."""
         check_output_path(target, overwrite=self.overwrite)
         folder = target.absolute().parent
         remove_leftovers(folder)
@@ -107,15 +110,11 @@ class Outputs:
         self._parts.append(part)
         return part
 
-    def contains(self, path: Path) -> bool:
-        """True if ``path`` is where one of these files is being written."""
-        return any(part.path == path for part in self._parts)
-
     def publish(self) -> None:
-        """Give every file its name, the first that was begun last of all.
+        """Give every file its name; the one that was begun first gets its name last.
 
-        Raises ``OutputError`` if one of the names was taken meanwhile or the disk refuses; then none is published, and
-        what stood there before stands there still.
+        Raises ``OutputError`` if another program took one of the names or the disk refuses. Then no file is published,
+        and former files are in their places.
         """
         for part in self._parts:
             _flush(part)
@@ -129,7 +128,7 @@ class Outputs:
         self.discard()
 
     def discard(self) -> None:
-        """Remove everything that is not published."""
+        """Remove all files that are not published."""
         for part in self._parts:
             part.held.release()
             _remove(part.path)
@@ -138,9 +137,9 @@ class Outputs:
 
 @contextmanager
 def atomic_output(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A place to write one file at, which becomes ``target`` when the block ends well.
+    """A path to write one file at; it becomes ``target`` when the block ends without an error.
 
-    Raises ``OutputError`` as ``Outputs`` does; an ``OSError`` of the block itself becomes one, too.
+    Raises ``OutputError`` as ``Outputs`` does; an ``OSError`` of the block becomes one, too.
     """
     with Outputs(overwrite) as outputs:
         part = outputs.part(target)
@@ -152,7 +151,8 @@ def atomic_output(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
-    r"""Write ``text`` (UTF-8, rows end in a newline) as ``path``: readers see the old file or the new one, no part.
+    r"""Write ``text`` (UTF-8, newline endings) as ``path``. Readers see the old file or the new one, never a part of
+    it.
 
     Halves of surrogate pairs, which stand for the bytes of a name that is not UTF-8, are written as ``\udcff``: in JSON
     they come back as they were. Raises ``OutputError`` if the disk refuses; then nothing is left behind.
@@ -163,7 +163,7 @@ def write_text(path: Path, text: str, *, overwrite: bool = True) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove from ``folder`` what killed runs left half-written; what a living process holds stays."""
+    """Remove unfinished files of killed runs from ``folder``; those of running processes stay."""
     try:
         left = [entry for entry in os.scandir(folder) if entry.name.startswith(_PREFIX)]
     except OSError:
@@ -175,7 +175,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _flush(part: PendingFile) -> None:
-    """What was written is on the disk before it gets its name, so that a power cut leaves no empty file."""
+    """Wait until the file's content is on the disk, so that a power cut after publishing leaves no empty file."""
     try:
         os.fsync(part.held.descriptor)
     except OSError as refused:
@@ -193,7 +193,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _publish_one(part: PendingFile, overwrite: bool, undo: contextlib.ExitStack) -> Path | None:
-    """Give one file its name, and tell where what stood there is kept; ``undo`` learns how to take it back."""
+    """Give one file its name. Returns where the file that it replaced is kept, or None. ``undo`` gets the way back."""
     if os.name == "nt":
         part.held.release()  # open files cannot be renamed there
     try:
@@ -225,7 +225,7 @@ def _publish_new(part: PendingFile) -> None:
 
 
 def _replace(part: PendingFile, undo: contextlib.ExitStack) -> Path:
-    """Put a file in the place of another, which is kept under the name that is returned."""
+    """Replace the target by a pending file. Returns the name under which the former file is kept."""
     kept = create_locked(part.target.absolute().parent, _PREFIX, _ENDING)
     kept.release()
     try:
@@ -233,7 +233,7 @@ def _replace(part: PendingFile, undo: contextlib.ExitStack) -> Path:
         os.link(part.target, kept.path, follow_symlinks=False)
     except (OSError, NotImplementedError):
         os.replace(part.target, kept.path)
-    undo.callback(_remove, kept.path)  # renaming a link to what it links to does nothing, and leaves both (rename(2))
+    undo.callback(_remove, kept.path)  # renaming a hard link onto its own file changes nothing (rename(2))
     undo.callback(os.replace, kept.path, part.target)
     os.replace(part.path, part.target)
     return kept.path

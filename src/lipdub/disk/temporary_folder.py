@@ -1,4 +1,4 @@
-"""Temporary folders that vanish with the work, or, if the run was killed, when a later one begins."""
+"""Temporary folders that are removed when their block ends or, if the run was killed, when a later run begins."""
 
 import atexit
 import contextlib
@@ -10,27 +10,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
 from lipdub.disk.lock_file import LockedFile, create_locked, remove_if_unlocked
+from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
 from lipdub.errors import OutputError
 
 _PREFIX, _LOCK_PREFIX = "lipdub-", ".held-"
 _TRIES, _PAUSE = 20, 0.05
-"""How often a folder is removed while something is written to it, and seconds between."""
+"""How often a folder is removed while something is still written to it, and the seconds between two tries."""
 
 _OWN_FOLDERS: set[Path] = set()
-"""The folders of this process."""
+"""The temporary folders of this process."""
 
 _GRACE = 2.0
-"""Seconds for which a folder is left in peace: it may just be being made."""
+"""Seconds for which a new folder is not removed: its process may not have locked it yet."""
 
 
 @contextmanager
 def temporary_folder(purpose: str = "work") -> Iterator[Path]:
-    """A new folder in the system's temporary folder, readable by this user alone and removed when the block ends.
+    """A new folder in the system's temporary folder, readable by this user only. It is removed when the block ends.
 
-    ``purpose`` is part of its name. What killed runs left there is removed first. Raises ``OutputError`` if there is
-    no room or permission, and turns errors of the block into one that names TMPDIR if they concern the folder.
+    ``purpose`` becomes part of its name. Folders of killed runs are removed first. Raises ``OutputError`` without room
+    or permission; errors of the block that concern the folder become one that names TMPDIR.
     """
     root = Path(tempfile.gettempdir())
     remove_abandoned_temporary_folders(root)
@@ -60,8 +60,8 @@ def temporary_folder(purpose: str = "work") -> Iterator[Path]:
 
 @contextmanager
 def temporary_folder_in(root: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in ``root`` whose name begins with ``prefix``, removed when the block ends. Those that killed runs
-    left are removed first. Raises ``OSError``."""
+    """A new folder in ``root`` whose name begins with ``prefix``. It is removed when the block ends. Folders of killed
+    runs are removed first. Raises ``OSError``."""
     remove_abandoned_folders(root, prefix, _LOCK_PREFIX)
     folder, sign = _create(root, prefix)
     try:
@@ -78,7 +78,7 @@ def _create(root: Path, prefix: str) -> tuple[Path, LockedFile]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder of this process; a thread that is about to end may still write to it."""
+    """Remove a folder of this process, also while a thread that is about to end still writes to it."""
     for _ in range(_TRIES):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():
@@ -89,7 +89,7 @@ def _remove(folder: Path) -> None:
 
 @atexit.register
 def _remove_all() -> None:
-    """Remove what is left when the process ends in the middle of a block."""
+    """Remove the remaining folders when the process ends inside a block."""
     for folder in tuple(_OWN_FOLDERS):
         _remove(folder)
 
@@ -99,18 +99,20 @@ def _disk_full_error(root: Path, what: str) -> OutputError:
     return OutputError(
         f"temporary files cannot be kept there: {reason}",
         file=root,
-        remedy=FILE_TOO_LARGE.remedy if reason == FILE_TOO_LARGE.what else "Free some space there, or set TMPDIR to another folder",
+        remedy=FILE_TOO_LARGE.remedy
+        if reason == FILE_TOO_LARGE.what
+        else "Free some space there, or set TMPDIR to another folder",
     )
 
 
 def remove_abandoned_temporary_folders(root: Path) -> None:
-    """Remove the temporary folders below ``root`` that are this user's, and that no running process holds."""
+    """Remove this user's temporary folders below ``root`` that belong to no running process."""
     remove_abandoned_folders(root, _PREFIX, _LOCK_PREFIX)
 
 
 def remove_abandoned_folders(root: Path, prefix: str, sign: str) -> None:
-    """Remove the folders below ``root`` whose names begin with ``prefix``, that are this user's, and that hold a file
-    whose name begins with ``sign`` which no running process holds."""
+    """Remove this user's folders below ``root`` whose names begin with ``prefix`` and that belong to no running
+    process: their lock files, whose names begin with ``sign``, are unlocked. Folders without a lock file stay."""
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(root)):
             if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False):

@@ -1,5 +1,6 @@
-"""Faces in a clip: where they are, whose mouth is meant, and which frames must stay as filmed.
+"""Faces in a clip: where they are, who speaks, and which frames must stay as filmed.
 
-``cuts`` where shots begin · ``preview`` small pictures of frames · ``nets`` detector and landmarks · ``track`` faces
-through shots · ``eye`` a second look for engines · ``gate`` what must be left alone · ``choose`` who speaks.
+``cuts`` where shots begin · ``preview`` small pictures of frames · ``landmarker`` face detector and landmarks ·
+``tracker`` face tracks through shots · ``redetect`` landmarks of a face in a new picture · ``visibility`` which frames
+may be changed · ``active_speaker`` who speaks.
 """

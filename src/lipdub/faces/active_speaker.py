@@ -1,9 +1,9 @@
-"""Who speaks, and which face the user wants.
+"""Active speaker detection: which face speaks when, and which face the user chose.
 
-Each shot is cut into steps of a fifth of a second; in every step one of its faces speaks or nobody does. The
-evidence: how well a mouth agrees with what the heard speech would make it do, and how lively it is against the
-noise of its own measurement. The most likely course is found by the Viterbi algorithm (A. J. Viterbi, IEEE Trans.
-Information Theory 13(2), 1967), with a cost for every change. While no speech is heard nothing changes.
+Each shot is cut into steps of a fifth of a second; in every step one of its faces speaks or nobody does. Evidence is
+how well a mouth's motion agrees with the motion predicted from the speech, and how much the mouth moves compared with
+the noise of its measurement. The most likely sequence of speakers is found by the Viterbi algorithm (A. J. Viterbi,
+IEEE Trans. Information Theory 13(2), 1967), with a cost for every change. Without speech nothing changes.
 """
 
 import math
@@ -21,23 +21,24 @@ from lipdub.errors import OptionError
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP
+from lipdub.timeline.runs import true_runs
 from lipdub.timeline.time import parse_instant
 
 _STEP = 0.2  # seconds
 _SWITCH = 4.0  # cost of a change of speaker
-_AGREE, _AGREE_AT = 2.0, 0.2  # weight of agreement per step, and where it says nothing
-_LIVELY = 1.0  # weight of a mouth's liveliness
-_BONUS = 0.3  # a face speaks rather than nobody
-_SMOOTH = 0.5  # seconds over which liveliness is taken
-_TALKING = 0.35  # eye distances per second: an aperture that moves faster talks
-_JITTER = 0.25  # pixels: what landmarks move by themselves between frames
-_MINOR = 0.4  # faces smaller than this part of the largest are extras
+_AGREE, _AGREE_AT = 2.0, 0.2  # weight of agreement per step, and the agreement that is no evidence
+_ACTIVITY_WEIGHT = 1.0  # weight of a mouth's activity
+_PRIOR = 0.3  # log odds that a face in the picture speaks rather than nobody
+_SMOOTH = 0.5  # seconds over which activity is averaged
+_TALKING = 0.35  # eye distances per second: a mouth whose aperture moves faster is talking
+_JITTER = 0.25  # pixels: noise of landmarks between frames
+_MINOR = 0.4  # faces smaller than this part of the largest are background
 
 
 @dataclass(frozen=True, slots=True)
 class FaceSelector:
-    """``kind`` is ``"auto"``, ``"left"``, ``"right"``, ``"largest"``, or ``"at"`` with a ``point`` (display
-    pixels) and an ``instant``."""
+    """The user's choice of a face: ``kind`` is ``"auto"``, ``"left"``, ``"right"``, ``"largest"``, or ``"at"`` with a
+    ``point`` (display pixels) and an ``instant`` (s)."""
 
     kind: str
     point: tuple[float, float] = (0.0, 0.0)
@@ -45,7 +46,7 @@ class FaceSelector:
 
 
 def parse_face_selector(text: str) -> FaceSelector:
-    """Read the option that says whose face is meant. Raises ``OptionError`` with advice."""
+    """Parse the option that chooses a face. Raises ``OptionError``, which lists what can be given."""
     word = text.strip().lower()
     if word in ("auto", "left", "right", "largest"):
         return FaceSelector(word)
@@ -56,15 +57,15 @@ def parse_face_selector(text: str) -> FaceSelector:
         except ValueError as wrong:
             raise OptionError(f"face '{text}': {wrong}", remedy="For example 640,300@0:12.5.") from wrong
     raise OptionError(
-        f"'{text}' names no face",
-        remedy="Say auto, left, right, largest, or X,Y@TIME: a point on the face in pixels, and when.",
+        f"'{text}' does not name a face",
+        remedy="Use auto, left, right, largest, or X,Y@TIME: a point on the face in pixels, and when.",
     )
 
 
 @dataclass(frozen=True, eq=False)
 class SpeakingEvidence:
-    """What is known about one track, row by row: ``times`` seconds; ``agreement`` of the mouth with the heard
-    speech, -1..1 (NaN unknown); ``speaking``, the probability 0..1 that speech is heard."""
+    """Evidence about one track, per row: ``times`` in seconds; ``agreement`` of the mouth's motion with the speech,
+    -1..1 (NaN: unknown); ``speaking``, the probability (0..1) of speech in the sound."""
 
     times: Float[np.ndarray, " frames"]
     agreement: Float[np.ndarray, " frames"]
@@ -73,7 +74,7 @@ class SpeakingEvidence:
 
 @dataclass(frozen=True, eq=False)
 class SpeakerAssignment:
-    """Who speaks when: for each track id the stretches (first row, row after the last) of its own rows.
+    """Who speaks when: for each track id the ranges (first row, row after the last) of its own rows.
 
     ``notes`` are sentences for the report.
     """
@@ -88,10 +89,10 @@ def assign_speaker(
     choice: FaceSelector,
     evidence: Sequence[SpeakingEvidence],
 ) -> SpeakerAssignment:
-    """Cast the faces of a clip. The three sequences are parallel.
+    """Decide which face speaks when. The sequences are parallel.
 
-    With a choice other than ``auto`` the chosen face of each shot speaks throughout. Raises ``OptionError`` if
-    there is no face at the point asked for.
+    With a choice other than ``auto`` the chosen face of each shot speaks throughout. Raises ``OptionError`` if there is
+    no face at the chosen point.
     """
     spans: dict[int, tuple[tuple[int, int], ...]] = {track.id: () for track in tracks}
     if choice.kind == "at":
@@ -109,8 +110,9 @@ def assign_speaker(
 
 
 def mouth_activity(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
-    """How lively a mouth is: log of its aperture's speed (root mean square over half a second) over the speed that
-    separates talking from rest, which noise of the measurement raises; clipped to -1.5..1, NaN where lost."""
+    """How much a mouth moves, per row: log of the speed of its aperture (root mean square over half a second) over the
+    speed that separates talking from rest. Noise of the measurement raises that speed. Clipped to -1.5..1; NaN where
+    the face is lost."""
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
     aperture = motion.shapes[:, AP]
     speed = np.abs(np.diff(aperture, prepend=aperture[:1])) / step
@@ -121,12 +123,12 @@ def mouth_activity(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> F
     noise = _JITTER / np.where(motion.ok, motion.poses.scale, np.nan) / step
     rms = np.sqrt(np.maximum(power, 0) / np.maximum(count, 1 / width))
     with np.errstate(invalid="ignore"):
-        live = np.clip(np.log((rms + 1e-6) / np.maximum(_TALKING, 2 * noise)), -1.5, 1.0)
-    return np.where(motion.ok & (count > 0.5 / width), live, np.nan)
+        activity = np.clip(np.log((rms + 1e-6) / np.maximum(_TALKING, 2 * noise)), -1.5, 1.0)
+    return np.where(motion.ok & (count > 0.5 / width), activity, np.nan)
 
 
 def _track_at_point(tracks: Sequence[FaceTrack], choice: FaceSelector, evidence: Sequence[SpeakingEvidence]) -> int:
-    """Index of the track that shows a face at the choice's point and instant."""
+    """Index of the track whose face is at the choice's point and time."""
     best, index = math.inf, -1
     for i, (track, known) in enumerate(zip(tracks, evidence, strict=True)):
         row = int(np.searchsorted(known.times, float(choice.instant) + 1e-6, side="right")) - 1
@@ -144,13 +146,13 @@ def _track_at_point(tracks: Sequence[FaceTrack], choice: FaceSelector, evidence:
         raise OptionError(
             f"no face was found at {x:g},{y:g}",
             at=choice.instant,
-            remedy="Give a point on the face, at a time when it is seen, or say left, right, largest or auto.",
+            remedy="Give a point on the face, at a time when it is visible, or use left, right, largest or auto.",
         )
     return index
 
 
 def _tracks_by_position(members: Sequence[int], motions: Sequence[FaceMotion], kind: str) -> list[int]:
-    """Of a shot's faces, those that ``kind`` means: one, or several that follow each other in its place."""
+    """Of a shot's faces, the one that ``kind`` means; several if they follow each other in its place."""
 
     def typical(values: np.ndarray) -> float:
         return float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0
@@ -171,7 +173,7 @@ def _tracks_by_position(members: Sequence[int], motions: Sequence[FaceMotion], k
 def _speakers(
     motions: Sequence[FaceMotion], evidence: Sequence[SpeakingEvidence]
 ) -> dict[int, tuple[tuple[int, int], ...]]:
-    """The most likely course of speakers through one shot, as rows of each track."""
+    """The most likely sequence of speakers in one shot, as row ranges of each track."""
     begin = min(float(known.times[0]) for known in evidence)
     steps = [((known.times - begin) / _STEP + 1e-6).astype(int) for known in evidence]
     count = 1 + max(int(step[-1]) for step in steps)
@@ -179,17 +181,17 @@ def _speakers(
     scores[:, -1] = 0.0
     for k, (motion, known, step) in enumerate(zip(motions, evidence, steps, strict=True)):
         scores[:, k] = _step_means(_log_odds(motion, known), step, count)
-    course = _viterbi(scores)
-    return {
-        motion.track.id: _runs(course[step] == k) for k, (motion, step) in enumerate(zip(motions, steps, strict=True))
-    }
+    speaker = _viterbi(scores)
+    numbered = enumerate(zip(motions, steps, strict=True))
+    return {motion.track.id: tuple(true_runs(speaker[step] == k)) for k, (motion, step) in numbered}
 
 
 def _log_odds(motion: FaceMotion, known: SpeakingEvidence) -> np.ndarray:
-    """Log odds per row that this face speaks rather than nobody in the picture."""
-    live = np.nan_to_num(mouth_activity(motion, known.times))
+    """Log odds, per row, that this face speaks rather than nobody in the picture."""
+    activity = np.nan_to_num(mouth_activity(motion, known.times))
     agrees = np.nan_to_num(_AGREE * (known.agreement - _AGREE_AT))
-    return _BONUS + np.clip(known.speaking, 0, 1) * (_LIVELY * live + agrees)
+
+    return _PRIOR + np.clip(known.speaking, 0, 1) * (_ACTIVITY_WEIGHT * activity + agrees)
 
 
 def _step_means(values: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
@@ -200,21 +202,16 @@ def _step_means(values: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:
 
 
 def _viterbi(scores: np.ndarray) -> np.ndarray:
-    """Best path (steps,) through ``scores`` (steps, states), each change of state costing ``_SWITCH``."""
+    """The best state (steps,) for ``scores`` (steps, states); each change of state costs ``_SWITCH``."""
     best = scores[0].copy()
-    came = np.zeros(scores.shape, int)
+    previous = np.zeros(scores.shape, int)
     for t in range(1, len(scores)):
         change = int(np.argmax(best))
         stay = best >= best[change] - _SWITCH
-        came[t] = np.where(stay, np.arange(len(best)), change)
+        previous[t] = np.where(stay, np.arange(len(best)), change)
         best = np.where(stay, best, best[change] - _SWITCH) + scores[t]
     path = np.empty(len(scores), int)
     path[-1] = int(np.argmax(best))
     for t in range(len(scores) - 1, 0, -1):
-        path[t - 1] = came[t, path[t]]
+        path[t - 1] = previous[t, path[t]]
     return path
-
-
-def _runs(flags: np.ndarray) -> tuple[tuple[int, int], ...]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return tuple((int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))

@@ -1,10 +1,10 @@
-"""Find cuts as the frames come by.
+"""Find cuts, one frame after the other.
 
-Each frame is compared with the one before on a grid of 64 x 36 cells: how much of the picture's structure stays
-(correlation of luma with its local mean removed, blind to flashes and fades, and tried shifted, for pans), and how
-much the samples change, also against what has been usual in this shot (so that fast motion is no cut; the idea of
-PySceneDetect's adaptive detector). Blank frames (black, white, a full flash) are passed over: the next frame with a
-picture is compared with the last.
+Each frame is compared with the one before on a grid of 64 x 36 cells. First, how much of the picture's structure stays:
+the correlation of luma with its local mean removed, which ignores flashes and fades, also tried with a shift for pans.
+Second, how much the samples change, also compared with the usual change in this shot, so that fast motion is no cut
+(the idea of PySceneDetect's adaptive detector). Blank frames (black, white, a full flash) are skipped: the next frame
+with a picture is compared with the last one.
 """
 
 from collections import deque
@@ -16,20 +16,20 @@ from lipdub.faces.preview import shown_size, small_planes
 from lipdub.timeline.picture import Frame
 
 _LONG, _SHORT = 64, 36  # grid cells along the picture's sides
-_REACH = 6.0  # grid cells; what is coarser is light, not structure
-_BLANK = 2.0  # code values of structure below which a frame shows nothing
-_NEW_PICTURE = 0.3  # correlation below which the structure is another
+_REACH = 6.0  # grid cells; coarser detail is lighting, not structure
+_BLANK = 2.0  # code values of structure below which a frame is blank
+_NEW_PICTURE = 0.3  # correlation below which the structure is new
 _DOUBTFUL = 0.6  # the same, if the colours changed too
-_CHANGE = 8.0  # mean change in code values, luma + twice chroma, that a cut has at least
-_RECOLOURED = 4.0  # mean change of chroma that a mere motion does not make
+_CHANGE = 8.0  # smallest mean change of a cut in code values, luma + twice chroma
+_RECOLOURED = 4.0  # mean change of chroma that motion alone does not cause
 _UNUSUAL = 2.5  # times the usual change of this shot
 _PAN = 0.15  # part of the picture that a pan may cover between two frames
 _MOVED = 0.7  # correlation of a part found elsewhere
-_MEMORY = 12  # frames that say what is usual
+_MEMORY = 12  # frames from which the usual change is taken
 
 
 class CutDetector:
-    """Tells for each frame, at once, whether a new shot begins with it."""
+    """Tells for each frame at once whether a new shot begins with it."""
 
     def __init__(self) -> None:
         """Before the first frame."""
@@ -39,7 +39,7 @@ class CutDetector:
         self._was_blank = False
 
     def starts_shot(self, frame: Frame) -> bool:
-        """True if ``frame``, which follows the last one seen, is the first of a new shot. Never for the very first."""
+        """True if ``frame``, which follows the last one, is the first of a new shot; False for the very first frame."""
         width, height = shown_size(frame)
         planes = small_planes(frame, (_LONG, _SHORT) if width >= height else (_SHORT, _LONG))
         structure = _structure(planes[0])
@@ -74,13 +74,13 @@ def _structure(luma: np.ndarray) -> np.ndarray:
 
 
 def _is_pan(structure: np.ndarray, before: np.ndarray) -> bool:
-    """True if the middle of the picture was elsewhere in the picture before: a fast pan."""
+    """True if the middle of the picture was elsewhere in the former picture: a fast pan."""
     high, wide = (max(1, round(_PAN * n)) for n in structure.shape)
     middle = np.ascontiguousarray(structure[high:-high, wide:-wide])
     return float(cv2.matchTemplate(before, middle, cv2.TM_CCOEFF_NORMED).max()) > _MOVED
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """-1..1; near 0 also where there is hardly more than noise."""
+    """-1..1; near 0 also for little more than noise."""
     noise = a.size * 4.0
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + noise))

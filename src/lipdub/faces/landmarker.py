@@ -1,8 +1,9 @@
-"""The two networks that see faces: a detector for whole pictures and a mesh of 478 points for one face.
+"""Two networks: a face detector for whole pictures, and a face mesh of 478 landmarks.
 
-Both are MediaPipe's (full-range sparse BlazeFace detector; Face Landmarker), run by LiteRT on the CPU. Pre- and
-post-processing follow their model cards and graphs: 192 x 192 letter-boxed input in -1..1 and one anchor per cell
-of a 48 x 48 grid for the detector; for the mesh a square upright crop, 1.5 times the face, 256 x 256 in 0..1.
+Both are MediaPipe's (full-range sparse BlazeFace detector; Face Landmarker) and run with LiteRT on the CPU. Pre- and
+post-processing follow their model cards and graphs. The detector takes 192 x 192 pixels, letter-boxed, in -1..1, and
+has one anchor per cell of a 48 x 48 grid. The mesh takes an upright square crop, 1.5 times the face, 256 x 256 pixels
+in 0..1.
 """
 
 import os
@@ -18,7 +19,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from jaxtyping import Float32
 
-from lipdub.anatomy.landmarks import LANDMARK_COUNT, EYE_LEFT, EYE_RIGHT
+from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LANDMARK_COUNT
 from lipdub.errors import WeightsError
 from lipdub.faces.preview import shown_size, small_rgb
 from lipdub.timeline.picture import Frame, Rgb, Window
@@ -26,15 +27,15 @@ from lipdub.timeline.picture import Frame, Rgb, Window
 _DETECTOR_SIDE = 192
 _CELLS = 48
 _MESH_SIDE = 256
-_CROP_FACTOR = 1.5  # side of the mesh's crop over the extent of the face
-_SAME_CROP = 0.010  # a crop that moved less than this part of its side need not be taken again (see `settled`)
+_CROP_FACTOR = 1.5  # side of the mesh's crop over the size of the face
+_SAME_CROP = 0.010  # a crop that moved by less than this part of its side counts as the same (see `refined_mesh`)
 
 Landmarks = Float32[np.ndarray, "478 3"]
 
 
 @dataclass(frozen=True, slots=True)
 class FaceRoi:
-    """A square around a face in display pixels: centre, ``side``, and how far it is turned clockwise (radians)."""
+    """A square around a face in display pixels: centre, ``side``, and its rotation clockwise (radians)."""
 
     x: float
     y: float
@@ -43,7 +44,7 @@ class FaceRoi:
 
     @classmethod
     def around(cls, landmarks: Landmarks) -> "FaceRoi":
-        """The upright-in-the-face square that the mesh wants, from earlier landmarks."""
+        """The square, upright in the face, for the mesh, from known landmarks."""
         angle = _angle_of(landmarks[EYE_RIGHT, :2] - landmarks[EYE_LEFT, :2])
         turn = _rotation_matrix(angle)
         level = landmarks[:, :2] @ turn.T
@@ -52,20 +53,21 @@ class FaceRoi:
         return cls(float(x), float(y), _CROP_FACTOR * float((high - low).max()), angle)
 
     def window(self, size: tuple[int, int]) -> Window:
-        """Upright box that holds the square, clipped to a picture of ``size`` (width, height)."""
+        """Axis-aligned box that contains the square, clipped to a picture of ``size`` (width, height)."""
         reach = self.side / 2 * (abs(np.cos(self.angle)) + abs(np.sin(self.angle))) + 2
         left, top, right, bottom = self.x - reach, self.y - reach, self.x + reach, self.y + reach
         return Window(int(left), int(top), int(right) + 1, int(bottom) + 1).clipped(size)
 
     def is_close(self, other: "FaceRoi") -> bool:
-        """True if the two give the mesh the same picture, within what it does not notice."""
+        """True if both squares give the mesh nearly the same picture."""
         moved = max(abs(self.x - other.x), abs(self.y - other.y), abs(self.side - other.side))
         return moved < _SAME_CROP * self.side and abs(self.angle - other.angle) < _SAME_CROP
 
 
 @dataclass(frozen=True, eq=False)
 class FaceDetection:
-    """A face in the picture: ``score`` 0..1, ``box`` (left, top, right, bottom) and the ``roi`` for its mesh."""
+    """A detected face: ``score`` 0..1, ``box`` (left, top, right, bottom) in display pixels, and the ``roi`` for its
+    mesh."""
 
     score: float
     box: tuple[float, float, float, float]
@@ -74,19 +76,20 @@ class FaceDetection:
 
 @dataclass(frozen=True, eq=False)
 class FaceMesh:
-    """Landmarks (478, 3) in display pixels, depth in the same scale, and how sure the network is (0..1)."""
+    """Landmarks (478, 3) in display pixels, depth in the same scale, and the network's confidence ``presence``
+    (0..1)."""
 
     landmarks: Landmarks
     presence: float
 
 
 class FaceLandmarker:
-    """Finds faces and their landmarks. Holds the networks; not to be shared between threads."""
+    """Detects faces and their landmarks. Holds the networks; not to be shared between threads."""
 
     def __init__(self, landmarks: Path, detector: Path, threads: int = 1) -> None:
-        """``landmarks`` is ``face_landmarker.task``, ``detector`` the full-range sparse ``.tflite`` file.
+        """``landmarks`` is the file ``face_landmarker.task``, ``detector`` the full-range sparse ``.tflite`` file.
 
-        Raises ``WeightsError`` if a file is not what it should be.
+        Raises ``WeightsError`` if a file cannot be read or is not such a model.
         """
         try:
             with zipfile.ZipFile(landmarks) as bundle:
@@ -100,7 +103,7 @@ class FaceLandmarker:
         self._anchors = ((np.stack([x, y], -1) + 0.5) / _CELLS).astype(np.float32)
 
     def detect(self, frame: Frame, threshold: float = 0.5) -> list[FaceDetection]:
-        """Faces in the whole frame, best first, overlaps removed."""
+        """Faces in the whole frame with a score above ``threshold``, best first, without overlaps."""
         return self._detect(small_rgb(frame, _DETECTOR_SIDE), shown_size(frame), threshold)
 
     def _detect(self, rgb: Rgb, size: tuple[int, int], threshold: float) -> list[FaceDetection]:
@@ -127,7 +130,7 @@ class FaceLandmarker:
         return [_detection(float(scores[found[i]]), boxes[i], points[i]) for i in np.asarray(kept, int).ravel()]
 
     def mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
-        """The face inside ``roi`` of a picture of ``size`` (width, height), whose RGB ``pixels`` gives.
+        """The face inside ``roi`` of a picture of ``size`` (width, height); ``pixels`` returns RGB of a window.
 
         None if ``roi`` lies outside the picture.
         """
@@ -137,7 +140,8 @@ class FaceLandmarker:
         return self._mesh_in(pixels(window), window, roi)
 
     def refined_mesh(self, pixels: Callable[[Window], Rgb], size: tuple[int, int], roi: FaceRoi) -> FaceMesh | None:
-        """As ``mesh``, but taken a second time around its own answer if that moved: the crop's error is gone."""
+        """As ``mesh``, but run a second time around its own result if that moved, which removes the error of
+        the crop."""
         first = self.mesh(pixels, size, roi)
         if first is None or first.presence < 0.5:
             return first
@@ -161,7 +165,7 @@ class FaceLandmarker:
 
 @contextmanager
 def _stderr_discarded() -> Iterator[None]:
-    """Keep the run time's own log lines, which it writes straight to file descriptor 2, off the terminal."""
+    """Discard the run time's log lines, which it writes directly to file descriptor 2."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -174,7 +178,7 @@ def _stderr_discarded() -> Iterator[None]:
 
 
 class _LiteRtModel:
-    """A LiteRT model: one input, all outputs."""
+    """A LiteRT model with one input; returns all outputs."""
 
     def __init__(self, content: bytes, threads: int) -> None:
         with _stderr_discarded():
@@ -197,8 +201,8 @@ def _detection(score: float, box: np.ndarray, points: np.ndarray) -> FaceDetecti
 
 
 def _downsampled(rgb: Rgb, scale: float) -> tuple[Rgb, np.ndarray]:
-    """``rgb`` averaged down by a whole number where ``scale`` (crop over picture) would skip pixels, and the
-    (3, 3) matrix that takes the thinned picture's pixels to the given one's."""
+    """``rgb`` averaged by a whole factor if ``scale`` (crop over picture) would skip pixels, and the (3, 3) matrix from
+    its pixels to those of ``rgb``."""
     by = int(1 / scale)
     if by < 2 or min(rgb.shape[:2]) < 2 * by:
         return rgb, np.eye(3)

@@ -1,26 +1,23 @@
-"""A small upright picture of a whole frame, made straight from its planes: cheap, for finding cuts and faces."""
+"""A small upright picture of a whole frame, made directly from its planes: fast, for finding cuts and faces."""
 
 import cv2
 import numpy as np
 from jaxtyping import Float32
 
-from lipdub.timeline.picture import Frame, Rgb
-
-# Luma weights of red and blue: ITU-R BT.709, BT.601, BT.2020 (non-constant luminance).
-_WEIGHTS = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114), "bt2020": (0.2627, 0.0593)}
+from lipdub.timeline.colour_matrix import ycbcr_to_rgb
+from lipdub.timeline.picture import Frame, Rgb, display_size
 
 
 def shown_size(frame: Frame) -> tuple[int, int]:
     """Width and height of the display picture: upright, square pixels."""
     height, width = frame.planes[0].shape
-    width = round(width * frame.layout.pixel_aspect)
-    return (height, width) if frame.layout.rotation % 2 else (width, height)
+    return display_size(width, height, frame.layout.pixel_aspect, frame.layout.rotation)
 
 
 def small_planes(frame: Frame, size: tuple[int, int]) -> Float32[np.ndarray, "planes height width"]:
-    """The frame's colour planes as means over a grid of ``size`` (width, height), upright, in 8-bit code values.
+    """The frame's colour planes averaged over a grid of ``size`` (width, height), upright, in 8-bit code values.
 
-    Three planes (Y U V or R G B), or one if the frame is grey. Of large pictures only some rows are read.
+    Three planes (Y U V or R G B), or one if the frame is grey. Only some rows of large pictures are read.
     """
     width, height = size[::-1] if frame.layout.rotation % 2 else size
     colours = frame.planes[:3] if len(frame.planes) >= 3 else frame.planes[:1]
@@ -51,7 +48,5 @@ def _from_yuv(planes: np.ndarray, matrix: str, full_range: bool) -> np.ndarray:
     luma = planes[0] if full_range else (planes[0] - 16) * (255 / 219)
     if len(planes) == 1:
         return np.stack([luma] * 3)
-    u, v = (planes[1:] - 128) * (1.0 if full_range else 255 / 224)
-    red, blue = _WEIGHTS[matrix]
-    r, b = luma + 2 * (1 - red) * v, luma + 2 * (1 - blue) * u
-    return np.stack([r, (luma - red * r - blue * b) / (1 - red - blue), b])
+    chroma = (planes[1:] - 128) * (1.0 if full_range else 255 / 224)
+    return ycbcr_to_rgb(np.concatenate([luma[None], chroma]), matrix)

@@ -1,9 +1,8 @@
-"""Follow every face through a clip, one frame at a time, in flat memory.
+"""Track every face through a clip, one frame at a time, in constant memory.
 
-A face is found by the detector, then followed by its own landmarks: the crop for the mesh comes from the last
-frame's landmarks, moved on by half of the last step, and is taken again where that guess was off. The detector
-looks again twice a second, for new faces, lost faces and drift. A track ends at a cut, or half a second after its
-face was last seen.
+A face is found by the detector and then followed by its landmarks: the crop for the mesh comes from the last frame's
+landmarks, moved on by half of the last step, and is corrected where that guess was wrong. The detector runs twice a
+second, to find new faces, lost faces and drift. A track ends at a cut, or half a second after its face was last seen.
 """
 
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.anatomy.landmarks import LANDMARK_COUNT, EYE_LEFT, EYE_RIGHT
+from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LANDMARK_COUNT
 from lipdub.anatomy.thumbnail import THUMBNAIL_SIZE, thumbnail
 from lipdub.faces.landmarker import FaceDetection, FaceLandmarker, FaceMesh, FaceRoi
 from lipdub.timeline.clip import Shot
@@ -25,15 +24,15 @@ from lipdub.timeline.spool import Spool
 MIN_PRESENCE = 0.5
 """Presence below which a face counts as lost."""
 
-_DETECTION_INTERVAL = 0.5  # seconds between detections
-_SEARCH_INTERVAL = 0.12  # the same while a face is lost or none is followed
+_DETECTION_INTERVAL = 0.5  # seconds between two runs of the detector
+_SEARCH_INTERVAL = 0.12  # the same while a face is lost or none is tracked
 _LOST = 0.5  # seconds after which a lost face's track ends
 _SHORTEST = 0.3  # seconds with a face; shorter tracks are dropped, unless they fill their shot
 _SMALLEST = 8.0  # pixels between the eyes, median; smaller faces are dropped
 _SAME = 0.3  # overlap (intersection over union) from which two boxes are one face
-_HELD = 1.1  # side of the pixels kept at hand over that of the expected crop
-_EXTRAPOLATION = 0.5  # part of the last step that the next crop is moved on by
-_MAX_MISSES = 3  # detections in a row that may miss a followed face whose mesh is unsure
+_CACHE_MARGIN = 1.1  # side of the cached window over that of the expected crop
+_EXTRAPOLATION = 0.5  # part of the last step by which the next crop is moved on
+_MAX_MISSES = 3  # runs of the detector in a row that may miss a tracked face whose mesh is unsure
 _UNSURE_PRESENCE = 0.9  # presence below which such a miss counts
 _BLANK_FACE = np.full((LANDMARK_COUNT, 3), np.nan, np.float32)
 _BLANK_THUMB = np.zeros((THUMBNAIL_SIZE[1], THUMBNAIL_SIZE[0], 3), np.uint8)
@@ -43,7 +42,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(eq=False)
 class _ActiveTrack:
-    """A face being followed: what was kept so far, where to look next, and what this frame showed."""
+    """A face that is being tracked: its data so far, where the next frame's crop is, and what this frame showed."""
 
     id: int
     shot_first: int
@@ -55,31 +54,33 @@ class _ActiveTrack:
     pixels: Callable[[Window], Rgb] | None = None
     last: FaceRoi | None = None
     lost: int = 0
-    doubts: int = 0
+    misses: int = 0
     redness: list[float] = field(default_factory=list)
     presence: list[float] = field(default_factory=list)
     eyes: list[float] = field(default_factory=list)
 
     @property
     def box(self) -> Box:
-        """Upright box of the face where it was last seen."""
+        """Axis-aligned box of the face where it was last seen."""
         half = self.roi.side / 3
         return self.roi.x - half, self.roi.y - half, self.roi.x + half, self.roi.y + half
 
     def update(self, mesh: FaceMesh | None) -> None:
-        """Note what this frame showed and where to look in the next."""
+        """Set what this frame showed, and the crop for the next frame."""
         self.mesh = mesh
         if mesh is None:
             self.lost, self.last = self.lost + 1, None
             return
         now = FaceRoi.around(mesh.landmarks)
         before = self.last or now
-        self.roi = replace(now, x=now.x + _EXTRAPOLATION * (now.x - before.x), y=now.y + _EXTRAPOLATION * (now.y - before.y))
+        self.roi = replace(
+            now, x=now.x + _EXTRAPOLATION * (now.x - before.x), y=now.y + _EXTRAPOLATION * (now.y - before.y)
+        )
         self.last, self.lost = now, 0
 
 
 class _CachedWindow:
-    """RGB of the window around a face, converted once for all who look there in one frame."""
+    """RGB of the window around a face, converted once per frame for all who read it."""
 
     def __init__(self, pixels: Callable[[Window], Rgb], window: Window) -> None:
         self._pixels, self._window = pixels, window
@@ -95,40 +96,40 @@ class _CachedWindow:
 
 
 class FaceTracker:
-    """Sees the frames of a clip in order and keeps the tracks of its faces."""
+    """Takes the frames of a clip in order and keeps the tracks of its faces."""
 
     def __init__(
         self, folder: Path, size: tuple[int, int], finder: FaceLandmarker, most: int = 4, rate: Fraction = Fraction(25)
     ) -> None:
-        """Tracks are spooled to files in ``folder``; ``size`` (width, height) is the display picture's.
+        """Tracks are written to files in ``folder``; ``size`` (width, height) is the display picture's.
 
-        At most ``most`` faces are followed at once. ``rate``, frames per second, turns seconds into frames.
+        At most ``most`` faces are tracked at once. ``rate`` (frames per second) turns seconds into frames.
         """
         self._folder, self._size, self._finder, self._most = Path(folder), size, finder, most
         self._rate = float(rate)
-        self._live: list[_ActiveTrack] = []
+        self._active: list[_ActiveTrack] = []
         self._ended: list[tuple[_ActiveTrack, int]] = []  # with the frame after the track's shot; 0 while that goes on
-        self._ids = self._shot_first = self._stop = self._next_look = 0
+        self._ids = self._shot_first = self._stop = self._next_detection = 0
 
     def track(self, frame: Frame, cut: bool) -> list[tuple[int, FaceView]]:
-        """Track ids and looks of the faces in this frame; ``cut`` says that it begins a new shot.
+        """Track ids and views of the faces in this frame; ``cut``: it begins a new shot.
 
-        A face lost for a moment still gives a look, without landmarks: one look for each row of its track.
+        A face that is lost for a moment still gives a view, without landmarks: one view for each row of its track.
         """
         if cut:
             self._end_shot(frame.index)
-        for live in self._live:
-            self._follow(live, frame)
-        self._part_doubles()
-        if any(live.lost == 1 for live in self._live):
-            self._next_look = frame.index
-        if frame.index >= self._next_look:
-            self._look_around(frame)
-        views = [(live.id, self._keep(live, frame)) for live in self._live]
-        for live in [live for live in self._live if live.lost >= self._frames(_LOST)]:
-            self._end(live)
-        for live in self._live:
-            live.pixels = None
+        for track in self._active:
+            self._follow(track, frame)
+        self._end_duplicates()
+        if any(track.lost == 1 for track in self._active):
+            self._next_detection = frame.index
+        if frame.index >= self._next_detection:
+            self._run_detector(frame)
+        views = [(track.id, self._write_row(track, frame)) for track in self._active]
+        for track in [track for track in self._active if track.lost >= self._frames(_LOST)]:
+            self._end(track)
+        for track in self._active:
+            track.pixels = None
         self._stop = frame.index + 1
         return views
 
@@ -136,46 +137,48 @@ class FaceTracker:
         """All tracks worth keeping, by their first frame. Call once, after the last frame."""
         self._end_shot(self._stop)
         tracks = []
-        for live, shot_stop in self._ended:
-            if self._worth(live, shot_stop):
-                redness, presence = np.array(live.redness, np.float32), np.array(live.presence, np.float32)
-                shot = Shot(live.shot_first, shot_stop)
-                tracks.append(FaceTrack(live.id, shot, live.first, live.landmarks, live.thumbs, redness, presence))
+        for track, shot_stop in self._ended:
+            if self._is_worth_keeping(track, shot_stop):
+                redness, presence = np.array(track.redness, np.float32), np.array(track.presence, np.float32)
+                shot = Shot(track.shot_first, shot_stop)
+                tracks.append(FaceTrack(track.id, shot, track.first, track.landmarks, track.thumbs, redness, presence))
             else:
-                live.landmarks.path.unlink(missing_ok=True)
-                live.thumbs.path.unlink(missing_ok=True)
+                track.landmarks.path.unlink(missing_ok=True)
+                track.thumbs.path.unlink(missing_ok=True)
         return sorted(tracks, key=lambda track: (track.first, track.id))
 
     def _frames(self, seconds: float) -> int:
         return max(1, round(seconds * self._rate))
 
-    def _worth(self, live: _ActiveTrack, shot_stop: int) -> bool:
-        """Long enough, or seen in most frames of a shot that is not longer itself; and large enough."""
-        shot = shot_stop - live.shot_first
+    def _is_worth_keeping(self, track: _ActiveTrack, shot_stop: int) -> bool:
+        """True if the track is long enough, or seen in most frames of a short shot; and large enough."""
+        shot = shot_stop - track.shot_first
         enough = self._frames(_SHORTEST)
-        if len(live.presence) == shot < enough:
+        if len(track.presence) == shot < enough:
             enough = shot // 2 + 1
-        return len(live.eyes) >= enough and float(np.median(live.eyes)) >= _SMALLEST
+        return len(track.eyes) >= enough and float(np.median(track.eyes)) >= _SMALLEST
 
     def _end_shot(self, stop: int) -> None:
-        """The shot ends before frame ``stop``, and so do its tracks."""
-        for live in list(self._live):
-            self._end(live)
-        self._ended = [(live, shot_stop or stop) for live, shot_stop in self._ended]
-        self._shot_first = self._next_look = stop
+        """End the shot before frame ``stop``, and all its tracks."""
+        for track in list(self._active):
+            self._end(track)
+        self._ended = [(track, shot_stop or stop) for track, shot_stop in self._ended]
+        self._shot_first = self._next_detection = stop
 
-    def _end(self, live: _ActiveTrack) -> None:
-        live.landmarks.close()
-        live.thumbs.close()
-        self._live.remove(live)
-        self._ended.append((live, 0))
+    def _end(self, track: _ActiveTrack) -> None:
+        track.landmarks.close()
+        track.thumbs.close()
+        self._active.remove(track)
+        self._ended.append((track, 0))
 
-    def _follow(self, live: _ActiveTrack, frame: Frame) -> None:
-        live.pixels = _CachedWindow(frame.rgb, replace(live.roi, side=_HELD * live.roi.side).window(self._size))
-        live.update(self._mesh(live.pixels, live.roi))
+    def _follow(self, track: _ActiveTrack, frame: Frame) -> None:
+        track.pixels = _CachedWindow(
+            frame.rgb, replace(track.roi, side=_CACHE_MARGIN * track.roi.side).window(self._size)
+        )
+        track.update(self._mesh(track.pixels, track.roi))
 
     def _mesh(self, pixels: Callable[[Window], Rgb], roi: FaceRoi) -> FaceMesh | None:
-        """The face inside ``roi``, if one is there and looks like a face of about that size."""
+        """The face inside ``roi``, if there is one and it is near that size and place."""
         mesh = self._finder.refined_mesh(pixels, self._size, roi)
         if mesh is None or mesh.presence < MIN_PRESENCE:
             return None
@@ -185,87 +188,90 @@ class FaceTracker:
         close = abs(found.x - roi.x) + abs(found.y - roi.y) < 0.5 * roi.side and 0.5 < found.side / roi.side < 2
         return mesh if inside and close else None
 
-    def _part_doubles(self) -> None:
-        """Where two tracks sit on one face, the one that began later ends, and is forgotten if it is young."""
-        for live in sorted(self._live, key=lambda live: (-live.first, -live.id)):
-            if any(o is not live and intersection_over_union(o.box, live.box) > _SAME for o in self._live):
-                if len(live.presence) < self._frames(2 * _DETECTION_INTERVAL):
-                    live.eyes.clear()
-                self._end(live)
+    def _end_duplicates(self) -> None:
+        """If two tracks are on one face, end the one that began later, and drop it if it is short."""
+        for track in sorted(self._active, key=lambda track: (-track.first, -track.id)):
+            if any(o is not track and intersection_over_union(o.box, track.box) > _SAME for o in self._active):
+                if len(track.presence) < self._frames(2 * _DETECTION_INTERVAL):
+                    track.eyes.clear()
+                self._end(track)
 
-    def _look_around(self, frame: Frame) -> None:
-        """Detect faces: new ones get tracks, lost ones are taken up again, drifted ones are doubted."""
+    def _run_detector(self, frame: Frame) -> None:
+        """Run the detector: start tracks of new faces, resume lost ones, check those that it misses."""
         unmatched = []
         seen: set[int] = set()
         for detection in self._finder.detect(frame):
-            match = max(self._live, key=lambda live: intersection_over_union(live.box, detection.box), default=None)
+            match = max(self._active, key=lambda track: intersection_over_union(track.box, detection.box), default=None)
             if match is None or match.id in seen or intersection_over_union(match.box, detection.box) < _SAME:
                 unmatched.append(detection)
                 continue
             seen.add(match.id)
             if match.lost:
-                self._take_up(match, detection, frame)
+                self._resume(match, detection, frame)
         for detection in unmatched:
             self._start(detection, frame, seen)
-        for live in list(self._live):
-            self._doubt(live, live.id in seen)
-        waiting = not self._live or any(live.lost for live in self._live)
-        self._next_look = frame.index + self._frames(_SEARCH_INTERVAL if waiting else _DETECTION_INTERVAL)
+        for track in list(self._active):
+            self._end_if_missed(track, track.id in seen)
+        waiting = not self._active or any(track.lost for track in self._active)
+        self._next_detection = frame.index + self._frames(_SEARCH_INTERVAL if waiting else _DETECTION_INTERVAL)
 
-    def _take_up(self, live: _ActiveTrack, detection: FaceDetection, frame: Frame) -> bool:
-        """Follow a lost face on from where the detector sees it."""
+    def _resume(self, track: _ActiveTrack, detection: FaceDetection, frame: Frame) -> bool:
+        """Resume a lost track where the detector sees its face."""
         mesh = self._mesh(frame.rgb, detection.roi)
         if mesh is not None:
-            live.update(mesh)
+            track.update(mesh)
         return mesh is not None
 
     def _start(self, detection: FaceDetection, frame: Frame, seen: set[int]) -> None:
-        """An unknown detection: a lost face that moved, or a new one."""
-        for live in self._live:
-            if live.lost and live.id not in seen and _may_be_same_face(live.roi, detection.roi):
-                if self._take_up(live, detection, frame):
-                    seen.add(live.id)
+        """Start a track for an unmatched detection, or resume a lost track whose face moved there."""
+        for track in self._active:
+            if track.lost and track.id not in seen and _may_be_same_face(track.roi, detection.roi):
+                if self._resume(track, detection, frame):
+                    seen.add(track.id)
                 return
-        mesh = self._mesh(frame.rgb, detection.roi) if len(self._live) < self._most else None
-        if mesh is None or any(intersection_over_union(live.box, detection.box) > _SAME for live in self._live):
+        mesh = self._mesh(frame.rgb, detection.roi) if len(self._active) < self._most else None
+        if mesh is None or any(intersection_over_union(track.box, detection.box) > _SAME for track in self._active):
             return
-        live = self._new(detection.roi, frame.index)
-        live.update(mesh)
-        seen.add(live.id)
+        track = self._new(detection.roi, frame.index)
+        track.update(mesh)
+        seen.add(track.id)
 
     def _new(self, roi: FaceRoi, first: int) -> _ActiveTrack:
         name = self._folder / f"face-{self._ids:04d}"
         paths = name.with_suffix(".landmarks"), name.with_suffix(".thumbs")
-        for path in paths:  # what an interrupted run may have left
+        for path in paths:  # files of an interrupted run
             path.unlink(missing_ok=True)
-        landmarks, thumbs = Spool(paths[0], (LANDMARK_COUNT, 3), np.float32), Spool(paths[1], _BLANK_THUMB.shape, np.uint8)
-        live = _ActiveTrack(self._ids, self._shot_first, first, landmarks, thumbs, roi)
+        landmarks, thumbs = (
+            Spool(paths[0], (LANDMARK_COUNT, 3), np.float32),
+            Spool(paths[1], _BLANK_THUMB.shape, np.uint8),
+        )
+        track = _ActiveTrack(self._ids, self._shot_first, first, landmarks, thumbs, roi)
         self._ids += 1
-        self._live.append(live)
-        return live
+        self._active.append(track)
+        return track
 
-    def _doubt(self, live: _ActiveTrack, seen: bool) -> None:
-        """End a track that the detector misses again and again while the mesh itself is unsure."""
-        missed = not seen and live.mesh is not None and live.mesh.presence < _UNSURE_PRESENCE
-        live.doubts = live.doubts + 1 if missed else 0
-        if live.doubts >= _MAX_MISSES:
-            self._end(live)
+    def _end_if_missed(self, track: _ActiveTrack, seen: bool) -> None:
+        """End a track that the detector misses several times in a row while its mesh is unsure."""
+        missed = not seen and track.mesh is not None and track.mesh.presence < _UNSURE_PRESENCE
+        track.misses = track.misses + 1 if missed else 0
+        if track.misses >= _MAX_MISSES:
+            self._end(track)
 
-    def _keep(self, live: _ActiveTrack, frame: Frame) -> FaceView:
-        """Write this frame's row of the track and return the look."""
-        if live.mesh is None:
-            live.landmarks.append(_BLANK_FACE)
-            live.thumbs.append(_BLANK_THUMB)
-            live.redness.append(float("nan"))
-            live.presence.append(0.0)
+    def _write_row(self, track: _ActiveTrack, frame: Frame) -> FaceView:
+        """Write this frame's row of the track and return its view."""
+        if track.mesh is None:
+            track.landmarks.append(_BLANK_FACE)
+            track.thumbs.append(_BLANK_THUMB)
+            track.redness.append(float("nan"))
+            track.presence.append(0.0)
             return FaceView(frame.index, self._size, None, frame.rgb)
-        face = live.mesh.landmarks
-        thumb = thumbnail(face, self._size, live.pixels or frame.rgb)
-        live.landmarks.append(face)
-        live.thumbs.append(thumb.picture)
-        live.redness.append(thumb.redness)
-        live.presence.append(live.mesh.presence)
-        live.eyes.append(float(np.linalg.norm(face[EYE_LEFT] - face[EYE_RIGHT])))
+        face = track.mesh.landmarks
+        thumb = thumbnail(face, self._size, track.pixels or frame.rgb)
+        track.landmarks.append(face)
+        track.thumbs.append(thumb.picture)
+        track.redness.append(thumb.redness)
+        track.presence.append(track.mesh.presence)
+        track.eyes.append(float(np.linalg.norm(face[EYE_LEFT] - face[EYE_RIGHT])))
         return FaceView(frame.index, self._size, face, frame.rgb)
 
 

@@ -1,8 +1,8 @@
-"""Which frames of a face may be changed, and how far: everything else stays as filmed, with a reason.
+"""Which frames of a face may be changed, and how much; all others stay as filmed, with a reason.
 
-A frame is let through while the face is there, large enough, not turned away, and its mouth is not covered. The
-landmark network keeps drawing a mouth on a hand or a microphone, so covered mouths are found in the pictures: in
-the face's own thumbnails a covered mouth is unlike every other moment, loses the red of its lips, or hides skin.
+A frame may be changed while the face is there, large enough, not turned away, and its mouth is not covered. The
+landmark network still draws a mouth on a hand or a microphone, so covered mouths are found in the face's thumbnails: a
+covered mouth looks unlike all other moments, its lips lose their red, or skin is hidden.
 """
 
 from dataclasses import dataclass
@@ -15,29 +15,33 @@ from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.thumbnail import HALF_WIDTH, THUMBNAIL_SIZE, thumbnail_rows
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, UL, WD
+from lipdub.timeline.runs import true_runs
 
-_ERODED = 2  # frames next to a refused one that are left alone too
+_ERODED = 2  # frames next to a refused one that are left as filmed too
 _RAMP = 4  # frames over which the weight rises
-_SHORTEST = 12  # frames; shorter stretches between refused ones are not worth a change
-_YAW_BACK = 3.0  # degrees inside the limit before a turned face is let in again
-_FEW = 12  # frames below which nothing can be said about a usual picture
-_SAMPLE = 1200  # frames that stand for a long track
+_SHORTEST = 12  # frames; shorter runs between refused ones are left as filmed
+_YAW_BACK = 3.0  # degrees below the limit at which a turned face is accepted again
+_FEW = 12  # frames that are needed to know how a face usually looks
+_SAMPLE = 1200  # frames sampled from a long track
 _BLOCK = 512
-_MIN_DISTANCE = 1.2  # seconds: what is nearer is no witness
-_MIN_EVIDENCE = 8  # frames that far away needed to judge at all
-_RARE = 0.05  # part of them that may look alike and still be unusual
+_MIN_DISTANCE = 1.2  # seconds: nearer frames are not used as evidence
+_MIN_EVIDENCE = 8  # frames at that distance that are needed to decide
+_RARE = 0.05  # part of them that may look alike although the mouth is covered
 _NOVELTY_SIZE = (20, 16)
-_COVERED, _DOUBTFUL = 0.25, 0.12  # scores from which a frame is left alone, and from which it is no model
-_CERTAIN = 0.6  # presence that a frame needs to be a model
-_RED_LIPS = 3.0  # median redness from which its loss means something
-_HIDDEN = 0.32  # part of the skin that, hidden, means the mouth is covered
-_CALM, _RESTLESS = 6.0, 12.0  # code values between which the usual novelty is believed
-_WIDE = 0.08  # eye distances of aperture above the usual at which twice the novelty is nothing special
+_COVERED, _DOUBTFUL = (
+    0.25,
+    0.12,
+)  # scores from which a frame is left as filmed, and from which no mouth is learnt from it
+_CERTAIN = 0.6  # presence that a frame needs so that its mouth is learnt
+_RED_LIPS = 3.0  # median redness of lips from which its loss is evidence
+_HIDDEN = 0.32  # part of the skin that must be hidden for the mouth to count as covered
+_CALM, _RESTLESS = 6.0, 12.0  # code values to which the usual novelty is limited
+_WIDE = 0.08  # eye distances of aperture above the usual at which twice the novelty is normal
 
 
 @dataclass(frozen=True, slots=True)
 class VisibilityLimits:
-    """``smallest_face`` pixels between the outer eye corners; ``largest_yaw`` degrees."""
+    """``smallest_face``: pixels between the outer eye corners; ``largest_yaw``: degrees."""
 
     smallest_face: float = 20.0
     largest_yaw: float = 40.0
@@ -45,8 +49,8 @@ class VisibilityLimits:
 
 @dataclass(frozen=True, eq=False)
 class Visibility:
-    """For every row of a track: ``weight`` 0..1, how far it may be changed; ``usable``, whether mouths may be
-    learnt from it. ``reasons`` are (first row, row after the last, why it is left as filmed)."""
+    """For every row of a track: ``weight`` 0..1, how much it may be changed; ``usable``, whether mouths may be learnt
+    from it. ``reasons`` are (first row, row after the last, why it is left as filmed)."""
 
     weight: Float32[np.ndarray, " frames"]
     usable: Bool[np.ndarray, " frames"]
@@ -56,7 +60,8 @@ class Visibility:
 def visibility(
     track: FaceTrack, motion: FaceMotion, times: Float[np.ndarray, " frames"], limits: VisibilityLimits | None = None
 ) -> Visibility:
-    """Judge every frame of ``track``, whose ``motion`` was measured; ``times`` are its frames' seconds."""
+    """Visibility of every frame of ``track``, whose ``motion`` was measured; ``times`` are the frames' times in
+    seconds."""
     limits = limits or VisibilityLimits()
     covered = coverage(track, motion, times)
     lost = ~motion.ok
@@ -72,49 +77,49 @@ def visibility(
     }
     weight = _faded_weights(good, track.first == track.shot.first, track.stop == track.shot.stop)
     usable = ~(lost | small | turned) & (covered < _DOUBTFUL) & (track.presence > _CERTAIN)
-    reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in _stretches(~good))
+    reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in true_runs(~good))
     return Visibility(weight, usable, tuple(reasons))
 
 
 def coverage(
     track: FaceTrack, motion: FaceMotion, times: Float[np.ndarray, " frames"]
 ) -> Float32[np.ndarray, " frames"]:
-    """How much of the mouth and the skin around it is hidden, a score of about 0 to 1; 0 where nothing is known.
+    """How much of the mouth and the skin around it is hidden, per frame: a score of about 0 to 1; 0 where unknown.
 
-    Memory does not grow with the track, but for a few numbers a frame.
+    Memory does not grow with the track, except for a few numbers per frame.
     """
     hidden = np.zeros(len(track), np.float32)
     rows = np.flatnonzero(motion.ok)
     if len(rows) < _FEW:
         return hidden
-    usual = _TypicalAppearance.of(track, motion, times, rows)
+    typical = _TypicalAppearance.of(track, motion, times, rows)
     novelty = np.zeros(len(track), np.float32)
     for first, stop, _, thumbs in track.thumbs.blocks(_BLOCK):
         inside = first + np.flatnonzero(motion.ok[first:stop])
         if len(inside):
-            level = usual.levelled(thumbs[inside - first])
-            hidden[inside] = usual.hidden_skin(level)
-            novelty[inside] = usual.novelty(level, times[inside])
-    strange = _relative_novelty(novelty, motion, rows)
-    return np.maximum(_COVERED * hidden / _HIDDEN, _occlusion_score(strange, track.redness, rows)).astype(np.float32)
+            level = typical.levelled(thumbs[inside - first])
+            hidden[inside] = typical.hidden_skin(level)
+            novelty[inside] = typical.novelty(level, times[inside])
+    relative = _relative_novelty(novelty, motion, rows)
+    return np.maximum(_COVERED * hidden / _HIDDEN, _occlusion_score(relative, track.redness, rows)).astype(np.float32)
 
 
 def _relative_novelty(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray) -> np.ndarray:
-    """Novelty (frames,) in units of what is usual in this track; a mouth opened wide may look new."""
+    """Novelty (frames,) relative to what is usual in this track; a mouth that opens wide may look new."""
     usual = min(max(float(np.median(novelty[rows])), _CALM), _RESTLESS)
     aperture = np.nan_to_num(motion.shapes[:, AP])
     open_wide = np.maximum(0, aperture - np.median(aperture[rows])) / _WIDE
     return novelty / usual / (1 + open_wide)
 
 
-def _occlusion_score(strange: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Score of a picture unlike the others, and the more so if the lips have lost their red."""
+def _occlusion_score(novelty: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Score of a picture that is unlike the others; higher if the lips have lost their red."""
     red = float(np.nanmedian(redness[rows])) if np.isfinite(redness[rows]).any() else 0.0
     if red <= _RED_LIPS:
-        return 0.3 * np.clip((strange - 1.9) / 0.4, 0, 1)
+        return 0.3 * np.clip((novelty - 1.9) / 0.4, 0, 1)
     pale = np.clip((0.55 - np.nan_to_num(redness) / red) / 0.18, 0, 1)
-    by_colour = pale * np.clip((strange - 1.15) / 0.15, 0, 1)
-    return 0.3 * np.maximum(by_colour, np.clip((strange - 2.8) / 0.5, 0, 1))
+    by_colour = pale * np.clip((novelty - 1.15) / 0.15, 0, 1)
+    return 0.3 * np.maximum(by_colour, np.clip((novelty - 2.8) / 0.5, 0, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +128,11 @@ class _TypicalAppearance:
 
     face: np.ndarray  # (32, 40) bool: mouth and the skin around it
     skin: np.ndarray  # (32, 40) bool: that skin alone
-    light: float  # usual median luma of the skin
-    median: np.ndarray  # (32, 40, 3) the usual picture, levelled
+    light: float  # usual median brightness of the skin
+    median: np.ndarray  # (32, 40, 3) the usual picture, with equalised brightness
     spread: np.ndarray  # (32, 40) median distance from it
-    small: np.ndarray  # (samples, 960) levelled pictures, small
-    times: np.ndarray  # (samples,) their seconds
+    small: np.ndarray  # (samples, 960) small pictures with equalised brightness
+    times: np.ndarray  # (samples,) their times in seconds
 
     @classmethod
     def of(cls, track: FaceTrack, motion: FaceMotion, times: np.ndarray, rows: np.ndarray) -> "_TypicalAppearance":
@@ -144,20 +149,20 @@ class _TypicalAppearance:
         return cls(face, skin, light, median, spread, _small(pictures, face), times[chosen])
 
     def levelled(self, thumbs: np.ndarray) -> np.ndarray:
-        """Thumbnails (n, 32, 40, 3) as float32 with the brightness of their skin made equal."""
+        """Thumbnails (n, 32, 40, 3) as float32, with the brightness of their skin equalised."""
         pictures = thumbs.astype(np.float32)
         return pictures * _gain(pictures, self.skin, self.light)
 
     def hidden_skin(self, level: np.ndarray) -> np.ndarray:
-        """Part (n,) of the skin around the mouth that is unlike itself."""
+        """Part (n,) of the skin around the mouth that does not look like this skin."""
         away = np.abs(level - self.median).max(-1) > np.clip(5 * self.spread, 38, 50)
         return (away & self.skin).sum((1, 2)) / max(1, int(self.skin.sum()))
 
     def novelty(self, level: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Distance (n,) in code values to the few most similar pictures of other moments; 0 if unknown.
+        """Distance (n,) in code values to the most similar pictures of other moments; 0 if unknown.
 
-        The third most similar, or in a long track the one that 5 % are nearer than: what covers a mouth for a few
-        seconds is not made usual by its own length.
+        It is that to the third most similar picture, or in a long track to the one that 5 % are nearer than. So an
+        object that covers the mouth for a few seconds does not become usual by its own frames.
         """
         small = _small(level, self.face)
         square = (small**2).sum(1)[:, None] + (self.small**2).sum(1) - 2 * small @ self.small.T
@@ -186,8 +191,8 @@ def _small(pictures: np.ndarray, face: np.ndarray) -> np.ndarray:
 
 
 def _areas(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of a thumbnail, (32, 40) bool: an ellipse around the mouth that stays inside the face, and the part
-    of it that neither lips nor mouth reach, however far they usually move."""
+    """Two areas of a thumbnail, (32, 40) bool: an ellipse around the mouth that stays inside the face, and its part
+    that neither lips nor mouth reach in their usual range of motion."""
     width, height = THUMBNAIL_SIZE
     top, bottom = thumbnail_rows()
     y, x = np.mgrid[:height, :width] + 0.5
@@ -206,7 +211,7 @@ def _areas(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _above_with_hysteresis(values: np.ndarray, limit: float) -> np.ndarray:
-    """True from where ``values`` pass ``limit`` until they are well inside again."""
+    """True from where ``values`` exceed ``limit`` until they are ``_YAW_BACK`` below it."""
     out = np.zeros(len(values), bool)
     outside = False
     for i, value in enumerate(values):
@@ -216,17 +221,17 @@ def _above_with_hysteresis(values: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _without_short_runs(good: np.ndarray) -> np.ndarray:
-    """``good`` without short stretches between refused ones (a whole short track stays)."""
+    """``good`` without short runs between refused frames (a track that is short and good throughout stays)."""
     out = good.copy()
-    for first, stop in _stretches(good):
+    for first, stop in true_runs(good):
         if stop - first < _SHORTEST and not (first == 0 and stop == len(good)):
             out[first:stop] = False
     return out
 
 
 def _faded_weights(good: np.ndarray, from_cut: bool, to_cut: bool) -> np.ndarray:
-    """Weights (frames,): 0 up to ``_ERODED`` frames from a refused one, then a rise over ``_RAMP`` frames (the
-    integral of a Hann window) to 1. No rise where the track begins or ends with its shot."""
+    """Weights (frames,): 0 up to ``_ERODED`` frames from a refused one, then rising over ``_RAMP`` frames (the integral
+    of a Hann window) to 1. No rise where the track begins or ends with its shot."""
     if not good.any():
         return np.zeros(len(good), np.float32)
     half = _RAMP // 2
@@ -237,9 +242,3 @@ def _faded_weights(good: np.ndarray, from_cut: bool, to_cut: bool) -> np.ndarray
     kernel = np.hanning(_RAMP + 3)[1:-1]
     smooth = np.convolve(np.pad(kept, half, mode="edge"), kernel / kernel.sum(), "valid")
     return np.clip(smooth, 0, 1)[reach:-reach].astype(np.float32)
-
-
-def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of True as (first, index after the last)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,11 +1,12 @@
-"""Containers to arrays and back: nothing else in the house opens a media file.
+"""Media files: the only package that opens containers.
 
-Reading: ``container`` opening · ``packets`` from first to last, past damage and over joins · ``frame_times`` when each
-frame is shown · ``probe`` measures a file · ``promise`` what it states against what was read · ``read`` frames, reading
-ahead · ``listen``, ``sound_blocks`` sound as floats, ``sound_decode`` its frames in time, ``sound_damage`` its losses ·
-``formats`` planes · ``sight`` RGB of a window.
+Reading: ``container`` opening · ``packets`` demuxing, past damage and over joined recordings · ``frame_timestamps``
+when each frame is shown · ``probe`` what is in a file · ``stated_duration`` what a file states against what was read ·
+``read`` decoded frames · ``sound_read``, ``sound_blocks`` sound as floats · ``sound_decode``, ``sound_clock``,
+``sound_damage`` decoded sound, its time, its damage · ``formats`` planes · ``window_rgb`` RGB of a window.
 
-Writing: ``write`` the dubbed clip · ``inventory`` what becomes of every stream · ``sidedata``, ``nal`` what pictures
-carry · ``encode``, ``encoder_settings`` which encoder, and its settings · ``lanes`` streams beside the picture ·
-``dub_track``, ``priming``, ``sound_repair`` the new sound · ``captions`` subtitles inside · ``sound_out`` sound files.
+Writing: ``write`` the dubbed clip · ``stream_mapping`` what becomes of every stream · ``stream_copy`` streams copied
+without re-encoding · ``side_data``, ``sei`` HDR, captions and other side data · ``encoder``, ``encoder_settings``
+which encoder, and its settings · ``dub_track``, ``codec_delay``, ``sound_repair`` the dub track · ``caption_track``
+subtitles · ``languages`` language codes · ``sound_write`` sound files.
 """

@@ -1,4 +1,4 @@
-"""Subtitles inside the film: a text track that players can switch on."""
+"""Subtitles as a text track of the output, which players can switch on."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -12,7 +12,7 @@ from lipdub.media.stream_copy import MuxQueue
 from lipdub.timeline.time import Span
 
 Captions = Sequence[tuple[Span, str]]
-"""Texts (lines parted by a newline) and when they are shown; sorted, disjoint, on the clip's clock."""
+"""When each caption is shown (clip time) and its text (lines separated by a newline); sorted, disjoint."""
 
 _CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _MILLISECOND = Fraction(1, 1000)
@@ -26,13 +26,15 @@ Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
-"""What FFmpeg's text encoders ask for before they open: a SubStation header with its defaults."""
+"""Header that FFmpeg's text encoders need before they open: SubStation Alpha with its default style."""
 
 
-def add_caption_track(out: OutputContainer, container: str, captions: Captions, language: str | None) -> tuple[MuxQueue, str]:
-    """The lane of a text track in ``out`` with ``captions``, to the millisecond; and its codec.
+def add_caption_track(
+    out: OutputContainer, container: str, captions: Captions, language: str | None
+) -> tuple[MuxQueue, str]:
+    """Add a text track with ``captions``, to the millisecond. Returns its packets and its codec.
 
-    ``language`` is an ISO 639-2 code. The track is there to be switched on, not on by itself.
+    ``language`` is an ISO 639-2 code. The track is not marked as default.
     """
     codec = _CODECS[container]
     stream = out.add_stream(codec)

@@ -1,8 +1,9 @@
-"""Codec priming: the samples that a decoder makes before the first one that is heard, and how containers say so.
+"""Codec priming: the samples that a decoder returns before the first audible one, and how containers store their
+number.
 
-mp4 and mov say it with an edit list, which FFmpeg writes from negative times. Matroska and WebM have a field for it
-(CodecDelay, RFC 9559, 5.1.4.1.25), which FFmpeg fills from the codec parameters alone, and those are filled by its
-Matroska reader: so a header of a Matroska file is made here and read, and its stream is the pattern for the copy.
+mp4 and mov store it in an edit list, which FFmpeg writes from negative times. Matroska and WebM have a field for it
+(CodecDelay, RFC 9559, 5.1.4.1.25). FFmpeg fills that field from the codec parameters alone, and only its Matroska
+reader sets those. So a Matroska header is made here in memory and read, and its stream is the template for the copy.
 """
 
 import io
@@ -19,7 +20,7 @@ from lipdub.media.stream_copy import PRIMED_CODECS
 
 
 def priming_duration(first: av.Packet, rate: int) -> Fraction:
-    """Seconds of priming that the first packet of a sound track announces (FFmpeg's side data ``skip_samples``)."""
+    """Seconds of priming before the sound that the first packet announces (FFmpeg's side data ``skip_samples``)."""
     if not first.has_sidedata("skip_samples"):
         return Fraction(0)
     (skipped,) = struct.unpack_from("<I", bytes(first.get_sidedata("skip_samples")))
@@ -27,32 +28,33 @@ def priming_duration(first: av.Packet, rate: int) -> Fraction:
 
 
 def padding_duration(packet: av.Packet, rate: int) -> Fraction:
-    """Seconds at the end of a packet that are not part of the sound: the encoder filled its last frame with them."""
+    """Seconds at the end of a packet that the encoder added to fill its last frame."""
     if not packet.has_sidedata("skip_samples"):
         return Fraction(0)
     (padded,) = struct.unpack_from("<I", bytes(packet.get_sidedata("skip_samples")), 4)
     return Fraction(padded, rate)
 
 
-def template_with_priming(path: Path, features: AudioStream, stack: ExitStack) -> AudioStream:
-    """A pattern for a copy in Matroska of ``heard``, a stream of ``path``, that states its priming; ``heard`` itself if
-    it has none."""
+def template_with_priming(path: Path, audio: AudioStream, stack: ExitStack) -> AudioStream:
+    """A template for a copy in Matroska of the stream ``audio`` of ``path`` that states its priming; ``audio`` itself
+    if it has none."""
     with open_input(path) as again:
-        same = again.streams[features.index]
+        same = again.streams[audio.index]
         discard_other_streams(again, same)
         first = next((packet for packet in again.demux(same) if packet.size), None)
-        priming = Fraction(0) if first is None else priming_duration(first, features.codec_context.sample_rate)
-        if first is None or not priming or features.codec_context.codec.canonical_name not in PRIMED_CODECS:
-            return features
-        return template_with_delay(features, first, priming, stack)
+        priming = Fraction(0) if first is None else priming_duration(first, audio.codec_context.sample_rate)
+        if first is None or not priming or audio.codec_context.codec.canonical_name not in PRIMED_CODECS:
+            return audio
+        return template_with_delay(audio, first, priming, stack)
 
 
-def template_with_delay(features: AudioStream, first: av.Packet, priming: Fraction, stack: ExitStack) -> AudioStream:
-    """A stream with the codec, the parameters and the private data of ``heard``, and ``priming`` (s) before it.
+def template_with_delay(audio: AudioStream, first: av.Packet, priming: Fraction, stack: ExitStack) -> AudioStream:
+    """A stream with the codec, parameters and private data of ``audio`` that states ``priming`` (s).
 
-    It is a pattern for ``add_stream_from_template``, open until ``stack`` is left; ``first`` is a packet of ``heard``.
+    It is a template for ``add_stream_from_template`` and stays open until ``stack`` is left; ``first`` is a packet of
+    ``audio``.
     """
-    context = features.codec_context
+    context = audio.codec_context
     sound = _ebml_element("B5", struct.pack(">d", context.sample_rate)) + _ebml_element("9F", bytes([context.channels]))
     track = _ebml_element("D7", b"\x01") + _ebml_element("73C5", b"\x01") + _ebml_element("83", b"\x02")
     track += _ebml_element("86", PRIMED_CODECS[context.codec.canonical_name].encode())

@@ -1,4 +1,4 @@
-"""Opening files: one way in, with plain words for everything that can be wrong with them."""
+"""Opening media files, with a clear error for everything that can be wrong with them."""
 
 import os
 from collections.abc import Iterator
@@ -16,27 +16,27 @@ from av.video.stream import VideoStream
 from lipdub.disk.regular_file import check_regular_file
 from lipdub.errors import InputError, NoPicture, NoSound, NotMedia
 
-# Demuxers that take any text or any bytes for a picture.
+# Demuxers that accept any text or any bytes as a picture.
 _NOT_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "data", "lavfi"}
 _ANOTHER = "Give a video or sound file that plays in a media player."
 
 MAX_PICTURE_SIDE = 16384
-"""Pixels that a picture may be wide or high: four times 4K. What claims more is damaged, or no film."""
+"""Pixels. A picture that claims to be wider or higher than this (four times 4K) is damaged, or no film."""
 
 MAX_DURATION = Fraction(48 * 3600)
-"""Seconds of clock that a file may cover, and that its time stamps may jump by."""
+"""Seconds that a file may last, and by which its time stamps may jump."""
 
 
 @contextmanager
 def open_input(path: Path) -> Iterator[InputContainer]:
-    """The file at ``path``, open for reading; closed on the way out. Only local files are ever read.
+    """The file at ``path``, open for reading until the block ends. Only local files are read.
 
-    Raises ``InputError`` if it is missing or may not be read, ``NotMedia`` if it is a folder, empty, cut off
-    before its index, or no media at all.
+    Raises ``InputError`` if it is missing or may not be read, ``NotMedia`` if it is a folder, empty, cut off before its
+    index, or no media file.
     """
     _check_exists(path)
     try:
-        # Only files: a playlist must not reach out to the network.
+        # Only files: a playlist must not open network addresses.
         options = {"protocol_whitelist": "file"}
         container = av.open(str(path.absolute()), "r", container_options=options, metadata_errors="surrogateescape")
     except PermissionError as refused:
@@ -62,10 +62,10 @@ def _check_exists(path: Path) -> None:
 
 
 def picture_stream(container: InputContainer, path: Path, stream: int | None = None) -> VideoStream:
-    """Picture stream ``stream`` (counted from 0), or the one a player shows: the first that is marked default,
-    else the first; never cover art.
+    """Picture stream ``stream`` (counted from 0). None: the one that players show, which is the first marked as
+    default, else the first. Never cover art.
 
-    Raises ``NoPicture`` if there is none, or no such one; ``InputError`` if it is too large.
+    Raises ``NoPicture`` if there is none, or not that one; ``InputError`` if its picture is too large.
     """
     streams = container.streams.video
     moving = [s for s in streams if s.codec_context is not None and not s.disposition & Disposition.attached_pic]
@@ -85,20 +85,20 @@ def picture_stream(container: InputContainer, path: Path, stream: int | None = N
 
 
 def check_picture_size(width: int, height: int, path: Path) -> None:
-    """Raises ``InputError`` for a picture that is larger than any film, before memory is asked for it."""
+    """Raise ``InputError`` for a picture that is larger than any film, before memory is allocated for it."""
     if max(width, height) > MAX_PICTURE_SIDE:
         what = f"its picture is {width} x {height} pixels; up to {MAX_PICTURE_SIDE} in each direction can be read"
         raise InputError(what, file=path, remedy="Scale it down, or export it again if it is not really so large.")
 
 
 def sound_stream(container: InputContainer, path: Path, stream: int | None = None) -> AudioStream:
-    """Sound stream ``stream`` (counted from 0), or the one a player plays: the first that is marked default, else the
-    first. Raises ``NoSound`` if there is none that can be decoded, or no such one."""
+    """Sound stream ``stream`` (counted from 0). None: the one that players play, which is the first marked as default,
+    else the first. Raises ``NoSound`` if there is none that can be decoded, or not that one."""
     return container.streams.audio[sound_stream_index(container, path, stream)]
 
 
 def sound_stream_index(container: InputContainer, path: Path, stream: int | None = None) -> int:
-    """The number, counted from 0, of the sound stream that ``sound_stream`` gives. Raises ``NoSound``."""
+    """Index (counted from 0) of the sound stream that ``sound_stream`` returns. Raises ``NoSound``."""
     streams = container.streams.audio
     usable = [i for i, s in enumerate(streams) if s.codec_context is not None]
     if not usable:
@@ -112,7 +112,7 @@ def sound_stream_index(container: InputContainer, path: Path, stream: int | None
 
 
 def discard_other_streams(container: InputContainer, *wanted: Stream) -> None:
-    """Let the demuxer skip the packets of every other stream."""
+    """Let the demuxer skip the packets of every stream that is not ``wanted``."""
     for stream in container.streams:
         if stream not in wanted:
             stream.discard = Discard.all
@@ -125,6 +125,6 @@ def time_base_of(stream: Stream) -> Fraction:
 
 
 def negative_times_are_priming(container: InputContainer) -> bool:
-    """True if sound before time 0 is the encoder's priming, which is not played. In MPEG streams it is not: there the
-    clock of 33 bits passed zero (ISO/IEC 13818-1, 2.4.3.7), and FFmpeg counts what was before it as negative."""
+    """True if sound before time 0 is the encoder's priming, which is not played. Not so in MPEG streams: there the
+    33-bit clock passed zero (ISO/IEC 13818-1, 2.4.3.7), and FFmpeg gives earlier times as negative."""
     return container.format.name not in ("mpegts", "mpeg")

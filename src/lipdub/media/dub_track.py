@@ -1,4 +1,4 @@
-"""The dub track on its way into the output: copied if the container takes its codec, else encoded once."""
+"""The dub track of the output: its packets are copied if the container takes its codec, else it is encoded once."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,18 +14,18 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.stream import Stream
 
+from lipdub.media.codec_delay import padding_duration, priming_duration, template_with_delay
 from lipdub.media.container import open_input, sound_stream
+from lipdub.media.sound_clock import clock_origin
+from lipdub.media.sound_repair import SoundRepairs, fold_channels, frame_slice, repair_reason, uniform_frames
 from lipdub.media.stream_copy import (
     PRIMED_CODECS,
     MuxQueue,
     PacketLosses,
     add_stream_copy,
-    demux_noting_losses,
     copy_refusal,
+    demux_noting_losses,
 )
-from lipdub.media.codec_delay import padding_duration, priming_duration, template_with_delay
-from lipdub.media.sound_clock import clock_origin
-from lipdub.media.sound_repair import SoundRepairs, uniform_frames, fold_channels, repair_reason, frame_slice
 
 _SOUND_CODECS = {
     "mp4": "aac mp3 ac3 eac3 alac opus flac".split(),
@@ -35,7 +35,7 @@ _SOUND_CODECS = {
 }
 _ROUNDING = Fraction(1, 1000)
 _PCM = ("mov", "matroska")
-"""Containers that players expect PCM in."""
+"""Containers in which players expect PCM."""
 
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 _USUAL = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
@@ -43,10 +43,10 @@ _USUAL = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.
 
 @dataclass
 class DubTrack:
-    """What became of the dub track: ``copied`` or encoded to ``codec``, and ``why`` it was not copied.
+    """How the dub track is written: ``copied``, or encoded to ``codec`` for the reason ``encode_reason``.
 
-    It ends at ``end`` (s, clip's clock) at the latest; ``length`` is its own (s). ``origin`` is the instant on its
-    file's clock that comes where players start the clip, ``rate`` its samples per second.
+    It ends at ``end`` (s, clip time) at the latest; ``length`` is its own length (s). ``origin`` is the time (s) on its
+    file's clock that is placed at the clip's start, ``rate`` its samples per second.
     """
 
     codec: str
@@ -62,48 +62,49 @@ class DubTrack:
 
     @property
     def name(self) -> str:
-        """How it is called in reports."""
+        """Its name in reports."""
         return f"dub track ({self.codec})" + (f": {self.encode_reason}" if self.encode_reason else "")
 
 
 def add_dub_track(
     path: Path, container: str, out: OutputContainer, start: Fraction, end: Fraction, stack: ExitStack
 ) -> tuple[MuxQueue, DubTrack, Stream]:
-    """The lane of the dub track at ``path``, from ``start`` on the clip's clock and cut at ``end``.
+    """Add the dub track at ``path``, from ``start`` to ``end`` (s, clip time). Returns its packets, how it is written,
+    its stream.
 
-    Its first audible sample comes at ``start``, or as much later as it comes in its own file. Copied if its codec fits
-    the container, else encoded once from its own samples: AAC into mp4, PCM into mov, FLAC into mkv, Opus into webm.
-    Raises ``NoSound`` if it holds no sound.
+    Its first audible sample is placed at ``start``, or as much later as it comes in its own file. It is copied if its
+    codec fits the container; else its samples are encoded once: AAC into mp4, PCM into mov, FLAC into mkv, Opus into
+    webm. Raises ``NoSound`` if the file holds no sound.
     """
     source = stack.enter_context(open_input(path))
-    features = sound_stream(source, path)
-    dub = DubTrack(features.codec_context.codec.canonical_name, True, end)
-    packets = demux_noting_losses(dub.losses, source, [features])
+    audio = sound_stream(source, path)
+    dub = DubTrack(audio.codec_context.codec.canonical_name, True, end)
+    packets = demux_noting_losses(dub.losses, source, [audio])
     first = next(packets, None)
     packets = chain((first,), packets) if first is not None else iter(())
-    priming = Fraction(0) if first is None else priming_duration(first, features.codec_context.sample_rate)
-    dub.rate = features.codec_context.sample_rate
+    priming = Fraction(0) if first is None else priming_duration(first, audio.codec_context.sample_rate)
+    dub.rate = audio.codec_context.sample_rate
     if first is not None and priming:
-        heard_at = (first.pts or 0) * first.time_base + priming
+        first_sample = (first.pts or 0) * first.time_base + priming
         # Matroska files round to milliseconds.
-        dub.origin = heard_at if abs(heard_at) <= _ROUNDING else clock_origin(features)
-    dub.encode_reason = _copy_obstacle(container, features, first, priming)
+        dub.origin = first_sample if abs(first_sample) <= _ROUNDING else clock_origin(audio)
+    dub.encode_reason = _copy_obstacle(container, audio, first, priming)
     if not dub.encode_reason and not dub.codec.startswith("pcm_"):
         dub.encode_reason = repair_reason(path, end - start + 1)
     if not dub.encode_reason:
-        pattern = features
+        template = audio
         if first is not None and priming and container in ("matroska", "webm"):
-            pattern = template_with_delay(features, first, priming, stack)
-        stream = add_stream_copy(out, pattern)
+            template = template_with_delay(audio, first, priming, stack)
+        stream = add_stream_copy(out, template)
         stream.metadata.clear()
-        return MuxQueue(_copied_dub(packets, features.codec_context.frame_size, stream, start, dub)), dub, stream
+        return MuxQueue(_copied_dub(packets, audio.codec_context.frame_size, stream, start, dub)), dub, stream
     dub.copied = False
-    stream, dub.codec = _sound_encoder(container, out, features, dub)
-    return MuxQueue(_encoded_dub(packets, features, stream, start, dub)), dub, stream
+    stream, dub.codec = _sound_encoder(container, out, audio, dub)
+    return MuxQueue(_encoded_dub(packets, audio, stream, start, dub)), dub, stream
 
 
 def dub_notes(dub: DubTrack) -> list[str]:
-    """What is to be said of how the dub track was written, once all of it went by."""
+    """Notes on how the dub track was written; complete when all of it was read."""
     notes, damage = list(dub.notes), dub.repairs
     if dub.losses.errors or damage.undecodable:
         count = dub.losses.errors + damage.undecodable
@@ -115,20 +116,20 @@ def dub_notes(dub: DubTrack) -> list[str]:
 
 
 def dub_loss_notes(dub: DubTrack) -> list[str]:
-    """What of the dub track is not to be heard, once all of it went by."""
+    """Notes on what of the dub track cannot be heard; complete when all of it was read."""
     notes, damage = [], dub.repairs
     if dub.length == 0:
         notes.append("the dub track is empty: there is no sound in it")
     if damage.silence:
         notes.append(f"{float(damage.silence):.3f} s are missing in the dub track: they are silent")
     if damage.not_finite:
-        notes.append(f"{damage.not_finite} samples of the dub track are no numbers (NaN, infinite): written as 0")
+        notes.append(f"{damage.not_finite} samples of the dub track are not numbers (NaN, infinite): written as 0")
     return notes
 
 
-def _copy_obstacle(container: str, features: AudioStream, first: av.Packet | None, priming: Fraction) -> str:
-    """Why packets cannot be copied so that they are heard as in their own file; "" if they can."""
-    name = features.codec_context.codec.canonical_name
+def _copy_obstacle(container: str, audio: AudioStream, first: av.Packet | None, priming: Fraction) -> str:
+    """Why its packets cannot be copied so that they play as in their own file; "" if they can."""
+    name = audio.codec_context.codec.canonical_name
     pcm = name.startswith("pcm_") and container in _PCM and not (container == "mov" and name == "pcm_u8")
     if name not in _SOUND_CODECS[container] and not pcm:
         return f"{container} does not take {name}"
@@ -136,13 +137,13 @@ def _copy_obstacle(container: str, features: AudioStream, first: av.Packet | Non
         return "it holds no packets"
     if container in ("matroska", "webm") and priming and name not in PRIMED_CODECS:
         return f"{container} cannot say how {name} is primed"
-    return copy_refusal(container, features) or ""
+    return copy_refusal(container, audio) or ""
 
 
 def _copied_dub(
     packets: Iterator[av.Packet], frame_size: int, stream: Stream, start: Fraction, dub: DubTrack
 ) -> Iterator[av.Packet]:
-    """Packets at their times, to the sample: ``frame_size`` samples (0: unknown) lie between two of them."""
+    """The packets at their times, to the sample. Packets hold ``frame_size`` samples each (0: unknown)."""
     following: Fraction | None = None
     for packet in packets:
         if packet.pts is None:
@@ -162,10 +163,10 @@ def _copied_dub(
         yield packet
 
 
-def _sound_encoder(container: str, out: OutputContainer, features: AudioStream, dub: DubTrack) -> tuple[AudioStream, str]:
-    """An encoder for the samples of ``heard``: lossless where players of that container know it. What it changes is
+def _sound_encoder(container: str, out: OutputContainer, audio: AudioStream, dub: DubTrack) -> tuple[AudioStream, str]:
+    """An encoder for the samples of ``audio``: lossless where players of that container support it. What it changes is
     noted in ``dub``."""
-    context = features.codec_context
+    context = audio.codec_context
     rate, deep = context.sample_rate, _bits(context) > 16
     match container:
         case "mp4":
@@ -203,7 +204,7 @@ def _sound_encoder(container: str, out: OutputContainer, features: AudioStream, 
 
 
 def _bits(context: AudioCodecContext) -> int:
-    """Bits of a sample; 16 for codecs that do not keep samples."""
+    """Bits per sample; 16 for lossy codecs."""
     name = context.codec.canonical_name
     if name.startswith("pcm_"):
         digits = "".join(filter(str.isdigit, name.split("_")[1]))
@@ -214,8 +215,8 @@ def _bits(context: AudioCodecContext) -> int:
 
 
 def _layout(encoder: str, sample: str, rate: int, context: AudioCodecContext) -> str:
-    """The channel layout that comes closest and that the encoder takes: the stated one, the usual one for so many
-    channels (WAV files often state none), or one with fewer."""
+    """The closest channel layout that the encoder takes: the stated one, the usual one for this number of channels (WAV
+    files often state none), or one with fewer channels."""
     stated = context.layout.name
     usual = [name for count, name in sorted(_USUAL.items(), reverse=True) if count <= context.channels]
     for candidate in ([] if "channels" in stated else [stated]) + usual:
@@ -237,21 +238,21 @@ def _opens(encoder: str, sample: str, rate: int, layout: str) -> bool:
 
 
 def _encoded_dub(
-    packets: Iterator[av.Packet], features: AudioStream, stream: AudioStream, start: Fraction, dub: DubTrack
+    packets: Iterator[av.Packet], audio: AudioStream, stream: AudioStream, start: Fraction, dub: DubTrack
 ) -> Iterator[av.Packet]:
     context = stream.codec_context
     resampler = av.AudioResampler(
         format=context.format, layout=context.layout, rate=context.sample_rate, frame_size=context.frame_size or 4096
     )
     begin: int | None = None
-    unplaced = features.codec_context.channels > 8 and "channels" in features.codec_context.layout.name
-    for at, frame in chain(_frames_until_end(packets, features, start, dub), ((None, None),)):
+    unplaced = audio.codec_context.channels > 8 and "channels" in audio.codec_context.layout.name
+    for at, frame in chain(_frames_until_end(packets, audio, start, dub), ((None, None),)):
         if begin is None and at is not None:
             begin = round((start + at) * context.sample_rate)
         if frame is not None and unplaced:
             frame = fold_channels(frame, context.layout.name)
         for ready in resampler.resample(frame):
-            # Where a frame comes is counted, not taken from what the resampler says: samples follow each other.
+            # Positions are counted, not taken from the resampler: its frames follow each other without gaps.
             ready.pts, ready.time_base = begin, Fraction(1, context.sample_rate)
             assert begin is not None
             begin += ready.samples
@@ -260,15 +261,15 @@ def _encoded_dub(
 
 
 def _frames_until_end(
-    packets: Iterator[av.Packet], features: AudioStream, start: Fraction, dub: DubTrack
+    packets: Iterator[av.Packet], audio: AudioStream, start: Fraction, dub: DubTrack
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
-    """(Instant, frame) of the dub up to the picture's end, counted from its origin, the last one cut to the sample."""
-    for begins, frame in uniform_frames(packets, features, dub.origin, dub.repairs):
+    """(Time from its origin (s), frame) of the dub up to the picture's end; the last frame is cut to the sample."""
+    for begins, frame in uniform_frames(packets, audio, dub.origin, dub.repairs):
         dub.length = max(dub.length, begins + Fraction(frame.samples, frame.sample_rate))
-        room = int((dub.end - start - begins) * frame.sample_rate)
-        if room >= frame.samples:
+        available = int((dub.end - start - begins) * frame.sample_rate)
+        if available >= frame.samples:
             yield begins, frame
-        elif room > 0:
-            last = frame_slice(frame, 0, room)
+        elif available > 0:
+            last = frame_slice(frame, 0, available)
             last.pts, last.time_base = frame.pts, frame.time_base
             yield begins, last

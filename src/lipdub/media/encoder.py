@@ -1,4 +1,4 @@
-"""Which encoder writes the picture, and with what settings; what each container takes."""
+"""Which encoder writes the picture, in which pixel format, and which codecs each container takes."""
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -10,7 +10,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from lipdub.errors import OptionError
-from lipdub.media.encoder_settings import quiet_settings, default_settings
+from lipdub.media.encoder_settings import default_settings, quiet_settings
 from lipdub.media.formats import PlanarFormat, frame_from_planes, is_full_range, planar_format
 from lipdub.media.probe import ColourTags, PictureFacts
 from lipdub.timeline.clip import Clip
@@ -19,7 +19,7 @@ from lipdub.timeline.picture import PixelLayout
 _FILTER = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""File suffix -> FFmpeg's name of the container we write for it."""
+"""File suffix -> FFmpeg's name of the container that is written for it."""
 
 PICTURE_CODECS = {
     "mp4": ("h264", "hevc", "av1", "vp9"),
@@ -27,7 +27,7 @@ PICTURE_CODECS = {
     "matroska": ("h264", "hevc", "vp9", "av1", "prores", "ffv1"),
     "webm": ("vp9", "av1"),
 }
-"""Picture codecs we write into each container, the most widely played first."""
+"""Picture codecs that are written into each container, the most widely played first."""
 
 _ENCODERS = {
     "h264": ("libx264", "libx264rgb"),
@@ -37,14 +37,21 @@ _ENCODERS = {
     "prores": ("prores_ks",),
     "ffv1": ("ffv1",),
 }
-_CODEC_ALIASES = {"h265": "hevc", "x264": "h264", "x265": "hevc", "avc": "h264", "libvpx-vp9": "vp9", "prores_ks": "prores"}
+_CODEC_ALIASES = {
+    "h265": "hevc",
+    "x264": "h264",
+    "x265": "hevc",
+    "avc": "h264",
+    "libvpx-vp9": "vp9",
+    "prores_ks": "prores",
+}
 _CODEC_ALIASES |= {name: codec for codec, names in _ENCODERS.items() for name in names}
 
 HARDWARE_ENCODERS = {
     "h264": ("h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_vaapi"),
     "hevc": ("hevc_nvenc", "hevc_videotoolbox", "hevc_qsv", "hevc_vaapi"),
 }
-"""Hardware encoders, tried in this order by opening them."""
+"""Hardware encoders. The first one that opens on this machine is used."""
 
 _HARDWARE_FORMATS = {
     ("nvenc", 8): "yuv420p",
@@ -57,21 +64,22 @@ _HARDWARE_FORMATS = {
     ("vaapi", 10): "p010le",
 }
 
-# Formats that encoders list but do not open with.
+# Formats that encoders list but refuse when they open.
 _REFUSED = {("libvpx-vp9", "gbrap"), ("libvpx-vp9", "yuva422p"), ("libvpx-vp9", "yuva444p")}
 _REFUSED |= {("libx265", "yuva420p"), ("libx265", "yuva420p10le")}
 
 _FIRST = {"tt": "top field first", "tb": "top field first", "bb": "bottom field first", "bt": "bottom field first"}
 _FEW = 8
-"""Frames below which x265 must not reorder: with fewer than it delays, its first decoding times are left unset."""
+"""Frames. With fewer than it delays, x265 leaves the first decoding times unset if it reorders frames."""
 
 _INTERLACED_ENCODERS = ("libx264", "prores_ks", "ffv1")
-"""Encoders that mark interlaced pictures, at any depth. (x265 wants the fields as pictures of their own.)"""
+"""Encoders that mark interlaced pictures, at any depth. (x265 expects each field as a picture of its own.)"""
 
 
 @dataclass(frozen=True)
 class PictureEncoding:
-    """How the picture is written. ``pads`` are columns and rows added because the encoder takes even sizes only."""
+    """How the picture is encoded. ``pads`` are the columns and rows that are added because the encoder takes even sizes
+    only."""
 
     codec: str
     encoder: str
@@ -82,17 +90,20 @@ class PictureEncoding:
 
 
 def canonical_codec(codec: str) -> str:
-    """``"h264"`` for ``"libx264"``, ``"hevc"`` for ``"h265"`` and so on. Raises ``OptionError`` if unknown."""
+    """The codec's usual name: ``"h264"`` for ``"libx264"``, ``"hevc"`` for ``"h265"``. Raises ``OptionError`` if
+    unknown."""
     name = _CODEC_ALIASES.get(codec.lower(), codec.lower())
     if name not in _ENCODERS:
-        raise OptionError(f"'{codec}' is no picture codec we write", remedy=f"Use one of: {', '.join(_ENCODERS)}.")
+        raise OptionError(
+            f"'{codec}' is not a picture codec that can be written", remedy=f"Use one of: {', '.join(_ENCODERS)}."
+        )
     return name
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePicture:
-    """What of a source decides on the codec of its dub: its own ``codec``, bits a sample (``depth``), and whether its
-    frames are two fields (``interlaced``)."""
+    """What the choice of a codec depends on: the source's ``codec``, bits per sample (``depth``), and whether its
+    frames are ``interlaced``."""
 
     codec: str = ""
     depth: int = 8
@@ -105,19 +116,19 @@ class SourcePicture:
 
 
 def choose_codec(container: str, source: SourcePicture, wished: str | None) -> str:
-    """The codec for a picture: the wished one, else the container's own, else what plays most widely.
+    """The picture codec of the output: ``wished``, else the one that fits container and source and plays most widely.
 
-    8 bit becomes H.264. More bits become HEVC, not H.264 High 10: phones, televisions and browsers decode
-    HEVC Main 10 in hardware and hardly any decodes High 10; but interlaced pictures of 10 bits become High 10, since
-    no HEVC encoder at hand keeps fields. ProRes stays ProRes. WebM takes VP9 only up to 8 bits from the encoder at
-    hand, AV1 beyond. Raises ``OptionError`` if the container does not take it.
+    8 bit becomes H.264. More bits become HEVC, not H.264 High 10: phones, televisions and browsers decode HEVC Main 10
+    in hardware and hardly any decode High 10. Interlaced pictures of 10 bits become High 10, since no HEVC encoder at
+    hand keeps fields. ProRes stays ProRes. WebM gets VP9 up to 8 bits, which is all that the encoder at hand can do,
+    and AV1 beyond. Raises ``OptionError`` if the container does not take the wished codec.
     """
     taken = PICTURE_CODECS[container]
     if wished is not None:
         codec = canonical_codec(wished)
         if codec not in taken:
             remedy = f"It takes {', '.join(taken)}; or choose another file type."
-            raise OptionError(f"a {container} file does not take {codec} from us", remedy=remedy)
+            raise OptionError(f"{codec} cannot be written into a {container} file", remedy=remedy)
         return codec
     if source.codec == "prores" and "prores" in taken:
         return "prores"
@@ -126,10 +137,12 @@ def choose_codec(container: str, source: SourcePicture, wished: str | None) -> s
     return "h264" if source.depth <= (10 if source.interlaced else 8) else "hevc"
 
 
-def software_encoding(codec: str, facts: PictureFacts, layout: str, crf: int | None, preset: str | None) -> PictureEncoding:
-    """The software encoding of planes in pixel format ``layout`` with ``codec``.
+def software_encoding(
+    codec: str, facts: PictureFacts, layout: str, crf: int | None, preset: str | None
+) -> PictureEncoding:
+    """How planes of pixel format ``layout`` are encoded in software with ``codec``.
 
-    The pixel format stays; where no encoder takes it, the nearest one that holds as much, with a warning.
+    The pixel format stays. If no encoder takes it, the nearest one that holds as much is used, with a warning.
     """
     kind = planar_format(layout)
     warnings = []
@@ -149,7 +162,7 @@ def software_encoding(codec: str, facts: PictureFacts, layout: str, crf: int | N
 
 
 def _encoder(codec: str, kind: PlanarFormat) -> tuple[str, str]:
-    """(encoder, pixel format) that keep a planar format, or come closest."""
+    """(Encoder, pixel format) that keep a planar format, or come closest."""
     names = _ENCODERS[codec]
     if codec == "h264" and kind.colour == "rgb" and kind.depth == 8:
         return "libx264rgb", "rgb24"
@@ -161,7 +174,8 @@ def _encoder(codec: str, kind: PlanarFormat) -> tuple[str, str]:
 
 
 def _conversion_loss(kind: PlanarFormat, name: str) -> tuple[int, ...]:
-    """How much of ``kind`` is lost in format ``name``: alpha, then colour model, chroma, depth; then waste."""
+    """How much is lost by converting ``kind`` to format ``name``: alpha, then colour model, chroma, depth; then what is
+    only wasted."""
     other = planar_format(name)
     fewer = [max(0, b - a) for a, b in zip(kind.subsampling, other.subsampling, strict=True)]
     more = [max(0, a - b) for a, b in zip(kind.subsampling, other.subsampling, strict=True)]
@@ -186,7 +200,7 @@ def _padding(encoder: str, pixel_format: str, size: tuple[int, int]) -> tuple[in
 
 
 def hardware_encoding(soft: PictureEncoding, facts: PictureFacts, crf: int | None) -> PictureEncoding | None:
-    """The first hardware encoder for the same codec that opens on this machine, or None."""
+    """The first hardware encoder for the same codec that opens on this machine; None if there is none."""
     if planar_format(soft.pixel_format).subsampling != (2, 2) or any(soft.pads) or facts.interlaced:
         return None
     for encoder in HARDWARE_ENCODERS.get(soft.codec, ()):
@@ -208,7 +222,7 @@ def hardware_encoding(soft: PictureEncoding, facts: PictureFacts, crf: int | Non
 
 
 def encoder_opens(encoder: str) -> bool:
-    """True if the encoder FFmpeg calls ``encoder`` is built in and opens on this machine, its hardware included."""
+    """True if FFmpeg has the encoder ``encoder`` and it opens on this machine, with the hardware that it needs."""
     try:
         formats = [form.name for form in av.Codec(encoder, "w").video_formats or ()]
     except ValueError:
@@ -234,7 +248,7 @@ def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict
 
 
 def configure_encoder(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> None:
-    """Tell the encoder and the container what the source's stream says about itself."""
+    """Copy the source stream's properties (size, colours, fields, rotation) to the encoder and the output's stream."""
     context = stream.codec_context
     context.width, context.height = (s + p for s, p in zip(facts.size, encoding.pads, strict=True))
     context.pix_fmt = encoding.pixel_format
@@ -255,7 +269,7 @@ def configure_encoder(stream: VideoStream, clip: Clip, facts: PictureFacts, enco
         options["chroma_sample_location"] = "center"
     if facts.interlaced and encoding.encoder in _INTERLACED_ENCODERS:
         options["flags"] = "+ildct+ilme"
-        if encoding.encoder == "libx264":  # which takes the order from its settings, not from the frames
+        if encoding.encoder == "libx264":  # it takes the field order from its settings, not from the frames
             order = "bff" if facts.field_order in ("bb", "tb") else "tff"
             options["x264-params"] = ":".join(filter(None, (options.get("x264-params"), f"{order}=1")))
     context.options = options
@@ -266,7 +280,7 @@ def configure_encoder(stream: VideoStream, clip: Clip, facts: PictureFacts, enco
 
 
 def output_colours(facts: PictureFacts, encoding: PictureEncoding) -> ColourTags:
-    """The colour tags of the output: the source's, except where its colour model could not be kept."""
+    """The colour tags of the output: the source's, unless its colour model could not be kept."""
     tags = facts.colours
     before, after = planar_format(facts.pixel_format).colour, planar_format(encoding.pixel_format).colour
     if after == "rgb":
@@ -278,7 +292,7 @@ def output_colours(facts: PictureFacts, encoding: PictureEncoding) -> ColourTags
 
 
 class EncoderInput:
-    """Makes the encoder's frames from planes; samples are changed only where no encoder takes them as they are."""
+    """Makes the encoder's frames from planes. Samples change only if no encoder takes their pixel format."""
 
     def __init__(self, facts: PictureFacts, encoding: PictureEncoding) -> None:
         self._tags = output_colours(facts, encoding)
@@ -286,7 +300,7 @@ class EncoderInput:
         self._reformatter = VideoReformatter()
 
     def frame(self, planes: tuple[np.ndarray, ...], layout: PixelLayout) -> av.VideoFrame:
-        """A frame in the encoder's pixel format, tagged."""
+        """A frame in the encoder's pixel format, with colour tags."""
         kind, wanted = planar_format(layout.name), planar_format(self._format)
         if kind.colour == "grey" and wanted.colour == "yuv":
             planes, kind = _with_chroma(planes[0], kind)
@@ -302,7 +316,7 @@ class EncoderInput:
 
 
 def _with_chroma(luma: np.ndarray, kind: PlanarFormat) -> tuple[tuple[np.ndarray, ...], PlanarFormat]:
-    """A grey picture as 4:4:4 with chroma that says nothing."""
+    """A grey picture as 4:4:4 with neutral chroma."""
     name = "yuv444p" if kind.depth == 8 else f"yuv444p{kind.depth}le"
     empty = np.full_like(luma, 1 << (kind.depth - 1))
     return (luma, empty, empty), planar_format(name)

@@ -1,4 +1,4 @@
-"""The settings of every picture encoder: what we give it, and what a user may choose."""
+"""The settings of every picture encoder: our defaults, and what a user may choose."""
 
 import os
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _PRORES_PROFILES = {"proxy": "proxy", "lt": "lt", "standard": "standard", "hq": 
 
 @dataclass(frozen=True, slots=True)
 class AllowedSettings:
-    """What a user may choose of an encoder: ``crf`` (lowest, highest; None: there is none) and ``presets``."""
+    """What a user may choose for an encoder: ``crf`` (lowest, highest; None: it has none) and ``presets``."""
 
     crf: tuple[int, int] | None
     presets: tuple[str, ...]
@@ -40,25 +40,26 @@ ALLOWED_SETTINGS = {
 
 
 def check_encoder_settings(codec: str, crf: int | None, preset: str | None) -> None:
-    """Raise ``OptionError``, which tells the allowed values, if the encoder of ``codec`` does not take them."""
+    """Raise ``OptionError``, which names the allowed values, if the encoder of ``codec`` does not take ``crf`` or
+    ``preset``."""
     choice = ALLOWED_SETTINGS[codec]
     if crf is not None:
         if choice.crf is None:
-            raise OptionError(f"{codec} takes no crf: its quality is fixed", remedy="Leave --crf away.")
+            raise OptionError(f"{codec} takes no crf: its quality is fixed", remedy="Remove --crf.")
         low, high = choice.crf
         if not low <= crf <= high:
             what = f"crf {crf} is out of range for {codec}"
             raise OptionError(what, remedy=f"Give a number from {low} (best) to {high} (smallest).")
     if preset is not None:
         if not choice.presets:
-            raise OptionError(f"{codec} takes no preset", remedy="Leave --preset away.")
+            raise OptionError(f"{codec} takes no preset", remedy="Remove --preset.")
         if preset not in choice.presets:
-            what = f"'{preset}' is no preset of {codec}"
+            what = f"'{preset}' is not a preset of {codec}"
             raise OptionError(what, remedy=f"Give {choice.presets_in_words}.")
 
 
 def default_settings(encoder: str, facts: PictureFacts, crf: int | None, preset: str | None) -> dict[str, str]:
-    """Settings that lose nothing visible, at a speed that does not hold up the work; ``crf`` and ``preset`` win."""
+    """Settings that are visually lossless and fast enough; ``crf`` and ``preset`` are used if given."""
     threads = {"threads": "auto"}
     match encoder:
         case "libx264" | "libx264rgb":
@@ -84,7 +85,7 @@ def default_settings(encoder: str, facts: PictureFacts, crf: int | None, preset:
 
 
 def quiet_settings(encoder: str) -> dict[str, str]:
-    """Settings for encoders that would write to the terminal themselves; errors still come back as such."""
+    """Settings that keep encoders from writing to the terminal themselves; their errors are still returned."""
     if encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "0")
     return {"x265-params": "log-level=none"} if encoder == "libx265" else {}

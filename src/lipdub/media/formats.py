@@ -1,4 +1,4 @@
-"""Pixel formats: which planes a decoded picture has, and how planes go in and out of FFmpeg's frames."""
+"""Pixel formats: which planes a decoded picture has, and copying planes out of and into FFmpeg's frames."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +19,7 @@ _DEPTHS = (8, 9, 10, 12, 14, 16)
 
 @dataclass(frozen=True, slots=True)
 class PlanarFormat:
-    """A planar pixel format: ``order[i]`` is FFmpeg's plane number of our plane i (R, G, B come as G, B, R)."""
+    """A planar pixel format: ``order[i]`` is FFmpeg's plane number of our plane i (R, G, B are stored as G, B, R)."""
 
     name: str
     depth: int
@@ -60,8 +60,9 @@ def _is_planar(form: av.VideoFormat) -> bool:
 def planar_format(name: str) -> PlanarFormat:
     """The planar format in which pictures of pixel format ``name`` are handed out.
 
-    ``name`` itself if it is planar and little-endian, else the nearest one of the same subsampling and at least
-    the same depth (``nv12`` -> ``yuv420p``, ``rgb24`` -> ``gbrp``, ``pal8`` -> ``gbrp``). Grey loses an alpha channel.
+    It is ``name`` itself if that is planar and little-endian, else the nearest planar format with the same subsampling
+    and at least the same depth (``nv12`` -> ``yuv420p``, ``rgb24`` -> ``gbrp``, ``pal8`` -> ``gbrp``). Grey loses an
+    alpha channel.
     """
     form = av.VideoFormat(name)
     if not _is_planar(form):
@@ -103,8 +104,8 @@ def _is_known_format(name: str) -> bool:
 def pixel_layout(frame: av.VideoFrame, rotation: int, pixel_aspect: Fraction) -> PixelLayout:
     """How the planes of a decoded frame are to be read.
 
-    An untagged picture is read as players do: BT.709 from 720 coded lines up, BT.601 below; limited range
-    unless it is RGB, grey, a ``yuvj`` format or tagged full.
+    An untagged picture is read as players do: BT.709 from 720 coded lines up, BT.601 below; limited range unless it is
+    RGB, grey, a ``yuvj`` format or tagged as full range.
     """
     kind = planar_format(frame.format.name)
     guess = "bt709" if frame.height >= 720 else "bt601"
@@ -116,36 +117,36 @@ def pixel_layout(frame: av.VideoFrame, rotation: int, pixel_aspect: Fraction) ->
 
 
 def is_full_range(pixel_format: str, tag: int) -> bool:
-    """True if samples use the full range; ``tag`` is FFmpeg's: 0 unspecified, 1 limited, 2 full."""
+    """True if samples use the full range. ``tag`` is FFmpeg's: 0 unspecified, 1 limited, 2 full."""
     colour = planar_format(pixel_format).colour
     return tag == 2 or colour == "rgb" or pixel_format.startswith("yuvj") or (colour == "grey" and tag != 1)
 
 
 class PlaneReader:
-    """Copies the planes of decoded frames out; one for each stream and thread."""
+    """Copies planes out of decoded frames. Use one per stream and thread."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
     def as_planar(self, frame: av.VideoFrame, name: str, width: int, height: int) -> av.VideoFrame:
-        """``frame`` in the planar format ``name`` at (width, height): itself where it already is."""
+        """``frame`` in the planar format ``name`` and size (width, height); ``frame`` itself if it is so already."""
         if frame.format.name == name and (frame.width, frame.height) == (width, height):
             return frame
-        # With one colour space and range on both sides samples are only moved, never re-matrixed.
+        # With the same colour space and range on both sides, samples are rearranged, not converted.
         return self._reformatter.reformat(
             frame, width=width, height=height, format=name,
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT, threads=1,
         )  # fmt: skip
 
     def planes(self, frame: av.VideoFrame, name: str, width: int, height: int) -> tuple[np.ndarray, ...]:
-        """Own, writable copies of the planes of ``frame`` in planar format ``name``, in our order."""
+        """Writable copies of the planes of ``frame`` in planar format ``name``, in our order."""
         kind = planar_format(name)
         shown = self.as_planar(frame, name, width, height)
         return tuple(plane_view(shown.planes[number], kind.dtype).copy() for number in kind.order)
 
 
 def plane_view(plane: VideoPlane, dtype: np.dtype) -> np.ndarray:
-    """(rows, columns) view of FFmpeg's memory, without the padding at the end of rows."""
+    """View (rows, columns) of FFmpeg's memory without the padding at the end of rows."""
     stride = abs(plane.line_size) // dtype.itemsize
     rows = np.frombuffer(memoryview(plane), dtype)[: plane.height * stride].reshape(plane.height, stride)
     # A negative stride means that the last row comes first in memory.
@@ -153,7 +154,7 @@ def plane_view(plane: VideoPlane, dtype: np.dtype) -> np.ndarray:
 
 
 def frame_from_planes(planes: tuple[np.ndarray, ...], kind: PlanarFormat) -> av.VideoFrame:
-    """A new FFmpeg frame with copies of ``planes`` (our order); memory is FFmpeg's own, padded as it likes."""
+    """A new FFmpeg frame with copies of ``planes`` (in our order), in memory that FFmpeg allocates and pads."""
     rows, columns = planes[0].shape
     frame = av.VideoFrame(columns, rows, kind.name)
     for plane, number in zip(planes, kind.order, strict=True):

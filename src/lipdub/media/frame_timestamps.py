@@ -1,4 +1,5 @@
-"""When every frame of a picture is shown: as the packets list it or, where they are vague, as decoding yields it."""
+"""When every frame of a picture is shown: from the packets' time stamps or, where those are unreliable, from
+decoding."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,12 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from lipdub.errors import NotMedia
-from lipdub.media.container import MAX_DURATION, time_base_of, check_picture_size, open_input
+from lipdub.media.container import MAX_DURATION, check_picture_size, open_input, time_base_of
 from lipdub.media.packets import ReadErrors, demux
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.time import timecode
 
-# Codecs of which every packet is one shown frame, where the container says when.
+# Codecs with exactly one shown frame per packet, if the container has time stamps.
 _ONE_FRAME_EACH = frozenset(
     "h264 hevc vp9 av1 mpeg1video mpeg2video mpeg4 prores dnxhd mjpeg ffv1 theora h263 vvc rawvideo".split()
 )
@@ -27,13 +28,14 @@ _ONE_FRAME_EACH = frozenset(
 _VAGUE = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo", "ivf", "gif", "flv", "asf", "rawvideo"})
 
 _LONG_LAST = Fraction(60)
-"""Seconds that the last frame may be shown by the word of the file if that is longer than all other frames together."""
+"""Seconds. The stated length of the last frame is not believed if it exceeds this and all other frames together."""
 
 
 @dataclass(frozen=True, eq=False)
 class FrameList:
-    """The ``times`` of all frames, and what was met: ``packets`` that were read (also those that are not shown, and
-    damaged ones), ``errors`` in reading; ``mended`` frames had equal or falling time stamps and got others."""
+    """The ``times`` of all frames, and how they were read: number of ``packets`` (also those that are not shown, and
+    damaged ones), ``errors`` in reading, and how many frames had equal or falling time stamps that were ``repaired``.
+    """
 
     times: FrameTimes
     packets: int
@@ -42,14 +44,14 @@ class FrameList:
 
 
 def frames_from_packets(container: InputContainer, video: VideoStream) -> FrameList | None:
-    """Frame times as the packets state them; None where they cannot be trusted."""
+    """Frame times from the packets' time stamps; None if they cannot be trusted."""
     if video.codec_context.codec.canonical_name not in _ONE_FRAME_EACH or container.format.name in _VAGUE:
         return None
     pts: list[int] = []
     lengths: dict[int, int] = {}
     broken: set[int] = set()
-    first_is_key, count, trouble = None, 0, ReadErrors()
-    for packet in demux(container, video, read_errors=trouble):
+    first_is_key, count, errors = None, 0, ReadErrors()
+    for packet in demux(container, video, errors=errors):
         first_is_key = packet.is_keyframe if first_is_key is None else first_is_key
         count += 1
         if packet.is_discard:
@@ -60,37 +62,37 @@ def frames_from_packets(container: InputContainer, video: VideoStream) -> FrameL
         lengths[packet.pts] = packet.duration or 0
         if packet.is_corrupt:
             broken.add(packet.pts)
-    while pts and pts[-1] in broken:  # the packet in which a file that was cut off ends
+    while pts and pts[-1] in broken:  # incomplete packets at the end of a file that was cut off
         del lengths[pts.pop()]
         count -= 1
     if not pts or not first_is_key or len(lengths) != len(pts):
         return None
     pts.sort()
     times = _times(pts, video, _stated_end(container, video, pts) or lengths[pts[-1]])
-    return FrameList(times, count, trouble.errors)
+    return FrameList(times, count, errors.count)
 
 
 def frames_from_decoder(path: Path, number: int) -> FrameList:
-    """Frame times as decoding yields them, one for every frame that it yields.
+    """Frame times from decoding, one for every frame that the decoder returns.
 
-    Raises ``NotMedia`` if it yields none, or if they cover more than two days.
+    Raises ``NotMedia`` if it returns none, or if they cover more than two days.
     """
     pts: list[int] = []
-    length, trouble = 0, ReadErrors()
+    length, errors = 0, ReadErrors()
     with open_input(path) as container:
         video = container.streams.video[number]
-        for at, frame in decode(container, video, trouble):
+        for at, frame in decode(container, video, errors):
             length = int(frame.duration or 0) if not pts or at > pts[-1] else length
             pts.append(at)
         if not pts:
             raise NotMedia("holds no frame that can be decoded", file=path, remedy="Export it again.")
         rising, finer, mended = strictly_increasing(pts, _usual_step(video))
         times = _times(rising, video, length * finer, finer)
-    return FrameList(times, len(pts), trouble.errors, mended)
+    return FrameList(times, len(pts), errors.count, mended)
 
 
 def check_duration(times: FrameTimes, path: Path) -> None:
-    """Raises ``NotMedia`` for time stamps that no clip has."""
+    """Raise ``NotMedia`` for time stamps that no clip has."""
     if times.whole.duration > MAX_DURATION:
         steps = np.diff(times.pts)
         at = times.instant(int(steps.argmax())) if len(steps) else times.instant(0)
@@ -99,11 +101,11 @@ def check_duration(times: FrameTimes, path: Path) -> None:
 
 
 def strictly_increasing(pts: Sequence[int], step: int) -> tuple[list[int], int, int]:
-    """Time stamps that strictly rise, for frames in the order in which they are shown.
+    """Time stamps that strictly increase, for frames in display order.
 
-    As many as possible stay (a longest rising subsequence; C. Schensted, 1961); each of the others goes evenly between
-    its neighbours, or ``step`` after the one before where none follows. Returns them in units that are ``finer`` times
-    as fine, ``finer``, and how many were moved.
+    As many as possible stay (longest increasing subsequence; C. Schensted, 1961). The others are spread evenly between
+    their neighbours, or follow the one before at intervals of ``step``. Returns them in units that are ``finer`` times
+    as fine, ``finer``, and how many were changed.
     """
     given = pts
     pts = [min(pts), *pts[1:]]
@@ -122,7 +124,8 @@ def strictly_increasing(pts: Sequence[int], step: int) -> tuple[list[int], int, 
 
 
 def _longest_rise(pts: Sequence[int]) -> list[int]:
-    """Indices of a longest strictly rising subsequence that begins with the first of ``pts``, which is the least."""
+    """Indices of a longest strictly increasing subsequence that begins with the first of ``pts``, which is the
+    smallest."""
     first = pts[0]
     ends, values = [0], [first]
     before = [-1] * len(pts)
@@ -147,10 +150,10 @@ def _longest_rise(pts: Sequence[int]) -> list[int]:
 
 
 def _stated_end(container: InputContainer, video: VideoStream, pts: list[int]) -> int:
-    """How long the last frame lasts by the length of the whole track; 0 where that says nothing about it.
+    """Length of the last frame (units) according to the stated length of the track; 0 if that says nothing about it.
 
-    In mp4 and mov, packets last until the next one in coded order, so with reordered frames only the sum is right. What
-    is beyond belief, or was cut off, says nothing.
+    In mp4 and mov, packets last until the next one in decoding order, so with reordered frames only the sum is right.
+    An implausible value, or that of a file that was cut off, is not used.
     """
     if "mp4" not in container.format.name or video.start_time != pts[0] or not video.duration:
         return 0
@@ -174,24 +177,24 @@ def _usual_step(video: VideoStream) -> int:
 
 
 def decode(
-    container: InputContainer, video: VideoStream, trouble: ReadErrors | None = None
+    container: InputContainer, video: VideoStream, errors: ReadErrors | None = None
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """(time stamp, frame) as the decoder shows them, from where the container stands.
+    """(time stamp, frame) in display order, from the container's current position.
 
-    A packet that cannot be decoded is passed over and counted in ``trouble``. Frames without a time stamp follow the
-    one before at the stream's rate.
+    A packet that cannot be decoded is skipped and counted in ``errors``. Frames without a time stamp follow the one
+    before at the stream's rate.
     """
     video.thread_type = "AUTO"
-    trouble = ReadErrors() if trouble is None else trouble
+    errors = ReadErrors() if errors is None else errors
     step = _usual_step(video)
     expected = video.start_time or 0
-    for packet in chain(demux(container, video, read_errors=trouble), (None,)):
+    for packet in chain(demux(container, video, errors=errors), (None,)):
         try:
             frames = video.decode(packet)
         except EOFError:
             continue
         except FFmpegError:
-            trouble.errors += 1
+            errors.count += 1
             continue
         for frame in frames:
             check_picture_size(frame.width, frame.height, Path(container.name))

@@ -1,8 +1,8 @@
-"""Language tags as containers want them."""
+"""Language codes as containers store them."""
 
 from lipdub.timeline.language import primary
 
-# ISO 639-1 -> ISO 639-2/T, the languages dubbed most. Source: the Library of Congress's code list.
+# ISO 639-1 -> ISO 639-2/T of the languages that are dubbed most. Source: the Library of Congress's code list.
 _THREE = {
     pair[:2]: pair[3:]
     for pair in (
@@ -16,7 +16,7 @@ _THREE = {
 
 
 def iso_639_2(tag: str | None) -> str | None:
-    """The ISO 639-2 code for a BCP 47 tag (``pt-BR`` -> ``por``); None where there is none."""
+    """The ISO 639-2 code of a BCP 47 tag (``pt-BR`` -> ``por``); None if there is none."""
     if not tag:
         return None
     language = primary(tag)
@@ -30,17 +30,18 @@ _QUICKTIME = {
         "zho:chi"
     ).split()
 }
-"""ISO 639-2/T -> the code that FFmpeg knows for QuickTime's numbers (libavformat/isom.c, mov_mdhd_language_map)."""
+"""ISO 639-2/T -> the code that FFmpeg maps to QuickTime's language numbers (libavformat/isom.c,
+mov_mdhd_language_map)."""
 
 
 def container_language(tag: str | None, container: str) -> str | None:
-    """The code by which ``container`` (FFmpeg's name) keeps the language of a BCP 47 tag; None where there is none."""
+    """The code with which ``container`` (FFmpeg's name) stores the language of a BCP 47 tag; None if there is none."""
     code = iso_639_2(tag)
     return _QUICKTIME.get(code, code) if code and container == "mov" else code
 
 
 def same_container_language(one: str | None, other: str | None) -> bool:
-    """True if two tags or codes, as containers give them back, mean the same language."""
+    """True if two tags or codes, as containers return them, mean the same language."""
     back = {quicktime: code for code, quicktime in _QUICKTIME.items()}
     codes = [iso_639_2(tag) for tag in (one, other)]
     return len({back.get(code or "", code) for code in codes}) == 1

@@ -1,9 +1,8 @@
-"""The packets of a file from the first to the last, whatever lies between.
+"""Demuxing: the packets of a file from first to last, also past damage.
 
-A read error does not end a file: what follows the damage is read on. Recordings that were joined byte by byte
-(``cat a.ts b.ts``) begin their time stamps again; the second one is moved on to where the first one ended, and every
-stream of it by the same time. FFmpeg's own program does likewise for these formats (``ts_discontinuity`` in its
-ffmpeg_demux.c).
+After a read error, reading goes on behind the damage. Recordings that were joined byte by byte (``cat a.ts b.ts``)
+begin their time stamps again; the second one is shifted to where the first one ends, all its streams by the same time.
+FFmpeg's own program does the same for these formats (``ts_discontinuity`` in ffmpeg_demux.c).
 """
 
 import errno
@@ -24,69 +23,69 @@ from av.stream import Disposition, Stream
 from lipdub.disk.os_errors import OUT_OF_MEMORY
 from lipdub.errors import MachineError
 from lipdub.media.container import (
-    time_base_of,
     discard_other_streams,
-    open_input,
     negative_times_are_priming,
+    open_input,
+    time_base_of,
 )
 
 _TS_DISCONT = 0x0200
-"""AVFMT_TS_DISCONT of libavformat/avformat.h: the format allows time stamps to begin again."""
+"""AVFMT_TS_DISCONT of libavformat/avformat.h: time stamps may begin again in this format."""
 
 _BACK, _AHEAD = Fraction(1, 10), Fraction(10)
-"""Seconds by which decoding times may fall or leap within one recording (ffmpeg's dts_delta_threshold)."""
+"""Seconds by which decoding times may fall or jump ahead within one recording (ffmpeg's dts_delta_threshold)."""
 
 _MAX_REORDER = Fraction(2)
-"""Seconds between decoding and showing of a packet that no codec needs."""
+"""Seconds between decoding and display that no codec needs."""
 
 _SEAMLESS = Fraction(1, 4)
-"""Seconds between two packets of a stream that follow each other at once."""
+"""Seconds. Two packets of a stream that are less apart follow each other directly."""
 
 _OVERLAP = Fraction(1, 4)
-"""Seconds of a stream's end that may be cut at a join to keep the picture's steps equal."""
+"""Seconds that may be cut from a stream's end at a join so that the picture's frames stay evenly spaced."""
 
 _RECENT = 32
-"""Frames of a recording's end by which its step is known."""
+"""Number of frames at a recording's end from which its frame interval is taken."""
 
 _MOST_ERRORS = 100_000
-"""Read errors one after the other after which a file is given up: demuxers step on by some bytes at each."""
+"""Read errors in a row after which a file is given up: demuxers advance by a few bytes at each."""
 
 
 @dataclass(slots=True)
 class ReadErrors:
-    """What happened while packets were read: how often the file could not be read on at once."""
+    """``count``: how often reading a file failed and went on behind the damage."""
 
-    errors: int = 0
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ClockJoin:
-    """From byte ``position`` on everything is ``shift`` seconds later than its time stamps say; there the clock, so
-    continued, shows ``at``."""
+    """A place where recordings were joined. From byte ``position`` on, everything is ``shift`` seconds later than its
+    time stamps say; the continued clock shows ``at`` (s) there."""
 
     position: int
     shift: Fraction
     at: Fraction
 
 
-def demux(container: InputContainer, *streams: Stream, trouble: ReadErrors | None = None) -> Iterator[av.Packet]:
-    """Every packet of ``streams`` from where the file stands to its end, in the order of the file, never an empty one.
+def demux(container: InputContainer, *streams: Stream, errors: ReadErrors | None = None) -> Iterator[av.Packet]:
+    """Every non-empty packet of ``streams`` from the current position to the end, in file order.
 
-    Damage is passed over and counted in ``trouble``. Times are continued over joins if reading begins at the file's
-    beginning; after seeking they are as the file has them. Raises ``MachineError`` if memory runs out.
+    Damage is skipped and counted in ``errors``. Times are continued over joins if reading begins at the start of the
+    file; after seeking they are those of the file. Raises ``MachineError`` if memory runs out.
     """
     discard_other_streams(container, *streams)
-    trouble = ReadErrors() if trouble is None else trouble
+    errors = ReadErrors() if errors is None else errors
     continued = ContinuedClock(clock_joins(container))
-    for packet in demux_past_errors(container, streams, trouble):
+    for packet in demux_past_errors(container, streams, errors):
         if packet.size:
             continued.retime(packet)
             yield packet
 
 
-def demux_past_errors(container: InputContainer, streams: Iterable[Stream], trouble: ReadErrors) -> Iterator[av.Packet]:
-    """Every packet of ``streams`` as the file has it, also empty ones; read errors are counted in ``trouble`` and read
-    past. Raises ``MachineError`` if memory runs out."""
+def demux_past_errors(container: InputContainer, streams: Iterable[Stream], errors: ReadErrors) -> Iterator[av.Packet]:
+    """Every packet of ``streams`` as it is in the file, also empty ones; read errors are counted in ``errors``. Raises
+    ``MachineError`` if memory runs out."""
     chosen = list(streams)
     demuxed, failed = container.demux(chosen), 0
     while failed < _MOST_ERRORS:
@@ -94,18 +93,21 @@ def demux_past_errors(container: InputContainer, streams: Iterable[Stream], trou
             packet = next(demuxed, None)
         except FFmpegError as broken:
             if broken.errno == errno.ENOMEM:
-                raise MachineError(OUT_OF_MEMORY.what, file=Path(container.name), remedy=OUT_OF_MEMORY.remedy) from broken
-            trouble.errors, failed = trouble.errors + (failed == 0), failed + 1
+                raise MachineError(
+                    OUT_OF_MEMORY.what, file=Path(container.name), remedy=OUT_OF_MEMORY.remedy
+                ) from broken
+            errors.count, failed = errors.count + (failed == 0), failed + 1
             demuxed = container.demux(chosen)
             continue
         if packet is None:
             return
-        failed = 0 if packet.size else failed  # empty ones mostly tell that the end was reached
+        failed = 0 if packet.size else failed  # empty packets mostly mark the end of the file
         yield packet
 
 
 class ContinuedClock:
-    """Moves packets onto the clock that is continued over ``joins``. One for each reading of a file from its start."""
+    """Moves packets onto one clock that goes on over ``joins``. Use a new one for each reading of a file from its
+    start."""
 
     def __init__(self, joins: tuple[ClockJoin, ...]) -> None:
         self._joins = joins
@@ -115,18 +117,18 @@ class ContinuedClock:
         self._last: dict[int, Fraction] = {}
 
     def retime(self, packet: av.Packet) -> None:
-        """Set the time stamps of the next ``packet``; packets come in the order of the file."""
+        """Set the time stamps of the next ``packet``; packets come in file order."""
         if not self._joins or (at := _decoded_at(packet)) is None:
             return
         stream, time_base = packet.stream_index, packet.time_base
         passed = self._passed.get(stream, self._first)
         step = at + self._shift(passed) - self._last.get(stream, at + self._shift(passed) - _AHEAD)
         if packet.pos is not None and packet.pos >= 0:
-            # Some demuxers give the first packet behind a join a time that still continues.
+            # Some demuxers still give the first packet behind a join a time on the former clock.
             reached = max(passed, bisect_right(self._positions, packet.pos))
             passed = passed if 0 <= step < _SEAMLESS else reached
         elif passed < len(self._joins) and step < -_BACK:
-            passed += 1  # parsers tell no position for some packets; this one falls behind those before it
+            passed += 1  # some packets have no position; this one's time falls behind the one before
         self._passed[stream], self._last[stream] = passed, at + self._shift(passed)
         if _has_guessed_dts(packet):
             packet.dts = packet.pts
@@ -141,9 +143,8 @@ class ContinuedClock:
 
 
 def playback_start(container: InputContainer) -> Fraction:
-    """The instant (s) on the container's clock, as ``packets`` continues it, at which players begin: the first start of
-    picture or sound. Codec priming before zero is not counted as sound (see ``primed``).
-    """
+    """Time (s) on the container's clock, continued as by ``demux``, at which players begin: the earliest start of
+    picture or sound. Codec priming before zero does not count (see ``negative_times_are_priming``)."""
     starts = []
     for stream in (*container.streams.video, *container.streams.audio):
         if stream.start_time is not None and not stream.disposition & Disposition.attached_pic:
@@ -156,11 +157,10 @@ def playback_start(container: InputContainer) -> Fraction:
 
 
 def clock_joins(container: InputContainer) -> tuple[ClockJoin, ...]:
-    """Where the open file was joined from recordings that each have a clock of their own; () for most files.
+    """Where the open file was joined from recordings with clocks of their own; () for most files.
 
-    A clock that begins before zero (one of 33 bits that ran over, see ``primed``) is moved on to zero by a join at
-    byte 0.
-    Formats that allow it are read through for it once (nothing is decoded) and the result is remembered.
+    A clock that begins before zero (see ``negative_times_are_priming``) is shifted to zero by a join at byte 0. In
+    formats that allow joins the file is read once (nothing is decoded), and the result is remembered.
     """
     if not container.format.flags & _TS_DISCONT:
         return ()
@@ -172,7 +172,9 @@ def clock_joins(container: InputContainer) -> tuple[ClockJoin, ...]:
 @lru_cache(maxsize=64)
 def _cached_joins(path: Path, size: int, changed: int) -> tuple[ClockJoin, ...]:
     with open_input(path) as container:
-        tracks = {s.index: _StreamRecordings(s, s.type == "video") for s in container.streams if s.type in ("video", "audio")}
+        tracks = {
+            s.index: _StreamRecordings(s, s.type == "video") for s in container.streams if s.type in ("video", "audio")
+        }
         last = -1
         for packet in demux_past_errors(container, [t.stream for t in tracks.values()], ReadErrors()):
             if not packet.size:
@@ -189,7 +191,7 @@ def _cached_joins(path: Path, size: int, changed: int) -> tuple[ClockJoin, ...]:
 
 @dataclass(slots=True)
 class _Recording:
-    """One stream of one recording: the byte it begins at, and from when to when it lasts by its own clock (s)."""
+    """One stream of one recording: the byte where it begins, and its first and last time on its own clock (s)."""
 
     position: int
     start: Fraction
@@ -205,14 +207,15 @@ class _Recording:
         self.recent.append(shown)
 
     def end(self, picture: bool) -> Fraction:
-        """When its last frame or sound ends. Parsers state the length of a sound, but not always that of a frame."""
+        """When its last frame or sound ends (s). Parsers state the length of a sound, but not always that of a
+        frame."""
         steps = [b - a for a, b in pairwise(sorted(self.recent)) if b > a]
         return self.last + (min(steps) if picture and steps else self.length)
 
 
 @dataclass(slots=True)
 class _StreamRecordings:
-    """The recordings that a stream's packets belong to. A jump is believed if the next packet goes on from there."""
+    """The recordings of one stream. A jump in time counts only if the next packet follows on from it."""
 
     stream: Stream
     is_picture: bool
@@ -221,7 +224,7 @@ class _StreamRecordings:
     pending: tuple[Fraction, _Recording] | None = None
 
     def add(self, packet: av.Packet, position: int) -> None:
-        """The next packet, which lies about at ``position``."""
+        """Add the next packet, which lies near byte ``position``."""
         at = _decoded_at(packet)
         if at is None:
             return
@@ -242,8 +245,8 @@ class _StreamRecordings:
 
 
 def _joins_from_jumps(tracks: list[_StreamRecordings], shift: Fraction) -> Iterator[ClockJoin]:
-    """Joins of a file by the jumps of its tracks, the first part being ``shift`` seconds later: the picture's steps go
-    on evenly, and no more is cut of a sound's end than ``_OVERLAP``."""
+    """The joins of a file from the time jumps of its streams. The first recording is ``shift`` seconds later. Frames
+    stay evenly spaced, and at most ``_OVERLAP`` is cut from the end of the sound."""
     tracks = sorted(tracks, key=lambda track: not track.is_picture)
     for jumps in _grouped_jumps(tracks):
         before = [(track.parts[i - 1].end(track.is_picture), track.parts[i].start) for track, i in jumps]
@@ -256,7 +259,7 @@ def _joins_from_jumps(tracks: list[_StreamRecordings], shift: Fraction) -> Itera
 
 
 def _grouped_jumps(tracks: list[_StreamRecordings]) -> Iterator[list[tuple[_StreamRecordings, int]]]:
-    """The jumps of all tracks, those of one join together, in the order of the file."""
+    """The time jumps of all streams, grouped by join, in file order."""
     jumps = [(track, i) for track in tracks for i in range(1, len(track.parts))]
     group: list[tuple[_StreamRecordings, int]] = []
     for track, i in sorted(jumps, key=lambda jump: jump[0].parts[jump[1]].position):
@@ -269,20 +272,20 @@ def _grouped_jumps(tracks: list[_StreamRecordings]) -> Iterator[list[tuple[_Stre
 
 
 def _shown_at(packet: av.Packet) -> Fraction:
-    """When a packet that has a time stamp is shown (s)."""
+    """Display time (s) of a packet that has a time stamp."""
     at = packet.pts if packet.pts is not None else packet.dts
     assert at is not None
     return at * packet.time_base
 
 
 def _decoded_at(packet: av.Packet) -> Fraction | None:
-    """When a packet is decoded (s), or shown where only that is known or to be believed."""
+    """Decoding time (s) of a packet, or its display time if that is unknown or guessed; None without either."""
     at = packet.pts if packet.dts is None or _has_guessed_dts(packet) else packet.dts
     return None if at is None or not packet.time_base else at * packet.time_base
 
 
 def _has_guessed_dts(packet: av.Packet) -> bool:
-    """True if a packet is shown in one recording and decoded in another: demuxers guess missing decoding times on."""
+    """True if display and decoding time belong to different recordings: demuxers extrapolate missing decoding times."""
     if packet.pts is None or packet.dts is None:
         return False
     return abs(packet.pts - packet.dts) * packet.time_base > _MAX_REORDER

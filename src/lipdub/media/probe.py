@@ -1,4 +1,4 @@
-"""Measure a file before anything is done with it: when every frame is shown, and what else is inside."""
+"""What is in a file: its streams, and when every frame is shown."""
 
 import struct
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ from av.video.stream import VideoStream
 from lipdub.errors import NoPicture, NotMedia
 from lipdub.media.container import open_input, picture_stream, sound_stream_index
 from lipdub.media.formats import planar_format
-from lipdub.media.frame_timestamps import check_duration, frames_from_decoder, frames_from_packets, decode
+from lipdub.media.frame_timestamps import check_duration, decode, frames_from_decoder, frames_from_packets
 from lipdub.media.packets import ReadErrors, playback_start
 from lipdub.media.stated_duration import picture_warnings
-from lipdub.media.window_rgb import display_size
 from lipdub.timeline.clip import Clip, FrameTimes
+from lipdub.timeline.picture import display_size
 
 _HEAD = 8
 _FIELD_ORDERS = {0: "unknown", 1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
@@ -29,7 +29,7 @@ _FIELD_ORDERS = {0: "unknown", 1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "
 
 @dataclass(frozen=True, slots=True)
 class ColourTags:
-    """What the stream says about its colours, as numbers of ITU-T H.273; 2 is 'unspecified'.
+    """The stream's colour tags, as numbers of ITU-T H.273; 2 means 'unspecified'.
 
     ``range`` is FFmpeg's: 0 unspecified, 1 limited, 2 full.
     """
@@ -58,10 +58,11 @@ class StreamFacts:
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """The picture stream as coded. ``matrix`` is the display matrix (9 numbers) if there is one.
+    """The picture stream as coded. ``matrix`` is the display matrix (9 numbers), or None.
 
-    ``rotation`` is quarter turns counter-clockwise that bring it upright. ``side_data`` is what else the first frames
-    carry, by FFmpeg's names (``MASTERING_DISPLAY_METADATA``), with the bytes where they hold for the whole stream.
+    ``rotation`` is the number of quarter turns counter-clockwise that bring it upright. ``side_data`` is what else the
+    first frames carry, by FFmpeg's names (``MASTERING_DISPLAY_METADATA``), with the bytes if they hold for the whole
+    stream.
     """
 
     codec: str
@@ -80,9 +81,9 @@ class PictureFacts:
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """What is in a file. ``duration`` and ``start`` in seconds; ``start`` is where players begin.
+    """What is in a file. ``duration`` and ``start``, where players begin, are in seconds.
 
-    ``picture`` is None for a file without (decodable) picture.
+    ``picture`` is None for a file without a picture that can be decoded.
     """
 
     path: Path
@@ -95,18 +96,18 @@ class MediaFacts:
 
     @property
     def has_sound(self) -> bool:
-        """True if some stream is sound."""
+        """True if the file has a sound stream."""
         return any(stream.kind == "audio" for stream in self.streams)
 
 
 def open_clip(path: Path, stream: int | None = None, sound: int | None = None) -> Clip:
-    """Measure the picture stream ``stream`` and choose the sound stream ``sound`` of ``path`` (counted from 0; default:
+    """Measure picture stream ``stream`` of ``path`` and choose its sound stream ``sound`` (counted from 0; default:
     those that players show and play).
 
-    Times are read from the packets, and the decoder is asked for the first few frames to see that it shows
-    what they promise; where packets are vague or do not agree, the whole stream is decoded. What the file states and
-    what was read are compared: ``Clip.warnings``.
-    Raises ``InputError``, ``NotMedia``, ``NoPicture``, or ``NoSound`` if there is no such sound stream.
+    Times are read from the packets, and the first few frames are decoded to check them. If the packets are unreliable
+    or disagree, the whole stream is decoded. Differences between what the file states and what was read are in
+    ``Clip.warnings``. Raises ``InputError``, ``NotMedia``, ``NoPicture``, or ``NoSound`` if there is no such sound
+    stream.
     """
     with open_input(path) as container:
         video = picture_stream(container, path, stream)
@@ -120,28 +121,28 @@ def open_clip(path: Path, stream: int | None = None, sound: int | None = None) -
     with open_input(path) as container:
         video = container.streams.video[number]
         doubts = tuple(picture_warnings(container, video, listing))
-        features = any(s.codec_context is not None for s in container.streams.audio)
+        has_sound = any(s.codec_context is not None for s in container.streams.audio)
         return Clip(
             path=path,
             times=times,
             size=display_size(*picture.size, picture.pixel_aspect, picture.rotation),
             rate=_plausible_rate(video, times),
-            has_sound=features,
+            has_sound=has_sound,
             start=playback_start(container),
             stream=number,
-            sound=sound_stream_index(container, path, sound) if features or sound is not None else None,
+            sound=sound_stream_index(container, path, sound) if has_sound or sound is not None else None,
             matched_by_order=listing.repaired > 0,
             warnings=doubts,
         )
 
 
-def _decoder_agrees(promised: list[int], shown: list[int], errors: int) -> bool:
-    """True if the decoder shows what the packets promise, or less of it because of damage."""
-    return promised == shown or (errors > 0 and set(shown) <= set(promised) and shown == sorted(set(shown)))
+def _decoder_agrees(stated: list[int], shown: list[int], errors: int) -> bool:
+    """True if the decoder returns the frames that the packets announce, or fewer of them because of damage."""
+    return stated == shown or (errors > 0 and set(shown) <= set(stated) and shown == sorted(set(shown)))
 
 
 def probe(path: Path) -> MediaFacts:
-    """Everything worth telling about ``path``; nothing is decoded but the first frame.
+    """What is in the file ``path``; only the first frames are decoded.
 
     Raises ``InputError`` or ``NotMedia``.
     """
@@ -159,7 +160,7 @@ def probe(path: Path) -> MediaFacts:
 
 
 def picture_facts(clip: Clip) -> PictureFacts:
-    """The picture stream of ``clip`` as coded. Remembered for as long as the file does not change."""
+    """The picture stream of ``clip`` as coded. Remembered as long as the file does not change."""
     return _cached_facts(clip.path, clip.stream, clip.path.stat().st_mtime_ns)
 
 
@@ -169,7 +170,7 @@ def _cached_facts(path: Path, number: int, changed: int) -> PictureFacts:
 
 
 def chosen_sound_stream(path: Path, stream: int | None = None) -> int:
-    """The number, counted from 0, of the sound stream that is heard: ``stream``, or the one that players play.
+    """Index (counted from 0) of the sound stream that is used: ``stream``, or the one that players play.
 
     Raises ``InputError``, ``NotMedia`` or ``NoSound``.
     """
@@ -178,18 +179,18 @@ def chosen_sound_stream(path: Path, stream: int | None = None) -> int:
 
 
 def container_start(path: Path) -> Fraction:
-    """The instant (s) at which players begin to play ``path``: time 0 of a dub track for it."""
+    """Time (s) on the file's clock at which players begin: there a dub track of it starts."""
     with open_input(path) as container:
         return playback_start(container)
 
 
 def _decode_first_frames(path: Path, number: int) -> tuple[PictureFacts, list[int], int]:
-    """Facts from the first decoded frame, the time stamps of the first few, and how many errors came before them."""
-    trouble = ReadErrors()
+    """Facts from the first decoded frame, the time stamps of the first few, and the number of errors before them."""
+    errors = ReadErrors()
     with open_input(path) as container:
         video = container.streams.video[number]
         context = video.codec_context
-        first = list(islice(decode(container, video, trouble), _HEAD))
+        first = list(islice(decode(container, video, errors), _HEAD))
         if not first:
             raise NotMedia("holds no frame that can be decoded", file=path, remedy="Export it again.")
         frame = first[0][1]
@@ -209,7 +210,7 @@ def _decode_first_frames(path: Path, number: int) -> tuple[PictureFacts, list[in
             profile=video.profile,
             side_data=_side_data(frame for _, frame in first),
         )
-    return facts, [at for at, _ in first], trouble.errors
+    return facts, [at for at, _ in first], errors.count
 
 
 _WHOLE_STREAM = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
@@ -217,11 +218,11 @@ _OF_DECODING = frozenset(
     "DISPLAYMATRIX SEI_UNREGISTERED MOTION_VECTORS VIDEO_ENC_PARAMS REGIONS_OF_INTEREST DETECTION_BBOXES VIDEO_HINT "
     "FILM_GRAIN_PARAMS".split()
 )
-"""Side data that is told elsewhere, that encoders write about themselves, or that is in the pixels already."""
+"""Side data that is reported elsewhere, that encoders write about themselves, or that is in the pixels already."""
 
 
 def _side_data(frames: Iterable[av.VideoFrame]) -> tuple[tuple[str, bytes], ...]:
-    """Name of every kind of side data on ``frames``, sorted, with the bytes of those that hold for the whole stream."""
+    """Name of every kind of side data on ``frames``, sorted, with its bytes if it holds for the whole stream."""
     found: dict[str, bytes] = {}
     for frame in frames:
         for data in cast("Iterable[SideData]", frame.side_data):
@@ -240,12 +241,12 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
 
 
 def _printable(text: str) -> str:
-    """Metadata that is not UTF-8, with marks for what cannot be read."""
+    """Metadata text with replacement characters for bytes that are not UTF-8."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _plausible_rate(video: VideoStream, times: FrameTimes) -> Fraction:
-    """The stated average rate; the measured one where that is missing or beyond belief."""
+    """The stated average frame rate; the measured one if that is missing or implausible."""
     mean = len(times) / times.whole.duration
     stated = Fraction(video.average_rate or video.guessed_rate or 0)
     return stated if mean / 2 < stated < mean * 2 else mean

@@ -1,4 +1,4 @@
-"""From containers to arrays: frames as decoded, sound as heard, and reading ahead in a thread."""
+"""Decoded frames of a clip, and prefetching in a thread."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -15,36 +15,37 @@ from lipdub.errors import NotMedia
 from lipdub.media.container import open_input
 from lipdub.media.formats import PlaneReader, pixel_layout
 from lipdub.media.frame_timestamps import decode
-from lipdub.media.sound_read import read_sound
 from lipdub.media.packets import clock_joins
 from lipdub.media.probe import PictureFacts, picture_facts
 from lipdub.media.window_rgb import window_rgb
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame, PixelLayout
 
-__all__ = ["PictureDamage", "read_frames", "prefetch", "read_sound"]
+__all__ = ["PictureDamage", "prefetch", "read_frames"]
 
 T = TypeVar("T")
 
 _LEADS = (Fraction(0), Fraction(2), Fraction(12))
-"""Seconds before the wished frame at which to look for a key frame, one after the other."""
+"""Seconds before the wanted frame at which a key frame is sought, one after the other."""
 
 
 @dataclass(slots=True)
 class PictureDamage:
-    """What was wrong with a picture: indices of frames that ``repeated`` the one before because they could not
-    be decoded, and of frames the decoder calls ``corrupt`` but shows."""
+    """Damage of a picture: indices of frames that ``repeated`` the one before because they could not be decoded, and of
+    frames that the decoder shows but marks as ``corrupt``."""
 
     repeated: list[int] = field(default_factory=list)
     corrupt: list[int] = field(default_factory=list)
 
 
-def read_frames(clip: Clip, first: int = 0, stop: int | None = None, damage: PictureDamage | None = None) -> Iterator[Frame]:
+def read_frames(
+    clip: Clip, first: int = 0, stop: int | None = None, damage: PictureDamage | None = None
+) -> Iterator[Frame]:
     """Frames ``[first, stop)`` of ``clip``, decoded in order; frame i has the time stamp ``clip.times.pts[i]``.
 
-    Planes are the caller's own: writable, not shared with the decoder. A frame that cannot be decoded repeats
-    the picture before it (the first one: the picture after it) and is noted in ``damage``.
-    Raises ``NotMedia`` if not one frame can be decoded.
+    The planes are copies: writable, not shared with the decoder. A frame that cannot be decoded repeats the picture
+    before it (the first one: the picture after it) and is noted in ``damage``. Raises ``NotMedia`` if no frame can be
+    decoded.
     """
     stop = len(clip) if stop is None else stop
     assert 0 <= first <= stop <= len(clip)
@@ -52,13 +53,15 @@ def read_frames(clip: Clip, first: int = 0, stop: int | None = None, damage: Pic
         return
     damage = PictureDamage() if damage is None else damage
     maker = _FrameMaker(picture_facts(clip))
-    matched = _matched_to_times(_numbered(clip) if clip.matched_by_order else _pictures(clip, first), clip, range(first, stop), damage)
+    matched = _matched_to_times(
+        _numbered(clip) if clip.matched_by_order else _pictures(clip, first), clip, range(first, stop), damage
+    )
     for index, picture in matched:
         yield maker.frame(index, int(clip.times.pts[index]), picture)
 
 
 class _FrameMaker:
-    """Makes frames of one stream: every frame in the layout of the first, whatever the stream does later."""
+    """Makes frames of one stream, all in the layout of the first one, also if the stream changes later."""
 
     def __init__(self, facts: PictureFacts) -> None:
         self._facts = facts
@@ -93,13 +96,13 @@ def _pictures(clip: Clip, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
 
 
 def _has_joins(clip: Clip) -> bool:
-    """True if the file's clock begins again somewhere: then times do not tell places in it."""
+    """True if the file's clock begins again somewhere: then it cannot be seeked by time."""
     with open_input(clip.path) as container:
         return bool(clock_joins(container))
 
 
 def _numbered(clip: Clip) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Every picture that the decoder shows with the time stamp of its number."""
+    """Every picture that the decoder returns, with the time stamp of the frame of the same number."""
     with open_input(clip.path) as container:
         pictures = decode(container, container.streams.video[clip.stream])
         for at, (_, picture) in zip(clip.times.pts.tolist(), pictures, strict=False):
@@ -107,7 +110,7 @@ def _numbered(clip: Clip) -> Iterator[tuple[int, av.VideoFrame]]:
 
 
 def _from_key_frame(pictures: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Without what comes before the first whole key frame: it may lean on pictures that were not read."""
+    """``pictures`` from the first complete key frame on: earlier ones may refer to pictures that were not read."""
     whole = False
     for at, picture in pictures:
         whole = whole or (picture.key_frame and not picture.is_corrupt)
@@ -118,7 +121,7 @@ def _from_key_frame(pictures: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[t
 def _matched_to_times(
     pictures: Iterator[tuple[int, av.VideoFrame]], clip: Clip, wanted: range, damage: PictureDamage
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """One picture for every index in ``wanted``: the one with its time stamp, or the one before."""
+    """One picture for every index in ``wanted``: the one with its time stamp, or else the one before."""
     index, previous = wanted.start, None
     for at, picture in pictures:
         while index < wanted.stop and clip.times.pts[index] < at:
@@ -136,7 +139,7 @@ def _matched_to_times(
             if index == wanted.stop:
                 return
     if previous is None:
-        what = "cannot be decoded from here on"
+        what = "cannot be decoded from this time on"
         raise NotMedia(what, file=clip.path, at=clip.times.instant(index), remedy="Export it again.")
     for missing in range(index, wanted.stop):
         damage.repeated.append(missing)
@@ -144,18 +147,18 @@ def _matched_to_times(
 
 
 def prefetch(iterator: Iterable[T], depth: int = 4) -> Iterator[T]:
-    """The items of ``iterator``, made in a thread of their own, at most ``depth`` ahead.
+    """The items of ``iterator``, made in a thread, at most ``depth`` ahead.
 
-    An exception in it is raised here, at its place. Closing this generator stops the thread and closes
-    ``iterator`` before it returns.
+    An exception in it is raised here, at its place. Closing this generator stops the thread and closes ``iterator``
+    before it returns.
     """
-    shelf: Queue[tuple[str, object]] = Queue(max(1, depth))
-    unwanted = threading.Event()
-    worker = threading.Thread(target=_fill, args=(iterator, shelf, unwanted), name="lipdub-ahead", daemon=True)
+    queue: Queue[tuple[str, object]] = Queue(max(1, depth))
+    stopped = threading.Event()
+    worker = threading.Thread(target=_fill, args=(iterator, queue, stopped), name="lipdub-ahead", daemon=True)
     worker.start()
     try:
         while True:
-            kind, value = shelf.get()
+            kind, value = queue.get()
             if kind == "end":
                 return
             if kind == "error":
@@ -163,30 +166,30 @@ def prefetch(iterator: Iterable[T], depth: int = 4) -> Iterator[T]:
                 raise value
             yield value  # type: ignore[misc]
     finally:
-        unwanted.set()
+        stopped.set()
         while worker.is_alive():
             try:
-                shelf.get(timeout=0.02)
+                queue.get(timeout=0.02)
             except Empty:
                 continue
         worker.join()
 
 
-def _fill(iterator: Iterable[object], shelf: "Queue[tuple[str, object]]", unwanted: threading.Event) -> None:
-    """Put every item on the shelf, then the end or the error."""
+def _fill(iterator: Iterable[object], queue: "Queue[tuple[str, object]]", stopped: threading.Event) -> None:
+    """Put every item into the queue, then the end or the error."""
     last: tuple[str, object] = ("end", None)
     items = iter(iterator)
     try:
-        while not unwanted.is_set():
+        while not stopped.is_set():
             try:
                 item = next(items)
             except StopIteration:
                 break
-            shelf.put(("item", item))
+            queue.put(("item", item))
             del item
         close = getattr(items, "close", None)
         if close is not None:
             close()
     except BaseException as error:
         last = ("error", error)
-    shelf.put(last)
+    queue.put(last)

@@ -1,7 +1,7 @@
-"""Messages inside coded pictures (SEI) of H.264 and HEVC, and user data of MPEG-2: read from packets, put into packets.
+"""SEI messages of H.264 and HEVC and user data of MPEG-2: read from packets, inserted into packets.
 
-Syntax: ITU-T H.264 and H.265, 7.3.1 (NAL units) and 7.3.2 (SEI), Annex B (start codes); ISO/IEC 14496-15 (units with
-their length before them); ITU-T H.262, 6.2.2.2.2 (user data).
+Syntax: ITU-T H.264 and H.265, 7.3.1 (NAL units) and 7.3.2 (SEI), Annex B (start codes); ISO/IEC 14496-15 (units after
+their length); ITU-T H.262, 6.2.2.2.2 (user data).
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,19 +18,20 @@ _HEADER = {"h264": b"\x06", "hevc": b"\x4e\x01"}
 _START = b"\x00\x00\x01"
 _USER_DATA = b"\x00\x00\x01\xb2"
 _CAPTIONS = b"\xb5\x00\x31"
-"""Country and provider of ATSC messages (ATSC A/53 Part 4, 6.2.3.1): what MPEG-2 leaves out before 'GA94'."""
+"""Country and provider code of ATSC messages (ATSC A/53 Part 4, 6.2.3.1), which MPEG-2 omits before 'GA94'."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeiMessage:
-    """One SEI message: its payload type and its bytes, without escapes."""
+    """One SEI message: its payload type ``kind``, and its bytes without emulation prevention."""
 
     kind: int
     payload: bytes
 
 
 def length_prefix_size(codec: str, extradata: bytes | None) -> int:
-    """How many bytes of length stand before each unit in packets with this ``extradata``; 0 if start codes do."""
+    """Bytes of the length before each NAL unit in packets with this ``extradata``; 0 if units begin with start
+    codes."""
     if not extradata or extradata[0] != 1:
         return 0
     if codec == "h264" and len(extradata) > 6:
@@ -41,9 +42,9 @@ def length_prefix_size(codec: str, extradata: bytes | None) -> int:
 
 
 def sei_messages(data: bytes, codec: str, prefix: int) -> Iterator[SeiMessage]:
-    """The messages in a packet of ``codec`` (h264, hevc, mpeg2video; none in any other), in their order.
+    """The messages in a packet of ``codec`` (h264, hevc, mpeg2video; none in any other), in order.
 
-    ``prefix`` as ``length_prefix_size`` tells. What is damaged is passed over.
+    ``prefix`` is the result of ``length_prefix_size``. Damaged messages are skipped.
     """
     if codec == "mpeg2video":
         yield from _user_data(data)
@@ -54,12 +55,14 @@ def sei_messages(data: bytes, codec: str, prefix: int) -> Iterator[SeiMessage]:
 
 
 def has_dolby_vision(data: bytes, codec: str, prefix: int) -> bool:
-    """True if a packet holds a unit of the type that Dolby Vision uses for its values (62, left open by H.265)."""
+    """True if a packet has a NAL unit of type 62, which Dolby Vision uses for its values (H.265 leaves it
+    unspecified)."""
     return codec == "hevc" and any(_unit_type(data[first], codec) == 62 for first, _ in _units(data, prefix))
 
 
 def insert_sei(data: bytes, codec: str, added: Iterable[SeiMessage]) -> bytes:
-    """An encoder's packet (h264 or hevc) with messages before its first slice, as both standards order units."""
+    """An encoder's packet (h264 or hevc) with messages before its first slice, the order that both standards
+    ask for."""
     body = b"".join(_packed(message) for message in added)
     unit = _HEADER[codec] + _escaped(body + b"\x80")
     prefix = 0 if data.startswith((_START, b"\x00" + _START)) else 4
@@ -81,7 +84,7 @@ def _is_slice(kind: int, codec: str) -> bool:
 
 
 def _units(data: bytes, prefix: int) -> Iterator[tuple[int, int]]:
-    """(First byte, end) of every unit that is not empty."""
+    """(First byte, end) of every non-empty NAL unit."""
     if prefix:
         at = 0
         while at + prefix < len(data):
@@ -111,7 +114,7 @@ def _unpacked(body: bytes) -> Iterator[SeiMessage]:
 
 
 def _number(body: bytes, at: int) -> tuple[int, int]:
-    """A number written as a run of bytes of 255 and a last one; and where it ends."""
+    """A number written as bytes of 255 and a last smaller one; and the position after it."""
     value = 0
     while at < len(body) and body[at] == 255:
         value, at = value + 255, at + 1
@@ -130,7 +133,7 @@ def _unescaped(data: bytes) -> bytes:
 
 
 def _escaped(data: bytes) -> bytes:
-    """``data`` with a byte 3 wherever two zeros would be followed by a byte below 4."""
+    """``data`` with emulation prevention: a byte 3 wherever two zeros would be followed by a byte below 4."""
     out = bytearray()
     zeros = 0
     for byte in data:

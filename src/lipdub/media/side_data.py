@@ -1,7 +1,7 @@
-"""What a picture carries besides its pixels (HDR, captions, ...): what becomes of each kind, in one table.
+"""Side data of pictures (HDR, captions, ...): one table says what becomes of each kind.
 
-Encoders get pixels only. What H.264 and HEVC can carry inside the coded picture is written there by us (``nal``), the
-static HDR10 values are given to the AV1 encoder as settings, and everything else is named as lost.
+Encoders get pixels only. What H.264 and HEVC can hold inside the coded picture is inserted here (``sei``), the static
+HDR10 values are passed to the AV1 encoder as settings, and everything else is reported as lost.
 """
 
 import struct
@@ -15,26 +15,26 @@ from pathlib import Path
 import av
 
 from lipdub.media.container import open_input
+from lipdub.media.packets import demux
+from lipdub.media.probe import PictureFacts
 from lipdub.media.sei import (
     CONTENT_LIGHT,
     MASTERING_DISPLAY,
     T35,
     SeiMessage,
     has_dolby_vision,
-    sei_messages,
-    length_prefix_size,
     insert_sei,
+    length_prefix_size,
+    sei_messages,
 )
-from lipdub.media.packets import demux
-from lipdub.media.probe import PictureFacts
 
 _IN_PICTURE = ("h264", "hevc")
 
 
 @dataclass(frozen=True, slots=True)
 class SideDataKind:
-    """One kind of side data: its ``words`` in reports, the picture codecs in which it is ``kept``, and what its loss
-    ``means``."""
+    """One kind of side data: its ``label`` in reports, the picture ``codecs`` in which it is kept, and what its loss
+    means for viewers (``loss_effect``)."""
 
     label: str
     codecs: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ SIDE_DATA_KINDS = {
 """FFmpeg's name of a kind of frame side data -> what becomes of it. Rotation is not here: the container keeps it."""
 
 _DOLBY_VISION = SeiMessage(-1, b"Dolby Vision")
-"""Stands for the values of Dolby Vision, which are not carried on."""
+"""Stands for the values of Dolby Vision, which are not copied."""
 
 _REGISTERED = {
     b"\xb5\x00\x31GA94\x03": "A53_CC",
@@ -74,11 +74,12 @@ _REGISTERED = {
     b"\x26\x00\x04\x00\x05": "DYNAMIC_HDR_VIVID",
     _DOLBY_VISION.payload: "DOVI_RPU_BUFFER",
 }
-"""How messages registered by T.35 begin -> what they are (ATSC A/53, SMPTE ST 2094-40, CUVA 005)."""
+"""First bytes of messages registered by T.35 -> their kind (ATSC A/53, SMPTE ST 2094-40, CUVA 005)."""
 
 
 def side_data_report(facts: PictureFacts, carried: "SideDataCopier", codec: str) -> tuple[list[str], list[str]]:
-    """(What was kept, what was lost), as words for the report, of what the picture carried, written as ``codec``."""
+    """(What was kept, what was lost) of the picture's side data, as texts for the report; the picture is written as
+    ``codec``."""
     kept, lost = [], []
     for name in sorted({*dict(facts.side_data), *carried.found}):
         kind = SIDE_DATA_KINDS.get(name, SideDataKind(name.replace("_", " ").lower()))
@@ -98,7 +99,7 @@ def side_data_report(facts: PictureFacts, carried: "SideDataCopier", codec: str)
 
 
 def hdr10_messages(facts: PictureFacts) -> list[SeiMessage]:
-    """The HDR10 values of the picture as SEI messages for its key frames (H.265, D.2.28 and D.2.35)."""
+    """The HDR10 values of the picture as SEI messages for key frames (H.265, D.2.28 and D.2.35)."""
     found, known = [], dict(facts.side_data)
     display = _mastering(known.get("MASTERING_DISPLAY_METADATA", b""))
     if display is not None:
@@ -134,7 +135,7 @@ _Pair = tuple[Fraction, Fraction]
 
 def _mastering(data: bytes) -> tuple[list[_Pair], _Pair] | None:
     """((red, green, blue, white) as x and y, (darkest, brightest) in cd/m2) of FFmpeg's struct
-    (libavutil/mastering_display_metadata.h); None if either is missing."""
+    (libavutil/mastering_display_metadata.h); None if one of them is missing."""
     if len(data) < 88:
         return None
     *numbers, has_primaries, has_luminance = struct.unpack("=22i", data[:88])
@@ -153,21 +154,21 @@ def _light(data: bytes) -> tuple[int, int] | None:
 
 
 _STATIC = {"MASTERING_DISPLAY_METADATA": _mastering, "CONTENT_LIGHT_LEVEL": _light}
-"""Side data that holds for the whole stream -> how its values are read."""
+"""Side data that holds for the whole stream -> the function that reads its values."""
 
 _MOST_WAITING = 256
-"""Frames with messages that may wait for their time; more are left over by frames that were not decoded."""
+"""Frames with messages that may wait for their packet; more are left over by frames that were not decoded."""
 
 
 class SideDataCopier:
-    """Puts what the source's picture carries into the packets of the new one, frame by frame.
+    """Copies the side data of the source's picture into the packets of the new one, frame by frame.
 
-    For each kind, ``found`` tells on how many of the source's frames it is, ``placed`` to how many it was given again.
-    The source's packets are read once more beside the work, never far ahead of it.
+    For each kind, ``found`` counts the source's frames that have it, and ``placed`` the new frames that got it. The
+    source's packets are read a second time, just ahead of the encoder.
     """
 
     def __init__(self, path: Path, number: int, facts: PictureFacts, codec: str, stack: ExitStack) -> None:
-        """``number`` counts the picture streams of ``path``; ``codec`` is the new picture's."""
+        """``number`` counts the picture streams of ``path`` from 0; ``codec`` is the new picture's."""
         self.found: Counter[str] = Counter()
         self.placed: Counter[str] = Counter()
         self._codec = codec if codec in _IN_PICTURE else None
@@ -179,7 +180,7 @@ class SideDataCopier:
             self._source = _source_messages(path, number, facts.codec, stack)
 
     def with_side_data(self, packet: av.Packet) -> av.Packet:
-        """``packet`` of the encoder with all that its picture carries."""
+        """The encoder's ``packet`` with the side data of its frame."""
         added = list(self._static) if packet.is_keyframe else []
         own = self._of((packet.pts or 0) * packet.time_base)
         self.placed.update({name for name, _ in own})
@@ -193,7 +194,7 @@ class SideDataCopier:
         return full
 
     def _of(self, at: Fraction) -> list[tuple[str, SeiMessage]]:
-        """The messages of the source's frame at ``at`` (s): packets are read until none before it can follow."""
+        """The messages of the source's frame at ``at`` (s). Packets are read until no earlier frame can follow."""
         while self._reached is None or self._reached <= at:
             following = next(self._source, None)
             if following is None:
@@ -216,7 +217,7 @@ def _kinds_of(message: SeiMessage) -> list[str]:
 def _source_messages(
     path: Path, number: int, codec: str, stack: ExitStack
 ) -> Iterator[tuple[Fraction, Fraction, list[SeiMessage]]]:
-    """(When it is shown, when it is decoded (s), T.35 messages) of every packet of a picture stream."""
+    """(Display time, decoding time (s), T.35 messages) of every packet of a picture stream."""
     source = stack.enter_context(open_input(path))
     video = source.streams.video[number]
     prefix = length_prefix_size(codec, video.codec_context.extradata)

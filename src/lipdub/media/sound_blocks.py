@@ -1,4 +1,4 @@
-"""Sound out of files in blocks: a film's worth of it, never all at once."""
+"""The sound of a file in blocks, for files that are too long to be held in memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Block = Float32[np.ndarray, "channels _samples"]
 
 @dataclass(frozen=True)
 class SoundFormat:
-    """``rate`` in samples per second, and the names of the ``channels`` in their order, as FFmpeg calls them."""
+    """``rate`` in samples per second, and the names of the ``channels`` in order, as in FFmpeg."""
 
     rate: int
     channels: tuple[str, ...]
@@ -33,7 +33,7 @@ _USUAL = {
     7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
     8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
 }
-"""What so many channels usually are where a file does not say."""
+"""The usual channels for each number of channels, for files that do not name them."""
 
 
 def sound_format(path: Path, stream: int | None = None) -> SoundFormat:
@@ -52,19 +52,19 @@ def sound_format(path: Path, stream: int | None = None) -> SoundFormat:
 def sound_blocks(
     path: Path, *, rate: int | None = None, start: Fraction = Fraction(0), stream: int | None = None
 ) -> Iterator[Block]:
-    """Sound stream ``stream`` of ``path`` from the instant ``start`` of its own clock on, block by block.
+    """Sound stream ``stream`` of ``path`` from the time ``start`` (s) of its own clock on, in blocks.
 
-    Blocks are (channels, samples) of any size, in the file's channels, at ``rate`` (default: its own; libsoxr, high
-    quality). Sound that begins later has silence before it; what lies earlier is left out. Gaps are silence.
-    Raises ``InputError``, ``NotMedia`` or ``NoSound``.
+    Blocks are (channels, samples) of any length, in the file's channels, at ``rate`` (default: its own; libsoxr, high
+    quality). Sound that begins later has silence before it; earlier sound is left out. Gaps are silence. Raises
+    ``InputError``, ``NotMedia`` or ``NoSound``.
     """
     with open_input(path) as container:
-        features = sound_stream(container, path, stream)
-        own, channels = features.codec_context.sample_rate, features.codec_context.channels
+        audio = sound_stream(container, path, stream)
+        own, channels = audio.codec_context.sample_rate, audio.codec_context.channels
         wanted = rate or own
         resampler = soxr.ResampleStream(own, wanted, channels, dtype="float32", quality="HQ") if wanted != own else None
         ahead: int | None = None
-        for at, block in gapless_blocks(container, features):
+        for at, block in gapless_blocks(container, audio):
             if ahead is None:
                 ahead = round((at - start) * wanted)
                 if ahead > 0:

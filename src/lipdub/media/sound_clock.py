@@ -1,4 +1,4 @@
-"""Frames of sound that numpy can look into, and where their clock begins."""
+"""Where a file's sound clock begins, and frames of sound that numpy can read."""
 
 from fractions import Fraction
 
@@ -6,12 +6,12 @@ import av
 from av.audio.stream import AudioStream
 
 _MOST_PLANES = 7
-"""PyAV 18 counts the planes of a frame up to the first empty one; with eight planes there is none, and it reads memory
-that is not the frame's (``AudioFrame.planes``)."""
+"""PyAV 18 counts the planes of a frame up to the first empty one. A frame with eight planes has none, and PyAV reads
+memory beyond the frame (``AudioFrame.planes``)."""
 
 
 def interleaved(frame: av.AudioFrame) -> av.AudioFrame:
-    """``frame``, or, if it has more planes than can be read safely, the same samples interleaved in one plane."""
+    """``frame``; if it has more planes than can be read safely, the same samples interleaved in one plane."""
     if frame.format.is_packed or len(frame.layout.channels) <= _MOST_PLANES:
         return frame
     pts, time_base = frame.pts, frame.time_base
@@ -23,9 +23,9 @@ def interleaved(frame: av.AudioFrame) -> av.AudioFrame:
     return packed
 
 
-def clock_origin(features: AudioStream) -> Fraction:
-    """The instant (s) on a file's clock at which its sound begins to count: 0, but MP3 files count from their priming
-    on, so their first audible sample would come 25 ms late."""
-    if features.container.format.name != "mp3" or not features.start_time or not features.time_base:
+def clock_origin(audio: AudioStream) -> Fraction:
+    """Time (s) on a file's clock that counts as its sound's zero. It is 0 except in MP3 files, whose clock includes the
+    priming, so that their first audible sample would come 25 ms late."""
+    if audio.container.format.name != "mp3" or not audio.start_time or not audio.time_base:
         return Fraction(0)
-    return features.start_time * features.time_base
+    return audio.start_time * audio.time_base

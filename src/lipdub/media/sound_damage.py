@@ -1,4 +1,4 @@
-"""What was wrong with a sound that was read: collected while it is read, told afterwards."""
+"""Damage of a sound: collected while it is read, reported afterwards."""
 
 import json
 from collections.abc import Sequence
@@ -11,35 +11,35 @@ from lipdub.media.stated_duration import DURATION_TOLERANCE, first_examples
 from lipdub.timeline.time import Span, timecode
 
 _SILENT = 2.0**-16
-"""Peak (1: full scale) below which nothing is to be heard: half a step of 16-bit sound."""
+"""Peak (1: full scale) below which nothing can be heard: half a step of 16-bit sound."""
 
 _SHORT = Fraction(1, 5)
-"""Seconds below which a track holds no word."""
+"""Seconds. A shorter track holds no word."""
 
 _CHANNELS = 8
-"""Channels that players and most file types take."""
+"""Number of channels that players and most file types take."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundDamage:
-    """How a sound was read: ``length`` seconds from ``start`` on, ``whole`` if to its end; it should have ended at
-    ``promised`` (None: the file does not state it).
+    """How a sound was read: ``length`` seconds from ``start`` on; ``whole`` is True if it was read to its end.
+    ``stated_end`` is where it should end by what the file states (s; None: not stated).
 
-    ``lost``: stretches without sound, which are heard as silence. ``not_finite``: samples that were NaN or infinite
-    and are taken as 0. ``peak`` is the largest sample (1: full scale).
+    ``gaps`` are spans without sound, which count as silence. ``not_finite`` is the number of samples that were NaN or
+    infinite and count as 0. ``peak`` is the largest sample (1: full scale).
     """
 
     start: Fraction = Fraction(0)
     length: Fraction = Fraction(0)
     whole: bool = True
-    promised: Fraction | None = None
+    stated_end: Fraction | None = None
     gaps: tuple[Span, ...] = ()
     not_finite: int = 0
     peak: float = 1.0
     channels: int = 1
 
     def warnings_about(self, name: str) -> tuple[str, ...]:
-        """What a person should know, as sentences about ``name`` ("the dub track"). Empty if all is well."""
+        """Sentences for the user about ``name`` ("the dub track"); empty if nothing is wrong."""
         end = self.start + self.length
         found = []
         if self.length == 0:
@@ -48,10 +48,10 @@ class SoundDamage:
             found.append("is completely silent")
         if 0 < self.length < _SHORT and self.whole:
             found.append(f"is only {float(self.length):.3f} s long")
-        if self.whole and self.promised is not None and abs(self.promised - end) > DURATION_TOLERANCE:
-            short = "could be read: it ends early or is damaged" if end < self.promised else "were read"
-            promised = float(self.promised - self.start)
-            found.append(f"should last {promised:.3f} s by what its file says; {float(self.length):.3f} s {short}")
+        if self.whole and self.stated_end is not None and abs(self.stated_end - end) > DURATION_TOLERANCE:
+            short = "could be read: it ends early or is damaged" if end < self.stated_end else "were read"
+            stated = float(self.stated_end - self.start)
+            found.append(f"should last {stated:.3f} s by what its file states; {float(self.length):.3f} s {short}")
         if self.gaps:
             missing = float(sum(span.duration for span in self.gaps))
             spans = first_examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in self.gaps)
@@ -65,51 +65,51 @@ class SoundDamage:
         return tuple(f"{name} {what}" for what in found)
 
     def to_json(self) -> str:
-        """As JSON text that ``from_json`` reads."""
+        """As JSON text for ``from_json``."""
         lost = [[str(span.start), str(span.end)] for span in self.gaps]
-        promised = None if self.promised is None else str(self.promised)
-        numbers = [str(self.start), str(self.length), self.whole, promised, lost]
+        stated = None if self.stated_end is None else str(self.stated_end)
+        numbers = [str(self.start), str(self.length), self.whole, stated, lost]
         return json.dumps([*numbers, self.not_finite, self.peak, self.channels])
 
     @staticmethod
     def from_json(text: str) -> "SoundDamage":
-        """What ``to_json`` wrote."""
-        start, length, whole, promised, lost, *rest = json.loads(text)
-        end = None if promised is None else Fraction(promised)
+        """The inverse of ``to_json``."""
+        start, length, whole, stated, lost, *rest = json.loads(text)
+        end = None if stated is None else Fraction(stated)
         spans = tuple(Span(Fraction(a), Fraction(b)) for a, b in lost)
         return SoundDamage(Fraction(start), Fraction(length), whole, end, spans, *rest)
 
 
 @dataclass(eq=False)
 class SoundLog:
-    """Collects what is met while a sound is read; ``damage`` tells it."""
+    """Collects damage while a sound is read."""
 
     start: Fraction = Fraction(0)
     length: Fraction = Fraction(0)
     whole: bool = True
-    promised: Fraction | None = None
+    stated_end: Fraction | None = None
     gaps: list[Span] = field(default_factory=list)
     not_finite: int = 0
     peak: float = 0.0
     channels: int = 1
 
     def add(self, block: np.ndarray, rate: int) -> None:
-        """The next samples (channels, samples), as they are given out."""
+        """Count the next samples (channels, samples) that are returned."""
         self.length += Fraction(block.shape[1], rate)
         if block.size:
             self.peak = max(self.peak, float(block.max()), -float(block.min()))
 
     @property
     def damage(self) -> SoundDamage:
-        """What was met so far."""
+        """The damage so far."""
         return SoundDamage(
-            self.start, self.length, self.whole, self.promised, _together(self.gaps), self.not_finite, self.peak,
+            self.start, self.length, self.whole, self.stated_end, _together(self.gaps), self.not_finite, self.peak,
             self.channels,
         )  # fmt: skip
 
 
 def _together(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """``spans``, in order, where one begins at the end of another put together."""
+    """``spans``, in order, with those merged that follow each other directly."""
     out: list[Span] = []
     for span in spans:
         if out and span.start <= out[-1].end + DURATION_TOLERANCE / 2:

@@ -1,4 +1,4 @@
-"""Decoded sound with its time: damage hides nothing of the clock."""
+"""Decoded sound with its time, which stays right across damage."""
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -16,24 +16,24 @@ _COUNTED = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "truehd"})
 
 
 def _ignored() -> None:
-    """Nobody counts."""
+    """Does nothing."""
 
 
 def timed_frames(
-    packets: Iterable[av.Packet], features: AudioStream, failed: Callable[[], None] = _ignored
+    packets: Iterable[av.Packet], audio: AudioStream, failed: Callable[[], None] = _ignored
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
-    """(Instant on the file's clock (s), frame) of every frame of ``heard`` that can be decoded from its ``packets``.
+    """(Time on the file's clock (s), frame) of every frame of ``audio`` that can be decoded from its ``packets``.
 
-    What cannot be decoded is left out, and ``failed`` is called for it. In formats without a clock, where damage hides
-    several packets in one, what follows is as much later as their bytes would have lasted. Frames of more than seven
-    planes come interleaved (see ``interleaved``).
+    What cannot be decoded is left out, and ``failed`` is called for it. In formats without a clock, damage hides
+    several packets in one; the time that follows is shifted by the duration that their bytes would have had. Frames
+    with more than seven planes are interleaved (see ``interleaved``).
     """
     expected = later = Fraction(0)
-    counted = features.container.format.name in _COUNTED
+    counted = audio.container.format.name in _COUNTED
     good = size = 0
     for packet in chain(packets, (None,)):
         try:
-            decoded = features.decode(packet)
+            decoded = audio.decode(packet)
         except EOFError:
             continue
         except FFmpegError:
@@ -45,6 +45,6 @@ def timed_frames(
         if packet is not None:
             good, size = good + 1, size + packet.size
         for frame in decoded:
-            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or time_base_of(features))
+            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or time_base_of(audio))
             expected = at + Fraction(frame.samples, frame.sample_rate)
             yield at, interleaved(frame)

@@ -1,4 +1,4 @@
-"""Sound out of containers: floats on the container's clock."""
+"""Sound of files as floats, on the file's clock."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,63 +14,68 @@ from jaxtyping import Float32
 
 from lipdub.disk.os_errors import OUT_OF_MEMORY
 from lipdub.errors import MachineError, NotMedia
-from lipdub.media.container import MAX_DURATION, open_input, negative_times_are_priming, sound_stream
+from lipdub.media.container import MAX_DURATION, negative_times_are_priming, open_input, sound_stream
 from lipdub.media.packets import demux
-from lipdub.media.stated_duration import stated_sound_end
+from lipdub.media.sound_clock import clock_origin
 from lipdub.media.sound_damage import SoundLog
 from lipdub.media.sound_decode import timed_frames
-from lipdub.media.sound_clock import clock_origin
+from lipdub.media.stated_duration import stated_sound_end
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span, timecode
 
 _SLACK = Fraction(1, 100)
-"""Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
+"""Seconds by which time stamps may be off (containers round them) before a gap or an overlap is assumed."""
 
 _TOLD = Fraction(15, 1000)
-"""Seconds of a gap from which it is told: less than the shortest packet of the usual codecs."""
+"""Seconds. Shorter gaps are not reported: this is less than the shortest packet of the usual codecs."""
 
 _LEAST_BYTES = 50
-"""Bytes in which a second of sound may be packed at best: digital silence in FLAC takes more."""
+"""Bytes that a second of sound takes at least: digital silence in FLAC takes more."""
 
 _FLOATS = frozenset({"flt", "fltp", "dbl", "dblp"})
 
 _QUIET = 1 << 18
-"""Samples of silence that are given out at once."""
+"""Samples of silence that are returned at once."""
 
 _WEIGHTS = {"FL": 0.7071, "FR": 0.7071, "FC": 1.0, "LFE": 0.0, "LFE2": 0.0}
 _SURROUND = 0.5
-"""Mono from surround sound, ITU-R BS.775-4 table 2: centre full, left and right -3 dB, surrounds -6 dB."""
+"""Mono from surround sound, ITU-R BS.775-4 table 2: centre in full, left and right -3 dB, surrounds -6 dB."""
 
 Block = Float32[np.ndarray, "channels samples"]
 
 
 @dataclass(frozen=True, eq=False)
 class SoundReadOptions:
-    """How much of a sound is read: up to the instant ``until`` of its own clock and a little further (None: all of it).
-    What is met on the way is collected in ``log``."""
+    """How much of a sound is read: up to the time ``until`` (s) of its own clock and a little further; None: all.
+    Damage is collected in ``log``."""
 
     until: Fraction | None = None
     log: SoundLog | None = None
 
 
 READ_WHOLE = SoundReadOptions()
-"""To the end, without taking notes."""
+"""Read to the end, without collecting damage."""
 
 
 def read_sound(
-    path: Path, *, rate: int | None = None, mono: bool = False, stream: int | None = None, reading: SoundReadOptions = READ_WHOLE
+    path: Path,
+    *,
+    rate: int | None = None,
+    mono: bool = False,
+    stream: int | None = None,
+    reading: SoundReadOptions = READ_WHOLE,
 ) -> Sound:
     """Sound stream ``stream`` (counted from 0; None: the one that players play) of ``path`` as floats.
 
-    ``start`` is the instant of the first sample on the container's clock; the encoder's priming is not part of
-    the sound. Gaps between packets, and what cannot be decoded, are silence. ``rate`` resamples (libsoxr, high
-    quality); ``mono`` mixes down: the mean of the channels, or ITU-R BS.775 where there is a centre channel. Only the
-    result is held in memory. Raises ``InputError``, ``NotMedia``, ``NoSound``, or ``MachineError`` without memory.
+    ``start`` of the result is the time of its first sample on the file's clock; the encoder's priming is left out.
+    Gaps, and what cannot be decoded, are silence. ``rate`` resamples (libsoxr, high quality); ``mono`` mixes down: the
+    mean of the channels, or ITU-R BS.775 if there is a centre channel. Only the result is held in memory. Raises
+    ``InputError``, ``NotMedia``, ``NoSound``, or ``MachineError`` without memory.
     """
     with open_input(path) as container:
-        features = sound_stream(container, path, stream)
-        channels, own = features.codec_context.channels, features.codec_context.sample_rate
-        store = _SampleBuffer(1 if mono else channels, _expected_length(container, features, rate or own))
+        audio = sound_stream(container, path, stream)
+        channels, own = audio.codec_context.channels, audio.codec_context.sample_rate
+        store = _SampleBuffer(1 if mono else channels, _expected_length(container, audio, rate or own))
     start = Fraction(0)
     try:
         for at, piece in _chunks(path, rate, mono, stream, reading):
@@ -82,11 +87,16 @@ def read_sound(
 
 
 def read_sound_chunks(
-    path: Path, *, rate: int | None = None, mono: bool = False, stream: int | None = None, reading: SoundReadOptions = READ_WHOLE
+    path: Path,
+    *,
+    rate: int | None = None,
+    mono: bool = False,
+    stream: int | None = None,
+    reading: SoundReadOptions = READ_WHOLE,
 ) -> Iterator[Sound]:
-    """``sound``, piece by piece in order, each right after the one before: for programmes too long to be held.
+    """As ``read_sound``, in chunks that follow each other directly, for sound that is too long to be held in memory.
 
-    Raises as ``sound`` does, when the first piece is taken.
+    Raises as ``read_sound`` does, when the first chunk is taken.
     """
     count, start, clock = 0, None, rate
     for at, piece in _chunks(path, rate, mono, stream, reading):
@@ -105,13 +115,13 @@ def _rate_of(path: Path, stream: int | None) -> int:
 def _chunks(
     path: Path, rate: int | None, mono: bool, stream: int | None, reading: SoundReadOptions
 ) -> Iterator[tuple[Fraction, Block]]:
-    """(instant at which the whole sound starts, samples that are not empty) from first to last."""
+    """(Start of the whole sound (s), non-empty samples) from first to last."""
     with open_input(path) as container:
-        features = sound_stream(container, path, stream)
-        weights = _mixdown(features) if mono else None
-        source = _Resampler(features.codec_context.sample_rate, 1 if mono else features.codec_context.channels)
+        audio = sound_stream(container, path, stream)
+        weights = _mixdown(audio) if mono else None
+        source = _Resampler(audio.codec_context.sample_rate, 1 if mono else audio.codec_context.channels)
         start = Fraction(0)
-        for number, (at, block) in enumerate(gapless_blocks(container, features, reading)):
+        for number, (at, block) in enumerate(gapless_blocks(container, audio, reading)):
             start = start if number else at
             mixed = block if weights is None else (weights @ block)[None]
             for piece in source.resampled(mixed, rate):
@@ -124,14 +134,14 @@ def _chunks(
 
 @dataclass(slots=True)
 class _Resampler:
-    """A rate, a number of channels, and the resampler once it is needed."""
+    """Resamples the blocks of a sound of ``rate`` and ``channels``; the filter is made when it is needed."""
 
     rate: int
     channels: int
     resampler: "soxr.ResampleStream | None" = None
 
     def resampled(self, block: Block, rate: int | None) -> Iterator[Block]:
-        """``block`` (channels, samples) at ``rate``; what the filter holds back comes later."""
+        """``block`` (channels, samples) at ``rate``; what the filter holds back comes with later blocks."""
         if rate is None or rate == self.rate:
             yield block
             return
@@ -158,7 +168,7 @@ class _SampleBuffer:
         return self._length
 
     def append(self, block: Block) -> None:
-        """Add (channels, samples)."""
+        """Add samples (channels, samples)."""
         end = self._length + block.shape[1]
         if end > self._array.shape[1]:
             grown = np.empty((self._array.shape[0], max(end, self._array.shape[1] * 5 // 4)), np.float32)
@@ -172,17 +182,17 @@ class _SampleBuffer:
         return self._array[:, : self._length]
 
 
-def _expected_length(container: InputContainer, features: AudioStream, rate: int) -> int:
-    """Samples to make room for: what the header says, if a file of this size can hold so much sound at all."""
+def _expected_length(container: InputContainer, audio: AudioStream, rate: int) -> int:
+    """Number of samples to allocate: as the header says, if a file of this size can hold so much."""
     whole = Fraction(container.duration or 0, av.time_base)
-    seconds = features.duration * features.time_base if features.duration and features.time_base else whole
+    seconds = audio.duration * audio.time_base if audio.duration and audio.time_base else whole
     seconds = max(Fraction(0), min(seconds, Fraction(max(container.size, 0), _LEAST_BYTES)))
     return int((seconds + Fraction(1, 4)) * rate)
 
 
-def _mixdown(features: AudioStream) -> np.ndarray:
-    """Weights (channels,) float32 that make mono; they sum to 1, so nothing clips."""
-    names = [channel.name for channel in features.codec_context.layout.channels]
+def _mixdown(audio: AudioStream) -> np.ndarray:
+    """Weights (channels,) float32 of a mono mix; they sum to 1, so nothing clips."""
+    names = [channel.name for channel in audio.codec_context.layout.channels]
     if len(names) > 2 and "FC" in names:
         weights = np.array([_WEIGHTS.get(name, _SURROUND) for name in names], np.float32)
     else:
@@ -191,18 +201,19 @@ def _mixdown(features: AudioStream) -> np.ndarray:
 
 
 def gapless_blocks(
-    container: InputContainer, features: AudioStream, reading: SoundReadOptions = READ_WHOLE
+    container: InputContainer, audio: AudioStream, reading: SoundReadOptions = READ_WHOLE
 ) -> Iterator[tuple[Fraction, Block]]:
-    """(instant of its first sample, block) one right after the other: gaps filled, overlaps and priming cut.
+    """(Time of its first sample (s), block) of blocks that follow each other directly: gaps are filled with silence,
+    overlaps and priming are cut.
 
     Raises ``NotMedia`` if the time stamps jump by days.
     """
-    rate = features.codec_context.sample_rate
+    rate = audio.codec_context.sample_rate
     log = SoundLog() if reading.log is None else reading.log
-    start, count, origin = None, 0, clock_origin(features)
-    promised, log.channels = stated_sound_end(container, features), features.codec_context.channels
-    log.promised = None if promised is None else promised - origin
-    for at, block in _blocks(container, features, log):
+    start, count, origin = None, 0, clock_origin(audio)
+    stated, log.channels = stated_sound_end(container, audio), audio.codec_context.channels
+    log.stated_end = None if stated is None else stated - origin
+    for at, block in _blocks(container, audio, log):
         at -= origin
         if start is None:
             before = min(max(0, round(-at * rate)), block.shape[1]) if negative_times_are_priming(container) else 0
@@ -240,10 +251,10 @@ def _silence(channels: int, samples: int) -> Iterator[Block]:
         samples -= size
 
 
-def _blocks(container: InputContainer, features: AudioStream, log: SoundLog) -> Iterator[tuple[Fraction, Block]]:
-    """(instant, float block) of every decoded packet; what cannot be decoded is left out (and becomes a gap)."""
-    channels = features.codec_context.channels
-    for at, frame in timed_frames(demux(container, features), features):
+def _blocks(container: InputContainer, audio: AudioStream, log: SoundLog) -> Iterator[tuple[Fraction, Block]]:
+    """(Time (s), float block) of every decoded packet; what cannot be decoded is left out and becomes a gap."""
+    channels = audio.codec_context.channels
+    for at, frame in timed_frames(demux(container, audio), audio):
         block = _floats(frame, channels)
         if frame.format.name in _FLOATS and not np.isfinite(block).all():
             wrong = ~np.isfinite(block)
@@ -253,7 +264,7 @@ def _blocks(container: InputContainer, features: AudioStream, log: SoundLog) -> 
 
 
 def _floats(frame: av.AudioFrame, channels: int) -> Block:
-    """(channels, samples) in -1..1, whatever the sample format."""
+    """(channels, samples) in -1..1 from any sample format."""
     array = frame.to_ndarray()
     if frame.format.is_packed:
         array = array.reshape(-1, len(frame.layout.channels)).T
@@ -263,6 +274,6 @@ def _floats(frame: av.AudioFrame, channels: int) -> Block:
         array = array.astype(np.float32) / np.float32(2 ** (8 * array.dtype.itemsize - 1))
     out = array.astype(np.float32, copy=False)
     if out.shape[0] != channels:
-        # The layout changed in mid-stream: keep the first channels, repeat the last one that is there.
+        # The layout changed inside the stream: keep the first channels, repeat the last one.
         out = out[np.minimum(np.arange(channels), out.shape[0] - 1)]
     return np.ascontiguousarray(out)

@@ -1,4 +1,4 @@
-"""Decoded sound without surprises: one rate and layout from first to last, no gaps, and nothing that is no number."""
+"""Decoded sound in one rate and layout, without gaps, and without samples that are not finite."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from lipdub.media.container import open_input, sound_stream
-from lipdub.media.stream_copy import PacketLosses, demux_noting_losses
 from lipdub.media.sound_decode import timed_frames
+from lipdub.media.stream_copy import PacketLosses, demux_noting_losses
 
 _SLACK = Fraction(1, 100)
-"""Seconds by which time stamps may stray (containers round them) before a gap or an overlap is believed."""
+"""Seconds by which time stamps may be off (containers round them) before a gap or an overlap is assumed."""
 
 
 @dataclass(eq=False)
 class SoundRepairs:
-    """What was mended: ``packets`` that could not be decoded, seconds that are missing and ``silent`` now, samples that
-    were ``not_finite``, and how many frames there were of each of the ``forms`` (rate, layout) in which they came."""
+    """What was repaired: packets that were ``undecodable``, seconds of missing sound that are ``silence`` now, samples
+    that were ``not_finite``; and how many frames came in each of the ``formats`` (rate, layout)."""
 
     undecodable: int = 0
     silence: Fraction = Fraction(0)
@@ -35,21 +35,22 @@ class SoundRepairs:
 
     @property
     def mixed_formats(self) -> list[tuple[int, str]]:
-        """The forms, if there are several; one frame is none: decoders tell a new rate one frame late."""
+        """The formats, if there is more than one. A single frame does not count: decoders report a new rate one frame
+        late."""
         forms = [form for form, count in self.formats.items() if count > 1]
         return forms if len(forms) > 1 else []
 
 
 def uniform_frames(
-    packets: Iterator[av.Packet], features: AudioStream, origin: Fraction, damage: SoundRepairs
+    packets: Iterator[av.Packet], audio: AudioStream, origin: Fraction, damage: SoundRepairs
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
-    """(Instant from ``origin`` on, frame) of ``heard`` in the rate, layout and format of the first frame.
+    """(Time from ``origin`` on (s), frame) of ``audio`` in the rate, layout and sample format of the first frame.
 
-    ``origin`` is on the file's clock (s). Each frame comes right after the one before: gaps are silence, overlaps are
+    ``origin`` is on the file's clock (s). Each frame follows the one before directly: gaps become silence, overlaps are
     cut. Time stamps count samples.
     """
     at, rate, count = Fraction(0), 0, 0
-    for begins, frame in _in_one_format(packets, features, damage):
+    for begins, frame in _in_one_format(packets, audio, damage):
         if rate == 0:
             rate, at = frame.sample_rate, begins - origin
         late = begins - origin - at - Fraction(count, rate)
@@ -68,13 +69,13 @@ def uniform_frames(
 
 
 def _in_one_format(
-    packets: Iterator[av.Packet], features: AudioStream, damage: SoundRepairs
+    packets: Iterator[av.Packet], audio: AudioStream, damage: SoundRepairs
 ) -> Iterator[tuple[Fraction, av.AudioFrame]]:
-    """(Instant on the file's clock, frame) in the first frame's format: what differs is converted."""
+    """(Time on the file's clock (s), frame), converted to the first frame's format where it differs."""
     first: tuple[str, str, int] | None = None
     current: tuple[str, str, int] | None = None
     resampler: av.AudioResampler | None = None
-    for begins, frame in timed_frames(packets, features, damage.count_undecodable):
+    for begins, frame in timed_frames(packets, audio, damage.count_undecodable):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         first = first or kind
         damage.formats[frame.sample_rate, frame.layout.name] += 1
@@ -91,7 +92,7 @@ def _in_one_format(
 
 
 def _finite(frame: av.AudioFrame, damage: SoundRepairs) -> av.AudioFrame:
-    """``frame``, or, if some of its samples are NaN or infinite, a copy with 0 in their place."""
+    """``frame``; if some of its samples are NaN or infinite, a copy with 0 in their place."""
     if not frame.format.name.startswith(("flt", "dbl")):
         return frame
     array = frame.to_ndarray()
@@ -119,22 +120,22 @@ def _silence(like: av.AudioFrame, samples: int) -> Iterator[av.AudioFrame]:
 
 
 def frame_slice(frame: av.AudioFrame, first: int, end: int) -> av.AudioFrame:
-    """The samples ``[first, end)`` of a frame, at its rate, as a frame without a time stamp."""
+    """The samples ``[first, end)`` of a frame as a new frame of the same rate, without a time stamp."""
     width = len(frame.layout.channels) if frame.format.is_packed else 1
     array = np.ascontiguousarray(frame.to_ndarray()[:, first * width : end * width])
     return _frame(array, frame)
 
 
 def _frame(samples: Any, like: av.AudioFrame) -> av.AudioFrame:
-    """A frame of ``samples`` (an array as ``to_ndarray`` gives them) that is otherwise ``like`` another."""
+    """A frame with ``samples`` (an array as ``to_ndarray`` returns it) and the format of ``like``."""
     frame = av.AudioFrame.from_ndarray(samples, like.format.name, like.layout.name)
     frame.sample_rate = like.sample_rate
     return frame
 
 
 def fold_channels(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
-    """``frame``, whose channels have no stated places, with as many channels as ``layout`` has: channel 9 of 8 is heard
-    on the first, and so on; all are as much quieter as keeps the loudest in range."""
+    """``frame``, whose channels have no stated positions, mixed to the number of channels of ``layout``: channel 9 of 8
+    is added to the first, and so on. All are attenuated equally, so that the sum stays in range."""
     count, wanted = len(frame.layout.channels), len(av.AudioLayout(layout).channels)
     array = frame.to_ndarray()
     rows = array.reshape(-1, count).T if frame.format.is_packed else array
@@ -156,12 +157,12 @@ def fold_channels(frame: av.AudioFrame, layout: str) -> av.AudioFrame:
 
 
 def repair_reason(path: Path, until: Fraction) -> str:
-    """Why the sound in ``path`` has to be mended before it is heard, looking at its first ``until`` seconds; "" if it
-    is whole: every packet can be read and decoded, and rate and channels stay the same."""
+    """Why the sound in ``path`` cannot be copied as it is, from its first ``until`` seconds; "" if every packet can be
+    read and decoded, and rate and channels stay the same."""
     damage, losses = SoundRepairs(), PacketLosses()
     with open_input(path) as source:
-        features = sound_stream(source, path)
-        for at, _ in uniform_frames(demux_noting_losses(losses, source, [features]), features, Fraction(0), damage):
+        audio = sound_stream(source, path)
+        for at, _ in uniform_frames(demux_noting_losses(losses, source, [audio]), audio, Fraction(0), damage):
             if at > until:
                 break
     if damage.undecodable or losses.errors:

@@ -1,7 +1,7 @@
-"""What a file promises, compared with what could be read from it: a difference is told with both numbers.
+"""What a file states about its length, compared with what could be read. A warning gives both numbers.
 
-A promise is what its writer stated: the list of samples in an mp4, a duration in a header. What demuxers only estimate
-(from the last time stamp or from the size of the file) is none.
+Only what the writer of the file stated counts: the list of samples in an mp4, a duration in a header. Durations that
+demuxers estimate from the last time stamp or from the size of the file do not count.
 """
 
 import re
@@ -17,26 +17,27 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from lipdub.media.container import time_base_of, open_input
+from lipdub.media.container import open_input, time_base_of
 from lipdub.media.frame_timestamps import FrameList
 from lipdub.media.packets import clock_joins, demux
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.time import timecode
 
 DURATION_TOLERANCE = Fraction(1, 10)
-"""Seconds by which a stated duration may be off without a word about it: writers round, codecs pad."""
+"""Seconds by which a stated duration may differ without a warning: writers round, codecs pad."""
 
 _STATED = frozenset({"mov", "avi", "flac", "wav", "w64", "aiff", "caf"})
-"""Formats (one of FFmpeg's names for each) whose streams have a stated duration of their own."""
+"""Formats (one of FFmpeg's names for each) whose streams have stated durations of their own."""
 
 _STATED_WHOLE = frozenset({"matroska", "webm", "flv", "asf"})
-"""Formats that state how long the longest stream is."""
+"""Formats that state the duration of the longest stream only."""
 
 _EXAMPLES = 5
 
 
 def picture_warnings(container: InputContainer, video: VideoStream, listing: FrameList) -> Iterator[str]:
-    """Sentences on what is not as the file says, or as a picture should be, from the ``listing`` of its frames."""
+    """Sentences on differences between the stated length and the ``listing`` of frames, joined recordings, and missing
+    frames."""
     times = listing.times
     yield from _joined(container)
     if listing.repaired:
@@ -45,7 +46,7 @@ def picture_warnings(container: InputContainer, video: VideoStream, listing: Fra
             "each was kept and got a time between its neighbours"
         )
     yield from _ends_early(container, video, listing)
-    if "mov" not in _names(container):  # there every frame is listed, so what has none should have none
+    if "mov" not in _names(container):  # mov lists every frame, so its gaps are intended
         yield from _gaps(times)
 
 
@@ -76,15 +77,15 @@ def _ends_early(container: InputContainer, video: VideoStream, listing: FrameLis
     if end > times.whole.end:
         yield _short(_seconds(end), f"{_seconds(times.whole.end)} ({len(times)} frames)")
     elif times.whole.end - end > 1:
-        yield f"the file promises {_seconds(end)}; {_seconds(times.whole.end)} ({len(times)} frames) were read"
+        yield f"the file states {_seconds(end)}; {_seconds(times.whole.end)} ({len(times)} frames) were read"
 
 
-def _short(promised: str, read: str) -> str:
-    return f"the file promises {promised}; {read} could be read: it ends early or is damaged"
+def _short(stated: str, read: str) -> str:
+    return f"the file states {stated}; {read} could be read: it ends early or is damaged"
 
 
 def _gaps(times: FrameTimes) -> Iterator[str]:
-    """Stretches without frames in a picture of otherwise equal steps."""
+    """Gaps in a picture whose frames are otherwise evenly spaced."""
     steps = np.diff(times.pts)
     if len(steps) < 10:
         return
@@ -98,14 +99,14 @@ def _gaps(times: FrameTimes) -> Iterator[str]:
         yield f"about {missing} frames are missing ({spans}): the frame before is shown meanwhile"
 
 
-def stated_sound_end(container: InputContainer, features: AudioStream) -> Fraction | None:
-    """When the sound ends (s) by what the file states; None if it does not say that of the sound itself."""
-    end, longest = stated_end(container, features)
+def stated_sound_end(container: InputContainer, audio: AudioStream) -> Fraction | None:
+    """When the sound ends (s) as the file states; None if the file does not state it for the sound itself."""
+    end, longest = stated_end(container, audio)
     return None if longest and len(container.streams) > 1 else end
 
 
 def stated_end(container: InputContainer, stream: Stream) -> tuple[Fraction | None, bool]:
-    """(When the stream ends (s) as the file states, or None; True if that is stated of the longest stream only.)"""
+    """(When the stream ends (s) as the file states, or None; True if that is stated for the longest stream only.)"""
     names = _names(container)
     if names & _STATED_WHOLE:
         own = _tagged(stream)
@@ -127,7 +128,7 @@ def _names(container: InputContainer) -> set[str]:
 
 
 def _tagged(stream: Stream) -> Fraction | None:
-    """Matroska's tag DURATION, as its writers put it: 00:00:08.000000000."""
+    """Duration (s) in Matroska's tag DURATION, as its writers format it: 00:00:08.000000000."""
     found = re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", "").strip())
     if found is None:
         return None
@@ -135,7 +136,7 @@ def _tagged(stream: Stream) -> Fraction | None:
 
 
 def _last_end(path: Path) -> Fraction:
-    """When the last packet of any stream ends (s); the file is read through, nothing is decoded."""
+    """When the last packet of any stream ends (s). The file is read; nothing is decoded."""
     with open_input(path) as container:
         flowing = [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
         ends = ((p.pts + (p.duration or 0)) * p.time_base for p in demux(container, *flowing) if p.pts is not None)
@@ -143,7 +144,7 @@ def _last_end(path: Path) -> Fraction:
 
 
 def _counted_mp3(container: InputContainer) -> bool:
-    """True for an mp3 that states how many frames it has (Xing's, LAME's or Fraunhofer's header)."""
+    """True for an mp3 that states its number of frames (header of Xing, LAME or Fraunhofer)."""
     if "mp3" not in _names(container):
         return False
     with Path(container.name).open("rb") as file:
@@ -158,7 +159,7 @@ def _counted_mp3(container: InputContainer) -> bool:
 
 
 def _riff_duration(container: InputContainer, stream: Stream) -> Fraction | None:
-    """What a WAV file states; FFmpeg corrects that by the size of the file."""
+    """Duration (s) that a WAV file states; FFmpeg's own is corrected by the size of the file."""
     if "wav" not in _names(container) or not isinstance(stream, AudioStream) or not stream.codec_context.bit_rate:
         return None
     with Path(container.name).open("rb") as file:
@@ -167,7 +168,7 @@ def _riff_duration(container: InputContainer, stream: Stream) -> Fraction | None
 
 
 def _riff_data(file: BinaryIO) -> int | None:
-    """Bytes of samples that a RIFF file states; None where it leaves that open, as writers to a pipe do."""
+    """Bytes of samples that a RIFF file states; None if it leaves that open, as writers to a pipe do."""
     if file.read(4) != b"RIFF":
         return None
     file.seek(12)
@@ -187,7 +188,7 @@ def _seconds(span: Fraction) -> str:
 
 
 def first_examples(texts: Iterable[str]) -> str:
-    """The first few, and how many there are beside."""
+    """The first few of ``texts``, and how many more there are."""
     every = list(texts)
     more = f" and {len(every) - _EXAMPLES} more" if len(every) > _EXAMPLES else ""
     return ", ".join(every[:_EXAMPLES]) + more

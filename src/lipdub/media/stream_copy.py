@@ -1,4 +1,4 @@
-"""Lanes that run beside the picture into the output: streams of the source that are copied as they are."""
+"""Streams that are copied without re-encoding, and how packets wait for their turn in the output."""
 
 import io
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from lipdub.media.languages import container_language
 from lipdub.media.packets import ContinuedClock, ReadErrors, clock_joins, demux_past_errors
 
 PRIMED_CODECS = {"aac": "A_AAC", "mp3": "A_MPEG/L3", "opus": "A_OPUS", "vorbis": "A_VORBIS"}
-"""Codecs that have priming -> how Matroska calls them (RFC 9559 and the codec mappings beside it)."""
+"""Codecs with priming -> their Matroska codec IDs (RFC 9559 and its codec mappings)."""
 
 _GAP = Fraction(1, 10)
-"""Seconds between two packets of sound, or before the stated end, beyond which something is taken to be missing."""
+"""Seconds between two packets of sound, or before the stated end, beyond which something counts as missing."""
 
 _COVER_TYPES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
@@ -30,14 +30,14 @@ _COVER_TYPES = {
 
 @dataclass
 class MuxQueue:
-    """Packets on their way into the output, in order; ``peeked`` is the one that waits for its turn."""
+    """Packets of one or more streams in the order in which they are muxed; ``waiting`` is the next one."""
 
     packets: Iterator[av.Packet]
     waiting: av.Packet | None = None
     exhausted: bool = False
 
     def mux_until(self, out: OutputContainer, until: Fraction | None) -> None:
-        """Mux every packet that begins before ``until`` (s); all that are left if None."""
+        """Mux every packet that begins at ``until`` (s) or before; None: all that are left."""
         while not self.exhausted:
             if self.waiting is None:
                 self.waiting = next(self.packets, None)
@@ -56,7 +56,7 @@ def _muxing_time(packet: av.Packet) -> Fraction:
 
 
 def copy_refusal(container: str, template: Stream) -> str | None:
-    """None if ``container`` takes a copy of ``template``, else why not: its header is written to memory to see."""
+    """None if ``container`` takes a copy of ``template``, else why not. To find out, a header is written to memory."""
     try:
         with io.BytesIO() as nowhere:
             out = av.open(nowhere, "w", format=container)
@@ -76,7 +76,7 @@ def codec_name(stream: Stream) -> str:
 
 
 def add_stream_copy(out: OutputContainer, template: Stream) -> Stream:
-    """A stream in ``out`` with the parameters, metadata and disposition of ``template``."""
+    """Add a stream to ``out`` with the parameters, metadata and disposition of ``template``."""
     if isinstance(template, AttachmentStream):
         return out.add_attachment(template.name or "attachment", template.mimetype or "", template.data)
     copy = out.add_stream_from_template(template, opaque=True)
@@ -91,7 +91,7 @@ def add_stream_copy(out: OutputContainer, template: Stream) -> Stream:
 
 
 def attach_cover(cover: Stream, out: OutputContainer) -> None:
-    """Attach the cover picture ``cover`` to ``out`` as Matroska keeps it: as a file."""
+    """Attach the cover picture ``cover`` to ``out`` as a file, as Matroska stores it."""
     assert isinstance(cover.container, InputContainer)
     name, kind = _COVER_TYPES.get(codec_name(cover), ("cover", "image/" + codec_name(cover)))
     content = next((bytes(packet) for packet in cover.container.demux(cover) if packet.size), b"")
@@ -100,8 +100,9 @@ def attach_cover(cover: Stream, out: OutputContainer) -> None:
 
 @dataclass(eq=False)
 class PacketLosses:
-    """What could not be read: ``trouble`` with the file, and for each stream (by index) how many packets ``came``,
-    where they ``end`` (s), and how much (s) is ``missing`` between those of sound, which follow each other."""
+    """What could not be read: errors of the file, and for each stream (by index) how many packets were ``received``,
+    where they ``end`` (s), and how many seconds are ``missing`` between packets of sound, which should follow each
+    other."""
 
     read_errors: ReadErrors = field(default_factory=ReadErrors)
     received: dict[int, int] = field(default_factory=dict)
@@ -110,11 +111,11 @@ class PacketLosses:
 
     @property
     def errors(self) -> int:
-        """How often the file could not be read on at once."""
-        return self.read_errors.errors
+        """How often reading the file failed and went on behind the damage."""
+        return self.read_errors.count
 
     def count(self, packet: av.Packet) -> None:
-        """Count a packet; empty ones at the end of a file, which have no time, are none."""
+        """Count a packet. Empty packets at the end of a file, which have no time, do not count."""
         at = packet.pts if packet.pts is not None else packet.dts
         if at is None and not packet.size:
             return
@@ -127,26 +128,26 @@ class PacketLosses:
         ends = begins + (packet.duration or 0) * packet.time_base
         self.end[stream] = max(self.end.get(stream, ends), ends)
 
-    def of(self, stream: Stream) -> str:
+    def describe(self, stream: Stream) -> str:
         """What is missing of ``stream``, in words; "" if nothing is known to be."""
-        came, end = self.received.get(stream.index, 0), self.end.get(stream.index, Fraction(0))
-        # The index of mp4 and mov lists every packet; those of other files only some.
+        received, end = self.received.get(stream.index, 0), self.end.get(stream.index, Fraction(0))
+        # The index of mp4 and mov lists every packet; other indexes list only some.
         indexed = "mp4" in stream.container.format.name
-        promised, stated = len(stream.index_entries) if indexed else 0, _stated_end(stream)
-        if came < promised:
-            return f"damaged, {came} of {promised} packets could be read"
+        listed, stated = len(stream.index_entries) if indexed else 0, _stated_end(stream)
+        if received < listed:
+            return f"damaged, {received} of {listed} packets could be read"
         words = []
         if self.missing.get(stream.index):
             words.append(f"{float(self.missing[stream.index]):.3f} s are missing in it")
         if stated is not None and end < stated - _GAP:
-            words.append(f"it ends at {float(end):.3f} s, {float(stated):.3f} s are promised")
+            words.append(f"it ends at {float(end):.3f} s, the file states {float(stated):.3f} s")
         if self.errors and not words and not indexed:
             words.append(f"the file could not be read in {self.errors} places")
-        return f"damaged ({came} packets could be read): {' and '.join(words)}" if words else ""
+        return f"damaged ({received} packets could be read): {' and '.join(words)}" if words else ""
 
 
 def _stated_end(stream: Stream) -> Fraction | None:
-    """Where a stream of a Matroska file ends (s) by its DURATION tag; None where none is stated."""
+    """Where a stream of a Matroska file ends (s) by its DURATION tag; None if it has none."""
     text = next((value for key, value in stream.metadata.items() if key.upper().startswith("DURATION")), "")
     try:
         hours, minutes, seconds = text.split(":")
@@ -156,8 +157,8 @@ def _stated_end(stream: Stream) -> Fraction | None:
 
 
 def demux_noting_losses(losses: PacketLosses, source: InputContainer, streams: list[Stream]) -> Iterator[av.Packet]:
-    """Every packet of ``streams`` that holds something, on the clock that is continued over joins; what could not be
-    read is noted in ``losses``."""
+    """Every non-empty packet of ``streams``, on the clock that continues over joins; what cannot be read is counted in
+    ``losses``."""
     discard_other_streams(source, *streams)
     continued = ContinuedClock(clock_joins(source))
     for packet in demux_past_errors(source, streams, losses.read_errors):
@@ -171,9 +172,9 @@ def demux_noting_losses(losses: PacketLosses, source: InputContainer, streams: l
 def copied_packets(
     source: InputContainer, copies: list[tuple[Stream, Stream]], matroska: bool, losses: PacketLosses
 ) -> Iterator[av.Packet]:
-    """Packets of the streams of ``source`` for their copies (pairs of stream and copy), untouched, at their own times.
+    """Packets of the streams of ``source`` for their copies (pairs of stream and copy), unchanged, at their own times.
 
-    A ``matroska`` file says no negative times but those of priming: sound whose codec has none begins at 0 there.
+    ``matroska``: such files hold no negative times except for priming, so sound of codecs without priming begins at 0.
     """
     target = {stream.index: copy for stream, copy in copies}
     for packet in demux_noting_losses(losses, source, [stream for stream, _ in copies]) if copies else ():

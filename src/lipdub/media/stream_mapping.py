@@ -1,7 +1,7 @@
-"""What becomes of every stream of the source in the new file, decided before the work and checked after it.
+"""What becomes of every stream of the source in the output: decided before it is written, verified afterwards.
 
-One table, ``RULES``, is asked in its order; the first rule that knows a stream decides. What encoders cannot carry
-inside the picture stands in ``sidedata.KINDS``.
+``RULES`` are asked in their order; the first rule that applies to a stream decides. Side data inside the picture is
+handled by ``side_data.SIDE_DATA_KINDS``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,8 +12,8 @@ import av
 from av.container import InputContainer
 from av.stream import AttachmentStream, Discard, Disposition, Stream
 
-from lipdub.media.stream_copy import codec_name, copy_refusal
 from lipdub.media.languages import same_container_language
+from lipdub.media.stream_copy import codec_name, copy_refusal
 
 MOV_FAMILY = ("mp4", "mov")
 PLAYED_TYPES = ("video", "audio", "subtitle")
@@ -23,13 +23,14 @@ _KEPT_DISPOSITIONS = Disposition(
     | Disposition.forced | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.clean_effects
     | Disposition.captions | Disposition.descriptions
 )  # fmt: skip
-"""Marks of a stream that matter to who watches; 'default' is ours to give."""
+"""Dispositions of a stream that matter to viewers; 'default' is set by us."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamMapping:
-    """What becomes of a stream. ``how``: ``copied`` (its packets), ``attached`` (a cover as attached file), ``made``
-    (the container writes it anew), ``dropped``, or ``picture`` (the one that is dubbed). ``why`` is for the report."""
+    """What becomes of a stream. ``action``: ``copied`` (its packets), ``attached`` (a cover as an attached file),
+    ``made`` (the container writes it anew), ``dropped``, or ``picture`` (the one that is dubbed). ``reason`` is for the
+    report."""
 
     action: str
     reason: str = ""
@@ -37,8 +38,8 @@ class StreamMapping:
 
 @dataclass(frozen=True, slots=True)
 class MappingContext:
-    """What rules look at: the source, the number of its dubbed picture stream among all streams, the new container,
-    and whether there is a dub track and the source's sound is kept beside it."""
+    """What the rules depend on: the source, the index of its dubbed picture stream among all streams, the output's
+    container, and whether there is a dub track and the source's sound is kept beside it."""
 
     source: InputContainer
     picture: int
@@ -47,50 +48,53 @@ class MappingContext:
     keep_source_sound: bool
 
 
-def _picture(stream: Stream, now: MappingContext) -> StreamMapping | None:
-    return StreamMapping("picture") if stream.index == now.picture else None
+def _picture(stream: Stream, context: MappingContext) -> StreamMapping | None:
+    return StreamMapping("picture") if stream.index == context.picture else None
 
 
-def _replaced_sound(stream: Stream, now: MappingContext) -> StreamMapping | None:
-    if stream.type == "audio" and now.has_dub and not now.keep_source_sound:
+def _replaced_sound(stream: Stream, context: MappingContext) -> StreamMapping | None:
+    if stream.type == "audio" and context.has_dub and not context.keep_source_sound:
         return StreamMapping("dropped", "the dub track takes its place")
     return None
 
 
-def _chapter_track(stream: Stream, now: MappingContext) -> StreamMapping | None:
-    """QuickTime keeps chapters in a track of its own; FFmpeg reads it at once and marks it as not to be read again."""
-    if stream.type == "data" and stream.discard == Discard.all and now.source.chapters():
-        return StreamMapping("made", f"{len(now.source.chapters())} chapters")
+def _chapter_track(stream: Stream, context: MappingContext) -> StreamMapping | None:
+    """QuickTime stores chapters in a track of their own. FFmpeg reads it when it opens the file and marks it as
+    discarded."""
+    if stream.type == "data" and stream.discard == Discard.all and context.source.chapters():
+        return StreamMapping("made", f"{len(context.source.chapters())} chapters")
     return None
 
 
-def _timecode_track(stream: Stream, now: MappingContext) -> StreamMapping | None:
+def _timecode_track(stream: Stream, context: MappingContext) -> StreamMapping | None:
     if stream.type != "data" or "timecode" not in stream.metadata:
         return None
     code = stream.metadata["timecode"]
-    return StreamMapping("made", f"timecode {code}" if now.container in MOV_FAMILY else f"timecode {code}, as a tag")
+    return StreamMapping(
+        "made", f"timecode {code}" if context.container in MOV_FAMILY else f"timecode {code}, as a tag"
+    )
 
 
-def _cover(stream: Stream, now: MappingContext) -> StreamMapping | None:
+def _cover(stream: Stream, context: MappingContext) -> StreamMapping | None:
     if not stream.disposition & Disposition.attached_pic:
         return None
-    if now.container == "matroska":
+    if context.container == "matroska":
         return StreamMapping("attached", "cover picture")
-    if now.container == "mp4" and copy_refusal("mp4", stream) is None:
+    if context.container == "mp4" and copy_refusal("mp4", stream) is None:
         return StreamMapping("copied", "cover picture")
-    return StreamMapping("dropped", f"{now.container} holds no cover picture")
+    return StreamMapping("dropped", f"{context.container} holds no cover picture")
 
 
-def _attachment(stream: Stream, now: MappingContext) -> StreamMapping | None:
+def _attachment(stream: Stream, context: MappingContext) -> StreamMapping | None:
     if not isinstance(stream, AttachmentStream):
         return None
-    if now.container == "matroska":
+    if context.container == "matroska":
         return StreamMapping("copied", stream.name or "")
-    return StreamMapping("dropped", f"{now.container} holds no attached files ({stream.name or 'without a name'})")
+    return StreamMapping("dropped", f"{context.container} holds no attached files ({stream.name or 'without a name'})")
 
 
-def _any(stream: Stream, now: MappingContext) -> StreamMapping | None:
-    refusal = copy_refusal(now.container, stream)
+def _any(stream: Stream, context: MappingContext) -> StreamMapping | None:
+    refusal = copy_refusal(context.container, stream)
     if refusal is None:
         return StreamMapping("copied")
     return StreamMapping("dropped", f"data ({codec_name(stream)}): {refusal}" if stream.type == "data" else refusal)
@@ -102,30 +106,32 @@ RULES: tuple[Callable[[Stream, MappingContext], StreamMapping | None], ...] = (
 """Asked in this order for every stream of the source."""
 
 
-def map_streams(now: MappingContext) -> list[tuple[Stream, StreamMapping]]:
+def map_streams(context: MappingContext) -> list[tuple[Stream, StreamMapping]]:
     """What becomes of every stream of the source, in its order."""
-    return [(stream, next(fate for rule in RULES if (fate := rule(stream, now)))) for stream in now.source.streams]
+    return [
+        (stream, next(mapping for rule in RULES if (mapping := rule(stream, context))))
+        for stream in context.source.streams
+    ]
 
 
 def stream_name(stream: Stream) -> str:
-    """How a stream of the source is called in reports: ``"stream 2 (subtitle)"``."""
+    """Name of a stream of the source in reports: ``"stream 2 (subtitle)"``."""
     return f"stream {stream.index} ({stream.type})"
 
 
 @dataclass
 class StreamReport:
-    """What is reported: names of what was ``copied``, ``encoded`` and ``dropped``, each with a reason, and
-    ``warnings``."""
+    """What was ``copied``, ``encoded`` and ``dropped``, by name and with a reason, and ``warnings``."""
 
     copied: list[str] = field(default_factory=list)
     encoded: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def add(self, stream: Stream, fate: StreamMapping) -> None:
-        """Note what becomes of a stream."""
-        name = f"{stream_name(stream)}: {fate.reason}" if fate.reason else stream_name(stream)
-        match fate.action:
+    def add(self, stream: Stream, mapping: StreamMapping) -> None:
+        """Add what becomes of a stream."""
+        name = f"{stream_name(stream)}: {mapping.reason}" if mapping.reason else stream_name(stream)
+        match mapping.action:
             case "copied" | "attached" | "made":
                 self.copied.append(name)
             case "dropped":
@@ -134,7 +140,7 @@ class StreamReport:
 
 @dataclass(frozen=True, slots=True)
 class CopiedStream:
-    """A stream that was copied: its ``name`` in reports, and what it said of itself."""
+    """A stream that was copied: its ``name`` in reports, and the properties that its copy must have."""
 
     name: str
     index: int
@@ -144,18 +150,24 @@ class CopiedStream:
 
     @classmethod
     def of(cls, template: Stream, copy: Stream) -> "CopiedStream":
-        """What has to be found again of ``template`` in its ``copy``."""
+        """The properties of ``template`` that its ``copy`` must have."""
         title = template.metadata.get("title", template.metadata.get("TITLE"))
-        return cls(stream_name(template), copy.index, template.language, title, Disposition(template.disposition & _KEPT_DISPOSITIONS))
+        return cls(
+            stream_name(template),
+            copy.index,
+            template.language,
+            title,
+            Disposition(template.disposition & _KEPT_DISPOSITIONS),
+        )
 
 
 def missing_in_output(
     written: Path, made: Sequence[int], copies: Iterable[CopiedStream], metadata: Mapping[str, str]
 ) -> list[str]:
-    """What a complete file does not say of itself and its copied streams though it should, a sentence each.
+    """Properties that the written file and its copied streams should have and lack, one sentence each.
 
-    ``made`` are the indices that its streams of the kinds ``PLAYED_TYPES``, covers left out, had when it was written;
-    ``metadata`` is what it was told about the whole file.
+    ``made`` are the indices that its streams of the types ``PLAYED_TYPES``, without covers, had when it was written;
+    ``metadata`` is that of the whole file.
     """
     lost = []
     with av.open(str(written), "r", metadata_errors="surrogateescape") as file:
@@ -180,7 +192,7 @@ def is_cover(stream: Stream) -> bool:
 
 def _differences(copy: CopiedStream, there: Stream) -> Iterable[str]:
     if copy.language not in (None, "und") and not same_container_language(copy.language, there.language):
-        yield f"its language '{copy.language}' is '{there.language or 'not told'}' now"
+        yield f"its language '{copy.language}' is '{there.language or 'not stated'}' now"
     if copy.title and copy.title != there.metadata.get("title", there.metadata.get("TITLE")):
         yield f"its title '{copy.title}' could not be kept"
     lost = Disposition(copy.dispositions & ~there.disposition)

@@ -1,4 +1,4 @@
-"""From planes to what an eye sees: RGB of a window of the display picture, and nothing more is converted."""
+"""8-bit RGB of a window of the display picture, from its planes; nothing outside the window is converted."""
 
 import threading
 from fractions import Fraction
@@ -9,37 +9,26 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from lipdub.media.formats import frame_from_planes, planar_format
-from lipdub.timeline.picture import PixelLayout, Rgb, Window, square_width
+from lipdub.timeline.picture import PixelLayout, Rgb, Window, display_size, square_width
 
-# How swscale numbers colour matrices.
+# Numbers of colour matrices in swscale.
 _SWS = {"bt709": 1, "bt601": 5, "bt2020": 9}
 _LIMITED, _FULL = 1, 2
 _FILTER = Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT
 _MARGIN = 4
-"""Chroma sites cut beyond the window, so that its border is filtered as the whole picture would be."""
+"""Chroma samples around the window that are converted too, so that its border is filtered as in the whole picture."""
 
 _thread = threading.local()
 
 
-def square_pixel_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
-    """Size of a coded picture once its pixels are square: the height stays, the width is rounded half up."""
-    return square_width(width, pixel_aspect), height
-
-
-def display_size(width: int, height: int, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
-    """Size as shown: square pixels, then ``rotation`` quarter turns."""
-    wide, high = square_pixel_size(width, height, pixel_aspect)
-    return (high, wide) if rotation % 2 else (wide, high)
-
-
 def window_rgb(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> Rgb:
-    """8-bit RGB of ``window``, which must lie inside the display picture.
+    """8-bit RGB (height, width, 3) of ``window``, which must lie inside the display picture.
 
-    Pixels of non-square sources are interpolated linearly between pixel centres, so a window is the same
-    part of the same picture whatever its place and size.
+    Pixels that are not square are interpolated linearly between pixel centres, so the result does not depend on the
+    window's place and size.
     """
     rows, columns = planes[0].shape
-    square = square_pixel_size(columns, rows, layout.pixel_aspect)
+    square = square_width(columns, layout.pixel_aspect), rows
     shown = display_size(columns, rows, layout.pixel_aspect, layout.rotation)
     assert Window(0, 0, *shown).contains(window), f"{window} leaves the picture {shown}"
     if window.empty:
@@ -52,7 +41,9 @@ def window_rgb(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Wind
     return np.ascontiguousarray(np.rot90(rgb, layout.rotation))
 
 
-def _rgb_square_pixels(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window, scale: Fraction) -> np.ndarray:
+def _rgb_square_pixels(
+    planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window, scale: Fraction
+) -> np.ndarray:
     """RGB of a window of the picture whose columns are stretched by ``scale``."""
     columns = planes[0].shape[1]
     left = max(0, floor(window.left / scale) - 2)
@@ -66,7 +57,7 @@ def _rgb_square_pixels(planes: tuple[np.ndarray, ...], layout: PixelLayout, wind
 
 
 def _rgb_coded_pixels(planes: tuple[np.ndarray, ...], layout: PixelLayout, window: Window) -> np.ndarray:
-    """RGB of a window of the coded picture: only the samples around it are cut out and converted."""
+    """RGB of a window of the coded picture; only the samples around it are converted."""
     kind = planar_format(layout.name)
     rows, columns = planes[0].shape
     sx, sy = layout.subsampling
@@ -93,7 +84,7 @@ def _rgb_coded_pixels(planes: tuple[np.ndarray, ...], layout: PixelLayout, windo
 
 
 def _padded_to_chroma(plane: np.ndarray, sx: int, sy: int) -> np.ndarray:
-    """``plane`` with its edge repeated up to whole chroma sites: only at the border of an odd picture."""
+    """``plane`` with its edge repeated up to whole chroma samples; needed at the border of odd pictures."""
     right, below = -plane.shape[1] % sx, -plane.shape[0] % sy
     return np.pad(plane, ((0, below), (0, right)), mode="edge") if right or below else plane
 
@@ -107,14 +98,14 @@ def _from_grey(plane: np.ndarray, layout: PixelLayout) -> np.ndarray:
 
 
 def _aligned(start: int, end: int, step: int, limit: int) -> tuple[int, int]:
-    """``[start, end)`` with a margin, outward to whole chroma sites (at least 2 pixels), inside ``[0, limit)``."""
+    """``[start, end)`` with a margin, extended to whole chroma samples (at least 2 pixels), inside ``[0, limit)``."""
     grid = max(step, 2)
     margin = _MARGIN * step if step > 1 else 0
     return max(0, (start - margin) // grid * grid), min(limit, -(-(end + margin) // grid) * grid)
 
 
 def _reformatter() -> VideoReformatter:
-    """This thread's converter: it keeps its tables while sizes stay the same."""
+    """This thread's converter, which keeps its tables while sizes stay the same."""
     if not hasattr(_thread, "reformatter"):
         _thread.reformatter = VideoReformatter()
     return _thread.reformatter

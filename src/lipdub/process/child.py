@@ -1,4 +1,4 @@
-"""Other programs, run without a shell, that end when we do, with all that they started."""
+"""Child processes without a shell, which end when this process ends, with everything that they started."""
 
 import contextlib
 import os
@@ -15,10 +15,11 @@ def run_child(
     timeout: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run ``command`` with ``given`` on its standard input, and take what it writes to stdout and stderr.
+    """Run ``command`` with ``given`` on its standard input; returns its exit code and what it wrote to stdout and
+    stderr.
 
-    It gets a session of its own (setsid(2)), so that whatever it starts can be ended with it: after ``timeout``
-    seconds, or if this process is interrupted. Raises ``subprocess.TimeoutExpired`` or ``OSError``.
+    It gets a session of its own (setsid(2)), so that everything it starts can be ended with it: after ``timeout``
+    seconds, or when this process is interrupted. Raises ``subprocess.TimeoutExpired`` or ``OSError``.
     """
     child = subprocess.Popen(
         list(command),
@@ -30,23 +31,23 @@ def run_child(
     )
     _RUNNING.add(child)
     try:
-        out, said = child.communicate(given, timeout=timeout)
+        stdout, stderr = child.communicate(given, timeout=timeout)
     except BaseException:
         _end(child)
         raise
     finally:
         _RUNNING.discard(child)
-    return subprocess.CompletedProcess(child.args, child.returncode, out, said)
+    return subprocess.CompletedProcess(child.args, child.returncode, stdout, stderr)
 
 
 def end_children() -> None:
-    """End every program that ``run_child`` runs at this moment."""
+    """End every program that ``run_child`` is running."""
     for child in tuple(_RUNNING):
         _end(child)
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """End ``child`` and its session, and collect it."""
+    """Kill ``child`` and its session, and wait for it."""
     with contextlib.suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(child.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""How a program ends: whatever happens becomes one line on stderr and an exit code (see ``errors``)."""
+"""How a program ends: every error becomes one line on stderr and an exit code (see ``errors``)."""
 
 import atexit
 import contextlib
@@ -22,19 +22,19 @@ INTERNAL_ERROR = 70
 """Exit code for a mistake of ours (EX_SOFTWARE of sysexits.h)."""
 
 SIGNAL_BASE = 128
-"""To which the number of a signal is added (POSIX shells, 2.8.2)."""
+"""Exit code for a signal: this plus the signal's number (POSIX shells, 2.8.2)."""
 
 _SAME_SIGNAL = 0.5
-"""Seconds in which several signals are one: timeout(1) sends its signal to the process and then to its group."""
+"""Seconds in which several signals count as one: timeout(1) sends its signal to the process and then to its group."""
 
 _kept_sockets: list[socket.socket] = []
-"""Holds what signals write to once one of them stopped the program."""
+"""Sockets to which late signals write after the first one stopped the program."""
 
 _STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class StoppedBySignal(BaseException):
-    """The ``signal`` of that number asked this program to end. No ``Exception``, so that nothing goes on after it."""
+    """The signal ``number`` asked this program to end. Not an ``Exception``, so that no handler of errors stops it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -42,14 +42,14 @@ class StoppedBySignal(BaseException):
 
 
 class StdoutClosed(BaseException):
-    """Nobody reads standard output any more."""
+    """The reader of standard output is gone."""
 
 
 def run_program(program: Callable[[], int | None]) -> NoReturn:
-    """Run ``program`` and leave with its exit code, or with that of what went wrong.
+    """Run ``program`` and exit with its exit code, or with that of its error.
 
-    The first SIGINT, SIGTERM or SIGHUP is raised in the main thread, so that everything in the making is removed; a
-    second one ends the process at once. With LIPDUB_DEBUG=1 errors that are none of the user's are raised.
+    The first SIGINT, SIGTERM or SIGHUP is raised in the main thread, so that unfinished files are removed; a second one
+    ends the process at once. With LIPDUB_DEBUG=1 errors that are not the user's are raised.
     """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
@@ -57,8 +57,8 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
     with _signals_raise():
         code = _exit_code(program)
     if _kept_sockets or code == MachineError.exit_code:
-        # Without memory, destructors of native libraries abort the process. After a signal, Python forgets its handlers
-        # while it ends, and one that comes late would decide on the exit code.
+        # Without memory, destructors of native libraries abort the process. After a signal, Python drops its handlers
+        # while it ends, and a late signal would change the exit code.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
         atexit._run_exitfuncs()
@@ -67,7 +67,7 @@ def run_program(program: Callable[[], int | None]) -> NoReturn:
 
 
 def _exit_code(program: Callable[[], int | None]) -> int:
-    """The exit code of ``program``; errors are told on stderr."""
+    """The exit code of ``program``; its error is printed on stderr."""
     try:
         code = program() or 0
         _flush_stdout()
@@ -79,7 +79,7 @@ def _exit_code(program: Callable[[], int | None]) -> int:
     except (KeyboardInterrupt, StoppedBySignal) as stopped:
         number = stopped.number if isinstance(stopped, StoppedBySignal) else signal.SIGINT
         how = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-        _print_error(f"stopped{how}; nothing was written under the final name.")
+        _print_error(f"stopped{how}; no output file was written.")
         return SIGNAL_BASE + number
     except Exception as error:
         told = as_lipdub_error(error)
@@ -95,7 +95,8 @@ def _exit_code(program: Callable[[], int | None]) -> int:
 
 
 def as_lipdub_error(error: Exception) -> LipdubError | None:
-    """``error`` in the words of ``errors``: what the system, the disk or the memory refused; None: our own mistake."""
+    """``error`` as a ``LipdubError``: what the system, the disk or the memory refused. None if it is a mistake
+    of ours."""
     if isinstance(error, LipdubError):
         return error
     if is_out_of_memory(error):
@@ -113,13 +114,13 @@ def as_lipdub_error(error: Exception) -> LipdubError | None:
 
 
 def _print_error(text: str) -> None:
-    """One line on stderr, if there is somebody to read it."""
+    """Print one line on stderr, if it can be written to."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         print(f"lipdub: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def stdout_error(error: OSError) -> BaseException:
-    """What to raise where standard output refuses what is written to it."""
+    """The exception to raise for an ``error`` in writing to standard output."""
     if isinstance(error, BrokenPipeError):
         return StdoutClosed()
     _discard_stdout()
@@ -128,7 +129,7 @@ def stdout_error(error: OSError) -> BaseException:
 
 
 def _flush_stdout() -> None:
-    """Everything printed is on its way. Raises ``StdoutClosed`` or ``OutputError``."""
+    """Write out what was printed. Raises ``StdoutClosed`` or ``OutputError``."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -137,7 +138,7 @@ def _flush_stdout() -> None:
 
 
 def _discard_stdout() -> None:
-    """Standard output leads nowhere from here on, so that Python does not complain when it closes it."""
+    """Redirect standard output to nowhere, so that Python does not complain when it closes it."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -146,32 +147,34 @@ def _discard_stdout() -> None:
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """Signals that ask to stop are raised in the main thread once; what was ignored before (nohup) stays ignored."""
+    """Raise the first signal that asks to stop in the main thread. Signals that were ignored before (nohup) stay
+    ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.getsignal(number) for number in asked}
-    features, rings = socket.socketpair()
-    rings.setblocking(False)
-    threading.Thread(target=_exit_at_second_signal, args=(features, frozenset(asked)), name="lipdub-signals", daemon=True).start()
-    woken = signal.set_wakeup_fd(rings.fileno(), warn_on_full_buffer=False)
-    for number in asked:
+    numbers = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    former = {number: signal.getsignal(number) for number in numbers}
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    watched = receiver, frozenset(numbers)
+    threading.Thread(target=_exit_at_second_signal, args=watched, name="lipdub-signals", daemon=True).start()
+    former_wakeup = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    for number in numbers:
         signal.signal(number, _raise_signal)
     try:
         yield
     finally:
-        if any(signal.getsignal(number) is _ignore_signal for number in asked):
-            _kept_sockets.append(rings)  # stopped: until the process has ended, signals that come late change nothing
+        if any(signal.getsignal(number) is _ignore_signal for number in numbers):
+            _kept_sockets.append(sender)  # the program was stopped: later signals must change nothing
         else:
-            for number, handler in before.items():
+            for number, handler in former.items():
                 signal.signal(number, handler)
-            signal.set_wakeup_fd(woken)
-            rings.close()
+            signal.set_wakeup_fd(former_wakeup)
+            sender.close()
 
 
 def _raise_signal(number: int, _: FrameType | None) -> None:
-    """What the first signal does."""
+    """Handler of the first signal."""
     for other in _STOP_SIGNALS:
         if signal.getsignal(other) is _raise_signal:
             signal.signal(other, _ignore_signal)
@@ -179,17 +182,17 @@ def _raise_signal(number: int, _: FrameType | None) -> None:
 
 
 def _ignore_signal(number: int, _: FrameType | None) -> None:
-    """What Python does at a second signal: nothing, since ``_watch`` ends the process, even while the main thread is
-    inside of a library and no handler runs."""
+    """Handler of later signals. It does nothing: ``_exit_at_second_signal`` ends the process, even while the main
+    thread runs library code and no Python handler can run."""
 
 
-def _exit_at_second_signal(features: socket.socket, asked: frozenset[int]) -> None:
-    """End the process at the second of the signals ``asked``. Runs in a thread of its own: signals write their number
-    to a socket (``signal.set_wakeup_fd``) before any Python code runs."""
+def _exit_at_second_signal(receiver: socket.socket, watched: frozenset[int]) -> None:
+    """End the process at the second of the ``watched`` signals. Runs in its own thread: signals write their number to a
+    socket (``signal.set_wakeup_fd``) before any Python code runs."""
     first = None
-    with features:
-        while numbers := features.recv(16):
-            for number in filter(asked.__contains__, numbers):
+    with receiver:
+        while numbers := receiver.recv(16):
+            for number in filter(watched.__contains__, numbers):
                 now = time.monotonic()
                 first = now if first is None else first
                 if now - first > _SAME_SIGNAL:

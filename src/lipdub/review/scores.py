@@ -1,7 +1,7 @@
-"""How good a dub is, in numbers, measured on source and result alike.
+"""Scores of a dub, measured in source and result alike.
 
-Pictures are compared on mouth crops from which the pose of the head is removed, so that a moving head is no
-difference. Paths are apertures per frame, in eye distances, NaN where the face was lost.
+Pictures are compared on mouth crops without head pose, so that head motion makes no difference. Trajectories are
+apertures per frame, in eye distances, NaN where the face was lost.
 """
 
 import itertools
@@ -15,12 +15,13 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.timeline.picture import Rgb, Window
+from lipdub.timeline.runs import true_runs
 
 CROP = (144, 120)
-"""Width, height of a mouth crop; it shows one eye distance across, from above the lips to the chin."""
+"""Width, height of a mouth crop. It shows one eye distance across, from above the lips to the chin."""
 
 SHUT = 0.02
-"""Aperture below which lips count as closed."""
+"""Aperture (eye distances) below which lips count as closed."""
 
 _BELOW_LIPS, _HALF_HEIGHT = 0.05, 0.42
 
@@ -28,10 +29,11 @@ _BELOW_LIPS, _HALF_HEIGHT = 0.05, 0.42
 def mouth_crop(
     motion: FaceMotion, row: int, size: tuple[int, int], pixels: Callable[[Window], Rgb]
 ) -> UInt8[np.ndarray, "120 144 3"] | None:
-    """The mouth in row ``row`` of the track, pose removed; ``pixels`` gives RGB of windows of a picture of ``size``.
+    """The mouth in row ``row`` of the track, without head pose; ``pixels`` returns RGB of windows of a picture of
+    ``size``.
 
-    None where the face is lost or outside the picture. Sampled as the pose of ``motion`` says, so source and result
-    must be given the same motion.
+    None where the face is lost or outside the picture. Crops follow the poses of ``motion``, so source and result must
+    be given the same motion.
     """
     if not motion.ok[row]:
         return None
@@ -58,7 +60,7 @@ def mouth_crop(
 def lip_zone(landmarks: Float[np.ndarray, "478 3"], unit: float, window: Window) -> Float32[np.ndarray, "height width"]:
     """1 on the lips and up to .05 eye distances (``unit`` pixels each) around them, 0 from .16 on, in ``window``.
 
-    The mask for ``sharpness`` and ``seam``, whatever mask an engine uses itself.
+    The mask for ``sharpness`` and ``seam``, independent of the mask of any engine.
     """
     outline = landmarks[np.concatenate([OUTER_UPPER, OUTER_LOWER[::-1]]), :2] - [window.left + 0.5, window.top + 0.5]
     lips = np.ones((window.height, window.width), np.uint8)
@@ -73,9 +75,10 @@ def flicker(result: UInt8[np.ndarray, "n h w 3"], true: UInt8[np.ndarray, "n h w
 
 
 def sharpness(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) -> float:
-    """Fine detail of ``result`` over that of ``source`` where ``mask`` > .5; 1 is as sharp; NaN if there is nothing.
+    """Fine detail of ``result`` over that of ``source`` where ``mask`` > .5; 1: equally sharp; NaN if there is no such
+    pixel.
 
-    Detail: the standard deviation of the Laplacian (J. L. Pech-Pacheco et al., ICPR 2000).
+    Detail is the standard deviation of the Laplacian (J. L. Pech-Pacheco et al., ICPR 2000).
     """
     inside = mask > 0.5
     if inside.sum() < 2:
@@ -84,36 +87,30 @@ def sharpness(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"
 
 
 def seam(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) -> float:
-    """Edges of ``result`` over those of ``source`` along the mask's soft border; above 1 a seam may show; NaN if
-    the mask has no soft border."""
+    """Edge strength of ``result`` over that of ``source`` along the mask's soft border; above 1 a seam may be visible;
+    NaN if the mask has no soft border."""
     border = (mask > 0.1) & (mask < 0.9)
     if not border.any():
         return float("nan")
     return float(_gradient(result)[border].mean() / max(float(_gradient(source)[border].mean()), 1e-3))
 
 
-def outside(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) -> int:
-    """The largest change of any channel where ``mask`` is 0."""
-    changed = cv2.absdiff(result, source).max(-1)[mask == 0]
-    return int(changed.max()) if changed.size else 0
-
-
 def closures(aperture: Float[np.ndarray, " n"], closed: Float[np.ndarray, " n"]) -> tuple[int, int]:
-    """(Asked, met): stretches where ``closed`` is .5 or more, and those in which the lips really were shut.
+    """(Requested, found): runs where ``closed`` is .5 or more, and those of them in which the lips were shut.
 
-    Stretches in which the face was lost throughout are not counted.
+    Runs in which the face was lost throughout do not count.
     """
-    asked = met = 0
-    for run in _runs(closed >= 0.5):
-        seen = aperture[run][np.isfinite(aperture[run])]
+    requested = found = 0
+    for first, stop in true_runs(closed >= 0.5):
+        seen = aperture[first:stop][np.isfinite(aperture[first:stop])]
         if len(seen):
-            asked += 1
-            met += bool(seen.min() < SHUT)
-    return asked, met
+            requested += 1
+            found += bool(seen.min() < SHUT)
+    return requested, found
 
 
 def correlation(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
-    """Pearson correlation over rows where both are known; NaN if either does not move there."""
+    """Pearson correlation over the rows where both are known; NaN if one of them does not move there."""
     known = np.isfinite(one) & np.isfinite(other)
     if known.sum() < 3:
         return float("nan")
@@ -122,14 +119,14 @@ def correlation(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) ->
     return float((a * b).sum() / size) if size > 1e-9 else float("nan")
 
 
-def lag(path: Float[np.ndarray, " n"], asked: Float[np.ndarray, " n"], step: float, reach: float = 0.3) -> float:
-    """Seconds by which ``path`` comes after ``asked``, both sampled every ``step`` seconds; NaN if unknown.
+def lag(path: Float[np.ndarray, " n"], reference: Float[np.ndarray, " n"], step: float, reach: float = 0.3) -> float:
+    """Seconds by which ``path`` is later than ``reference``, both sampled every ``step`` seconds; NaN if unknown.
 
     The best correlation within ``reach`` seconds either way, refined below one step by a parabola.
     """
     most = min(int(np.ceil(reach / step)), len(path) // 2)
     shifts = np.arange(-most, most + 1)
-    scores = np.array([_shifted_correlation(path, asked, int(k)) for k in shifts])
+    scores = np.array([_shifted_correlation(path, reference, int(k)) for k in shifts])
     if not np.isfinite(scores).any():
         return float("nan")
     best = int(np.nanargmax(scores))
@@ -143,8 +140,8 @@ def lag(path: Float[np.ndarray, " n"], asked: Float[np.ndarray, " n"], step: flo
 
 @dataclass(frozen=True, slots=True)
 class Stillness:
-    """A mouth in silence: its median aperture, and how fast it stirs there (95 % of speeds, per second);
-    ``frames`` looked at. NaN without silence."""
+    """A mouth in silence: its median ``aperture``, and how fast it moves (``stir``: 95th percentile of speeds, per
+    second), in ``frames`` frames. NaN without silence."""
 
     aperture: float
     stir: float
@@ -152,7 +149,7 @@ class Stillness:
 
 
 def stillness(aperture: Float[np.ndarray, " n"], silent: Bool[np.ndarray, " n"], step: float) -> Stillness:
-    """How still a mouth keeps in the frames that are ``silent``; frames are ``step`` seconds apart."""
+    """How still a mouth is in the frames that are ``silent``; frames are ``step`` seconds apart."""
     rows = silent & np.isfinite(aperture)
     moves = np.abs(np.diff(aperture))[rows[1:] & rows[:-1]] / step
     if not len(moves):
@@ -161,6 +158,7 @@ def stillness(aperture: Float[np.ndarray, " n"], silent: Bool[np.ndarray, " n"],
 
 
 def _restlessness(crops: np.ndarray) -> float:
+    """Mean absolute change from one crop to the next."""
     steps = [float(cv2.absdiff(a, b).mean()) for a, b in itertools.pairwise(crops)]
     return float(np.mean(steps)) if steps else 0.0
 
@@ -178,12 +176,7 @@ def _gradient(picture: np.ndarray) -> np.ndarray:
     return cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3))
 
 
-def _runs(flags: np.ndarray) -> list[slice]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _shifted_correlation(path: np.ndarray, asked: np.ndarray, by: int) -> float:
-    """Correlation of ``path`` with ``asked`` delayed ``by`` rows."""
+def _shifted_correlation(path: np.ndarray, reference: np.ndarray, by: int) -> float:
+    """Correlation of ``path`` with ``reference`` delayed by ``by`` rows."""
     n = len(path)
-    return correlation(path[max(0, by) : n + min(0, by)], asked[max(0, -by) : n - max(0, by)])
+    return correlation(path[max(0, by) : n + min(0, by)], reference[max(0, -by) : n - max(0, by)])

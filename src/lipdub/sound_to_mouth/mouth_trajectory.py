@@ -14,6 +14,7 @@ from lipdub.sound_to_mouth.phones import BLANK, PBM
 from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
 from lipdub.sound_to_mouth.speaker_model import SourceSpeech, SpeakerModel, learn_speaker
 from lipdub.timeline.mouth import AP, MouthTrajectory
+from lipdub.timeline.runs import true_runs
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 
 _STEP = float(FEATURE_STEP)
@@ -142,8 +143,7 @@ def rest_weights(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Flo
     margin = 50
     quiet = np.pad(dub.voice_activity < _VOICED, margin, constant_values=True)
     gate = np.zeros(len(quiet))
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
-    for first, stop in edges.reshape(-1, 2):
+    for first, stop in true_runs(quiet):
         begin = first + _AFTER_ROWS if first > 0 else 0
         end = stop - _BEFORE_ROWS if stop < len(quiet) else len(quiet)
         if stop - first >= _SILENCE_ROWS and end > begin:

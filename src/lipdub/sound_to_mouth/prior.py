@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from lipdub.disk.causes import cause_of
-from lipdub.disk.ordinary import check_ordinary
-from lipdub.disk.publish import complete
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.publish import atomic_output
+from lipdub.disk.regular_file import check_regular_file
 from lipdub.errors import WeightsError
 from lipdub.sound_to_mouth import design_matrix
 from lipdub.timeline.speech_features import SpeechFeatures
@@ -62,7 +62,7 @@ class Prior:
         Raises ``WeightsError`` if the file is not a prior or cannot be read, ``InputError`` for a pipe or a device.
         """
         if path is not None and path.exists():
-            check_ordinary(path)
+            check_regular_file(path)
         source = files("lipdub.sound_to_mouth") / "prior.npz" if path is None else path
         try:
             with source.open("rb") as file, np.load(file) as data:
@@ -109,7 +109,7 @@ class Prior:
         """Write to ``path``, completely or not at all. Raises ``OutputError``."""
         table = np.array([[mix.get(name, 0.0) for name in DESIGNS] for mix in self.mixes.values()])
         maps: dict[str, Any] = {f"map_{name}": values.astype(np.float16) for name, values in self.maps.items()}
-        with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+        with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,
                 **maps,

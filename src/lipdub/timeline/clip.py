@@ -1,4 +1,4 @@
-"""Source media: frame times, clips, shots."""
+"""A clip: its file, frame times, and shots."""
 
 import itertools
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from lipdub.timeline.time import Span
 class FrameTimes:
     """When each frame of a picture is shown: presentation time stamps in units of ``time_base`` seconds.
 
-    ``pts`` strictly increases. ``last`` is how long the final frame is shown, in the same units (>= 1).
-    Zero of these times is the clip's zero: the container's own clock, never re-based.
+    ``pts`` strictly increases. ``last`` is how long the final frame is shown, in the same units (>= 1). Time 0 is the
+    zero of the container's own clock.
     """
 
     pts: Int64[np.ndarray, " frames"]
@@ -32,22 +32,22 @@ class FrameTimes:
         return len(self.pts)
 
     def instant(self, index: int) -> Fraction:
-        """When frame ``index`` appears."""
+        """When frame ``index`` appears (s)."""
         return int(self.pts[index]) * self.time_base
 
     def span(self, first: int, stop: int) -> Span:
-        """From the moment frame ``first`` appears until frame ``stop`` would; ``first < stop <= len``."""
+        """From when frame ``first`` appears until frame ``stop`` would appear; ``first < stop <= len``."""
         assert 0 <= first < stop <= len(self)
         end = self.instant(stop) if stop < len(self) else self.instant(len(self) - 1) + self.last * self.time_base
         return Span(self.instant(first), end)
 
     @property
     def whole(self) -> Span:
-        """From the first frame's appearance to the end of the last."""
+        """From when the first frame appears to the end of the last."""
         return self.span(0, len(self))
 
     def at(self, instant: Fraction) -> int:
-        """Index of the frame on screen at ``instant``; the nearest end if outside."""
+        """Index of the frame that is shown at ``instant`` (s); the first or last one if outside."""
         units = instant / self.time_base
         index = int(np.searchsorted(self.pts, units.numerator // units.denominator, side="right")) - 1
         return min(max(index, 0), len(self) - 1)
@@ -61,12 +61,12 @@ class FrameTimes:
         return int(np.searchsorted(self.pts, -(-units.numerator // units.denominator), side="left"))
 
     def seconds(self) -> Float64[np.ndarray, " frames"]:
-        """Appearance times as floats: for signal processing only, never to address a frame."""
+        """Times of appearance as floats; for signal processing only, never to address a frame."""
         return self.pts * float(self.time_base)
 
     @property
     def constant_rate(self) -> Fraction | None:
-        """Frames per second if every frame is shown equally long (within one unit of rounding), else None."""
+        """Frames per second if all frames are shown equally long (within one unit of rounding), else None."""
         if len(self) < 2:
             return 1 / (self.last * self.time_base)
         steps = np.diff(self.pts)
@@ -78,14 +78,14 @@ class FrameTimes:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A source file and the picture stream we work on, measured, not believed.
+    """A source file, and the measured properties of its picture stream.
 
-    ``size`` is (width, height) as shown: upright, square pixels. ``rate`` is the stream's stated average.
-    ``stream`` is which of the file's picture streams this is, counted from 0.
-    ``start`` is where players start: the least start of any picture or sound stream; a dub track begins there.
-    ``sound`` is which of the file's sound streams is heard, counted from 0 (None: the one that players play).
-    ``matched_by_order``: frames are told apart by their order alone, since their time stamps were mended.
-    ``warnings`` are sentences on what the file promises and does not hold, for the report.
+    ``size`` is (width, height) as displayed: upright, square pixels. ``rate`` is the stream's stated average.
+    ``stream`` is the index of the picture stream, counted from 0. ``start`` is where players start (s): the earliest
+    start of any picture or sound stream; a dub track begins there. ``sound`` is the index of the sound stream, counted
+    from 0 (None: the one that players play). ``matched_by_order``: decoded frames are matched by their order alone,
+    because their time stamps had to be repaired. ``warnings`` are sentences for the report on what the file states and
+    does not hold.
     """
 
     path: Path
@@ -101,7 +101,7 @@ class Clip:
 
     @property
     def span(self) -> Span:
-        """From first appearance to the end of the last frame."""
+        """From when the first frame appears to the end of the last."""
         return self.times.whole
 
     def __len__(self) -> int:
@@ -126,6 +126,6 @@ class Shot:
 
 
 def shots_between(cuts: Sequence[int], frames: int) -> tuple[Shot, ...]:
-    """Shots from the indices of each shot's first frame (``cuts``; 0 is implied) in a clip of ``frames``."""
+    """Shots in a clip of ``frames``, from the index of each shot's first frame (``cuts``; 0 is implied)."""
     starts = [0, *sorted({c for c in cuts if 0 < c < frames}), frames]
     return tuple(Shot(a, b) for a, b in itertools.pairwise(starts) if a < b)

@@ -1,4 +1,4 @@
-"""Faces through a shot, and the shapes of mouths."""
+"""One face through one shot."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,10 @@ from lipdub.timeline.spool import Spool
 class FaceTrack:
     """One face through one shot: frames ``[first, stop)`` of the clip, one row of ``landmarks`` per frame.
 
-    ``landmarks`` rows are (478, 3) float32 in display pixels, NaN where the face was lost.
-    ``thumbs`` rows are (32, 40, 3) uint8 RGB thumbnails of the lower face, pose removed (``anatomy.thumb``), zero
-    where lost. ``redness`` (frames,) is how much redder the lips are than the skin around them (CIE a*, 8-bit
-    scale), NaN where lost. ``presence`` (frames,) is the landmark model's own confidence, 0..1. ``id`` is unique
-    in the clip.
+    ``landmarks`` rows are (478, 3) float32 in display pixels, NaN where the face was lost. ``thumbs`` rows are (32, 40,
+    3) uint8 RGB thumbnails of the lower face without pose (``anatomy.thumbnail``), zero where lost. ``redness``
+    (frames,) is how much redder the lips are than the skin around them (CIE a*, 8-bit scale), NaN where lost.
+    ``presence`` (frames,) is the landmark network's confidence, 0..1. ``id`` is unique in the clip.
     """
 
     id: int

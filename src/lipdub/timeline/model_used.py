@@ -1,11 +1,11 @@
-"""Which model had a part in a dub."""
+"""A model that was used for a dub, for the report."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ModelUsed:
-    """A model that had a part in the dub, and the licence it comes under."""
+    """A model that was used, and its licence."""
 
     name: str
     licence: str

@@ -11,10 +11,11 @@ from lipdub.timeline.picture import Rgb, Window
 
 @dataclass(frozen=True, eq=False)
 class FaceView:
-    """One frame as an engine sees it: where one face is in it, and its pixels on demand.
+    """One face in one frame, as an engine gets it.
 
-    ``landmarks`` (478, 3) in display pixels (x right, y down, z away from the camera, same scale as x),
-    or None where the face is lost. ``pixels`` returns RGB of a window inside the picture.
+    ``landmarks`` (478, 3) are in display pixels (x right, y down, z away from the camera, same scale as x); None where
+    the face is lost. ``pixels`` returns RGB of a window inside the picture. ``index`` is the frame's, ``size`` (width,
+    height) the display picture's.
     """
 
     index: int
@@ -25,10 +26,10 @@ class FaceView:
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """What an engine made for one frame: ``pixels`` that replace ``base`` inside ``window`` where ``mask`` > 0.
+    """The result of an engine for one frame: ``pixels`` that replace ``base`` inside ``window`` where ``mask`` > 0.
 
-    ``base`` is the source's RGB of the same window as the engine saw it; the difference is what is composed,
-    so equal pixels change nothing. ``mask`` is in 0..1, and 0 wherever the source must stay.
+    ``base`` is the source's RGB of the same window as the engine got it. The difference is composed, so equal pixels
+    change nothing. ``mask`` is in 0..1, and 0 wherever the source must stay.
     """
 
     index: int
@@ -40,20 +41,20 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Passthrough:
-    """An engine's word that it leaves a frame as filmed, and why (an empty reason: nothing was asked)."""
+    """The engine leaves the frame as filmed, for this ``reason`` ("": no change was asked for)."""
 
     index: int
     reason: str = ""
 
 
-def patched(view: FaceView, performance: Patch, window: Window) -> Rgb:
-    """RGB of ``window`` (inside the picture) with ``performance`` in its place, as a viewer would see it."""
+def patched(view: FaceView, patch: Patch, window: Window) -> Rgb:
+    """RGB of ``window`` (inside the picture) with the pixels of ``patch`` in their place; the mask is not applied."""
     picture = np.array(view.pixels(window))
-    made = performance.window
+    made = patch.window
     left, top = max(window.left, made.left), max(window.top, made.top)
     right, bottom = min(window.right, made.right), min(window.bottom, made.bottom)
     if left < right and top < bottom:
-        picture[top - window.top : bottom - window.top, left - window.left : right - window.left] = performance.pixels[
+        picture[top - window.top : bottom - window.top, left - window.left : right - window.left] = patch.pixels[
             top - made.top : bottom - made.top, left - made.left : right - made.left
         ]
     return picture

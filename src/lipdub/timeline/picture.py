@@ -1,4 +1,4 @@
-"""Pictures: decoded frames, windows into them, and what an engine is shown."""
+"""Pictures: decoded frames, windows in them, and how their samples are to be read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Window:
 
     @property
     def empty(self) -> bool:
-        """True if it holds no pixel."""
+        """True if it contains no pixel."""
         return self.width <= 0 or self.height <= 0
 
     def clipped(self, size: tuple[int, int]) -> "Window":
@@ -42,8 +42,8 @@ class Window:
         return Window(left, top, max(left, min(self.right, w)), max(top, min(self.bottom, h)))
 
     def rotated_back(self, size: tuple[int, int], turns: int) -> "Window":
-        """The window of a picture of ``size`` (width, height) that ``turns`` quarter turns counter-clockwise
-        bring to this one."""
+        """The window in a picture of ``size`` (width, height) that becomes this one by ``turns`` quarter turns
+        counter-clockwise."""
         width, height = size
         match turns % 4:
             case 1:
@@ -55,7 +55,7 @@ class Window:
         return self
 
     def contains(self, other: "Window") -> bool:
-        """True if ``other`` lies wholly inside."""
+        """True if ``other`` lies completely inside."""
         return (
             self.left <= other.left
             and self.top <= other.top
@@ -65,8 +65,14 @@ class Window:
 
 
 def square_width(width: int, pixel_aspect: Fraction) -> int:
-    """Columns of a coded picture once its pixels are square; its height stays. Rounded half up, at least 1."""
+    """Columns of a coded picture with square pixels; its height stays. Rounded half up, at least 1."""
     return max(1, floor(width * pixel_aspect + Fraction(1, 2)))
+
+
+def display_size(width: int, height: int, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
+    """Width and height of a coded picture as displayed: square pixels, then ``rotation`` quarter turns."""
+    square = square_width(width, pixel_aspect)
+    return (height, square) if rotation % 2 else (square, height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ class Frame:
 
 
 def window_around(landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], margin: float = 0.35) -> Window:
-    """The box of a face with ``margin`` of its larger side on every side, inside a picture of ``size``."""
+    """The box of a face inside a picture of ``size``, with ``margin`` times its larger side added on every side."""
     low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
     reach = margin * float((high - low).max())
     left, top = np.floor(low - reach).astype(int)

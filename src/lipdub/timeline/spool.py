@@ -1,4 +1,4 @@
-"""A long array that lives in a file: rows are appended, and read back in blocks, so memory stays flat."""
+"""Long arrays in files: rows are appended and read back in blocks, so that memory stays constant."""
 
 import contextlib
 import weakref
@@ -12,15 +12,15 @@ import numpy as np
 class Spool:
     """Rows of one shape and dtype in a binary file (native byte order, no header).
 
-    Appending and reading may be mixed. Reading never maps the file, so what was read can be freed.
-    The file is held open only from the first ``append`` to ``close``; a closed spool can still be read.
+    Appending and reading may alternate. The file is never mapped, so memory of rows that were read can be freed. It is
+    open only from the first ``append`` to ``close``; a closed spool can still be read.
     """
 
     def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: "np.dtype | type") -> None:
-        """Open ``path`` (made if absent; existing rows are kept, a row cut short by a crash is dropped)."""
+        """Open ``path``. It is created if it does not exist; existing rows stay, an incomplete last row is removed."""
         self.path, self.row_shape, self.dtype = Path(path), row_shape, np.dtype(dtype)
         self._row_bytes = int(np.prod(row_shape, dtype=np.int64)) * self.dtype.itemsize
-        if not self.path.exists():  # what is there may lie on a disk that can only be read
+        if not self.path.exists():  # an existing file may be on a read-only disk
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.touch()
         size = self.path.stat().st_size
@@ -34,7 +34,7 @@ class Spool:
         return self._rows
 
     def append(self, row: np.ndarray) -> None:
-        """Add one row; it is converted to the spool's dtype."""
+        """Add one row, converted to the spool's dtype."""
         data = np.asarray(row, self.dtype)
         assert data.shape == self.row_shape, f"row of shape {data.shape}, expected {self.row_shape}"
         if self._file is None:
@@ -61,13 +61,13 @@ class Spool:
             yield first, stop, begin, self.read(begin, min(self._rows, stop + overlap))
 
     def close(self) -> None:
-        """Write out what is buffered and let go of the file; it stays on disk."""
+        """Write out buffered rows and close the file; it stays on disk."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 def _closed(file: BinaryIO) -> None:
-    """Close a file that nobody needs any more; what the disk does not take is told when it is written, not here."""
+    """Close a file that is no longer used. Errors of the disk are raised when it is written, not here."""
     with contextlib.suppress(OSError):
         file.close()

@@ -1,4 +1,4 @@
-"""Exact time: an instant, a duration and a rate are ``Fraction``; a span is half-open."""
+"""Exact time: times, durations and rates are ``Fraction``; spans are half-open."""
 
 import re
 from collections.abc import Iterable
@@ -9,23 +9,11 @@ from math import floor
 Instant = Fraction
 """Seconds from the clip's zero."""
 
-# Rates that cameras write as rounded decimals; SMPTE ST 12-1 and ST 2036 (n * 1000 / 1001).
-_NTSC = {
-    Fraction(n) * 1000 / 1001: tuple(Fraction(t) for t in texts)
-    for n, texts in {
-        24: ("23.976", "23.98", "23.97"),
-        30: ("29.97",),
-        48: ("47.952", "47.95"),
-        60: ("59.94",),
-        120: ("119.88",),
-    }.items()
-}
-
 
 def exact(value: "int | str | Fraction") -> Fraction:
-    """Read a number exactly. ``"30000/1001"``, ``"1.5"``, ``2`` and fractions are taken; floats are refused.
+    """A number as a ``Fraction``: ``"30000/1001"``, ``"1.5"``, ``2`` and fractions are accepted, floats are refused.
 
-    Raises ``TypeError`` for a float (its decimal is already rounded) and ``ValueError`` for nonsense.
+    Raises ``TypeError`` for a float (it is already rounded) and ``ValueError`` for other text.
     """
     if isinstance(value, float):
         raise TypeError(f"{value!r} is a float; give a string or a Fraction, so that time stays exact")
@@ -33,20 +21,6 @@ def exact(value: "int | str | Fraction") -> Fraction:
         return Fraction(value)
     except ZeroDivisionError as error:
         raise ValueError(f"'{value}' divides by zero") from error
-
-
-def parse_rate(text: "int | str | Fraction") -> Fraction:
-    """Frames per second. The customary decimals of NTSC rates mean their exact value: 29.97 -> 30000/1001.
-
-    Raises ``ValueError`` if the rate is not positive.
-    """
-    rate = exact(text)
-    for true, customary in _NTSC.items():
-        if rate in customary:
-            rate = true
-    if rate <= 0:
-        raise ValueError(f"a rate must be positive, not {text}")
-    return rate
 
 
 def parse_instant(text: str) -> Fraction:
@@ -60,7 +34,7 @@ def parse_instant(text: str) -> Fraction:
 
 
 def timecode(instant: Fraction) -> str:
-    """``h:mm:ss.mmm`` for display only, rounded down to the millisecond; negative instants keep their sign."""
+    """``h:mm:ss.mmm`` for display only, rounded down to the millisecond; negative times have a minus sign."""
     sign = "-" if instant < 0 else ""
     milliseconds = floor(abs(instant) * 1000)
     seconds, milliseconds = divmod(milliseconds, 1000)
@@ -92,11 +66,11 @@ class Span:
         return self.start <= instant < self.end
 
     def overlaps(self, other: "Span") -> bool:
-        """True if some instant is in both."""
+        """True if both have a time in common."""
         return max(self.start, other.start) < min(self.end, other.end)
 
     def intersection(self, other: "Span") -> "Span | None":
-        """What is in both, or None."""
+        """The span that both have in common, or None."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Span(start, end) if start < end else None
 
@@ -105,13 +79,13 @@ class Span:
         return Span(self.start + by, self.end + by)
 
     def widened(self, by: Fraction) -> "Span":
-        """``by`` seconds more at both ends (less if negative, never inside out)."""
+        """``by`` seconds longer at both ends; with a negative ``by`` shorter, at most down to its middle."""
         middle = (self.start + self.end) / 2
         return Span(min(self.start - by, middle), max(self.end + by, middle))
 
 
 def merge_spans(spans: Iterable[Span], gap: Fraction = Fraction(0)) -> tuple[Span, ...]:
-    """Sorted, disjoint union; spans no more than ``gap`` apart become one; empty spans vanish."""
+    """Union of spans, sorted and disjoint. Spans at most ``gap`` apart are merged; empty spans are dropped."""
     out: list[Span] = []
     for span in sorted(s for s in spans if s.duration > 0):
         if out and span.start <= out[-1].end + gap:
@@ -139,5 +113,5 @@ def subtract_spans(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, 
 
 
 def total_duration(spans: Iterable[Span]) -> Fraction:
-    """Seconds covered, counted once where spans overlap."""
+    """Seconds that the spans cover; overlaps count once."""
     return sum((s.duration for s in merge_spans(spans)), Fraction(0))

@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipdub.disk.causes import cause_of
+from lipdub.disk.os_errors import cause_of
 from lipdub.errors import OptionError, ServiceError
 from lipdub.process.child import run_child
 from lipdub.words_to_sound.http_service import redacted

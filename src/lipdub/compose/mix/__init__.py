@@ -1,4 +1,4 @@
-"""The new speech over the old sound: levels, ducking, room tone, loudness, peaks; all in blocks, never a whole film.
+"""Mixing the dub with the clip's sound: levels, ducking, room tone, loudness, true peaks; all in blocks.
 
-Read ``mixing`` first: it tells the story.
+Read ``mixer`` first.
 """

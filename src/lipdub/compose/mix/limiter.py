@@ -1,4 +1,4 @@
-"""True peaks (ITU-R BS.1770-5, Annex 2), and a limiter that looks ahead so that they stay under a ceiling."""
+"""True peaks (ITU-R BS.1770-5, Annex 2), and a look-ahead limiter that keeps them under a ceiling."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,69 +11,70 @@ from scipy.signal import oaconvolve, upfirdn
 from lipdub.compose.mix.stems import Block
 
 _FILTER_REACH = 16
-"""Samples either side that the interpolator looks at."""
+"""Samples on either side that the interpolation filter uses."""
 
 _LOOKAHEAD = 0.005
-"""Seconds in which the limiter goes down, before the peak."""
+"""Seconds before a peak in which the gain goes down."""
 
 _RELEASE = 40.0
-"""dB a second by which it comes back: too slow to follow the waves of a low voice."""
+"""dB per second by which the gain comes back: too slow to follow the waveform of a low voice."""
 
 LIMITER_MARGIN = 0.15
-"""dB under the ceiling: gains that move, and interpolators, are not exact."""
+"""dB below the ceiling at which the limiter aims: moving gains and interpolation are not exact."""
 
 _PIECE = 512
 
 
 class TruePeakMeter:
-    """Listens to blocks and tells the highest true peak."""
+    """Measures the highest true peak of blocks."""
 
     def __init__(self, channels: int) -> None:
-        """For so many ``channels``."""
+        """For sound with this number of ``channels``."""
         self._oversampler = Oversampler()
         self._held = np.zeros((channels, 2 * _FILTER_REACH), np.float32)
         self._highest = 0.0
 
     def add(self, block: Block) -> None:
-        """The next samples."""
+        """Measure the next samples (channels, samples)."""
         padded = np.concatenate([self._held, block], 1)
         self._held = padded[:, -2 * _FILTER_REACH :]
         self._highest = max(self._highest, float(self._oversampler.peaks(padded, self._highest).max(initial=0)))
 
     def true_peak(self) -> float | None:
-        """In dBTP; None for silence. The last samples are heard as if silence followed."""
+        """The highest true peak in dBTP; None for silence. The last samples are measured as if silence followed."""
         end = np.concatenate([self._held, np.zeros((len(self._held), 2 * _FILTER_REACH), np.float32)], 1)
         highest = max(self._highest, float(self._oversampler.peaks(end, 0.0).max(initial=0)))
         return 20 * float(np.log10(highest)) if highest > 0 else None
 
 
 class Oversampler:
-    """Sees between samples: interpolates by 8, twice as finely as Annex 2 asks, which misses 0.1 dB at most."""
+    """Interpolates by 8, twice as finely as Annex 2 asks for; the error of a peak is at most 0.1 dB."""
 
     def __init__(self) -> None:
-        """At any rate the same: a windowed sinc."""
+        """The filter, a windowed sinc, is the same at every rate."""
         self._times = 8
         taps = np.arange(-_FILTER_REACH * self._times, _FILTER_REACH * self._times + 1)
         self._filter = np.sinc(taps / self._times) * np.kaiser(len(taps), 6.0)
         phases = np.abs(np.append(self._filter, np.zeros(self._times - 1)).reshape(-1, self._times))
         self._most = float(phases.sum(0).max())
 
-    def peaks(self, padded: Block, dull: float) -> Float64[np.ndarray, " n"]:
-        """The highest magnitude in any channel around each sample of ``padded`` but the first and last ``_FILTER_REACH``.
+    def peaks(self, padded: Block, threshold: float) -> Float64[np.ndarray, " n"]:
+        """The highest magnitude (samples,) in any channel between each sample of ``padded`` (channels, samples) and the
+        next one. The first and last ``_FILTER_REACH`` samples are context only.
 
-        What cannot exceed ``dull`` between the samples is not looked at closer: there it is that of the samples.
+        Blocks that cannot exceed ``threshold`` between samples are not interpolated: there it is the samples' own.
         """
         size = padded.shape[1] - 2 * _FILTER_REACH
         rough = np.abs(padded).max(0).astype(np.float64)
         out = rough[_FILTER_REACH : _FILTER_REACH + size].copy()
         for first in range(0, size, _PIECE):
             stop = min(first + _PIECE, size)
-            if rough[first : stop + 2 * _FILTER_REACH].max() * self._most <= dull:
+            if rough[first : stop + 2 * _FILTER_REACH].max() * self._most <= threshold:
                 continue
             piece = padded[:, first : stop + 2 * _FILTER_REACH]
-            loud = np.abs(piece).max(1) * self._most > dull
+            loud = np.abs(piece).max(1) * self._most > threshold
             fine = upfirdn(self._filter, piece[loud], up=self._times, axis=1)
-            # fine[k * times + REACH * times] lies on sample k; each sample answers for its way to the next one.
+            # fine[k * times + REACH * times] lies on sample k; each sample gets the peak up to the next one.
             begin = 2 * _FILTER_REACH * self._times
             between = np.abs(fine[:, begin : begin + (stop - first) * self._times]).max(0)
             np.maximum(out[first:stop], between.reshape(-1, self._times).max(1), out=out[first:stop])
@@ -82,41 +83,42 @@ class Oversampler:
 
 @dataclass
 class LimiterStats:
-    """What a limiter did so far: its deepest ``max_reduction_db`` (>= 0), and at how many samples it held back."""
+    """What a limiter did so far: its largest reduction ``max_reduction_db`` (>= 0), and the number of ``samples`` it
+    reduced."""
 
     max_reduction_db: float = 0.0
     samples: int = 0
 
 
-def limit_peaks(blocks: Iterable[Block], rate: int, ceiling_db: float, done: LimiterStats) -> Iterator[Block]:
-    """``blocks`` with their true peaks under ``ceiling_db`` (dBTP), all channels by the same gain; as many samples.
+def limit_peaks(blocks: Iterable[Block], rate: int, ceiling_db: float, stats: LimiterStats) -> Iterator[Block]:
+    """``blocks`` with their true peaks under ``ceiling_db`` (dBTP), all channels by the same gain; the length stays.
 
-    Where nothing is held back, samples pass as they are. ``done`` is kept up to date.
+    Samples that need no reduction are not changed. ``stats`` is kept up to date.
     """
-    view = max(1, round(_LOOKAHEAD * rate))
-    window = np.hanning(2 * view + 3)[1:-1]
+    ahead = max(1, round(_LOOKAHEAD * rate))
+    window = np.hanning(2 * ahead + 3)[1:-1]
     window /= window.sum()
-    for padded in with_context(_with_reduction(blocks, rate, ceiling_db), 2 * view):
-        block, wish = padded[:-1, 2 * view : -2 * view].astype(np.float32), padded[-1]
-        if not wish.any():
+    for padded in with_context(_with_reduction(blocks, rate, ceiling_db), 2 * ahead):
+        block, reduction = padded[:-1, 2 * ahead : -2 * ahead].astype(np.float32), padded[-1]
+        if not reduction.any():
             yield block
             continue
-        held = minimum_filter1d(wish, 2 * view + 1)
-        smooth = np.minimum(oaconvolve(held, window, "same")[2 * view : -2 * view], 0.0)
+        held = minimum_filter1d(reduction, 2 * ahead + 1)
+        smooth = np.minimum(oaconvolve(held, window, "same")[2 * ahead : -2 * ahead], 0.0)
         smooth[smooth > -1e-6] = 0.0
-        done.max_reduction_db = max(done.max_reduction_db, -float(smooth.min(initial=0)))
-        done.samples += int(np.count_nonzero(smooth))
+        stats.max_reduction_db = max(stats.max_reduction_db, -float(smooth.min(initial=0)))
+        stats.samples += int(np.count_nonzero(smooth))
         yield (block * 10 ** (smooth / 20)).astype(np.float32)
 
 
 def _with_reduction(blocks: Iterable[Block], rate: int, ceiling_db: float) -> Iterator[Float64[np.ndarray, "rows _n"]]:
-    """Every block, float64, with a last row: the dB (<= 0) by which it must be held back, and how that comes back."""
+    """Every block, float64, with a last row: the dB (<= 0) by which each sample must be reduced, with its release."""
     oversampler, fall = Oversampler(), _RELEASE / rate
     ceiling = 10 ** ((ceiling_db - LIMITER_MARGIN) / 20)
     carried = 0.0
     for padded in with_context(blocks, _FILTER_REACH):
         block = padded[:, _FILTER_REACH:-_FILTER_REACH]
-        # A peak between two samples is held back at both.
+        # A peak between two samples reduces both.
         peaks = maximum_filter1d(oversampler.peaks(padded, ceiling), 3, mode="nearest")
         reduction = np.minimum(20 * np.log10(ceiling / np.maximum(peaks, ceiling)), 0.0)
         if carried < 0 or reduction.any():

@@ -1,4 +1,4 @@
-"""Loudness, measured as it passes by: ITU-R BS.1770-5 and EBU R 128 (Tech 3341, Tech 3342), in flat memory.
+"""Loudness by ITU-R BS.1770-5 and EBU R 128 (Tech 3341, Tech 3342), measured in blocks.
 
 Only the energy of every tenth of a second is kept: 108 000 numbers for three hours.
 """
@@ -14,22 +14,23 @@ from scipy.signal import bilinear, sosfilt
 from lipdub.timeline.time import Span
 
 STEP = Fraction(1, 10)
-"""Seconds; blocks of loudness overlap by 75 %: four steps to 400 ms."""
+"""Seconds; measuring blocks of 400 ms overlap by 75 %, so they are four steps long."""
 
 _OFFSET = -0.691
 _ABSOLUTE = -70.0
 _SIDES = ("SL", "SR")
 _BACKS = ("BL", "BR", "BC")
 _LOUDER = 1.41
-"""Weight of sounds from the side, BS.1770-5 table 4 (azimuth 60..120 degrees); where there are no side channels
-(5.1) those called back stand there."""
+"""Weight of sound from the side, BS.1770-5 table 4 (azimuth 60..120 degrees). In layouts without side channels (5.1)
+the back channels are there."""
 
 
 @dataclass(frozen=True)
 class LoudnessLevels:
-    """``integrated`` loudness (LUFS), loudness range ``range_`` (LU) and ``true_peak`` (dBTP) of a sound.
+    """``integrated`` loudness (LUFS), ``loudness_range`` (LU) and ``true_peak`` (dBTP) of a sound.
 
-    None: too short, or silent."""
+    None: too short, or silent.
+    """
 
     integrated: float | None
     loudness_range: float | None
@@ -37,10 +38,10 @@ class LoudnessLevels:
 
 
 class LoudnessMeter:
-    """Listens to blocks, one after the other, and tells their loudness."""
+    """Measures the loudness of a sound that is given in blocks."""
 
     def __init__(self, rate: int, channels: tuple[str, ...]) -> None:
-        """``channels`` are FFmpeg's names of them, in the order of the rows of every block."""
+        """``channels`` are FFmpeg's channel names, in the order of the rows of every block."""
         self._filter = k_weighting(rate)
         self._state = np.zeros((len(self._filter), len(channels), 2))
         self._weights = channel_weights(channels)
@@ -49,9 +50,9 @@ class LoudnessMeter:
         self._steps: list[np.ndarray] = []
 
     def add(self, block: Float32[np.ndarray, "channels samples"]) -> None:
-        """The next samples."""
-        features, self._state = sosfilt(self._filter, block, axis=1, zi=self._state)
-        power = np.concatenate([self._open, self._weights @ (features * features)])
+        """Measure the next samples."""
+        weighted, self._state = sosfilt(self._filter, block, axis=1, zi=self._state)
+        power = np.concatenate([self._open, self._weights @ (weighted * weighted)])
         begin = self._samples - len(self._open)
         self._samples += block.shape[1]
         edges = self._edges(self._whole(begin), self._whole(self._samples)) - begin
@@ -62,7 +63,7 @@ class LoudnessMeter:
         self._open = power
 
     def _whole(self, samples: int) -> int:
-        """How many whole steps end within ``samples``."""
+        """Number of whole steps that end within ``samples``."""
         return samples * 10 // self._rate
 
     def _edge(self, step: int) -> int:
@@ -77,7 +78,7 @@ class LoudnessMeter:
         return np.concatenate([np.zeros(0), *self._steps])
 
     def integrated(self) -> float | None:
-        """Gated loudness of the programme in LUFS, BS.1770-5; None if nothing exceeds the absolute gate."""
+        """Gated loudness of all samples in LUFS, BS.1770-5; None if nothing exceeds the absolute gate."""
         return _gated(_means(self.steps, 4))
 
     def loudness_range(self) -> float | None:
@@ -93,7 +94,7 @@ class LoudnessMeter:
     def integrated_within(self, speech: Iterable[Span], start: Fraction) -> float | None:
         """Loudness in LUFS of the steps whose middle lies in ``speech``, gated at -70 LUFS and -10 LU.
 
-        ``start`` is the instant of the first sample. Speech is measured in single steps, as words are short.
+        ``start`` is the time (s) of the first sample. Speech is measured in single steps because words are short.
         """
         steps = self.steps
         inside = np.zeros(len(steps), bool)
@@ -106,8 +107,9 @@ class LoudnessMeter:
 def k_weighting(rate: int) -> Float64[np.ndarray, "2 6"]:
     """The two filters of BS.1770-5 (a shelf for the head, a high-pass) at ``rate``, as second-order sections.
 
-    The standard lists coefficients for 48 kHz; these analogue prototypes give the same there to 1e-8 and their
-    like at any rate (B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement", AES 145, 2018).
+    The standard lists coefficients for 48 kHz. These analogue prototypes give the same there to 1e-8, and equivalent
+    filters at other rates (B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement", AES 145,
+    2018).
     """
     height = 10 ** (3.999843853973347 / 20)
     middle = height**0.4996667741545416
@@ -118,14 +120,14 @@ def k_weighting(rate: int) -> Float64[np.ndarray, "2 6"]:
 
 
 def _section(rate: int, hertz: float, quality: float, top: tuple[float, float, float]) -> np.ndarray:
-    """A section with numerator ``top`` (s², s·w/Q, w²), bilinear, true at ``hertz``."""
+    """A section with numerator ``top`` (s², s·w/Q, w²), by the bilinear transform, exact at ``hertz``."""
     w = 2 * rate * np.tan(np.pi * hertz / rate)
     above, below = bilinear([top[0], top[1] * w / quality, top[2] * w * w], [1, w / quality, w * w], rate)
     return np.array([*above, *below])
 
 
 def channel_weights(channels: tuple[str, ...]) -> Float64[np.ndarray, " channels"]:
-    """Weights of BS.1770-5: none for low-frequency channels, 1.41 for sound from the sides, else 1."""
+    """Weights of BS.1770-5: 0 for low-frequency channels, 1.41 for sound from the sides, else 1."""
     louder = _SIDES if any(name in _SIDES for name in channels) else _BACKS
     return np.array([0.0 if n.startswith("LFE") else _LOUDER if n in louder else 1.0 for n in channels])
 

@@ -1,8 +1,8 @@
-"""The mix: the dub as loud as the speech it replaces, over music and effects, at the loudness that is asked for.
+"""The mix: the dub, as loud as the speech that it replaces, over a background, at the requested loudness.
 
-Where a music-and-effects stem is given, it is what the dub is laid over. Else the source itself is: its speech is
-hushed and the room's own tone put in its place; it is lowered a little under the dub; elsewhere it stays, sample for
-sample. All is done in passes over blocks, so three hours of 5.1 need no more memory than three seconds.
+The background is the music-and-effects stem if there is one. Else it is the source: its speech is ducked and replaced
+by room tone, and it is lowered a little under the dub; elsewhere it stays the same, sample for sample. Everything is
+computed in passes over blocks, so three hours of 5.1 need no more memory than three seconds.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,38 +11,44 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipdub.compose.mix.duck import DuckGain, DuckEnvelope, lower_gain
+from lipdub.compose.mix.duck import DuckEnvelope, DuckGain, lower_gain
 from lipdub.compose.mix.limiter import LIMITER_MARGIN, LimiterStats, TruePeakMeter, limit_peaks
 from lipdub.compose.mix.loudness import LoudnessLevels, LoudnessMeter
-from lipdub.compose.mix.stems import Block, MixFormat, Stem, stem_blocks
 from lipdub.compose.mix.room_tone import RoomTone, RoomToneEstimator, scaled_tone
+from lipdub.compose.mix.stems import Block, MixFormat, Stem, stem_blocks
 from lipdub.errors import OptionError
 from lipdub.timeline.time import Span
 
 LOUDNESS_PRESETS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
-"""LUFS: EBU R 128; the upper end of AES TD1004 for streams (-20 to -16); where large video sites begin to turn down."""
+"""LUFS: EBU R 128; the upper end of AES TD1004 for streams (-20 to -16); where large video sites begin to lower the
+level."""
 
 MIN_SECONDS = 3
-"""Seconds a programme must have to be brought to a loudness: the short-term window of EBU Tech 3341."""
+"""Seconds that a mix must last to be brought to a loudness: the short-term window of EBU Tech 3341."""
 
 _MAX_DUB_GAIN = 24.0
 _MAX_RAISE = 30.0
 _CLOSE, _NEAR = 0.05, 0.5
 _TRIES = 4
 
-_DUCK_SOURCE_SPEECH = DuckEnvelope(-60.0, Fraction(6, 100), Fraction(25, 100), Fraction(8, 100), Fraction(18, 100), Fraction(4, 10))
-_DUCK_UNDER_DUB = DuckEnvelope(-6.0, Fraction(15, 100), Fraction(5, 10), Fraction(5, 100), Fraction(1, 10), Fraction(8, 10))
+_DUCK_SOURCE_SPEECH = DuckEnvelope(
+    -60.0, Fraction(6, 100), Fraction(25, 100), Fraction(8, 100), Fraction(18, 100), Fraction(4, 10)
+)
+_DUCK_UNDER_DUB = DuckEnvelope(
+    -6.0, Fraction(15, 100), Fraction(5, 10), Fraction(5, 100), Fraction(1, 10), Fraction(8, 10)
+)
 
 
 @dataclass(frozen=True)
 class MixOptions:
     """How to mix.
 
-    ``loudness``: ``source`` (only the dub is levelled, to the speech it replaces; nothing else is changed), ``none``
-    (no level is changed), a preset (``broadcast`` -23 LUFS, ``web`` -16, ``loud`` -14) or a number of LUFS.
-    ``ceiling_db`` is the highest true peak (dBTP) of a mix that is brought to a loudness; one that is not may be as
-    high as what it is made of. ``dialogue_db`` makes the dub louder than the speech it replaces.
-    ``hush`` is for the source's speech, ``under`` for the source beneath the dub; ``room_tone`` fills what is hushed.
+    ``loudness``: ``source`` (only the dub's level is changed, to that of the speech it replaces), ``none`` (no level is
+    changed), a preset (``broadcast`` -23 LUFS, ``web`` -16, ``loud`` -14) or a number of LUFS. ``ceiling_db`` is the
+    highest true peak (dBTP) of a mix that is brought to a loudness; other mixes may peak as high as their inputs.
+    ``dialogue_db`` makes the dub louder than the speech it replaces. ``duck_source`` is how the source's speech is
+    ducked, ``duck_under_dub`` how the source is lowered under the dub; ``room_tone`` fills where the source's speech
+    was.
     """
 
     loudness: str = "source"
@@ -55,28 +61,30 @@ class MixOptions:
 
     @property
     def target_lufs(self) -> float | None:
-        """LUFS to be reached, or None. Raises ``OptionError`` for a word or a number that means no loudness."""
+        """The loudness to be reached (LUFS), or None. Raises ``OptionError`` for a word or number that is no
+        loudness."""
         if self.loudness in ("source", "none"):
             return None
         try:
-            aim = LOUDNESS_PRESETS[self.loudness] if self.loudness in LOUDNESS_PRESETS else float(self.loudness)
+            target = LOUDNESS_PRESETS[self.loudness] if self.loudness in LOUDNESS_PRESETS else float(self.loudness)
         except ValueError:
-            aim = 0.0
-        if not -60 <= aim <= -5:
-            words = ", ".join(("source", "none", *LOUDNESS_PRESETS))
-            raise OptionError(f"'{self.loudness}' is no loudness", remedy=f"Use one of {words}, or LUFS like -18.")
-        return aim
+            target = 0.0
+        if not -60 <= target <= -5:
+            names = ", ".join(("source", "none", *LOUDNESS_PRESETS))
+            raise OptionError(f"'{self.loudness}' is not a loudness", remedy=f"Use one of {names}, or LUFS like -18.")
+        return target
 
 
 @dataclass(frozen=True, eq=False)
 class MixInputs:
-    """What is mixed, on one ``canvas``. All spans are on the clip's clock.
+    """What is mixed, all in ``mix_format``. Spans are in clip time.
 
-    ``dub`` and when it speaks; ``source``, the clip's own sound (None: it has none), and the ``source_speech`` that
-    the dub replaces; ``effects``: music and effects without speech, given or separated, used instead of the source.
+    ``dub`` and when it speaks; ``source``, the clip's own sound (None: it has none), and ``source_speech``, the speech
+    that the dub replaces; ``music_effects``: the music-and-effects stem, given or separated, used instead of the
+    source.
     """
 
-    canvas: MixFormat
+    mix_format: MixFormat
     dub: Stem
     dub_speech: tuple[Span, ...]
     source: Stem | None = None
@@ -85,23 +93,23 @@ class MixInputs:
 
     @property
     def background(self) -> Stem | None:
-        """What the dub is laid over."""
+        """The sound under the dub."""
         return self.source if self.music_effects is None else self.music_effects
 
     @property
     def ducks_source_speech(self) -> bool:
-        """True if the bed is the source, with speech that must go."""
+        """True if the background is the source and has speech that must be removed."""
         return self.music_effects is None and self.source is not None and bool(self.source_speech)
 
 
 @dataclass(frozen=True)
 class MixReport:
-    """What was measured and done. Loudness in LUFS, gains in dB; None: not measurable.
+    """What was measured and done. Loudness in LUFS, gains in dB; None: cannot be measured.
 
-    ``result`` are the levels of the mix, ``source_dialogue`` and ``dub_dialogue`` those of speech before,
-    ``dub_gain`` and ``gain`` what the dub and then the whole were changed by; ``limited_by`` the deepest reduction of
-    the limiter, at ``limited_share`` 0..1 of all samples. ``hushed`` and ``lowered`` seconds of the source; the room
-    tone's level ``tone_db`` (dB of full scale, RMS of a channel).
+    ``result`` are the levels of the mix, ``source_dialogue`` and ``dub_dialogue`` those of the speech before mixing.
+    ``dub_gain`` is the gain of the dub, ``gain`` that of the whole mix. ``limited_by`` is the largest reduction by the
+    limiter, which acts on ``limited_share`` (0..1) of all samples. ``source_ducked`` and ``ducked_under_dub`` are
+    seconds of the source; ``tone_db`` is the level of the room tone (dB of full scale, RMS of a channel).
     """
 
     result: LoudnessLevels
@@ -119,7 +127,7 @@ class MixReport:
 
 @dataclass(frozen=True, eq=False)
 class MixPlan:
-    """All that was decided. ``report`` tells it; ``ceiling_db`` is None where nothing needs to be held back."""
+    """All decisions about a mix. ``ceiling_db`` is None if no limiter is needed."""
 
     report: MixReport
     duck_source: DuckGain
@@ -128,108 +136,120 @@ class MixPlan:
     ceiling_db: float | None = None
 
 
-def plan_mix(parts: MixInputs, options: MixOptions) -> MixPlan:
-    """Listen to all ``parts``, choose levels and room tone, and rehearse the mix until its loudness is right.
+def plan_mix(inputs: MixInputs, options: MixOptions) -> MixPlan:
+    """Measure all ``inputs``, choose levels and room tone, and compute the mix until its loudness is right.
 
-    Reads every stem two to six times. Raises ``OptionError`` for a loudness that is none.
+    Reads every stem two to six times. Raises ``OptionError`` for an invalid loudness.
     """
-    aim = options.target_lufs
-    features = _StemMeasurements(parts, options.seed)
-    gain, notes = _dub_gain(features, options)
-    notes += _background_notes(parts, features)
-    report = MixReport(LoudnessLevels(None, None, None), features.source_dialogue, features.dub_dialogue, gain)
-    hush = DuckGain(parts.source_speech if parts.ducks_source_speech else (), options.duck_source, parts.canvas)
-    under = DuckGain(parts.dub_speech if parts.music_effects is None else (), options.duck_under_dub, parts.canvas)
+    target = options.target_lufs
+    measured = _StemMeasurements(inputs, options.seed)
+    gain, notes = _dub_gain(measured, options)
+    notes += _background_notes(inputs, measured)
+    report = MixReport(LoudnessLevels(None, None, None), measured.source_dialogue, measured.dub_dialogue, gain)
+    duck_source = DuckGain(
+        inputs.source_speech if inputs.ducks_source_speech else (), options.duck_source, inputs.mix_format
+    )
+    duck_dub = DuckGain(
+        inputs.dub_speech if inputs.music_effects is None else (), options.duck_under_dub, inputs.mix_format
+    )
     tone = (
-        features.tone
-        if options.room_tone and features.tone is not None and features.tone.level_db is not None
+        measured.tone
+        if options.room_tone and measured.tone is not None and measured.tone.level_db is not None
         else None
     )
-    bed = parts.background is not None
     report = replace(
         report,
-        source_ducked=hush.seconds,
-        ducked_under_dub=under.seconds if bed else Fraction(0),
+        source_ducked=duck_source.seconds,
+        ducked_under_dub=duck_dub.seconds if inputs.background is not None else Fraction(0),
         tone_db=tone.level_db if tone else None,
         notes=tuple(notes),
     )
-    plan = MixPlan(report, hush, under, tone)
-    ceiling = options.ceiling_db if aim is not None else max(options.ceiling_db, features.highest(options) + LIMITER_MARGIN)
-    return _with_target_loudness(parts, plan, aim, ceiling)
+    plan = MixPlan(report, duck_source, duck_dub, tone)
+    ceiling = (
+        options.ceiling_db
+        if target is not None
+        else max(options.ceiling_db, measured.highest(options) + LIMITER_MARGIN)
+    )
+    return _with_target_loudness(inputs, plan, target, ceiling)
 
 
-def render_mix(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
-    """The mix of ``parts``, in the channels of their canvas and exactly as long; the same bytes every time."""
-    return _final_blocks(parts, plan, LimiterStats())
+def render_mix(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
+    """The mix of ``inputs`` in its format, exactly as long; the same bytes every time."""
+    return _final_blocks(inputs, plan, LimiterStats())
 
 
 class _StemMeasurements:
-    """What is learnt from the stems before they are mixed."""
+    """What is measured in the stems before they are mixed."""
 
-    def __init__(self, parts: MixInputs, seed: int) -> None:
-        canvas = parts.canvas
-        # One voice in the middle is as loud as alone, and quicker to hear.
-        alone = replace(canvas, channels=("FC",)) if len(parts.dub.channels) == 1 else canvas
-        dub, self._dub_peak = _measure(stem_blocks(parts.dub, alone), alone)
-        self.dub_dialogue = dub.integrated_within(parts.dub_speech, canvas.start)
+    def __init__(self, inputs: MixInputs, seed: int) -> None:
+        mix_format = inputs.mix_format
+        # A mono voice in the centre is as loud as by itself, and quicker to measure.
+        dub_format = replace(mix_format, channels=("FC",)) if len(inputs.dub.channels) == 1 else mix_format
+        dub, self._dub_peak = _measure(stem_blocks(inputs.dub, dub_format), dub_format)
+        self.dub_dialogue = dub.integrated_within(inputs.dub_speech, mix_format.start)
         self.source_dialogue: float | None = None
         self.tone: RoomTone | None = None
-        self._bed_peak: float | None = None
-        if parts.source is not None:
-            learner = RoomToneEstimator(parts.source_speech, canvas) if parts.ducks_source_speech else None
-            source, self._bed_peak = _measure(stem_blocks(parts.source, canvas), canvas, learner)
-            self.source_dialogue = source.integrated_within(parts.source_speech, canvas.start)
-            self.tone = learner.estimate(seed) if learner else None
-        if parts.music_effects is not None:
-            self._bed_peak = _measure(stem_blocks(parts.music_effects, canvas), canvas)[1]
+        self._background_peak: float | None = None
+        if inputs.source is not None:
+            estimator = RoomToneEstimator(inputs.source_speech, mix_format) if inputs.ducks_source_speech else None
+            source, self._background_peak = _measure(stem_blocks(inputs.source, mix_format), mix_format, estimator)
+            self.source_dialogue = source.integrated_within(inputs.source_speech, mix_format.start)
+            self.tone = estimator.estimate(seed) if estimator else None
+        if inputs.music_effects is not None:
+            self._background_peak = _measure(stem_blocks(inputs.music_effects, mix_format), mix_format)[1]
 
     def highest(self, options: MixOptions) -> float:
-        """The true peak (dBTP) of what the mix is made of, as far as it came so."""
-        peaks = [self._bed_peak, self._dub_peak if options.loudness == "none" or self._bed_peak is None else None]
+        """The highest true peak (dBTP) of the inputs whose level is not changed."""
+        peaks = [
+            self._background_peak,
+            self._dub_peak if options.loudness == "none" or self._background_peak is None else None,
+        ]
         return max((peak for peak in peaks if peak is not None), default=-np.inf)
 
 
-def _measure(blocks: Iterable[Block], canvas: MixFormat, learner: RoomToneEstimator | None = None) -> tuple[LoudnessMeter, float | None]:
-    """A meter, and a true peak, of ``blocks``; ``learner`` hears them too."""
-    meter, peak = LoudnessMeter(canvas.rate, canvas.channels), TruePeakMeter(len(canvas.channels))
+def _measure(
+    blocks: Iterable[Block], mix_format: MixFormat, estimator: RoomToneEstimator | None = None
+) -> tuple[LoudnessMeter, float | None]:
+    """A loudness meter and the true peak of ``blocks``; ``estimator`` gets the blocks too."""
+    meter, peak = LoudnessMeter(mix_format.rate, mix_format.channels), TruePeakMeter(len(mix_format.channels))
     for block in blocks:
         meter.add(block)
         peak.add(block)
-        if learner is not None:
-            learner.add(block)
+        if estimator is not None:
+            estimator.add(block)
     return meter, peak.true_peak()
 
 
-def _dub_gain(features: _StemMeasurements, options: MixOptions) -> tuple[float, list[str]]:
-    """What makes the dub as loud as the speech it replaces, in dB."""
+def _dub_gain(measured: _StemMeasurements, options: MixOptions) -> tuple[float, list[str]]:
+    """The gain (dB) that makes the dub as loud as the speech it replaces."""
     if options.loudness == "none":
         return 0.0, []
-    if features.source_dialogue is None or features.dub_dialogue is None:
+    if measured.source_dialogue is None or measured.dub_dialogue is None:
         return options.dialogue_db, ["the dub kept its level: there was no speech of the source to compare it with"]
-    wish = features.source_dialogue - features.dub_dialogue + options.dialogue_db
-    gain = float(np.clip(wish, -_MAX_DUB_GAIN, _MAX_DUB_GAIN))
-    far = f"the dub was changed by {gain:+.0f} dB; the speech it replaces is still {wish - gain:+.0f} dB away"
-    return gain, [far] if gain != wish else []
+    wanted = measured.source_dialogue - measured.dub_dialogue + options.dialogue_db
+    gain = float(np.clip(wanted, -_MAX_DUB_GAIN, _MAX_DUB_GAIN))
+    note = f"the dub was changed by {gain:+.0f} dB; the speech it replaces is still {wanted - gain:+.0f} dB away"
+    return gain, [note] if gain != wanted else []
 
 
-def _background_notes(parts: MixInputs, features: _StemMeasurements) -> list[str]:
-    """What the user should know of the bed."""
-    if parts.background is None:
+def _background_notes(inputs: MixInputs, measured: _StemMeasurements) -> list[str]:
+    """Notes for the user about the background."""
+    if inputs.background is None:
         return ["the source has no sound: the mix is the dub alone"]
-    if parts.music_effects is None and not parts.source_speech:
-        return ["no speech was heard in the source: it was only lowered under the dub"]
-    if features.tone is not None and not features.tone.pauses:
-        told = "the source never pauses: its room tone was learnt from its quietest moments"
-        return [f"{told}; music under its speech is lost, unless you give it (--music-effects, --separator)"]
+    if inputs.music_effects is None and not inputs.source_speech:
+        return ["no speech was found in the source: it was only lowered under the dub"]
+    if measured.tone is not None and not measured.tone.pauses:
+        note = "the source never pauses: its room tone was taken from its quietest moments"
+        return [f"{note}; music under its speech is lost, unless you give it (--music-effects, --separator)"]
     return []
 
 
-def _with_target_loudness(parts: MixInputs, plan: MixPlan, aim: float | None, ceiling: float) -> MixPlan:
-    """``plan`` with the gain that reaches ``aim`` (LUFS), and with a limiter if peaks would exceed ``ceiling``."""
-    canvas = parts.canvas
-    meter, peak = _measure(_dub_over_background(parts, plan), canvas)
+def _with_target_loudness(inputs: MixInputs, plan: MixPlan, target: float | None, ceiling: float) -> MixPlan:
+    """``plan`` with the gain that reaches ``target`` (LUFS), and with a limiter if peaks would exceed ``ceiling``."""
+    mix_format = inputs.mix_format
+    meter, peak = _measure(_dub_over_background(inputs, plan), mix_format)
     raw = LoudnessLevels(meter.integrated(), meter.loudness_range(), peak)
-    gain, notes = _gain(raw, aim, Fraction(canvas.samples, canvas.rate))
+    gain, notes = _gain(raw, target, Fraction(mix_format.samples, mix_format.rate))
     plan = _with_gain(plan, gain, notes)
     if raw.true_peak is None or raw.true_peak + gain <= ceiling - LIMITER_MARGIN:
         level = None if raw.integrated is None else raw.integrated + gain
@@ -237,28 +257,28 @@ def _with_target_loudness(parts: MixInputs, plan: MixPlan, aim: float | None, ce
         return replace(plan, report=replace(plan.report, result=LoudnessLevels(level, raw.loudness_range, loud)))
     last = plan = replace(plan, ceiling_db=ceiling)
     for _ in range(_TRIES):
-        done = LimiterStats()
-        meter, peak = _measure(_final_blocks(parts, plan, done), canvas)
+        stats = LimiterStats()
+        meter, peak = _measure(_final_blocks(inputs, plan, stats), mix_format)
         result = LoudnessLevels(meter.integrated(), meter.loudness_range(), peak)
-        share = done.samples / max(canvas.samples, 1)
-        report = replace(plan.report, result=result, limited_by=done.max_reduction_db, limited_share=share)
+        share = stats.samples / max(mix_format.samples, 1)
+        report = replace(plan.report, result=result, limited_by=stats.max_reduction_db, limited_share=share)
         plan = replace(plan, report=report)
-        if aim is None or notes or result.integrated is None or abs(aim - result.integrated) <= _CLOSE:
+        if target is None or notes or result.integrated is None or abs(target - result.integrated) <= _CLOSE:
             return plan
-        last, plan = plan, _with_gain(plan, plan.report.gain + aim - result.integrated, [])
+        last, plan = plan, _with_gain(plan, plan.report.gain + target - result.integrated, [])
     reached = last.report.result.integrated
-    if aim is None or reached is None or abs(aim - reached) <= _NEAR:
+    if target is None or reached is None or abs(target - reached) <= _NEAR:
         return last
     return _with_gain(last, last.report.gain, [f"peaks allow no more than {reached:.1f} LUFS"])
 
 
-def _gain(raw: LoudnessLevels, aim: float | None, seconds: Fraction) -> tuple[float, list[str]]:
-    if aim is None:
+def _gain(raw: LoudnessLevels, target: float | None, seconds: Fraction) -> tuple[float, list[str]]:
+    if target is None:
         return 0.0, []
     if seconds < MIN_SECONDS or raw.integrated is None:
         why = "shorter than 3 s" if seconds < MIN_SECONDS else "silent"
         return 0.0, [f"the mix is {why}: its loudness was left as it is"]
-    gain = aim - raw.integrated
+    gain = target - raw.integrated
     if gain > _MAX_RAISE:
         return _MAX_RAISE, [f"the mix was raised by {_MAX_RAISE:.0f} dB only, not by {gain:.0f}: it is nearly silent"]
     return gain, []
@@ -268,43 +288,43 @@ def _with_gain(plan: MixPlan, gain: float, notes: list[str]) -> MixPlan:
     return replace(plan, report=replace(plan.report, gain=gain, notes=(*plan.report.notes, *notes)))
 
 
-def _final_blocks(parts: MixInputs, plan: MixPlan, done: LimiterStats) -> Iterator[Block]:
-    """Summed, brought to its loudness, its peaks held back; ``done`` tells how much."""
-    blocks = _amplified(_dub_over_background(parts, plan), plan.report.gain)
+def _final_blocks(inputs: MixInputs, plan: MixPlan, stats: LimiterStats) -> Iterator[Block]:
+    """The sum at its loudness, with limited peaks; ``stats`` gets what the limiter did."""
+    blocks = _amplified(_dub_over_background(inputs, plan), plan.report.gain)
     if plan.ceiling_db is None:
         return blocks
-    return limit_peaks(blocks, parts.canvas.rate, plan.ceiling_db, done)
+    return limit_peaks(blocks, inputs.mix_format.rate, plan.ceiling_db, stats)
 
 
-def _dub_over_background(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
-    """The dub at its level, over the bed."""
-    dub = _amplified(stem_blocks(parts.dub, parts.canvas), plan.report.dub_gain)
-    if parts.background is None:
+def _dub_over_background(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
+    """The dub at its level, over the background."""
+    dub = _amplified(stem_blocks(inputs.dub, inputs.mix_format), plan.report.dub_gain)
+    if inputs.background is None:
         yield from dub
         return
-    for speech, below in zip(dub, render_background(parts, plan), strict=True):
+    for speech, below in zip(dub, render_background(inputs, plan), strict=True):
         yield speech + below
 
 
-def render_background(parts: MixInputs, plan: MixPlan) -> Iterator[Block]:
-    """What lies under the dub: music and effects as they are, or the source, hushed and lowered where it must be."""
-    assert parts.background is not None
+def render_background(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
+    """The background: music and effects as they are, or the source with its speech ducked and lowered under the dub."""
+    assert inputs.background is not None
     first = 0
-    for block in stem_blocks(parts.background, parts.canvas):
+    for block in stem_blocks(inputs.background, inputs.mix_format):
         stop = first + block.shape[1]
-        hush = plan.duck_source.gain(first, stop)
-        gain = lower_gain(hush, plan.duck_under_dub.gain(first, stop))
+        duck = plan.duck_source.gain(first, stop)
+        gain = lower_gain(duck, plan.duck_under_dub.gain(first, stop))
         if gain is not None:
             block = (block * gain).astype(np.float32)
-        if hush is not None and plan.tone is not None:
-            # Two noises that know nothing of each other add by power.
-            block = block + scaled_tone(plan.tone, first, np.sqrt(1 - hush**2))
+        if duck is not None and plan.tone is not None:
+            # Uncorrelated noises add by power.
+            block = block + scaled_tone(plan.tone, first, np.sqrt(1 - duck**2))
         yield block
         first = stop
 
 
 def _amplified(blocks: Iterable[Block], gain: float) -> Iterator[Block]:
-    """``blocks`` by ``gain`` dB; by 0 dB, the same samples."""
+    """``blocks`` with a gain in dB; with 0 dB the same samples."""
     factor = np.float32(10 ** (gain / 20))
     for block in blocks:
         yield block * factor if gain else block

@@ -1,4 +1,4 @@
-"""Stems: sounds on one canvas, read in blocks; placed in its channels, cut or filled to its very length."""
+"""Stems: sounds in the rate, channels and length of the mix, read in blocks."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from lipdub.timeline.time import Span
 Block = Float32[np.ndarray, "channels _samples"]
 
 BLOCK_SAMPLES = 1 << 15
-"""Samples in the blocks that everything here works in, so that the blocks of a file change nothing."""
+"""Samples per block. All mixing uses this grid, so results do not depend on the blocks in which a file is read."""
 
 EQUAL_POWER = 0.5**0.5
-"""What each of two loudspeakers gets of one voice in the middle: -3 dB, so power and loudness (ITU-R BS.1770) stay
-those of one loudspeaker; also the share of the centre in the stereo downmix of ITU-R BS.775-4, table 2."""
+"""Gain of each of two loudspeakers for a voice in the middle: -3 dB, so that power and loudness (ITU-R BS.1770) equal
+those of one loudspeaker. Also the gain of the centre in the stereo downmix of ITU-R BS.775-4, table 2."""
 
 FADE = Fraction(5, 1000)
-"""Seconds over which a line that begins or ends within sound is faded, so that it does not click."""
+"""Seconds over which a line is faded in and out, so that it does not click."""
 
 _DOWNMIX = {
     "FC": (("FL", EQUAL_POWER), ("FR", EQUAL_POWER)),
@@ -35,13 +35,13 @@ _DOWNMIX = {
     "FLC": (("FL", 1.0),),
     "FRC": (("FR", 1.0),),
 }
-"""Where a channel goes that the canvas lacks, first match; ITU-R BS.775-4 table 2."""
+"""Where a channel goes that the mix does not have; the first match is used. ITU-R BS.775-4 table 2."""
 
 
 @dataclass(frozen=True)
 class MixFormat:
-    """What is to be filled: ``samples`` at ``rate`` from the instant ``start`` of the clip's clock, in ``channels``
-    (FFmpeg's names, in its order: ``("FL", "FR")``; ``("FC",)`` is mono)."""
+    """The format of a mix: ``samples`` at ``rate`` from the time ``start`` (s, clip time), in ``channels`` (FFmpeg's
+    names, in its order: ``("FL", "FR")``; ``("FC",)`` is mono)."""
 
     rate: int
     channels: tuple[str, ...]
@@ -49,43 +49,43 @@ class MixFormat:
     samples: int
 
     @classmethod
-    def over(cls, span: Span, rate: int, channels: tuple[str, ...]) -> "MixFormat":
-        """From ``span.start`` to ``span.end``, the last sample cut rather than late."""
+    def for_span(cls, span: Span, rate: int, channels: tuple[str, ...]) -> "MixFormat":
+        """From ``span.start`` to ``span.end``; an incomplete last sample is left out."""
         return cls(rate, channels, span.start, floor(span.duration * rate))
 
-    def at(self, instant: Fraction) -> int:
-        """Number of the sample nearest to ``instant``; negative before the start."""
+    def sample_at(self, instant: Fraction) -> int:
+        """Number of the sample nearest to the time ``instant`` (s); negative before the start."""
         return round((instant - self.start) * self.rate)
 
     def ranges(self, spans: Iterable[Span]) -> tuple[tuple[int, int], ...]:
-        """Half-open ranges of samples for ``spans``, empty ones left out; they may reach beyond the canvas."""
-        ranges = ((self.at(s.start), self.at(s.end)) for s in spans)
+        """Half-open ranges of samples for ``spans``, without empty ones; they may reach beyond the mix."""
+        ranges = ((self.sample_at(s.start), self.sample_at(s.end)) for s in spans)
         return tuple((first, stop) for first, stop in ranges if stop > first)
 
 
 @dataclass(frozen=True, eq=False)
 class Stem:
-    """One sound at the canvas' rate, its first sample on the canvas' first. ``open`` gives its blocks (any sizes,
-    each (channels, samples)) from the beginning, every time it is called; ``channels`` are their names."""
+    """One sound at the rate of the mix that starts with it. ``open`` returns its blocks (any lengths, each (channels,
+    samples)) from the beginning every time it is called; ``channels`` are their names."""
 
     channels: tuple[str, ...]
     open: Callable[[], Iterable[Block]]
 
 
-def stem_blocks(stem: Stem, canvas: MixFormat) -> Iterator[Block]:
-    """``stem`` in the channels of ``canvas``, exactly as long, in blocks of ``BLOCK_SAMPLES`` samples (the last may be less)."""
-    matrix = channel_matrix(stem.channels, canvas.channels)
-    same = stem.channels == canvas.channels
-    for block in _equal_blocks(stem.open(), len(stem.channels), canvas.samples):
+def stem_blocks(stem: Stem, mix_format: MixFormat) -> Iterator[Block]:
+    """``stem`` in the channels and length of the mix, in blocks of ``BLOCK_SAMPLES`` (the last may be shorter)."""
+    matrix = channel_matrix(stem.channels, mix_format.channels)
+    same = stem.channels == mix_format.channels
+    for block in _equal_blocks(stem.open(), len(stem.channels), mix_format.samples):
         yield block if same else matrix @ block
 
 
 def channel_matrix(given: tuple[str, ...], wanted: tuple[str, ...]) -> Float32[np.ndarray, "wanted given"]:
-    """The matrix that puts ``given`` channels into ``wanted`` ones.
+    """The matrix that mixes ``given`` channels into ``wanted`` ones.
 
-    A channel goes to its namesake. Mono is a voice: to the centre, else to left and right at -3 dB each. What the
-    canvas lacks is folded as in ITU-R BS.775-4; everything into mono is the mean of left and right plus the centre
-    (as loud as one channel if all are alike); a low-frequency channel that is lacking is left out.
+    A channel goes to the one of the same name. Mono is a voice: it goes to the centre, else to left and right at -3 dB
+    each. Channels that the mix does not have are folded as in ITU-R BS.775-4. Mono mixes are the mean of left and right
+    plus the centre (as loud as one channel if all are alike). A missing low-frequency channel is left out.
     """
     matrix = np.zeros((len(wanted), len(given)), np.float32)
     for column, name in enumerate(given):
@@ -109,7 +109,7 @@ def _targets(name: str, wanted: tuple[str, ...]) -> tuple[tuple[str, float], ...
 
 
 def _equal_blocks(blocks: Iterable[Block], channels: int, samples: int) -> Iterator[Block]:
-    """``blocks`` cut anew into blocks of ``BLOCK_SAMPLES``, in all exactly ``samples``: cut, or filled with zeros."""
+    """``blocks`` cut into blocks of ``BLOCK_SAMPLES``, exactly ``samples`` in all: cut, or filled with zeros."""
     waiting: list[np.ndarray] = []
     held = given = 0
     for block in blocks:
@@ -130,23 +130,23 @@ def _equal_blocks(blocks: Iterable[Block], channels: int, samples: int) -> Itera
         given += size
 
 
-def speech_stem(lines: Callable[[], Iterable[PlacedLine]], canvas: MixFormat) -> Stem:
-    """The placed ``lines`` as one mono stem on ``canvas``: resampled to its rate, faded at their ends, summed.
+def speech_stem(lines: Callable[[], Iterable[PlacedLine]], mix_format: MixFormat) -> Stem:
+    """The placed ``lines`` as one mono stem: resampled to the mix's rate, faded at their ends, summed.
 
-    ``lines`` is called for every pass and gives them in the order of their starts; only those that sound at one
-    moment are held. What lies outside the canvas is cut off.
+    ``lines`` is called for every pass and returns them in order of their starts; only lines that sound at the same time
+    are held in memory. Sound outside the mix is cut off.
     """
-    return Stem(("FC",), lambda: _speech_blocks(lines(), canvas))
+    return Stem(("FC",), lambda: _speech_blocks(lines(), mix_format))
 
 
-def _speech_blocks(lines: Iterable[PlacedLine], canvas: MixFormat) -> Iterator[Block]:
+def _speech_blocks(lines: Iterable[PlacedLine], mix_format: MixFormat) -> Iterator[Block]:
     coming = iter(lines)
     following = next(coming, None)
     sounding: list[tuple[int, np.ndarray]] = []
-    for first in range(0, canvas.samples, BLOCK_SAMPLES):
-        stop = min(first + BLOCK_SAMPLES, canvas.samples)
-        while following is not None and canvas.at(following.sound.start) < stop:
-            sounding.append((canvas.at(following.sound.start), _voice(following.sound, canvas.rate)))
+    for first in range(0, mix_format.samples, BLOCK_SAMPLES):
+        stop = min(first + BLOCK_SAMPLES, mix_format.samples)
+        while following is not None and mix_format.sample_at(following.sound.start) < stop:
+            sounding.append((mix_format.sample_at(following.sound.start), _voice(following.sound, mix_format.rate)))
             following = next(coming, None)
         out = np.zeros(stop - first, np.float32)
         for begin, samples in sounding:
@@ -158,7 +158,7 @@ def _speech_blocks(lines: Iterable[PlacedLine], canvas: MixFormat) -> Iterator[B
 
 
 def _voice(sound: Sound, rate: int) -> Float32[np.ndarray, " n"]:
-    """``sound`` as mono at ``rate`` (libsoxr, high quality), its ends faded."""
+    """``sound`` as mono at ``rate`` (libsoxr, high quality), with faded ends."""
     samples = sound.samples[0] if len(sound.samples) == 1 else sound.samples.mean(0)
     if sound.rate != rate:
         samples = soxr.resample(samples, sound.rate, rate, quality="HQ")

@@ -12,6 +12,7 @@ from lipdub.engines.seam import Guide
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.cue import Cue
 from lipdub.timeline.lines import Line
+from lipdub.timeline.runs import consecutive
 from lipdub.timeline.time import Span
 
 _GAP = 15
@@ -108,9 +109,8 @@ def _said(record: StudiedTrack, times: FrameTimes, cue: Cue, rows: range) -> Tra
 def _stretches(weight: np.ndarray, rows: range) -> Iterator[range]:
     """Rows with weight, together with short gaps between them."""
     asked = rows.start + np.flatnonzero(weight[rows.start : rows.stop] > 0)
-    for part in np.split(asked, np.flatnonzero(np.diff(asked) > _GAP) + 1):
-        if len(part):
-            yield range(int(part[0]), int(part[-1]) + 1)
+    for part in consecutive(asked, _GAP):
+        yield range(int(part[0]), int(part[-1]) + 1)
 
 
 def _faded(rows: int, rises: bool, falls: bool) -> np.ndarray:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import InputError
 from lipdub.timeline.lines import Word
 from lipdub.timeline.notes import Notes, short
@@ -99,7 +99,7 @@ _OTHER_ENDINGS = frozenset({".srt", ".vtt", ".ass", ".ssa", ".txt", ".text", ".m
 
 def _is_json(text: str) -> bool:
     try:
-        parsed_json(text)
+        parse_json(text)
     except ValueError:
         return False
     return True
@@ -255,7 +255,7 @@ def _dialogue(path: Path, row_number: int, number: int, row: dict[str, str]) -> 
 def _json(path: Path, text: str) -> RawScript:
     """lipdub's JSON (``lines`` with exact times) and Whisper's (``segments`` with seconds, to the millisecond)."""
     try:
-        data = parsed_json(text, _exact)
+        data = parse_json(text, _exact)
     except ValueError as broken:
         raise InputError(
             f"it is not valid JSON ({broken})", file=path, remedy="Correct it or write it again"

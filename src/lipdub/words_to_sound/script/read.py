@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from lipdub.disk.ordinary import check_ordinary
+from lipdub.disk.regular_file import check_regular_file
 from lipdub.errors import InputError
 from lipdub.timeline.lines import Line, numbered
 from lipdub.timeline.notes import Notes, short
@@ -104,7 +104,7 @@ def _untimed(cue: RawCue, options: ReadOptions) -> Line:
 
 def _text(path: Path) -> tuple[str, list[str]]:
     """The file's text, and a note if its encoding had to be guessed."""
-    size = check_ordinary(path)
+    size = check_regular_file(path)
     try:
         if size > _LARGEST:
             raise InputError("it is larger than 64 MB", file=path, remedy="Give a script, not a video")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from lipdub.disk.json_text import parsed_json
-from lipdub.disk.ordinary import check_ordinary
+from lipdub.disk.json_text import parse_json
+from lipdub.disk.regular_file import check_regular_file
 from lipdub.errors import InputError
 
 _HEADS = {"term", "source", "from", "original", "word"}
@@ -19,7 +19,7 @@ def read_glossary(path: Path) -> dict[str, str]:
     A term without a rendering is rendered as itself. A heading row ("term, rendering") and rows that begin with # are
     skipped. Raises ``InputError`` if the file cannot be read or a term has two renderings.
     """
-    check_ordinary(path)
+    check_regular_file(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as refused:
@@ -58,7 +58,7 @@ def _occurs(term: str, text: str, ending: bool = False) -> bool:
 
 def _from_json(text: str, path: Path) -> list[tuple[str, str]]:
     try:
-        read = parsed_json(text)
+        read = parse_json(text)
     except ValueError as wrong:
         raise InputError(f"the glossary is not JSON ({wrong})", file=path) from wrong
     if not isinstance(read, dict) or not all(isinstance(v, str | None) for v in read.values()):

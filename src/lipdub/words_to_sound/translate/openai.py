@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import ServiceError
 from lipdub.words_to_sound.http_service import (
     HttpStatusError,
@@ -128,7 +128,7 @@ class ChatTranslator:
                 raise
             raw = post_json(url, body, self.key, self.retry)
         try:
-            return str(parsed_json(raw)["choices"][0]["message"]["content"])
+            return str(parse_json(raw)["choices"][0]["message"]["content"])
         except (ValueError, LookupError, TypeError) as wrong:
             raise ServiceError(
                 f"{redacted(url)} does not answer as a chat server does", remedy="Check the address"
@@ -165,7 +165,7 @@ def _parsed_texts(answer: str, batch: Sequence[TranslationRequest]) -> list[str]
     start, end = answer.find("{"), answer.rfind("}")
     if start < 0 or end < start:
         raise ValueError("no JSON in it")
-    read = parsed_json(answer[start : end + 1])
+    read = parse_json(answer[start : end + 1])
     lines = read.get("lines") if isinstance(read, dict) else None
     if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
         raise ValueError("no list of lines in it")

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import ServiceError
 from lipdub.plugins import fingerprint_of
 from lipdub.timeline.language import same_language
@@ -218,7 +218,7 @@ class _AnswerCache:
                 folder = self._cache(key, _not_cached)
             except _NotCached:
                 return None
-            self._known[key] = parsed_json((folder / _FILE).read_text("utf-8"))
+            self._known[key] = parse_json((folder / _FILE).read_text("utf-8"))
         return self._known.get(key)
 
     def _store(self, key: str, text: str) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from lipdub.disk.identity import names_sizes_times
+from lipdub.disk.identity import file_stamps
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
-from lipdub.plugins import version_of
+from lipdub.plugins import package_version
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
@@ -76,7 +76,7 @@ class KokoroVoice:
     def fingerprint(self) -> tuple[object, ...]:
         """All that its sound depends on: versions, its name, and the size and time of the model's files. Raises
         ``WeightsError``."""
-        return (_VERSION, version_of("kokoro-onnx"), self.detail, names_sizes_times(_files()))
+        return (_VERSION, package_version("kokoro-onnx"), self.detail, file_stamps(_files()))
 
     def member(self, index: int) -> "KokoroVoice":
         """Another of Kokoro's voices; the same one if a language has only one, or a ``name`` was given."""

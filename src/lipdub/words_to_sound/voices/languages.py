@@ -14,7 +14,7 @@ def voices_for_language(language: str) -> tuple[str, ...]:
     for name in VOICES.names():
         # A voice that cannot be made, for any reason, is not listed.
         with contextlib.suppress(Exception):
-            voice = VOICES.made(name, "")
+            voice = VOICES.create(name, "")
             if isinstance(voice, Voice) and any(same_language(tag, language) for tag in voice.card.languages):
                 names.append(name)
     return tuple(names)

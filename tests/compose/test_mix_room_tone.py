@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from mix_sounds import babble, canvas, noise
+from mix_sounds import babble, mix_format, noise
 from scipy.signal import lfilter, welch
 
 from lipdub.compose.mix.room_tone import RoomToneEstimator, scaled_tone
@@ -31,7 +31,7 @@ def room(where, seed=0):
 
 @pytest.mark.parametrize("rate", [16000, 44100, 96000])
 def test_tone_is_as_loud_as_dull_and_as_wide_as_the_room(rate):
-    where, speech = canvas(8.0, rate), (Span(F(1), F(3)), Span(F(4), F(7)))
+    where, speech = mix_format(8.0, rate), (Span(F(1), F(3)), Span(F(4), F(7)))
     filmed = room(where)
     made = learnt(filmed + babble(where, speech, 0.2, 2), speech, where).samples(0, where.samples)
     np.testing.assert_allclose(db(made), db(filmed), atol=0.7)
@@ -45,15 +45,15 @@ def test_tone_is_as_loud_as_dull_and_as_wide_as_the_room(rate):
 
 
 def test_a_knock_in_a_pause_is_no_room_tone():
-    where, speech = canvas(6.0), (Span(F(1), F(2)),)
+    where, speech = mix_format(6.0), (Span(F(1), F(2)),)
     filmed = room(where)
     knocked = filmed + babble(where, (Span(F(4), F("4.3")),), 0.3, 2)
     tone = learnt(knocked, speech, where)
     np.testing.assert_allclose(db(tone.samples(0, 96000)), db(filmed), atol=1)
 
 
-def test_a_source_that_never_pauses_lends_its_quietest_moments():
-    where = canvas(8.0)
+def test_without_pauses_the_tone_comes_from_the_quietest_moments():
+    where = mix_format(8.0)
     words = tuple(Span(F(n, 2), F(n, 2) + F("0.4")) for n in range(16))
     filmed = room(where)
     tone = learnt(filmed + babble(where, words, 0.2, 2), (Span(F(0), F(8)),), where)
@@ -62,7 +62,7 @@ def test_a_source_that_never_pauses_lends_its_quietest_moments():
 
 
 def test_rooms_change_with_time():
-    where = canvas(45.0, 8000)
+    where = mix_format(45.0, 8000)
     filmed = room(where) * np.where(np.arange(where.samples) < 22.5 * 8000, 1, 10).astype(np.float32)
     tone = learnt(filmed, (), where)
     assert db(tone.samples(0, 5 * 8000))[0] == pytest.approx(db(filmed[:, :40000])[0], abs=1)
@@ -70,15 +70,15 @@ def test_rooms_change_with_time():
 
 
 def test_digital_silence_stays_so():
-    where, speech = canvas(4.0), (Span(F(1), F(2)),)
+    where, speech = mix_format(4.0), (Span(F(1), F(2)),)
     tone = learnt(babble(where, speech, 0.2, 2), speech, where)
     assert tone.level_db is None
     assert not tone.samples(0, 96000).any()
-    assert not learnt(np.zeros((2, 100), np.float32), (), canvas(0.002)).samples(0, 100).any()
+    assert not learnt(np.zeros((2, 100), np.float32), (), mix_format(0.002)).samples(0, 100).any()
 
 
 def test_any_sample_at_any_time_the_same():
-    where = canvas(3.0)
+    where = mix_format(3.0)
     tone, again = (learnt(room(where), (), where, size=size) for size in (32768, 777))
     whole = tone.samples(0, where.samples)
     edges = [0, 1, 5000, 70_000, where.samples]

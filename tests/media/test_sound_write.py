@@ -55,9 +55,9 @@ def test_nothing_is_left_of_what_failed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_refusals_are_told(tmp_path):
+def test_refusals_are_reported(tmp_path):
     nothing = iter(())
-    with pytest.raises(OptionError, match="no file type"):
+    with pytest.raises(OptionError, match="not a file type"):
         write_sound(tmp_path / "out.mp3", nothing, SoundFormat(48000, ("FC",)))
     with pytest.raises(OutputError):
         write_sound(tmp_path / "missing" / "out.wav", nothing, SoundFormat(48000, ("FC",)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
-from staged import frame_of, placed
+from synthetic_faces import frame_of, placed
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LIPS
 from lipdub.errors import WeightsError
@@ -57,7 +57,7 @@ def test_a_crop_outside_the_picture_is_nothing(finder: FaceLandmarker) -> None:
     assert finder.mesh(frame.rgb, (512, 512), FaceRoi(-400.0, 100.0, 100.0, 0.0)) is None
 
 
-def test_the_eye_finds_a_face_again(finder: FaceLandmarker) -> None:
+def test_a_face_is_redetected(finder: FaceLandmarker) -> None:
     frame = frame_of(astronaut())
     mesh = finder.refined_mesh(frame.rgb, (512, 512), finder.detect(frame)[0].roi)
     assert mesh is not None
@@ -73,7 +73,7 @@ def test_a_moving_portrait_is_tracked_in_its_own_motion(finder: FaceLandmarker, 
     tracker = FaceTracker(tmp_path, (512, 512), finder)
     for i in range(12):
         shifted = cv2.warpAffine(astronaut(), np.array([[1, 0, 2.0 * i], [0, 1, 0.5 * i]]), (512, 512))
-        tracker.see(frame_of(shifted, i), False)
+        tracker.track(frame_of(shifted, i), False)
     (track,) = tracker.finish()
     centre = track.landmarks.read(0, 12)[:, :, :2].mean(1)
     assert np.abs(np.diff(centre, axis=0) - [2, 0.5]).max() < 0.5
@@ -97,10 +97,10 @@ def test_a_window_lies_in_the_picture_and_holds_what_it_can(x: float, y: float, 
         assert window.top <= y <= window.bottom
 
 
-def test_the_square_around_a_face() -> None:
+def test_the_crop_around_a_face() -> None:
     roi = FaceRoi.around(placed(300, 200, 80))
     assert abs(roi.x - 300) < 5
     assert abs(roi.angle) < 0.01
     assert 150 < roi.side < 320
-    assert roi.near(FaceRoi.around(placed(300.3, 200, 80)))
-    assert not roi.near(FaceRoi.around(placed(310, 200, 80)))
+    assert roi.is_close(FaceRoi.around(placed(300.3, 200, 80)))
+    assert not roi.is_close(FaceRoi.around(placed(310, 200, 80)))

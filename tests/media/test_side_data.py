@@ -14,22 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.media.encoder import PICTURE_CODECS
+from lipdub.media.probe import open_clip, probe
+from lipdub.media.read import read_frames
 from lipdub.media.sei import (
     CONTENT_LIGHT,
     MASTERING_DISPLAY,
     T35,
     SeiMessage,
-    sei_messages,
-    length_prefix_size,
     insert_sei,
+    length_prefix_size,
+    sei_messages,
 )
-from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import read_frames
-from lipdub.media.side_data import SIDE_DATA_KINDS, SideDataCopier, side_data_report, hdr10_messages
+from lipdub.media.side_data import SIDE_DATA_KINDS, SideDataCopier, hdr10_messages, side_data_report
 from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import make_video
+from media_files import make_video
 
 CAPTIONS = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc\x94%c\xff"
 HDR_PLUS = b"\xb5\x00\x3c\x00\x01\x04\x01"
@@ -205,7 +205,7 @@ def test_half_of_the_hdr10_values_are_named(tmp_path):
     assert lost == ["HDR10 mastering display: incomplete in the source"]
 
 
-def test_captions_of_frames_that_are_gone_are_told(tmp_path):
+def test_captions_of_frames_that_are_gone_are_reported(tmp_path):
     source = carrying(tmp_path / "a.mp4", make_video(tmp_path / "plain.mp4", count=6), "h264")
     with ExitStack() as stack:
         facts = probe(source).picture

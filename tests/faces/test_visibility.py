@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from staged import RATE, motion_of, placed, talking
+from synthetic_faces import RATE, motion_of, placed, talking
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.thumbnail import HALF_WIDTH, thumbnail_rows
@@ -122,7 +122,7 @@ def test_a_glimpse_between_losses_is_not_worth_a_change(tmp_path: Path) -> None:
     assert out.reasons == ((30, 55, "the face is lost"),)
 
 
-def test_nothing_found_at_all(tmp_path: Path) -> None:
+def test_a_track_without_any_face(tmp_path: Path) -> None:
     landmarks = np.full_like(placed(1.0, 1.0, 1.0)[None].repeat(20, 0), np.nan)
     out = seen(motion_of(landmarks, tmp_path))
     assert (out.weight == 0).all()

@@ -12,14 +12,14 @@ from av.filter import Graph
 from av.stream import Disposition
 
 from lipdub.media import packets
-from lipdub.media.languages import same_container_language, container_language
+from lipdub.media.languages import container_language, same_container_language
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import read_frames
 from lipdub.media.sound_read import read_sound
 from lipdub.media.write import WriteOptions, write_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import Extra, make_video, make_wav, picture
+from media_files import Extra, make_video, make_wav, picture
 
 PLAIN = WriteOptions()
 
@@ -171,7 +171,8 @@ def test_languages_titles_and_marks_are_kept_or_named(tmp_path):
         if lossy:
             written = again(source, tmp_path / f"c{lossy}")
             assert all(
-                same_container_language(a[2], b[2]) for a, b in zip(streams(source)[1:], streams(written.path)[1:], strict=True)
+                same_container_language(a[2], b[2])
+                for a, b in zip(streams(source)[1:], streams(written.path)[1:], strict=True)
             )
             assert "stream 1 (subtitle): it is no longer marked as: forced" in written.warnings
             assert any("hearing impaired" in warning for warning in written.warnings)
@@ -191,7 +192,7 @@ def test_a_language_that_mov_cannot_say_is_named(tmp_path):
     source, dub = make_video(tmp_path / "a.mp4", count=3), make_wav(tmp_path / "d.wav", 0.1)
     assert container_language("zu", "mov") == "zul"
     written = again(source, tmp_path / "b.mov", dub, WriteOptions(language="zu"))
-    assert "dub track: its language 'zul' is 'not told' now" in written.warnings
+    assert "dub track: its language 'zul' is 'not stated' now" in written.warnings
 
 
 def test_attached_files_are_kept_or_named(tmp_path):
@@ -295,13 +296,13 @@ def test_copied_streams_go_on_to_where_a_file_was_cut_off(tmp_path):
     with av.open(str(written.path)) as container:
         came = sum(1 for p in container.demux(audio=0) if p.size)
     with av.open(str(cut)) as container:
-        promised = len(container.streams.audio[0].index_entries)
-    assert 10 < came < promised
-    assert f"stream 1 (audio): damaged, {came} of {promised} packets could be read" in written.warnings
+        listed = len(container.streams.audio[0].index_entries)
+    assert 10 < came < listed
+    assert f"stream 1 (audio): damaged, {came} of {listed} packets could be read" in written.warnings
 
 
-@pytest.mark.parametrize(("interval", "told"), [("10", "are missing in it"), ("250", "1.521 s are promised")])
-def test_what_is_missing_of_copied_sound_is_told(tmp_path, interval, told):
+@pytest.mark.parametrize(("interval", "told"), [("10", "are missing in it"), ("250", "the file states 1.521 s")])
+def test_what_is_missing_of_copied_sound_is_reported(tmp_path, interval, told):
     options = (("crf", "1"), ("preset", "ultrafast"), ("g", interval))
     source = make_video(tmp_path / "a.mkv", Extra(1.5), count=40, size=(320, 240), options=options)
     assert again(source, tmp_path / "whole.mkv").warnings == ()
@@ -331,14 +332,14 @@ def test_a_read_error_does_not_end_what_is_copied(tmp_path):
                 if self.count == 5:
                     raise av.error.InvalidDataError(1, "broken here")
 
-    trouble = packets.ReadErrors()
+    errors = packets.ReadErrors()
     with av.open(str(source)) as container:
         read_on = inspect.unwrap(packets.demux_past_errors)
-        came = [p for p in read_on(Breaking(container), list(container.streams.audio), trouble) if p.size]
-    assert (len(came), trouble.errors) == (whole, 1)
+        came = [p for p in read_on(Breaking(container), list(container.streams.audio), errors) if p.size]
+    assert (len(came), errors.count) == (whole, 1)
 
 
-def test_kept_sound_is_heard_when_it_was_heard_before(tmp_path):
+def test_kept_sound_stays_in_time(tmp_path):
     source = make_video(tmp_path / "a.mp4", Extra(0.4))
     written = again(source, tmp_path / "b.mkv")
     before, after = read_sound(source), read_sound(written.path)

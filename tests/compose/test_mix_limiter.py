@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mix_sounds import fine_peak, joined, noise, recorded
 
-from lipdub.compose.mix.limiter import LimiterStats, with_context, limit_peaks
+from lipdub.compose.mix.limiter import LimiterStats, limit_peaks, with_context
 
 
 def through(samples, ceiling=-1.0, rate=48000, size=32768):

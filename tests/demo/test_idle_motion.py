@@ -1,7 +1,7 @@
 """A still that lives: the head turns as a solid, lids come down, and all else holds still."""
 
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, repeat
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lipdub.anatomy.landmarks import canonical_face
 from lipdub.demo import idle_motion
-from lipdub.demo.idle_motion import IdleMotionOptions, BodyPose, enliven, sized
+from lipdub.demo.idle_motion import BodyPose, IdleMotionOptions
 
 UNIT, MIDDLE = 60.0, np.array([160.0, 130.0])
 AWAKE = BodyPose(np.zeros(3), np.zeros(2), 0.0, 0.0, 0.0)
@@ -37,7 +37,11 @@ def portrait(landmarks: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def living() -> list[np.ndarray]:
     landmarks = face()
-    return list(enliven(portrait(landmarks), landmarks, IdleMotionOptions(100, Fraction(25), seed=4)))
+    return list(
+        idle_motion.add_idle_motion(
+            repeat(portrait(landmarks), 100), landmarks, IdleMotionOptions(100, Fraction(25), seed=4)
+        )
+    )
 
 
 def test_it_begins_as_the_picture_and_then_moves(living):
@@ -64,17 +68,25 @@ def test_motion_is_smooth():
 
 def test_the_same_seed_gives_the_same_pictures_at_any_rate(living):
     landmarks = face()
-    again = enliven(portrait(landmarks), landmarks, IdleMotionOptions(200, Fraction(50), seed=4))
+    again = idle_motion.add_idle_motion(
+        repeat(portrait(landmarks), 200), landmarks, IdleMotionOptions(200, Fraction(50), seed=4)
+    )
     for index, frame in enumerate(islice(again, 60)):
         if index % 2 == 0:
             assert np.array_equal(frame, living[index // 2])
-    other = islice(enliven(portrait(landmarks), landmarks, IdleMotionOptions(100, seed=5)), 31)
+    other = islice(
+        idle_motion.add_idle_motion(repeat(portrait(landmarks), 100), landmarks, IdleMotionOptions(100, seed=5)), 31
+    )
     assert not np.array_equal([*other][30], living[30])
 
 
 def test_odd_rates_are_exact():
     landmarks = face()
-    frames = list(enliven(portrait(landmarks), landmarks, IdleMotionOptions(3, Fraction(30000, 1001))))
+    frames = list(
+        idle_motion.add_idle_motion(
+            repeat(portrait(landmarks), 3), landmarks, IdleMotionOptions(3, Fraction(30000, 1001))
+        )
+    )
     assert len(frames) == 3
 
 
@@ -106,7 +118,7 @@ def test_lids_cover_the_eyes_and_nothing_else():
 def test_without_sway_only_the_eyes_change():
     landmarks = face()
     picture = portrait(landmarks)
-    for frame in enliven(picture, landmarks, IdleMotionOptions(80, seed=1, sway=0.0)):
+    for frame in idle_motion.add_idle_motion(repeat(picture, 80), landmarks, IdleMotionOptions(80, seed=1, sway=0.0)):
         assert np.array_equal(frame[160:], picture[160:])
 
 
@@ -131,11 +143,3 @@ def test_a_head_at_rest_is_untouched():
     landmarks = face()
     picture = portrait(landmarks)
     assert np.array_equal(idle_motion._HeadWarp(picture.shape[:2], landmarks).moved(picture, AWAKE), picture)
-
-
-@given(st.integers(2, 90), st.integers(2, 90), st.integers(16, 80))
-def test_sized_pictures_suit_video(height, width, longest):
-    picture = sized(np.zeros((height, width, 3), np.uint8), longest)
-    assert picture.shape[0] % 2 == 0 == picture.shape[1] % 2
-    assert 2 <= min(picture.shape[:2])
-    assert max(picture.shape[:2]) <= longest

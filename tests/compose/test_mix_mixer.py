@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mix_sounds import babble, by_ffmpeg, canvas, fine_peak, joined, noise, recorded, stem
+from mix_sounds import babble, by_ffmpeg, fine_peak, joined, mix_format, noise, recorded, stem
 
-from lipdub.compose.mix.mixer import MixOptions, MixInputs, render_background, render_mix, plan_mix
+from lipdub.compose.mix.mixer import MixInputs, MixOptions, plan_mix, render_background, render_mix
 from lipdub.compose.mix.stems import stem_blocks
 from lipdub.errors import OptionError
 from lipdub.timeline.time import Span
@@ -20,7 +20,7 @@ DUB = (Span(F("1.1"), F("2.6")),)
 
 def scene(rate=16000, channels=2, seconds=5.0, size=1024, start=NOW):
     """A noisy room in which somebody speaks, and a dub for it, 12 dB louder."""
-    where = canvas(seconds, rate, channels, start)
+    where = mix_format(seconds, rate, channels, start)
     shifted = [tuple(s.shifted(start) for s in spans) for spans in (SPEECH, DUB)]
     filmed = noise(where.samples, channels, 0.002) + babble(where, shifted[0], 0.05, channels)
     dub = babble(where, shifted[1], 0.2, 1, seed=1)
@@ -42,7 +42,7 @@ def test_speech_goes_the_room_stays_and_the_dub_is_as_loud():
     plan, out = made(parts)
     bed = joined(render_background(parts, plan))
     room = db(filmed[:, -8000:])
-    for first, stop in parts.canvas.ranges(SPEECH):
+    for first, stop in parts.mix_format.ranges(SPEECH):
         assert db(bed[:, first:stop]) == pytest.approx(room, abs=1.5)
     report = plan.report
     assert report.source_dialogue is not None
@@ -65,18 +65,18 @@ def test_speech_goes_the_room_stays_and_the_dub_is_as_loud():
 def test_the_mix_is_the_sum_whatever_the_blocks(loudness, size, channels):
     parts, _, _ = scene(channels=channels, size=size)
     plan, out = made(parts, loudness=loudness)
-    dub = joined(stem_blocks(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
+    dub = joined(stem_blocks(parts.dub, parts.mix_format)) * np.float32(10 ** (plan.report.dub_gain / 20))
     assert plan.ceiling_db is None
     np.testing.assert_allclose(out, dub + joined(render_background(parts, plan)), atol=1e-7)
     np.testing.assert_array_equal(out, made(scene(channels=channels)[0], loudness=loudness)[1])
 
 
-def test_music_and_effects_are_laid_under_as_they_are():
+def test_music_and_effects_are_mixed_under_the_dub_unchanged():
     parts, _, _ = scene()
-    effects = noise(parts.canvas.samples, 2, 0.01, 7)
+    effects = noise(parts.mix_format.samples, 2, 0.01, 7)
     parts = replace(parts, music_effects=stem(effects))
     plan, out = made(parts)
-    dub = joined(stem_blocks(parts.dub, parts.canvas)) * np.float32(10 ** (plan.report.dub_gain / 20))
+    dub = joined(stem_blocks(parts.dub, parts.mix_format)) * np.float32(10 ** (plan.report.dub_gain / 20))
     np.testing.assert_array_equal(out, dub + effects)
     assert plan.report.dub_gain < -5
     assert plan.report.source_ducked == plan.report.ducked_under_dub == 0
@@ -94,9 +94,9 @@ def test_loudness_is_reached_and_peaks_are_kept(loudness, channels):
     assert plan.report.result.true_peak == pytest.approx(fine_peak(out), abs=0.2)
 
 
-def test_the_limiter_is_told_of_and_gain_makes_up_for_it():
+def test_the_limiter_is_reported_and_the_gain_compensates_it():
     parts, _, _ = scene()
-    clicks = noise(parts.canvas.samples, 2, 0.05, 7)
+    clicks = noise(parts.mix_format.samples, 2, 0.05, 7)
     clicks[:, ::32000] = 0.5
     clicks = recorded(clicks)
     plan, out = made(replace(parts, music_effects=stem(clicks)), loudness="loud")
@@ -127,13 +127,13 @@ def test_every_length_is_kept_to_the_sample(rate, start, milliseconds, alone):
     if alone:
         parts = replace(parts, source=None, source_speech=())
     plan, out = made(parts, loudness="web")
-    assert out.shape == (1, parts.canvas.samples)
+    assert out.shape == (1, parts.mix_format.samples)
     assert any("3 s" in note for note in plan.report.notes)
     assert plan.report.gain == 0
 
 
 def test_nothing_clicks():
-    where = canvas(5.0, 16000, 1)
+    where = mix_format(5.0, 16000, 1)
     time = np.arange(where.samples) / 16000
     filmed = (0.3 * np.sin(2 * np.pi * 100 * time)).astype(np.float32)[None]
     parts = MixInputs(where, stem(filmed * 0), DUB, stem(filmed), SPEECH)
@@ -145,7 +145,7 @@ def test_nothing_clicks():
 def test_without_source_or_its_speech_the_dub_keeps_its_level():
     parts, _, dub = scene()
     plan, out = made(replace(parts, source=None, source_speech=()))
-    np.testing.assert_array_equal(out, joined(stem_blocks(stem(dub), parts.canvas)))
+    np.testing.assert_array_equal(out, joined(stem_blocks(stem(dub), parts.mix_format)))
     assert len(plan.report.notes) == 2
     plan, _ = made(replace(parts, source_speech=()))
     assert plan.report.dub_gain == 0
@@ -162,7 +162,7 @@ def test_what_was_louder_than_the_ceiling_may_stay_so():
     assert plan.ceiling_db is None
 
 
-def test_the_same_again_and_another_with_another_seed():
+def test_the_same_seed_gives_the_same_mix():
     parts, _, _ = scene()
     np.testing.assert_array_equal(made(parts)[1], made(parts)[1])
     assert (made(parts)[1] != made(parts, seed=1)[1]).any()
@@ -170,5 +170,5 @@ def test_the_same_again_and_another_with_another_seed():
 
 @pytest.mark.parametrize("word", ["hot", "3", "nan", "-70", ""])
 def test_what_is_no_loudness_is_refused(word):
-    with pytest.raises(OptionError, match="no loudness"):
+    with pytest.raises(OptionError, match="not a loudness"):
         plan_mix(scene()[0], MixOptions(loudness=word))

@@ -13,7 +13,7 @@ from lipdub.media.write import WriteOptions, write_clip
 from lipdub.timeline.time import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import make_video, make_wav
+from media_files import make_video, make_wav
 
 CAPTIONS = (
     (Span(Fraction(0), Fraction(1, 4)), "¡Hola!\n¿Qué tal?"),
@@ -24,7 +24,7 @@ CAPTIONS = (
 @pytest.mark.parametrize(
     ("suffix", "codec"), [(".mp4", "mov_text"), (".mov", "mov_text"), (".mkv", "srt"), (".webm", "webvtt")]
 )
-def test_texts_are_there_when_they_should_be(tmp_path: Path, suffix: str, codec: str) -> None:
+def test_captions_are_shown_at_their_times(tmp_path: Path, suffix: str, codec: str) -> None:
     clip = open_clip(make_video(tmp_path / "in.mp4"))
     dub = make_wav(tmp_path / "dub.wav")
     output = tmp_path / f"out{suffix}"
@@ -41,7 +41,7 @@ def test_texts_are_there_when_they_should_be(tmp_path: Path, suffix: str, codec:
     assert len(open_clip(output)) == len(clip)
 
 
-def test_without_texts_there_is_no_track(tmp_path: Path) -> None:
+def test_without_captions_there_is_no_track(tmp_path: Path) -> None:
     clip = open_clip(make_video(tmp_path / "in.mp4"))
     write_clip(clip, read_frames(clip), None, tmp_path / "out.mp4", WriteOptions())
     with av.open(str(tmp_path / "out.mp4")) as film:

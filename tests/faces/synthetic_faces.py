@@ -71,7 +71,10 @@ def track_of(
     """A track of ``landmarks`` (n, 478, 3); ``thumbs``, ``redness`` and ``presence`` may be given."""
     n = len(landmarks)
     lost = np.isnan(landmarks[:, 0, 0])
-    spools = Spool(folder / f"{name}.l", (LANDMARK_COUNT, 3), np.float32), Spool(folder / f"{name}.t", (32, 40, 3), np.uint8)
+    spools = (
+        Spool(folder / f"{name}.l", (LANDMARK_COUNT, 3), np.float32),
+        Spool(folder / f"{name}.t", (32, 40, 3), np.uint8),
+    )
     thumbs = more.get("thumbs", np.full((n, 32, 40, 3), 128, np.uint8))
     for row, thumb in zip(landmarks, thumbs, strict=True):
         spools[0].append(row)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from lipdub.disk import lock_file
-from lipdub.disk.lock_file import create_locked, is_locked, exclusive, remove_if_unlocked
+from lipdub.disk.lock_file import create_locked, exclusive, is_locked, remove_if_unlocked
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OutputError
 
 
-def test_only_files_that_nobody_holds_are_removed(tmp_path: Path) -> None:
+def test_only_unlocked_files_are_removed(tmp_path: Path) -> None:
     held = create_locked(tmp_path, ".run-")
     assert not remove_if_unlocked(held.path)
     assert is_locked(held.path)
@@ -25,7 +25,7 @@ def test_only_files_that_nobody_holds_are_removed(tmp_path: Path) -> None:
     assert not remove_if_unlocked(tmp_path / "link")
 
 
-def test_a_file_that_is_removed_between_its_making_and_its_holding_is_made_again(
+def test_a_file_that_is_removed_between_its_creation_and_its_locking_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, removed = lock_file._try_lock, []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from staged import RATE, motion_of, talking
+from synthetic_faces import RATE, motion_of, talking
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.errors import OptionError
@@ -48,7 +48,7 @@ def turns(tmp_path: Path) -> list[FaceMotion]:
 
 
 @pytest.mark.parametrize("word", ["left", "right", "largest", "auto", " Left "])
-def test_words(word: str) -> None:
+def test_selectors_are_parsed(word: str) -> None:
     assert parse_face_selector(word) == FaceSelector(word.strip().lower())
 
 
@@ -84,7 +84,7 @@ def test_no_face_at_the_point(turns: list[FaceMotion], where: str) -> None:
         cast(turns, where)
 
 
-def test_extras_are_not_left_or_right(tmp_path: Path) -> None:
+def test_background_faces_are_not_left_or_right(tmp_path: Path) -> None:
     motions = [motion_of(talking(N), tmp_path, 0), motion_of(talking(N, x=50.0, scale=20.0), tmp_path, 1)]
     assert cast(motions, "left").spans == {0: ((0, N),), 1: ()}
 
@@ -114,20 +114,20 @@ def test_one_face_speaks_unless_it_does_not(tmp_path: Path) -> None:
     assert cast([listener], evidence=[known(listener, speaking=0.0)]).spans == {1: ((0, N),)}
 
 
-def test_a_pause_does_not_end_a_part(tmp_path: Path) -> None:
+def test_a_pause_does_not_change_the_speaker(tmp_path: Path) -> None:
     motion = motion_of(talking(N, 0, 60), tmp_path)
     evidence = known(motion)
     evidence.speaking[60:] = 0
     assert cast([motion], evidence=[evidence]).spans == {0: ((0, N),)}
 
 
-def test_agreement_decides_between_two_lively_mouths(tmp_path: Path) -> None:
+def test_agreement_decides_between_two_moving_mouths(tmp_path: Path) -> None:
     motions = [motion_of(talking(N, x=150.0), tmp_path, 0), motion_of(talking(N, x=450.0), tmp_path, 1)]
     spans = cast(motions, evidence=[known(motions[0], 0.0), known(motions[1], 0.6)]).spans
     assert spans == {0: (), 1: ((0, N),)}
 
 
-def test_every_shot_is_cast_for_itself(tmp_path: Path) -> None:
+def test_every_shot_is_assigned_by_itself(tmp_path: Path) -> None:
     motions = [
         motion_of(talking(N), tmp_path, 0, 0),
         motion_of(talking(N, x=100.0), tmp_path, 1, N),
@@ -147,5 +147,5 @@ def test_lost_faces_say_nothing(tmp_path: Path) -> None:
     assert cast([motion]).spans == {0: ((0, N),)}
 
 
-def test_nobody_at_all() -> None:
+def test_no_face_at_all() -> None:
     assert assign_speaker([], [], parse_face_selector("auto"), []).spans == {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from staged import RATE, ScriptedFinder, frame_of, placed
+from synthetic_faces import RATE, ScriptedFinder, frame_of, placed
 
 from lipdub.faces.tracker import FaceTracker, intersection_over_union
 from lipdub.timeline.clip import Shot
@@ -136,7 +136,7 @@ def test_no_face_no_track(tmp_path: Path) -> None:
     assert 10 <= finder.detections <= 25
 
 
-def test_overlap() -> None:
+def test_intersection_over_union() -> None:
     box = (0.0, 0.0, 2.0, 2.0)
     assert intersection_over_union(box, box) == 1
     assert intersection_over_union(box, (1.0, 0.0, 3.0, 2.0)) == 1 / 3
