@@ -16,10 +16,14 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Words to be said: ``text`` in ``language`` (BCP 47, e.g. ``es``), by ``speaker``, wished in ``span``."""
+    """Words to be said: ``text`` in ``language`` (BCP 47, e.g. ``es``), by ``speaker``, wished in ``span``.
+
+    ``id`` is stable within a script; "" where none was given.
+    """
 
     text: str
     span: Span
     language: str = ""
     speaker: str = ""
     words: tuple[Word, ...] = ()
+    id: str = ""
