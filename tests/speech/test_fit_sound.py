@@ -9,7 +9,6 @@ import voices
 from bursts import CLOCK, burst, buzz, line, seconds, span, spans, spoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lipdub.words_to_sound.duration_fit.time_stretch import by_atempo, by_signalsmith, stretched
 
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
@@ -19,6 +18,7 @@ from lipdub.words_to_sound.duration_fit.phrases import phrases_of
 from lipdub.words_to_sound.duration_fit.place import fit, wished
 from lipdub.words_to_sound.duration_fit.plan import FitOptions
 from lipdub.words_to_sound.duration_fit.render import at_rate
+from lipdub.words_to_sound.duration_fit.time_stretch import by_atempo, by_signalsmith, stretched
 
 RATES = [0.85, 0.95, 1.1, 1.2, 1.35]
 MACHINES = [by_signalsmith, by_atempo]

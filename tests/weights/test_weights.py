@@ -19,7 +19,7 @@ import pytest
 from lipdub import weights
 from lipdub.disk.hold import hold_new
 from lipdub.errors import WeightsError
-from lipdub.weights import Carrier, Model, ModelFile, Piece, Web
+from lipdub.weights import ModelEntry, ModelFile, WebSource, WheelMember, WheelSource
 
 GOOD = {"head.bin": b"first half, second half", "words.txt": b"one two"}
 ADDRESS = "https://example.org"
@@ -29,16 +29,19 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def made(name: str, *files: str, size: int | None = None) -> Model:
+def made(name: str, *files: str, size: int | None = None) -> ModelEntry:
     """A model of ``files``: carried by packages a and b (head.bin in two pieces), and published at ADDRESS."""
-    pieces = {"head.bin": (Piece("a==1", "a/one"), Piece("b==1", "b/two")), "words.txt": (Piece("a==1", "a/words"),)}
-    return Model(
+    pieces = {
+        "head.bin": (WheelMember("a==1", "a/one"), WheelMember("b==1", "b/two")),
+        "words.txt": (WheelMember("a==1", "a/words"),),
+    }
+    return ModelEntry(
         name,
         tuple(ModelFile(f, size or len(GOOD[f]), sha(GOOD[f])) for f in files),
         "MIT",
         "https://example.org/licence",
         "is for tests",
-        (Carrier(tuple((f, pieces[f]) for f in files)), Web(tuple((f, f"{ADDRESS}/{f}") for f in files))),
+        (WheelSource(tuple((f, pieces[f]) for f in files)), WebSource(tuple((f, f"{ADDRESS}/{f}") for f in files))),
     )
 
 
@@ -275,7 +278,7 @@ def test_every_model_has_two_sources_for_every_file() -> None:
         names = {file.name for file in model.files}
         assert len(model.sources) >= 2
         for source in model.sources:
-            held = source.urls if isinstance(source, Web) else source.pieces
+            held = source.urls if isinstance(source, WebSource) else source.members
             assert {name for name, _ in held} == names
         assert all(len(file.sha256) == 64 and file.bytes > 0 for file in model.files)
         assert model.licence in model.summary

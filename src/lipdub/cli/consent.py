@@ -4,7 +4,7 @@ import sys
 
 from lipdub.cli.screen import note, stderr
 from lipdub.errors import OptionError
-from lipdub.weights import Model
+from lipdub.weights import ModelEntry
 
 STATEMENT = "The people in this footage agreed to be dubbed, or I have another right to do so."
 
@@ -22,7 +22,7 @@ def ask_people(clip: str) -> None:
         raise OptionError("not dubbed, because there is no consent", file=clip)
 
 
-def ask_download(model: Model) -> bool:
+def ask_download(model: ModelEntry) -> bool:
     """Ask whether a large model may be downloaded; False if nobody can be asked."""
     if not sys.stdin.isatty():
         return False

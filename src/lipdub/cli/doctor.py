@@ -13,7 +13,7 @@ from rich.table import Table
 from lipdub import __version__, weights
 from lipdub.cli.screen import note, stdout
 from lipdub.engines.find import ENGINES, find, names
-from lipdub.engines.seam import EngineSetup, Examinable
+from lipdub.engines.seam import EngineDiagnostics, EngineSetup
 from lipdub.errors import LipdubError
 from lipdub.plugins import Kind, reason_of
 from lipdub.studio.store import default_root
@@ -91,8 +91,8 @@ def _examined(setup: EngineSetup) -> dict[str, list[str]]:
     for name in names():
         try:
             engine = find(name, setup)
-            if isinstance(engine, Examinable):
-                found[f"engine {name}"] = engine.examine()
+            if isinstance(engine, EngineDiagnostics):
+                found[f"engine {name}"] = engine.diagnose()
         except LipdubError as refused:
             found[f"engine {name}"] = [str(refused)]
         except Exception as broken:

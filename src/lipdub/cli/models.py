@@ -73,7 +73,7 @@ def run_fetch(names: tuple[str, ...], to: Path | None, *, yes: bool) -> int:
 
 def _fetch_ltx(to: Path | None, *, yes: bool) -> None:
     """Download what the LTX engine needs to the folder ``to``: each part is shown, then asked for."""
-    from lipdub.engines.ltx.hub import Offer, fetch_all
+    from lipdub.engines.ltx.hub import DownloadOffer, fetch_all
     from lipdub.engines.ltx.published import LTX as PARTS
 
     if to is None:
@@ -81,7 +81,7 @@ def _fetch_ltx(to: Path | None, *, yes: bool) -> None:
             note(f"{part.summary}, from huggingface.co/{part.repo}")
         raise OptionError("these are large, and no folder was named for them", remedy="Name a folder: --to FOLDER")
 
-    def agreed(offer: Offer) -> bool:
+    def agreed(offer: DownloadOffer) -> bool:
         note(offer.summary)
         if yes:
             return True

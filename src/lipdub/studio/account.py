@@ -101,7 +101,7 @@ def _not_told(doubts: Iterable[str], written: Written) -> tuple[str, ...]:
 
 
 def _changed(clip: Clip, part: Part) -> Iterable[Changed]:
-    path, track = part.guide.path, part.subject.track
+    path, track = part.guide.trajectory, part.subject.track
     assert path is not None
     for cue in part.cues:
         rows = np.arange(track.first, track.stop)
@@ -120,7 +120,7 @@ def _refused(clip: Clip, outcome: Outcome) -> Iterable[LeftAlone]:
 
 def _figures(clip: Clip, part: Part, outcome: Outcome) -> FaceFigures:
     """Sync before and after, closures asked and met, as the finished pictures show them."""
-    path, motion, audible = part.guide.path, part.subject.motion, outcome.audible
+    path, motion, audible = part.guide.trajectory, part.subject.motion, outcome.audible
     assert path is not None
     again = outcome.audit.shapes(part)
     acting = path.weight > ACTING

@@ -114,7 +114,8 @@ def cast(clip: Clip, study: ClipStudy, audible: Audible, choice: FaceSelector, h
 
 def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]) -> dict[int, tuple[Cue, ...]]:
     """Each line as a cue of the face that speaks for most of its span, in the longest piece of it; a line during
-    which no face speaks is on none. ``speaking`` tells when each face speaks."""
+    which no face speaks is on none. ``speaking`` tells when each face speaks. The cues have the ids c1, c2, ... in the
+    order of faces and, on one face, of time."""
     cues: dict[int, list[Cue]] = {}
     for line in lines:
         pieces = [
@@ -126,7 +127,9 @@ def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]
         if pieces:
             _, face, shared = max(pieces)
             cues.setdefault(-face, []).append(Cue(shared, -face, line))
-    return {face: tuple(sorted(some, key=lambda cue: cue.span)) for face, some in cues.items()}
+    ordered = [cue for face in sorted(cues) for cue in sorted(cues[face], key=lambda cue: cue.span)]
+    named = [replace(cue, id=f"c{number}") for number, cue in enumerate(ordered, start=1)]
+    return {face: tuple(cue for cue in named if cue.face == face) for face in cues}
 
 
 def seconds_of(clip: Clip, subject: Subject) -> np.ndarray:
@@ -228,7 +231,7 @@ def _part(clip: Clip, subject: Subject, audible: Audible, sync: Sync, context: n
         context=context,
     )
     lips = predict_mouth(audible.prior, source, audible.dub, seconds_of(clip, subject))
-    guide = Guide(path=lips.path, sound=audible.track, source=audible.original, times=clip.times, seed=audible.seed)
+    guide = Guide(lips.path, audible.track, audible.original, times=clip.times, seed=audible.seed)
     return Part(subject, guide, (), sync, lips)
 
 
@@ -264,15 +267,16 @@ def _stirring(clip: Clip, subject: Subject) -> list[Span]:
 
 def _weighted(clip: Clip, part: Part, cues: tuple[Cue, ...]) -> Part:
     """Let the path act only inside ``cues``, fading at their ends, and only where the mouth can be seen."""
-    track, path = part.subject.track, part.guide.path
+    track, path = part.subject.track, part.guide.trajectory
     assert path is not None
     asked = np.zeros(len(track), np.float32)
     for cue in cues:
         rows = clip.times.within(cue.span)
         asked[max(0, rows.start - track.first) : max(0, rows.stop - track.first)] = 1
     weight = np.minimum(_faded(asked), part.subject.visibility.weight) * path.weight
+    own = frozenset(cue.id for cue in cues if cue.line is not None)
     acting = MouthTrajectory(path.shapes, weight.astype(np.float32), path.closed)
-    return replace(part, guide=replace(part.guide, path=acting, cues=cues), cues=cues)
+    return replace(part, guide=replace(part.guide, trajectory=acting, cues=cues, own_voice=own), cues=cues)
 
 
 def _faded(asked: np.ndarray) -> np.ndarray:

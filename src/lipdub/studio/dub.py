@@ -53,7 +53,7 @@ class Caller:
 
     listener: Listener = silent
     ask_people: AskPeople = granted_by_caller
-    ask_download: weights.Consent | None = None
+    ask_download: weights.AskDownload | None = None
     why: str = ""
 
 

@@ -92,7 +92,7 @@ class Hearing:
         return () if found is None else found.doubts(name)
 
 
-def open_ears(wish: str, store: Store, consent: weights.Consent | None) -> Hearing:
+def open_ears(wish: str, store: Store, consent: weights.AskDownload | None) -> Hearing:
     """The best ears that ``wish`` (auto, best, light) and this machine allow.
 
     Raises ``WeightsError`` or ``MissingExtra`` if ``best`` is wished and cannot be had.

@@ -67,7 +67,7 @@ def whole_of(clip: Clip) -> Span:
 @contextmanager
 def open_room(
     clock: Clock,
-    ask_download: weights.Consent | None,
+    ask_download: weights.AskDownload | None,
     *,
     hearing: str = "auto",
     reuse: bool = True,

@@ -76,7 +76,7 @@ class Audit:
 
     def _worth_a_look(self, part: Part, row: int) -> bool:
         """Every other frame, and every closure: to look again at all of them would cost as much as to perform."""
-        path = part.guide.path
+        path = part.guide.trajectory
         return row % 2 == 0 or path is None or bool(path.closed[max(0, row - 1) : row + 2].max() > 0)
 
     def shapes(self, part: Part) -> np.ndarray:

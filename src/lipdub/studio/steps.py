@@ -40,7 +40,7 @@ class Desk:
     """Who asked for a step: how to tell them of progress, how to ask them, and whether files may be replaced."""
 
     listener: Listener = silent
-    ask_download: weights.Consent | None = None
+    ask_download: weights.AskDownload | None = None
     overwrite: bool = False
 
     def check(self, output: Path, *inputs: Path | None) -> None:

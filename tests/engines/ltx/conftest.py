@@ -24,7 +24,7 @@ A, B, C = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track"
 
 
 @dataclass(frozen=True)
-class Case:
+class RecordedCase:
     """One recorded run: ``told`` how, and the recorded tensors."""
 
     name: str
@@ -74,19 +74,19 @@ def files(golden: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def case(golden: SimpleNamespace) -> Callable[[str], Case]:
+def case(golden: SimpleNamespace) -> Callable[[str], RecordedCase]:
     """A recorded case by its name; case c has the prompt of case a."""
     torch = pytest.importorskip("safetensors.torch")
-    read: dict[str, Case] = {}
+    read: dict[str, RecordedCase] = {}
 
-    def case(name: str) -> Case:
+    def case(name: str) -> RecordedCase:
         if name not in read:
             told = golden.cases["cases"][name]
             recorded = torch.load_file(GOLDEN / f"{name}.safetensors")
             other = told.get("derived", {}).get("prompt_tensors_in")
             if other:
                 recorded |= {k: v for k, v in case(other).recorded.items() if k.startswith("prompt.")}
-            read[name] = Case(name, told, golden.cases["inputs"], recorded)
+            read[name] = RecordedCase(name, told, golden.cases["inputs"], recorded)
         return read[name]
 
     return case
@@ -115,22 +115,23 @@ def wave(golden: SimpleNamespace) -> Callable[[dict], Sound]:
 def exact() -> Any:
     """Everything in float32 on the CPU, one thread, so that the recordings can be met."""
     torch = pytest.importorskip("torch")
-    from lipdub.engines.ltx.checkpoint import Placement
+    from lipdub.engines.ltx.checkpoint import WeightPlacement
 
     torch.set_num_threads(1)
-    return Placement("cpu", torch.float32)
+    return WeightPlacement("cpu", torch.float32)
 
 
 @pytest.fixture(scope="session")
 def pipes(files: Path, golden: SimpleNamespace, exact: Any) -> Callable[[str], Any]:
     """A pipeline with one of the two LoRAs, by the LoRA's file name; made once."""
-    from lipdub.engines.ltx.pipeline import Files, LipDubPipeline
+    from lipdub.engines.ltx.pipeline import LipDubPipeline
+    from lipdub.engines.ltx.weights_folder import LtxFiles
 
     made: dict[str, Any] = {}
 
     def pipe(lora: str) -> Any:
         if lora not in made:
-            paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / lora)
+            paths = LtxFiles(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / lora)
             made[lora] = LipDubPipeline.from_files(paths, exact)
         return made[lora]
 
@@ -154,12 +155,12 @@ def far() -> Callable[[Any, Any], float]:
 def scenes(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
     """The scene of a stage of a case, from the recorded latents alone."""
     from lipdub.engines.ltx import tokens
-    from lipdub.engines.ltx.pipeline import Setting
+    from lipdub.engines.ltx.pipeline import GenerationSize
 
     def scene(name: str, stage: int) -> Any:
         told = case(name)
         pipe = pipes(told.told["lora"])
-        whole = Setting(
+        whole = GenerationSize(
             told.told["derived"]["num_frames"],
             told.rate,
             told.told["height"],
@@ -168,12 +169,12 @@ def scenes(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
         )
         setting = whole.halved() if stage == 1 else whole
         context = told["prompt.video"], told["prompt.audio"]
-        grid = setting.grid()
+        grid = setting.latent_grid()
         smaller = grid[0], grid[1] // told.downscale, grid[2] // told.downscale
         video = tokens.unpack_video(told[f"s{stage}.video.ref_tokens"], smaller)
         if stage == 2:
-            return pipe.second_scene(setting, context, (told["upsampled"], told["s1.audio_latent"]), video)
+            return pipe.stage_2_inputs(setting, context, (told["upsampled"], told["s1.audio_latent"]), video)
         audio = told["ref.audio_latent"]
-        return pipe.first_scene(setting, context, (video, audio), told.recorded.get("own.audio_latent"))
+        return pipe.stage_1_inputs(setting, context, (video, audio), told.recorded.get("own.audio_latent"))
 
     return scene

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.engines.ltx.hub import HubFile, HuggingFace, Offer, fetch, fetch_all
+from lipdub.engines.ltx.hub import DownloadOffer, HubFile, HuggingFaceHub, fetch, fetch_all
 from lipdub.engines.ltx.published import CHECKPOINT, DUBIT, TEXT_ENCODER, UPSAMPLER
 from lipdub.errors import WeightsError
 
@@ -36,7 +36,7 @@ LORA = {DUBIT.name: b"a lora", "README.md": b"read me"}
 def test_size_licence_and_digest_are_shown_before_anything_is_sent(tmp_path):
     hub, offers = FakeHub(LORA), []
 
-    def consent(offer: Offer) -> bool:
+    def consent(offer: DownloadOffer) -> bool:
         assert hub.sent == []
         offers.append(offer.summary)
         return True
@@ -74,7 +74,7 @@ def test_everything_is_fetched_under_whichever_name_it_has(tmp_path):
 
 
 def test_what_cannot_be_had_is_said(tmp_path, monkeypatch):
-    def yes(offer: Offer) -> bool:
+    def yes(offer: DownloadOffer) -> bool:
         return True
 
     with pytest.raises(WeightsError, match="does not know in which repository the Dub-It LoRA lies"):
@@ -128,7 +128,7 @@ def test_refusals_of_the_hub_tell_what_to_do(kind, told, tmp_path, monkeypatch):
     with pytest.raises(WeightsError, match=told):
         fetch(DUBIT, tmp_path, lambda offer: True, "owner/name")
     with pytest.raises(WeightsError, match=told):
-        HuggingFace().download("owner/name", DUBIT.name, tmp_path)
+        HuggingFaceHub().download("owner/name", DUBIT.name, tmp_path)
 
 
 def test_what_the_hub_tells_is_read_as_it_comes(monkeypatch):
@@ -136,7 +136,7 @@ def test_what_the_hub_tells_is_read_as_it_comes(monkeypatch):
     big = api.RepoSibling("a.safetensors", size=5, lfs=api.BlobLfsInfo(size=5, sha256="ab", pointer_size=1))
     told = type("Told", (), {"siblings": [big, api.RepoSibling("config.json", size=2)]})
     monkeypatch.setattr(api.HfApi, "model_info", lambda *_, **__: told)
-    assert HuggingFace().files("owner/name") == [HubFile("a.safetensors", 5, "ab"), HubFile("config.json", 2)]
+    assert HuggingFaceHub().files("owner/name") == [HubFile("a.safetensors", 5, "ab"), HubFile("config.json", 2)]
 
 
 def test_a_mistake_of_ours_stays_one(monkeypatch):
@@ -147,4 +147,4 @@ def test_a_mistake_of_ours_stays_one(monkeypatch):
 
     monkeypatch.setattr(api.HfApi, "model_info", wrong)
     with pytest.raises(ZeroDivisionError):
-        HuggingFace().files("owner/name")
+        HuggingFaceHub().files("owner/name")

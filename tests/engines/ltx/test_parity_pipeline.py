@@ -13,15 +13,16 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import sampler, tokens
-from lipdub.engines.ltx.checkpoint import Placement
-from lipdub.engines.ltx.pipeline import Files, Footage, LipDubPipeline, Options, Setting
-from lipdub.engines.ltx.text import TextEncoder
+from lipdub.engines.ltx.checkpoint import WeightPlacement
+from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, PipelineOptions, SourceVideo
+from lipdub.engines.ltx.text_encoder import TextEncoder
+from lipdub.engines.ltx.weights_folder import LtxFiles
 from lipdub.errors import OptionError, WeightsError
 from lipdub.timeline.sound import Sound
 
 A, B, C = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track"
 DS1 = "lora_ds1.safetensors"
-SIGMAS = {1: sampler.STAGE_1, 2: sampler.STAGE_2}
+SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
 def _run(name, stage, scene, case, pipes):
@@ -31,7 +32,7 @@ def _run(name, stage, scene, case, pipes):
         sequence.noised(recorded[f"s{stage}.{modality}.noise"], SIGMAS[stage][0])
         for modality, sequence in (("video", scene.video), ("audio", scene.audio))
     )
-    return sampler.denoise(pipes(recorded.told["lora"]).parts.transformer, scene, start, SIGMAS[stage])
+    return sampler.denoise(pipes(recorded.told["lora"]).modules.transformer, scene, start, SIGMAS[stage])
 
 
 @pytest.mark.parametrize("name", [A, B, C])
@@ -49,7 +50,7 @@ def test_the_whole_dub_is_the_recorded_one(name, case, frames, wave, pipes, far)
     dub = wave(recorded.inputs[told["own_audio"]]) if "own_audio" in told else None
     seen = []
     made = pipes(told["lora"])(
-        Footage(frames(recorded.clip), recorded.rate),
+        SourceVideo(frames(recorded.clip), recorded.rate),
         wave(recorded.clip),
         told["prompt"],
         dub=dub,
@@ -57,7 +58,7 @@ def test_the_whole_dub_is_the_recorded_one(name, case, frames, wave, pipes, far)
         height=told["height"],
         width=told["width"],
         reference_strength=told["strength"],
-        watch=lambda *step: seen.append(step),
+        on_step=lambda *step: seen.append(step),
     )
     assert far(made.video_latent, recorded["s2.video_latent"]) < 1e-5
     assert far(made.audio_latent, recorded["s1.audio_latent"]) < 1e-4
@@ -75,9 +76,9 @@ def test_the_whole_dub_is_the_recorded_one(name, case, frames, wave, pipes, far)
 
 def test_mistake_a_truncated_rate_moves_the_picture(case, scenes, pipes, far):
     recorded, scene = case(B), scenes(B, 1)
-    whole = Setting(33, Fraction(29), 64, 96)
+    whole = GenerationSize(33, Fraction(29), 64, 96)
     wrong = torch.cat(
-        [tokens.video_positions(whole.grid(), whole.rate), tokens.video_positions((5, 1, 1), whole.rate, 2)], 2
+        [tokens.video_positions(whole.latent_grid(), whole.rate), tokens.video_positions((5, 1, 1), whole.rate, 2)], 2
     )
     video, _ = _run(B, 1, replace(scene, video=replace(scene.video, positions=wrong)), case, pipes)
     assert far(video, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(4e-2, rel=0.3)
@@ -102,11 +103,11 @@ def test_mistake_reference_sound_trimmed_to_the_frames(case, wave, pipes, far):
     recorded = case(A)
     pipe, whole = pipes(DS1), wave(recorded.clip)
     short = Sound(whole.samples[:, : whole.samples.shape[1] * 9 // 10], whole.rate)
-    setting = Setting(25, recorded.rate, 64, 64)
-    video = tokens.unpack_video(recorded["s1.video.ref_tokens"], setting.grid())
+    setting = GenerationSize(25, recorded.rate, 64, 64)
+    video = tokens.unpack_video(recorded["s1.video.ref_tokens"], setting.latent_grid())
     context = recorded["prompt.video"], recorded["prompt.audio"]
-    scene = pipe.first_scene(setting, context, (video, pipe.audio_latent(short)))
-    made, _ = pipe.run(scene, 1, torch.Generator().manual_seed(recorded.told["seed"]))
+    scene = pipe.stage_1_inputs(setting, context, (video, pipe.encode_audio(short)))
+    made, _ = pipe.run_stage(scene, 1, torch.Generator().manual_seed(recorded.told["seed"]))
     assert far(made, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(1e-2, rel=0.5)
 
 
@@ -115,13 +116,13 @@ def small():
     """Nine frames and their sound."""
     rng = np.random.default_rng(3)
     sound = Sound(rng.normal(0, 0.1, (1, 8_000)).astype(np.float32), 16_000)
-    return Footage(rng.integers(0, 256, (12, 40, 50, 3), np.uint8), Fraction(24_000, 1001)), sound
+    return SourceVideo(rng.integers(0, 256, (12, 40, 50, 3), np.uint8), Fraction(24_000, 1001)), sound
 
 
 def test_the_same_seed_gives_the_same_dub_and_an_encoded_prompt_will_do(small, pipes):
     pipe = pipes(DS1)
     context = pipe.context("a")
-    bare = LipDubPipeline(pipe.parts, pipe.upsampler, None)
+    bare = LipDubPipeline(pipe.modules, pipe.upsampler, None)
     first = pipe(*small, "a", height=64, width=64, generator=torch.Generator().manual_seed(0))
     again = bare(*small, context, height=64, width=64)
     other = bare(*small, context, dub=small[1], height=64, width=64, generator=torch.Generator().manual_seed(1))
@@ -149,14 +150,14 @@ def test_sizes_that_cannot_be_made_are_refused(options, told, small, pipes):
 def test_nothing_to_dub_and_references_too_small_are_refused(small, pipes):
     footage, _ = small
     with pytest.raises(OptionError, match="no frames"):
-        Setting.of(Footage(footage.frames[:0], footage.rate), Options(64, 64))
-    setting = Setting.of(footage, Options(64, 64)).halved()
+        GenerationSize.of(SourceVideo(footage.frames[:0], footage.rate), PipelineOptions(64, 64))
+    setting = GenerationSize.of(footage, PipelineOptions(64, 64)).halved()
     with pytest.raises(OptionError, match="too small"):
         pipes("lora_ds2.safetensors").video_reference(footage, setting)
 
 
 def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch):
-    paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / DS1)
+    paths = LtxFiles(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / DS1)
     monkeypatch.setattr(TextEncoder, "layers", 49)
     with pytest.raises(WeightsError, match="gives 49 hidden states and the checkpoint wants 3"):
         LipDubPipeline.from_files(paths, exact)
@@ -164,39 +165,39 @@ def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch):
 
 def test_half_precision_runs_and_stays_near(case, frames, wave, files, far):
     recorded, told = case(A), case(A).told
-    paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / told["lora"])
-    pipe = LipDubPipeline.from_files(paths, Placement("cpu", torch.bfloat16))
-    setting = Setting(25, recorded.rate, 64, 64)
+    paths = LtxFiles(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / told["lora"])
+    pipe = LipDubPipeline.from_files(paths, WeightPlacement("cpu", torch.bfloat16))
+    setting = GenerationSize(25, recorded.rate, 64, 64)
     context = pipe.context(told["prompt"])
-    reference = pipe.video_reference(Footage(frames(recorded.clip), recorded.rate), setting)
-    scene = pipe.first_scene(setting, context, (reference, pipe.audio_latent(wave(recorded.clip))))
+    reference = pipe.video_reference(SourceVideo(frames(recorded.clip), recorded.rate), setting)
+    scene = pipe.stage_1_inputs(setting, context, (reference, pipe.encode_audio(wave(recorded.clip))))
     assert {t.dtype for t in (*context, reference, scene.audio.latent)} == {torch.bfloat16}
     start = scene.video.noised(recorded["s1.video.noise"]), scene.audio.noised(recorded["s1.audio.noise"])
-    made, spoken = sampler.denoise(pipe.parts.transformer, scene, start, sampler.STAGE_1)
-    small = tokens.unpack_video(made, setting.grid())
+    made, spoken = sampler.denoise(pipe.modules.transformer, scene, start, sampler.STAGE_1_SIGMAS)
+    small = tokens.unpack_video(made, setting.latent_grid())
     assert far(small, recorded["s1.video_latent"]) < 5e-2
     assert far(tokens.unpack_audio(spoken, 16), recorded["s1.audio_latent"]) < 5e-2
-    assert far(pipe.upsampled(small), recorded["upsampled"]) < 0.1
-    assert sum(run.shape[2] for run in pipe.pictures(small)) == 25
-    assert np.isfinite(pipe.sound(tokens.unpack_audio(spoken, 16)).samples).all()
+    assert far(pipe.upsample(small), recorded["upsampled"]) < 0.1
+    assert sum(run.shape[2] for run in pipe.decode_video(small)) == 25
+    assert np.isfinite(pipe.decode_audio(tokens.unpack_audio(spoken, 16)).samples).all()
 
 
 @pytest.mark.parametrize("frames", [1, 2, 8])
 def test_fewer_than_nine_frames_give_the_first_alone(frames, small, pipes):
     footage, voice = small
     pipe = pipes(DS1)
-    few = Footage(footage.frames[:frames], footage.rate)
+    few = SourceVideo(footage.frames[:frames], footage.rate)
     made = pipe(few, voice, pipe.context("a"), dub=voice, height=64, width=128)
     assert made.frames.shape == (1, 64, 128, 3)
     assert made.sound is voice
     with pytest.raises(OptionError, match="fewer than nine frames"):
-        Setting.of(few, Options(64, 64))
+        GenerationSize.of(few, PipelineOptions(64, 64))
 
 
 def test_odd_pictures_and_one_channel_are_taken_as_they_come(pipes):
     pipe = pipes(DS1)
     rng = np.random.default_rng(4)
-    footage = Footage(rng.integers(0, 256, (9, 37, 91, 3), np.uint8), Fraction(30_000, 1001))
+    footage = SourceVideo(rng.integers(0, 256, (9, 37, 91, 3), np.uint8), Fraction(30_000, 1001))
     mono = Sound(rng.normal(0, 0.1, (1, 9_999)).astype(np.float32), 22_050)
     made = pipe(footage, mono, pipe.context("a"), dub=mono, height=64, width=128)
     assert made.frames.shape == (9, 64, 128, 3)

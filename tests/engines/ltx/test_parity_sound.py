@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
-from lipdub.engines.ltx import sound
+from lipdub.engines.ltx import audio_latents
 from lipdub.errors import NoSound
 from lipdub.timeline.sound import Sound
 
@@ -23,29 +23,29 @@ DS1 = "lora_ds1.safetensors"
 def test_a_sound_becomes_the_recorded_spectrum_and_latent(name, which, case, wave, pipes, far):
     recorded = case(name)
     source = wave(recorded.inputs[recorded.told["input" if which == "ref" else "own_audio"]])
-    assert far(sound.features(source), recorded[f"{which}.log_mel"]) < 1e-5
-    latent = pipes(DS1).audio_latent(source)
+    assert far(audio_latents.mel_of_sound(source), recorded[f"{which}.log_mel"]) < 1e-5
+    latent = pipes(DS1).encode_audio(source)
     if which == "own":
         assert far(latent, recorded["own.audio_latent_raw"]) < 1e-5
-        latent = sound.fitted(latent, recorded.told["derived"]["audio_latents"])
+        latent = audio_latents.fit_length(latent, recorded.told["derived"]["audio_latents"])
         assert (latent[:, :, -3:] == 0).all()
     assert far(latent, recorded[f"{which}.audio_latent"]) < 1e-5
 
 
 def test_a_long_track_is_cut_to_the_picture():
     latent = torch.arange(2 * 3.0 * 5 * 4).view(2, 3, 5, 4)
-    assert torch.equal(sound.fitted(latent, 2), latent[:, :, :2])
-    assert torch.equal(sound.fitted(latent, 5), latent)
+    assert torch.equal(audio_latents.fit_length(latent, 2), latent[:, :, :2])
+    assert torch.equal(audio_latents.fit_length(latent, 5), latent)
 
 
 @pytest.mark.parametrize("name", [A, B, C])
 def test_a_latent_becomes_the_recorded_voice(name, case, pipes, far):
     recorded, parts = case(name), pipes(DS1).parts
-    mel = sound.decode(parts.audio_vae, recorded["s1.audio_latent"])
+    mel = audio_latents.decode(parts.audio_vae, recorded["s1.audio_latent"])
     assert far(mel, recorded["decode.log_mel"]) < 1e-5
     low = []
     hook = parts.vocoder.vocoder.register_forward_hook(lambda *call: low.append(call[2]))
-    voice = sound.speak(parts.vocoder, mel)
+    voice = audio_latents.vocode(parts.vocoder, mel)
     hook.remove()
     assert (voice.rate, list(voice.samples.shape)) == (48_000, recorded.told["derived"]["wave_shape"])
     assert far(low[0][0, :, :4000], recorded["decode.wave16k_head"]) < 1e-5
@@ -67,10 +67,10 @@ def test_mistake_an_unbounded_first_vocoder_is_loud_and_wrong(case, pipes, far, 
 def test_one_channel_is_doubled_and_many_become_their_mean():
     rng = np.random.default_rng(1)
     mono = rng.normal(0, 0.1, (1, 4000)).astype(np.float32)
-    stereo = sound.features(Sound(np.concatenate([mono, mono]), 16_000))
-    assert torch.equal(sound.features(Sound(mono, 16_000)), stereo)
+    stereo = audio_latents.mel_of_sound(Sound(np.concatenate([mono, mono]), 16_000))
+    assert torch.equal(audio_latents.mel_of_sound(Sound(mono, 16_000)), stereo)
     five = np.concatenate([mono * k for k in (1, 2, 0, 0, 2)]).astype(np.float32)
-    assert torch.allclose(sound.features(Sound(five, 16_000)), stereo, atol=1e-5)
+    assert torch.allclose(audio_latents.mel_of_sound(Sound(five, 16_000)), stereo, atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000])
@@ -80,7 +80,7 @@ def test_a_tone_is_the_same_tone_at_sixteen_kilohertz(rate):
             2, 1
         )
 
-    out = sound.resampled(tone(rate), Fraction(16_000, rate))
+    out = audio_latents.resample(tone(rate), Fraction(16_000, rate))
     assert out.shape == (2, 8_000)
     middle = slice(400, 7_600)
     assert (out - tone(16_000))[:, middle].abs().max() < 2e-3
@@ -89,11 +89,11 @@ def test_a_tone_is_the_same_tone_at_sixteen_kilohertz(rate):
 def test_what_is_above_half_the_rate_is_gone():
     t = torch.arange(48_000, dtype=torch.float64) / 48_000
     high = torch.sin(2 * torch.pi * 11_000 * t).float().repeat(2, 1)
-    assert sound.resampled(high, Fraction(1, 3))[:, 100:-100].abs().max() < 1e-2
+    assert audio_latents.resample(high, Fraction(1, 3))[:, 100:-100].abs().max() < 1e-2
 
 
 def test_mel_filters_have_equal_area_and_cover_the_band():
-    filters = sound.mel_filters()
+    filters = audio_latents.mel_filters()
     assert filters.shape == (64, 513)
     assert (filters >= 0).all()
     area = filters.sum(1)[20:] * (8_000 / 512)
@@ -103,4 +103,4 @@ def test_mel_filters_have_equal_area_and_cover_the_band():
 @pytest.mark.parametrize(("channels", "samples"), [(0, 48_000), (1, 0), (2, 1_000)])
 def test_sound_that_is_missing_or_too_short_is_refused(channels, samples):
     with pytest.raises(NoSound, match=r"too short for LTX\. .*source's own sound"):
-        sound.features(Sound(np.zeros((channels, samples), np.float32), 48_000))
+        audio_latents.mel_of_sound(Sound(np.zeros((channels, samples), np.float32), 48_000))

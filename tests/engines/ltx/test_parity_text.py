@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
-from lipdub.engines.ltx import text
+from lipdub.engines.ltx import text_encoder
 from lipdub.engines.ltx.prompt import language_name, prompt_for
 from lipdub.errors import OptionError
 from lipdub.timeline.lines import Line
@@ -49,12 +49,12 @@ def test_a_text_starts_with_bos_even_if_the_tokenizer_adds_none(files, tmp_path,
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer["post_processor"] = None
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
-    encoder = text.read_text_encoder(folder, exact)
+    encoder = text_encoder.read_text_encoder(folder, exact)
     recorded = case(CASES[0])
     assert encoder.tokenizer("a")["input_ids"] == [7], "this tokenizer adds no BOS"
     ids, mask = encoder.tokens(recorded.told["prompt"])
     assert ids[mask == 1].tolist() == recorded.told["derived"]["token_ids"]
-    video, _ = text.encode(encoder, pipes(DS1).parts.connectors, recorded.told["prompt"])
+    video, _ = text_encoder.encode_prompt(encoder, pipes(DS1).parts.connectors, recorded.told["prompt"])
     assert far(video, recorded["prompt.video"]) < 1e-5
 
 

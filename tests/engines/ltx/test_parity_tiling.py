@@ -13,8 +13,8 @@ pytest.importorskip("transformers")
 
 from torch.nn.functional import interpolate
 
-from lipdub.engines.ltx import picture, tiling, tokens
-from lipdub.engines.ltx.pipeline import Footage, Setting
+from lipdub.engines.ltx import tiling, tokens, video_pixels
+from lipdub.engines.ltx.pipeline import GenerationSize, SourceVideo
 from lipdub.engines.ltx.tiling import Tiling
 
 A, B, C, E = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track", "e_vae_tiling"
@@ -27,7 +27,9 @@ def test_tiles_are_cut_and_blended_as_recorded(name, case, frames, pipes, far):
     count, height, width = told["shape"]
     cut = Tiling(tuple(told["frames"]), tuple(told["height"]), tuple(told["width"]))
     vae = pipes(DS1).parts.video_vae
-    source = picture.fitted(frames({"frames": count, "height": height, "width": width, "seed": 3}), height, width)
+    source = video_pixels.fit_frames(
+        frames({"frames": count, "height": height, "width": width, "seed": 3}), height, width
+    )
     assert far(tiling.encode(vae, source, cut), recorded[f"{name}.latent"]) < 1e-5
 
     runs = list(tiling.decode(vae, recorded[f"{name}.latent"], cut))
@@ -55,34 +57,34 @@ def test_the_shape_of_tiles_follows_the_picture(golden):
 @settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(2, 10), st.integers(0, 9), st.booleans())
 def test_weights_of_all_tiles_sum_to_one(latents, size, overlap, causal):
-    axis = tiling._Axis(latents, size, min(overlap, size - 1), 8, causal)
+    axis = tiling._TiledAxis(latents, size, min(overlap, size - 1), 8, causal)
     length = axis.samples(0, latents).stop
-    of_latents, of_samples = torch.zeros(latents), torch.zeros(length)
-    for cut in axis.cuts():
+    latent_weights, sample_weights = torch.zeros(latents), torch.zeros(length)
+    for cut in axis.tiles():
         assert cut.stop - cut.start <= size
-        of_latents[cut.start : cut.stop] += cut.of_latents
-        of_samples[axis.samples(cut.start, cut.stop)] += cut.of_samples
-    assert torch.allclose(of_latents, torch.ones(latents), atol=1e-6)
-    assert torch.allclose(of_samples, torch.ones(length), atol=1e-6)
+        latent_weights[cut.start : cut.stop] += cut.latent_weights
+        sample_weights[axis.samples(cut.start, cut.stop)] += cut.sample_weights
+    assert torch.allclose(latent_weights, torch.ones(latents), atol=1e-6)
+    assert torch.allclose(sample_weights, torch.ones(length), atol=1e-6)
 
 
 def test_only_whole_runs_of_frames_are_encoded(pipes):
     with pytest.raises(ValueError, match=r"8 frames are not 8 k \+ 1"):
         tiling.encode(pipes(DS1).parts.video_vae, torch.zeros(1, 3, 8, 64, 64))
     with pytest.raises(ValueError, match="cannot overlap"):
-        Tiling(frames=(24, 24)).axes((5, 1, 1))[0].cuts()
+        Tiling(frames=(24, 24)).axes((5, 1, 1))[0].tiles()
 
 
-def _setting(recorded, stage) -> Setting:
+def _setting(recorded, stage) -> GenerationSize:
     told = recorded.told
-    whole = Setting(told["derived"]["num_frames"], recorded.rate, told["height"], told["width"])
+    whole = GenerationSize(told["derived"]["num_frames"], recorded.rate, told["height"], told["width"])
     return whole.halved() if stage == 1 else whole
 
 
 @pytest.mark.parametrize(("name", "stage"), [(A, 1), (A, 2), (B, 1), (B, 2)])
 def test_the_source_becomes_the_recorded_reference(name, stage, case, frames, pipes, far):
     recorded = case(name)
-    source = Footage(frames(recorded.clip), recorded.rate)
+    source = SourceVideo(frames(recorded.clip), recorded.rate)
     latent = pipes(recorded.told["lora"]).video_reference(source, _setting(recorded, stage))
     assert far(tokens.pack_video(latent), recorded[f"s{stage}.video.ref_tokens"]) < 1e-5
 
@@ -91,8 +93,8 @@ def test_the_source_becomes_the_recorded_reference(name, stage, case, frames, pi
 def test_mistake_another_way_to_resize(smooth, case, frames, pipes, far, monkeypatch):
     recorded = case(A)
     how = {"mode": "bilinear", "antialias": True} if smooth else {"mode": "nearest"}
-    monkeypatch.setattr(picture.nn, "interpolate", lambda x, size, **_: interpolate(x, size=size, **how))
-    source = Footage(frames(recorded.clip), recorded.rate)
+    monkeypatch.setattr(video_pixels.nn, "interpolate", lambda x, size, **_: interpolate(x, size=size, **how))
+    source = SourceVideo(frames(recorded.clip), recorded.rate)
     latent = pipes(DS1).video_reference(source, _setting(recorded, 1))
     assert far(tokens.pack_video(latent), recorded["s1.video.ref_tokens"]) == pytest.approx(
         0.02 if smooth else 0.07, rel=0.3
@@ -103,12 +105,12 @@ def test_mistake_another_way_to_resize(smooth, case, frames, pipes, far, monkeyp
 def test_latents_become_the_recorded_pictures(name, case, pipes, far):
     recorded = case(name)
     pixels = torch.cat(list(pipes(DS1).pictures(recorded["s2.video_latent"])), 2)
-    shown = picture.shown(pixels)
+    shown = video_pixels.to_unit_range(pixels)
     assert list(shown.shape) == recorded.told["derived"]["frames_shape"]
     assert far(shown[:, 3::8, 3::8], recorded["decode.frames_s8"]) < 1e-5
     assert far(shown.mean((1, 2)), recorded["decode.frames_mean"]) < 1e-5
     assert far(shown.std((1, 2)), recorded["decode.frames_std"]) < 1e-5
-    last = picture.as_bytes(pixels)[-1].astype(int)
+    last = video_pixels.to_bytes(pixels)[-1].astype(int)
     assert np.abs(last - recorded["decode.frame_last_u8"].numpy()).max() <= 1
 
 
@@ -121,19 +123,19 @@ def test_the_upsampled_latent_is_the_recorded_one(name, case, pipes, far):
 @settings(max_examples=20)
 @given(st.integers(3, 90), st.integers(3, 90), st.sampled_from([(32, 32), (32, 64), (64, 32)]))
 def test_any_picture_covers_any_size(height, width, size):
-    out = picture.fitted(np.full((1, height, width, 3), 255, np.uint8), *size)
+    out = video_pixels.fit_frames(np.full((1, height, width, 3), 255, np.uint8), *size)
     assert tuple(out.shape) == (1, 3, 1, *size)
     assert torch.allclose(out, torch.ones_like(out), atol=1e-5)
 
 
 def test_a_picture_of_the_right_size_is_left_alone():
     frames = np.random.default_rng(2).integers(0, 256, (3, 64, 96, 3), np.uint8)
-    assert np.array_equal(picture.as_bytes(picture.fitted(frames, 64, 96)), frames)
+    assert np.array_equal(video_pixels.to_bytes(video_pixels.fit_frames(frames, 64, 96)), frames)
 
 
 def test_tiles_of_any_size_cover_and_the_reference_s_are_the_default():
-    assert tiling.Tiles().encoding == tiling.ENCODING
+    assert tiling.TileSize().encoding == tiling.ENCODING
     assert tiling.Tiling.of(512, 1024) == tiling.Tiling((80, 24), (384, 64), (768, 64))
-    small = tiling.Tiling.of(64, 1024, tiling.Tiles(256, (32, 16)))
+    small = tiling.Tiling.of(64, 1024, tiling.TileSize(256, (32, 16)))
     assert small == tiling.Tiling((32, 16), (96, 64), (256, 64))
-    assert all(axis.cuts()[-1].stop == axis.latents for axis in small.axes((16, 2, 32)))
+    assert all(axis.tiles()[-1].stop == axis.latents for axis in small.axes((16, 2, 32)))

@@ -17,7 +17,7 @@ from lipdub.engines.ltx import sampler, tokens
 
 A, B, C = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track"
 STAGES = [(name, stage) for name in (A, B, C) for stage in (1, 2)]
-SIGMAS = {1: sampler.STAGE_1, 2: sampler.STAGE_2}
+SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
 def _modalities(scene):
@@ -65,7 +65,7 @@ def test_noise_levels_are_exact(name, stage, case, scenes):
 def test_counts_follow_from_frames_and_rate(name, case):
     recorded = case(name)
     assert (
-        tokens.audio_count(recorded.told["derived"]["num_frames"], recorded.rate)
+        tokens.audio_latent_count(recorded.told["derived"]["num_frames"], recorded.rate)
         == (recorded.told["derived"]["audio_latents"])
     )
 
@@ -114,7 +114,7 @@ def test_sound_tiles_time_and_its_reference_ends_one_latent_before_zero(count):
     places = tokens.audio_positions(count)
     assert torch.equal(places[0, 0, 1:, 0], places[0, 0, :-1, 1])
     assert places[0, 0, 0, 0] == 0
-    before = tokens.before_zero(places)
+    before = tokens.shift_before_zero(places)
     assert before.max() == pytest.approx(-0.04)
     assert torch.allclose(before[..., 1] - before[..., 0], places[..., 1] - places[..., 0], atol=1e-5)
 

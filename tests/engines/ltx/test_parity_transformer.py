@@ -14,21 +14,21 @@ pytest.importorskip("peft")
 
 from lipdub.engines.ltx import sampler, tokens, transformer
 from lipdub.engines.ltx.checkpoint import read_checkpoint
-from lipdub.engines.ltx.lora import attach, read_lora
-from lipdub.engines.ltx.transformer import Stream, velocity
+from lipdub.engines.ltx.lora import read_lora
+from lipdub.engines.ltx.transformer import ModalityInput, velocity
 
 A, B, C, D = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track", "d_train_av2av"
 STAGES = [(name, stage) for name in (A, B, C) for stage in (1, 2)]
-SIGMAS = {1: sampler.STAGE_1, 2: sampler.STAGE_2}
+SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
-def _streams(recorded, scene, stage) -> tuple[Stream, Stream]:
+def _streams(recorded, scene, stage) -> tuple[ModalityInput, ModalityInput]:
     starts = (recorded[f"s{stage}.{modality}.x_init"] for modality in ("video", "audio"))
-    return scene.streams(*starts, SIGMAS[stage][0])
+    return scene.at_sigma(*starts, SIGMAS[stage][0])
 
 
 @torch.no_grad()
-def _stock(model, video: Stream, audio: Stream, cross: bool):
+def _stock(model, video: ModalityInput, audio: ModalityInput, cross: bool):
     """diffusers' own call, without the correction."""
     return model(
         hidden_states=video.tokens,
@@ -49,7 +49,7 @@ def _stock(model, video: Stream, audio: Stream, cross: bool):
 @pytest.mark.parametrize(("name", "stage"), STAGES)
 def test_velocities_with_the_lora_fused(name, stage, case, scenes, pipes, far):
     recorded = case(name)
-    model = pipes(recorded.told["lora"]).parts.transformer
+    model = pipes(recorded.told["lora"]).modules.transformer
     with torch.no_grad():
         video, audio = velocity(model, *_streams(recorded, scenes(name, stage), stage))
     assert far(video, recorded[f"s{stage}.video.velocity0"]) < 1e-5
@@ -60,7 +60,10 @@ def test_velocities_with_the_lora_fused(name, stage, case, scenes, pipes, far):
 def attached(files, exact):
     """A transformer with the LoRA beside its weights."""
     model = read_checkpoint(files / "ckpt.safetensors", 32, exact).transformer
-    attach(model, read_lora(files / "lora_ds1.safetensors"))
+    adapter = {}
+    for name, (a, b) in read_lora(files / "lora_ds1.safetensors").pairs.items():
+        adapter |= {f"transformer.{name}.lora_A.weight": a, f"transformer.{name}.lora_B.weight": b}
+    model.load_lora_adapter(adapter, adapter_name="dubit")
     return model
 
 
@@ -81,10 +84,10 @@ def test_velocities_of_a_batch_are_those_of_its_members(case, scenes, pipes, far
         for s, level in zip(streams, (0.5, 0.25), strict=True)
     ]
     both = [
-        Stream(*(torch.cat([getattr(s, f), getattr(q, f)]) for f in Stream.__dataclass_fields__))
+        ModalityInput(*(torch.cat([getattr(s, f), getattr(q, f)]) for f in ModalityInput.__dataclass_fields__))
         for s, q in zip(streams, quiet, strict=True)
     ]
-    model = pipes("lora_ds1.safetensors").parts.transformer
+    model = pipes("lora_ds1.safetensors").modules.transformer
     with torch.no_grad():
         video, audio = velocity(model, *both)
         alone = velocity(model, *quiet)
@@ -97,7 +100,7 @@ def test_velocities_of_a_batch_are_those_of_its_members(case, scenes, pipes, far
 @pytest.mark.parametrize("cross", [False, True])
 def test_mistake_stock_modulation_is_wrong_with_either_flag(cross, case, scenes, pipes, far):
     recorded = case(A)
-    model = pipes("lora_ds1.safetensors").parts.transformer
+    model = pipes("lora_ds1.safetensors").modules.transformer
     video, _ = _stock(model, *_streams(recorded, scenes(A, 1), 1), cross)
     assert far(video, recorded["s1.video.velocity0"]) == pytest.approx(0.10 if cross else 0.26, rel=0.1)
 
@@ -107,7 +110,7 @@ def test_where_all_tokens_share_one_level_the_correction_changes_nothing(case, s
         replace(s, sigma=torch.tensor([0.5]), timesteps=torch.full_like(s.timesteps, 0.5))
         for s in _streams(case(A), scenes(A, 1), 1)
     ]
-    model = pipes("lora_ds1.safetensors").parts.transformer
+    model = pipes("lora_ds1.safetensors").modules.transformer
     with torch.no_grad():
         ours = velocity(model, *streams)
     for cross in (False, True):
@@ -120,12 +123,12 @@ def test_mistake_frozen_sound_that_keeps_its_sigma(case, scenes, pipes, far):
     video, audio = _streams(recorded, scenes(C, 1), 1)
     wrong = replace(audio, sigma=video.sigma)
     with torch.no_grad():
-        moved, _ = velocity(pipes("lora_ds1.safetensors").parts.transformer, video, wrong)
+        moved, _ = velocity(pipes("lora_ds1.safetensors").modules.transformer, video, wrong)
     assert far(moved, recorded["s1.video.velocity0"]) == pytest.approx(0.4, rel=0.1)
 
 
 def test_the_model_is_left_as_it_was_even_after_a_failure(case, scenes, pipes):
-    model = pipes("lora_ds1.safetensors").parts.transformer
+    model = pipes("lora_ds1.safetensors").modules.transformer
     video, audio = _streams(case(A), scenes(A, 1), 1)
     with pytest.raises(RuntimeError):
         velocity(model, replace(video, tokens=video.tokens[..., :5]), audio)
@@ -133,15 +136,15 @@ def test_the_model_is_left_as_it_was_even_after_a_failure(case, scenes, pipes):
     assert not any(gate._forward_pre_hooks for gate in gates)
 
 
-def _training_streams(recorded, contexts, variant) -> tuple[Stream, Stream]:
+def _training_streams(recorded, contexts, variant) -> tuple[ModalityInput, ModalityInput]:
     """Reference first, clean, timestep 0; the sound's reference before zero, or on the target (``public``)."""
     video_at = tokens.video_positions((3, 2, 2), Fraction(25))
     audio_at, reference_at = tokens.audio_positions(21), tokens.audio_positions(26)
     if variant == "negative":
-        reference_at = tokens.before_zero(reference_at)
+        reference_at = tokens.shift_before_zero(reference_at)
     places = torch.cat([video_at, video_at], 2), torch.cat([reference_at, audio_at], 2)
     return tuple(
-        Stream(
+        ModalityInput(
             recorded[f"{modality}.x"],
             at.expand(2, -1, -1, -1).contiguous(),
             recorded[f"{modality}.timesteps"],
@@ -185,7 +188,7 @@ def test_a_training_step_has_the_recorded_loss_and_gradients(variant, attached, 
 @pytest.mark.parametrize(("name", "stage", "rows"), [(A, 1, (2, 2)), (A, 2, (2, 1)), (B, 1, (2, 2)), (C, 1, (2, 1))])
 def test_each_noise_level_is_embedded_once(name, stage, rows, case, scenes, pipes):
     recorded = case(name)
-    model = pipes(recorded.told["lora"]).parts.transformer
+    model = pipes(recorded.told["lora"]).modules.transformer
     embedded = {}
     modules = {
         "video": (model.time_embed, model.av_cross_attn_video_scale_shift),

@@ -1,8 +1,8 @@
 """How every landmark of a face moves with the six numbers of a mouth shape.
 
-The model is linear: ``face + (target - now) @ B``, so a face whose target is its own shape does not move at all.
-B comes from ridge regression over this person's frames (weight 5) and a prior pooled over several people
-(weight 1 each), made symmetric, and scaled so that the shape of B is the identity.
+The model is linear: ``face + (target - now) @ B``; so a face whose target is its own shape does not move. B comes from
+ridge regression over this person's frames (weight 5) and statistics pooled over several people (weight 1 each). It is
+made symmetric and scaled so that the mouth shape of B is the identity.
 """
 
 import hashlib
@@ -24,10 +24,11 @@ _SHRINK = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Sums:
-    """Normal equations of "landmarks from shape" for one or more people, each divided by its frames.
+class LandmarkNormalEquations:
+    """The normal equations of the regression of landmarks on mouth shape, for one or more people.
 
-    ``normal`` (6, 6) = shapes' products; ``cross`` (6, 1434) = shapes with landmarks; both about the mean.
+    ``normal`` (6, 6): products of shapes; ``cross`` (6, 1434): products of shapes and landmarks; both about the mean
+    and divided by the number of frames, summed over people.
     """
 
     normal: Float64[np.ndarray, "6 6"]
@@ -35,14 +36,14 @@ class Sums:
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
-    """What the mouths of several people have in common: no one person's face can be read from it.
+class PooledShapes:
+    """Statistics of the mouth shapes of several ``people``; no single person's face can be recovered from them.
 
-    ``sums`` over people; ``covariance`` (6, 6) of shapes, mean over people; ``low`` and ``high`` (6,) are the
-    5th and 95th percentile of shapes, mean over people.
+    ``sums``: normal equations, summed over people. ``covariance`` (6, 6) of shapes and ``low`` and ``high`` (6,), the
+    5th and 95th percentiles of shapes: means over people.
     """
 
-    sums: Sums
+    sums: LandmarkNormalEquations
     covariance: Float64[np.ndarray, "6 6"]
     low: Float64[np.ndarray, " 6"]
     high: Float64[np.ndarray, " 6"]
@@ -50,24 +51,26 @@ class Population:
 
 
 @cache
-def population() -> Population:
-    """The pooled statistics that ship with the package (``lipdub.train.shapes`` makes them)."""
+def pooled_shapes() -> PooledShapes:
+    """The pooled statistics in the package; ``lipdub.train.shapes`` makes them."""
     with (files("lipdub.engines.exemplar") / "pooled_shapes.npz").open("rb") as file, np.load(file) as data:
         p = {name: data[name].astype(np.float64) for name in data.files}
-    return Population(Sums(p["normal"], p["cross"]), p["covariance"], p["low"], p["high"], int(p["people"]))
+    return PooledShapes(
+        LandmarkNormalEquations(p["normal"], p["cross"]), p["covariance"], p["low"], p["high"], int(p["people"])
+    )
 
 
 @cache
 def pooled_digest() -> str:
-    """SHA-256 of the pooled statistics, in hex: studies depend on them."""
+    """SHA-256 of the pooled statistics, in hexadecimal; studies depend on them."""
     return hashlib.sha256((files("lipdub.engines.exemplar") / "pooled_shapes.npz").read_bytes()).hexdigest()
 
 
-def sums_of(motion: FaceMotion, rows: np.ndarray) -> Sums:
-    """Normal equations over ``rows`` of ``motion``, block by block; zero for fewer than two rows."""
+def normal_equations(motion: FaceMotion, rows: np.ndarray) -> LandmarkNormalEquations:
+    """The normal equations over ``rows`` of ``motion``, computed block by block; zero for fewer than two rows."""
     normal, cross = np.zeros((6, 6)), np.zeros((6, COUNT * 3))
     if len(rows) < 2:
-        return Sums(normal, cross)
+        return LandmarkNormalEquations(normal, cross)
     middle = motion.shapes[rows].mean(0)
     for first in range(0, len(rows), 256):
         block = rows[first : first + 256]
@@ -75,10 +78,10 @@ def sums_of(motion: FaceMotion, rows: np.ndarray) -> Sums:
         faces = np.stack([motion.face(int(row)) for row in block]) - motion.mean
         normal += shapes.T @ shapes
         cross += shapes.T @ faces.reshape(len(block), -1)
-    return Sums(normal / len(rows), cross / len(rows))
+    return LandmarkNormalEquations(normal / len(rows), cross / len(rows))
 
 
-def fitted(own: Sums, prior: Sums) -> Float64[np.ndarray, "6 478 3"]:
+def fit_basis(own: LandmarkNormalEquations, prior: LandmarkNormalEquations) -> Float64[np.ndarray, "6 478 3"]:
     """B (6, 478, 3): how far every landmark moves per unit of each shape number; ``shape_of(B)`` is the identity."""
     normal = _OWN_WEIGHT * own.normal + prior.normal
     cross = _OWN_WEIGHT * own.cross + prior.cross
@@ -87,12 +90,12 @@ def fitted(own: Sums, prior: Sums) -> Float64[np.ndarray, "6 478 3"]:
     return np.einsum("ij,jnk->ink", np.linalg.inv(shape_of(basis)), basis)
 
 
-def completed(
+def complete_shapes(
     targets: Float[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], pooled: Float64[np.ndarray, "6 6"]
 ) -> Float64[np.ndarray, "n 6"]:
-    """Fill in shape numbers that are NaN with their expected value given the others.
+    """``targets`` with numbers that are NaN replaced by their expected values given the others.
 
-    Conditional Gaussian; covariance of this person's shapes ``own`` shrunk to the ``pooled`` one by 30 %.
+    A conditional Gaussian: mean of this person's shapes ``own``; their covariance, shrunk to ``pooled`` by 30 %.
     """
     out = np.array(targets, np.float64)
     missing = np.isnan(out)
@@ -110,12 +113,13 @@ def completed(
     return out
 
 
-def limited(
+def limit_shapes(
     targets: Float64[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], room: Float64[np.ndarray, " 6"]
 ) -> Float64[np.ndarray, "n 6"]:
-    """Keep ``targets`` near what this person's shapes ``own`` show, or teeth are stretched grotesquely.
+    """``targets`` limited to the range of this person's shapes ``own``; beyond it, teeth would be stretched visibly.
 
-    Range: 0.5th to 99.5th percentile +-15 % and ``room``; aperture at most 1.35 times its 99th + 0.015 + room.
+    The range is the 0.5th to 99.5th percentile +-15 % and ``room``. The aperture is limited to 1.35 times its 99th
+    percentile + 0.015 + room.
     """
     low, high = np.percentile(own, [0.5, 99.5], axis=0)
     slack = 0.15 * (high - low) + 1e-4 + room

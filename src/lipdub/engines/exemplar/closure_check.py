@@ -1,0 +1,48 @@
+"""Checks rendered closures: lips that should be closed are measured in the result, and corrected if they are open."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from lipdub.anatomy import pose
+from lipdub.anatomy.landmarks import RIGID
+from lipdub.anatomy.shape import shape_of
+from lipdub.engines.exemplar.frame_renderer import FrameTarget
+from lipdub.engines.exemplar.geometry import FaceGeometry
+from lipdub.engines.seam import Redetect
+from lipdub.timeline.mouth import AP
+from lipdub.timeline.patch import FaceView, Patch, patched
+from lipdub.timeline.picture import window_around
+
+_CLOSURE = 0.012  # wanted apertures below this are closures
+_MEASURED_CLOSED = 0.014  # measured apertures up to this count as closed
+_MAX_OVERLAP = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class ClosureCheck:
+    """Measures rendered closures with ``redetect``."""
+
+    geometry: FaceGeometry
+    redetect: Redetect
+
+    def corrected(self, target: FrameTarget, view: FaceView, patch: Patch) -> FrameTarget | None:
+        """A target with more overlap of the lips, if ``patch`` should show closed lips and shows open ones; or None."""
+        if target.shape[AP] >= _CLOSURE or target.weight < 1 or view.landmarks is None:
+            return None
+        measured = self._aperture(view, patch, view.landmarks)
+        if measured is None or measured <= _MEASURED_CLOSED:
+            return None
+        overlap = min(measured - max(float(target.shape[AP]), 0.0), _MAX_OVERLAP)
+        return target._replace(lip_overlap=overlap)
+
+    def _aperture(self, view: FaceView, patch: Patch, landmarks: Float32[np.ndarray, "478 3"]) -> float | None:
+        """The aperture of the mouth in ``patch`` (eye distances), or None if no face is found."""
+        window = window_around(landmarks, view.size)
+        corner = np.array([window.left, window.top, 0], np.float32)
+        again = self.redetect(patched(view, patch, window), landmarks - corner)
+        if again is None:
+            return None
+        fitted = pose.fit(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])
+        return float(shape_of(fitted.unproject(0, np.asarray(again, np.float64)))[AP])

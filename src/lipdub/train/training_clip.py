@@ -1,0 +1,162 @@
+"""Training clips: the mouth shapes of one face, and the speech features of its voice."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+from jaxtyping import Float16, Float64
+
+from lipdub import weights
+from lipdub.acoustics.level import gain_to_level, loudness
+from lipdub.anatomy.motion import measure
+from lipdub.disk.publish import complete
+from lipdub.disk.scratch import scratch_folder
+from lipdub.errors import NoSound, NothingToDub
+from lipdub.faces.cuts import CutDetector
+from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.faces.tracker import FaceTracker
+from lipdub.media.probe import open_clip
+from lipdub.media.read import frames, sound
+from lipdub.sound_to_mouth.analyser import SpeechAnalyser
+from lipdub.sound_to_mouth.encoder import EncoderBasis, SpeechEncoder
+from lipdub.timeline.sound import ANALYSIS_RATE, Sound
+from lipdub.timeline.speech_features import SpeechFeatures
+
+SPEEDS = (0.85, 0.92, 1.09, 1.18)
+"""Training also uses every voice resampled to these speeds (and pitches), to have more voices than clips."""
+
+_FEATURE_NAMES = ("phones", "voiced", "energy")
+
+
+@dataclass(frozen=True, eq=False)
+class VoiceVariant:
+    """The features of a clip's sound, resampled so that it plays at ``speed`` times its rate (and pitch).
+
+    ``features`` are without encoder components; ``encoder`` holds the encoder's rows before projection.
+    """
+
+    speed: float
+    features: SpeechFeatures
+    encoder: Float16[np.ndarray, "rows 512"]
+
+    def clock(self, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """Times of the clip's sound as seconds since the start of ``features``."""
+        return (seconds - float(self.features.start)) / self.speed
+
+    def encoded(self, basis: EncoderBasis) -> "VoiceVariant":
+        """The same with encoder components in ``features``."""
+        rows = basis.project(self.encoder.astype(np.float32))
+        return replace(self, features=replace(self.features, encoded=rows))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingClip:
+    """Mouth ``shapes`` at ``seconds`` of clip time, for the n frames with the face.
+
+    ``voices``: speed variants of the sound; the first is the original.
+    """
+
+    name: str
+    seconds: Float64[np.ndarray, " n"]
+    shapes: Float64[np.ndarray, "n 6"]
+    voices: tuple[VoiceVariant, ...]
+
+    @property
+    def features(self) -> SpeechFeatures:
+        """The features of the original voice."""
+        return self.voices[0].features
+
+    def encoded(self, basis: EncoderBasis) -> "TrainingClip":
+        """The same with encoder components in the features."""
+        return replace(self, voices=tuple(voice.encoded(basis) for voice in self.voices))
+
+
+def measure_clips(paths: Sequence[Path], cache: Path | None = None) -> list[TrainingClip]:
+    """Measure clips; those without a face or a voice are skipped, with a line in the log.
+
+    ``cache`` is a folder in which measured clips are stored. Raises as ``ClipMeasurer`` does.
+    """
+    measurer, out = None, []
+    for path in paths:
+        stored = None if cache is None else cache / f"{path.stem}.footage.npz"
+        if stored is not None and stored.exists():
+            out.append(_load_clip(stored))
+            continue
+        measurer = measurer or ClipMeasurer()
+        try:
+            clip = measurer.measure(path)
+        except (NothingToDub, NoSound) as nothing:
+            logging.getLogger(__name__).warning("Skipped: %s", nothing)
+            continue
+        if cache is not None:
+            store_clip(clip, cache)
+        out.append(clip)
+    return out
+
+
+class ClipMeasurer:
+    """Measures clips with the face and speech models, which are downloaded if they are missing."""
+
+    def __init__(self) -> None:
+        """Load the models. Raises ``WeightsError`` or ``MissingExtra``."""
+        self.landmarker = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+        whisper = weights.resolve("whisper-base")
+        self.analyser, self.encoder = SpeechAnalyser(weights.resolve("voice-activity"), None), SpeechEncoder(whisper)
+
+    def measure(self, path: Path) -> TrainingClip:
+        """Measure the face that is longest in the picture.
+
+        Raises ``NothingToDub`` without a face, ``NoSound`` without sound.
+        """
+        clip, cuts = open_clip(path), CutDetector()
+        with scratch_folder("footage") as folder:
+            tracker = FaceTracker(folder, clip.size, self.landmarker, rate=clip.rate)
+            for frame in frames(clip):
+                tracker.see(frame, cuts.see(frame))
+            tracks = tracker.finish()
+            if not tracks:
+                raise NothingToDub("no face to learn from", file=path)
+            track = max(tracks, key=len)
+            motion = measure(track)
+        voice = sound(path, rate=ANALYSIS_RATE, mono=True)
+        when = clip.times.seconds()[track.first : track.stop]
+        voices = tuple(self._voice(voice, speed) for speed in (1.0, *SPEEDS))
+        return TrainingClip(path.stem, when[motion.ok], motion.shapes[motion.ok], voices)
+
+    def _voice(self, voice: Sound, speed: float) -> VoiceVariant:
+        samples = np.ascontiguousarray(voice.samples[0])
+        if speed != 1.0:
+            samples = soxr.resample(samples, ANALYSIS_RATE, ANALYSIS_RATE / speed).astype(np.float32)
+        features = self.analyser.listen(Sound(samples[None], ANALYSIS_RATE, voice.start))
+        rows = self.encoder.raw(samples, gain_to_level(loudness(samples)))
+        return VoiceVariant(speed, features, rows.astype(np.float16))
+
+
+def store_clip(clip: TrainingClip, cache: Path) -> None:
+    """Write ``clip`` to the folder ``cache``, where ``measure_clips`` finds it by its name."""
+    cache.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {"seconds": clip.seconds, "shapes": clip.shapes}
+    arrays |= {"start": str(clip.features.start), "speeds": np.array([v.speed for v in clip.voices])}
+    for i, voice in enumerate(clip.voices):
+        arrays |= {f"{part}{i}": getattr(voice.features, part) for part in _FEATURE_NAMES}
+        arrays[f"encoder{i}"] = voice.encoder
+    path = cache / f"{clip.name}.footage.npz"
+    with complete(path, overwrite=True) as part, part.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _load_clip(path: Path) -> TrainingClip:
+    with np.load(path) as a:
+        start = Fraction(str(a["start"]))
+        voices = tuple(
+            VoiceVariant(
+                float(speed), SpeechFeatures(start, *(a[f"{part}{i}"] for part in _FEATURE_NAMES)), a[f"encoder{i}"]
+            )
+            for i, speed in enumerate(a["speeds"])
+        )
+        return TrainingClip(path.name.removesuffix(".footage.npz"), a["seconds"], a["shapes"], voices)
