@@ -88,7 +88,8 @@ class WebSource:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model that can be resolved: its ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in order."""
+    """A model that can be resolved: its ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in
+    order."""
 
     name: str
     files: tuple[ModelFile, ...]

@@ -82,7 +82,7 @@ def test_prompts_say_who_what_and_in_which_language():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ({"sice": "5"}, "no option 'sice'.*It has device, size"),
         ({"size": "big"}, "size is a number, not 'big'"),
@@ -93,14 +93,14 @@ def test_prompts_say_who_what_and_in_which_language():
         ({"device": "tpu"}, "no device 'tpu'"),
     ],
 )
-def test_wrong_options_are_refused(words, told):
-    with pytest.raises(OptionError, match=told):
+def test_wrong_options_are_refused(words, message):
+    with pytest.raises(OptionError, match=message):
         parse_options(words)
 
 
 def test_right_options_are_read():
-    told = {"device": "cuda:1", "size": "512", "reference-strength": "0.8", "who": "A man", "prompt": "Hi {words}"}
-    assert parse_options(told) == LtxOptions("cuda:1", 512, reference_strength=0.8, who="A man", prompt="Hi {words}")
+    texts = {"device": "cuda:1", "size": "512", "reference-strength": "0.8", "who": "A man", "prompt": "Hi {words}"}
+    assert parse_options(texts) == LtxOptions("cuda:1", 512, reference_strength=0.8, who="A man", prompt="Hi {words}")
     assert parse_options({}) == LtxOptions()
 
 

@@ -145,8 +145,8 @@ def test_a_gpu_is_measured(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda at: (7, 9))
-    told = SimpleNamespace(major=9, minor=0, name="a card")
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda at: told)
+    properties = SimpleNamespace(major=9, minor=0, name="a card")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda at: properties)
     device = detect_device()
     assert (device.device, device.free, device.capability, device.name) == ("cuda", 7, (9, 0), "a card")
     assert detect_device("cuda:0").device == "cuda:0"
