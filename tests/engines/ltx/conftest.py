@@ -152,12 +152,12 @@ def far() -> Callable[[Any, Any], float]:
 
 
 @pytest.fixture(scope="session")
-def scenes(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
-    """The scene of a stage of a case, from the recorded latents alone."""
+def stage_inputs(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
+    """The denoising inputs of a stage of a case, from the recorded latents alone."""
     from lipdub.engines.ltx import tokens
     from lipdub.engines.ltx.pipeline import GenerationSize
 
-    def scene(name: str, stage: int) -> Any:
+    def inputs(name: str, stage: int) -> Any:
         recorded = case(name)
         pipe = pipes(recorded.settings["lora"])
         whole = GenerationSize(
@@ -177,4 +177,4 @@ def scenes(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
         audio = recorded["ref.audio_latent"]
         return pipe.stage_1_inputs(setting, context, (video, audio), recorded.recorded.get("own.audio_latent"))
 
-    return scene
+    return inputs

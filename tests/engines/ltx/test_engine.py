@@ -459,7 +459,7 @@ def test_missing_gpu_weights_and_options_are_refused_at_once(monkeypatch, tmp_pa
         make(EngineSetup()).study(tmp_path / "a")
     with pytest.raises(MachineError, match="CUDA"):
         make(EngineSetup(Path("x"), {"device": "cuda"})).study(tmp_path / "a")
-    with pytest.raises(WeightsError, match=r"not told where its weights are.*--weights FOLDER"):
+    with pytest.raises(WeightsError, match=r"does not know where its weights are.*--weights FOLDER"):
         make(EngineSetup(None, {"device": "cpu"})).study(tmp_path / "a")
     with pytest.raises(WeightsError, match="no such folder"):
         make(EngineSetup(tmp_path / "none", {"device": "cpu"})).study(tmp_path / "a")

@@ -134,7 +134,7 @@ def test_errors_of_the_hub_say_what_to_do(kind, message, tmp_path, monkeypatch):
 def test_the_file_list_of_the_hub_is_read(monkeypatch):
     api = pytest.importorskip("huggingface_hub.hf_api")
     big = api.RepoSibling("a.safetensors", size=5, lfs=api.BlobLfsInfo(size=5, sha256="ab", pointer_size=1))
-    info = type("Told", (), {"siblings": [big, api.RepoSibling("config.json", size=2)]})
+    info = type("ModelInfo", (), {"siblings": [big, api.RepoSibling("config.json", size=2)]})
     monkeypatch.setattr(api.HfApi, "model_info", lambda *_, **__: info)
     assert HuggingFaceHub().files("owner/name") == [HubFile("a.safetensors", 5, "ab"), HubFile("config.json", 2)]
 

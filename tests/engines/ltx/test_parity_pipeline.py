@@ -25,21 +25,21 @@ DS1 = "lora_ds1.safetensors"
 SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
-def _run(name, stage, scene, case, pipes):
+def _run(name, stage, inputs, case, pipes):
     """A stage from the recorded noise: (video, audio) target tokens."""
     recorded = case(name)
     start = tuple(
         sequence.noised(recorded[f"s{stage}.{modality}.noise"], SIGMAS[stage][0])
-        for modality, sequence in (("video", scene.video), ("audio", scene.audio))
+        for modality, sequence in (("video", inputs.video), ("audio", inputs.audio))
     )
-    return sampler.denoise(pipes(recorded.settings["lora"]).modules.transformer, scene, start, SIGMAS[stage])
+    return sampler.denoise(pipes(recorded.settings["lora"]).modules.transformer, inputs, start, SIGMAS[stage])
 
 
 @pytest.mark.parametrize("name", [A, B, C])
 @pytest.mark.parametrize("stage", [1, 2])
-def test_a_stage_equals_the_recording(name, stage, case, scenes, pipes, far):
+def test_a_stage_equals_the_recording(name, stage, case, stage_inputs, pipes, far):
     recorded = case(name)
-    video, audio = _run(name, stage, scenes(name, stage), case, pipes)
+    video, audio = _run(name, stage, stage_inputs(name, stage), case, pipes)
     assert far(video, tokens.pack_video(recorded[f"s{stage}.video_latent"])) < 1e-5
     assert far(audio, tokens.pack_audio(recorded["s1.audio_latent"])) < 1e-4
 
@@ -74,28 +74,28 @@ def test_the_whole_dub_equals_the_recording(name, case, frames, wave, pipes, far
         assert far(np.sqrt(np.square(made.sound.samples).mean(1)), recorded["decode.wave_rms"]) < 1e-3
 
 
-def test_mistake_a_truncated_rate_moves_the_picture(case, scenes, pipes, far):
-    recorded, scene = case(B), scenes(B, 1)
+def test_mistake_a_truncated_rate_moves_the_picture(case, stage_inputs, pipes, far):
+    recorded, inputs = case(B), stage_inputs(B, 1)
     whole = GenerationSize(33, Fraction(29), 64, 96)
     wrong = torch.cat(
         [tokens.video_positions(whole.latent_grid(), whole.rate), tokens.video_positions((5, 1, 1), whole.rate, 2)], 2
     )
-    video, _ = _run(B, 1, replace(scene, video=replace(scene.video, positions=wrong)), case, pipes)
+    video, _ = _run(B, 1, replace(inputs, video=replace(inputs.video, positions=wrong)), case, pipes)
     assert far(video, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(4e-2, rel=0.3)
 
 
-def test_mistake_reference_positions_without_downscale_move_the_picture(case, scenes, pipes, far):
-    recorded, scene = case(B), scenes(B, 1)
-    wrong = scene.video.positions.clone()
-    wrong[:, 1:, scene.video.target :] /= 2
-    video, _ = _run(B, 1, replace(scene, video=replace(scene.video, positions=wrong)), case, pipes)
+def test_mistake_reference_positions_without_downscale_move_the_picture(case, stage_inputs, pipes, far):
+    recorded, inputs = case(B), stage_inputs(B, 1)
+    wrong = inputs.video.positions.clone()
+    wrong[:, 1:, inputs.video.target :] /= 2
+    video, _ = _run(B, 1, replace(inputs, video=replace(inputs.video, positions=wrong)), case, pipes)
     assert far(video, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(1e-2, rel=0.5)
 
 
-def test_mistake_reference_sound_that_is_not_before_zero(case, scenes, pipes, far):
-    recorded, scene = case(A), scenes(A, 1)
+def test_mistake_reference_sound_that_is_not_before_zero(case, stage_inputs, pipes, far):
+    recorded, inputs = case(A), stage_inputs(A, 1)
     wrong = torch.cat([tokens.audio_positions(25), tokens.audio_positions(27)], 2)
-    _, audio = _run(A, 1, replace(scene, audio=replace(scene.audio, positions=wrong)), case, pipes)
+    _, audio = _run(A, 1, replace(inputs, audio=replace(inputs.audio, positions=wrong)), case, pipes)
     assert far(audio, tokens.pack_audio(recorded["s1.audio_latent"])) > 1e-2
 
 
@@ -106,8 +106,8 @@ def test_mistake_reference_sound_trimmed_to_the_frames(case, wave, pipes, far):
     setting = GenerationSize(25, recorded.rate, 64, 64)
     video = tokens.unpack_video(recorded["s1.video.ref_tokens"], setting.latent_grid())
     context = recorded["prompt.video"], recorded["prompt.audio"]
-    scene = pipe.stage_1_inputs(setting, context, (video, pipe.encode_audio(short)))
-    made, _ = pipe.run_stage(scene, 1, torch.Generator().manual_seed(recorded.settings["seed"]))
+    inputs = pipe.stage_1_inputs(setting, context, (video, pipe.encode_audio(short)))
+    made, _ = pipe.run_stage(inputs, 1, torch.Generator().manual_seed(recorded.settings["seed"]))
     assert far(made, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(1e-2, rel=0.5)
 
 
@@ -172,10 +172,10 @@ def test_half_precision_is_close_to_the_recording(case, frames, wave, files, far
     setting = GenerationSize(25, recorded.rate, 64, 64)
     context = pipe.context(settings["prompt"])
     reference = pipe.video_reference(SourceVideo(frames(recorded.clip), recorded.rate), setting)
-    scene = pipe.stage_1_inputs(setting, context, (reference, pipe.encode_audio(wave(recorded.clip))))
-    assert {t.dtype for t in (*context, reference, scene.audio.latent)} == {torch.bfloat16}
-    start = scene.video.noised(recorded["s1.video.noise"]), scene.audio.noised(recorded["s1.audio.noise"])
-    made, spoken = sampler.denoise(pipe.modules.transformer, scene, start, sampler.STAGE_1_SIGMAS)
+    inputs = pipe.stage_1_inputs(setting, context, (reference, pipe.encode_audio(wave(recorded.clip))))
+    assert {t.dtype for t in (*context, reference, inputs.audio.latent)} == {torch.bfloat16}
+    start = inputs.video.noised(recorded["s1.video.noise"]), inputs.audio.noised(recorded["s1.audio.noise"])
+    made, spoken = sampler.denoise(pipe.modules.transformer, inputs, start, sampler.STAGE_1_SIGMAS)
     small = tokens.unpack_video(made, setting.latent_grid())
     assert far(small, recorded["s1.video_latent"]) < 5e-2
     assert far(tokens.unpack_audio(spoken, 16), recorded["s1.audio_latent"]) < 5e-2

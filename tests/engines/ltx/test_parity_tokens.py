@@ -20,14 +20,14 @@ STAGES = [(name, stage) for name in (A, B, C) for stage in (1, 2)]
 SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
-def _modalities(scene):
-    return ("video", scene.video), ("audio", scene.audio)
+def _modalities(inputs):
+    return ("video", inputs.video), ("audio", inputs.audio)
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
-def test_positions_and_masks_are_exact(name, stage, case, scenes):
+def test_positions_and_masks_are_exact(name, stage, case, stage_inputs):
     recorded, settings = case(name), case(name).settings["derived"]
-    for modality, sequence in _modalities(scenes(name, stage)):
+    for modality, sequence in _modalities(stage_inputs(name, stage)):
         assert torch.equal(sequence.positions, recorded[f"s{stage}.{modality}.positions"])
         assert torch.equal(sequence.mask, recorded[f"s{stage}.{modality}.mask"])
         assert sequence.target == settings[f"s{stage}.{modality}.target_tokens"]
@@ -35,30 +35,30 @@ def test_positions_and_masks_are_exact(name, stage, case, scenes):
 
 
 @pytest.mark.parametrize("name", [A, B, C])
-def test_noise_is_drawn_in_the_recorded_order_even_if_it_is_not_used(name, case, scenes, pipes):
+def test_noise_is_drawn_in_the_recorded_order_even_if_it_is_not_used(name, case, stage_inputs, pipes):
     recorded = case(name)
     generator = torch.Generator().manual_seed(recorded.settings["seed"])
     for stage in (1, 2):
-        for modality, sequence in _modalities(scenes(name, stage)):
+        for modality, sequence in _modalities(stage_inputs(name, stage)):
             noise = pipes(recorded.settings["lora"])._noise(sequence, generator)
             assert torch.equal(noise, recorded[f"s{stage}.{modality}.noise"])
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
-def test_the_start_of_denoising_equals_the_recording(name, stage, case, scenes, far):
+def test_the_start_of_denoising_equals_the_recording(name, stage, case, stage_inputs, far):
     recorded = case(name)
-    for modality, sequence in _modalities(scenes(name, stage)):
+    for modality, sequence in _modalities(stage_inputs(name, stage)):
         start = sequence.noised(recorded[f"s{stage}.{modality}.noise"], SIGMAS[stage][0])
         assert far(start, recorded[f"s{stage}.{modality}.x_init"]) < 1e-6
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
-def test_timesteps_are_exact(name, stage, case, scenes):
-    recorded, scene = case(name), scenes(name, stage)
+def test_timesteps_are_exact(name, stage, case, stage_inputs):
+    recorded, inputs = case(name), stage_inputs(name, stage)
     starts = (recorded[f"s{stage}.{modality}.x_init"] for modality in ("video", "audio"))
-    for modality, stream in zip(("video", "audio"), scene.at_sigma(*starts, SIGMAS[stage][0]), strict=True):
-        assert torch.equal(stream.timesteps[..., None], recorded[f"s{stage}.{modality}.timesteps0"])
-        assert torch.equal(stream.sigma, recorded[f"s{stage}.{modality}.sigma0"])
+    for modality, modality_input in zip(("video", "audio"), inputs.at_sigma(*starts, SIGMAS[stage][0]), strict=True):
+        assert torch.equal(modality_input.timesteps[..., None], recorded[f"s{stage}.{modality}.timesteps0"])
+        assert torch.equal(modality_input.sigma, recorded[f"s{stage}.{modality}.sigma0"])
 
 
 @pytest.mark.parametrize("name", [A, B])
@@ -89,11 +89,11 @@ def test_mistake_a_small_reference_without_downscale_covers_a_part_of_the_pictur
     assert far(tokens.video_positions((5, 1, 1), case(B).rate, 1), recorded) > 0.3
 
 
-def test_mistake_ignoring_the_strength_changes_mask_and_start(case, scenes, far):
-    recorded, scene = case(B), scenes(B, 1)
-    ones = scene.video.mask.clone()
-    ones[:, scene.video.target :] = 0
-    wrong = replace(scene.video, mask=ones)
+def test_mistake_ignoring_the_strength_changes_mask_and_start(case, stage_inputs, far):
+    recorded, inputs = case(B), stage_inputs(B, 1)
+    ones = inputs.video.mask.clone()
+    ones[:, inputs.video.target :] = 0
+    wrong = replace(inputs.video, mask=ones)
     assert far(wrong.mask, recorded["s1.video.mask"]) > 0.05
     assert far(wrong.noised(recorded["s1.video.noise"]), recorded["s1.video.x_init"]) == pytest.approx(0.09, rel=0.2)
 

@@ -22,9 +22,9 @@ STAGES = [(name, stage) for name in (A, B, C) for stage in (1, 2)]
 SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
-def _modality_inputs(recorded, scene, stage) -> tuple[ModalityInput, ModalityInput]:
+def _modality_inputs(recorded, inputs, stage) -> tuple[ModalityInput, ModalityInput]:
     starts = (recorded[f"s{stage}.{modality}.x_init"] for modality in ("video", "audio"))
-    return scene.at_sigma(*starts, SIGMAS[stage][0])
+    return inputs.at_sigma(*starts, SIGMAS[stage][0])
 
 
 @torch.no_grad()
@@ -47,11 +47,11 @@ def _stock(model, video: ModalityInput, audio: ModalityInput, cross: bool):
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
-def test_velocities_with_the_lora_fused(name, stage, case, scenes, pipes, far):
+def test_velocities_with_the_lora_fused(name, stage, case, stage_inputs, pipes, far):
     recorded = case(name)
     model = pipes(recorded.settings["lora"]).modules.transformer
     with torch.no_grad():
-        video, audio = velocity(model, *_modality_inputs(recorded, scenes(name, stage), stage))
+        video, audio = velocity(model, *_modality_inputs(recorded, stage_inputs(name, stage), stage))
     assert far(video, recorded[f"s{stage}.video.velocity0"]) < 1e-5
     assert far(audio, recorded[f"s{stage}.audio.velocity0"]) < 1e-5
 
@@ -68,17 +68,17 @@ def attached(files, exact):
 
 
 @pytest.mark.parametrize("stage", [1, 2])
-def test_velocities_with_the_lora_attached_by_peft(stage, attached, case, scenes, far):
+def test_velocities_with_the_lora_attached_by_peft(stage, attached, case, stage_inputs, far):
     recorded = case(A)
     with torch.no_grad():
-        video, audio = velocity(attached, *_modality_inputs(recorded, scenes(A, stage), stage))
+        video, audio = velocity(attached, *_modality_inputs(recorded, stage_inputs(A, stage), stage))
     assert far(video, recorded[f"s{stage}.video.velocity0"]) < 1e-5
     assert far(audio, recorded[f"s{stage}.audio.velocity0"]) < 1e-5
 
 
-def test_velocities_of_a_batch_equal_those_of_its_samples(case, scenes, pipes, far):
+def test_velocities_of_a_batch_equal_those_of_its_samples(case, stage_inputs, pipes, far):
     recorded = case(A)
-    streams = _modality_inputs(recorded, scenes(A, 1), 1)
+    streams = _modality_inputs(recorded, stage_inputs(A, 1), 1)
     quiet = [
         replace(s, sigma=s.sigma * level, timesteps=s.timesteps * level)
         for s, level in zip(streams, (0.5, 0.25), strict=True)
@@ -98,17 +98,17 @@ def test_velocities_of_a_batch_equal_those_of_its_samples(case, scenes, pipes, f
 
 
 @pytest.mark.parametrize("cross", [False, True])
-def test_mistake_stock_modulation_is_wrong_with_either_flag(cross, case, scenes, pipes, far):
+def test_mistake_stock_modulation_is_wrong_with_either_flag(cross, case, stage_inputs, pipes, far):
     recorded = case(A)
     model = pipes("lora_ds1.safetensors").modules.transformer
-    video, _ = _stock(model, *_modality_inputs(recorded, scenes(A, 1), 1), cross)
+    video, _ = _stock(model, *_modality_inputs(recorded, stage_inputs(A, 1), 1), cross)
     assert far(video, recorded["s1.video.velocity0"]) == pytest.approx(0.10 if cross else 0.26, rel=0.1)
 
 
-def test_the_correction_changes_nothing_if_all_tokens_have_one_timestep(case, scenes, pipes, far):
+def test_the_correction_changes_nothing_if_all_tokens_have_one_timestep(case, stage_inputs, pipes, far):
     streams = [
         replace(s, sigma=torch.tensor([0.5]), timesteps=torch.full_like(s.timesteps, 0.5))
-        for s in _modality_inputs(case(A), scenes(A, 1), 1)
+        for s in _modality_inputs(case(A), stage_inputs(A, 1), 1)
     ]
     model = pipes("lora_ds1.safetensors").modules.transformer
     with torch.no_grad():
@@ -118,18 +118,18 @@ def test_the_correction_changes_nothing_if_all_tokens_have_one_timestep(case, sc
             assert far(mine, theirs) < 1e-6
 
 
-def test_mistake_frozen_sound_with_a_sigma_changes_the_velocity(case, scenes, pipes, far):
+def test_mistake_frozen_sound_with_a_sigma_changes_the_velocity(case, stage_inputs, pipes, far):
     recorded = case(C)
-    video, audio = _modality_inputs(recorded, scenes(C, 1), 1)
+    video, audio = _modality_inputs(recorded, stage_inputs(C, 1), 1)
     wrong = replace(audio, sigma=video.sigma)
     with torch.no_grad():
         moved, _ = velocity(pipes("lora_ds1.safetensors").modules.transformer, video, wrong)
     assert far(moved, recorded["s1.video.velocity0"]) == pytest.approx(0.4, rel=0.1)
 
 
-def test_all_hooks_are_removed_even_after_an_error(case, scenes, pipes):
+def test_all_hooks_are_removed_even_after_an_error(case, stage_inputs, pipes):
     model = pipes("lora_ds1.safetensors").modules.transformer
-    video, audio = _modality_inputs(case(A), scenes(A, 1), 1)
+    video, audio = _modality_inputs(case(A), stage_inputs(A, 1), 1)
     with pytest.raises(RuntimeError):
         velocity(model, replace(video, tokens=video.tokens[..., :5]), audio)
     gates = model.av_cross_attn_video_a2v_gate, model.av_cross_attn_audio_v2a_gate
@@ -186,7 +186,7 @@ def test_loss_and_gradients_of_a_training_step_equal_the_recording(variant, atta
 
 
 @pytest.mark.parametrize(("name", "stage", "rows"), [(A, 1, (2, 2)), (A, 2, (2, 1)), (B, 1, (2, 2)), (C, 1, (2, 1))])
-def test_each_noise_level_is_embedded_once(name, stage, rows, case, scenes, pipes):
+def test_each_noise_level_is_embedded_once(name, stage, rows, case, stage_inputs, pipes):
     recorded = case(name)
     model = pipes(recorded.settings["lora"]).modules.transformer
     embedded = {}
@@ -200,7 +200,7 @@ def test_each_noise_level_is_embedded_once(name, stage, rows, case, scenes, pipe
         for i, module in enumerate(both)
     ]
     with torch.no_grad():
-        velocity(model, *_modality_inputs(recorded, scenes(name, stage), stage))
+        velocity(model, *_modality_inputs(recorded, stage_inputs(name, stage), stage))
     for hook in hooks:
         hook.remove()
     assert embedded == {(modality, i): n for modality, n in zip(modules, rows, strict=True) for i in (0, 1)}

@@ -13,6 +13,7 @@ from lipdub.engines.exemplar.shape_model import fit_basis, normal_equations, poo
 from lipdub.engines.exemplar.stored_study import StoredStudy, faces_spool
 from lipdub.engines.seam import StudyFacts
 from lipdub.timeline.mouth import AP
+from lipdub.timeline.spool import Spool
 
 _BLOCK = 256
 _FEW = 12
@@ -56,23 +57,27 @@ def study_facts(study: StoredStudy, cavity: bool) -> StudyFacts:
     notes: list[str] = []
     figures: dict[str, float] = {"exemplars": float(len(library)), "coverage": covered}
     if not len(library):
-        return StudyFacts(0.0, ("no frame shows the mouth well enough to lend it",), figures)
+        return StudyFacts(0.0, ("no frame shows the mouth well enough to be used",), figures)
     widest = float(np.percentile(library.shapes[:, AP], 99))
     narrowest = float(library.shapes[:, AP].min())
     figures |= {"widest_aperture": widest, "narrowest_aperture": narrowest}
     if never_opens(library):
-        how = "a dark inside is painted where it must" if cavity else "it will open little"
+        how = (
+            "the inside of the mouth is painted where it must open wider"
+            if cavity
+            else "the dub cannot open it much wider"
+        )
         notes.append(f"the mouth never opens wider than {widest:.3f} of the eye distance: {how}")
     elif covered < 0.75:
         notes.append(f"the mouth shows {covered:.0%} of the openings that speech needs: wide vowels will be smaller")
     if narrowest > 0.02:
         notes.append(f"the lips never close (least aperture {narrowest:.3f}): p, b and m are pulled shut")
     if len(library) < _FEW:
-        notes.append(f"only {len(library)} frame(s) can lend a mouth")
+        notes.append(f"only {len(library)} frame(s) of this shot show a usable mouth")
     return StudyFacts(covered, tuple(notes), figures)
 
 
-def _write_faces(folder: Path, motion: FaceMotion):
+def _write_faces(folder: Path, motion: FaceMotion) -> Spool:
     (folder / "faces.bin").unlink(missing_ok=True)
     spool = faces_spool(folder)
     for row in range(len(motion)):

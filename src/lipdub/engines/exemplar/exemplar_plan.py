@@ -22,8 +22,8 @@ _MAX_TURN, _MAX_YAW = 20.0, 35.0  # degrees: to the nearest exemplar; of the hea
 _ERODE, _RAMP = 2, 4  # frames
 
 LOST = "the face was lost"
-TURNED = "the head is turned away from every frame that could lend a mouth"
-NO_EXEMPLAR = "no frame of this shot can lend a mouth"
+TURNED = "the head is turned further than in all frames with a usable mouth"
+NO_EXEMPLAR = "no frame of this shot shows a usable mouth"
 
 
 @dataclass(frozen=True, eq=False)

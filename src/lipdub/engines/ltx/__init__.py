@@ -9,7 +9,7 @@ all.
 
 Modules without torch: ``engine`` answers views, with its ``options`` and the ``studied_track``. ``run_schedule``
 decides which frames are generated and ``frame_grid`` at which instants. ``run_renderer`` generates one run window by
-window: ``head_crop`` is what the model sees, ``line_windows`` and ``prompt`` what it is told to say, ``sound_window``
+window: ``head_crop`` is what the model sees, ``line_windows`` and ``prompt`` write its prompts, ``sound_window``
 the sound beside it. ``align`` and ``colour_match`` correct the frames, ``join`` fades windows into each other,
 ``run_store`` stores the result and ``mask`` blends it in. ``window_model`` is the interface to the model, and
 ``fake_model`` a fake of it. ``diagnose`` says what this machine could do.

@@ -24,5 +24,5 @@ def diagnose(options: LtxOptions, weights: Path | None) -> list[str]:
     except LipdubError as refused:
         return [str(refused)]
     where = f"{device.name or device.device}: {device.free / 1e9:.1f} GB free, {device.host / 1e9:.1f} GB beside it"
-    missing = [] if weights else ["weights: not given (--weights FOLDER); docs/ltx.md tells what to download"]
+    missing = [] if weights else ["weights: not given (--weights FOLDER); docs/ltx.md says what to download"]
     return [where, *describe_plan(plan), *missing]

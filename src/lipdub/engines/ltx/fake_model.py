@@ -1,6 +1,6 @@
 """A fake of the model, as ``engines.fake`` is a fake of an engine: it returns the frames that it is given, and a hum.
 
-With it the ltx engine runs without torch, weights or GPU: for tests, and to look at where windows and crops lie
+With it the ltx engine runs without torch, weights or GPU: for tests, and to see where windows and crops are
 (``LtxEngine(options, loader=lambda prompts: FakeWindowModel())``).
 """
 

@@ -1,8 +1,9 @@
 """Frame rates for the model: a grid of instants at a constant rate, and the frame of the clip shown at each.
 
-The model was trained at about 25 frames a second and is told the true rate. Above 32 frames a second, only every second
-(third, ...) frame is generated, and the frames between show the nearest generated picture, moved along with the head.
-Below 10 frames a second, the model is shown frames more than once. A variable rate becomes constant in the same way.
+The model was trained at about 25 frames a second and gets the true rate as an input. Above 32 frames a second, only
+every second (third, ...) frame is generated, and the frames between show the nearest generated picture, moved along
+with the head. Below 10 frames a second, the model is shown frames more than once. A variable rate becomes constant in
+the same way.
 """
 
 from dataclasses import dataclass

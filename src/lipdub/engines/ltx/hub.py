@@ -95,7 +95,7 @@ def fetch(
     to.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(to).free
     if free < offer.bytes:
-        sizes = f"{offer.bytes / 1e9:.1f} GB are wanted and {free / 1e9:.1f} GB are free"
+        sizes = f"{offer.bytes / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free"
         raise WeightsError(f"there is no room for {published.what}: {sizes}", file=to)
     paths = [_checked(hub.download(repo, file.name, to), file) for file in offer.files]
     return to if published.folder else paths[0]

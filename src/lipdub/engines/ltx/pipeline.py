@@ -52,7 +52,7 @@ class SourceVideo:
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
     """``height`` and ``width`` of the result in pixels, multiples of 64. ``reference_strength`` 0..1: how strongly the
-    source's picture is kept (below 1 the reference tokens are denoised too). ``on_step`` is told of the progress."""
+    source's picture is kept (below 1 the reference tokens are denoised too). ``on_step`` is called after each step."""
 
     height: int = 1024
     width: int = 1536

@@ -4,9 +4,6 @@ from lipdub.errors import OptionError
 from lipdub.timeline.language import primary
 from lipdub.timeline.lines import Line
 
-VALIDATED = frozenset({"en", "fr", "es", "de", "ru"})
-"""Languages that the publisher of the LoRA has validated."""
-
 _LANGUAGES = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech", "da": "Danish",
     "de": "German", "el": "Greek", "en": "English", "es": "Spanish", "et": "Estonian", "fa": "Persian",

@@ -105,7 +105,7 @@ def _file(path: Path) -> FoundFile:
         return FoundFile(path, "checkpoint", _checkpoint_fault(header), header)
     if any("embed_tokens." in name for name in shapes):
         return FoundFile(
-            path, "other", "a text encoder in one file; its folder with configuration and tokenizer is wanted"
+            path, "other", "a text encoder in one file; its folder with configuration and tokenizer is needed"
         )
     return FoundFile(path, "other", _part_fault(header), header)
 
@@ -135,10 +135,10 @@ def _checkpoint_fault(header: SafetensorsHeader) -> str:
         return f"a checkpoint of LTX {which}, Dub-It runs on LTX-2.3"
     lacking = [p.rstrip(".") for p in ("vae.", "audio_vae.", "vocoder.") if not header.total_size(p)]
     if lacking:
-        return f"a transformer without {' and '.join(lacking)}; the checkpoint in one file is wanted"
+        return f"a transformer without {' and '.join(lacking)}; the checkpoint in one file is needed"
     wrong = {dtype for dtype in header.dtypes.values() if dtype not in ("BF16", "F16", "F32")}
     if wrong:
-        return f"its weights are {', '.join(sorted(wrong))}; the one in BF16 is wanted, it is made smaller in memory"
+        return f"its weights are {', '.join(sorted(wrong))}; the one in BF16 is needed; it is reduced in memory"
     name = header.path.name.lower()
     if "dev" in name and "distilled" not in name:
         return "its name says that it is not distilled; Dub-It's schedule needs the distilled checkpoint"
@@ -161,7 +161,7 @@ def _part_fault(header: SafetensorsHeader) -> str:
     if version.startswith("2.5") or "ltx-2.5" in header.path.name.lower():
         return "LTX-2.5 files: not supported yet, Dub-It runs on LTX-2.3"
     if any(part in name for name in header.shapes for part in ("vae", "encoder.", "decoder.", "vocoder")):
-        return "one part of a model; the checkpoint in one file is wanted"
+        return "one part of a model; the checkpoint in one file is needed"
     return "not a file of LTX-2.3"
 
 
@@ -275,7 +275,7 @@ def _by_name(find: FoundFile) -> tuple[bool, str]:
 def _best(
     finds: list[FoundFile], kind: FileKind, rank: Callable[[FoundFile], tuple[bool, str]], say: Say
 ) -> FoundFile | None:
-    """The best usable file of ``kind``, or None; ``say`` is told if others would fit too."""
+    """The best usable file of ``kind``, or None; if others would fit too, ``say`` is called."""
     usable = sorted((find for find in finds if find.kind == kind and not find.fault), key=rank)
     if len(usable) > 1:
         others = ", ".join(find.path.name for find in usable[1:])
@@ -284,7 +284,7 @@ def _best(
 
 
 _TITLES = {"checkpoint": "checkpoint", "upsampler": "upsampler", "text encoder": "text encoder", "lora": "LoRA"}
-_WHERE = "docs/ltx.md tells what to download, what to accept and where to put it."
+_WHERE = "docs/ltx.md says what to download, what to accept and where to put it."
 
 
 def _missing_files(folder: Path, missing: list[PublishedFile], finds: list[FoundFile]) -> WeightsError:
