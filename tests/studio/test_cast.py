@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from lipdub.errors import OptionError
 from lipdub.studio import cast
 from lipdub.studio.consent import ensure_consent, granted_by_caller
+from lipdub.timeline.lines import Line
 from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.time import Span
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=80))
@@ -39,6 +41,18 @@ def test_speech_is_counted_only_while_the_face_is_shown() -> None:
     assert cast._speech_in(features, seconds, np.ones(100, bool)) == pytest.approx(2.0, abs=0.05)
     assert cast._speech_in(features, seconds, seconds < 2) == pytest.approx(1.0, abs=0.05)
     assert cast._speech_in(features, seconds, np.zeros(100, bool)) == 0
+
+
+def test_lines_become_cues_with_ids_in_the_order_of_faces_and_time() -> None:
+    def second(start: int) -> Span:
+        return Span(Fraction(start), Fraction(start + 1))
+
+    lines = [Line(text, second(start)) for text, start in (("late", 6), ("other", 3), ("early", 0), ("nobody", 9))]
+    cues = cast.lines_on_faces(lines, {2: [second(0), second(6)], 1: [second(3)]})
+    assert {face: [(cue.id, cue.line.text) for cue in some if cue.line] for face, some in cues.items()} == {
+        1: [("c1", "other")],
+        2: [("c2", "early"), ("c3", "late")],
+    }
 
 
 def test_consent_is_asked_once_per_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

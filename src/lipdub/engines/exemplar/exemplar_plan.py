@@ -14,7 +14,7 @@ from lipdub.timeline.mouth import AP, MouthTrajectory
 CAVITY_BELOW = 0.06
 """If the widest aperture of a library (99th percentile) is smaller, it does not show the inside of a mouth."""
 
-_CAVITY_ROOM = np.array([0.085, 0.03, 0.05, 0.07, 0.02, 0.03])
+_CAVITY_MARGIN = np.array([0.085, 0.03, 0.05, 0.07, 0.02, 0.03])
 """How far shapes may go beyond such a library if the inside is painted."""
 
 _SAME = 0.004  # eye distances: shapes that differ less are taken for the filmed shape
@@ -63,8 +63,8 @@ def plan_track(trajectory: MouthTrajectory, study: StoredStudy, cavity: bool) ->
     complete = complete_shapes(wanted, own, pooled_shapes().covariance)
     with np.errstate(invalid="ignore"):
         unchanged = np.abs(complete - geometry.shapes).max(1) < _SAME
-    room = _CAVITY_ROOM if paint else np.zeros(6)
-    shapes = limit_shapes(complete, own, room)
+    margin = _CAVITY_MARGIN if paint else np.zeros(6)
+    shapes = limit_shapes(complete, own, margin)
     weight = np.minimum(trajectory.weight, _soft_weight(near & geometry.ok))
     needed = (weight > 0) & geometry.ok
     targets = TargetFrames(shapes, trajectory.closed, needed, study.angles, geometry.poses.scale, study.light)

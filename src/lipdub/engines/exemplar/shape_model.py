@@ -114,16 +114,16 @@ def complete_shapes(
 
 
 def limit_shapes(
-    targets: Float64[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], room: Float64[np.ndarray, " 6"]
+    targets: Float64[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], margin: Float64[np.ndarray, " 6"]
 ) -> Float64[np.ndarray, "n 6"]:
     """``targets`` limited to the range of this person's shapes ``own``; beyond it, teeth would be stretched visibly.
 
-    The range is the 0.5th to 99.5th percentile +-15 % and ``room``. The aperture is limited to 1.35 times its 99th
-    percentile + 0.015 + room.
+    The range is the 0.5th to 99.5th percentile +-15 % and ``margin``. The aperture is limited to 1.35 times its 99th
+    percentile + 0.015 + margin.
     """
     low, high = np.percentile(own, [0.5, 99.5], axis=0)
-    slack = 0.15 * (high - low) + 1e-4 + room
+    slack = 0.15 * (high - low) + 1e-4 + margin
     out = np.clip(targets, low - slack, high + slack)
-    most = max(float(np.percentile(own[:, AP], 99)), 0.0) * 1.35 + 0.015 + room[AP]
+    most = max(float(np.percentile(own[:, AP], 99)), 0.0) * 1.35 + 0.015 + margin[AP]
     out[:, AP] = np.clip(targets[:, AP], -0.005, most)
     return out

@@ -76,12 +76,12 @@ def read_checkpoint(
 
 def read_modules(
     path: Path,
-    wanted: Sequence[tensor_names.ModuleName],
+    module_names: Sequence[tensor_names.ModuleName],
     text_width: int = GEMMA_WIDTH,
     placement: WeightPlacement = ON_CPU,
     transform: TensorTransform | None = None,
 ) -> dict[tensor_names.ModuleName, torch.nn.Module]:
-    """The ``wanted`` modules of a 2.3 checkpoint; ``transform`` is applied to the transformer's tensors.
+    """The modules ``module_names`` of a 2.3 checkpoint; ``transform`` is applied to the transformer's tensors.
 
     Raises ``WeightsError`` as ``read_checkpoint`` does, but does not check the tensors of other modules.
     """
@@ -92,10 +92,12 @@ def read_modules(
         raise WeightsError(f"this is LTX {version}; Dub-It runs on LTX-2.3 only", file=path)
     tensor_maps = _tensor_maps(header)
     with _refuse_misfits(path):
-        modules = {part: _build(part, config, _shapes(header, tensor_maps[part]), text_width) for part in wanted}
+        modules = {part: _build(part, config, _shapes(header, tensor_maps[part]), text_width) for part in module_names}
     _check(header, tensor_maps, modules)
     transforms = {"transformer": transform}
-    return {part: _fill(path, modules[part], tensor_maps[part], placement, transforms.get(part)) for part in wanted}
+    return {
+        part: _fill(path, modules[part], tensor_maps[part], placement, transforms.get(part)) for part in module_names
+    }
 
 
 def read_upsampler(path: Path, placement: WeightPlacement = ON_CPU) -> LTX2LatentUpsamplerModel:
@@ -171,13 +173,13 @@ def _check(header: SafetensorsHeader, tensor_maps: dict, modules: dict) -> None:
     """Raise ``WeightsError`` unless the file holds exactly the tensors of ``modules``, each in the right shape."""
     missing, unexpected, misshapen = [], [], []
     for part, module in modules.items():
-        wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+        expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
         found = _shapes(header, tensor_maps[part])
-        missing += [f"{part}.{name}" for name in wanted.keys() - found.keys()]
-        unexpected += [tensor_maps[part][name] for name in found.keys() - wanted.keys()]
-        for name in wanted.keys() & found.keys():
-            if wanted[name] != found[name]:
-                misshapen.append(f"{tensor_maps[part][name]} {list(found[name])} instead of {list(wanted[name])}")
+        missing += [f"{part}.{name}" for name in expected.keys() - found.keys()]
+        unexpected += [tensor_maps[part][name] for name in found.keys() - expected.keys()]
+        for name in expected.keys() & found.keys():
+            if expected[name] != found[name]:
+                misshapen.append(f"{tensor_maps[part][name]} {list(found[name])} instead of {list(expected[name])}")
     if missing or unexpected or misshapen:
         raise _misfit(header.path, missing, unexpected, misshapen)
 
