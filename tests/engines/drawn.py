@@ -1,4 +1,4 @@
-"""A face that is drawn, with landmarks that are exactly right: footage for tests, without footage."""
+"""A drawn face with exact landmarks: a clip for tests without filmed people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ class Drawn:
         return np.clip(picture.astype(int) + noise, 0, 255).astype(np.uint8)
 
     def views(self, first: int = 0, stop: int | None = None) -> Iterator[FaceView]:
-        """Looks of rows ``[first, stop)``, made one by one."""
+        """The views of rows ``[first, stop)``, made one by one."""
         for row in range(first, self.frames if stop is None else stop):
             yield self.see(row)
 
@@ -131,15 +131,15 @@ class Drawn:
         """Pose and shape of the track."""
         return measure_motion(self.track)
 
-    def own_path(self, weight: float = 1.0) -> MouthTrajectory:
-        """The path of what was drawn: asking for it changes nothing."""
+    def own_trajectory(self, weight: float = 1.0) -> MouthTrajectory:
+        """The trajectory that was drawn: following it changes nothing."""
         n = self.frames
         shapes = np.nan_to_num(self.motion.shapes).astype(np.float32)
         return MouthTrajectory(shapes, np.full(n, weight, np.float32), np.zeros(n, np.float32))
 
-    def other_path(self, weight: float = 1.0) -> MouthTrajectory:
-        """The path played a few frames late: asks for a change nearly everywhere."""
-        own = self.own_path(weight)
+    def other_trajectory(self, weight: float = 1.0) -> MouthTrajectory:
+        """The drawn trajectory, a few frames late: following it changes nearly every frame."""
+        own = self.own_trajectory(weight)
         return MouthTrajectory(np.roll(own.shapes, 5, axis=0), own.weight, own.closed)
 
 

@@ -14,8 +14,8 @@ from drawn import FIRST
 
 from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
 from lipdub.engines.fake import FakeEngine
-from lipdub.engines.ltx.fake_model import FakeWindowModel
 from lipdub.engines.ltx.engine import LtxEngine, make
+from lipdub.engines.ltx.fake_model import FakeWindowModel
 from lipdub.engines.ltx.options import LtxOptions
 from lipdub.engines.seam import EngineSetup, Guide
 from lipdub.plugins import fingerprint_of
@@ -42,15 +42,17 @@ class TestExemplar(Conformance):
         return ExemplarEngine()
 
 
-class Forgetful(FakeWindowModel):
-    def __call__(self, wanted):
-        made = super().__call__(wanted)
-        self.features.clear()
-        return made
+class ForgetfulModel(FakeWindowModel):
+    """A fake model that does not keep the requests."""
+
+    def __call__(self, request):
+        output = super().__call__(request)
+        self.requests.clear()
+        return output
 
 
 class TestLtx(Conformance):
-    """With tiny weights in the published layout, on the CPU: what comes out is noise, and all else is as it will be."""
+    """With tiny weights in the published layout, on the CPU: the pictures are noise, everything else is real."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -70,26 +72,25 @@ class TestLtx(Conformance):
             patch.setenv("LIPDUB_CACHE", str(tmp_path_factory.mktemp("cache")))
             yield make(EngineSetup(folder, {"device": "cpu", "size": "64", "frames": "33", "overlap": "8"}))
 
-    def test_performing_holds_less_than_a_kilobyte_a_frame(self, engine, tmp_path: Path) -> None:
-        """Around a model that gives back what it is shown: it is the engine that must hold nothing, and networks that
-        are watched so closely take half a minute."""
-        bare = LtxEngine(LtxOptions(size=64, frames=33, overlap=8), loader=lambda prompts: Forgetful())
-        super().test_performing_holds_less_than_a_kilobyte_a_frame(bare, tmp_path)
+    def test_rendering_keeps_less_than_a_kilobyte_of_memory_per_frame(self, engine, tmp_path: Path) -> None:
+        """With the fake model: only the engine must not keep memory, and tracing the networks takes half a minute."""
+        bare = LtxEngine(LtxOptions(size=64, frames=33, overlap=8), loader=lambda prompts: ForgetfulModel())
+        super().test_rendering_keeps_less_than_a_kilobyte_of_memory_per_frame(bare, tmp_path)
 
-    def test_speaks_and_plays_what_it_spoke(self, study, clip) -> None:
+    def test_speaks_at_48_kilohertz_and_renders_its_own_voice(self, study, clip) -> None:
         times = FrameTimes(np.arange(FIRST + clip.frames), Fraction(1, 25))
         span = times.span(FIRST + 3, FIRST + 20)
-        guide = Guide(None, None, None, (Cue(span, 1, Line("Hola", span, "es")),), times)
+        guide = Guide(None, None, None, (Cue(span, 1, Line("Hola", span, "es"), id="c1"),), times)
         voice = study.speak(guide, clip.views())
         assert (voice.rate, voice.span) == (48_000, span)
         assert np.isfinite(voice.samples).all()
         assert voice.samples.any()
-        played = list(study.render(replace(guide, sound=voice), clip.views()))
+        played = list(study.render(replace(guide, dub_sound=voice, own_voice=frozenset({"c1"})), clip.views()))
         assert digest(played) == digest(list(study.render(guide, clip.views())))
         assert [isinstance(a, Patch) for a in played] == [3 <= row < 17 or row == 19 for row in range(clip.frames)]
 
 
-def test_another_version_other_options_and_other_weights_make_another_engine(tmp_path: Path) -> None:
+def test_other_options_give_another_fingerprint(tmp_path: Path) -> None:
     def name(engine) -> str:
         return key(fingerprint_of(engine))
 
@@ -104,7 +105,7 @@ def test_another_version_other_options_and_other_weights_make_another_engine(tmp
     assert name(given()) != name(given(size=64))
 
 
-def test_the_weights_are_part_of_the_ltx_engine(tmp_path: Path) -> None:
+def test_the_model_files_are_part_of_the_ltx_fingerprint(tmp_path: Path) -> None:
     from lipdub.engines.ltx.weights_folder import LtxFiles
     from lipdub.engines.ltx.window_model import files_fingerprint
 

@@ -1,4 +1,4 @@
-"""The exemplar engine's own promises, part by part."""
+"""What the exemplar engine does, module by module."""
 
 import itertools
 from pathlib import Path
@@ -11,17 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lipdub.anatomy.shape import mouth_shape
-from lipdub.engines.exemplar import blend, exemplar_choice, library, mouth_masks, exemplar_plan, warp
-from lipdub.engines.exemplar import stored_study as records
+from lipdub.anatomy.shape import shape_of
+from lipdub.engines.exemplar import blend, exemplar_choice, exemplar_plan, library, mouth_masks, stored_study, warp
 from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
 from lipdub.engines.exemplar.shape_model import (
     LandmarkNormalEquations,
     complete_shapes,
     fit_basis,
     limit_shapes,
-    pooled_shapes,
     normal_equations,
+    pooled_shapes,
 )
 from lipdub.engines.seam import Guide
 from lipdub.timeline.mouth import AP, MouthTrajectory
@@ -30,8 +29,8 @@ from lipdub.timeline.picture import Window
 from lipdub.train import shapes
 
 
-def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptions(), eye=None, usable=None):
-    study = ExemplarEngine(options).study(folder, eye)
+def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptions(), redetect=None, usable=None):
+    study = ExemplarEngine(options).study(folder, redetect)
     for view in clip.views():
         study.see(view)
     return study, study.finish(clip.motion, clip.motion.ok if usable is None else usable)
@@ -40,20 +39,20 @@ def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptio
 # ---- how a face moves
 
 
-def test_the_shape_model_moves_shapes_exactly_as_asked(tmp_path):
+def test_the_shape_model_gives_exactly_the_wanted_shape(tmp_path):
     motion = Drawn(tmp_path).motion
     basis = fit_basis(normal_equations(motion, np.flatnonzero(motion.ok)), pooled_shapes().sums)
-    assert np.allclose(mouth_shape(basis), np.eye(6), atol=1e-9)
+    assert np.allclose(shape_of(basis), np.eye(6), atol=1e-9)
 
 
-def test_without_own_frames_the_population_is_enough():
+def test_without_own_frames_the_pooled_shapes_are_enough():
     basis = fit_basis(LandmarkNormalEquations(np.zeros((6, 6)), np.zeros((6, 1434))), pooled_shapes().sums)
     lower, upper = basis[AP, 14, 1], basis[AP, 13, 1]
     assert lower - upper == pytest.approx(1, abs=0.2)
     assert np.abs(basis).max() < 3
 
 
-def test_the_population_is_several_people_with_plausible_mouths():
+def test_the_pooled_shapes_are_of_several_people_and_plausible():
     people = pooled_shapes()
     assert people.people >= 5
     assert 0 <= people.low[AP] < 0.03
@@ -84,7 +83,7 @@ def test_limits_keep_targets_near_the_library(targets):
     assert np.allclose(limit_shapes(own[:4], own, np.zeros(6)), own[:4], atol=0.03)
 
 
-def test_people_count_alike_in_the_pool(tmp_path):
+def test_people_have_equal_weight_in_the_pool(tmp_path):
     one, other = (shapes.measure_person(Drawn(tmp_path / str(n), frames=n).motion) for n in (20, 40))
     pool = shapes.pool_people([one, other])
     shapes.save(pool, tmp_path / "pool.npz")
@@ -107,9 +106,9 @@ def test_a_spline_moves_its_points_and_nothing_for_no_moves():
 
 def test_a_grid_spreads_its_cells_over_every_pixel():
     grid = warp.WarpGrid.over(Window(10, 20, 63, 57), 6.4)
-    spread = grid.full(grid.centres())
+    spread = grid.upsample(grid.centres())
     assert np.abs(spread - np.stack(np.meshgrid(np.arange(10, 63), np.arange(20, 57)), -1)).max() < 1e-3
-    assert warp.WarpGrid.over(Window(0, 0, 3, 2), 9.0).full(np.ones((1, 1), np.float32)).shape == (2, 3, 1)
+    assert warp.WarpGrid.over(Window(0, 0, 3, 2), 9.0).upsample(np.ones((1, 1), np.float32)).shape == (2, 3, 1)
 
 
 # ---- lips and colours
@@ -119,7 +118,7 @@ def _points(tmp_path, row=3):
     return Drawn(tmp_path, side=200).landmarks(row)[:, :2].astype(np.float64)
 
 
-def test_between_the_lips_runs_from_upper_to_lower(tmp_path):
+def test_between_lips_rises_from_the_upper_to_the_lower_lip(tmp_path):
     points = _points(tmp_path)
     window = mouth_masks.window_around(points, 66.0)
     between = mouth_masks.between_lips(points, mouth_masks.MouthAxes.of(points), window)
@@ -143,7 +142,7 @@ def test_the_mask_covers_the_lips_and_fades_before_the_nose(tmp_path):
     assert max(mask[0].max(), mask[-1].max(), mask[:, 0].max(), mask[:, -1].max()) < 0.01
 
 
-def test_an_exemplar_takes_the_colour_of_the_skin(tmp_path):
+def test_an_exemplar_is_matched_to_the_colour_of_the_skin(tmp_path):
     points = _points(tmp_path)
     window = mouth_masks.window_around(points, 66.0)
     mouth = mouth_masks.MouthMasks.at(points, 66.0, window)
@@ -153,7 +152,7 @@ def test_an_exemplar_takes_the_colour_of_the_skin(tmp_path):
     assert np.array_equal(blend.match_colour(skin, skin, mouth, mouth.band()), skin)
 
 
-def test_a_painted_inside_is_darker_than_the_lips(tmp_path):
+def test_a_painted_cavity_is_darker_than_the_lips(tmp_path):
     points = _points(tmp_path)
     window = mouth_masks.window_around(points, 66.0)
     mouth = mouth_masks.MouthMasks.at(points, 66.0, window)
@@ -167,21 +166,21 @@ def test_a_painted_inside_is_darker_than_the_lips(tmp_path):
 # ---- the library
 
 
-def test_the_shelf_stays_small_and_leaves_no_files_behind(tmp_path):
+def test_the_collector_stores_few_crops_and_leaves_no_other_files(tmp_path):
     clip = Drawn(tmp_path / "track", frames=160, side=48)
-    shelf = library.CropCollector(tmp_path / "crops", 40)
+    collector = library.CropCollector(tmp_path / "crops", 40)
     for view in clip.views():
-        shelf.add(view)
-        assert len(shelf.kept) <= 40 + 10 + library.RUN
-    shelf.reduce(40)
-    assert 40 <= len(shelf.kept) < 40 + library.RUN
+        collector.add(view)
+        assert len(collector.crops) <= 40 + 10 + library.RUN
+    collector.reduce(40)
+    assert 40 <= len(collector.crops) < 40 + library.RUN
     files = {int(path.stem) for path in (tmp_path / "crops").iterdir()}
-    assert files == set(shelf.kept)
-    kept = np.array(sorted(shelf.kept))
+    assert files == set(collector.crops)
+    kept = np.array(sorted(collector.crops))
     assert (np.diff(kept) == 1).mean() > 0.7, "stretches stay whole"
 
 
-def test_what_is_spread_holds_the_extremes():
+def test_farthest_points_contain_the_extremes():
     rng = np.random.default_rng(3)
     features = rng.normal(0, 1, (500, 11))
     features[321] = 40
@@ -194,14 +193,14 @@ def test_a_library_option_limits_the_study(tmp_path):
     clip = Drawn(tmp_path / "track")
     study, facts = study_of(clip, tmp_path / "study", ExemplarOptions(library=20))
     assert 20 <= facts.figures["exemplars"] < 20 + library.RUN
-    assert len(list(study.render(Guide(clip.other_path()), clip.views()))) == clip.frames
+    assert len(list(study.render(Guide(clip.other_trajectory()), clip.views()))) == clip.frames
 
 
-def test_only_usable_frames_lend_their_mouth(tmp_path):
+def test_only_usable_frames_become_exemplars(tmp_path):
     clip = Drawn(tmp_path / "track")
     usable = np.arange(clip.frames) < 15
     study_of(clip, tmp_path / "study", usable=usable)
-    assert list(records.load_study(tmp_path / "study").library.rows) == list(range(15))
+    assert list(stored_study.load_study(tmp_path / "study").library.rows) == list(range(15))
     assert len(list((tmp_path / "study" / "crops").iterdir())) == 15
 
 
@@ -219,11 +218,11 @@ def _library(shapes: np.ndarray, seed: int = 0) -> library.ExemplarLibrary:
         scale=np.full(n, 100.0),
         light=np.full(n, 120.0),
         speed=np.gradient(shapes[:, AP]) if n > 1 else np.zeros(n),
-        apart=library.apart(thumbs),
+        distances=library.thumbnail_distances(thumbs),
     )
 
 
-def _wanted(shapes: np.ndarray, closed: float = 0.0) -> exemplar_choice.TargetFrames:
+def _targets(shapes: np.ndarray, closed: float = 0.0) -> exemplar_choice.TargetFrames:
     n = len(shapes)
     return exemplar_choice.TargetFrames(
         shapes,
@@ -241,19 +240,19 @@ def _shapes(apertures) -> np.ndarray:
     return shapes
 
 
-def test_asked_for_what_was_filmed_the_same_frames_are_chosen():
+def test_for_filmed_shapes_the_same_frames_are_chosen():
     shapes = _shapes(0.07 + 0.06 * np.sin(np.arange(60) * 0.4) + 0.01 * np.cos(np.arange(60) * 0.13))
-    got = exemplar_choice.choose_exemplars(_wanted(shapes[10:40]), _library(shapes))
+    got = exemplar_choice.choose_exemplars(_targets(shapes[10:40]), _library(shapes))
     assert list(got.first) == list(range(10, 40))
     assert (got.second == -1).all()
 
 
-def test_the_way_is_the_cheapest_there_is():
+def test_the_path_is_the_cheapest():
     shapes = _shapes([0.0, 0.05, 0.1, 0.03])
-    held, wanted = _library(shapes), _wanted(_shapes([0.09, 0.01, 0.06, 0.04]))
-    got = exemplar_choice.choose_exemplars(wanted, held)
-    speed = np.gradient(wanted.shapes[:, AP])
-    own = np.stack([exemplar_choice.row_cost(wanted, float(speed[t]), t, held) for t in range(4)])
+    held, targets = _library(shapes), _targets(_shapes([0.09, 0.01, 0.06, 0.04]))
+    got = exemplar_choice.choose_exemplars(targets, held)
+    speed = np.gradient(targets.shapes[:, AP])
+    own = np.stack([exemplar_choice.row_cost(targets, float(speed[t]), t, held) for t in range(4)])
     follower = exemplar_choice._followers(held)
     step = exemplar_choice._step_cost(np.arange(4), np.arange(4), held, follower)
 
@@ -264,19 +263,19 @@ def test_the_way_is_the_cheapest_there_is():
     assert cost(tuple(got.first)) == pytest.approx(cost(best))
 
 
-def test_a_closure_takes_closed_lips():
+def test_a_closure_gets_an_exemplar_with_closed_lips():
     apertures = np.tile([0.05, 0.04, 0.03, 0.001, 0.03, 0.05], 4)
     shapes = _shapes(apertures)
     shapes[:, 2] += np.where(apertures < 0.01, 0.06, 0)  # the closed ones suit less otherwise
-    got = exemplar_choice.choose_exemplars(_wanted(_shapes([0.01] * 5), closed=1.0), _library(shapes))
+    got = exemplar_choice.choose_exemplars(_targets(_shapes([0.01] * 5), closed=1.0), _library(shapes))
     assert (apertures[got.first] < 0.02).all()
 
 
-def test_joins_are_mixed_and_nothing_asked_gives_nothing():
+def test_joins_are_mixed_and_rows_without_need_get_no_exemplar():
     shapes = _shapes(np.linspace(0, 0.2, 50))
-    wanted = _wanted(_shapes([0.01] * 6 + [0.19] * 6))
-    wanted.asked[3] = False
-    got = exemplar_choice.choose_exemplars(wanted, _library(shapes))
+    targets = _targets(_shapes([0.01] * 6 + [0.19] * 6))
+    targets.needed[3] = False
+    got = exemplar_choice.choose_exemplars(targets, _library(shapes))
     assert got.first[3] == -1
     joins = [t for t in range(5, 12) if abs(int(got.first[t]) - int(got.first[t - 1])) > 2]
     assert joins
@@ -288,12 +287,12 @@ def test_joins_are_mixed_and_nothing_asked_gives_nothing():
 # ---- a whole study
 
 
-def test_apertures_follow_the_path(tmp_path):
+def test_apertures_follow_the_trajectory(tmp_path):
     clip = Drawn(tmp_path / "track", side=240)
     study, _ = study_of(clip, tmp_path / "study", usable=np.arange(clip.frames) % 3 > 0)
-    wanted = clip.other_path()
+    trajectory = clip.other_trajectory()
     got, asked = [], []
-    for answer in study.render(Guide(wanted), clip.views()):
+    for answer in study.render(Guide(trajectory), clip.views()):
         if isinstance(answer, Patch):
             row = answer.index - FIRST
             points = clip.landmarks(row)[[61, 291, 0, 17], :2]
@@ -301,7 +300,7 @@ def test_apertures_follow_the_path(tmp_path):
             right, bottom = points.max(0).astype(int) - [answer.window.left, answer.window.top]
             mouth = answer.pixels[top - 4 : bottom + 14, left:right].astype(int).sum(-1)
             got.append(int((mouth < 200).sum()))
-            asked.append(float(wanted.shapes[row, AP]))
+            asked.append(float(trajectory.shapes[row, AP]))
     assert np.corrcoef(got, asked)[0, 1] > 0.9, "dark pixels between the lips grow with the aperture"
 
 
@@ -310,18 +309,18 @@ def test_weights_between_zero_and_one_change_less(tmp_path):
     study, _ = study_of(clip, tmp_path / "study")
 
     def change(weight):
-        answers = study.render(Guide(clip.other_path(weight)), clip.views(10, 20))
+        answers = study.render(Guide(clip.other_trajectory(weight)), clip.views(10, 20))
         return sum(np.abs(a.pixels.astype(int) - a.base).sum() for a in answers if isinstance(a, Patch))
 
     assert 0 < change(0.3) < 0.6 * change(1.0)
 
 
-def test_a_turned_head_is_left_alone_with_a_reason(tmp_path):
+def test_a_turned_head_stays_as_filmed(tmp_path):
     clip = Drawn(tmp_path / "track")
     study_of(clip, tmp_path / "study")
-    record = records.load_study(tmp_path / "study")
-    record.angles[20:30, 0] += 30
-    turned = exemplar_plan.plan(clip.other_path(), record, record.library, False)
+    study = stored_study.load_study(tmp_path / "study")
+    study.angles[20:30, 0] += 30
+    turned = exemplar_plan.plan_track(clip.other_trajectory(), study, False)
     assert turned.turned[20:30].all()
     assert (turned.weight[18:32] == 0).all()
     assert 0 < turned.weight[16] < 1
@@ -332,65 +331,65 @@ def test_without_exemplars_every_frame_stays_with_a_reason(tmp_path):
     clip = Drawn(tmp_path / "track", frames=6)
     study, facts = study_of(clip, tmp_path / "study", usable=np.zeros(6, bool))
     assert facts.coverage == 0
-    answers = list(study.render(Guide(clip.other_path()), clip.views()))
+    answers = list(study.render(Guide(clip.other_trajectory()), clip.views()))
     assert all(isinstance(a, Passthrough) and a.reason for a in answers)
 
 
-def test_a_mouth_that_never_opens_gets_an_inside_and_says_so(tmp_path):
+def test_a_mouth_that_never_opens_gets_a_painted_cavity_and_a_note(tmp_path):
     clip = Drawn(tmp_path / "track", frames=8, widest=0.0, side=240)
     study, facts = study_of(clip, tmp_path / "study")
     assert "never opens" in facts.notes[0]
-    shapes = clip.own_path().shapes + np.array([0.08, 0, 0, 0.05, 0, 0], np.float32)
-    path = MouthTrajectory(shapes, np.ones(8, np.float32), np.zeros(8, np.float32))
-    painted = next(iter(study.render(Guide(path), clip.views())))
+    shapes = clip.own_trajectory().shapes + np.array([0.08, 0, 0, 0.05, 0, 0], np.float32)
+    trajectory = MouthTrajectory(shapes, np.ones(8, np.float32), np.zeros(8, np.float32))
+    painted = next(iter(study.render(Guide(trajectory), clip.views())))
     plain_study = ExemplarEngine(ExemplarOptions(cavity=False)).study(tmp_path / "study")
-    plain = next(iter(plain_study.render(Guide(path), clip.views())))
+    plain = next(iter(plain_study.render(Guide(trajectory), clip.views())))
     assert isinstance(painted, Patch)
     assert isinstance(plain, Patch)
     assert (painted.pixels.sum(-1) < 220).sum() > (plain.pixels.sum(-1) < 220).sum() + 50
 
 
-def test_missing_numbers_in_a_path_are_filled(tmp_path):
+def test_missing_numbers_in_a_trajectory_are_filled(tmp_path):
     clip = Drawn(tmp_path / "track", frames=12)
     study, _ = study_of(clip, tmp_path / "study")
-    path = clip.other_path()
-    path.shapes[:, 1:] = np.nan
-    assert any(isinstance(a, Patch) for a in study.render(Guide(path), clip.views()))
+    trajectory = clip.other_trajectory()
+    trajectory.shapes[:, 1:] = np.nan
+    assert any(isinstance(a, Patch) for a in study.render(Guide(trajectory), clip.views()))
 
 
-def test_closures_that_are_seen_open_are_pressed_shut(tmp_path):
+def test_closures_that_are_measured_open_are_corrected(tmp_path):
     clip = Drawn(tmp_path / "track", frames=16, side=240)
     asked = []
 
-    def eye(picture, near):
+    def redetect(picture, near):
         asked.append(picture.shape)
         opened = near.copy()
         opened[[14, 87, 317, 178, 402], 1] += 4
         return opened
 
-    study, _ = study_of(clip, tmp_path / "study", eye=eye)
-    closed = clip.own_path().shapes.copy()
+    study, _ = study_of(clip, tmp_path / "study", redetect=redetect)
+    closed = clip.own_trajectory().shapes.copy()
     closed[:, AP] = 0
-    path = MouthTrajectory(closed, np.ones(16, np.float32), np.ones(16, np.float32))
-    seen = [a for a in study.render(Guide(path), clip.views()) if isinstance(a, Patch)]
+    trajectory = MouthTrajectory(closed, np.ones(16, np.float32), np.ones(16, np.float32))
+    seen = [a for a in study.render(Guide(trajectory), clip.views()) if isinstance(a, Patch)]
     blind = ExemplarEngine().study(tmp_path / "study")
-    unseen = [a for a in blind.render(Guide(path), clip.views()) if isinstance(a, Patch)]
+    unseen = [a for a in blind.render(Guide(trajectory), clip.views()) if isinstance(a, Patch)]
     assert len(asked) == len(seen)
     assert any(not np.array_equal(a.pixels, b.pixels) for a, b in zip(seen, unseen, strict=True))
 
 
 @settings(max_examples=8, deadline=None)
 @given(shift=st.tuples(st.integers(-150, 150), st.integers(-150, 150)))
-def test_faces_cut_by_the_edge_of_the_picture_do_no_harm(tmp_path_factory, shift):
+def test_faces_at_the_edge_of_the_picture_give_valid_windows(tmp_path_factory, shift):
     folder = tmp_path_factory.mktemp("edge")
-    clip = _Shifted(folder / "track", frames=4, shift=shift)
+    clip = _ShiftedClip(folder / "track", frames=4, shift=shift)
     study, _ = study_of(clip, folder / "study")
-    for answer in study.render(Guide(clip.other_path()), clip.views()):
+    for answer in study.render(Guide(clip.other_trajectory()), clip.views()):
         if isinstance(answer, Patch):
             assert answer.window.clipped((clip.side, clip.side)) == answer.window
 
 
-class _Shifted(Drawn):
+class _ShiftedClip(Drawn):
     def __init__(self, folder: Path, frames: int, shift: tuple[int, int]) -> None:
         super().__init__(folder, frames=frames)
         object.__setattr__(self, "shift", shift)

@@ -98,6 +98,12 @@ def edited(tmp_path: Path, **changes: object) -> Path:
     return path
 
 
+def test_cues_that_were_written_without_ids_are_read(tmp_path: Path) -> None:
+    path = edited(tmp_path, cues=[{"span": {"start": "1/2", "end": "2/1"}, "face": 0, "line": None}])
+    (cue,) = Project.load(path).cues
+    assert (cue.face, cue.id, cue.person) == (0, "", "")
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

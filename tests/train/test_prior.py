@@ -1,4 +1,4 @@
-"""Training on a world in which mouths are linear in what is heard."""
+"""Training on synthetic clips in which mouth shapes are linear in the speech features."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -10,18 +10,18 @@ import pytest
 from lipdub.errors import InputError, LipdubError
 from lipdub.sound_to_mouth.encoder import EncoderBasis
 from lipdub.sound_to_mouth.prior import DESIGNS, Prior
+from lipdub.timeline.mouth import AP, JAW, UL, WD
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.train import prior as training
-from lipdub.train.training_clip import TrainingClip, VoiceVariant, store_clip
 from lipdub.train.prior import (
     TrainedPrior,
     TrainOptions,
-    select_clips,
-    correlations,
-    fit_prior,
     fit_encoder_basis,
+    fit_prior,
+    select_clips,
     train_prior,
 )
+from lipdub.train.training_clip import TrainingClip, VoiceVariant, store_clip
 
 RNG = np.random.default_rng(7)
 MAP = RNG.standard_normal((18, 6))
@@ -34,8 +34,8 @@ def smooth(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
     return np.stack([np.convolve(c, window, "valid") for c in noise.T], 1)
 
 
-def person(seed: int, late: float) -> TrainingClip:
-    """Ten seconds of somebody whose mouth follows the calm phones, in units of his own."""
+def synthetic_clip(seed: int, late: float) -> TrainingClip:
+    """Ten seconds of a person whose mouth follows the smoothed phones, with an own scale and rest."""
     rng = np.random.default_rng(seed)
     phones = np.exp(4 * smooth(560, 17, rng))
     phones /= phones.sum(1, keepdims=True)
@@ -52,9 +52,9 @@ def person(seed: int, late: float) -> TrainingClip:
 
 @pytest.fixture(scope="module")
 def people() -> list[TrainingClip]:
-    footage = [person(i, late) for i, late in enumerate(LATE)]
-    basis = fit_encoder_basis(footage)
-    return [f.encoded(basis) for f in footage]
+    clips = [synthetic_clip(i, late) for i, late in enumerate(LATE)]
+    basis = fit_encoder_basis(clips)
+    return [f.encoded(basis) for f in clips]
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +62,14 @@ def trained(people) -> TrainedPrior:
     return fit_prior(people)
 
 
-def test_a_linear_world_is_recovered(trained, people):
-    for prior, footage, offset in zip(trained.without, people, trained.offsets, strict=True):
-        assert np.mean(correlations(prior, footage, offset)) > 0.8
+def test_linear_mouths_are_recovered(trained, people):
+    for prior, clip, offset in zip(trained.leave_one_out, people, trained.offsets, strict=True):
+        predicted = prior.predict(clip.features, clip.seconds + offset)
+        correlations = [np.corrcoef(predicted[:, j], clip.shapes[:, j])[0, 1] for j in (AP, WD, UL, JAW)]
+        assert np.mean(correlations) > 0.8
 
 
-def test_every_clips_own_offset_is_found(trained):
+def test_the_offset_of_every_clip_is_found(trained):
     own = np.array(trained.offsets) - np.median(trained.offsets)
     assert own == pytest.approx(np.array(LATE) - np.median(LATE), abs=0.025)
 
@@ -78,12 +80,12 @@ def test_shares_add_up_to_one(trained):
 
 
 def test_a_basis_whitens(people):
-    components = np.concatenate([f.features.encoder_features for f in people])
+    components = np.concatenate([f.features.encoded for f in people])
     assert np.abs(components.mean(0)).max() < 0.05
     assert components[:, :15].std(0) == pytest.approx(np.full(15, 0.93), abs=0.07)
 
 
-def test_rights_decide_what_is_learnt_from(tmp_path):
+def test_rights_select_the_clips(tmp_path):
     for name in ("a.mp4", "b.mp4", "c.mpg", "d.txt"):
         (tmp_path / name).touch()
     assert [p.name for p in select_clips(tmp_path, ["A"])] == ["a.mp4", "b.mp4", "c.mpg"]
@@ -93,7 +95,7 @@ def test_rights_decide_what_is_learnt_from(tmp_path):
     assert select_clips([Path("z.mp4"), Path("y.mp4")], ["A"]) == [Path("y.mp4"), Path("z.mp4")]
 
 
-def test_training_from_kept_measurements_writes_a_prior(tmp_path, people, monkeypatch):
+def test_training_from_stored_clips_writes_a_prior(tmp_path, people, monkeypatch):
     monkeypatch.setattr(training, "_ROUNDS", 1)
     for footage in people:
         (tmp_path / f"{footage.name}.mp4").touch()
@@ -110,11 +112,11 @@ def test_training_from_kept_measurements_writes_a_prior(tmp_path, people, monkey
 
 
 @pytest.mark.parametrize("name", ["p0.mp4", "manifest.csv", "old.npz", "basis.npz"])
-def test_training_never_writes_over_what_it_reads_or_finds(tmp_path, monkeypatch, name):
+def test_training_never_overwrites_inputs_or_existing_files(tmp_path, monkeypatch, name):
     def never(*_: object) -> None:
         raise AssertionError("work began")
 
-    monkeypatch.setattr(training, "filmed", never)
+    monkeypatch.setattr(training, "measure_clips", never)
     for file in ("p0.mp4", "p1.mp4", "old.npz"):
         (tmp_path / file).write_text(file)
     (tmp_path / "manifest.csv").write_text("file,rights\np0.mp4,A\np1.mp4,A\n")

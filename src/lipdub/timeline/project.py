@@ -166,11 +166,15 @@ def _unpacked(kind: Any, packed: Any) -> Any:
     raise ValueError(f"{packed!r:.60} is not a {getattr(kind, '__name__', kind)}")
 
 
+_ADDED = frozenset({"id", "person"})
+"""Fields that projects written by earlier versions do not have; they get their defaults."""
+
+
 def _unpacked_record(kind: Any, packed: Any) -> Any:
     hints = typing.get_type_hints(kind)
-    if not isinstance(packed, dict) or packed.keys() != hints.keys():
+    if not isinstance(packed, dict) or not hints.keys() - _ADDED <= packed.keys() <= hints.keys():
         raise ValueError(f"a {kind.__name__.lower()} has the fields {', '.join(hints)}")
-    return kind(**{name: _unpacked(hint, packed[name]) for name, hint in hints.items()})
+    return kind(**{name: _unpacked(hints[name], value) for name, value in packed.items()})
 
 
 def _unpacked_union(kinds: tuple[Any, ...], packed: Any) -> Any:

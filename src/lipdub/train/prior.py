@@ -1,10 +1,10 @@
-"""Train the prior from footage: ``speech/prior.npz``, and the encoder's basis it stands on.
+"""Trains the mouth shape prior (``sound_to_mouth/prior.npz``) from clips, and the encoder's basis that it uses.
 
     python -m lipdub.train.prior FOLDER -o prior.npz
 
-``FOLDER`` holds clips, each with one person who speaks, and a ``manifest.csv`` whose column ``rights`` says what may
-be learnt from. A clip's own offset of sound against picture is estimated and removed, over and over. Every voice is
-learnt at several speeds. Ridge maps are judged by leaving one clip out; so are the shares in which they are added up.
+``FOLDER`` holds clips, each with one speaking person, and a ``manifest.csv`` whose column ``rights`` says which clips
+may be used. The offset of sound against picture in each clip is estimated and removed in several rounds. Every voice is
+used at several speeds. Ridge regression maps, and the shares in which they are mixed, are evaluated by leave-one-out.
 """
 
 import argparse
@@ -19,35 +19,35 @@ from jaxtyping import Float32
 from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
-from lipdub.disk.publish import check_output_path, atomic_output, same_file
+from lipdub.disk.publish import check_place, complete, same_file
 from lipdub.errors import InputError, OptionError
-from lipdub.process.exit_codes import run_program
+from lipdub.process.ending import run
 from lipdub.sound_to_mouth.encoder import COMPONENTS, EncoderBasis
-from lipdub.sound_to_mouth.prior import DESIGNS, QUANTILE_LEVELS, Prior
-from lipdub.sound_to_mouth.speaker_model import SPEECH_REACH_ROWS, rest_shape
+from lipdub.sound_to_mouth.prior import DESIGNS, LEVELS, Prior
+from lipdub.sound_to_mouth.speaker_model import NEAR, rest_of
 from lipdub.sound_to_mouth.sync import likeliest_offset
 from lipdub.timeline.mouth import AP, JAW, UL, WD
 from lipdub.train.training_clip import TrainingClip, measure_clips
 
 PENALTIES = {"encoder": 1.0, "phones": 0.1, "calm": 1e-3, "loud": 1e-2}
-"""Ridge penalty of each map, per row."""
+"""The ridge penalty of each map, per row."""
 
 MIXES = {
     "encoder and phones": ("encoder", "phones", "calm"),
     "phones": ("phones", "calm"),
     "loudness": ("loud",),
 }
-"""Which maps each kind of hearing adds up; their shares are chosen by leaving one clip out."""
+"""The maps that are mixed for each kind of features; their shares are chosen by leave-one-out."""
 
 _ROUNDS = 3
 _MANIFEST = "manifest.csv"
 _SUFFIXES = {".mp4", ".mpg", ".mov", ".mkv", ".webm", ".avi"}
-_JUDGED = (AP, WD, UL, JAW)
+_EVALUATED = (AP, WD, UL, JAW)
 
 
 @dataclass(frozen=True, eq=False)
 class RidgeSums:
-    """Normal equations of one clip's map: ``square`` (dims, dims), ``cross`` (dims, 6), ``rows``."""
+    """The sums of a ridge regression: ``square`` (dims, dims), ``cross`` (dims, 6), and the number of ``rows``."""
 
     square: np.ndarray
     cross: np.ndarray
@@ -56,20 +56,22 @@ class RidgeSums:
 
 @dataclass(frozen=True, eq=False)
 class TrainedPrior:
-    """The ``prior`` from all clips, those that leave each clip out, and every clip's own ``offsets`` (seconds)."""
+    """The ``prior`` from all clips; the priors ``leave_one_out`` without each clip; and the ``offsets`` (s) of each
+    clip."""
 
     prior: Prior
-    without: tuple[Prior, ...]
+    leave_one_out: tuple[Prior, ...]
     offsets: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """Of a folder with a manifest only clips whose rights begin with one of ``rights`` are used; names that begin with
-    one of ``without`` never are.
+    """The options of training.
 
-    ``basis``: fit the encoder's basis too and write it there; else the shipped one is used. ``cache``: a folder that
-    keeps what was measured. ``overwrite``: files that exist may be replaced.
+    ``rights``: of a folder with a manifest, only clips whose rights begin with one of these are used. ``without``:
+    clips whose names begin with one of these are not used. ``basis``: fit the encoder's basis too and write it to this
+    file; None: use the one in the package. ``cache``: a folder in which measured clips are stored. ``overwrite``:
+    existing files may be replaced.
     """
 
     rights: Sequence[str] = ("A", "B")
@@ -80,43 +82,43 @@ class TrainOptions:
 
 
 def train_prior(source: Path | Sequence[Path], output: Path, options: TrainOptions = TrainOptions()) -> TrainedPrior:
-    """Train on the clips of a folder, or on the files given, and write ``output``.
+    """Train on the clips of a folder, or on the given files, and write ``output``.
 
-    Raises ``InputError`` if fewer than two clips remain, and, before any work, ``OutputError`` if a file to be written
-    is one of those that are read, or is there already and may not be replaced.
+    Raises ``InputError`` if fewer than two clips can be used; before any work ``OutputError`` if a file to be written
+    is an input, or exists and may not be replaced, and ``OptionError`` if prior and basis have the same name.
     """
     paths = [p for p in select_clips(source, options.rights) if not p.name.startswith(tuple(options.without))]
-    few = InputError("fewer than two clips to learn from", remedy="Give more clips, or widen the rights")
+    too_few = InputError("fewer than two clips to learn from", remedy="Give more clips, or widen the rights")
     if len(paths) < 2:
-        raise few
-    _check_places(source, paths, output, options)
-    footage = measure_clips(paths, options.cache)
-    if len(footage) < 2:
-        raise few
-    directions = EncoderBasis.shipped() if options.basis is None else fit_encoder_basis(footage)
+        raise too_few
+    _check_outputs(source, paths, output, options)
+    clips = measure_clips(paths, options.cache)
+    if len(clips) < 2:
+        raise too_few
+    basis = EncoderBasis.shipped() if options.basis is None else fit_encoder_basis(clips)
     if options.basis is not None:
-        _write_basis(directions, options.basis, options.overwrite)
-    footage = [f.encoded(directions) for f in footage]
+        _write_basis(basis, options.basis, options.overwrite)
+    clips = [f.encoded(basis) for f in clips]
     with threadpool_limits(1, "blas"):
-        trained = fit_prior(footage)
+        trained = fit_prior(clips)
     trained.prior.save(output, overwrite=options.overwrite)
     return trained
 
 
-def _check_places(source: Path | Sequence[Path], paths: Sequence[Path], output: Path, options: TrainOptions) -> None:
-    """Raises ``OutputError`` or ``OptionError`` if what is made could not be written in the end."""
+def _check_outputs(source: Path | Sequence[Path], paths: Sequence[Path], output: Path, options: TrainOptions) -> None:
+    """Raise ``OutputError`` or ``OptionError`` if a file could not be written in the end."""
     read = [*paths, source / _MANIFEST] if isinstance(source, Path) else paths
     basis = options.basis
     if basis is not None and (same_file(basis, output) or basis.absolute() == output.absolute()):
         raise OptionError("prior and basis cannot have the same name", file=basis)
     for written in (output, *([basis] if basis is not None else [])):
-        check_output_path(written, read, overwrite=options.overwrite)
+        check_place(written, read, overwrite=options.overwrite)
 
 
 def select_clips(source: Path | Sequence[Path], rights: Sequence[str]) -> list[Path]:
-    """The clips to learn from, sorted: all files given, or those of the folder that ``rights`` allow.
+    """The clips to train on, sorted: the given files, or those of the folder that ``rights`` allow.
 
-    Raises ``InputError`` if there is no such folder, or its manifest cannot be read.
+    Raises ``InputError`` if the folder does not exist, or its manifest cannot be read.
     """
     if not isinstance(source, Path):
         return sorted(source)
@@ -136,38 +138,33 @@ def select_clips(source: Path | Sequence[Path], rights: Sequence[str]) -> list[P
     return [p for p in clips if p.name in allowed]
 
 
-def fit_prior(footage: Sequence[TrainingClip]) -> TrainedPrior:
-    """The prior from all of ``footage`` (encoder components in it), and those that leave one clip out."""
-    offsets = [0.0] * len(footage)
-    rise, spread = _population(footage)
+def fit_prior(clips: Sequence[TrainingClip]) -> TrainedPrior:
+    """The prior from all ``clips`` (which have encoder components), and those that leave one clip out."""
+    offsets = [0.0] * len(clips)
+    rise, spread = _rise_and_spread(clips)
     empty = Prior({}, {}, rise.astype(np.float32), spread.astype(np.float32))
     mixes = {kind: {name: 1.0 / len(names) for name in names} for kind, names in MIXES.items()}
-    everything, apart = empty, [empty] * len(footage)
+    everything, leave_one_out = empty, [empty] * len(clips)
     for round_ in range(_ROUNDS):
-        maps = _all_maps(footage, offsets)
-        guesses = {name: [_guess(name, m, f, o) for m, f, o in zip(apart_maps, footage, offsets, strict=True)]
-                   for name, (_, apart_maps) in maps.items()}  # fmt: skip
-        truths = [_normalised(f.shapes) for f in footage]
-        mixes = {kind: _best_mix(names, guesses, truths) for kind, names in MIXES.items()}
+        maps = _all_maps(clips, offsets)
+        predictions = {name: [_predicted_shapes(name, m, f, o) for m, f, o in zip(one_out, clips, offsets, strict=True)]
+                   for name, (_, one_out) in maps.items()}  # fmt: skip
+        truths = [_normalised(f.shapes) for f in clips]
+        mixes = {kind: _best_mix(names, predictions, truths) for kind, names in MIXES.items()}
         everything = replace(empty, maps={name: whole for name, (whole, _) in maps.items()}, mixes=mixes)
-        apart = [replace(everything, maps={name: parts[i] for name, (_, parts) in maps.items()})
-                 for i in range(len(footage))]  # fmt: skip
+        leave_one_out = [replace(everything, maps={name: parts[i] for name, (_, parts) in maps.items()})
+                 for i in range(len(clips))]  # fmt: skip
         if round_ < _ROUNDS - 1:
             offsets = [
-                likeliest_offset(p, f.features, f.seconds, f.shapes) for p, f in zip(apart, footage, strict=True)
+                likeliest_offset(p, f.features, f.seconds, f.shapes) for p, f in zip(leave_one_out, clips, strict=True)
             ]
-    return TrainedPrior(everything, tuple(apart), tuple(offsets))
+    return TrainedPrior(everything, tuple(leave_one_out), tuple(offsets))
 
 
-def correlations(prior: Prior, footage: TrainingClip, offset: float) -> list[float]:
-    """Correlation of predicted and measured aperture, width, upper lip and chin."""
-    guess = prior.predict(footage.features, footage.seconds + offset)
-    return _correlations(guess, footage.shapes)
-
-
-def fit_encoder_basis(footage: Sequence[TrainingClip]) -> EncoderBasis:
-    """Leading principal components of the encoder's rows, each divided by its own sd + 5 % of the first one's."""
-    rows = np.concatenate([f.voices[0].encoder.astype(np.float64) for f in footage])
+def fit_encoder_basis(clips: Sequence[TrainingClip]) -> EncoderBasis:
+    """Principal components of the encoder's rows, each divided by its own standard deviation + 5 % of the first
+    one's."""
+    rows = np.concatenate([f.voices[0].encoder.astype(np.float64) for f in clips])
     mean = rows.mean(0)
     values, vectors = np.linalg.eigh(np.cov((rows - mean).T, bias=True))
     size = np.sqrt(np.maximum(values[::-1][:COMPONENTS], 0))
@@ -176,36 +173,40 @@ def fit_encoder_basis(footage: Sequence[TrainingClip]) -> EncoderBasis:
     return EncoderBasis(mean.astype(np.float32), directions.astype(np.float16).astype(np.float32))
 
 
-def _all_maps(footage: Sequence[TrainingClip], offsets: Sequence[float]) -> dict[str, tuple[np.ndarray, list[np.ndarray]]]:
-    """name -> (map from all clips, maps that leave each clip out)."""
+def _all_maps(
+    clips: Sequence[TrainingClip], offsets: Sequence[float]
+) -> dict[str, tuple[np.ndarray, list[np.ndarray]]]:
+    """By name of the map: (map from all clips, maps that leave each clip out)."""
     out = {}
     for name in DESIGNS:
-        sums = [_sums(name, f, o) for f, o in zip(footage, offsets, strict=True)]
+        sums = [_sums(name, f, o) for f, o in zip(clips, offsets, strict=True)]
         everything = RidgeSums(
             sum((s.square for s in sums), np.zeros(1)),
             sum((s.cross for s in sums), np.zeros(1)),
             sum(s.rows for s in sums),
         )
-        apart = [RidgeSums(everything.square - s.square, everything.cross - s.cross, everything.rows - s.rows) for s in sums]
-        out[name] = _solved(name, everything), [_solved(name, s) for s in apart]
+        one_out = [
+            RidgeSums(everything.square - s.square, everything.cross - s.cross, everything.rows - s.rows) for s in sums
+        ]
+        out[name] = _solve(name, everything), [_solve(name, s) for s in one_out]
     return out
 
 
-def _sums(name: str, footage: TrainingClip, offset: float) -> RidgeSums:
-    shapes, out = _normalised(footage.shapes), RidgeSums(np.zeros(1), np.zeros(1), 0)
-    for voice in footage.voices:
-        rows = DESIGNS[name](voice.features, voice.clock(footage.seconds + offset)).astype(np.float64)
+def _sums(name: str, clip: TrainingClip, offset: float) -> RidgeSums:
+    shapes, out = _normalised(clip.shapes), RidgeSums(np.zeros(1), np.zeros(1), 0)
+    for voice in clip.voices:
+        rows = DESIGNS[name](voice.features, voice.clock(clip.seconds + offset)).astype(np.float64)
         out = RidgeSums(out.square + rows.T @ rows, out.cross + rows.T @ shapes, out.rows + len(rows))
     return out
 
 
-def _solved(name: str, sums: RidgeSums) -> Float32[np.ndarray, "dims 6"]:
+def _solve(name: str, sums: RidgeSums) -> Float32[np.ndarray, "dims 6"]:
     penalty = PENALTIES[name] * sums.rows * np.eye(len(sums.square))
     return np.linalg.solve(sums.square + penalty, sums.cross).astype(np.float32)
 
 
-def _guess(name: str, weights: np.ndarray, footage: TrainingClip, offset: float) -> np.ndarray:
-    return DESIGNS[name](footage.features, footage.voices[0].clock(footage.seconds + offset)) @ weights
+def _predicted_shapes(name: str, weights: np.ndarray, clip: TrainingClip, offset: float) -> np.ndarray:
+    return DESIGNS[name](clip.features, clip.voices[0].clock(clip.seconds + offset)) @ weights
 
 
 def _normalised(shapes: np.ndarray) -> np.ndarray:
@@ -213,46 +214,46 @@ def _normalised(shapes: np.ndarray) -> np.ndarray:
 
 
 def _best_mix(
-    names: Sequence[str], guesses: dict[str, list[np.ndarray]], truths: Sequence[np.ndarray]
+    names: Sequence[str], predictions: dict[str, list[np.ndarray]], truths: Sequence[np.ndarray]
 ) -> dict[str, float]:
-    """Shares in quarters of the largest (0 .. 1), normalised, with the best mean correlation over clips."""
+    """The normalised shares, in quarters of the largest one, with the best mean correlation over clips."""
     best, best_score = {}, -np.inf
     for shares in product((0.25, 0.5, 0.75, 1.0), repeat=len(names)):
         if max(shares) < 1:
             continue
         mix = {name: share / sum(shares) for name, share in zip(names, shares, strict=True)}
-        total = [sum((mix[name] * guesses[name][i] for name in names), np.zeros(1)) for i in range(len(truths))]
+        total = [sum((mix[name] * predictions[name][i] for name in names), np.zeros(1)) for i in range(len(truths))]
         score = float(np.mean([_correlations(p, t) for p, t in zip(total, truths, strict=True)]))
         if score > best_score + 1e-6:
             best, best_score = mix, score
     return best
 
 
-def _correlations(guess: np.ndarray, true: np.ndarray) -> list[float]:
-    return [float(np.corrcoef(guess[:, j], true[:, j])[0, 1]) for j in _JUDGED]
+def _correlations(predicted: np.ndarray, true: np.ndarray) -> list[float]:
+    return [float(np.corrcoef(predicted[:, j], true[:, j])[0, 1]) for j in _EVALUATED]
 
 
-def _population(footage: Sequence[TrainingClip]) -> tuple[np.ndarray, np.ndarray]:
-    """Quantiles above rest (41, 6) and standard deviations (6,) of speaking mouths, mean over clips."""
+def _rise_and_spread(clips: Sequence[TrainingClip]) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles above rest (41, 6) and standard deviations (6,) of speaking mouths, averaged over clips."""
     rise, spread = [], []
-    for f in footage:
+    for f in clips:
         clock = np.arange(len(f.features)) / 50 + float(f.features.start)
-        near = maximum_filter1d((f.features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant")
+        near = maximum_filter1d((f.features.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
         speaking = f.shapes[np.interp(f.seconds, clock, near) > 0.5]
         speaking = speaking if len(speaking) > 10 else f.shapes
-        rise.append(np.quantile(speaking - rest_shape(f.shapes)[0], QUANTILE_LEVELS, axis=0))
+        rise.append(np.quantile(speaking - rest_of(f.shapes)[0], LEVELS, axis=0))
         spread.append(speaking.std(0))
     return np.mean(rise, 0), np.mean(spread, 0)
 
 
 def _write_basis(basis: EncoderBasis, path: Path, overwrite: bool) -> None:
-    with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
+    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(file, mean=basis.mean, directions=basis.directions.astype(np.float16))
 
 
 def main() -> None:
-    """The command line."""
-    run_program(_main)
+    """Run the command line."""
+    run(_main)
 
 
 def _main() -> None:
@@ -262,7 +263,7 @@ def _main() -> None:
     parser.add_argument("--rights", nargs="+", default=["A", "B"], help="beginnings of the manifest's rights")
     parser.add_argument("--without", nargs="+", default=[], help="beginnings of file names to leave out")
     parser.add_argument("--basis", type=Path, help="fit the encoder's basis too, and write it here")
-    parser.add_argument("--cache", type=Path, help="keep what was measured here")
+    parser.add_argument("--cache", type=Path, help="store measured clips here")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     given = parser.parse_args()
     options = TrainOptions(given.rights, given.without, given.basis, given.cache, given.overwrite)

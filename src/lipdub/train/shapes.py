@@ -1,8 +1,8 @@
-"""Pool how faces move with the shape of the mouth over several people: ``pooled_shapes.npz`` of the exemplar engine.
+"""Pools statistics of mouth shapes over several people: ``pooled_shapes.npz`` of the exemplar engine.
 
     python -m lipdub.train.shapes OUT.npz CLIP...
 
-Only sums over all people are written (normal equations, covariance, percentiles); no person's face is in them.
+Only sums over all people are written (normal equations, covariance, percentiles); they contain no single face.
 """
 
 import argparse
@@ -12,23 +12,25 @@ from pathlib import Path
 import numpy as np
 
 from lipdub import weights
-from lipdub.anatomy.motion import FaceMotion, measure_motion
-from lipdub.disk.publish import check_output_path, atomic_output
-from lipdub.disk.temporary_folder import temporary_folder
-from lipdub.engines.exemplar.shape_model import PooledShapes, LandmarkNormalEquations, normal_equations
+from lipdub.anatomy.motion import FaceMotion, measure
+from lipdub.disk.publish import check_place, complete
+from lipdub.disk.scratch import scratch_folder
+from lipdub.engines.exemplar.shape_model import LandmarkNormalEquations, PooledShapes, normal_equations
 from lipdub.errors import NothingToDub
 from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
-from lipdub.media.read import read_frames
-from lipdub.process.exit_codes import run_program
+from lipdub.media.read import frames
+from lipdub.process.ending import run
 
 
 def pool_people(people: Sequence[PooledShapes]) -> PooledShapes:
-    """Statistics over ``people``, who count alike, however long each was filmed."""
+    """The statistics of all ``people``; each has the same weight, however long the clip was."""
     assert people, "nobody to pool"
-    sums = LandmarkNormalEquations(np.sum([p.sums.normal for p in people], 0), np.sum([p.sums.cross for p in people], 0))
+    sums = LandmarkNormalEquations(
+        np.sum([p.sums.normal for p in people], 0), np.sum([p.sums.cross for p in people], 0)
+    )
     covariance, low, high = (
         np.mean([getattr(p, name) for p in people], axis=0) for name in ("covariance", "low", "high")
     )
@@ -36,29 +38,29 @@ def pool_people(people: Sequence[PooledShapes]) -> PooledShapes:
 
 
 def measure_person(motion: FaceMotion) -> PooledShapes:
-    """Statistics of one person."""
+    """The statistics of one person."""
     rows = np.flatnonzero(motion.ok)
     shapes = motion.shapes[rows]
     low, high = np.percentile(shapes, [5, 95], axis=0)
     return PooledShapes(normal_equations(motion, rows), np.cov(shapes.T), low, high, 1)
 
 
-def measure_longest_face(path: Path, finder: FaceLandmarker) -> PooledShapes:
-    """Statistics of the face seen longest in the clip at ``path``. Raises ``NothingToDub`` if there is none."""
+def measure_longest_face(path: Path, landmarker: FaceLandmarker) -> PooledShapes:
+    """The statistics of the face that is longest in the clip at ``path``. Raises ``NothingToDub`` without a face."""
     clip, cuts = open_clip(path), CutDetector()
-    with temporary_folder("shapes") as folder:
-        tracker = FaceTracker(folder, clip.size, finder, rate=clip.rate)
-        for frame in read_frames(clip):
+    with scratch_folder("shapes") as folder:
+        tracker = FaceTracker(folder, clip.size, landmarker, rate=clip.rate)
+        for frame in frames(clip):
             tracker.see(frame, cuts.see(frame))
         tracks = tracker.finish()
         if not tracks:
             raise NothingToDub("no face to learn from", file=path)
-        return measure_person(measure_motion(max(tracks, key=len)))
+        return measure_person(measure(max(tracks, key=len)))
 
 
 def save(people: PooledShapes, path: Path, *, overwrite: bool = False) -> None:
-    """Write ``people`` to ``path`` (.npz), complete or not at all. Raises ``OutputError``."""
-    with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
+    """Write ``people`` to ``path`` (.npz); the file appears when it is complete. Raises ``OutputError``."""
+    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(
             file,
             normal=people.sums.normal.astype(np.float32),
@@ -71,16 +73,20 @@ def save(people: PooledShapes, path: Path, *, overwrite: bool = False) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the clips named on the command line, and write what they have in common. Raises ``LipdubError``."""
+    """Measure the clips named on the command line and write their pooled statistics. Raises ``LipdubError``."""
     parser = argparse.ArgumentParser(prog="python -m lipdub.train.shapes", description="Pool mouth shapes.")
     parser.add_argument("out", type=Path, help="the .npz file to write")
     parser.add_argument("clips", type=Path, nargs="+", help="clips of one speaking person each")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     given = parser.parse_args(arguments)
-    check_output_path(given.out, given.clips, overwrite=given.overwrite)
-    finder = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
-    save(pool_people([measure_longest_face(path, finder) for path in given.clips]), given.out, overwrite=given.overwrite)
+    check_place(given.out, given.clips, overwrite=given.overwrite)
+    landmarker = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+    save(
+        pool_people([measure_longest_face(path, landmarker) for path in given.clips]),
+        given.out,
+        overwrite=given.overwrite,
+    )
 
 
 if __name__ == "__main__":
-    run_program(main)
+    run(main)

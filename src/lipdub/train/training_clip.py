@@ -1,4 +1,4 @@
-"""Footage to learn from: one face's mouth shapes, and what was heard of its voice."""
+"""Training clips: the mouth shapes of one face, and the speech features of its voice."""
 
 import logging
 from collections.abc import Sequence
@@ -12,33 +12,32 @@ import soxr
 from jaxtyping import Float16, Float64
 
 from lipdub import weights
-from lipdub.acoustics.level import gain_to_level, row_levels
-from lipdub.anatomy.motion import measure_motion
-from lipdub.disk.publish import atomic_output
-from lipdub.disk.temporary_folder import temporary_folder
+from lipdub.acoustics.level import gain_to_level, loudness
+from lipdub.anatomy.motion import measure
+from lipdub.disk.publish import complete
+from lipdub.disk.scratch import scratch_folder
 from lipdub.errors import NoSound, NothingToDub
 from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
-from lipdub.media.read import read_frames
-from lipdub.media.sound_read import read_sound
+from lipdub.media.read import frames, sound
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.sound_to_mouth.encoder import EncoderBasis, SpeechEncoder
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.speech_features import SpeechFeatures
 
 SPEEDS = (0.85, 0.92, 1.09, 1.18)
-"""Every voice is also learnt played slower and lower, or faster and higher: more voices than there are clips."""
+"""Training also uses every voice resampled to these speeds (and pitches), to have more voices than clips."""
 
-_HEARD_PARTS = ("phones", "voiced", "energy")
+_FEATURE_NAMES = ("phones", "voiced", "energy")
 
 
 @dataclass(frozen=True, eq=False)
 class VoiceVariant:
-    """What was heard when the clip's sound was played at ``speed`` times its rate, pitch and all.
+    """The features of a clip's sound, resampled so that it plays at ``speed`` times its rate (and pitch).
 
-    ``heard`` is without encoder components; its rows before projection are ``encoder``.
+    ``features`` are without encoder components; ``encoder`` holds the encoder's rows before projection.
     """
 
     speed: float
@@ -46,18 +45,21 @@ class VoiceVariant:
     encoder: Float16[np.ndarray, "rows 512"]
 
     def clock(self, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """Clip times of the sound as seconds since the start of ``heard``."""
+        """Times of the clip's sound as seconds since the start of ``features``."""
         return (seconds - float(self.features.start)) / self.speed
 
     def encoded(self, basis: EncoderBasis) -> "VoiceVariant":
-        """The same with components in ``heard``."""
+        """The same with encoder components in ``features``."""
         rows = basis.project(self.encoder.astype(np.float32))
-        return replace(self, features=replace(self.features, encoder_features=rows))
+        return replace(self, features=replace(self.features, encoded=rows))
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingClip:
-    """``shapes`` (n, 6) at ``seconds`` (n,) of clip time, frames with the face only; ``voices``, as filmed first."""
+    """Mouth ``shapes`` at ``seconds`` of clip time, for the n frames with the face.
+
+    ``voices``: speed variants of the sound; the first is the original.
+    """
 
     name: str
     seconds: Float64[np.ndarray, " n"]
@@ -66,59 +68,62 @@ class TrainingClip:
 
     @property
     def features(self) -> SpeechFeatures:
-        """What was heard of the voice as filmed."""
+        """The features of the original voice."""
         return self.voices[0].features
 
     def encoded(self, basis: EncoderBasis) -> "TrainingClip":
-        """The same with encoder components in what was heard."""
+        """The same with encoder components in the features."""
         return replace(self, voices=tuple(voice.encoded(basis) for voice in self.voices))
 
 
 def measure_clips(paths: Sequence[Path], cache: Path | None = None) -> list[TrainingClip]:
-    """Measure clips; those without a face or a voice are passed over, with a line in the log.
+    """Measure clips; those without a face or a voice are skipped, with a line in the log.
 
-    ``cache`` is a folder that keeps what was measured. Raises what ``ClipMeasurer`` does.
+    ``cache`` is a folder in which measured clips are stored. Raises as ``ClipMeasurer`` does.
     """
-    crew, out = None, []
+    measurer, out = None, []
     for path in paths:
-        kept = None if cache is None else cache / f"{path.stem}.footage.npz"
-        if kept is not None and kept.exists():
-            out.append(_opened(kept))
+        stored = None if cache is None else cache / f"{path.stem}.footage.npz"
+        if stored is not None and stored.exists():
+            out.append(_load_clip(stored))
             continue
-        crew = crew or ClipMeasurer()
+        measurer = measurer or ClipMeasurer()
         try:
-            footage = crew.film(path)
+            clip = measurer.measure(path)
         except (NothingToDub, NoSound) as nothing:
-            logging.getLogger(__name__).warning("Passed over: %s", nothing)
+            logging.getLogger(__name__).warning("Skipped: %s", nothing)
             continue
         if cache is not None:
-            store_clip(footage, cache)
-        out.append(footage)
+            store_clip(clip, cache)
+        out.append(clip)
     return out
 
 
 class ClipMeasurer:
-    """The models that measure footage; fetched where they are missing."""
+    """Measures clips with the face and speech models, which are downloaded if they are missing."""
 
     def __init__(self) -> None:
-        """Raises ``WeightsError`` or ``MissingExtra``."""
-        self.finder = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+        """Load the models. Raises ``WeightsError`` or ``MissingExtra``."""
+        self.landmarker = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
         whisper = weights.resolve("whisper-base")
-        self.ears, self.encoder = SpeechAnalyser(weights.resolve("voice-activity"), None), SpeechEncoder(whisper)
+        self.analyser, self.encoder = SpeechAnalyser(weights.resolve("voice-activity"), None), SpeechEncoder(whisper)
 
-    def film(self, path: Path) -> TrainingClip:
-        """Measure the face seen longest in ``path``. Raises ``NothingToDub`` if there is none, ``NoSound``, ..."""
+    def measure(self, path: Path) -> TrainingClip:
+        """Measure the face that is longest in the picture.
+
+        Raises ``NothingToDub`` without a face, ``NoSound`` without sound.
+        """
         clip, cuts = open_clip(path), CutDetector()
-        with temporary_folder("footage") as folder:
-            tracker = FaceTracker(folder, clip.size, self.finder, rate=clip.rate)
-            for frame in read_frames(clip):
+        with scratch_folder("footage") as folder:
+            tracker = FaceTracker(folder, clip.size, self.landmarker, rate=clip.rate)
+            for frame in frames(clip):
                 tracker.see(frame, cuts.see(frame))
             tracks = tracker.finish()
             if not tracks:
                 raise NothingToDub("no face to learn from", file=path)
             track = max(tracks, key=len)
-            motion = measure_motion(track)
-        voice = read_sound(path, rate=ANALYSIS_RATE, mono=True)
+            motion = measure(track)
+        voice = sound(path, rate=ANALYSIS_RATE, mono=True)
         when = clip.times.seconds()[track.first : track.stop]
         voices = tuple(self._voice(voice, speed) for speed in (1.0, *SPEEDS))
         return TrainingClip(path.stem, when[motion.ok], motion.shapes[motion.ok], voices)
@@ -127,29 +132,31 @@ class ClipMeasurer:
         samples = np.ascontiguousarray(voice.samples[0])
         if speed != 1.0:
             samples = soxr.resample(samples, ANALYSIS_RATE, ANALYSIS_RATE / speed).astype(np.float32)
-        features = self.ears.analyse(Sound(samples[None], ANALYSIS_RATE, voice.start))
-        rows = self.encoder.last_layer(samples, gain_to_level(row_levels(samples)))
+        features = self.analyser.listen(Sound(samples[None], ANALYSIS_RATE, voice.start))
+        rows = self.encoder.raw(samples, gain_to_level(loudness(samples)))
         return VoiceVariant(speed, features, rows.astype(np.float16))
 
 
-def store_clip(footage: TrainingClip, cache: Path) -> None:
-    """Write ``footage`` into the folder ``cache``, where ``measure_clips`` finds it by its name."""
+def store_clip(clip: TrainingClip, cache: Path) -> None:
+    """Write ``clip`` to the folder ``cache``, where ``measure_clips`` finds it by its name."""
     cache.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {"seconds": footage.seconds, "shapes": footage.shapes}
-    arrays |= {"start": str(footage.features.start), "speeds": np.array([v.speed for v in footage.voices])}
-    for i, voice in enumerate(footage.voices):
-        arrays |= {f"{part}{i}": getattr(voice.features, part) for part in _HEARD_PARTS}
+    arrays: dict[str, Any] = {"seconds": clip.seconds, "shapes": clip.shapes}
+    arrays |= {"start": str(clip.features.start), "speeds": np.array([v.speed for v in clip.voices])}
+    for i, voice in enumerate(clip.voices):
+        arrays |= {f"{part}{i}": getattr(voice.features, part) for part in _FEATURE_NAMES}
         arrays[f"encoder{i}"] = voice.encoder
-    kept = cache / f"{footage.name}.footage.npz"
-    with atomic_output(kept, overwrite=True) as part, part.open("wb") as file:
+    path = cache / f"{clip.name}.footage.npz"
+    with complete(path, overwrite=True) as part, part.open("wb") as file:
         np.savez(file, **arrays)
 
 
-def _opened(path: Path) -> TrainingClip:
+def _load_clip(path: Path) -> TrainingClip:
     with np.load(path) as a:
         start = Fraction(str(a["start"]))
         voices = tuple(
-            VoiceVariant(float(speed), SpeechFeatures(start, *(a[f"{part}{i}"] for part in _HEARD_PARTS)), a[f"encoder{i}"])
+            VoiceVariant(
+                float(speed), SpeechFeatures(start, *(a[f"{part}{i}"] for part in _FEATURE_NAMES)), a[f"encoder{i}"]
+            )
             for i, speed in enumerate(a["speeds"])
         )
         return TrainingClip(path.name.removesuffix(".footage.npz"), a["seconds"], a["shapes"], voices)

@@ -24,11 +24,11 @@ A, B, C = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track"
 
 
 @dataclass(frozen=True)
-class Case:
-    """One recorded run: ``told`` how, and the recorded tensors."""
+class RecordedCase:
+    """One recorded run: its ``settings``, and the recorded tensors."""
 
     name: str
-    told: dict[str, Any]
+    settings: dict[str, Any]
     inputs: dict[str, Any]
     recorded: dict[str, Any] = field(repr=False)
 
@@ -38,7 +38,7 @@ class Case:
     @property
     def clip(self) -> dict[str, Any]:
         """The specification of the source clip."""
-        return self.inputs[self.told["input"]]
+        return self.inputs[self.settings["input"]]
 
     @property
     def rate(self) -> Fraction:
@@ -48,7 +48,7 @@ class Case:
     @property
     def downscale(self) -> int:
         """How much smaller the reference video is."""
-        return 2 if self.told["lora"].endswith("ds2.safetensors") else 1
+        return 2 if self.settings["lora"].endswith("ds2.safetensors") else 1
 
 
 @pytest.fixture(scope="session")
@@ -74,19 +74,19 @@ def files(golden: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def case(golden: SimpleNamespace) -> Callable[[str], Case]:
+def case(golden: SimpleNamespace) -> Callable[[str], RecordedCase]:
     """A recorded case by its name; case c has the prompt of case a."""
     torch = pytest.importorskip("safetensors.torch")
-    read: dict[str, Case] = {}
+    read: dict[str, RecordedCase] = {}
 
-    def case(name: str) -> Case:
+    def case(name: str) -> RecordedCase:
         if name not in read:
-            told = golden.cases["cases"][name]
+            settings = golden.cases["cases"][name]
             recorded = torch.load_file(GOLDEN / f"{name}.safetensors")
-            other = told.get("derived", {}).get("prompt_tensors_in")
+            other = settings.get("derived", {}).get("prompt_tensors_in")
             if other:
                 recorded |= {k: v for k, v in case(other).recorded.items() if k.startswith("prompt.")}
-            read[name] = Case(name, told, golden.cases["inputs"], recorded)
+            read[name] = RecordedCase(name, settings, golden.cases["inputs"], recorded)
         return read[name]
 
     return case
@@ -124,13 +124,14 @@ def exact() -> Any:
 @pytest.fixture(scope="session")
 def pipes(files: Path, golden: SimpleNamespace, exact: Any) -> Callable[[str], Any]:
     """A pipeline with one of the two LoRAs, by the LoRA's file name; made once."""
-    from lipdub.engines.ltx.pipeline import Files, LipDubPipeline
+    from lipdub.engines.ltx.pipeline import LipDubPipeline
+    from lipdub.engines.ltx.weights_folder import LtxFiles
 
     made: dict[str, Any] = {}
 
     def pipe(lora: str) -> Any:
         if lora not in made:
-            paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / lora)
+            paths = LtxFiles(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / lora)
             made[lora] = LipDubPipeline.from_files(paths, exact)
         return made[lora]
 
@@ -151,29 +152,29 @@ def far() -> Callable[[Any, Any], float]:
 
 
 @pytest.fixture(scope="session")
-def scenes(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
-    """The scene of a stage of a case, from the recorded latents alone."""
+def stage_inputs(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
+    """The denoising inputs of a stage of a case, from the recorded latents alone."""
     from lipdub.engines.ltx import tokens
     from lipdub.engines.ltx.pipeline import GenerationSize
 
-    def scene(name: str, stage: int) -> Any:
-        told = case(name)
-        pipe = pipes(told.told["lora"])
+    def inputs(name: str, stage: int) -> Any:
+        recorded = case(name)
+        pipe = pipes(recorded.settings["lora"])
         whole = GenerationSize(
-            told.told["derived"]["num_frames"],
-            told.rate,
-            told.told["height"],
-            told.told["width"],
-            told.told["strength"],
+            recorded.settings["derived"]["num_frames"],
+            recorded.rate,
+            recorded.settings["height"],
+            recorded.settings["width"],
+            recorded.settings["strength"],
         )
         setting = whole.halved() if stage == 1 else whole
-        context = told["prompt.video"], told["prompt.audio"]
-        grid = setting.grid()
-        smaller = grid[0], grid[1] // told.downscale, grid[2] // told.downscale
-        video = tokens.unpack_video(told[f"s{stage}.video.ref_tokens"], smaller)
+        context = recorded["prompt.video"], recorded["prompt.audio"]
+        grid = setting.latent_grid()
+        smaller = grid[0], grid[1] // recorded.downscale, grid[2] // recorded.downscale
+        video = tokens.unpack_video(recorded[f"s{stage}.video.ref_tokens"], smaller)
         if stage == 2:
-            return pipe.second_scene(setting, context, (told["upsampled"], told["s1.audio_latent"]), video)
-        audio = told["ref.audio_latent"]
-        return pipe.first_scene(setting, context, (video, audio), told.recorded.get("own.audio_latent"))
+            return pipe.stage_2_inputs(setting, context, (recorded["upsampled"], recorded["s1.audio_latent"]), video)
+        audio = recorded["ref.audio_latent"]
+        return pipe.stage_1_inputs(setting, context, (video, audio), recorded.recorded.get("own.audio_latent"))
 
-    return scene
+    return inputs

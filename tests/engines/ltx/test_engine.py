@@ -1,5 +1,6 @@
-"""The engine around a model that gives back what it is shown: every answer must be nearly what was filmed."""
+"""The engine with a fake model that returns the frames it is given: every patch must nearly equal what was filmed."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,10 +12,10 @@ import pytest
 from conformance import digest, studied
 from drawn import FIRST, Drawn
 
-from lipdub.engines.ltx.fake_model import FakeWindowModel
 from lipdub.engines.ltx.engine import LtxEngine, make
-from lipdub.engines.ltx.window_model import GeneratedWindow, WindowRequest
+from lipdub.engines.ltx.fake_model import FakeWindowModel
 from lipdub.engines.ltx.options import LtxOptions
+from lipdub.engines.ltx.window_model import GeneratedWindow, WindowRequest
 from lipdub.engines.seam import EngineSetup, Guide, SpeakingStudy
 from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
 from lipdub.timeline.clip import FrameTimes
@@ -26,7 +27,7 @@ from lipdub.timeline.time import Span
 
 SMALL = LtxOptions(size=192, frames=25, overlap=8)
 NOISE = 24
-"""What pixel noise of the drawn clip may become by being resampled twice, at most; on average it is far less."""
+"""Largest difference by resampling the pixel noise of the drawn clip twice; the mean difference is far less."""
 
 
 def steady(rate, frames):
@@ -43,7 +44,7 @@ def cue_of(times, first, stop, text=""):
 
 
 def tone(times, rate=16_000):
-    """A sound as long as the clip whose samples tell their own place."""
+    """A sound as long as the clip whose samples rise steadily, so that each shows its time."""
     count = round(times.whole.end * rate)
     return Sound(np.linspace(-1, 1, count, dtype=np.float32)[None], rate)
 
@@ -54,57 +55,57 @@ def clip(tmp_path_factory):
 
 
 @pytest.fixture
-def echo():
+def model():
     return FakeWindowModel()
 
 
 @pytest.fixture
-def study(clip, echo, tmp_path):
-    return studied(LtxEngine(SMALL, loader=lambda prompts: echo), clip, tmp_path / "study")[0]
+def study(clip, model, tmp_path):
+    return studied(LtxEngine(SMALL, loader=lambda prompts: model), clip, tmp_path / "study")[0]
 
 
-def performed(study, guide, clip):
+def rendered(study, guide, clip):
     return list(study.render(guide, clip.views()))
 
 
-def made(answers):
+def patches(answers):
     return [a for a in answers if isinstance(a, Patch)]
 
 
-def far(answers):
+def difference(answers):
     """Mean and largest difference from what was filmed."""
-    differ = [np.abs(a.pixels.astype(int) - a.base) for a in made(answers)]
+    differ = [np.abs(a.pixels.astype(int) - a.base) for a in patches(answers)]
     return max(float(d.mean()) for d in differ), max(int(d.max()) for d in differ)
 
 
-def test_what_a_model_gives_back_unchanged_lands_where_it_was(study, clip, echo):
+def test_unchanged_frames_of_the_model_are_put_where_they_were(study, clip, model):
     times = steady(Fraction(25), 60)
-    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 5, 55),), times), clip)
-    assert len(made(answers)) == 49
-    mean, most = far(answers)
+    answers = rendered(study, Guide(None, tone(times), None, (cue_of(times, 5, 55),), times), clip)
+    assert len(patches(answers)) == 49
+    mean, most = difference(answers)
     assert mean < 1
     assert most <= NOISE
-    assert {len(wanted.frames) for wanted in echo.features} == {25}
-    assert all(wanted.frames.shape[1:] == (192, 192, 3) for wanted in echo.features)
-    assert len({wanted.seed for wanted in echo.features}) == len(echo.features)
+    assert {len(request.frames) for request in model.requests} == {25}
+    assert all(request.frames.shape[1:] == (192, 192, 3) for request in model.requests)
+    assert len({request.seed for request in model.requests}) == len(model.requests)
     assert all(isinstance(a, Passthrough) for a in (*answers[:5], *answers[55:]))
     assert [a.reason for a in answers if isinstance(a, Passthrough) and a.reason] == ["the face was lost"]
 
 
-class Painter(FakeWindowModel):
-    """Paints all it is shown; ``level`` may depend on how many windows it has painted."""
+class PaintingModel(FakeWindowModel):
+    """Paints every window in one grey level: dark and bright windows in turn."""
 
-    def __call__(self, wanted: WindowRequest) -> GeneratedWindow:
-        echoed = super().__call__(wanted)
-        level = 40 + 150 * ((len(self.features) - 1) % 2)
-        return GeneratedWindow(np.full_like(wanted.frames, level), echoed.voice)
+    def __call__(self, request: WindowRequest) -> GeneratedWindow:
+        output = super().__call__(request)
+        level = 40 + 150 * ((len(self.requests) - 1) % 2)
+        return GeneratedWindow(np.full_like(request.frames, level), output.voice)
 
 
 def test_only_the_lower_face_changes(clip, tmp_path):
-    study = studied(LtxEngine(SMALL, loader=lambda prompts: Painter()), clip, tmp_path)[0]
+    study = studied(LtxEngine(SMALL, loader=lambda prompts: PaintingModel()), clip, tmp_path)[0]
     times = steady(Fraction(25), 60)
     guide = Guide(None, tone(times), None, (cue_of(times, 0, 25),), times)
-    for answer in made(performed(study, guide, clip)):
+    for answer in patches(rendered(study, guide, clip)):
         points = clip.landmarks(answer.index - FIRST)
         rows, columns = np.nonzero(answer.mask)
         unit = np.linalg.norm(points[33] - points[263])
@@ -118,13 +119,13 @@ def test_only_the_lower_face_changes(clip, tmp_path):
         assert all(answer.mask[y, x] for x, y in lips)
 
 
-def test_a_join_shows_no_jump(clip, tmp_path):
-    engine = LtxEngine(LtxOptions(size=192, frames=25, overlap=8), loader=lambda prompts: Painter())
+def test_windows_are_joined_without_a_jump(clip, tmp_path):
+    engine = LtxEngine(LtxOptions(size=192, frames=25, overlap=8), loader=lambda prompts: PaintingModel())
     study = studied(engine, clip, tmp_path)[0]
     times = steady(Fraction(25), 60)
-    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 29),), times), clip)
+    answers = rendered(study, Guide(None, tone(times), None, (cue_of(times, 0, 29),), times), clip)
     levels = []
-    for answer in made(answers):
+    for answer in patches(answers):
         x, y = clip.landmarks(answer.index - FIRST)[[13, 14], :2].mean(0).astype(int)
         levels.append(float(answer.pixels[y - answer.window.top, x - answer.window.left].mean()))
     inner = np.array(levels[6:])
@@ -132,82 +133,82 @@ def test_a_join_shows_no_jump(clip, tmp_path):
     assert np.abs(np.diff(inner)).max() < 0.35 * (inner.max() - inner.min())
 
 
-def test_the_weight_of_a_path_mixes_with_what_was_filmed(study, clip, echo):
-    class White(FakeWindowModel):
-        def __call__(self, wanted):
-            return GeneratedWindow(np.full_like(wanted.frames, 255), super().__call__(wanted).voice)
+def test_the_weight_of_a_trajectory_blends_with_the_filmed_picture(study, clip, model):
+    class WhiteModel(FakeWindowModel):
+        def __call__(self, request):
+            return GeneratedWindow(np.full_like(request.frames, 255), super().__call__(request).voice)
 
-    study.crew = replace(study.crew, model=lambda prompts: White())
+    study.resources = replace(study.resources, load_model=lambda prompts: WhiteModel())
     sound = tone(steady(Fraction(25), 60))
-    whole = made(performed(study, Guide(clip.other_path(), sound), clip))[3]
-    half = made(performed(study, Guide(clip.other_path(0.5), sound), clip))[3]
+    whole = patches(rendered(study, Guide(clip.other_trajectory(), sound), clip))[3]
+    half = patches(rendered(study, Guide(clip.other_trajectory(0.5), sound), clip))[3]
     assert whole.window == half.window
     mixed = whole.base + (whole.pixels.astype(float) - whole.base) / 2
     assert np.abs(half.pixels - mixed).max() <= 1
 
 
 @pytest.mark.parametrize("rate", [Fraction(60), Fraction(60_000, 1001), Fraction(12), Fraction(24_000, 1001)])
-def test_any_rate_is_told_truly_and_every_frame_is_answered(rate, study, clip, echo):
+def test_the_model_gets_the_true_rate_and_every_frame_an_answer(rate, study, clip, model):
     times = steady(rate, 60)
-    answers = performed(study, Guide(None, tone(times), tone(times), (cue_of(times, 0, 60),), times), clip)
-    assert len(made(answers)) == 59
-    assert far(answers)[0] < 5
-    assert abs(echo.features[0].rate - (rate / 2 if rate > 32 else rate)) < Fraction(1, 100)
-    assert max(len(wanted.frames) for wanted in echo.features) <= 25
+    answers = rendered(study, Guide(None, tone(times), tone(times), (cue_of(times, 0, 60),), times), clip)
+    assert len(patches(answers)) == 59
+    assert difference(answers)[0] < 5
+    assert abs(model.requests[0].rate - (rate / 2 if rate > 32 else rate)) < Fraction(1, 100)
+    assert max(len(request.frames) for request in model.requests) <= 25
 
 
-def test_a_varying_rate_is_put_on_a_grid_and_every_frame_is_answered(study, clip, echo):
+def test_a_variable_rate_becomes_constant_and_every_frame_gets_an_answer(study, clip, model):
     steps = np.random.default_rng(4).choice([33, 34, 67, 100, 20], FIRST + 60)
     times = FrameTimes(np.concatenate([[0], np.cumsum(steps)[:-1]]), Fraction(1, 1000), 33)
-    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 60),), times), clip)
+    answers = rendered(study, Guide(None, tone(times), None, (cue_of(times, 0, 60),), times), clip)
     assert [a.index for a in answers] == [FIRST + i for i in range(60)]
-    assert len(made(answers)) == 59
-    assert far(answers)[0] < 4
-    assert {wanted.rate for wanted in echo.features} <= {Fraction(1000, 33), Fraction(1000, 34)}
+    assert len(patches(answers)) == 59
+    assert difference(answers)[0] < 4
+    assert {request.rate for request in model.requests} <= {Fraction(1000, 33), Fraction(1000, 34)}
 
 
-def test_the_model_hears_the_sounds_of_its_window_and_no_others(study, clip, echo):
+def test_the_model_gets_the_sounds_of_its_window_only(study, clip, model):
     times = steady(Fraction(25), 60)
     dub, source = tone(times), tone(times, 48_000)
-    performed(study, Guide(None, dub, source, (cue_of(times, 10, 50),), times), clip)
-    first = echo.features[0]
-    assert first.dub is not None
+    rendered(study, Guide(None, dub, source, (cue_of(times, 10, 50),), times), clip)
+    first = model.requests[0]
+    assert first.dub_sound is not None
     start, seconds = times.instant(FIRST + 10), Fraction(len(first.frames), 25)
-    assert first.dub.samples.shape[1] == round(seconds * 16_000)
-    assert first.dub.samples[0, 0] == dub.samples[0, round(start * 16_000)]
-    assert first.source.samples[0, 0] == source.samples[0, round(start * 48_000)]
-    assert first.dub.start == start
+    assert first.dub_sound.samples.shape[1] == round(seconds * 16_000)
+    assert first.dub_sound.samples[0, 0] == dub.samples[0, round(start * 16_000)]
+    assert first.source_sound.samples[0, 0] == source.samples[0, round(start * 48_000)]
+    assert first.dub_sound.start == start
 
 
-def test_three_frames_are_padded_and_a_missing_source_is_silence(study, clip, echo):
+def test_three_frames_are_padded_and_a_missing_source_sound_is_silence(study, clip, model):
     times = steady(Fraction(25), 60)
-    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 20, 23),), times), clip)
-    assert len(made(answers)) == 3
-    (wanted,) = echo.features
-    assert len(wanted.frames) == 9
-    assert np.array_equal(wanted.frames[3], wanted.frames[8])
-    assert not wanted.source.samples.any()
+    answers = rendered(study, Guide(None, tone(times), None, (cue_of(times, 20, 23),), times), clip)
+    assert len(patches(answers)) == 3
+    (request,) = model.requests
+    assert len(request.frames) == 9
+    assert np.array_equal(request.frames[3], request.frames[8])
+    assert not request.source_sound.samples.any()
 
 
 @pytest.mark.parametrize(
     ("size", "shift"), [((200, 113), (75, -30)), ((97, 160), (-80, 0)), ((131, 131), (-30, 0)), ((71, 71), (-65, -85))]
 )
-def test_odd_pictures_and_faces_at_their_border(size, shift, clip, echo, tmp_path):
+def test_odd_picture_sizes_and_faces_at_the_border(size, shift, clip, model, tmp_path):
     """The drawn clip, cropped and moved: parts of the face lie outside."""
-    engine = LtxEngine(LtxOptions(size=128, frames=25, overlap=8), loader=lambda prompts: echo)
-    seen = _Moved(tmp_path / "track", frames=12, side=200, size=size, shift=shift)
+    engine = LtxEngine(LtxOptions(size=128, frames=25, overlap=8), loader=lambda prompts: model)
+    seen = _MovedClip(tmp_path / "track", frames=12, side=200, size=size, shift=shift)
     study, _ = studied(engine, seen, tmp_path / "study")
-    answers = performed(study, Guide(None, tone(steady(Fraction(25), 12)), None, (), None), seen)
+    answers = rendered(study, Guide(None, tone(steady(Fraction(25), 12)), None, (), None), seen)
     assert all(isinstance(a, Passthrough) for a in answers)
     times = steady(Fraction(25), 12)
-    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 12),), times), seen)
-    assert made(answers)
-    assert far(answers)[0] < 3
-    for answer in made(answers):
+    answers = rendered(study, Guide(None, tone(times), None, (cue_of(times, 0, 12),), times), seen)
+    assert patches(answers)
+    assert difference(answers)[0] < 3
+    for answer in patches(answers):
         assert answer.window.clipped(size) == answer.window
 
 
-class _Moved(Drawn):
+class _MovedClip(Drawn):
     def __init__(self, folder, frames, side, size, shift):
         super().__init__(folder, frames, side)
         object.__setattr__(self, "cut", (size, shift))
@@ -229,75 +230,113 @@ class _Moved(Drawn):
         return FaceView(FIRST + row, size, self.landmarks(row), pixels)
 
 
-def test_a_mouth_outside_the_picture_is_left_alone(echo, tmp_path):
-    engine = LtxEngine(LtxOptions(size=128, frames=25, overlap=8), loader=lambda prompts: echo)
-    seen = _Moved(tmp_path / "track", frames=3, side=200, size=(131, 131), shift=(0, 60))
+def test_a_mouth_outside_the_picture_stays_as_filmed(model, tmp_path):
+    engine = LtxEngine(LtxOptions(size=128, frames=25, overlap=8), loader=lambda prompts: model)
+    seen = _MovedClip(tmp_path / "track", frames=3, side=200, size=(131, 131), shift=(0, 60))
     study, _ = studied(engine, seen, tmp_path / "study")
     times = steady(Fraction(25), 3)
-    answers = performed(study, Guide(None, tone(times), None, (cue_of(times, 0, 3),), times), seen)
+    answers = rendered(study, Guide(None, tone(times), None, (cue_of(times, 0, 3),), times), seen)
     assert [a.reason for a in answers] == ["the mouth is outside the picture"] * 3
 
 
 def spoken_guide(times, *texts):
-    """Lines one after the other over the track, with a pause between."""
+    """Lines one after the other over the track, with a pause between; their cues are c1, c2, ..."""
     each = 60 // len(texts)
-    return Guide(
-        None, None, None, tuple(cue_of(times, i * each, (i + 1) * each - 6, t) for i, t in enumerate(texts)), times
-    )
+    cues = (cue_of(times, i * each, (i + 1) * each - 6, text) for i, text in enumerate(texts))
+    return Guide(cues=tuple(replace(cue, id=f"c{i}") for i, cue in enumerate(cues, start=1)), times=times)
 
 
-def test_lines_are_spoken_and_the_same_take_is_played(study, clip, echo):
+def test_lines_are_spoken_with_silence_between_them(study, clip, model):
     times = steady(Fraction(25), 60)
     guide = spoken_guide(times, "Hola a todos", "¿Qué tal?")
     assert isinstance(study, SpeakingStudy)
     voice = study.speak(guide, clip.views())
     assert (voice.rate, voice.start) == (48_000, guide.cues[0].span.start)
     assert voice.span.end == pytest.approx(guide.cues[-1].span.end)
-    asked = len(echo.features)
-    assert all(wanted.dub is None for wanted in echo.features)
-    assert echo.learnt == tuple(dict.fromkeys(wanted.prompt for wanted in echo.features))
-    assert any('in Spanish, saying: "¿Qué tal?"' in prompt for prompt in echo.learnt)
+    assert all(request.dub_sound is None for request in model.requests)
+    assert model.prompts == tuple(dict.fromkeys(request.prompt for request in model.requests))
+    assert any('in Spanish, saying: "¿Qué tal?"' in prompt for prompt in model.prompts)
     pause = Span(guide.cues[0].span.end, guide.cues[1].span.start)
     silent = voice.samples[:, round((pause.start - voice.start) * 48_000) : round((pause.end - voice.start) * 48_000)]
     assert silent.size > 1000
     assert not silent.any()
-    mute = performed(study, guide, clip)
+
+
+def test_cues_in_its_own_voice_show_what_was_spoken_whatever_the_dub_sound_is(study, clip, model):
+    times = steady(Fraction(25), 60)
+    guide = spoken_guide(times, "Hola a todos", "¿Qué tal?")
+    voice = study.speak(guide, clip.views())
+    requests = len(model.requests)
+    mute = rendered(study, guide, clip)
     low = Sound(voice.samples.mean(0, keepdims=True)[:, ::3] * np.float32(0.5), 16_000, voice.start)
-    for sound in (voice, low):
-        assert digest(performed(study, replace(guide, sound=sound), clip)) == digest(mute)
+    own = replace(guide, own_voice=frozenset({"c1", "c2"}))
+    for sound in (voice, low, tone(times)):
+        assert digest(rendered(study, replace(own, dub_sound=sound), clip)) == digest(mute)
     assert np.array_equal(study.speak(guide, clip.views()).samples, voice.samples)
-    assert len(echo.features) == asked
-    performed(study, replace(guide, sound=tone(times)), clip)
-    assert len(echo.features) > asked
-    assert echo.features[-1].dub is not None
-    asked = len(echo.features)
+    assert len(model.requests) == requests
     study.speak(replace(guide, seed=1), clip.views())
-    assert len(echo.features) > asked
+    assert len(model.requests) > requests
 
 
-def test_a_line_that_was_never_spoken_is_spoken_while_it_is_performed(study, clip, echo):
+def test_cues_that_are_not_in_its_own_voice_follow_the_dub_sound(study, clip, model):
+    times = steady(Fraction(25), 60)
+    guide = spoken_guide(times, "Hola a todos", "¿Qué tal?")
+    voice = study.speak(guide, clip.views())
+    requests = len(model.requests)
+    rendered(study, replace(guide, dub_sound=voice), clip)
+    assert len(model.requests) == 2 * requests
+    assert all(request.dub_sound is not None for request in model.requests[requests:])
+    rendered(study, replace(guide, dub_sound=tone(times), own_voice=frozenset({"c2", "c9"})), clip)
+    assert len(model.requests) == 2 * requests + requests // 2
+    second = guide.cues[1].span.start
+    last = [request.dub_sound for request in model.requests[2 * requests :]]
+    assert all(sound is not None and sound.start < second for sound in last)
+
+
+def test_an_empty_id_is_no_ones_own_voice(study, clip, model):
+    times = steady(Fraction(25), 60)
+    guide = Guide(cues=(cue_of(times, 0, 54, "Hola"),), times=times)
+    study.speak(guide, clip.views())
+    rendered(study, replace(guide, dub_sound=tone(times), own_voice=frozenset({""})), clip)
+    assert model.requests[-1].dub_sound is not None
+
+
+def test_a_spoken_cue_that_is_no_longer_stored_is_generated_again(study, clip, model):
+    times = steady(Fraction(25), 60)
+    guide = spoken_guide(times, "Hola a todos", "¿Qué tal?")
+    voice = study.speak(guide, clip.views())
+    requests = len(model.requests)
+    own = replace(guide, dub_sound=voice, own_voice=frozenset({"c1", "c2"}))
+    before = digest(rendered(study, own, clip))
+    shutil.rmtree(study.folder / "takes")
+    assert digest(rendered(study, own, clip)) == before
+    assert len(model.requests) == 2 * requests
+    assert all(request.dub_sound is None for request in model.requests)
+
+
+def test_a_line_that_was_not_spoken_before_is_spoken_while_rendering(study, clip, model):
     times = steady(Fraction(25), 60)
     guide = spoken_guide(times, "Hola")
-    answers = performed(study, guide, clip)
-    assert len(made(answers)) == 53
-    assert all(wanted.dub is None for wanted in echo.features)
-    asked = len(echo.features)
+    answers = rendered(study, guide, clip)
+    assert len(patches(answers)) == 53
+    assert all(request.dub_sound is None for request in model.requests)
+    asked = len(model.requests)
     voice = study.speak(guide, clip.views())
     assert voice.samples.any()
-    assert len(echo.features) == asked
+    assert len(model.requests) == asked
 
 
-def test_a_long_line_is_said_window_after_window(study, clip, echo):
+def test_a_long_line_is_divided_between_windows(study, clip, model):
     times = steady(Fraction(25), 60)
     study.speak(spoken_guide(times, "Uno dos tres. Cuatro cinco seis."), clip.views())
-    said = [wanted.prompt for wanted in echo.features]
+    said = [request.prompt for request in model.requests]
     assert len(said) > 1
     assert "Uno" in said[0]
     assert "seis" in said[-1]
     assert "Uno" not in said[-1]
 
 
-def test_lines_that_cannot_be_spoken_are_refused_before_anything_is_made(study, clip, echo):
+def test_lines_that_cannot_be_said_are_refused_before_anything_is_generated(study, clip, model):
     times = steady(Fraction(25), 60)
     with pytest.raises(OptionError, match="takes about"):
         study.speak(spoken_guide(times, "palabras " * 20), clip.views())
@@ -305,20 +344,20 @@ def test_lines_that_cannot_be_spoken_are_refused_before_anything_is_made(study, 
         study.speak(spoken_guide(times, "Hola", " "), clip.views())
     with pytest.raises(OptionError, match="no line to speak"):
         study.speak(Guide(None, None, None, (cue_of(times, 0, 20),), times), clip.views())
-    assert not echo.features
+    assert not model.requests
 
 
-def test_a_line_outside_the_track_has_a_voice_and_no_picture(study, clip, echo):
+def test_a_line_outside_the_track_has_a_voice_and_no_picture(study, clip, model):
     times = steady(Fraction(25), 60)
     span = Span(Fraction(1), Fraction(2))
     guide = Guide(None, None, None, (Cue(span, 1, Line("Hola", span, "es")), cue_of(times, 10, 40, "Adiós")), times)
     voice = study.speak(guide, clip.views())
     assert voice.start == 1
     assert voice.samples[:, :40_000].any()
-    assert [a.index for a in made(performed(study, guide, clip))] == [FIRST + i for i in range(10, 40) if i != 30]
+    assert [a.index for a in patches(rendered(study, guide, clip))] == [FIRST + i for i in range(10, 40) if i != 30]
 
 
-def test_what_was_stopped_half_way_leaves_nothing_behind(study, clip, echo):
+def test_an_interrupted_run_leaves_no_files(study, clip, model):
     times = steady(Fraction(25), 60)
     guide = Guide(None, tone(times), None, (cue_of(times, 0, 60),), times)
     answers = study.render(guide, clip.views())
@@ -326,18 +365,18 @@ def test_what_was_stopped_half_way_leaves_nothing_behind(study, clip, echo):
     answers.close()
     assert not list((study.folder / "takes").iterdir())
     part = list(study.render(guide, clip.views(0, 12)))
-    assert len(made(part)) == 12
+    assert len(patches(part)) == 12
     late = list(study.render(guide, clip.views(45)))
-    assert len(made(late)) == 15
+    assert len(patches(late)) == 15
     assert not list((study.folder / "takes").iterdir())
-    assert far(part)[0] < 1
-    assert far(late)[0] < 1
-    whole = performed(study, guide, clip)
+    assert difference(part)[0] < 1
+    assert difference(late)[0] < 1
+    whole = rendered(study, guide, clip)
     assert len(list((study.folder / "takes").iterdir())) == 1
     assert digest(list(study.render(guide, clip.views(20, 30)))) == digest(whole[20:30])
 
 
-def test_an_eye_tells_how_far_the_chin_comes_down(clip, echo, tmp_path):
+def test_redetected_landmarks_tell_how_far_the_chin_comes_down(clip, model, tmp_path):
     def lowered(picture, near):
         down = near.copy()
         down[[152, 148, 377, 175], 1] += 0.3 * np.linalg.norm(near[33] - near[263])
@@ -346,35 +385,35 @@ def test_an_eye_tells_how_far_the_chin_comes_down(clip, echo, tmp_path):
     times = steady(Fraction(25), 60)
     guide = Guide(None, tone(times), None, (cue_of(times, 0, 20),), times)
     bottoms = []
-    for number, eye in enumerate([lambda picture, near: near, lowered]):
-        engine = LtxEngine(SMALL, loader=lambda prompts: echo)
+    for number, redetect in enumerate([lambda picture, near: near, lowered]):
+        engine = LtxEngine(SMALL, loader=lambda prompts: model)
         studied(engine, clip, tmp_path / str(number))
-        study = engine.study(tmp_path / str(number), eye)
-        bottoms.append(made(performed(study, guide, clip))[10].window.bottom)
+        study = engine.study(tmp_path / str(number), redetect)
+        bottoms.append(patches(rendered(study, guide, clip))[10].window.bottom)
     assert bottoms[1] - bottoms[0] > 5
 
 
-class Drifting(FakeWindowModel):
-    """Moves all it is shown by a few pixels, more and more."""
+class DriftingModel(FakeWindowModel):
+    """Shifts its frames by a few pixels, more and more."""
 
-    def __call__(self, wanted):
-        echoed = super().__call__(wanted)
-        shift = [np.roll(frame, (1 + i // 12, 2), (0, 1)) for i, frame in enumerate(wanted.frames)]
-        return GeneratedWindow(np.stack(shift), echoed.voice)
+    def __call__(self, request):
+        output = super().__call__(request)
+        shift = [np.roll(frame, (1 + i // 12, 2), (0, 1)) for i, frame in enumerate(request.frames)]
+        return GeneratedWindow(np.stack(shift), output.voice)
 
 
-def test_a_head_that_drifts_in_the_model_is_put_back(clip, tmp_path):
+def test_a_head_that_the_model_moved_is_moved_back(clip, tmp_path):
     times = steady(Fraction(25), 60)
     guide = Guide(None, tone(times), None, (cue_of(times, 0, 25),), times)
-    drifting = Drifting()
+    drifting = DriftingModel()
     engine = LtxEngine(SMALL, loader=lambda prompts: drifting)
     study = studied(engine, clip, tmp_path)[0]
-    moved = far(performed(study, guide, clip))[0]
+    moved = difference(rendered(study, guide, clip))[0]
     assert moved > 3
 
-    def eye(picture, near):
-        """Sees where the picture was moved to."""
-        shown = drifting.features[-1].frames
+    def redetect(picture, near):
+        """Detects where the model moved the picture."""
+        shown = drifting.requests[-1].frames
         for i, frame in enumerate(shown):
             down = 1 + i // 12
             if np.array_equal(picture, frame):
@@ -383,26 +422,26 @@ def test_a_head_that_drifts_in_the_model_is_put_back(clip, tmp_path):
                 return near + np.array([2, down, 0], np.float32)
         return None
 
-    put_back = far(performed(engine.study(tmp_path, eye), replace(guide, seed=1), clip))[0]
+    put_back = difference(rendered(engine.study(tmp_path, redetect), replace(guide, seed=1), clip))[0]
     assert put_back < 1.6
 
 
-def test_facts_tell_when_the_face_is_small(clip, echo, tmp_path):
-    _, facts = studied(LtxEngine(LtxOptions(size=1024), loader=lambda prompts: echo), clip, tmp_path)
+def test_the_report_mentions_a_small_face(clip, model, tmp_path):
+    _, facts = studied(LtxEngine(LtxOptions(size=1024), loader=lambda prompts: model), clip, tmp_path)
     assert facts.figures["eye_distance"] == pytest.approx(66, abs=1)
     assert any("enlarged 3.9 times" in note for note in facts.notes)
 
 
-def test_listing_the_engine_needs_no_torch():
-    told = (
-        "import sys; from lipdub.engines.ltx.engine import make; from lipdub.engines.seam import Setup\n"
-        "engine = make(Setup(None, {'device': 'cuda'})); assert engine.name == 'ltx' and engine.limits.speaks\n"
+def test_making_the_engine_imports_no_torch():
+    code = (
+        "import sys; from lipdub.engines.ltx.engine import make; from lipdub.engines.seam import EngineSetup\n"
+        "engine = make(EngineSetup(None, {'device': 'cuda'})); assert engine.name == 'ltx' and engine.limits.speaks\n"
         "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", told], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_without_torch_the_extra_is_named(monkeypatch, tmp_path):
+def test_without_torch_the_error_names_the_extra(monkeypatch, tmp_path):
     for name in [n for n in sys.modules if n.startswith("lipdub.engines.ltx.")]:
         if name.rsplit(".", 1)[1] in ("memory", "pipeline"):
             monkeypatch.delitem(sys.modules, name)
@@ -411,7 +450,7 @@ def test_without_torch_the_extra_is_named(monkeypatch, tmp_path):
         make(EngineSetup()).study(tmp_path)
 
 
-def test_what_the_machine_and_the_user_lack_is_told_at_once(monkeypatch, tmp_path):
+def test_missing_gpu_weights_and_options_are_refused_at_once(monkeypatch, tmp_path):
     torch = pytest.importorskip("torch")
     pytest.importorskip("diffusers")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -420,7 +459,7 @@ def test_what_the_machine_and_the_user_lack_is_told_at_once(monkeypatch, tmp_pat
         make(EngineSetup()).study(tmp_path / "a")
     with pytest.raises(MachineError, match="CUDA"):
         make(EngineSetup(Path("x"), {"device": "cuda"})).study(tmp_path / "a")
-    with pytest.raises(WeightsError, match=r"not told where its weights are.*--weights FOLDER"):
+    with pytest.raises(WeightsError, match=r"does not know where its weights are.*--weights FOLDER"):
         make(EngineSetup(None, {"device": "cpu"})).study(tmp_path / "a")
     with pytest.raises(WeightsError, match="no such folder"):
         make(EngineSetup(tmp_path / "none", {"device": "cpu"})).study(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""Downloads ask first, show size, licence and digest, and check what came. The hub here is our own."""
+"""Downloads need consent, show size, licence and digest, and are checked. The hub in these tests is a fake."""
 
 import hashlib
 from dataclasses import replace
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.engines.ltx.hub import HubFile, HuggingFaceHub, DownloadOffer, fetch, fetch_all
+from lipdub.engines.ltx.hub import DownloadOffer, HubFile, HuggingFaceHub, fetch, fetch_all
 from lipdub.engines.ltx.published import CHECKPOINT, DUBIT, TEXT_ENCODER, UPSAMPLER
 from lipdub.errors import WeightsError
 
 
 class FakeHub:
-    """A hub of one repository; ``damaged`` makes what it sends differ from what it promises."""
+    """A hub with one repository; if ``damaged``, the files differ from their digests."""
 
     def __init__(self, contents: dict[str, bytes], damaged: bool = False, bytes_: int | None = None) -> None:
         self.contents, self.damaged, self.bytes, self.sent = contents, damaged, bytes_, []
@@ -33,7 +33,7 @@ class FakeHub:
 LORA = {DUBIT.name: b"a lora", "README.md": b"read me"}
 
 
-def test_size_licence_and_digest_are_shown_before_anything_is_sent(tmp_path):
+def test_size_licence_and_digest_are_shown_before_the_download(tmp_path):
     hub, offers = FakeHub(LORA), []
 
     def consent(offer: DownloadOffer) -> bool:
@@ -47,7 +47,7 @@ def test_size_licence_and_digest_are_shown_before_anything_is_sent(tmp_path):
         assert words in offers[0]
 
 
-def test_without_a_yes_nothing_is_sent(tmp_path):
+def test_nothing_is_downloaded_without_consent(tmp_path):
     hub = FakeHub(LORA)
     with pytest.raises(WeightsError, match="nobody agreed"):
         fetch(DUBIT, tmp_path, lambda offer: False, "owner/name", hub)
@@ -55,14 +55,14 @@ def test_without_a_yes_nothing_is_sent(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_is_its_weights_and_settings(tmp_path):
+def test_of_a_folder_weights_and_configuration_are_downloaded(tmp_path):
     names = ("config.json", "tokenizer.json", "model.safetensors", "README.md", "more/model.safetensors")
     hub = FakeHub(dict.fromkeys(names, b"0"))
     folder = fetch(TEXT_ENCODER, tmp_path, lambda offer: True, "owner/name", hub)
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
 
 
-def test_everything_is_fetched_under_whichever_name_it_has(tmp_path):
+def test_files_are_found_under_any_of_their_names(tmp_path):
     old = dict.fromkeys((CHECKPOINT.also[0], UPSAMPLER.also[0], DUBIT.also[0], "config.json"), b"0")
     offers = []
     paths = fetch_all(tmp_path, lambda offer: bool(offers.append(offer)) or True, FakeHub(old))
@@ -73,7 +73,7 @@ def test_everything_is_fetched_under_whichever_name_it_has(tmp_path):
     assert fetch(CHECKPOINT, tmp_path, lambda offer: True, hub=FakeHub(both)).name == CHECKPOINT.name
 
 
-def test_what_cannot_be_had_is_said(tmp_path, monkeypatch):
+def test_unavailable_files_are_reported(tmp_path, monkeypatch):
     def yes(offer: DownloadOffer) -> bool:
         return True
 
@@ -91,8 +91,8 @@ def test_what_cannot_be_had_is_said(tmp_path, monkeypatch):
         fetch(DUBIT, tmp_path, yes, "owner/name", FakeHub(LORA))
 
 
-class _Answer:
-    """As much of an HTTP answer as the hub's errors read."""
+class _Response:
+    """The parts of an HTTP response that the hub's errors read."""
 
     headers: dict = {}  # noqa: RUF012
     status_code, request = 403, None
@@ -104,11 +104,11 @@ def _error(kind: str) -> Exception:
         return errors.LocalTokenNotFoundError("no token")
     if kind == "OSError":
         return OSError("no network")
-    return getattr(errors, kind)("refused", response=_Answer())
+    return getattr(errors, kind)("refused", response=_Response())
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "message"),
     [
         ("GatedRepoError", r"accepted the licence.*Open https://huggingface.co/owner/name, accept.*hf auth login"),
         ("LocalTokenNotFoundError", "accept the licence, then log in"),
@@ -117,7 +117,7 @@ def _error(kind: str) -> Exception:
         ("OSError", "could not be reached"),
     ],
 )
-def test_refusals_of_the_hub_tell_what_to_do(kind, told, tmp_path, monkeypatch):
+def test_errors_of_the_hub_say_what_to_do(kind, message, tmp_path, monkeypatch):
     hub_library = pytest.importorskip("huggingface_hub")
 
     def refuse(*_: object, **__: object) -> None:
@@ -125,21 +125,21 @@ def test_refusals_of_the_hub_tell_what_to_do(kind, told, tmp_path, monkeypatch):
 
     monkeypatch.setattr(hub_library.HfApi, "model_info", refuse)
     monkeypatch.setattr(hub_library, "hf_hub_download", refuse)
-    with pytest.raises(WeightsError, match=told):
+    with pytest.raises(WeightsError, match=message):
         fetch(DUBIT, tmp_path, lambda offer: True, "owner/name")
-    with pytest.raises(WeightsError, match=told):
+    with pytest.raises(WeightsError, match=message):
         HuggingFaceHub().download("owner/name", DUBIT.name, tmp_path)
 
 
-def test_what_the_hub_tells_is_read_as_it_comes(monkeypatch):
+def test_the_file_list_of_the_hub_is_read(monkeypatch):
     api = pytest.importorskip("huggingface_hub.hf_api")
     big = api.RepoSibling("a.safetensors", size=5, lfs=api.BlobLfsInfo(size=5, sha256="ab", pointer_size=1))
-    told = type("Told", (), {"siblings": [big, api.RepoSibling("config.json", size=2)]})
-    monkeypatch.setattr(api.HfApi, "model_info", lambda *_, **__: told)
+    info = type("ModelInfo", (), {"siblings": [big, api.RepoSibling("config.json", size=2)]})
+    monkeypatch.setattr(api.HfApi, "model_info", lambda *_, **__: info)
     assert HuggingFaceHub().files("owner/name") == [HubFile("a.safetensors", 5, "ab"), HubFile("config.json", 2)]
 
 
-def test_a_mistake_of_ours_stays_one(monkeypatch):
+def test_other_errors_are_not_changed(monkeypatch):
     api = pytest.importorskip("huggingface_hub.hf_api")
 
     def wrong(*_: object, **__: object) -> None:

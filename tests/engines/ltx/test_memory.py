@@ -1,4 +1,4 @@
-"""Plans for cards of every size, and pipelines made after them: what they give, and that they let go."""
+"""Memory plans for GPUs of every size, and pipelines loaded as planned: their results, and that they free memory."""
 
 # ruff: noqa: E402
 
@@ -16,25 +16,25 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import memory, prompt_cache
-from lipdub.engines.ltx.weights_folder import find_files
 from lipdub.engines.ltx.memory import (
     GB,
     ComputeDevice,
     MemoryPlan,
     WeightCounts,
-    describe_plan,
-    load_pipeline,
-    detect_device,
-    plan_memory,
     count_weights,
+    describe_plan,
+    detect_device,
+    load_pipeline,
+    plan_memory,
 )
-from lipdub.engines.ltx.pipeline import SourceVideo, MemoryOptions, GenerationSize
+from lipdub.engines.ltx.pipeline import GenerationSize, MemoryOptions, SourceVideo
 from lipdub.engines.ltx.tiling import TileSize
+from lipdub.engines.ltx.weights_folder import find_files
 from lipdub.errors import MachineError, WeightsError
 
 A = "a_dubit_ds1_25fps"
 FULL = WeightCounts(19_000_000_000, 1_500_000_000, 15_000_000_000, 4096)
-"""About the published model; the files' headers tell the true numbers."""
+"""Approximately the published model."""
 
 WINDOW = GenerationSize(121, Fraction(25), 768, 768)
 
@@ -56,7 +56,7 @@ def _card(gb: float, host: float = 128, capability: tuple[int, int] = (8, 9), de
         (24, 38, False, True),
     ],
 )
-def test_a_card_gets_the_most_exact_weights_that_fit(gb, host, exact, streamed):
+def test_a_gpu_gets_the_most_exact_weights_that_fit(gb, host, exact, streamed):
     plan = plan_memory(_card(gb, host), FULL, WINDOW)
     assert (plan.exact, plan.streamed) == (exact, streamed)
     assert plan.device_bytes <= gb * 0.97 * GB
@@ -65,32 +65,36 @@ def test_a_card_gets_the_most_exact_weights_that_fit(gb, host, exact, streamed):
     assert plan.placement.fp8 is not exact
 
 
-def test_small_cards_tile_finely_and_large_ones_as_the_reference_does():
-    assert plan_memory(_card(80), FULL, WINDOW).room == MemoryOptions(TileSize(), aside=False)
-    small = plan_memory(_card(12), FULL, WINDOW).room
-    assert small.aside
+def test_small_gpus_get_small_tiles_and_large_ones_those_of_the_reference():
+    assert plan_memory(_card(80), FULL, WINDOW).memory == MemoryOptions(TileSize(), offload=False)
+    small = plan_memory(_card(12), FULL, WINDOW).memory
+    assert small.offload
     assert small.tiles.side < 768
 
 
 def test_the_text_encoder_has_the_gpu_to_itself_first_where_it_fits():
-    assert plan_memory(_card(80), FULL, WINDOW).first_desk == prompt_cache.TextEncoderPlacement("cuda", torch.bfloat16)
-    assert plan_memory(_card(16), FULL, WINDOW).first_desk == prompt_cache.TextEncoderPlacement("cuda", torch.bfloat16, offload=True)
-    assert plan_memory(_card(140), FULL, WINDOW).words == "device"
+    assert plan_memory(_card(80), FULL, WINDOW).first_encoder_placement == prompt_cache.TextEncoderPlacement(
+        "cuda", torch.bfloat16
+    )
+    assert plan_memory(_card(16), FULL, WINDOW).first_encoder_placement == prompt_cache.TextEncoderPlacement(
+        "cuda", torch.bfloat16, offload=True
+    )
+    assert plan_memory(_card(140), FULL, WINDOW).text_encoder == "device"
 
 
-def test_larger_windows_want_more_and_more_memory_never_hurts():
+def test_larger_windows_need_more_and_more_memory_never_gives_a_worse_plan():
     sides = (256, 512, 768, 1024, 1536)
     needs = [memory.forward_bytes(4096, GenerationSize(121, Fraction(25), side, side)) for side in sides]
     assert needs == sorted(needs)
     kinds = []
     for gb in range(10, 100, 2):
         plan = plan_memory(_card(gb), FULL, GenerationSize(121, Fraction(25), 512, 512))
-        kinds.append((plan.exact, not plan.streamed, plan.room.tiles.side))
+        kinds.append((plan.exact, not plan.streamed, plan.memory.tiles.side))
     assert kinds == sorted(kinds, key=lambda kind: kind[:2])
 
 
 @pytest.mark.parametrize(
-    ("machine", "told"),
+    ("device", "message"),
     [
         (
             _card(8),
@@ -104,12 +108,12 @@ def test_larger_windows_want_more_and_more_memory_never_hurts():
         (_card(32, 32, device="mps"), r"GB are free"),
     ],
 )
-def test_a_machine_that_cannot_is_told_with_the_numbers(machine, told):
-    with pytest.raises(MachineError, match=told):
-        plan_memory(machine, FULL, WINDOW)
+def test_a_device_with_too_little_memory_is_refused_with_the_numbers(device, message):
+    with pytest.raises(MachineError, match=message):
+        plan_memory(device, FULL, WINDOW)
 
 
-def test_the_side_that_is_advised_fits():
+def test_the_size_in_the_remedy_fits():
     with pytest.raises(MachineError) as refused:
         plan_memory(_card(8), FULL, WINDOW)
     side = int(str(refused.value).split("size=")[1].rstrip("."))
@@ -120,31 +124,31 @@ def test_the_side_that_is_advised_fits():
 
 def test_other_devices_have_plans():
     apple = plan_memory(ComputeDevice("mps", 96 * GB, 96 * GB), FULL, WINDOW)
-    assert (apple.exact, apple.streamed, apple.words) == (True, False, "cpu")
+    assert (apple.exact, apple.streamed, apple.text_encoder) == (True, False, "cpu")
     assert plan_memory(ComputeDevice("cpu", 60 * GB, 60 * GB, chosen=True), FULL, WINDOW).dtype == torch.bfloat16
     assert plan_memory(ComputeDevice("cpu", 99 * GB, 99 * GB, chosen=True), FULL, WINDOW).dtype == torch.float32
 
 
-def test_looking_around_finds_the_cpu_and_misses_what_is_not_here(monkeypatch):
+def test_the_cpu_is_detected_and_a_missing_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    machine = detect_device()
-    assert (machine.device, machine.chosen) == ("cpu", False)
-    assert machine.host > GB / 10
+    device = detect_device()
+    assert (device.device, device.chosen) == ("cpu", False)
+    assert device.host > GB / 10
     assert detect_device("cpu").chosen
     for device in ("cuda", "cuda:1", "mps"):
         with pytest.raises(MachineError, match="--engine exemplar"):
             detect_device(device)
 
 
-def test_looking_around_measures_a_gpu(monkeypatch):
+def test_a_gpu_is_measured(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda at: (7, 9))
-    told = SimpleNamespace(major=9, minor=0, name="a card")
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda at: told)
-    machine = detect_device()
-    assert (machine.device, machine.free, machine.capability, machine.name) == ("cuda", 7, (9, 0), "a card")
+    properties = SimpleNamespace(major=9, minor=0, name="a card")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda at: properties)
+    device = detect_device()
+    assert (device.device, device.free, device.capability, device.name) == ("cuda", 7, (9, 0), "a card")
     assert detect_device("cuda:0").device == "cuda:0"
     with pytest.raises(MachineError, match="no GPU 'cuda:1' here, only 1"):
         detect_device("cuda:1")
@@ -155,20 +159,20 @@ def paths(files):
     return find_files(files, "lora_ds1.safetensors", say=lambda line: None)
 
 
-def test_sizes_are_counted_from_the_headers(paths, pipes):
-    sizes, pipe = count_weights(paths), pipes("lora_ds1.safetensors")
+def test_weights_are_counted_from_the_headers(paths, pipes):
+    counts, pipe = count_weights(paths), pipes("lora_ds1.safetensors")
 
     def count(*modules):
         return sum(tensor.numel() for module in modules for tensor in module.state_dict().values())
 
-    parts = pipe.parts
-    assert sizes.transformer == count(parts.transformer)
-    assert sizes.others == count(parts.video_vae, parts.audio_vae, parts.vocoder, pipe.upsampler)
-    assert sizes.words >= count(parts.connectors, pipe.text_encoder.model)
-    assert sizes.width == 64
+    modules = pipe.modules
+    assert counts.transformer == count(modules.transformer)
+    assert counts.others == count(modules.video_vae, modules.audio_vae, modules.vocoder, pipe.upsampler)
+    assert counts.text_encoder >= count(modules.connectors, pipe.text_encoder.model)
+    assert counts.width == 64
 
 
-def test_a_plan_tells_itself(paths):
+def test_a_plan_is_described(paths):
     lines = describe_plan(plan_memory(_card(24, 38), FULL, WINDOW))
     assert lines[0] == "transformer: 8 bits (e4m3), streamed from main memory to cuda, attention native"
     assert "not measured" in lines[-1]
@@ -195,32 +199,35 @@ def plain(small, pipes):
 
 
 PLANS = {
-    "whole": (MemoryPlan("cpu", whole=True), 1e-6),
-    "aside": (MemoryPlan("cpu", whole=True, room=MemoryOptions(aside=True), prompt_cache="streamed"), 1e-6),
-    "streamed": (MemoryPlan("cpu", whole=True, streamed=True, prompt_cache="cpu"), 1e-6),
+    "whole": (MemoryPlan("cpu", full_precision=True), 1e-6),
+    "offloaded": (
+        MemoryPlan("cpu", full_precision=True, memory=MemoryOptions(offload=True), text_encoder="streamed"),
+        1e-6,
+    ),
+    "streamed": (MemoryPlan("cpu", full_precision=True, streamed=True, text_encoder="cpu"), 1e-6),
     "half": (MemoryPlan("cpu"), 5e-2),
     "eight bits": (MemoryPlan("cpu", exact=False), 0.2),
-    "eight bits, streamed": (MemoryPlan("cpu", exact=False, streamed=True, first=True), 0.2),
-    "math attention": (MemoryPlan("cpu", whole=True, attention="_native_math"), 1e-5),
+    "eight bits, streamed": (MemoryPlan("cpu", exact=False, streamed=True, encoder_first=True), 0.2),
+    "math attention": (MemoryPlan("cpu", full_precision=True, attention="_native_math"), 1e-5),
 }
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_every_plan_gives_the_same_dub_as_near_as_its_numbers_allow(name, paths, small, plain, far):
+def test_every_plan_gives_the_same_dub_within_its_precision(name, paths, small, plain, far):
     plan, bound = PLANS[name]
     context, latent = plain
     pipe = load_pipeline(paths, plan)
-    prompt_cache = "abc" if name == "aside" else tuple(half.to(plan.dtype) for half in context)
-    made = pipe(*small, prompt_cache, dub=small[1], height=64, width=64)
+    prompt = "abc" if name == "offloaded" else tuple(half.to(plan.dtype) for half in context)
+    made = pipe(*small, prompt, dub=small[1], height=64, width=64)
     assert pipe.dtype == plan.dtype
     assert made.video_latent.dtype == plan.dtype
     assert far(made.video_latent, latent) < bound
     if not plan.exact:
-        kinds = {p.dtype for n, p in pipe.parts.transformer.named_parameters() if ".to_q.weight" in n}
+        kinds = {p.dtype for n, p in pipe.modules.transformer.named_parameters() if ".to_q.weight" in n}
         assert kinds == {torch.float8_e4m3fn}
 
 
-def test_prompts_told_before_are_encoded_and_the_encoder_freed(paths, monkeypatch, pipes, far):
+def test_prepared_prompts_are_encoded_and_the_encoder_is_freed(paths, monkeypatch, pipes, far):
     alive = []
 
     def watched(*args):
@@ -230,24 +237,24 @@ def test_prompts_told_before_are_encoded_and_the_encoder_freed(paths, monkeypatc
 
     read = prompt_cache.read_encoder
     monkeypatch.setattr(prompt_cache, "read_encoder", watched)
-    pipe = load_pipeline(paths, MemoryPlan("cpu", whole=True), ("abc", "abd", "abc"))
+    pipe = load_pipeline(paths, MemoryPlan("cpu", full_precision=True), ("abc", "abd", "abc"))
     assert [ref() for ref in alive] == [None, None]
-    assert pipe.parts.connectors is None
+    assert pipe.modules.connectors is None
     assert far(pipe.context("abc")[0], pipes("lora_ds1.safetensors").context("abc")[0]) < 1e-6
-    assert len(alive) == 2, "both prompts were read at one desk"
-    pipe.learn(("later", "latest"))
+    assert len(alive) == 2, "the text encoder was read once for both prompts"
+    pipe.prepare_prompts(("later", "latest"))
     pipe.context("latest")
     assert len(alive) == 4
     assert [ref() for ref in alive] == [None] * 4
-    gone = [weakref.ref(pipe.parts.transformer), weakref.ref(pipe.parts.video_vae)]
+    gone = [weakref.ref(pipe.modules.transformer), weakref.ref(pipe.modules.video_vae)]
     del pipe
     gc.collect()
     assert [ref() for ref in gone] == [None, None]
 
 
-def test_kept_contexts_need_no_text_encoder(paths, tmp_path, monkeypatch):
-    desk = prompt_cache.TextEncoderPlacement("cpu", torch.float32)
-    first = prompt_cache.PromptCache(paths, desk, tmp_path / "kept")
+def test_stored_contexts_need_no_text_encoder(paths, tmp_path, monkeypatch):
+    placement = prompt_cache.TextEncoderPlacement("cpu", torch.float32)
+    first = prompt_cache.PromptCache(paths, placement, tmp_path / "kept")
     context = first.context("abc")
     (kept,) = (tmp_path / "kept").iterdir()
 
@@ -256,15 +263,18 @@ def test_kept_contexts_need_no_text_encoder(paths, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(prompt_cache, "read_encoder", no)
-        again = prompt_cache.PromptCache(paths, desk, tmp_path / "kept").context(" abc ")
+        again = prompt_cache.PromptCache(paths, placement, tmp_path / "kept").context(" abc ")
         assert all(torch.equal(a, b) for a, b in zip(context, again, strict=True))
-        for other in (prompt_cache.PromptCache(paths, prompt_cache.TextEncoderPlacement(), tmp_path / "kept"), prompt_cache.PromptCache(paths, desk)):
+        for other in (
+            prompt_cache.PromptCache(paths, prompt_cache.TextEncoderPlacement(), tmp_path / "kept"),
+            prompt_cache.PromptCache(paths, placement),
+        ):
             with pytest.raises(AssertionError):
                 other.context("abc")
     whole = kept.read_bytes()
     for damaged in (b"damaged", whole[:-4], whole[:-1] + bytes([whole[-1] ^ 1])):
         kept.write_bytes(damaged)
-        repaired = prompt_cache.PromptCache(paths, desk, tmp_path / "kept").context("abc")
+        repaired = prompt_cache.PromptCache(paths, placement, tmp_path / "kept").context("abc")
         assert torch.equal(repaired[0], context[0])
         assert torch.equal(repaired[1], context[1])
         assert kept.read_bytes() == whole
@@ -280,9 +290,9 @@ def test_other_files_have_another_digest(paths, files, tmp_path):
     assert prompt_cache.files_digest(replace(paths, lora=tmp_path)) == prompt_cache.files_digest(paths)
 
 
-def test_files_that_do_not_go_together_are_refused_before_anything_big_is_read(paths, files, monkeypatch):
+def test_files_that_do_not_fit_together_are_refused_before_large_data_are_read(paths, files, monkeypatch):
     with pytest.raises(WeightsError, match="not a LoRA"):
         load_pipeline(replace(paths, lora=files / "upsampler.safetensors"), MemoryPlan("cpu"))
-    monkeypatch.setattr(prompt_cache, "text_shape", lambda folder: ("gemma3", 32, 49))
+    monkeypatch.setattr(prompt_cache, "text_encoder_shape", lambda folder: ("gemma3", 32, 49))
     with pytest.raises(WeightsError, match="gives 49 hidden states and the checkpoint wants 3"):
         load_pipeline(paths, MemoryPlan("cpu"), ("abc",))

@@ -1,4 +1,4 @@
-"""Checkpoints are read whole, or refused by name."""
+"""Checkpoints are read completely, or refused with the name of what is wrong."""
 
 # ruff: noqa: E402
 
@@ -16,7 +16,7 @@ from safetensors import safe_open
 
 from lipdub.engines.ltx import module_config, tensor_names
 from lipdub.engines.ltx.checkpoint import CheckpointModules, WeightPlacement, read_checkpoint, read_upsampler
-from lipdub.engines.ltx.lora import attach, fuse, read_lora
+from lipdub.engines.ltx.lora import fuse, read_lora
 from lipdub.engines.ltx.text_encoder import read_text_encoder
 from lipdub.errors import WeightsError
 
@@ -24,11 +24,11 @@ WIDTH = 32
 
 
 def _changed(source: Path, to: Path, drop=(), add=(), metadata=None) -> Path:
-    """A file like ``source`` without some tensors, with more of them, or with other metadata; its numbers are 0."""
+    """A file like ``source`` without some tensors, with more of them, or with other metadata; all weights are 0."""
     with source.open("rb") as file:
-        told = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    kept = {**told.pop("__metadata__", {}), **(metadata or {})}
-    sizes = {name: (t["dtype"], t["shape"]) for name, t in told.items() if name not in drop}
+        entries = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    kept = {**entries.pop("__metadata__", {}), **(metadata or {})}
+    sizes = {name: (t["dtype"], t["shape"]) for name, t in entries.items() if name not in drop}
     sizes |= {name: ("F32", [3]) for name in add}
     header, end = {"__metadata__": kept}, 0
     for name, (dtype, shape) in sizes.items():
@@ -56,7 +56,7 @@ def test_every_tensor_of_the_file_is_in_exactly_one_module(files, parts):
             assert torch.equal(modules[part][short], file.get_tensor(name)), name
 
 
-def test_nothing_is_left_without_weights_and_nothing_is_trained(parts):
+def test_every_module_has_weights_and_needs_no_gradient(parts):
     for part in CheckpointModules.__dataclass_fields__:
         module = getattr(parts, part)
         assert not any(t.is_meta for t in [*module.parameters(), *module.buffers()])
@@ -73,7 +73,7 @@ def test_the_vocoder_and_the_statistics_stay_exact_in_any_precision(files):
 
 
 @pytest.mark.parametrize(
-    ("drop", "told"),
+    ("drop", "message"),
     [
         ("vae.decoder.conv_out.conv.bias", "video_vae.decoder.conv_out.conv.bias"),
         ("model.diffusion_model.patchify_proj.weight", "proj_in.weight"),
@@ -82,27 +82,27 @@ def test_the_vocoder_and_the_statistics_stay_exact_in_any_precision(files):
         ("audio_vae.per_channel_statistics.mean-of-means", "latents_mean"),
     ],
 )
-def test_a_file_that_lacks_a_tensor_is_refused_by_its_name(files, tmp_path, drop, told):
+def test_a_missing_tensor_is_named(files, tmp_path, drop, message):
     part = _changed(files / "ckpt.safetensors", tmp_path / "part.safetensors", drop=[drop])
-    with pytest.raises(WeightsError, match=told.replace(".", r"\.")):
+    with pytest.raises(WeightsError, match=message.replace(".", r"\.")):
         read_checkpoint(part, WIDTH)
 
 
 @pytest.mark.parametrize("name", ["stranger.weight", "vae.encoder.extra.bias", "model.diffusion_model.more"])
-def test_a_file_with_a_strange_tensor_is_refused_by_its_name(files, tmp_path, name):
+def test_an_unknown_tensor_is_named(files, tmp_path, name):
     more = _changed(files / "ckpt.safetensors", tmp_path / "more.safetensors", add=[name])
     with pytest.raises(WeightsError, match=f"not expected: {name}"):
         read_checkpoint(more, WIDTH)
 
 
-def test_statistics_that_nobody_reads_are_no_fault(files, tmp_path):
+def test_unused_statistics_are_accepted(files, tmp_path):
     more = _changed(
         files / "ckpt.safetensors", tmp_path / "more.safetensors", add=["vae.per_channel_statistics.mean-of-stds"]
     )
     read_checkpoint(more, WIDTH)
 
 
-def test_a_block_missing_at_the_end_is_missed(files, tmp_path):
+def test_a_missing_last_block_is_noticed(files, tmp_path):
     with safe_open(files / "ckpt.safetensors", "pt") as file:
         last = [name for name in file.keys() if ".transformer_blocks.2." in name]  # noqa: SIM118
     part = _changed(files / "ckpt.safetensors", tmp_path / "part.safetensors", drop=last)
@@ -133,7 +133,7 @@ def test_another_text_width_is_refused(files):
         read_checkpoint(files / "ckpt.safetensors", 33)
 
 
-def test_metadata_that_makes_no_model_is_refused(files, tmp_path):
+def test_an_impossible_configuration_is_refused(files, tmp_path):
     with safe_open(files / "ckpt.safetensors", "pt") as file:
         config = json.loads(file.metadata()["config"])
     for change in ({"vae": {}}, {"transformer": {**config["transformer"], "num_attention_heads": "four"}}):
@@ -146,7 +146,7 @@ def test_metadata_that_makes_no_model_is_refused(files, tmp_path):
             read_checkpoint(odd, WIDTH)
 
 
-def test_a_lora_tells_its_factor_and_fits_only_its_model(files, parts, tmp_path, exact):
+def test_a_lora_has_a_downscale_factor_and_fits_only_its_model(files, parts, tmp_path, exact):
     assert read_lora(files / "lora_ds1.safetensors").downscale == 1
     lora = read_lora(files / "lora_ds2.safetensors")
     assert lora.downscale == 2
@@ -168,9 +168,8 @@ def test_a_lora_tells_its_factor_and_fits_only_its_model(files, parts, tmp_path,
     pairs["transformer_blocks.7.attn1.to_q"] = pairs["transformer_blocks.0.attn1.to_q"]
     wrong = type(lora)(lora.path, pairs)
     before = parts.transformer.transformer_blocks[0].attn1.to_q.weight.clone()
-    for use in (fuse, attach):
-        with pytest.raises(WeightsError, match=r"transformer_blocks\.7"):
-            use(parts.transformer, wrong)
+    with pytest.raises(WeightsError, match=r"transformer_blocks\.7"):
+        fuse(parts.transformer, wrong)
     assert torch.equal(before, parts.transformer.transformer_blocks[0].attn1.to_q.weight)
 
 

@@ -1,4 +1,4 @@
-"""Stages from recorded inputs, then the whole dub, are the recorded ones; and what goes wrong if a rule is broken."""
+"""Both stages and the whole dub equal the recordings; the tests named ``mistake`` show what breaks without a rule."""
 
 # ruff: noqa: E402
 
@@ -14,8 +14,9 @@ pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import sampler, tokens
 from lipdub.engines.ltx.checkpoint import WeightPlacement
-from lipdub.engines.ltx.pipeline import Files, SourceVideo, LipDubPipeline, PipelineOptions, GenerationSize
+from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, PipelineOptions, SourceVideo
 from lipdub.engines.ltx.text_encoder import TextEncoder
+from lipdub.engines.ltx.weights_folder import LtxFiles
 from lipdub.errors import OptionError, WeightsError
 from lipdub.timeline.sound import Sound
 
@@ -24,44 +25,44 @@ DS1 = "lora_ds1.safetensors"
 SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
-def _run(name, stage, scene, case, pipes):
+def _run(name, stage, inputs, case, pipes):
     """A stage from the recorded noise: (video, audio) target tokens."""
     recorded = case(name)
     start = tuple(
         sequence.noised(recorded[f"s{stage}.{modality}.noise"], SIGMAS[stage][0])
-        for modality, sequence in (("video", scene.video), ("audio", scene.audio))
+        for modality, sequence in (("video", inputs.video), ("audio", inputs.audio))
     )
-    return sampler.denoise(pipes(recorded.told["lora"]).parts.transformer, scene, start, SIGMAS[stage])
+    return sampler.denoise(pipes(recorded.settings["lora"]).modules.transformer, inputs, start, SIGMAS[stage])
 
 
 @pytest.mark.parametrize("name", [A, B, C])
 @pytest.mark.parametrize("stage", [1, 2])
-def test_a_stage_ends_where_it_was_recorded(name, stage, case, scenes, pipes, far):
+def test_a_stage_equals_the_recording(name, stage, case, stage_inputs, pipes, far):
     recorded = case(name)
-    video, audio = _run(name, stage, scenes(name, stage), case, pipes)
+    video, audio = _run(name, stage, stage_inputs(name, stage), case, pipes)
     assert far(video, tokens.pack_video(recorded[f"s{stage}.video_latent"])) < 1e-5
     assert far(audio, tokens.pack_audio(recorded["s1.audio_latent"])) < 1e-4
 
 
 @pytest.mark.parametrize("name", [A, B, C])
-def test_the_whole_dub_is_the_recorded_one(name, case, frames, wave, pipes, far):
-    recorded, told = case(name), case(name).told
-    dub = wave(recorded.inputs[told["own_audio"]]) if "own_audio" in told else None
+def test_the_whole_dub_equals_the_recording(name, case, frames, wave, pipes, far):
+    recorded, settings = case(name), case(name).settings
+    dub = wave(recorded.inputs[settings["own_audio"]]) if "own_audio" in settings else None
     seen = []
-    made = pipes(told["lora"])(
+    made = pipes(settings["lora"])(
         SourceVideo(frames(recorded.clip), recorded.rate),
         wave(recorded.clip),
-        told["prompt"],
+        settings["prompt"],
         dub=dub,
-        generator=torch.Generator().manual_seed(told["seed"]),
-        height=told["height"],
-        width=told["width"],
-        reference_strength=told["strength"],
-        watch=lambda *step: seen.append(step),
+        generator=torch.Generator().manual_seed(settings["seed"]),
+        height=settings["height"],
+        width=settings["width"],
+        reference_strength=settings["strength"],
+        on_step=lambda *step: seen.append(step),
     )
     assert far(made.video_latent, recorded["s2.video_latent"]) < 1e-5
     assert far(made.audio_latent, recorded["s1.audio_latent"]) < 1e-4
-    assert list(made.frames.shape) == told["derived"]["frames_shape"]
+    assert list(made.frames.shape) == settings["derived"]["frames_shape"]
     assert np.abs(made.frames[-1].astype(int) - recorded["decode.frame_last_u8"].numpy()).max() <= 1
     assert far(made.frames[:, 3::8, 3::8] / 255, recorded["decode.frames_s8"]) < 5e-3
     assert made.rate == recorded.rate
@@ -73,28 +74,28 @@ def test_the_whole_dub_is_the_recorded_one(name, case, frames, wave, pipes, far)
         assert far(np.sqrt(np.square(made.sound.samples).mean(1)), recorded["decode.wave_rms"]) < 1e-3
 
 
-def test_mistake_a_truncated_rate_moves_the_picture(case, scenes, pipes, far):
-    recorded, scene = case(B), scenes(B, 1)
+def test_mistake_a_truncated_rate_moves_the_picture(case, stage_inputs, pipes, far):
+    recorded, inputs = case(B), stage_inputs(B, 1)
     whole = GenerationSize(33, Fraction(29), 64, 96)
     wrong = torch.cat(
-        [tokens.video_positions(whole.grid(), whole.rate), tokens.video_positions((5, 1, 1), whole.rate, 2)], 2
+        [tokens.video_positions(whole.latent_grid(), whole.rate), tokens.video_positions((5, 1, 1), whole.rate, 2)], 2
     )
-    video, _ = _run(B, 1, replace(scene, video=replace(scene.video, positions=wrong)), case, pipes)
+    video, _ = _run(B, 1, replace(inputs, video=replace(inputs.video, positions=wrong)), case, pipes)
     assert far(video, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(4e-2, rel=0.3)
 
 
-def test_mistake_reference_places_not_spread_move_the_picture(case, scenes, pipes, far):
-    recorded, scene = case(B), scenes(B, 1)
-    wrong = scene.video.positions.clone()
-    wrong[:, 1:, scene.video.target :] /= 2
-    video, _ = _run(B, 1, replace(scene, video=replace(scene.video, positions=wrong)), case, pipes)
+def test_mistake_reference_positions_without_downscale_move_the_picture(case, stage_inputs, pipes, far):
+    recorded, inputs = case(B), stage_inputs(B, 1)
+    wrong = inputs.video.positions.clone()
+    wrong[:, 1:, inputs.video.target :] /= 2
+    video, _ = _run(B, 1, replace(inputs, video=replace(inputs.video, positions=wrong)), case, pipes)
     assert far(video, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(1e-2, rel=0.5)
 
 
-def test_mistake_reference_sound_that_is_not_before_zero(case, scenes, pipes, far):
-    recorded, scene = case(A), scenes(A, 1)
+def test_mistake_reference_sound_that_is_not_before_zero(case, stage_inputs, pipes, far):
+    recorded, inputs = case(A), stage_inputs(A, 1)
     wrong = torch.cat([tokens.audio_positions(25), tokens.audio_positions(27)], 2)
-    _, audio = _run(A, 1, replace(scene, audio=replace(scene.audio, positions=wrong)), case, pipes)
+    _, audio = _run(A, 1, replace(inputs, audio=replace(inputs.audio, positions=wrong)), case, pipes)
     assert far(audio, tokens.pack_audio(recorded["s1.audio_latent"])) > 1e-2
 
 
@@ -103,10 +104,10 @@ def test_mistake_reference_sound_trimmed_to_the_frames(case, wave, pipes, far):
     pipe, whole = pipes(DS1), wave(recorded.clip)
     short = Sound(whole.samples[:, : whole.samples.shape[1] * 9 // 10], whole.rate)
     setting = GenerationSize(25, recorded.rate, 64, 64)
-    video = tokens.unpack_video(recorded["s1.video.ref_tokens"], setting.grid())
+    video = tokens.unpack_video(recorded["s1.video.ref_tokens"], setting.latent_grid())
     context = recorded["prompt.video"], recorded["prompt.audio"]
-    scene = pipe.first_scene(setting, context, (video, pipe.audio_latent(short)))
-    made, _ = pipe.run(scene, 1, torch.Generator().manual_seed(recorded.told["seed"]))
+    inputs = pipe.stage_1_inputs(setting, context, (video, pipe.encode_audio(short)))
+    made, _ = pipe.run_stage(inputs, 1, torch.Generator().manual_seed(recorded.settings["seed"]))
     assert far(made, tokens.pack_video(recorded["s1.video_latent"])) == pytest.approx(1e-2, rel=0.5)
 
 
@@ -118,10 +119,10 @@ def small():
     return SourceVideo(rng.integers(0, 256, (12, 40, 50, 3), np.uint8), Fraction(24_000, 1001)), sound
 
 
-def test_the_same_seed_gives_the_same_dub_and_an_encoded_prompt_will_do(small, pipes):
+def test_the_same_seed_gives_the_same_dub_with_a_prompt_or_its_context(small, pipes):
     pipe = pipes(DS1)
     context = pipe.context("a")
-    bare = LipDubPipeline(pipe.parts, pipe.upsampler, None)
+    bare = LipDubPipeline(pipe.modules, pipe.upsampler, None)
     first = pipe(*small, "a", height=64, width=64, generator=torch.Generator().manual_seed(0))
     again = bare(*small, context, height=64, width=64)
     other = bare(*small, context, dub=small[1], height=64, width=64, generator=torch.Generator().manual_seed(1))
@@ -134,19 +135,19 @@ def test_the_same_seed_gives_the_same_dub_and_an_encoded_prompt_will_do(small, p
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"height": 100, "width": 128}, "multiples of 64"),
         ({"height": 0, "width": 64}, "multiples of 64"),
         ({"height": 64, "width": 64, "reference_strength": 1.5}, "between 0 and 1"),
     ],
 )
-def test_sizes_that_cannot_be_made_are_refused(options, told, small, pipes):
-    with pytest.raises(OptionError, match=told):
+def test_impossible_sizes_are_refused(options, message, small, pipes):
+    with pytest.raises(OptionError, match=message):
         pipes(DS1)(*small, "a", **options)
 
 
-def test_nothing_to_dub_and_references_too_small_are_refused(small, pipes):
+def test_no_frames_and_too_small_references_are_refused(small, pipes):
     footage, _ = small
     with pytest.raises(OptionError, match="no frames"):
         GenerationSize.of(SourceVideo(footage.frames[:0], footage.rate), PipelineOptions(64, 64))
@@ -156,33 +157,35 @@ def test_nothing_to_dub_and_references_too_small_are_refused(small, pipes):
 
 
 def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch):
-    paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / DS1)
+    paths = LtxFiles(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / DS1)
     monkeypatch.setattr(TextEncoder, "layers", 49)
     with pytest.raises(WeightsError, match="gives 49 hidden states and the checkpoint wants 3"):
         LipDubPipeline.from_files(paths, exact)
 
 
-def test_half_precision_runs_and_stays_near(case, frames, wave, files, far):
-    recorded, told = case(A), case(A).told
-    paths = Files(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / told["lora"])
+def test_half_precision_is_close_to_the_recording(case, frames, wave, files, far):
+    recorded, settings = case(A), case(A).settings
+    paths = LtxFiles(
+        files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / settings["lora"]
+    )
     pipe = LipDubPipeline.from_files(paths, WeightPlacement("cpu", torch.bfloat16))
     setting = GenerationSize(25, recorded.rate, 64, 64)
-    context = pipe.context(told["prompt"])
+    context = pipe.context(settings["prompt"])
     reference = pipe.video_reference(SourceVideo(frames(recorded.clip), recorded.rate), setting)
-    scene = pipe.first_scene(setting, context, (reference, pipe.audio_latent(wave(recorded.clip))))
-    assert {t.dtype for t in (*context, reference, scene.audio.latent)} == {torch.bfloat16}
-    start = scene.video.noised(recorded["s1.video.noise"]), scene.audio.noised(recorded["s1.audio.noise"])
-    made, spoken = sampler.denoise(pipe.parts.transformer, scene, start, sampler.STAGE_1_SIGMAS)
-    small = tokens.unpack_video(made, setting.grid())
+    inputs = pipe.stage_1_inputs(setting, context, (reference, pipe.encode_audio(wave(recorded.clip))))
+    assert {t.dtype for t in (*context, reference, inputs.audio.latent)} == {torch.bfloat16}
+    start = inputs.video.noised(recorded["s1.video.noise"]), inputs.audio.noised(recorded["s1.audio.noise"])
+    made, spoken = sampler.denoise(pipe.modules.transformer, inputs, start, sampler.STAGE_1_SIGMAS)
+    small = tokens.unpack_video(made, setting.latent_grid())
     assert far(small, recorded["s1.video_latent"]) < 5e-2
     assert far(tokens.unpack_audio(spoken, 16), recorded["s1.audio_latent"]) < 5e-2
-    assert far(pipe.upsampled(small), recorded["upsampled"]) < 0.1
-    assert sum(run.shape[2] for run in pipe.pictures(small)) == 25
-    assert np.isfinite(pipe.sound(tokens.unpack_audio(spoken, 16)).samples).all()
+    assert far(pipe.upsample(small), recorded["upsampled"]) < 0.1
+    assert sum(run.shape[2] for run in pipe.decode_video(small)) == 25
+    assert np.isfinite(pipe.decode_audio(tokens.unpack_audio(spoken, 16)).samples).all()
 
 
 @pytest.mark.parametrize("frames", [1, 2, 8])
-def test_fewer_than_nine_frames_give_the_first_alone(frames, small, pipes):
+def test_fewer_than_nine_frames_give_one_frame(frames, small, pipes):
     footage, voice = small
     pipe = pipes(DS1)
     few = SourceVideo(footage.frames[:frames], footage.rate)
@@ -193,7 +196,7 @@ def test_fewer_than_nine_frames_give_the_first_alone(frames, small, pipes):
         GenerationSize.of(few, PipelineOptions(64, 64))
 
 
-def test_odd_pictures_and_one_channel_are_taken_as_they_come(pipes):
+def test_odd_picture_sizes_and_mono_sound_are_accepted(pipes):
     pipe = pipes(DS1)
     rng = np.random.default_rng(4)
     footage = SourceVideo(rng.integers(0, 256, (9, 37, 91, 3), np.uint8), Fraction(30_000, 1001))

@@ -1,4 +1,4 @@
-"""The prompt becomes the recorded context."""
+"""The context of a prompt equals the recording."""
 
 # ruff: noqa: E402
 
@@ -27,24 +27,24 @@ def _line(words: str, language: str = "") -> Line:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_words_become_the_recorded_tokens(name, case, pipes):
-    told = case(name).told
-    ids, mask = pipes(DS1).text_encoder.tokens(told["prompt"])
+def test_tokens_equal_the_recording(name, case, pipes):
+    settings = case(name).settings
+    ids, mask = pipes(DS1).text_encoder.tokens(settings["prompt"])
     assert ids.shape == mask.shape == (1, 1024)
-    assert ids[mask == 1].tolist() == told["derived"]["token_ids"]
+    assert ids[mask == 1].tolist() == settings["derived"]["token_ids"]
     assert (mask[0].diff() >= 0).all(), "padding is on the left"
     assert (ids[mask == 0] == 0).all()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_context_is_the_recorded_one(name, case, pipes, far):
+def test_the_context_equals_the_recording(name, case, pipes, far):
     recorded = case(name)
-    video, audio = pipes(DS1).context(recorded.told["prompt"])
+    video, audio = pipes(DS1).context(recorded.settings["prompt"])
     assert far(video, recorded["prompt.video"]) < 1e-5
     assert far(audio, recorded["prompt.audio"]) < 1e-5
 
 
-def test_a_text_starts_with_bos_even_if_the_tokenizer_adds_none(files, tmp_path, case, pipes, exact, far):
+def test_bos_is_added_if_the_tokenizer_adds_none(files, tmp_path, case, pipes, exact, far):
     folder = shutil.copytree(files / "gemma", tmp_path / "gemma")
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer["post_processor"] = None
@@ -52,13 +52,13 @@ def test_a_text_starts_with_bos_even_if_the_tokenizer_adds_none(files, tmp_path,
     encoder = text_encoder.read_text_encoder(folder, exact)
     recorded = case(CASES[0])
     assert encoder.tokenizer("a")["input_ids"] == [7], "this tokenizer adds no BOS"
-    ids, mask = encoder.tokens(recorded.told["prompt"])
-    assert ids[mask == 1].tolist() == recorded.told["derived"]["token_ids"]
-    video, _ = text_encoder.encode_prompt(encoder, pipes(DS1).parts.connectors, recorded.told["prompt"])
+    ids, mask = encoder.tokens(recorded.settings["prompt"])
+    assert ids[mask == 1].tolist() == recorded.settings["derived"]["token_ids"]
+    video, _ = text_encoder.encode_prompt(encoder, pipes(DS1).modules.connectors, recorded.settings["prompt"])
     assert far(video, recorded["prompt.video"]) < 1e-5
 
 
-def test_a_long_text_loses_its_end_and_keeps_its_bos(pipes):
+def test_a_long_text_is_cut_at_the_end_and_keeps_bos(pipes):
     ids, mask = pipes(DS1).text_encoder.tokens("abc" * 1000)
     assert mask.all()
     assert ids[0, :4].tolist() == [2, 7, 8, 9]
@@ -70,7 +70,7 @@ def test_an_empty_text_is_bos_alone(pipes):
     assert all(context.isfinite().all() for context in pipes(DS1).context(""))
 
 
-def test_a_prompt_tells_speaker_language_and_words():
+def test_a_prompt_has_speaker_language_and_words():
     assert prompt_for(_line("Hola,\n ¿qué tal?", "es-MX"), "A woman") == (
         'A woman is speaking in Spanish, saying: "Hola, ¿qué tal?"'
     )

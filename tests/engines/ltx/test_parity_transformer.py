@@ -1,4 +1,4 @@
-"""The transformer's velocities, and its gradients in training, are the recorded ones."""
+"""The transformer's velocities, and its gradients in training, equal the recordings."""
 
 # ruff: noqa: E402
 
@@ -14,7 +14,7 @@ pytest.importorskip("peft")
 
 from lipdub.engines.ltx import sampler, tokens, transformer
 from lipdub.engines.ltx.checkpoint import read_checkpoint
-from lipdub.engines.ltx.lora import attach, read_lora
+from lipdub.engines.ltx.lora import read_lora
 from lipdub.engines.ltx.transformer import ModalityInput, velocity
 
 A, B, C, D = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track", "d_train_av2av"
@@ -22,9 +22,9 @@ STAGES = [(name, stage) for name in (A, B, C) for stage in (1, 2)]
 SIGMAS = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}
 
 
-def _streams(recorded, scene, stage) -> tuple[ModalityInput, ModalityInput]:
+def _modality_inputs(recorded, inputs, stage) -> tuple[ModalityInput, ModalityInput]:
     starts = (recorded[f"s{stage}.{modality}.x_init"] for modality in ("video", "audio"))
-    return scene.streams(*starts, SIGMAS[stage][0])
+    return inputs.at_sigma(*starts, SIGMAS[stage][0])
 
 
 @torch.no_grad()
@@ -47,35 +47,38 @@ def _stock(model, video: ModalityInput, audio: ModalityInput, cross: bool):
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
-def test_velocities_with_the_lora_fused(name, stage, case, scenes, pipes, far):
+def test_velocities_with_the_lora_fused(name, stage, case, stage_inputs, pipes, far):
     recorded = case(name)
-    model = pipes(recorded.told["lora"]).parts.transformer
+    model = pipes(recorded.settings["lora"]).modules.transformer
     with torch.no_grad():
-        video, audio = velocity(model, *_streams(recorded, scenes(name, stage), stage))
+        video, audio = velocity(model, *_modality_inputs(recorded, stage_inputs(name, stage), stage))
     assert far(video, recorded[f"s{stage}.video.velocity0"]) < 1e-5
     assert far(audio, recorded[f"s{stage}.audio.velocity0"]) < 1e-5
 
 
 @pytest.fixture(scope="module")
 def attached(files, exact):
-    """A transformer with the LoRA beside its weights."""
+    """A transformer with the LoRA as a PEFT adapter."""
     model = read_checkpoint(files / "ckpt.safetensors", 32, exact).transformer
-    attach(model, read_lora(files / "lora_ds1.safetensors"))
+    adapter = {}
+    for name, (a, b) in read_lora(files / "lora_ds1.safetensors").pairs.items():
+        adapter |= {f"transformer.{name}.lora_A.weight": a, f"transformer.{name}.lora_B.weight": b}
+    model.load_lora_adapter(adapter, adapter_name="dubit")
     return model
 
 
 @pytest.mark.parametrize("stage", [1, 2])
-def test_velocities_with_the_lora_attached_by_peft(stage, attached, case, scenes, far):
+def test_velocities_with_the_lora_attached_by_peft(stage, attached, case, stage_inputs, far):
     recorded = case(A)
     with torch.no_grad():
-        video, audio = velocity(attached, *_streams(recorded, scenes(A, stage), stage))
+        video, audio = velocity(attached, *_modality_inputs(recorded, stage_inputs(A, stage), stage))
     assert far(video, recorded[f"s{stage}.video.velocity0"]) < 1e-5
     assert far(audio, recorded[f"s{stage}.audio.velocity0"]) < 1e-5
 
 
-def test_velocities_of_a_batch_are_those_of_its_members(case, scenes, pipes, far):
+def test_velocities_of_a_batch_equal_those_of_its_samples(case, stage_inputs, pipes, far):
     recorded = case(A)
-    streams = _streams(recorded, scenes(A, 1), 1)
+    streams = _modality_inputs(recorded, stage_inputs(A, 1), 1)
     quiet = [
         replace(s, sigma=s.sigma * level, timesteps=s.timesteps * level)
         for s, level in zip(streams, (0.5, 0.25), strict=True)
@@ -84,7 +87,7 @@ def test_velocities_of_a_batch_are_those_of_its_members(case, scenes, pipes, far
         ModalityInput(*(torch.cat([getattr(s, f), getattr(q, f)]) for f in ModalityInput.__dataclass_fields__))
         for s, q in zip(streams, quiet, strict=True)
     ]
-    model = pipes("lora_ds1.safetensors").parts.transformer
+    model = pipes("lora_ds1.safetensors").modules.transformer
     with torch.no_grad():
         video, audio = velocity(model, *both)
         alone = velocity(model, *quiet)
@@ -95,19 +98,19 @@ def test_velocities_of_a_batch_are_those_of_its_members(case, scenes, pipes, far
 
 
 @pytest.mark.parametrize("cross", [False, True])
-def test_mistake_stock_modulation_is_wrong_with_either_flag(cross, case, scenes, pipes, far):
+def test_mistake_stock_modulation_is_wrong_with_either_flag(cross, case, stage_inputs, pipes, far):
     recorded = case(A)
-    model = pipes("lora_ds1.safetensors").parts.transformer
-    video, _ = _stock(model, *_streams(recorded, scenes(A, 1), 1), cross)
+    model = pipes("lora_ds1.safetensors").modules.transformer
+    video, _ = _stock(model, *_modality_inputs(recorded, stage_inputs(A, 1), 1), cross)
     assert far(video, recorded["s1.video.velocity0"]) == pytest.approx(0.10 if cross else 0.26, rel=0.1)
 
 
-def test_where_all_tokens_share_one_level_the_correction_changes_nothing(case, scenes, pipes, far):
+def test_the_correction_changes_nothing_if_all_tokens_have_one_timestep(case, stage_inputs, pipes, far):
     streams = [
         replace(s, sigma=torch.tensor([0.5]), timesteps=torch.full_like(s.timesteps, 0.5))
-        for s in _streams(case(A), scenes(A, 1), 1)
+        for s in _modality_inputs(case(A), stage_inputs(A, 1), 1)
     ]
-    model = pipes("lora_ds1.safetensors").parts.transformer
+    model = pipes("lora_ds1.safetensors").modules.transformer
     with torch.no_grad():
         ours = velocity(model, *streams)
     for cross in (False, True):
@@ -115,25 +118,25 @@ def test_where_all_tokens_share_one_level_the_correction_changes_nothing(case, s
             assert far(mine, theirs) < 1e-6
 
 
-def test_mistake_frozen_sound_that_keeps_its_sigma(case, scenes, pipes, far):
+def test_mistake_frozen_sound_with_a_sigma_changes_the_velocity(case, stage_inputs, pipes, far):
     recorded = case(C)
-    video, audio = _streams(recorded, scenes(C, 1), 1)
+    video, audio = _modality_inputs(recorded, stage_inputs(C, 1), 1)
     wrong = replace(audio, sigma=video.sigma)
     with torch.no_grad():
-        moved, _ = velocity(pipes("lora_ds1.safetensors").parts.transformer, video, wrong)
+        moved, _ = velocity(pipes("lora_ds1.safetensors").modules.transformer, video, wrong)
     assert far(moved, recorded["s1.video.velocity0"]) == pytest.approx(0.4, rel=0.1)
 
 
-def test_the_model_is_left_as_it_was_even_after_a_failure(case, scenes, pipes):
-    model = pipes("lora_ds1.safetensors").parts.transformer
-    video, audio = _streams(case(A), scenes(A, 1), 1)
+def test_all_hooks_are_removed_even_after_an_error(case, stage_inputs, pipes):
+    model = pipes("lora_ds1.safetensors").modules.transformer
+    video, audio = _modality_inputs(case(A), stage_inputs(A, 1), 1)
     with pytest.raises(RuntimeError):
         velocity(model, replace(video, tokens=video.tokens[..., :5]), audio)
     gates = model.av_cross_attn_video_a2v_gate, model.av_cross_attn_audio_v2a_gate
     assert not any(gate._forward_pre_hooks for gate in gates)
 
 
-def _training_streams(recorded, contexts, variant) -> tuple[ModalityInput, ModalityInput]:
+def _training_inputs(recorded, contexts, variant) -> tuple[ModalityInput, ModalityInput]:
     """Reference first, clean, timestep 0; the sound's reference before zero, or on the target (``public``)."""
     video_at = tokens.video_positions((3, 2, 2), Fraction(25))
     audio_at, reference_at = tokens.audio_positions(21), tokens.audio_positions(26)
@@ -153,9 +156,9 @@ def _training_streams(recorded, contexts, variant) -> tuple[ModalityInput, Modal
 
 
 @pytest.mark.parametrize("variant", ["public", "negative"])
-def test_a_training_step_has_the_recorded_loss_and_gradients(variant, attached, case, far):
+def test_loss_and_gradients_of_a_training_step_equal_the_recording(variant, attached, case, far):
     recorded = case(D)
-    video, audio = _training_streams(recorded, [case(A), case(B)], variant)
+    video, audio = _training_inputs(recorded, [case(A), case(B)], variant)
     assert torch.equal(video.positions, recorded["public.video.positions"])
     assert torch.equal(audio.positions, recorded[f"{variant}.audio.positions"])
     adapters = {name: p.requires_grad_() for name, p in attached.named_parameters() if ".lora_" in name}
@@ -176,16 +179,16 @@ def test_a_training_step_has_the_recorded_loss_and_gradients(variant, attached, 
     norms = torch.tensor(
         [
             [adapters[f"{module}.lora_{half}.dubit.weight"].grad.norm() for half in "AB"]
-            for module in recorded.told["derived"]["lora_modules"]
+            for module in recorded.settings["derived"]["lora_modules"]
         ]
     )
     assert far(norms, recorded[f"{variant}.lora_grad_norms"]) < 1e-4
 
 
 @pytest.mark.parametrize(("name", "stage", "rows"), [(A, 1, (2, 2)), (A, 2, (2, 1)), (B, 1, (2, 2)), (C, 1, (2, 1))])
-def test_each_noise_level_is_embedded_once(name, stage, rows, case, scenes, pipes):
+def test_each_noise_level_is_embedded_once(name, stage, rows, case, stage_inputs, pipes):
     recorded = case(name)
-    model = pipes(recorded.told["lora"]).parts.transformer
+    model = pipes(recorded.settings["lora"]).modules.transformer
     embedded = {}
     modules = {
         "video": (model.time_embed, model.av_cross_attn_video_scale_shift),
@@ -197,7 +200,7 @@ def test_each_noise_level_is_embedded_once(name, stage, rows, case, scenes, pipe
         for i, module in enumerate(both)
     ]
     with torch.no_grad():
-        velocity(model, *_streams(recorded, scenes(name, stage), stage))
+        velocity(model, *_modality_inputs(recorded, stage_inputs(name, stage), stage))
     for hook in hooks:
         hook.remove()
     assert embedded == {(modality, i): n for modality, n in zip(modules, rows, strict=True) for i in (0, 1)}

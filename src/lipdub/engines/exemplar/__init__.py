@@ -1,6 +1,7 @@
-"""The exemplar engine: a shot's own mouths, warped to the wanted shape and laid back onto the filmed face.
+"""The exemplar engine: mouths that the shot itself shows are warped to the wanted shape and put on the filmed face.
 
-``engine`` the seam · ``study``, ``record``, ``library`` what is kept of a shot · ``shape_model`` how landmarks move
-with a mouth's shape · ``plan``, ``choose`` which exemplar for which frame · ``render``, ``geometry``, ``lips``,
-``warp``, ``blend`` one frame · ``check`` closed lips, looked at again.
+``engine`` implements the seam. ``build_study``, ``stored_study`` and ``library`` are what is stored of a shot.
+``shape_model`` says how landmarks move with the mouth shape. ``exemplar_plan`` and ``exemplar_choice`` decide which
+filmed mouth is used for which frame. ``frame_renderer``, ``geometry``, ``mouth_masks``, ``warp`` and ``blend`` render
+one frame. ``closure_check`` measures closed lips in the result.
 """

@@ -1,4 +1,4 @@
-"""Looking at closed lips again: what was asked to be shut must be seen shut."""
+"""Checks rendered closures: lips that should be closed are measured in the result, and corrected if they are open."""
 
 from dataclasses import dataclass
 
@@ -7,45 +7,42 @@ from jaxtyping import Float32
 
 from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import RIGID
-from lipdub.anatomy.shape import mouth_shape
-from lipdub.engines.exemplar.geometry import FaceGeometry
+from lipdub.anatomy.shape import shape_of
 from lipdub.engines.exemplar.frame_renderer import FrameTarget
+from lipdub.engines.exemplar.geometry import FaceGeometry
 from lipdub.engines.seam import Redetect
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import FaceView, Patch, patched
 from lipdub.timeline.picture import window_around
 
-_SHUT = 0.012  # apertures asked for below this are closures
-_SEEN_SHUT = 0.014
-_MOST = 0.05
+_CLOSURE = 0.012  # wanted apertures below this are closures
+_MEASURED_CLOSED = 0.014  # measured apertures up to this count as closed
+_MAX_OVERLAP = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class ClosureCheck:
-    """Measures performed closures by an ``eye``."""
+    """Measures rendered closures with ``redetect``."""
 
     geometry: FaceGeometry
-    eye: Redetect
+    redetect: Redetect
 
-    def corrected(self, order: FrameTarget, view: FaceView, made: Patch) -> FrameTarget | None:
-        """A stronger order, if the lips of ``made`` were to be shut and are seen open."""
-        if order.shape[AP] >= _SHUT or order.weight < 1 or view.landmarks is None:
+    def corrected(self, target: FrameTarget, view: FaceView, patch: Patch) -> FrameTarget | None:
+        """A target with more overlap of the lips, if ``patch`` should show closed lips and shows open ones; or None."""
+        if target.shape[AP] >= _CLOSURE or target.weight < 1 or view.landmarks is None:
             return None
-        seen = self._aperture(view, made, view.landmarks)
-        if seen is None or seen <= _SEEN_SHUT:
+        measured = self._aperture(view, patch, view.landmarks)
+        if measured is None or measured <= _MEASURED_CLOSED:
             return None
-        return replace_bite(order, min(seen - max(float(order.shape[AP]), 0.0), _MOST))
+        overlap = min(measured - max(float(target.shape[AP]), 0.0), _MAX_OVERLAP)
+        return target._replace(lip_overlap=overlap)
 
-    def _aperture(self, view: FaceView, made: Patch, landmarks: Float32[np.ndarray, "478 3"]) -> float | None:
+    def _aperture(self, view: FaceView, patch: Patch, landmarks: Float32[np.ndarray, "478 3"]) -> float | None:
+        """The aperture of the mouth in ``patch`` (eye distances), or None if no face is found."""
         window = window_around(landmarks, view.size)
         corner = np.array([window.left, window.top, 0], np.float32)
-        again = self.eye(patched(view, made, window), landmarks - corner)
+        again = self.redetect(patched(view, patch, window), landmarks - corner)
         if again is None:
             return None
-        place = pose.fit_pose(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])
-        return float(mouth_shape(place.unproject(0, np.asarray(again, np.float64)))[AP])
-
-
-def replace_bite(order: FrameTarget, bite: float) -> FrameTarget:
-    """``order`` with the lips pressed together by ``bite``."""
-    return order._replace(bite=bite)
+        fitted = pose.fit(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])
+        return float(shape_of(fitted.unproject(0, np.asarray(again, np.float64)))[AP])

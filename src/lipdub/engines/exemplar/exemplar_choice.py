@@ -1,7 +1,7 @@
-"""Which exemplar for which frame: the cheapest way through a small set of candidates per frame (Viterbi).
+"""Chooses an exemplar for each frame: the cheapest path through a few candidates per frame (Viterbi algorithm).
 
-A frame's own cost is how far an exemplar's shape, motion, pose and light are from what is wanted; a step's cost is
-zero for the exemplar's own next frame and grows with how different the pictures are otherwise.
+The cost of a frame grows with the differences of shape, motion, pose and light between exemplar and target. The cost of
+a step is zero for the frame that was filmed next, and otherwise grows with the difference of the two pictures.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lipdub.timeline.mouth import AP
 _SHAPE_WEIGHTS = np.array([1.0, 0.5, 0.7, 0.12, 0.2, 0.7])
 _SHAPE_STEP = 0.03
 _ANGLE_STEPS = np.array([7.0, 7.0, 14.0])
-_SHUT = 0.02
+_CLOSED = 0.02  # apertures below this count as closed
 _CANDIDATES = 48
 _FOLLOWERS = 12
 _NONE = -1
@@ -24,47 +24,48 @@ _NONE = -1
 
 @dataclass(frozen=True, eq=False)
 class TargetFrames:
-    """What every row of a track asks for.
+    """The target of every row of a track.
 
-    ``shapes`` wanted; ``closed`` 0..1, how much a closure is asked for; ``asked`` where an exemplar is needed;
-    ``angles`` degrees, ``scale`` and ``light`` of the filmed frame.
+    ``shapes``: wanted mouth shapes. ``closed`` 0..1: how far the lips must be closed. ``needed``: an exemplar is
+    needed. ``angles`` (degrees), ``scale`` (pixels per eye distance) and ``light`` (0..255) are those of the filmed
+    frame.
     """
 
     shapes: Float64[np.ndarray, "n 6"]
     closed: Float32[np.ndarray, " n"]
-    asked: Bool[np.ndarray, " n"]
+    needed: Bool[np.ndarray, " n"]
     angles: Float64[np.ndarray, "n 3"]
     scale: Float64[np.ndarray, " n"]
     light: Float64[np.ndarray, " n"]
 
 
 class ExemplarChoice(NamedTuple):
-    """For each row: the exemplar (``-1`` none) and a second one that is mixed in by ``share`` at joins."""
+    """For each row: the ``first`` exemplar (-1: none), and a ``second`` one that is mixed in by ``share`` at joins."""
 
     first: Int32[np.ndarray, " n"]
     second: Int32[np.ndarray, " n"]
     share: Float32[np.ndarray, " n"]
 
 
-def choose_exemplars(wanted: TargetFrames, library: ExemplarLibrary) -> ExemplarChoice:
-    """The best exemplars for every row that asks for one. Time linear in rows; about 300 bytes a row are held."""
-    n = len(wanted.asked)
+def choose_exemplars(targets: TargetFrames, library: ExemplarLibrary) -> ExemplarChoice:
+    """The best exemplars for every row that needs one. Linear in time; about 300 bytes of memory per row."""
+    n = len(targets.needed)
     first = np.full(n, _NONE, np.int32)
     if len(library):
-        speed = np.gradient(wanted.shapes[:, AP]) if n > 1 else np.zeros(n)
+        speed = np.gradient(targets.shapes[:, AP]) if n > 1 else np.zeros(n)
         follower = _followers(library)
-        for rows in _runs(wanted.asked):
-            first[rows] = _best_way(wanted, speed, rows, library, follower)
-    return _mixed(first, library)
+        for rows in _runs(targets.needed):
+            first[rows] = _cheapest_path(targets, speed, rows, library, follower)
+    return _with_joins(first, library)
 
 
-def _runs(asked: np.ndarray) -> list[np.ndarray]:
-    index = np.flatnonzero(asked)
+def _runs(needed: np.ndarray) -> list[np.ndarray]:
+    index = np.flatnonzero(needed)
     return np.split(index, np.flatnonzero(np.diff(index) > 1) + 1) if len(index) else []
 
 
 def _followers(library: ExemplarLibrary) -> np.ndarray:
-    """For each exemplar, the one filmed right after it, or itself."""
+    """For each exemplar, the one that was filmed next, or itself if there is none."""
     n = len(library)
     follower = np.arange(n)
     follows = np.flatnonzero(np.diff(library.rows) == 1)
@@ -72,75 +73,75 @@ def _followers(library: ExemplarLibrary) -> np.ndarray:
     return follower
 
 
-def row_cost(wanted: TargetFrames, speed: float, row: int, library: ExemplarLibrary) -> Float64[np.ndarray, " n"]:
-    """How badly each exemplar suits ``row``."""
-    shape = wanted.shapes[row]
-    off = (shape - library.shapes) / _SHAPE_STEP
-    cost = (off * off) @ _SHAPE_WEIGHTS
+def row_cost(targets: TargetFrames, speed: float, row: int, library: ExemplarLibrary) -> Float64[np.ndarray, " n"]:
+    """The cost of each exemplar for ``row``; ``speed`` is the wanted change of aperture per frame."""
+    shape = targets.shapes[row]
+    difference = (shape - library.shapes) / _SHAPE_STEP
+    cost = (difference * difference) @ _SHAPE_WEIGHTS
     ap, have = max(float(shape[AP]), 0.0), np.maximum(library.shapes[:, AP], 0)
     opening = np.log((ap + 0.03) / (have + 0.03))
     cost += 6 * opening * opening * np.where(ap > have, 1.5, 0.5)
-    too_open = np.maximum(0, have - _SHUT) / _SHUT
-    if ap < _SHUT:
+    too_open = np.maximum(0, have - _CLOSED) / _CLOSED
+    if ap < _CLOSED:
         cost += 3 * too_open**2
-    if wanted.closed[row] > 0:
-        cost += float(wanted.closed[row]) * (20 * too_open**2 + np.where(have > _SHUT, 10.0, 0.0))
+    if targets.closed[row] > 0:
+        cost += float(targets.closed[row]) * (20 * too_open**2 + np.where(have > _CLOSED, 10.0, 0.0))
     if ap > 0.03:
-        cost += np.where(have < _SHUT, 10.0, 0.0) + 2 * np.maximum(0, (ap - have) / _SHAPE_STEP) ** 2
-    turned = (library.angles - wanted.angles[row]) / _ANGLE_STEPS
+        cost += np.where(have < _CLOSED, 10.0, 0.0) + 2 * np.maximum(0, (ap - have) / _SHAPE_STEP) ** 2
+    turned = (library.angles - targets.angles[row]) / _ANGLE_STEPS
     cost += (turned * turned).sum(1)
-    cost += 0.5 * (np.log(library.scale / wanted.scale[row]) / 0.12) ** 2
+    cost += 0.5 * (np.log(library.scale / targets.scale[row]) / 0.12) ** 2
     cost += 0.2 * ((speed - library.speed) / _SHAPE_STEP) ** 2
-    cost += 0.3 * ((wanted.light[row] - library.light) / 12) ** 2
+    cost += 0.3 * ((targets.light[row] - library.light) / 12) ** 2
     return cost
 
 
-def _best_way(
-    wanted: TargetFrames, speed: np.ndarray, rows: np.ndarray, library: ExemplarLibrary, follower: np.ndarray
+def _cheapest_path(
+    targets: TargetFrames, speed: np.ndarray, rows: np.ndarray, library: ExemplarLibrary, follower: np.ndarray
 ) -> np.ndarray:
     candidates: list[np.ndarray] = []
     came_from: list[np.ndarray] = []
     total = np.zeros(0)
     for row in rows:
-        cost = row_cost(wanted, float(speed[row]), int(row), library)
-        here = _few(cost)
+        cost = row_cost(targets, float(speed[row]), int(row), library)
+        here = _candidates_of(cost)
         if candidates:
             before = candidates[-1]
             here = np.union1d(here, follower[before[np.argsort(total, kind="stable")[:_FOLLOWERS]]])
-            way = total[:, None] + _step_cost(before, here, library, follower)
-            best = way.argmin(0)
-            total = way[best, np.arange(len(here))] + cost[here]
+            path_cost = total[:, None] + _step_cost(before, here, library, follower)
+            best = path_cost.argmin(0)
+            total = path_cost[best, np.arange(len(here))] + cost[here]
             came_from.append(best.astype(np.int16))
         else:
             total = cost[here]
         candidates.append(here.astype(np.int32))
-    way_back = int(total.argmin())
+    state = int(total.argmin())
     out = np.empty(len(rows), np.int32)
     for k in range(len(rows) - 1, -1, -1):
-        out[k] = candidates[k][way_back]
+        out[k] = candidates[k][state]
         if k:
-            way_back = int(came_from[k - 1][way_back])
+            state = int(came_from[k - 1][state])
     return out
 
 
-def _few(cost: np.ndarray) -> np.ndarray:
+def _candidates_of(cost: np.ndarray) -> np.ndarray:
     if len(cost) <= _CANDIDATES:
         return np.arange(len(cost))
     return np.sort(np.argpartition(cost, _CANDIDATES)[:_CANDIDATES])
 
 
 def _step_cost(before: np.ndarray, here: np.ndarray, library: ExemplarLibrary, follower: np.ndarray) -> np.ndarray:
-    """Cost (before, here) of showing one exemplar after another."""
-    different = library.apart[np.ix_(follower[before], here)] / 0.06
+    """The cost (before, here) of showing one exemplar after another."""
+    different = library.distances[np.ix_(follower[before], here)] / 0.06
     cost = 1.5 + np.minimum(6, 2 * different * different)
     later = library.rows[here][None] - library.rows[before][:, None]
-    for step, price in ((1, 0.0), (0, 0.5), (2, 0.3), (-1, 0.8)):
-        cost[later == step] = price
+    for step, value in ((1, 0.0), (0, 0.5), (2, 0.3), (-1, 0.8)):
+        cost[later == step] = value
     return cost
 
 
-def _mixed(first: np.ndarray, library: ExemplarLibrary) -> ExemplarChoice:
-    """Soften joins: the frames on both sides are mixed 2 : 1 with how the other side would have gone on."""
+def _with_joins(first: np.ndarray, library: ExemplarLibrary) -> ExemplarChoice:
+    """Soften joins: the frames on both sides are mixed 2 : 1 with the filmed continuation of the other side."""
     n = len(first)
     second, share = np.full(n, _NONE, np.int32), np.zeros(n, np.float32)
     follower = _followers(library)

@@ -1,4 +1,4 @@
-"""From a guide to what every frame of a track shall show: completed and limited shapes, weights, exemplars."""
+"""Plans a track: from a mouth trajectory to complete and limited shapes, weights and exemplars for every frame."""
 
 from dataclasses import dataclass
 
@@ -7,33 +7,36 @@ from jaxtyping import Bool, Float, Float64
 
 from lipdub.engines.exemplar.exemplar_choice import ExemplarChoice, TargetFrames, choose_exemplars
 from lipdub.engines.exemplar.library import ExemplarLibrary
-from lipdub.engines.exemplar.stored_study import StoredStudy
 from lipdub.engines.exemplar.shape_model import complete_shapes, limit_shapes, pooled_shapes
+from lipdub.engines.exemplar.stored_study import StoredStudy
 from lipdub.timeline.mouth import AP, MouthTrajectory
 
 CAVITY_BELOW = 0.06
-"""A library whose widest aperture (99th percentile) is smaller than this shows no inside of a mouth."""
+"""If the widest aperture of a library (99th percentile) is smaller, it does not show the inside of a mouth."""
 
-_CAVITY_ROOM = np.array([0.085, 0.03, 0.05, 0.07, 0.02, 0.03])
-"""How far beyond such a library shapes may go when an inside is painted."""
+_CAVITY_MARGIN = np.array([0.085, 0.03, 0.05, 0.07, 0.02, 0.03])
+"""How far shapes may go beyond such a library if the inside is painted."""
 
-_SAME = 0.004  # shapes nearer than this (eye distances) are the filmed frame's own
-_FURTHEST_TURN, _FURTHEST_YAW = 20.0, 35.0
-_ERODE, _RAMP = 2, 4
+_SAME = 0.004  # eye distances: shapes that differ less are taken for the filmed shape
+_MAX_TURN, _MAX_YAW = 20.0, 35.0  # degrees: to the nearest exemplar; of the head
+_ERODE, _RAMP = 2, 4  # frames
 
 LOST = "the face was lost"
-TURNED = "the head is turned away from every frame that could lend a mouth"
-NO_EXEMPLAR = "no frame of this shot can lend a mouth"
+TURNED = "the head is turned further than in all frames with a usable mouth"
+NO_EXEMPLAR = "no frame of this shot shows a usable mouth"
 
 
 @dataclass(frozen=True, eq=False)
 class ExemplarPlan:
-    """One row per frame of the track: ``shapes`` to show by ``weight``; ``same`` where that is what was filmed;
-    ``choice`` of exemplars; ``turned`` where the pose forbids it. ``cavity``: paint an inside where needed."""
+    """The plan of a track, one row per frame.
+
+    ``shapes`` are shown by ``weight`` (0..1). ``unchanged``: the shape is the filmed one. ``turned``: no exemplar was
+    filmed from a similar side. ``choice``: the exemplars. ``cavity``: paint the inside of the mouth where needed.
+    """
 
     shapes: Float64[np.ndarray, "n 6"]
     weight: Float64[np.ndarray, " n"]
-    same: Bool[np.ndarray, " n"]
+    unchanged: Bool[np.ndarray, " n"]
     turned: Bool[np.ndarray, " n"]
     choice: ExemplarChoice
     cavity: bool
@@ -44,41 +47,41 @@ def never_opens(library: ExemplarLibrary) -> bool:
     return len(library) > 0 and float(np.percentile(library.shapes[:, AP], 99)) < CAVITY_BELOW
 
 
-def plan(path: MouthTrajectory, record: StoredStudy, library: ExemplarLibrary, cavity: bool) -> ExemplarPlan:
-    """Plan the whole track; ``path`` has one row per frame of it."""
-    geometry = record.geometry
+def plan_track(trajectory: MouthTrajectory, study: StoredStudy, cavity: bool) -> ExemplarPlan:
+    """Plan the whole track; ``trajectory`` has one row per frame of it. ``cavity``: painting an inside is allowed."""
+    geometry, library = study.geometry, study.library
     n = len(geometry)
     own = library.shapes
     paint = cavity and never_opens(library)
-    asked = path.shapes.astype(np.float64)
-    near = _reachable(record.angles, geometry.ok, library)
-    turned = ~near & (path.weight > 0)
+    wanted = trajectory.shapes.astype(np.float64)
+    near = _reachable(study.angles, geometry.ok, library)
+    turned = ~near & (trajectory.weight > 0)
     if len(library) == 0:
         nothing = np.full(n, -1, np.int32)
         choice = ExemplarChoice(nothing, nothing, np.zeros(n, np.float32))
-        return ExemplarPlan(asked, path.weight.astype(np.float64), np.zeros(n, bool), turned, choice, False)
-    whole = complete_shapes(asked, own, pooled_shapes().covariance)
+        return ExemplarPlan(wanted, trajectory.weight.astype(np.float64), np.zeros(n, bool), turned, choice, False)
+    complete = complete_shapes(wanted, own, pooled_shapes().covariance)
     with np.errstate(invalid="ignore"):
-        same = np.abs(whole - geometry.shapes).max(1) < _SAME
-    room = _CAVITY_ROOM if paint else np.zeros(6)
-    shapes = limit_shapes(whole, own, room)
-    weight = np.minimum(path.weight, _ramped(near & geometry.ok))
+        unchanged = np.abs(complete - geometry.shapes).max(1) < _SAME
+    margin = _CAVITY_MARGIN if paint else np.zeros(6)
+    shapes = limit_shapes(complete, own, margin)
+    weight = np.minimum(trajectory.weight, _soft_weight(near & geometry.ok))
     needed = (weight > 0) & geometry.ok
-    wanted = TargetFrames(shapes, path.closed, needed, record.angles, geometry.poses.scale, record.light)
-    return ExemplarPlan(shapes, weight, same, turned, choose_exemplars(wanted, library), paint)
+    targets = TargetFrames(shapes, trajectory.closed, needed, study.angles, geometry.poses.scale, study.light)
+    return ExemplarPlan(shapes, weight, unchanged, turned, choose_exemplars(targets, library), paint)
 
 
 def _reachable(angles: Float64[np.ndarray, "n 3"], ok: np.ndarray, library: ExemplarLibrary) -> Bool[np.ndarray, " n"]:
-    """Where some exemplar was filmed from about the same side, and the face is not in profile."""
+    """True where some exemplar was filmed from about the same side and the head is not turned too far (or lost)."""
     near = np.zeros(len(angles), bool)
     for row in np.flatnonzero(ok):
         turn = np.abs(library.angles[:, :2] - angles[row, :2]).max(1)
-        near[row] = len(turn) > 0 and turn.min() <= _FURTHEST_TURN and abs(angles[row, 0]) <= _FURTHEST_YAW
+        near[row] = len(turn) > 0 and turn.min() <= _MAX_TURN and abs(angles[row, 0]) <= _MAX_YAW
     return near | ~ok
 
 
-def _ramped(good: Bool[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """1 where ``good``, shrunk by two frames and with soft ends of four; all good stays all 1."""
+def _soft_weight(good: Bool[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """1 where ``good``, shrunk by two frames at each end, with soft ends of four frames; the track's ends stay hard."""
     window = np.ones(2 * _ERODE + 1)
     inside = np.convolve(np.pad(~good, _ERODE, mode="edge"), window, "valid") < 0.5
     weight = inside.astype(np.float64)
@@ -89,14 +92,15 @@ def _ramped(good: Bool[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 
 
 def aperture_speed(shapes: Float64[np.ndarray, "n 6"]) -> Float64[np.ndarray, " n"]:
-    """Change of aperture per frame, 0 where it is unknown."""
+    """The change of the aperture per frame, 0 where it is unknown."""
     if len(shapes) < 2:
         return np.zeros(len(shapes))
     return np.nan_to_num(np.gradient(shapes[:, AP]))
 
 
 def aperture_coverage(own: Float64[np.ndarray, "m 6"]) -> float:
-    """How much of the apertures that speech needs (5th to 95th percentile over people) ``own`` shapes reach."""
+    """The part 0..1 of the apertures that speech needs (5th to 95th percentile over people) that ``own`` shapes
+    reach."""
     if not len(own):
         return 0.0
     people = pooled_shapes()

@@ -1,7 +1,7 @@
-"""One frame: warp the skin so that the jaw follows, lay an exemplar's lips over it, and blend.
+"""Renders one frame: the filmed skin is warped so that the jaw follows, and an exemplar's lips are blended over it.
 
-Lips, the skin close to them and the inside of the mouth come from one real frame (the exemplar); jaw, chin, cheeks
-and neck come from the frame itself.
+Lips, the skin close to them and the inside of the mouth come from another filmed frame (the exemplar); jaw, chin,
+cheeks and neck come from the frame itself.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from lipdub.engines.exemplar.geometry import (
     FaceGeometry,
 )
 from lipdub.engines.exemplar.library import Crop
-from lipdub.engines.exemplar.warp import WarpGrid, ThinPlateSpline, stack_points, sample_picture, smoothstep
+from lipdub.engines.exemplar.warp import ThinPlateSpline, WarpGrid, sample_picture, smoothstep, stack_points
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import FaceView, Patch
 from lipdub.timeline.picture import Window
 
-_EDGE = 0.18  # the ellipse's soft edge, as a part of its radius
-_STILL_PIXELS = 0.02  # skin that moves less does not move
+_EDGE = 0.18  # the soft edge of the ellipse, as a part of its radius
+_STILL_PIXELS = 0.02  # skin that would move less is not moved
 _TEETH = 0.28  # the part of the opening next to each lip that keeps its height
 _NOSTRILS = 0.03
 _SKIN_STEP, _LIPS_STEP = 1 / 12, 1 / 24  # grid of the warps, in eye distances
@@ -42,7 +42,7 @@ _LOWER_NODES = np.unique(np.concatenate([LOWER_LINE, LIP_CORNERS[:4], _NEAR]))
 
 
 class WeightedExemplar(NamedTuple):
-    """A frame that lends its mouth: its ``row``, its ``crop``, and its ``share`` (shares of one frame add to 1)."""
+    """A filmed mouth that is used for a frame: its ``row`` and ``crop``, and its ``share`` (the shares add up to 1)."""
 
     row: int
     crop: Crop
@@ -50,22 +50,23 @@ class WeightedExemplar(NamedTuple):
 
 
 class FrameTarget(NamedTuple):
-    """What one frame shall show: ``shape`` (6,) by ``weight`` 0..1, from ``exemplars``.
+    """What one frame must show: mouth ``shape`` (6,) by ``weight`` (0..1), made from ``exemplars``.
 
-    ``bite``: how much of the opening between the lips (eye distances) is to be covered beyond what landmarks
-    say; found by looking at a first rendering. ``cavity``: paint an inside where the exemplars' opening ends.
+    ``lip_overlap`` (eye distances): the lips are moved together by this much more than the landmarks say; measured in a
+    first rendering. ``cavity``: paint the inside of the mouth where the exemplars are not open far enough.
     """
 
     row: int
     shape: Float64[np.ndarray, " 6"]
     weight: float
     exemplars: tuple[WeightedExemplar, ...]
-    bite: float = 0.0
+    lip_overlap: float = 0.0
     cavity: bool = False
 
 
 class _LandmarkTargets(NamedTuple):
-    """Where the landmarks are (``now``) and shall be (``goal``), in pixels; ``shape`` that is shown."""
+    """Landmarks in pixels: where they are (``now``) and must be (``goal``); ``shape`` is the mouth shape of
+    ``goal``."""
 
     now: Float64[np.ndarray, "478 2"]
     goal: Float64[np.ndarray, "478 2"]
@@ -74,60 +75,61 @@ class _LandmarkTargets(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FrameRenderer:
-    """Renders frames of one study: ``geometry`` of its track, and ``basis`` (6, 478, 3) of its shape model."""
+    """Renders frames of one study, given the ``geometry`` of its track and the ``basis`` (6, 478, 3) of its shape
+    model."""
 
     geometry: FaceGeometry
     basis: Float64[np.ndarray, "6 478 3"]
 
-    def render(self, order: FrameTarget, view: FaceView) -> Patch | None:
-        """The frame ``look`` as ``order`` asks; None if its mouth lies outside the picture."""
-        geometry, row = self.geometry, order.row
+    def render(self, target: FrameTarget, view: FaceView) -> Patch | None:
+        """The patch that shows ``target`` in ``view``, or None if the mouth is outside the picture."""
+        geometry, row = self.geometry, target.row
         unit, ellipse = geometry.unit(row), geometry.ellipse(row)
         whole = ellipse.box.clipped(view.size)
-        aim = self._aim(order)
-        mouth_window = _common(mouth_masks.window_around(aim.goal, unit), whole)
+        landmarks = self._landmark_targets(target)
+        mouth_window = _intersection(mouth_masks.window_around(landmarks.goal, unit), whole)
         if mouth_window.empty:
             return None
         grid = WarpGrid.over(whole, unit * _SKIN_STEP)
-        cells = self._skin_moves(order.row, aim, grid)
-        window = _union(mouth_window, _moving(grid, cells, mouth_window))
+        cells = self._skin_moves(target.row, landmarks, grid)
+        window = _union(mouth_window, _moving_window(grid, cells, mouth_window))
         base = view.pixels(window)
         inside = smoothstep((1 - ellipse.radius(window)) / _EDGE)
         skin = self._skin(base, cells, grid, window, inside)
         pixels = skin.copy()
         here = _slices(mouth_window, window)
-        over = self._lips(order, aim, skin[here].astype(np.float32), mouth_window, inside[here])
-        if order.weight < 1:
-            _towards(pixels, base, order.weight)
-            over = base[here] + (over - base[here]) * order.weight
+        over = self._lips(target, landmarks, skin[here].astype(np.float32), mouth_window, inside[here])
+        if target.weight < 1:
+            _blend_into(pixels, base, target.weight)
+            over = base[here] + (over - base[here]) * target.weight
         pixels[here] = np.clip(over + 0.5, 0, 255).astype(np.uint8)
-        differs = pixels != base
-        changed = (differs[..., 0] | differs[..., 1] | differs[..., 2]) & (inside > 0)
+        difference = pixels != base
+        changed = (difference[..., 0] | difference[..., 1] | difference[..., 2]) & (inside > 0)
         return Patch(view.index, window, base, pixels, changed.astype(np.float32))
 
-    def _aim(self, order: FrameTarget) -> _LandmarkTargets:
-        geometry, row, weight = self.geometry, order.row, order.weight
+    def _landmark_targets(self, target: FrameTarget) -> _LandmarkTargets:
+        geometry, row, weight = self.geometry, target.row, target.weight
         face, now = geometry.face(row), geometry.shapes[row]
-        step = (order.shape - now) * weight
+        step = (target.shape - now) * weight
         shape = now + step
         goal = face + np.tensordot(step, self.basis, 1)
-        lent = np.zeros((len(LIPS), 3))
-        for one in order.exemplars:
+        lips_goal = np.zeros((len(LIPS), 3))
+        for one in target.exemplars:
             moved = geometry.face(one.row)[LIPS] + np.tensordot(
                 shape - geometry.shapes[one.row], self.basis[:, LIPS], 1
             )
-            lent += one.share * moved
-        goal[LIPS] = lent * weight + goal[LIPS] * (1 - weight)
-        _close(goal, float(shape[AP]), weight)
+            lips_goal += one.share * moved
+        goal[LIPS] = lips_goal * weight + goal[LIPS] * (1 - weight)
+        _close_lips(goal, float(shape[AP]), weight)
         pixels_now, pixels_goal = geometry.pixels(row, face), geometry.pixels(row, goal)
         pixels_goal[STILL] = pixels_now[STILL]
         return _LandmarkTargets(pixels_now, pixels_goal, shape)
 
-    def _skin_moves(self, row: int, aim: _LandmarkTargets, grid: WarpGrid) -> Float32[np.ndarray, "cells 2"]:
-        """Displacement of the filmed skin at the cells of ``grid``."""
+    def _skin_moves(self, row: int, landmarks: _LandmarkTargets, grid: WarpGrid) -> Float32[np.ndarray, "cells 2"]:
+        """The displacement of the filmed skin at the cells of ``grid``."""
         anchors = self.geometry.anchors(row)
-        goal = stack_points(aim.goal[_SKIN_NODES], anchors)
-        moves = stack_points(aim.now[_SKIN_NODES], anchors) - goal
+        goal = stack_points(landmarks.goal[_SKIN_NODES], anchors)
+        moves = stack_points(landmarks.now[_SKIN_NODES], anchors) - goal
         centres = grid.centres()
         cells = ThinPlateSpline(goal, moves, self.geometry.unit(row)).at(centres)
         ellipse = self.geometry.ellipse(row)
@@ -137,75 +139,87 @@ class FrameRenderer:
         cells[np.linalg.norm(away, axis=1) > reach] = 0
         return cells
 
-    def _skin(self, base: np.ndarray, cells: np.ndarray, grid: WarpGrid, window: Window, inside: np.ndarray) -> np.ndarray:
-        """The filmed skin of ``window``, warped; unchanged where it hardly moves."""
+    def _skin(
+        self, base: np.ndarray, cells: np.ndarray, grid: WarpGrid, window: Window, inside: np.ndarray
+    ) -> np.ndarray:
+        """The filmed skin of ``window``, warped; unchanged if it hardly moves."""
         if float(np.abs(cells).max()) <= _STILL_PIXELS:
             return base.copy()
-        move = grid.full(cells)[_slices(window, grid.window)] * inside[..., None]
+        move = grid.upsample(cells)[_slices(window, grid.window)] * inside[..., None]
         return sample_picture(base, move, (0, 0), cv2.INTER_CUBIC)
 
     def _lips(
-        self, order: FrameTarget, aim: _LandmarkTargets, skin: np.ndarray, window: Window, inside: np.ndarray
+        self, target: FrameTarget, landmarks: _LandmarkTargets, skin: np.ndarray, window: Window, inside: np.ndarray
     ) -> Float32[np.ndarray, "height width 3"]:
-        """``skin`` of ``window`` with the exemplars' lips laid over it."""
-        geometry, unit = self.geometry, self.geometry.unit(order.row)
-        mouth = mouth_masks.MouthMasks.at(aim.goal, unit, window)
-        between = mouth_masks.between_lips(aim.goal, mouth.axes, window)
-        layer = self._lent(order, order.exemplars[0], aim, between, window)
-        for other in order.exemplars[1:]:
-            layer = blend.mix_layers(layer, self._lent(order, other, aim, between, window), other.share, unit)
-        if order.cavity:
-            opening = sum(one.share * float(geometry.shapes[one.row][AP]) for one in order.exemplars)
-            beyond = (float(aim.shape[AP]) - (1.25 * max(opening, 0) + 0.005)) / 0.02
+        """``skin`` of ``window`` with the exemplars' lips blended over it."""
+        geometry, unit = self.geometry, self.geometry.unit(target.row)
+        mouth = mouth_masks.MouthMasks.at(landmarks.goal, unit, window)
+        between = mouth_masks.between_lips(landmarks.goal, mouth.axes, window)
+        layer = self._exemplar_layer(target, target.exemplars[0], landmarks, between, window)
+        for other in target.exemplars[1:]:
+            layer = blend.mix_layers(
+                layer, self._exemplar_layer(target, other, landmarks, between, window), other.share, unit
+            )
+        if target.cavity:
+            opening = sum(one.share * float(geometry.shapes[one.row][AP]) for one in target.exemplars)
+            beyond = (float(landmarks.shape[AP]) - (1.25 * max(opening, 0) + 0.005)) / 0.02
             strength = float(smoothstep(np.array([beyond], np.float32))[0])
             if strength > 0:
                 layer = blend.paint_cavity(layer, mouth, between, strength)
         layer = blend.match_colour(layer, skin, mouth, mouth.band() * inside)
-        nostril = geometry.pixels(order.row, np.array([[0, geometry.nose + _NOSTRILS, geometry.mean[2, 2]]]))
+        nostril = geometry.pixels(target.row, np.array([[0, geometry.nose + _NOSTRILS, geometry.mean[2, 2]]]))
         mask = mouth.mask(float(mouth.axes.of_points(nostril)[0, 1])) * inside
         layer -= skin
         layer *= mask[..., None]
         layer += skin
         return layer
 
-    def _lent(
-        self, order: FrameTarget, one: WeightedExemplar, aim: _LandmarkTargets, between: np.ndarray, window: Window
+    def _exemplar_layer(
+        self,
+        target: FrameTarget,
+        one: WeightedExemplar,
+        landmarks: _LandmarkTargets,
+        between: np.ndarray,
+        window: Window,
     ) -> Float32[np.ndarray, "height width 3"]:
-        """One exemplar's mouth, moved to the goal's lips and this frame's pose."""
-        geometry, unit = self.geometry, self.geometry.unit(order.row)
+        """The mouth of one exemplar, warped to the goal's lips and to the pose of this frame."""
+        geometry, unit = self.geometry, self.geometry.unit(target.row)
         face = geometry.face(one.row)
-        there = face.astype(np.float64)
-        if order.bite > 0:
-            there[INNER_UPPER[1:-1], 1] -= order.bite / 2
-            there[INNER_LOWER[1:-1], 1] += order.bite / 2
-        source = geometry.pixels(one.row, there)
+        source_face = face.astype(np.float64)
+        if target.lip_overlap > 0:
+            source_face[INNER_UPPER[1:-1], 1] -= target.lip_overlap / 2
+            source_face[INNER_LOWER[1:-1], 1] += target.lip_overlap / 2
+        source = geometry.pixels(one.row, source_face)
         own = float(geometry.shapes[one.row][AP])
-        goal = geometry.pixels(order.row, face + np.tensordot(aim.shape - geometry.shapes[one.row], self.basis, 1))
-        goal[LIPS] = aim.goal[LIPS]
+        goal = geometry.pixels(
+            target.row, face + np.tensordot(landmarks.shape - geometry.shapes[one.row], self.basis, 1)
+        )
+        goal[LIPS] = landmarks.goal[LIPS]
         grid = WarpGrid.over(window, unit * _LIPS_STEP)
         centres = grid.centres()
         fields = []
         for part in (_UPPER_NODES, _LOWER_NODES):
-            fields.append(grid.full(ThinPlateSpline(goal[part], source[part] - goal[part], unit).at(centres)))
+            fields.append(grid.upsample(ThinPlateSpline(goal[part], source[part] - goal[part], unit).at(centres)))
         move = fields[1] - fields[0]
-        move *= _with_teeth(between, float(aim.shape[AP]), own)[..., None]
+        move *= _keep_teeth(between, float(landmarks.shape[AP]), own)[..., None]
         move += fields[0]
         offset = window.left - one.crop.window.left, window.top - one.crop.window.top
         return sample_picture(one.crop.pixels, move, offset, cv2.INTER_LANCZOS4).astype(np.float32)
 
 
-def _close(goal: np.ndarray, aperture: float, weight: float) -> None:
-    """Let the lips of ``goal`` never cross, and meet wholly as the wanted ``aperture`` nears zero."""
+def _close_lips(goal: np.ndarray, aperture: float, weight: float) -> None:
+    """Change ``goal`` so that its lips never cross, and touch along their whole length as ``aperture`` goes to zero."""
     upper, lower = INNER_UPPER[1:-1], INNER_LOWER[1:-1]
     gap = goal[lower, 1] - goal[upper, 1]
-    shut = float(smoothstep(np.array([1 - aperture / 0.03], np.float32))[0]) * weight
-    part = np.where(gap < 0, -gap / 2, -gap / 2 * shut)
+    closed = float(smoothstep(np.array([1 - aperture / 0.03], np.float32))[0]) * weight
+    part = np.where(gap < 0, -gap / 2, -gap / 2 * closed)
     goal[upper, 1] -= part
     goal[lower, 1] += part
 
 
-def _with_teeth(between: np.ndarray, aperture: float, own: float) -> np.ndarray:
-    """``between`` with plateaus at both ends: teeth next to the lips keep their height, the middle stretches."""
+def _keep_teeth(between: np.ndarray, aperture: float, own: float) -> np.ndarray:
+    """``between`` with plateaus at both ends, so that teeth next to the lips keep their height and the middle
+    stretches."""
     stretch = max(aperture, 0.01) / max(own, 0.01)
     plateau = _TEETH * min(max(1 - (stretch - 1) / 0.6, 0), 1)
     if plateau <= 0.01:
@@ -213,12 +227,12 @@ def _with_teeth(between: np.ndarray, aperture: float, own: float) -> np.ndarray:
     return np.clip((between - plateau) * (1 / (1 - 2 * plateau)), 0, 1)
 
 
-def _towards(pixels: np.ndarray, base: np.ndarray, weight: float) -> None:
+def _blend_into(pixels: np.ndarray, base: np.ndarray, weight: float) -> None:
     pixels[...] = np.round(base + (pixels.astype(np.float32) - base) * weight).astype(np.uint8)
 
 
-def _moving(grid: WarpGrid, cells: Float[np.ndarray, "cells 2"], otherwise: Window) -> Window:
-    """The part of the grid's window in which skin moves."""
+def _moving_window(grid: WarpGrid, cells: Float[np.ndarray, "cells 2"], otherwise: Window) -> Window:
+    """The part of the grid's window in which skin moves; ``otherwise`` if none does."""
     moving = np.abs(cells).max(1).reshape(grid.rows, grid.columns) > _STILL_PIXELS
     if not moving.any():
         return otherwise
@@ -229,10 +243,10 @@ def _moving(grid: WarpGrid, cells: Float[np.ndarray, "cells 2"], otherwise: Wind
         grid.window.left + (int(across[-1]) + 3) * grid.step,
         grid.window.top + (int(down[-1]) + 3) * grid.step,
     )
-    return _common(area, grid.window)
+    return _intersection(area, grid.window)
 
 
-def _common(a: Window, b: Window) -> Window:
+def _intersection(a: Window, b: Window) -> Window:
     return Window(max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom))
 
 
@@ -241,7 +255,7 @@ def _union(a: Window, b: Window) -> Window:
 
 
 def _slices(inner: Window, outer: Window) -> tuple[slice, slice]:
-    """Where ``inner`` lies in an array of ``outer``."""
+    """The slices of ``inner`` in an array of ``outer``."""
     return (
         slice(inner.top - outer.top, inner.bottom - outer.top),
         slice(inner.left - outer.left, inner.right - outer.left),

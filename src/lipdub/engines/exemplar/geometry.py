@@ -1,4 +1,4 @@
-"""Where things are in one study's face: control points, the lower-face ellipse, and how they lie in each frame."""
+"""The geometry of a studied face: control points and the lower-face ellipse, and where they are in each frame."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -38,29 +38,29 @@ STILL = np.array(
     " 36 266".split(),
     dtype=np.intp,
 )
-"""Nose, cheeks and eyes: they hold the upper face where it is."""
+"""Nose, cheeks and eyes: points that keep the upper face in its place."""
 
 NEARBY = np.array([1, 2, 98, 327, 205, 425, 36, 266, 199, 175, 152, 208, 428, 32, 262, 211, 431, 214, 434])
-"""A few points of nose, cheeks and chin: enough to hold a warp of the lips and what is next to them."""
+"""A few points of nose, cheeks and chin: enough to limit a warp to the lips and what is next to them."""
 
 OUTER = np.concatenate([OUTER_UPPER, OUTER_LOWER[1:-1]])
 UPPER_LINE = np.concatenate([OUTER_UPPER, INNER_UPPER])
 LOWER_LINE = np.concatenate([OUTER_LOWER, INNER_LOWER])
 KEPT = np.unique(np.concatenate([LIPS, RING, JAW, STILL]))
-"""The landmarks a study keeps for every frame."""
+"""The landmarks that a study stores for every frame."""
 
 ANCHORS = 28
-"""Fixed points on the ellipse around the lower face, beyond which nothing moves."""
+"""Number of fixed points on the ellipse around the lower face; nothing moves outside it."""
 
 
 class Ellipse(NamedTuple):
-    """The lower-face ellipse in one frame: ``centre`` in pixels, ``inverse`` (2, 2) maps pixels to the unit disc."""
+    """The lower-face ellipse in one frame: ``centre`` in pixels; ``inverse`` (2, 2) maps pixels to the unit disc."""
 
     centre: np.ndarray
     inverse: np.ndarray
 
     def radius(self, window: Window) -> Float32[np.ndarray, "height width"]:
-        """Distance from the centre for every pixel of ``window``; 1 on the ellipse."""
+        """The distance from the centre for every pixel of ``window``, 1 on the ellipse."""
         x = np.arange(window.left, window.right, dtype=np.float32) - np.float32(self.centre[0])
         y = np.arange(window.top, window.bottom, dtype=np.float32) - np.float32(self.centre[1])
         (a, b), (c, d) = self.inverse.astype(np.float32)
@@ -73,7 +73,7 @@ class Ellipse(NamedTuple):
 
     @property
     def box(self) -> Window:
-        """The smallest window that holds it."""
+        """The smallest window that holds the ellipse."""
         reach = np.linalg.norm(np.linalg.inv(self.inverse), axis=1)
         low, high = np.floor(self.centre - reach).astype(int), np.ceil(self.centre + reach).astype(int) + 1
         return Window(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
@@ -81,9 +81,10 @@ class Ellipse(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FaceGeometry:
-    """Pose, shape and lower-face landmarks of every row of a track, as kept in a study's folder.
+    """Pose, mouth shape and landmarks of every row of a track.
 
-    ``faces`` rows are (len(KEPT), 3) float32 pose-free landmarks; ``mean`` is the person's mean face.
+    ``ok``: a face was found. ``faces``: (len(KEPT), 3) float32 landmarks per row, pose removed. ``mean``: the person's
+    mean face, pose removed.
     """
 
     ok: Bool[np.ndarray, " n"]
@@ -96,32 +97,27 @@ class FaceGeometry:
         return len(self.ok)
 
     def face(self, row: int) -> Float32[np.ndarray, "478 3"]:
-        """Pose-free landmarks of ``row``; those not in ``KEPT`` are zero."""
+        """The landmarks of ``row``, pose removed; those not in ``KEPT`` are zero."""
         full = np.zeros((478, 3), np.float32)
         full[KEPT] = self.faces.read(row, row + 1)[0]
         return full
 
     def pixels(self, row: int, face: Float[np.ndarray, "k 3"]) -> Float64[np.ndarray, "k 2"]:
-        """Where pose-free points lie in the picture of ``row``."""
+        """The pixels in ``row`` of points ``face`` whose pose was removed."""
         return self.poses.project(row, face)[:, :2]
 
     def unit(self, row: int) -> float:
-        """Pixels per eye distance in ``row``."""
+        """The eye distance in pixels in ``row``."""
         return float(self.poses.scale[row])
-
-    def roll(self, row: int) -> float:
-        """How far the head leans, in radians."""
-        rotation = self.poses.rotation[row]
-        return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
 
     @property
     def nose(self) -> float:
-        """Height of the nose's base on the mean face."""
+        """The y coordinate of the base of the nose on the mean face."""
         return float(self.mean[NOSE_BASE, 1])
 
     @property
     def _ellipse(self) -> tuple[np.ndarray, float, float]:
-        """Centre (3,) and half axes of the lower-face ellipse, pose-free."""
+        """Centre (3,) and half axes of the lower-face ellipse, pose removed."""
         chin, nose = float(self.mean[CHIN, 1]), self.nose
         across = float(np.abs(self.mean[[172, 397], 0]).max()) + 0.30
         along = (chin + 0.42 - nose * 0.6) / 2 + 0.02
@@ -136,7 +132,7 @@ class FaceGeometry:
         return self.pixels(row, centre + around)
 
     def ellipse(self, row: int) -> Ellipse:
-        """The lower-face ellipse as it lies in ``row``."""
+        """The lower-face ellipse in ``row``."""
         centre, across, along = self._ellipse
         forward = self.unit(row) * self.poses.rotation[row][:2, :2] * [across, along]
         return Ellipse(self.pixels(row, centre[None])[0], np.linalg.inv(forward))

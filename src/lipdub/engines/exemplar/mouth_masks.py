@@ -1,4 +1,4 @@
-"""The mouth in the picture: its axes, the line between the lips, and masks around it."""
+"""Masks of the mouth in the picture: its axes, the side of the line between the lips, the lips and the opening."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,27 +12,28 @@ from lipdub.engines.exemplar.warp import smoothstep
 from lipdub.timeline.picture import Window
 
 REACH = 0.17
-"""How far from the outer lips the exemplar's pixels are looked at, in eye distances."""
+"""How far from the outer lips pixels of the exemplar are used, in eye distances."""
 
-_FULL, _FADE = 0.05, 0.11
-_BESIDE = 0.6  # how fast the upper and lower side part beyond the corners of the mouth
+_FULL, _FADE = 0.05, 0.11  # eye distances from the lips: full weight up to here; width of the fade
+_BESIDE = 0.6  # how fast the two sides diverge beyond the corners of the mouth
 
 
 class MouthAxes(NamedTuple):
-    """The mouth's own axes: ``origin`` between the corners, ``along`` unit vector from left to right corner."""
+    """The axes of a mouth: ``origin`` between its corners, ``along`` the unit vector from the left to the right
+    corner."""
 
     origin: np.ndarray
     along: np.ndarray
 
     @classmethod
     def of(cls, points: Float[np.ndarray, "478 2"]) -> "MouthAxes":
-        """Axes through the corners of the lips at ``points`` (display pixels)."""
+        """The axes of lips whose landmarks are at ``points`` (display pixels)."""
         left, right = points[[61, 78]].mean(0), points[[291, 308]].mean(0)
         across = right - left
         return cls((left + right) / 2, across / max(float(np.linalg.norm(across)), 1e-6))
 
     def of_points(self, points: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "k 2"]:
-        """Along and down coordinates of display pixels."""
+        """The coordinates (along, down) of display pixels."""
         x, y = (points - self.origin).T
         a, b = self.along
         return np.stack([x * a + y * b, y * a - x * b], -1)
@@ -40,15 +41,18 @@ class MouthAxes(NamedTuple):
     def of_window(
         self, window: Window
     ) -> tuple[Float32[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
-        """Along and down coordinates of every pixel of ``window``."""
+        """The coordinates along and down of every pixel of ``window``."""
         x = np.arange(window.left, window.right, dtype=np.float32)[None] - np.float32(self.origin[0])
         y = np.arange(window.top, window.bottom, dtype=np.float32)[:, None] - np.float32(self.origin[1])
         a, b = self.along.astype(np.float32)
         return x * a + y * b, y * a - x * b
 
 
-def between_lips(points: Float[np.ndarray, "478 2"], axes: MouthAxes, window: Window) -> Float32[np.ndarray, "height width"]:
-    """For every pixel: 0 on the upper lip's side, 1 on the lower lip's, rising across the opening."""
+def between_lips(
+    points: Float[np.ndarray, "478 2"], axes: MouthAxes, window: Window
+) -> Float32[np.ndarray, "height width"]:
+    """For every pixel of ``window``: 0 on the side of the upper lip, 1 on that of the lower, rising across the
+    opening."""
     along, down = axes.of_window(window)
     upper, lower = axes.of_points(points[INNER_UPPER]), axes.of_points(points[INNER_LOWER])
     start, stop = float(np.floor(along.min())) - 1, float(np.ceil(along.max())) + 2
@@ -66,7 +70,7 @@ def between_lips(points: Float[np.ndarray, "478 2"], axes: MouthAxes, window: Wi
 
 
 def _curve(points: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Monotone cubic curve through ``points`` (k, 2) at ``steps``, flat beyond its ends; and the ends.
+    """A monotone cubic curve through ``points`` (k, 2) at ``steps``, constant beyond its ends; and the two ends.
 
     F. N. Fritsch and R. E. Carlson, SIAM J. Numer. Anal. 17(2), 1980, with the harmonic mean as tangent.
     """
@@ -91,8 +95,8 @@ def _curve(points: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, tuple[flo
     return value, (float(x[0]), float(x[-1]))
 
 
-def filled(points: Float[np.ndarray, "k 2"], window: Window) -> UInt8[np.ndarray, "height width"]:
-    """Polygon ``points`` (display pixels) filled with 255, smooth edges."""
+def fill_polygon(points: Float[np.ndarray, "k 2"], window: Window) -> UInt8[np.ndarray, "height width"]:
+    """The polygon ``points`` (display pixels) filled with 255, with smooth edges."""
     outline = np.round((points - [window.left, window.top]) * 16).astype(np.int32)
     canvas = np.zeros((window.height, window.width), np.uint8)
     return cv2.fillPoly(canvas, [outline], (255.0,), cv2.LINE_AA, 4)
@@ -100,8 +104,11 @@ def filled(points: Float[np.ndarray, "k 2"], window: Window) -> UInt8[np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class MouthMasks:
-    """Target lips in ``window``: ``outside`` is the distance from the outer lips in eye distances (0 inside them),
-    ``inner`` the opening (255), ``outer`` the lips with it, ``below`` pixels under the line between the corners."""
+    """Masks of the target lips in ``window``; ``unit`` is the eye distance in pixels.
+
+    ``outside``: distance from the outer lips in eye distances, 0 inside them. ``inner``: 255 in the opening. ``outer``:
+    255 on the lips and in the opening. ``below``: pixels below the line between the corners.
+    """
 
     window: Window
     unit: float
@@ -113,27 +120,29 @@ class MouthMasks:
 
     @classmethod
     def at(cls, points: Float[np.ndarray, "478 2"], unit: float, window: Window) -> "MouthMasks":
-        """The mouth whose landmarks lie at ``points`` (display pixels)."""
+        """The masks of a mouth whose landmarks are at ``points`` (display pixels)."""
         axes = MouthAxes.of(points)
-        inner = filled(points[np.concatenate([INNER_UPPER, INNER_LOWER[::-1]])], window)
-        outer = filled(points[np.concatenate([OUTER_UPPER, OUTER_LOWER[::-1]])], window)
+        inner = fill_polygon(points[np.concatenate([INNER_UPPER, INNER_LOWER[::-1]])], window)
+        outer = fill_polygon(points[np.concatenate([OUTER_UPPER, OUTER_LOWER[::-1]])], window)
         outside = cv2.distanceTransform((outer < 128).astype(np.uint8), cv2.DIST_L2, 3)
         outside *= 1 / unit
         return cls(window, unit, axes, outside.astype(np.float32), inner, outer, axes.of_window(window)[1])
 
     def mask(self, nostrils: float) -> Float32[np.ndarray, "height width"]:
-        """How much of the exemplar shows: 1 on and near the lips, 0 beyond, 0 above ``nostrils`` (pixels below
-        the line between the corners)."""
+        """The weight of the exemplar: 1 on and near the lips, 0 farther away.
+
+        It is also 0 above ``nostrils``, which is in pixels below the line between the corners (so negative).
+        """
         near = smoothstep(1 - (self.outside - _FULL) / _FADE)
         return near * smoothstep((self.below - nostrils) / (0.06 * self.unit))
 
     def band(self) -> Float32[np.ndarray, "height width"]:
-        """1 on the skin around the lips, by which colours are matched."""
+        """1 on the skin around the lips, on which colours are compared."""
         return ((self.outside > 0.02) & (self.outside < REACH)).astype(np.float32)
 
 
 def window_around(points: Float[np.ndarray, "478 2"], unit: float) -> Window:
-    """The box of the lips at ``points``, and ``REACH`` around."""
+    """The bounding box of the lips at ``points``, and ``REACH`` around it."""
     lips = points[np.concatenate([OUTER_UPPER, OUTER_LOWER])]
     reach = REACH * unit + 2
     low, high = np.floor(lips.min(0) - reach).astype(int), np.ceil(lips.max(0) + reach).astype(int) + 1

@@ -1,8 +1,8 @@
 """How every landmark of a face moves with the six numbers of a mouth shape.
 
-The model is linear: ``face + (target - now) @ B``, so a face whose target is its own shape does not move at all.
-B comes from ridge regression over this person's frames (weight 5) and a prior pooled over several people
-(weight 1 each), made symmetric, and scaled so that the shape of B is the identity.
+The model is linear: ``face + (target - now) @ B``; so a face whose target is its own shape does not move. B comes from
+ridge regression over this person's frames (weight 5) and statistics pooled over several people (weight 1 each). It is
+made symmetric and scaled so that the mouth shape of B is the identity.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ from importlib.resources import files
 import numpy as np
 from jaxtyping import Float, Float64
 
-from lipdub.anatomy.landmarks import LANDMARK_COUNT, mirror_indices
+from lipdub.anatomy.landmarks import COUNT, mirror
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.anatomy.shape import mouth_shape
+from lipdub.anatomy.shape import shape_of
 from lipdub.timeline.mouth import AP
 
 _OWN_WEIGHT = 5.0
@@ -25,9 +25,10 @@ _SHRINK = 0.3
 
 @dataclass(frozen=True, eq=False)
 class LandmarkNormalEquations:
-    """Normal equations of "landmarks from shape" for one or more people, each divided by its frames.
+    """The normal equations of the regression of landmarks on mouth shape, for one or more people.
 
-    ``normal`` (6, 6) = shapes' products; ``cross`` (6, 1434) = shapes with landmarks; both about the mean.
+    ``normal`` (6, 6): products of shapes; ``cross`` (6, 1434): products of shapes and landmarks; both about the mean
+    and divided by the number of frames, summed over people.
     """
 
     normal: Float64[np.ndarray, "6 6"]
@@ -36,10 +37,10 @@ class LandmarkNormalEquations:
 
 @dataclass(frozen=True, eq=False)
 class PooledShapes:
-    """What the mouths of several people have in common: no one person's face can be read from it.
+    """Statistics of the mouth shapes of several ``people``; no single person's face can be recovered from them.
 
-    ``sums`` over people; ``covariance`` (6, 6) of shapes, mean over people; ``low`` and ``high`` (6,) are the
-    5th and 95th percentile of shapes, mean over people.
+    ``sums``: normal equations, summed over people. ``covariance`` (6, 6) of shapes and ``low`` and ``high`` (6,), the
+    5th and 95th percentiles of shapes: means over people.
     """
 
     sums: LandmarkNormalEquations
@@ -51,21 +52,23 @@ class PooledShapes:
 
 @cache
 def pooled_shapes() -> PooledShapes:
-    """The pooled statistics that ship with the package (``lipdub.train.shapes`` makes them)."""
+    """The pooled statistics in the package; ``lipdub.train.shapes`` makes them."""
     with (files("lipdub.engines.exemplar") / "pooled_shapes.npz").open("rb") as file, np.load(file) as data:
         p = {name: data[name].astype(np.float64) for name in data.files}
-    return PooledShapes(LandmarkNormalEquations(p["normal"], p["cross"]), p["covariance"], p["low"], p["high"], int(p["people"]))
+    return PooledShapes(
+        LandmarkNormalEquations(p["normal"], p["cross"]), p["covariance"], p["low"], p["high"], int(p["people"])
+    )
 
 
 @cache
 def pooled_digest() -> str:
-    """SHA-256 of the pooled statistics, in hex: studies depend on them."""
+    """SHA-256 of the pooled statistics, in hexadecimal; studies depend on them."""
     return hashlib.sha256((files("lipdub.engines.exemplar") / "pooled_shapes.npz").read_bytes()).hexdigest()
 
 
 def normal_equations(motion: FaceMotion, rows: np.ndarray) -> LandmarkNormalEquations:
-    """Normal equations over ``rows`` of ``motion``, block by block; zero for fewer than two rows."""
-    normal, cross = np.zeros((6, 6)), np.zeros((6, LANDMARK_COUNT * 3))
+    """The normal equations over ``rows`` of ``motion``, computed block by block; zero for fewer than two rows."""
+    normal, cross = np.zeros((6, 6)), np.zeros((6, COUNT * 3))
     if len(rows) < 2:
         return LandmarkNormalEquations(normal, cross)
     middle = motion.shapes[rows].mean(0)
@@ -79,20 +82,20 @@ def normal_equations(motion: FaceMotion, rows: np.ndarray) -> LandmarkNormalEqua
 
 
 def fit_basis(own: LandmarkNormalEquations, prior: LandmarkNormalEquations) -> Float64[np.ndarray, "6 478 3"]:
-    """B (6, 478, 3): how far every landmark moves per unit of each shape number; ``mouth_shape(B)`` is the identity."""
+    """B (6, 478, 3): how far every landmark moves per unit of each shape number; ``shape_of(B)`` is the identity."""
     normal = _OWN_WEIGHT * own.normal + prior.normal
     cross = _OWN_WEIGHT * own.cross + prior.cross
-    basis = np.linalg.solve(normal + _RIDGE * np.eye(6) * np.trace(normal) / 6, cross).reshape(6, LANDMARK_COUNT, 3)
-    basis = (basis + basis[:, mirror_indices()] * [-1, 1, 1]) / 2
-    return np.einsum("ij,jnk->ink", np.linalg.inv(mouth_shape(basis)), basis)
+    basis = np.linalg.solve(normal + _RIDGE * np.eye(6) * np.trace(normal) / 6, cross).reshape(6, COUNT, 3)
+    basis = (basis + basis[:, mirror()] * [-1, 1, 1]) / 2
+    return np.einsum("ij,jnk->ink", np.linalg.inv(shape_of(basis)), basis)
 
 
 def complete_shapes(
     targets: Float[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], pooled: Float64[np.ndarray, "6 6"]
 ) -> Float64[np.ndarray, "n 6"]:
-    """Fill in shape numbers that are NaN with their expected value given the others.
+    """``targets`` with numbers that are NaN replaced by their expected values given the others.
 
-    Conditional Gaussian; covariance of this person's shapes ``own`` shrunk to the ``pooled`` one by 30 %.
+    A conditional Gaussian: mean of this person's shapes ``own``; their covariance, shrunk to ``pooled`` by 30 %.
     """
     out = np.array(targets, np.float64)
     missing = np.isnan(out)
@@ -111,15 +114,16 @@ def complete_shapes(
 
 
 def limit_shapes(
-    targets: Float64[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], room: Float64[np.ndarray, " 6"]
+    targets: Float64[np.ndarray, "n 6"], own: Float64[np.ndarray, "m 6"], margin: Float64[np.ndarray, " 6"]
 ) -> Float64[np.ndarray, "n 6"]:
-    """Keep ``targets`` near what this person's shapes ``own`` show, or teeth are stretched grotesquely.
+    """``targets`` limited to the range of this person's shapes ``own``; beyond it, teeth would be stretched visibly.
 
-    Range: 0.5th to 99.5th percentile +-15 % and ``room``; aperture at most 1.35 times its 99th + 0.015 + room.
+    The range is the 0.5th to 99.5th percentile +-15 % and ``margin``. The aperture is limited to 1.35 times its 99th
+    percentile + 0.015 + margin.
     """
     low, high = np.percentile(own, [0.5, 99.5], axis=0)
-    slack = 0.15 * (high - low) + 1e-4 + room
+    slack = 0.15 * (high - low) + 1e-4 + margin
     out = np.clip(targets, low - slack, high + slack)
-    most = max(float(np.percentile(own[:, AP], 99)), 0.0) * 1.35 + 0.015 + room[AP]
+    most = max(float(np.percentile(own[:, AP], 99)), 0.0) * 1.35 + 0.015 + margin[AP]
     out[:, AP] = np.clip(targets[:, AP], -0.005, most)
     return out

@@ -1,8 +1,8 @@
-"""What a finished study keeps in its folder, written once and read back.
+"""The files of a finished study.
 
-``study.npz`` small arrays per frame and the shape model · ``apart.npy`` how different every two exemplars look ·
-``faces.bin`` pose-free landmarks of every frame · ``crops/`` the exemplars' pixels. ``study.npz`` is written last:
-a folder that holds it is finished.
+``study.npz``: small arrays per frame, and the shape model. ``apart.npy``: differences between the pictures of every two
+exemplars. ``faces.bin``: landmarks of every frame, pose removed. ``crops/``: the pixels of the exemplars. ``study.npz``
+is written last, so a folder that holds it is complete.
 """
 
 import os
@@ -23,8 +23,11 @@ VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class StoredStudy:
-    """A studied track: ``first`` frame of the clip, ``geometry`` of all rows, the shape model's ``basis``,
-    ``angles`` (degrees) and ``light`` of every row, and the ``library`` of exemplars."""
+    """What is known of a track, one row per frame.
+
+    ``first``: the clip's frame of row 0. ``basis``: the shape model. ``angles`` (degrees: yaw, pitch, roll) and
+    ``light`` (0..255) of every row. ``library``: the exemplars.
+    """
 
     first: int
     geometry: FaceGeometry
@@ -34,9 +37,9 @@ class StoredStudy:
     library: ExemplarLibrary
 
     def save(self, folder: Path) -> None:
-        """Write everything but ``faces.bin``, which ``geometry.faces`` has written already."""
+        """Write all files but ``faces.bin``, which ``geometry.faces`` has written already."""
         g, lib = self.geometry, self.library
-        np.save(folder / "apart.npy", lib.apart)
+        np.save(folder / "apart.npy", lib.distances)
         partial = folder / "study.part.npz"
         np.savez(
             partial,
@@ -57,18 +60,13 @@ class StoredStudy:
         os.replace(partial, folder / "study.npz")
 
 
-def finished(folder: Path) -> bool:
-    """True if a finished study lies in ``folder``."""
-    return (folder / "study.npz").exists()
-
-
 def faces_spool(folder: Path) -> Spool:
-    """The file of pose-free landmarks."""
+    """The file of landmarks with the pose removed."""
     return Spool(folder / "faces.bin", (len(KEPT), 3), np.float32)
 
 
 def load_study(folder: Path) -> StoredStudy:
-    """Read a finished study. Raises ``InputError`` if it is of another version, damaged, or not there."""
+    """Read the study in ``folder``. Raises ``InputError`` if it is missing, damaged, or of another version."""
     d = read_arrays(folder / "study.npz", VERSION)
     geometry = FaceGeometry(
         d["ok"], Poses(d["scale"], d["rotation"], d["shift"]), d["shapes"], d["mean"], faces_spool(folder)
@@ -82,6 +80,6 @@ def load_study(folder: Path) -> StoredStudy:
         scale=d["scale"][rows],
         light=d["light"][rows],
         speed=d["exemplar_speed"],
-        apart=np.load(folder / "apart.npy"),
+        distances=np.load(folder / "apart.npy"),
     )
     return StoredStudy(int(d["first"]), geometry, d["basis"], angles, d["light"], library)

@@ -17,7 +17,7 @@ _STIFFNESS = 0.005
 
 
 class WarpGrid(NamedTuple):
-    """Cell centres that cover a window: ``step`` pixels apart, ``columns`` by ``rows``."""
+    """A grid of cells that covers ``window``: ``columns`` by ``rows``, ``step`` pixels apart."""
 
     window: Window
     step: int
@@ -31,22 +31,23 @@ class WarpGrid(NamedTuple):
         return cls(window, cell, -(-window.width // cell), -(-window.height // cell))
 
     def centres(self) -> Float32[np.ndarray, "cells 2"]:
-        """Display pixels of the cell centres, row by row."""
+        """The cell centres in display pixels, row by row."""
         x = (np.arange(self.columns, dtype=np.float32) + 0.5) * self.step - 0.5 + self.window.left
         y = (np.arange(self.rows, dtype=np.float32) + 0.5) * self.step - 0.5 + self.window.top
         return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
 
-    def full(self, cells: Float32[np.ndarray, "cells k"]) -> Float32[np.ndarray, "height width k"]:
-        """Values at the cell centres spread over every pixel of the window (Catmull-Rom: straight stays straight)."""
+    def upsample(self, cells: Float32[np.ndarray, "cells k"]) -> Float32[np.ndarray, "height width k"]:
+        """Values at cell centres, interpolated at every pixel of the window (Catmull-Rom; linear functions are
+        exact)."""
         small = cells.reshape(self.rows, self.columns, -1).transpose(2, 0, 1)
-        down = _spread(self.rows, self.step, self.window.height)
-        across = _spread(self.columns, self.step, self.window.width)
+        down = _interpolation(self.rows, self.step, self.window.height)
+        across = _interpolation(self.columns, self.step, self.window.width)
         return np.stack([down @ one @ across.T for one in small], -1)
 
 
 @lru_cache(maxsize=64)
-def _spread(cells: int, step: int, length: int) -> Float32[np.ndarray, "length cells"]:
-    """Matrix from values at cell centres to values at pixels; beyond the outer centres, lines go on straight.
+def _interpolation(cells: int, step: int, length: int) -> Float32[np.ndarray, "length cells"]:
+    """The matrix from values at cell centres to values at pixels; linear extrapolation beyond the outer centres.
 
     Kernel: E. Catmull and R. Rom, "A class of local interpolating splines", 1974.
     """
@@ -83,10 +84,10 @@ def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 class ThinPlateSpline:
-    """Displacement field that moves ``points`` (n, 2) pixels by ``moves`` (n, 2) pixels, smooth in between."""
+    """A smooth displacement field that moves ``points`` (n, 2) by ``moves`` (n, 2), both in pixels."""
 
     def __init__(self, points: Float[np.ndarray, "n 2"], moves: Float[np.ndarray, "n 2"], unit: float) -> None:
-        """Fit it; ``unit`` is the eye distance in pixels."""
+        """Fit the spline; ``unit`` is the eye distance in pixels."""
         self._origin, self._per_pixel = points.mean(0), 1 / unit
         self._at = ((points - self._origin) * self._per_pixel).astype(np.float32)
         n = len(points)
@@ -101,7 +102,7 @@ class ThinPlateSpline:
         self._weights = np.linalg.solve(system, right).astype(np.float32)
 
     def at(self, where: Float[np.ndarray, "m 2"]) -> Float32[np.ndarray, "m 2"]:
-        """Displacement in pixels at display pixels ``where``."""
+        """The displacements in pixels at display pixels ``where``."""
         x = ((where - self._origin) * self._per_pixel).astype(np.float32)
         out = _kernel(x, self._at) @ self._weights[:-3]
         out += x @ self._weights[-2:]
@@ -110,7 +111,7 @@ class ThinPlateSpline:
 
 
 def smoothstep(x: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
-    """0 below 0, 1 above 1, smooth in between; works in place."""
+    """0 below 0, 1 above 1, 3 x^2 - 2 x^3 in between. Changes ``x``."""
     np.clip(x, 0, 1, out=x)
     return x * x * (3 - 2 * x)
 
@@ -118,7 +119,10 @@ def smoothstep(x: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"
 def sample_picture(
     picture: np.ndarray, move: Float32[np.ndarray, "height width 2"], offset: tuple[int, int], how: int
 ) -> np.ndarray:
-    """``picture`` read at every pixel plus ``move``; ``offset`` (x, y) of the output inside ``picture``."""
+    """``picture`` sampled at every output pixel plus ``move``; ``offset`` is the (x, y) of the output in ``picture``.
+
+    ``how`` is OpenCV's interpolation; border pixels are repeated.
+    """
     h, w = move.shape[:2]
     x = move[..., 0] + (np.arange(w, dtype=np.float32) + offset[0])
     y = move[..., 1] + (np.arange(h, dtype=np.float32) + offset[1])[:, None]
@@ -126,5 +130,5 @@ def sample_picture(
 
 
 def stack_points(*groups: np.ndarray) -> Float64[np.ndarray, "n 2"]:
-    """Stack groups of points (k, 2)."""
+    """Groups of points (k, 2) in one array."""
     return np.concatenate(groups).astype(np.float64)

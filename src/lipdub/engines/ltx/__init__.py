@@ -1,15 +1,18 @@
 """The ``ltx`` engine: the Dub-It IC-LoRA on LTX-2.3, in two stages. Needs the extra ``ltx`` (torch, diffusers).
 
-``checkpoint`` reads the published files into diffusers' modules (``names`` and ``configure`` say how they map),
-``lora`` the adapter; ``prompt`` and ``text`` make the words a context, ``picture`` and ``sound`` make the source
-latents, ``tokens`` lays them out, ``transformer`` and ``sampler`` denoise, ``tiling`` keeps the memory flat,
-``pipeline`` tells the story.
+Modules with the networks: ``weights_folder`` finds the published files (``published``, ``hub`` downloads them) by their
+headers (``safetensors_header``). ``checkpoint`` reads them into diffusers' modules (``tensor_names`` and
+``module_config`` say how they map), ``lora`` the adapter. ``text_encoder`` and ``prompt_cache`` encode prompts,
+``video_pixels`` and ``audio_latents`` convert picture and sound, ``tokens`` builds the token sequences, ``transformer``
+and ``sampler`` denoise, ``tiling`` runs the VAE in tiles, ``memory`` plans what is held where, and ``pipeline`` runs
+all.
 
-Around it is the engine, which needs no torch until it works: ``engine`` answers looks; ``options`` and ``record`` are
-what it is told and knows; ``runs`` and ``clock`` say which frames are made, at which instants; ``window`` is what the
-model sees, ``lines`` what it is told to say, ``voice`` what it hears, ``model`` the door to it (``echo`` stands in);
-``reel`` makes windows, ``align`` and ``colour`` bring them back in place and light, ``join`` makes them one, ``take``
-keeps them; ``mask`` says where they show.
+Modules without torch: ``engine`` answers views, with its ``options`` and the ``studied_track``. ``run_schedule``
+decides which frames are generated and ``frame_grid`` at which instants. ``run_renderer`` generates one run window by
+window: ``head_crop`` is what the model sees, ``line_windows`` and ``prompt`` write its prompts, ``sound_window``
+the sound beside it. ``align`` and ``colour_match`` correct the frames, ``join`` fades windows into each other,
+``run_store`` stores the result and ``mask`` blends it in. ``window_model`` is the interface to the model, and
+``fake_model`` a fake of it. ``diagnose`` says what this machine could do.
 
 The method is that of LTX-2.3 Dub-It (JUST-DUB-IT, arXiv 2601.22143); the networks are diffusers' (Apache-2.0).
 """

@@ -1,8 +1,8 @@
-"""A model may put the head a pixel or two from where it was filmed; here it is put back.
+"""Aligns generated frames with the filmed ones: a model may place the head a pixel or two beside where it was.
 
-The same eye looks at what was filmed and at what was made, in the same way, so that its own errors cancel: a model
-that changes nothing is not moved at all. The similarity between the two is found on points that do not move in
-speech, by least squares, and smoothed over time.
+Landmarks are detected in both frames in the same way, so that the detector's errors cancel: frames that the model did
+not change are not moved. A similarity transform is fitted by least squares to points that do not move in speech, and
+smoothed over time.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,18 @@ Landmarks = Float32[np.ndarray, "478 3"]
 Frames = UInt8[np.ndarray, "_frames _height _width 3"]
 Maps = Float64[np.ndarray, "_frames 2 3"]
 
-_FURTHEST = 0.15  # eye distances beyond which two faces are not taken for the same one moved
-_TURNED = 0.1  # the same for turning (radians) and scaling
-_CALM = 6.0  # frames
-_STILL = 1.5  # pixels that are not worth resampling
+_MAX_SHIFT = 0.15  # eye distances: a larger shift is taken for a wrong detection
+_MAX_TURN = 0.1  # the same for rotation (radians) and scale
+_SMOOTHING = 6.0  # frames
+_NEGLIGIBLE = 1.5  # pixels: frames that move less are not resampled
 
 
-def alignment_maps(filmed: Sequence[Landmarks | None], made: Sequence[Landmarks | None]) -> Maps:
-    """For each frame the map of pixels of what was made to where they were filmed; from its neighbours, or none,
-    where a face was not found in one of them."""
-    found = [_similar(a, b) for a, b in zip(filmed, made, strict=True)]
+def alignment_maps(filmed: Sequence[Landmarks | None], generated: Sequence[Landmarks | None]) -> Maps:
+    """For each frame the map from generated pixels to filmed ones, given the landmarks of both.
+
+    Where a face was not found (None), the map is interpolated; it is the identity if no face was found at all.
+    """
+    found = [_similarity(a, b) for a, b in zip(filmed, generated, strict=True)]
     known = np.array([i for i, one in enumerate(found) if one is not None])
     out = np.tile(np.array([[1.0, 0, 0], [0, 1, 0]]), (len(found), 1, 1))
     if not len(known):
@@ -36,7 +38,7 @@ def alignment_maps(filmed: Sequence[Landmarks | None], made: Sequence[Landmarks 
     values = np.stack([one for one in found if one is not None])
     at = np.arange(len(found))
     filled = np.stack([np.interp(at, known, values[:, i]) for i in range(values.shape[1])], 1)
-    scale, turn, right, down, x, y = gaussian_filter1d(filled, _CALM, axis=0, mode="nearest").T
+    scale, turn, right, down, x, y = gaussian_filter1d(filled, _SMOOTHING, axis=0, mode="nearest").T
     out[:, 0, 0] = out[:, 1, 1] = scale
     out[:, 0, 1], out[:, 1, 0] = -turn, turn
     out[:, 0, 2] = x + right - scale * x + turn * y
@@ -44,24 +46,24 @@ def alignment_maps(filmed: Sequence[Landmarks | None], made: Sequence[Landmarks 
     return out
 
 
-def align_frames(frames: Frames, moves: Maps, box: Window) -> Frames:
-    """``frames`` moved by ``moves``; the same array if nothing in ``box`` moves by more than an eye errs."""
+def align_frames(frames: Frames, maps: Maps, box: Window) -> Frames:
+    """``frames`` mapped by ``maps``; the same array if no corner of ``box`` moves by more than 1.5 pixels."""
     height, width = frames.shape[1:3]
     x, y = (box.left, box.right), (box.top, box.bottom)
     corners = np.array([[a, b, 1] for a in x for b in y], np.float64)
-    if np.abs(np.einsum("nij,kj->nki", moves, corners) - corners[:, :2]).max() < _STILL:
+    if np.abs(np.einsum("nij,kj->nki", maps, corners) - corners[:, :2]).max() < _NEGLIGIBLE:
         return frames
-    return np.stack([warp_affine(frame, move, (width, height)) for frame, move in zip(frames, moves, strict=True)])
+    return np.stack([warp_affine(frame, one, (width, height)) for frame, one in zip(frames, maps, strict=True)])
 
 
-def _similar(filmed: Landmarks | None, made: Landmarks | None) -> np.ndarray | None:
-    """Scale times cosine and sine of the turn, shift (x, y) of the middle, and the middle; None if it is no such."""
-    if filmed is None or made is None:
+def _similarity(filmed: Landmarks | None, generated: Landmarks | None) -> np.ndarray | None:
+    """(scale x cosine, scale x sine, shift x, shift y, middle x, middle y) of the map; None if it is implausible."""
+    if filmed is None or generated is None:
         return None
-    there, here = (points[RIGID, :2].astype(np.float64) @ [1, 1j] for points in (filmed, made))
+    there, here = (points[RIGID, :2].astype(np.float64) @ [1, 1j] for points in (filmed, generated))
     unit = abs(complex(*(filmed[EYE_LEFT] - filmed[EYE_RIGHT])[:2]))
     middle, shift = here.mean(), there.mean() - here.mean()
     turn = np.vdot(here - middle, there - there.mean()) / np.vdot(here - middle, here - middle)
-    if abs(shift) > _FURTHEST * unit or abs(turn - 1) > _TURNED:
+    if abs(shift) > _MAX_SHIFT * unit or abs(turn - 1) > _MAX_TURN:
         return None
     return np.array([turn.real, turn.imag, shift.real, shift.imag, middle.real, middle.imag])

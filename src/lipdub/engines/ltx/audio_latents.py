@@ -1,4 +1,4 @@
-"""Sound to latents and back: 16 kHz stereo, log mel spectrum, audio VAE, vocoder. torch alone, no torchaudio.
+"""Sound to latents and back: 16 kHz stereo, log mel spectrum, audio VAE, vocoder. It needs torch but not torchaudio.
 
 The resampler is the windowed-sinc interpolation of J. O. Smith, "Digital Audio Resampling" (CCRMA, 1984-2002), with
 a Hann window. The mel filters are those of Slaney's Auditory Toolbox (Technical Report 1998-010), of equal area.
@@ -22,7 +22,7 @@ from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 BINS, WINDOW, HOP = 64, 1024, 160
 
 MIN_SAMPLES = 1_600
-"""Samples at 16 kHz that a sound must have at least."""
+"""Smallest number of samples at 16 kHz that a sound must have."""
 
 _ZEROS, _ROLLOFF = 6, 0.99
 _FLOOR = 1e-5
@@ -32,10 +32,10 @@ LogMel = Float[Tensor, "1 2 _frames _bins"]
 
 
 def mel_of_sound(sound: Sound) -> Float32[Tensor, "1 2 frames 64"]:
-    """The log mel spectrum of the whole ``sound``; one channel is doubled, more than two become their mean.
+    """The log mel spectrum of the whole ``sound``. One channel is doubled; more than two are averaged.
 
-    Computed on the CPU: it is little work, and the same everywhere. Raises ``NoSound`` if there is less of it than the
-    spectrum needs.
+    Computed on the CPU, so that it is the same on every device. Raises ``NoSound`` if the sound is shorter than a tenth
+    of a second.
     """
     samples = sound.samples
     if samples.shape[0] == 0 or samples.shape[1] * ANALYSIS_RATE < MIN_SAMPLES * sound.rate:
@@ -50,9 +50,10 @@ def mel_of_sound(sound: Sound) -> Float32[Tensor, "1 2 frames 64"]:
 
 
 def resample(wave: Wave, factor: Fraction) -> Wave:
-    """``factor`` times as many samples a second: windowed sinc, six zero crossings, cut at 0.99 of the lower rate.
+    """``wave`` with ``factor`` times as many samples a second: a windowed sinc with six zero crossings, cut off at 0.99
+    of the lower Nyquist frequency.
 
-    ``ceil(samples * factor)`` samples come out; beyond the ends is silence.
+    Returns ``ceil(samples * factor)`` samples; beyond the ends of ``wave`` silence is assumed.
     """
     if factor == 1:
         return wave
@@ -69,7 +70,7 @@ def resample(wave: Wave, factor: Fraction) -> Wave:
 
 
 def log_mel(wave: Wave) -> Float32[Tensor, "1 2 frames 64"]:
-    """Natural log of the mel spectrum of a 16 kHz wave: magnitudes of 1024 samples every 160, 64 bands to 8 kHz."""
+    """The natural log of the mel spectrum of a 16 kHz wave: magnitudes of 1024 samples every 160, 64 bands to 8 kHz."""
     window = torch.hann_window(WINDOW)
     spectrum = torch.stft(wave, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)
     mel = mel_filters().to(wave) @ spectrum.abs()
@@ -77,7 +78,7 @@ def log_mel(wave: Wave) -> Float32[Tensor, "1 2 frames 64"]:
 
 
 def mel_filters() -> Float64[Tensor, "64 513"]:
-    """Triangles of equal area, evenly spaced on Slaney's scale: linear to 1 kHz, then logarithmic."""
+    """Triangular filters of equal area, evenly spaced on Slaney's scale: linear to 1 kHz, then logarithmic."""
     top = 15 + 27 * np.log(ANALYSIS_RATE / 2 / 1000) / np.log(6.4)
     mel = np.linspace(0, top, BINS + 2)
     edges = np.where(mel < 15, 200 * mel / 3, 1000 * np.exp(np.log(6.4) / 27 * (mel - 15)))
@@ -90,7 +91,7 @@ def mel_filters() -> Float64[Tensor, "64 513"]:
 
 @torch.no_grad()
 def encode(vae: AutoencoderKLLTX2Audio, mel: LogMel) -> AudioLatent:
-    """The normalised latent of a log mel spectrum: the mean of what the encoder tells, no sampling."""
+    """The normalised latent of a log mel spectrum: the mean that the encoder gives, no sampling."""
     latent = vae.encode(mel.to(vae.device, vae.dtype), return_dict=False)[0].mode()
     mean, std = _statistics(vae, latent)
     return ((latent - mean) / std).to(latent.dtype)
@@ -98,24 +99,24 @@ def encode(vae: AutoencoderKLLTX2Audio, mel: LogMel) -> AudioLatent:
 
 @torch.no_grad()
 def decode(vae: AutoencoderKLLTX2Audio, latent: AudioLatent) -> LogMel:
-    """The log mel spectrum of a normalised latent of n frames: 4 n - 3 frames of 10 ms."""
+    """The log mel spectrum of a normalised latent; n latent frames give 4 n - 3 frames of 10 ms."""
     mean, std = _statistics(vae, latent)
     return vae.decode((latent * std + mean).to(vae.dtype), return_dict=False)[0]
 
 
 def _statistics(vae: AutoencoderKLLTX2Audio, latent: AudioLatent) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of the latent's channels and bins, shaped (1, channels, 1, bins)."""
+    """Mean and standard deviation of the latent's channels and bins, shaped (1, channels, 1, bins)."""
     shape = (1, latent.shape[1], 1, latent.shape[3])
     return vae.latents_mean.view(shape), vae.latents_std.view(shape)
 
 
 @torch.no_grad()
 def vocode(vocoder: LTX2VocoderWithBWE, mel: LogMel) -> Sound:
-    """The wave of a log mel spectrum, stereo at the vocoder's rate (48 kHz), always computed in float32."""
+    """The sound of a log mel spectrum, stereo at the vocoder's rate (48 kHz), always computed in float32."""
     wave = vocoder(mel.to(vocoder.device, torch.float32))[0]
     return Sound(wave.cpu().numpy(), vocoder.config["output_sampling_rate"])
 
 
 def fit_length(latent: AudioLatent, count: int) -> AudioLatent:
-    """``count`` frames of ``latent``: cut at the end, or followed by zeros."""
+    """``latent`` with ``count`` frames: cut at the end, or followed by zeros."""
     return nn.pad(latent, (0, 0, 0, count - latent.shape[2]))

@@ -1,4 +1,4 @@
-"""What the LTX engine could do on this machine, in words; nothing is read or downloaded."""
+"""Says on what the LTX engine would run on this machine; nothing large is read and nothing downloaded."""
 
 from pathlib import Path
 
@@ -7,22 +7,22 @@ from lipdub.engines.ltx.options import LtxOptions
 from lipdub.errors import LipdubError, MissingExtra
 
 _PUBLISHED = (19_000_000_000, 1_500_000_000, 15_000_000_000, 4096)
-"""About the numbers in the published transformer, its other networks and the text encoder, and the width of a token:
-what is reckoned with until the files are there."""
+"""Approximate numbers of weights in the published transformer, the other networks and the text encoder, and the width
+of a token: used as long as the files are not there."""
 
 
 def diagnose(options: LtxOptions, weights: Path | None) -> list[str]:
-    """Lines for the doctor: whether the engine would run, how its networks would be held, or what is lacking."""
+    """Lines for the user: free memory, how the networks would be held in it, or what is missing."""
     try:
         with MissingExtra.guard("ltx", "The LTX engine"):
-            from lipdub.engines.ltx.weights_folder import find_files
-            from lipdub.engines.ltx.memory import WeightCounts, describe_plan, detect_device, plan_memory, count_weights
+            from lipdub.engines.ltx.memory import WeightCounts, count_weights, describe_plan, detect_device, plan_memory
             from lipdub.engines.ltx.pipeline import GenerationSize
-        machine = detect_device(options.device)
+            from lipdub.engines.ltx.weights_folder import find_files
+        device = detect_device(options.device)
         sizes = WeightCounts(*_PUBLISHED) if weights is None else count_weights(find_files(weights))
-        plan = plan_memory(machine, sizes, GenerationSize(options.frames, DEFAULT_RATE, options.size, options.size))
-    except LipdubError as lacking:
-        return [str(lacking)]
-    where = f"{machine.name or machine.device}: {machine.free / 1e9:.1f} GB free, {machine.host / 1e9:.1f} GB beside it"
-    wanted = [] if weights else ["weights: not given (--weights FOLDER); docs/ltx.md tells what to download"]
-    return [where, *describe_plan(plan), *wanted]
+        plan = plan_memory(device, sizes, GenerationSize(options.frames, DEFAULT_RATE, options.size, options.size))
+    except LipdubError as refused:
+        return [str(refused)]
+    where = f"{device.name or device.device}: {device.free / 1e9:.1f} GB free, {device.host / 1e9:.1f} GB beside it"
+    missing = [] if weights else ["weights: not given (--weights FOLDER); docs/ltx.md says what to download"]
+    return [where, *describe_plan(plan), *missing]

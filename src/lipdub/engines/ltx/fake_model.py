@@ -1,5 +1,8 @@
-"""A model that gives back what it is shown and hums instead of speaking: the engine without weights, for tests and
-for looking at where its windows lie."""
+"""A fake of the model, as ``engines.fake`` is a fake of an engine: it returns the frames that it is given, and a hum.
+
+With it the ltx engine runs without torch, weights or GPU: for tests, and to see where windows and crops are
+(``LtxEngine(options, loader=lambda prompts: FakeWindowModel())``).
+"""
 
 from dataclasses import dataclass, field
 
@@ -13,19 +16,19 @@ RATE = 48_000
 
 @dataclass(eq=False)
 class FakeWindowModel:
-    """Remembers in ``heard`` everything it was asked for, and in ``learnt`` the prompts it was told of."""
+    """A ``WindowModel``. ``requests`` are all windows that were asked for, ``prompts`` the last prepared prompts."""
 
-    features: list[WindowRequest] = field(default_factory=list)
-    learnt: tuple[str, ...] = ()
+    requests: list[WindowRequest] = field(default_factory=list)
+    prompts: tuple[str, ...] = ()
 
-    def learn(self, prompts: tuple[str, ...]) -> None:
+    def prepare_prompts(self, prompts: tuple[str, ...]) -> None:
         """Note the prompts."""
-        self.learnt = prompts
+        self.prompts = prompts
 
-    def __call__(self, wanted: WindowRequest) -> GeneratedWindow:
-        """The same frames, and a hum that swells and fades, stereo at 48 kHz."""
-        self.features.append(wanted)
-        seconds = np.arange(round(len(wanted.frames) / wanted.rate * RATE)) / RATE
-        swell = 0.3 * np.sin(np.pi * (1.3 + wanted.seed % 5 / 9) * seconds) ** 2
+    def __call__(self, request: WindowRequest) -> GeneratedWindow:
+        """The same frames, and a hum of 170 Hz with changing loudness, stereo at 48 kHz."""
+        self.requests.append(request)
+        seconds = np.arange(round(len(request.frames) / request.rate * RATE)) / RATE
+        swell = 0.3 * np.sin(np.pi * (1.3 + request.seed % 5 / 9) * seconds) ** 2
         hum = (swell * np.sin(2 * np.pi * 170 * seconds)).astype(np.float32)
-        return GeneratedWindow(wanted.frames, Sound(np.stack([hum, hum]), RATE))
+        return GeneratedWindow(request.frames, Sound(np.stack([hum, hum]), RATE))

@@ -1,7 +1,7 @@
-"""Windows into one stretch: where two overlap, one fades into the other over a few frames, where they differ least.
+"""Joins windows of frames: where two overlap, they cross-fade over a few frames, where they differ least.
 
-The middle of the overlap is preferred: what is made at the ends of a window has seen least around it. The shares of
-the two always add to 1.
+A fade near the middle of the overlap is preferred, because frames at the ends of a window have least context. The
+weights of the two windows always add up to 1.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from jaxtyping import Float, Float32, Float64, UInt8
 from lipdub.timeline.sound import Sound
 
 FADE = 6
-"""Frames over which a window fades into the next."""
+"""Frames over which one window fades into the next."""
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
 @dataclass(frozen=True, eq=False)
 class FrameBlock:
-    """Pictures from number ``start`` of a grid on, and how far down the chin comes in each."""
+    """``frames`` at the instants of a grid from number ``start`` on, and the ``reach`` of the outline in each."""
 
     start: int
     frames: Frames
@@ -29,37 +29,40 @@ class FrameBlock:
 
     @property
     def stop(self) -> int:
-        """The number after the last."""
+        """The number after the last one."""
         return self.start + len(self.frames)
 
 
 @dataclass(frozen=True, slots=True)
 class CrossFade:
-    """From number ``first`` of the grid up to ``stop`` the later window fades in; before, only the earlier shows."""
+    """The later window fades in from number ``first`` of the grid up to ``stop``; before that only the earlier
+    shows."""
 
     first: int
     stop: int
 
     def share(self, at: Float[np.ndarray, " numbers"]) -> Float64[np.ndarray, " numbers"]:
-        """How much the later window counts at numbers ``at`` of the grid: 0..1, raised cosine."""
+        """The weight 0..1 of the later window at numbers ``at`` of the grid (raised cosine)."""
         t = (at - self.first + 1) / (self.stop - self.first + 1)
         return 0.5 - 0.5 * np.cos(np.pi * np.clip(t, 0, 1))
 
 
 class WindowJoiner:
-    """Takes stretches in order, each overlapping the one before, and gives single frames."""
+    """Takes blocks in order, each overlapping the one before, and yields single frames. ``fades`` are those applied."""
 
     def __init__(self) -> None:
-        """Nothing held yet."""
+        """A joiner without a block yet."""
         self._tail: FrameBlock | None = None
         self.fades: list[CrossFade] = []
 
     def add(self, new: FrameBlock, until: int) -> Iterator[tuple[np.ndarray, float]]:
-        """What is settled: pictures (height, width, 3) and reaches up to number ``until`` of the grid, where the
-        next stretch begins. What comes after it is held."""
+        """Frames (height, width, 3) and reaches up to number ``until`` of the grid, where the next block begins.
+
+        The frames from ``until`` on are held, to be faded into the next block.
+        """
         tail, fade = self._tail, None
         if tail is not None and tail.stop > new.start:
-            fade = _fade(tail, new)
+            fade = _best_fade(tail, new)
         if tail is not None:
             self.fades.append(fade or CrossFade(new.start, new.start))
         for number in range(new.start, until):
@@ -70,36 +73,39 @@ class WindowJoiner:
             else:
                 there = number - tail.start
                 yield (
-                    _mixed(tail.frames[there], new.frames[here], share),
+                    _blend(tail.frames[there], new.frames[here], share),
                     max(float(tail.reach[there]), float(new.reach[here])),
                 )
         self._tail = FrameBlock(until, new.frames[until - new.start :].copy(), new.reach[until - new.start :])
 
 
-def _mixed(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
+def _blend(a: np.ndarray, b: np.ndarray, share: float) -> np.ndarray:
     if share <= 0:
         return a
     return (a * np.float32(1 - share) + b * np.float32(share) + np.float32(0.5)).astype(np.uint8)
 
 
-def _fade(tail: FrameBlock, new: FrameBlock) -> CrossFade:
-    """Where the two differ least, over ``FADE`` frames within the middle half of what they share."""
+def _best_fade(tail: FrameBlock, new: FrameBlock) -> CrossFade:
+    """The fade of ``FADE`` frames, in the middle half of the overlap, where the two blocks differ least."""
     shared = tail.stop - new.start
     length = min(FADE, shared)
     slack = (shared - length) // 4
     first = tail.stop - shared - tail.start
-    differ = np.array(
+    difference = np.array(
         [float(np.abs(tail.frames[first + i].astype(np.int16) - new.frames[i]).mean()) for i in range(shared)]
     )
     middle = (shared - length) // 2
     starts = sorted(range(middle - slack, middle + slack + 1), key=lambda s: (abs(s - middle), s))
-    best = min(starts, key=lambda s: float(differ[s : s + length].sum()))
+    best = min(starts, key=lambda s: float(difference[s : s + length].sum()))
     return CrossFade(new.start + best, new.start + best + length)
 
 
 def join_voices(voices: list[tuple[int, Sound]], fades: list[CrossFade], rate: Fraction, count: int) -> Sound:
-    """Voices that begin at given numbers of a grid of ``count`` at ``rate``, faded as the pictures were; its time
-    zero is the grid's start. All have one rate; the result has as many channels as the first."""
+    """One sound from ``voices``: (number of the grid at which it begins, sound), faded as the pictures were.
+
+    The grid has ``count`` instants at ``rate``; its start is time zero of the result. All voices have one sample rate;
+    the result has as many channels as the first.
+    """
     hertz = voices[0][1].rate
     out = np.zeros((voices[0][1].samples.shape[0], round(count / rate * hertz)), np.float32)
     for i, (start, voice) in enumerate(voices):

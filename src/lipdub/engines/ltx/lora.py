@@ -1,8 +1,4 @@
-"""The Dub-It IC-LoRA: its file, and two ways to put it to work.
-
-Fusing (``W += strength * B @ A``) costs nothing at run time; attaching through PEFT keeps it apart, which training
-and several adapters need. Both give the same velocities.
-"""
+"""Reads the Dub-It IC-LoRA and fuses it into the transformer's weights (``W += strength * B @ A``)."""
 
 import re
 from dataclasses import dataclass
@@ -24,9 +20,9 @@ _NAME = re.compile(r"^(?:diffusion_model|transformer)\.(.+)\.lora_([AB])\.weight
 
 @dataclass(frozen=True, eq=False)
 class LoraWeights:
-    """Low-rank changes of the transformer's layers: module name (as diffusers calls it) -> (A, B).
+    """Low-rank changes of the transformer's layers. ``pairs``: diffusers' name of the layer -> (A, B).
 
-    ``downscale`` is how many times smaller than the target the reference video was in training (1: as large).
+    ``downscale``: how many times smaller than the target the reference video was in training (1: as large).
     """
 
     path: Path
@@ -35,20 +31,20 @@ class LoraWeights:
 
 
 def read_lora(path: Path) -> LoraWeights:
-    """Read an IC-LoRA. Raises ``WeightsError`` if a tensor is no half of a pair, or the metadata makes no sense."""
+    """Read an IC-LoRA. Raises ``WeightsError`` if a tensor has no partner, or the metadata are invalid."""
     header = SafetensorsHeader.of(path)
     halves: dict[str, dict[str, Tensor]] = {}
-    strangers = []
+    unpaired = []
     with safe_open(path, "pt") as file:
         for name in header.shapes:
             if (match := _NAME.match(name)) is None:
-                strangers.append(name)
+                unpaired.append(name)
             else:
                 module = diffusers_name("transformer", match[1] + ".")[:-1]
                 halves.setdefault(module, {})[match[2]] = file.get_tensor(name)
-    strangers += [module for module, both in halves.items() if len(both) != 2]
-    if strangers or not halves:
-        found = ", ".join(sorted(strangers)[:5]) or "no pair at all"
+    unpaired += [module for module, both in halves.items() if len(both) != 2]
+    if unpaired or not halves:
+        found = ", ".join(sorted(unpaired)[:5]) or "no pair at all"
         raise WeightsError(f"not a LoRA of pairs A and B for the LTX transformer ({found})", file=path)
     return LoraWeights(path, {m: (both["A"], both["B"]) for m, both in halves.items()}, _downscale(header))
 
@@ -66,7 +62,7 @@ def _downscale(header: SafetensorsHeader) -> int:
 
 @torch.no_grad()
 def fuse(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights, strength: float = 1.0) -> None:
-    """Add the LoRA to the weights for good. Raises ``WeightsError``, before any change, if it does not fit."""
+    """Add the LoRA to the weights in place. Raises ``WeightsError``, before any change, if it does not fit."""
     _check(transformer, lora)
     for name, (a, b) in lora.pairs.items():
         weight = transformer.get_submodule(name).get_parameter("weight")
@@ -75,28 +71,19 @@ def fuse(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights, strength: 
 
 
 def fuse_transform(lora: LoraWeights, strength: float = 1.0) -> TensorTransform:
-    """The LoRA as a change of the weights while they are read, so that they never lie in memory twice.
+    """A transform that adds the LoRA to each weight while it is read, so that weights are never in memory twice.
 
-    The same sums as ``fuse``. That every layer of the LoRA exists is for the caller to check, with ``check_shapes``.
+    It gives the same sums as ``fuse``. The caller must check with ``check_shapes`` that every layer exists.
     """
 
-    def change(name: str, tensor: Tensor) -> Tensor:
+    def transform(name: str, tensor: Tensor) -> Tensor:
         pair = lora.pairs.get(name.removesuffix(".weight"))
         if pair is None or not name.endswith(".weight"):
             return tensor
         a, b = (half.to(tensor.device, torch.float32) for half in pair)
         return tensor + (strength * b @ a).to(tensor.dtype)
 
-    return change
-
-
-def attach(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights, name: str = "dubit") -> None:
-    """Put the LoRA beside the weights with PEFT, as adapter ``name``. Raises ``WeightsError`` if it does not fit."""
-    _check(transformer, lora)
-    state = {}
-    for module, (a, b) in lora.pairs.items():
-        state |= {f"transformer.{module}.lora_A.weight": a, f"transformer.{module}.lora_B.weight": b}
-    transformer.load_lora_adapter(state, adapter_name=name)
+    return transform
 
 
 def _check(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights) -> None:
@@ -105,15 +92,15 @@ def _check(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights) -> None:
 
 
 def check_shapes(layers: dict[str, tuple[int, ...]], lora: LoraWeights) -> None:
-    """Raise ``WeightsError`` unless every pair fits a layer: ``layers`` are shapes of weights by module name."""
-    wrong = []
+    """Raise ``WeightsError`` unless every pair fits a layer; ``layers`` are the shapes of weights by layer name."""
+    misfits = []
     for name, (a, b) in lora.pairs.items():
         if layers.get(name) != (b.shape[0], a.shape[1]) or a.shape[0] != b.shape[1]:
-            wrong.append(name)
-    if wrong:
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+            misfits.append(name)
+    if misfits:
+        more = f" and {len(misfits) - 5} more" if len(misfits) > 5 else ""
         raise WeightsError(
-            f"the LoRA does not fit this transformer: {', '.join(sorted(wrong)[:5])}{more}",
+            f"the LoRA does not fit this transformer: {', '.join(sorted(misfits)[:5])}{more}",
             file=lora.path,
             remedy="A LoRA works only with the model it was trained on; Dub-It needs LTX-2.3.",
         )

@@ -1,8 +1,8 @@
-"""The settings of diffusers' modules, from what an LTX-2.3 file says of itself and from the shapes of its tensors.
+"""The configuration of diffusers' modules, from the configuration in an LTX-2.3 file and the shapes of its tensors.
 
-Counts and kinds come from the file's ``config``; widths come from the shapes. ``shapes`` always holds the part's
-tensors under diffusers' names. A ``KeyError`` names the tensor or setting that a file lacks; a ``ValueError`` says
-what does not go together.
+Counts and types come from the file's ``config``; widths come from the shapes. ``shapes`` always holds the module's
+tensors under diffusers' names. A ``KeyError`` names the tensor or setting that the file lacks; a ``ValueError`` says
+what does not fit together.
 """
 
 from math import prod
@@ -17,7 +17,7 @@ _STRIDES = {"spatial": (1, 2), "temporal": (2, 1), "spatiotemporal": (2, 2)}
 
 
 def transformer(config: Config, shapes: Shapes) -> Config:
-    """Of ``LTX2VideoTransformer3DModel``."""
+    """The arguments of ``LTX2VideoTransformer3DModel``."""
     width, audio_width = shapes["proj_in.weight"][0], shapes["audio_proj_in.weight"][0]
     heads, audio_heads = config.get("num_attention_heads", 32), config.get("audio_num_attention_heads", 32)
     block = "transformer_blocks.0."
@@ -55,7 +55,7 @@ def transformer(config: Config, shapes: Shapes) -> Config:
 
 
 def connectors(config: Config, shapes: Shapes, text_width: int) -> Config:
-    """Of ``LTX2TextConnectors``; ``text_width`` is the width of one hidden state of the text encoder."""
+    """The arguments of ``LTX2TextConnectors``; ``text_width`` is the width of a hidden state of the text encoder."""
     stacked = shapes["video_text_proj_in.weight"][1]
     if stacked % text_width:
         raise ValueError(f"hidden states of the text encoder, {text_width} wide, do not fill up {stacked}")
@@ -85,7 +85,7 @@ def connectors(config: Config, shapes: Shapes, text_width: int) -> Config:
 
 
 def video_vae(config: Config, shapes: Shapes) -> Config:
-    """Of ``AutoencoderKLLTX2Video``. Both lists of blocks go from the pixels to the latent."""
+    """The arguments of ``AutoencoderKLLTX2Video``. Both lists of blocks are in the order from pixels to latent."""
     layers, down, factors = _blocks(config["encoder_blocks"], _DOWN)
     up_layers, up, up_factors = _blocks(config["decoder_blocks"], _UP)
     latent, base = config.get("latent_channels", 128), config.get("decoder_base_channels", 128)
@@ -118,14 +118,14 @@ def video_vae(config: Config, shapes: Shapes) -> Config:
 
 
 def _blocks(blocks: list, kinds: dict[str, str]) -> tuple[list[int], list[str], list[int]]:
-    """(layers of each residual block, kind of each sampler between them, factor of channels of each sampler)."""
+    """(layers of each residual block, type of each sampler between them, channel factor of each sampler)."""
     layers = [settings["num_layers"] for kind, settings in blocks if kind == "res_x"]
     samplers = [(kinds[kind], settings.get("multiplier", 1)) for kind, settings in blocks if kind != "res_x"]
     return layers, [kind for kind, _ in samplers], [factor for _, factor in samplers]
 
 
 def audio_vae(config: Config) -> Config:
-    """Of ``AutoencoderKLLTX2Audio``."""
+    """The arguments of ``AutoencoderKLLTX2Audio``."""
     model = config["model"]["params"]
     net, front = model["ddconfig"], config.get("preprocessing", {})
     return {
@@ -149,7 +149,10 @@ def audio_vae(config: Config) -> Config:
 
 
 def vocoder(config: Config, shapes: Shapes) -> Config:
-    """Of ``LTX2VocoderWithBWE``. The first vocoder always bounds its wave to -1..1, by tanh or by clamping."""
+    """The arguments of ``LTX2VocoderWithBWE``.
+
+    The first vocoder always limits its wave to -1..1, by tanh or clamping.
+    """
     settings: Config = {}
     for part, name, prefix in (("vocoder", "vocoder", ""), ("bwe", "bwe_generator", "bwe_")):
         net = config[part]
@@ -180,7 +183,7 @@ def vocoder(config: Config, shapes: Shapes) -> Config:
 
 
 def upsampler(config: Config, shapes: Shapes) -> Config:
-    """Of ``LTX2LatentUpsamplerModel``."""
+    """The arguments of ``LTX2LatentUpsamplerModel``."""
     width, channels = shapes["initial_conv.weight"][:2]
     return {
         "in_channels": channels,

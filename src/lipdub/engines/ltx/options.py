@@ -1,4 +1,4 @@
-"""How the LTX engine works: its options, from words to values."""
+"""The options of the LTX engine, and how they are read from text."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,27 +7,28 @@ from dataclasses import dataclass, fields
 from lipdub.errors import OptionError
 
 DEVICES = ("auto", "cuda", "cuda:1", "mps", "cpu")
-"""Where the model may run, or the like."""
+"""Examples of devices on which the model may run."""
 
 SIZE_STEP = 64
-"""Sides of what the model makes are multiples of this."""
+"""Width and height of generated frames are multiples of this."""
 
 MIN_FRAMES = 9
-"""Frames the model is given at least: two latent frames."""
+"""Smallest number of frames in a window: two latent frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class LtxOptions:
-    """How the engine works.
+    """The options of the LTX engine.
 
-    ``device``: where the model runs (``cuda``, ``cuda:1``, ``mps``, ``cpu``); ``auto`` wants a GPU, others are taken
-    at your word. ``size``: side of
-    the square, in pixels, that has as many pixels as the window the model sees (a multiple of 64). ``frames``: how
-    many pictures are made at once (8 k + 1); more want more memory. ``overlap``: pictures that two such windows
-    share. ``reference_strength``: 0..1, how firmly the source's picture is held to. ``who``: the speaker as seen, for
-    the prompt (``A woman``). ``prompt``: the prompt itself, with ``{who}``, ``{language}`` and ``{words}`` filled in.
+    ``device``: where the model runs (``cuda``, ``cuda:1``, ``mps``, ``cpu``); ``auto`` needs a GPU.
+    ``size``: the crop that the model sees has about ``size`` x ``size`` pixels; a multiple of 64.
+    ``frames``: how many frames are generated at once, 8 k + 1; more frames need more memory.
+    ``overlap``: frames that two such windows share, at most a third of ``frames``.
+    ``reference_strength``: 0..1, how strongly the filmed picture is kept.
+    ``who``: the speaker as seen, for the prompt (``A woman``).
+    ``prompt``: replaces the prompt; ``{who}``, ``{language}`` and ``{words}`` in it are filled in.
 
-    Raises ``OptionError`` for values that cannot be.
+    Raises ``OptionError`` for values that are not possible.
     """
 
     device: str = "auto"
@@ -39,14 +40,15 @@ class LtxOptions:
     prompt: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Check the values."""
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise OptionError(f"the LTX engine knows no device '{self.device}'", remedy=f"Choose {_listed(DEVICES)}")
         if self.size < SIZE_STEP or self.size % SIZE_STEP:
             raise OptionError(f"the LTX engine's size {self.size} is not a multiple of {SIZE_STEP}", remedy="Try 768")
         if self.frames < MIN_FRAMES or self.frames % 8 != 1:
             raise OptionError(
-                f"the LTX engine makes 8 k + 1 frames at once, {MIN_FRAMES} at least, not {self.frames}", remedy="Try 121"
+                f"the LTX engine makes 8 k + 1 frames at once, {MIN_FRAMES} at least, not {self.frames}",
+                remedy="Try 121",
             )
         if not 0 <= self.overlap <= self.frames // 3:
             raise OptionError(
@@ -57,8 +59,8 @@ class LtxOptions:
             raise OptionError(f"the reference strength {self.reference_strength} is not between 0 and 1")
 
 
-def parse_options(words: Mapping[str, str]) -> LtxOptions:
-    """Options from words, e.g. ``{"device": "cuda", "reference-strength": "0.9"}``.
+def parse_options(texts: Mapping[str, str]) -> LtxOptions:
+    """Options from text, e.g. ``{"device": "cuda", "reference-strength": "0.9"}``.
 
     Raises ``OptionError`` for a name that does not exist or a value that cannot be read.
     """
@@ -66,7 +68,7 @@ def parse_options(words: Mapping[str, str]) -> LtxOptions:
         f.name: type(f.default) for f in fields(LtxOptions) if isinstance(f.default, str | int | float)
     }
     values = {}
-    for given, text in words.items():
+    for given, text in texts.items():
         name = given.strip().replace("-", "_")
         if name not in kinds:
             raise OptionError(f"the LTX engine has no option '{given}'", remedy=f"It has {_listed(kinds)}")

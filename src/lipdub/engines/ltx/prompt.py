@@ -1,11 +1,8 @@
-"""The prompt that Dub-It wants: who speaks which language, and the words in their own script."""
+"""Writes the prompt for Dub-It: who speaks which language, and the words in their own script."""
 
 from lipdub.errors import OptionError
 from lipdub.timeline.language import primary
 from lipdub.timeline.lines import Line
-
-VALIDATED = frozenset({"en", "fr", "es", "de", "ru"})
-"""Languages that the publisher of the LoRA has validated."""
 
 _LANGUAGES = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech", "da": "Danish",
@@ -20,19 +17,19 @@ _LANGUAGES = {
 
 
 def language_name(tag: str) -> str:
-    """The English name of a BCP 47 language tag (``es-MX`` is Spanish), or nothing if it is not known."""
+    """The English name of a BCP 47 language tag (``es-MX`` is Spanish), or "" if it is not known."""
     return _LANGUAGES.get(primary(tag), "")
 
 
 def prompt_for(line: Line, who: str = "A person") -> str:
     """``A woman is speaking in Spanish, saying: "..."``.
 
-    ``who`` describes the speaker as seen (``"A woman"``). A language that has no known name is left out; the script
-    of the words still tells it. Raises ``OptionError`` if the line has no words.
+    ``who`` describes the speaker as seen (``"A woman"``). A language without a known name is left out. Raises
+    ``OptionError`` if the line has no words.
     """
     words = " ".join(line.text.split()).replace('"', "'")
     if not words:
         raise OptionError("the line has no words to say", at=line.span.start)
     language = language_name(line.language)
-    tongue = f" in {language}" if language else ""
-    return f'{who} is speaking{tongue}, saying: "{words}"'
+    inserted = f" in {language}" if language else ""
+    return f'{who} is speaking{inserted}, saying: "{words}"'

@@ -1,8 +1,9 @@
-"""Prompts to contexts, each once: the text encoder is read, used and freed, and what it told is kept in a folder.
+"""Encodes each prompt once, and stores its context in a folder.
 
-The text encoder is as big as half the transformer and is needed for a second or two. So all prompts of a clip are
-encoded at once, before the transformer is read, and their contexts (12.6 MB each in bfloat16) are kept under a name
-made from the prompt and from the files that encoded it. If all are there, the text encoder is not read at all.
+The text encoder is half as big as the transformer and is needed for a second or two. So all prompts of a clip are
+encoded together, before the transformer is read, and the text encoder is freed. Their contexts (12.6 MB each in
+bfloat16) are stored under names made from the prompt and from the files that encoded it. If all contexts are stored
+already, the text encoder is not read at all.
 """
 
 import gc
@@ -17,22 +18,22 @@ from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from lipdub.disk.publish import atomic_output
-from lipdub.engines.ltx import text_encoder
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_parts
-from lipdub.engines.ltx.weights_folder import LtxFiles, text_encoder_shape
+from lipdub.disk.publish import complete
+from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
 from lipdub.engines.ltx.sampler import Context
+from lipdub.engines.ltx.text_encoder import TextEncoder, encode_prompt, read_text_encoder
+from lipdub.engines.ltx.weights_folder import LtxFiles, text_encoder_shape
 from lipdub.errors import WeightsError
 from lipdub.weights import log
 
-_SAMPLES, _SAMPLE = 16, 1 << 16
+_SAMPLES, _SAMPLE_BYTES = 16, 1 << 16
 _DIGEST = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
 class TextEncoderPlacement:
-    """Where the text encoder works: on ``device`` in ``dtype``; ``offload`` streams it there layer by layer, from the
-    host's memory, instead of putting it there whole."""
+    """Where the text encoder works: on ``device`` in ``dtype``. ``offload``: its layers stay in main memory and are
+    streamed to the device one by one."""
 
     device: str = "cpu"
     dtype: torch.dtype = torch.bfloat16
@@ -40,49 +41,50 @@ class TextEncoderPlacement:
 
 
 class PromptCache:
-    """The contexts of prompts, kept in memory for the session and in the folder ``kept`` for ever (None: nowhere)."""
+    """The contexts of prompts, in memory and in ``folder`` (None: in memory only)."""
 
-    def __init__(self, files: LtxFiles, desk: TextEncoderPlacement, kept: Path | None = None) -> None:
-        self.files, self.desk, self.kept = files, desk, kept
-        self._known: dict[str, Context] = {}
+    def __init__(self, files: LtxFiles, placement: TextEncoderPlacement, folder: Path | None = None) -> None:
+        """Contexts made with ``files``. ``placement`` may be changed between calls."""
+        self.files, self.placement, self.folder = files, placement, folder
+        self._contexts: dict[str, Context] = {}
         self._digest = ""
 
-    def learn(self, prompts: Iterable[str]) -> None:
-        """Make sure of the contexts of ``prompts``; the text encoder is read if one is neither known nor kept.
+    def prepare(self, prompts: Iterable[str]) -> None:
+        """Read or make the contexts of ``prompts``. The text encoder is read only if a context is missing.
 
         Raises ``WeightsError`` if the text encoder has to be read and cannot be.
         """
-        wanted = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
-        for prompt in wanted:
-            if (context := self._found(prompt)) is not None:
-                self._known[prompt] = context
-        new = [prompt for prompt in wanted if prompt not in self._known]
+        needed = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._contexts]
+        for prompt in needed:
+            if (context := self._stored(prompt)) is not None:
+                self._contexts[prompt] = context
+        new = [prompt for prompt in needed if prompt not in self._contexts]
         if new:
-            for prompt, context in zip(new, _encoded(self.files, self.desk, new), strict=True):
-                self._known[prompt] = context
-                self._keep(prompt, context)
-            _swept()
+            for prompt, context in zip(new, _encode_prompts(self.files, self.placement, new), strict=True):
+                self._contexts[prompt] = context
+                self._store(prompt, context)
+            _free_memory()
 
     def context(self, prompt: str) -> Context:
-        """The context of ``prompt``, on the CPU."""
-        self.learn([prompt])
-        return self._known[prompt]
+        """The context of ``prompt``, on the CPU. Raises as ``prepare`` does."""
+        self.prepare([prompt])
+        return self._contexts[prompt]
 
-    def _path(self, kept: Path, prompt: str) -> Path:
+    def _path(self, folder: Path, prompt: str) -> Path:
         if not self._digest:
             self._digest = files_digest(self.files)
-        told = f"{self._digest}|{self.desk.dtype}|{prompt.strip()}"
-        return kept / f"{hashlib.sha256(told.encode()).hexdigest()}.safetensors"
+        name = f"{self._digest}|{self.placement.dtype}|{prompt.strip()}"
+        return folder / f"{hashlib.sha256(name.encode()).hexdigest()}.safetensors"
 
-    def _found(self, prompt: str) -> Context | None:
-        if self.kept is None:
+    def _stored(self, prompt: str) -> Context | None:
+        if self.folder is None:
             return None
-        path = self._path(self.kept, prompt)
+        path = self._path(self.folder, prompt)
         try:
             with safe_open(path, "pt") as file:
-                told = (file.metadata() or {}).get(_DIGEST)
+                digest = (file.metadata() or {}).get(_DIGEST)
             both = load_file(path)
-            if told == _digest_of(both):
+            if digest == _context_digest(both):
                 return both["video"], both["audio"]
         except FileNotFoundError:
             return None
@@ -91,58 +93,60 @@ class PromptCache:
         log(f"{path}: what was kept there is damaged and is made again")
         return None
 
-    def _keep(self, prompt: str, context: Context) -> None:
-        """Write it under its name when it is whole, and not before."""
-        if self.kept is None:
+    def _store(self, prompt: str, context: Context) -> None:
+        """Write ``context``; the file appears under its name when it is complete."""
+        if self.folder is None:
             return
-        self.kept.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         both = {"video": context[0].contiguous(), "audio": context[1].contiguous()}
-        with atomic_output(self._path(self.kept, prompt), overwrite=True) as part:
-            save_file(both, part, {_DIGEST: _digest_of(both)})
+        with complete(self._path(self.folder, prompt), overwrite=True) as part:
+            save_file(both, part, {_DIGEST: _context_digest(both)})
 
 
-def _digest_of(both: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of the bytes of two contexts, in hex."""
-    told = hashlib.sha256()
+def _context_digest(both: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the bytes of a context's two tensors, in hexadecimal."""
+    digest = hashlib.sha256()
     for name in ("video", "audio"):
-        told.update(both[name].contiguous().view(torch.uint8).numpy().tobytes())
-    return told.hexdigest()
+        digest.update(both[name].contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
-def _encoded(files: LtxFiles, desk: TextEncoderPlacement, prompts: list[str]) -> list[Context]:
-    """Read the text encoder and the connectors, encode, and let go of both."""
-    encoder, connectors = read_encoder(files, desk)
-    made = (text_encoder.encode_prompt(encoder, connectors, prompt) for prompt in prompts)
-    return [(video.cpu(), audio.cpu()) for video, audio in made]
+def _encode_prompts(files: LtxFiles, placement: TextEncoderPlacement, prompts: list[str]) -> list[Context]:
+    """Read the text encoder and the connectors, encode ``prompts``, and release both."""
+    encoder, connectors = read_encoder(files, placement)
+    contexts = (encode_prompt(encoder, connectors, prompt) for prompt in prompts)
+    return [(video.cpu(), audio.cpu()) for video, audio in contexts]
 
 
-def read_encoder(files: LtxFiles, desk: TextEncoderPlacement) -> tuple[text_encoder.TextEncoder, LTX2TextConnectors]:
-    """The text encoder and the connectors that belong to it, at ``desk``.
+def read_encoder(files: LtxFiles, placement: TextEncoderPlacement) -> tuple[TextEncoder, LTX2TextConnectors]:
+    """The text encoder and the connectors that belong to it.
 
     Raises ``WeightsError`` if they cannot be read or do not belong together.
     """
-    whole = WeightPlacement(desk.device, desk.dtype)
+    whole = WeightPlacement(placement.device, placement.dtype)
     _, width, states = text_encoder_shape(files.text_encoder)
-    module = read_parts(files.checkpoint, ["connectors"], width, whole)["connectors"]
-    assert isinstance(module, LTX2TextConnectors)
-    check_state_count(files, module, states)
-    encoder = text_encoder.read_text_encoder(files.text_encoder, WeightPlacement("cpu", desk.dtype) if desk.offload else whole)
-    if desk.offload:
-        _streamed(encoder.model, desk.device)
-        encoder = text_encoder.TextEncoder(encoder.tokenizer, encoder.model, torch.device(desk.device))
-    return encoder, module
+    connectors = read_modules(files.checkpoint, ["connectors"], width, whole)["connectors"]
+    assert isinstance(connectors, LTX2TextConnectors)
+    check_state_count(files, connectors, states)
+    encoder = read_text_encoder(
+        files.text_encoder, WeightPlacement("cpu", placement.dtype) if placement.offload else whole
+    )
+    if placement.offload:
+        _stream_layers(encoder.model, placement.device)
+        encoder = TextEncoder(encoder.tokenizer, encoder.model, torch.device(placement.device))
+    return encoder, connectors
 
 
 def check_state_count(files: LtxFiles, connectors: LTX2TextConnectors, states: int) -> None:
-    """Raise ``WeightsError`` unless the connectors want as many hidden ``states`` as the text encoder gives."""
-    wanted = connectors.config["text_proj_in_factor"]
-    if wanted != states:
-        told = f"it gives {states} hidden states and the checkpoint wants {wanted}"
-        raise WeightsError(f"another text encoder than the checkpoint's: {told}", file=files.text_encoder)
+    """Raise ``WeightsError`` unless the connectors take as many hidden ``states`` as the text encoder gives."""
+    expected = connectors.config["text_proj_in_factor"]
+    if expected != states:
+        why = f"it gives {states} hidden states and the checkpoint wants {expected}"
+        raise WeightsError(f"another text encoder than the checkpoint's: {why}", file=files.text_encoder)
 
 
-def _streamed(model: torch.nn.Module, device: str) -> None:
-    """Layer by layer from the host's memory to ``device`` and back, ahead of the work where the device can."""
+def _stream_layers(model: torch.nn.Module, device: str) -> None:
+    """Move layers to ``device`` while they are used and back to main memory; on CUDA the next one moves meanwhile."""
     apply_group_offloading(
         model,
         onload_device=torch.device(device),
@@ -152,22 +156,24 @@ def _streamed(model: torch.nn.Module, device: str) -> None:
     )
 
 
-def _swept() -> None:
-    """Give back what was let go of: hooks tie modules into circles that only the collector unties."""
+def _free_memory() -> None:
+    """Free released modules at once: hooks make reference cycles, which only the garbage collector removes."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def files_digest(files: LtxFiles) -> str:
-    """Of what decides about contexts: the text encoder's files and the checkpoint. Of big files their size, both ends
-    and samples between are read, so that it takes no time."""
-    told = hashlib.sha256()
+    """A digest of the files that decide about contexts: the text encoder's and the checkpoint.
+
+    Of each file its size and 16 samples of 64 KiB, from its start to its end, are read, so that it takes no time.
+    """
+    digest = hashlib.sha256()
     for path in [*sorted(p for p in files.text_encoder.iterdir() if p.is_file()), files.checkpoint]:
         size = path.stat().st_size
-        told.update(f"{path.name if path != files.checkpoint else ''}|{size}|".encode())
+        digest.update(f"{path.name if path != files.checkpoint else ''}|{size}|".encode())
         with path.open("rb") as file:
             for i in range(_SAMPLES):
-                file.seek(max(0, size - _SAMPLE) * i // (_SAMPLES - 1))
-                told.update(file.read(_SAMPLE))
-    return told.hexdigest()
+                file.seek(max(0, size - _SAMPLE_BYTES) * i // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()

@@ -1,24 +1,24 @@
 """The published files of LTX-2.3 and Dub-It: their names, sizes and licences, as far as they are known.
 
-They are gated: their publisher gives them to those who accept the licence. Nothing here was ever downloaded by
-lipdub's makers: the LoRA's size is a third party's statement, the other sizes are two bytes a weight, and where
-nothing is known it says so. Names and repositories are those that the publisher's page on LipDub
+They are gated: the publisher gives them to those who accept the licence. They were never downloaded in the development
+of lipdub: the LoRA's size is a third party's statement, the other sizes are two bytes per weight, and a size that is
+not known is None. Names and repositories are those that the publisher's page on LipDub
 (docs.ltx.video/open-source-model/usage-guides/lip-dub-beta) and users' reports give; the digests are the hub's own.
 """
 
 from dataclasses import dataclass
 
 LICENCE = "LTX-2.x Community License"
-"""Of the weights: paid above 10 million USD of yearly revenue, AI content must be disclosed, nobody may be
-impersonated without consent, no competing product."""
+"""The licence of the weights: paid above 10 million USD of yearly revenue; AI content must be disclosed; nobody may be
+impersonated without consent; no competing product."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """One thing to download: ``what`` it is and the ``name`` it is published under, or was or will be (``also``).
+    """A file or folder to download: ``what`` it is, its published ``name``, and other names for it (``also``).
 
-    ``bytes`` is about how big it is, ``repo`` (owner/name on the Hugging Face hub) where it lies; None: not known.
-    ``folder`` is True if it is a folder of files. ``gated`` files want the licence accepted on their page.
+    ``bytes``: its approximate size. ``repo``: its repository (owner/name) on the Hugging Face hub. None: not known.
+    ``folder``: True for a folder of files. ``gated``: the licence must be accepted on its page before the download.
     """
 
     name: str
@@ -32,12 +32,12 @@ class PublishedFile:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names it may have, the best first."""
+        """All names that it may have, the preferred one first."""
         return (self.name, *self.also)
 
     @property
     def summary(self) -> str:
-        """What, name, size and licence, for the user to read before a download."""
+        """Description, name, size and licence, for the user to read before a download."""
         size = "size not known" if self.bytes is None else f"about {self.bytes / 1e9:.3g} GB"
         gate = ", to be accepted on its page" if self.gated else ""
         return f"{self.what} ({self.name}, {size}, {self.licence}{gate})"
@@ -78,4 +78,4 @@ DUBIT = PublishedFile(
 )
 
 LTX = (CHECKPOINT, UPSAMPLER, TEXT_ENCODER, DUBIT)
-"""Everything the engine needs, in the order in which it is asked for."""
+"""Everything that the engine needs, in the order of download."""

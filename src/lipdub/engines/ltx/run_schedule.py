@@ -1,4 +1,4 @@
-"""Which frames of a track are made: the stretches in which its mouth follows the dub."""
+"""Which frames of a track are generated: the runs of frames in which its mouth follows the dub."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,108 +12,117 @@ from lipdub.engines.seam import Guide
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.cue import Cue
 from lipdub.timeline.lines import Line
-from lipdub.timeline.runs import consecutive
 from lipdub.timeline.time import Span
 
 _GAP = 15
-"""Rows of which nothing is asked, beyond which a stretch ends."""
+"""Rows without weight that may lie inside a run."""
 
 _FADE = 5
-"""Rows over which a stretch fades in and out where no path says so."""
+"""Rows over which a run fades in and out if the guide has no trajectory."""
 
 _SAME = 0.004
-"""Eye distances: a path that differs less from what was filmed asks for nothing."""
+"""Eye distances: a trajectory that differs less from the filmed shapes asks for no change."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrackRun:
-    """Rows of a track that are made together. ``fed`` are the rows that the model is shown, at least one, and
-    ``span`` the time it covers. ``line`` is what is said, if it is known."""
+    """Rows of a track that are generated together.
+
+    ``input_rows``: rows that the model is shown, at least one. ``span``: the time that the run covers.
+    ``line`` and ``cue_id``: of the cue that gave rise to the run, if it has a line.
+    """
 
     rows: range
-    fed: range
+    input_rows: range
     span: Span
     line: Line | None = None
+    cue_id: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class RunSchedule:
-    """All runs of a track in order, disjoint; how much of what is made shows in each row (0..1); frame times."""
+    """All runs of a track, in order and disjoint; ``weight`` 0..1: how much of the generated picture each row shows;
+    ``times`` of the clip's frames."""
 
     runs: tuple[TrackRun, ...]
     weight: Float64[np.ndarray, " rows"]
     times: FrameTimes
 
 
-def schedule_runs(record: StudiedTrack, guide: Guide) -> RunSchedule:
-    """What ``guide`` asks of a track.
+def schedule_runs(track: StudiedTrack, guide: Guide) -> RunSchedule:
+    """The runs that ``guide`` asks for.
 
-    With cues: their spans, those with a line whole, the others where the path has weight. Without: where it has.
-    A guide without a path shows all of what is made where the mouth can be seen. A stretch with neither words nor
-    sound to follow, whose path is what was filmed, asks for nothing.
+    A cue with a line is one run over its whole span. A cue without a line gives runs where the trajectory has weight;
+    so does the whole track if there are no cues. If the guide has no trajectory, the weight is 1 where the mouth can be
+    seen, with a fade at both ends of a run. A run is left out if it has neither line nor dub sound to follow and its
+    trajectory equals the filmed shapes.
     """
-    times = times_or_default(guide.times, record.first + len(record))
-    weight = _weight(record, guide)
-    runs = list(_of_cues(record, guide, times, weight))
-    if guide.path is None:
-        shown = np.zeros(len(record))
+    times = times_or_default(guide.times, track.first + len(track))
+    weight = _weight(track, guide)
+    runs = list(_runs_of_cues(track, guide, times, weight))
+    if guide.trajectory is None:
+        shown = np.zeros(len(track))
         for run in runs:
-            shown[run.rows.start : run.rows.stop] = _faded(
-                len(run.rows), run.rows.start > 0, run.rows.stop < len(record)
+            shown[run.rows.start : run.rows.stop] = _fade_weights(
+                len(run.rows), run.rows.start > 0, run.rows.stop < len(track)
             )
         weight = weight * shown
-    return RunSchedule(tuple(run for run in runs if not _as_filmed(record, guide, run)), weight, times)
+    return RunSchedule(tuple(run for run in runs if not _unchanged(track, guide, run)), weight, times)
 
 
-def _weight(record: StudiedTrack, guide: Guide) -> np.ndarray:
-    if guide.path is None:
-        return record.usable.astype(np.float64)
-    assert len(guide.path) == len(record), "the path has one row per frame of the track"
-    return guide.path.weight.astype(np.float64)
+def _weight(track: StudiedTrack, guide: Guide) -> np.ndarray:
+    if guide.trajectory is None:
+        return track.usable.astype(np.float64)
+    assert len(guide.trajectory) == len(track), "the trajectory has one row per frame of the track"
+    return guide.trajectory.weight.astype(np.float64)
 
 
-def _of_cues(record: StudiedTrack, guide: Guide, times: FrameTimes, weight: np.ndarray) -> Iterator[TrackRun]:
-    everywhere = range(len(record))
-    if not guide.cues and guide.path is not None:
-        for rows in _stretches(weight, everywhere):
-            yield _followed(record, times, rows)
+def _runs_of_cues(track: StudiedTrack, guide: Guide, times: FrameTimes, weight: np.ndarray) -> Iterator[TrackRun]:
+    if not guide.cues and guide.trajectory is not None:
+        for rows in _weighted_ranges(weight, range(len(track))):
+            yield _run_of_rows(track, times, rows)
     done = 0
     for cue in sorted(guide.cues, key=lambda cue: cue.span):
         frames = times.within(cue.span)
-        first = max(frames.start - record.first, done)
-        rows = range(first, max(first, min(frames.stop - record.first, len(record))))
+        first = max(frames.start - track.first, done)
+        rows = range(first, max(first, min(frames.stop - track.first, len(track))))
         done = max(done, rows.stop)
         if cue.line is not None:
-            yield _said(record, times, cue, rows)
+            yield _run_of_line(track, times, cue, rows)
         else:
-            for part in _stretches(weight, rows):
-                yield _followed(record, times, part)
+            for part in _weighted_ranges(weight, rows):
+                yield _run_of_rows(track, times, part)
 
 
-def _followed(record: StudiedTrack, times: FrameTimes, rows: range) -> TrackRun:
-    return TrackRun(rows, rows, times.span(record.first + rows.start, record.first + rows.stop))
+def _run_of_rows(track: StudiedTrack, times: FrameTimes, rows: range) -> TrackRun:
+    return TrackRun(rows, rows, times.span(track.first + rows.start, track.first + rows.stop))
 
 
-def _said(record: StudiedTrack, times: FrameTimes, cue: Cue, rows: range) -> TrackRun:
-    """A line's run: from the first frame in its span to the end of it, whether the face is there or not."""
+def _run_of_line(track: StudiedTrack, times: FrameTimes, cue: Cue, rows: range) -> TrackRun:
+    """The run of a cue with a line: from the first frame in its span to the end of the span.
+
+    ``rows`` may be empty, if the line is said while the track is not in the picture. The model is then shown the
+    nearest frame of the track.
+    """
     frames = times.within(cue.span)
     start = times.instant(frames.start) if len(frames) else cue.span.start
-    fed = rows
+    inputs = rows
     if not len(rows):
-        track = range(record.first, record.first + len(record))
-        row = nearest_frame(times, cue.span.start, track) - record.first
-        fed = range(row, row + 1)
-    return TrackRun(rows, fed, Span(start, cue.span.end), cue.line)
+        row = nearest_frame(times, cue.span.start, range(track.first, track.first + len(track))) - track.first
+        inputs = range(row, row + 1)
+    return TrackRun(rows, inputs, Span(start, cue.span.end), cue.line, cue.id)
 
 
-def _stretches(weight: np.ndarray, rows: range) -> Iterator[range]:
-    """Rows with weight, together with short gaps between them."""
-    asked = rows.start + np.flatnonzero(weight[rows.start : rows.stop] > 0)
-    for part in consecutive(asked, _GAP):
-        yield range(int(part[0]), int(part[-1]) + 1)
+def _weighted_ranges(weight: np.ndarray, rows: range) -> Iterator[range]:
+    """Ranges of ``rows`` that have weight; gaps of at most ``_GAP`` rows are included."""
+    weighted = rows.start + np.flatnonzero(weight[rows.start : rows.stop] > 0)
+    for part in np.split(weighted, np.flatnonzero(np.diff(weighted) > _GAP) + 1):
+        if len(part):
+            yield range(int(part[0]), int(part[-1]) + 1)
 
 
-def _faded(rows: int, rises: bool, falls: bool) -> np.ndarray:
+def _fade_weights(rows: int, rises: bool, falls: bool) -> np.ndarray:
+    """(rows,) of 1, with raised-cosine ramps at the start (``rises``) and at the end (``falls``)."""
     ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(_FADE) + 1) / (_FADE + 1))
     out = np.ones(rows)
     count = min(_FADE, rows)
@@ -124,10 +133,10 @@ def _faded(rows: int, rises: bool, falls: bool) -> np.ndarray:
     return out
 
 
-def _as_filmed(record: StudiedTrack, guide: Guide, run: TrackRun) -> bool:
-    """True if nothing new is asked in ``run``."""
-    if guide.path is None or guide.sound is not None or run.line is not None:
+def _unchanged(track: StudiedTrack, guide: Guide, run: TrackRun) -> bool:
+    """True if ``run`` asks for nothing else than what was filmed."""
+    if guide.trajectory is None or guide.dub_sound is not None or run.line is not None:
         return False
     rows = slice(run.rows.start, run.rows.stop)
-    differ = np.abs(guide.path.shapes[rows] - record.shapes[rows])
-    return bool((differ[record.ok[rows]] < _SAME).all()) and bool(record.ok[rows].any())
+    difference = np.abs(guide.trajectory.shapes[rows] - track.shapes[rows])
+    return bool((difference[track.ok[rows]] < _SAME).all()) and bool(track.ok[rows].any())

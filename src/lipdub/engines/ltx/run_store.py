@@ -1,8 +1,8 @@
-"""Takes on disk: what was made for one stretch of speech, so that it is made once and played back after.
+"""Stores generated runs on disk, so that a run is generated once and played back afterwards.
 
-A take is a folder named by the digest of what it was made from and with; it appears when complete, and is looked
-through when it is found again: a damaged one is made anew. It holds the lower face alone, as pixels of the model's
-window, frame after frame.
+A stored run is a folder named by a digest of everything that it was generated from. The folder appears when it is
+complete. It is checked against its manifest whenever it is found again; a damaged run is removed and generated again.
+It holds the lower face alone, frame by frame, as pixels of the model's crop.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from lipdub.disk.os_errors import cause_of
-from lipdub.disk.lock_file import LockedFile, create_locked
-from lipdub.disk.manifest import find_damage, write_manifest
-from lipdub.disk.temporary_folder import remove_abandoned_folders
+from lipdub.disk.causes import cause_of
+from lipdub.disk.hold import Held, hold_new
+from lipdub.disk.manifest import fault, seal
+from lipdub.disk.scratch import sweep_folders
 from lipdub.errors import OutputError
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
@@ -32,13 +32,13 @@ VERSION = 1
 _PARTIAL, _SIGN = ".partial-", ".held-"
 
 
-def run_key(told: dict[str, Any]) -> str:
-    """The name of a take that is made from and with ``told`` (what JSON can hold)."""
-    return hashlib.sha256(json.dumps({"version": VERSION, **told}, sort_keys=True).encode()).hexdigest()[:32]
+def run_key(inputs: dict[str, Any]) -> str:
+    """The name under which a run is stored: a digest of its ``inputs`` (values that JSON can hold)."""
+    return hashlib.sha256(json.dumps({"version": VERSION, **inputs}, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def sound_digest(sound: Sound | None) -> str:
-    """A sound's content as a word."""
+    """A digest of the samples, rate and start of ``sound``; "none" for None."""
     if sound is None:
         return "none"
     head = f"{sound.rate} {sound.start} {sound.samples.shape}".encode()
@@ -46,11 +46,13 @@ def sound_digest(sound: Sound | None) -> str:
 
 
 class GeneratedRun:
-    """Pictures (height, width, 3) and reaches by number, and the voice that came with them if one was made."""
+    """Pictures (height, width, 3) of the lower face and their reaches, by number; and the voice generated with them."""
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int], sign: LockedFile | None = None) -> None:
-        """The take in ``folder``, finished or being written, with pictures of ``shape``. ``sign``: a file in it that
-        tells others that it is being written."""
+    def __init__(self, folder: Path, shape: tuple[int, int, int], sign: Held | None = None) -> None:
+        """The run in ``folder``, complete or being written, with pictures of ``shape``.
+
+        ``sign`` is a held file in the folder that tells other processes that it is being written.
+        """
         self.folder, self.shape, self._sign = folder, shape, sign
         self._open()
 
@@ -62,52 +64,53 @@ class GeneratedRun:
         return len(self._reach)
 
     def append(self, picture: np.ndarray, reach: float) -> None:
-        """Add one. Raises ``OutputError`` if the disk refuses."""
-        with _kept(self.folder):
+        """Add one picture and its reach. Raises ``OutputError`` if it cannot be written."""
+        with _writing(self.folder):
             self._pictures.append(picture)
             self._reach.append(np.array(reach, np.float32))
 
     def read(self, number: int) -> tuple[UInt8[np.ndarray, "height width 3"], float]:
-        """One picture and its reach."""
+        """Picture ``number`` and its reach."""
         return self._pictures.read(number, number + 1)[0], float(self._reach.read(number, number + 1)[0])
 
     @property
     def voice(self) -> Sound | None:
-        """The voice that was made with the pictures, on the clip's clock."""
-        told = json.loads((self.folder / "take.json").read_text(encoding="utf-8"))["voice"]
-        if told is None:
+        """The voice that was generated with the pictures, on the clip's clock; None if they follow a dub sound."""
+        stored = json.loads((self.folder / "take.json").read_text(encoding="utf-8"))["voice"]
+        if stored is None:
             return None
         samples = np.load(self.folder / "voice.npy")
-        return Sound(samples, told["rate"], Fraction(told["start"]))
+        return Sound(samples, stored["rate"], Fraction(stored["start"]))
 
-    def keep(self, place: Path, voice: Sound | None) -> None:
-        """It is complete: let it stand at ``place``. Raises ``OutputError`` if the disk refuses."""
-        with _kept(self.folder):
+    def publish(self, path: Path, voice: Sound | None) -> None:
+        """Complete the run and move it to ``path``. Raises ``OutputError`` if it cannot be written."""
+        with _writing(self.folder):
             self._pictures.close()
             self._reach.close()
-            told = None
+            entry = None
             if voice is not None:
                 np.save(self.folder / "voice.npy", voice.samples)
-                told = {"rate": voice.rate, "start": str(voice.start)}
-            self._unsigned()
-            (self.folder / "take.json").write_text(json.dumps({"shape": self.shape, "voice": told}), encoding="utf-8")
-            write_manifest(self.folder)
-            if place.exists() and not find_damage(place):
+                entry = {"rate": voice.rate, "start": str(voice.start)}
+            self._release()
+            (self.folder / "take.json").write_text(json.dumps({"shape": self.shape, "voice": entry}), encoding="utf-8")
+            seal(self.folder)
+            if path.exists() and not fault(path):
                 shutil.rmtree(self.folder)
             else:
-                _removed(place)
-                os.replace(self.folder, place)
-        self.folder = place
+                _remove(path)
+                os.replace(self.folder, path)
+        self.folder = path
         self._open()
 
-    def drop(self) -> None:
-        """Remove what was written."""
+    def discard(self) -> None:
+        """Remove everything that was written."""
         self._pictures.close()
         self._reach.close()
-        self._unsigned()
+        self._release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _unsigned(self) -> None:
+    def _release(self) -> None:
+        """Remove the file that says that the folder is being written."""
         if self._sign is not None:
             self._sign.release()
             self._sign.path.unlink(missing_ok=True)
@@ -115,47 +118,48 @@ class GeneratedRun:
 
 
 class RunStore:
-    """All takes of a study, in ``folder``."""
+    """All generated runs of a study."""
 
     def __init__(self, folder: Path) -> None:
-        """``folder`` is made when the first take is."""
+        """The store in ``folder``, which is created with the first run."""
         self._folder = folder
 
-    def place(self, key: str) -> Path:
-        """Where the take ``key`` stands when complete."""
+    def path(self, key: str) -> Path:
+        """The folder of the complete run ``key``."""
         return self._folder / key
 
     def find(self, key: str) -> GeneratedRun | None:
-        """The complete take ``key``, if there is one. A damaged one is removed, which is said."""
-        place = self.place(key)
-        if not os.path.lexists(place):
+        """The complete run ``key``, or None. A damaged one is removed, with a line in the log."""
+        path = self.path(key)
+        if not os.path.lexists(path):
             return None
-        if wrong := find_damage(place):
-            log(f"{place}: what was kept there is damaged and is made again ({wrong})")
-            with _kept(self._folder):
-                _removed(place)
+        if wrong := fault(path):
+            log(f"{path}: what was kept there is damaged and is made again ({wrong})")
+            with _writing(self._folder):
+                _remove(path)
             return None
-        told = json.loads((place / "take.json").read_text(encoding="utf-8"))
-        height, width, depth = told["shape"]
-        return GeneratedRun(place, (height, width, depth))
+        height, width, channels = json.loads((path / "take.json").read_text(encoding="utf-8"))["shape"]
+        return GeneratedRun(path, (height, width, channels))
 
     def begin(self, key: str, shape: tuple[int, int, int]) -> GeneratedRun:
-        """A new take, empty. What runs that were killed left half-written is removed. Raises ``OutputError`` if the
-        disk refuses."""
-        with _kept(self._folder):
+        """A new, empty run with pictures of ``shape``. Unfinished runs of processes that were killed are removed.
+
+        Raises ``OutputError`` if it cannot be written.
+        """
+        with _writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            remove_abandoned_folders(self._folder, _PARTIAL, _SIGN)
-            place = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
-            place.mkdir()
-            return GeneratedRun(place, shape, create_locked(place, _SIGN))
+            sweep_folders(self._folder, _PARTIAL, _SIGN)
+            path = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
+            path.mkdir()
+            return GeneratedRun(path, shape, hold_new(path, _SIGN))
 
 
-def _removed(place: Path) -> None:
-    """Remove a take, or whatever else has its name. Raises ``OSError``."""
-    if not os.path.lexists(place):
+def _remove(path: Path) -> None:
+    """Remove a run, or anything else that has its name. Raises ``OSError``."""
+    if not os.path.lexists(path):
         return
-    aside = place.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
-    place.rename(aside)
+    aside = path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
+    path.rename(aside)
     if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside, ignore_errors=True)
     else:
@@ -163,7 +167,8 @@ def _removed(place: Path) -> None:
 
 
 @contextmanager
-def _kept(folder: Path) -> Iterator[None]:
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn an ``OSError`` into an ``OutputError`` about ``folder``."""
     try:
         yield
     except OSError as refused:

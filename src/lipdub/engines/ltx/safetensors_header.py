@@ -1,4 +1,4 @@
-"""What a safetensors file says before its data: read without torch, so that files are known before anything loads.
+"""Reads the header of a safetensors file without torch, so that files are checked before anything is loaded.
 
 The format is that of the safetensors library: eight bytes with the length of a JSON text, that text, the data.
 """
@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.json_text import parse_json
+from lipdub.disk.json_text import parsed_json
 from lipdub.errors import WeightsError
 
 REMEDY = "Give the file as its publisher serves it."
@@ -18,56 +18,59 @@ _LONGEST = 100_000_000
 
 @dataclass(frozen=True, eq=False)
 class SafetensorsHeader:
-    """What a safetensors file says before its data: ``metadata``, the shape of each tensor and its kind of number
-    (``"BF16"``, ``"F8_E4M3"`` ...)."""
+    """The header of a safetensors file: ``metadata``, and shape and dtype (``"BF16"``, ``"F8_E4M3"`` ...) by tensor
+    name."""
 
     path: Path
     metadata: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
-    kinds: dict[str, str]
+    dtypes: dict[str, str]
 
     @classmethod
     def of(cls, path: Path) -> "SafetensorsHeader":
-        """Read it. Raises ``WeightsError`` if the file is missing or is not a whole safetensors file."""
+        """Read the header of ``path``. Raises ``WeightsError`` if it is missing or not a complete safetensors file."""
         if not path.is_file():
             raise WeightsError("the model file is missing", file=path)
         try:
-            told = _told(path)
-            metadata = told.pop("__metadata__", None) or {}
-            shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in told.items()}
-            kinds = {name: str(tensor["dtype"]) for name, tensor in told.items()}
+            entries = _entries(path)
+            metadata = entries.pop("__metadata__", None) or {}
+            shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in entries.items()}
+            dtypes = {name: str(tensor["dtype"]) for name, tensor in entries.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WeightsError(f"not a whole safetensors file ({error})", file=path, remedy=REMEDY) from error
-        return cls(path, metadata, shapes, kinds)
+        return cls(path, metadata, shapes, dtypes)
 
     def config(self) -> dict[str, Any]:
-        """The settings in the metadata. Raises ``WeightsError`` if there are none or they cannot be read."""
+        """The model configuration in the metadata. Raises ``WeightsError`` if there is none or it cannot be read."""
         try:
-            config = parse_json(self.metadata["config"])
+            config = parsed_json(self.metadata["config"])
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError("the file does not say how its model is built", file=self.path, remedy=REMEDY) from error
         if not isinstance(config, dict):
             raise WeightsError("the file does not say how its model is built", file=self.path, remedy=REMEDY)
         return config
 
-    def numbers_of(self, name: str) -> int:
-        """How many numbers the tensor ``name`` holds."""
+    def size_of(self, name: str) -> int:
+        """The number of elements of the tensor ``name``."""
         return prod(self.shapes[name])
 
-    def numbers(self, prefix: str = "") -> int:
-        """How many numbers the tensors whose names start with ``prefix`` hold."""
+    def total_size(self, prefix: str = "") -> int:
+        """The number of elements of all tensors whose names start with ``prefix``."""
         return sum(prod(shape) for name, shape in self.shapes.items() if name.startswith(prefix))
 
 
-def _told(path: Path) -> dict[str, Any]:
-    """The JSON text of the file, checked against the file's size. Raises ``ValueError``, ``KeyError``, ``OSError``."""
+def _entries(path: Path) -> dict[str, Any]:
+    """The parsed JSON text of the header, checked against the file's size.
+
+    Raises ``ValueError``, ``KeyError``, ``OSError``.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length < _LONGEST:
             raise ValueError("it does not start like one")
-        told = parse_json(file.read(length))
-    ends = [tensor["data_offsets"][1] for name, tensor in told.items() if name != "__metadata__"]
-    whole, here = 8 + length + max(ends, default=0), path.stat().st_size
-    if here != whole:
-        raise ValueError(f"it has {here} bytes and should have {whole}")
-    return told
+        entries = parsed_json(file.read(length))
+    ends = [tensor["data_offsets"][1] for name, tensor in entries.items() if name != "__metadata__"]
+    expected, actual = 8 + length + max(ends, default=0), path.stat().st_size
+    if actual != expected:
+        raise ValueError(f"it has {actual} bytes and should have {expected}")
+    return entries

@@ -1,4 +1,4 @@
-"""What a study knows of a track: where the head is in every frame, and how the mouth stands."""
+"""What a study of the ltx engine stores about a face track: pose of the head and shape of the mouth in every frame."""
 
 import os
 from dataclasses import dataclass
@@ -17,8 +17,12 @@ _FILE = "study.npz"
 
 @dataclass(frozen=True, eq=False)
 class StudiedTrack:
-    """A studied track: ``first`` frame of the clip, ``size`` (width, height) of its pictures; for every row where a
-    face was found (``ok``) and its mouth can be seen (``usable``), poses, mouth shapes; the person's ``mean`` face."""
+    """A face track with ``n`` rows, one per frame.
+
+    ``first``: the clip's frame of row 0. ``size``: (width, height) of the clip's pictures. ``ok``: a face was found.
+    ``usable``: found, and the mouth can be seen. ``poses`` and ``shapes``: pose and mouth shape, NaN where not ``ok``.
+    ``mean``: the person's mean face, pose removed.
+    """
 
     first: int
     size: tuple[int, int]
@@ -33,14 +37,14 @@ class StudiedTrack:
 
     @classmethod
     def of(cls, motion: FaceMotion, usable: np.ndarray, size: tuple[int, int]) -> "StudiedTrack":
-        """The record of a track in pictures of ``size``."""
+        """From a face's ``motion`` in pictures of ``size`` (width, height); ``usable`` (n,) bool."""
         ok = motion.ok
         return cls(
             motion.track.first, size, ok, np.asarray(usable, bool) & ok, motion.poses, motion.shapes, motion.mean
         )
 
     def save(self, folder: Path) -> None:
-        """Write it to ``folder``; its file appears when complete."""
+        """Write it to ``folder``; the file appears under its name when it is complete."""
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / f"{_FILE}.part.npz"
         np.savez(
@@ -60,7 +64,7 @@ class StudiedTrack:
 
 
 def load_track(folder: Path) -> StudiedTrack:
-    """The finished record in ``folder``. Raises ``InputError`` if it is of another version, damaged, or not there."""
+    """The track stored in ``folder``. Raises ``InputError`` if it is missing, damaged, or of another version."""
     d = read_arrays(folder / _FILE, VERSION)
     size = int(d["size"][0]), int(d["size"][1])
     poses = Poses(d["scale"], d["rotation"], d["shift"])

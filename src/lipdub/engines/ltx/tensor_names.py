@@ -1,6 +1,6 @@
-"""How the tensors of a published LTX-2.3 file are called in diffusers' modules.
+"""The names of a published LTX-2.3 file's tensors in diffusers' modules.
 
-The names on both sides are facts of the two file formats; every tensor of the file belongs to exactly one part.
+The names on both sides are facts of the two file formats; every tensor of the file belongs to exactly one module.
 """
 
 import re
@@ -46,7 +46,7 @@ _RENAMES: dict[ModuleName, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-# First match wins: the connectors live under the transformer's prefix.
+# The first match counts: the connectors are under the transformer's prefix.
 _PREFIXES: tuple[tuple[str, ModuleName], ...] = (
     (r"^text_embedding_projection\.", "connectors"),
     (r"^model\.diffusion_model\.(?=(video|audio)_embeddings_connector\.)", "connectors"),
@@ -56,12 +56,12 @@ _PREFIXES: tuple[tuple[str, ModuleName], ...] = (
     (r"^vocoder\.", "vocoder"),
 )
 
-# Statistics of the training set that no network reads.
-_UNREAD = re.compile(r"per_channel_statistics\.(channel|mean-of-stds|mean-of-stds_over_std-of-means)$")
+# Statistics of the training set that no module uses.
+_UNUSED = re.compile(r"per_channel_statistics\.(channel|mean-of-stds|mean-of-stds_over_std-of-means)$")
 
 
 def locate_tensor(name: str) -> tuple[ModuleName, str] | None:
-    """The part a tensor of the file belongs to and its name there, or None if no part has a use for it."""
+    """The module that a tensor of the file belongs to and its name there, or None if it belongs to none."""
     for prefix, part in _PREFIXES:
         short, found = re.subn(prefix, "", name)
         if found:
@@ -70,19 +70,19 @@ def locate_tensor(name: str) -> tuple[ModuleName, str] | None:
 
 
 def is_unused(name: str) -> bool:
-    """True for tensors that may be in the file though nothing needs them."""
-    return _UNREAD.search(name) is not None
+    """True for tensors that may be in the file although no module uses them."""
+    return _UNUSED.search(name) is not None
 
 
 def diffusers_name(part: ModuleName, name: str) -> str:
-    """``name`` (without the part's prefix) as diffusers calls it."""
+    """The diffusers name of a tensor whose ``name`` in the file has no module prefix any more."""
     for pattern, replacement in _RENAMES[part]:
         name = re.sub(pattern, replacement, name)
-    return _level(name) if part == "video_vae" else name
+    return _nest_level(name) if part == "video_vae" else name
 
 
-def _level(name: str) -> str:
-    """Levels of the video VAE: the file counts blocks and samplers in one row, diffusers nests them.
+def _nest_level(name: str) -> str:
+    """Levels of the video VAE: the file numbers blocks and samplers in one list, diffusers nests them.
 
     Encoder 0 1 2 3 .. 8 -> block 0, its downsampler, block 1, its downsampler, .. middle.
     Decoder 0 1 2 3 4 .. -> middle, upsampler of 0, block 0, upsampler of 1, block 1, ..
@@ -101,7 +101,7 @@ def _level(name: str) -> str:
 
 
 def middle_block_names(names: set[str]) -> dict[str, str]:
-    """The video encoder's last block, which has no downsampler after it, is the middle: names to change."""
+    """New names for the tensors of the video encoder's last block: diffusers calls it the middle block."""
     levels = [int(m[1]) for name in names if (m := re.match(r"encoder\.down_blocks\.(\d+)\.", name))]
     last = f"encoder.down_blocks.{max(levels, default=0)}."
     return {name: name.replace(last, "encoder.mid_block.", 1) for name in names if name.startswith(last)}

@@ -1,4 +1,4 @@
-"""Words to context: Gemma's hidden states of every layer, then the connectors that come with the checkpoint."""
+"""Encodes a prompt: Gemma 3's hidden states of every layer, then the connectors that come with the checkpoint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ from lipdub.engines.ltx.sampler import Context
 from lipdub.errors import WeightsError
 
 PROMPT_TOKENS = 1024
-"""Tokens of every prompt: padded on the left, cut on the right."""
+"""Tokens of every prompt: shorter ones are padded on the left, longer ones cut on the right."""
 
 
 @dataclass(frozen=True, eq=False)
 class TextEncoder:
-    """Gemma 3 without its eyes and its output layer: only hidden states are wanted.
+    """Gemma 3 without its vision tower and output layer: only its hidden states are used.
 
-    ``device`` is where it works, if that is not where its weights lie.
+    ``device``: where it works, if its weights are stored on another device.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -34,16 +34,19 @@ class TextEncoder:
 
     @property
     def width(self) -> int:
-        """Numbers in one hidden state."""
+        """The width of a hidden state."""
         return self.model.config.hidden_size
 
     @property
     def layers(self) -> int:
-        """Hidden states of one word: the embedding and each layer's."""
+        """The number of hidden states per token: the embedding and the output of each layer."""
         return self.model.config.num_hidden_layers + 1
 
     def tokens(self, prompt: str) -> tuple[Int[Tensor, "1 1024"], Int[Tensor, "1 1024"]]:
-        """(token ids, mask: 1 where there is a word). The text starts with BOS, added by the tokenizer or not."""
+        """(token ids, mask: 1 at tokens, 0 at padding).
+
+        The text starts with BOS, added here if the tokenizer does not.
+        """
         bos, pad = self.tokenizer.bos_token_id, self.tokenizer.pad_token_id
         ids = list(self.tokenizer(prompt.strip())["input_ids"])
         if ids[:1] != [bos]:
@@ -57,16 +60,16 @@ class TextEncoder:
     def states(
         self, ids: Int[Tensor, "1 words"], mask: Int[Tensor, "1 words"]
     ) -> Float[Tensor, "1 words width layers"]:
-        """The embedding and the output of every layer, stacked last."""
+        """The embedding and the output of every layer, stacked along the last axis."""
         device = self.model.device if self.device is None else self.device
-        seen = self.model(
+        output = self.model(
             input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True, use_cache=False
         )
-        return torch.stack(seen.hidden_states, -1)
+        return torch.stack(output.hidden_states, -1)
 
 
 def read_text_encoder(folder: Path, placement: WeightPlacement = ON_CPU) -> TextEncoder:
-    """Read a Gemma-3 folder (weights, configuration, tokenizer), without the network.
+    """Read a Gemma 3 folder (weights, configuration, tokenizer), without the network.
 
     Raises ``WeightsError`` if the folder lacks something or holds another model.
     """
@@ -74,14 +77,14 @@ def read_text_encoder(folder: Path, placement: WeightPlacement = ON_CPU) -> Text
         raise WeightsError("no text encoder here: config.json is missing", file=folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        with _without_bars():
+        with _without_progress_bars():
             read: Any = Gemma3ForConditionalGeneration.from_pretrained(
                 folder, dtype=placement.dtype, local_files_only=True, output_loading_info=True
             )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise WeightsError(f"the text encoder cannot be read ({error})", file=folder) from error
-    whole, told = read
-    faults = [f"{kind} {', '.join(sorted(map(str, told[kind]))[:5])}" for kind in _FAULTS if told.get(kind)]
+    whole, report = read
+    faults = [f"{kind} {', '.join(sorted(map(str, report[kind]))[:5])}" for kind in _FAULTS if report.get(kind)]
     if faults:
         raise WeightsError(f"the text encoder's weights do not fit: {'; '.join(faults)}", file=folder)
     if tokenizer.bos_token_id is None or tokenizer.pad_token_id is None:
@@ -91,8 +94,8 @@ def read_text_encoder(folder: Path, placement: WeightPlacement = ON_CPU) -> Text
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
-    """The screen is the caller's: no bars while a model is read."""
+def _without_progress_bars() -> Iterator[None]:
+    """Show no progress bars while a model is read."""
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -107,9 +110,9 @@ _FAULTS = ("missing_keys", "unexpected_keys", "mismatched_keys")
 
 @torch.no_grad()
 def encode_prompt(encoder: TextEncoder, connectors: LTX2TextConnectors, prompt: str) -> Context:
-    """The context of ``prompt`` for the picture and for the sound, all 1024 tokens valid.
+    """The context of ``prompt`` for the picture and for the sound; all 1024 tokens are valid.
 
-    The connectors normalise, put the words first and learned registers where padding was.
+    The connectors normalise the states, move the words to the front and put learned registers in place of padding.
     """
     ids, mask = encoder.tokens(prompt)
     weight = connectors.video_text_proj_in.weight

@@ -1,16 +1,16 @@
-"""One call of the audio-video transformer with Dub-It's noise levels.
+"""One call of the audio-video transformer with the noise levels of Dub-It.
 
-Every token has its own timestep, and each modality its own noise level (sigma): a modality that is given rather
-than made has sigma 0, and reference tokens have timestep 0 beside targets that do not.
+Every token has its own timestep, and each modality its own sigma: a modality that is given, not generated, has sigma 0,
+and reference tokens have timestep 0 beside target tokens that do not.
 
-The layers by which sound and picture attend to each other are modulated in two ways, and LTX-2.3 takes them from
-two different places: **scale and shift follow each token's own timestep, the gate follows the other modality's
+The layers by which sound and picture attend to each other are modulated in two ways, and LTX-2.3 derives them from
+two different values: **scale and shift follow each token's own timestep, the gate follows the other modality's
 sigma**. diffusers' ``LTX2VideoTransformer3DModel`` takes both from one place, chosen by ``use_cross_timestep``: the
 own timestep (False), or the other's sigma (True). Where all tokens of both modalities share one sigma this makes no
 difference; with reference or frozen tokens either choice is wrong (relative error of the velocity 0.1 to 0.3). So the
-model is called with False, which is right for scale and shift, and for the length of the call the timestep that goes
-into the two gates is replaced. Nothing else of the model is touched: fused weights, PEFT adapters, offloading,
-quantisation and gradient checkpointing work as ever.
+model is called with False, which is right for scale and shift, and during the call the timestep that goes into the two
+gates is replaced by hooks. Nothing else of the model is changed: fused weights, PEFT adapters, offloading, quantisation
+and gradient checkpointing work as usual.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,10 @@ from lipdub.engines.ltx.tokens import Positions, Tokens
 
 @dataclass(frozen=True, eq=False)
 class ModalityInput:
-    """One modality as the transformer is given it: noisy tokens, their places, and the prompt.
+    """The transformer's input for one modality: noisy tokens, their positions, and the context of the prompt.
 
-    ``timesteps`` and ``sigma`` are noise levels 0..1; the scaling that the embeddings want is done here.
+    ``timesteps`` (per token) and ``sigma`` (per sample) are noise levels 0..1; ``velocity`` scales them as the
+    embeddings need them.
     """
 
     tokens: Tokens
@@ -40,12 +41,14 @@ class ModalityInput:
     context: Float[Tensor, "batch words width"]
 
 
-def velocity(transformer: LTX2VideoTransformer3DModel, video: ModalityInput, audio: ModalityInput) -> tuple[Tokens, Tokens]:
-    """Velocities (video, audio) of all tokens, shaped like them. The prompt is not masked."""
+def velocity(
+    transformer: LTX2VideoTransformer3DModel, video: ModalityInput, audio: ModalityInput
+) -> tuple[Tokens, Tokens]:
+    """The velocities (video, audio) of all tokens, in the tokens' shapes. No token of the prompt is masked."""
     scale = transformer.config["timestep_scale_multiplier"]
     with (
-        _levels_once(transformer, video.timesteps * scale, audio.timesteps * scale),
-        _gates_follow_the_other(transformer, video.sigma * scale, audio.sigma * scale),
+        _embed_levels_once(transformer, video.timesteps * scale, audio.timesteps * scale),
+        _swap_gate_timesteps(transformer, video.sigma * scale, audio.sigma * scale),
     ):
         return transformer(
             hidden_states=video.tokens,
@@ -68,7 +71,7 @@ Hooks = list[torch.utils.hooks.RemovableHandle]
 
 @contextmanager
 def _removed(hooks: Hooks) -> Iterator[None]:
-    """Whatever happens, the model is left without ``hooks``."""
+    """Remove ``hooks`` from the model at the end, also after an error."""
     try:
         yield
     finally:
@@ -76,13 +79,13 @@ def _removed(hooks: Hooks) -> Iterator[None]:
             hook.remove()
 
 
-def _levels_once(
+def _embed_levels_once(
     transformer: LTX2VideoTransformer3DModel, video: Float32[Tensor, "_b _n"], audio: Float32[Tensor, "_b _m"]
 ) -> AbstractContextManager[None]:
-    """Embed each distinct timestep once, not once for each token, and lay the rows out again afterwards.
+    """Embed each distinct timestep once, not once for each token, and expand the rows to all tokens afterwards.
 
-    There are two in a sequence (target and reference), so the modulations of thousands of tokens cost two rows of a
-    matrix product. If all tokens of every sample share one, a single row is handed on, which spreads by itself.
+    A sequence has two distinct timesteps (target and reference), so the modulations of thousands of tokens cost two
+    rows of a matrix product. If all tokens of every sample share one timestep, a single row is broadcast.
     """
     hooks: Hooks = []
     for timesteps, modules in (
@@ -94,30 +97,30 @@ def _levels_once(
         else:
             levels, rows = torch.unique(timesteps.flatten(), return_inverse=True)
         for module in modules:
-            hooks.append(module.register_forward_pre_hook(partial(_given, levels)))
+            hooks.append(module.register_forward_pre_hook(partial(_replace_timesteps, levels)))
             if rows is not None:
-                hooks.append(module.register_forward_hook(partial(_laid_out, rows)))
+                hooks.append(module.register_forward_hook(partial(_expand_rows, rows)))
     return _removed(hooks)
 
 
-def _given(timesteps: Tensor, module: nn.Module, args: tuple) -> tuple:
-    """Instead of the timesteps that the model would embed, these."""
+def _replace_timesteps(timesteps: Tensor, module: nn.Module, args: tuple) -> tuple:
+    """A hook that replaces the timesteps that the model would embed."""
     return (timesteps, *args[1:])
 
 
-def _laid_out(rows: Tensor, module: nn.Module, args: tuple, made: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """A row for every token."""
-    return tuple(one[rows] for one in made)
+def _expand_rows(rows: Tensor, module: nn.Module, args: tuple, output: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """A hook that expands the rows to all tokens."""
+    return tuple(one[rows] for one in output)
 
 
-def _gates_follow_the_other(
+def _swap_gate_timesteps(
     transformer: LTX2VideoTransformer3DModel, video_sigma: Float32[Tensor, " _b"], audio_sigma: Float32[Tensor, " _b"]
 ) -> AbstractContextManager[None]:
-    """Feed the gate of sound into picture the sound's sigma, and that of picture into sound the picture's."""
+    """Give the gate of sound into picture the sound's sigma, and the gate of picture into sound the picture's."""
     config = transformer.config
     factor = config["cross_attn_timestep_scale_multiplier"] / config["timestep_scale_multiplier"]
     fed = (
         (transformer.av_cross_attn_video_a2v_gate, audio_sigma * factor),
         (transformer.av_cross_attn_audio_v2a_gate, video_sigma * factor),
     )
-    return _removed([gate.register_forward_pre_hook(partial(_given, sigma)) for gate, sigma in fed])
+    return _removed([gate.register_forward_pre_hook(partial(_replace_timesteps, sigma)) for gate, sigma in fed])

@@ -1,4 +1,4 @@
-"""Frames to what the video VAE takes, and back."""
+"""Converts frames to the pixels that the video VAE takes, and back."""
 
 from fractions import Fraction
 from math import ceil
@@ -14,9 +14,9 @@ Frames = UInt8[np.ndarray, "_frames _height _width 3"]
 
 
 def fit_frames(frames: Frames, height: int, width: int) -> Pixels:
-    """``frames`` as RGB in -1..1, covering ``height`` x ``width``: resized to cover, the middle kept.
+    """``frames`` as RGB in -1..1, ``height`` x ``width``: resized to cover that size, then cropped to the middle.
 
-    Bilinear between pixel centres without smoothing, which is what the model saw in training.
+    Bilinear interpolation between pixel centres without antialiasing, as in the model's training.
     """
     tall, wide = frames.shape[1:3]
     scale = max(Fraction(height, tall), Fraction(width, wide))
@@ -30,11 +30,11 @@ def fit_frames(frames: Frames, height: int, width: int) -> Pixels:
     return out.div_(127.5).sub_(1)
 
 
-def shown(pixels: Pixels) -> Float32[torch.Tensor, "_frames _height _width 3"]:
+def to_unit_range(pixels: Pixels) -> Float32[torch.Tensor, "_frames _height _width 3"]:
     """RGB in 0..1, channels last, from the VAE's -1..1."""
     return ((pixels[0].float() + 1) / 2).clamp(0, 1).permute(1, 2, 3, 0)
 
 
-def as_bytes(pixels: Pixels) -> Frames:
+def to_bytes(pixels: Pixels) -> Frames:
     """RGB in 0..255, rounded, from the VAE's -1..1."""
-    return (shown(pixels) * 255).round().to(torch.uint8).cpu().numpy()
+    return (to_unit_range(pixels) * 255).round().to(torch.uint8).cpu().numpy()

@@ -1,8 +1,8 @@
-"""Finds the published files of LTX-2.3 and Dub-It in a folder, by what is in them, and says precisely what is wrong.
+"""Finds the published files of LTX-2.3 and Dub-It in a folder by their contents, and says what is wrong with others.
 
-Four things are wanted: the distilled checkpoint, the x2 upsampler of latents, the text encoder's folder and the
-Dub-It LoRA. Only headers are read, so a folder of 66 GB is known in a moment. Names decide only where contents
-cannot: between two files that both fit, and against files whose names say that they are something else.
+Four items are needed: the distilled checkpoint, the x2 upsampler of latents, the text encoder's folder and the Dub-It
+LoRA. Only headers are read, so a folder of 66 GB is scanned in a moment. File names decide only where contents cannot:
+between two files that both fit, and against files whose names say that they are something else.
 """
 
 import os
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lipdub.disk.json_text import parse_json
+from lipdub.disk.json_text import parsed_json
+from lipdub.engines.ltx.published import LTX, PublishedFile
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.tensor_names import diffusers_name
-from lipdub.engines.ltx.published import LTX, PublishedFile
 from lipdub.errors import WeightsError
 from lipdub.weights import Say, log
 
 DEPTH = 4
-"""How many folders deep the files may lie."""
+"""How many levels of folders are searched."""
 
 FileKind = Literal["checkpoint", "upsampler", "text encoder", "lora", "other"]
 
@@ -36,7 +36,7 @@ class LtxFiles:
 
 @dataclass(frozen=True, eq=False)
 class FoundFile:
-    """One file or folder: what ``kind`` it is, and in ``fault`` why it cannot be used (nothing if it can)."""
+    """A file or folder of a ``kind``; ``fault`` says why it cannot be used ("" if it can)."""
 
     path: Path
     kind: FileKind
@@ -45,33 +45,33 @@ class FoundFile:
 
 
 def find_files(folder: Path, lora: str = "", say: Say = log) -> LtxFiles:
-    """The files of LTX-2.3 and Dub-It in ``folder`` or up to four folders deep in it.
+    """The files of LTX-2.3 and Dub-It in ``folder``, up to four levels deep.
 
-    ``lora`` is the file name of the LoRA if several fit; without it the one that is called after Dub-It is taken, or
-    the first by name, and the choice is said. Raises ``WeightsError``: what is missing, where it is to be had, how
-    big it is and under which licence, and what was found instead.
+    ``lora``: the file name of the LoRA, if several fit. Without it, one with Dub-It in its name is preferred, then the
+    first by name; a choice between several files is reported through ``say``. Raises ``WeightsError`` with what is
+    missing, its source, size and licence, and what was found instead.
     """
     if not folder.is_dir():
         raise WeightsError("there is no such folder of LTX-2.3 files", file=folder, remedy=_WHERE)
     finds = scan_folder(folder)
-    checkpoint = _one(finds, "checkpoint", _rank_checkpoint, say)
+    checkpoint = _best(finds, "checkpoint", _rank_checkpoint, say)
     if checkpoint is not None and checkpoint.header is not None:
-        finds = [_fitted(find, checkpoint.header) for find in finds]
+        finds = [_checked_fit(find, checkpoint.header) for find in finds]
     if lora:
         finds = [find for find in finds if find.kind != "lora" or find.path.name == lora]
-    upsampler = _one(finds, "upsampler", _by_name, say)
-    encoder = _one(finds, "text encoder", _by_name, say)
-    adapter = _one(finds, "lora", _rank_lora, say)
+    upsampler = _best(finds, "upsampler", _by_name, say)
+    encoder = _best(finds, "text encoder", _by_name, say)
+    adapter = _best(finds, "lora", _rank_lora, say)
     if checkpoint is None or upsampler is None or encoder is None or adapter is None:
         chosen = (checkpoint, upsampler, encoder, adapter)
-        raise _missing(folder, [wanted for wanted, find in zip(LTX, chosen, strict=True) if find is None], finds)
+        raise _missing_files(folder, [needed for needed, find in zip(LTX, chosen, strict=True) if find is None], finds)
     if not _is_dubit(adapter.path.name):
         say(f"{adapter.path.name} fits LTX-2.3 and is taken for the Dub-It LoRA, though its name does not say so")
     return LtxFiles(checkpoint.path, upsampler.path, encoder.path, adapter.path)
 
 
 def scan_folder(folder: Path) -> list[FoundFile]:
-    """Every model file and text encoder in ``folder``, sorted by path, each by itself: fits are not looked at."""
+    """All model files and text encoders in ``folder``, in order of path; whether they fit together is not checked."""
     finds, encoders = [], []
     for place, inner, names in os.walk(folder, followlinks=True):
         here = Path(place)
@@ -89,7 +89,7 @@ def _depth(folder: Path, inner: Path) -> int:
 
 
 def _file(path: Path) -> FoundFile:
-    """What a single file is."""
+    """Classify a single file by its header."""
     if path.suffix == ".gguf":
         return FoundFile(path, "other", "a GGUF file, which is not read here")
     try:
@@ -104,17 +104,21 @@ def _file(path: Path) -> FoundFile:
     if any(".transformer_blocks." in f".{name}" and "connector" not in name for name in shapes):
         return FoundFile(path, "checkpoint", _checkpoint_fault(header), header)
     if any("embed_tokens." in name for name in shapes):
-        return FoundFile(path, "other", "a text encoder in one file; its folder with configuration and tokenizer is wanted")
+        return FoundFile(
+            path, "other", "a text encoder in one file; its folder with configuration and tokenizer is needed"
+        )
     return FoundFile(path, "other", _part_fault(header), header)
 
 
 def ltx_version(header: SafetensorsHeader) -> str:
-    """Which LTX-2 the checkpoint of ``header`` is: ``"2.3"``, or what the file calls itself, or what its tensors
-    tell (only 2.5 marks key frames or has no bias in the picture's feed-forward, only 2.0 does not modulate the
-    prompt)."""
-    told = str(header.metadata.get("model_version", ""))
-    if told:
-        return "2.3" if told.startswith("2.3") else told
+    """The version of a checkpoint: ``"2.3"``, or what its metadata say, or what its tensors show.
+
+    Only 2.5 has embeddings of key frames, or no bias in the feed-forward layers of the picture; only 2.0 does not
+    modulate the prompt.
+    """
+    version = str(header.metadata.get("model_version", ""))
+    if version:
+        return "2.3" if version.startswith("2.3") else version
     names = header.shapes
     if any("keyframes_abs_pos_embedding" in name for name in names):
         return "2.5"
@@ -129,12 +133,12 @@ def _checkpoint_fault(header: SafetensorsHeader) -> str:
         return "LTX-2.5 files: not supported yet, Dub-It runs on LTX-2.3"
     if which != "2.3":
         return f"a checkpoint of LTX {which}, Dub-It runs on LTX-2.3"
-    lacking = [p.rstrip(".") for p in ("vae.", "audio_vae.", "vocoder.") if not header.numbers(p)]
+    lacking = [p.rstrip(".") for p in ("vae.", "audio_vae.", "vocoder.") if not header.total_size(p)]
     if lacking:
-        return f"a transformer without {' and '.join(lacking)}; the checkpoint in one file is wanted"
-    small = {kind for kind in header.kinds.values() if kind not in ("BF16", "F16", "F32")}
-    if small:
-        return f"its weights are {', '.join(sorted(small))}; the one in BF16 is wanted, it is made smaller in memory"
+        return f"a transformer without {' and '.join(lacking)}; the checkpoint in one file is needed"
+    wrong = {dtype for dtype in header.dtypes.values() if dtype not in ("BF16", "F16", "F32")}
+    if wrong:
+        return f"its weights are {', '.join(sorted(wrong))}; the one in BF16 is needed; it is reduced in memory"
     name = header.path.name.lower()
     if "dev" in name and "distilled" not in name:
         return "its name says that it is not distilled; Dub-It's schedule needs the distilled checkpoint"
@@ -152,33 +156,35 @@ def _upsampler_fault(header: SafetensorsHeader) -> str:
 
 
 def _part_fault(header: SafetensorsHeader) -> str:
-    """Why a file that is nothing that is wanted is not it."""
+    """Why a file is none of the needed files."""
     version = str(header.metadata.get("model_version", ""))
     if version.startswith("2.5") or "ltx-2.5" in header.path.name.lower():
         return "LTX-2.5 files: not supported yet, Dub-It runs on LTX-2.3"
     if any(part in name for name in header.shapes for part in ("vae", "encoder.", "decoder.", "vocoder")):
-        return "one part of a model; the checkpoint in one file is wanted"
+        return "one part of a model; the checkpoint in one file is needed"
     return "not a file of LTX-2.3"
 
 
 def _text_encoder(folder: Path) -> FoundFile | None:
-    """The text encoder if ``folder`` is one's, whole or not."""
+    """The text encoder in ``folder``, complete or not; None if there is none."""
     try:
         kind, width, states = text_encoder_shape(folder)
     except WeightsError:
         return None
     if kind != "gemma3":
         return FoundFile(folder, "text encoder", f"a text encoder of the kind {kind}; LTX-2.3 reads Gemma 3 (gemma3)")
-    return FoundFile(folder, "text encoder", _encoder_fault(folder), SafetensorsHeader(folder, {}, {"": (width, states)}, {}))
+    return FoundFile(
+        folder, "text encoder", _encoder_fault(folder), SafetensorsHeader(folder, {}, {"": (width, states)}, {})
+    )
 
 
 def text_encoder_shape(folder: Path) -> tuple[str, int, int]:
-    """(kind, width of a hidden state, hidden states of a word) of the text encoder in ``folder``, from its settings.
+    """(model type, width of a hidden state, hidden states per token) of a text encoder, from its ``config.json``.
 
-    Raises ``WeightsError`` if they are not there or say nothing of the sort.
+    Raises ``WeightsError`` if the file is missing or does not say these.
     """
     try:
-        config = parse_json((folder / "config.json").read_text(encoding="utf-8"))
+        config = parsed_json((folder / "config.json").read_text(encoding="utf-8"))
         text = config.get("text_config", config)
         return str(config["model_type"]), int(text["hidden_size"]), int(text["num_hidden_layers"]) + 1
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -188,7 +194,7 @@ def text_encoder_shape(folder: Path) -> tuple[str, int, int]:
 def _encoder_fault(folder: Path) -> str:
     index = folder / "model.safetensors.index.json"
     try:
-        named = set(parse_json(index.read_text(encoding="utf-8"))["weight_map"].values()) if index.is_file() else None
+        named = set(parsed_json(index.read_text(encoding="utf-8"))["weight_map"].values()) if index.is_file() else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{index.name} cannot be read"
     shards = sorted(named) if named else sorted(p.name for p in folder.glob("*.safetensors"))
@@ -207,8 +213,8 @@ def _encoder_fault(folder: Path) -> str:
     return ""
 
 
-def _fitted(find: FoundFile, checkpoint: SafetensorsHeader) -> FoundFile:
-    """``find``, with a fault if it does not go with the checkpoint."""
+def _checked_fit(find: FoundFile, checkpoint: SafetensorsHeader) -> FoundFile:
+    """``find``, with a fault if it does not fit the checkpoint."""
     if find.fault or find.header is None:
         return find
     if find.kind == "lora":
@@ -217,17 +223,18 @@ def _fitted(find: FoundFile, checkpoint: SafetensorsHeader) -> FoundFile:
     if find.kind == "text encoder" and stacked:
         width, layers = find.header.shapes[""]
         if width * layers != stacked:
-            told = f"{layers} hidden states {width} wide, and the checkpoint reads {stacked} numbers a word"
-            return FoundFile(find.path, find.kind, f"another text encoder than the checkpoint's: {told}", find.header)
+            sizes = f"{layers} hidden states {width} wide, and the checkpoint reads {stacked} numbers a word"
+            return FoundFile(find.path, find.kind, f"another text encoder than the checkpoint's: {sizes}", find.header)
     return find
 
 
 def _lora_fault(lora: SafetensorsHeader, checkpoint: SafetensorsHeader) -> str:
-    """Why a LoRA is not one for the transformer of ``checkpoint``, or not Dub-It: that changes the sound too."""
+    """Why a LoRA does not fit the transformer of ``checkpoint``, or is not Dub-It, which changes the sound too; or
+    ""."""
     own = {
-        diffusers_name("transformer", name.removeprefix(_WITHIN)): shape
+        diffusers_name("transformer", name.removeprefix(_TRANSFORMER_PREFIX)): shape
         for name, shape in checkpoint.shapes.items()
-        if name.startswith(_WITHIN)
+        if name.startswith(_TRANSFORMER_PREFIX)
     }
     modules = {name.rsplit(".lora_", 1)[0] for name in lora.shapes if ".lora_" in name}
     wrong = []
@@ -237,8 +244,8 @@ def _lora_fault(lora: SafetensorsHeader, checkpoint: SafetensorsHeader) -> str:
         if len(a) != 2 or len(b) != 2 or own.get(f"{ours}weight") != (b[0], a[1]):
             wrong.append(module)
     if wrong:
-        told = f"{len(wrong)} of its {len(modules)} layers do not fit, {wrong[0]} the first"
-        return f"a LoRA for another model: {told}"
+        misfits = f"{len(wrong)} of its {len(modules)} layers do not fit, {wrong[0]} the first"
+        return f"a LoRA for another model: {misfits}"
     if not any("audio" in module for module in modules):
         return "a LoRA for the picture alone; Dub-It changes the sound too"
     if any(word in lora.path.name.lower() for word in ("distilled", "upscaler", "control", "camera")):
@@ -246,7 +253,7 @@ def _lora_fault(lora: SafetensorsHeader, checkpoint: SafetensorsHeader) -> str:
     return ""
 
 
-_WITHIN = "model.diffusion_model."
+_TRANSFORMER_PREFIX = "model.diffusion_model."
 
 
 def _is_dubit(name: str) -> bool:
@@ -265,8 +272,10 @@ def _by_name(find: FoundFile) -> tuple[bool, str]:
     return False, find.path.name
 
 
-def _one(finds: list[FoundFile], kind: FileKind, rank: Callable[[FoundFile], tuple[bool, str]], say: Say) -> FoundFile | None:
-    """The best of the usable finds of ``kind``, saying so if others would do as well."""
+def _best(
+    finds: list[FoundFile], kind: FileKind, rank: Callable[[FoundFile], tuple[bool, str]], say: Say
+) -> FoundFile | None:
+    """The best usable file of ``kind``, or None; if others would fit too, ``say`` is called."""
     usable = sorted((find for find in finds if find.kind == kind and not find.fault), key=rank)
     if len(usable) > 1:
         others = ", ".join(find.path.name for find in usable[1:])
@@ -275,22 +284,22 @@ def _one(finds: list[FoundFile], kind: FileKind, rank: Callable[[FoundFile], tup
 
 
 _TITLES = {"checkpoint": "checkpoint", "upsampler": "upsampler", "text encoder": "text encoder", "lora": "LoRA"}
-_WHERE = "docs/ltx.md tells what to download, what to accept and where to put it."
+_WHERE = "docs/ltx.md says what to download, what to accept and where to put it."
 
 
-def _missing(folder: Path, wanted: list[PublishedFile], finds: list[FoundFile]) -> WeightsError:
-    """What is wanted, with size and licence, and what was found that does not serve."""
-    listed = "; ".join(published.summary for published in wanted)
+def _missing_files(folder: Path, missing: list[PublishedFile], finds: list[FoundFile]) -> WeightsError:
+    """The error that lists what is missing, with size and licence, and unusable files that were found."""
+    listed = "; ".join(published.summary for published in missing)
     unfit = [f"{find.path.relative_to(folder)}: {find.fault}" for find in finds if find.fault]
     if not finds:
-        told = ". No model file was found there"
+        instead = ". No model file was found there"
     elif unfit:
         more = f"; and {len(unfit) - _SHOWN} more" if len(unfit) > _SHOWN else ""
-        told = f". Found instead: {'; '.join(unfit[:_SHOWN])}{more}"
+        instead = f". Found instead: {'; '.join(unfit[:_SHOWN])}{more}"
     else:
-        told = ""
+        instead = ""
     return WeightsError(
-        f"{len(wanted)} of the 4 parts of LTX-2.3 Dub-It missing: {listed}{told}", file=folder, remedy=_WHERE
+        f"{len(missing)} of the 4 parts of LTX-2.3 Dub-It missing: {listed}{instead}", file=folder, remedy=_WHERE
     )
 
 

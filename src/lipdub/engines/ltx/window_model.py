@@ -1,4 +1,7 @@
-"""What the engine asks of a model, and Dub-It behind it: the only door to torch in the engine."""
+"""The interface between the engine and the model, and LTX-2.3 Dub-It as that model.
+
+Everything else in the engine runs without torch; torch is imported when a ``PreparedModel`` is made.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -21,20 +24,23 @@ Frames = UInt8[np.ndarray, "_frames _height _width 3"]
 
 @dataclass(frozen=True, eq=False)
 class WindowRequest:
-    """One window to be made: its filmed ``frames`` (8 k + 1) at ``rate`` and the ``source`` sound beside them; the
-    ``dub`` to follow, or None if the voice is to be made from the ``prompt``. Same ``seed``, same bytes."""
+    """One window of frames to be generated. The same request, ``seed`` included, gives the same bytes.
+
+    ``frames``: the filmed RGB frames (8 k + 1) at ``rate``. ``source_sound``: the clip's sound beside them.
+    ``dub_sound``: the sound to follow, or None if the voice is to be generated from the ``prompt``.
+    """
 
     frames: Frames
     rate: Fraction
-    source: Sound
-    dub: Sound | None
+    source_sound: Sound
+    dub_sound: Sound | None
     prompt: str
     seed: int
 
 
 @dataclass(frozen=True, eq=False)
 class GeneratedWindow:
-    """As many ``frames`` as were wanted, of the same size, and the ``voice`` from the first of them on."""
+    """``frames``: as many as requested, of the same size. ``voice``: the sound from the first of them on."""
 
     frames: Frames
     voice: Sound
@@ -42,14 +48,14 @@ class GeneratedWindow:
 
 @runtime_checkable
 class WindowModel(Protocol):
-    """Makes windows."""
+    """Generates windows of frames."""
 
-    def __call__(self, wanted: WindowRequest) -> GeneratedWindow:
-        """The window, saying something else."""
+    def __call__(self, request: WindowRequest) -> GeneratedWindow:
+        """Generate one window."""
         ...
 
-    def learn(self, prompts: tuple[str, ...]) -> None:
-        """These prompts will come: what is slow about each is better done for all at once."""
+    def prepare_prompts(self, prompts: tuple[str, ...]) -> None:
+        """Encode ``prompts`` in advance, because encoding all at once is faster than one by one."""
         ...
 
 
@@ -57,94 +63,100 @@ class DubItModel:
     """LTX-2.3 Dub-It as a ``WindowModel``."""
 
     def __init__(self, pipeline: Any, reference_strength: float = 1.0) -> None:
-        """With a ``LipDubPipeline``."""
+        """``pipeline`` is a ``LipDubPipeline``; ``reference_strength`` is in 0..1."""
         self._pipeline, self._strength = pipeline, reference_strength
         self._contexts: dict[str, Any] = {}
 
-    def learn(self, prompts: tuple[str, ...]) -> None:
-        """Make the contexts of ``prompts``, all while the text encoder is there, and forget others."""
-        self._pipeline.learn(prompts)
+    def prepare_prompts(self, prompts: tuple[str, ...]) -> None:
+        """Encode ``prompts`` while the text encoder is in memory, and forget the contexts of others."""
+        self._pipeline.prepare_prompts(prompts)
         self._contexts = {
             prompt: self._contexts.get(prompt) or self._pipeline.context(prompt) for prompt in dict.fromkeys(prompts)
         }
 
-    def __call__(self, wanted: WindowRequest) -> GeneratedWindow:
-        """Both stages of Dub-It; the noise is drawn on the CPU."""
+    def __call__(self, request: WindowRequest) -> GeneratedWindow:
+        """Run both stages of Dub-It. The noise is drawn on the CPU, so that it is the same on every device."""
         import torch
 
         from lipdub.engines.ltx.pipeline import SourceVideo
 
-        context = self._contexts.get(wanted.prompt) or self._pipeline.context(wanted.prompt)
-        height, width = wanted.frames.shape[1:3]
-        made = self._pipeline(
-            SourceVideo(wanted.frames, wanted.rate),
-            wanted.source,
+        context = self._contexts.get(request.prompt) or self._pipeline.context(request.prompt)
+        height, width = request.frames.shape[1:3]
+        output = self._pipeline(
+            SourceVideo(request.frames, request.rate),
+            request.source_sound,
             context,
-            dub=wanted.dub,
-            generator=torch.Generator().manual_seed(wanted.seed),
+            dub=request.dub_sound,
+            generator=torch.Generator().manual_seed(request.seed),
             height=height,
             width=width,
             reference_strength=self._strength,
         )
-        return GeneratedWindow(made.frames, made.sound)
+        return GeneratedWindow(output.frames, output.sound)
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedModel:
-    """What is known before the networks are read: the files, how they will be held here, how firmly the reference is
-    held to, and a ``name`` that changes when the files do."""
+    """What is known before the networks are read.
+
+    ``files`` (``LtxFiles``), ``plan`` (``MemoryPlan``: where the networks are held), ``reference_strength`` 0..1, and
+    ``name``, which changes when the files change.
+    """
 
     files: Any
     plan: Any
     reference_strength: float
     name: str
 
-    def load_pipeline(self, prompts: tuple[str, ...]) -> WindowModel:
-        """Read the networks; the contexts of ``prompts`` are made on the way, while there is room for the text
-        encoder. Raises ``WeightsError`` for files that do not fit."""
+    def load(self, prompts: tuple[str, ...]) -> WindowModel:
+        """Read the networks. ``prompts`` are encoded first, while there is memory for the text encoder.
+
+        Raises ``WeightsError`` for files that do not fit.
+        """
         from lipdub.engines.ltx.memory import load_pipeline
 
-        kept = cache_folder() / "ltx-prompts"
-        return DubItModel(load_pipeline(self.files, self.plan, prompts, kept), self.reference_strength)
+        contexts = cache_folder() / "ltx-prompts"
+        return DubItModel(load_pipeline(self.files, self.plan, prompts, contexts), self.reference_strength)
 
 
 def prepare_model(options: LtxOptions, weights: Path | None) -> PreparedModel:
-    """Look at the machine and at the folder ``weights`` before any work is done.
+    """Check this machine and the files in the folder ``weights``, and plan how the networks are held in memory.
 
-    Raises ``MissingExtra`` without torch and the like, ``MachineError`` without a GPU or with too little memory,
-    ``WeightsError`` without the weights or with wrong ones.
+    Raises ``MissingExtra`` without torch and the other packages of the extra ``ltx``, ``MachineError`` without a GPU or
+    with too little memory, ``WeightsError`` without the weights or with wrong ones.
     """
     with MissingExtra.guard("ltx", "The LTX engine"):
-        from lipdub.engines.ltx.weights_folder import find_files
-        from lipdub.engines.ltx.memory import detect_device, plan_memory, count_weights
+        from lipdub.engines.ltx.memory import count_weights, detect_device, plan_memory
         from lipdub.engines.ltx.pipeline import GenerationSize
-    machine = detect_device(options.device)
-    if machine.device == "cpu" and options.device == "auto":
+        from lipdub.engines.ltx.weights_folder import find_files
+    device = detect_device(options.device)
+    if device.device == "cpu" and options.device == "auto":
         raise MachineError(
             "the LTX engine needs a GPU (CUDA), and none was found",
             remedy="--engine exemplar works here now; --engine-option device=cpu insists, and takes days",
         )
     if weights is None:
         raise WeightsError(
-            "the LTX engine was not told where its weights are",
-            remedy="Download the four parts of LTX-2.3 Dub-It (66 GB) as docs/ltx.md tells, and give --weights FOLDER",
+            "the LTX engine does not know where its weights are",
+            remedy="Download the four parts of LTX-2.3 Dub-It (66 GB) as docs/ltx.md says, and give --weights FOLDER",
         )
     files = find_files(weights)
-    plan = plan_memory(machine, count_weights(files), GenerationSize(options.frames, DEFAULT_RATE, options.size, options.size))
+    size = GenerationSize(options.frames, DEFAULT_RATE, options.size, options.size)
+    plan = plan_memory(device, count_weights(files), size)
     return PreparedModel(files, plan, options.reference_strength, files_fingerprint(files))
 
 
 def files_fingerprint(files: Any) -> str:
-    """A word that changes when ``files`` (a ``Files``) do: their names, sizes and times."""
-    parts = [
+    """A digest of the names, sizes and times of change of ``files`` (``LtxFiles``), in 16 hexadecimal digits."""
+    paths = [
         files.checkpoint,
         files.upsampler,
         files.lora,
         *sorted(path for path in files.text_encoder.iterdir() if path.is_file()),
     ]
-    told = "\n".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in parts)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    lines = "\n".join(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in paths)
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
 ModelLoader = Callable[[tuple[str, ...]], WindowModel]
-"""Loads a model that will be given these prompts; called when the first window is to be made."""
+"""Loads a model that will get these prompts; called when the first window is to be generated."""

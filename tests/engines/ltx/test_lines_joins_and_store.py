@@ -1,4 +1,4 @@
-"""Lines and their windows, joins between windows, takes on disk, options."""
+"""Lines and their windows, joins between windows, stored runs, options."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.engines.ltx.colour_match import add_plane, colour_planes
-from lipdub.engines.ltx.join import CrossFade, WindowJoiner, FrameBlock, join_voices
-from lipdub.engines.ltx.line_windows import check_duration, predict_duration, prompts, split_text
+from lipdub.engines.ltx.join import CrossFade, FrameBlock, WindowJoiner, join_voices
+from lipdub.engines.ltx.line_windows import check_duration, predict_duration, split_text, window_prompts
 from lipdub.engines.ltx.options import LtxOptions, parse_options
 from lipdub.engines.ltx.run_store import RunStore, run_key
-from lipdub.engines.ltx.sound_window import alike, cut_sound
+from lipdub.engines.ltx.sound_window import cut_sound
 from lipdub.errors import OptionError, OutputError
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
@@ -26,7 +26,7 @@ def line(text, seconds=2):
     return Line(text, Span(Fraction(1), Fraction(1 + seconds)), "es")
 
 
-def test_how_long_a_line_takes_is_told_from_its_letters():
+def test_the_duration_of_a_line_is_predicted_from_its_letters():
     assert predict_duration(line("a" * 26)) == pytest.approx(2)
     assert predict_duration(line("你" * 13)) == pytest.approx(3)
     assert predict_duration(line("  ")) == 0
@@ -42,7 +42,7 @@ def even(count, overlap=0.0):
     return [(max(0.0, i / count - overlap), min(1.0, (i + 1) / count + overlap)) for i in range(count)]
 
 
-def test_a_long_line_is_shared_out_at_its_pauses():
+def test_a_long_line_is_split_at_its_pauses():
     text = "We went to the market this morning, and there we bought bread. Then it rained."
     parts = split_text(text, [(0.0, 0.4), (0.4, 0.8), (0.8, 1.0)])
     assert parts == ("We went to the market this morning,", "and there we bought bread.", "Then it rained.")
@@ -71,18 +71,18 @@ def test_no_word_is_lost_and_their_order_stays(words, count, overlap):
         assert said == sorted(set(said))
 
 
-def test_prompts_tell_who_what_and_in_which_language():
+def test_prompts_say_who_what_and_in_which_language():
     options = LtxOptions(who="A woman")
-    assert prompts(line("hola"), even(1), options) == ('A woman is speaking in Spanish, saying: "hola"',)
-    assert prompts(None, even(2), options) == ("A woman is speaking.",) * 2
-    assert prompts(line("hola"), [(0.0, 0.1), (0.1, 1.0)], options)[0] == "A woman is silent."
-    assert prompts(line(" "), even(1), options) == ("A woman is speaking.",)
+    assert window_prompts(line("hola"), even(1), options) == ('A woman is speaking in Spanish, saying: "hola"',)
+    assert window_prompts(None, even(2), options) == ("A woman is speaking.",) * 2
+    assert window_prompts(line("hola"), [(0.0, 0.1), (0.1, 1.0)], options)[0] == "A woman is silent."
+    assert window_prompts(line(" "), even(1), options) == ("A woman is speaking.",)
     own = LtxOptions(prompt="{who} sings {words} ({language})", who="He")
-    assert prompts(line("la"), even(1), own) == ("He sings la (Spanish)",)
+    assert window_prompts(line("la"), even(1), own) == ("He sings la (Spanish)",)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ({"sice": "5"}, "no option 'sice'.*It has device, size"),
         ({"size": "big"}, "size is a number, not 'big'"),
@@ -93,14 +93,14 @@ def test_prompts_tell_who_what_and_in_which_language():
         ({"device": "tpu"}, "no device 'tpu'"),
     ],
 )
-def test_wrong_options_are_told(words, told):
-    with pytest.raises(OptionError, match=told):
+def test_wrong_options_are_refused(words, message):
+    with pytest.raises(OptionError, match=message):
         parse_options(words)
 
 
 def test_right_options_are_read():
-    told = {"device": "cuda:1", "size": "512", "reference-strength": "0.8", "who": "A man", "prompt": "Hi {words}"}
-    assert parse_options(told) == LtxOptions("cuda:1", 512, reference_strength=0.8, who="A man", prompt="Hi {words}")
+    texts = {"device": "cuda:1", "size": "512", "reference-strength": "0.8", "who": "A man", "prompt": "Hi {words}"}
+    assert parse_options(texts) == LtxOptions("cuda:1", 512, reference_strength=0.8, who="A man", prompt="Hi {words}")
     assert parse_options({}) == LtxOptions()
 
 
@@ -110,7 +110,7 @@ def stretch(start, values, reach=0.1):
 
 
 @given(st.integers(-5, 40), st.integers(1, 30))
-def test_shares_of_two_windows_add_to_one_and_rise(first, length):
+def test_weights_of_two_windows_add_up_to_one(first, length):
     fade = CrossFade(first, first + length)
     at = np.arange(-10.0, 80.0)
     share = fade.share(at)
@@ -142,7 +142,7 @@ def test_windows_that_agree_join_into_themselves():
     assert [int(p[0, 0, 0]) for p in out] == values.tolist()
 
 
-def test_the_fade_is_laid_where_windows_differ_least():
+def test_the_fade_is_where_windows_differ_least():
     a, b = np.full(40, 100), np.full(40, 100)
     b[:16] = 180
     b[22:] = 180
@@ -152,20 +152,20 @@ def test_the_fade_is_laid_where_windows_differ_least():
     assert joiner.fades == [CrossFade(8 + 16, 8 + 22)]
 
 
-def test_windows_that_only_touch_are_set_side_by_side():
+def test_windows_without_overlap_are_joined_without_a_fade():
     joiner = WindowJoiner()
     out = list(joiner.add(stretch(0, [1] * 9), 9)) + list(joiner.add(stretch(9, [200] * 9), 18))
     assert [int(p[0, 0, 0]) for p, _ in out] == [1] * 9 + [200] * 9
 
 
-def test_voices_fade_as_pictures_do_and_add_to_one():
+def test_voices_fade_as_pictures_do_with_weights_that_add_up_to_one():
     ones = Sound(np.ones((2, 4800), np.float32), 4800)
     whole = join_voices([(0, ones), (18, ones)], [CrossFade(20, 24)], Fraction(25), 43)
     assert whole.samples.shape == (2, round(43 / 25 * 4800))
     assert np.abs(whole.samples[:, :8200] - 1).max() < 1e-5
 
 
-def test_light_that_is_off_is_put_right_and_nothing_else():
+def test_a_wrong_colour_is_corrected_and_nothing_else():
     rng = np.random.default_rng(1)
     filmed = rng.integers(60, 180, (7, 40, 50, 3)).astype(np.uint8)
     ramp = np.linspace(-6, 6, 50)[None, None, :, None]
@@ -181,52 +181,52 @@ def test_light_that_is_off_is_put_right_and_nothing_else():
     assert not colour_planes(filmed, made, [np.zeros_like(ring)] * 7).any()
 
 
-def test_a_take_stands_under_its_name_when_it_is_whole(tmp_path):
-    takes, key = RunStore(tmp_path / "takes"), run_key({"a": 1})
+def test_a_run_appears_under_its_name_when_it_is_complete(tmp_path):
+    store, key = RunStore(tmp_path / "takes"), run_key({"a": 1})
     assert key != run_key({"a": 2})
-    assert takes.find(key) is None
-    take = takes.begin(key, (2, 3, 3))
-    take.append(np.full((2, 3, 3), 7, np.uint8), 0.25)
-    take.append(np.full((2, 3, 3), 9, np.uint8), 0.5)
-    assert takes.find(key) is None
-    assert take.read(1)[0][0, 0, 0] == 9
-    take.keep(takes.place(key), Sound(np.ones((2, 5), np.float32), 48_000, Fraction(1, 3)))
-    again = takes.find(key)
+    assert store.find(key) is None
+    run = store.begin(key, (2, 3, 3))
+    run.append(np.full((2, 3, 3), 7, np.uint8), 0.25)
+    run.append(np.full((2, 3, 3), 9, np.uint8), 0.5)
+    assert store.find(key) is None
+    assert run.read(1)[0][0, 0, 0] == 9
+    run.publish(store.path(key), Sound(np.ones((2, 5), np.float32), 48_000, Fraction(1, 3)))
+    again = store.find(key)
     assert again is not None
-    assert (len(again), len(take)) == (2, 2)
+    assert (len(again), len(run)) == (2, 2)
     assert again.read(0)[1] == 0.25
     voice = again.voice
     assert voice is not None
     assert (voice.rate, voice.start, voice.samples.shape) == (48_000, Fraction(1, 3), (2, 5))
-    other = takes.begin(key, (2, 3, 3))
+    other = store.begin(key, (2, 3, 3))
     other.append(np.zeros((2, 3, 3), np.uint8), 0.0)
-    other.keep(takes.place(key), None)
+    other.publish(store.path(key), None)
     assert [path.name for path in (tmp_path / "takes").iterdir()] == [key]
     stale = tmp_path / "takes" / ".partial-of-a-run-that-was-killed"
     stale.mkdir()
     (stale / ".held-by-nobody").touch()
     os.utime(stale, (0, 0))
-    living = takes.begin("y", (2, 3, 3))
+    living = store.begin("y", (2, 3, 3))
     os.utime(living.folder, (0, 0))
-    third = takes.begin("x", (2, 3, 3))
-    third.drop()
+    third = store.begin("x", (2, 3, 3))
+    third.discard()
     living.append(np.zeros((2, 3, 3), np.uint8), 0.0)
-    living.keep(takes.place("y"), None)
+    living.publish(store.path("y"), None)
     assert sorted(path.name for path in (tmp_path / "takes").iterdir()) == sorted([key, "y"])
 
 
 @pytest.mark.parametrize("file", ["take.json", "pictures.rgb", "reach.f32", "voice.npy", "manifest.json", ""])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_take_is_made_again(tmp_path, caplog, file, damage):
-    takes = RunStore(tmp_path / "takes")
+def test_a_damaged_run_is_generated_again(tmp_path, caplog, file, damage):
+    store = RunStore(tmp_path / "takes")
 
     def made():
-        take = takes.begin("x", (2, 3, 3))
-        take.append(np.full((2, 3, 3), 7, np.uint8), 0.25)
-        take.keep(takes.place("x"), Sound(np.ones((2, 5), np.float32), 48_000, Fraction(1, 3)))
+        run = store.begin("x", (2, 3, 3))
+        run.append(np.full((2, 3, 3), 7, np.uint8), 0.25)
+        run.publish(store.path("x"), Sound(np.ones((2, 5), np.float32), 48_000, Fraction(1, 3)))
 
     made()
-    place = takes.place("x")
+    place = store.path("x")
     if not file:
         shutil.rmtree(place)
         place.write_text("a file in its place")
@@ -236,24 +236,24 @@ def test_a_damaged_take_is_made_again(tmp_path, caplog, file, damage):
         data = bytearray((place / file).read_bytes())
         data[len(data) // 2] ^= 1
         (place / file).write_bytes(data if damage == "flipped" else data[: len(data) // 2])
-    assert takes.find("x") is None
+    assert store.find("x") is None
     assert "damaged and is made again" in caplog.text
     assert not place.exists()
     made()
-    again = takes.find("x")
+    again = store.find("x")
     assert again is not None
     assert again.read(0)[1] == 0.25
 
 
-def test_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
-    take = RunStore(tmp_path / "takes").begin("x", (2, 3, 3))
+def test_a_full_disk_is_reported(tmp_path, monkeypatch):
+    run = RunStore(tmp_path / "takes").begin("x", (2, 3, 3))
 
     def full(self, row):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Spool, "append", full)
     with pytest.raises(OutputError, match=r"cannot be kept there: the disk is full"):
-        take.append(np.zeros((2, 3, 3), np.uint8), 0.0)
+        run.append(np.zeros((2, 3, 3), np.uint8), 0.0)
 
 
 def test_sound_is_cut_to_the_sample_with_silence_beyond_its_ends():
@@ -266,16 +266,3 @@ def test_sound_is_cut_to_the_sample_with_silence_beyond_its_ends():
     assert late.samples[0].tolist() == [95, 96, 97, 98, 99, 0, 0, 0, 0, 0]
     assert not cut_sound(sound, Span(Fraction(5), Fraction(6))).samples.any()
     assert cut_sound(None, Span(Fraction(5), Fraction(6))).samples.shape == (1, 16_000)
-
-
-def test_a_voice_is_known_again_by_its_loudness():
-    rng = np.random.default_rng(5)
-    swell = np.repeat(rng.random(40), 1200)
-    voice = Sound((rng.normal(0, 0.2, (2, 48_000)) * swell).astype(np.float32), 48_000, Fraction(2))
-    mixed = voice.samples.mean(0)[None, ::3] * 0.4 + rng.normal(0, 0.005, 16_000)
-    assert alike(voice, Sound(mixed.astype(np.float32), 16_000, Fraction(2)))
-    assert not alike(voice, Sound(voice.samples[:, ::-1].copy(), 48_000, Fraction(2)))
-    assert not alike(voice, Sound(voice.samples, 48_000, Fraction(3)))
-    quiet = Sound(np.zeros((1, 48_000), np.float32), 48_000, Fraction(2))
-    assert alike(quiet, quiet)
-    assert not alike(voice, quiet)

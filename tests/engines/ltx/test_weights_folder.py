@@ -1,4 +1,4 @@
-"""The published files are found by what is in them, and what is missing or wrong is said precisely.
+"""The published files are found by their contents, and errors name what is missing or wrong.
 
 None of this needs torch: the weights here are headers over zeros.
 """
@@ -10,27 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.engines.ltx.weights_folder import find_files, ltx_version, scan_folder
-from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.published import DUBIT
+from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
+from lipdub.engines.ltx.weights_folder import find_files, ltx_version, scan_folder
 from lipdub.errors import WeightsError
 
 SILENT = {"model_version": ""}
-"""Metadata of a file that does not say which generation it is of."""
+"""Metadata of a file without a version."""
 
 
 def _changed(source: Path, to: Path, rename=lambda name: name, shape=lambda name, shape: shape, **more) -> Path:
-    """A file like ``source`` whose numbers are absent (a hole in the file); ``rename`` to None drops a tensor."""
+    """A file like ``source`` whose data are absent (a hole in the file); ``rename`` to None drops a tensor."""
     header = SafetensorsHeader.of(source)
-    told = {"__metadata__": {**header.metadata, **more.get("metadata", {})}}
+    entries = {"__metadata__": {**header.metadata, **more.get("metadata", {})}}
     end = 0
     for name, size in header.shapes.items():
         if (new := rename(name)) is None:
             continue
         size = shape(name, size)
         start, end = end, end + 4 * prod(size)
-        told[new] = {"dtype": more.get("kind", "F32"), "shape": size, "data_offsets": [start, end]}
-    text = json.dumps(told).encode()
+        entries[new] = {"dtype": more.get("kind", "F32"), "shape": size, "data_offsets": [start, end]}
+    text = json.dumps(entries).encode()
     to.parent.mkdir(parents=True, exist_ok=True)
     to.unlink(missing_ok=True)
     with to.open("wb") as file:
@@ -41,7 +41,7 @@ def _changed(source: Path, to: Path, rename=lambda name: name, shape=lambda name
 
 @pytest.fixture
 def folder(files, tmp_path) -> Path:
-    """The tiny folder with links, so that a test may take things away; the LoRA has its published name."""
+    """A folder of links to the tiny files, so that a test can remove some; the LoRA has its published name."""
     for name in ("ckpt.safetensors", "upsampler.safetensors"):
         (tmp_path / name).symlink_to(files / name)
     (tmp_path / DUBIT.name).symlink_to(files / "lora_ds1.safetensors")
@@ -55,7 +55,7 @@ def _refused(folder: Path) -> str:
     return str(refused.value)
 
 
-def test_the_generated_folder_is_understood_and_choices_are_said(files):
+def test_the_generated_folder_is_recognised_and_choices_are_reported(files):
     said = []
     found = find_files(files, say=said.append)
     assert found.checkpoint == files / "ckpt.safetensors"
@@ -67,7 +67,7 @@ def test_the_generated_folder_is_understood_and_choices_are_said(files):
     assert find_files(files, "lora_ds2.safetensors", said.append).lora == files / "lora_ds2.safetensors"
 
 
-def test_published_names_are_found_in_folders_of_their_own_without_a_word(folder):
+def test_published_names_are_found_in_subfolders_without_a_message(folder):
     said = []
     for name, place in (("ckpt.safetensors", "checkpoints"), (DUBIT.name, "loras/dubit")):
         (folder / place).mkdir(parents=True)
@@ -78,7 +78,7 @@ def test_published_names_are_found_in_folders_of_their_own_without_a_word(folder
 
 
 @pytest.mark.parametrize(
-    ("gone", "told"),
+    ("gone", "expected"),
     [
         ("ckpt.safetensors", ("the distilled checkpoint (ltx-2.3-22b-distilled", "44 GB", "Community License")),
         ("upsampler.safetensors", ("the x2 upsampler", "size not known", "accepted on its page")),
@@ -86,16 +86,16 @@ def test_published_names_are_found_in_folders_of_their_own_without_a_word(folder
         ("gemma", ("the text encoder's folder", "Gemma-3-12B", "24 GB")),
     ],
 )
-def test_what_is_missing_is_said_with_size_and_licence(folder, gone, told):
+def test_missing_files_are_listed_with_size_and_licence(folder, gone, expected):
     path = folder / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     message = _refused(folder)
     assert "1 of the 4 parts" in message
-    for words in told:
+    for words in expected:
         assert words in message
 
 
-def test_an_empty_folder_and_none_at_all_are_refused(tmp_path):
+def test_an_empty_and_a_missing_folder_are_refused(tmp_path):
     assert "4 of the 4 parts" in _refused(tmp_path)
     assert "No model file was found there" in _refused(tmp_path)
     assert "no such folder" in _refused(tmp_path / "nowhere")
@@ -115,12 +115,12 @@ def test_a_lora_for_another_model_is_named(files, folder):
     assert "a LoRA for the picture alone" in _refused(folder)
 
 
-def test_a_lora_whose_name_tells_another_task_is_not_taken(folder):
+def test_a_lora_with_the_name_of_another_task_is_not_used(folder):
     (folder / DUBIT.name).rename(folder / "ltx-2.3-22b-distilled-lora-384.safetensors")
     assert "its name says that it is for another task" in _refused(folder)
 
 
-def test_the_named_lora_wins_over_one_that_fits_as_well(files, folder):
+def test_the_given_lora_is_used_if_several_fit(files, folder):
     (folder / "a_first.safetensors").symlink_to(files / "lora_ds2.safetensors")
     said = []
     assert find_files(folder, say=said.append).lora.name == DUBIT.name
@@ -136,22 +136,22 @@ def _without_bias(name: str) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"rename": _without_prompt, "metadata": SILENT}, "a checkpoint of LTX 2.0, Dub-It runs on LTX-2.3"),
         ({"rename": _without_bias, "metadata": SILENT}, "LTX-2.5 files: not supported yet"),
         ({"metadata": {"model_version": "2.5.0"}}, "LTX-2.5 files: not supported yet"),
         ({"metadata": {"model_version": "2.0.1"}}, "a checkpoint of LTX 2.0.1"),
         ({"rename": lambda n: n if "diffusion_model" in n else None}, "a transformer without vae and audio_vae"),
-        ({"kind": "F8_E4M3"}, "its weights are F8_E4M3; the one in BF16 is wanted"),
+        ({"kind": "F8_E4M3"}, "its weights are F8_E4M3; the one in BF16 is needed"),
     ],
 )
-def test_a_checkpoint_of_another_kind_is_named(files, folder, change, told):
+def test_a_checkpoint_of_another_kind_is_named(files, folder, change, expected):
     _changed(files / "ckpt.safetensors", folder / "ckpt.safetensors", **change)
-    assert f"ckpt.safetensors: {told}" in _refused(folder)
+    assert f"ckpt.safetensors: {expected}" in _refused(folder)
 
 
-def test_generations_are_told_apart_by_their_tensors(files, tmp_path):
+def test_versions_are_recognised_by_their_tensors(files, tmp_path):
     checkpoint = files / "ckpt.safetensors"
     assert ltx_version(SafetensorsHeader.of(checkpoint)) == "2.3"
     assert ltx_version(SafetensorsHeader.of(_changed(checkpoint, tmp_path / "silent", metadata=SILENT))) == "2.3"
@@ -162,14 +162,14 @@ def test_generations_are_told_apart_by_their_tensors(files, tmp_path):
     assert ltx_version(SafetensorsHeader.of(newer)) == "2.5"
 
 
-def test_an_undistilled_checkpoint_is_not_taken(folder):
+def test_an_undistilled_checkpoint_is_not_used(folder):
     (folder / "ckpt.safetensors").rename(folder / "ltx-2.3-22b-dev.safetensors")
     assert "not distilled" in _refused(folder)
     (folder / "ltx-2.3-22b-dev.safetensors").rename(folder / "ltx-2.3-22b-distilled.safetensors")
     assert find_files(folder).checkpoint.name == "ltx-2.3-22b-distilled.safetensors"
 
 
-def test_split_files_of_the_next_generation_are_named(files, folder):
+def test_split_files_of_the_next_version_are_named(files, folder):
     (folder / "ckpt.safetensors").unlink()
     metadata = {"metadata": {"model_version": "2.5"}}
     vae = _changed(files / "ckpt.safetensors", folder / "vae.safetensors", lambda n: _only(n, "vae."), **metadata)
@@ -183,7 +183,7 @@ def _only(name: str, prefix: str) -> str | None:
     return name.removeprefix(prefix) if name.startswith(prefix) else None
 
 
-def test_an_upsampler_that_is_another_is_named(files, folder):
+def test_an_unsuitable_upsampler_is_named(files, folder):
     source, to = files / "upsampler.safetensors", folder / "upsampler.safetensors"
     _changed(source, to, metadata={"config": json.dumps({"spatial_scale": 1.5})})
     assert "does not double height and width" in _refused(folder)
@@ -192,7 +192,7 @@ def test_an_upsampler_that_is_another_is_named(files, folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (lambda gemma: (gemma / "tokenizer.json").unlink(), "it lacks tokenizer.json"),
         (lambda gemma: (gemma / "model.safetensors").unlink(), "it has no weights"),
@@ -203,10 +203,10 @@ def test_an_upsampler_that_is_another_is_named(files, folder):
         (lambda gemma: _config(gemma, text_config={"hidden_size": 33, "num_hidden_layers": 2}), "33 wide"),
     ],
 )
-def test_a_text_encoder_that_will_not_do_is_named(folder, change, told):
+def test_an_unsuitable_text_encoder_is_named(folder, change, expected):
     change(folder / "gemma")
     message = _refused(folder)
-    assert told in message
+    assert expected in message
     assert "the text encoder's folder (Gemma-3-12B" in message
 
 
@@ -227,7 +227,7 @@ def _config(gemma: Path, **changes: object) -> None:
     path.write_text(json.dumps(config))
 
 
-def test_a_text_encoder_in_one_file_broken_files_and_strangers_are_named(files, folder):
+def test_a_text_encoder_in_one_file_broken_and_unknown_files_are_named(files, folder):
     shutil.rmtree(folder / "gemma")
     (folder / "gemma.safetensors").symlink_to(files / "gemma" / "model.safetensors")
     (folder / "half.safetensors").write_bytes((files / "upsampler.safetensors").read_bytes()[:5000])
@@ -245,7 +245,7 @@ def test_only_the_first_faults_are_listed(files, folder):
     assert "; and 4 more" in _refused(folder)
 
 
-def test_what_is_no_safetensors_file_says_why(tmp_path):
+def test_other_files_than_safetensors_are_refused_with_the_reason(tmp_path):
     path = tmp_path / "a.safetensors"
     for content in (b"", b"\0" * 8, b"\x05\0\0\0\0\0\0\0[1,2]", b"\x02\0\0\0\0\0\0\0{}more"):
         path.write_bytes(content)
