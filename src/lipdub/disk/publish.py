@@ -110,6 +110,10 @@ class Outputs:
         self._parts.append(part)
         return part
 
+    def holds(self, path: Path) -> bool:
+        """True if ``path`` is where one of these files is being written."""
+        return any(part.path == path for part in self._parts)
+
     def publish(self) -> None:
         """Give every file its name; the one that was begun first gets its name last.
 
