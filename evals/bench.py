@@ -23,7 +23,7 @@ from lipdub.errors import LipdubError
 from lipdub.faces.active_speaker import FaceSelector
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import read_frames, prefetch
+from lipdub.media.read import prefetch, read_frames
 from lipdub.media.sound_damage import SoundDamage
 from lipdub.media.write import WriteOptions, write_clip
 from lipdub.review.scores import lag
@@ -209,7 +209,7 @@ def shapes_again(bench: Bench, result: Clip, face: FaceAnalysis, folder: Path) -
     """Mouth shapes (rows of the face's track, 6) found in ``result`` by a fresh look; NaN where no face was."""
     tracker = FaceTracker(folder, result.size, bench.tools.landmarker)
     for frame in prefetch(read_frames(result)):
-        tracker.see(frame, frame.index == face.track.shot.first and frame.index > 0)
+        tracker.track(frame, frame.index == face.track.shot.first and frame.index > 0)
     own, out = face.track, np.full((len(face.track), 6), np.nan)
     for track in tracker.finish():
         first, stop = max(track.first, own.first), min(track.stop, own.stop)

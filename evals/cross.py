@@ -35,7 +35,7 @@ from evals.bench import (
     sole_plan,
 )
 from lipdub.media.probe import open_clip, probe
-from lipdub.media.read import read_frames, prefetch
+from lipdub.media.read import prefetch, read_frames
 from lipdub.review.scores import CROP, closures, correlation, flicker, lip_zone, mouth_crop, seam, sharpness
 from lipdub.studio.dub_plan import FacePlan
 from lipdub.timeline.clip import Clip

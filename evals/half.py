@@ -37,10 +37,10 @@ from evals.bench import (
     shapes_again,
     sole_plan,
     step_of,
-    voiced_at,
+    voice_activity_at,
 )
 from lipdub.media.probe import open_clip
-from lipdub.media.read import read_frames, prefetch
+from lipdub.media.read import prefetch, read_frames
 from lipdub.review.scores import closures, correlation, flicker, mouth_crop, stillness
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import likeliest_offset
@@ -84,7 +84,7 @@ def half(bench: Bench, path: Path, scratch: Path) -> Row:
         true=_true(plan, seconds, float(away)),
         rows=_rows(clip, plan, middle),
         seconds=seconds,
-        voiced=voiced_at(dub, seconds),
+        voiced=voice_activity_at(dub, seconds),
         step=step_of(clip),
     )
     own = {"offset": round(1000 * offset), "matched": "yes" if plan.sync.matched else "no"}

@@ -6,7 +6,7 @@ For the clip ``d03_webcam.mp4`` the scripts ``d03.es.srt``, ``d03.fr.srt``, ... 
 makes the track; it is then judged from the finished file, by the means of ``evals.ears``.
 
 Words   wer       of the speech, heard again            plain     of the same voices, neither paced nor stretched
-        rate      least, median, largest stretching     paced     lines said at another pace, of those wished
+        rate      least, median, largest stretching     paced     lines said at another pace, of those requested
         lost s    seconds cut off                       jump dB   largest step of level between neighbouring lines
         cents     largest shift of pitch of a line      min/min   minutes of work for a minute of film
         Hz        median pitch of the clip's voice and of the dub's
@@ -36,10 +36,10 @@ from lipdub import weights
 from lipdub.acoustics.level import gain_to_level, row_levels
 from lipdub.acoustics.voice_activity import VoiceActivity
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.media.sound_read import read_sound
 from lipdub.media.probe import open_clip
 from lipdub.media.sound_blocks import sound_format
 from lipdub.media.sound_damage import SoundDamage
+from lipdub.media.sound_read import read_sound
 from lipdub.studio.assemble.soundtrack import Soundtrack, make_soundtrack
 from lipdub.studio.deliver.asr_check import check_words
 from lipdub.studio.dub_plan import DubPlan, DubSpeech
@@ -53,16 +53,18 @@ from lipdub.studio.plan.speaker_pitch import speaker_pitch
 from lipdub.studio.preflight.request_checks import check_speech
 from lipdub.studio.session import Session, open_session
 from lipdub.studio.track_features import TrackFeatures, clip_features, dub_features
-from lipdub.studio.voices import voices_for
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.source_timing import source_windows
-from lipdub.words_to_sound.duration_fit.place import wished
+from lipdub.words_to_sound.duration_fit.phrases import measure_line
+from lipdub.words_to_sound.duration_fit.plan import plan_fit
+from lipdub.words_to_sound.duration_fit.respeak import respeak_requests
+from lipdub.words_to_sound.duration_fit.source_timing import source_timings, source_windows
 from lipdub.words_to_sound.script.read import ScriptLines
+from lipdub.words_to_sound.voices.choose import voices_for
 from lipdub.words_to_sound.voices.speak import speak_line
 
 AIMS = {"broadcast": -23.0, "web": -16.0, "loud": -14.0}
@@ -170,14 +172,16 @@ def _words(track: Track, three: Three) -> Row:
         track.session,
     )
     rates = [line.rate for line in track.lines]
-    wishes = wished(track.natural, source_windows(track.features), track.clip.span.end)
-    granted = sum(track.fitted.paces[wish.index] != 1 for wish in wishes)
+    lines = [measure_line(line) for line in track.natural]
+    timings = source_timings([line.line for line in lines], source_windows(track.features))
+    requests = respeak_requests(plan_fit(lines, timings, track.clip.span.end), lines)
+    granted = sum(track.fitted.paces[request.index] != 1 for request in requests)
     levels, cents = _lines_heard(track)
     return {
         "wer": check.metrics.get("word_error_rate", float("nan")),
         "plain": _plain_wer(track),
         "rate": f"{min(rates):.2f} {float(np.median(rates)):.2f} {max(rates):.2f}",
-        "paced": f"{granted}/{len(wishes)}",
+        "paced": f"{granted}/{len(requests)}",
         "lost s": float(sum(line.missing for line in track.lines)),
         "jump dB": max((abs(a - b) for a, b in pairwise(levels)), default=0.0),
         "cents": max((c for c in cents if c == c), default=float("nan")),
@@ -273,7 +277,7 @@ def _sound(track: Track, three: Three) -> Row:
     clicks = ears.click(three.mix, three.rate, edges)
     row = {**_beneath(track, three), "click": clicks, "length": len(three.mix) - expected}
     for name in ("web", "loud"):
-        speech = SpeechOptions(mix=True, row_levels=name)
+        speech = SpeechOptions(mix=True, loudness=name)
         source = TrackFeatures(track.features, SoundDamage())
         again = _mixed(_job(track.clip, speech, None), brought_speech(track.speech.track, ""), source, track.session)
         features.append(ears.loudness(again.track))

@@ -33,9 +33,9 @@ from pathlib import Path
 import platformdirs
 
 from lipdub.disk.identity import Identity
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
-from lipdub.disk.scratch import folder_in
+from lipdub.disk.temporary_folder import temporary_folder_in
 from lipdub.errors import OutputError, WeightsError
 
 SMALL = 20_000_000
@@ -283,7 +283,7 @@ def _fetched(wanted: ModelEntry, consent: AskDownload | None, say: Say) -> Path:
     try:
         store.mkdir(parents=True, exist_ok=True)
         for source in wanted.sources:
-            with folder_in(store, ".fetching-") as temporary:
+            with temporary_folder_in(store, ".fetching-") as temporary:
                 trouble = _try_source(wanted, source, temporary, say)
                 if not trouble:
                     return _install(wanted, temporary, store / wanted.name)
@@ -441,7 +441,7 @@ def _stamp(path: Path) -> list[int]:
 
 def _remembered(path: Path) -> str | None:
     try:
-        note = parsed_json(_note(path).read_text("utf-8"))
+        note = parse_json(_note(path).read_text("utf-8"))
         return note["sha256"] if note["stamp"] == _stamp(path) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

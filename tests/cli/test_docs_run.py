@@ -154,7 +154,9 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a clip of a face that talks for two seconds, and a dub track."""
     folder = tmp_path_factory.mktemp("talk")
     path = folder / "talk.mp4"
-    demo._animate_portrait(folder / "portrait.jpg", shortened(load_speech("en")), int(SECONDS * 25), path, Clock(), Caller())
+    demo._animate_portrait(
+        folder / "portrait.jpg", shortened(load_speech("en")), int(SECONDS * 25), path, Clock(), Caller()
+    )
     write_wave(folder / "talk.es.wav", shortened(load_speech("es")).sound)
     (folder / "talk.es.srt").write_text("1\n00:00:00,300 --> 00:00:02,200\nHola a todos.\n")
     return folder

@@ -17,7 +17,8 @@ from lipdub.demo.media_files import write_animation, write_synthetic_clip, write
 from lipdub.demo.speech_assets import RATE, DemoSpeech, DemoText, load_speech, normalised, synthesise
 from lipdub.errors import MissingExtra, OutputError
 from lipdub.review.report import MediaFile, Recipe, Report
-from lipdub.studio.consent import ensure_consent, granted_by_caller
+from lipdub.studio.caller import granted_by_caller
+from lipdub.studio.preflight.consent import ensure_consent
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 

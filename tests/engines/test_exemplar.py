@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.engines.exemplar import blend, exemplar_choice, exemplar_plan, library, mouth_masks, stored_study, warp
 from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
 from lipdub.engines.exemplar.shape_model import (
@@ -42,7 +42,7 @@ def study_of(clip: Drawn, folder: Path, options: ExemplarOptions = ExemplarOptio
 def test_the_shape_model_gives_exactly_the_wanted_shape(tmp_path):
     motion = Drawn(tmp_path).motion
     basis = fit_basis(normal_equations(motion, np.flatnonzero(motion.ok)), pooled_shapes().sums)
-    assert np.allclose(shape_of(basis), np.eye(6), atol=1e-9)
+    assert np.allclose(mouth_shape(basis), np.eye(6), atol=1e-9)
 
 
 def test_without_own_frames_the_pooled_shapes_are_enough():

@@ -14,7 +14,7 @@ from lipdub.media.write import WriteOptions, write_clip
 from lipdub.timeline.time import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
-from making import make_video, make_wav
+from media_files import make_video, make_wav
 
 
 @pytest.mark.parametrize("suffix", CONTAINERS)

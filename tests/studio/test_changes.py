@@ -54,7 +54,9 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (320, 320), interpolation=cv2.INTER_AREA)
     for name, picture in (("clip.mp4", face), ("other.mp4", face[:, ::-1])):
-        write_synthetic_clip(folder / name, [np.roll(picture, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25))
+        write_synthetic_clip(
+            folder / name, [np.roll(picture, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25)
+        )
     voice = load_speech("es").sound
     write_wave(folder / "dub.wav", Sound(voice.samples[:, voice.rate // 2 : voice.rate], voice.rate))
     return Case((folder / "clip.mp4").read_bytes(), (folder / "other.mp4").read_bytes(), folder / "dub.wav")

@@ -15,8 +15,8 @@ from lipdub.demo.media_files import write_synthetic_clip, write_wave
 from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.media.sound_read import read_sound
 from lipdub.media.probe import open_clip, probe
+from lipdub.media.sound_read import read_sound
 from lipdub.review.report import SpeechReport
 from lipdub.studio import sound_steps
 from lipdub.studio.analysis import Analysis

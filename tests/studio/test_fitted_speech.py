@@ -13,12 +13,12 @@ from lipdub.studio.options import DubOptions, VoiceOptions
 from lipdub.studio.plan.fitted_speech import FittedSpeech
 from lipdub.studio.plan.lines import DubLines, shifted
 from lipdub.studio.session import Session, open_session
-from lipdub.studio.voices import DEFAULT_VOICE
 from lipdub.timeline.lines import Line, Word, numbered
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.seam import ModelCard
 from lipdub.words_to_sound.voices.assign import AssignedVoice
+from lipdub.words_to_sound.voices.choose import DEFAULT_VOICE
 
 WHOLE = Span(Fraction(0), Fraction(20))
 

@@ -82,7 +82,7 @@ def test_stages_in_processes_of_their_own_make_the_film_of_one_call(request_of: 
     assert pictures(tmp_path / "apart.mp4") == pictures(tmp_path / "one.mp4")
     assert pictures(tmp_path / "one.mp4") != pictures(asked.source)
     assert report.faces == expected.faces
-    assert report.cues == expected.changed
+    assert report.cues == expected.cues
     assert len(report.faces) == 2
     assert all(take.reel is not None and take.reel.stat().st_size > 100 for take in takes)
 

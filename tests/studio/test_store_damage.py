@@ -148,14 +148,14 @@ def test_folders_of_earlier_versions_without_a_list_are_made_again(entry: Path, 
 
 def test_files_that_may_not_be_read(entry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(entry, tmp_path / "study")
-    real = manifest._digest
+    real = manifest.content_digest
 
     def denied(path: Path) -> str:
         if path.name == "index.json":
             raise PermissionError(13, "Permission denied", str(path))
         return real(path)
 
-    monkeypatch.setattr(manifest, "_digest", denied)
+    monkeypatch.setattr(manifest, "content_digest", denied)
     assert find_damage(tmp_path / "study", grows=True) == "it cannot be read (Permission denied)"
     said: list[str] = []
     store = Store(tmp_path, say=said.append)

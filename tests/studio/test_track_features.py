@@ -22,7 +22,7 @@ from lipdub.timeline.samples import Samples
 from lipdub.timeline.speech_features import SpeechFeatures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "media"))
-from making import Extra, make_video, make_wav
+from media_files import Extra, make_video, make_wav
 
 
 class Counting(SpeechAnalyser):
@@ -75,8 +75,8 @@ def test_damage_is_told_again_though_nothing_is_analysed_again(tmp_path: Path) -
     with counting_session() as (session, given):
         again = track_features(SoundTrack(dub), session)
         assert given == []
-    assert "4.000 s" in first.damage.doubts("it")[0]
-    assert again.damage.doubts("the dub track") == first.damage.doubts("the dub track")
+    assert "4.000 s" in first.damage.warnings_about("it")[0]
+    assert again.damage.warnings_about("the dub track") == first.damage.warnings_about("the dub track")
 
 
 def test_another_stream_is_another_sound(tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ def speech(*spans: tuple[int, int]) -> SpeechFeatures:
     for start, end in spans:
         voiced[start * 50 : end * 50] = 0.95
     phones, energy = (np.zeros((len(voiced), n), np.float32) for n in (17, 3))
-    return SpeechFeatures(start=Fraction(0), phones=phones, voiced=voiced, energy=energy, encoded=None)
+    return SpeechFeatures(
+        start=Fraction(0), phone_posteriors=phones, voice_activity=voiced, energy=energy, encoder_features=None
+    )
 
 
 def test_the_stretch_is_the_speakers_own() -> None:

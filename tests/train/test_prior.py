@@ -80,7 +80,7 @@ def test_shares_add_up_to_one(trained):
 
 
 def test_a_basis_whitens(people):
-    components = np.concatenate([f.features.encoded for f in people])
+    components = np.concatenate([f.features.encoder_features for f in people])
     assert np.abs(components.mean(0)).max() < 0.05
     assert components[:, :15].std(0) == pytest.approx(np.full(15, 0.93), abs=0.07)
 

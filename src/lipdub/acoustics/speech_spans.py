@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def activity_spans(
     edges = np.flatnonzero(np.diff(np.concatenate([[False], activity > options.leave, [False]]).astype(np.int8)))
     runs = [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if activity[a:b].max() > options.enter]
     spans = [Span(start + a * FEATURE_STEP, start + b * FEATURE_STEP) for a, b in runs]
-    long = [s for s in merged(spans, options.pause) if s.duration >= options.shortest]
+    long = [s for s in merge_spans(spans, options.pause) if s.duration >= options.shortest]
     whole = Span(start, start + len(activity) * FEATURE_STEP)
     inside = [s.widened(options.padding).intersection(whole) for s in long]
-    return merged(s for s in inside if s is not None)
+    return merge_spans(s for s in inside if s is not None)

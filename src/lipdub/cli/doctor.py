@@ -13,7 +13,7 @@ from rich.table import Table
 from lipdub import __version__, weights
 from lipdub.cli.screen import note, stdout
 from lipdub.engines.find import ENGINES, find, names
-from lipdub.engines.seam import EngineSetup, EngineDiagnostics
+from lipdub.engines.seam import EngineDiagnostics, EngineSetup
 from lipdub.errors import LipdubError
 from lipdub.plugins import PluginKind, error_summary
 from lipdub.studio.store import default_root
@@ -98,7 +98,7 @@ def _engine_findings(setup: EngineSetup) -> dict[str, list[str]]:
         try:
             engine = find(name, setup)
             if isinstance(engine, EngineDiagnostics):
-                findings[f"engine {name}"] = engine.examine()
+                findings[f"engine {name}"] = engine.diagnose()
         except LipdubError as refused:
             findings[f"engine {name}"] = [str(refused)]
         except Exception as broken:

@@ -29,11 +29,12 @@ from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
 from lipdub.review.report import Report
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.studio.dub import Caller, dub
-from lipdub.studio.hearing import open_ears
+from lipdub.studio.caller import Caller
+from lipdub.studio.dub import dub
 from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock
-from lipdub.studio.store import Store, content_digest
+from lipdub.studio.session import open_session
+from lipdub.studio.track_features import SoundTrack, track_features
 from lipdub.timeline.picture import Rgb, Window
 
 RATE = Fraction(25)
@@ -125,8 +126,8 @@ def _animate_portrait(portrait: Path, said: DemoSpeech, count: int, path: Path, 
     with temporary_folder("demo") as scratch:
         words = scratch / "said.wav"
         write_wave(words, said.sound)
-        hearing = open_ears("auto", Store(scratch / "heard", temporary=True), caller.ask_download)
-        features = hearing.hear(words, content_digest(words))
+        with open_session(DubOptions(reuse=False), ask_download=caller.ask_download) as session:
+            features = track_features(SoundTrack(words), session).features
     moving = talking_portrait(
         picture,
         portrait_landmarks(picture, finder, portrait),

@@ -20,11 +20,11 @@ from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.anatomy.thumbnail import thumbnail
 from lipdub.demo.idle_motion import IdleMotionOptions, add_idle_motion
 from lipdub.disk.temporary_folder import temporary_folder
-from lipdub.engines.exemplar import record as records
+from lipdub.engines.exemplar import stored_study as records
 from lipdub.engines.exemplar.engine import ExemplarEngine
-from lipdub.engines.exemplar.library import Crop, Crops
-from lipdub.engines.exemplar.render import Exemplar, Order, Renderer
-from lipdub.engines.exemplar.shape_model import completed, population
+from lipdub.engines.exemplar.frame_renderer import FrameRenderer, FrameTarget, WeightedExemplar
+from lipdub.engines.exemplar.library import Crop, CropReader
+from lipdub.engines.exemplar.shape_model import complete_shapes, pooled_shapes
 from lipdub.errors import NothingToDub
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.sound_to_mouth.mouth_trajectory import predict_mouth
@@ -93,11 +93,11 @@ class PortraitMouth:
         files."""
         self._picture, self._landmarks = picture, landmarks
         motion = self._study(folder)
-        record = records.load(folder / "study")
-        crop = Crop(Crops(folder / "study" / "crops").read(0), Window(*(int(x) for x in record.library.boxes[0])))
+        record = records.load_study(folder / "study")
+        crop = Crop(CropReader(folder / "study" / "crops").read(0), Window(*(int(x) for x in record.library.boxes[0])))
         self._geometry, self._basis = record.geometry, record.basis
         self._own = motion.shapes[0]
-        self._renderer, self._exemplar = Renderer(record.geometry, record.basis), Exemplar(0, crop, 1.0)
+        self._renderer, self._exemplar = FrameRenderer(record.geometry, record.basis), WeightedExemplar(0, crop, 1.0)
         self._inside = _MouthInterior(picture, self._points(self._own), float(motion.poses.scale[0]), self._own)
         self.rest = _resting_shape(self._own)
 
@@ -134,7 +134,7 @@ class PortraitMouth:
         wanted[AP] = np.clip(wanted[AP], 0, _WIDEST)
         bite = _BITE * float(np.clip(1 - wanted[AP] / 0.02, 0, 1)) if self._own[AP] > _PARTED else 0.0
         with threadpool_limits(1, "blas"):
-            made = self._renderer.render(Order(0, wanted, 1.0, (self._exemplar,), bite), self._view)
+            made = self._renderer.render(FrameTarget(0, wanted, 1.0, (self._exemplar,), bite), self._view)
         out = self._picture.copy()
         if made is not None:
             window = made.window
@@ -155,7 +155,7 @@ class PortraitMouth:
         still = np.tile(self.rest, (len(seconds), 1))
         everywhere = np.ones(len(seconds), bool)
         source = SourceSpeech(None, None, still, everywhere, everywhere)
-        return predict_mouth(prior, source, features, seconds).path.shapes
+        return predict_mouth(prior, source, features, seconds).trajectory.shapes
 
 
 def _resting_shape(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:
@@ -165,7 +165,7 @@ def _resting_shape(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:
     wanted = np.full(6, np.nan)
     wanted[AP] = 0.0
     wanted[WD] = own[WD] - _CALM * max(0.0, float(own[WD]) - _CALM_WIDTH)
-    return completed(wanted[None], own[None], population().covariance)[0]
+    return complete_shapes(wanted[None], own[None], pooled_shapes().covariance)[0]
 
 
 class _LipGap(NamedTuple):

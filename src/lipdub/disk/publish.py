@@ -110,7 +110,7 @@ class Outputs:
         self._parts.append(part)
         return part
 
-    def holds(self, path: Path) -> bool:
+    def contains(self, path: Path) -> bool:
         """True if ``path`` is where one of these files is being written."""
         return any(part.path == path for part in self._parts)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lipdub.disk.os_errors import cause_of
 from lipdub.disk.identity import Identity, content_digest
+from lipdub.disk.os_errors import cause_of
 from lipdub.errors import InputError
 
 _REMEDY = "Wait until nothing writes to it any more, and run it again"

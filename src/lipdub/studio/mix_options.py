@@ -7,16 +7,16 @@ from lipdub.compose.mix.mixer import MixOptions
 from lipdub.errors import OptionError
 from lipdub.studio.options import SpeechOptions
 
-HIDDEN = -40.0
-"""dB below which the clip's own speech is not to be heard: room tone takes its place."""
+_HIDDEN = -40.0
+"""Ducking (dB) below which the clip's own speech cannot be heard: room tone takes its place."""
 
 
 def mix_options(speech: SpeechOptions) -> MixOptions:
-    """How to mix. Raises ``OptionError`` for a loudness that is none, or if the clip's own speech would get louder."""
+    """How to mix. Raises ``OptionError`` for a loudness or ducking that means nothing."""
     if not isfinite(speech.duck):
         raise OptionError(f"--duck {speech.duck:g} is no number of dB", remedy="Try -60 or -18")
     if speech.duck > 0:
         raise OptionError(f"--duck {speech.duck:g} would make the clip's own speech louder", remedy="Try -60 or -18")
     plain = MixOptions(loudness=speech.loudness)
-    _ = plain.aim
-    return replace(plain, hush=replace(plain.hush, depth_db=speech.duck), room_tone=speech.duck < HIDDEN)
+    _ = plain.target_lufs
+    return replace(plain, duck_source=replace(plain.duck_source, depth_db=speech.duck), room_tone=speech.duck < _HIDDEN)

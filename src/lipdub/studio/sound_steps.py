@@ -9,13 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipdub import weights
-from lipdub.disk.publish import check_output_path, atomic_output
+from lipdub.disk.publish import atomic_output, check_output_path
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import chosen_sound_stream, container_start, open_clip, probe
 from lipdub.review.report import SpeechReport
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.language_names import check_language, language_in_name
-from lipdub.studio.named import recogniser_named, translator_named
 from lipdub.studio.options import VoiceOptions
 from lipdub.studio.plan.dub_speech import SpeechRecorder, VoicedLines, write_speech
 from lipdub.studio.plan.fitted_speech import FittedSpeech
@@ -26,7 +25,6 @@ from lipdub.studio.progress import Listener, silent
 from lipdub.studio.session import Session, open_session
 from lipdub.studio.speech_account import speech_account
 from lipdub.studio.track_features import SoundTrack, TrackFeatures, clip_features, track_features
-from lipdub.studio.voices import check_references, check_voices, voices_for
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import numbered
@@ -34,8 +32,11 @@ from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.script.write import check_script_name, write_script
+from lipdub.words_to_sound.seam import recogniser_named, translator_named
 from lipdub.words_to_sound.translate.length_budget import natural_duration
 from lipdub.words_to_sound.translate.translate import PairTranslator
+from lipdub.words_to_sound.voices.choose import check_voices, voices_for
+from lipdub.words_to_sound.voices.cloning import check_references
 
 TAIL = Fraction(1)
 """Seconds after the last line of a script that is spoken without a clip."""
@@ -89,7 +90,7 @@ def transcribe(
         session.inputs.check_unchanged()
         lines = tuple(shifted(line, -start) for line in words.lines)
         write_script(output, lines, overwrite=caller.overwrite)
-        return replace(words, notes=(*found.damage.doubts("the sound"), *words.notes))
+        return replace(words, notes=(*found.damage.warnings_about("the sound"), *words.notes))
 
 
 def translate(
@@ -141,14 +142,14 @@ def speak(
     lines = _read(script, picture)
     named = voices_for(lines.lines, voices.voice)
     check_voices(lines.lines, named)
-    check_references(named, picture)
+    check_references(named, picture is not None and picture.has_sound)
     with caller.session() as session:
         made = session.scratch / f"speech{output.suffix.lower()}"
         sound = clip_features(picture, session) if picture is not None and picture.has_sound else None
         speech = _spoken(lines, picture, sound, voices, made, session)
         session.inputs.check_unchanged()
         doubts = [] if picture is None else [f"the clip: {doubt}" for doubt in picture.warnings]
-        doubts += [] if sound is None else sound.damage.doubts("the clip's sound")
+        doubts += [] if sound is None else sound.damage.warnings_about("the clip's sound")
         with atomic_output(output, overwrite=caller.overwrite) as part:
             shutil.copyfile(made, part)
     return speech_account(speech, notes=doubts)

@@ -24,10 +24,10 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
-from lipdub.disk.lock_file import LockedFile, create_locked, is_locked, exclusive, remove_if_unlocked
 from lipdub.disk.identity import content_digest
+from lipdub.disk.lock_file import LockedFile, create_locked, exclusive, is_locked, remove_if_unlocked
 from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
+from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
 from lipdub.errors import InputError, LipdubError, OutputError
 from lipdub.studio.inputs import Inputs, unreadable
 from lipdub.weights import Say, log
@@ -211,7 +211,9 @@ class Store:
         if name and not _below(name, self.root):
             if _below(name, temporary):
                 what = f"temporary files cannot be kept there: {cause.what}"
-                return OutputError(what, file=temporary, remedy=cause.remedy if cause is FILE_TOO_LARGE else _REMEDY_TEMPORARY)
+                return OutputError(
+                    what, file=temporary, remedy=cause.remedy if cause is FILE_TOO_LARGE else _REMEDY_TEMPORARY
+                )
             return InputError(f"cannot be read: {cause.what}", file=name, remedy=cause.remedy)
         remedy = _REMEDY if is_disk_full(refused) or not cause.remedy else f"{cause.remedy}, or set LIPDUB_CACHE"
         if self.temporary:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from lipdub.disk.temporary_folder import temporary_folder
-from lipdub.media.sound_read import READ_WHOLE, SoundReadOptions, read_sound_chunks
 from lipdub.media.sound_damage import SoundDamage, SoundLog
+from lipdub.media.sound_read import READ_WHOLE, SoundReadOptions, read_sound_chunks
 from lipdub.studio.session import Session
 from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip

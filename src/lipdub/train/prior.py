@@ -19,12 +19,12 @@ from jaxtyping import Float32
 from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
-from lipdub.disk.publish import check_place, complete, same_file
+from lipdub.disk.publish import atomic_output, check_output_path, same_file
 from lipdub.errors import InputError, OptionError
-from lipdub.process.ending import run
+from lipdub.process.exit_codes import run_program
 from lipdub.sound_to_mouth.encoder import COMPONENTS, EncoderBasis
-from lipdub.sound_to_mouth.prior import DESIGNS, LEVELS, Prior
-from lipdub.sound_to_mouth.speaker_model import NEAR, rest_of
+from lipdub.sound_to_mouth.prior import DESIGNS, QUANTILE_LEVELS, Prior
+from lipdub.sound_to_mouth.speaker_model import SPEECH_REACH_ROWS, rest_shape
 from lipdub.sound_to_mouth.sync import likeliest_offset
 from lipdub.timeline.mouth import AP, JAW, UL, WD
 from lipdub.train.training_clip import TrainingClip, measure_clips
@@ -112,7 +112,7 @@ def _check_outputs(source: Path | Sequence[Path], paths: Sequence[Path], output:
     if basis is not None and (same_file(basis, output) or basis.absolute() == output.absolute()):
         raise OptionError("prior and basis cannot have the same name", file=basis)
     for written in (output, *([basis] if basis is not None else [])):
-        check_place(written, read, overwrite=options.overwrite)
+        check_output_path(written, read, overwrite=options.overwrite)
 
 
 def select_clips(source: Path | Sequence[Path], rights: Sequence[str]) -> list[Path]:
@@ -238,22 +238,24 @@ def _rise_and_spread(clips: Sequence[TrainingClip]) -> tuple[np.ndarray, np.ndar
     rise, spread = [], []
     for f in clips:
         clock = np.arange(len(f.features)) / 50 + float(f.features.start)
-        near = maximum_filter1d((f.features.voiced > 0.5).astype(np.float32), NEAR, mode="constant")
+        near = maximum_filter1d(
+            (f.features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant"
+        )
         speaking = f.shapes[np.interp(f.seconds, clock, near) > 0.5]
         speaking = speaking if len(speaking) > 10 else f.shapes
-        rise.append(np.quantile(speaking - rest_of(f.shapes)[0], LEVELS, axis=0))
+        rise.append(np.quantile(speaking - rest_shape(f.shapes)[0], QUANTILE_LEVELS, axis=0))
         spread.append(speaking.std(0))
     return np.mean(rise, 0), np.mean(spread, 0)
 
 
 def _write_basis(basis: EncoderBasis, path: Path, overwrite: bool) -> None:
-    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+    with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(file, mean=basis.mean, directions=basis.directions.astype(np.float16))
 
 
 def main() -> None:
     """Run the command line."""
-    run(_main)
+    run_program(_main)
 
 
 def _main() -> None:

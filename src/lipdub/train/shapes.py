@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from lipdub import weights
-from lipdub.anatomy.motion import FaceMotion, measure
-from lipdub.disk.publish import check_place, complete
-from lipdub.disk.scratch import scratch_folder
+from lipdub.anatomy.motion import FaceMotion, measure_motion
+from lipdub.disk.publish import atomic_output, check_output_path
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.engines.exemplar.shape_model import LandmarkNormalEquations, PooledShapes, normal_equations
 from lipdub.errors import NothingToDub
 from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames
-from lipdub.process.ending import run
+from lipdub.media.read import read_frames
+from lipdub.process.exit_codes import run_program
 
 
 def pool_people(people: Sequence[PooledShapes]) -> PooledShapes:
@@ -48,19 +48,19 @@ def measure_person(motion: FaceMotion) -> PooledShapes:
 def measure_longest_face(path: Path, landmarker: FaceLandmarker) -> PooledShapes:
     """The statistics of the face that is longest in the clip at ``path``. Raises ``NothingToDub`` without a face."""
     clip, cuts = open_clip(path), CutDetector()
-    with scratch_folder("shapes") as folder:
+    with temporary_folder("shapes") as folder:
         tracker = FaceTracker(folder, clip.size, landmarker, rate=clip.rate)
-        for frame in frames(clip):
-            tracker.see(frame, cuts.see(frame))
+        for frame in read_frames(clip):
+            tracker.track(frame, cuts.starts_shot(frame))
         tracks = tracker.finish()
         if not tracks:
             raise NothingToDub("no face to learn from", file=path)
-        return measure_person(measure(max(tracks, key=len)))
+        return measure_person(measure_motion(max(tracks, key=len)))
 
 
 def save(people: PooledShapes, path: Path, *, overwrite: bool = False) -> None:
     """Write ``people`` to ``path`` (.npz); the file appears when it is complete. Raises ``OutputError``."""
-    with complete(path, overwrite=overwrite) as part, part.open("wb") as file:
+    with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
         np.savez_compressed(
             file,
             normal=people.sums.normal.astype(np.float32),
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("clips", type=Path, nargs="+", help="clips of one speaking person each")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     given = parser.parse_args(arguments)
-    check_place(given.out, given.clips, overwrite=given.overwrite)
+    check_output_path(given.out, given.clips, overwrite=given.overwrite)
     landmarker = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
     save(
         pool_people([measure_longest_face(path, landmarker) for path in given.clips]),
@@ -89,4 +89,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

@@ -12,16 +12,17 @@ import soxr
 from jaxtyping import Float16, Float64
 
 from lipdub import weights
-from lipdub.acoustics.level import gain_to_level, loudness
-from lipdub.anatomy.motion import measure
-from lipdub.disk.publish import complete
-from lipdub.disk.scratch import scratch_folder
+from lipdub.acoustics.level import gain_to_level, row_levels
+from lipdub.anatomy.motion import measure_motion
+from lipdub.disk.publish import atomic_output
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import NoSound, NothingToDub
 from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.faces.tracker import FaceTracker
 from lipdub.media.probe import open_clip
-from lipdub.media.read import frames, sound
+from lipdub.media.read import read_frames
+from lipdub.media.sound_read import read_sound
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.sound_to_mouth.encoder import EncoderBasis, SpeechEncoder
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
@@ -51,7 +52,7 @@ class VoiceVariant:
     def encoded(self, basis: EncoderBasis) -> "VoiceVariant":
         """The same with encoder components in ``features``."""
         rows = basis.project(self.encoder.astype(np.float32))
-        return replace(self, features=replace(self.features, encoded=rows))
+        return replace(self, features=replace(self.features, encoder_features=rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,16 +115,16 @@ class ClipMeasurer:
         Raises ``NothingToDub`` without a face, ``NoSound`` without sound.
         """
         clip, cuts = open_clip(path), CutDetector()
-        with scratch_folder("footage") as folder:
+        with temporary_folder("footage") as folder:
             tracker = FaceTracker(folder, clip.size, self.landmarker, rate=clip.rate)
-            for frame in frames(clip):
-                tracker.see(frame, cuts.see(frame))
+            for frame in read_frames(clip):
+                tracker.track(frame, cuts.starts_shot(frame))
             tracks = tracker.finish()
             if not tracks:
                 raise NothingToDub("no face to learn from", file=path)
             track = max(tracks, key=len)
-            motion = measure(track)
-        voice = sound(path, rate=ANALYSIS_RATE, mono=True)
+            motion = measure_motion(track)
+        voice = read_sound(path, rate=ANALYSIS_RATE, mono=True)
         when = clip.times.seconds()[track.first : track.stop]
         voices = tuple(self._voice(voice, speed) for speed in (1.0, *SPEEDS))
         return TrainingClip(path.stem, when[motion.ok], motion.shapes[motion.ok], voices)
@@ -132,8 +133,8 @@ class ClipMeasurer:
         samples = np.ascontiguousarray(voice.samples[0])
         if speed != 1.0:
             samples = soxr.resample(samples, ANALYSIS_RATE, ANALYSIS_RATE / speed).astype(np.float32)
-        features = self.analyser.listen(Sound(samples[None], ANALYSIS_RATE, voice.start))
-        rows = self.encoder.raw(samples, gain_to_level(loudness(samples)))
+        features = self.analyser.analyse(Sound(samples[None], ANALYSIS_RATE, voice.start))
+        rows = self.encoder.last_layer(samples, gain_to_level(row_levels(samples)))
         return VoiceVariant(speed, features, rows.astype(np.float16))
 
 
@@ -146,7 +147,7 @@ def store_clip(clip: TrainingClip, cache: Path) -> None:
         arrays |= {f"{part}{i}": getattr(voice.features, part) for part in _FEATURE_NAMES}
         arrays[f"encoder{i}"] = voice.encoder
     path = cache / f"{clip.name}.footage.npz"
-    with complete(path, overwrite=True) as part, part.open("wb") as file:
+    with atomic_output(path, overwrite=True) as part, part.open("wb") as file:
         np.savez(file, **arrays)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, IncompleteRead
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import OptionError, ServiceError
 
 _RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
@@ -198,7 +198,7 @@ def _status_error(url: str, refused: urllib.error.HTTPError, secrets: Sequence[s
     with contextlib.suppress(OSError, HTTPException):
         message = refused.read(4000).decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
-        answer = parsed_json(message)
+        answer = parse_json(message)
         answer = answer.get("error", answer) if isinstance(answer, dict) else answer
         message = str(answer.get("message", answer)) if isinstance(answer, dict) else str(answer)
     remedy = {401: "Check the key", 403: "Check the key", 404: "Check the address and the model", 429: "Try later"}

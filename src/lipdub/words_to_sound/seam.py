@@ -12,13 +12,13 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from lipdub.errors import OptionError
-from lipdub.plugins import Kind
+from lipdub.plugins import PluginKind
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 
-RECOGNISERS = Kind("lipdub.recognisers", "recogniser")
-TRANSLATORS = Kind("lipdub.translators", "translator")
-VOICES = Kind("lipdub.voices", "voice")
+RECOGNISERS = PluginKind("lipdub.recognisers", "recogniser")
+TRANSLATORS = PluginKind("lipdub.translators", "translator")
+VOICES = PluginKind("lipdub.voices", "voice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def recogniser_named(text: str) -> Recogniser:
 
     Raises ``OptionError`` if it is not installed, and what its making raises.
     """
-    return RECOGNISERS.named(text, Recogniser)
+    return RECOGNISERS.create_named(text, Recogniser)
 
 
 def translator_named(text: str, source: str, target: str) -> Translator:
@@ -137,4 +137,4 @@ def translator_named(text: str, source: str, target: str) -> Translator:
             f"the lines are in '{source}', the dub shall be in '{target}', and no translator is named",
             remedy="Name one (--translator openai:URL#MODEL or argos), or give a translated script (--script)",
         )
-    return TRANSLATORS.named(text, Translator)
+    return TRANSLATORS.create_named(text, Translator)

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import RIGID
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.engines.exemplar.frame_renderer import FrameTarget
 from lipdub.engines.exemplar.geometry import FaceGeometry
 from lipdub.engines.seam import Redetect
@@ -44,5 +44,5 @@ class ClosureCheck:
         again = self.redetect(patched(view, patch, window), landmarks - corner)
         if again is None:
             return None
-        fitted = pose.fit(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])
-        return float(shape_of(fitted.unproject(0, np.asarray(again, np.float64)))[AP])
+        fitted = pose.fit_pose(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])
+        return float(mouth_shape(fitted.unproject(0, np.asarray(again, np.float64)))[AP])

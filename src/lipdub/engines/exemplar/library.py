@@ -16,8 +16,8 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 
 from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER, RIGID, canonical_face
-from lipdub.anatomy.shape import shape_of
-from lipdub.anatomy.thumb import HALF_WIDTH, THUMB_SIZE, thumb_rows
+from lipdub.anatomy.shape import mouth_shape
+from lipdub.anatomy.thumbnail import HALF_WIDTH, THUMBNAIL_SIZE, thumbnail_rows
 from lipdub.timeline.patch import FaceView
 from lipdub.timeline.picture import Rgb, Window
 
@@ -58,7 +58,7 @@ class CropCollector:
         """Store the mouth of ``view``, unless the face is lost or the lips touch the picture's edge."""
         if view.landmarks is None or not np.isfinite(view.landmarks).all():
             return
-        fitted = pose.fit(view.landmarks[None, RIGID], canonical_face()[RIGID])
+        fitted = pose.fit_pose(view.landmarks[None, RIGID], canonical_face()[RIGID])
         unit = float(fitted.scale[0])
         lips = view.landmarks[np.concatenate([OUTER_UPPER, OUTER_LOWER]), :2]
         low, high = lips.min(0), lips.max(0)
@@ -70,7 +70,7 @@ class CropCollector:
         np.save(crop_path(self._folder, view.index), pixels)
         free = fitted.unproject(0, view.landmarks.astype(np.float64))
         light = float(pixels[::4, ::4].mean())
-        features = np.concatenate([shape_of(free), fitted.angles[0], [light, np.log(unit)]]) / _SCALES
+        features = np.concatenate([mouth_shape(free), fitted.angles[0], [light, np.log(unit)]]) / _SCALES
         self.crops[view.index] = CropInfo(window, features)
         if len(self.crops) > self._most + self._most // 4 + RUN:
             self.reduce(self._most)
@@ -161,8 +161,8 @@ def skin_light(thumbs: UInt8[np.ndarray, "n 32 40 3"], mouth: tuple[float, float
     """The mean brightness (0..255) of each thumbnail outside the box ``mouth`` (half width, top, bottom; pose
     removed)."""
     half, top, bottom = mouth
-    first, last = thumb_rows()
-    w, h = THUMB_SIZE
+    first, last = thumbnail_rows()
+    w, h = THUMBNAIL_SIZE
     x = (np.arange(w) + 0.5) / w * 2 * HALF_WIDTH - HALF_WIDTH
     y = first + (np.arange(h) + 0.5) / h * (last - first)
     skin = ~((np.abs(x)[None] < half) & (y > top)[:, None] & (y < bottom)[:, None])
@@ -173,7 +173,7 @@ def skin_light(thumbs: UInt8[np.ndarray, "n 32 40 3"], mouth: tuple[float, float
 
 def thumbnail_distances(thumbs: UInt8[np.ndarray, "n 32 40 3"]) -> Float32[np.ndarray, "n n"]:
     """The RMS difference (0..1) of every two thumbnails."""
-    flat = thumbs.reshape(len(thumbs), THUMB_SIZE[0] * THUMB_SIZE[1] * 3).astype(np.float32) / 255
+    flat = thumbs.reshape(len(thumbs), THUMBNAIL_SIZE[0] * THUMBNAIL_SIZE[1] * 3).astype(np.float32) / 255
     if len(flat):
         flat -= flat.mean(0)
     square = (flat * flat).sum(1)

@@ -13,9 +13,9 @@ from importlib.resources import files
 import numpy as np
 from jaxtyping import Float, Float64
 
-from lipdub.anatomy.landmarks import COUNT, mirror
+from lipdub.anatomy.landmarks import LANDMARK_COUNT, mirror_indices
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.timeline.mouth import AP
 
 _OWN_WEIGHT = 5.0
@@ -68,7 +68,7 @@ def pooled_digest() -> str:
 
 def normal_equations(motion: FaceMotion, rows: np.ndarray) -> LandmarkNormalEquations:
     """The normal equations over ``rows`` of ``motion``, computed block by block; zero for fewer than two rows."""
-    normal, cross = np.zeros((6, 6)), np.zeros((6, COUNT * 3))
+    normal, cross = np.zeros((6, 6)), np.zeros((6, LANDMARK_COUNT * 3))
     if len(rows) < 2:
         return LandmarkNormalEquations(normal, cross)
     middle = motion.shapes[rows].mean(0)
@@ -82,12 +82,12 @@ def normal_equations(motion: FaceMotion, rows: np.ndarray) -> LandmarkNormalEqua
 
 
 def fit_basis(own: LandmarkNormalEquations, prior: LandmarkNormalEquations) -> Float64[np.ndarray, "6 478 3"]:
-    """B (6, 478, 3): how far every landmark moves per unit of each shape number; ``shape_of(B)`` is the identity."""
+    """B (6, 478, 3): how far every landmark moves per unit of each shape number; ``mouth_shape(B)`` is the identity."""
     normal = _OWN_WEIGHT * own.normal + prior.normal
     cross = _OWN_WEIGHT * own.cross + prior.cross
-    basis = np.linalg.solve(normal + _RIDGE * np.eye(6) * np.trace(normal) / 6, cross).reshape(6, COUNT, 3)
-    basis = (basis + basis[:, mirror()] * [-1, 1, 1]) / 2
-    return np.einsum("ij,jnk->ink", np.linalg.inv(shape_of(basis)), basis)
+    basis = np.linalg.solve(normal + _RIDGE * np.eye(6) * np.trace(normal) / 6, cross).reshape(6, LANDMARK_COUNT, 3)
+    basis = (basis + basis[:, mirror_indices()] * [-1, 1, 1]) / 2
+    return np.einsum("ij,jnk->ink", np.linalg.inv(mouth_shape(basis)), basis)
 
 
 def complete_shapes(

@@ -46,14 +46,16 @@ def alignment_maps(filmed: Sequence[Landmarks | None], generated: Sequence[Landm
     return out
 
 
-def align_frames(frames: Frames, maps: Maps, box: Window) -> Frames:
-    """``frames`` mapped by ``maps``; the same array if no corner of ``box`` moves by more than 1.5 pixels."""
+def align_frames(frames: Frames, alignment_maps: Maps, box: Window) -> Frames:
+    """``frames`` mapped by ``alignment_maps``; the same array if no corner of ``box`` moves by more than 1.5 pixels."""
     height, width = frames.shape[1:3]
     x, y = (box.left, box.right), (box.top, box.bottom)
     corners = np.array([[a, b, 1] for a in x for b in y], np.float64)
-    if np.abs(np.einsum("nij,kj->nki", maps, corners) - corners[:, :2]).max() < _NEGLIGIBLE:
+    if np.abs(np.einsum("nij,kj->nki", alignment_maps, corners) - corners[:, :2]).max() < _NEGLIGIBLE:
         return frames
-    return np.stack([warp_affine(frame, one, (width, height)) for frame, one in zip(frames, maps, strict=True)])
+    return np.stack(
+        [warp_affine(frame, one, (width, height)) for frame, one in zip(frames, alignment_maps, strict=True)]
+    )
 
 
 def _similarity(filmed: Landmarks | None, generated: Landmarks | None) -> np.ndarray | None:

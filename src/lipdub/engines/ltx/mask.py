@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from lipdub.anatomy.pose import Poses
-from lipdub.anatomy.shape import shape_of
+from lipdub.anatomy.shape import mouth_shape
 from lipdub.engines.ltx.studied_track import StudiedTrack
 from lipdub.timeline.mouth import JAW
 from lipdub.timeline.picture import Window
@@ -46,7 +46,7 @@ class LowerFace:
         """The lower face in ``rows`` of a track."""
         jaws = track.shapes[rows.start : rows.stop, JAW]
         jaws = jaws[np.isfinite(jaws)]
-        lowest = float(np.percentile(jaws, 98)) - float(shape_of(track.mean)[JAW]) if len(jaws) else 0.0
+        lowest = float(np.percentile(jaws, 98)) - float(mouth_shape(track.mean)[JAW]) if len(jaws) else 0.0
         return cls(track.poses, track.mean, max(lowest, 0.0))
 
     def reach(self, row: int, landmarks: Float32[np.ndarray, "478 3"] | None) -> float:
@@ -57,7 +57,7 @@ class LowerFace:
         new = DEFAULT_REACH
         if landmarks is not None and np.isfinite(self.poses.scale[row]):
             free = self.poses.unproject(row, landmarks.astype(np.float64))
-            new = float(shape_of(free)[JAW]) - float(shape_of(self.mean)[JAW])
+            new = float(mouth_shape(free)[JAW]) - float(mouth_shape(self.mean)[JAW])
         return float(np.clip(max(new, self.filmed) + _MARGIN, _MARGIN, MAX_REACH))
 
     def outline(self, row: int, reach: float) -> Float32[np.ndarray, "corners 2"]:

@@ -18,7 +18,7 @@ from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from lipdub.disk.publish import complete
+from lipdub.disk.publish import atomic_output
 from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
 from lipdub.engines.ltx.sampler import Context
 from lipdub.engines.ltx.text_encoder import TextEncoder, encode_prompt, read_text_encoder
@@ -99,7 +99,7 @@ class PromptCache:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         both = {"video": context[0].contiguous(), "audio": context[1].contiguous()}
-        with complete(self._path(self.folder, prompt), overwrite=True) as part:
+        with atomic_output(self._path(self.folder, prompt), overwrite=True) as part:
             save_file(both, part, {_DIGEST: _context_digest(both)})
 
 

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from lipdub.disk.causes import cause_of
-from lipdub.disk.hold import Held, hold_new
-from lipdub.disk.manifest import fault, seal
-from lipdub.disk.scratch import sweep_folders
+from lipdub.disk.lock_file import LockedFile, create_locked
+from lipdub.disk.manifest import find_damage, write_manifest
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.temporary_folder import remove_abandoned_folders
 from lipdub.errors import OutputError
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
@@ -48,7 +48,7 @@ def sound_digest(sound: Sound | None) -> str:
 class GeneratedRun:
     """Pictures (height, width, 3) of the lower face and their reaches, by number; and the voice generated with them."""
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int], sign: Held | None = None) -> None:
+    def __init__(self, folder: Path, shape: tuple[int, int, int], sign: LockedFile | None = None) -> None:
         """The run in ``folder``, complete or being written, with pictures of ``shape``.
 
         ``sign`` is a held file in the folder that tells other processes that it is being written.
@@ -93,8 +93,8 @@ class GeneratedRun:
                 entry = {"rate": voice.rate, "start": str(voice.start)}
             self._release()
             (self.folder / "take.json").write_text(json.dumps({"shape": self.shape, "voice": entry}), encoding="utf-8")
-            seal(self.folder)
-            if path.exists() and not fault(path):
+            write_manifest(self.folder)
+            if path.exists() and not find_damage(path):
                 shutil.rmtree(self.folder)
             else:
                 _remove(path)
@@ -133,7 +133,7 @@ class RunStore:
         path = self.path(key)
         if not os.path.lexists(path):
             return None
-        if wrong := fault(path):
+        if wrong := find_damage(path):
             log(f"{path}: what was kept there is damaged and is made again ({wrong})")
             with _writing(self._folder):
                 _remove(path)
@@ -148,10 +148,10 @@ class RunStore:
         """
         with _writing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            sweep_folders(self._folder, _PARTIAL, _SIGN)
+            remove_abandoned_folders(self._folder, _PARTIAL, _SIGN)
             path = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
             path.mkdir()
-            return GeneratedRun(path, shape, hold_new(path, _SIGN))
+            return GeneratedRun(path, shape, create_locked(path, _SIGN))
 
 
 def _remove(path: Path) -> None:

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import WeightsError
 
 REMEDY = "Give the file as its publisher serves it."
@@ -43,7 +43,7 @@ class SafetensorsHeader:
     def config(self) -> dict[str, Any]:
         """The model configuration in the metadata. Raises ``WeightsError`` if there is none or it cannot be read."""
         try:
-            config = parsed_json(self.metadata["config"])
+            config = parse_json(self.metadata["config"])
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError("the file does not say how its model is built", file=self.path, remedy=REMEDY) from error
         if not isinstance(config, dict):
@@ -68,7 +68,7 @@ def _entries(path: Path) -> dict[str, Any]:
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length < _LONGEST:
             raise ValueError("it does not start like one")
-        entries = parsed_json(file.read(length))
+        entries = parse_json(file.read(length))
     ends = [tensor["data_offsets"][1] for name, tensor in entries.items() if name != "__metadata__"]
     expected, actual = 8 + length + max(ends, default=0), path.stat().st_size
     if actual != expected:

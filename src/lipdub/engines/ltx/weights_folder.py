@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lipdub.disk.json_text import parsed_json
+from lipdub.disk.json_text import parse_json
 from lipdub.engines.ltx.published import LTX, PublishedFile
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.tensor_names import diffusers_name
@@ -184,7 +184,7 @@ def text_encoder_shape(folder: Path) -> tuple[str, int, int]:
     Raises ``WeightsError`` if the file is missing or does not say these.
     """
     try:
-        config = parsed_json((folder / "config.json").read_text(encoding="utf-8"))
+        config = parse_json((folder / "config.json").read_text(encoding="utf-8"))
         text = config.get("text_config", config)
         return str(config["model_type"]), int(text["hidden_size"]), int(text["num_hidden_layers"]) + 1
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -194,7 +194,7 @@ def text_encoder_shape(folder: Path) -> tuple[str, int, int]:
 def _encoder_fault(folder: Path) -> str:
     index = folder / "model.safetensors.index.json"
     try:
-        named = set(parsed_json(index.read_text(encoding="utf-8"))["weight_map"].values()) if index.is_file() else None
+        named = set(parse_json(index.read_text(encoding="utf-8"))["weight_map"].values()) if index.is_file() else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{index.name} cannot be read"
     shards = sorted(named) if named else sorted(p.name for p in folder.glob("*.safetensors"))

@@ -19,7 +19,7 @@ from lipdub.faces.cuts import CutDetector
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.faces.tracker import FaceTracker
 from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
-from lipdub.media.read import read_frames, prefetch
+from lipdub.media.read import prefetch, read_frames
 from lipdub.plugins import Fingerprinted, fingerprint_of
 from lipdub.studio.analysis import FaceAnalysis
 from lipdub.studio.progress import Clock
@@ -78,10 +78,10 @@ def _tracked(clip: Clip, tracker: FaceTracker, cuts: list[int]) -> Iterator[list
     """The faces of every frame as they are tracked; the first frames of later shots are added to ``cuts``."""
     detector = CutDetector()
     for frame in prefetch(read_frames(clip)):
-        cut = detector.see(frame)
+        cut = detector.starts_shot(frame)
         if cut:
             cuts.append(frame.index)
-        yield tracker.see(frame, cut)
+        yield tracker.track(frame, cut)
 
 
 def read_faces(clip: Clip, engine: Engine, folder: Path) -> tuple[tuple[Shot, ...], tuple[FaceAnalysis, ...]]:

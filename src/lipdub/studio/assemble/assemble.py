@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lipdub.compose.patch_reel import PatchReel
-from lipdub.media.read import PictureDamage, read_frames, prefetch
+from lipdub.media.read import PictureDamage, prefetch, read_frames
 from lipdub.media.write import write_pending
 from lipdub.studio.assemble.soundtrack import make_soundtrack
 from lipdub.studio.dub_plan import DubPlan

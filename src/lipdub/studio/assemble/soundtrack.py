@@ -60,7 +60,7 @@ def make_soundtrack(job: Job, plan: DubPlan, session: Session) -> Soundtrack:
 
 def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> Soundtrack:
     """The mix of the dub's speech, which is heard in ``spans``, and the clip's sound."""
-    from lipdub.compose.mix.mixer import MixInputs, render_mix, plan_mix
+    from lipdub.compose.mix.mixer import MixInputs, plan_mix, render_mix
     from lipdub.compose.mix.stems import MixFormat, Stem
     from lipdub.studio.mix_options import mix_options
 

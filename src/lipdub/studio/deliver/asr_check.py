@@ -6,7 +6,6 @@ from pathlib import Path
 
 from lipdub.errors import LipdubError
 from lipdub.media.sound_read import read_sound_chunks
-from lipdub.studio.named import recogniser_named
 from lipdub.studio.session import Session
 from lipdub.timeline.lines import Line
 from lipdub.timeline.model_used import ModelUsed
@@ -14,6 +13,7 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.words_to_sound.recognise.transcribe import transcribe
 from lipdub.words_to_sound.recognise.word_error_rate import word_error_rate
+from lipdub.words_to_sound.seam import recogniser_named
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import numpy as np
 
 from lipdub import __version__, weights
 from lipdub.media.probe import probe
-from lipdub.media.stated_duration import first_examples
 from lipdub.media.read import PictureDamage
+from lipdub.media.stated_duration import first_examples
 from lipdub.media.write import WriteResult
 from lipdub.review.report import (
     ClosureCount,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.compose.mix.stems import MixFormat, stem_blocks, speech_stem
+from lipdub.compose.mix.stems import MixFormat, speech_stem, stem_blocks
 from lipdub.media.sound_blocks import SoundFormat
 from lipdub.media.sound_write import write_sound
 from lipdub.studio.analysis import Analysis
@@ -18,14 +18,14 @@ from lipdub.studio.plan.speaker_pitch import speaker_pitch
 from lipdub.studio.plan.voice_reference import with_references
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import whole_of
-from lipdub.studio.voices import voices_for
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.duration_fit.onset_errors import onset_errors
+from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.voices.choose import voices_for
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,7 +54,7 @@ def _features_before(job: Job, analysis: Analysis, session: Session) -> SpeechFe
         return analysis.sound.features
     rows = int(job.clip.span.duration * ANALYSIS_RATE)
     silence = Sound(np.zeros((1, rows), np.float32), ANALYSIS_RATE, job.clip.start)
-    return session.tools.analyser.analyser.listen(silence)
+    return session.tools.analyser.analyser.analyse(silence)
 
 
 def _unsaid(lines: DubLines, placed: Iterable[PlacedLine]) -> Notes:

@@ -108,7 +108,7 @@ def _face_plan(
         context=face.learnable,
     )
     predicted = predict_mouth(prior, source, dub, face.seconds(clip))
-    return FacePlan(face, (), predicted.path, sync, predicted)
+    return FacePlan(face, (), predicted.trajectory, sync, predicted)
 
 
 def _cue_spans(

@@ -6,13 +6,11 @@ from dataclasses import dataclass, field, replace
 from lipdub.errors import ServiceError
 from lipdub.studio.plan.lines import DubLines
 from lipdub.studio.session import Session
-from lipdub.studio.voices import DEFAULT_VOICE, latin_alone, readable
 from lipdub.timeline.lines import Line
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.source_timing import source_timings
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
 from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
 from lipdub.words_to_sound.duration_fit.render import render_line
@@ -22,7 +20,9 @@ from lipdub.words_to_sound.duration_fit.respeak import (
     RespeakRequest,
     respeak_requests,
 )
+from lipdub.words_to_sound.duration_fit.source_timing import source_timings
 from lipdub.words_to_sound.voices.assign import AssignedVoice
+from lipdub.words_to_sound.voices.choose import DEFAULT_VOICE, can_read, reads_latin_only
 from lipdub.words_to_sound.voices.speak import speak_line
 from lipdub.words_to_sound.voices.speakable_text import non_latin_letters, speakable_text
 
@@ -55,10 +55,10 @@ class FittedSpeech:
     def __post_init__(self) -> None:
         """Begin with the lines as they are."""
         for line in self.source.lines:
-            letters = non_latin_letters(line.text) if latin_alone(self.voices[line.speaker]) else ""
+            letters = non_latin_letters(line.text) if reads_latin_only(self.voices[line.speaker]) else ""
             if not speakable_text(line.text, line.language):
                 self._note("{} lines have nothing to be said", "'{}' has nothing to be said", line.text)
-            elif not readable(line, self.voices):
+            elif not can_read(self.voices[line.speaker], line):
                 many = f"{DEFAULT_VOICE} cannot read {{}} lines, which are not said"
                 self._note(many, f"{DEFAULT_VOICE} cannot read '{{}}', which is not said", line.text)
             else:

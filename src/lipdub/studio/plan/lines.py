@@ -2,7 +2,7 @@
 dub."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,6 @@ from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, ServiceError
 from lipdub.media.sound_read import read_sound_chunks
 from lipdub.plugins import fingerprint_of
-from lipdub.studio.named import recogniser_named, translator_named
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.session import Session
 from lipdub.studio.store import key
@@ -22,22 +21,22 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line, numbered
 from lipdub.timeline.model_used import ModelUsed
-from lipdub.timeline.notes import Notes, short
 from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.recognise.transcribe import transcribe
+from lipdub.words_to_sound.script.place_untimed import place_untimed_lines
 from lipdub.words_to_sound.script.read import ScriptLines, read_script
 from lipdub.words_to_sound.script.sentences import lines_from_words
-from lipdub.words_to_sound.script.place_untimed import place_untimed_lines
 from lipdub.words_to_sound.script.write import write_script
-from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest, recogniser_named, translator_named
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import (
     TranslatedLine,
     TranslateOptions,
-    translate_request,
     translate_lines,
+    translate_request,
+    translation_notes,
 )
 
 VERSION = 3
@@ -147,24 +146,9 @@ def translated(source: DubLines, language: str, translator: str, glossary: Path 
         name=source.name,
         originals={id_: line.text for id_, line in originals.items()},
         helpers=(*source.helpers, model_used(who.card)),
-        notes=(*source.notes, *_doubts(done)),
+        notes=(*source.notes, *translation_notes(done)),
         shorten=shorten,
     )
-
-
-def _doubts(lines: Iterable[TranslatedLine]) -> Notes:
-    """What a person should know of translated lines."""
-    notes = Notes()
-    for adapted in lines:
-        text = f"'{short(adapted.line.text)}'"
-        if adapted.over_by > 0.1:
-            many = "{} lines are too long for their time, and no shorter ones were found"
-            long = f"{text} is {adapted.over_by:.0%} too long for its time, and no shorter one was found"
-            notes.add(many, long, f"{text} by {adapted.over_by:.0%}")
-        for term in map(short, adapted.missed_terms):
-            many = "terms in {} places are not rendered as the glossary says"
-            notes.add(many, f"{text} does not render '{term}' as the glossary says", f"'{term}' in {text}")
-    return notes
 
 
 def _from_script(clip: Clip, speech: SpeechOptions, script: ScriptLines, source: SpeechFeatures | None) -> DubLines:

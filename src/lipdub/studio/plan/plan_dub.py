@@ -38,8 +38,8 @@ def plan_dub(job: Job, analysis: Analysis, session: Session) -> DubPlan:
 
 def _warnings(job: Job, analysis: Analysis, dub: TrackFeatures) -> tuple[str, ...]:
     """What a person should know of the given files: what they promise and do not hold, and what is damaged."""
-    own = () if analysis.sound is None else analysis.sound.damage.doubts("the clip's sound")
-    given = () if job.audio is None else dub.damage.doubts("the dub track")
+    own = () if analysis.sound is None else analysis.sound.damage.warnings_about("the clip's sound")
+    given = () if job.audio is None else dub.damage.warnings_about("the dub track")
     return (*(f"the clip: {doubt}" for doubt in job.clip.warnings), *own, *given)
 
 

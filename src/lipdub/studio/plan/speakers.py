@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float64
 
 from lipdub.faces.active_speaker import FaceSelector, SpeakerAssignment, SpeakingEvidence, assign_speaker
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.sound_to_mouth.sync import Sync, local_sync_scores, find_sync, sync_score
+from lipdub.sound_to_mouth.sync import Sync, find_sync, local_sync_scores, sync_score
 from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.mouth import AP

@@ -1,24 +1,20 @@
 """References for voice cloning: each person's clearest seconds in the clip."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from lipdub.errors import OptionError
 from lipdub.media.sound_read import read_sound_chunks
-from lipdub.studio.voices import called, check_references, clones
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.lines import Line, Word
+from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.recognise.transcribe import cut_sound
-from lipdub.words_to_sound.recognise.voice_reference import reference_span
 from lipdub.words_to_sound.seam import VoiceReference
 from lipdub.words_to_sound.voices.assign import AssignedVoice
+from lipdub.words_to_sound.voices.cloning import check_references, clearest_span, needs_reference, no_clear_speech
 
 
 def with_references(
@@ -29,9 +25,9 @@ def with_references(
 
     Raises ``OptionError`` if there is no such stretch of three seconds, or no clip with sound to find it in.
     """
-    check_references(voices, None if features is None else clip)
+    check_references(voices, features is not None)
     return {
-        name: replace(voice, reference=_reference(name, lines, clip, features)) if clones(voice) else voice
+        name: replace(voice, reference=_reference(name, lines, clip, features)) if needs_reference(voice) else voice
         for name, voice in voices.items()
     }
 
@@ -41,27 +37,8 @@ def _reference(name: str, lines: Sequence[Line], clip: Clip | None, features: Sp
     assert features is not None
     span = clearest_span(name, lines, features)
     if span is None:
-        raise OptionError(
-            f"the voice shall sound like {called(name)}, who nowhere speaks three seconds alone and clearly",
-            file=clip.path,
-            remedy="Name a voice without {reference} for this speaker (--voice)",
-        )
+        raise no_clear_speech(name, clip.path)
     return VoiceReference(_cut(clip, span))
-
-
-def clearest_span(name: str, lines: Sequence[Line], features: SpeechFeatures) -> Span | None:
-    """The best stretch of ``features`` in which the speaker ``name`` of ``lines`` speaks and nobody else; None if
-    there is none. All speech inside the span of a line counts as that line's."""
-    windows, theirs = source_windows(features), []
-    others = [line.span for line in lines if line.speaker != name]
-    for line in (line for line in lines if line.speaker == name):
-        first = bisect_right(windows, line.span.start, key=lambda w: w.end)
-        stop = bisect_left(windows, line.span.end, key=lambda w: w.start)
-        inside = (window.intersection(line.span) for window in windows[first:stop])
-        words = tuple(Word("", span) for span in inside if span is not None)
-        if words:
-            theirs.append(replace(line, words=words))
-    return reference_span(theirs, features, others)
 
 
 def _cut(clip: Clip, span: Span) -> Sound:

@@ -10,12 +10,12 @@ from lipdub.studio.options import SpeechOptions
 from lipdub.studio.preflight.preflight import Checked, check_request
 from lipdub.studio.preflight.request_checks import known_lines
 from lipdub.studio.tools import Tools
-from lipdub.studio.voices import voices_for
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.time import timecode
-from lipdub.words_to_sound.script.read import ScriptLines
 from lipdub.words_to_sound.http_service import redacted
+from lipdub.words_to_sound.script.read import ScriptLines
+from lipdub.words_to_sound.voices.choose import voices_for
 
 SLACK = Fraction(1, 20)
 """Seconds by which a dub may miss the picture's length without a word about it."""
@@ -67,7 +67,9 @@ def planned_speech(
     if speech.line:
         return [f"one line in '{speech.to}', said by {by}: {speech.line.strip()}"]
     if script is None:
-        way = f"translated by {redacted(speech.translator)}" if speech.translator else "not translated (no --translator)"
+        way = (
+            f"translated by {redacted(speech.translator)}" if speech.translator else "not translated (no --translator)"
+        )
         return [f"the clip's own words, heard by {speech.recogniser}, {way}, said in '{speech.to}' by {by}"]
     count, source = len(script.lines), script.lines[0].language
     told = f"{count} line{'s' if count > 1 else ''} in '{source}'"

@@ -6,16 +6,17 @@ from pathlib import Path
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import probe
 from lipdub.studio.language_names import check_language, language_in_name
-from lipdub.studio.named import recogniser_named, translator_named
 from lipdub.studio.options import DubOptions, SpeechOptions
-from lipdub.studio.voices import check_references, check_voices, voices_for
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line, numbered
 from lipdub.words_to_sound.script.read import ReadOptions, ScriptLines, read_script
+from lipdub.words_to_sound.seam import recogniser_named, translator_named
 from lipdub.words_to_sound.separate import Separator
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import PairTranslator
+from lipdub.words_to_sound.voices.choose import check_voices, voices_for
+from lipdub.words_to_sound.voices.cloning import check_references
 from lipdub.words_to_sound.voices.speakable_text import speakable_text
 
 _WORST = 63
@@ -52,8 +53,7 @@ def check_speech(
         lines = known_lines(clip, speech, script)
         voices = voices_for(lines, speech.voice)
         check_voices(lines, voices)
-        if not clip.has_sound:
-            check_references(voices, clip)
+        check_references(voices, clip.has_sound)
     return script
 
 

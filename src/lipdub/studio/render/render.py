@@ -12,7 +12,7 @@ from lipdub.compose.patch_reel import PatchReelWriter
 from lipdub.compose.patching import apply_patches
 from lipdub.engines.seam import Guide
 from lipdub.faces.redetect import LandmarkRedetector
-from lipdub.media.read import read_frames, prefetch
+from lipdub.media.read import prefetch, read_frames
 from lipdub.studio.dub_plan import DubPlan, FacePlan
 from lipdub.studio.face_views import dub_sound, face_view, source_sound
 from lipdub.studio.job import Job
@@ -95,7 +95,16 @@ class Rendering:
     def _guide(self, plan: FacePlan) -> Guide:
         """What the engine follows."""
         dub, source = self._sounds
-        return Guide(plan.trajectory, dub, source, plan.cues, self._job.clip.times, self._job.options.seed)
+        own = {line.id for line in self._plan.speech.engine_lines}
+        return Guide(
+            trajectory=plan.trajectory,
+            dub_sound=dub,
+            source_sound=source,
+            cues=plan.cues,
+            times=self._job.clip.times,
+            seed=self._job.options.seed,
+            own_voice=frozenset(cue.id for cue in plan.cues if cue.line is not None and cue.line.id in own),
+        )
 
     @cached_property
     def _sounds(self) -> tuple[Sound | None, Sound | None]:

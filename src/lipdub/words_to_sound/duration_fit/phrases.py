@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 STEP = Fraction(1, 100)
 """Seconds for which the level is measured; phrases begin and end on multiples of it."""
@@ -67,7 +67,7 @@ def find_phrases(sound: Sound) -> tuple[Span, ...]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], decibels > threshold, [0]]).astype(np.int8)))
     runs = [Span(int(a) * STEP, int(b) * STEP) for a, b in edges.reshape(-1, 2)]
     length = Fraction(sound.samples.shape[1], sound.rate)
-    spoken = [s for s in merged(runs, PAUSE - STEP / 2) if s.duration >= _SHORTEST]
+    spoken = [s for s in merge_spans(runs, PAUSE - STEP / 2) if s.duration >= _SHORTEST]
     return tuple(Span(s.start, min(s.end, length)) for s in spoken)
 
 

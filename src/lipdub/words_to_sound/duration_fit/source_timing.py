@@ -8,7 +8,7 @@ from fractions import Fraction
 from lipdub.acoustics.speech_spans import SpeechSpanOptions, speech_spans
 from lipdub.timeline.lines import Line
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 
 REACH = Fraction(1, 2)
 """Seconds by which a script's times may differ from the speech they belong to."""
@@ -55,7 +55,7 @@ def source_timings(lines: Sequence[Line], windows: Sequence[Span]) -> tuple[Sour
     share is cut at their border, unless one of them has less than 0.15 s of it. A line without speech takes its own
     span.
     """
-    speech = merged(windows)
+    speech = merge_spans(windows)
     spans = _without_overlaps(lines)
     areas = _areas(lines, spans, speech)
     return tuple(_timing(span, area, speech) for span, area in zip(spans, areas, strict=True))
@@ -82,7 +82,7 @@ def _without_overlaps(lines: Sequence[Line]) -> list[Span]:
         else:
             groups.append([i])
     for group in groups:
-        whole = merged(lines[i].span for i in group)
+        whole = merge_spans(lines[i].span for i in group)
         if len(group) == 1 or not whole:
             continue
         at, share = whole[0].start, whole[0].duration / sum(lines[i].span.duration for i in group)

@@ -20,13 +20,13 @@ from lipdub import weights
 from lipdub.acoustics.level import gain_to_level, row_levels
 from lipdub.acoustics.speech_spans import SpeechSpanOptions, activity_spans
 from lipdub.acoustics.voice_activity import VoiceActivity
-from lipdub.disk.identity import names_sizes_times
+from lipdub.disk.identity import file_stamps
 from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
-from lipdub.plugins import version_of
+from lipdub.plugins import package_version
 from lipdub.timeline.language import primary
 from lipdub.timeline.lines import Word
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 from lipdub.words_to_sound.script.orthography import uses_spaces
 from lipdub.words_to_sound.seam import ModelCard, Transcript
 
@@ -90,8 +90,8 @@ class WhisperRecogniser:
 
     def fingerprint(self) -> tuple[object, ...]:
         """All that the words depend on: versions, options, and the model's files by name, size and time."""
-        packages = version_of("faster-whisper"), version_of("ctranslate2")
-        files = names_sizes_times(self._folder.iterdir()) if self._folder.is_dir() else ()
+        packages = package_version("faster-whisper"), package_version("ctranslate2")
+        files = file_stamps(self._folder.iterdir()) if self._folder.is_dir() else ()
         options = self._options.device, self._options.beam
         return (_VERSION, packages, options, self._name, files, weights.identity("voice-activity"))
 
@@ -330,7 +330,7 @@ def _milliseconds(seconds: Real) -> Fraction:
 def snap_to_speech(words: Sequence[Word], speech: Sequence[Span]) -> list[Word]:
     """Each word cut to the span of speech in which most of it lies. Words more than 0.3 s away from all speech are
     dropped."""
-    stretches = merged(speech)
+    stretches = merge_spans(speech)
     out = []
     for word in words:
         shares = [(s.intersection(word.span), s) for s in stretches if s.overlaps(word.span)]

@@ -9,7 +9,7 @@ from math import log
 
 from lipdub.errors import InputError
 from lipdub.timeline.lines import Line
-from lipdub.timeline.time import Span, merged
+from lipdub.timeline.time import Span, merge_spans
 from lipdub.words_to_sound.script.orthography import width
 
 _REACH = Fraction(3)  # seconds that an edge may move to meet a pause
@@ -22,7 +22,7 @@ def place_untimed_lines(lines: Sequence[Line], speech: Sequence[Span]) -> tuple[
     Where two lines meet near a pause, they meet at the pause. Spans are disjoint and begin and end in speech. ``words``
     are removed. Raises ``InputError`` if there is no speech.
     """
-    stretches = merged(speech)
+    stretches = merge_spans(speech)
     if not lines:
         return ()
     if not stretches:

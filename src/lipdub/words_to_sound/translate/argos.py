@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lipdub.disk.identity import names_sizes_times
-from lipdub.disk.json_text import parsed_json
-from lipdub.disk.scratch import folder_in
+from lipdub.disk.identity import file_stamps
+from lipdub.disk.json_text import parse_json
+from lipdub.disk.temporary_folder import temporary_folder_in
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
-from lipdub.plugins import version_of
+from lipdub.plugins import package_version
 from lipdub.timeline.language import primary
 from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.translate.length_budget import duration_of
@@ -83,7 +83,7 @@ class ArgosTranslator:
     def fingerprint(self) -> tuple[object, ...]:
         """All that its answers depend on: versions, and the packages' model files by name, size and time."""
         files = [file for p in packages(self.folders) for file in (p.folder / "model").glob("*")]
-        return (_VERSION, version_of("ctranslate2"), self.detail, names_sizes_times(files))
+        return (_VERSION, package_version("ctranslate2"), self.detail, file_stamps(files))
 
     def check_pair(self, source: str, target: str) -> None:
         """Raises ``WeightsError`` if no package translates the pair, ``MissingExtra`` if a library is not installed."""
@@ -144,7 +144,7 @@ def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
 def _package(meta: Path) -> ArgosPackage | None:
     """The package that the file ``meta`` describes, or None if it is not one that can be read."""
     try:
-        metadata = parsed_json(meta.read_text("utf-8"))
+        metadata = parse_json(meta.read_text("utf-8"))
         source, target = str(metadata["from_code"]), str(metadata["to_code"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -163,7 +163,7 @@ def _unpack(archive: Path) -> None:
             top = tops.pop()
             if (archive.parent / top).exists():
                 return
-            with folder_in(archive.parent, ".lipdub-argos-") as partial:
+            with temporary_folder_in(archive.parent, ".lipdub-argos-") as partial:
                 file.extractall(partial)
                 (partial / top).rename(archive.parent / top)
     except (OSError, zipfile.BadZipFile) as broken:

@@ -109,7 +109,7 @@ def voice_named(text: str) -> Voice:
 
     Raises ``OptionError`` if it is not installed, and what ``check_ready`` raises.
     """
-    voice = VOICES.named(text, Voice)
+    voice = VOICES.create_named(text, Voice)
     if isinstance(voice, SelfCheckingVoice):
         voice.check_ready()
     return voice

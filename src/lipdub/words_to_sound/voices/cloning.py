@@ -1,7 +1,7 @@
 """References for voices that clone: where a speaker talks alone and clearly in the clip."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,13 @@ from lipdub.words_to_sound.voices.assign import AssignedVoice, CloningVoice
 def needs_reference(voice: AssignedVoice) -> bool:
     """True if the voice cannot speak without a ``VoiceReference`` of the person whom it imitates."""
     return isinstance(voice.voice, CloningVoice) and voice.voice.needs_reference
+
+
+def check_references(voices: Mapping[str, AssignedVoice], clip_has_sound: bool) -> None:
+    """Raise ``OptionError`` if one of ``voices``, by speaker, needs a reference and there is no clip with sound."""
+    for speaker, voice in voices.items():
+        if needs_reference(voice) and not clip_has_sound:
+            raise no_sound_for_reference(speaker)
 
 
 def clearest_span(speaker: str, lines: Sequence[Line], features: SpeechFeatures) -> Span | None:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lipdub.disk.causes import cause_of
-from lipdub.disk.identity import of_command
-from lipdub.disk.scratch import scratch_folder
+from lipdub.disk.identity import command_file_stamps
+from lipdub.disk.os_errors import cause_of
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OptionError, ServiceError
 from lipdub.process.child import run_child
 from lipdub.timeline.lines import Line
@@ -75,7 +75,7 @@ class CommandVoice:
     def fingerprint(self) -> tuple[object, ...]:
         """All that its sound depends on, as far as that is known: the command, and the size and time of the files that
         it names."""
-        return (_VERSION, self.words, of_command(self.words))
+        return (_VERSION, self.words, command_file_stamps(self.words))
 
     @property
     def needs_reference(self) -> bool:
@@ -96,7 +96,7 @@ class CommandVoice:
         text = require_speakable(line.text, line.language)
         if not re.fullmatch(r"[A-Za-z0-9-]*", line.language):
             raise OptionError(f"'{line.language}' is not a language tag", at=line.span.start)
-        with scratch_folder("voice") as folder:
+        with temporary_folder("voice") as folder:
             out = folder / "line.wav"
             values = {"text": text, "language": line.language, "out": str(out), "pace": f"{pace:.3f}"}
             if self._has("reference"):

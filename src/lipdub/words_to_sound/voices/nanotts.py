@@ -11,7 +11,7 @@ import soxr
 from jaxtyping import Float32
 
 from lipdub.errors import OptionError
-from lipdub.plugins import version_of
+from lipdub.plugins import package_version
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
@@ -93,7 +93,7 @@ class NanoVoice:
 
     def fingerprint(self) -> tuple[object, ...]:
         """All that its sound depends on: versions, the speed at its natural pace, and ``detail``."""
-        return (_VERSION, version_of("py-nanotts"), tuple(sorted(_NATURAL_SPEED.items())), self.detail)
+        return (_VERSION, package_version("py-nanotts"), tuple(sorted(_NATURAL_SPEED.items())), self.detail)
 
     def member(self, index: int) -> "NanoVoice":
         """The voice of another person in the same language, with the pitch and formants
