@@ -28,7 +28,7 @@ def lipdub(*args: str | bytes, before: str = "exec", **options) -> subprocess.Co
 
 def run_code(code: str, **options) -> subprocess.CompletedProcess[str]:
     """Run ``code`` as a program under ``process.ending.run``."""
-    text = f"from lipdub.process.exit_codes import run\ndef program():\n {code}\nrun(program)"
+    text = f"from lipdub.process.exit_codes import run_program\ndef program():\n {code}\nrun_program(program)"
     return subprocess.run(
         [sys.executable, "-c", text], capture_output=True, text=True, env=ENVIRONMENT, check=False, **options
     )
@@ -59,7 +59,7 @@ def test_every_error_has_an_exit_code_and_one_line(code, exit_code, says):
 
 def test_debug_mode_shows_the_traceback():
     done = subprocess.run(
-        [sys.executable, "-c", "from lipdub.process.exit_codes import run\nrun(lambda: 1 / 0)"],
+        [sys.executable, "-c", "from lipdub.process.exit_codes import run_program\nrun_program(lambda: 1 / 0)"],
         capture_output=True,
         text=True,
         env={**ENVIRONMENT, "LIPDUB_DEBUG": "1"},
@@ -141,18 +141,18 @@ def test_lack_of_memory_has_its_exit_code():
 SLEEPER = """
 import sys, time
 from pathlib import Path
-from lipdub.disk.temporary_folder import scratch_folder
+from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.process.child import run_child
-from lipdub.process.exit_codes import run
+from lipdub.process.exit_codes import run_program
 here = Path(sys.argv[1])
 
 def program():
-    with scratch_folder("test") as folder:
+    with temporary_folder("test") as folder:
         (folder / "work").touch()
         (here / "folder").write_text(str(folder))
         {what}
 
-run(program)
+run_program(program)
 """
 CHILD = 'run_child(["sh", "-c", f"echo $$ > {here}/pid; sleep 60 & wait"])'
 THREAD = (
@@ -237,7 +237,8 @@ def test_signals_within_half_a_second_count_as_one(tmp_path):
 def test_signals_ignored_by_nohup_stay_ignored(tmp_path):
     code = (
         "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from lipdub.process.exit_codes import run\nrun(lambda: os.kill(os.getpid(), signal.SIGHUP) or 5)"
+        "from lipdub.process.exit_codes import run_program\n"
+        "run_program(lambda: os.kill(os.getpid(), signal.SIGHUP) or 5)"
     )
     assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=False).returncode == 5
 

@@ -66,8 +66,8 @@ def test_a_broken_engine_is_one_line(path, tmp_path, name):
     from lipdub.errors import LipdubError
 
     code = (
-        "from lipdub.engines.find import find\nfrom lipdub.process.exit_codes import run\n"
-        f"run(lambda: find({name!r}) and 0)"
+        "from lipdub.engines.find import find\nfrom lipdub.process.exit_codes import run_program\n"
+        f"run_program(lambda: find({name!r}) and 0)"
     )
     where = os.pathsep.join([str(path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     done = subprocess.run(

@@ -164,13 +164,12 @@ def quick(monkeypatch) -> list[dict]:
         return a_report(Path(source))
 
     small = cv2.resize(demo._picture(), (64, 64))
-    hearing = SimpleNamespace(hear=lambda path, digest: None)
     monkeypatch.setattr(demo, "dub", dub)
     monkeypatch.setattr(demo, "load_speech", lambda language: said())
     monkeypatch.setattr(demo.weights, "resolve", lambda name, consent: Path(name))
     monkeypatch.setattr(demo, "FaceLandmarker", lambda landmarks, detector: None)
     monkeypatch.setattr(demo, "portrait_landmarks", lambda picture, finder, file: None)
-    monkeypatch.setattr(demo, "open_ears", lambda wish, store, consent: hearing)
+    monkeypatch.setattr(demo, "track_features", lambda track, session: SimpleNamespace(features=None))
     monkeypatch.setattr(
         demo, "talking_portrait", lambda picture, face, prior, features, idle: repeat(small, idle.frames)
     )
@@ -178,7 +177,7 @@ def quick(monkeypatch) -> list[dict]:
 
 
 def test_the_demo_command(quick, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("lipdub.review.report.table", lambda report: "")
+    monkeypatch.setattr("lipdub.review.report.summary_table", lambda report: "")
     folder = tmp_path / "new" / "folder"
     assert door.run_demo(folder, overwrite=False, as_json=False) == 0
     names = {"portrait.jpg", "portrait.en.mp4", "portrait.es.wav", "portrait.es.mp4", "side-by-side.mp4"}

@@ -111,7 +111,7 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
 
         return write_pending(clip, noted(), dub, part, options)
 
-    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_into", recording)
+    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_pending", recording)
     first = lipdub.dub(case.clip, audio=case.dub, output=home / "a.mp4", options=LIGHT)
     again = lipdub.dub(case.clip, audio=case.dub, output=home / "b.mp4", options=LIGHT)
     assert len(drawn["a.mp4"]) == 2 * FACE + BLANK
@@ -137,7 +137,7 @@ def test_what_a_cut_off_clip_promises_is_in_the_report(case: Case, home: Path) -
     with pytest.raises(LipdubError):  # nobody speaks in it: but it is read, and nothing is written
         lipdub.dub(part, audio=home / "mute.wav", output=home / "none.mp4", options=options)
     report = lipdub.dub(part, audio=case.dub, output=home / "out.mp4", options=options)
-    told = [text for text in report.warnings if f"promises {2 * FACE + BLANK} frames" in text]
+    told = [text for text in report.warnings if f"states {2 * FACE + BLANK} frames" in text]
     assert len(told) == 1
     assert f"{count} (" in told[0]
     assert len(open_clip(home / "out.mp4")) == count
@@ -210,7 +210,7 @@ def test_a_file_that_appears_during_the_run_is_not_replaced(
         (home / "out.report.json").write_text("mine")
         return write_pending(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_into", slowly)
+    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_pending", slowly)
     with pytest.raises(OutputError, match=r"out\.report\.json"):
         lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
     assert {path.name for path in home.iterdir()} == {"work", "out.report.json"}

@@ -40,8 +40,8 @@ def script(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"loudness": "deafening"}, "no loudness"),
-        ({"loudness": "nan"}, "no loudness"),
+        ({"loudness": "deafening"}, "not a loudness"),
+        ({"loudness": "nan"}, "not a loudness"),
         ({"duck": 3.0}, "louder"),
         ({"duck": float("nan")}, "no number of dB"),
         ({"duck": -float("inf")}, "no number of dB"),
@@ -52,11 +52,11 @@ def script(tmp_path: Path) -> Path:
         ({"music_effects": Path("nowhere.wav")}, "no such file"),
         ({"voice": ("nobody",)}, "no voice called"),
         ({"voice": ("EVA=nanotts",)}, "ANNA, BEN"),
-        ({"voice": ("nanotts", "nanotts:es-ES")}, "both for everybody"),
+        ({"voice": ("nanotts", "nanotts:es-ES")}, "both for all speakers"),
         ({"voice": ("ANNA=nanotts", "anna=nanotts:es-ES")}, "two voices"),
         ({"voice": ("ANNA=nanotts:de-DE",)}, "not 'es'"),
-        ({"voice": ("command:no-such-program-here {out}",)}, "not there"),
-        ({"to": "ja"}, "no translator was named"),
+        ({"voice": ("command:no-such-program-here {out}",)}, "not installed"),
+        ({"to": "ja"}, "no translator is named"),
         ({"to": "fr", "translator": "babel"}, "no translator called"),
         ({"to": "fr", "translator": "openai:nowhere"}, "no address"),
         ({"to": "fr", "translator": "openai:http://localhost:1", "glossary": Path("no.csv")}, "cannot be read"),
@@ -141,9 +141,9 @@ def test_language_tags_are_what_bcp_47_says() -> None:
         ("words.srt", {"to": "es", "translator": "argos"}, "nothing tells that the script is not in 'es'"),
         ("words.srt", {"to": "es", "translator": "argos"}, r"--source-language en, or words\.en\.srt"),
         ("words.srt", {"to": "es", "source_language": "es", "translator": "argos"}, "--translator does nothing"),
-        ("words.srt", {"to": "es", "source_language": "en"}, "no translator was named"),
+        ("words.srt", {"to": "es", "source_language": "en"}, "no translator is named"),
         ("words.srt", {"source_language": "es", "translator": "argos"}, "Name the language of the dub with --to"),
-        ("words.en.srt", {"to": "es"}, "no translator was named"),
+        ("words.en.srt", {"to": "es"}, "no translator is named"),
         ("words.json", {"to": "es", "translator": "argos"}, "--translator does nothing"),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_translator_is_used_where_the_option_tells_the_scripts_language(clip, 
         def translate(self, requests, language):
             return ["Hola." for _ in requests]
 
-        def ready(self, source, target):
+        def check_pair(self, source, target):
             ready.append((source, target))
 
     monkeypatch.setattr(request_checks, "translator_named", lambda text, source, target: Pair())

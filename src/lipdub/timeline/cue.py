@@ -8,7 +8,7 @@ from lipdub.timeline.time import Span
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A line on a face: in ``span``, the face track ``face`` follows the dub (``line`` None: whatever is heard).
+    """A line on a face: in ``span``, the face track ``face`` follows the dub (``line`` None: whatever the dub says).
 
     ``id`` is stable within a plan; "" where none was given. ``person`` is the id of the person whose face it is,
     "" if unknown.

@@ -31,7 +31,8 @@ from lipdub.timeline.speech_features import SpeechFeatures
 SPEEDS = (0.85, 0.92, 1.09, 1.18)
 """Training also uses every voice resampled to these speeds (and pitches), to have more voices than clips."""
 
-_FEATURE_NAMES = ("phones", "voiced", "energy")
+_FEATURE_KEYS = {"phones": "phone_posteriors", "voiced": "voice_activity", "energy": "energy"}
+"""Names in a stored file -> fields of ``SpeechFeatures``, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +145,7 @@ def store_clip(clip: TrainingClip, cache: Path) -> None:
     arrays: dict[str, Any] = {"seconds": clip.seconds, "shapes": clip.shapes}
     arrays |= {"start": str(clip.features.start), "speeds": np.array([v.speed for v in clip.voices])}
     for i, voice in enumerate(clip.voices):
-        arrays |= {f"{part}{i}": getattr(voice.features, part) for part in _FEATURE_NAMES}
+        arrays |= {f"{key}{i}": getattr(voice.features, name) for key, name in _FEATURE_KEYS.items()}
         arrays[f"encoder{i}"] = voice.encoder
     path = cache / f"{clip.name}.footage.npz"
     with atomic_output(path, overwrite=True) as part, part.open("wb") as file:
@@ -156,7 +157,7 @@ def _load_clip(path: Path) -> TrainingClip:
         start = Fraction(str(a["start"]))
         voices = tuple(
             VoiceVariant(
-                float(speed), SpeechFeatures(start, *(a[f"{part}{i}"] for part in _FEATURE_NAMES)), a[f"encoder{i}"]
+                float(speed), SpeechFeatures(start, *(a[f"{key}{i}"] for key in _FEATURE_KEYS)), a[f"encoder{i}"]
             )
             for i, speed in enumerate(a["speeds"])
         )

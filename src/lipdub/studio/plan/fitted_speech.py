@@ -78,8 +78,8 @@ class FittedSpeech:
         return {name: ModelUsed(s.voice.card.name, s.voice.card.licence) for name, s in self.voices.items()}
 
     def placed(self, windows: Sequence[Span], whole: Span, fit: str = "audio") -> Iterator[PlacedLine]:
-        """The lines as they will be heard, in order of time. ``windows`` is when the clip speaks, ``whole`` its span;
-        ``fit`` is ``VoiceOptions.fit``.
+        """The lines with their sound at its place, in order of time. ``windows`` is when the clip speaks, ``whole``
+        its span; ``fit`` is ``VoiceOptions.fit``.
 
         Sound is read line by line as the result is taken, so that memory does not grow with the programme. Raises what
         voices raise.

@@ -114,7 +114,7 @@ def recognised_lines(
         lines = read_script(kept).lines if (kept := folder / "words.json").exists() else ()
         name, licence = parse_json((folder / "who.json").read_text("utf-8"))
     if not lines:
-        raise NoSound("nobody was heard to speak in it", file=path, remedy="Check its sound, or write a script")
+        raise NoSound("no speech was found in it", file=path, remedy="Check its sound, or write a script")
     return DubLines(numbered(lines), lines[0].language, path, helpers=(ModelUsed(name, licence),))
 
 
@@ -175,7 +175,7 @@ def _one_line(clip: Clip, speech: SpeechOptions, source: SpeechFeatures | None) 
 
 def _needed(clip: Clip, source: SpeechFeatures | None) -> SpeechFeatures:
     if source is None:
-        raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
+        raise NoSound("it has no sound to be transcribed", file=clip.path, remedy="Give a script with --script")
     return source
 
 

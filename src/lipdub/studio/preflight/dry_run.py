@@ -70,7 +70,7 @@ def planned_speech(
         way = (
             f"translated by {redacted(speech.translator)}" if speech.translator else "not translated (no --translator)"
         )
-        return [f"the clip's own words, heard by {speech.recogniser}, {way}, said in '{speech.to}' by {by}"]
+        return [f"the clip's own words, transcribed by {speech.recogniser}, {way}, said in '{speech.to}' by {by}"]
     count, source = len(script.lines), script.lines[0].language
     told = f"{count} line{'s' if count > 1 else ''} in '{source}'"
     way = f", translated by {redacted(speech.translator)}" if speech.to and not same_language(source, speech.to) else ""

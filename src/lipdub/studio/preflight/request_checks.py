@@ -122,7 +122,7 @@ def _check_helpers(clip: Clip, speech: SpeechOptions, script: ScriptLines | None
     if speech.line or script is not None:
         sources = () if script is None else _to_translate(speech, script)
     elif not clip.has_sound:
-        raise NoSound("it has no sound to be heard", file=clip.path, remedy="Give a script with --script")
+        raise NoSound("it has no sound to be transcribed", file=clip.path, remedy="Give a script with --script")
     else:
         recogniser_named(speech.recogniser)
         known = speech.source_language

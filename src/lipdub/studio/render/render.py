@@ -70,21 +70,22 @@ class Rendering:
 
     def takes(self, reels: "dict[int, Path] | None" = None) -> tuple[Take, ...]:
         """One take for each planned face, once all frames came by; ``reels`` are the files with their patches."""
-        job, session = self._job, self._session
-        return tuple(
-            Take(
-                id=str(number),
-                cues=tuple(cue.id for cue in check.plan.cues),
-                face=check.plan.face.id,
-                engine=session.tools.engine.name,
-                seed=job.options.seed,
-                reel=(reels or {}).get(check.plan.face.id),
-                frames=check.frames,
-                passthrough=check.passthrough(job.clip),
-                metrics=check.metrics(job.clip, session.tools.prior, self._plan.features.features),
-                seconds=check.seconds,
-            )
-            for number, check in enumerate(self.checks, 1)
+        with self._session.clock.stage("score"):
+            return tuple(self._take(number, check, reels or {}) for number, check in enumerate(self.checks, 1))
+
+    def _take(self, number: int, check: PatchCheck, reels: dict[int, Path]) -> Take:
+        clip, tools, face = self._job.clip, self._session.tools, check.plan.face.id
+        return Take(
+            id=str(number),
+            cues=tuple(cue.id for cue in check.plan.cues),
+            face=face,
+            engine=tools.engine.name,
+            seed=self._job.options.seed,
+            reel=reels.get(face),
+            frames=check.frames,
+            passthrough=check.passthrough(clip),
+            metrics=check.metrics(clip, tools.prior, self._plan.features.features),
+            seconds=check.seconds,
         )
 
     def _face(self, check: PatchCheck) -> "_FaceRendering":
@@ -115,7 +116,7 @@ class Rendering:
 
     def _rendered_shot(self, source: Iterator[Frame], shot: Shot, faces: "Sequence[_FaceRendering]") -> Iterator[Frame]:
         """The frames of one shot. They wait, once for all faces, while the engine that lags most takes later ones."""
-        window = _Window(source, shot)
+        window = _FrameQueue(source, shot)
         try:
             for index in range(shot.first, shot.stop):
                 patches = [(face, face.answer(index, window)) for face in faces if index in face.track]
@@ -137,7 +138,7 @@ class Rendering:
         return frame
 
 
-class _Window:
+class _FrameQueue:
     """The frames of a shot between the one that is given back next and the one that was decoded last."""
 
     def __init__(self, source: Iterator[Frame], shot: Shot) -> None:
@@ -169,7 +170,7 @@ class _FaceRendering:
         self._upstream: list[float] = []
         self._answers: Iterator[Answer] | None = None
 
-    def answer(self, index: int, window: _Window) -> Answer | None:
+    def answer(self, index: int, window: _FrameQueue) -> Answer | None:
         """The engine's answer to frame ``index``; None if the source ended before."""
         if self._answers is None:
             self._answers = self.check.timed(self._engine(self._taken(window)), self._upstream)
@@ -186,7 +187,7 @@ class _FaceRendering:
         self._answers = None
         self._views.clear()
 
-    def _taken(self, window: _Window) -> Iterator[FaceView]:
+    def _taken(self, window: _FrameQueue) -> Iterator[FaceView]:
         """The views that the engine takes."""
         for index in range(self.track.first, self.track.stop):
             begun = time.perf_counter()
