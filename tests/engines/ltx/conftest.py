@@ -122,9 +122,30 @@ def exact() -> Any:
 
 
 @pytest.fixture(scope="session")
-def pipes(files: Path, golden: SimpleNamespace, exact: Any) -> Callable[[str], Any]:
-    """A pipeline with one of the two LoRAs, by the LoRA's file name; made once."""
+def whole_pipeline() -> Callable[[Any, Any], Any]:
+    """Makes a pipeline of all files in memory at once, its text encoder included, the LoRA added while it is read."""
+    from typing import get_args
+
+    from lipdub.engines.ltx.checkpoint import CheckpointModules, read_modules, read_upsampler
+    from lipdub.engines.ltx.lora import fuse_transform, read_lora
     from lipdub.engines.ltx.pipeline import LipDubPipeline
+    from lipdub.engines.ltx.prompt_cache import check_state_count
+    from lipdub.engines.ltx.tensor_names import ModuleName
+    from lipdub.engines.ltx.text_encoder import read_text_encoder
+
+    def make(files: Any, placement: Any) -> Any:
+        lora, encoder = read_lora(files.lora), read_text_encoder(files.text_encoder, placement)
+        names, fused = get_args(ModuleName), fuse_transform(lora)
+        modules = CheckpointModules(**read_modules(files.checkpoint, names, encoder.width, placement, fused))
+        check_state_count(files, modules.connectors, encoder.layers)
+        return LipDubPipeline(modules, read_upsampler(files.upsampler, placement), encoder, lora.downscale)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pipes(files: Path, golden: SimpleNamespace, exact: Any, whole_pipeline: Callable) -> Callable[[str], Any]:
+    """A pipeline with one of the two LoRAs, by the LoRA's file name; made once."""
     from lipdub.engines.ltx.weights_folder import LtxFiles
 
     made: dict[str, Any] = {}
@@ -132,7 +153,7 @@ def pipes(files: Path, golden: SimpleNamespace, exact: Any) -> Callable[[str], A
     def pipe(lora: str) -> Any:
         if lora not in made:
             paths = LtxFiles(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / lora)
-            made[lora] = LipDubPipeline.from_files(paths, exact)
+            made[lora] = whole_pipeline(paths, exact)
         return made[lora]
 
     return pipe

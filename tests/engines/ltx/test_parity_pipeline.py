@@ -156,19 +156,19 @@ def test_no_frames_and_too_small_references_are_refused(small, pipes):
         pipes("lora_ds2.safetensors").video_reference(footage, setting)
 
 
-def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch):
+def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch, whole_pipeline):
     paths = LtxFiles(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / DS1)
     monkeypatch.setattr(TextEncoder, "layers", 49)
     with pytest.raises(WeightsError, match="gives 49 hidden states and the checkpoint wants 3"):
-        LipDubPipeline.from_files(paths, exact)
+        whole_pipeline(paths, exact)
 
 
-def test_half_precision_is_close_to_the_recording(case, frames, wave, files, far):
+def test_half_precision_is_close_to_the_recording(case, frames, wave, files, far, whole_pipeline):
     recorded, settings = case(A), case(A).settings
     paths = LtxFiles(
         files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / settings["lora"]
     )
-    pipe = LipDubPipeline.from_files(paths, WeightPlacement("cpu", torch.bfloat16))
+    pipe = whole_pipeline(paths, WeightPlacement("cpu", torch.bfloat16))
     setting = GenerationSize(25, recorded.rate, 64, 64)
     context = pipe.context(settings["prompt"])
     reference = pipe.video_reference(SourceVideo(frames(recorded.clip), recorded.rate), setting)

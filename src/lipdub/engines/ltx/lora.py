@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
 from jaxtyping import Float
 from safetensors import safe_open
 from torch import Tensor
@@ -60,20 +59,11 @@ def _downscale(header: SafetensorsHeader) -> int:
     return factor
 
 
-@torch.no_grad()
-def fuse(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights, strength: float = 1.0) -> None:
-    """Add the LoRA to the weights in place. Raises ``WeightsError``, before any change, if it does not fit."""
-    _check(transformer, lora)
-    for name, (a, b) in lora.pairs.items():
-        weight = transformer.get_submodule(name).get_parameter("weight")
-        a, b = (half.to(weight.device, torch.float32) for half in (a, b))
-        weight.data = weight + (strength * b @ a).to(weight.dtype)
-
-
 def fuse_transform(lora: LoraWeights, strength: float = 1.0) -> TensorTransform:
     """A transform that adds the LoRA to each weight while it is read, so that weights are never in memory twice.
 
-    It gives the same sums as ``fuse``. The caller must check with ``check_shapes`` that every layer exists.
+    The sums ``W + strength * B @ A`` are taken in float32. The caller must check with ``check_shapes`` that every
+    layer exists.
     """
 
     def transform(name: str, tensor: Tensor) -> Tensor:
@@ -84,11 +74,6 @@ def fuse_transform(lora: LoraWeights, strength: float = 1.0) -> TensorTransform:
         return tensor + (strength * b @ a).to(tensor.dtype)
 
     return transform
-
-
-def _check(transformer: LTX2VideoTransformer3DModel, lora: LoraWeights) -> None:
-    layers = {n: tuple(m.weight.shape) for n, m in transformer.named_modules() if isinstance(m, torch.nn.Linear)}
-    check_shapes(layers, lora)
 
 
 def check_shapes(layers: dict[str, tuple[int, ...]], lora: LoraWeights) -> None:

@@ -20,20 +20,14 @@ from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 
 from lipdub.engines.ltx import audio_latents, sampler, tiling, tokens, video_pixels
 from lipdub.engines.ltx.checkpoint import (
-    ON_CPU,
     CheckpointModules,
     Module,
-    WeightPlacement,
-    read_checkpoint,
-    read_upsampler,
 )
-from lipdub.engines.ltx.lora import fuse, read_lora
-from lipdub.engines.ltx.prompt_cache import PromptCache, check_state_count
+from lipdub.engines.ltx.prompt_cache import PromptCache
 from lipdub.engines.ltx.sampler import Context, DenoisingInputs
-from lipdub.engines.ltx.text_encoder import TextEncoder, encode_prompt, read_text_encoder
+from lipdub.engines.ltx.text_encoder import TextEncoder, encode_prompt
 from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, AudioLatent, Tokens, VideoLatent
 from lipdub.engines.ltx.video_pixels import Frames
-from lipdub.engines.ltx.weights_folder import LtxFiles
 from lipdub.errors import OptionError
 from lipdub.timeline.sound import Sound
 
@@ -137,22 +131,6 @@ class LipDubPipeline:
         prompts must be given as contexts."""
         self.modules, self.upsampler, self.text_encoder = modules, upsampler, text_encoder
         self.downscale, self.memory = downscale, memory or MemoryOptions()
-
-    @classmethod
-    def from_files(
-        cls, files: LtxFiles, placement: WeightPlacement = ON_CPU, encoder_placement: WeightPlacement | None = None
-    ) -> "LipDubPipeline":
-        """Read all files and fuse the LoRA. ``encoder_placement`` is for the text encoder, if it differs.
-
-        Raises ``WeightsError`` for a file that is missing or does not fit.
-        """
-        lora = read_lora(files.lora)
-        encoder = read_text_encoder(files.text_encoder, encoder_placement or placement)
-        modules = read_checkpoint(files.checkpoint, encoder.width, placement)
-        assert modules.connectors is not None
-        check_state_count(files, modules.connectors, encoder.layers)
-        fuse(modules.transformer, lora)
-        return cls(modules, read_upsampler(files.upsampler, placement), encoder, lora.downscale)
 
     @torch.no_grad()
     def __call__(
