@@ -17,6 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from evals.scores import lag
 from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.engines.seam import Engine, Guide, Redetect, Study, StudyFacts
 from lipdub.errors import LipdubError
@@ -26,7 +27,6 @@ from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import prefetch, read_frames
 from lipdub.media.sound_damage import SoundDamage
 from lipdub.media.write import WriteOptions, write_clip
-from lipdub.review.scores import lag
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.analyse.analyse import people_of
 from lipdub.studio.analyse.faces import find_faces, read_faces

@@ -34,9 +34,10 @@ from evals.bench import (
     shapes_again,
     sole_plan,
 )
+from evals.scores import CROP, correlation, flicker, lip_zone, mouth_crop, seam, sharpness
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import prefetch, read_frames
-from lipdub.review.scores import CROP, closures, correlation, flicker, lip_zone, mouth_crop, seam, sharpness
+from lipdub.review.closures import closures
 from lipdub.studio.dub_plan import FacePlan
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.mouth import AP

@@ -39,9 +39,10 @@ from evals.bench import (
     step_of,
     voice_activity_at,
 )
+from evals.scores import correlation, flicker, mouth_crop, stillness
 from lipdub.media.probe import open_clip
 from lipdub.media.read import prefetch, read_frames
-from lipdub.review.scores import closures, correlation, flicker, mouth_crop, stillness
+from lipdub.review.closures import closures
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import likeliest_offset
 from lipdub.studio.analysis import Analysis

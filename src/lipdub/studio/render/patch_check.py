@@ -10,7 +10,7 @@ import numpy as np
 
 from lipdub.anatomy.motion import measure_motion
 from lipdub.engines.seam import Redetect
-from lipdub.review.scores import closures
+from lipdub.review.closures import closures
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import sync_score
 from lipdub.studio.dub_plan import FacePlan

@@ -5,23 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from evals.scores import CROP, correlation, flicker, lag, lip_zone, mouth_crop, seam, sharpness, stillness
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.anatomy.landmarks import canonical_face
 from lipdub.anatomy.motion import measure_motion
-from lipdub.review.scores import (
-    CROP,
-    closures,
-    correlation,
-    flicker,
-    lag,
-    lip_zone,
-    mouth_crop,
-    seam,
-    sharpness,
-    stillness,
-)
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.picture import Window
@@ -55,13 +44,6 @@ def test_correlation_does_not_see_gain_and_offset(seed: int, gain: float, offset
     assert correlation(path, gain * path + offset) == pytest.approx(1)
     assert correlation(path, -gain * path) == pytest.approx(-1)
     assert np.isnan(correlation(path, np.full(80, offset)))
-
-
-def test_closures_are_counted_as_stretches() -> None:
-    closed = np.array([0, 1, 1, 0, 0.4, 0.6, 0, 1, 1, 1, 0, 1.0])
-    aperture = np.array([0.1, 0.1, 0.01, 0.1, 0, 0.05, 0.1, np.nan, 0.019, 0.2, 0.1, np.nan])
-    assert closures(aperture, closed) == (3, 2)
-    assert closures(aperture, 0 * closed) == (0, 0)
 
 
 def test_stillness_looks_at_silence_alone() -> None:

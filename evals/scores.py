@@ -1,4 +1,4 @@
-"""Scores of a dub, measured in source and result alike.
+"""Scores of the pictures of a dub, measured in source and result alike.
 
 Pictures are compared on mouth crops without head pose, so that head motion makes no difference. Trajectories are
 apertures per frame, in eye distances, NaN where the face was lost.
@@ -15,13 +15,9 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.timeline.picture import Rgb, Window
-from lipdub.timeline.runs import true_runs
 
 CROP = (144, 120)
 """Width, height of a mouth crop. It shows one eye distance across, from above the lips to the chin."""
-
-SHUT = 0.02
-"""Aperture (eye distances) below which lips count as closed."""
 
 _BELOW_LIPS, _HALF_HEIGHT = 0.05, 0.42
 
@@ -93,20 +89,6 @@ def seam(result: Rgb, source: Rgb, mask: Float32[np.ndarray, "height width"]) ->
     if not border.any():
         return float("nan")
     return float(_gradient(result)[border].mean() / max(float(_gradient(source)[border].mean()), 1e-3))
-
-
-def closures(aperture: Float[np.ndarray, " n"], closed: Float[np.ndarray, " n"]) -> tuple[int, int]:
-    """(Requested, found): runs where ``closed`` is .5 or more, and those of them in which the lips were shut.
-
-    Runs in which the face was lost throughout do not count.
-    """
-    requested = found = 0
-    for first, stop in true_runs(closed >= 0.5):
-        seen = aperture[first:stop][np.isfinite(aperture[first:stop])]
-        if len(seen):
-            requested += 1
-            found += bool(seen.min() < SHUT)
-    return requested, found
 
 
 def correlation(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
