@@ -139,7 +139,7 @@ def judged(path: Path, script: Path, scratch: Path) -> Row:
 def _made(clip: Clip, script: Path, session: Session) -> Track:
     """The product's own path from a script to a mix."""
     speech = SpeechOptions(script=script, to=language_in_name(script))
-    job = _job(clip, speech, check_speech(clip, None, speech))
+    job = _job(clip, speech, check_speech(clip, None, speech, session.tools))
     sound = clip_features(clip, session)
     windows = source_windows(sound.features)
     lines = lines_to_say(clip, speech, job.script, sound.features, session)

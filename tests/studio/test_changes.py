@@ -205,7 +205,7 @@ def test_words_of_a_sound_that_changed_are_not_written(home: Home, monkeypatch: 
         home.sound.write_bytes(home.sound.read_bytes()[:-2] + b"\1\1")
         return DubLines((), "en", home.sound)
 
-    monkeypatch.setattr(sound_steps, "recogniser_named", lambda text: None)
+    monkeypatch.setattr("lipdub.studio.tools.recogniser_named", lambda text: None)
     monkeypatch.setattr(sound_steps, "recognised_lines", features)
     with pytest.raises(InputError, match=rf"dub\.wav: {CHANGED}"):
         sound_steps.transcribe(home.sound, home.folder / "out.srt")

@@ -31,6 +31,7 @@ from lipdub.studio.plan.speaker_pitch import speaker_pitch
 from lipdub.studio.preflight.request_checks import check_speech, check_ways
 from lipdub.studio.session import Session, open_session
 from lipdub.studio.speech_account import speech_account
+from lipdub.studio.tools import Tools
 from lipdub.studio.track_features import clip_features, dub_features
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line, Word
@@ -82,7 +83,7 @@ class Spoken:
 
 
 def job_of(clip: Clip, speech: SpeechOptions, audio: Path | None = None) -> Job:
-    script = check_speech(clip, audio, speech)
+    script = check_speech(clip, audio, speech, Tools(DubOptions()))
     names, selector = OutputNames(Path("out.mkv"), Path("out.report.json")), FaceSelector("auto")
     return Job(clip, "", audio, speech, DubOptions(), names, selector, script, {})
 

@@ -10,17 +10,28 @@ from lipdub.demo.media_files import write_synthetic_clip
 from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import InputError, LipdubError, NoSound, OptionError
 from lipdub.media.probe import open_clip
+from lipdub.studio import tools
 from lipdub.studio.job import DubRequest
 from lipdub.studio.language_names import check_language, language_in_name
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.preflight import request_checks
 from lipdub.studio.preflight.dry_run import planned_speech
 from lipdub.studio.preflight.preflight import check_request
-from lipdub.studio.preflight.request_checks import check_speech
 from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.seam import ModelCard
+
+
+def making(engine_speaks: bool = False) -> Tools:
+    """Tools with an engine that speaks, or one that does not."""
+    made = Tools(DubOptions())
+    vars(made)["engine_speaks"] = engine_speaks
+    return made
+
+
+def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, engine_speaks: bool = False):
+    return request_checks.check_speech(clip, audio, speech, making(engine_speaks))
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +120,10 @@ def test_a_mute_clip_cannot_be_heard(tmp_path: Path) -> None:
 
 def test_a_plan_tells_who_says_what(clip: Clip, script: Path) -> None:
     speech = SpeechOptions(script=script)
-    (told,) = planned_speech(clip, speech, check_speech(clip, None, speech))
+    (told,) = planned_speech(clip, speech, check_speech(clip, None, speech), making())
     assert told.endswith("2 lines in 'es', said in 'es' by nanotts")
     speech = SpeechOptions(script=script, to="ja", translator="argos")
-    (told,) = planned_speech(clip, speech, read_script(script, ReadOptions("es")), engine_speaks=True)
+    (told,) = planned_speech(clip, speech, read_script(script, ReadOptions("es")), making(engine_speaks=True))
     assert "translated by argos, said in 'ja' by the engine" in told
 
 
@@ -170,7 +181,7 @@ def test_a_translator_is_used_where_the_option_tells_the_scripts_language(clip, 
         def check_pair(self, source, target):
             ready.append((source, target))
 
-    monkeypatch.setattr(request_checks, "translator_named", lambda text, source, target: Pair())
+    monkeypatch.setattr(tools, "translator_named", lambda text, source, target: Pair())
     options = SpeechOptions(script=tmp_path / "words.srt", to="es", source_language="en", translator="pair")
     check_speech(clip, None, options)
     assert ready == [("en", "es")]

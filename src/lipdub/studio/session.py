@@ -81,13 +81,16 @@ class Session:
 
 @contextmanager
 def open_session(
-    options: DubOptions = DubOptions(), listener: Listener = silent, ask_download: weights.AskDownload | None = None
+    options: DubOptions = DubOptions(),
+    listener: Listener = silent,
+    ask_download: weights.AskDownload | None = None,
+    tools: Tools | None = None,
 ) -> Iterator[Session]:
     """A session with new folders. ``ask_download`` is asked before a model is downloaded (None: small models are
-    fetched unasked, large ones not at all)."""
+    fetched unasked, large ones not at all); ``tools`` are taken instead of new ones."""
     with ExitStack() as resources:
         resources.enter_context(_one_thread_each())
-        yield Session(options, Clock(listener), Inputs(), Tools(options, ask_download), resources)
+        yield Session(options, Clock(listener), Inputs(), tools or Tools(options, ask_download), resources)
 
 
 @contextmanager

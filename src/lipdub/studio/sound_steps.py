@@ -15,7 +15,7 @@ from lipdub.media.probe import chosen_sound_stream, container_start, open_clip, 
 from lipdub.review.report import SpeechReport
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.language_names import check_language, language_in_name
-from lipdub.studio.options import VoiceOptions
+from lipdub.studio.options import DubOptions, VoiceOptions
 from lipdub.studio.plan.dub_speech import SpeechRecorder, VoicedLines, write_speech
 from lipdub.studio.plan.fitted_speech import FittedSpeech
 from lipdub.studio.plan.lines import DubLines, recognised_lines, shifted, translated
@@ -24,6 +24,7 @@ from lipdub.studio.plan.voice_reference import with_references
 from lipdub.studio.progress import Listener, silent
 from lipdub.studio.session import Session, open_session
 from lipdub.studio.speech_account import speech_account
+from lipdub.studio.tools import Tools
 from lipdub.studio.track_features import SoundTrack, TrackFeatures, clip_features, track_features
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
@@ -32,10 +33,9 @@ from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.script.write import check_script_name, write_script
-from lipdub.words_to_sound.seam import recogniser_named, translator_named
 from lipdub.words_to_sound.translate.length_budget import natural_duration
 from lipdub.words_to_sound.translate.translate import PairTranslator
-from lipdub.words_to_sound.voices.choose import check_voices, voices_for
+from lipdub.words_to_sound.voices.choose import check_voices
 from lipdub.words_to_sound.voices.cloning import check_references
 
 TAIL = Fraction(1)
@@ -55,10 +55,14 @@ class StepCaller:
         """Raises ``OutputError`` if ``output`` may not be written, or is one of ``inputs`` (None: not given)."""
         check_output_path(output, [path for path in inputs if path is not None], overwrite=self.overwrite)
 
+    def tools(self) -> Tools:
+        """Tools for one step."""
+        return Tools(DubOptions(), self.ask_download)
+
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, tools: Tools) -> Iterator[Session]:
         """A session for one step, its speech analyser ready. Raises ``OutputError`` if there is no place to work in."""
-        with open_session(listener=self.listener, ask_download=self.ask_download) as session:
+        with open_session(listener=self.listener, tools=tools) as session:
             _ = session.scratch, session.tools.analyser
             yield session
 
@@ -81,8 +85,9 @@ def transcribe(
     caller.check(output, source)
     if not probe(source).has_sound:
         raise NoSound("there is no sound in it", file=source, remedy="Give a file with speech")
-    recogniser_named(recogniser)
-    with caller.session() as session:
+    tools = caller.tools()
+    tools.recogniser(recogniser)
+    with caller.session(tools) as session:
         track = SoundTrack(source, chosen_sound_stream(source, audio_stream))
         found = track_features(track, session)
         words = recognised_lines(track, found.features, recogniser, language, session)
@@ -112,10 +117,11 @@ def translate(
     if all(same_language(line.language, to) for line in lines.lines):
         what = f"the script is in '{lines.language}' already, so there is nothing to translate"
         raise OptionError(what, file=script, remedy="Check --to and the name of the script")
-    who = translator_named(translator, lines.language, to)
+    tools = caller.tools()
+    who = tools.translator(translator, lines.language, to)
     if isinstance(who, PairTranslator) and not same_language(lines.language, to):
         who.check_pair(lines.language, to)
-    with caller.session() as session:
+    with caller.session(tools) as session:
         lines = translated(lines, to, translator, glossary, session)
         write_script(output, lines.lines, overwrite=caller.overwrite)
     return lines
@@ -140,10 +146,11 @@ def speak(
     caller.check(output, script, clip)
     picture = open_clip(clip, sound=audio_stream) if clip is not None else None
     lines = _read(script, picture)
-    named = voices_for(lines.lines, voices.voice)
+    tools = caller.tools()
+    named = tools.voices(lines.lines, voices.voice)
     check_voices(lines.lines, named)
     check_references(named, picture is not None and picture.has_sound)
-    with caller.session() as session:
+    with caller.session(tools) as session:
         made = session.scratch / f"speech{output.suffix.lower()}"
         sound = clip_features(picture, session) if picture is not None and picture.has_sound else None
         speech = _spoken(lines, picture, sound, voices, made, session)
@@ -168,7 +175,7 @@ def _spoken(
     windows = () if features is None else source_windows(features)
     whole = _whole(lines) if clip is None else Span(clip.start, clip.span.end)
     pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows)
-    voices = with_references(voices_for(lines.lines, options.voice, pitch), lines.lines, clip, features)
+    voices = with_references(session.tools.voices(lines.lines, options.voice, pitch), lines.lines, clip, features)
     fitted = FittedSpeech(lines, voices, session)
     voiced = VoicedLines(fitted.placed(windows, whole, options.duration_fit), fitted.models, fitted.notes)
     recorder = SpeechRecorder(voiced.lines)

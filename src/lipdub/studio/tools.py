@@ -1,7 +1,9 @@
 """The models and programs of one process, each made once, from its name and the options, when it is first needed."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 from lipdub import weights
 from lipdub.engines.find import find
@@ -12,6 +14,13 @@ from lipdub.plugins import package_version
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.options import DubOptions
+from lipdub.timeline.lines import Line
+from lipdub.words_to_sound.seam import Recogniser, Translator, Voice, recogniser_named, translator_named
+from lipdub.words_to_sound.voices import assign
+from lipdub.words_to_sound.voices.assign import AssignedVoice, SpeakerPitch
+from lipdub.words_to_sound.voices.choose import voices_for
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +45,7 @@ class Tools:
 
     options: DubOptions
     ask_download: weights.AskDownload | None = None
+    _made: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def setup(self) -> EngineSetup:
@@ -47,7 +57,7 @@ class Tools:
         """The mouth engine. Raises what ``engines.find.find`` raises."""
         return find(self.options.engine, self.setup)
 
-    @property
+    @cached_property
     def engine_speaks(self) -> bool:
         """Whether the engine can say the lines itself."""
         return self.engine.limits.speaks
@@ -70,6 +80,30 @@ class Tools:
         Raises ``WeightsError`` or ``MissingExtra`` if the best one is demanded and cannot be had.
         """
         return choose_analyser(self.options.speech_features, self.ask_download)
+
+    def voices(
+        self, lines: Sequence[Line], names: Sequence[str], pitch: SpeakerPitch | None = None
+    ) -> dict[str, AssignedVoice]:
+        """A voice for each speaker of ``lines``; ``names`` and ``pitch`` as for ``voices_for``, which tells what is
+        raised."""
+        return voices_for(lines, names, pitch, self._voice)
+
+    def recogniser(self, name: str) -> Recogniser:
+        """The recogniser of this name. Raises what ``recogniser_named`` raises."""
+        return self._once("recogniser", name, lambda: recogniser_named(name))
+
+    def translator(self, name: str, source: str, target: str) -> Translator:
+        """The translator of this name, for lines in ``source`` to be said in ``target``. Raises what
+        ``translator_named`` raises."""
+        return self._once("translator", name, lambda: translator_named(name, source, target))
+
+    def _voice(self, name: str) -> Voice:
+        return self._once("voice", name, lambda: assign.voice_named(name))
+
+    def _once(self, kind: str, name: str, make: Callable[[], Made]) -> Made:
+        if (kind, name) not in self._made:
+            self._made[kind, name] = make()
+        return self._made[kind, name]
 
 
 def engine_setup(options: DubOptions) -> EngineSetup:

@@ -13,7 +13,6 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.words_to_sound.recognise.transcribe import transcribe
 from lipdub.words_to_sound.recognise.word_error_rate import word_error_rate
-from lipdub.words_to_sound.seam import recogniser_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ def check_words(
     ``lines``. Never fails: a dub can do without."""
     language = lines[0].language if lines else ""
     try:
-        who = recogniser_named(recogniser)
+        who = session.tools.recogniser(recogniser)
         with session.clock.stage("asr check"):
             pieces = read_sound_chunks(track, rate=ANALYSIS_RATE, mono=True)
             found = transcribe(who, pieces, features, language)

@@ -25,7 +25,6 @@ from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.onset_errors import onset_errors
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
-from lipdub.words_to_sound.voices.choose import voices_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +105,7 @@ def spoken_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
     """
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
     windows = source_windows(source) if source is not None else ()
-    voices = voices_for(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows))
+    voices = session.tools.voices(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows))
     fitted = FittedSpeech(lines, with_references(voices, lines.lines, clip, source), session)
     voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
     return written_speech(job, lines, voiced, session)

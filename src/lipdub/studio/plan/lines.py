@@ -29,7 +29,7 @@ from lipdub.words_to_sound.script.place_untimed import place_untimed_lines
 from lipdub.words_to_sound.script.read import ScriptLines, read_script
 from lipdub.words_to_sound.script.sentences import lines_from_words
 from lipdub.words_to_sound.script.write import write_script
-from lipdub.words_to_sound.seam import ModelCard, TranslationRequest, recogniser_named, translator_named
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import (
     TranslatedLine,
@@ -98,7 +98,7 @@ def recognised_lines(
     Raises ``NoSound`` if no words are found, ``OptionError`` or what opening and running the recogniser raises.
     """
     path = track.path
-    who = recogniser_named(recogniser)
+    who = session.tools.recogniser(recogniser)
 
     def recognise(folder: Path) -> None:
         pieces = read_sound_chunks(path, rate=ANALYSIS_RATE, mono=True, stream=track.stream)
@@ -123,7 +123,7 @@ def translated(source: DubLines, language: str, translator: str, glossary: Path 
 
     Raises ``OptionError`` if no translator is named, ``ServiceError`` if it fails; what was translated is kept.
     """
-    who = translator_named(translator, source.language, language)
+    who = session.tools.translator(translator, source.language, language)
     options = TranslateOptions(glossary=read_glossary(glossary) if glossary else {})
     keep = session.store.folder
     with session.clock.stage("translate"):

@@ -15,7 +15,6 @@ from lipdub.timeline.language import same_language
 from lipdub.timeline.time import timecode
 from lipdub.words_to_sound.http_service import redacted
 from lipdub.words_to_sound.script.read import ScriptLines
-from lipdub.words_to_sound.voices.choose import voices_for
 
 SLACK = Fraction(1, 20)
 """Seconds by which a dub may miss the picture's length without a word about it."""
@@ -31,17 +30,17 @@ def dry_run(request: DubRequest) -> list[str]:
     size = f"{clip.size[0]}x{clip.size[1]}"
     return [
         f"{request.source}: {len(clip)} frames, {size}, {rate} frames/s, {timecode(clip.span.duration)}",
-        *_speech(checked, request, tools.engine_speaks),
+        *_speech(checked, request, tools),
         f"engine {options.engine}, face {options.face}, output {request.output}",
         *(f"look at this: {doubt}" for doubt in clip.warnings),
         *(f"would fetch {m.name}: {m.bytes / 1e6:.1f} MB, licence {m.licence}" for m in wanted),
     ]
 
 
-def _speech(checked: Checked, request: DubRequest, engine_speaks: bool) -> list[str]:
+def _speech(checked: Checked, request: DubRequest, tools: Tools) -> list[str]:
     if request.audio is not None:
         return [_length_of(request.audio, checked.clip)]
-    return planned_speech(checked.clip, request.speech, checked.script, engine_speaks)
+    return planned_speech(checked.clip, request.speech, checked.script, tools)
 
 
 def _length_of(audio: Path, clip: Clip) -> str:
@@ -55,14 +54,12 @@ def _length_of(audio: Path, clip: Clip) -> str:
     return f"{audio}: {timecode(track.duration)}, {fits}"
 
 
-def planned_speech(
-    clip: Clip, speech: SpeechOptions, script: ScriptLines | None, engine_speaks: bool = False
-) -> list[str]:
+def planned_speech(clip: Clip, speech: SpeechOptions, script: ScriptLines | None, tools: Tools) -> list[str]:
     """What would be said, in sentences."""
-    if engine_speaks and not speech.voice:
+    if tools.engine_speaks and not speech.voice:
         by = "the engine"
     else:
-        voices = voices_for(known_lines(clip, speech, script), speech.voice)
+        voices = tools.voices(known_lines(clip, speech, script), speech.voice)
         by = ", ".join({voice.voice.card.name: None for voice in voices.values()})
     if speech.line:
         return [f"one line in '{speech.to}', said by {by}: {speech.line.strip()}"]

@@ -67,7 +67,7 @@ def check_request(request: DubRequest, tools: Tools) -> Checked:
     if options.prior is not None:
         _ = tools.prior
     clip = open_clip(request.source, sound=options.audio_stream)
-    script = check_speech(clip, request.audio, speech, tools.engine_speaks)
+    script = check_speech(clip, request.audio, speech, tools)
     if request.audio is not None and not probe(request.audio).has_sound:
         raise NoSound("there is no sound in it", file=request.audio, remedy="Give the file that holds the dub track")
     check_output(request.source, request.output, write_options(options, speech))

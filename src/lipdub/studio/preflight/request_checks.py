@@ -7,15 +7,15 @@ from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import probe
 from lipdub.studio.language_names import check_language, language_in_name
 from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line, numbered
 from lipdub.words_to_sound.script.read import ReadOptions, ScriptLines, read_script
-from lipdub.words_to_sound.seam import recogniser_named, translator_named
 from lipdub.words_to_sound.separate import Separator
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import PairTranslator
-from lipdub.words_to_sound.voices.choose import check_voices, voices_for
+from lipdub.words_to_sound.voices.choose import check_voices
 from lipdub.words_to_sound.voices.cloning import check_references
 from lipdub.words_to_sound.voices.speakable_text import speakable_text
 
@@ -32,12 +32,10 @@ def check_options(options: DubOptions) -> None:
         raise OptionError(f"--crf {options.crf} is no quality", remedy=f"Give 0 (best) to {_WORST}")
 
 
-def check_speech(
-    clip: Clip, audio: Path | None, speech: SpeechOptions, engine_speaks: bool = False
-) -> ScriptLines | None:
+def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, tools: Tools) -> ScriptLines | None:
     """Refuse a request for speech that cannot be carried out, and return its script, parsed (None: it names none).
 
-    ``engine_speaks``: without a named voice the engine says the lines. Raises ``InputError``, ``MissingExtra``,
+    Voices, recogniser and translator are those of ``tools``. Raises ``InputError``, ``MissingExtra``,
     ``WeightsError``.
     """
     check_ways(audio, speech)
@@ -48,10 +46,10 @@ def check_speech(
     if audio is not None:
         return None
     script = _read(clip, speech)
-    _check_helpers(clip, speech, script)
-    if speech.voice or not engine_speaks:
+    _check_helpers(clip, speech, script, tools)
+    if speech.voice or not tools.engine_speaks:
         lines = known_lines(clip, speech, script)
-        voices = voices_for(lines, speech.voice)
+        voices = tools.voices(lines, speech.voice)
         check_voices(lines, voices)
         check_references(voices, clip.has_sound)
     return script
@@ -115,7 +113,7 @@ def _check_mix(speech: SpeechOptions) -> None:
         raise NoSound("there is no sound in it", file=speech.music_effects, remedy="Give the music and effects")
 
 
-def _check_helpers(clip: Clip, speech: SpeechOptions, script: ScriptLines | None) -> None:
+def _check_helpers(clip: Clip, speech: SpeechOptions, script: ScriptLines | None, tools: Tools) -> None:
     """The recogniser and the translator, if they are needed."""
     if speech.glossary:
         read_glossary(speech.glossary)
@@ -124,13 +122,13 @@ def _check_helpers(clip: Clip, speech: SpeechOptions, script: ScriptLines | None
     elif not clip.has_sound:
         raise NoSound("it has no sound to be transcribed", file=clip.path, remedy="Give a script with --script")
     else:
-        recogniser_named(speech.recogniser)
+        tools.recogniser(speech.recogniser)
         known = speech.source_language
         sources = () if known and same_language(known, speech.to) else (known,)
     if not sources:
         _check_idle(speech, script)
     elif speech.translator or any(sources):
-        who = translator_named(speech.translator, sources[0], speech.to)
+        who = tools.translator(speech.translator, sources[0], speech.to)
         for source in filter(None, sources):
             if isinstance(who, PairTranslator):
                 who.check_pair(source, speech.to)

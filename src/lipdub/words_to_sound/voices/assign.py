@@ -1,6 +1,6 @@
 """A voice for each speaker of a programme, and what voices can do beyond ``Voice``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -54,6 +54,10 @@ class AssignedVoice:
     reference: VoiceReference | None = None
 
 
+MakeVoice = Callable[[str], Voice]
+"""Makes the voice that ``NAME`` or ``NAME:DETAIL`` names."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpeakerPitch:
     """The median pitch of speakers (``hertz``, by name), and the ``language`` in which they get voices."""
@@ -63,20 +67,25 @@ class SpeakerPitch:
 
 
 def assign_voices(
-    speakers: Sequence[str], default: str, named: Mapping[str, str] | None = None, pitch: SpeakerPitch | None = None
+    speakers: Sequence[str],
+    default: str,
+    named: Mapping[str, str] | None = None,
+    pitch: SpeakerPitch | None = None,
+    make: MakeVoice | None = None,
 ) -> dict[str, AssignedVoice]:
     """A voice for each of ``speakers``: the one that ``named`` gives them, else ``default``, both as ``NAME:DETAIL``.
 
     Speakers with the voice ``default`` get their own pitch (from ``pitch``), no two the same, if the voice is a
-    ``PitchedVoice``; else they are different members of it, in order, if it is a ``VoiceFamily``. Raises
-    ``OptionError`` for a voice that is not installed, and what the making of a voice raises.
+    ``PitchedVoice``; else they are different members of it, in order, if it is a ``VoiceFamily``. ``make`` makes a
+    voice from its name (None: ``voice_named``). Raises ``OptionError`` for a voice that is not installed, and what
+    the making of a voice raises.
     """
-    named, out, index = named or {}, {}, 0
-    shared = voice_named(default) if any(s not in named for s in speakers) else None
+    named, make, out, index = named or {}, make or voice_named, {}, 0
+    shared = make(default) if any(s not in named for s in speakers) else None
     hertz = _distinct_pitches(pitch.hertz if pitch else {}, [s for s in dict.fromkeys(speakers) if s not in named])
     for speaker in dict.fromkeys(speakers):
         if speaker in named:
-            out[speaker] = AssignedVoice(voice_named(named[speaker]), named[speaker])
+            out[speaker] = AssignedVoice(make(named[speaker]), named[speaker])
         elif speaker in hertz and pitch and isinstance(shared, PitchedVoice):
             out[speaker] = AssignedVoice(shared.at_pitch(hertz[speaker], pitch.language), default)
         elif isinstance(shared, VoiceFamily):

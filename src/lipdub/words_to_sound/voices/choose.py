@@ -7,7 +7,7 @@ from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.notes import listed
 from lipdub.words_to_sound.http_service import redacted
-from lipdub.words_to_sound.voices.assign import AssignedVoice, SpeakerPitch, assign_voices
+from lipdub.words_to_sound.voices.assign import AssignedVoice, MakeVoice, SpeakerPitch, assign_voices
 from lipdub.words_to_sound.voices.languages import unsupported_language
 from lipdub.words_to_sound.voices.speakable_text import latin_text, speakable_text
 
@@ -16,12 +16,16 @@ DEFAULT_VOICE = "nanotts"
 
 
 def voices_for(
-    lines: Sequence[Line], voice: Sequence[str] = (), pitch: SpeakerPitch | None = None
+    lines: Sequence[Line],
+    voice: Sequence[str] = (),
+    pitch: SpeakerPitch | None = None,
+    make: MakeVoice | None = None,
 ) -> dict[str, AssignedVoice]:
     """A voice for each speaker of ``lines``, by name.
 
     ``voice`` is what the user gave: ``NAME:DETAIL`` for everybody, ``SPEAKER=NAME:DETAIL`` for one (in any case).
     Speakers without a voice of their own get the pitch that they have in ``pitch``, if the voice can change its pitch.
+    ``make`` makes a voice from its name (None: ``voice_named``).
     Raises ``OptionError`` for a voice or a speaker that does not exist, or if a speaker gets two voices.
     """
     speakers = list(dict.fromkeys(line.speaker for line in lines))
@@ -44,7 +48,7 @@ def voices_for(
             f"--voice {redacted(shared[0])} and --voice {redacted(shared[1])} are both for all speakers",
             remedy=f"Name the speaker of one of them: --voice 'NAME={redacted(shared[1])}'",
         )
-    return assign_voices(speakers, shared[0] if shared else DEFAULT_VOICE, named, pitch)
+    return assign_voices(speakers, shared[0] if shared else DEFAULT_VOICE, named, pitch, make)
 
 
 def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> None:
