@@ -28,6 +28,7 @@ from lipdub.studio.plan.lines import DubLines
 from lipdub.studio.preflight import preflight
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spool import Spool
+from lipdub.words_to_sound.fake import FakeRecogniser
 
 FRAMES = 12
 CHANGED = "was changed while it was being read"
@@ -205,7 +206,7 @@ def test_words_of_a_sound_that_changed_are_not_written(home: Home, monkeypatch: 
         home.sound.write_bytes(home.sound.read_bytes()[:-2] + b"\1\1")
         return DubLines((), "en", home.sound)
 
-    monkeypatch.setattr("lipdub.studio.tools.recogniser_named", lambda text: None)
+    monkeypatch.setattr("lipdub.studio.tools.recogniser_named", lambda text: FakeRecogniser(()))
     monkeypatch.setattr(sound_steps, "recognised_lines", features)
     with pytest.raises(InputError, match=rf"dub\.wav: {CHANGED}"):
         sound_steps.transcribe(home.sound, home.folder / "out.srt")

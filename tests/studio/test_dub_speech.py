@@ -83,7 +83,9 @@ class Spoken:
 
 
 def job_of(clip: Clip, speech: SpeechOptions, audio: Path | None = None) -> Job:
-    script = check_speech(clip, audio, speech, Tools(DubOptions()))
+    tools = Tools(DubOptions())
+    vars(tools)["engine_speaks"] = False
+    script = check_speech(clip, audio, speech, tools)
     names, selector = OutputNames(Path("out.mkv"), Path("out.report.json")), FaceSelector("auto")
     return Job(clip, "", audio, speech, DubOptions(), names, selector, script, {})
 
