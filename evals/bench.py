@@ -35,7 +35,7 @@ from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, FacePlans
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.job import Job, OutputNames
 from lipdub.studio.options import DubOptions, SpeechOptions
-from lipdub.studio.plan.face_plans import Following, plan_faces
+from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
 from lipdub.studio.progress import Clock
 from lipdub.studio.render.patch_check import PatchCheck
 from lipdub.studio.render.render import Rendering
@@ -152,7 +152,7 @@ def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -
 
 def planned(clip: Clip, analysis: Analysis, dub: SpeechFeatures, prior: Prior) -> FacePlans:
     """Everybody's plan, the largest face speaking."""
-    return plan_faces(clip, analysis, Following(dub), prior, FaceSelector("largest"))
+    return plan_faces(clip, analysis, FollowedSpeech(dub), prior, FaceSelector("largest"))
 
 
 def sole_plan(plans: FacePlans, clip: Clip, share: float = 0.8) -> FacePlan:

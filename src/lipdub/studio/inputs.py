@@ -1,4 +1,4 @@
-"""What a run reads: each file's digest and identity at its start, so that a change while it is read is noticed."""
+"""The input files of a run: their digests and identities at its start, so that a change during the run is noticed."""
 
 import threading
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _REMEDY = "Wait until nothing writes to it any more, and run it again"
 
 @dataclass(slots=True)
 class _Known:
-    """A file as it was; ``settled`` if a later change is sure to show in its ``identity``."""
+    """A file as it was at the start; ``settled``: every later change shows in its ``identity``."""
 
     identity: Identity
     digest: str = ""
@@ -29,19 +29,19 @@ class Inputs:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def watch(self, paths: Iterable[Path | str | None]) -> None:
-        """Note how the files are, before anything of them is read. Those that are not there are left to others."""
+        """Record the identity of the files before they are read. Paths that are not files are skipped."""
         with self._lock:
             for path in (Path(given) for given in paths if given is not None):
                 if path not in self._known and path.is_file():
                     self._known[path] = _Known(_identity(path))
 
     def begin(self) -> None:
-        """Take the digests of all files that are watched. Raises ``InputError`` as ``digest`` does."""
+        """Compute the digests of all recorded files. Raises ``InputError`` as ``digest`` does."""
         for path in tuple(self._known):
             self.digest(path)
 
     def digest(self, path: Path) -> str:
-        """SHA-256 of the file's bytes, in hex; it is read once, however often asked, and watched from then on.
+        """SHA-256 of the file's bytes, in hex. The file is read once, and recorded from then on.
 
         Raises ``InputError`` if it cannot be read, or was changed since ``watch``.
         """

@@ -1,4 +1,4 @@
-"""Telling how far the work is, and how long each stage took."""
+"""Progress of a run, and how long each stage took."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,11 +10,11 @@ Item = TypeVar("Item")
 
 
 Listener = Callable[[str, int, int], None]
-"""Hears of progress: stage, steps done, steps in all (0 where that is not known)."""
+"""Called with the progress: stage, steps done, steps in all (0: unknown)."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """A listener that says nothing."""
+    """A listener that ignores progress."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
 
     def counted(self, name: str, items: Iterable[Item], total: int) -> Iterator[Item]:
-        """Pass ``items`` on, telling the listener after each."""
+        """Yield ``items``, and call the listener after each."""
         for done, item in enumerate(items, 1):
             yield item
             self.frames[name] = done

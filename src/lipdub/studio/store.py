@@ -1,8 +1,7 @@
-"""Work done once: folders named by what they were made from.
+"""The store: folders of finished work, named by a digest of everything they were made from.
 
-A stage's key is the digest of everything its result depends on, its own version included. A folder appears under
-its key only when complete (made beside, then renamed), so a killed run leaves nothing half-made behind; it is looked
-through when it is used again, and made anew if it is not as it was.
+A folder is made under a temporary name and renamed when it is complete, so a killed run leaves no incomplete folder.
+When a folder is used again, its files are compared with their digests; a damaged folder is made again.
 """
 
 import contextlib
@@ -68,12 +67,13 @@ def default_root() -> Path:
 
 @dataclass
 class Store:
-    """Folders of finished work below ``root``; the oldest go when all together exceed ``limit`` bytes (looked after
-    when the first is made, and after each sixteenth of the limit that is added), but never one that a living run used.
+    """Folders of finished work below ``root``.
 
-    Nothing is kept that was made from ``inputs`` that changed meanwhile. ``say`` takes a line for everything that was
-    found damaged; the lines are in ``notes`` as well. ``temporary``: the folder goes with this run. Several threads
-    and processes may use one folder at once.
+    If all together exceed ``limit`` bytes, the least recently used are removed, but never one that a running process
+    uses; the size is checked when the first folder is made, and after each sixteenth of the limit that is added.
+    Nothing is kept that was made from ``inputs`` that changed meanwhile. ``say`` takes a line about each damaged
+    folder; the lines are in ``notes``, too. ``temporary``: ``root`` is removed with this run. Several threads and
+    processes may use one store at once.
     """
 
     root: Path
@@ -89,9 +89,9 @@ class Store:
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     def folder(self, name: str, make: Callable[[Path], None], *, grows: bool = False) -> Path:
-        """The finished folder ``name``; ``make(folder)`` fills it first if it is not there, or not as it was made.
+        """The finished folder ``name``. If it is not there or damaged, ``make(folder)`` fills it first.
 
-        ``grows``: who uses it may add files of their own to it. Raises ``OutputError`` if the disk refuses, and
+        ``grows``: users of the folder may add files to it later. Raises ``OutputError`` if the disk refuses, and
         ``InputError`` if an input changed or cannot be read. If ``make`` fails, nothing is left.
         """
         done = self.root / name
@@ -101,7 +101,7 @@ class Store:
         return done
 
     def close(self) -> None:
-        """The run is over: what it used may go when room is needed."""
+        """End the run: the folders that it used may be removed from now on."""
         with self._lock:
             if self._run is not None:
                 _end(self._run)

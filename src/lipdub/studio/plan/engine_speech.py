@@ -15,7 +15,7 @@ from lipdub.studio.dub_plan import DubSpeech, FacePlan
 from lipdub.studio.face_views import face_views, source_sound
 from lipdub.studio.job import Job
 from lipdub.studio.plan.dub_speech import VoicedLines, written_speech
-from lipdub.studio.plan.face_plans import Following, plan_faces
+from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
 from lipdub.studio.plan.lines import DubLines
 from lipdub.studio.session import Session
 from lipdub.timeline.model_used import ModelUsed
@@ -33,7 +33,7 @@ def engine_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
     """
     clip, tools = job.clip, session.tools
     with session.clock.stage("speak"):
-        following = Following(_features_before(job, analysis, session), lines.lines)
+        following = FollowedSpeech(_features_before(job, analysis, session), lines.lines)
         plans = plan_faces(clip, analysis, following, tools.prior, job.selector)
         placed = [line for plan in plans.faces for line in _spoken(job, plan, session)]
     if not placed:

@@ -40,7 +40,7 @@ AJAR = 0.045
 
 
 @dataclass(frozen=True, eq=False)
-class Following:
+class FollowedSpeech:
     """What the faces follow: the ``dub``'s speech features on the clip's clock. ``lines`` are given where the engine
     makes each from its words: then every cue is one line's."""
 
@@ -48,7 +48,9 @@ class Following:
     lines: tuple[Line, ...] = ()
 
 
-def plan_faces(clip: Clip, analysis: Analysis, following: Following, prior: Prior, selector: FaceSelector) -> FacePlans:
+def plan_faces(
+    clip: Clip, analysis: Analysis, following: FollowedSpeech, prior: Prior, selector: FaceSelector
+) -> FacePlans:
     """A plan for every face that speaks and may be changed, and everything that stays as filmed, with the reason.
 
     Cues are numbered "c1", "c2", ... in order of faces and time. Raises ``OptionError`` if no face is where

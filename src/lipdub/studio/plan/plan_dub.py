@@ -5,7 +5,7 @@ from lipdub.studio.dub_plan import DubPlan, DubSpeech
 from lipdub.studio.job import Job
 from lipdub.studio.plan.dub_speech import brought_speech, spoken_speech
 from lipdub.studio.plan.engine_speech import engine_speech
-from lipdub.studio.plan.face_plans import Following, plan_faces
+from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
 from lipdub.studio.plan.lines import lines_to_say
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import TrackFeatures, dub_features
@@ -22,7 +22,7 @@ def plan_dub(job: Job, analysis: Analysis, session: Session) -> DubPlan:
     speech = _speech(job, analysis, session)
     features = dub_features(speech.track, job.clip, session)
     with session.clock.stage("assign speakers"):
-        following = Following(features.features, speech.engine_lines)
+        following = FollowedSpeech(features.features, speech.engine_lines)
         faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selector)
     return DubPlan(
         speech=speech,

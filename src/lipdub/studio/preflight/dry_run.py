@@ -7,7 +7,7 @@ from lipdub import weights
 from lipdub.media.probe import probe
 from lipdub.studio.job import DubRequest
 from lipdub.studio.options import SpeechOptions
-from lipdub.studio.preflight.preflight import Checked, check_request
+from lipdub.studio.preflight.preflight import CheckedRequest, check_request
 from lipdub.studio.preflight.request_checks import known_lines
 from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip
@@ -37,7 +37,7 @@ def dry_run(request: DubRequest) -> list[str]:
     ]
 
 
-def _speech(checked: Checked, request: DubRequest, tools: Tools) -> list[str]:
+def _speech(checked: CheckedRequest, request: DubRequest, tools: Tools) -> list[str]:
     if request.audio is not None:
         return [_length_of(request.audio, checked.clip)]
     return planned_speech(checked.clip, request.speech, checked.script, tools)

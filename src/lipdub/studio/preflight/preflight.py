@@ -20,7 +20,7 @@ from lipdub.words_to_sound.script.read import ScriptLines
 
 
 @dataclass(frozen=True, eq=False)
-class Checked:
+class CheckedRequest:
     """What was made while a request was checked: see ``Job``."""
 
     clip: Clip
@@ -58,7 +58,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
     )
 
 
-def check_request(request: DubRequest, tools: Tools) -> Checked:
+def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     """Refuse a request that cannot be carried out. Raises ``InputError``, ``OutputError``, ``WeightsError``,
     ``MissingExtra``."""
     options, speech = request.options, request.speech
@@ -74,4 +74,4 @@ def check_request(request: DubRequest, tools: Tools) -> Checked:
     kind = subtitle_kind(request.audio, speech)
     names = output_names(request.output, request.inputs, page=options.page, subtitles=kind)
     check_names(names, request.inputs, overwrite=options.overwrite)
-    return Checked(clip, names, selector, script)
+    return CheckedRequest(clip, names, selector, script)
