@@ -32,7 +32,7 @@ from pathlib import Path
 
 import platformdirs
 
-from lipdub.disk.identity import Identity
+from lipdub.disk.identity import Identity, content_digest
 from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
 from lipdub.disk.temporary_folder import temporary_folder_in
@@ -414,17 +414,12 @@ def _fault(path: Path, file: ModelFile, remember: bool = True) -> str:
         return f"{path}: it is missing"
     if path.stat().st_size == file.bytes and remember and _remembered(path) == file.sha256:
         return ""
-    stamp, digest = _stamp(path), _digest(path)
+    stamp, digest = _stamp(path), content_digest(path)
     if digest != file.sha256:
         return f"{path}: its SHA-256 is {digest}, it should be {file.sha256}"
     if remember:
         _remember(path, digest, stamp)
     return ""
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _note(path: Path) -> Path:

@@ -164,7 +164,7 @@ def test_a_damaged_cache_is_noticed_and_mended(net: Net) -> None:
 
 def test_an_unchanged_file_is_not_read_again(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     path = weights.resolve("single", say=net.say)
-    monkeypatch.setattr(weights, "_digest", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(weights, "content_digest", lambda path: pytest.fail("read again"))
     assert weights.present("single") == path
 
 
@@ -312,7 +312,7 @@ def test_a_model_that_was_altered_at_the_same_size_and_time_is_refused(
 
 def test_a_model_that_is_left_alone_is_read_once(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     weights.resolve("single", say=net.say)
-    monkeypatch.setattr(weights, "_digest", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(weights, "content_digest", lambda path: pytest.fail("read again"))
     assert weights.present("single", say=net.say) is not None
     assert weights.identity("single") == (sha(GOOD["head.bin"]),)
 

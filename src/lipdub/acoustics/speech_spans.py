@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float32
 
+from lipdub.timeline.runs import true_runs
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 from lipdub.timeline.time import Span, merge_spans
 
@@ -34,8 +35,7 @@ def activity_spans(
     activity: Float32[np.ndarray, " rows"], start: Fraction, options: SpeechSpanOptions = SpeechSpanOptions()
 ) -> tuple[Span, ...]:
     """The same as ``speech_spans``, from probabilities of speech (50 a second, the first at ``start``)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], activity > options.leave, [False]]).astype(np.int8)))
-    runs = [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if activity[a:b].max() > options.enter]
+    runs = [(a, b) for a, b in true_runs(activity > options.leave) if activity[a:b].max() > options.enter]
     spans = [Span(start + a * FEATURE_STEP, start + b * FEATURE_STEP) for a, b in runs]
     long = [s for s in merge_spans(spans, options.pause) if s.duration >= options.shortest]
     whole = Span(start, start + len(activity) * FEATURE_STEP)

@@ -4,7 +4,6 @@ It is for tests and for demonstrations without models, and is the shortest examp
 deterministic and cheap, needs no weights, and stores nothing but the mouth shape of each frame.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
+from lipdub.disk.atomic import written_beside
 from lipdub.engines.seam import EngineLimits, Guide, Redetect, StudyFacts
 from lipdub.engines.study_arrays import read_arrays
 from lipdub.timeline.mouth import AP, WD
@@ -51,9 +51,8 @@ class FakeStudy:
     def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
         """Write the shape of each frame. ``coverage`` is 1: an ellipse can have any height."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._file.with_name("fake.part.npz")
-        np.savez(partial, version=_VERSION, first=motion.track.first, shapes=motion.shapes)
-        os.replace(partial, self._file)
+        with written_beside(self._file) as partial:
+            np.savez(partial, version=_VERSION, first=motion.track.first, shapes=motion.shapes)
         return StudyFacts(1.0, ("drawn by the fake engine",), {"usable": float(np.sum(usable))})
 
     def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:

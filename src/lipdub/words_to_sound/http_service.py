@@ -145,6 +145,13 @@ def api_key(*variables: str) -> str:
     return ""
 
 
+def service_key(variable: str, where: ServiceAddress) -> str:
+    """The key for the service at ``where``: that of the environment ``variable``, else ``OPENAI_API_KEY``, which is
+    sent to this machine or over https only; "" if none is set. Raises as ``api_key`` does."""
+    trusted = where.local or where.url.startswith("https:")
+    return api_key(variable, *(["OPENAI_API_KEY"] if trusted else []))
+
+
 def post_json(url: str, body: Mapping[str, object], key: str = "", retry: RetryPolicy = RetryPolicy()) -> bytes:
     """Post ``body`` as JSON; the answer, at most 256 MB.
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, Float64, Int32
 
 from lipdub.engines.exemplar.library import ExemplarLibrary
 from lipdub.timeline.mouth import AP
+from lipdub.timeline.runs import consecutive
 
 _SHAPE_WEIGHTS = np.array([1.0, 0.5, 0.7, 0.12, 0.2, 0.7])
 _SHAPE_STEP = 0.03
@@ -54,14 +55,9 @@ def choose_exemplars(targets: TargetFrames, library: ExemplarLibrary) -> Exempla
     if len(library):
         speed = np.gradient(targets.shapes[:, AP]) if n > 1 else np.zeros(n)
         follower = _followers(library)
-        for rows in _runs(targets.needed):
+        for rows in consecutive(np.flatnonzero(targets.needed)):
             first[rows] = _cheapest_path(targets, speed, rows, library, follower)
     return _with_joins(first, library)
-
-
-def _runs(needed: np.ndarray) -> list[np.ndarray]:
-    index = np.flatnonzero(needed)
-    return np.split(index, np.flatnonzero(np.diff(index) > 1) + 1) if len(index) else []
 
 
 def _followers(library: ExemplarLibrary) -> np.ndarray:

@@ -5,7 +5,6 @@ exemplars. ``faces.bin``: landmarks of every frame, pose removed. ``crops/``: th
 is written last, so a folder that holds it is complete.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from lipdub.anatomy.pose import Poses
+from lipdub.disk.atomic import written_beside
 from lipdub.engines.exemplar.geometry import KEPT, FaceGeometry
 from lipdub.engines.exemplar.library import ExemplarLibrary
 from lipdub.engines.study_arrays import read_arrays
@@ -40,24 +40,23 @@ class StoredStudy:
         """Write all files but ``faces.bin``, which ``geometry.faces`` has written already."""
         g, lib = self.geometry, self.library
         np.save(folder / "apart.npy", lib.distances)
-        partial = folder / "study.part.npz"
-        np.savez(
-            partial,
-            version=VERSION,
-            first=self.first,
-            ok=g.ok,
-            scale=g.poses.scale,
-            rotation=g.poses.rotation,
-            shift=g.poses.shift,
-            shapes=g.shapes,
-            mean=g.mean,
-            basis=self.basis,
-            light=self.light,
-            rows=lib.rows,
-            boxes=lib.boxes,
-            exemplar_speed=lib.speed,
-        )
-        os.replace(partial, folder / "study.npz")
+        with written_beside(folder / "study.npz") as partial:
+            np.savez(
+                partial,
+                version=VERSION,
+                first=self.first,
+                ok=g.ok,
+                scale=g.poses.scale,
+                rotation=g.poses.rotation,
+                shift=g.poses.shift,
+                shapes=g.shapes,
+                mean=g.mean,
+                basis=self.basis,
+                light=self.light,
+                rows=lib.rows,
+                boxes=lib.boxes,
+                exemplar_speed=lib.speed,
+            )
 
 
 def faces_spool(folder: Path) -> Spool:

@@ -12,6 +12,7 @@ from lipdub.engines.seam import Guide
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.cue import Cue
 from lipdub.timeline.lines import Line
+from lipdub.timeline.runs import consecutive
 from lipdub.timeline.time import Span
 
 _GAP = 15
@@ -116,9 +117,8 @@ def _run_of_line(track: StudiedTrack, times: FrameTimes, cue: Cue, rows: range) 
 def _weighted_ranges(weight: np.ndarray, rows: range) -> Iterator[range]:
     """Ranges of ``rows`` that have weight; gaps of at most ``_GAP`` rows are included."""
     weighted = rows.start + np.flatnonzero(weight[rows.start : rows.stop] > 0)
-    for part in np.split(weighted, np.flatnonzero(np.diff(weighted) > _GAP) + 1):
-        if len(part):
-            yield range(int(part[0]), int(part[-1]) + 1)
+    for part in consecutive(weighted, _GAP):
+        yield range(int(part[0]), int(part[-1]) + 1)
 
 
 def _fade_weights(rows: int, rises: bool, falls: bool) -> np.ndarray:

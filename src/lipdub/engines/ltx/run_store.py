@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from lipdub.disk.atomic import remove_at_once
 from lipdub.disk.lock_file import LockedFile, create_locked
 from lipdub.disk.manifest import find_damage, write_manifest
 from lipdub.disk.os_errors import cause_of
@@ -97,7 +98,7 @@ class GeneratedRun:
             if path.exists() and not find_damage(path):
                 shutil.rmtree(self.folder)
             else:
-                _remove(path)
+                remove_at_once(path, _PARTIAL)
                 os.replace(self.folder, path)
         self.folder = path
         self._open()
@@ -136,7 +137,7 @@ class RunStore:
         if wrong := find_damage(path):
             log(f"{path}: what was kept there is damaged and is made again ({wrong})")
             with _writing(self._folder):
-                _remove(path)
+                remove_at_once(path, _PARTIAL)
             return None
         height, width, channels = json.loads((path / "take.json").read_text(encoding="utf-8"))["shape"]
         return GeneratedRun(path, (height, width, channels))
@@ -152,18 +153,6 @@ class RunStore:
             path = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
             path.mkdir()
             return GeneratedRun(path, shape, create_locked(path, _SIGN))
-
-
-def _remove(path: Path) -> None:
-    """Remove a run, or anything else that has its name. Raises ``OSError``."""
-    if not os.path.lexists(path):
-        return
-    aside = path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
-    path.rename(aside)
-    if aside.is_dir() and not aside.is_symlink():
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        aside.unlink()
 
 
 @contextmanager

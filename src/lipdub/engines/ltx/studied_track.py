@@ -1,6 +1,5 @@
 """What a study of the ltx engine stores about a face track: pose of the head and shape of the mouth in every frame."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from jaxtyping import Bool, Float64
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.pose import Poses
+from lipdub.disk.atomic import written_beside
 from lipdub.engines.study_arrays import read_arrays
 
 VERSION = 1
@@ -46,21 +46,20 @@ class StudiedTrack:
     def save(self, folder: Path) -> None:
         """Write it to ``folder``; the file appears under its name when it is complete."""
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{_FILE}.part.npz"
-        np.savez(
-            partial,
-            version=VERSION,
-            first=self.first,
-            size=self.size,
-            ok=self.ok,
-            usable=self.usable,
-            scale=self.poses.scale,
-            rotation=self.poses.rotation,
-            shift=self.poses.shift,
-            shapes=self.shapes,
-            mean=self.mean,
-        )
-        os.replace(partial, folder / _FILE)
+        with written_beside(folder / _FILE) as partial:
+            np.savez(
+                partial,
+                version=VERSION,
+                first=self.first,
+                size=self.size,
+                ok=self.ok,
+                usable=self.usable,
+                scale=self.poses.scale,
+                rotation=self.poses.rotation,
+                shift=self.poses.shift,
+                shapes=self.shapes,
+                mean=self.mean,
+            )
 
 
 def load_track(folder: Path) -> StudiedTrack:

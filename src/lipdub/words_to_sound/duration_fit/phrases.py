@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from lipdub.timeline.lines import Line
+from lipdub.timeline.runs import true_runs
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import SpokenLine
 from lipdub.timeline.time import Span, merge_spans
@@ -64,8 +65,7 @@ def find_phrases(sound: Sound) -> tuple[Span, ...]:
         return ()
     top = max(top, float(decibels.max()) - 6)  # for a short word in a long silence
     threshold = max(min(max(noise + _ABOVE_NOISE, top - _BELOW_TOP), top - _CERTAIN), _DIGITAL)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], decibels > threshold, [0]]).astype(np.int8)))
-    runs = [Span(int(a) * STEP, int(b) * STEP) for a, b in edges.reshape(-1, 2)]
+    runs = [Span(a * STEP, b * STEP) for a, b in true_runs(decibels > threshold)]
     length = Fraction(sound.samples.shape[1], sound.rate)
     spoken = [s for s in merge_spans(runs, PAUSE - STEP / 2) if s.duration >= _SHORTEST]
     return tuple(Span(s.start, min(s.end, length)) for s in spoken)

@@ -14,10 +14,10 @@ from lipdub.words_to_sound.http_service import (
     HttpStatusError,
     RetryPolicy,
     ServiceAddress,
-    api_key,
     parse_address,
     post_json,
     redacted,
+    service_key,
 )
 from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 
@@ -44,9 +44,7 @@ def make(detail: str = "") -> "ChatTranslator":
     Raises ``OptionError`` if it is no address.
     """
     where = parse_address(detail, "translation server")
-    trusted = where.local or where.url.startswith("https:")
-    key = api_key("LIPDUB_TRANSLATE_KEY", *(["OPENAI_API_KEY"] if trusted else []))
-    return ChatTranslator(where, ",".join(where.names), key)
+    return ChatTranslator(where, ",".join(where.names), service_key("LIPDUB_TRANSLATE_KEY", where))
 
 
 @dataclass(frozen=True, slots=True)

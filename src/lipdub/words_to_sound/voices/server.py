@@ -12,10 +12,10 @@ from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.http_service import (
     RetryPolicy,
     ServiceAddress,
-    api_key,
     parse_address,
     post_json,
     redacted,
+    service_key,
 )
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.voices.speakable_text import require_speakable
@@ -35,8 +35,7 @@ def make(detail: str = "") -> "ServerVoice":
     """
     where = parse_address(detail, "voice server")
     model, voice = (*where.names, "", "")[:2]
-    key = api_key("LIPDUB_VOICE_KEY", *(["OPENAI_API_KEY"] if where.local or where.url.startswith("https:") else []))
-    return ServerVoice(where, model or _MODEL, voice or _VOICE, key)
+    return ServerVoice(where, model or _MODEL, voice or _VOICE, service_key("LIPDUB_VOICE_KEY", where))
 
 
 @dataclass(frozen=True, slots=True)

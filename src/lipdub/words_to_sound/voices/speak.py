@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from lipdub.disk.atomic import written_beside
 from lipdub.errors import LipdubError, OptionError, ServiceError
 from lipdub.plugins import fingerprint_of
 from lipdub.timeline.lines import Line
@@ -66,9 +66,8 @@ def _digest(reference: VoiceReference | None) -> str:
 
 
 def _write(file: Path, sound: Sound) -> None:
-    partial = file.with_name("partial.npz")
-    np.savez(partial, samples=sound.samples, rate=sound.rate)
-    os.replace(partial, file)
+    with written_beside(file) as partial:
+        np.savez(partial, samples=sound.samples, rate=sound.rate)
 
 
 def _read(file: Path) -> Sound:
