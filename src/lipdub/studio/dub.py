@@ -6,7 +6,6 @@ from lipdub.errors import NothingToDub
 from lipdub.review.report import Report
 from lipdub.studio.analyse.analyse import analyse
 from lipdub.studio.analysis import Analysis
-from lipdub.studio.assemble.assemble import assemble
 from lipdub.studio.caller import Caller
 from lipdub.studio.deliver.deliver import deliver
 from lipdub.studio.dub_plan import DubPlan
@@ -14,8 +13,8 @@ from lipdub.studio.job import DubRequest, Job
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.plan.plan_dub import plan_dub
 from lipdub.studio.preflight.preflight import preflight
-from lipdub.studio.render.render import render
 from lipdub.studio.session import open_session
+from lipdub.studio.workers.make_film import make_film, own_folders
 
 
 def dub(
@@ -40,9 +39,8 @@ def dub(
         plan = plan_dub(job, analysis, session)
         if not plan.faces:
             raise _nothing(job, analysis, plan)
-        rendering = render(job, plan, session)
-        film = assemble(job, plan, rendering, session)
-        return deliver(job, plan, rendering.takes(), film, session)
+        film, work = make_film(job, plan, own_folders(session), session)
+        return deliver(work, film, session)
 
 
 def _nothing(job: Job, analysis: Analysis, plan: DubPlan) -> NothingToDub:

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lipdub.media.read import PictureDamage
 from lipdub.media.write import WriteResult
 from lipdub.timeline.take import Segment
+
+if TYPE_CHECKING:
+    from lipdub.compose.mix.mixer import MixLevels
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,7 +18,7 @@ class Film:
     stream, ``damage`` which frames of the source could not be decoded, ``segments`` which frames were copied and
     which encoded.
 
-    ``levels`` and ``mix_notes`` tell about the mix, if its sound was ``mixed``.
+    ``levels``, ``mix_notes`` and ``mix_levels`` tell about the mix, if its sound was ``mixed``.
     """
 
     path: Path
@@ -25,3 +29,4 @@ class Film:
     mixed: bool = False
     levels: dict[str, float] = field(default_factory=dict)
     mix_notes: tuple[str, ...] = ()
+    mix_levels: "MixLevels | None" = None

@@ -6,15 +6,17 @@ from pathlib import Path
 from lipdub.faces.active_speaker import FaceSelector
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.read import ScriptLines
 
 
 @dataclass(frozen=True)
 class DubRequest:
-    """A dub of ``source`` to ``output``: with the finished dub track ``audio``, or with what ``speech`` asks for."""
+    """A dub of ``source`` to ``output`` (None: no film is written): with the finished dub track ``audio``, or with what
+    ``speech`` asks for."""
 
     source: Path
-    output: Path
+    output: Path | None
     audio: Path | None
     speech: SpeechOptions
     options: DubOptions
@@ -52,7 +54,8 @@ class Job:
 
     ``clip`` is the source, probed once, and ``digest`` the SHA-256 of its file. ``audio`` is the finished dub track, if
     there is one; else ``speech`` says what is to be said, and ``script`` holds the lines of its script, parsed once.
-    ``consent`` is the record of who stated the consent of the people in the footage.
+    ``consent`` is the record of who stated the consent of the people in the footage. In the ``excluded`` spans (clip
+    time) everything stays as filmed.
     """
 
     clip: Clip
@@ -64,3 +67,4 @@ class Job:
     selector: FaceSelector
     script: ScriptLines | None
     consent: dict[str, str]
+    excluded: tuple[Span, ...] = ()

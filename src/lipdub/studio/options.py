@@ -61,6 +61,9 @@ class DubOptions:
     reuse: bool = True
     """Keep the analysis of the clip in the cache, so that the next dub of the clip need not repeat it."""
 
+    workers: int = 0
+    """Number of processes that make the film, each on another part of it; 0: as many as there are cores."""
+
     consent: bool = False
     """State that the people in the footage agreed; without it you are asked once per clip."""
 

@@ -11,7 +11,8 @@ class Cue:
     """A line on a face: in ``span``, the face track ``face`` follows the dub (``line`` None: whatever the dub says).
 
     ``id`` is stable within a plan; "" where none was given. ``person`` is the id of the person whose face it is,
-    "" if unknown.
+    "" if unknown. ``line_id`` is the id of the line that the cue belongs to; "" if the person says no line there: then
+    the mouth rests where the source's mouth moves.
     """
 
     span: Span
@@ -19,6 +20,7 @@ class Cue:
     line: Line | None = None
     id: str = ""
     person: str = ""
+    line_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,20 @@
-"""The manifest on disk: what is dubbed, how, with whose consent, and every take.
+"""The manifest of a project: the source, the people in it, their consent, the options, and the languages.
 
-A JSON file with a version. Times are written as exact fractions (``"1001/30000"``), never as decimals. An older
-file is brought up step by step through ``MIGRATIONS``; a newer one is refused with advice.
+A JSON file with a version. An older file is brought up step by step through ``MIGRATIONS``; a newer one is refused
+with advice.
 """
 
 import json
-import types
-import typing
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import InputError
-from lipdub.timeline.cue import Cue, PassthroughSpan
-from lipdub.timeline.lines import Line
-from lipdub.timeline.people import Person
-from lipdub.timeline.take import Option, Take
+from lipdub.timeline.packed import packed, unpacked
+from lipdub.timeline.take import Option
 
 VERSION = 1
 """The version this program writes."""
@@ -29,159 +24,100 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The source file: where it was, the SHA-256 of its bytes in hex, and how many frames its picture has."""
+class InputFile:
+    """A file that a project is made from: where it was, and the SHA-256 of its bytes in hex."""
 
     path: Path
     sha256: str
-    frames: int
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """``who`` stated ``when`` (ISO 8601, with its time zone) that the people in the footage agreed."""
+class NamedPerson:
+    """What a user settled about a person: the ``name``, and the ids of other people that are the ``same`` person.
 
-    who: str
-    when: str
-    statement: str
+    ``id`` is the person's id in the analysis of the source.
+    """
+
+    id: str
+    name: str = ""
+    same: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Everything that is known about the dub of one source: the people in it, the lines, the cues in which a person's
-    face follows them, what stays as filmed, and every take.
+    """What holds for all languages of a project. ``frames`` is how many the picture of the ``source`` has.
 
-    People, lines, cues and takes are known by their ids, which are stable: no two of a kind have the same one.
-    ``chosen`` tells, by cue id, the id of the take that is used.
+    ``people`` are those that were named or settled; ``consent`` is the record of who stated it; ``options`` are those
+    of the dubs, by name, ``languages`` the names of the plans, in the order in which they were made.
     """
 
-    source: Source
-    people: tuple[Person, ...] = ()
-    lines: tuple[Line, ...] = ()
-    cues: tuple[Cue, ...] = ()
-    passthrough: tuple[PassthroughSpan, ...] = ()
-    takes: tuple[Take, ...] = ()
-    chosen: dict[str, str] = field(default_factory=dict)
-    consent: Consent | None = None
-    options: dict[str, Option] = field(default_factory=dict)
+    source: InputFile
+    frames: int
+    people: tuple[NamedPerson, ...] = ()
+    consent: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Option | tuple[str, ...]] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse two people, lines, cues or takes of one id, and choices of what is not there, with ``ValueError``."""
-        for kind in ("people", "lines", "cues", "takes"):
-            ids = [each.id for each in getattr(self, kind)]
-            if len(ids) != len(set(ids)):
-                raise ValueError(f"two {kind} have the same id")
-        made = {(cue, take.id) for take in self.takes for cue in take.cues}
-        if not set(self.chosen.items()) <= made:
-            raise ValueError("a take is chosen that was not made for its cue")
+        """Refuse two people of one id, or of one name, and two plans of one name, with ``ValueError``."""
+        for what, given in (
+            ("people have the id", [person.id for person in self.people]),
+            ("people have the name", [person.name for person in self.people if person.name]),
+            ("plans have the name", list(self.languages)),
+        ):
+            twice = next((one for one in given if given.count(one) > 1), None)
+            if twice is not None:
+                raise ValueError(f"two {what} '{twice}'")
 
-    def with_chosen(self, take: str) -> "Project":
-        """The project with the take of this id chosen for all its cues. Raises ``KeyError`` if there is none."""
-        cues = next((each.cues for each in self.takes if each.id == take), None)
-        if cues is None:
-            raise KeyError(take)
-        return replace(self, chosen={**self.chosen, **dict.fromkeys(cues, take)})
+    def with_person(self, person: NamedPerson) -> "Project":
+        """The project with what was settled about a person. Raises ``ValueError`` if another one has the name."""
+        others = tuple(other for other in self.people if other.id != person.id)
+        return replace(self, people=tuple(sorted((*others, person), key=lambda p: (len(p.id), p.id))))
 
     def save(self, path: Path) -> None:
         """Write the manifest at once and whole. Raises ``OutputError``."""
-        packed = {"lipdub": "project", "version": VERSION, **_packed(self)}
-        write_text(path, json.dumps(packed, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        told = {"lipdub": "project", "version": VERSION, **packed(self)}
+        write_text(path, json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "Project":
         """Read a manifest. Raises ``InputError`` if it is absent, damaged, or newer than this program."""
-        packed = _current(_read(path), path)
+        told = read_versioned(path, "project", VERSION, MIGRATIONS)
         try:
-            return _unpacked(cls, packed)
-        except (ValueError, TypeError, ZeroDivisionError) as wrong:
-            raise _damaged(path, str(wrong)) from wrong
+            return unpacked(cls, told)
+        except (ValueError, TypeError) as wrong:
+            raise damaged(path, "project", str(wrong)) from wrong
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_versioned(
+    path: Path, kind: str, version: int, migrations: dict[int, Callable[[dict[str, Any]], dict[str, Any]]]
+) -> dict[str, Any]:
+    """The JSON object of a file of ours, of the ``kind`` "project" or "plan", as ``version`` writes it.
+
+    Raises ``InputError`` if it cannot be read, is another file, or was written by a newer program.
+    """
     try:
-        packed = parse_json(path.read_text(encoding="utf-8"))
+        told = parse_json(path.read_text(encoding="utf-8"))
     except OSError as refused:
         raise InputError(f"cannot be read ({refused.strerror or refused})", file=path) from refused
     except (ValueError, RecursionError) as wrong:
-        raise _damaged(path, "it is not JSON") from wrong
-    if not isinstance(packed, dict) or packed.pop("lipdub", None) != "project":
-        raise InputError("this is not a lipdub project", file=path, remedy="Give a file that 'lipdub' wrote")
-    return packed
-
-
-def _current(packed: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The object as this version writes it."""
-    version = packed.pop("version", None)
-    if type(version) is not int or version < 1:
-        raise _damaged(path, "it has no version")
-    if version > VERSION:
+        raise damaged(path, kind, f"it is not JSON ({wrong})") from wrong
+    if not isinstance(told, dict) or told.pop("lipdub", None) != kind:
+        raise InputError(f"this is not a {kind} of lipdub", file=path, remedy="Give a project that 'lipdub' made")
+    made_by = told.pop("version", None)
+    if type(made_by) is not int or made_by < 1:
+        raise damaged(path, kind, "it has no version")
+    if made_by > version:
         raise InputError(
-            f"this project was written by a newer lipdub (version {version}; this one knows up to {VERSION})",
+            f"this {kind} was written by a newer lipdub (version {made_by}; this one knows up to {version})",
             file=path,
             remedy="Update with: pip install -U lipdub",
         )
-    for step in range(version, VERSION):
-        packed = MIGRATIONS[step](packed)
-    return packed
+    for step in range(made_by, version):
+        told = migrations[step](told)
+    return told
 
 
-def _damaged(path: Path, why: str) -> InputError:
-    return InputError(f"this project file is damaged: {why}", file=path, remedy="Restore it from a copy, or start anew")
-
-
-def _packed(value: Any) -> Any:
-    """A language value as JSON: fractions and paths become text, dataclasses objects, tuples lists."""
-    if isinstance(value, Fraction):
-        return f"{value.numerator}/{value.denominator}"
-    if isinstance(value, Path):
-        return value.as_posix()
-    if is_dataclass(value):
-        return {f.name: _packed(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, tuple):
-        return [_packed(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _packed(v) for k, v in value.items()}
-    return value
-
-
-def _unpacked(kind: Any, packed: Any) -> Any:
-    """The inverse of ``_packed`` for a value of type ``kind``. Raises ``ValueError`` where it does not fit."""
-    if is_dataclass(kind):
-        return _unpacked_record(kind, packed)
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        return _unpacked_union(inner, packed)
-    if origin is tuple and isinstance(packed, list):
-        return tuple(_unpacked(inner[0], v) for v in packed)
-    if origin is dict and isinstance(packed, dict):
-        return {k: _unpacked(inner[1], v) for k, v in packed.items()}
-    if kind is Fraction and isinstance(packed, str):
-        return Fraction(packed)
-    if kind is Path and isinstance(packed, str):
-        return Path(packed)
-    if kind is float and type(packed) is int:
-        return float(packed)
-    if origin is None and kind not in (Fraction, Path) and type(packed) is kind:
-        return packed
-    raise ValueError(f"{packed!r:.60} is not a {getattr(kind, '__name__', kind)}")
-
-
-_ADDED = frozenset({"id", "person"})
-"""Fields that projects written by earlier versions do not have; they get their defaults."""
-
-
-def _unpacked_record(kind: Any, packed: Any) -> Any:
-    hints = typing.get_type_hints(kind)
-    if not isinstance(packed, dict) or not hints.keys() - _ADDED <= packed.keys() <= hints.keys():
-        raise ValueError(f"a {kind.__name__.lower()} has the fields {', '.join(hints)}")
-    return kind(**{name: _unpacked(hints[name], value) for name, value in packed.items()})
-
-
-def _unpacked_union(kinds: tuple[Any, ...], packed: Any) -> Any:
-    if packed is None and types.NoneType in kinds:
-        return None
-    plain = [k for k in kinds if type(packed) is k]
-    records = [k for k in kinds if is_dataclass(k) or k is Fraction or k is Path]
-    if not plain and not records:
-        raise ValueError(f"{packed!r:.60} fits nothing that may stand here")
-    return _unpacked((plain or records)[0], packed)
+def damaged(path: Path, kind: str, why: str) -> InputError:
+    """The error for a file of ours that cannot be used."""
+    return InputError(f"this {kind} file is damaged: {why}", file=path, remedy="Restore it from a copy, or start anew")

@@ -127,13 +127,29 @@ class MixReport:
 
 @dataclass(frozen=True, eq=False)
 class MixPlan:
-    """All decisions about a mix. ``ceiling_db`` is None if no limiter is needed."""
+    """All decisions about a mix. ``ceiling_db`` is None if no limiter is needed; ``highest_db`` is the true peak (dBTP)
+    that the mix may have."""
 
     report: MixReport
     duck_source: DuckGain
     duck_under_dub: DuckGain
     tone: RoomTone | None
     ceiling_db: float | None = None
+    highest_db: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class MixLevels:
+    """The levels of a mix, by which a changed mix sounds the same where nothing changed: see ``plan_mix_again``."""
+
+    report: MixReport
+    tone: RoomTone | None
+    highest_db: float
+
+    @classmethod
+    def of(cls, plan: MixPlan) -> "MixLevels":
+        """Those of a mix."""
+        return cls(plan.report, plan.tone, plan.highest_db)
 
 
 def plan_mix(inputs: MixInputs, options: MixOptions) -> MixPlan:
@@ -146,31 +162,42 @@ def plan_mix(inputs: MixInputs, options: MixOptions) -> MixPlan:
     gain, notes = _dub_gain(measured, options)
     notes += _background_notes(inputs, measured)
     report = MixReport(LoudnessLevels(None, None, None), measured.source_dialogue, measured.dub_dialogue, gain)
-    duck_source = DuckGain(
-        inputs.source_speech if inputs.ducks_source_speech else (), options.duck_source, inputs.mix_format
-    )
-    duck_dub = DuckGain(
-        inputs.dub_speech if inputs.music_effects is None else (), options.duck_under_dub, inputs.mix_format
-    )
     tone = (
         measured.tone
         if options.room_tone and measured.tone is not None and measured.tone.level_db is not None
         else None
     )
-    report = replace(
-        report,
-        source_ducked=duck_source.seconds,
-        ducked_under_dub=duck_dub.seconds if inputs.background is not None else Fraction(0),
-        tone_db=tone.level_db if tone else None,
-        notes=tuple(notes),
-    )
-    plan = MixPlan(report, duck_source, duck_dub, tone)
+    plan = _with_ducking(inputs, options, replace(report, notes=tuple(notes)), tone)
     ceiling = (
         options.ceiling_db
         if target is not None
         else max(options.ceiling_db, measured.highest(options) + LIMITER_MARGIN)
     )
-    return _with_target_loudness(inputs, plan, target, ceiling)
+    return _with_target_loudness(inputs, replace(plan, highest_db=ceiling), target, ceiling)
+
+
+def plan_mix_again(inputs: MixInputs, options: MixOptions, levels: MixLevels) -> MixPlan:
+    """The mix of changed ``inputs`` at the levels of an earlier mix: where the inputs are the same, so is every sample.
+
+    Nothing is measured. Peaks are limited to what was allowed before.
+    """
+    plan = _with_ducking(inputs, options, levels.report, levels.tone)
+    return replace(plan, ceiling_db=levels.highest_db, highest_db=levels.highest_db)
+
+
+def _with_ducking(inputs: MixInputs, options: MixOptions, report: MixReport, tone: RoomTone | None) -> MixPlan:
+    """A plan with the gains of the source under speech."""
+    source_speech = inputs.source_speech if inputs.ducks_source_speech else ()
+    dub_speech = inputs.dub_speech if inputs.music_effects is None else ()
+    duck_source = DuckGain(source_speech, options.duck_source, inputs.mix_format)
+    duck_dub = DuckGain(dub_speech, options.duck_under_dub, inputs.mix_format)
+    report = replace(
+        report,
+        source_ducked=duck_source.seconds,
+        ducked_under_dub=duck_dub.seconds if inputs.background is not None else Fraction(0),
+        tone_db=tone.level_db if tone else None,
+    )
+    return MixPlan(report, duck_source, duck_dub, tone)
 
 
 def render_mix(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:

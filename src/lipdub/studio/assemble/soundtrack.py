@@ -4,10 +4,13 @@ sound.
 ``scipy.signal``, which mixing needs, costs every start a second: it is imported where something is mixed.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.media.probe import probe
@@ -20,6 +23,9 @@ from lipdub.studio.options import SpeechOptions
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import whole_of
 from lipdub.timeline.time import Span
+
+if TYPE_CHECKING:
+    from lipdub.compose.mix.mixer import MixLevels
 
 RATE = 48_000
 """Samples per second of a mix whose clip has no sound, or sound of a low rate."""
@@ -37,13 +43,14 @@ _PLAIN = frozenset({".mp4", ".m4v", ".mov"})
 
 @dataclass(frozen=True)
 class Soundtrack:
-    """The ``track`` that is written into the film. Of a mix: its ``levels`` (LUFS, LU and dBTP, named), and ``notes``
-    for the report."""
+    """The ``track`` that is written into the film. Of a mix: its ``levels`` (LUFS, LU and dBTP, named), ``notes`` for
+    the report, and ``mix_levels``, by which a later mix sounds the same."""
 
     track: Path
     mixed: bool = False
     levels: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    mix_levels: MixLevels | None = None
 
 
 def make_soundtrack(job: Job, plan: DubPlan, session: Session) -> Soundtrack:
@@ -60,7 +67,7 @@ def make_soundtrack(job: Job, plan: DubPlan, session: Session) -> Soundtrack:
 
 def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> Soundtrack:
     """The mix of the dub's speech, which is heard in ``spans``, and the clip's sound."""
-    from lipdub.compose.mix.mixer import MixInputs, plan_mix, render_mix
+    from lipdub.compose.mix.mixer import MixInputs, MixLevels, plan_mix, plan_mix_again, render_mix
     from lipdub.compose.mix.stems import MixFormat, Stem
     from lipdub.studio.mix_options import mix_options
 
@@ -79,7 +86,8 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> So
     under = None if effects is None else stem(effects.file)
     parts = MixInputs(canvas, stem(plan.speech.track), tuple(spans), source, plan.source_speech, under)
     with session.clock.stage("mix"):
-        planned_mix = plan_mix(parts, mix_options(job.speech))
+        options, before = mix_options(job.speech), plan.mix_levels
+        planned_mix = plan_mix(parts, options) if before is None else plan_mix_again(parts, options, before)
         plain = job.names.film.suffix.lower() in _PLAIN or len(shape.channels) > 8
         path = session.scratch / ("mix.wav" if plain else "mix.flac")
         write_sound(path, render_mix(parts, planned_mix), shape)
@@ -92,7 +100,8 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> So
         "loudness_range": report.result.loudness_range,
         "true_peak": report.result.true_peak,
     }
-    return Soundtrack(path, True, {name: value for name, value in found.items() if value is not None}, notes)
+    measured = {name: value for name, value in found.items() if value is not None}
+    return Soundtrack(path, True, measured, notes, MixLevels.of(planned_mix))
 
 
 def _length_notes(speech: SpeechOptions, whole: Fraction) -> tuple[str, ...]:

@@ -9,24 +9,24 @@ from lipdub.studio.deliver.asr_check import AsrCheck, check_words
 from lipdub.studio.deliver.report import Outcome, make_report
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.film import Film
+from lipdub.studio.film_work import FilmWork
 from lipdub.studio.final_subtitles import subtitle_file
 from lipdub.studio.job import Job
 from lipdub.studio.session import Session
-from lipdub.timeline.take import Take
 
 
-def deliver(job: Job, plan: DubPlan, takes: tuple[Take, ...], film: Film, session: Session) -> Report:
+def deliver(work: FilmWork, film: Film, session: Session) -> Report:
     """Publish the film, its report, its review page and its subtitles, all together, and return the report.
 
     Raises ``InputError`` if an input was changed during the work, and ``OutputError`` if the files cannot be
     published; then none of them stands under its name.
     """
-    check = AsrCheck()
+    job, plan, check = work.job, work.plan, AsrCheck()
     if job.speech.asr_check and not plan.speech.brought:
         lines, features = plan.speech.lines, plan.features.features
         check = check_words(plan.speech.track, lines, features, job.speech.recogniser, session)
     with session.clock.stage("deliver"):
-        report = make_report(Outcome(job, plan, takes, film, check), session)
+        report = make_report(Outcome(job, plan, work.patches, film, check), session)
         report = replace(report, warnings=(*report.warnings, *session.store.notes))
     session.inputs.check_unchanged()
     _publish(job, plan, film, report, session)

@@ -27,12 +27,13 @@ from lipdub.studio.deliver.asr_check import AsrCheck
 from lipdub.studio.dub_plan import DubPlan, FacePlan
 from lipdub.studio.film import Film
 from lipdub.studio.job import Job
+from lipdub.studio.patch_scores import PatchScores, shapes_of
 from lipdub.studio.session import Session
 from lipdub.studio.speech_account import speech_account
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.runs import consecutive
-from lipdub.timeline.take import Take
+from lipdub.timeline.take import CuePatches
 from lipdub.timeline.time import timecode
 
 
@@ -42,7 +43,7 @@ class Outcome:
 
     job: Job
     plan: DubPlan
-    takes: tuple[Take, ...]
+    patches: tuple[CuePatches, ...]
     film: Film
     check: AsrCheck
 
@@ -57,8 +58,8 @@ def make_report(outcome: Outcome, session: Session) -> Report:
         output=MediaFile(job.names.film, clip.span.duration, written.frames, clip.start),
         recipe=_recipe(job, plan, session),
         cues=tuple(changed for face in plan.faces for changed in _changed(clip, face)),
-        passthrough=(*plan.passthrough, *(left for take in outcome.takes for left in take.passthrough)),
-        faces=tuple(_face_metrics(face, take) for face, take in zip(plan.faces, outcome.takes, strict=True)),
+        passthrough=(*plan.passthrough, *(left for made in outcome.patches for left in made.passthrough)),
+        faces=tuple(_faces(outcome, session)),
         streams=StreamSummary(written.copied, written.encoded, written.dropped),
         timings=tuple(_timings(outcome, session)),
         consent=job.consent,
@@ -110,9 +111,16 @@ def _changed(clip: Clip, plan: FacePlan) -> Iterator[RenderedCue]:
         yield RenderedCue(cue, int((weight[rows] > 0).sum()))
 
 
-def _face_metrics(plan: FacePlan, take: Take) -> FaceMetrics:
+def _faces(outcome: Outcome, session: Session) -> Iterator[FaceMetrics]:
+    """What was measured on each face."""
+    scores = PatchScores(outcome.job.clip, session.tools.prior, outcome.plan.features.features)
+    for plan in outcome.plan.faces:
+        shapes = shapes_of(plan, (made for made in outcome.patches if made.cue.face == plan.face.id))
+        yield _face_metrics(plan, scores.metrics(plan, slice(0, len(plan.face.track)), shapes))
+
+
+def _face_metrics(plan: FacePlan, metrics: dict[str, float]) -> FaceMetrics:
     """Sync before and after, closures requested and found, and everything else that was measured on a face."""
-    metrics = dict(take.metrics)
     after, requested, found = (
         metrics.pop(name, None) for name in ("sync_score", "closures_requested", "closures_found")
     )
@@ -131,7 +139,8 @@ def _timings(outcome: Outcome, session: Session) -> Iterator[StageTime]:
     clock = session.clock
     for stage, seconds in clock.seconds.items():
         yield StageTime(stage, seconds, clock.frames.get(stage, 0))
-    yield StageTime("engine", sum(t.seconds for t in outcome.takes), sum(t.frames for t in outcome.takes))
+    made = outcome.patches
+    yield StageTime("engine", sum(cue.seconds for cue in made), sum(cue.frames for cue in made))
 
 
 def _damaged(clip: Clip, damage: PictureDamage) -> Iterator[str]:

@@ -10,7 +10,7 @@ from lipdub.compose.mix.stems import MixFormat, speech_stem, stem_blocks
 from lipdub.media.sound_blocks import SoundFormat
 from lipdub.media.sound_write import write_sound
 from lipdub.studio.analysis import Analysis
-from lipdub.studio.dub_plan import DubSpeech
+from lipdub.studio.dub_plan import DubSpeech, LineChoices
 from lipdub.studio.job import Job
 from lipdub.studio.plan.fitted_speech import RATE, FittedSpeech
 from lipdub.studio.plan.lines import DubLines
@@ -22,6 +22,7 @@ from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine
+from lipdub.timeline.take import LineVoice
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.onset_errors import onset_errors
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
@@ -39,19 +40,31 @@ class VoicedLines:
 
 @dataclass(eq=False)
 class SpeechRecorder:
-    """Passes lines on to where their sound is written, and keeps of each what the report needs, without its samples."""
+    """Passes lines on to where their sound is written, and keeps of each what the report needs, without its samples.
+
+    With a folder ``voices``, the samples of every line are kept there, too, in ``files`` by line id.
+    """
 
     source: Iterable[PlacedLine]
+    voices: Path | None = None
     lines: list[PlacedLine] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
     onset_errors: list[float] = field(default_factory=list)
 
     def pass_on(self) -> Iterator[PlacedLine]:
         """The lines in order, once."""
         for line in self.source:
             self.onset_errors += [float(error) for error in onset_errors([line])]
+            self._keep(line)
             quiet = np.broadcast_to(np.float32(0), line.sound.samples.shape)
             self.lines.append(replace(line, sound=Sound(quiet, line.sound.rate, line.sound.start)))
             yield line
+
+    def _keep(self, line: PlacedLine) -> None:
+        if self.voices is not None and line.line.id not in self.files:
+            self.voices.mkdir(parents=True, exist_ok=True)
+            self.files[line.line.id] = self.voices / f"{len(self.files)}.npy"
+            np.save(self.files[line.line.id], line.sound.samples)
 
     def speech(self, track: Path, source: DubLines, voiced: VoicedLines) -> DubSpeech:
         """The speech that lies in ``track``, once all lines were passed on; ``source`` are the lines as planned."""
@@ -65,6 +78,22 @@ class SpeechRecorder:
             helpers=source.helpers,
             metrics=self._metrics(),
             notes=tuple(dict.fromkeys((*source.notes, *voiced.notes))),
+            line_voices={line.line.id: voice for line in self.lines if (voice := self._line_voice(line, voiced))},
+        )
+
+    def _line_voice(self, line: PlacedLine, voiced: VoicedLines) -> LineVoice | None:
+        file, model = self.files.get(line.line.id), voiced.voices.get(line.line.speaker)
+        if file is None:
+            return None
+        return LineVoice(
+            file=file,
+            span=line.span,
+            source_span=line.source_span,
+            text=line.line.text,
+            rate=line.rate,
+            missing=line.missing,
+            model=model.name if model else "",
+            licence=model.licence if model else "",
         )
 
     def _metrics(self) -> dict[str, float]:
@@ -97,16 +126,30 @@ def brought_speech(audio: Path, language: str) -> DubSpeech:
     return DubSpeech(audio, audio, brought=True, language=language)
 
 
-def spoken_speech(job: Job, lines: DubLines, analysis: Analysis, session: Session) -> DubSpeech:
-    """``lines``, spoken by voices where the clip speaks.
+def spoken_speech(
+    job: Job, lines: DubLines, analysis: Analysis, session: Session, choices: LineChoices = LineChoices()
+) -> DubSpeech:
+    """``lines``, spoken by voices where the clip speaks; those that ``choices`` keep are not spoken again.
 
     Raises ``OptionError`` for voices that cannot be used, ``ServiceError`` or what else voices raise, and
     ``OutputError`` if the disk refuses.
     """
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
     windows = source_windows(source) if source is not None else ()
-    voices = session.tools.voices(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows))
-    fitted = FittedSpeech(lines, with_references(voices, lines.lines, clip, source), session)
+    pitch = speaker_pitch(clip, lines.lines, windows)
+    voices = session.tools.voices(lines.lines, speech.voice, pitch)
+    single = {
+        line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]
+        for line in lines.lines
+        if choices.voices.get(line.id) and line.id not in choices.kept
+    }
+    fitted = FittedSpeech(
+        lines,
+        with_references(voices, lines.lines, clip, source),
+        session,
+        choices,
+        with_references(single, lines.lines, clip, source),
+    )
     voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
     return written_speech(job, lines, voiced, session)
 
@@ -114,7 +157,7 @@ def spoken_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
 def written_speech(job: Job, lines: DubLines, voiced: VoicedLines, session: Session) -> DubSpeech:
     """The speech of ``voiced`` lines in a file of the session. Raises ``OutputError`` if the disk refuses."""
     track = session.scratch / "dialogue.flac"
-    recorder = SpeechRecorder(voiced.lines)
+    recorder = SpeechRecorder(voiced.lines, session.scratch / "voices")
     write_speech(track, recorder.pass_on, whole_of(job.clip))
     return recorder.speech(track, lines, voiced)
 

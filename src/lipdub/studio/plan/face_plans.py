@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import count
+from urllib.parse import quote
 
 import numpy as np
 
@@ -14,20 +14,15 @@ from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.speaker_model import SourceSpeech
 from lipdub.sound_to_mouth.sync import Sync
 from lipdub.studio.analysis import Analysis, FaceAnalysis
-from lipdub.studio.dub_plan import FacePlan, FacePlans
-from lipdub.studio.plan.speakers import find_speakers, other_voice_reason, speaking_spans
+from lipdub.studio.dub_plan import FacePlan, FacePlans, LineChoices
+from lipdub.studio.plan.line_cues import JOIN, PADDING, LineCues
+from lipdub.studio.plan.speakers import SpeakersFound, find_speakers, other_voice_reason, speaking_spans
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span, merge_spans, subtract_spans
-
-PADDING = Fraction(1, 5)
-"""Seconds by which a cue reaches beyond speech, so that the mouth opens in time and closes after it."""
-
-JOIN = Fraction(3, 5)
-"""Seconds of pause up to which two cues become one."""
 
 RAMP = 5
 """Frames over which the weight of a trajectory rises and falls at the ends of a cue."""
@@ -41,11 +36,16 @@ AJAR = 0.045
 
 @dataclass(frozen=True, eq=False)
 class FollowedSpeech:
-    """What the faces follow: the ``dub``'s speech features on the clip's clock. ``lines`` are given where the engine
-    makes each from its words: then every cue is one line's."""
+    """What the faces follow: the ``dub``'s speech features on the clip's clock, its lines with the spans in which the
+    source says them (``timed``), and the ``choices`` that were made for lines.
+
+    ``lines`` are given where the engine makes each from its words: then every cue holds its line.
+    """
 
     dub: SpeechFeatures
     lines: tuple[Line, ...] = ()
+    timed: tuple[Line, ...] = ()
+    choices: LineChoices = LineChoices()
 
 
 def plan_faces(
@@ -53,32 +53,45 @@ def plan_faces(
 ) -> FacePlans:
     """A plan for every face that speaks and may be changed, and everything that stays as filmed, with the reason.
 
-    Cues are numbered "c1", "c2", ... in order of faces and time. Raises ``OptionError`` if no face is where
-    ``selector`` points.
+    Every cue belongs to the line in whose slot it lies. Its id is made of the line, the face and its first frame.
+    Raises ``OptionError`` if no face is where ``selector`` points.
     """
     found = find_speakers(clip, analysis, prior, selector)
     voice = None if analysis.sound is None else analysis.sound.features
     plans, alone = [], list(_without_face(clip, analysis, following.dub))
-    speaking = {face.id: speaking_spans(clip, face, found.assignment) for face in analysis.faces}
-    of_lines, numbers = lines_on_faces(following.lines, speaking), count(1)
+    people = dict(following.choices.people)
+    line_cues = LineCues(clip, following.timed, people, following.choices)
+    speaking = {face.id: _speaking(clip, analysis, face, found, line_cues) for face in analysis.faces}
+    of_lines = lines_on_faces(following.lines, speaking)
     for face in analysis.faces:
-        spoken = speaking[face.id]
-        other = other_voice_reason(clip, face, voice, prior, found) if selector.kind == "auto" else ""
+        spoken, person = speaking[face.id], analysis.person_of(face.id).id
+        decided = person in people.values()
+        auto = selector.kind == "auto" and not decided
+        other = other_voice_reason(clip, face, voice, prior, found) if auto else ""
         if not spoken or other:
             whole = clip.times.span(face.track.first, face.track.stop)
             alone.append(PassthroughSpan(whole, other or "this face does not speak", face.id))
             continue
         plan = _face_plan(clip, face, voice, following.dub, prior, found.sync)
         if following.lines:
-            cues = of_lines.get(face.id, ())
+            cues = tuple(replace(cue, person=person) for cue in of_lines.get(face.id, ()))
         else:
-            cues = tuple(Cue(span, face.id) for span in _cue_spans(clip, plan, voice, following.dub, spoken))
-        person = analysis.person_of(face.id).id
-        cues = tuple(replace(cue, id=f"c{next(numbers)}", person=person) for cue in cues)
+            spans = _cue_spans(clip, plan, voice, following.dub, spoken)
+            cues = line_cues.of_face(face.id, person, spans)
         plans.append(_weighted(clip, plan, cues))
         alone.extend(_invisible(clip, face, [cue.span for cue in cues]))
+    alone += [PassthroughSpan(span, "left as filmed, as was asked") for span in following.choices.excluded]
     alone.sort(key=lambda a: a.span)
-    return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.assignment.notes)
+    return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.assignment.notes, people)
+
+
+def _speaking(
+    clip: Clip, analysis: Analysis, face: FaceAnalysis, found: SpeakersFound, line_cues: LineCues
+) -> tuple[Span, ...]:
+    """When a face speaks: as found, and as was decided for lines."""
+    whole = clip.times.span(face.track.first, face.track.stop)
+    person = analysis.person_of(face.id).id
+    return line_cues.spoken(person, whole, speaking_spans(clip, face, found.assignment))
 
 
 def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]) -> dict[int, tuple[Cue, ...]]:
@@ -94,8 +107,13 @@ def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]
         ]
         if pieces:
             _, face, shared = max(pieces)
-            cues.setdefault(-face, []).append(Cue(shared, -face, line))
+            cues.setdefault(-face, []).append(Cue(shared, -face, line, _line_cue_id(line, -face), line_id=line.id))
     return {face: tuple(sorted(some, key=lambda cue: cue.span)) for face, some in cues.items()}
+
+
+def _line_cue_id(line: Line, face: int) -> str:
+    """A name for the cue of a line that can also be the name of a folder."""
+    return f"{quote(line.id, safe='')}-{face}"
 
 
 def _face_plan(

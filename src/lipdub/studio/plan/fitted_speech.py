@@ -1,15 +1,22 @@
 """Lines are spoken and brought to their time: shorter or faster words first, then time-stretched sound."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from heapq import merge
 
-from lipdub.errors import ServiceError
+import numpy as np
+
+from lipdub.errors import InputError, ServiceError
+from lipdub.studio.dub_plan import LineChoices
 from lipdub.studio.plan.lines import DubLines
 from lipdub.studio.session import Session
 from lipdub.timeline.lines import Line
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import Notes, short
+from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
+from lipdub.timeline.take import LineVoice
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
 from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
@@ -20,7 +27,7 @@ from lipdub.words_to_sound.duration_fit.respeak import (
     RespeakRequest,
     respeak_requests,
 )
-from lipdub.words_to_sound.duration_fit.source_timing import source_timings
+from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, source_timings
 from lipdub.words_to_sound.voices.assign import AssignedVoice
 from lipdub.words_to_sound.voices.choose import DEFAULT_VOICE, can_read, reads_latin_only
 from lipdub.words_to_sound.voices.speak import speak_line
@@ -40,12 +47,15 @@ SHORTER = 2
 class FittedSpeech:
     """Lines that are spoken and fitted: their texts and paces change until they fit, or nothing more can be changed.
 
-    What cannot be said is left out, and noted. ``notes`` are complete when all lines were taken.
+    ``voices`` speak, by speaker; ``line_voices`` speak single lines, by line id. Lines that ``choices`` keep are not
+    spoken again. What cannot be said is left out, and noted. ``notes`` are complete when all lines were taken.
     """
 
     source: DubLines
     voices: Mapping[str, AssignedVoice]
     session: Session
+    choices: LineChoices = LineChoices()
+    line_voices: Mapping[str, AssignedVoice] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list, init=False)
     paces: list[float] = field(init=False)
     shortened: list[int] = field(init=False)  # how often each line was rendered shorter
@@ -55,10 +65,12 @@ class FittedSpeech:
     def __post_init__(self) -> None:
         """Begin with the lines as they are."""
         for line in self.source.lines:
-            letters = non_latin_letters(line.text) if reads_latin_only(self.voices[line.speaker]) else ""
+            if line.id in self.choices.kept:
+                continue
+            letters = non_latin_letters(line.text) if reads_latin_only(self._voice_of(line)) else ""
             if not speakable_text(line.text, line.language):
                 self._note("{} lines have nothing to be said", "'{}' has nothing to be said", line.text)
-            elif not can_read(self.voices[line.speaker], line):
+            elif not can_read(self._voice_of(line), line):
                 many = f"{DEFAULT_VOICE} cannot read {{}} lines, which are not said"
                 self._note(many, f"{DEFAULT_VOICE} cannot read '{{}}', which is not said", line.text)
             else:
@@ -67,6 +79,9 @@ class FittedSpeech:
                     self._note(many, f"{DEFAULT_VOICE} cannot read '{{}}' and leaves it out", letters)
                 self.lines.append(line)
         self.paces, self.shortened = [1.0] * len(self.lines), [0] * len(self.lines)
+
+    def _voice_of(self, line: Line) -> AssignedVoice:
+        return self.line_voices.get(line.id) or self.voices[line.speaker]
 
     def _note(self, many: str, one: str, text: str) -> None:
         """Note a line by its ``text``, which stands for {} in ``one``."""
@@ -89,14 +104,34 @@ class FittedSpeech:
             count = len(self.lines)
             every = [measure_line(self._speak(i)) for i in clock.counted("speak", range(count), count)]
         with clock.stage("duration fit"):
-            options = FitOptions(stretch=fit == "audio", sample_rate=RATE)
-            for placement in self._placements(every, windows, whole, options):
-                yield render_line(placement, self._speak(placement.index))
+            kept = sorted(self._kept(), key=lambda line: line.span)
+            occupied = tuple((line.line, line.span) for line in kept)
+            options = FitOptions(stretch=fit == "audio", sample_rate=RATE, occupied=occupied)
+            made: Iterable[PlacedLine] = (
+                self._moved(p, whole) for p in self._placements(every, windows, whole, options)
+            )
+            if self.choices.offsets:  # they may change the order
+                made = sorted(made, key=lambda line: line.span)
+            yield from merge(kept, made, key=lambda line: line.span)
+
+    def _kept(self) -> Iterator[PlacedLine]:
+        """The lines that are not spoken again, as they are placed."""
+        for line in self.source.lines:
+            kept = self.choices.kept.get(line.id)
+            if kept is not None and kept.voice is not None:
+                yield kept_line(line, kept.voice)
+
+    def _moved(self, placement: LinePlacement, whole: Span) -> PlacedLine:
+        """The sound of a placement, moved as far as was chosen for its line, but not out of ``whole``."""
+        placed = render_line(placement, self._speak(placement.index))
+        by = self.choices.offsets.get(placed.line.id, Fraction(0))
+        by = max(min(by, whole.end - placed.span.end), whole.start - placed.span.start) if by else by
+        return replace(placed, sound=replace(placed.sound, start=placed.sound.start + by)) if by else placed
 
     def _placements(
         self, every: list[MeasuredLine], windows: Sequence[Span], whole: Span, options: FitOptions
     ) -> tuple[LinePlacement, ...]:
-        targets = source_timings(self.lines, windows)
+        targets = source_timings(self.lines, windows) if not options.occupied else self._timings(windows)
         for _ in range(ROUNDS):
             placements = plan_fit(every, targets, whole.end, options)
             if not options.stretch:
@@ -108,9 +143,15 @@ class FittedSpeech:
                 return placements
         return plan_fit(every, targets, whole.end, options)
 
+    def _timings(self, windows: Sequence[Span]) -> tuple[SourceTiming, ...]:
+        """When the source says each of the lines that are spoken now, given all lines of the dub."""
+        every = [line for line in self.source.lines if line.id in self.choices.kept]
+        together = [*self.lines, *every]
+        return source_timings(together, windows)[: len(self.lines)]
+
     def _speak(self, index: int) -> SpokenLine:
         line = self.lines[index]
-        return speak_line(line, self.voices[line.speaker], self.paces[index], self.session.store.folder)
+        return speak_line(line, self._voice_of(line), self.paces[index], self.session.store.folder)
 
     def _change(self, wish: RespeakRequest) -> bool:
         """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed."""
@@ -139,3 +180,17 @@ class FittedSpeech:
             note = f"lines that are too long were not put shorter ({failed.what})"
             self.notes.add(note, note, "")
             return ""
+
+
+def kept_line(line: Line, voice: LineVoice) -> PlacedLine:
+    """A line whose speech is kept in a file (.npy, mono at ``RATE``), as it was placed. Its samples are read from the
+    disk where they are used. Raises ``InputError`` if the file is damaged."""
+    try:
+        samples = np.load(voice.file, mmap_mode="r")
+    except (OSError, ValueError) as wrong:
+        what = f"the speech of line {line.id} is damaged"
+        raise InputError(
+            what, file=voice.file, remedy=f"Make it again: lipdub redo PROJECT --line {line.id}"
+        ) from wrong
+    sound = Sound(samples, RATE, voice.span.start)
+    return PlacedLine(replace(line, text=voice.text), sound, voice.rate, voice.source_span, voice.missing)

@@ -1,28 +1,53 @@
 """The stage ``plan``: what is said, and which mouth follows it when."""
 
+from dataclasses import dataclass, replace
+
+from lipdub.errors import NothingToDub
 from lipdub.studio.analysis import Analysis
-from lipdub.studio.dub_plan import DubPlan, DubSpeech
+from lipdub.studio.dub_plan import DubPlan, DubSpeech, LineChoices
 from lipdub.studio.job import Job
 from lipdub.studio.plan.dub_speech import brought_speech, spoken_speech
 from lipdub.studio.plan.engine_speech import engine_speech
 from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
-from lipdub.studio.plan.lines import lines_to_say
+from lipdub.studio.plan.line_slots import phrases, timed_lines
+from lipdub.studio.plan.lines import DubLines, lines_to_say
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import TrackFeatures, dub_features
+from lipdub.timeline.lines import Line
+from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.time import Span, subtract_spans
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 
 
-def plan_dub(job: Job, analysis: Analysis, session: Session) -> DubPlan:
+@dataclass(frozen=True, eq=False)
+class GivenLines:
+    """Lines that were planned before (None: they are still to be found), and what was decided for single ones.
+
+    ``timed`` are all lines of the programme, also those that are not made now, with the spans in which the source says
+    them (None: they are ``lines``).
+    """
+
+    lines: DubLines | None = None
+    choices: LineChoices = LineChoices()
+    timed: tuple[Line, ...] | None = None
+
+
+def plan_dub(job: Job, analysis: Analysis, session: Session, given: GivenLines | None = None) -> DubPlan:
     """The speech of the dub, and for every face the cues in which it follows that speech, and how its mouth moves.
+
+    ``given`` are the lines where they were planned before; else they are those of the job's script, line or clip.
 
     No face may be left to be dubbed: the plan then holds none. Raises ``OptionError`` if no face is where ``--face``
     points, ``NothingToDub`` if the engine is to speak lines for which there is no face, what recognisers, translators
     and voices raise, and ``OutputError`` if the disk refuses.
     """
-    speech = _speech(job, analysis, session)
+    source = None if analysis.sound is None else analysis.sound.features
+    given = _complete(job, given or GivenLines(), source, session)
+    speech = _speech(job, analysis, given, session)
     features = dub_features(speech.track, job.clip, session)
+    timed = phrases(features.features) if given.timed is None else given.timed
     with session.clock.stage("assign speakers"):
-        following = FollowedSpeech(features.features, speech.engine_lines)
+        following = FollowedSpeech(features.features, speech.engine_lines, timed, given.choices)
         faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selector)
     return DubPlan(
         speech=speech,
@@ -31,9 +56,35 @@ def plan_dub(job: Job, analysis: Analysis, session: Session) -> DubPlan:
         faces=faces.faces,
         passthrough=faces.passthrough,
         notes=faces.notes,
-        source_speech=() if analysis.sound is None else source_windows(analysis.sound.features),
+        source_speech=_replaced_speech(source, given.choices),
         warnings=_warnings(job, analysis, features),
+        lines=timed,
+        seeds=dict(given.choices.seeds),
     )
+
+
+def _complete(job: Job, given: GivenLines, source: SpeechFeatures | None, session: Session) -> GivenLines:
+    """What is given, with the lines of the job where none are given, and without those that are not to be said."""
+    excluded = (*job.excluded, *given.choices.excluded)
+    choices = replace(given.choices, excluded=excluded)
+    if job.audio is not None:
+        return replace(given, choices=choices)
+    lines = given.lines or lines_to_say(job.clip, job.speech, job.script, source, session)
+    said = [line for line in lines.lines if not any(line.span.start in span for span in excluded)]
+    if not said:
+        raise NothingToDub(
+            "no line begins in the part that is to be dubbed",
+            file=job.clip.path,
+            remedy="Check --from, --until and --skip, and the times of the script",
+        )
+    lines = replace(lines, lines=tuple(said))
+    timed = timed_lines(lines.lines, source) if given.timed is None else given.timed
+    return GivenLines(lines, choices, timed)
+
+
+def _replaced_speech(source: SpeechFeatures | None, choices: LineChoices) -> tuple[Span, ...]:
+    """When the source speaks and the dub takes its place."""
+    return () if source is None else subtract_spans(source_windows(source), choices.excluded)
 
 
 def _warnings(job: Job, analysis: Analysis, dub: TrackFeatures) -> tuple[str, ...]:
@@ -43,12 +94,11 @@ def _warnings(job: Job, analysis: Analysis, dub: TrackFeatures) -> tuple[str, ..
     return (*(f"the clip: {doubt}" for doubt in job.clip.warnings), *own, *given)
 
 
-def _speech(job: Job, analysis: Analysis, session: Session) -> DubSpeech:
+def _speech(job: Job, analysis: Analysis, given: GivenLines, session: Session) -> DubSpeech:
     """The user's own track; or the lines, spoken by the engine if it can and no voice is named, else by voices."""
     if job.audio is not None:
         return brought_speech(job.audio, job.speech.to if job.speech.mix else "")
-    source = None if analysis.sound is None else analysis.sound.features
-    lines = lines_to_say(job.clip, job.speech, job.script, source, session)
+    assert given.lines is not None, "lines were found"
     if session.tools.engine_speaks and not job.speech.voice:
-        return engine_speech(job, lines, analysis, session)
-    return spoken_speech(job, lines, analysis, session)
+        return engine_speech(job, given.lines, analysis, session)
+    return spoken_speech(job, given.lines, analysis, session, given.choices)

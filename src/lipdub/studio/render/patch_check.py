@@ -1,5 +1,4 @@
-"""Every patched face is measured again: where its landmarks are now, how well it is in sync, and whether its lips
-close."""
+"""Every patched face is measured again: where its landmarks are now, and what shape its mouth has."""
 
 import time
 from collections.abc import Iterator
@@ -7,48 +6,52 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float64
 
 from lipdub.anatomy.motion import measure_motion
 from lipdub.engines.seam import Redetect
-from lipdub.review.closures import closures
-from lipdub.sound_to_mouth.prior import Prior
-from lipdub.sound_to_mouth.sync import sync_score
 from lipdub.studio.dub_plan import FacePlan
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import PassthroughSpan
 from lipdub.timeline.face_track import FaceTrack
-from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import FaceView, Passthrough, Patch, patched
 from lipdub.timeline.picture import window_around
 from lipdub.timeline.runs import consecutive
-from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.spool import Spool
 
 Answer = Patch | Passthrough
 """What an engine gives for one view."""
-
-CHANGED = 0.5
-"""A frame counts as changed from this weight of its trajectory on."""
 
 _LOST = np.full((478, 3), np.nan, np.float32)
 
 
 @dataclass(eq=False)
 class PatchCheck:
-    """Looks at the patches of one face. ``landmarks`` (in the file ``file``) has a row for every frame of the track:
-    as found again in the patched picture, as filmed where nothing was changed, NaN where the face is lost or was not
-    looked at."""
+    """Looks at the patches of one face in ``frames`` of the clip, which lie in its track.
+
+    ``landmarks`` (in the file ``file``) has a row for each of these frames: as found again in the patched picture, as
+    filmed where nothing was changed, NaN where the face is lost or was not looked at. ``changed`` counts the frames
+    that got a patch, ``seconds`` is the time that the engine took.
+    """
 
     plan: FacePlan
+    frames: range
     file: Path
     redetect: Redetect
-    frames: int = 0
+    changed: int = 0
     refused: dict[str, list[int]] = field(default_factory=dict)
     seconds: float = 0.0
     landmarks: Spool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.file.unlink(missing_ok=True)
         self.landmarks = Spool(self.file, (478, 3), np.float32)
+
+    @property
+    def rows(self) -> slice:
+        """The rows of the track that ``frames`` are."""
+        first = self.plan.face.track.first
+        return slice(self.frames.start - first, self.frames.stop - first)
 
     def timed(self, answers: Iterator[Answer], upstream: list[float]) -> Iterator[Answer]:
         """Pass an engine's answers on, adding up its own time. ``upstream`` collects the seconds it waited for
@@ -63,14 +66,14 @@ class PatchCheck:
             yield answer
 
     def add(self, view: FaceView, answer: Answer) -> None:
-        """Note the answer to the next view of the track."""
+        """Note the answer to the next view of ``frames``."""
         landmarks = _LOST if view.landmarks is None else view.landmarks
         if isinstance(answer, Passthrough):
             if answer.reason:
                 self.refused.setdefault(answer.reason, []).append(answer.index)
             self.landmarks.append(landmarks)
             return
-        self.frames += 1
+        self.changed += 1
         if not self._worth_detecting(answer.index - self.plan.face.track.first):
             self.landmarks.append(_LOST)
             return
@@ -84,12 +87,14 @@ class PatchCheck:
         closed = self.plan.trajectory.closed
         return row % 2 == 0 or bool(closed[max(0, row - 1) : row + 2].max() > 0)
 
-    def shapes(self) -> np.ndarray:
-        """Mouth shapes (frames of the track, 6) as found again, in the speaker's own units; NaN where unknown."""
-        track = self.plan.face.track
+    def shapes(self) -> Float64[np.ndarray, "n 6"]:
+        """Mouth shapes, one row for each of ``frames``, as found again, in the speaker's own units; NaN where
+        unknown."""
+        track, rows = self.plan.face.track, self.rows
         again = FaceTrack(
-            track.id, track.shot, track.first, self.landmarks, track.thumbs, track.redness, track.presence
-        )
+            track.id, track.shot, self.frames.start, self.landmarks, track.thumbs, track.redness[rows],
+            track.presence[rows],
+        )  # fmt: skip
         return measure_motion(again, self.plan.face.motion.mean).shapes
 
     def passthrough(self, clip: Clip) -> tuple[PassthroughSpan, ...]:
@@ -99,19 +104,3 @@ class PatchCheck:
             for reason, frames in self.refused.items()
             for run in consecutive(np.array(frames))
         )
-
-    def metrics(self, clip: Clip, prior: Prior, dub: SpeechFeatures) -> dict[str, float]:
-        """``sync_score`` of the dub with the patched mouth (only where three frames or more were changed),
-        ``closures_requested`` and ``closures_found``, and ``dub_sync_with_source_mouth``."""
-        plan, again = self.plan, self.shapes()
-        changed, seconds, motion = plan.trajectory.weight > CHANGED, plan.face.seconds(clip), plan.face.motion
-        requested, found = closures(np.where(changed, again[:, AP], np.nan), plan.trajectory.closed * changed)
-        untouched = sync_score(prior, dub, seconds, motion.shapes, motion.ok & changed)
-        metrics = {
-            "dub_sync_with_source_mouth": untouched,
-            "closures_requested": float(requested),
-            "closures_found": float(found),
-        }
-        if changed.sum() >= 3:
-            metrics["sync_score"] = sync_score(prior, dub, seconds, again, changed)
-        return metrics

@@ -1,110 +1,133 @@
-"""The stage ``render``: the engine makes patches for every planned face, and every patched picture is checked."""
+"""The stage ``render``: the engine makes patches for every planned cue, and every patched picture is checked.
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+A cue is the unit of work: what is made of it depends on its own frames and on the plan only, so any process can
+render it, before or after any other.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, islice
-from pathlib import Path
 
-from lipdub.compose.patch_reel import PatchReelWriter
-from lipdub.compose.patching import apply_patches
+import numpy as np
+
+from lipdub.compose.patch_reel import PatchReel, PatchReelWriter
 from lipdub.engines.seam import Guide
 from lipdub.faces.redetect import LandmarkRedetector
-from lipdub.media.read import prefetch, read_frames
-from lipdub.studio.dub_plan import DubPlan, FacePlan
-from lipdub.studio.face_views import dub_sound, face_view, source_sound
+from lipdub.studio.cue_folder import CueFolders
+from lipdub.studio.dub_plan import DubPlan, PlannedCue
+from lipdub.studio.face_views import dub_sound, source_sound
 from lipdub.studio.job import Job
-from lipdub.studio.render.patch_check import Answer, PatchCheck
+from lipdub.studio.patch_scores import PatchScores
+from lipdub.studio.render.cue_rendering import CueRendering, FrameQueue
+from lipdub.studio.render.patch_check import PatchCheck
 from lipdub.studio.session import Session
-from lipdub.timeline.clip import Shot
-from lipdub.timeline.patch import FaceView, Patch
+from lipdub.timeline.mouth import MouthTrajectory
+from lipdub.timeline.patch import Patch
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.sound import Sound
-from lipdub.timeline.take import Take
+from lipdub.timeline.take import CuePatches
+
+AROUND = 3.0
+"""Seconds before and after a cue in which the engine knows the trajectory, so that neighbouring cues fit together."""
 
 
-def render(job: Job, plan: DubPlan, session: Session) -> "Rendering":
-    """The patches of all planned faces, applied to the frames of the film while they come by: source and patches are
-    decoded once for rendering and assembling. Raises what the engine raises when frames are taken."""
-    return Rendering(job, plan, session)
+@dataclass(frozen=True)
+class _FinishedCue:
+    """A cue whose patches lie in a reel."""
+
+    planned: PlannedCue
+    reel: PatchReel
 
 
-def render_takes(job: Job, plan: DubPlan, folder: Path, session: Session) -> tuple[Take, ...]:
-    """The same, with the patches of each face in a reel in ``folder``, to be assembled later or elsewhere.
+class CueRenderer:
+    """Renders the cues of a plan into the frames of the film. Cues that ``folders`` already hold are not rendered
+    again: their patches are taken from their reels."""
 
-    Raises what the engine raises, and ``OSError`` if the disk refuses.
-    """
-    with ExitStack() as stack:
-        reels = {p.face.id: folder / f"face-{p.face.id}.reel" for p in plan.faces}
-        writers = {face: stack.enter_context(PatchReelWriter(path)) for face, path in reels.items()}
-        rendering = Rendering(job, plan, session, writers)
-        for _ in rendering(prefetch(read_frames(job.clip))):
-            pass
-    return rendering.takes(reels)
+    def __init__(self, job: Job, plan: DubPlan, folders: CueFolders, session: Session) -> None:
+        """For the clip of ``job``."""
+        self._job, self._plan, self._folders, self._session = job, plan, folders, session
+        self._cues = sorted(plan.cues(job.clip), key=lambda planned: planned.frames.start)
+        self._context = getattr(session.tools.engine.limits, "context", 0)
 
+    def needed(self, first: int, stop: int) -> range:
+        """The frames of the clip that must be decoded to make frames ``[first, stop)`` of the film."""
+        shown = [self._shown(planned) for planned in self._within(first, stop)]
+        return range(min([first, *(s.start for s in shown)]), max([stop, *(s.stop for s in shown)]))
 
-class Rendering:
-    """Renders the faces of a plan, frame by frame. Called with all frames of the clip in order, it gives them back in
-    order, patched; ``takes`` tells afterwards what was made."""
+    def patched(self, first: int, stop: int, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Frames ``[first, stop)`` of the film: with their mouths patched, and all else as decoded.
 
-    def __init__(
-        self, job: Job, plan: DubPlan, session: Session, reels: "dict[int, PatchReelWriter] | None" = None
-    ) -> None:
-        """For the clip of ``job``. The patches of a face that has one of ``reels`` are recorded there, too."""
-        self._job, self._plan, self._session, self._reels = job, plan, session, reels or {}
-        redetect = LandmarkRedetector(session.tools.landmarker, thorough=False)
-        self.checks = [PatchCheck(p, session.scratch / f"again-{p.face.id}.f32", redetect) for p in plan.faces]
+        ``frames`` are those that ``needed`` names, in order. No cue may reach over ``first`` or ``stop``. What was made
+        of each cue lies in its folder afterwards. Raises what the engine raises, ``OSError`` if the disk refuses, and
+        ``zipfile.BadZipFile`` for a damaged reel.
+        """
+        here = self._within(first, stop)
+        kept = [found for planned in here if (found := self._finished(planned)) is not None]
+        done = {found.planned.cue.id for found in kept}
+        waiting = [planned for planned in here if planned.cue.id not in done]
+        active: list[CueRendering] = []
+        begin = self.needed(first, stop).start
+        queue = FrameQueue(iter(frames), begin)
+        try:
+            for index in range(begin, stop):
+                while waiting and self._shown(waiting[0]).start <= index:
+                    active.append(self._rendering(waiting.pop(0)))
+                patches = [(cue, cue.answer(index, queue)) for cue in active]
+                frame = queue.released(index)
+                if frame is None:
+                    return
+                self._apply(frame, patches, kept)
+                active = [cue for cue in active if not self._ended(cue, index)]
+                if index >= first:
+                    yield frame
+        finally:
+            for cue in active:
+                cue.close()
+            for found in kept:
+                found.reel.close()
 
-    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Every frame of the clip, in order, with the planned mouths patched and all else as decoded."""
-        source = iter(frames)
-        of_shot = {shot: list(some) for shot, some in groupby(self.checks, key=lambda c: c.plan.face.track.shot)}
-        for shot in self._plan.shots:
-            checks = of_shot.get(shot, ())
-            if checks:
-                yield from self._rendered_shot(source, shot, [self._face(check) for check in checks])
-            else:
-                yield from islice(source, len(shot))
+    def _within(self, first: int, stop: int) -> list[PlannedCue]:
+        return [planned for planned in self._cues if planned.frames.start < stop and planned.frames.stop > first]
 
-    def takes(self, reels: "dict[int, Path] | None" = None) -> tuple[Take, ...]:
-        """One take for each planned face, once all frames came by; ``reels`` are the files with their patches."""
-        with self._session.clock.stage("score"):
-            return tuple(self._take(number, check, reels or {}) for number, check in enumerate(self.checks, 1))
+    def _shown(self, planned: PlannedCue) -> range:
+        """The frames of a cue, and those around it that its engine is shown."""
+        track, frames = planned.plan.face.track, planned.frames
+        return range(max(track.first, frames.start - self._context), min(track.stop, frames.stop + self._context))
 
-    def _take(self, number: int, check: PatchCheck, reels: dict[int, Path]) -> Take:
-        clip, tools, face = self._job.clip, self._session.tools, check.plan.face.id
-        return Take(
-            id=str(number),
-            cues=tuple(cue.id for cue in check.plan.cues),
-            face=face,
-            engine=tools.engine.name,
-            seed=self._job.options.seed,
-            reel=reels.get(face),
-            frames=check.frames,
-            passthrough=check.passthrough(clip),
-            metrics=check.metrics(clip, tools.prior, self._plan.features.features),
-            seconds=check.seconds,
+    def _finished(self, planned: PlannedCue) -> _FinishedCue | None:
+        made = self._folders.finished(planned.cue.id)
+        if made is None or made.reel is None or range(made.first, made.stop) != planned.frames:
+            return None
+        return _FinishedCue(planned, PatchReel(made.reel))
+
+    def _rendering(self, planned: PlannedCue) -> CueRendering:
+        plan, tools, clip = planned.plan, self._session.tools, self._job.clip
+        again = LandmarkRedetector(tools.landmarker, thorough=False)
+        check = PatchCheck(plan, planned.frames, self._session.scratch / f"again-{planned.cue.id}.f32", again)
+        study = tools.engine.study(plan.face.study, LandmarkRedetector(tools.landmarker))
+        guide = self._guide(planned)
+        rendering = CueRendering(
+            planned.cue, check, self._shown(planned), clip.size, lambda views: study.render(guide, views)
         )
+        reel = self._folders.reel(planned.cue.id)
+        if reel is not None:
+            reel.parent.mkdir(parents=True, exist_ok=True)
+            rendering.record(PatchReelWriter(reel))
+        return rendering
 
-    def _face(self, check: PatchCheck) -> "_FaceRendering":
-        plan, engine = check.plan, self._session.tools.engine
-        study = engine.study(plan.face.study, LandmarkRedetector(self._session.tools.landmarker))
-        return _FaceRendering(check, self._job.clip.size, lambda views: study.render(self._guide(plan), views))
-
-    def _guide(self, plan: FacePlan) -> Guide:
-        """What the engine follows."""
+    def _guide(self, planned: PlannedCue) -> Guide:
+        """What the engine follows in one cue."""
         dub, source = self._sounds
         own = {line.id for line in self._plan.speech.engine_lines}
+        cue, job = planned.cue, self._job
         return Guide(
-            trajectory=plan.trajectory,
+            trajectory=_near(planned, job.clip.times.seconds()),
             dub_sound=dub,
             source_sound=source,
-            cues=plan.cues,
-            times=self._job.clip.times,
-            seed=self._job.options.seed,
-            own_voice=frozenset(cue.id for cue in plan.cues if cue.line is not None and cue.line.id in own),
+            cues=(cue,),
+            times=job.clip.times,
+            seed=self._plan.seeds.get(cue.line_id, job.options.seed),
+            own_voice=frozenset([cue.id] if cue.line is not None and cue.line.id in own else []),
         )
 
     @cached_property
@@ -114,86 +137,47 @@ class Rendering:
             return None, None
         return dub_sound(self._plan.speech.track, self._job.clip), source_sound(self._job.clip)
 
-    def _rendered_shot(self, source: Iterator[Frame], shot: Shot, faces: "Sequence[_FaceRendering]") -> Iterator[Frame]:
-        """The frames of one shot. They wait, once for all faces, while the engine that lags most takes later ones."""
-        window = _FrameQueue(source, shot)
-        try:
-            for index in range(shot.first, shot.stop):
-                patches = [(face, face.answer(index, window)) for face in faces if index in face.track]
-                frame = window.released(index)
-                if frame is None:
-                    return
-                yield self._patched(frame, [(f, patch) for f, patch in patches if isinstance(patch, Patch)])
-        finally:
-            for face in faces:
-                face.close()
-
-    def _patched(self, frame: Frame, patches: "list[tuple[_FaceRendering, Patch]]") -> Frame:
-        for face, patch in patches:
-            reel = self._reels.get(face.track.id)
-            if reel is None:
-                apply_patches(frame, [patch])
-            else:
-                reel.apply(frame, [patch])
-        return frame
-
-
-class _FrameQueue:
-    """The frames of a shot between the one that is given back next and the one that was decoded last."""
-
-    def __init__(self, source: Iterator[Frame], shot: Shot) -> None:
-        self._source, self._shot = source, shot
-        self._held: deque[Frame] = deque()
-        self._next = shot.first
-
-    def frame(self, index: int) -> Frame | None:
-        """Frame ``index``, which stays; None if the source ended before."""
-        while self._next <= index and (frame := next(self._source, None)) is not None:
-            self._held.append(frame)
-            self._next += 1
-        return self._held[index - self._next] if index < self._next else None
-
-    def released(self, index: int) -> Frame | None:
-        """Frame ``index``, the first that is held, which goes; None if the source ended before."""
-        return None if self.frame(index) is None else self._held.popleft()
-
-
-class _FaceRendering:
-    """One face being rendered: asked for its answers in order, it takes views as far ahead as its engine lags."""
-
-    def __init__(
-        self, check: PatchCheck, size: tuple[int, int], engine: Callable[[Iterable[FaceView]], Iterator[Answer]]
+    def _apply(
+        self, frame: Frame, answers: Sequence[tuple[CueRendering, object]], kept: Sequence[_FinishedCue]
     ) -> None:
-        self.check, self.track = check, check.plan.face.track
-        self._size, self._engine = size, engine
-        self._views: deque[FaceView] = deque()
-        self._upstream: list[float] = []
-        self._answers: Iterator[Answer] | None = None
+        """Change ``frame`` by the patches of all faces, in the order of the plan's faces."""
+        order = {plan.face.id: number for number, plan in enumerate(self._plan.faces)}
+        steps = [(order[found.planned.cue.face], found.reel) for found in kept if frame.index in found.planned.frames]
+        steps += [(order[cue.cue.face], (cue, answer)) for cue, answer in answers if isinstance(answer, Patch)]
+        for _, step in sorted(steps, key=lambda each: each[0]):
+            if isinstance(step, PatchReel):
+                step.apply(frame)
+            else:
+                step[0].apply(frame, step[1])
 
-    def answer(self, index: int, window: _FrameQueue) -> Answer | None:
-        """The engine's answer to frame ``index``; None if the source ended before."""
-        if self._answers is None:
-            self._answers = self.check.timed(self._engine(self._taken(window)), self._upstream)
-        answer = next(self._answers, None)
-        if answer is not None:
-            assert answer.index == index, "an engine answers every view, in order"
-            self.check.add(self._views.popleft(), answer)
-        if index == self.track.stop - 1:
-            assert next(self._answers, None) is None, "an engine answers every view once"
-        return answer
+    def _ended(self, cue: CueRendering, index: int) -> bool:
+        """True if ``index`` was the cue's last frame; then what was made of it is written down."""
+        check = cue.check
+        if index < check.frames.stop - 1:
+            return False
+        cue.close()
+        clip = self._job.clip
+        scores = PatchScores(clip, self._session.tools.prior, self._plan.features.features)
+        shapes = check.shapes()
+        made = CuePatches(
+            cue=cue.cue,
+            first=check.frames.start,
+            stop=check.frames.stop,
+            reel=self._folders.reel(cue.cue.id),
+            frames=check.changed,
+            passthrough=check.passthrough(clip),
+            metrics=scores.metrics(check.plan, check.rows, shapes),
+            seconds=check.seconds,
+        )
+        self._folders.finish(made, shapes)
+        check.landmarks.close()
+        check.file.unlink(missing_ok=True)
+        return True
 
-    def close(self) -> None:
-        """Let go of the engine, wherever it is."""
-        self._answers = None
-        self._views.clear()
 
-    def _taken(self, window: _FrameQueue) -> Iterator[FaceView]:
-        """The views that the engine takes."""
-        for index in range(self.track.first, self.track.stop):
-            begun = time.perf_counter()
-            frame = window.frame(index)
-            self._upstream.append(time.perf_counter() - begun)
-            if frame is None:
-                return
-            self._views.append(face_view(frame, self.track, self._size))
-            yield self._views[-1]
+def _near(planned: PlannedCue, seconds: np.ndarray) -> MouthTrajectory:
+    """The trajectory of a face, with weight only in and around one cue; ``seconds`` are the clip's frame times."""
+    path, track, frames = planned.plan.trajectory, planned.plan.face.track, planned.frames
+    own = seconds[track.first : track.stop]
+    begin, end = seconds[frames.start] - AROUND, seconds[frames.stop - 1] + AROUND
+    return replace(path, weight=np.where((own >= begin) & (own <= end), path.weight, 0).astype(np.float32))

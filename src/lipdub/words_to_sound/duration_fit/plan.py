@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from lipdub.timeline.lines import Line
+from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
 from lipdub.words_to_sound.duration_fit.phrase_layout import (
     SHORTEST_PAUSE,
@@ -32,7 +34,8 @@ class FitOptions:
     ``stretch`` False places lines as they were spoken. Rates from ``slowest`` to ``fastest`` sound natural; up to
     ``limit`` is used if a line does not fit otherwise. ``gap`` seconds are left before the next line (less if the
     source pauses less there). A line that does not fit otherwise begins up to ``early`` seconds before the source.
-    ``sample_rate`` is that of the placed sound, in hertz.
+    ``sample_rate`` is that of the placed sound, in hertz. ``occupied`` are lines that are placed already and when they
+    are heard: they stay, and others keep out of their time as they do for each other.
     """
 
     stretch: bool = True
@@ -42,6 +45,7 @@ class FitOptions:
     gap: Fraction = Fraction(1, 10)
     early: Fraction = Fraction(15, 100)
     sample_rate: int = 48_000
+    occupied: tuple[tuple[Line, Span], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,10 @@ def plan_fit(
     for i, task, wanted in zip(order, tasks, chosen, strict=True):
         open_ = [(t, until) for t, until in open_ if until > task.timing.span.start - options.early - options.gap]
         free = max(
-            [until for t, until in open_ if not may_overlap(t.spoken.line, task.spoken.line)], default=Fraction(0)
+            [
+                _heard_before(task, options),
+                *(until for t, until in open_ if not may_overlap(t.spoken.line, task.spoken.line)),
+            ]
         )
         rate, layout = _fitting(task, [r for r in rates if r >= wanted], free, options)
         pieces, missing = cut_into_pieces(task.spoken, layout, rate, (free, task.latest), options.sample_rate)
@@ -110,8 +117,18 @@ def _tasks(lines: list[MeasuredLine], timings: list[SourceTiming], end: Fraction
                 pause = max(next_.span.start - timing.span.end, Fraction(0))
                 latest = min(end, next_.span.start - min(options.gap, pause))
                 break
+        for other, span in options.occupied:
+            if span.start >= timing.span.start and not may_overlap(line.line, other):
+                latest = min(latest, span.start - min(options.gap, max(span.start - timing.span.end, Fraction(0))))
         out.append(FitTask(line, timing, line_durations(line, align_phrases(line, timing)), latest))
     return out
+
+
+def _heard_before(task: FitTask, options: FitOptions) -> Fraction:
+    """When the last line ends that is placed already, begins before ``task`` and may not overlap it; 0 without one."""
+    start, line = task.timing.span.start, task.spoken.line
+    ends = (span.end for other, span in options.occupied if span.start < start and not may_overlap(line, other))
+    return max(ends, default=Fraction(0))
 
 
 def _choose(tasks: list[FitTask], rates: tuple[Fraction, ...], options: FitOptions) -> list[Fraction]:

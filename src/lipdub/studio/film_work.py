@@ -1,0 +1,95 @@
+"""A film that is to be made, divided into segments that workers make one by one: a value that can be pickled."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lipdub.disk.atomic import written_beside
+from lipdub.disk.json_text import parse_json
+from lipdub.media.read import PictureDamage
+from lipdub.media.segments import SegmentPlan
+from lipdub.studio.cue_folder import CueFolders
+from lipdub.studio.dub_plan import DubPlan
+from lipdub.studio.job import Job
+from lipdub.timeline.take import CuePatches
+
+
+@dataclass(frozen=True, eq=False)
+class FilmWork:
+    """What a worker needs to know to make any segment of a film.
+
+    ``names`` are the file names of the encoded segments in ``folder``, by number; a segment whose file is there is
+    finished. Copied segments have no file.
+    """
+
+    job: Job
+    plan: DubPlan
+    segments: SegmentPlan
+    cues: CueFolders
+    folder: Path
+    names: tuple[str, ...]
+
+    def file(self, number: int) -> Path:
+        """The file of the packets of segment ``number``."""
+        return self.folder / self.names[number]
+
+    @property
+    def encoded(self) -> Iterator[int]:
+        """The numbers of all segments that are not copied, in order."""
+        return (number for number, segment in enumerate(self.segments.segments) if not segment.copied)
+
+    @property
+    def files(self) -> dict[int, Path]:
+        """The files of all encoded segments, by number."""
+        return {number: self.file(number) for number in self.encoded}
+
+    @property
+    def missing(self) -> list[int]:
+        """The numbers of the segments that are still to be made, in order."""
+        return [number for number, file in self.files.items() if not file.is_file()]
+
+    @property
+    def patches(self) -> tuple[CuePatches, ...]:
+        """What was made of every cue, once all segments are made."""
+        made = (self.cues.finished(planned.cue.id) for planned in self.plan.cues(self.job.clip))
+        return tuple(each for each in made if each is not None)
+
+    def note_damage(self, number: int, damage: PictureDamage) -> None:
+        """Keep beside a segment which of its frames could not be decoded. Call before its file is written. Raises
+        ``OSError``."""
+        segment = self.segments.segments[number]
+        inside = {
+            name: [frame for frame in frames if segment.first <= frame < segment.stop]
+            for name, frames in (("repeated", damage.repeated), ("corrupt", damage.corrupt))
+        }
+        beside = self.file(number).with_suffix(".damage.json")
+        beside.unlink(missing_ok=True)
+        if any(inside.values()):
+            with written_beside(beside) as partial:
+                partial.write_text(json.dumps(inside), "utf-8")
+
+    @property
+    def damage(self) -> PictureDamage:
+        """The frames of the source that could not be decoded, of all encoded segments."""
+        every = PictureDamage()
+        for file in self.files.values():
+            beside = file.with_suffix(".damage.json")
+            if beside.is_file():
+                told = parse_json(beside.read_text("utf-8"))
+                every.repeated += told["repeated"]
+                every.corrupt += told["corrupt"]
+        return every
+
+
+@dataclass(frozen=True, eq=False)
+class FilmFolders:
+    """Where the parts of a film are kept: the ``cues`` that were rendered, and the encoded ``segments``.
+
+    ``takes`` are names of what each cue's patches are, by cue id: they change whenever the patches do. A cue that is
+    not in it has patches of this run only.
+    """
+
+    cues: CueFolders
+    segments: Path
+    takes: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,65 @@
+"""The plan of one language: lines with ids and times, who says them, and what stays as filmed."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lipdub.studio.analysis import Analysis
+from lipdub.studio.dub_plan import LineChoices
+from lipdub.studio.job import Job
+from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
+from lipdub.studio.plan.line_slots import phrases, timed_lines
+from lipdub.studio.plan.lines import DubLines, lines_to_say
+from lipdub.studio.session import Session
+from lipdub.studio.track_features import dub_features
+from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
+from lipdub.timeline.project import InputFile
+from lipdub.timeline.sound import ANALYSIS_RATE, Sound
+from lipdub.timeline.speech_features import SpeechFeatures
+
+
+def make_plan(job: Job, analysis: Analysis, language: str, session: Session) -> LanguagePlan:
+    """What will be said in ``language``, by whom and when, and what stays as filmed. Nothing is spoken or rendered.
+
+    Raises what recognisers and translators raise, and what ``plan_faces`` raises.
+    """
+    source = None if analysis.sound is None else analysis.sound.features
+    if job.audio is not None:
+        dub = dub_features(job.audio, job.clip, session).features
+        found = DubLines(phrases(dub), language, job.audio)
+        track, script = InputFile(job.audio.absolute(), session.inputs.digest(job.audio)), None
+    else:
+        found = lines_to_say(job.clip, job.speech, job.script, source, session)
+        dub, track = source if source is not None else _silence(job, session), None
+        given = job.speech.script
+        script = None if given is None else InputFile(given.absolute(), session.inputs.digest(given))
+    faces = plan_faces(
+        job.clip,
+        analysis,
+        FollowedSpeech(dub, timed=timed_lines(found.lines, None if job.audio else source), choices=LineChoices()),
+        session.tools.prior,
+        job.selector,
+    )
+    return LanguagePlan(
+        language=language or found.language,
+        lines=tuple(PlannedLine(replace(line, words=()), faces.people.get(line.id)) for line in found.lines),
+        track=track,
+        script=script,
+        originals=dict(found.originals),
+        left=faces.passthrough,
+        voices=job.speech.voice,
+        notes=(*found.notes, *faces.notes),
+    )
+
+
+def _silence(job: Job, session: Session) -> SpeechFeatures:
+    rows = int(job.clip.span.duration * ANALYSIS_RATE)
+    silence = Sound(np.zeros((1, rows), np.float32), ANALYSIS_RATE, job.clip.start)
+    return session.tools.analyser.analyser.analyse(silence)
+
+
+def dub_lines(job: Job, plan: LanguagePlan) -> DubLines:
+    """The lines of a plan as they are to be spoken; those that stay as filmed are left out."""
+    name = plan.script.path if plan.script is not None else job.clip.path
+    lines = tuple(replace(planned.line, language=plan.language) for planned in plan.lines if not planned.leave)
+    return DubLines(lines, plan.language, name, dict(plan.originals), notes=plan.notes)

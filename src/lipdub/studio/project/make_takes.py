@@ -1,0 +1,212 @@
+"""What a plan of a project is missing is made: speech and mouths of lines that have no take, and then the film.
+
+Lines with a take that still fits the plan are not made again, whatever changes around them.
+"""
+
+import shutil
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lipdub.errors import NothingToDub
+from lipdub.media.read import prefetch, read_frames
+from lipdub.plugins import fingerprint_of
+from lipdub.studio.analysis import Analysis
+from lipdub.studio.cue_folder import CueFolders
+from lipdub.studio.dub_plan import DubPlan, KeptLine, LineChoices, PlannedCue
+from lipdub.studio.film_work import FilmFolders, FilmWork
+from lipdub.studio.job import Job
+from lipdub.studio.plan.line_slots import slots_by_person, timed_lines
+from lipdub.studio.plan.plan_dub import GivenLines, plan_dub
+from lipdub.studio.project.make_plan import dub_lines
+from lipdub.studio.project.project_folder import ProjectFolder
+from lipdub.studio.project.sound_digests import slot_digests
+from lipdub.studio.project.takes import LineTakes, TakeFolder
+from lipdub.studio.render.render import CueRenderer
+from lipdub.studio.session import Session
+from lipdub.studio.store import key
+from lipdub.timeline.language_plan import LanguagePlan
+from lipdub.timeline.lines import Line
+from lipdub.timeline.take import LineRecipe, Take
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageWork:
+    """The dub of a project's source in one language, in one run: the ``plan``, and for every line the
+    ``recipe`` of the take that it needs, and the take with that recipe, if there is one (``have``). ``timed`` are the
+    lines with the spans in which the source says them."""
+
+    folder: ProjectFolder
+    plan: LanguagePlan
+    job: Job
+    analysis: Analysis
+    timed: tuple[Line, ...]
+    recipes: Mapping[str, LineRecipe]
+    have: Mapping[str, Take]
+
+    @property
+    def takes(self) -> LineTakes:
+        """All takes of the language."""
+        return LineTakes(self.folder, self.plan.language)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The ids of the lines that need a take, in order of time."""
+        return tuple(line for line in self.recipes if line not in self.have)
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedTakes:
+    """The ``plan`` of a dub, and the folders in which the takes of its missing lines are made, by line id."""
+
+    plan: DubPlan
+    making: dict[str, TakeFolder] = field(default_factory=dict)
+
+    def cues_of(self, line: str) -> list[PlannedCue]:
+        """The cues of a line that change frames."""
+        return [planned for planned in self.planned if planned.cue.line_id == line]
+
+    planned: tuple[PlannedCue, ...] = ()
+
+
+def language_work(
+    folder: ProjectFolder, plan: LanguagePlan, job: Job, analysis: Analysis, session: Session
+) -> LanguageWork:
+    """What is there and what is missing of one language. Raises what reading the dub track raises."""
+    source = None if analysis.sound is None else analysis.sound.features
+    lines = [planned.line for planned in plan.lines if not planned.leave]
+    timed = timed_lines(lines, source if plan.track is None else None)
+    people = {planned.line.id: planned.person for planned in plan.lines if planned.person is not None}
+    slots = slots_by_person(timed, people, job.clip.span)
+    digests = slot_digests(job, slots) if job.audio is not None else {}
+    engine = engine_name(job, session)
+    takes = LineTakes(folder, plan.language)
+    recipes, have = {}, {}
+    for line, slot in slots.items():
+        planned = plan.planned(line)
+        assert planned is not None
+        recipes[line] = planned.recipe(slot.span, digests.get(line, ""), engine, job.options.seed)
+        fitting = [take for take in takes.complete(line) if take.recipe == recipes[line]]
+        chosen = next((take for take in fitting if take.number == planned.take), None)
+        if chosen is not None or fitting:
+            have[line] = chosen or fitting[-1]
+    return LanguageWork(folder, plan, job, analysis, timed, recipes, have)
+
+
+def engine_name(job: Job, session: Session) -> str:
+    """The engine of a run with its version, options and weights, as recipes name it."""
+    engine = session.tools.engine
+    return f"{engine.name}:{key(fingerprint_of(engine), sorted(job.options.engine_option))[:12]}"
+
+
+def plan_takes(
+    work: LanguageWork, session: Session, only: Collection[str] | None = None, anew: bool = False
+) -> PlannedTakes:
+    """The plan in which lines with a take are kept, and the missing ones are spoken. ``only`` these lines are made (all
+    that are missing if it is None); ``anew``: also if they have a take.
+
+    Raises what ``plan_dub`` raises, and ``OutputError`` if takes cannot be written.
+    """
+    made = work.missing if only is None else [line for line in work.recipes if line in only]
+    kept = {line: take for line, take in work.have.items() if line not in made}
+    lines = dub_lines(work.job, work.plan)
+    lines = replace(lines, lines=tuple(line for line in lines.lines if line.id in kept or line.id in made))
+    making = {line: work.takes.to_make(line, work.recipes[line], anew=anew) for line in made}
+    choices = _choices(work, kept, making)
+    plan = plan_dub(work.job, work.analysis, session, GivenLines(lines, choices, work.timed))
+    for line, folder in making.items():
+        voice = plan.speech.line_voices.get(line)
+        if voice is not None and folder.voice is None:
+            folder.keep_voice(voice)
+    return PlannedTakes(plan, making, plan.cues(work.job.clip))
+
+
+def _choices(work: LanguageWork, kept: Mapping[str, Take], making: Mapping[str, TakeFolder]) -> LineChoices:
+    """What was decided for single lines. The speech of takes that were begun before is kept, too."""
+    lines = {planned.line.id: planned for planned in work.plan.lines}
+    stay = {line: KeptLine(lines[line].line, t.voice, tuple(p.cue for p in t.patches)) for line, t in kept.items()}
+    for line, folder in making.items():
+        voice = folder.voice
+        if voice is not None:
+            stay[line] = KeptLine(lines[line].line, voice, None)
+    return LineChoices(
+        kept=stay,
+        voices={line: p.voice for line, p in lines.items() if p.voice},
+        offsets={line: p.offset for line, p in lines.items() if p.offset},
+        people={line: p.person for line, p in lines.items() if p.person is not None},
+        seeds={line: p.seed for line, p in lines.items() if p.seed is not None},
+        excluded=tuple(p.line.span for p in lines.values() if p.leave),
+    )
+
+
+def render_lines(work: LanguageWork, takes: PlannedTakes, session: Session) -> None:
+    """Render the cues of the lines that are made into their reels, without a film. Raises what rendering raises."""
+    clip = work.job.clip
+    folders = film_folders(work, takes, session)
+    renderer = CueRenderer(work.job, takes.plan, folders.cues, session)
+    cues = [p for p in takes.planned if p.cue.line_id in takes.making and folders.cues.finished(p.cue.id) is None]
+    with session.clock.stage("render"):
+        for done, planned in enumerate(cues, 1):
+            first, stop = planned.frames.start, planned.frames.stop
+            needed = renderer.needed(first, stop)
+            for _ in renderer.patched(first, stop, prefetch(read_frames(clip, needed.start, needed.stop))):
+                pass
+            session.clock.listener("render", done, len(cues))
+
+
+def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
+    """Complete the takes whose cues are all rendered, and choose them: the plan with their numbers, which is saved.
+
+    Raises ``OutputError``.
+    """
+    plan = work.plan
+    for line, folder in takes.making.items():
+        take = folder.take or folder.finish(tuple(planned.cue for planned in takes.cues_of(line)))
+        planned = plan.planned(line)
+        if take is not None and planned is not None and planned.take != take.number:
+            plan = plan.with_line(replace(planned, take=take.number))
+    for line, have in work.have.items():
+        planned = plan.planned(line)
+        if line not in takes.making and planned is not None and planned.take != have.number:
+            plan = plan.with_line(replace(planned, take=have.number))
+    if plan != work.plan:
+        work.folder.save_plan(plan, work.job.clip.start)
+    return plan
+
+
+def film_folders(work: LanguageWork, takes: PlannedTakes, session: Session) -> FilmFolders:
+    """Where the cues of all lines are kept, and names that change when their patches do."""
+    engine = engine_name(work.job, session)
+    resting = work.folder.resting(work.plan.language) / key(engine, work.job.options.seed)[:12]
+    folders: dict[str, Path] = {}
+    names: dict[str, str] = {}
+    numbers = {line: take.number for line, take in work.have.items()}
+    numbers |= {line: folder.number for line, folder in takes.making.items()}
+    for planned in takes.planned:
+        line, cue = planned.cue.line_id, planned.cue.id
+        if line in numbers:
+            take = work.folder.line(work.plan.language, line) / str(numbers[line])
+            folders[cue], names[cue] = take / "cues" / cue, f"{line}/{numbers[line]}"
+        else:
+            names[cue] = f"resting/{engine}"
+    cues = CueFolders(resting, reels=True, folders=folders)
+    return FilmFolders(cues, work.folder.segments(work.plan.language), names)
+
+
+def check_something_to_do(work: LanguageWork, takes: PlannedTakes) -> None:
+    """Raise ``NothingToDub`` if no mouth changes in the whole film."""
+    if not takes.planned:
+        raise NothingToDub(
+            "no mouth may be changed in this project",
+            file=work.job.clip.path,
+            remedy=f"See who says what: {work.folder.plan(work.plan.language)}",
+        )
+
+
+def remove_old_segments(film: FilmWork) -> None:
+    """Remove encoded segments of earlier films that this one does not use. What cannot be removed stays."""
+    used = {Path(name).stem.split(".")[0] for name in film.names}
+    if film.folder.is_dir():
+        for file in film.folder.iterdir():
+            if file.name.split(".")[0] not in used:
+                shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)

@@ -1,0 +1,129 @@
+"""The folder of a project: what lies where in it, and that one run works in it at a time.
+
+    film.lipdub/
+      project.json                 source, people, consent, options, languages
+      plans/es.json                what is said, by whom and when: to be edited
+      takes/es/7/2/take.json       take 2 of line 7, its speech and its patches
+      segments/es/                 encoded parts of the film, which a later export uses again; may be removed
+      people/1.jpg                 pictures of the people
+
+Paths inside the files are relative to the folder, so that it can be moved.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from urllib.parse import quote
+
+from lipdub.disk.lock_file import create_locked, is_locked, remove_if_unlocked
+from lipdub.disk.os_errors import cause_of
+from lipdub.errors import InputError, OutputError
+from lipdub.studio.project.plan_file import read_plan, write_plan
+from lipdub.timeline.language_plan import LanguagePlan
+from lipdub.timeline.project import Project
+
+_RUN = ".run-"
+_UNKNOWN = "dub"
+"""The name of the plan of a dub whose language is not known."""
+
+
+@dataclass(frozen=True)
+class ProjectFolder:
+    """The project at ``path``; the folder need not be there yet."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        """The file of the project itself."""
+        return self.path / "project.json"
+
+    @property
+    def exists(self) -> bool:
+        """True if a project was begun there."""
+        return self.manifest.exists()
+
+    def plan(self, language: str) -> Path:
+        """The file of the plan of a language."""
+        return self.path / "plans" / f"{plan_name(language)}.json"
+
+    def takes(self, language: str) -> Path:
+        """The folder of all takes of a language."""
+        return self.path / "takes" / plan_name(language)
+
+    def segments(self, language: str) -> Path:
+        """The folder of the encoded segments of a language."""
+        return self.path / "segments" / plan_name(language)
+
+    def resting(self, language: str) -> Path:
+        """The folder of cues that belong to no line: mouths that rest while nobody speaks."""
+        return self.takes(language) / "_resting"
+
+    def line(self, language: str, line: str) -> Path:
+        """The folder of the takes of a line."""
+        return self.takes(language) / quote(line, safe="")
+
+    def load(self) -> Project:
+        """The project. Raises ``InputError`` if there is none, or if it cannot be used."""
+        if not self.exists:
+            raise InputError(
+                "there is no lipdub project here",
+                file=self.path,
+                remedy="Begin one: lipdub plan CLIP --script SCRIPT --project FOLDER",
+            )
+        return Project.load(self.manifest)
+
+    def save(self, project: Project) -> None:
+        """Write the manifest. Raises ``OutputError``."""
+        project.save(self.manifest)
+
+    def load_plan(self, language: str, zero: Fraction) -> LanguagePlan:
+        """The plan of a language, whose times count from ``zero`` (when players start the clip). Raises
+        ``InputError``."""
+        return read_plan(self.plan(language), zero)
+
+    def save_plan(self, plan: LanguagePlan, zero: Fraction) -> None:
+        """Write a plan. Raises ``OutputError``."""
+        file = self.plan(plan.language)
+        with told_as_output(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        write_plan(file, plan, zero)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the project while the block runs; the folder is made if it is not there.
+
+        Raises ``OutputError`` if another run works in it, or if it cannot be written to.
+        """
+        with told_as_output(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            held = create_locked(self.path, _RUN)
+        try:
+            for other in self.path.glob(f"{_RUN}*"):
+                if other != held.path and not remove_if_unlocked(other) and is_locked(other):
+                    raise OutputError(
+                        "another run of lipdub works in this project",
+                        file=self.path,
+                        remedy="Wait until it has ended, or stop it; nothing is lost",
+                    )
+            yield
+        finally:
+            held.path.unlink(missing_ok=True)
+            held.release()
+
+
+def plan_name(language: str) -> str:
+    """The name of the plan of a language, as in file names."""
+    return quote(language, safe="") or _UNKNOWN
+
+
+@contextmanager
+def told_as_output(file: Path) -> Iterator[None]:
+    """Errors of the system in the block as ``OutputError`` about ``file``."""
+    try:
+        yield
+    except OSError as refused:
+        cause = cause_of(refused)
+        raise OutputError(f"cannot be written: {cause.what}", file=file, remedy=cause.remedy) from refused

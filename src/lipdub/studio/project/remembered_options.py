@@ -1,0 +1,55 @@
+"""Which options of a dub a project remembers, and how they go together with those of one run."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from lipdub.errors import InputError
+from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.timeline.project import Project
+
+_OF_ONE_RUN = frozenset(
+    {"codec", "crf", "preset", "hardware", "overwrite", "page", "reuse", "workers", "consent", "language"}
+)
+_OF_ONE_LANGUAGE = frozenset({"script", "line", "to", "voice", "source_language"})
+
+
+def remembered(options: DubOptions, speech: SpeechOptions) -> dict[str, Any]:
+    """The options that hold for all dubs of a project, by name, as far as they are not the defaults."""
+    out: dict[str, Any] = {}
+    for given, usual in ((options, DubOptions()), (speech, SpeechOptions())):
+        for name in _remembered_names(given):
+            value = getattr(given, name)
+            if value != getattr(usual, name):
+                out[name] = str(Path(value).absolute()) if isinstance(value, Path) else value
+    return out
+
+
+def combined(
+    project: Project, options: DubOptions, speech: SpeechOptions, manifest: Path
+) -> tuple[DubOptions, SpeechOptions]:
+    """The options of one run on a project: those given now where they are not the defaults, else those remembered.
+
+    Raises ``InputError`` if the ``manifest`` names an option that does not exist.
+    """
+    left = dict(project.options)
+    both: list[Any] = []
+    for given, usual in ((options, DubOptions()), (speech, SpeechOptions())):
+        changes = {}
+        for name in _remembered_names(given):
+            if name in left:
+                value = left.pop(name)
+                if getattr(given, name) == getattr(usual, name):
+                    changes[name] = Path(str(value)) if isinstance(value, str) and _holds_path(given, name) else value
+        both.append(replace(given, **changes))
+    if left:
+        raise InputError(f"options: there is no option '{min(left)}'", file=manifest, remedy="Remove it from the file")
+    return both[0], both[1]
+
+
+def _remembered_names(options: DubOptions | SpeechOptions) -> list[str]:
+    return [f.name for f in fields(options) if f.name not in _OF_ONE_RUN | _OF_ONE_LANGUAGE]
+
+
+def _holds_path(options: DubOptions | SpeechOptions, name: str) -> bool:
+    return next(f for f in fields(options) if f.name == name).type == (Path | None)

@@ -1,0 +1,152 @@
+"""The takes of lines: every attempt at a line has a folder of its own, which is complete when it holds ``take.json``.
+
+An attempt that was interrupted is gone on with: what of it is finished is not made again.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lipdub.disk.atomic import written_beside
+from lipdub.disk.json_text import parse_json
+from lipdub.errors import InputError
+from lipdub.studio.cue_folder import CueFolders
+from lipdub.studio.project.project_folder import ProjectFolder, told_as_output
+from lipdub.timeline.cue import Cue
+from lipdub.timeline.packed import packed, unpacked
+from lipdub.timeline.take import LineRecipe, LineVoice, Take
+
+_TAKE, _RECIPE, _VOICE, _VOICED, _CUES = "take.json", "recipe.json", "voice.npy", "voice.json", "cues"
+
+
+@dataclass(frozen=True)
+class TakeFolder:
+    """The folder of take ``number`` of a ``line``."""
+
+    path: Path
+    line: str
+    number: int
+
+    @property
+    def cues(self) -> CueFolders:
+        """Where its cues are rendered."""
+        return CueFolders(self.path / _CUES, reels=True)
+
+    def begin(self, recipe: LineRecipe) -> None:
+        """Make the folder, and write down what the take is made from. Raises ``OutputError``."""
+        with told_as_output(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            _write(self.path / _RECIPE, packed(recipe))
+
+    @property
+    def recipe(self) -> LineRecipe | None:
+        """What the take is made from; None if that cannot be read."""
+        return _read(LineRecipe, self.path / _RECIPE)
+
+    def keep_voice(self, voice: LineVoice) -> None:
+        """Copy the speech of a take into its folder. Raises ``OutputError``."""
+        with told_as_output(self.path):
+            with written_beside(self.path / _VOICE) as partial:
+                shutil.copyfile(voice.file, partial)
+            _write(self.path / _VOICED, packed(replace(voice, file=Path(_VOICE))))
+
+    @property
+    def voice(self) -> LineVoice | None:
+        """The speech of the take; None if there is none, or none yet."""
+        told = _read(LineVoice, self.path / _VOICED)
+        return None if told is None else replace(told, file=self.path / told.file)
+
+    def finish(self, cues: tuple[Cue, ...]) -> Take | None:
+        """Complete the take, whose ``cues`` were rendered; None if one of them was not. Raises ``OutputError``."""
+        made = [self.cues.finished(cue.id) for cue in cues]
+        recipe = self.recipe
+        patches = tuple(each for each in made if each is not None)
+        if recipe is None or len(patches) < len(cues):
+            return None
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        take = Take(self.line, self.number, recipe, self.voice, patches, now)
+        inside = tuple(
+            replace(
+                p, reel=p.reel and p.reel.relative_to(self.path), shapes=p.shapes and p.shapes.relative_to(self.path)
+            )
+            for p in patches
+        )
+        voice = take.voice and replace(take.voice, file=Path(_VOICE))
+        with told_as_output(self.path):
+            _write(self.path / _TAKE, packed(replace(take, patches=inside, voice=voice)))
+        return take
+
+    @property
+    def take(self) -> Take | None:
+        """The complete take; None if it is not complete, or its files are damaged or gone."""
+        told = _read(Take, self.path / _TAKE)
+        if told is None:
+            return None
+        patches = tuple(
+            replace(p, reel=p.reel and self.path / p.reel, shapes=p.shapes and self.path / p.shapes)
+            for p in told.patches
+        )
+        take = replace(
+            told, patches=patches, voice=told.voice and replace(told.voice, file=self.path / told.voice.file)
+        )
+        files = [file for p in take.patches for file in (p.reel, p.shapes)] + [take.voice and take.voice.file]
+        return take if all(file is None or file.is_file() for file in files) else None
+
+
+@dataclass(frozen=True)
+class LineTakes:
+    """All takes of the lines of one language of a project."""
+
+    folder: ProjectFolder
+    language: str
+
+    def all(self, line: str) -> tuple[TakeFolder, ...]:
+        """The folders of the takes of a line, by number, complete or not."""
+        where = self.folder.line(self.language, line)
+        if not where.is_dir():
+            return ()
+        numbers = sorted(int(entry.name) for entry in where.iterdir() if entry.name.isdecimal() and entry.is_dir())
+        return tuple(TakeFolder(where / str(number), line, number) for number in numbers)
+
+    def complete(self, line: str) -> tuple[Take, ...]:
+        """The complete takes of a line, by number."""
+        return tuple(take for folder in self.all(line) if (take := folder.take) is not None)
+
+    def numbered(self, line: str, number: int) -> Take:
+        """Take ``number`` of a line. Raises ``InputError`` if there is none."""
+        found = next((take for take in self.complete(line) if take.number == number), None)
+        if found is None:
+            have = ", ".join(str(take.number) for take in self.complete(line)) or "none"
+            raise InputError(
+                f"line {line} has no take {number} (complete takes: {have})",
+                file=self.folder.path,
+                remedy=f"See them: lipdub takes {self.folder.path} --line {line}",
+            )
+        return found
+
+    def to_make(self, line: str, recipe: LineRecipe, *, anew: bool = False) -> TakeFolder:
+        """The folder in which a take with ``recipe`` is made: one that was begun with the same recipe and not
+        completed, else a new one. ``anew``: only a new one, or the last one if it was not completed."""
+        every = self.all(line)
+        begun = [folder for folder in every if folder.take is None and folder.recipe == recipe]
+        if begun and (not anew or begun[-1] == every[-1]):
+            return begun[-1]
+        number = every[-1].number + 1 if every else 1
+        made = TakeFolder(self.folder.line(self.language, line) / str(number), line, number)
+        made.begin(recipe)
+        return made
+
+
+def _write(file: Path, told: object) -> None:
+    with written_beside(file) as partial:
+        partial.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _read(kind: type, file: Path):
+    """A value of ``kind`` that was written to ``file``; None if it cannot be read."""
+    try:
+        return unpacked(kind, parse_json(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

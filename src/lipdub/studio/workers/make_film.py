@@ -1,0 +1,34 @@
+"""A plan in, a film out: its segments are made by workers and assembled."""
+
+from lipdub.media.segments import SegmentMismatch
+from lipdub.studio.assemble.assemble import assemble
+from lipdub.studio.cue_folder import CueFolders
+from lipdub.studio.dub_plan import DubPlan
+from lipdub.studio.film import Film
+from lipdub.studio.film_work import FilmFolders, FilmWork
+from lipdub.studio.job import Job
+from lipdub.studio.session import Session
+from lipdub.studio.workers.divide import divide
+from lipdub.studio.workers.pool import make_segments
+
+
+def make_film(job: Job, plan: DubPlan, folders: FilmFolders, session: Session) -> tuple[Film, FilmWork]:
+    """The film of ``plan``, and how it was divided. What ``folders`` hold already is not made again.
+
+    Segments of the source are copied where that is safe. If the finished file is not as it must be, the whole picture
+    is encoded instead. Raises what rendering, encoding and ``assemble`` raise.
+    """
+    work = divide(job, plan, folders)
+    make_segments(work, session)
+    try:
+        return assemble(work, session), work
+    except SegmentMismatch as mismatch:
+        plan = plan.noted(f"the whole picture was encoded: {mismatch}")
+    work = divide(job, plan, folders, copy=False)
+    make_segments(work, session)
+    return assemble(work, session), work
+
+
+def own_folders(session: Session) -> FilmFolders:
+    """Folders for a film of which nothing is kept: they are removed with the session."""
+    return FilmFolders(CueFolders(session.scratch / "cues"), session.scratch / "segments")
