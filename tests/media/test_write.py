@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lipdub.disk.publish import Outputs
 from lipdub.errors import NoSound, OptionError, OutputError
-from lipdub.media import write as writing
+from lipdub.media import film_writer, output_options
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import read_frames
 from lipdub.media.sound_read import read_sound
@@ -303,7 +303,7 @@ def test_encoders_are_tried_in_silence(capfd):
 
 
 def test_hardware_falls_back_with_a_word(tmp_path, monkeypatch):
-    monkeypatch.setattr(writing, "hardware_encoding", lambda *_: None)
+    monkeypatch.setattr(output_options, "hardware_encoding", lambda *_: None)
     source = make_video(tmp_path / "a.mp4", count=3)
     _, _, written = again(source, tmp_path / "b.mp4", None, WriteOptions(hardware=True))
     assert written.encoder == "libx264"
@@ -351,10 +351,10 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
     output = tmp_path / "b.mp4"
     output.write_bytes(b"old")
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writing._ClipWriter, "_mux", full)
+    monkeypatch.setattr(film_writer.FilmWriter, "mux", full)
     with pytest.raises(OutputError, match=r"b\.mp4.*the disk is full"):
         write_clip(clip, read_frames(clip), None, output, WriteOptions(overwrite=True))
     assert output.read_bytes() == b"old"
@@ -403,10 +403,10 @@ def test_what_stands_there_meanwhile_is_not_replaced(tmp_path):
 def test_the_errors_of_an_encoder_are_not_blamed_on_the_disk(tmp_path, monkeypatch):
     clip = open_clip(make_video(tmp_path / "a.mp4", count=3))
 
-    def wrong(*_):
+    def wrong(*_, **__):
         raise ValueError("the encoder cannot do that")
 
-    monkeypatch.setattr(writing._ClipWriter, "_mux", wrong)
+    monkeypatch.setattr(film_writer.FilmWriter, "mux", wrong)
     with pytest.raises(OutputError, match="the encoder cannot do that") as told:
         write_clip(clip, read_frames(clip), None, tmp_path / "b.mp4", PLAIN)
     assert "space" not in str(told.value)

@@ -6,6 +6,7 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
@@ -69,6 +70,9 @@ _REFUSED = {("libvpx-vp9", "gbrap"), ("libvpx-vp9", "yuva422p"), ("libvpx-vp9", 
 _REFUSED |= {("libx265", "yuva420p"), ("libx265", "yuva420p10le")}
 
 _FIRST = {"tt": "top field first", "tb": "top field first", "bb": "bottom field first", "bt": "bottom field first"}
+_GLOBAL_HEADER = 1 << 22
+"""AV_CODEC_FLAG_GLOBAL_HEADER of libavcodec/avcodec.h."""
+
 _FEW = 8
 """Frames. With fewer than it delays, x265 leaves the first decoding times unset if it reorders frames."""
 
@@ -247,13 +251,12 @@ def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict
     return True
 
 
-def configure_encoder(stream: VideoStream, clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> None:
-    """Copy the source stream's properties (size, colours, fields, rotation) to the encoder and the output's stream."""
-    context = stream.codec_context
+def configure_encoder(context: VideoCodecContext, clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> None:
+    """Copy the source stream's properties (size, colours, fields) to the encoder."""
     context.width, context.height = (s + p for s, p in zip(facts.size, encoding.pads, strict=True))
     context.pix_fmt = encoding.pixel_format
     context.thread_type = "FRAME"  # PyAV's default, slices, keeps x264 on one core
-    context.time_base = stream.time_base = clip.times.time_base
+    context.time_base = clip.times.time_base
     context.framerate = clip.rate
     context.sample_aspect_ratio = facts.pixel_aspect
     colours = output_colours(facts, encoding)
@@ -275,6 +278,21 @@ def configure_encoder(stream: VideoStream, clip: Clip, facts: PictureFacts, enco
     context.options = options
     if facts.field_order != "unknown":
         context.field_order = {"progressive": 1, "tt": 2, "bb": 3, "tb": 4, "bt": 5}[facts.field_order]
+
+
+def open_encoder(clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> VideoCodecContext:
+    """An open encoder that belongs to no file: its header ("extradata") is apart from its packets."""
+    context = av.CodecContext.create(encoding.encoder, "w")
+    assert isinstance(context, VideoCodecContext)
+    configure_encoder(context, clip, facts, encoding)
+    context.flags |= _GLOBAL_HEADER
+    context.open()
+    return context
+
+
+def describe_stream(stream: VideoStream, clip: Clip, facts: PictureFacts) -> None:
+    """Copy the source stream's time base and rotation to the output's stream."""
+    stream.time_base = clip.times.time_base
     if facts.matrix is not None:
         stream.set_display_matrix(facts.matrix)
 

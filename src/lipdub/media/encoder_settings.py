@@ -89,3 +89,27 @@ def quiet_settings(encoder: str) -> dict[str, str]:
     if encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "0")
     return {"x265-params": "log-level=none"} if encoder == "libx265" else {}
+
+
+def reproducible_settings(encoder: str, settings: dict[str, str]) -> dict[str, str]:
+    """``settings`` with which the packets depend on the frames alone: a fixed number of threads, whatever the machine
+    has, no code that only some processors take, and GOPs that refer to no other.
+
+    Threads change the result of x264, x265 and VP9.
+    """
+    match encoder:
+        case "libx264" | "libx264rgb":
+            return settings | {"threads": "4", **_more(settings, "x264-params", "cpu-independent=1")}
+        case "libx265":
+            return settings | _more(settings, "x265-params", "frame-threads=2:pools=4:open-gop=0")
+        case "libvpx-vp9":
+            return settings | {"threads": "4"}
+        case "libsvtav1":
+            return settings | _more(settings, "svtav1-params", "lp=2")
+        case "ffv1":
+            return settings | {"threads": "4", "slices": "4"}
+    return settings
+
+
+def _more(settings: dict[str, str], key: str, added: str) -> dict[str, str]:
+    return {key: ":".join(filter(None, (settings.get(key), added)))}

@@ -49,7 +49,7 @@ def sei_messages(data: bytes, codec: str, prefix: int) -> Iterator[SeiMessage]:
     if codec == "mpeg2video":
         yield from _user_data(data)
     elif codec in _SEI:
-        for first, end in _units(data, prefix):
+        for first, end in nal_units(data, prefix):
             if _unit_type(data[first], codec) == _SEI[codec]:
                 yield from _unpacked(_unescaped(data[first + len(_HEADER[codec]) : end]))
 
@@ -57,7 +57,7 @@ def sei_messages(data: bytes, codec: str, prefix: int) -> Iterator[SeiMessage]:
 def has_dolby_vision(data: bytes, codec: str, prefix: int) -> bool:
     """True if a packet has a NAL unit of type 62, which Dolby Vision uses for its values (H.265 leaves it
     unspecified)."""
-    return codec == "hevc" and any(_unit_type(data[first], codec) == 62 for first, _ in _units(data, prefix))
+    return codec == "hevc" and any(_unit_type(data[first], codec) == 62 for first, _ in nal_units(data, prefix))
 
 
 def insert_sei(data: bytes, codec: str, added: Iterable[SeiMessage]) -> bytes:
@@ -67,7 +67,7 @@ def insert_sei(data: bytes, codec: str, added: Iterable[SeiMessage]) -> bytes:
     unit = _HEADER[codec] + _escaped(body + b"\x80")
     prefix = 0 if data.startswith((_START, b"\x00" + _START)) else 4
     head = b"\x00" + _START if prefix == 0 else len(unit).to_bytes(4, "big")
-    for first, _ in _units(data, prefix):
+    for first, _ in nal_units(data, prefix):
         if _is_slice(_unit_type(data[first], codec), codec):
             at = first - (prefix or 3)
             at -= int(prefix == 0 and at > 0 and data[at - 1] == 0)
@@ -83,7 +83,7 @@ def _is_slice(kind: int, codec: str) -> bool:
     return 1 <= kind <= 5 if codec == "h264" else kind <= 31
 
 
-def _units(data: bytes, prefix: int) -> Iterator[tuple[int, int]]:
+def nal_units(data: bytes, prefix: int) -> Iterator[tuple[int, int]]:
     """(First byte, end) of every non-empty NAL unit."""
     if prefix:
         at = 0

@@ -193,6 +193,10 @@ class SideDataCopier:
         full.stream = packet.stream
         return full
 
+    def count_copied(self, packet: av.Packet) -> None:
+        """Count the side data of the frame of ``packet``, which is copied from the source together with it."""
+        self.placed.update({name for name, _ in self._of((packet.pts or 0) * packet.time_base)})
+
     def _of(self, at: Fraction) -> list[tuple[str, SeiMessage]]:
         """The messages of the source's frame at ``at`` (s). Packets are read until no earlier frame can follow."""
         while self._reached is None or self._reached <= at:

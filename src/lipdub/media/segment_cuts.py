@@ -1,0 +1,103 @@
+"""Where a film is cut into segments: between changed ranges, and where the source can be copied.
+
+All functions count frames. Cuts follow a fixed grid of frame numbers where they can, so that a change in one place
+leaves the cuts elsewhere as they are.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from lipdub.timeline.take import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentLengths:
+    """Lengths in frames: a segment has about ``usual``, at least ``least`` and at most ``most``, if the changed ranges
+    let it. A run of fewer than ``worth_copying`` frames is not copied."""
+
+    least: int
+    usual: int
+    most: int
+    worth_copying: int
+
+    @classmethod
+    def at_rate(cls, rate: Fraction) -> "SegmentLengths":
+        """Segments of 4 s (2 to 8 s), copied runs of 1 s or more, at ``rate`` frames per second.
+
+        Every join costs one more IDR picture, which takes about as many bits as 5 to 10 predicted ones, and starts an
+        encoder. A second of copied frames saves more than that.
+        """
+        return cls(max(1, round(2 * rate)), max(1, round(4 * rate)), max(1, round(8 * rate)), max(1, round(rate)))
+
+
+def check_changed(changed: Sequence[range], frames: int) -> None:
+    """Assert that the ranges are not empty, sorted, disjoint, and inside a clip of ``frames``."""
+    reached = 0
+    for part in changed:
+        assert part.step == 1, "changed ranges are consecutive frames"
+        assert reached <= part.start < part.stop <= frames, "changed ranges must be sorted, disjoint and in the clip"
+        reached = part.stop
+
+
+def cut_segments(
+    frames: int, changed: Sequence[range], joins: Sequence[int], lengths: SegmentLengths
+) -> tuple[Segment, ...]:
+    """Segments that cover ``frames`` in order. No changed range is divided between two.
+
+    ``joins`` are the sorted frames at which copied and encoded packets may meet (the first frames of closed GOPs);
+    empty if nothing may be copied. Linear in frames.
+    """
+    check_changed(changed, frames)
+    segments: list[Segment] = []
+    at = 0
+    for run in _copied_runs(frames, changed, joins, lengths.worth_copying) if joins else ():
+        segments += _encoded(at, run.start, changed, lengths)
+        segments.append(Segment(run.start, run.stop, copied=True))
+        at = run.stop
+    return (*segments, *_encoded(at, frames, changed, lengths))
+
+
+def _copied_runs(frames: int, changed: Sequence[range], joins: Sequence[int], least: int) -> Iterator[range]:
+    """Runs of whole GOPs without a changed frame, ``least`` frames or longer; the clip's end counts as a join."""
+    borders = [*joins, frames]
+    at = 0
+    for part in (*changed, range(frames, frames + 1)):
+        first = borders[bisect_left(borders, at)] if at <= frames else frames
+        last = borders[max(0, _last_at_or_before(borders, part.start))]
+        if last - first >= least:
+            yield range(first, last)
+        at = part.stop
+
+
+def _last_at_or_before(borders: Sequence[int], frame: int) -> int:
+    """Index of the last border that is not after ``frame``; -1 if there is none."""
+    index = bisect_left(borders, frame)
+    return index if index < len(borders) and borders[index] == frame else index - 1
+
+
+def _encoded(start: int, stop: int, changed: Sequence[range], lengths: SegmentLengths) -> Iterator[Segment]:
+    """Encoded segments of the region ``[start, stop)``."""
+    inside = changed[bisect_left([part.stop for part in changed], start + 1) :] if start < stop else ()
+    parts = iter(inside)
+    part = next(parts, None)
+    at = start
+    while at < stop:
+        if stop - at <= lengths.most:
+            cut = stop if stop - at < 2 * lengths.least else _grid(at, lengths)
+            cut = stop if stop - cut < lengths.least or stop - at <= lengths.usual else cut
+        else:
+            cut = _grid(at, lengths)
+        while part is not None and part.stop <= cut:
+            part = next(parts, None)
+        if cut < stop and part is not None and part.start < cut < part.stop:
+            cut = part.start if part.start - at >= lengths.least else part.stop
+            cut = stop if stop - cut < lengths.least and stop - at <= lengths.most else cut
+        yield Segment(at, min(cut, stop))
+        at = min(cut, stop)
+
+
+def _grid(at: int, lengths: SegmentLengths) -> int:
+    """The first multiple of the usual length that is at least the least length after ``at``."""
+    return -(-(at + lengths.least) // lengths.usual) * lengths.usual
