@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Film:
     """The film in the file ``path``, with the dub track of the file ``sound``. ``written`` tells what became of every
     stream, ``damage`` which frames of the source could not be decoded, ``segments`` which frames were copied and
-    which encoded.
+    which encoded. ``notes`` are sentences on that for the report.
 
     ``levels``, ``mix_notes`` and ``mix_levels`` tell about the mix, if its sound was ``mixed``.
     """
@@ -26,6 +26,7 @@ class Film:
     written: WriteResult
     damage: PictureDamage
     segments: tuple[Segment, ...]
+    notes: tuple[str, ...] = ()
     mixed: bool = False
     levels: dict[str, float] = field(default_factory=dict)
     mix_notes: tuple[str, ...] = ()

@@ -48,6 +48,10 @@ class OutputNames:
         return tuple(path for path in (self.film, self.report, self.page, self.subtitles) if path is not None)
 
 
+NO_OUTPUT = OutputNames(Path(), Path())
+"""The names of a job that writes no film."""
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """A dub that can be done: everything that was given was looked at, and nothing was made yet.

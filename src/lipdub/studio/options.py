@@ -25,6 +25,15 @@ class DubOptions:
     """Speech features that the lips follow. best: with the whisper encoder (145 MB; you are asked before a download);
     light: without it; auto: with it if it is installed."""
 
+    from_: str = ""
+    """Time (h:mm:ss.mmm) before which everything stays as filmed."""
+
+    until: str = ""
+    """Time from which on everything stays as filmed."""
+
+    skip: tuple[str, ...] = ()
+    """START-END, a part that stays as filmed, e.g. 0:22-0:25; may be repeated."""
+
     audio_stream: int | None = None
     """Audio stream of the clip that is its own sound, counted from 0; by default the one that players play."""
 

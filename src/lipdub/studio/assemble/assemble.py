@@ -27,8 +27,15 @@ def assemble(work: FilmWork, session: Session) -> Film:
             write_options(job.options, job.speech), captions=captions(plan.speech, job.speech), language=language
         )
         written = write_segments(clip, work.segments, work.files, sound.track, part, how)
-    segments = work.segments.segments
     return Film(
-        part.path, sound.track, written, work.damage, segments, sound.mixed, sound.levels, sound.notes,
-        sound.mix_levels,
-    )  # fmt: skip
+        path=part.path,
+        sound=sound.track,
+        written=written,
+        damage=work.damage,
+        segments=work.segments.segments,
+        notes=(work.segments.reason,) if work.segments.reason else (),
+        mixed=sound.mixed,
+        levels=sound.levels,
+        mix_notes=sound.notes,
+        mix_levels=sound.mix_levels,
+    )

@@ -63,7 +63,7 @@ def make_report(outcome: Outcome, session: Session) -> Report:
         streams=StreamSummary(written.copied, written.encoded, written.dropped),
         timings=tuple(_timings(outcome, session)),
         consent=job.consent,
-        notes=(*dict.fromkeys(_notes(plan)), *job.names.notes),
+        notes=(*dict.fromkeys(_notes(plan)), *job.names.notes, *film.notes),
         warnings=(*plan.warnings, *_losses(plan, written), *written.warnings, *_damaged(clip, film.damage)),
         speech=_speech(outcome),
     )

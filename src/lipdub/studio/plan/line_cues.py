@@ -4,6 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
+from math import ceil
 from urllib.parse import quote
 
 from lipdub.studio.dub_plan import LineChoices, LineSlot
@@ -18,6 +20,9 @@ PADDING = Fraction(1, 5)
 
 JOIN = Fraction(3, 5)
 """Seconds of pause up to which two cues become one."""
+
+LONGEST = Fraction(8)
+"""Seconds from which a cue is divided, so that several workers can share it."""
 
 SLIVER = Fraction(1, 4)
 """Seconds that a piece of a cue in the slot of another line has at least, to become a cue of that line."""
@@ -67,8 +72,9 @@ class LineCues:
         if self.choices.kept:
             spans = self._left(spans, slots, old)
         made = (
-            Cue(span, face, id=self._id(span, face, line), person=person, line_id=line)
+            Cue(part, face, id=self._id(part, face, line), person=person, line_id=line)
             for span, line in in_slots(spans, slots)
+            for part in _parts(span)
         )
         return tuple(sorted([*old, *made], key=lambda cue: cue.span))
 
@@ -99,6 +105,13 @@ class LineCues:
     def _id(self, span: Span, face: int, line: str) -> str:
         """A name for a cue that can also be the name of a folder."""
         return f"{quote(line, safe='') or 'rest'}-{face}-{self.clip.times.within(span).start}"
+
+
+def _parts(span: Span) -> list[Span]:
+    """``span`` in equal parts of at most ``LONGEST``."""
+    count = max(1, ceil(span.duration / LONGEST))
+    borders = [span.start + span.duration * n / count for n in range(count + 1)]
+    return [Span(a, b) for a, b in pairwise(borders)]
 
 
 def _ends(span: Span) -> tuple[Span, Span]:

@@ -8,14 +8,16 @@ from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import check_output
 from lipdub.studio.caller import Caller
 from lipdub.studio.final_subtitles import subtitle_kind
-from lipdub.studio.job import DubRequest, Job, OutputNames
+from lipdub.studio.job import NO_OUTPUT, DubRequest, Job, OutputNames
 from lipdub.studio.preflight.consent import ensure_consent
+from lipdub.studio.preflight.excluded_spans import excluded_spans
 from lipdub.studio.preflight.output_names import check_names, output_names
 from lipdub.studio.preflight.request_checks import check_options, check_speech
 from lipdub.studio.session import Session
 from lipdub.studio.tools import Tools
 from lipdub.studio.write_options import write_options
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.read import ScriptLines
 
 
@@ -27,6 +29,7 @@ class CheckedRequest:
     names: OutputNames
     selector: FaceSelector
     script: ScriptLines | None
+    excluded: tuple[Span, ...]
 
 
 def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
@@ -55,6 +58,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
         selector=checked.selector,
         script=checked.script,
         consent=consent,
+        excluded=checked.excluded,
     )
 
 
@@ -71,8 +75,17 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     script = check_speech(clip, request.audio, speech, tools)
     if request.audio is not None and not probe(request.audio).has_sound:
         raise NoSound("there is no sound in it", file=request.audio, remedy="Give the file that holds the dub track")
+    excluded = excluded_spans(clip, options)
+    return CheckedRequest(clip, _names(request), selector, script, excluded)
+
+
+def _names(request: DubRequest) -> OutputNames:
+    """Where the files of the dub go. Raises ``OutputError`` or ``OptionError`` if they cannot be there."""
+    options, speech = request.options, request.speech
+    if request.output is None:
+        return NO_OUTPUT
     check_output(request.source, request.output, write_options(options, speech))
     kind = subtitle_kind(request.audio, speech)
     names = output_names(request.output, request.inputs, page=options.page, subtitles=kind)
     check_names(names, request.inputs, overwrite=options.overwrite)
-    return CheckedRequest(clip, names, selector, script)
+    return names

@@ -67,12 +67,7 @@ class TakeFolder:
             return None
         now = datetime.now(UTC).isoformat(timespec="seconds")
         take = Take(self.line, self.number, recipe, self.voice, patches, now)
-        inside = tuple(
-            replace(
-                p, reel=p.reel and p.reel.relative_to(self.path), shapes=p.shapes and p.shapes.relative_to(self.path)
-            )
-            for p in patches
-        )
+        inside = tuple(replace(p, reel=_below(p.reel, self.path), shapes=_below(p.shapes, self.path)) for p in patches)
         voice = take.voice and replace(take.voice, file=Path(_VOICE))
         with told_as_output(self.path):
             _write(self.path / _TAKE, packed(replace(take, patches=inside, voice=voice)))
@@ -88,9 +83,8 @@ class TakeFolder:
             replace(p, reel=p.reel and self.path / p.reel, shapes=p.shapes and self.path / p.shapes)
             for p in told.patches
         )
-        take = replace(
-            told, patches=patches, voice=told.voice and replace(told.voice, file=self.path / told.voice.file)
-        )
+        voice = told.voice and replace(told.voice, file=self.path / told.voice.file)
+        take = replace(told, patches=patches, voice=voice)
         files = [file for p in take.patches for file in (p.reel, p.shapes)] + [take.voice and take.voice.file]
         return take if all(file is None or file.is_file() for file in files) else None
 
@@ -137,6 +131,10 @@ class LineTakes:
         made = TakeFolder(self.folder.line(self.language, line) / str(number), line, number)
         made.begin(recipe)
         return made
+
+
+def _below(file: Path | None, folder: Path) -> Path | None:
+    return None if file is None else file.relative_to(folder)
 
 
 def _write(file: Path, told: object) -> None:

@@ -1,6 +1,6 @@
 """A film divided into segments: what each holds, and the name under which it is kept."""
 
-from lipdub.media.segments import SegmentPlan, plan_segments
+from lipdub.media.segments import SegmentPlan, plan_segments, segment_recipe
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.film_work import FilmFolders, FilmWork
 from lipdub.studio.job import Job
@@ -38,5 +38,5 @@ def _name(job: Job, plan: DubPlan, segments: SegmentPlan, number: int, folders: 
     segment = segments.segments[number]
     cues = [p.cue.id for p in plan.cues(job.clip) if p.frames.start < segment.stop and p.frames.stop > segment.first]
     takes = [(cue, folders.takes.get(cue, "")) for cue in sorted(cues)]
-    made_from = key(VERSION, job.digest, job.clip.stream, segments.identity, segment, takes)
+    made_from = key(VERSION, job.digest, job.clip.stream, segment_recipe(job.clip, segments, number), takes)
     return f"{segment.first:08d}-{made_from}.segment"
