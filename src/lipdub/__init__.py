@@ -12,22 +12,40 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Caller", "DubOptions", "LipdubError", "Report", "SpeechOptions", "__version__", "dub"]
+__all__ = [
+    "Caller",
+    "DubOptions",
+    "LineChange",
+    "LipdubError",
+    "ProjectOptions",
+    "Report",
+    "SpeechOptions",
+    "__version__",
+    "dub",
+    "dub_languages",
+    "open_project",
+]
 
 if TYPE_CHECKING:
     from lipdub.errors import LipdubError
     from lipdub.review.report import Report
     from lipdub.studio.caller import Caller
     from lipdub.studio.dub import dub
+    from lipdub.studio.languages import dub_languages
     from lipdub.studio.options import DubOptions, SpeechOptions
+    from lipdub.studio.project.open_project import LineChange, ProjectOptions, open_project
 
 _HOMES = {
     "Caller": "lipdub.studio.caller",
     "DubOptions": "lipdub.studio.options",
+    "LineChange": "lipdub.studio.project.open_project",
     "LipdubError": "lipdub.errors",
+    "ProjectOptions": "lipdub.studio.project.open_project",
     "Report": "lipdub.review.report",
     "SpeechOptions": "lipdub.studio.options",
     "dub": "lipdub.studio.dub",
+    "dub_languages": "lipdub.studio.languages",
+    "open_project": "lipdub.studio.project.open_project",
 }
 
 

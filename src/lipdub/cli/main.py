@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import lipdub
+from lipdub.cli.project_commands import DubFiles, LanguagesOptions, register
 from lipdub.cli.renamed import with_new_names
 from lipdub.cli.screen import ScreenOptions, note, print_script, progress, stderr, stdout
 from lipdub.errors import OptionError
 from lipdub.process.exit_codes import run_program
-from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
+from lipdub.studio.options import DubOptions, VoiceOptions
 
 if TYPE_CHECKING:
     from lipdub.studio.sound_steps import StepCaller
@@ -30,16 +31,16 @@ app = App(
 )
 weights_app = App(name="weights", help="Model files: list and download them.")
 app.command(weights_app)
+register(app)
 
 
 @app.command
 def dub(
-    clip: Path,
+    clip: Path | None = None,
     /,
     *,
-    audio: Path | None = None,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    speech: Annotated[SpeechOptions, Parameter(name="*")] = SpeechOptions(),
+    sources: Annotated[DubFiles, Parameter(name="*")],
+    speech: Annotated[LanguagesOptions, Parameter(name="*")] = LanguagesOptions(),
     options: Annotated[DubOptions, Parameter(name="*")] = DubOptions(),
     screen: Annotated[ScreenOptions, Parameter(name="*")] = ScreenOptions(),
 ) -> int:
@@ -48,29 +49,11 @@ def dub(
     Parameters
     ----------
     clip
-        Video of people talking.
-    audio
-        Finished dub track: any audio file; it starts where the clip starts.
-    output
-        The dubbed clip; its extension selects the container.
+        Video of people talking. With --project it may be left out: the project knows it.
     """
-    from lipdub.cli.consent import ask_download, ask_people
-    from lipdub.review.report import summary_table
-    from lipdub.studio.job import DubRequest
-    from lipdub.studio.preflight.dry_run import dry_run
+    from lipdub.cli.dub import run_dub
 
-    if screen.dry_run:
-        for line in dry_run(DubRequest(clip, output, audio, speech, options)):
-            stdout.print(line, soft_wrap=True)
-        return 0
-    with progress(quiet=screen.json) as listener:
-        caller = lipdub.Caller(listener, ask_people, ask_download)
-        report = lipdub.dub(clip, audio=audio, output=output, speech=speech, options=options, caller=caller)
-    if screen.json:
-        stdout.out(report.to_json())
-    else:
-        stdout.print(summary_table(report))
-    return 0
+    return run_dub(clip, sources, speech, options, screen)
 
 
 @app.command

@@ -13,7 +13,7 @@ from lipdub.studio.job import DubRequest, Job
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.plan.plan_dub import plan_dub
 from lipdub.studio.preflight.preflight import preflight
-from lipdub.studio.session import open_session
+from lipdub.studio.session import Session, open_session
 from lipdub.studio.workers.make_film import make_film, own_folders
 
 
@@ -34,13 +34,18 @@ def dub(
     """
     request = DubRequest(Path(source), Path(output), None if audio is None else Path(audio), speech, options)
     with open_session(options, caller.listener, caller.ask_download) as session:
-        job = preflight(request, caller, session)
-        analysis = analyse(job, session)
-        plan = plan_dub(job, analysis, session)
-        if not plan.faces:
-            raise _nothing(job, analysis, plan)
-        film, work = make_film(job, plan, own_folders(session), session)
-        return deliver(work, film, session)
+        return dub_in(session, request, caller)
+
+
+def dub_in(session: Session, request: DubRequest, caller: Caller) -> Report:
+    """One dub in a session of its own. Raises what ``dub`` raises."""
+    job = preflight(request, caller, session)
+    analysis = analyse(job, session)
+    plan = plan_dub(job, analysis, session)
+    if not plan.faces:
+        raise _nothing(job, analysis, plan)
+    film, work = make_film(job, plan, own_folders(session), session)
+    return deliver(work, film, session)
 
 
 def _nothing(job: Job, analysis: Analysis, plan: DubPlan) -> NothingToDub:

@@ -13,13 +13,14 @@ from lipdub.words_to_sound.script.read import ScriptLines
 @dataclass(frozen=True)
 class DubRequest:
     """A dub of ``source`` to ``output`` (None: no film is written): with the finished dub track ``audio``, or with what
-    ``speech`` asks for."""
+    ``speech`` asks for. ``planned``: the lines come from the plan of a project."""
 
     source: Path
     output: Path | None
     audio: Path | None
     speech: SpeechOptions
     options: DubOptions
+    planned: bool = False
 
     @property
     def inputs(self) -> tuple[Path, ...]:

@@ -90,17 +90,11 @@ class VoiceOptions:
 
 
 @dataclass(frozen=True)
-class SpeechOptions(VoiceOptions):
-    """Options of a dub whose speech is made here: its text, translation, voices, mix and subtitles."""
-
-    script: Path | None = None
-    """Script to speak: SRT, VTT, ASS, JSON or plain text, in the language of --to (or of its name: talk.en.srt)."""
+class SpeechMakingOptions(VoiceOptions):
+    """Options of how speech is made here, whatever its language: text, translation, voices, mix and subtitles."""
 
     line: str = ""
     """Text to speak instead of a script: one sentence or more."""
-
-    to: str = ""
-    """Language of the dub, e.g. es. Without a script the clip is transcribed and translated."""
 
     source_language: str = ""
     """Language spoken in the clip; detected if not given."""
@@ -139,3 +133,14 @@ class SpeechOptions(VoiceOptions):
 
     embed_subtitles: bool = False
     """Put the subtitles into the output as a text track, too."""
+
+
+@dataclass(frozen=True)
+class SpeechOptions(SpeechMakingOptions):
+    """Options of a dub whose speech is made here: what is said, in which language, and how."""
+
+    script: Path | None = None
+    """Script to speak: SRT, VTT, ASS, JSON or plain text, in the language of --to (or of its name: talk.en.srt)."""
+
+    to: str = ""
+    """Language of the dub, e.g. es. Without a script the clip is transcribed and translated."""

@@ -46,6 +46,7 @@ class Session:
     tools: Tools
     _resources: ExitStack
     _spec: SessionSpec | None = field(default=None)
+    _unkept: Path | None = field(default=None)
 
     @cached_property
     def scratch(self) -> Path:
@@ -56,7 +57,7 @@ class Session:
     def store(self) -> Store:
         """Work that is kept for later runs; without ``DubOptions.reuse`` it is kept for this run only."""
         reuse = self.options.reuse
-        root = default_root() if reuse else self.scratch / "work"
+        root = default_root() if reuse else (self._unkept or self.scratch) / "work"
         store = Store(root if self._spec is None else self._spec.store, inputs=self.inputs, temporary=not reuse)
         self._resources.callback(store.close)
         return store
@@ -85,12 +86,16 @@ def open_session(
     listener: Listener = silent,
     ask_download: weights.AskDownload | None = None,
     tools: Tools | None = None,
+    unkept: Path | None = None,
 ) -> Iterator[Session]:
     """A session with new folders. ``ask_download`` is asked before a model is downloaded (None: small models are
-    fetched unasked, large ones not at all); ``tools`` are taken instead of new ones."""
+    fetched unasked, large ones not at all); ``tools`` are taken instead of new ones. Work that is not kept for later
+    runs lies in the folder ``unkept``, which several sessions may share (None: in the session's own)."""
     with ExitStack() as resources:
         resources.enter_context(_one_thread_each())
-        yield Session(options, Clock(listener), Inputs(), tools or Tools(options, ask_download), resources)
+        yield Session(
+            options, Clock(listener), Inputs(), tools or Tools(options, ask_download), resources, _unkept=unkept
+        )
 
 
 @contextmanager

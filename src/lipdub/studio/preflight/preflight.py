@@ -72,7 +72,7 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
         _ = tools.prior
     clip = open_clip(request.source, sound=options.audio_stream)
     _ = tools.engine
-    script = check_speech(clip, request.audio, speech, tools)
+    script = None if request.planned else check_speech(clip, request.audio, speech, tools)
     if request.audio is not None and not probe(request.audio).has_sound:
         raise NoSound("there is no sound in it", file=request.audio, remedy="Give the file that holds the dub track")
     excluded = excluded_spans(clip, options)

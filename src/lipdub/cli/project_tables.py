@@ -1,0 +1,101 @@
+"""Projects, people, lines and takes as text for people."""
+
+import json
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub.studio.project.people import PersonSeen
+from lipdub.studio.project.project_folder import plan_name
+from lipdub.studio.project.status import LanguageStatus, ProjectStatus
+from lipdub.timeline.language_plan import LanguagePlan
+from lipdub.timeline.notes import short
+from lipdub.timeline.packed import packed
+from lipdub.timeline.take import Take
+from lipdub.timeline.time import timecode, total_duration
+
+_MOST = 12
+
+
+def plan_table(plan: LanguagePlan, file: Path) -> Iterator[str]:
+    """What a plan holds, in rows: its lines, and what stays as filmed."""
+    yield f"{file}: {len(plan.lines)} lines in '{plan_name(plan.language)}'"
+    for planned in plan.lines:
+        who = "found out when it is made" if planned.person is None else f"person {planned.person}"
+        who = "off screen" if planned.person == "" else who
+        speaker = f"{planned.line.speaker}: " if planned.line.speaker else ""
+        span = planned.line.span
+        when, said = f"{timecode(span.start)} - {timecode(span.end)}", short(planned.line.text, 60)
+        yield f"  {planned.line.id:>4}  {when}  {who}  {speaker}{said}"
+    left = sorted(plan.left, key=lambda one: one.span.duration, reverse=True)[:_MOST]
+    if left:
+        yield "left as filmed:"
+    for one in sorted(left, key=lambda each: each.span):
+        face = "" if one.face is None else f" (face {one.face})"
+        yield f"        {timecode(one.span.start)} - {timecode(one.span.end)}  {one.reason}{face}"
+    yield from (f"note: {text}" for text in plan.notes)
+
+
+def status_rows(status: ProjectStatus, language: str = "") -> Iterator[str]:
+    """The state of a project in rows; the lines of ``language`` one by one."""
+    project = status.project
+    yield f"{project.source.path}: {project.frames} frames"
+    named = ", ".join(f"{person.id} = {person.name}" for person in project.people if person.name)
+    if named:
+        yield f"people: {named}"
+    for one in status.languages:
+        counts = ", ".join(f"{number} {state}" for state, number in one.counts.items()) or "no lines"
+        yield f"{plan_name(one.language)}: {counts}"
+        if language and one.language == language:
+            yield from _lines(one)
+    if not status.languages:
+        yield "no language is planned yet"
+
+
+def _lines(status: LanguageStatus) -> Iterator[str]:
+    for line in status.lines:
+        planned, used = line.planned, line.take
+        take = f"take {used.number} of {line.takes}" if used else f"{line.takes} takes"
+        yield f"  {planned.line.id:>4}  {line.state:8}{take:14}{short(planned.line.text, 60)}"
+
+
+def status_json(status: ProjectStatus) -> str:
+    """The same as JSON."""
+    languages = {
+        plan_name(one.language): {
+            "counts": one.counts,
+            "lines": [
+                {"id": line.planned.line.id, "state": line.state, "take": line.planned.take, "takes": line.takes}
+                for line in one.lines
+            ],
+        }
+        for one in status.languages
+    }
+    return json.dumps({"project": packed(status.project), "languages": languages}, indent=1, ensure_ascii=False)
+
+
+def people_rows(people: Sequence[PersonSeen]) -> Iterator[str]:
+    """Who is seen, and when."""
+    for person in people:
+        seconds, first = float(total_duration(person.spans)), person.spans[0].start if person.spans else 0
+        picture = f"  {person.picture}" if person.picture else ""
+        name = person.name or "no name"
+        when = f"{seconds:7.1f} s in {len(person.spans)} shots, first at {timecode(Fraction(first))}"
+        yield f"{person.id:>4}  {name:20}  {when}{picture}"
+    if not people:
+        yield "nobody is seen"
+
+
+def take_rows(takes: Sequence[Take], chosen: int) -> Iterator[str]:
+    """The takes of a line; the one that is used is marked."""
+    for take in takes:
+        mark = "*" if take.number == chosen else " "
+        frames = sum(each.frames for each in take.patches)
+        scores = [each.metrics["sync_score"] for each in take.patches if "sync_score" in each.metrics]
+        sync = f", sync {sum(scores) / len(scores):.2f}" if scores else ""
+        voice = take.voice.model if take.voice else "the dub track"
+        said = short(take.voice.text if take.voice else take.recipe.text, 60)
+        made_by = f"{voice}, {take.recipe.engine.split(':')[0]}, seed {take.recipe.seed}"
+        yield f"{mark} take {take.number}  {made_by}: {frames} frames{sync}  {said}"
+    if not takes:
+        yield "no take is made yet"

@@ -1,0 +1,386 @@
+"""A project as programs use it: ``lipdub.open_project("film.lipdub")``.
+
+    project = lipdub.open_project("film.lipdub", source="film.mp4")
+    plan = project.plan(speech=lipdub.SpeechOptions(script=Path("film.es.srt")))
+    report = project.render("es", output="film.es.mp4")
+    take = project.redo("es", "7", text="Buenas noches")
+    project.choose("es", "7", take=1)
+
+Each method does its whole work before it returns. A ``Caller`` takes progress; an exception that its listener raises
+cancels the work, and what is finished is kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from lipdub.disk.publish import same_file
+from lipdub.errors import InputError, OptionError
+from lipdub.media.probe import open_clip
+from lipdub.review.report import Report
+from lipdub.studio.analyse.analyse import analyse
+from lipdub.studio.caller import Caller
+from lipdub.studio.job import DubRequest, Job
+from lipdub.studio.language_names import language_in_name
+from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.preflight.preflight import preflight
+from lipdub.studio.project.export_film import export_film
+from lipdub.studio.project.make_plan import make_plan
+from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
+from lipdub.studio.project.people import PersonSeen, people_seen
+from lipdub.studio.project.project_folder import ProjectFolder, plan_name
+from lipdub.studio.project.remembered_options import combined, remembered
+from lipdub.studio.project.status import ProjectStatus, project_status
+from lipdub.studio.project.takes import LineTakes
+from lipdub.studio.session import Session, open_session
+from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
+from lipdub.timeline.project import InputFile, NamedPerson, Project
+from lipdub.timeline.take import Take
+
+
+@dataclass(frozen=True)
+class LineChange:
+    """What is changed about a line before it is made again; None leaves it as it is.
+
+    ``text`` is what is said, ``voice`` is as after ``--voice``, ``seed`` and ``engine`` are those of the mouth engine,
+    ``offset`` moves the speech by seconds, later if positive; ``person`` is the id of who says it ("": off screen).
+    """
+
+    text: str | None = None
+    voice: str | None = None
+    seed: int | None = None
+    offset: Fraction | None = None
+    engine: str | None = None
+    person: str | None = None
+
+    def applied(self, planned: PlannedLine) -> PlannedLine:
+        """The line with the changes. Raises ``OptionError`` for a text without words or a seed below 0."""
+        if self.text is not None and not self.text.strip():
+            raise OptionError(
+                "--text holds nothing to say", remedy="To leave the line as filmed, set leave in the plan"
+            )
+        if self.seed is not None and self.seed < 0:
+            raise OptionError(f"--seed {self.seed} is below 0", remedy="Give 0 or more")
+        text = planned.line.text if self.text is None else " ".join(self.text.split())
+        changed = replace(planned, line=replace(planned.line, text=text), leave=False)
+        given = {
+            name: value
+            for name in ("voice", "seed", "offset", "engine", "person")
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(changed, **given)
+
+
+@dataclass(frozen=True)
+class ProjectOptions:
+    """Options of one call on a project: those of the dub and of its speech. Where they are the defaults, what the
+    project remembers holds."""
+
+    options: DubOptions = DubOptions()
+    speech: SpeechOptions = SpeechOptions()
+
+
+def open_project(path: str | Path, source: str | Path | None = None, caller: Caller = Caller()) -> "OpenProject":
+    """The project in the folder ``path``. ``source`` is the clip of a new project, or where it is now if it was moved.
+
+    To call this states that the people in the footage agreed (see ``Caller.ask_people`` to ask instead). Raises
+    ``InputError`` if there is no project and no ``source``, or if the project cannot be used.
+    """
+    opened = OpenProject(ProjectFolder(Path(path)), None if source is None else Path(source), caller)
+    if opened.folder.exists:
+        _ = opened.project
+    elif source is None:
+        opened.folder.load()
+    return opened
+
+
+@dataclass(frozen=True)
+class OpenProject:
+    """A project that is open: see ``open_project``."""
+
+    folder: ProjectFolder
+    given_source: Path | None
+    caller: Caller
+
+    @property
+    def project(self) -> Project:
+        """Source, people, consent, options and languages, as they are on the disk now. Raises ``InputError``."""
+        return self.folder.load()
+
+    @property
+    def source(self) -> Path:
+        """Where the source is: where it was given, where it was, or beside the project.
+
+        Raises ``InputError`` if it is not found.
+        """
+        if self.given_source is not None:
+            return self.given_source
+        known = self.project.source.path
+        beside = self.folder.path.absolute().parent / known.name
+        for place in (known, beside):
+            if place.is_file():
+                return place
+        raise InputError(
+            "the source of this project is not there any more",
+            file=known,
+            remedy=f"If it was moved, say where it is: lipdub dub NEW_PLACE --project {self.folder.path} -o OUTPUT",
+        )
+
+    def language_plan(self, language: str) -> LanguagePlan:
+        """The plan of a language. Raises ``InputError`` if there is none, or if it cannot be used."""
+        return self.folder.load_plan(self._known(language), open_clip(self.source).start)
+
+    def plan(
+        self, audio: str | Path | None = None, given: ProjectOptions = ProjectOptions(), *, overwrite: bool = False
+    ) -> LanguagePlan:
+        """Plan one language: the finished dub track ``audio``, or what ``given.speech`` asks for.
+
+        Nothing is spoken or rendered. A plan that is there already is only replaced with ``overwrite``; takes stay.
+        Raises ``OptionError``, ``InputError``, ``OutputError``, and what recognisers and translators raise.
+        """
+        language = language_of(None if audio is None else Path(audio), given)
+        with self.folder.locked():
+            if self.folder.plan(language).exists() and not overwrite:
+                raise OptionError(
+                    f"the project has a plan for '{plan_name(language)}' already",
+                    file=self.folder.plan(language),
+                    remedy="Edit it, or replace it with --overwrite",
+                )
+            with self._job(_Run(given, audio=None if audio is None else Path(audio))) as (job, session):
+                return self._planned(job, language, session)
+
+    def render(
+        self, language: str, output: str | Path, given: ProjectOptions = ProjectOptions(), audio: Path | None = None
+    ) -> Report:
+        """Make what the plan of ``language`` is missing, and write the film to ``output``.
+
+        Without a plan, one is made first, from ``audio`` or ``given.speech``. Raises what ``lipdub.dub`` raises.
+        """
+        with self.folder.locked():
+            wanted = language or (language_of(audio, given) if _says_something(audio, given) else "")
+            plan = self._plan_at_hand(wanted, audio, given)
+            if plan is not None:
+                plan = self._with_other_engines(plan, given)
+            with self._job(_Run(given, Path(output), audio, plan)) as (job, session):
+                plan = plan or self._planned(job, wanted, session)
+                return export_film(self._work(plan, job, session), session)
+
+    def redo(
+        self,
+        language: str,
+        line: str,
+        change: LineChange = LineChange(),
+        given: ProjectOptions = ProjectOptions(),
+        output: str | Path | None = None,
+    ) -> Take:
+        """Make a new take of one line, and choose it. Other lines stay as they are, sample by sample and frame by
+        frame. With ``output`` the film is written, too.
+
+        Raises ``InputError`` for a line that is not in the plan, and what making it raises.
+        """
+        with self.folder.locked():
+            plan = self.language_plan(language)
+            plan = plan.with_line(change.applied(self._line(plan, line)))
+            plan = self._made(plan, [line], given, anew=True)
+            if output is not None:
+                with self._job(_Run(given, Path(output), plan=plan)) as (job, session):
+                    export_film(self._work(plan, job, session), session)
+            number = self._line(plan, line).take
+            return LineTakes(self.folder, plan.language).numbered(line, number)
+
+    def takes(self, language: str, line: str) -> tuple[Take, ...]:
+        """All complete takes of a line, by number. Raises ``InputError`` for a line that is not in the plan."""
+        plan = self.language_plan(language)
+        self._line(plan, line)
+        return LineTakes(self.folder, plan.language).complete(line)
+
+    def choose(self, language: str, line: str, take: int) -> Take:
+        """Use take ``take`` of a line from now on. Raises ``InputError`` if there is none."""
+        with self.folder.locked():
+            plan = self.language_plan(language)
+            planned = self._line(plan, line)
+            found = LineTakes(self.folder, plan.language).numbered(line, take)
+            recipe, usual = found.recipe, self.project.options
+            engine = recipe.engine if recipe.engine.split(":")[0] != usual.get("engine", DubOptions().engine) else ""
+            chosen = replace(
+                planned,
+                line=replace(planned.line, text=recipe.text),
+                voice=recipe.voice,
+                offset=recipe.offset,
+                seed=None if recipe.seed == usual.get("seed", 0) else recipe.seed,
+                engine=engine.split(":")[0],
+                take=take,
+            )
+            self.folder.save_plan(plan.with_line(chosen), open_clip(self.source).start)
+            return found
+
+    def people(self, given: ProjectOptions = ProjectOptions()) -> tuple[PersonSeen, ...]:
+        """Everybody who is seen in the source, with names where they were given."""
+        with self._job(_Run(given, planned=True)) as (job, session):
+            return people_seen(self.folder, self.project, job.clip, analyse(job, session))
+
+    def name_person(self, person: str, name: str) -> Project:
+        """Call a person (by id) ``name``. Raises ``InputError`` if another person has that name."""
+        return self._settle(person, name=name)
+
+    def same_person(self, person: str, others: tuple[str, ...]) -> Project:
+        """Settle that ``others`` (ids) are the same person as ``person``."""
+        return self._settle(person, same=others)
+
+    def status(self) -> ProjectStatus:
+        """What is planned, made and missing. Nothing is analysed for it."""
+        return project_status(self.folder, self.project, open_clip(self.source).start)
+
+    def _made(self, plan: LanguagePlan, lines: Sequence[str], given: ProjectOptions, *, anew: bool) -> LanguagePlan:
+        """The plan after takes of ``lines``, which have the same engine, were made and chosen; no film is made."""
+        engine = self._line(plan, lines[0]).engine
+        with self._job(_Run(given, plan=plan, engine=engine)) as (job, session):
+            work = self._work(plan, job, session)
+            takes = plan_takes(work, session, only=lines, anew=anew)
+            render_lines(work, takes, session)
+            plan = finish_takes(work, takes)
+            session.inputs.check_unchanged()
+        return plan
+
+    def _with_other_engines(self, plan: LanguagePlan, given: ProjectOptions) -> LanguagePlan:
+        """The plan after the lines were made that another engine than the project's renders."""
+        for engine in sorted({planned.engine for planned in plan.lines if planned.engine and not planned.leave}):
+            with self._job(_Run(given, plan=plan, engine=engine)) as (job, session):
+                missing = self._work(plan, job, session).missing
+            lines = [p.line.id for p in plan.lines if p.engine == engine and p.line.id in missing]
+            plan = self._made(plan, lines, given, anew=False) if lines else plan
+        return plan
+
+    def _settle(self, person: str, **change: object) -> Project:
+        with self.folder.locked():
+            project = self.project
+            known = next((each for each in project.people if each.id == person), NamedPerson(person))
+            try:
+                project = project.with_person(replace(known, **change))  # type: ignore[arg-type]
+            except ValueError as wrong:
+                raise InputError(str(wrong), file=self.folder.manifest, remedy="Choose another name") from wrong
+            self.folder.save(project)
+            return project
+
+    def _known(self, language: str) -> str:
+        """``language``, if the project has a plan for it; without one, the only one. Raises ``InputError``."""
+        have = self.project.languages
+        if language in have:
+            return language
+        if not language and len(have) == 1:
+            return have[0]
+        names = ", ".join(plan_name(each) for each in have) or "none yet"
+        what = f"the project has no plan for '{language}'" if language else "the project has several languages"
+        raise InputError(f"{what} (plans: {names})", file=self.folder.path, remedy="Name one with --to")
+
+    def _line(self, plan: LanguagePlan, line: str) -> PlannedLine:
+        planned = plan.planned(line)
+        if planned is None:
+            ids = [each.line.id for each in plan.lines]
+            have = f"{ids[0]} to {ids[-1]}" if ids else "none"
+            raise InputError(f"there is no line {line} (lines: {have})", file=self.folder.plan(plan.language))
+        return planned
+
+    def _plan_at_hand(self, language: str, audio: Path | None, given: ProjectOptions) -> LanguagePlan | None:
+        """The plan that is rendered; None if one is to be made. A changed dub track becomes that of the plan."""
+        have = self.project.languages if self.folder.exists else ()
+        if language not in have and (_says_something(audio, given) or not have):
+            if not _says_something(audio, given):
+                raise OptionError(
+                    "the project has no plan yet", file=self.folder.path, remedy="Give --audio or --script"
+                )
+            return None
+        plan = self.language_plan(language)
+        if audio is not None and plan.track is not None and not same_file(audio, plan.track.path):
+            plan = replace(plan, track=InputFile(audio.absolute(), ""))
+        return plan
+
+    def _planned(self, job: Job, language: str, session: Session) -> LanguagePlan:
+        """A new plan, which is saved together with the project."""
+        analysis = analyse(job, session)
+        plan = make_plan(job, analysis, language, session)
+        session.inputs.check_unchanged()
+        project = self.project
+        if plan.language not in project.languages:
+            self.folder.save_plan(plan, job.clip.start)
+            self.folder.save(replace(project, languages=(*project.languages, plan.language)))
+        else:
+            self.folder.save_plan(plan, job.clip.start)
+        people_seen(self.folder, project, job.clip, analysis)
+        return plan
+
+    def _work(self, plan: LanguagePlan, job: Job, session: Session) -> LanguageWork:
+        return language_work(self.folder, plan, job, analyse(job, session), session)
+
+    @contextmanager
+    def _job(self, run: "_Run") -> Iterator[tuple[Job, Session]]:
+        """The job of one run on the source, and its session. The project is begun if there is none."""
+        options, speech, audio, plan = run.given.options, run.given.speech, run.audio, run.plan
+        if self.folder.exists:
+            options, speech = combined(self.project, options, speech, self.folder.manifest)
+        if run.engine:
+            options = replace(options, engine=run.engine)
+        if plan is not None:
+            audio = audio or _track_of(plan)
+            speech = replace(speech, voice=speech.voice or plan.voices, script=None, line="")
+            speech = replace(speech, to=plan.language if audio is None else "")
+        if self.folder.exists and self.project.consent:
+            options = replace(options, consent=True)
+        request = DubRequest(self.source, run.output, audio, speech, options, planned=run.planned or plan is not None)
+        with open_session(options, self.caller.listener, self.caller.ask_download) as session:
+            job = self._with_consent(preflight(request, self.caller, session))
+            self._begin(job, options, speech)
+            yield job, session
+
+    def _with_consent(self, job: Job) -> Job:
+        """The job with the consent that the project records, if it does."""
+        known = self.project.consent if self.folder.exists else {}
+        return replace(job, consent=known) if known else job
+
+    def _begin(self, job: Job, options: DubOptions, speech: SpeechOptions) -> None:
+        """Write the manifest of a new project; check that the source of an old one is the same."""
+        source = InputFile(self.source.absolute(), job.digest)
+        if not self.folder.exists:
+            self.folder.save(Project(source, len(job.clip), (), job.consent, remembered(options, speech)))
+            return
+        project = self.project
+        if project.source.sha256 != job.digest:
+            raise InputError(
+                "this is not the file that the project was begun with: its content is another",
+                file=self.source,
+                remedy="Give the file that it was begun with, or begin a new project for this one",
+            )
+        if project.source.path != source.path:
+            self.folder.save(replace(project, source=source))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run on a project: what was given, the output (None: no film), the dub track, the plan, the engine of the
+    lines that are made ("": the project's), and whether nothing has to be said."""
+
+    given: ProjectOptions
+    output: Path | None = None
+    audio: Path | None = None
+    plan: LanguagePlan | None = None
+    engine: str = ""
+    planned: bool = False
+
+
+def language_of(audio: Path | None, given: ProjectOptions) -> str:
+    """The language of a dub, as far as the options and the names of the files tell: "" if they do not."""
+    speech = given.speech
+    files = (audio, speech.script)
+    named = next((found for file in files if file is not None and (found := language_in_name(file))), "")
+    return speech.to or given.options.language or named
+
+
+def _says_something(audio: Path | None, given: ProjectOptions) -> bool:
+    speech = given.speech
+    return audio is not None or speech.script is not None or bool(speech.line) or bool(speech.to)
+
+
+def _track_of(plan: LanguagePlan) -> Path | None:
+    return None if plan.track is None else plan.track.path
