@@ -13,7 +13,8 @@ from lipdub.words_to_sound.script.read import ScriptLines
 @dataclass(frozen=True)
 class DubRequest:
     """A dub of ``source`` to ``output`` (None: no film is written): with the finished dub track ``audio``, or with what
-    ``speech`` asks for. ``planned``: the lines come from the plan of a project."""
+    ``speech`` asks for. ``planned``: the lines come from the plan of a project. ``others`` are
+    further files of the user that belong to the dub, such as the script of the plan."""
 
     source: Path
     output: Path | None
@@ -21,13 +22,14 @@ class DubRequest:
     speech: SpeechOptions
     options: DubOptions
     planned: bool = False
+    others: tuple[Path, ...] = ()
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Every file that is read: none of them is written over, and none may change meanwhile. The clip is first."""
         speech = self.speech
         files = (self.source, self.audio, speech.script, speech.glossary, speech.music_effects, self.options.prior)
-        return tuple(path for path in files if path is not None)
+        return tuple(path for path in (*files, *self.others) if path is not None)
 
 
 @dataclass(frozen=True)

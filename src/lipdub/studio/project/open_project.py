@@ -328,7 +328,15 @@ class OpenProject:
             speech = replace(speech, to=plan.language if audio is None else "")
         if self.folder.exists and self.project.consent:
             options = replace(options, consent=True)
-        request = DubRequest(self.source, run.output, audio, speech, options, planned=run.planned or plan is not None)
+        request = DubRequest(
+            source=self.source,
+            output=run.output,
+            audio=audio,
+            speech=speech,
+            options=options,
+            planned=run.planned or plan is not None,
+            others=() if plan is None or plan.script is None else (plan.script.path,),
+        )
         with open_session(options, self.caller.listener, self.caller.ask_download) as session:
             job = self._with_consent(preflight(request, self.caller, session))
             self._begin(job, options, speech)
