@@ -1,6 +1,7 @@
 """Cuts between segments: every frame once, no changed range divided, copies only of whole closed GOPs."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ def test_all_that_is_worth_copying_is_copied(film):
     copied = {i for s in cut_segments(frames, changed, joins, LENGTHS) if s.copied for i in range(s.first, s.stop)}
     touched = {i for part in changed for i in part}
     borders = [*joins, frames]
-    for a, b in zip(borders, borders[1:], strict=False):
+    for a, b in pairwise(borders):
         if b - a >= LENGTHS.worth_copying and not touched & set(range(a, b)):
             assert copied >= set(range(a, b))
 

@@ -70,8 +70,8 @@ _REFUSED = {("libvpx-vp9", "gbrap"), ("libvpx-vp9", "yuva422p"), ("libvpx-vp9", 
 _REFUSED |= {("libx265", "yuva420p"), ("libx265", "yuva420p10le")}
 
 _FIRST = {"tt": "top field first", "tb": "top field first", "bb": "bottom field first", "bt": "bottom field first"}
-_GLOBAL_HEADER = 1 << 22
-"""AV_CODEC_FLAG_GLOBAL_HEADER of libavcodec/avcodec.h."""
+GLOBAL_HEADER = 1 << 22
+"""AV_CODEC_FLAGGLOBAL_HEADER of libavcodec/avcodec.h."""
 
 X265_DELAY = 8
 """Frames. With fewer than it delays, x265 leaves the first decoding times unset if it reorders frames."""
@@ -285,7 +285,7 @@ def open_encoder(clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> 
     context = av.CodecContext.create(encoding.encoder, "w")
     assert isinstance(context, VideoCodecContext)
     configure_encoder(context, clip, facts, encoding)
-    context.flags |= _GLOBAL_HEADER
+    context.flags |= GLOBAL_HEADER
     context.open()
     return context
 
