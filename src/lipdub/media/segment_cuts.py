@@ -24,12 +24,13 @@ class SegmentLengths:
 
     @classmethod
     def at_rate(cls, rate: Fraction) -> "SegmentLengths":
-        """Segments of 4 s (2 to 8 s), copied runs of 1 s or more, at ``rate`` frames per second.
+        """Segments of 4 s (2 to 8 s), copied runs of 2/3 s or more, at ``rate`` frames per second.
 
         Every join costs one more IDR picture, which takes about as many bits as 5 to 10 predicted ones, and starts an
-        encoder. A second of copied frames saves more than that.
+        encoder. Two thirds of a second of copied frames save more than that, and are less than the GOP of a second that
+        many cameras write.
         """
-        return cls(max(1, round(2 * rate)), max(1, round(4 * rate)), max(1, round(8 * rate)), max(1, round(rate)))
+        return cls(*(max(1, round(seconds * rate)) for seconds in (2, 4, 8, Fraction(2, 3))))
 
 
 def check_changed(changed: Sequence[range], frames: int) -> None:

@@ -89,7 +89,7 @@ def plan_segments(
     segments = cut_segments(len(clip), changed, advice.joins, lengths)
     if any(segment.copied for segment in segments):
         return SegmentPlan(segments, "", advice.encoding, advice.splice)
-    why = advice.refusal or "no second of whole closed GOPs stays as filmed"
+    why = advice.refusal or "no closed GOPs of two thirds of a second or more stay as filmed"
     return SegmentPlan(segments, f"the picture of the source is not copied: {why}", encoding)
 
 
