@@ -76,6 +76,15 @@ def again(source, output, codec=None):
     return write_clip(clip, read_frames(clip), None, output, WriteOptions(codec=codec))
 
 
+def test_lengths_that_look_like_start_codes_are_lengths():
+    for size in (1, 255, 256, 300, 511, 512):
+        unit = b"\x65" + bytes(range(1, 256)) * 3
+        packet = size.to_bytes(4, "big") + unit[:size]
+        full = insert_sei(packet, "h264", [SeiMessage(T35, b"words")])
+        assert full.endswith(packet)
+        assert [m.payload for m in sei_messages(full, "h264", 4)] == [b"words"]
+
+
 @given(
     found=st.lists(st.builds(SeiMessage, st.integers(0, 600), st.binary(max_size=600)), min_size=1, max_size=4),
     codec=st.sampled_from(["h264", "hevc"]),

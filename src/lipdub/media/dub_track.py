@@ -16,7 +16,9 @@ from av.stream import Stream
 
 from lipdub.media.codec_delay import padding_duration, priming_duration, template_with_delay
 from lipdub.media.container import open_input, sound_stream
+from lipdub.media.encoder import GLOBAL_HEADER
 from lipdub.media.sound_clock import clock_origin
+from lipdub.media.sound_pieces import PIECED_CODECS, encode_in_pieces
 from lipdub.media.sound_repair import SoundRepairs, fold_channels, frame_slice, repair_reason, uniform_frames
 from lipdub.media.stream_copy import (
     PRIMED_CODECS,
@@ -99,8 +101,12 @@ def add_dub_track(
         stream.metadata.clear()
         return MuxQueue(_copied_dub(packets, audio.codec_context.frame_size, stream, start, dub)), dub, stream
     dub.copied = False
-    stream, dub.codec = _sound_encoder(container, out, audio, dub)
-    return MuxQueue(_encoded_dub(packets, audio, stream, start, dub)), dub, stream
+    how, dub.codec = _sound_encoding(container, audio, dub)
+    stream = out.add_stream(how.encoder, rate=how.rate, options=how.options, layout=how.layout, format=how.format)
+    assert isinstance(stream, AudioStream)
+    stream.time_base = Fraction(1, how.rate)
+    stream.codec_context.open()
+    return MuxQueue(_encoded_dub(packets, audio, stream, how, start, dub)), dub, stream
 
 
 def dub_notes(dub: DubTrack) -> list[str]:
@@ -163,9 +169,32 @@ def _copied_dub(
         yield packet
 
 
-def _sound_encoder(container: str, out: OutputContainer, audio: AudioStream, dub: DubTrack) -> tuple[AudioStream, str]:
-    """An encoder for the samples of ``audio``: lossless where players of that container support it. What it changes is
-    noted in ``dub``."""
+@dataclass(frozen=True)
+class SoundEncoding:
+    """How sound is encoded: FFmpeg's names of the ``encoder``, the channel ``layout`` and the sample ``format``;
+    samples per second (``rate``); the encoder's ``options``."""
+
+    encoder: str
+    rate: int
+    layout: str
+    format: str
+    options: dict[str, str] = field(default_factory=dict)
+
+    def open(self) -> AudioCodecContext:
+        """A new encoder that belongs to no file. Raises ``FFmpegError`` or ``ValueError`` if it takes no such sound."""
+        context = av.CodecContext.create(self.encoder, "w")
+        assert isinstance(context, AudioCodecContext)
+        context.sample_rate, context.layout, context.format = self.rate, self.layout, self.format
+        context.time_base = Fraction(1, self.rate)
+        context.options = dict(self.options)
+        context.flags |= GLOBAL_HEADER
+        context.open()
+        return context
+
+
+def _sound_encoding(container: str, audio: AudioStream, dub: DubTrack) -> tuple[SoundEncoding, str]:
+    """(How the samples of ``audio`` are encoded, the codec): lossless where players of that container support it. What
+    it changes is noted in ``dub``."""
     context = audio.codec_context
     rate, deep = context.sample_rate, _bits(context) > 16
     match container:
@@ -196,11 +225,7 @@ def _sound_encoder(container: str, out: OutputContainer, audio: AudioStream, dub
         dub.notes.append(f"the dub track is resampled from {context.sample_rate} to {rate} Hz: {short} takes no other")
     if _bits(context) > 24 and name in ("pcm_s24le", "flac"):
         dub.notes.append(f"the {_bits(context)}-bit samples of the dub track become 24-bit ones in {short}")
-    stream = out.add_stream(name, rate=rate, options=options, layout=layout, format=sample)
-    assert isinstance(stream, AudioStream)
-    stream.time_base = Fraction(1, rate)
-    stream.codec_context.open()
-    return stream, short
+    return SoundEncoding(name, rate, layout, sample, options), short
 
 
 def _bits(context: AudioCodecContext) -> int:
@@ -227,20 +252,35 @@ def _layout(encoder: str, sample: str, rate: int, context: AudioCodecContext) ->
 
 def _opens(encoder: str, sample: str, rate: int, layout: str) -> bool:
     try:
-        context = av.CodecContext.create(encoder, "w")
-        assert isinstance(context, AudioCodecContext)
-        context.sample_rate, context.layout, context.format = rate, layout, sample
-        context.time_base = Fraction(1, rate)
-        context.open()
+        SoundEncoding(encoder, rate, layout, sample).open()
     except (FFmpegError, ValueError):
         return False
     return True
 
 
 def _encoded_dub(
-    packets: Iterator[av.Packet], audio: AudioStream, stream: AudioStream, start: Fraction, dub: DubTrack
+    packets: Iterator[av.Packet],
+    audio: AudioStream,
+    stream: AudioStream,
+    how: SoundEncoding,
+    start: Fraction,
+    dub: DubTrack,
 ) -> Iterator[av.Packet]:
-    context = stream.codec_context
+    frames = _frames_for_encoder(packets, audio, stream.codec_context, start, dub)
+    if how.encoder in PIECED_CODECS:
+        for packet in encode_in_pieces(frames, how.open):
+            packet.stream = stream
+            yield packet
+        return
+    for frame in frames:
+        yield from stream.encode(frame)
+    yield from stream.encode(None)
+
+
+def _frames_for_encoder(
+    packets: Iterator[av.Packet], audio: AudioStream, context: AudioCodecContext, start: Fraction, dub: DubTrack
+) -> Iterator[av.AudioFrame]:
+    """The sound of the dub up to the picture's end, as the encoder ``context`` takes it, in frames of equal size."""
     resampler = av.AudioResampler(
         format=context.format, layout=context.layout, rate=context.sample_rate, frame_size=context.frame_size or 4096
     )
@@ -256,8 +296,7 @@ def _encoded_dub(
             ready.pts, ready.time_base = begin, Fraction(1, context.sample_rate)
             assert begin is not None
             begin += ready.samples
-            yield from stream.encode(ready)
-    yield from stream.encode(None)
+            yield ready
 
 
 def _frames_until_end(

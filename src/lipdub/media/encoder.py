@@ -70,10 +70,10 @@ _REFUSED = {("libvpx-vp9", "gbrap"), ("libvpx-vp9", "yuva422p"), ("libvpx-vp9", 
 _REFUSED |= {("libx265", "yuva420p"), ("libx265", "yuva420p10le")}
 
 _FIRST = {"tt": "top field first", "tb": "top field first", "bb": "bottom field first", "bt": "bottom field first"}
-_GLOBAL_HEADER = 1 << 22
-"""AV_CODEC_FLAG_GLOBAL_HEADER of libavcodec/avcodec.h."""
+GLOBAL_HEADER = 1 << 22
+"""AV_CODEC_FLAGGLOBAL_HEADER of libavcodec/avcodec.h."""
 
-_FEW = 8
+X265_DELAY = 8
 """Frames. With fewer than it delays, x265 leaves the first decoding times unset if it reorders frames."""
 
 _INTERLACED_ENCODERS = ("libx264", "prores_ks", "ffv1")
@@ -265,7 +265,7 @@ def configure_encoder(context: VideoCodecContext, clip: Clip, facts: PictureFact
     if encoding.codec not in ("prores", "ffv1"):
         context.gop_size = max(1, round(4 * clip.rate))
     options = dict(encoding.options)
-    if encoding.encoder == "libx265" and len(clip) < _FEW:
+    if encoding.encoder == "libx265" and len(clip) < X265_DELAY:
         options["x265-params"] = f"{options['x265-params']}:bframes=0"
     # JPEG and MPEG-1 put chroma samples in the middle of four pixels, later codecs on the left (H.273, 8.7).
     if facts.codec in ("mjpeg", "mpeg1video") and planar_format(encoding.pixel_format).subsampling == (2, 2):
@@ -285,7 +285,7 @@ def open_encoder(clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> 
     context = av.CodecContext.create(encoding.encoder, "w")
     assert isinstance(context, VideoCodecContext)
     configure_encoder(context, clip, facts, encoding)
-    context.flags |= _GLOBAL_HEADER
+    context.flags |= GLOBAL_HEADER
     context.open()
     return context
 

@@ -142,6 +142,7 @@ def _decoded(video: VideoStream, packets: Sequence[av.Packet], header: bytes | N
     assert isinstance(context, VideoCodecContext)
     if header:
         context.extradata = header
+    context.width, context.height = video.codec_context.width, video.codec_context.height
     context.options = {"err_detect": "explode"}
     context.thread_count = 1
     reader, pictures = PlaneReader(), {}

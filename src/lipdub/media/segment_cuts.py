@@ -4,7 +4,7 @@ All functions count frames. Cuts follow a fixed grid of frame numbers where they
 leaves the cuts elsewhere as they are.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,12 +24,13 @@ class SegmentLengths:
 
     @classmethod
     def at_rate(cls, rate: Fraction) -> "SegmentLengths":
-        """Segments of 4 s (2 to 8 s), copied runs of 1 s or more, at ``rate`` frames per second.
+        """Segments of 4 s (2 to 8 s), copied runs of 2/3 s or more, at ``rate`` frames per second.
 
         Every join costs one more IDR picture, which takes about as many bits as 5 to 10 predicted ones, and starts an
-        encoder. A second of copied frames saves more than that.
+        encoder. Two thirds of a second of copied frames save more than that, and are less than the GOP of a second that
+        many cameras write.
         """
-        return cls(max(1, round(2 * rate)), max(1, round(4 * rate)), max(1, round(8 * rate)), max(1, round(rate)))
+        return cls(*(max(1, round(seconds * rate)) for seconds in (2, 4, 8, Fraction(2, 3))))
 
 
 def check_changed(changed: Sequence[range], frames: int) -> None:
@@ -47,7 +48,7 @@ def cut_segments(
     """Segments that cover ``frames`` in order. No changed range is divided between two.
 
     ``joins`` are the sorted frames at which copied and encoded packets may meet (the first frames of closed GOPs);
-    empty if nothing may be copied. Linear in frames.
+    empty if nothing may be copied.
     """
     check_changed(changed, frames)
     segments: list[Segment] = []
@@ -64,38 +65,28 @@ def _copied_runs(frames: int, changed: Sequence[range], joins: Sequence[int], le
     borders = [*joins, frames]
     at = 0
     for part in (*changed, range(frames, frames + 1)):
-        first = borders[bisect_left(borders, at)] if at <= frames else frames
-        last = borders[max(0, _last_at_or_before(borders, part.start))]
+        first = borders[bisect_left(borders, at)]
+        last = borders[max(0, bisect_right(borders, part.start) - 1)]
         if last - first >= least:
             yield range(first, last)
-        at = part.stop
-
-
-def _last_at_or_before(borders: Sequence[int], frame: int) -> int:
-    """Index of the last border that is not after ``frame``; -1 if there is none."""
-    index = bisect_left(borders, frame)
-    return index if index < len(borders) and borders[index] == frame else index - 1
+        at = min(part.stop, frames)
 
 
 def _encoded(start: int, stop: int, changed: Sequence[range], lengths: SegmentLengths) -> Iterator[Segment]:
     """Encoded segments of the region ``[start, stop)``."""
-    inside = changed[bisect_left([part.stop for part in changed], start + 1) :] if start < stop else ()
-    parts = iter(inside)
-    part = next(parts, None)
+    place = bisect_left(changed, start + 1, key=lambda part: part.stop)
     at = start
     while at < stop:
-        if stop - at <= lengths.most:
-            cut = stop if stop - at < 2 * lengths.least else _grid(at, lengths)
-            cut = stop if stop - cut < lengths.least or stop - at <= lengths.usual else cut
-        else:
-            cut = _grid(at, lengths)
-        while part is not None and part.stop <= cut:
-            part = next(parts, None)
-        if cut < stop and part is not None and part.start < cut < part.stop:
-            cut = part.start if part.start - at >= lengths.least else part.stop
-            cut = stop if stop - cut < lengths.least and stop - at <= lengths.most else cut
-        yield Segment(at, min(cut, stop))
-        at = min(cut, stop)
+        cut = _grid(at, lengths)
+        while place < len(changed) and changed[place].stop <= cut:
+            place += 1
+        if place < len(changed) and changed[place].start < cut:
+            before, after = changed[place].start, changed[place].stop
+            cut = before if before - at >= lengths.least else after
+        whole = stop - at <= lengths.usual or (stop - cut < lengths.least and stop - at <= lengths.most)
+        cut = stop if whole else min(cut, stop)
+        yield Segment(at, cut)
+        at = cut
 
 
 def _grid(at: int, lengths: SegmentLengths) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from lipdub.disk.publish import PendingFile, same_file
 from lipdub.errors import OutputError
 from lipdub.media.container import open_input
-from lipdub.media.encoder import PictureEncoding, open_encoder
+from lipdub.media.encoder import X265_DELAY, PictureEncoding, open_encoder
 from lipdub.media.encoder_settings import reproducible_settings
 from lipdub.media.film_writer import FilmWriter
 from lipdub.media.frame_encoder import FrameEncoder
@@ -89,7 +89,7 @@ def plan_segments(
     segments = cut_segments(len(clip), changed, advice.joins, lengths)
     if any(segment.copied for segment in segments):
         return SegmentPlan(segments, "", advice.encoding, advice.splice)
-    why = advice.refusal or "no second of whole closed GOPs stays as filmed"
+    why = advice.refusal or "no closed GOPs of two thirds of a second or more stay as filmed"
     return SegmentPlan(segments, f"the picture of the source is not copied: {why}", encoding)
 
 
@@ -101,7 +101,7 @@ def segment_recipe(clip: Clip, plan: SegmentPlan, number: int) -> str:
     said = [
         asdict(encoding) | {"warnings": ()},
         clip.times.pts[segment.first : segment.stop].tolist(),
-        *map(str, (clip.times.time_base, clip.rate, len(clip) < 8, picture)),
+        *map(str, (clip.times.time_base, clip.rate, len(clip) < X265_DELAY, picture)),
         av.library_versions["libavcodec"],
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -65,7 +65,7 @@ def insert_sei(data: bytes, codec: str, added: Iterable[SeiMessage]) -> bytes:
     ask for."""
     body = b"".join(_packed(message) for message in added)
     unit = _HEADER[codec] + _escaped(body + b"\x80")
-    prefix = 0 if data.startswith((_START, b"\x00" + _START)) else 4
+    prefix = 4 if _has_lengths(data) else 0
     head = b"\x00" + _START if prefix == 0 else len(unit).to_bytes(4, "big")
     for first, _ in nal_units(data, prefix):
         if _is_slice(_unit_type(data[first], codec), codec):
@@ -73,6 +73,15 @@ def insert_sei(data: bytes, codec: str, added: Iterable[SeiMessage]) -> bytes:
             at -= int(prefix == 0 and at > 0 and data[at - 1] == 0)
             return data[:at] + head + unit + data[at:]
     return data
+
+
+def _has_lengths(data: bytes) -> bool:
+    """True if ``data`` consists of NAL units behind their length in four bytes. (A length from 256 to 511 looks like a
+    start code.)"""
+    at = 0
+    while at + 4 <= len(data):
+        at += 4 + int.from_bytes(data[at : at + 4], "big")
+    return at == len(data)
 
 
 def _unit_type(first: int, codec: str) -> int:

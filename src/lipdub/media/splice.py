@@ -107,7 +107,7 @@ def advise_splice(clip: Clip, facts: PictureFacts, encoding: PictureEncoding) ->
         if encoding.codec == "h264" and (header is None or header.prefix != 4):
             return SpliceAdvice(encoding, refusal="its packets are a stream with start codes (MPEG-TS or a raw file)")
         listing = _list_packets(container, video, header)
-        refusal = listing.refusal(clip, time_base_of(video))
+        refusal = listing.refusal(clip, time_base_of(video)) or listing.open_gops
         if refusal:
             return SpliceAdvice(encoding, refusal=refusal)
         if header is not None:
@@ -137,12 +137,14 @@ def _refusal(clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> str:
 
 @dataclass(eq=False)
 class _PacketListing:
-    """All packets of a picture in decoding order: times in units, and whether a decoder can begin at each. ``trouble``
-    is the first thing found that speaks against copying."""
+    """All packets of a picture in decoding order: times in units, and whether a decoder can begin at each (``starts``).
+    ``keys`` counts those that the container calls key frames. ``trouble`` is the first thing found that speaks against
+    copying."""
 
     pts: np.ndarray
     dts: np.ndarray | None
     starts: np.ndarray
+    keys: int
     trouble: str
 
     def refusal(self, clip: Clip, time_base: Fraction) -> str:
@@ -152,6 +154,11 @@ class _PacketListing:
         if time_base != clip.times.time_base or not np.array_equal(np.sort(self.pts), clip.times.pts):
             return "its packets and frames do not correspond one to one"
         return ""
+
+    @property
+    def open_gops(self) -> str:
+        """Why no GOP can be copied, if they are open; "" if some are closed."""
+        return "its GOPs are open: they refer to each other" if self.keys > 1 and len(self.joins) < 2 else ""
 
     @property
     def joins(self) -> tuple[int, ...]:
@@ -177,7 +184,7 @@ class _PacketListing:
 def _list_packets(container: InputContainer, video: VideoStream, header: AvcHeader | None) -> _PacketListing:
     """Read all packets of ``video``. ``header``: it is H.264, whose NAL units are looked at."""
     discard_other_streams(container, video)
-    pts, dts, starts, trouble, errors = [], [], [], "", ReadErrors()
+    pts, dts, starts, keys, trouble, errors = [], [], [], 0, "", ReadErrors()
     known = frozenset((*header.sps, *header.pps)) if header is not None else frozenset()
     for packet in demux_past_errors(container, [video], errors):
         if not packet.size:
@@ -186,6 +193,7 @@ def _list_packets(container: InputContainer, video: VideoStream, header: AvcHead
             trouble = trouble or "some of its packets are not shown, or are damaged"
             continue
         starts.append(packet.is_keyframe)
+        keys += packet.is_keyframe
         if header is not None and not trouble:
             kinds, trouble = _unit_types(bytes(packet), header.prefix, known)
             starts[-1] = _IDR in kinds
@@ -194,7 +202,7 @@ def _list_packets(container: InputContainer, video: VideoStream, header: AvcHead
     if errors.count:
         trouble = "the file is damaged"
     numbers = None if None in dts else np.array(dts, np.int64)
-    return _PacketListing(np.array(pts, np.int64), numbers, np.array(starts, bool), trouble)
+    return _PacketListing(np.array(pts, np.int64), numbers, np.array(starts, bool), keys, trouble)
 
 
 def _unit_types(data: bytes, prefix: int, known: frozenset[bytes]) -> tuple[set[int], str]:
