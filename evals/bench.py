@@ -28,8 +28,8 @@ from lipdub.media.read import prefetch, read_frames
 from lipdub.media.sound_damage import SoundDamage
 from lipdub.media.write import WriteOptions, write_clip
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.studio.analyse.analyse import people_of
 from lipdub.studio.analyse.faces import find_faces, read_faces
+from lipdub.studio.analyse.people import people_of
 from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, FacePlans
 from lipdub.studio.inputs import Inputs

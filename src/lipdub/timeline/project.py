@@ -166,7 +166,7 @@ def _unpacked(kind: Any, packed: Any) -> Any:
     raise ValueError(f"{packed!r:.60} is not a {getattr(kind, '__name__', kind)}")
 
 
-_ADDED = frozenset({"id", "person"})
+_ADDED = frozenset({"id", "person", "sample", "similarity"})
 """Fields that projects written by earlier versions do not have; they get their defaults."""
 
 
