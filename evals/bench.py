@@ -152,7 +152,7 @@ def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -
 
 def planned(clip: Clip, analysis: Analysis, dub: SpeechFeatures, prior: Prior) -> FacePlans:
     """Everybody's plan, the largest face speaking."""
-    return plan_faces(clip, analysis, FollowedSpeech(dub), prior, FaceSelector("largest"))
+    return plan_faces(clip, analysis, FollowedSpeech(dub), prior, [FaceSelector("largest")])
 
 
 def sole_plan(plans: FacePlans, clip: Clip, share: float = 0.8) -> FacePlan:
@@ -178,8 +178,8 @@ class Filming:
         """The face of a plan, which follows the dub's speech features; files lie in ``folder``."""
         analysis, plan, dub = following
         session, watched = watching(bench, folder)
-        names, selector = OutputNames(Path("out.mp4"), Path("out.report.json")), FaceSelector("largest")
-        job = Job(clip, "", None, SpeechOptions(), session.options, names, selector, None, {})
+        names, selectors = OutputNames(Path("out.mp4"), Path("out.report.json")), (FaceSelector("largest"),)
+        job = Job(clip, "", None, SpeechOptions(), session.options, names, selectors, None, {})
         speech = DubSpeech(clip.path, clip.path, brought=True)
         whole = DubPlan(speech, TrackFeatures(dub, SoundDamage()), analysis.shots, (plan,), ())
         return cls(clip, Rendering(job, whole, session), watched)

@@ -56,7 +56,7 @@ class FaceAnalysis:
 
     def seconds(self, clip: Clip) -> Float64[np.ndarray, " frames"]:
         """When the track's frames are shown, in seconds of the clip's clock (frames of the track,)."""
-        return clip.times.seconds()[self.track.first : self.track.stop]
+        return clip.times.pts[self.track.first : self.track.stop] * float(clip.times.time_base)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +87,11 @@ class Analysis:
     def person_of(self, face: int) -> Person:
         """Whose face the track ``face`` is. Raises ``KeyError``."""
         return self._people[face]
+
+    @property
+    def recognised(self) -> bool:
+        """Whether it was found out which faces are one person; else each track is a person of its own."""
+        return any(face.look is not None and face.look.embedding is not None for face in self.faces)
 
     def portrait_of(self, person: Person) -> Path | None:
         """A picture (JPEG, about 160 pixels high) of this person's face; None if there is no good view."""

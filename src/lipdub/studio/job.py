@@ -61,6 +61,6 @@ class Job:
     speech: SpeechOptions
     options: DubOptions
     names: OutputNames
-    selector: FaceSelector
+    selectors: tuple[FaceSelector, ...]
     script: ScriptLines | None
     consent: dict[str, str]

@@ -49,21 +49,21 @@ class FollowedSpeech:
 
 
 def plan_faces(
-    clip: Clip, analysis: Analysis, following: FollowedSpeech, prior: Prior, selector: FaceSelector
+    clip: Clip, analysis: Analysis, following: FollowedSpeech, prior: Prior, selectors: Sequence[FaceSelector]
 ) -> FacePlans:
     """A plan for every face that speaks and may be changed, and everything that stays as filmed, with the reason.
 
     Cues are numbered "c1", "c2", ... in order of faces and time. Raises ``OptionError`` if no face is where
-    ``selector`` points.
+    a selector points.
     """
-    found = find_speakers(clip, analysis, prior, selector)
+    found = find_speakers(clip, analysis, prior, selectors, following.lines)
     voice = None if analysis.sound is None else analysis.sound.features
     plans, alone = [], list(_without_face(clip, analysis, following.dub))
     speaking = {face.id: speaking_spans(clip, face, found.assignment) for face in analysis.faces}
     of_lines, numbers = lines_on_faces(following.lines, speaking), count(1)
     for face in analysis.faces:
         spoken = speaking[face.id]
-        other = other_voice_reason(clip, face, voice, prior, found) if selector.kind == "auto" else ""
+        other = other_voice_reason(clip, face, voice, prior, found)
         if not spoken or other:
             whole = clip.times.span(face.track.first, face.track.stop)
             alone.append(PassthroughSpan(whole, other or "this face does not speak", face.id))
@@ -78,7 +78,7 @@ def plan_faces(
         plans.append(_weighted(clip, plan, cues))
         alone.extend(_invisible(clip, face, [cue.span for cue in cues]))
     alone.sort(key=lambda a: a.span)
-    return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.assignment.notes)
+    return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.notes)
 
 
 def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]) -> dict[int, tuple[Cue, ...]]:

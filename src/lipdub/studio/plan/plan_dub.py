@@ -23,7 +23,7 @@ def plan_dub(job: Job, analysis: Analysis, session: Session) -> DubPlan:
     features = dub_features(speech.track, job.clip, session)
     with session.clock.stage("assign speakers"):
         following = FollowedSpeech(features.features, speech.engine_lines)
-        faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selector)
+        faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selectors)
     return DubPlan(
         speech=speech,
         features=features,

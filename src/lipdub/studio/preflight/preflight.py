@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lipdub.errors import NoSound
-from lipdub.faces.active_speaker import FaceSelector, parse_face_selector
+from lipdub.faces.active_speaker import FaceSelector, parse_face_selectors
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import check_output
 from lipdub.studio.caller import Caller
@@ -25,7 +25,7 @@ class CheckedRequest:
 
     clip: Clip
     names: OutputNames
-    selector: FaceSelector
+    selectors: tuple[FaceSelector, ...]
     script: ScriptLines | None
 
 
@@ -52,7 +52,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
         speech=request.speech,
         options=options,
         names=checked.names,
-        selector=checked.selector,
+        selectors=checked.selectors,
         script=checked.script,
         consent=consent,
     )
@@ -62,7 +62,7 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     """Refuse a request that cannot be carried out. Raises ``InputError``, ``OutputError``, ``WeightsError``,
     ``MissingExtra``."""
     options, speech = request.options, request.speech
-    selector = parse_face_selector(options.face)
+    selectors = parse_face_selectors(options.face)
     check_options(options)
     if options.prior is not None:
         _ = tools.prior
@@ -75,4 +75,4 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     kind = subtitle_kind(request.audio, speech)
     names = output_names(request.output, request.inputs, page=options.page, subtitles=kind)
     check_names(names, request.inputs, overwrite=options.overwrite)
-    return CheckedRequest(clip, names, selector, script)
+    return CheckedRequest(clip, names, selectors, script)
