@@ -28,11 +28,14 @@ _STEP = 0.2  # seconds
 _SWITCH = 4.0  # cost of a change of speaker
 _AGREE, _AGREE_AT = 2.0, 0.2  # weight of agreement per step, and the agreement that is no evidence
 _ACTIVITY_WEIGHT = 1.0  # weight of a mouth's activity
-_PRIOR = 0.3  # log odds that a face in the picture speaks rather than nobody
 _SMOOTH = 0.5  # seconds over which activity is averaged
 _TALKING = 0.35  # eye distances per second: a mouth whose aperture moves faster is talking
 _JITTER = 0.25  # pixels: noise of landmarks between frames
 _NEVER = 1e4  # log odds against what cannot be
+
+
+PRIOR_LOG_ODDS = 0.3
+"""Log odds that a face in the picture speaks rather than nobody, before anything is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ def speaking_log_odds(motion: FaceMotion, evidence: SpeakingEvidence) -> np.ndar
     activity = np.nan_to_num(mouth_activity(motion, evidence.times))
     agrees = np.nan_to_num(_AGREE * (evidence.agreement - _AGREE_AT))
     known = 0.0 if evidence.known is None else evidence.known
-    return _PRIOR + np.clip(evidence.speaking, 0, 1) * (_ACTIVITY_WEIGHT * activity + agrees) + known
+    return PRIOR_LOG_ODDS + np.clip(evidence.speaking, 0, 1) * (_ACTIVITY_WEIGHT * activity + agrees) + known
 
 
 def _step_means(values: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:

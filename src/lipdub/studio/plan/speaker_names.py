@@ -1,19 +1,20 @@
 """Who the speakers of a script are: which person's mouth fits the voice in all lines of one name.
 
-For each name the evidence that a person speaks (``faces.active_speaker``) is added over all its lines, so a name is
-decided by minutes and not by one line. A name whose lines fit no mouth in the picture is off screen.
+For each name the evidence that a person speaks is added over all its lines: how the mouth moves and agrees with the
+voice from moment to moment (``faces.active_speaker``), and the sync score over all of it. So a name is decided by
+minutes and not by one line. A name whose lines fit no mouth in the picture is off screen.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
 
 from lipdub.anatomy.motion import FaceMotion
-from lipdub.faces.active_speaker import SpeakingEvidence, speaking_log_odds
+from lipdub.faces.active_speaker import PRIOR_LOG_ODDS, SpeakingEvidence, speaking_log_odds
 from lipdub.timeline.lines import Line
 from lipdub.timeline.notes import short
 from lipdub.timeline.time import timecode
@@ -36,23 +37,31 @@ SEEN = 1.0
 RARELY = 0.2
 """Part of the seconds of its lines below which somebody in view is not taken for the speaker."""
 
+SYNC, NO_SYNC = 5.0, 0.2
+"""Log odds per second in view for a sync score that is 1 higher, and the score that is no evidence."""
+
 KNOWN = 5.0
 """Log odds that a line of a known speaker gives to that person's face, and takes from all others."""
 
 _STEP = 0.2  # seconds to which log odds refer
 
 
+TrackPiece = tuple[int, int, int]
+"""Index of a track, first row, row after the last."""
+
+
 @dataclass(frozen=True, eq=False)
 class SeenSpeaking:
     """What the picture shows of speech, of all tracks. The sequences are parallel; ``people`` are the ids of those
-    whom the tracks show."""
+    whom the tracks show. ``sync_score`` compares the source's voice with the mouth in several pieces of tracks."""
 
     motions: Sequence[FaceMotion]
     evidence: Sequence[SpeakingEvidence]
     people: Sequence[str]
+    sync_score: Callable[[Sequence[TrackPiece]], float]
 
-    def during(self, line: Line) -> Iterator[tuple[int, int, int]]:
-        """The tracks that are seen during ``line``: index, first row, row after the last."""
+    def during(self, line: Line) -> Iterator[TrackPiece]:
+        """What is seen of the tracks during ``line``."""
         order, starts, latest = self._by_start
         start, end = float(line.span.start), float(line.span.end)
         for i in order[bisect_left(latest, start) : bisect_right(starts, end)]:
@@ -60,10 +69,11 @@ class SeenSpeaking:
             if first < stop:
                 yield i, int(first), int(stop)
 
-    def totals(self, track: int, first: int, stop: int) -> np.ndarray:
-        """Log odds that this track's face speaks in these rows, and seconds of speech in the sound in them."""
-        sums = self._sums[track]
-        return sums[stop] - sums[first]
+    def totals(self, pieces: Sequence[TrackPiece]) -> tuple[float, float]:
+        """Log odds that the person of these pieces speaks in them, and seconds of speech in the sound meanwhile."""
+        odds, seconds = np.sum([self._sums[i][stop] - self._sums[i][first] for i, first, stop in pieces], 0).tolist()
+        fits = self.sync_score(pieces) if seconds >= SEEN else NO_SYNC
+        return odds + SYNC * seconds * (fits - NO_SYNC), seconds
 
     @cached_property
     def _by_start(self) -> tuple[list[int], list[float], list[float]]:
@@ -79,8 +89,7 @@ class SeenSpeaking:
 
     def _running(self, motion: FaceMotion, known: SpeakingEvidence) -> np.ndarray:
         step = float(np.median(np.diff(known.times))) if len(known.times) > 1 else 0.04
-        silence = replace(known, speaking=np.zeros_like(known.speaking))
-        odds = speaking_log_odds(motion, known) - speaking_log_odds(motion, silence)
+        odds = speaking_log_odds(motion, known) - PRIOR_LOG_ODDS
         rows = np.stack([odds * (step / _STEP), (known.speaking > 0.5) * step * motion.ok], 1)
         return np.concatenate([np.zeros((1, 2)), np.cumsum(rows, 0)])
 
@@ -94,42 +103,44 @@ class NamesFound:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """Somebody who may be the speaker of a name: log odds, and seconds in view during its lines."""
+
+    odds: float
+    seconds: float
+    person: str
+
+    @property
+    def rate(self) -> float:
+        return self.odds / max(self.seconds, 1e-6)
+
+
+@dataclass(frozen=True, eq=False)
 class _NameEvidence:
-    """The lines of one name, and for each person log odds and seconds in view during them."""
+    """The lines of one name, and who may be its speaker, the likeliest first."""
 
     name: str
-    lines: list[Line] = field(default_factory=list)
-    of_people: dict[str, np.ndarray] = field(default_factory=dict)
+    lines: Sequence[Line]
+    candidates: Sequence[_Candidate]
 
     @property
     def seconds(self) -> float:
         return float(sum(line.span.duration for line in self.lines))
 
-    @property
-    def ranked(self) -> list[tuple[float, float, str]]:
-        """Log odds, seconds in view and id of each person, the likeliest first."""
-        return sorted(((float(s[0]), float(s[1]), person) for person, s in self.of_people.items()), reverse=True)
-
 
 def find_names(seen: SeenSpeaking, lines: Sequence[Line], given: Mapping[str, str]) -> NamesFound:
     """Which person each speaker name of ``lines`` is. What is ``given`` (name to id, "" for off screen) stands."""
-    names = {line.speaker: _NameEvidence(line.speaker) for line in lines if line.speaker}
+    of_names: dict[str, list[Line]] = {}
     for line in lines:
         if line.speaker and line.speaker not in given:
-            _count(names[line.speaker], line, seen)
-    people, notes = dict(given), []
-    for name, evidence in names.items():
-        if name in given:
-            continue
-        found = _person(evidence)
-        if found is not None:
-            people[name] = found
-        notes.append(_note(evidence, found))
-    for name in _weaker_claims(people, [names[name] for name in names if name not in given]):
-        notes[[n for n in names if n not in given].index(name)] = _note(names[name], None)
-        del people[name]
-    return NamesFound(people, tuple(note for note in notes if note))
+            of_names.setdefault(line.speaker, []).append(line)
+    names = {name: _evidence(name, own, seen) for name, own in of_names.items()}
+    found = {name: _person(evidence) for name, evidence in names.items()}
+    found |= dict.fromkeys(_weaker_claims(found, names))
+    notes = (_note(names[name], person) for name, person in found.items())
+    people = {name: person for name, person in found.items() if person is not None}
+    return NamesFound({**people, **given}, tuple(note for note in notes if note))
 
 
 def with_known_lines(seen: SeenSpeaking, lines: Sequence[Line], people: Mapping[str, str]) -> list[SpeakingEvidence]:
@@ -151,35 +162,34 @@ def with_known_lines(seen: SeenSpeaking, lines: Sequence[Line], people: Mapping[
     ]
 
 
-def _count(evidence: _NameEvidence, line: Line, seen: SeenSpeaking) -> None:
-    evidence.lines.append(line)
-    for i, first, stop in seen.during(line):
-        sums = evidence.of_people.setdefault(seen.people[i], np.zeros(2))
-        sums += seen.totals(i, first, stop)
+def _evidence(name: str, lines: Sequence[Line], seen: SeenSpeaking) -> _NameEvidence:
+    pieces: dict[str, list[TrackPiece]] = {}
+    for line in lines:
+        for piece in seen.during(line):
+            pieces.setdefault(seen.people[piece[0]], []).append(piece)
+    candidates = [_Candidate(*seen.totals(own), person) for person, own in pieces.items()]
+    return _NameEvidence(name, lines, sorted(candidates, key=lambda each: -each.odds))
 
 
 def _person(evidence: _NameEvidence) -> str | None:
     """Who the name is: a person's id, "" for nobody in the picture, None if unsure."""
-    ranked = [entry for entry in evidence.ranked if entry[1] >= SEEN]
-    if not ranked:
-        longest = max((view for _, view, _ in evidence.ranked), default=0.0)
-        return "" if longest <= RARELY * evidence.seconds else None
-    odds, view, person = ranked[0]
-    second = ranked[1][0] if len(ranked) > 1 else 0.0
-    if odds >= CERTAIN and odds / view >= RATE and odds - second >= MARGIN and view > RARELY * evidence.seconds:
-        return person
-    return "" if odds / view <= AGAINST or (odds < CERTAIN and view <= RARELY * evidence.seconds) else None
+    rarely = RARELY * evidence.seconds
+    judged = [each for each in evidence.candidates if each.seconds >= SEEN]
+    if not judged:
+        return "" if all(each.seconds <= rarely for each in evidence.candidates) else None
+    best, second = judged[0], judged[1].odds if len(judged) > 1 else 0.0
+    if best.odds >= CERTAIN and best.rate >= RATE and best.odds - second >= MARGIN and best.seconds > rarely:
+        return best.person
+    return "" if best.rate <= AGAINST or (best.odds < CERTAIN and best.seconds <= rarely) else None
 
 
-def _weaker_claims(people: Mapping[str, str], names: Sequence[_NameEvidence]) -> list[str]:
+def _weaker_claims(found: Mapping[str, str | None], names: Mapping[str, _NameEvidence]) -> list[str]:
     """Names that were given to a person whom another name fits more than twice as well."""
-    rates: dict[str, list[tuple[float, str]]] = {}
-    for evidence in names:
-        person = people.get(evidence.name)
+    claims: dict[str, list[tuple[float, str]]] = {}
+    for name, person in found.items():
         if person:
-            odds, view = evidence.of_people[person]
-            rates.setdefault(person, []).append((odds / max(view, 1e-6), evidence.name))
-    return [name for some in rates.values() for rate, name in some if 2 * rate < max(some)[0]]
+            claims.setdefault(person, []).append((names[name].candidates[0].rate, name))
+    return [name for some in claims.values() for rate, name in some if 2 * rate < max(some)[0]]
 
 
 def _note(evidence: _NameEvidence, found: str | None) -> str:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from lipdub.anatomy.motion import FaceMotion
 from lipdub.faces.active_speaker import FaceSelector, SpeakerAssignment, SpeakingEvidence, assign_speaker
 from lipdub.faces.chosen_people import chosen_people, tracks_by_position
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import Sync, find_sync, local_sync_scores, sync_score
 from lipdub.studio.analysis import Analysis, FaceAnalysis
-from lipdub.studio.plan.speaker_names import SeenSpeaking, find_names, with_known_lines
+from lipdub.studio.plan.speaker_names import SeenSpeaking, TrackPiece, find_names, with_known_lines
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import AP
@@ -69,7 +71,8 @@ def find_speakers(
     sync = _clip_sync(clip, analysis, prior, _of_largest(analysis))
     evidence = [_evidence(face.seconds(clip), face, voice, prior, sync.offset) for face in faces]
     people = [analysis.person_of(face.id).id for face in faces]
-    seen = SeenSpeaking([face.motion for face in faces], evidence, people)
+    score = partial(_score_of_pieces, [face.motion for face in faces], evidence, voice, prior, sync.offset)
+    seen = SeenSpeaking([face.motion for face in faces], evidence, people, score)
     names = find_names(seen, lines, given)
     chosen, notes = _chosen(clip, analysis, selectors)
     assignment = assign_speaker(
@@ -113,6 +116,31 @@ def _chosen(
 def _shots(analysis: Analysis, person: Person) -> str:
     count = len({face.track.shot.first for face in analysis.faces_of(person)})
     return "1 shot" if count == 1 else f"{count} shots"
+
+
+def _score_of_pieces(
+    motions: Sequence[FaceMotion],
+    evidence: Sequence[SpeakingEvidence],
+    voice: SpeechFeatures | None,
+    prior: Prior,
+    offset: float,
+    pieces: Sequence[TrackPiece],
+) -> float:
+    """The sync score of a voice and a mouth over ``pieces`` of tracks, each in units of its own track's spread."""
+    if voice is None or not pieces:
+        return 0.0
+    seconds, shapes = [], []
+    for i, first, stop in pieces:
+        own, ok = motions[i].shapes, motions[i].ok
+        if ok.sum() >= FEW:
+            kept = own[first:stop][ok[first:stop]]
+            seconds.append(evidence[i].times[first:stop][ok[first:stop]] + offset)
+            shapes.append((kept - np.median(own[ok], 0)) / (own[ok].std(0) + 1e-6))
+    if sum(map(len, seconds)) < FEW:
+        return 0.0
+    when, what = np.concatenate(seconds), np.concatenate(shapes)
+    order = np.argsort(when, kind="stable")
+    return sync_score(prior, voice, when[order], what[order], np.ones(len(when), bool))
 
 
 def _people_of_lines(
