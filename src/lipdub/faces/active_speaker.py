@@ -1,4 +1,4 @@
-"""Active speaker detection: which face speaks when, and which face the user chose.
+"""Active speaker detection: which face speaks when.
 
 Each shot is cut into steps of a fifth of a second; in every step one of its faces speaks or nobody does. Evidence is
 how well a mouth's motion agrees with the motion predicted from the speech, and how much the mouth moves compared with
@@ -22,34 +22,56 @@ from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.runs import true_runs
-from lipdub.timeline.time import parse_instant
+from lipdub.timeline.time import parse_instant, timecode
 
 _STEP = 0.2  # seconds
 _SWITCH = 4.0  # cost of a change of speaker
 _AGREE, _AGREE_AT = 2.0, 0.2  # weight of agreement per step, and the agreement that is no evidence
 _ACTIVITY_WEIGHT = 1.0  # weight of a mouth's activity
-_PRIOR = 0.3  # log odds that a face in the picture speaks rather than nobody
 _SMOOTH = 0.5  # seconds over which activity is averaged
 _TALKING = 0.35  # eye distances per second: a mouth whose aperture moves faster is talking
 _JITTER = 0.25  # pixels: noise of landmarks between frames
-_MINOR = 0.4  # faces smaller than this part of the largest are background
+_NEVER = 1e4  # log odds against what cannot be
+
+
+PRIOR_LOG_ODDS = 0.3
+"""Log odds that a face in the picture speaks rather than nobody, before anything is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaceSelector:
-    """The user's choice of a face: ``kind`` is ``"auto"``, ``"left"``, ``"right"``, ``"largest"``, or ``"at"`` with a
-    ``point`` (display pixels) and an ``instant`` (s)."""
+    """The user's choice of a face: ``kind`` is ``"auto"``, ``"left"``, ``"right"``, ``"largest"``; ``"at"`` with a
+    ``point`` (display pixels) and an ``instant`` (s); or ``"person"`` with the ``person``'s id or name."""
 
     kind: str
     point: tuple[float, float] = (0.0, 0.0)
     instant: Fraction = Fraction(0)
+    person: str = ""
+
+    @property
+    def text(self) -> str:
+        """The choice as a user writes it."""
+        if self.kind == "at":
+            return f"{self.point[0]:g},{self.point[1]:g}@{timecode(self.instant)}"
+        return self.person if self.kind == "person" else self.kind
+
+
+def parse_face_selectors(texts: str | Sequence[str]) -> tuple[FaceSelector, ...]:
+    """Parse the option that chooses faces, which may be repeated. Raises ``OptionError``."""
+    every = [texts] if isinstance(texts, str) else texts
+    selectors = tuple(dict.fromkeys(parse_face_selector(text) for text in every)) or (FaceSelector("auto"),)
+    if len(selectors) > 1 and any(selector.kind == "auto" for selector in selectors):
+        raise OptionError("--face auto cannot be given together with other faces", remedy="Leave auto out.")
+    return selectors
 
 
 def parse_face_selector(text: str) -> FaceSelector:
-    """Parse the option that chooses a face. Raises ``OptionError``, which lists what can be given."""
+    """Parse one choice of a face. Raises ``OptionError``, which lists what can be given."""
     word = text.strip().lower()
     if word in ("auto", "left", "right", "largest"):
         return FaceSelector(word)
+    if named := re.fullmatch(r"\d+|person:\s*\S.*", text.strip(), re.IGNORECASE):
+        return FaceSelector("person", person=named[0].partition(":")[2].strip() or named[0])
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*@\s*(.+)", word)
     if found:
         try:
@@ -58,18 +80,21 @@ def parse_face_selector(text: str) -> FaceSelector:
             raise OptionError(f"face '{text}': {wrong}", remedy="For example 640,300@0:12.5.") from wrong
     raise OptionError(
         f"'{text}' does not name a face",
-        remedy="Use auto, left, right, largest, or X,Y@TIME: a point on the face in pixels, and when.",
+        remedy="Use auto, left, right, largest, X,Y@TIME (a point on the face in pixels, and when), the number of a"
+        " person, or person:NAME.",
     )
 
 
 @dataclass(frozen=True, eq=False)
 class SpeakingEvidence:
     """Evidence about one track, per row: ``times`` in seconds; ``agreement`` of the mouth's motion with the speech,
-    -1..1 (NaN: unknown); ``speaking``, the probability (0..1) of speech in the sound."""
+    -1..1 (NaN: unknown); ``speaking``, the probability (0..1) of speech in the sound. ``known`` is added to the log
+    odds: what is known from elsewhere (None: nothing)."""
 
     times: Float[np.ndarray, " frames"]
     agreement: Float[np.ndarray, " frames"]
     speaking: Float[np.ndarray, " frames"]
+    known: Float[np.ndarray, " frames"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,26 +111,21 @@ class SpeakerAssignment:
 def assign_speaker(
     tracks: Sequence[FaceTrack],
     motions: Sequence[FaceMotion],
-    choice: FaceSelector,
     evidence: Sequence[SpeakingEvidence],
+    chosen: frozenset[int] | None = None,
 ) -> SpeakerAssignment:
     """Decide which face speaks when. The sequences are parallel.
 
-    With a choice other than ``auto`` the chosen face of each shot speaks throughout. Raises ``OptionError`` if there is
-    no face at the chosen point.
+    ``chosen`` are the ids of the tracks that the user chose (None: none). While one of them is in the picture it
+    speaks throughout; while several are, one of them does.
     """
     spans: dict[int, tuple[tuple[int, int], ...]] = {track.id: () for track in tracks}
-    if choice.kind == "at":
-        track = tracks[_track_at_point(tracks, choice, evidence)]
-        spans[track.id] = ((0, len(track)),)
-        return SpeakerAssignment(spans, (f"Only face {track.id} is dubbed, the one at the point given.",))
-    for shot in sorted({(t.shot.first, t.shot.stop) for t in tracks}):
-        members = [i for i, t in enumerate(tracks) if t.shot == Shot(*shot)]
-        if choice.kind == "auto":
-            spans |= _speakers([motions[i] for i in members], [evidence[i] for i in members])
-        else:
-            for i in _tracks_by_position(members, motions, choice.kind):
-                spans[tracks[i].id] = ((0, len(tracks[i])),)
+    of_shots: dict[Shot, list[int]] = {}
+    for i, track in enumerate(tracks):
+        if chosen is None or track.id in chosen:
+            of_shots.setdefault(track.shot, []).append(i)
+    for members in of_shots.values():
+        spans |= _speakers([motions[i] for i in members], [evidence[i] for i in members], silent=chosen is None)
     return SpeakerAssignment(spans)
 
 
@@ -127,71 +147,28 @@ def mouth_activity(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> F
     return np.where(motion.ok & (count > 0.5 / width), activity, np.nan)
 
 
-def _track_at_point(tracks: Sequence[FaceTrack], choice: FaceSelector, evidence: Sequence[SpeakingEvidence]) -> int:
-    """Index of the track whose face is at the choice's point and time."""
-    best, index = math.inf, -1
-    for i, (track, known) in enumerate(zip(tracks, evidence, strict=True)):
-        row = int(np.searchsorted(known.times, float(choice.instant) + 1e-6, side="right")) - 1
-        if row < 0 or row >= len(track) or (row == len(track) - 1 and float(choice.instant) > known.times[-1] + 0.1):
-            continue
-        face = track.landmarks.read(row, row + 1)[0, :, :2]
-        if not np.isfinite(face).all():
-            continue
-        low, high = face.min(0), face.max(0)
-        distance = float(np.linalg.norm(np.array(choice.point) - (low + high) / 2))
-        if distance < min(best, 0.75 * float((high - low).max())):
-            best, index = distance, i
-    if index < 0:
-        x, y = choice.point
-        raise OptionError(
-            f"no face was found at {x:g},{y:g}",
-            at=choice.instant,
-            remedy="Give a point on the face, at a time when it is visible, or use left, right, largest or auto.",
-        )
-    return index
-
-
-def _tracks_by_position(members: Sequence[int], motions: Sequence[FaceMotion], kind: str) -> list[int]:
-    """Of a shot's faces, the one that ``kind`` means; several if they follow each other in its place."""
-
-    def typical(values: np.ndarray) -> float:
-        return float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0
-
-    size = {i: typical(motions[i].poses.scale) for i in members}
-    left = {i: typical(motions[i].poses.shift[:, 0]) for i in members}
-    largest = max(size.values())
-    able = [i for i in members if size[i] >= _MINOR * largest]
-    order = {"left": lambda i: left[i], "right": lambda i: -left[i], "largest": lambda i: -size[i]}[kind]
-    out: list[int] = []
-    for i in sorted(able, key=order):
-        a = motions[i].track
-        if all(a.stop <= motions[j].track.first or a.first >= motions[j].track.stop for j in out):
-            out.append(i)
-    return out
-
-
 def _speakers(
-    motions: Sequence[FaceMotion], evidence: Sequence[SpeakingEvidence]
+    motions: Sequence[FaceMotion], evidence: Sequence[SpeakingEvidence], silent: bool
 ) -> dict[int, tuple[tuple[int, int], ...]]:
-    """The most likely sequence of speakers in one shot, as row ranges of each track."""
+    """The most likely sequence of speakers in one shot, as row ranges of each track. ``silent``: it may be nobody."""
     begin = min(float(known.times[0]) for known in evidence)
     steps = [((known.times - begin) / _STEP + 1e-6).astype(int) for known in evidence]
     count = 1 + max(int(step[-1]) for step in steps)
     scores = np.full((count, len(motions) + 1), -math.inf)
-    scores[:, -1] = 0.0
+    scores[:, -1] = 0.0 if silent else -_NEVER
     for k, (motion, known, step) in enumerate(zip(motions, evidence, steps, strict=True)):
-        scores[:, k] = _step_means(_log_odds(motion, known), step, count)
+        scores[:, k] = _step_means(speaking_log_odds(motion, known), step, count)
     speaker = _viterbi(scores)
     numbered = enumerate(zip(motions, steps, strict=True))
     return {motion.track.id: tuple(true_runs(speaker[step] == k)) for k, (motion, step) in numbered}
 
 
-def _log_odds(motion: FaceMotion, known: SpeakingEvidence) -> np.ndarray:
-    """Log odds, per row, that this face speaks rather than nobody in the picture."""
-    activity = np.nan_to_num(mouth_activity(motion, known.times))
-    agrees = np.nan_to_num(_AGREE * (known.agreement - _AGREE_AT))
-
-    return _PRIOR + np.clip(known.speaking, 0, 1) * (_ACTIVITY_WEIGHT * activity + agrees)
+def speaking_log_odds(motion: FaceMotion, evidence: SpeakingEvidence) -> np.ndarray:
+    """Log odds, per row, that this face speaks rather than nobody in the picture, for a step of 0.2 s."""
+    activity = np.nan_to_num(mouth_activity(motion, evidence.times))
+    agrees = np.nan_to_num(_AGREE * (evidence.agreement - _AGREE_AT))
+    known = 0.0 if evidence.known is None else evidence.known
+    return PRIOR_LOG_ODDS + np.clip(evidence.speaking, 0, 1) * (_ACTIVITY_WEIGHT * activity + agrees) + known
 
 
 def _step_means(values: np.ndarray, step: np.ndarray, count: int) -> np.ndarray:

@@ -67,7 +67,7 @@ class LineChoices:
     ``kept`` lines are not made again. ``voices`` are voices (as after ``--voice``), ``offsets`` seconds by which the
     speech of a line is moved (later if positive), ``people`` the ids of those who say the lines ("": somebody off
     screen), ``seeds`` those of the engine. In ``excluded`` spans no mouth is changed, and nothing is said that begins
-    there.
+    there. ``names`` are the ids of people by the names that the user gave them.
     """
 
     kept: Mapping[str, KeptLine] = field(default_factory=lambda: MappingProxyType({}))
@@ -76,6 +76,7 @@ class LineChoices:
     people: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     seeds: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     excluded: tuple[Span, ...] = ()
+    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, eq=False)

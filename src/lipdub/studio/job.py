@@ -71,7 +71,7 @@ class Job:
     speech: SpeechOptions
     options: DubOptions
     names: OutputNames
-    selector: FaceSelector
+    selectors: tuple[FaceSelector, ...]
     script: ScriptLines | None
     consent: dict[str, str]
     excluded: tuple[Span, ...] = ()

@@ -18,8 +18,9 @@ class DubOptions:
     engine_option: tuple[str, ...] = ()
     """KEY=VALUE, an option of the engine itself, e.g. device=cuda; may be repeated."""
 
-    face: str = "auto"
-    """Face to dub: auto (the active speaker), left, right, largest, or X,Y@TIME (a pixel of the picture at a time)."""
+    face: tuple[str, ...] = ("auto",)
+    """Person to dub, in all shots: auto (whoever speaks), left, right, largest, X,Y@TIME (a pixel of the picture at a
+    time), or the number of a person; may be repeated."""
 
     speech_features: Literal["auto", "best", "light"] = "auto"
     """Speech features that the lips follow. best: with the whisper encoder (145 MB; you are asked before a download);

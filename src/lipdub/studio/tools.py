@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from lipdub import weights
 from lipdub.engines.find import find
 from lipdub.engines.seam import Engine, EngineSetup
-from lipdub.errors import MissingExtra, OptionError
+from lipdub.errors import MissingExtra, OptionError, WeightsError
+from lipdub.faces.identity import FaceIdentifier
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.plugins import package_version
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
@@ -39,6 +40,19 @@ class ChosenAnalyser:
         return ("hama", package_version("hama"), *(weights.identity(name) for name in models))
 
 
+@dataclass(frozen=True, eq=False)
+class ChosenIdentifier:
+    """What tells which faces are one person; or None, and then ``why``, as a clause."""
+
+    identifier: FaceIdentifier | None
+    why: str = ""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What changes when its answers do."""
+        return () if self.identifier is None else weights.identity("face-identity")
+
+
 @dataclass(eq=False)
 class Tools:
     """What the stages work with. ``ask_download`` is asked before a model is downloaded."""
@@ -67,6 +81,11 @@ class Tools:
         """Finds faces and their landmarks. One thread at a time. Raises ``WeightsError``."""
         landmarks = weights.resolve("face-landmarks", self.ask_download)
         return FaceLandmarker(landmarks, weights.resolve("face-detector", self.ask_download))
+
+    @cached_property
+    def identifier(self) -> ChosenIdentifier:
+        """Tells which faces are one person, if its model can be had."""
+        return choose_identifier(self.ask_download)
 
     @cached_property
     def prior(self) -> Prior:
@@ -115,6 +134,14 @@ def engine_setup(options: DubOptions) -> EngineSetup:
             raise OptionError(f"'{text}' is no engine option", remedy="Write KEY=VALUE, e.g. device=cuda")
         values[name.strip()] = value.strip()
     return EngineSetup(options.weights, values)
+
+
+def choose_identifier(ask_download: weights.AskDownload | None) -> ChosenIdentifier:
+    """What tells which faces are one person. If its model cannot be had, the faces stay apart."""
+    try:
+        return ChosenIdentifier(FaceIdentifier(weights.resolve("face-identity", ask_download)))
+    except WeightsError as missing:
+        return ChosenIdentifier(None, missing.what)
 
 
 def choose_analyser(wish: str, ask_download: weights.AskDownload | None) -> ChosenAnalyser:

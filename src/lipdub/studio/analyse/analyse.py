@@ -3,11 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from lipdub.studio.analyse.faces import faces_name, find_faces, read_faces
-from lipdub.studio.analysis import Analysis, FaceAnalysis
+from lipdub.studio.analyse.people import find_people
+from lipdub.studio.analysis import Analysis
 from lipdub.studio.job import Job
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import clip_features, dub_features
-from lipdub.timeline.people import Person
 
 
 def analyse(job: Job, session: Session) -> Analysis:
@@ -28,10 +28,5 @@ def analyse(job: Job, session: Session) -> Analysis:
         with clock.stage("speech features"):
             if given:
                 given.result()
-            return Analysis(shots, faces, people_of(faces), source.result() if source else None)
-
-
-def people_of(faces: tuple[FaceAnalysis, ...]) -> tuple[Person, ...]:
-    """The people whom the face tracks show, numbered from "1" in order of tracks: one for each track, since it is not
-    found out whether two tracks show the same person."""
-    return tuple(Person(str(number), tracks=(face.id,)) for number, face in enumerate(faces, 1))
+            found = find_people(faces, session.tools.identifier.why)
+            return Analysis(shots, faces, found.people, source.result() if source else None, found.notes)

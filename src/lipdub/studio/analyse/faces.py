@@ -7,6 +7,7 @@ there.
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from lipdub.faces.tracker import FaceTracker
 from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
 from lipdub.media.read import prefetch, read_frames
 from lipdub.plugins import Fingerprinted, fingerprint_of
+from lipdub.studio.analyse.looks import LookFiles, read_looks
 from lipdub.studio.analysis import FaceAnalysis
 from lipdub.studio.progress import Clock
 from lipdub.studio.store import key
@@ -30,7 +32,7 @@ from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.patch import FaceView
 from lipdub.timeline.spool import Spool
 
-VERSION = 2
+VERSION = 3
 """Raise when this pass finds anything else in the same clip."""
 
 
@@ -44,7 +46,8 @@ def faces_name(clip: Clip, digest: str, tools: Tools) -> str:
     setup = () if isinstance(engine, Fingerprinted) else (tools.setup.options, _files_of(tools.setup.weights))
     models = weights.identity("face-landmarks"), weights.identity("face-detector")
     made_by = (engine.name, engine.limits, fingerprint_of(engine), setup)
-    return f"faces-{key(VERSION, __version__, digest, clip.stream, models, made_by)}"
+    found = VERSION, __version__, digest, clip.stream, models, tools.identifier.identity, made_by
+    return f"faces-{key(*found)}"
 
 
 def _files_of(folder: Path | None) -> tuple[object, ...]:
@@ -61,13 +64,16 @@ def find_faces(clip: Clip, tools: Tools, folder: Path, clock: Clock) -> None:
     tracker = FaceTracker(folder / "faces", clip.size, tools.landmarker, rate=clip.rate)
     studies: dict[int, Study] = {}
     cuts: list[int] = []
+    looks = LookFiles(folder, tools.identifier.identifier)
     for seen in clock.counted("analyse", prefetch(_tracked(clip, tracker, cuts)), len(clip)):
+        looks.see(seen)
         for face, view in seen:
             if face not in studies:
                 studies[face] = tools.engine.study(_study_folder(folder, face), redetect)
             studies[face].see(view)
     shots = shots_between(cuts, len(clip))
     tracks = tracker.finish()
+    looks.finish(track.id for track in tracks)
     for face in studies.keys() - {t.id for t in tracks}:
         shutil.rmtree(_study_folder(folder, face), ignore_errors=True)
     facts = {t.id: _finish(t, studies[t.id], clip, tools.engine) for t in tracks}
@@ -87,8 +93,9 @@ def _tracked(clip: Clip, tracker: FaceTracker, cuts: list[int]) -> Iterator[list
 def read_faces(clip: Clip, engine: Engine, folder: Path) -> tuple[tuple[Shot, ...], tuple[FaceAnalysis, ...]]:
     """The shots and faces that ``find_faces`` wrote to ``folder``."""
     index = json.loads((folder / "index.json").read_text())
-    shots = tuple(Shot(*entry) for entry in index["shots"])
-    return shots, tuple(_read_face(clip, engine, folder, entry) for entry in index["faces"])
+    shots, looks = tuple(Shot(*entry) for entry in index["shots"]), read_looks(folder)
+    faces = (_read_face(clip, engine, folder, entry) for entry in index["faces"])
+    return shots, tuple(replace(face, look=looks.get(face.id)) for face in faces)
 
 
 def _finish(track: FaceTrack, study: Study, clip: Clip, engine: Engine) -> StudyFacts:

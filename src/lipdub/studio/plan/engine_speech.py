@@ -34,7 +34,7 @@ def engine_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
     clip, tools = job.clip, session.tools
     with session.clock.stage("speak"):
         following = FollowedSpeech(_features_before(job, analysis, session), lines.lines)
-        plans = plan_faces(clip, analysis, following, tools.prior, job.selector)
+        plans = plan_faces(clip, analysis, following, tools.prior, job.selectors)
         placed = [line for plan in plans.faces for line in _spoken(job, plan, session)]
     if not placed:
         raise NothingToDub(

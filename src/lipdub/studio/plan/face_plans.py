@@ -16,7 +16,13 @@ from lipdub.sound_to_mouth.sync import Sync
 from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.studio.dub_plan import FacePlan, FacePlans, LineChoices
 from lipdub.studio.plan.line_cues import JOIN, PADDING, LineCues
-from lipdub.studio.plan.speakers import SpeakersFound, find_speakers, other_voice_reason, speaking_spans
+from lipdub.studio.plan.speakers import (
+    SpeakersFound,
+    find_speakers,
+    other_voice_reason,
+    person_of_line,
+    speaking_spans,
+)
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
@@ -49,25 +55,25 @@ class FollowedSpeech:
 
 
 def plan_faces(
-    clip: Clip, analysis: Analysis, following: FollowedSpeech, prior: Prior, selector: FaceSelector
+    clip: Clip, analysis: Analysis, following: FollowedSpeech, prior: Prior, selectors: Sequence[FaceSelector]
 ) -> FacePlans:
     """A plan for every face that speaks and may be changed, and everything that stays as filmed, with the reason.
 
     Every cue belongs to the line in whose slot it lies. Its id is made of the line, the face and its first frame.
-    Raises ``OptionError`` if no face is where ``selector`` points.
+    Raises ``OptionError`` if no face is where a selector points.
     """
-    found = find_speakers(clip, analysis, prior, selector)
+    choices = following.choices
+    said = [line for line in following.timed if line.text]
+    found = find_speakers(clip, analysis, prior, selectors, said, choices.names)
     voice = None if analysis.sound is None else analysis.sound.features
     plans, alone = [], list(_without_face(clip, analysis, following.dub))
-    people = dict(following.choices.people)
+    people, decided = _people_of_lines(following, found), set(choices.people.values())
     line_cues = LineCues(clip, following.timed, people, following.choices)
     speaking = {face.id: _speaking(clip, analysis, face, found, line_cues) for face in analysis.faces}
     of_lines = lines_on_faces(following.lines, speaking)
     for face in analysis.faces:
         spoken, person = speaking[face.id], analysis.person_of(face.id).id
-        decided = person in people.values()
-        auto = selector.kind == "auto" and not decided
-        other = other_voice_reason(clip, face, voice, prior, found) if auto else ""
+        other = "" if person in decided else other_voice_reason(clip, face, voice, prior, found)
         if not spoken or other:
             whole = clip.times.span(face.track.first, face.track.stop)
             alone.append(PassthroughSpan(whole, other or "this face does not speak", face.id))
@@ -82,7 +88,13 @@ def plan_faces(
         alone.extend(_invisible(clip, face, [cue.span for cue in cues]))
     alone += [PassthroughSpan(span, "left as filmed, as was asked") for span in following.choices.excluded]
     alone.sort(key=lambda a: a.span)
-    return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.assignment.notes, people)
+    return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.notes, people)
+
+
+def _people_of_lines(following: FollowedSpeech, found: SpeakersFound) -> dict[str, str]:
+    """Who says each line, by its id, as far as it was decided or found out."""
+    known = ((line.id, person_of_line(line, found)) for line in following.timed if line.text)
+    return {line: who for line, who in known if who is not None} | dict(following.choices.people)
 
 
 def _speaking(
@@ -90,8 +102,10 @@ def _speaking(
 ) -> tuple[Span, ...]:
     """When a face speaks: as found, and as was decided for lines."""
     whole = clip.times.span(face.track.first, face.track.stop)
-    person = analysis.person_of(face.id).id
-    return line_cues.spoken(person, whole, speaking_spans(clip, face, found.assignment))
+    speaking = speaking_spans(clip, face, found.assignment)
+    if found.chosen is not None and face.id not in found.chosen:
+        return ()
+    return line_cues.spoken(analysis.person_of(face.id).id, whole, speaking)
 
 
 def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]) -> dict[int, tuple[Cue, ...]]:

@@ -48,7 +48,7 @@ def plan_dub(job: Job, analysis: Analysis, session: Session, given: GivenLines |
     timed = phrases(features.features) if given.timed is None else given.timed
     with session.clock.stage("assign speakers"):
         following = FollowedSpeech(features.features, speech.engine_lines, timed, given.choices)
-        faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selector)
+        faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selectors)
     return DubPlan(
         speech=speech,
         features=features,

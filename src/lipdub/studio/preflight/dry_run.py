@@ -27,11 +27,12 @@ def dry_run(request: DubRequest) -> list[str]:
     clip, options = checked.clip, request.options
     wanted = [m for m in weights.catalogue() if m.bytes < weights.SMALL and weights.present(m.name) is None]
     rate = f"{float(clip.rate):.3f}".rstrip("0").rstrip(".")
+    faces = " and ".join(selector.text for selector in checked.selectors)
     size = f"{clip.size[0]}x{clip.size[1]}"
     return [
         f"{request.source}: {len(clip)} frames, {size}, {rate} frames/s, {timecode(clip.span.duration)}",
         *_speech(checked, request, tools),
-        f"engine {options.engine}, face {options.face}, output {request.output}",
+        f"engine {options.engine}, face {faces}, output {request.output}",
         *(f"look at this: {doubt}" for doubt in clip.warnings),
         *(f"would fetch {m.name}: {m.bytes / 1e6:.1f} MB, licence {m.licence}" for m in wanted),
     ]

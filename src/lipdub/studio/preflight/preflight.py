@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lipdub.errors import NoSound
-from lipdub.faces.active_speaker import FaceSelector, parse_face_selector
+from lipdub.faces.active_speaker import FaceSelector, parse_face_selectors
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import check_output
 from lipdub.studio.caller import Caller
@@ -27,7 +27,7 @@ class CheckedRequest:
 
     clip: Clip
     names: OutputNames
-    selector: FaceSelector
+    selectors: tuple[FaceSelector, ...]
     script: ScriptLines | None
     excluded: tuple[Span, ...]
 
@@ -55,7 +55,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
         speech=request.speech,
         options=options,
         names=checked.names,
-        selector=checked.selector,
+        selectors=checked.selectors,
         script=checked.script,
         consent=consent,
         excluded=checked.excluded,
@@ -66,7 +66,7 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     """Refuse a request that cannot be carried out. Raises ``InputError``, ``OutputError``, ``WeightsError``,
     ``MissingExtra``."""
     options, speech = request.options, request.speech
-    selector = parse_face_selector(options.face)
+    selectors = parse_face_selectors(options.face)
     check_options(options)
     if options.prior is not None:
         _ = tools.prior
@@ -76,7 +76,7 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     if request.audio is not None and not probe(request.audio).has_sound:
         raise NoSound("there is no sound in it", file=request.audio, remedy="Give the file that holds the dub track")
     excluded = excluded_spans(clip, options)
-    return CheckedRequest(clip, _names(request), selector, script, excluded)
+    return CheckedRequest(clip, _names(request), selectors, script, excluded)
 
 
 def _names(request: DubRequest) -> OutputNames:

@@ -1,6 +1,8 @@
 """The plan of one language: lines with ids and times, who says them, and what stays as filmed."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,8 +20,12 @@ from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.speech_features import SpeechFeatures
 
 
-def make_plan(job: Job, analysis: Analysis, language: str, session: Session) -> LanguagePlan:
+def make_plan(
+    job: Job, analysis: Analysis, language: str, session: Session, names: Mapping[str, str] = MappingProxyType({})
+) -> LanguagePlan:
     """What will be said in ``language``, by whom and when, and what stays as filmed. Nothing is spoken or rendered.
+
+    ``names`` are the ids of people by name, as far as the user named them.
 
     Raises what recognisers and translators raise, and what ``plan_faces`` raises.
     """
@@ -36,13 +42,16 @@ def make_plan(job: Job, analysis: Analysis, language: str, session: Session) -> 
     faces = plan_faces(
         job.clip,
         analysis,
-        FollowedSpeech(dub, timed=timed_lines(found.lines, None if job.audio else source), choices=LineChoices()),
+        FollowedSpeech(
+            dub, timed=timed_lines(found.lines, None if job.audio else source), choices=LineChoices(names=names)
+        ),
         session.tools.prior,
-        job.selector,
+        job.selectors,
     )
+    lines = tuple(replace(line, words=()) for line in found.lines)
     return LanguagePlan(
         language=language or found.language,
-        lines=tuple(PlannedLine(replace(line, words=()), faces.people.get(line.id)) for line in found.lines),
+        lines=tuple(PlannedLine(line, faces.people.get(line.id)) for line in lines),
         track=track,
         script=script,
         originals=dict(found.originals),

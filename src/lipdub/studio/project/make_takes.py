@@ -19,6 +19,7 @@ from lipdub.studio.job import Job
 from lipdub.studio.plan.line_slots import slots_by_person, timed_lines
 from lipdub.studio.plan.plan_dub import GivenLines, plan_dub
 from lipdub.studio.project.make_plan import dub_lines
+from lipdub.studio.project.people import people_by_name
 from lipdub.studio.project.project_folder import ProjectFolder
 from lipdub.studio.project.sound_digests import slot_digests
 from lipdub.studio.project.takes import LineTakes, TakeFolder
@@ -34,7 +35,7 @@ from lipdub.timeline.take import LineRecipe, Take
 class LanguageWork:
     """The dub of a project's source in one language, in one run: the ``plan``, and for every line the
     ``recipe`` of the take that it needs, and the take with that recipe, if there is one (``have``). ``timed`` are the
-    lines with the spans in which the source says them."""
+    lines with the spans in which the source says them, ``names`` the ids of people by name."""
 
     folder: ProjectFolder
     plan: LanguagePlan
@@ -43,6 +44,7 @@ class LanguageWork:
     timed: tuple[Line, ...]
     recipes: Mapping[str, LineRecipe]
     have: Mapping[str, Take]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def takes(self) -> LineTakes:
@@ -90,7 +92,7 @@ def language_work(
         chosen = next((take for take in fitting if take.number == planned.take), None)
         if chosen is not None or fitting:
             have[line] = chosen or fitting[-1]
-    return LanguageWork(folder, plan, job, analysis, timed, recipes, have)
+    return LanguageWork(folder, plan, job, analysis, timed, recipes, have, people_by_name(folder))
 
 
 def engine_name(job: Job, session: Session) -> str:
@@ -136,6 +138,7 @@ def _choices(work: LanguageWork, kept: Mapping[str, Take], making: Mapping[str, 
         people={line: p.person for line, p in lines.items() if p.person is not None},
         seeds={line: p.seed for line, p in lines.items() if p.seed is not None},
         excluded=tuple(p.line.span for p in lines.values() if p.leave),
+        names=work.names,
     )
 
 

@@ -21,6 +21,7 @@ from lipdub.errors import InputError, OptionError
 from lipdub.media.probe import open_clip
 from lipdub.review.report import Report
 from lipdub.studio.analyse.analyse import analyse
+from lipdub.studio.analysis import Analysis
 from lipdub.studio.caller import Caller
 from lipdub.studio.job import DubRequest, Job
 from lipdub.studio.language_names import language_in_name
@@ -29,7 +30,7 @@ from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.project.export_film import export_film
 from lipdub.studio.project.make_plan import make_plan
 from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
-from lipdub.studio.project.people import PersonSeen, people_seen
+from lipdub.studio.project.people import PersonSeen, as_settled, people_by_name, people_seen
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
 from lipdub.studio.project.remembered_options import combined, remembered
 from lipdub.studio.project.status import ProjectStatus, project_status
@@ -219,7 +220,7 @@ class OpenProject:
     def people(self, given: ProjectOptions = ProjectOptions()) -> tuple[PersonSeen, ...]:
         """Everybody who is seen in the source, with names where they were given."""
         with self._job(_Run(given, planned=True)) as (job, session):
-            return people_seen(self.folder, self.project, job.clip, analyse(job, session))
+            return people_seen(self.folder, job.clip, self._analysis(job, session))
 
     def name_person(self, person: str, name: str) -> Project:
         """Call a person (by id) ``name``. Raises ``InputError`` if another person has that name."""
@@ -299,8 +300,8 @@ class OpenProject:
 
     def _planned(self, job: Job, language: str, session: Session) -> LanguagePlan:
         """A new plan, which is saved together with the project."""
-        analysis = analyse(job, session)
-        plan = make_plan(job, analysis, language, session)
+        analysis = self._analysis(job, session)
+        plan = make_plan(job, analysis, language, session, people_by_name(self.folder))
         session.inputs.check_unchanged()
         project = self.project
         if plan.language not in project.languages:
@@ -308,11 +309,15 @@ class OpenProject:
             self.folder.save(replace(project, languages=(*project.languages, plan.language)))
         else:
             self.folder.save_plan(plan, job.clip.start)
-        people_seen(self.folder, project, job.clip, analysis)
+        people_seen(self.folder, job.clip, analysis)
         return plan
 
     def _work(self, plan: LanguagePlan, job: Job, session: Session) -> LanguageWork:
-        return language_work(self.folder, plan, job, analyse(job, session), session)
+        return language_work(self.folder, plan, job, self._analysis(job, session), session)
+
+    def _analysis(self, job: Job, session: Session) -> Analysis:
+        """The analysis of the source, with people as the user settled it."""
+        return as_settled(analyse(job, session), self.project)
 
     @contextmanager
     def _job(self, run: "_Run") -> Iterator[tuple[Job, Session]]:

@@ -1,0 +1,129 @@
+"""Which faces are one person, what is told about it, and where their pictures are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lipdub.anatomy.motion import measure_motion
+from lipdub.engines.seam import StudyFacts
+from lipdub.faces.best_views import FaceAppearance
+from lipdub.faces.visibility import Visibility
+from lipdub.studio.analyse.looks import LookFiles, read_looks
+from lipdub.studio.analyse.people import find_people, people_of
+from lipdub.studio.analysis import Analysis, FaceAnalysis, FaceLook
+from lipdub.timeline.clip import Shot
+from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.patch import FaceView
+from lipdub.timeline.people import FaceSample
+from lipdub.timeline.picture import Window
+from lipdub.timeline.spool import Spool
+
+PLACES = np.random.default_rng(0).normal(0, 0.088, (8, 128)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One face of the tests: frames ``[first, stop)``, and whose it is (None: it cannot be known)."""
+
+    first: int
+    stop: int
+    person: int | None
+    value: float = 0.5
+
+
+def faces_of(seen: Sequence[Seen], folder: Path) -> tuple[FaceAnalysis, ...]:
+    return tuple(_face(i, each, folder) for i, each in enumerate(seen))
+
+
+def _face(number: int, seen: Seen, folder: Path) -> FaceAnalysis:
+    count = seen.stop - seen.first
+    spools = Spool(folder / f"{number}.l", (478, 3), np.float32), Spool(folder / f"{number}.t", (32, 40, 3), np.uint8)
+    nothing, shot = np.zeros(count, np.float32), Shot(seen.first, seen.stop)
+    track = FaceTrack(number, shot, seen.first, *spools, nothing, nothing)
+    motion = measure_motion(track_without_face(track, count))
+    own = None if seen.person is None else PLACES[seen.person] + np.float32(0.002 * number)
+    sample = FaceSample(number, seen.first, Window(0, 0, 10, 10))
+    why = "" if own is not None else "the face is too small"
+    look = FaceLook(own, why, sample, folder / f"{number}.jpg", seen.value)
+    seen_at = Visibility(nothing, np.zeros(count, bool), ())
+    return FaceAnalysis(track, motion, seen_at, folder, StudyFacts(0.0), np.zeros(count, bool), look)
+
+
+def track_without_face(track: FaceTrack, count: int) -> FaceTrack:
+    for _ in range(count):
+        track.landmarks.append(np.full((478, 3), np.nan, np.float32))
+    track.landmarks.close()
+    return track
+
+
+def test_a_person_is_found_in_all_shots_and_numbered_by_first_appearance(tmp_path: Path) -> None:
+    seen = [Seen(0, 50, 3), Seen(50, 99, 1), Seen(99, 150, 3, 0.9), Seen(100, 150, 2), Seen(150, 200, 1)]
+    people = people_of(faces_of(seen, tmp_path))
+    assert [(person.id, person.tracks) for person in people] == [("1", (0, 2)), ("2", (1, 4)), ("3", (3,))]
+    assert people[0].sample == FaceSample(2, 99, Window(0, 0, 10, 10))
+
+
+def test_two_faces_seen_at_once_are_two_people(tmp_path: Path) -> None:
+    seen = [Seen(0, 50, 3), Seen(20, 50, 3), Seen(50, 90, 4), Seen(88, 120, 4)]
+    people = people_of(faces_of(seen, tmp_path))
+    assert [person.tracks for person in people] == [(0,), (1,), (2, 3)]
+
+
+def test_what_is_unsure_is_told_and_what_settles_it(tmp_path: Path) -> None:
+    faces = list(faces_of([Seen(0, 50, 3), Seen(50, 90, 3), Seen(90, 120, None)], tmp_path))
+    look = faces[1].look
+    assert look is not None
+    assert look.embedding is not None
+    look.embedding[0] += 0.5
+    found = find_people(faces)
+    assert len(found.people) == 3
+    assert "people 1 and 2 may be the same person (similarity 0.50): lipdub people FILM --same 1,2" in found.notes[0]
+    assert "person 3 may be one of the others: the face says too little (the face is too small)" in found.notes[1]
+
+
+def test_without_the_model_everybody_stays_apart_and_that_is_told(tmp_path: Path) -> None:
+    faces = faces_of([Seen(0, 50, None), Seen(50, 90, None)], tmp_path)
+    found = find_people(faces, "the network is forbidden")
+    assert [person.tracks for person in found.people] == [(0,), (1,)]
+    assert found.notes == ("every face of every shot counts as a person of its own: the network is forbidden",)
+    assert find_people(faces[:1], "the network is forbidden").notes == ()
+
+
+def test_the_analysis_finds_people_faces_and_portraits(tmp_path: Path) -> None:
+    faces = faces_of([Seen(0, 50, 3), Seen(50, 90, 1), Seen(90, 120, 3, 0.9)], tmp_path)
+    people = people_of(faces)
+    analysis = Analysis((Shot(0, 50), Shot(50, 90), Shot(90, 120), Shot(120, 130)), faces, people, None)
+    assert analysis.person_of(2) is people[0]
+    assert analysis.faces_of(people[0]) == (faces[0], faces[2])
+    assert analysis.in_shot(Shot(50, 90)) == (faces[1],)
+    assert analysis.in_shot(Shot(120, 130)) == ()
+    assert analysis.portrait_of(people[0]) is None
+    (tmp_path / "2.jpg").write_bytes(b"jpeg")
+    assert analysis.portrait_of(people[0]) == tmp_path / "2.jpg"
+
+
+def test_looks_are_read_as_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.full((40, 30, 3), (200, 30, 30), np.uint8)
+    known = FaceAppearance(PLACES[0], 0.1, 12, Window(1, 2, 31, 42), picture, 0.7)
+    unknown = FaceAppearance(None, 0.0, 3, Window(0, 0, 5, 5), picture, 0.1, "the face is too small")
+    files = LookFiles(tmp_path, None)
+    found = {0: [(4, unknown)], 1: [(5, known), (6, known)]}
+    monkeypatch.setattr(files._best, "see", lambda seen: found[len(seen)])
+    monkeypatch.setattr(files._best, "finish", lambda: [(9, known)])
+    files.see([])
+    files.see([(0, FaceView(0, (8, 8), None, lambda window: picture))])
+    files.finish([4, 5, 9])
+    looks = read_looks(tmp_path)
+    assert sorted(looks) == [4, 5, 9]
+    assert looks[4].embedding is None
+    assert looks[4].why == "the face is too small"
+    assert looks[5].embedding is not None
+    assert np.array_equal(looks[5].embedding, PLACES[0])
+    assert looks[5].sample == FaceSample(5, 12, Window(1, 2, 31, 42))
+    shown = cv2.imread(str(looks[5].portrait))
+    assert shown.shape == (40, 30, 3)
+    assert not (tmp_path / "portrait-6.jpg").exists()
