@@ -27,9 +27,9 @@ from lipdub.engines.exemplar.library import Crop, CropReader
 from lipdub.engines.exemplar.shape_model import complete_shapes, pooled_shapes
 from lipdub.errors import NothingToDub
 from lipdub.faces.landmarker import FaceLandmarker
-from lipdub.sound_to_mouth.mouth_trajectory import predict_mouth
+from lipdub.sound_to_mouth.mouth_trajectory import calibrate, predict_mouth
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.sound_to_mouth.speaker_model import SourceSpeech
+from lipdub.sound_to_mouth.speaker_model import SourceSpeech, learn_speaker
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, WD
@@ -154,8 +154,10 @@ class PortraitMouth:
         """The shapes of this mouth at ``seconds`` for the speech of ``features``."""
         still = np.tile(self.rest, (len(seconds), 1))
         everywhere = np.ones(len(seconds), bool)
-        source = SourceSpeech(None, None, still, everywhere, everywhere)
-        return predict_mouth(prior, source, features, seconds).trajectory.shapes
+        source = SourceSpeech(None, None, still, everywhere, everywhere, seconds)
+        model = learn_speaker(prior, [source], prior.kind(features))
+        calibration = calibrate(prior, model, features, [seconds])
+        return predict_mouth(prior, model, features, seconds, calibration).trajectory.shapes
 
 
 def _resting_shape(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:

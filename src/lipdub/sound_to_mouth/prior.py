@@ -5,6 +5,7 @@ standard deviation. ``prior.npz`` is made by ``python -m lipdub.train.prior``; `
 how accurate it is.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -39,6 +40,7 @@ KINDS = ("encoder and phones", "phones", "loudness")
 """The features that a prediction can use, best first."""
 
 _BLOCK = 512
+_FAR = 5.0  # seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,24 +133,30 @@ class Prior:
         if len(features) == 0:
             return out
         mix = {name: weight for name, weight in self.mixes[self.kind(features)].items() if weight}
-        for first, part, when in feature_blocks(features, seconds):
+        relative = seconds - float(features.start)
+        for block in self.blocks(seconds):
+            part, when = design_matrix.features_near(features, relative[block])
             for name, weight in mix.items():
-                out[first : first + len(when)] += np.float32(weight) * (DESIGNS[name](part, when) @ self.maps[name])
+                out[block] += np.float32(weight) * (DESIGNS[name](part, when) @ self.maps[name])
         return out
+
+    @staticmethod
+    def blocks(seconds: Float[np.ndarray, " n"], most: int = _BLOCK) -> list[slice]:
+        """Slices that divide ``seconds`` (ascending): at most ``most`` instants each, and none reaches over a gap of
+        more than 5 s.
+
+        A design matrix of one block is small, however far the instants of all blocks are apart.
+        """
+        bounds = np.flatnonzero(np.abs(np.diff(seconds)) > _FAR) + 1
+        edges = [0, *(int(bound) for bound in bounds), len(seconds)]
+        return [
+            slice(first, min(first + most, stop))
+            for start, stop in itertools.pairwise(edges)
+            for first in range(start, stop, most)
+        ]
 
     def design(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n dims"]:
         """The rows from which a speaker model is learnt, at ``seconds`` of clip time."""
         names = {"encoder and phones": ("encoder", "phones"), "phones": ("phones",), "loudness": ("loud",)}
         part, when = design_matrix.features_near(features, seconds - float(features.start))
         return np.concatenate([DESIGNS[name](part, when) for name in names[self.kind(features)]], axis=1)
-
-
-def feature_blocks(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]):
-    """Yield ``(first, part of features, seconds relative to it)`` for blocks of ``seconds`` (clip time).
-
-    ``first`` is the index of the block's first instant. Blocks bound the memory of a design matrix.
-    """
-    relative = seconds - float(features.start)
-    for first in range(0, len(seconds), _BLOCK):
-        part, when = design_matrix.features_near(features, relative[first : first + _BLOCK])
-        yield first, part, when
