@@ -5,7 +5,7 @@ wanted shape (preferably long runs of consecutive frames), warps it to the exact
 warps the filmed skin so that the jaw follows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -66,7 +66,9 @@ class ExemplarEngine:
         """What a study depends on: versions, options, and the pooled mouth shapes in the package."""
         return (VERSION, stored_study.VERSION, self._options, pooled_digest())
 
-    def study(self, folder: Path, redetect: Redetect | None = None) -> "ExemplarStudy":
+    def study(
+        self, folder: Path, redetect: Redetect | None = None, same_person: Sequence[Path] = ()
+    ) -> "ExemplarStudy":
         """A new study if ``folder`` is empty or absent, or the finished one that is in it."""
         return ExemplarStudy(Path(folder), self._options, redetect)
 
