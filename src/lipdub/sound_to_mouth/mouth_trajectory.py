@@ -55,10 +55,11 @@ class Calibration:
 class DubTiming:
     """When a dub asks for closed lips, and when it lets a mouth rest; computed once for a dub, whoever follows it.
 
-    ``closures``: instants (clip time). ``rest`` (rows,) 0..1, ``FEATURE_STEP`` apart, from ``_MARGIN`` rows before
-    ``start`` (clip time) on.
+    ``threshold`` is the ``closure_threshold`` that was used. ``closures``: instants (clip time). ``rest`` (rows,) 0..1,
+    ``FEATURE_STEP`` apart, from ``_MARGIN`` rows before ``start`` (clip time) on.
     """
 
+    threshold: float
     start: float
     closures: Float64[np.ndarray, " k"]
     rest: Float32[np.ndarray, " rows"]
@@ -66,7 +67,8 @@ class DubTiming:
     @classmethod
     def of(cls, dub: SpeechFeatures, threshold: float | None = None) -> "DubTiming":
         """The timing of ``dub``; ``threshold``: a ``Calibration.closure_threshold`` (None: that of ``dub``)."""
-        return cls(float(dub.start), closure_times(dub, threshold), _rest_gate(dub))
+        least = closure_threshold(dub) if threshold is None else threshold
+        return cls(least, float(dub.start), closure_times(dub, least), _rest_gate(dub))
 
     def rest_at(self, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """How much the mouth rests at ``seconds`` (clip time), 0..1. Outside the dub is silence."""
@@ -110,18 +112,25 @@ def predict_mouth(
     return PredictedMouth(trajectory, _notes(model, prior.kind(dub)), figures)
 
 
-def calibrate(prior: Prior, model: SpeakerModel, dub: SpeechFeatures, tracks: Sequence[np.ndarray]) -> Calibration:
+def calibrate(
+    prior: Prior,
+    model: SpeakerModel,
+    dub: SpeechFeatures,
+    tracks: Sequence[np.ndarray],
+    timing: DubTiming | None = None,
+) -> Calibration:
     """The range of the predictions of ``model`` for the speech of ``dub`` while the person is seen.
 
     ``tracks``: when the frames of each of the person's tracks are shown (clip time), in order of time. If they hold
     less than 4 s of the dub's speech, the nearest speech is added until there are 4 s; if that is less than 3 s, so are
-    the predictions for the source's speech.
+    the predictions for the source's speech. ``timing`` is the dub's: give it where many people are calibrated.
     """
+    threshold = closure_threshold(dub) if timing is None else timing.threshold
     if len(dub) == 0:
-        return Calibration(np.zeros(6), np.ones(6), np.zeros(len(QUANTILE_LEVELS)), closure_threshold(dub))
+        return Calibration(np.zeros(6), np.ones(6), np.zeros(len(QUANTILE_LEVELS)), threshold)
     pool = _pool(prior, model, dub, tracks)
     levels = np.quantile(pool[:, AP], QUANTILE_LEVELS)
-    return Calibration(pool.mean(0), pool.std(0), levels, closure_threshold(dub))
+    return Calibration(pool.mean(0), pool.std(0), levels, threshold)
 
 
 def calibrate_to_speaker(
@@ -202,7 +211,7 @@ def rest_weights(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Flo
     In pauses shorter than .40 s the mouth does not rest, as real mouths stay open there. The mouth closes 160 ms after
     speech and opens 200 ms before it, each within 220 ms.
     """
-    return DubTiming(float(dub.start), np.zeros(0), _rest_gate(dub)).rest_at(seconds)
+    return DubTiming(0.0, float(dub.start), np.zeros(0), _rest_gate(dub)).rest_at(seconds)
 
 
 def _rest_gate(dub: SpeechFeatures) -> Float32[np.ndarray, " rows"]:
@@ -226,7 +235,8 @@ def _pool(
     clock = rows * _STEP + float(dub.start)
     far = _distances(clock, tracks)
     wanted = max(int((far == 0).sum()), min(len(rows), int(_POOL_SECONDS / _STEP)))
-    chosen = np.sort(clock[np.argsort(far, kind="stable")[:wanted]])
+    near = np.flatnonzero(far <= np.partition(far, wanted - 1)[wanted - 1]) if wanted else rows[:0]
+    chosen = np.sort(clock[near[np.argsort(far[near], kind="stable")[:wanted]]])
     most = int(120 / _STEP)
     chosen = chosen[:: -(-len(chosen) // most)] if len(chosen) > most else chosen
     pool = model.predict(prior, dub, chosen)

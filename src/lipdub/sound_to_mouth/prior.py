@@ -39,6 +39,9 @@ _ROWS = {"encoder": 918, "phones": 341, "calm": 18, "loud": 28}
 KINDS = ("encoder and phones", "phones", "loudness")
 """The features that a prediction can use, best first."""
 
+_LEARNT = {"encoder and phones": ("encoder", "phones"), "phones": ("phones",), "loudness": ("loud",)}
+"""The designs from which a speaker model is learnt, for each of ``KINDS``."""
+
 _BLOCK = 512
 _FAR = 5.0  # seconds
 
@@ -127,18 +130,38 @@ class Prior:
             return "loudness"
         return "phones" if features.encoder_features is None else "encoder and phones"
 
-    def predict(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 6"]:
-        """Shapes at ``seconds`` of clip time, in the speaker's own units: 0 is the median, 1 one standard deviation."""
+    def predict(
+        self,
+        features: SpeechFeatures,
+        seconds: Float[np.ndarray, " n"],
+        residual: Float32[np.ndarray, "dims 6"] | None = None,
+    ) -> Float32[np.ndarray, "n 6"]:
+        """Shapes at ``seconds`` of clip time, in the speaker's own units: 0 is the median, 1 one standard deviation.
+
+        ``residual`` is a map from the rows of ``design`` whose product is added.
+        """
         out = np.zeros((len(seconds), 6), np.float32)
         if len(features) == 0:
             return out
-        mix = {name: weight for name, weight in self.mixes[self.kind(features)].items() if weight}
+        kind = self.kind(features)
+        mix = {name: weight for name, weight in self.mixes[kind].items() if weight}
         relative = seconds - float(features.start)
         for block in self.blocks(seconds):
             part, when = design_matrix.features_near(features, relative[block])
+            rows = {name: DESIGNS[name](part, when) for name in mix}
             for name, weight in mix.items():
-                out[block] += np.float32(weight) * (DESIGNS[name](part, when) @ self.maps[name])
+                out[block] += np.float32(weight) * (rows[name] @ self.maps[name])
+            if residual is not None:
+                learnt = [rows[n] if n in rows else DESIGNS[n](part, when) for n in _LEARNT[kind]]
+                out[block] += np.concatenate(learnt, axis=1) @ residual
         return out
+
+    def design(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n dims"]:
+        """The rows from which a speaker model is learnt, at ``seconds`` of clip time."""
+        kind, relative = self.kind(features), seconds - float(features.start)
+        parts = [design_matrix.features_near(features, relative[block]) for block in self.blocks(seconds)]
+        rows = [np.concatenate([DESIGNS[n](part, when) for n in _LEARNT[kind]], axis=1) for part, when in parts]
+        return np.concatenate(rows)
 
     @staticmethod
     def blocks(seconds: Float[np.ndarray, " n"], most: int = _BLOCK) -> list[slice]:
@@ -154,9 +177,3 @@ class Prior:
             for start, stop in itertools.pairwise(edges)
             for first in range(start, stop, most)
         ]
-
-    def design(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n dims"]:
-        """The rows from which a speaker model is learnt, at ``seconds`` of clip time."""
-        names = {"encoder and phones": ("encoder", "phones"), "phones": ("phones",), "loudness": ("loud",)}
-        part, when = design_matrix.features_near(features, seconds - float(features.start))
-        return np.concatenate([DESIGNS[name](part, when) for name in names[self.kind(features)]], axis=1)

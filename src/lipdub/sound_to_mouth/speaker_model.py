@@ -83,11 +83,7 @@ class SpeakerModel:
         self, prior: Prior, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "n 6"]:
         """The prior's prediction at ``seconds`` of clip time, with the learnt residual added."""
-        out = prior.predict(features, seconds)
-        if self.residual is not None and len(features):
-            for block in prior.blocks(seconds):
-                out[block] += prior.design(features, seconds[block]) @ self.residual
-        return out
+        return prior.predict(features, seconds, self.residual)
 
     def of_track(self, number: int) -> "SpeakerModel":
         """The model in the units of track ``number`` of the sources that it was learnt from."""
@@ -207,24 +203,22 @@ def _residual(
     missed = ((shapes - np.median(shapes, 0)) / (shapes.std(0) + 1e-6) - guess).astype(np.float32)
     missed -= missed.mean(0)
     stiff, n = _STIFF[prior.kind(features)] * len(when), len(when)
-    blocks = prior.blocks(when)
     with threadpool_limits(1, "blas"):
-        dims = prior.design(features, when[:1]).shape[1]
+        design = prior.design(features, when)
+        dims = design.shape[1]
+        blocks = [slice(first, first + 512) for first in range(0, n, 512)]
         if n <= dims:
-            design = np.concatenate([prior.design(features, when[block]) for block in prior.blocks(when, n)])
             dual = np.linalg.solve((design @ design.T).astype(np.float64) + stiff * np.eye(n), missed)
             residual = (design.T @ dual).astype(np.float32)
         else:
             square, cross = np.zeros((dims, dims)), np.zeros((dims, 6))
             for block in blocks:
-                design = prior.design(features, when[block])
-                square += design.T @ design
-                cross += design.T @ missed[block]
+                square += design[block].T @ design[block]
+                cross += design[block].T @ missed[block]
             residual = np.linalg.solve(square + stiff * np.eye(dims), cross).astype(np.float32)
-    own = guess.copy()
-    for block in blocks:
-        own[block] += prior.design(features, when[block]) @ residual
-    return own, residual
+        for block in blocks:
+            guess[block] += design[block] @ residual
+    return guess, residual
 
 
 def _described(
