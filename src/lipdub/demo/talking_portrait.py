@@ -21,9 +21,9 @@ from lipdub.anatomy.thumbnail import thumbnail
 from lipdub.demo.idle_motion import IdleMotionOptions, add_idle_motion
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.engines.exemplar import stored_study as records
+from lipdub.engines.exemplar.crop_file import CropReader
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.engines.exemplar.frame_renderer import FrameRenderer, FrameTarget, WeightedExemplar
-from lipdub.engines.exemplar.library import Crop, CropReader
 from lipdub.engines.exemplar.shape_model import complete_shapes, pooled_shapes
 from lipdub.errors import NothingToDub
 from lipdub.faces.landmarker import FaceLandmarker
@@ -94,10 +94,10 @@ class PortraitMouth:
         self._picture, self._landmarks = picture, landmarks
         motion = self._study(folder)
         record = records.load_study(folder / "study")
-        crop = Crop(CropReader(folder / "study" / "crops").read(0), Window(*(int(x) for x in record.library.boxes[0])))
+        mouth = record.library.mouth(0, CropReader(), record.geometry.unit(0))
         self._geometry, self._basis = record.geometry, record.basis
         self._own = motion.shapes[0]
-        self._renderer, self._exemplar = FrameRenderer(record.geometry, record.basis), WeightedExemplar(0, crop, 1.0)
+        self._renderer, self._exemplar = FrameRenderer(record.geometry, record.basis), WeightedExemplar(mouth, 1.0)
         self._inside = _MouthInterior(picture, self._points(self._own), float(motion.poses.scale[0]), self._own)
         self.rest = _resting_shape(self._own)
 
