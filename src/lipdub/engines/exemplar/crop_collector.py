@@ -73,7 +73,7 @@ class DiskBudget:
         most = _common_limit(sizes, room)
         for one, size in zip(open_ones, sizes, strict=True):
             if size > most:
-                one.reduce(max(1, int(len(one.crops) * most / size)))
+                one.reduce(max(1, int(len(one.crops) * most / size) // RUN * RUN))
 
 
 def _common_limit(sizes: Float64[np.ndarray, " n"], room: float) -> float:
