@@ -90,9 +90,9 @@ class WatchedEngine:
     def __post_init__(self) -> None:
         self.name, self.limits = self.engine.name, self.engine.limits
 
-    def study(self, folder: Path, redetect: Redetect | None = None) -> "WatchedStudy":
+    def study(self, folder: Path, redetect: Redetect | None = None, same_person: Sequence[Path] = ()) -> "WatchedStudy":
         """A watched study."""
-        return WatchedStudy(self.engine.study(folder, redetect), self)
+        return WatchedStudy(self.engine.study(folder, redetect, same_person), self)
 
 
 @dataclass(eq=False)

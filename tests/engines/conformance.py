@@ -13,7 +13,7 @@ import pytest
 from drawn import FIRST, Drawn
 
 from lipdub.anatomy.pose import Poses
-from lipdub.engines.seam import Engine, Guide, SpeakingStudy, Study, StudyFacts
+from lipdub.engines.seam import Engine, Guide, PooledStudy, SpeakingStudy, Study, StudyFacts
 from lipdub.errors import InputError
 from lipdub.plugins import Fingerprinted, fingerprint_of
 from lipdub.studio.store import key
@@ -174,6 +174,66 @@ class Conformance:
     def test_views_may_start_late_and_stop_early(self, study: Study, clip: Drawn, answers) -> None:
         part = list(study.render(Guide(clip.other_trajectory(), seed=3), clip.views(10, 16)))
         assert digest(part) == digest(answers[10:16])
+
+    def test_answers_do_not_depend_on_where_the_views_begin(
+        self, engine: Engine, clip: Drawn, answers, tmp_path: Path
+    ) -> None:
+        """With as many views around as the engine asks for; in a folder of its own, where nothing was rendered yet."""
+        study, _ = studied(engine, clip, tmp_path / "study")
+        for a, b in ((10, 16), (25, 40)):
+            first, stop = max(0, a - engine.limits.context), min(clip.frames, b + engine.limits.context)
+            part = list(study.render(Guide(clip.other_trajectory(), seed=3), clip.views(first, stop)))
+            assert digest(part[a - first : b - first]) == digest(answers[a:b])
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def others(cls, engine: Engine, folder: Path) -> list[Path]:
+        """Finished studies of the same face in two other shots, in which it opens its mouth wider."""
+        folders = [folder / "other-1", folder / "other-2"]
+        for number, where in enumerate(folders):
+            clip = Drawn(folder / f"shot-{number}", frames=24, side=128, widest=0.24, first=500 + 100 * number)
+            studied(engine, clip, where)
+        return folders
+
+    def test_the_order_of_the_studies_of_a_person_does_not_matter(
+        self, engine: Engine, study: Study, others: list[Path], clip: Drawn, folder: Path
+    ) -> None:
+        guide = Guide(clip.other_trajectory(), seed=3)
+        orders = (others, others[::-1], [others[1], folder / "study", others[0]])
+        made = [
+            digest(list(engine.study(folder / "study", same_person=some).render(guide, clip.views())))
+            for some in orders
+        ]
+        assert made[0] == made[1] == made[2]
+
+    def test_without_other_studies_of_the_person_nothing_changes(
+        self, engine: Engine, study: Study, others: list[Path], clip: Drawn, folder: Path, answers
+    ) -> None:
+        for none in ([], [folder / "study"]):
+            alone = engine.study(folder / "study", same_person=none)
+            assert digest(list(alone.render(Guide(clip.other_trajectory(), seed=3), clip.views()))) == digest(answers)
+
+    def test_a_damaged_study_of_the_same_person_is_refused_by_name(
+        self, engine: Engine, study: Study, others: list[Path], clip: Drawn, folder: Path
+    ) -> None:
+        """By engines that use it."""
+        copied = folder / "damaged-other"
+        shutil.copytree(others[0], copied)
+        for file in copied.glob("*.npz"):
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        opened = engine.study(folder / "study", same_person=[others[1], copied])
+        if isinstance(opened, PooledStudy):
+            with pytest.raises(InputError, match="damaged-other"):
+                next(iter(opened.render(Guide(clip.other_trajectory(), seed=3), clip.views())))
+
+    def test_facts_of_a_person_know_as_much_as_those_of_a_shot(
+        self, engine: Engine, study_and_facts: tuple[Study, StudyFacts], others: list[Path], folder: Path
+    ) -> None:
+        opened, alone = engine.study(folder / "study", same_person=others), study_and_facts[1]
+        if isinstance(opened, PooledStudy):
+            facts = opened.pooled_facts()
+            assert alone.coverage <= facts.coverage <= 1
+            assert all(np.isfinite(x) for x in facts.figures.values())
 
     def test_studying_keeps_less_than_a_kilobyte_of_memory_per_frame(self, engine: Engine, tmp_path: Path) -> None:
         clip = Drawn(tmp_path / "long", frames=100, side=48)

@@ -66,6 +66,7 @@ class Drawn:
     side: int = 160
     lost: frozenset[int] = frozenset()
     widest: float = 0.14
+    first: int = FIRST
 
     def landmarks(self, row: int) -> np.ndarray:
         """Display pixels (478, 3) float32: the head sways while the mouth opens and shuts."""
@@ -108,7 +109,7 @@ class Drawn:
             return picture[window.top : window.bottom, window.left : window.right].copy()
 
         landmarks = None if row in self.lost else self.landmarks(row)
-        return FaceView(FIRST + row, (self.side, self.side), landmarks, pixels)
+        return FaceView(self.first + row, (self.side, self.side), landmarks, pixels)
 
     @cached_property
     def track(self) -> FaceTrack:
@@ -123,8 +124,8 @@ class Drawn:
                 landmarks.append(view.landmarks)
                 thumbs.append(thumbnail(view.landmarks, view.size, view.pixels).picture)
         n = self.frames
-        shot = Shot(FIRST, FIRST + n)
-        return FaceTrack(1, shot, FIRST, landmarks, thumbs, np.full(n, 9, np.float32), np.ones(n, np.float32))
+        shot = Shot(self.first, self.first + n)
+        return FaceTrack(1, shot, self.first, landmarks, thumbs, np.full(n, 9, np.float32), np.ones(n, np.float32))
 
     @cached_property
     def motion(self) -> FaceMotion:

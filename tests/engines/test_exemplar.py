@@ -1,6 +1,7 @@
 """What the exemplar engine does, module by module."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from lipdub.anatomy.pose import Poses
 from lipdub.anatomy.shape import mouth_shape
-from lipdub.engines.exemplar import blend, exemplar_choice, exemplar_plan, library, mouth_masks, stored_study, warp
+from lipdub.engines.exemplar import (
+    blend,
+    crop_collector,
+    crop_file,
+    exemplar_choice,
+    exemplar_plan,
+    library,
+    mouth_masks,
+    person_pool,
+    stored_study,
+    warp,
+)
 from lipdub.engines.exemplar.engine import ExemplarEngine, ExemplarOptions
+from lipdub.engines.exemplar.opened_studies import OpenedStudies
 from lipdub.engines.exemplar.shape_model import (
     LandmarkNormalEquations,
     complete_shapes,
@@ -23,6 +37,7 @@ from lipdub.engines.exemplar.shape_model import (
     pooled_shapes,
 )
 from lipdub.engines.seam import Guide
+from lipdub.errors import InputError
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.patch import Passthrough, Patch
 from lipdub.timeline.picture import Window
@@ -166,33 +181,87 @@ def test_a_painted_cavity_is_darker_than_the_lips(tmp_path):
 # ---- the library
 
 
-def test_the_collector_stores_few_crops_and_leaves_no_other_files(tmp_path):
+def test_the_collector_stores_few_crops_in_one_file(tmp_path):
     clip = Drawn(tmp_path / "track", frames=160, side=48)
-    collector = library.CropCollector(tmp_path / "crops", 40)
+    collector = crop_collector.CropCollector(tmp_path / "study", 40)
     for view in clip.views():
         collector.add(view)
-        assert len(collector.crops) <= 40 + 10 + library.RUN
+        assert len(collector.crops) <= 40 + 10 + crop_collector.RUN
     collector.reduce(40)
-    assert 40 <= len(collector.crops) < 40 + library.RUN
-    files = {int(path.stem) for path in (tmp_path / "crops").iterdir()}
-    assert files == set(collector.crops)
+    assert 40 <= len(collector.crops) < 40 + crop_collector.RUN
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["crops.bin"]
     kept = np.array(sorted(collector.crops))
     assert (np.diff(kept) == 1).mean() > 0.7, "stretches stay whole"
+    collector.tidy()
+    assert collector.path.stat().st_size == collector.size
+    for index, info in collector.crops.items():
+        window = info.window
+        got = crop_file.CropReader().read(collector.path, info.place, (window.width, window.height))
+        assert np.array_equal(got, clip.see(index - FIRST).pixels(window))
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_pictures_are_packed_without_loss(picture):
+    size = picture.shape[1], picture.shape[0]
+    assert np.array_equal(crop_file.unpack_picture(crop_file.pack_picture(picture), size), picture)
+
+
+@pytest.mark.parametrize("spoil", ["short", "altered", "gone"])
+def test_a_damaged_file_of_crops_is_named(tmp_path, spoil):
+    clip = Drawn(tmp_path / "track")
+    study, _ = study_of(clip, tmp_path / "study")
+    crops = tmp_path / "study" / "crops.bin"
+    data = crops.read_bytes()
+    crops.unlink()
+    if spoil != "gone":
+        crops.write_bytes(data[:50] if spoil == "short" else bytes(len(data)))
+    with pytest.raises(InputError, match=r"crops\.bin"):
+        list(study.render(Guide(clip.other_trajectory()), clip.views()))
+
+
+def test_the_crops_of_all_tracks_share_one_budget(tmp_path):
+    """More and more tracks, but never more bytes; the long track loses most."""
+    frames = (120, 20, 20, 20, 20, 20)
+    budget, clips = 90_000, [Drawn(tmp_path / f"t{k}", frames=n, side=64) for k, n in enumerate(frames)]
+    engine = ExemplarEngine(ExemplarOptions(disk=budget))
+    studies = [engine.study(tmp_path / f"study-{n}") for n in range(len(clips))]
+    files = [tmp_path / f"study-{n}" / "crops.bin" for n in range(len(clips))]
+    most = 0
+    for study, clip in zip(studies, clips, strict=True):
+        for view in clip.views():
+            study.see(view)
+            most = max(most, sum(file.stat().st_size for file in files if file.exists()))
+    counts = [
+        study.finish(clip.motion, clip.motion.ok).figures["exemplars"]
+        for study, clip in zip(studies, clips, strict=True)
+    ]
+    assert sum(file.stat().st_size for file in files) <= budget
+    assert most <= 1.25 * budget + len(clips) * (1 << 16)
+    assert counts[0] < 90
+    assert min(counts[1:]) >= 10
+    assert any(isinstance(a, Patch) for a in studies[0].render(Guide(clips[0].other_trajectory()), clips[0].views()))
+
+
+def test_a_budget_that_is_not_reached_changes_nothing(tmp_path):
+    clip = Drawn(tmp_path / "track")
+    for n, options in enumerate((ExemplarOptions(), ExemplarOptions(disk=10_000_000))):
+        study_of(clip, tmp_path / f"study-{n}", options)
+    assert (tmp_path / "study-0" / "crops.bin").read_bytes() == (tmp_path / "study-1" / "crops.bin").read_bytes()
 
 
 def test_farthest_points_contain_the_extremes():
     rng = np.random.default_rng(3)
     features = rng.normal(0, 1, (500, 11))
     features[321] = 40
-    chosen = library.farthest_points(np.arange(500), features, 60)
+    chosen = crop_collector.farthest_points(np.arange(500), features, 60)
     assert 321 in chosen
-    assert 60 <= len(chosen) < 60 + library.RUN
+    assert 60 <= len(chosen) < 60 + crop_collector.RUN
 
 
 def test_a_library_option_limits_the_study(tmp_path):
     clip = Drawn(tmp_path / "track")
     study, facts = study_of(clip, tmp_path / "study", ExemplarOptions(library=20))
-    assert 20 <= facts.figures["exemplars"] < 20 + library.RUN
+    assert 20 <= facts.figures["exemplars"] < 20 + crop_collector.RUN
     assert len(list(study.render(Guide(clip.other_trajectory()), clip.views()))) == clip.frames
 
 
@@ -201,7 +270,7 @@ def test_only_usable_frames_become_exemplars(tmp_path):
     usable = np.arange(clip.frames) < 15
     study_of(clip, tmp_path / "study", usable=usable)
     assert list(stored_study.load_study(tmp_path / "study").library.rows) == list(range(15))
-    assert len(list((tmp_path / "study" / "crops").iterdir())) == 15
+    assert len(stored_study.load_study(tmp_path / "study").library.places) == 15
 
 
 # ---- choosing
@@ -213,12 +282,21 @@ def _library(shapes: np.ndarray, seed: int = 0) -> library.ExemplarLibrary:
     return library.ExemplarLibrary(
         rows=np.arange(n),
         boxes=np.zeros((n, 4), np.int64),
+        places=np.zeros((n, 2), np.int64),
         shapes=shapes,
+        poses=Poses(np.full(n, 100.0), np.tile(np.eye(3), (n, 1, 1)), np.zeros((n, 3))),
         angles=np.zeros((n, 3)),
-        scale=np.full(n, 100.0),
+        faces=np.zeros((n, 3, 3), np.float32),
         light=np.full(n, 120.0),
         speed=np.gradient(shapes[:, AP]) if n > 1 else np.zeros(n),
-        distances=library.thumbnail_distances(thumbs),
+        detail=np.ones(n),
+        thumbs=thumbs,
+        study=np.zeros(n, np.int64),
+        filmed=shapes,
+        gains=np.ones((n, 3)),
+        away=np.zeros(n),
+        blur=np.zeros(n),
+        files=(Path("crops.bin"),),
     )
 
 
@@ -282,6 +360,127 @@ def test_joins_are_mixed_and_rows_without_need_get_no_exemplar():
     for t in joins:
         assert got.second[t] >= 0
         assert 0 < got.share[t] < 0.5
+
+
+# ---- several shots of one person
+
+
+def _cost(held: library.ExemplarLibrary, shape: np.ndarray) -> np.ndarray:
+    return exemplar_choice.row_cost(_targets(shape[None]), 0.0, 0, held)
+
+
+def _in_two_shots(shapes: np.ndarray, **other) -> library.ExemplarLibrary:
+    """The same mouths in the own shot and in another one, which differs by ``other``."""
+    both, speed = _library(np.concatenate([shapes, shapes])), np.tile(np.gradient(shapes[:, AP]), 2)
+    study = np.repeat([0, 1], len(shapes))
+    changes = {name: np.where(study > 0, value, getattr(both, name)) for name, value in other.items()}
+    scale = changes.pop("scale", both.poses.scale)
+    poses = replace(both.poses, scale=np.asarray(scale, np.float64))
+    return replace(
+        both, study=study, rows=np.arange(len(both)) + study * library.APART, poses=poses, speed=speed, **changes
+    )
+
+
+@pytest.mark.parametrize("other", [{"away": 1.0}, {"scale": 60.0}, {"blur": 0.3}, {"scale": 160.0}])
+def test_a_mouth_of_the_own_shot_is_preferred_to_an_equal_one(other):
+    shapes = _shapes([0.0, 0.05, 0.1])
+    costs = _cost(_in_two_shots(shapes, **other), shapes[1])
+    assert costs[1] < costs[4]
+
+
+def test_an_enlarged_mouth_costs_more_than_a_reduced_one():
+    shapes = _shapes([0.0, 0.05, 0.1])
+    small, large = (_cost(_in_two_shots(shapes, scale=s), shapes[1])[4] for s in (60.0, 100.0 / 0.6))
+    assert small > large + 2
+
+
+def test_the_own_mouths_cost_what_they_cost_alone():
+    shapes = _shapes([0.0, 0.05, 0.1])
+    alone, pooled = _cost(_library(shapes), shapes[1]), _cost(_in_two_shots(shapes, away=1.0), shapes[1])
+    assert np.array_equal(alone, pooled[:3])
+
+
+def _shots(tmp_path, widest=(0.02, 0.2), frames=(12, 60), **options):
+    """Two shots of one drawn face, and its folders: the first shows little."""
+    clips = [
+        Drawn(tmp_path / f"shot-{n}", frames=f, side=240, widest=w, first=FIRST + 1000 * n)
+        for n, (w, f) in enumerate(zip(widest, frames, strict=True))
+    ]
+    folders = [tmp_path / f"study-{n}" for n in range(len(clips))]
+    for clip, folder in zip(clips, folders, strict=True):
+        study_of(clip, folder, ExemplarOptions(**options))
+    return clips, folders
+
+
+def test_a_short_shot_shows_what_the_person_shows_elsewhere(tmp_path):
+    clips, folders = _shots(tmp_path)
+    shapes = clips[0].own_trajectory().shapes + np.array([0.14, 0, 0, 0.1, 0, 0], np.float32)
+    trajectory = MouthTrajectory(shapes, np.ones(12, np.float32), np.zeros(12, np.float32))
+
+    def dark(same_person) -> int:
+        study = ExemplarEngine(ExemplarOptions(cavity=False)).study(folders[0], same_person=same_person)
+        made = [a for a in study.render(Guide(trajectory), clips[0].views()) if isinstance(a, Patch)]
+        return sum(int((a.pixels.astype(int).sum(-1) < 200).sum()) for a in made)
+
+    assert dark([folders[1]]) > 1.3 * dark([])
+
+
+def test_facts_of_the_person_replace_those_of_the_shot(tmp_path):
+    _, folders = _shots(tmp_path, frames=(8, 60))
+    alone = ExemplarEngine().study(folders[0]).pooled_facts()
+    pooled = ExemplarEngine().study(folders[0], same_person=[folders[1]]).pooled_facts()
+    assert any("of this shot" in note for note in alone.notes)
+    assert any("never opens" in note for note in alone.notes)
+    assert not any("of this shot" in note or "never opens" in note for note in pooled.notes)
+    assert pooled.coverage > alone.coverage
+
+
+def test_the_pool_of_a_person_is_limited_and_kept(tmp_path):
+    _, folders = _shots(tmp_path, frames=(40, 80), library=50)
+    pool = person_pool.find_pool(folders, 50)
+    assert 50 <= len(pool.study) < 50 + crop_collector.RUN
+    (kept,) = (folders[0] / "pools").iterdir()
+    again = person_pool.find_pool(folders, 50)
+    assert np.array_equal(again.study, pool.study)
+    assert all(np.array_equal(again.chosen[name], values) for name, values in pool.chosen.items())
+    kept.write_bytes(b"damaged")
+    assert np.array_equal(person_pool.find_pool(folders, 50).study, pool.study)
+
+
+def test_a_pool_does_not_outlive_its_studies(tmp_path):
+    clips, folders = _shots(tmp_path)
+    person_pool.find_pool(folders, 50)
+    study_of(clips[1], folders[1], usable=np.arange(60) < 20)
+    assert (person_pool.find_pool(folders, 50).study == 1).sum() == 20
+    assert len(list((folders[0] / "pools").iterdir())) == 1
+
+
+def test_mouths_of_another_shot_get_the_colours_of_the_own_one(tmp_path):
+    clips, folders = _shots(tmp_path)
+    dim = _Dimmed(tmp_path / "dim", frames=60, side=240, widest=0.2, first=FIRST + 1000)
+    study_of(dim, folders[1])
+    study = OpenedStudies().open(folders[0], [folders[1]], 1500)
+    other = int(np.flatnonzero(study.library.study)[0])
+    crop = study.library.mouth(other, crop_file.CropReader(), study.geometry.unit(0)).crop
+    row = int(study.library.rows[other] - library.APART) - dim.first
+    bright = clips[1].see(row).pixels(crop.window).astype(float)
+    filmed = dim.see(row).pixels(crop.window).astype(float)
+    assert np.abs(crop.pixels - bright).mean() < 0.35 * np.abs(filmed - bright).mean()
+    assert study.library.away[other] > 1.5
+
+
+class _Dimmed(Drawn):
+    """The same face with less light."""
+
+    def picture(self, row: int) -> np.ndarray:
+        return (super().picture(row) * 0.7).astype(np.uint8)
+
+
+def test_the_distances_of_a_pooled_library_are_those_of_its_thumbnails(tmp_path):
+    _, folders = _shots(tmp_path)
+    held = OpenedStudies().open(folders[0], [folders[1]], 1500).library
+    assert held.known is not None
+    assert np.allclose(held.distances, library.thumbnail_distances(held.thumbs), atol=2e-3)
 
 
 # ---- a whole study

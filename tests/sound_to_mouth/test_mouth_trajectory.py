@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 from fractions import Fraction
 
@@ -7,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.sound_to_mouth.mouth_trajectory import (
+    DubTiming,
+    PredictedMouth,
+    calibrate,
     closure_times,
     closure_weights,
     map_quantiles,
@@ -28,11 +32,17 @@ SHAPES = mouth(PRIOR, FEATURES, WHEN)
 
 def source(shapes=SHAPES, features: SpeechFeatures | None = FEATURES, context=SEEN) -> SourceSpeech:
     sync = None if features is None else find_sync(PRIOR, features, WHEN[: len(shapes)], shapes, context)
-    return SourceSpeech(features, sync, shapes, SEEN[: len(shapes)], context)
+    return SourceSpeech(features, sync, shapes, SEEN[: len(shapes)], context, WHEN[: len(shapes)])
+
+
+def predicted(one: SourceSpeech, dub: SpeechFeatures) -> PredictedMouth:
+    """The mouth of somebody who is seen in one track."""
+    model = learn_speaker(PRIOR, [one], PRIOR.kind(dub))
+    return predict_mouth(PRIOR, model, dub, one.seconds, calibrate(PRIOR, model, dub, [one.seconds]))
 
 
 def test_the_source_speech_gives_the_measured_shapes():
-    trajectory = predict_mouth(PRIOR, source(), FEATURES, WHEN).trajectory
+    trajectory = predicted(source(), FEATURES).trajectory
     silent_closings = trajectory.closed == 0
     r = [np.corrcoef(trajectory.shapes[silent_closings, j], SHAPES[silent_closings, j])[0, 1] for j in range(6)]
     assert min(r) > 0.9
@@ -41,13 +51,13 @@ def test_the_source_speech_gives_the_measured_shapes():
 
 
 def test_the_mouth_rests_in_silence():
-    result = predict_mouth(PRIOR, source(), hush(500), WHEN)
+    result = predicted(source(), hush(500))
     assert np.allclose(result.trajectory.shapes, rest_shape(SHAPES)[0], atol=1e-6)
     assert not result.trajectory.closed.any()
 
 
 def test_the_mouth_rests_outside_the_dub():
-    result = predict_mouth(PRIOR, source(), babble(200, seed=5, start=Fraction(2)), WHEN)
+    result = predicted(source(), babble(200, seed=5, start=Fraction(2)))
     rest = rest_shape(SHAPES)[0]
     outside = (WHEN < 1.6) | (WHEN > 6.5)
     assert np.allclose(result.trajectory.shapes[outside], rest, atol=1e-5)
@@ -56,12 +66,12 @@ def test_the_mouth_rests_outside_the_dub():
 
 def test_the_mouth_rests_for_an_empty_dub():
     empty = SpeechFeatures(Fraction(0), *(np.zeros(s, np.float32) for s in ((0, 17), (0,), (0, 3))))
-    assert np.allclose(predict_mouth(PRIOR, source(), empty, WHEN).trajectory.shapes, rest_shape(SHAPES)[0], atol=1e-6)
+    assert np.allclose(predicted(source(), empty).trajectory.shapes, rest_shape(SHAPES)[0], atol=1e-6)
 
 
 def test_lips_close_for_a_closure_and_reopen():
     dub = with_closure(babble(500, seed=5), 250)
-    trajectory = predict_mouth(PRIOR, source(), dub, WHEN).trajectory
+    trajectory = predicted(source(), dub).trajectory
     assert trajectory.closed[125] == 1
     assert trajectory.shapes[125, AP] <= 0.02
     assert not trajectory.closed[:121].any()
@@ -92,20 +102,20 @@ def test_weak_closures_count_only_where_posteriors_are_uncertain():
 
 def test_notes_name_every_fallback():
     def notes(**changes) -> str:
-        return " ".join(predict_mouth(PRIOR, source(**changes), FEATURES, WHEN).notes)
+        return " ".join(predicted(source(**changes), FEATURES).notes)
 
     assert notes() == ""
     assert "no sound" in notes(features=None)
     assert "matched" in notes(features=babble(500, seed=8))
     no_encoder = replace(FEATURES, encoder_features=None)
-    assert "whisper" in " ".join(predict_mouth(PRIOR, source(), no_encoder, WHEN).notes)
+    assert "whisper" in " ".join(predicted(source(), no_encoder).notes)
     no_phones = replace(no_encoder, phone_posteriors=np.zeros_like(no_encoder.phone_posteriors))
-    assert "loudness" in " ".join(predict_mouth(PRIOR, source(), no_phones, WHEN).notes)
+    assert "loudness" in " ".join(predicted(source(), no_phones).notes)
     assert "never closed" in notes(shapes=SHAPES + np.array([0.2, 0, 0, 0, 0, 0]))
 
 
 def test_without_source_speech_the_range_is_the_average():
-    result = predict_mouth(PRIOR, source(features=None), babble(500, seed=5), WHEN)
+    result = predicted(source(features=None), babble(500, seed=5))
     rest = rest_shape(SHAPES)[0]
     above = result.trajectory.shapes[:, AP] - rest[AP]
     assert np.quantile(above, 0.5) == pytest.approx(float(PRIOR.rise[20, AP]), abs=0.03)
@@ -115,8 +125,8 @@ def test_rows_outside_the_context_are_not_learnt_from():
     context = np.arange(250) < 180
     spoiled = SHAPES.copy()
     spoiled[180:] = 99.0
-    expected = learn_speaker(PRIOR, source(context=context), FEATURES, WHEN)
-    learnt = learn_speaker(PRIOR, source(shapes=spoiled, context=context), FEATURES, WHEN)
+    expected = learn_speaker(PRIOR, [source(context=context)], PRIOR.kind(FEATURES))
+    learnt = learn_speaker(PRIOR, [source(shapes=spoiled, context=context)], PRIOR.kind(FEATURES))
     assert np.array_equal(expected.levels, learnt.levels)
     assert expected.residual is not None
     assert learnt.residual is not None
@@ -124,14 +134,14 @@ def test_rows_outside_the_context_are_not_learnt_from():
 
 
 def test_a_face_that_was_never_found_gives_a_finite_trajectory():
-    nothing = SourceSpeech(FEATURES, None, np.full((250, 6), np.nan), ~SEEN, SEEN)
-    assert np.isfinite(predict_mouth(PRIOR, nothing, FEATURES, WHEN).trajectory.shapes).all()
+    nothing = SourceSpeech(FEATURES, None, np.full((250, 6), np.nan), ~SEEN, SEEN, WHEN)
+    assert np.isfinite(predicted(nothing, FEATURES).trajectory.shapes).all()
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2])
 def test_the_shortest_tracks(frames):
-    some = SourceSpeech(FEATURES, None, SHAPES[:frames], SEEN[:frames], SEEN[:frames])
-    trajectory = predict_mouth(PRIOR, some, FEATURES, WHEN[:frames]).trajectory
+    some = SourceSpeech(FEATURES, None, SHAPES[:frames], SEEN[:frames], SEEN[:frames], WHEN[:frames])
+    trajectory = predicted(some, FEATURES).trajectory
     assert len(trajectory) == frames
     assert np.isfinite(trajectory.shapes).all()
 
@@ -141,13 +151,97 @@ def test_what_is_learnt_is_the_ridge_solution_in_either_form(frames):
     no_encoder, when = replace(babble(900, seed=4), encoder_features=None), np.arange(frames) / 25
     true, seen = mouth(linear_world(5), no_encoder, when), np.ones(frames, bool)
     sync = Sync(0.0, 0.9, 0.9, 20.0, True)
-    model = learn_speaker(PRIOR, SourceSpeech(no_encoder, sync, true, seen, seen), no_encoder, when)
+    model = learn_speaker(PRIOR, [SourceSpeech(no_encoder, sync, true, seen, seen, when)], "phones")
     assert model.residual is not None
     rows = PRIOR.design(no_encoder, when).astype(np.float64)
     missed = (true - np.median(true, 0)) / (true.std(0) + 1e-6) - PRIOR.predict(no_encoder, when)
     missed -= missed.mean(0)
     gradient = rows.T @ (missed - rows @ model.residual) - 5 * frames * model.residual
     assert np.abs(gradient).max() < 2e-3 * np.abs(rows.T @ missed).max()
+
+
+# ---- one person in several tracks
+
+
+def tracks_of(shapes=SHAPES, cuts=(90, 160), shifts=(0.0, 0.0, 0.0)) -> list[SourceSpeech]:
+    """The same mouth in three shots, measured higher by ``shifts`` in all but the aperture."""
+    whole, edges = source(), (0, *cuts, len(shapes))
+    raised = np.array([0, 1, 1, 1, 1, 1])
+    return [
+        replace(
+            whole,
+            shapes=shapes[a:b] + shift * raised,
+            ok=SEEN[a:b],
+            context=SEEN[a:b],
+            seconds=WHEN[a:b],
+        )
+        for a, b, shift in zip(edges[:-1], edges[1:], shifts, strict=True)
+    ]
+
+
+def test_a_person_is_learnt_from_all_tracks_as_from_one():
+    one = learn_speaker(PRIOR, [source()], PRIOR.kind(FEATURES))
+    many = learn_speaker(PRIOR, tracks_of(), PRIOR.kind(FEATURES))
+    assert many.trust == one.trust == 1
+    assert np.abs(many.rest - one.rest).max() < 0.01
+    assert np.abs(many.levels - one.levels).max() < 0.012
+    assert many.residual is not None
+    assert len(many.shifts) == 3
+    assert np.array_equal(one.shifts, np.zeros((1, 6)))
+
+
+def test_a_short_track_follows_as_the_person_does_elsewhere():
+    """Alone, its three seconds of another voice would teach nothing about this mouth."""
+    tracks = tracks_of(cuts=(20, 200))
+    person = learn_speaker(PRIOR, tracks, PRIOR.kind(FEATURES))
+    dub = babble(500, seed=5)
+    calibration = calibrate(PRIOR, person, dub, [one.seconds for one in tracks])
+    whole = predicted(source(), dub).trajectory.shapes
+    alone = predicted(replace(tracks[0], sync=Sync.unknown()), dub).trajectory.shapes
+    short = predict_mouth(PRIOR, person.of_track(0), dub, tracks[0].seconds, calibration).trajectory.shapes
+    assert np.abs(short - whole[:20])[:, AP].mean() < 0.6 * np.abs(alone - whole[:20])[:, AP].mean()
+
+
+def test_a_track_that_measures_higher_is_given_higher_shapes():
+    tracks = tracks_of(shifts=(0.0, 0.05, 0.0))
+    person = learn_speaker(PRIOR, tracks, PRIOR.kind(FEATURES))
+    assert person.shifts[1, 1:] == pytest.approx(np.full(5, 0.05), abs=0.025)
+    assert not person.shifts[:, AP].any()
+    assert person.of_track(1).rest == pytest.approx(person.rest + person.shifts[1])
+    assert person.of_track(1).levels[:, AP] == pytest.approx(person.levels[:, AP])
+
+
+def test_the_order_of_rows_without_a_face_does_not_matter():
+    tracks = tracks_of()
+    empty = replace(tracks[0], shapes=SHAPES[:0], ok=SEEN[:0], context=SEEN[:0], seconds=WHEN[:0])
+    lost = replace(tracks[0], ok=~tracks[0].ok)
+    person = learn_speaker(PRIOR, [empty, *tracks, lost], PRIOR.kind(FEATURES))
+    alone = learn_speaker(PRIOR, tracks, PRIOR.kind(FEATURES))
+    assert np.array_equal(person.levels, alone.levels)
+    assert np.array_equal(person.shifts[1:4], alone.shifts)
+    assert not person.shifts[[0, 4]].any()
+
+
+def test_a_line_that_is_spoken_anew_leaves_its_neighbours_as_they_are():
+    model = learn_speaker(PRIOR, [source()], PRIOR.kind(FEATURES))
+    dub, other = babble(500, seed=5), babble(500, seed=6)
+    kept = pickle.loads(pickle.dumps(calibrate(PRIOR, model, dub, [WHEN])))
+    names = ("phone_posteriors", "voice_activity", "energy", "encoder_features")
+    parts = {n: np.concatenate([getattr(other, n)[:200], getattr(dub, n)[200:]]) for n in names}
+    before = predict_mouth(PRIOR, model, dub, WHEN, kept).trajectory
+    again = predict_mouth(PRIOR, model, replace(dub, **parts), WHEN, kept).trajectory
+    later = WHEN > 4.3  # the features reach 160 ms, their smoothing 120 ms
+    assert np.array_equal(before.shapes[later], again.shapes[later])
+    assert np.array_equal(before.closed[later], again.closed[later])
+    assert not np.array_equal(before.shapes[~later], again.shapes[~later])
+
+
+def test_a_timing_that_is_given_changes_nothing():
+    model = learn_speaker(PRIOR, [source()], PRIOR.kind(FEATURES))
+    dub = babble(500, seed=5)
+    kept = calibrate(PRIOR, model, dub, [WHEN])
+    with_it = predict_mouth(PRIOR, model, dub, WHEN, kept, DubTiming.of(dub)).trajectory.shapes
+    assert np.array_equal(with_it, predict_mouth(PRIOR, model, dub, WHEN, kept).trajectory.shapes)
 
 
 def test_short_pauses_do_not_close_the_mouth_long_ones_do():

@@ -21,15 +21,15 @@ from lipdub.anatomy.thumbnail import thumbnail
 from lipdub.demo.idle_motion import IdleMotionOptions, add_idle_motion
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.engines.exemplar import stored_study as records
+from lipdub.engines.exemplar.crop_file import CropReader
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.engines.exemplar.frame_renderer import FrameRenderer, FrameTarget, WeightedExemplar
-from lipdub.engines.exemplar.library import Crop, CropReader
 from lipdub.engines.exemplar.shape_model import complete_shapes, pooled_shapes
 from lipdub.errors import NothingToDub
 from lipdub.faces.landmarker import FaceLandmarker
-from lipdub.sound_to_mouth.mouth_trajectory import predict_mouth
+from lipdub.sound_to_mouth.mouth_trajectory import calibrate, predict_mouth
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.sound_to_mouth.speaker_model import SourceSpeech
+from lipdub.sound_to_mouth.speaker_model import SourceSpeech, learn_speaker
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, WD
@@ -94,10 +94,10 @@ class PortraitMouth:
         self._picture, self._landmarks = picture, landmarks
         motion = self._study(folder)
         record = records.load_study(folder / "study")
-        crop = Crop(CropReader(folder / "study" / "crops").read(0), Window(*(int(x) for x in record.library.boxes[0])))
+        mouth = record.library.mouth(0, CropReader(), record.geometry.unit(0))
         self._geometry, self._basis = record.geometry, record.basis
         self._own = motion.shapes[0]
-        self._renderer, self._exemplar = FrameRenderer(record.geometry, record.basis), WeightedExemplar(0, crop, 1.0)
+        self._renderer, self._exemplar = FrameRenderer(record.geometry, record.basis), WeightedExemplar(mouth, 1.0)
         self._inside = _MouthInterior(picture, self._points(self._own), float(motion.poses.scale[0]), self._own)
         self.rest = _resting_shape(self._own)
 
@@ -154,8 +154,10 @@ class PortraitMouth:
         """The shapes of this mouth at ``seconds`` for the speech of ``features``."""
         still = np.tile(self.rest, (len(seconds), 1))
         everywhere = np.ones(len(seconds), bool)
-        source = SourceSpeech(None, None, still, everywhere, everywhere)
-        return predict_mouth(prior, source, features, seconds).trajectory.shapes
+        source = SourceSpeech(None, None, still, everywhere, everywhere, seconds)
+        model = learn_speaker(prior, [source], prior.kind(features))
+        calibration = calibrate(prior, model, features, [seconds])
+        return predict_mouth(prior, model, features, seconds, calibration).trajectory.shapes
 
 
 def _resting_shape(own: Float64[np.ndarray, " 6"]) -> Float64[np.ndarray, " 6"]:

@@ -4,7 +4,7 @@ It is for tests and for demonstrations without models, and is the shortest examp
 deterministic and cheap, needs no weights, and stores nothing but the mouth shape of each frame.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -33,8 +33,8 @@ class FakeEngine:
         """Its version, which is raised when it paints or stores something else."""
         return (_VERSION,)
 
-    def study(self, folder: Path, redetect: Redetect | None = None) -> "FakeStudy":
-        """A study in ``folder``; ``redetect`` is not used."""
+    def study(self, folder: Path, redetect: Redetect | None = None, same_person: Sequence[Path] = ()) -> "FakeStudy":
+        """A study in ``folder``; ``redetect`` and ``same_person`` are not used."""
         return FakeStudy(Path(folder))
 
 

@@ -10,11 +10,13 @@ One face track is handled like this::
     for view in views:                          # first pass over the frames of the track
         study.see(view)
     facts = study.finish(motion, usable)
-    for answer in study.render(guide, views):   # second pass; may be repeated with other guides
+
+    study = engine.study(folder, redetect, same_person=others)  # the finished studies of the person's other shots
+    for answer in study.render(guide, views):   # second pass; may be repeated with other guides and other views
         ...                                     # a Patch or a Passthrough for each view
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -57,6 +59,8 @@ class EngineLimits:
     (``Guide.dub_sound``, and ``Guide.source_sound`` if the clip has sound), or both.
     ``speaks`` is True if the engine can also make the voice: its studies are then ``SpeakingStudy`` objects too.
     ``lag`` is how many views ``Study.render`` may take before it gives its first answer.
+    ``context`` is how many views before and after the wanted ones ``Study.render`` must be shown, as far as the track
+    has them, so that its answers to the wanted ones do not depend on where the views begin and end.
     ``accelerator`` is True if the engine needs a GPU.
     """
 
@@ -66,6 +70,7 @@ class EngineLimits:
     speaks: bool = False
     lag: int = 0
     accelerator: bool = False
+    context: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +135,24 @@ class Study(Protocol):
         """Answer every view exactly once, in order: with a ``Patch``, or with a ``Passthrough`` (stays as filmed).
 
         ``views`` are frames of the track in order, without gaps; they may begin after its first frame and end before
-        its last one. At most ``EngineLimits.lag`` views are taken ahead of the answers. A frame with weight 0, or for
-        which no change is wanted, gets a ``Passthrough`` without a reason; a frame that cannot be changed gets one with
-        a reason. Raises ``InputError`` if the files of the study are damaged.
+        its last one: a track is rendered cue by cue, in calls that may come from different processes. The answer to a
+        view is the same bytes in every call with the same guide that shows ``EngineLimits.context`` views before and
+        after it. The time of a call grows with the rows that have weight and with ``views``, not with the track. At
+        most ``EngineLimits.lag`` views are taken ahead of the answers. A frame with weight 0, or for which no change is
+        wanted, gets a ``Passthrough`` without a reason; a frame that cannot be changed gets one with a reason. Raises
+        ``InputError`` if the files of the study, or of a study of the same person, are damaged.
+        """
+        ...
+
+
+@runtime_checkable
+class PooledStudy(Protocol):
+    """An optional method of a finished ``Study`` whose engine uses ``same_person``."""
+
+    def pooled_facts(self) -> StudyFacts:
+        """What is known about the face with the other studies of the person, in place of what ``finish`` returned.
+
+        Raises ``InputError`` if one of the studies is damaged.
         """
         ...
 
@@ -164,11 +184,13 @@ class Engine(Protocol):
     name: str
     limits: EngineLimits
 
-    def study(self, folder: Path, redetect: Redetect | None = None) -> Study:
+    def study(self, folder: Path, redetect: Redetect | None = None, same_person: Sequence[Path] = ()) -> Study:
         """A new study if ``folder`` is empty or absent, or the finished study that is in it.
 
         ``see`` and ``finish`` are not called for a finished one. With ``redetect`` an engine can measure the pictures
-        that it made.
+        that it made. ``same_person`` are folders of finished studies of the same person in other shots of the clip: an
+        engine may use them when it renders; their order does not matter, and ``folder`` itself among them is ignored.
+        All studies of a clip lie in one folder, beside each other.
         """
         ...
 

@@ -1,6 +1,8 @@
 """Reads the arrays that a study stored in its folder."""
 
 import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +10,25 @@ import numpy as np
 from lipdub.errors import InputError
 
 
-def read_arrays(file: Path, version: int) -> dict[str, np.ndarray]:
-    """All arrays of an ``.npz`` file, by name. The array ``version`` in it must be ``version``.
+def read_arrays(file: Path, version: int, names: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """The arrays ``names`` (none given: all) of an ``.npz`` file. The array ``version`` in it must be ``version``.
 
     Raises ``InputError`` if the file is missing, damaged, or of another version.
     """
     try:
         with file.open("rb") as opened, np.load(opened) as data:
-            stored = {name: data[name] for name in data.files}
-        found = int(stored["version"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as broken:
+            stored = {name: data[name] for name in (names or data.files)}
+            found = int(data["version"])
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        zlib.error,
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+    ) as broken:
         raise InputError(f"this study is damaged ({broken})", file=file, remedy=_REMEDY) from broken
     if found != version:
         raise InputError(

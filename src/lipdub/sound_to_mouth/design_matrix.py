@@ -83,5 +83,6 @@ def energy_design(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) ->
 
 
 def _context(rows: np.ndarray, seconds: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    parts = [sample_rows(rows, seconds + offset) for offset in offsets]
-    return np.concatenate([*parts, np.ones((len(seconds), 1), np.float32)], axis=1)
+    """``rows`` sampled at ``seconds`` + each of ``offsets``, side by side, and a constant 1."""
+    around = sample_rows(rows, (seconds[:, None] + offsets).ravel()).reshape(len(seconds), -1)
+    return np.concatenate([around, np.ones((len(seconds), 1), np.float32)], axis=1)

@@ -4,15 +4,16 @@ The speaker model's prediction is mapped to the person's range by quantiles; the
 the mouth rests in silence.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float32, Float64
 
 from lipdub.sound_to_mouth.design_matrix import sample_rows
 from lipdub.sound_to_mouth.phones import BLANK, PBM
 from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
-from lipdub.sound_to_mouth.speaker_model import SourceSpeech, SpeakerModel, learn_speaker
+from lipdub.sound_to_mouth.speaker_model import SpeakerModel
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.runs import true_runs
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
@@ -22,6 +23,7 @@ _VOICED = 0.3
 _POOL_SECONDS = 4.0  # of the dub's speech, from which the range of its predictions is taken
 _RAMP = 0.06
 _SILENCE_ROWS, _AFTER_ROWS, _BEFORE_ROWS = 20, 8, 10  # .40 s or more; 160 ms after speech; 200 ms before it
+_MARGIN = 50  # rows of silence before and after a dub
 _EDGE = np.hanning(13)[1:-1] / np.hanning(13)[1:-1].sum()
 
 
@@ -34,22 +36,67 @@ class PredictedMouth:
     figures: dict[str, float] = field(default_factory=dict)
 
 
-def predict_mouth(
-    prior: Prior, source: SourceSpeech, dub: SpeechFeatures, seconds: Float[np.ndarray, " n"]
-) -> PredictedMouth:
-    """The trajectory of the mouth in ``source`` that fits the sound ``dub``; frame i is shown at ``seconds[i]``.
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """The range of one person's predictions in one dub, which is mapped to the range of the person's mouth.
 
-    All times are clip time. The weight is 1 in all frames.
+    ``mean`` and ``spread`` (6,) of the predictions during speech, and ``levels`` (41,), the quantiles of the predicted
+    aperture at ``QUANTILE_LEVELS``. ``closure_threshold`` is that of the dub. Keep it (it can be pickled): with it, a
+    line that is spoken anew gets the mouth that its neighbours have, and they need not change.
+    """
+
+    mean: Float64[np.ndarray, " 6"]
+    spread: Float64[np.ndarray, " 6"]
+    levels: Float64[np.ndarray, " 41"]
+    closure_threshold: float
+
+
+@dataclass(frozen=True, eq=False)
+class DubTiming:
+    """When a dub asks for closed lips, and when it lets a mouth rest; computed once for a dub, whoever follows it.
+
+    ``threshold`` is the ``closure_threshold`` that was used. ``closures``: instants (clip time). ``rest`` (rows,) 0..1,
+    ``FEATURE_STEP`` apart, from ``_MARGIN`` rows before ``start`` (clip time) on.
+    """
+
+    threshold: float
+    start: float
+    closures: Float64[np.ndarray, " k"]
+    rest: Float32[np.ndarray, " rows"]
+
+    @classmethod
+    def of(cls, dub: SpeechFeatures, threshold: float | None = None) -> "DubTiming":
+        """The timing of ``dub``; ``threshold``: a ``Calibration.closure_threshold`` (None: that of ``dub``)."""
+        least = closure_threshold(dub) if threshold is None else threshold
+        return cls(least, float(dub.start), closure_times(dub, least), _rest_gate(dub))
+
+    def rest_at(self, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """How much the mouth rests at ``seconds`` (clip time), 0..1. Outside the dub is silence."""
+        relative = seconds - self.start + _MARGIN * _STEP
+        return np.clip(sample_rows(self.rest[:, None], relative)[:, 0].astype(np.float64), 0, 1)
+
+
+def predict_mouth(
+    prior: Prior,
+    model: SpeakerModel,
+    dub: SpeechFeatures,
+    seconds: Float[np.ndarray, " n"],
+    calibration: Calibration,
+    timing: DubTiming | None = None,
+) -> PredictedMouth:
+    """The trajectory of the mouth of ``model`` that fits the sound ``dub``; frame i is shown at ``seconds[i]``.
+
+    All times are clip time. The weight is 1 in all frames. ``model`` is in the units of the track that is shown
+    (``SpeakerModel.of_track``). ``timing`` is the dub's: give it where many tracks follow the same dub.
     """
     seconds = np.asarray(seconds, np.float64)
-    model = learn_speaker(prior, source, dub, seconds)
-    silent = rest_weights(dub, seconds)
-    closings = closure_times(dub)
-    closed = closure_weights(closings, seconds)
+    timing = timing or DubTiming.of(dub, calibration.closure_threshold)
+    silent = timing.rest_at(seconds)
+    closed = closure_weights(timing.closures, seconds)
     shapes = np.tile(model.rest, (len(seconds), 1))
     if len(dub):
         guess = model.predict(prior, dub, seconds).astype(np.float64)
-        shapes = calibrate_to_speaker(model, guess, _pool(prior, model, dub, seconds))
+        shapes = calibrate_to_speaker(model, guess, calibration)
         shapes[:, AP] += closed * (np.minimum(shapes[:, AP], model.closed) - shapes[:, AP])
         shapes += silent[:, None] * (model.rest - shapes)
     trajectory = MouthTrajectory(
@@ -57,25 +104,44 @@ def predict_mouth(
     )
     figures = {
         "trust": model.trust,
-        "closures": float(len(closings)),
+        "closures": float(len(timing.closures)),
         "rest_share": float(silent.mean()) if len(silent) else 0.0,
     }
-    if source.sync is not None:
-        figures |= {"source_offset": source.sync.offset, "source_sync": source.sync.score}
-    return PredictedMouth(trajectory, _notes(prior, source, model, dub), figures)
+    if model.sync is not None:
+        figures |= {"source_offset": model.sync.offset, "source_sync": model.sync.score}
+    return PredictedMouth(trajectory, _notes(model, prior.kind(dub)), figures)
+
+
+def calibrate(
+    prior: Prior,
+    model: SpeakerModel,
+    dub: SpeechFeatures,
+    tracks: Sequence[np.ndarray],
+    timing: DubTiming | None = None,
+) -> Calibration:
+    """The range of the predictions of ``model`` for the speech of ``dub`` while the person is seen.
+
+    ``tracks``: when the frames of each of the person's tracks are shown (clip time), in order of time. If they hold
+    less than 4 s of the dub's speech, the nearest speech is added until there are 4 s; if that is less than 3 s, so are
+    the predictions for the source's speech. ``timing`` is the dub's: give it where many people are calibrated.
+    """
+    threshold = closure_threshold(dub) if timing is None else timing.threshold
+    if len(dub) == 0:
+        return Calibration(np.zeros(6), np.ones(6), np.zeros(len(QUANTILE_LEVELS)), threshold)
+    pool = _pool(prior, model, dub, tracks)
+    levels = np.quantile(pool[:, AP], QUANTILE_LEVELS)
+    return Calibration(pool.mean(0), pool.std(0), levels, threshold)
 
 
 def calibrate_to_speaker(
-    model: SpeakerModel, guess: Float64[np.ndarray, "n 6"], pool: Float64[np.ndarray, "m 6"]
+    model: SpeakerModel, guess: Float64[np.ndarray, "n 6"], calibration: Calibration
 ) -> Float64[np.ndarray, "n 6"]:
-    """Map predictions to the range of ``model``: the aperture by quantiles, the rest by mean and standard deviation.
-
-    ``pool`` (m, 6) are predictions during speech; their distribution is mapped to that of the model.
-    """
-    out = (guess - pool.mean(0)) / (pool.std(0) + 1e-9) * model.spread + model.mean
+    """Map predictions, whose range is that of ``calibration``, to the range of ``model``: the aperture by quantiles,
+    the rest by mean and standard deviation."""
+    out = (guess - calibration.mean) / (calibration.spread + 1e-9) * model.spread + model.mean
     slack = 0.3 * (model.levels[-1] - model.levels[0])
     out = np.clip(out, model.levels[0] - slack, model.levels[-1] + slack)
-    out[:, AP] = map_quantiles(guess[:, AP], np.quantile(pool[:, AP], QUANTILE_LEVELS), model.levels[:, AP])
+    out[:, AP] = map_quantiles(guess[:, AP], calibration.levels, model.levels[:, AP])
     out[:, AP] = np.clip(out[:, AP], model.low, model.high)
     return out
 
@@ -93,11 +159,16 @@ def map_quantiles(
     return inside + slope * (np.minimum(values - have[0], 0) + np.maximum(values - have[-1], 0))
 
 
-def closure_times(dub: SpeechFeatures) -> Float64[np.ndarray, " k"]:
-    """Instants (clip time) at which lips must be closed: peaks of the posterior of p, b, m above the threshold."""
+def closure_times(dub: SpeechFeatures, threshold: float | None = None) -> Float64[np.ndarray, " k"]:
+    """Instants (clip time) at which lips must be closed: peaks of the posterior of p, b, m above ``threshold`` (None:
+    that of ``dub``)."""
     lips = dub.phone_posteriors[:, PBM]
     around = np.pad(lips, 1)
-    peaks = (lips >= closure_threshold(dub)) & (lips > around[:-2]) & (lips >= around[2:])
+    peaks = (
+        (lips >= (closure_threshold(dub) if threshold is None else threshold))
+        & (lips > around[:-2])
+        & (lips >= around[2:])
+    )
     return np.flatnonzero(peaks) * _STEP + float(dub.start)
 
 
@@ -140,8 +211,12 @@ def rest_weights(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Flo
     In pauses shorter than .40 s the mouth does not rest, as real mouths stay open there. The mouth closes 160 ms after
     speech and opens 200 ms before it, each within 220 ms.
     """
-    margin = 50
-    quiet = np.pad(dub.voice_activity < _VOICED, margin, constant_values=True)
+    return DubTiming(0.0, float(dub.start), np.zeros(0), _rest_gate(dub)).rest_at(seconds)
+
+
+def _rest_gate(dub: SpeechFeatures) -> Float32[np.ndarray, " rows"]:
+    """``rest_weights`` on the rows of ``dub``, and ``_MARGIN`` rows before and after them."""
+    quiet = np.pad(dub.voice_activity < _VOICED, _MARGIN, constant_values=True)
     gate = np.zeros(len(quiet))
     for first, stop in true_runs(quiet):
         begin = first + _AFTER_ROWS if first > 0 else 0
@@ -149,23 +224,19 @@ def rest_weights(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Flo
         if stop - first >= _SILENCE_ROWS and end > begin:
             gate[begin:end] = 1
     reach = len(_EDGE) // 2
-    gate = np.convolve(np.pad(gate, reach, mode="edge"), _EDGE, "valid").astype(np.float32)
-    relative = seconds - float(dub.start) + margin * _STEP
-    return np.clip(sample_rows(gate[:, None], relative)[:, 0].astype(np.float64), 0, 1)
+    return np.convolve(np.pad(gate, reach, mode="edge"), _EDGE, "valid").astype(np.float32)
 
 
 def _pool(
-    prior: Prior, model: SpeakerModel, dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]
+    prior: Prior, model: SpeakerModel, dub: SpeechFeatures, tracks: Sequence[np.ndarray]
 ) -> Float64[np.ndarray, "m 6"]:
-    """Predictions during the dub's speech: in these frames, or in a wider range that holds 4 s of speech.
-
-    If that is less than 3 s, the predictions for the source's speech are added.
-    """
+    """The predictions whose range is measured (see ``calibrate``)."""
     rows = np.flatnonzero(dub.voice_activity > _VOICED)
     clock = rows * _STEP + float(dub.start)
-    far = np.maximum(np.maximum(seconds[0] - clock, clock - seconds[-1]), 0) if len(seconds) else clock
+    far = _distances(clock, tracks)
     wanted = max(int((far == 0).sum()), min(len(rows), int(_POOL_SECONDS / _STEP)))
-    chosen = np.sort(clock[np.argsort(far, kind="stable")[:wanted]])
+    near = np.flatnonzero(far <= np.partition(far, wanted - 1)[wanted - 1]) if wanted else rows[:0]
+    chosen = np.sort(clock[near[np.argsort(far[near], kind="stable")[:wanted]]])
     most = int(120 / _STEP)
     chosen = chosen[:: -(-len(chosen) // most)] if len(chosen) > most else chosen
     pool = model.predict(prior, dub, chosen)
@@ -176,15 +247,29 @@ def _pool(
     return pool.astype(np.float64)
 
 
-def _notes(prior: Prior, source: SourceSpeech, model: SpeakerModel, dub: SpeechFeatures) -> tuple[str, ...]:
+def _distances(clock: Float64[np.ndarray, " n"], tracks: Sequence[np.ndarray]) -> np.ndarray:
+    """Seconds from each instant of ``clock`` to the nearest of ``tracks``, 0 inside one."""
+    spans = sorted((float(some[0]), float(some[-1])) for some in tracks if len(some))
+    if not spans or not len(clock):
+        return clock
+    starts = np.array([start for start, _ in spans])
+    ends = np.maximum.accumulate([end for _, end in spans])
+    before = np.searchsorted(starts, clock, side="right") - 1
+    since = np.where(before >= 0, np.maximum(clock - ends[before], 0), np.inf)
+    after = before + 1
+    until = np.where(after < len(starts), starts[np.minimum(after, len(starts) - 1)] - clock, np.inf)
+    return np.minimum(since, until)
+
+
+def _notes(model: SpeakerModel, kind: str) -> tuple[str, ...]:
+    """What the report says about the trajectory, and the features (``kind``) that it was predicted from."""
     notes = []
-    kind = prior.kind(dub)
     if kind == "loudness":
         notes.append("No phones were found in the dub, so the mouth follows its loudness only.")
     elif kind == "phones":
         notes.append("The whisper encoder was not at hand, so mouth shapes come from phones alone.")
-    sync = source.sync
-    if source.features is None or sync is None:
+    sync = model.sync
+    if sync is None:
         notes.append(
             "The source has no sound to learn from, so the mouth moves as far from its rest as people do on average."
         )

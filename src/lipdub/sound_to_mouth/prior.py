@@ -5,6 +5,7 @@ standard deviation. ``prior.npz`` is made by ``python -m lipdub.train.prior``; `
 how accurate it is.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -38,7 +39,11 @@ _ROWS = {"encoder": 918, "phones": 341, "calm": 18, "loud": 28}
 KINDS = ("encoder and phones", "phones", "loudness")
 """The features that a prediction can use, best first."""
 
+_LEARNT = {"encoder and phones": ("encoder", "phones"), "phones": ("phones",), "loudness": ("loud",)}
+"""The designs from which a speaker model is learnt, for each of ``KINDS``."""
+
 _BLOCK = 512
+_FAR = 5.0  # seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,34 +126,55 @@ class Prior:
 
     def kind(self, features: SpeechFeatures) -> str:
         """Which features the prediction will use: ``"encoder and phones"``, ``"phones"`` or ``"loudness"``."""
-        if not features.phone_posteriors.any():
+        phones = features.phone_posteriors
+        if not any(phones[first : first + 4096].any() for first in range(0, len(phones), 4096)):  # mostly the first has
             return "loudness"
         return "phones" if features.encoder_features is None else "encoder and phones"
 
-    def predict(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n 6"]:
-        """Shapes at ``seconds`` of clip time, in the speaker's own units: 0 is the median, 1 one standard deviation."""
+    def predict(
+        self,
+        features: SpeechFeatures,
+        seconds: Float[np.ndarray, " n"],
+        residual: Float32[np.ndarray, "dims 6"] | None = None,
+    ) -> Float32[np.ndarray, "n 6"]:
+        """Shapes at ``seconds`` of clip time, in the speaker's own units: 0 is the median, 1 one standard deviation.
+
+        ``residual`` is a map from the rows of ``design`` whose product is added.
+        """
         out = np.zeros((len(seconds), 6), np.float32)
         if len(features) == 0:
             return out
-        mix = {name: weight for name, weight in self.mixes[self.kind(features)].items() if weight}
-        for first, part, when in feature_blocks(features, seconds):
+        kind = self.kind(features)
+        mix = {name: weight for name, weight in self.mixes[kind].items() if weight}
+        relative = seconds - float(features.start)
+        for block in self.blocks(seconds):
+            part, when = design_matrix.features_near(features, relative[block])
+            rows = {name: DESIGNS[name](part, when) for name in mix}
             for name, weight in mix.items():
-                out[first : first + len(when)] += np.float32(weight) * (DESIGNS[name](part, when) @ self.maps[name])
+                out[block] += np.float32(weight) * (rows[name] @ self.maps[name])
+            if residual is not None:
+                learnt = [rows[n] if n in rows else DESIGNS[n](part, when) for n in _LEARNT[kind]]
+                out[block] += np.concatenate(learnt, axis=1) @ residual
         return out
 
     def design(self, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "n dims"]:
         """The rows from which a speaker model is learnt, at ``seconds`` of clip time."""
-        names = {"encoder and phones": ("encoder", "phones"), "phones": ("phones",), "loudness": ("loud",)}
-        part, when = design_matrix.features_near(features, seconds - float(features.start))
-        return np.concatenate([DESIGNS[name](part, when) for name in names[self.kind(features)]], axis=1)
+        kind, relative = self.kind(features), seconds - float(features.start)
+        parts = [design_matrix.features_near(features, relative[block]) for block in self.blocks(seconds)]
+        rows = [np.concatenate([DESIGNS[n](part, when) for n in _LEARNT[kind]], axis=1) for part, when in parts]
+        return np.concatenate(rows)
 
+    @staticmethod
+    def blocks(seconds: Float[np.ndarray, " n"], most: int = _BLOCK) -> list[slice]:
+        """Slices that divide ``seconds`` (ascending): at most ``most`` instants each, and none reaches over a gap of
+        more than 5 s.
 
-def feature_blocks(features: SpeechFeatures, seconds: Float[np.ndarray, " n"]):
-    """Yield ``(first, part of features, seconds relative to it)`` for blocks of ``seconds`` (clip time).
-
-    ``first`` is the index of the block's first instant. Blocks bound the memory of a design matrix.
-    """
-    relative = seconds - float(features.start)
-    for first in range(0, len(seconds), _BLOCK):
-        part, when = design_matrix.features_near(features, relative[first : first + _BLOCK])
-        yield first, part, when
+        A design matrix of one block is small, however far the instants of all blocks are apart.
+        """
+        bounds = np.flatnonzero(np.abs(np.diff(seconds)) > _FAR) + 1
+        edges = [0, *(int(bound) for bound in bounds), len(seconds)]
+        return [
+            slice(first, min(first + most, stop))
+            for start, stop in itertools.pairwise(edges)
+            for first in range(start, stop, most)
+        ]

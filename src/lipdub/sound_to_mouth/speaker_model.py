@@ -1,6 +1,12 @@
-"""The speaker model: a mouth's rest, its range, and how it follows this person's speech, learnt from one clip."""
+"""The speaker model: a mouth's rest, its range, and how it follows this person's speech, learnt from one clip.
 
-from dataclasses import dataclass
+One person has one model, whatever the number of face tracks that show the person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
@@ -18,6 +24,7 @@ _MOST_SECONDS = 120.0  # of footage to learn from
 _ENOUGH = 3.0  # seconds of speech that a residual map needs
 _TRUST = 4.0  # seconds of speech from which the person's own statistics are used alone
 _ENOUGH_QUIET = 8  # silent rows that an estimate of rest needs
+_SLOW = 5  # rows that tell as much as one: a mouth does not change at once
 _SHUT, _PARTED = 0.03, 0.06  # apertures, eye distances
 SPEECH_REACH_ROWS = 21
 """Rows of a window around speech: the mouth moves up to 200 ms before and after the voice."""
@@ -25,11 +32,12 @@ SPEECH_REACH_ROWS = 21
 
 @dataclass(frozen=True, eq=False)
 class SourceSpeech:
-    """A face as filmed, and its voice.
+    """One face track as filmed, and its voice.
 
     ``shapes`` (n, 6) are the measured mouth shapes, ``ok`` (n,) is True where the face was found, ``context`` (n,)
-    marks the rows that may be learnt from. ``features`` are those of the source's own sound and ``sync`` is how well
-    and how late it fits the face; both are None without a sound.
+    marks the rows that may be learnt from, and ``seconds`` (n,) tells when they are shown (clip time). ``features`` are
+    those of the source's own sound and ``sync`` is how well and how late it fits the face; both are None without a
+    sound.
     """
 
     features: SpeechFeatures | None
@@ -37,11 +45,12 @@ class SourceSpeech:
     shapes: Float[np.ndarray, "n 6"]
     ok: Bool[np.ndarray, " n"]
     context: Bool[np.ndarray, " n"]
+    seconds: Float[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, eq=False)
 class SpeakerModel:
-    """One person's mouth.
+    """One person's mouth, learnt from all the tracks that show it. It can be pickled.
 
     ``rest`` (6,) is the shape at rest. ``levels`` (41, 6) are quantiles of shapes during speech at ``QUANTILE_LEVELS``,
     ``mean`` and ``spread`` (6,) their mean and standard deviation. ``low`` and ``high`` limit the aperture; ``closed``
@@ -50,7 +59,10 @@ class SpeakerModel:
     ``trust`` 0..1 is the share of the person's own statistics; the rest is the average of people.
     ``source_predictions`` (rows, 6) are the predictions for the source's own speech. ``residual`` (dims, 6) is a linear
     map that is added to the prior. Both are None where nothing was learnt. ``never_closed``: the mouth is open in all
-    of the clip, so ``rest`` is a guess.
+    of the clip, so ``rest`` is a guess. ``sync`` is that of the track with most speech; None without a sound.
+
+    ``shifts`` (tracks, 6): how much the shapes of each track are above those of the person, as the same mouth measures
+    differently from another side. All other shapes here are without them; see ``of_track``.
     """
 
     rest: Float64[np.ndarray, " 6"]
@@ -64,51 +76,127 @@ class SpeakerModel:
     source_predictions: Float32[np.ndarray, "rows 6"] | None
     residual: Float32[np.ndarray, "dims 6"] | None
     never_closed: bool
+    sync: Sync | None
+    shifts: Float64[np.ndarray, "tracks 6"]
 
     def predict(
         self, prior: Prior, features: SpeechFeatures, seconds: Float[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "n 6"]:
         """The prior's prediction at ``seconds`` of clip time, with the learnt residual added."""
-        out = prior.predict(features, seconds)
-        if self.residual is not None and len(features):
-            for first in range(0, len(seconds), 512):
-                some = seconds[first : first + 512]
-                out[first : first + len(some)] += prior.design(features, some) @ self.residual
-        return out
+        return prior.predict(features, seconds, self.residual)
+
+    def of_track(self, number: int) -> "SpeakerModel":
+        """The model in the units of track ``number`` of the sources that it was learnt from."""
+        shift = self.shifts[number]
+        if not shift.any():
+            return self
+        return replace(self, rest=self.rest + shift, levels=self.levels + shift, mean=self.mean + shift)
 
 
-def learn_speaker(
-    prior: Prior, source: SourceSpeech, dub: SpeechFeatures, seconds: Float[np.ndarray, " n"]
-) -> SpeakerModel:
-    """Learn a speaker model from the rows of ``source``, which are shown at ``seconds`` (clip time).
+class _Learnt(NamedTuple):
+    """Rows of all tracks that may be learnt from: ``shapes`` without the tracks' shifts, whether somebody is
+    ``speaking`` then, ``when`` (on the clock of the sound) for rows whose voice is known, ``heard``; and ``speech``,
+    the seconds of speech in them."""
 
-    The residual is learnt only if the source has the same kind of features as ``dub`` (see ``Prior.kind``).
+    shapes: Float64[np.ndarray, "n 6"]
+    speaking: Bool[np.ndarray, " n"]
+    heard: Bool[np.ndarray, " n"]
+    when: Float64[np.ndarray, " n"]
+    speech: float
+    step: float
+
+
+def learn_speaker(prior: Prior, sources: Sequence[SourceSpeech], kind: str) -> SpeakerModel:
+    """Learn one person's speaker model from all tracks that show the person, in order of time. Linear in their rows.
+
+    The residual is learnt only from sound whose features are of ``kind`` (``Prior.kind`` of the dub's features), from
+    at most 120 s of footage. At least one source is needed; a source may have no rows.
     """
-    usable = source.ok & source.context & np.isfinite(source.shapes).all(1)
-    shapes = source.shapes[usable].astype(np.float64)
-    speaking = np.zeros(len(shapes), bool)
-    speech, own, residual = 0.0, None, None
-    features, sync = source.features, source.sync
-    if features is not None and sync is not None and sync.matched and len(features) and len(shapes) > 1:
-        when = seconds[usable] + sync.offset
-        active = sample_rows(features.voice_activity[:, None], when - float(features.start))[:, 0] > 0.5
-        speech = float(active.sum() * np.median(np.diff(seconds)))
-        reach = maximum_filter1d((features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant")
-        speaking = sample_rows(reach[:, None], when - float(features.start))[:, 0] > 0.5
-        if prior.kind(features) == prior.kind(dub) and speech >= _ENOUGH:
-            own, residual = _residual(prior, features, when, shapes)
-    return _described(prior, shapes, speaking, speech, own, residual)
+    usable = [source.ok & source.context & np.isfinite(source.shapes).all(1) for source in sources]
+    shapes = [source.shapes[rows].astype(np.float64) for source, rows in zip(sources, usable, strict=True)]
+    shifts = _track_shifts(shapes)
+    rows = _gathered(sources, usable, [some - shift for some, shift in zip(shapes, shifts, strict=True)])
+    features = next((s.features for s in sources if s.features is not None and len(s.features)), None)
+    own, residual = None, None
+    if features is not None and prior.kind(features) == kind and rows.speech >= _ENOUGH:
+        own, residual = _residual(prior, features, rows)
+    return replace(_described(prior, rows, own, residual), sync=_surest_sync(sources), shifts=shifts)
+
+
+def _track_shifts(tracks: Sequence[np.ndarray]) -> Float64[np.ndarray, "tracks 6"]:
+    """How far the shapes (n, 6) of each track lie above those of all tracks.
+
+    It is what is left of a track's median once the part that follows the aperture is taken out; little of it counts
+    where it is not clearly larger than its error. It is 0 for the aperture, and for a single track. The pose-free face
+    is measured against the track's own mean face, which differs with the side from which it is seen.
+    """
+    shifts = np.zeros((len(tracks), 6))
+    rows = np.array([len(some) for some in tracks])
+    if (rows > 0).sum() < 2:
+        return shifts
+    middles = np.array([np.median(some, 0) if len(some) else np.zeros(6) for some in tracks])
+    moved = np.concatenate([some - middle for some, middle in zip(tracks, middles, strict=True)])
+    slope = (moved[:, :1] * moved).sum(0) / (float((moved[:, 0] ** 2).sum()) + 1e-9)
+    level = middles - middles[:, :1] * slope
+    order = np.argsort(level, 0)
+    share = np.cumsum(rows[order], 0) / rows.sum()
+    middle = np.take_along_axis(level, np.take_along_axis(order, (share >= 0.5).argmax(0)[None], 0), 0)[0]
+    shifts = level - middle
+    error = (moved - moved[:, :1] * slope).std(0) / np.sqrt(np.maximum(rows, 1) / _SLOW)[:, None]
+    shifts *= shifts**2 / (shifts**2 + (2 * error) ** 2 + 1e-12)
+    shifts[:, AP] = 0.0
+    shifts[rows == 0] = 0.0
+    return shifts
+
+
+def _gathered(sources: Sequence[SourceSpeech], usable: Sequence[np.ndarray], shapes: Sequence[np.ndarray]) -> _Learnt:
+    """The rows of all tracks, and what is heard in them."""
+    speaking, heard, when, steps = [], [], [], [np.zeros(0)]
+    speech = 0.0
+    for source, rows, own in zip(sources, usable, shapes, strict=True):
+        features, sync = source.features, source.sync
+        seconds = np.asarray(source.seconds, np.float64)
+        known = features is not None and sync is not None and sync.matched and len(features) > 0 and len(own) > 1
+        clock = seconds[rows] + (sync.offset if known and sync is not None else 0.0)
+        talks = np.zeros(len(own), bool)
+        if known and features is not None:
+            relative = clock - float(features.start)
+            active = sample_rows(features.voice_activity[:, None], relative)[:, 0] > 0.5
+            speech += float(active.sum() * np.median(np.diff(seconds)))
+            talks = sample_rows(_speech_reach(features)[:, None], relative)[:, 0] > 0.5
+            steps.append(np.diff(clock))
+        speaking.append(talks)
+        heard.append(np.full(len(own), known))
+        when.append(clock)
+    step = np.concatenate(steps)
+    return _Learnt(
+        np.concatenate(shapes), np.concatenate(speaking), np.concatenate(heard), np.concatenate(when), speech,
+        max(float(np.median(step)), 1e-3) if len(step) else 1.0,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _speech_reach(features: SpeechFeatures) -> Float32[np.ndarray, " rows"]:
+    """1 within 200 ms of speech, else 0. The tracks of a clip share one sound, so it is computed once for them."""
+    return maximum_filter1d((features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant")
+
+
+def _surest_sync(sources: Sequence[SourceSpeech]) -> Sync | None:
+    """The sync of the track with most speech, matched ones first; None without a sound."""
+    known = [source.sync for source in sources if source.sync is not None and source.features is not None]
+    return max(known, key=lambda sync: (sync.matched, sync.speech), default=None)
 
 
 def _residual(
-    prior: Prior, features: SpeechFeatures, when: Float[np.ndarray, " n"], shapes: Float64[np.ndarray, "n 6"]
+    prior: Prior, features: SpeechFeatures, rows: _Learnt
 ) -> tuple[Float32[np.ndarray, "n 6"], Float32[np.ndarray, "dims 6"]]:
     """The prior's prediction with the residual added, and the residual map.
 
     The map is a ridge regression of the prior's errors on the rows of ``Prior.design``, solved in the primal or the
     dual form, whichever is smaller.
     """
-    most = max(1, int(_MOST_SECONDS / max(float(np.median(np.diff(when))), 1e-3)))
+    when, shapes = rows.when[rows.heard], rows.shapes[rows.heard]
+    most = max(1, int(_MOST_SECONDS / rows.step))
     thin = slice(None, None, -(-len(when) // most))
     when, shapes = when[thin], shapes[thin]
     guess = prior.predict(features, when)
@@ -116,33 +204,31 @@ def _residual(
     missed -= missed.mean(0)
     stiff, n = _STIFF[prior.kind(features)] * len(when), len(when)
     with threadpool_limits(1, "blas"):
-        dims = prior.design(features, when[:1]).shape[1]
+        design = prior.design(features, when)
+        dims = design.shape[1]
+        blocks = [slice(first, first + 512) for first in range(0, n, 512)]
         if n <= dims:
-            rows = prior.design(features, when)
-            dual = np.linalg.solve((rows @ rows.T).astype(np.float64) + stiff * np.eye(n), missed)
-            residual = (rows.T @ dual).astype(np.float32)
+            dual = np.linalg.solve((design @ design.T).astype(np.float64) + stiff * np.eye(n), missed)
+            residual = (design.T @ dual).astype(np.float32)
         else:
             square, cross = np.zeros((dims, dims)), np.zeros((dims, 6))
-            for first in range(0, n, 512):
-                rows = prior.design(features, when[first : first + 512])
-                square += rows.T @ rows
-                cross += rows.T @ missed[first : first + 512]
+            for block in blocks:
+                square += design[block].T @ design[block]
+                cross += design[block].T @ missed[block]
             residual = np.linalg.solve(square + stiff * np.eye(dims), cross).astype(np.float32)
-    own = guess.copy()
-    for first in range(0, n, 512):
-        own[first : first + 512] += prior.design(features, when[first : first + 512]) @ residual
-    return own, residual
+        for block in blocks:
+            guess[block] += design[block] @ residual
+    return guess, residual
 
 
 def _described(
     prior: Prior,
-    shapes: Float64[np.ndarray, "n 6"],
-    speaking: Bool[np.ndarray, " n"],
-    speech: float,
+    rows: _Learnt,
     own: Float32[np.ndarray, "rows 6"] | None,
     residual: Float32[np.ndarray, "dims 6"] | None,
 ) -> SpeakerModel:
-    trust = min(1.0, speech / _TRUST) if speaking.sum() > 10 else 0.0
+    shapes, speaking = rows.shapes, rows.speaking
+    trust = min(1.0, rows.speech / _TRUST) if speaking.sum() > 10 else 0.0
     rest, never_closed = rest_shape(shapes, shapes[~speaking] if trust > 0 else None)
     levels, spread = prior.rise + rest, prior.spread.astype(np.float64)
     high = float(levels[-1, AP]) * 1.15
@@ -154,7 +240,7 @@ def _described(
         high = float(np.quantile(shapes[:, AP], 0.995)) if trust >= 1 else float(levels[-1, AP]) * 1.15
     return SpeakerModel(
         rest, levels, levels.mean(0), spread, -0.01, max(high, float(levels[-1, AP])), closed, trust, own, residual,
-        never_closed,
+        never_closed, None, np.zeros((0, 6)),
     )  # fmt: skip
 
 

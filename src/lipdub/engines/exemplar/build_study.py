@@ -6,9 +6,11 @@ import numpy as np
 
 from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion
+from lipdub.anatomy.pose import Poses
+from lipdub.engines.exemplar.crop_collector import CropCollector
 from lipdub.engines.exemplar.exemplar_plan import aperture_coverage, aperture_speed, never_opens
 from lipdub.engines.exemplar.geometry import KEPT, FaceGeometry
-from lipdub.engines.exemplar.library import CropCollector, ExemplarLibrary, skin_light, thumbnail_distances
+from lipdub.engines.exemplar.library import ExemplarLibrary, skin_tone
 from lipdub.engines.exemplar.shape_model import fit_basis, normal_equations, pooled_shapes
 from lipdub.engines.exemplar.stored_study import StoredStudy, faces_spool
 from lipdub.engines.seam import StudyFacts
@@ -22,37 +24,48 @@ _FEW = 12
 def build_study(folder: Path, collector: CropCollector, motion: FaceMotion, usable: np.ndarray) -> StoredStudy:
     """Build the study of a track and write it to ``folder``.
 
-    ``usable`` (frames,) bool: only crops of these frames become exemplars; the files of others are deleted.
+    ``usable`` (frames,) bool: only crops of these frames become exemplars; the others are removed from the file.
     """
     first = motion.track.first
     good = np.asarray(usable, bool) & motion.ok
-    for index in [i for i in collector.crops if i not in motion.track or not good[i - first]]:
-        collector.drop(index)
+    collector.drop(np.array([i for i in collector.crops if i not in motion.track or not good[i - first]], np.int64))
+    collector.tidy()
     index = np.array(sorted(collector.crops), np.int64)
     rows = index - first
-    light = _light(motion)
-    geometry = FaceGeometry(motion.ok, motion.poses, motion.shapes, motion.mean, _write_faces(folder, motion))
-    basis = fit_basis(normal_equations(motion, np.flatnonzero(good)), pooled_shapes().sums)
-    boxes = [collector.crops[int(i)].window for i in index]
-    angles = motion.poses.angles
+    light, tone = _skin(motion)
+    faces = _write_faces(folder, motion)
+    geometry = FaceGeometry(motion.ok, motion.poses, motion.shapes, motion.mean, faces)
+    sums = normal_equations(motion, np.flatnonzero(good))
+    crops = [collector.crops[int(i)] for i in index]
+    boxes = [(c.window.left, c.window.top, c.window.right, c.window.bottom) for c in crops]
+    angles, poses = motion.poses.angles, motion.poses
     library = ExemplarLibrary(
         rows=rows,
-        boxes=np.array([(b.left, b.top, b.right, b.bottom) for b in boxes], np.int64).reshape(-1, 4),
+        boxes=np.array(boxes, np.int64).reshape(-1, 4),
+        places=np.array([c.place for c in crops], np.int64).reshape(-1, 2),
         shapes=motion.shapes[rows],
+        poses=Poses(poses.scale[rows], poses.rotation[rows], poses.shift[rows]),
         angles=angles[rows],
-        scale=motion.poses.scale[rows],
+        faces=_rows_of(faces, rows),
         light=light[rows],
         speed=aperture_speed(motion.shapes)[rows],
-        distances=thumbnail_distances(_thumbs(motion, rows)),
+        detail=np.array([c.detail for c in crops], np.float64),
+        thumbs=_thumbs(motion, rows),
+        study=np.zeros(len(rows), np.int64),
+        filmed=motion.shapes[rows],
+        gains=np.ones((len(rows), 3)),
+        away=np.zeros(len(rows)),
+        blur=np.zeros(len(rows)),
+        files=(collector.path,),
     )
-    study = StoredStudy(first, geometry, basis, angles, light, library)
+    basis = fit_basis(sums, pooled_shapes().sums)
+    study = StoredStudy(first, geometry, basis, sums, int(good.sum()), angles, light, tone, library)
     study.save(folder)
     return study
 
 
-def study_facts(study: StoredStudy, cavity: bool) -> StudyFacts:
+def study_facts(library: ExemplarLibrary, cavity: bool) -> StudyFacts:
     """Notes and figures for the report; ``cavity``: the inside of a mouth may be painted."""
-    library = study.library
     covered = aperture_coverage(library.shapes)
     notes: list[str] = []
     figures: dict[str, float] = {"exemplars": float(len(library)), "coverage": covered}
@@ -74,6 +87,8 @@ def study_facts(study: StoredStudy, cavity: bool) -> StudyFacts:
         notes.append(f"the lips never close (least aperture {narrowest:.3f}): p, b and m are pulled shut")
     if len(library) < _FEW:
         notes.append(f"only {len(library)} frame(s) of this shot show a usable mouth")
+    if library.study.any():
+        figures["exemplars_of_other_shots"] = float((library.study > 0).sum())
     return StudyFacts(covered, tuple(notes), figures)
 
 
@@ -85,9 +100,17 @@ def _write_faces(folder: Path, motion: FaceMotion) -> Spool:
     return spool
 
 
-def _light(motion: FaceMotion) -> np.ndarray:
-    """The brightness of the skin around the mouth (0..255) in every row."""
-    out = np.full(len(motion), np.nan)
+def _rows_of(faces: Spool, rows: np.ndarray) -> np.ndarray:
+    """The ``rows`` (ascending) of a spool, read block by block."""
+    parts = [np.zeros((0, *faces.row_shape), np.float32)]
+    for first, stop, _, block in faces.blocks(_BLOCK):
+        parts.append(block[rows[(rows >= first) & (rows < stop)] - first])
+    return np.concatenate(parts)
+
+
+def _skin(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
+    """The brightness of the skin around the mouth (0..255) in every row, and its median colour (RGB)."""
+    out, tones = np.full(len(motion), np.nan), np.full((len(motion), 3), np.nan)
     corners = motion.mean[np.concatenate([OUTER_UPPER, OUTER_LOWER])]
     mouth = (
         float(np.abs(corners[:, 0]).max()) + 0.06,
@@ -95,8 +118,8 @@ def _light(motion: FaceMotion) -> np.ndarray:
         float(corners[:, 1].max()) + 0.12,
     )
     for first, stop, _, thumbs in motion.track.thumbs.blocks(_BLOCK):
-        out[first:stop] = skin_light(thumbs, mouth)
-    return out
+        out[first:stop], tones[first:stop] = skin_tone(thumbs, mouth)
+    return out, np.median(tones[motion.ok], 0) if motion.ok.any() else np.zeros(3)
 
 
 def _thumbs(motion: FaceMotion, rows: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ wanted shape (preferably long runs of consecutive frames), warps it to the exact
 warps the filmed skin so that the jaw follows.
 """
 
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,17 +18,18 @@ from lipdub.anatomy.motion import FaceMotion
 from lipdub.engines.exemplar import stored_study
 from lipdub.engines.exemplar.build_study import build_study, study_facts
 from lipdub.engines.exemplar.closure_check import ClosureCheck
+from lipdub.engines.exemplar.crop_collector import CropCollector, DiskBudget
+from lipdub.engines.exemplar.crop_file import CropReader
 from lipdub.engines.exemplar.exemplar_plan import LOST, NO_EXEMPLAR, TURNED, ExemplarPlan, plan_track
 from lipdub.engines.exemplar.frame_renderer import FrameRenderer, FrameTarget, WeightedExemplar
-from lipdub.engines.exemplar.library import Crop, CropCollector, CropReader
+from lipdub.engines.exemplar.opened_studies import OpenedStudies
 from lipdub.engines.exemplar.shape_model import pooled_digest
-from lipdub.engines.exemplar.stored_study import StoredStudy, load_study
+from lipdub.engines.exemplar.stored_study import StoredStudy
 from lipdub.engines.seam import EngineLimits, EngineSetup, Guide, Redetect, StudyFacts
 from lipdub.errors import OptionError
 from lipdub.timeline.patch import FaceView, Passthrough, Patch
-from lipdub.timeline.picture import Window
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same pictures give another study."""
 
 _OFF_PICTURE = "the mouth is outside the picture"
@@ -42,12 +44,15 @@ def _thread_pools() -> ThreadpoolController:
 class ExemplarOptions:
     """The options of the exemplar engine.
 
-    ``library``: the number of frames of a shot whose mouth is stored (a crop of each on disk).
+    ``library``: the number of frames of a shot whose mouth is stored (a crop of each on disk), and the number of mouths
+    of a person's other shots that are looked at. ``disk``: bytes that the crops of all studies of a clip may take; when
+    more would be stored, the largest studies are thinned out.
     ``cavity``: paint the inside of the mouth for a face that never opens it (a still picture, for example).
     ``check_closures``: measure closed lips in the rendered frame, and correct them once.
     """
 
     library: int = 1500
+    disk: int = 2_000_000_000
     cavity: bool = True
     check_closures: bool = True
 
@@ -61,54 +66,74 @@ class ExemplarEngine:
     def __init__(self, options: ExemplarOptions = ExemplarOptions()) -> None:
         """An engine with ``options``."""
         self._options = options
+        self._opened = OpenedStudies()
+        self._budgets: weakref.WeakValueDictionary[Path, DiskBudget] = weakref.WeakValueDictionary()
 
     def fingerprint(self) -> tuple[object, ...]:
         """What a study depends on: versions, options, and the pooled mouth shapes in the package."""
         return (VERSION, stored_study.VERSION, self._options, pooled_digest())
 
-    def study(self, folder: Path, redetect: Redetect | None = None) -> "ExemplarStudy":
-        """A new study if ``folder`` is empty or absent, or the finished one that is in it."""
-        return ExemplarStudy(Path(folder), self._options, redetect)
+    def study(
+        self, folder: Path, redetect: Redetect | None = None, same_person: Sequence[Path] = ()
+    ) -> "ExemplarStudy":
+        """A new study if ``folder`` is empty or absent, or the finished one that is in it.
+
+        With ``same_person``, ``render`` chooses among the mouths of all these studies. New studies in one folder share
+        the bytes that ``ExemplarOptions.disk`` allows.
+        """
+        folder = Path(folder)
+        budget = self._budgets.setdefault(folder.parent, DiskBudget(self._options.disk))
+        return ExemplarStudy(folder, self._options, redetect, tuple(same_person), self._opened, budget)
 
 
 @dataclass(eq=False)
 class ExemplarStudy:
-    """One face in one shot, stored in ``folder``."""
+    """One face in one shot, stored in ``folder``; the other shots of the person are in ``same_person``."""
 
     folder: Path
     options: ExemplarOptions
     redetect: Redetect | None
+    same_person: tuple[Path, ...]
+    opened: OpenedStudies
+    budget: DiskBudget
     _collector: CropCollector | None = field(default=None, repr=False)
 
     def see(self, view: FaceView) -> None:
         """Store the mouth of one frame, if its face was found."""
         if self._collector is None:
-            self._collector = CropCollector(self.folder / "crops", self.options.library)
+            self._collector = CropCollector(self.folder, self.options.library, self.budget)
         self._collector.add(view)
 
     def finish(self, motion: FaceMotion, usable: np.ndarray) -> StudyFacts:
         """Write what ``render`` needs; ``usable`` (frames,) bool: frames whose mouths may be used."""
-        collector = self._collector or CropCollector(self.folder / "crops", self.options.library)
+        collector = self._collector or CropCollector(self.folder, self.options.library, self.budget)
         collector.reduce(self.options.library)
         with _thread_pools().limit(limits=1, user_api="blas"):
             study = build_study(self.folder, collector, motion, usable)
         self._collector = None
-        return study_facts(study, self.options.cavity)
+        return study_facts(study.library, self.options.cavity)
+
+    def pooled_facts(self) -> StudyFacts:
+        """Notes and figures for the report, with the mouths of the person's other shots."""
+        return study_facts(self._open().library, self.options.cavity)
 
     def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
         """One answer per view. ``guide.trajectory`` has one row per frame of the track; numbers of a shape that are NaN
         are replaced by their expected values given the others."""
         assert guide.trajectory is not None, "the exemplar engine needs a mouth trajectory"
-        study = load_study(self.folder)
-        assert len(guide.trajectory) == len(study.geometry), "the trajectory has one row per frame of the track"
         with _thread_pools().limit(limits=1, user_api="blas"):
+            study = self._open()
+            assert len(guide.trajectory) == len(study.geometry), "the trajectory has one row per frame of the track"
             plan = plan_track(guide.trajectory, study, self.options.cavity)
         redetect = self.redetect if self.options.check_closures else None
-        renderer = _ExemplarTrackRenderer(study, plan, CropReader(self.folder / "crops"), redetect)
+        renderer = _ExemplarTrackRenderer(study, plan, CropReader(), redetect)
         for view in views:
             with _thread_pools().limit(limits=1, user_api="blas"):
                 answer = renderer.answer(view)
             yield answer
+
+    def _open(self) -> StoredStudy:
+        return self.opened.open(self.folder, self.same_person, self.options.library)
 
 
 class _ExemplarTrackRenderer:
@@ -146,15 +171,12 @@ class _ExemplarTrackRenderer:
 
     def _exemplars(self, row: int) -> tuple[WeightedExemplar, ...]:
         choice, share = self._plan.choice, float(self._plan.choice.share[row])
-        main = self._exemplar(int(choice.first[row]), 1 - share)
-        return (main, self._exemplar(int(choice.second[row]), share)) if choice.second[row] >= 0 else (main,)
+        main = self._exemplar(int(choice.first[row]), row, 1 - share)
+        return (main, self._exemplar(int(choice.second[row]), row, share)) if choice.second[row] >= 0 else (main,)
 
-    def _exemplar(self, which: int, share: float) -> WeightedExemplar:
-        library = self._study.library
-        row = int(library.rows[which])
-        left, top, right, bottom = (int(x) for x in library.boxes[which])
-        crop = Crop(self._crops.read(row + self._study.first), Window(left, top, right, bottom))
-        return WeightedExemplar(row, crop, share)
+    def _exemplar(self, which: int, row: int, share: float) -> WeightedExemplar:
+        unit = self._study.geometry.unit(row)
+        return WeightedExemplar(self._study.library.mouth(which, self._crops, unit), share)
 
 
 def make(setup: EngineSetup) -> ExemplarEngine:

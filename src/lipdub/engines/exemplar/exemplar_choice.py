@@ -18,6 +18,7 @@ _SHAPE_WEIGHTS = np.array([1.0, 0.5, 0.7, 0.12, 0.2, 0.7])
 _SHAPE_STEP = 0.03
 _ANGLE_STEPS = np.array([7.0, 7.0, 14.0])
 _CLOSED = 0.02  # apertures below this count as closed
+_LOST_DETAIL = 0.2  # logarithm of the loss that costs 1
 _CANDIDATES = 48
 _FOLLOWERS = 12
 _NONE = -1
@@ -86,9 +87,24 @@ def row_cost(targets: TargetFrames, speed: float, row: int, library: ExemplarLib
         cost += np.where(have < _CLOSED, 10.0, 0.0) + 2 * np.maximum(0, (ap - have) / _SHAPE_STEP) ** 2
     turned = (library.angles - targets.angles[row]) / _ANGLE_STEPS
     cost += (turned * turned).sum(1)
-    cost += 0.5 * (np.log(library.scale / targets.scale[row]) / 0.12) ** 2
+    cost += _scale_cost(np.log(library.scale / targets.scale[row]), library)
     cost += 0.2 * ((speed - library.speed) / _SHAPE_STEP) ** 2
     cost += 0.3 * ((targets.light[row] - library.light) / 12) ** 2
+    cost += library.away
+    return cost
+
+
+def _scale_cost(larger: Float64[np.ndarray, " n"], library: ExemplarLibrary) -> Float64[np.ndarray, " n"]:
+    """What it costs that exemplars were filmed ``larger`` (logarithm; negative: smaller) than they will be shown.
+
+    In the own shot, another size means that the head was somewhere else. In another shot it means another lens or
+    distance, which matters little; but it costs if the picture then has less fine detail than the own shot.
+    """
+    cost = 0.5 * (larger / 0.12) ** 2
+    foreign = library.study > 0
+    if foreign.any():
+        lost = np.maximum(0, library.blur + np.maximum(0, -larger)) / _LOST_DETAIL
+        cost[foreign] = 0.1 * (larger[foreign] / 0.12) ** 2 + lost[foreign] ** 2
     return cost
 
 

@@ -10,6 +10,7 @@ from lipdub.engines.exemplar.library import ExemplarLibrary
 from lipdub.engines.exemplar.shape_model import complete_shapes, limit_shapes, pooled_shapes
 from lipdub.engines.exemplar.stored_study import StoredStudy
 from lipdub.timeline.mouth import AP, MouthTrajectory
+from lipdub.timeline.runs import consecutive
 
 CAVITY_BELOW = 0.06
 """If the widest aperture of a library (99th percentile) is smaller, it does not show the inside of a mouth."""
@@ -54,7 +55,7 @@ def plan_track(trajectory: MouthTrajectory, study: StoredStudy, cavity: bool) ->
     own = library.shapes
     paint = cavity and never_opens(library)
     wanted = trajectory.shapes.astype(np.float64)
-    near = _reachable(study.angles, geometry.ok, library)
+    near = _reachable(study.angles, geometry.ok & _around(trajectory.weight > 0), library)
     turned = ~near & (trajectory.weight > 0)
     if len(library) == 0:
         nothing = np.full(n, -1, np.int32)
@@ -71,8 +72,18 @@ def plan_track(trajectory: MouthTrajectory, study: StoredStudy, cavity: bool) ->
     return ExemplarPlan(shapes, weight, unchanged, turned, choose_exemplars(targets, library), paint)
 
 
+def _around(rows: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """``rows``, and those next to them that ``_soft_weight`` looks at."""
+    out = rows.copy()
+    reach = _ERODE + _RAMP
+    for row in consecutive(np.flatnonzero(rows)):
+        out[max(0, int(row[0]) - reach) : int(row[-1]) + reach + 1] = True
+    return out
+
+
 def _reachable(angles: Float64[np.ndarray, "n 3"], ok: np.ndarray, library: ExemplarLibrary) -> Bool[np.ndarray, " n"]:
-    """True where some exemplar was filmed from about the same side and the head is not turned too far (or lost)."""
+    """True where some exemplar was filmed from about the same side and the head is not turned too far, and in all rows
+    that are not ``ok``."""
     near = np.zeros(len(angles), bool)
     for row in np.flatnonzero(ok):
         turn = np.abs(library.angles[:, :2] - angles[row, :2]).max(1)

@@ -23,7 +23,7 @@ from lipdub.engines.exemplar.geometry import (
     UPPER_LINE,
     FaceGeometry,
 )
-from lipdub.engines.exemplar.library import Crop
+from lipdub.engines.exemplar.library import FilmedMouth
 from lipdub.engines.exemplar.warp import ThinPlateSpline, WarpGrid, sample_picture, smoothstep, stack_points
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import FaceView, Patch
@@ -42,10 +42,9 @@ _LOWER_NODES = np.unique(np.concatenate([LOWER_LINE, LIP_CORNERS[:4], _NEAR]))
 
 
 class WeightedExemplar(NamedTuple):
-    """A filmed mouth that is used for a frame: its ``row`` and ``crop``, and its ``share`` (the shares add up to 1)."""
+    """A filmed ``mouth`` that is used for a frame, and its ``share`` (the shares add up to 1)."""
 
-    row: int
-    crop: Crop
+    mouth: FilmedMouth
     share: float
 
 
@@ -115,9 +114,7 @@ class FrameRenderer:
         goal = face + np.tensordot(step, self.basis, 1)
         lips_goal = np.zeros((len(LIPS), 3))
         for one in target.exemplars:
-            moved = geometry.face(one.row)[LIPS] + np.tensordot(
-                shape - geometry.shapes[one.row], self.basis[:, LIPS], 1
-            )
+            moved = one.mouth.face[LIPS] + np.tensordot(shape - one.mouth.shape, self.basis[:, LIPS], 1)
             lips_goal += one.share * moved
         goal[LIPS] = lips_goal * weight + goal[LIPS] * (1 - weight)
         _close_lips(goal, float(shape[AP]), weight)
@@ -161,7 +158,7 @@ class FrameRenderer:
                 layer, self._exemplar_layer(target, other, landmarks, between, window), other.share, unit
             )
         if target.cavity:
-            opening = sum(one.share * float(geometry.shapes[one.row][AP]) for one in target.exemplars)
+            opening = sum(one.share * float(one.mouth.shape[AP]) for one in target.exemplars)
             beyond = (float(landmarks.shape[AP]) - (1.25 * max(opening, 0) + 0.005)) / 0.02
             strength = float(smoothstep(np.array([beyond], np.float32))[0])
             if strength > 0:
@@ -184,16 +181,14 @@ class FrameRenderer:
     ) -> Float32[np.ndarray, "height width 3"]:
         """The mouth of one exemplar, warped to the goal's lips and to the pose of this frame."""
         geometry, unit = self.geometry, self.geometry.unit(target.row)
-        face = geometry.face(one.row)
+        face, shape = one.mouth.face, one.mouth.shape
         source_face = face.astype(np.float64)
         if target.lip_overlap > 0:
             source_face[INNER_UPPER[1:-1], 1] -= target.lip_overlap / 2
             source_face[INNER_LOWER[1:-1], 1] += target.lip_overlap / 2
-        source = geometry.pixels(one.row, source_face)
-        own = float(geometry.shapes[one.row][AP])
-        goal = geometry.pixels(
-            target.row, face + np.tensordot(landmarks.shape - geometry.shapes[one.row], self.basis, 1)
-        )
+        source = one.mouth.pixels(source_face)
+        own = float(shape[AP])
+        goal = geometry.pixels(target.row, face + np.tensordot(landmarks.shape - shape, self.basis, 1))
         goal[LIPS] = landmarks.goal[LIPS]
         grid = WarpGrid.over(window, unit * _LIPS_STEP)
         centres = grid.centres()
@@ -203,8 +198,9 @@ class FrameRenderer:
         move = fields[1] - fields[0]
         move *= _keep_teeth(between, float(landmarks.shape[AP]), own)[..., None]
         move += fields[0]
-        offset = window.left - one.crop.window.left, window.top - one.crop.window.top
-        return sample_picture(one.crop.pixels, move, offset, cv2.INTER_LANCZOS4).astype(np.float32)
+        crop = one.mouth.crop
+        offset = window.left - crop.window.left, window.top - crop.window.top
+        return sample_picture(crop.pixels, move, offset, cv2.INTER_LANCZOS4).astype(np.float32)
 
 
 def _close_lips(goal: np.ndarray, aperture: float, weight: float) -> None:

@@ -1,8 +1,8 @@
 """The files of a finished study.
 
-``study.npz``: small arrays per frame, and the shape model. ``apart.npy``: differences between the pictures of every two
-exemplars. ``faces.bin``: landmarks of every frame, pose removed. ``crops/``: the pixels of the exemplars. ``study.npz``
-is written last, so a folder that holds it is complete.
+``study.npz``: small arrays per frame, the shape model, and what is known of the exemplars. ``faces.bin``: landmarks of
+every frame, pose removed. ``crops.bin``: the pictures of the exemplars. ``study.npz`` is written last, so a folder that
+holds it is complete.
 """
 
 from dataclasses import dataclass
@@ -13,34 +13,40 @@ from jaxtyping import Float64
 
 from lipdub.anatomy.pose import Poses
 from lipdub.disk.atomic import written_beside
+from lipdub.engines.exemplar.crop_collector import CROPS
 from lipdub.engines.exemplar.geometry import KEPT, FaceGeometry
 from lipdub.engines.exemplar.library import ExemplarLibrary
+from lipdub.engines.exemplar.shape_model import LandmarkNormalEquations
 from lipdub.engines.study_arrays import read_arrays
 from lipdub.timeline.spool import Spool
 
-VERSION = 1
+VERSION = 2
+STUDY = "study.npz"
 
 
 @dataclass(frozen=True, eq=False)
 class StoredStudy:
     """What is known of a track, one row per frame.
 
-    ``first``: the clip's frame of row 0. ``basis``: the shape model. ``angles`` (degrees: yaw, pitch, roll) and
-    ``light`` (0..255) of every row. ``library``: the exemplars.
+    ``first``: the clip's frame of row 0. ``basis``: the shape model, and ``sums`` over the ``learnt`` rows from which
+    it was made. ``angles`` (degrees: yaw, pitch, roll) and ``light`` (0..255) of every row. ``tone``: the median colour
+    of the skin (RGB, 0..255; 0 if the face was never found). ``library``: the exemplars.
     """
 
     first: int
     geometry: FaceGeometry
     basis: Float64[np.ndarray, "6 478 3"]
+    sums: LandmarkNormalEquations
+    learnt: int
     angles: Float64[np.ndarray, "n 3"]
     light: Float64[np.ndarray, " n"]
+    tone: Float64[np.ndarray, " 3"]
     library: ExemplarLibrary
 
     def save(self, folder: Path) -> None:
-        """Write all files but ``faces.bin``, which ``geometry.faces`` has written already."""
+        """Write ``study.npz``; ``geometry.faces`` and the pictures are in ``folder`` already. Raises ``OSError``."""
         g, lib = self.geometry, self.library
-        np.save(folder / "apart.npy", lib.distances)
-        with written_beside(folder / "study.npz") as partial:
+        with written_beside(folder / STUDY) as partial:
             np.savez(
                 partial,
                 version=VERSION,
@@ -52,10 +58,18 @@ class StoredStudy:
                 shapes=g.shapes,
                 mean=g.mean,
                 basis=self.basis,
+                normal=self.sums.normal,
+                cross=self.sums.cross.astype(np.float32),
+                learnt=self.learnt,
                 light=self.light,
+                tone=self.tone,
                 rows=lib.rows,
                 boxes=lib.boxes,
-                exemplar_speed=lib.speed,
+                places=lib.places,
+                faces=lib.faces,
+                thumbs=lib.thumbs,
+                speed=lib.speed,
+                detail=lib.detail,
             )
 
 
@@ -66,19 +80,31 @@ def faces_spool(folder: Path) -> Spool:
 
 def load_study(folder: Path) -> StoredStudy:
     """Read the study in ``folder``. Raises ``InputError`` if it is missing, damaged, or of another version."""
-    d = read_arrays(folder / "study.npz", VERSION)
-    geometry = FaceGeometry(
-        d["ok"], Poses(d["scale"], d["rotation"], d["shift"]), d["shapes"], d["mean"], faces_spool(folder)
-    )
-    angles, rows = geometry.poses.angles, d["rows"]
+    d = read_arrays(folder / STUDY, VERSION)
+    poses = Poses(d["scale"], d["rotation"], d["shift"])
+    geometry = FaceGeometry(d["ok"], poses, d["shapes"], d["mean"], faces_spool(folder))
+    angles, rows = poses.angles, d["rows"]
+    n = len(rows)
     library = ExemplarLibrary(
         rows=rows,
         boxes=d["boxes"],
+        places=d["places"],
         shapes=d["shapes"][rows],
+        poses=Poses(poses.scale[rows], poses.rotation[rows], poses.shift[rows]),
         angles=angles[rows],
-        scale=d["scale"][rows],
+        faces=d["faces"],
         light=d["light"][rows],
-        speed=d["exemplar_speed"],
-        distances=np.load(folder / "apart.npy"),
+        speed=d["speed"],
+        detail=d["detail"],
+        thumbs=d["thumbs"],
+        study=np.zeros(n, np.int64),
+        filmed=d["shapes"][rows],
+        gains=np.ones((n, 3)),
+        away=np.zeros(n),
+        blur=np.zeros(n),
+        files=(folder / CROPS,),
     )
-    return StoredStudy(int(d["first"]), geometry, d["basis"], angles, d["light"], library)
+    sums = LandmarkNormalEquations(d["normal"], d["cross"].astype(np.float64))
+    return StoredStudy(
+        int(d["first"]), geometry, d["basis"], sums, int(d["learnt"]), angles, d["light"], d["tone"], library
+    )

@@ -6,7 +6,7 @@ none of these is touched before the first study is made.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,6 +56,7 @@ class LtxEngine:
             speaks=True,
             lag=options.frames + 2,
             accelerator=True,
+            context=options.frames,  # the windows that hold a frame reach no further
         )
 
     def fingerprint(self) -> tuple[object, ...]:
@@ -65,8 +66,8 @@ class LtxEngine:
         """
         return (VERSION, studied_track.VERSION, self._options, self._model_name())
 
-    def study(self, folder: Path, redetect: Redetect | None = None) -> "LtxStudy":
-        """A new study if ``folder`` is empty or absent, or the finished one that is in it.
+    def study(self, folder: Path, redetect: Redetect | None = None, same_person: Sequence[Path] = ()) -> "LtxStudy":
+        """A new study if ``folder`` is empty or absent, or the finished one that is in it. ``same_person`` is not used.
 
         Raises ``MissingExtra``, ``MachineError`` or ``WeightsError`` if the model could not run here.
         """

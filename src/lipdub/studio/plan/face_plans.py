@@ -9,9 +9,9 @@ import numpy as np
 
 from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.sound_to_mouth.mouth_trajectory import predict_mouth
+from lipdub.sound_to_mouth.mouth_trajectory import calibrate, predict_mouth
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.sound_to_mouth.speaker_model import SourceSpeech
+from lipdub.sound_to_mouth.speaker_model import SourceSpeech, learn_speaker
 from lipdub.sound_to_mouth.sync import Sync
 from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.studio.dub_plan import FacePlan, FacePlans, LineChoices
@@ -140,8 +140,11 @@ def _face_plan(
         shapes=face.motion.shapes,
         ok=face.motion.ok & face.visibility.usable,
         context=face.learnable,
+        seconds=face.seconds(clip),
     )
-    predicted = predict_mouth(prior, source, dub, face.seconds(clip))
+    model = learn_speaker(prior, [source], prior.kind(dub))
+    calibration = calibrate(prior, model, dub, [source.seconds])
+    predicted = predict_mouth(prior, model, dub, source.seconds, calibration)
     return FacePlan(face, (), predicted.trajectory, sync, predicted)
 
 
