@@ -9,15 +9,17 @@ in 0..1.
 import os
 import sys
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LANDMARK_COUNT
 from lipdub.errors import WeightsError
@@ -30,7 +32,16 @@ _MESH_SIDE = 256
 _CROP_FACTOR = 1.5  # side of the mesh's crop over the size of the face
 _SAME_CROP = 0.010  # a crop that moved by less than this part of its side counts as the same (see `refined_mesh`)
 
+_REMEMBERED = 2  # crops whose answers are kept: a picture that was just measured may be measured again
+
 Landmarks = Float32[np.ndarray, "478 3"]
+
+
+class _MeshAnswer(NamedTuple):
+    """Landmarks (478, 3) in pixels of the mesh's crop, and the network's confidence (0..1)."""
+
+    points: Float64[np.ndarray, "478 3"]
+    presence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,7 @@ class FaceLandmarker:
             raise WeightsError(
                 f"the face models cannot be read ({broken})", file=landmarks, remedy="Fetch them again."
             ) from broken
+        self._recent: deque[tuple[Rgb, _MeshAnswer]] = deque(maxlen=_REMEMBERED)
         y, x = np.mgrid[:_CELLS, :_CELLS].reshape(2, -1)
         self._anchors = ((np.stack([x, y], -1) + 0.5) / _CELLS).astype(np.float32)
 
@@ -155,12 +167,22 @@ class FaceLandmarker:
         to_crop[:, 2] += turn @ [window.left, window.top]
         source, fine = _downsampled(rgb, scale)
         crop = cv2.warpAffine(source, to_crop @ fine, (_MESH_SIDE, _MESH_SIDE), flags=cv2.INTER_LINEAR)
+        points, presence = self._mesh_of(crop)
+        back = cv2.invertAffineTransform(to_crop)
+        flat = points[:, :2] @ back[:, :2].T + back[:, 2] + [window.left, window.top]
+        return FaceMesh(np.c_[flat, points[:, 2] / scale].astype(np.float32), presence)
+
+    def _mesh_of(self, crop: Rgb) -> "_MeshAnswer":
+        """The network's answer to a crop; it is not run again for one of the last crops."""
+        for known, answer in self._recent:
+            if np.array_equal(known, crop):
+                return answer
         answers = self._mesh(crop[None] * np.float32(1 / 255))
         points = next(a for a in answers if a.size == 3 * LANDMARK_COUNT).reshape(LANDMARK_COUNT, 3).astype(np.float64)
         presence = next(a for a in answers if a.shape == (1, 1, 1, 1))
-        back = cv2.invertAffineTransform(to_crop)
-        flat = points[:, :2] @ back[:, :2].T + back[:, 2] + [window.left, window.top]
-        return FaceMesh(np.c_[flat, points[:, 2] / scale].astype(np.float32), float(_sigmoid(presence).item()))
+        answer = _MeshAnswer(points, float(_sigmoid(presence).item()))
+        self._recent.append((crop, answer))
+        return answer
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from hama.asr import ASRModel
 from jaxtyping import Float32
 
 from lipdub.acoustics.chunks import HOP, Chunk, overlapping_chunks, padded, rows_of
+from lipdub.sound_to_mouth.phone_network import PhoneNetwork
 from lipdub.timeline.samples import Samples
 
 _TOKENS = {
@@ -45,13 +46,18 @@ _LONGEST, _TRIM = 600, 50  # rows
 
 
 class PhoneAnalyser:
-    """Computes phone posteriors. Chunks are analysed by ``workers`` threads, each with its own model."""
+    """Computes phone posteriors. Chunks are analysed by ``workers`` threads.
+
+    The network of ``hama`` is computed by ``PhoneNetwork``; one that this does not know by hama's own engine, of which
+    each thread has its own.
+    """
 
     def __init__(self, workers: int = 2) -> None:
         """Load the model. Raises ``RuntimeError`` where hama has no build for this system."""
         self._local = threading.local()
         self._local.model = ASRModel()
         self._workers = workers
+        self._network = _known_network()
         self._token_classes = _token_classes(self._local.model.decoder_tokens)
 
     def posteriors(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 17"]:
@@ -70,13 +76,26 @@ class PhoneAnalyser:
         return _shifted_earlier(posteriors, _LATE, rows)
 
     def _chunk_posteriors(self, samples: Float32[np.ndarray, " n"], chunk: Chunk) -> Float32[np.ndarray, "rows 17"]:
+        posteriors = np.exp(self._log_probabilities(samples)) @ self._token_classes
+        missing = max(0, chunk.until - len(posteriors))
+        return np.pad(posteriors, ((0, missing), (0, 0)), mode="edge")[chunk.keep : chunk.until]
+
+    def _log_probabilities(self, samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "rows tokens"]:
+        if self._network is not None:
+            return self._network.log_probabilities(samples)
         if not hasattr(self._local, "model"):
             self._local.model = ASRModel()
         feeds = {"waveform": samples[None], "waveform_lengths": np.array([len(samples)])}
         (log_probabilities,) = self._local.model.session.run(["log_probs"], feeds)
-        posteriors = np.exp(log_probabilities[0]) @ self._token_classes
-        missing = max(0, chunk.until - len(posteriors))
-        return np.pad(posteriors, ((0, missing), (0, 0)), mode="edge")[chunk.keep : chunk.until]
+        return log_probabilities[0]
+
+
+def _known_network() -> PhoneNetwork | None:
+    """The network of the installed ``hama``, if it is the one that ``PhoneNetwork`` knows."""
+    try:
+        return PhoneNetwork.shipped()
+    except (ValueError, OSError):
+        return None
 
 
 def _token_classes(tokens: list[str]) -> Float32[np.ndarray, "tokens 17"]:

@@ -19,7 +19,7 @@ from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
 
-VERSION = 2
+VERSION = 3
 """Raise when the features of the same sound change."""
 
 BEYOND = Fraction(1)
