@@ -92,7 +92,8 @@ class FacePlan:
     """What one face does in the dub: the ``cues`` in which it follows the dub, and its mouth's ``trajectory``, one
     row for each frame of the track, with weight inside the cues.
 
-    ``sync`` is how the source's own voice fits this mouth; ``predicted`` is how the trajectory came about.
+    ``sync`` is how the source's own voice fits this mouth; ``predicted`` is how the trajectory came about. ``studies``
+    are the folders of all studies of the same person.
     """
 
     face: FaceAnalysis
@@ -100,6 +101,7 @@ class FacePlan:
     trajectory: MouthTrajectory
     sync: Sync
     predicted: PredictedMouth
+    studies: tuple[Path, ...] = ()
 
     def frames_of(self, cue: Cue, clip: Clip) -> range:
         """The frames of the clip that ``cue`` may change: those of the track that appear inside its span."""

@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from urllib.parse import quote
 
 import numpy as np
 
 from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.faces.active_speaker import FaceSelector
-from lipdub.sound_to_mouth.mouth_trajectory import calibrate, predict_mouth
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.sound_to_mouth.speaker_model import SourceSpeech, learn_speaker
-from lipdub.sound_to_mouth.sync import Sync
 from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.studio.dub_plan import FacePlan, FacePlans, LineChoices
-from lipdub.studio.plan.line_cues import JOIN, PADDING, LineCues
+from lipdub.studio.plan.line_cues import PADDING, LineCues
+from lipdub.studio.plan.person_mouths import ChangingSpans, DubAndVoice, PersonMouths
 from lipdub.studio.plan.speakers import (
     SpeakersFound,
     find_speakers,
@@ -26,18 +23,12 @@ from lipdub.studio.plan.speakers import (
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
-from lipdub.timeline.mouth import AP, MouthTrajectory
+from lipdub.timeline.mouth import MouthTrajectory
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span, merge_spans, subtract_spans
 
 RAMP = 5
 """Frames over which the weight of a trajectory rises and falls at the ends of a cue."""
-
-STIR = 0.6
-"""Aperture speed, in eye distances per second, above which a mouth moves as in speech."""
-
-AJAR = 0.045
-"""Aperture above the person's own rest, in eye distances, from which a mouth is open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +62,31 @@ def plan_faces(
     line_cues = LineCues(clip, following.timed, people, following.choices)
     speaking = {face.id: _speaking(clip, analysis, face, found, line_cues) for face in analysis.faces}
     of_lines = lines_on_faces(following.lines, speaking)
+    speakers = {}
     for face in analysis.faces:
-        spoken, person = speaking[face.id], analysis.person_of(face.id).id
+        person = analysis.person_of(face.id).id
         other = "" if person in decided else other_voice_reason(clip, face, voice, prior, found)
-        if not spoken or other:
+        if speaking[face.id] and not other:
+            speakers.setdefault(person, []).append(face)
+        else:
             whole = clip.times.span(face.track.first, face.track.stop)
             alone.append(PassthroughSpan(whole, other or "this face does not speak", face.id))
-            continue
-        plan = _face_plan(clip, face, voice, following.dub, prior, found.sync)
-        if following.lines:
-            cues = tuple(replace(cue, person=person) for cue in of_lines.get(face.id, ()))
-        else:
-            spans = _cue_spans(clip, plan, voice, following.dub, spoken)
-            cues = line_cues.of_face(face.id, person, spans)
-        plans.append(_weighted(clip, plan, cues))
-        alone.extend(_invisible(clip, face, [cue.span for cue in cues]))
+    sounds = DubAndVoice(clip, following.dub, voice, found.sync, prior)
+    mouths, changing = PersonMouths(sounds), ChangingSpans(sounds)
+    mouths.learn(speakers)
+    for person, faces in speakers.items():
+        studies = [face.study for face in analysis.faces_of(analysis.person_of(faces[0].id))]
+        for face in faces:
+            predicted = mouths.predicted(person, face)
+            plan = FacePlan(face, (), predicted.trajectory, found.sync, predicted, tuple(studies))
+            if following.lines:
+                cues = tuple(replace(cue, person=person) for cue in of_lines.get(face.id, ()))
+            else:
+                spans = changing.of_face(face, speaking[face.id])
+                cues = line_cues.of_face(face.id, person, spans)
+            plans.append(_weighted(clip, plan, cues))
+            alone.extend(_invisible(clip, face, [cue.span for cue in cues]))
+    plans.sort(key=lambda plan: (plan.face.track.first, plan.face.id))
     alone += [PassthroughSpan(span, "left as filmed, as was asked") for span in following.choices.excluded]
     alone.sort(key=lambda a: a.span)
     return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.notes, people)
@@ -128,49 +129,6 @@ def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]
 def _line_cue_id(line: Line, face: int) -> str:
     """A name for the cue of a line that can also be the name of a folder."""
     return f"{quote(line.id, safe='')}-{face}"
-
-
-def _face_plan(
-    clip: Clip, face: FaceAnalysis, voice: SpeechFeatures | None, dub: SpeechFeatures, prior: Prior, sync: Sync
-) -> FacePlan:
-    """The plan of a face without cues: its mouth follows the dub everywhere."""
-    source = SourceSpeech(
-        features=voice,
-        sync=sync,
-        shapes=face.motion.shapes,
-        ok=face.motion.ok & face.visibility.usable,
-        context=face.learnable,
-        seconds=face.seconds(clip),
-    )
-    model = learn_speaker(prior, [source], prior.kind(dub))
-    calibration = calibrate(prior, model, dub, [source.seconds])
-    predicted = predict_mouth(prior, model, dub, source.seconds, calibration)
-    return FacePlan(face, (), predicted.trajectory, sync, predicted)
-
-
-def _cue_spans(
-    clip: Clip, plan: FacePlan, voice: SpeechFeatures | None, dub: SpeechFeatures, spoken: Sequence[Span]
-) -> tuple[Span, ...]:
-    """Where this face's mouth must follow the dub: speech in the dub, speech in the source, which must disappear, and
-    movement of the mouth while nobody speaks."""
-    talk = [s.widened(PADDING) for s in speech_spans(dub)]
-    if voice is not None:
-        offset = Fraction(plan.sync.offset).limit_denominator(1000)
-        talk += [s.shifted(-offset).widened(PADDING) for s in speech_spans(voice)]
-    talk += [s.widened(PADDING) for s in _moving_spans(clip, plan.face)]
-    return merge_spans(piece for s in merge_spans(talk, JOIN) for t in spoken if (piece := s.intersection(t)))
-
-
-def _moving_spans(clip: Clip, face: FaceAnalysis) -> list[Span]:
-    """Spans, one frame each, in which the source's mouth moves as in speech, or is open."""
-    seconds = face.seconds(clip)
-    if len(seconds) < 3:
-        return []
-    aperture = np.nan_to_num(face.motion.shapes[:, AP])
-    moving = np.abs(np.gradient(aperture, seconds)) > STIR
-    moving |= aperture > np.percentile(aperture, 5) + AJAR
-    first = face.track.first
-    return [clip.times.span(first + int(i), first + int(i) + 1) for i in np.flatnonzero(moving)]
 
 
 def _weighted(clip: Clip, plan: FacePlan, cues: tuple[Cue, ...]) -> FacePlan:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 
+from lipdub.engines.seam import PooledStudy
 from lipdub.errors import NothingToDub
 from lipdub.studio.analysis import Analysis
-from lipdub.studio.dub_plan import DubPlan, DubSpeech, LineChoices
+from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, LineChoices
 from lipdub.studio.job import Job
 from lipdub.studio.plan.dub_speech import brought_speech, spoken_speech
 from lipdub.studio.plan.engine_speech import engine_speech
@@ -53,7 +54,7 @@ def plan_dub(job: Job, analysis: Analysis, session: Session, given: GivenLines |
         speech=speech,
         features=features,
         shots=analysis.shots,
-        faces=faces.faces,
+        faces=tuple(_with_pooled_facts(plan, session) for plan in faces.faces),
         passthrough=faces.passthrough,
         notes=faces.notes,
         source_speech=_replaced_speech(source, given.choices),
@@ -61,6 +62,16 @@ def plan_dub(job: Job, analysis: Analysis, session: Session, given: GivenLines |
         lines=timed,
         seeds=dict(given.choices.seeds),
     )
+
+
+def _with_pooled_facts(plan: FacePlan, session: Session) -> FacePlan:
+    """The plan of a face with what its engine knows of it together with the person's other shots."""
+    if len(plan.studies) < 2:
+        return plan
+    study = session.tools.engine.study(plan.face.study, None, plan.studies)
+    if not isinstance(study, PooledStudy):
+        return plan
+    return replace(plan, face=replace(plan.face, facts=study.pooled_facts()))
 
 
 def _complete(job: Job, given: GivenLines, source: SpeechFeatures | None, session: Session) -> GivenLines:

@@ -47,7 +47,7 @@ class CueRenderer:
         """For the clip of ``job``."""
         self._job, self._plan, self._folders, self._session = job, plan, folders, session
         self._cues = sorted(plan.cues(job.clip), key=lambda planned: planned.frames.start)
-        self._context = getattr(session.tools.engine.limits, "context", 0)
+        self._context = session.tools.engine.limits.context
 
     def needed(self, first: int, stop: int) -> range:
         """The frames of the clip that must be decoded to make frames ``[first, stop)`` of the film."""
@@ -104,7 +104,7 @@ class CueRenderer:
         plan, tools, clip = planned.plan, self._session.tools, self._job.clip
         again = LandmarkRedetector(tools.landmarker, thorough=False)
         check = PatchCheck(plan, planned.frames, self._session.scratch / f"again-{planned.cue.id}.f32", again)
-        study = tools.engine.study(plan.face.study, LandmarkRedetector(tools.landmarker))
+        study = tools.engine.study(plan.face.study, LandmarkRedetector(tools.landmarker), plan.studies)
         guide = self._guide(planned)
         rendering = CueRendering(
             planned.cue, check, self._shown(planned), clip.size, lambda views: study.render(guide, views)
