@@ -20,7 +20,7 @@ from lipdub.media.write import WriteOptions
 from lipdub.timeline.take import Segment
 
 sys.path.insert(0, str(Path(__file__).parent))
-from media_files import Extra, make_video, make_wav
+from media_files import Extra, make_video, make_wav, number_in
 from segment_films import CHANGED, decoded, encode, make_film, mux
 from test_side_data import captions_of, carrying
 
@@ -99,6 +99,15 @@ def test_copies_from_and_into_every_container(tmp_path, source_suffix, suffix):
         assert all(same) == segment.copied
     with av.open(str(film.path)) as file:
         assert [s.type for s in file.streams] == ["video", "audio"]
+
+
+def test_players_can_begin_anywhere_in_a_film_of_segments(tmp_path):
+    source = make_video(tmp_path / "a.mp4", count=150, options=gops("bframes=3"))
+    film = make_film(source, tmp_path / "b.mp4", [range(60, 75)])
+    clip = open_clip(film.path)
+    for first in (3, 48, 51, 74, 76, 140):
+        (frame,) = read_frames(clip, first, first + 1)
+        assert number_in(frame.planes[0]) == first
 
 
 INTRA = {

