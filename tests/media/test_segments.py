@@ -267,6 +267,16 @@ def test_one_worker_writes_the_same_film_as_many(tmp_path, name):
     assert max(map(abs, reading)) <= (0 if suffix in (".mp4", ".mov") else Fraction(1, 2000))
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_segments_may_have_fewer_frames_than_encoders_delay(tmp_path, name):
+    suffix, options = ENCODERS[name]
+    source = make_video(tmp_path / "a.mp4", count=22, rate=Fraction(1), size=(64, 48), options=gops("bframes=3"))
+    film = make_film(source, tmp_path / f"b{suffix}", [range(5, 6)], options, copy=False)
+    assert [len(segment) for segment in film.plan.segments] == [4, 4, 4, 4, 4, 2]
+    shown = [number_in(frame.planes[0]) for frame in read_frames(open_clip(film.path))]
+    assert shown == list(range(22))
+
+
 def test_odd_sizes_are_padded_as_in_whole_films(tmp_path):
     source = make_video(tmp_path / "a.mkv", count=230, size=(65, 49), codec="ffv1", pixel_format="yuv444p", options=())
     film = make_film(source, tmp_path / "b.mkv", copy=False, options=WriteOptions(codec="h264"))

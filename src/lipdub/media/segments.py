@@ -83,7 +83,7 @@ def plan_segments(
     encoding = chosen_encoding(facts, container_for(output), options)
     encoding = replace(encoding, options=reproducible_settings(encoding.encoder, encoding.options))
     lengths = SegmentLengths.at_rate(clip.rate)
-    if not copy:
+    if not copy or sum(map(len, changed)) == len(clip):
         return SegmentPlan(cut_segments(len(clip), changed, (), lengths), "", encoding)
     advice = advise_splice(clip, facts, encoding)
     segments = cut_segments(len(clip), changed, advice.joins, lengths)
