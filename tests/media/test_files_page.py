@@ -109,7 +109,7 @@ COPIED_FROM = {
     "h264 in ts": (".ts", {"options": GOPS}),
     "prores in mov, 4:2:2": (".mov", PRORES),
     "prores in mov, 4444": (".mov", PRORES | {"pixel_format": "yuv444p10le"}),
-    "ffv1 in mkv, made by lipdub": (".mkv", {"codec": "ffv1", "options": (("slices", "4"), ("threads", "4"))}),
+    "ffv1 in mkv, made by lipdub": (".mkv", {"codec": "ffv1", "options": ()}),
     "ffv1 in mkv, other settings": (".mkv", {"codec": "ffv1", "options": (("slices", "9"),)}),
     "hevc in mp4": (".mp4", {"codec": "libx265", "options": (("x265-params", "keyint=25:log-level=none"),)}),
     "vp9 in webm": (".webm", {"codec": "libvpx-vp9", "options": (("g", "25"), ("cpu-used", "8"), ("b", "200k"))}),
