@@ -8,7 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lipdub.errors import OutputError
 from lipdub.media import splice
@@ -84,6 +87,45 @@ def test_gops_of_h264_without_a_change_are_copied(tmp_path, name):
     assert replace(probe(film.path).picture, profile=None) == replace(probe(source).picture, profile=None)
     assert "picture (h264): 100 of 150 frames" in film.written.copied
     assert "picture (h264): 50 of 150 frames" in film.written.encoded
+
+
+@st.composite
+def sources(draw):
+    """(What ``make_video`` makes, changed ranges): H.264 of any GOPs, reordering and frame times."""
+    count = draw(st.integers(1, 60))
+    steps = draw(st.lists(st.sampled_from([512, 1024, 300, 1]), min_size=count, max_size=count))
+    words = [
+        f"keyint={draw(st.integers(1, 40))}", "min-keyint=1", f"scenecut={draw(st.sampled_from([0, 40]))}",
+        f"bframes={draw(st.integers(0, 4))}", f"b-pyramid={draw(st.sampled_from(['none', 'normal']))}",
+        f"ref={draw(st.integers(1, 4))}", f"open-gop={draw(st.sampled_from([0, 0, 1]))}",
+        f"cabac={draw(st.integers(0, 1))}", f"weightp={draw(st.integers(0, 2))}",
+    ]  # fmt: skip
+    borders = sorted(draw(st.sets(st.integers(0, count), max_size=6)))
+    changed = [range(a, b) for a, b in zip(borders[::2], borders[1::2], strict=False)]
+    late = draw(st.integers(0, 4000))
+    video = {
+        "pts": tuple(late + sum(steps[:n]) for n in range(count)),
+        "time_base": Fraction(1, 5120),
+        "rate": Fraction(10),
+    }
+    return video | {"size": (64, 48), "options": (("preset", "fast"), ("x264-params", ":".join(words)))}, changed
+
+
+@given(source=sources(), suffix=st.sampled_from([".mp4", ".mkv"]))
+@settings(max_examples=25, deadline=None)
+def test_any_h264_is_right_after_it_was_cut_and_joined(tmp_path_factory, source, suffix):
+    folder = tmp_path_factory.mktemp("any")
+    video, changed = source
+    film = make_film(make_video(folder / f"a{suffix}", **video), folder / "b.mp4", changed)
+    result = open_clip(film.path)
+    assert [film.clip.times.instant(i) for i in range(len(film.clip))] == [
+        result.times.instant(i) for i in range(len(result))
+    ]
+    copied = {i for s in film.plan.segments if s.copied for i in range(s.first, s.stop)}
+    for before, after in zip(read_frames(film.clip), read_frames(result), strict=True):
+        same = all(map(np.array_equal, before.planes, after.planes))
+        assert same or before.index not in copied
+        assert number_in(after.planes[0]) == before.index
 
 
 @pytest.mark.parametrize("source_suffix", [".mp4", ".mov", ".mkv"])
