@@ -14,6 +14,7 @@ from lipdub.media.encoder_settings import ALLOWED_SETTINGS
 from lipdub.media.languages import same_container_language
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.read import read_frames
+from lipdub.media.segments import plan_segments
 from lipdub.media.sei import T35, SeiMessage
 from lipdub.media.side_data import hdr10_messages
 from lipdub.media.write import WriteOptions, write_clip
@@ -39,7 +40,7 @@ def tables():
     return found
 
 
-CODECS, CHOSEN, SETTINGS, CARRIED, BY_CODEC, DUB, REST = tables()
+CODECS, CHOSEN, SETTINGS, PARTS, CARRIED, BY_CODEC, DUB, REST = tables()
 
 
 def cases(table):
@@ -93,6 +94,39 @@ def test_settings_to_choose_from(row, column, cell):
     allowed = {"--crf": choice.crf, "--preset": choice.presets}[column]
     assert cell == (f"{allowed[0]} to {allowed[-1]}" if allowed else "none")
     assert [name for name, _ in SETTINGS[1]] == list(ALLOWED_SETTINGS)
+
+
+GOPS = (("g", "25"), ("preset", "ultrafast"), ("x264-params", "scenecut=0"))
+PRORES = {"codec": "prores_ks", "pixel_format": "yuv422p10le", "options": ()}
+COPIED_FROM = {
+    "h264 in mp4, closed GOPs": (".mp4", {"options": GOPS}),
+    "h264 in mov, closed GOPs": (".mov", {"options": GOPS}),
+    "h264 in mkv, closed GOPs": (".mkv", {"options": GOPS}),
+    "h264 in mkv, 10 bit": (".mkv", {"options": GOPS, "pixel_format": "yuv420p10le"}),
+    "h264, open GOPs": (".mp4", {"options": (("x264-params", "open-gop=1:keyint=25:scenecut=0:bframes=3"),)}),
+    "h264, interlaced": (".mp4", {"options": (*GOPS[:2], ("flags", "+ildct+ilme"), ("x264-params", "tff=1"))}),
+    "h264, 4:4:4": (".mp4", {"options": GOPS, "pixel_format": "yuv444p"}),
+    "h264 in ts": (".ts", {"options": GOPS}),
+    "prores in mov, 4:2:2": (".mov", PRORES),
+    "prores in mov, 4444": (".mov", PRORES | {"pixel_format": "yuv444p10le"}),
+    "ffv1 in mkv, made by lipdub": (".mkv", {"codec": "ffv1", "options": ()}),
+    "ffv1 in mkv, other settings": (".mkv", {"codec": "ffv1", "options": (("slices", "9"),)}),
+    "hevc in mp4": (".mp4", {"codec": "libx265", "options": (("x265-params", "keyint=25:log-level=none"),)}),
+    "vp9 in webm": (".webm", {"codec": "libvpx-vp9", "options": (("g", "25"), ("cpu-used", "8"), ("b", "200k"))}),
+    "av1 in mkv": (".mkv", {"codec": "libsvtav1", "options": (("preset", "12"), ("svtav1-params", "keyint=25"))}),
+    "mpeg2video in mpg": (".mpg", {"codec": "mpeg2video", "options": ()}),
+}
+
+
+@pytest.mark.parametrize(("row", "column", "cell"), cases(PARTS))
+def test_which_parts_of_the_picture_are_copied(tmp_path, row, column, cell):
+    suffix, changes = COPIED_FROM[row]
+    source = make_video(tmp_path / f"a{suffix}", count=75, size=(64, 48), **changes)
+    output = tmp_path / f"out{suffix if suffix in CONTAINERS else '.mp4'}"
+    codec = row.split()[0].strip(",") if "chosen" in column else None
+    plan = plan_segments(open_clip(source), [range(30, 40)], output, WriteOptions(codec=codec))
+    assert ("copied in parts" if plan.copied_frames else "encoded") == cell
+    assert bool(plan.reason) == (cell == "encoded")
 
 
 def times_of(path):
@@ -403,3 +437,4 @@ def test_every_row_is_checked():
     assert [row for row, _ in DUB[1]] == list(TRACKS)
     assert [row for row, _ in REST[1]] == list(EVERYTHING)
     assert [row for row, _ in CODECS[1]] == list(SOURCES)
+    assert [row for row, _ in PARTS[1]] == list(COPIED_FROM)

@@ -12,8 +12,8 @@ from lipdub.media.sound_pieces import aac_window, encode_in_pieces
 
 RATE = 48000
 ENCODINGS = {
-    "aac": SoundEncoding("aac", RATE, "mono", "fltp", {"b": "128000"}),
-    "aac stereo": SoundEncoding("aac", RATE, "stereo", "fltp", {"b": "192000"}),
+    "aac": SoundEncoding("aac", RATE, "mono", "fltp", {"b": "192000"}),
+    "aac stereo": SoundEncoding("aac", RATE, "stereo", "fltp", {"b": "256000"}),
     "opus": SoundEncoding("libopus", RATE, "mono", "flt", {"b": "96000"}),
 }
 

@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from lipdub.disk.publish import PendingFile, same_file
-from lipdub.errors import OutputError
+from lipdub.errors import NotMedia, OutputError
 from lipdub.media.container import open_input
 from lipdub.media.encoder import X265_DELAY, PictureEncoding, open_encoder
 from lipdub.media.encoder_settings import reproducible_settings
@@ -83,7 +83,7 @@ def plan_segments(
     encoding = chosen_encoding(facts, container_for(output), options)
     encoding = replace(encoding, options=reproducible_settings(encoding.encoder, encoding.options))
     lengths = SegmentLengths.at_rate(clip.rate)
-    if not copy:
+    if not copy or sum(map(len, changed)) == len(clip):
         return SegmentPlan(cut_segments(len(clip), changed, (), lengths), "", encoding)
     advice = advise_splice(clip, facts, encoding)
     segments = cut_segments(len(clip), changed, advice.joins, lengths)
@@ -167,10 +167,17 @@ def write_segments(
             mux.write(stack)
         result = film.finish()
         header = source.streams.video[clip.stream].codec_context.extradata
-        fault = film_fault(part.path, clip, plan.segments, mux.digests, header)
-        if fault:
-            raise SegmentMismatch(f"the picture was not written as planned: {fault}", file=part.target)
+    fault = _fault(part.path, clip, plan, mux.digests, header)
+    if fault:
+        raise SegmentMismatch(f"the picture was not written as planned: {fault}", file=part.target)
     return result
+
+
+def _fault(path: Path, clip: Clip, plan: SegmentPlan, digests: Mapping[int, bytes], header: bytes | None) -> str:
+    try:
+        return film_fault(path, clip, plan.segments, digests, header)
+    except NotMedia:
+        return "it cannot be opened"
 
 
 def _report_copied(film: FilmWriter, plan: SegmentPlan) -> None:

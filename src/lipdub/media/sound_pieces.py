@@ -20,9 +20,10 @@ _PIECE = Fraction(4)
 """Seconds of a piece."""
 
 _PRE_ROLL = 32
-"""Packets of a piece that are encoded and dropped. The first packets after joints were measured: with 2, AAC is 5 dB
-noisier than without pieces and Opus 14 dB; with 8, Opus is as good and AAC up to 3 dB noisier, because its rate control
-settles slowly; with 24, AAC is up to 0.9 dB noisier; with 64, nothing can be measured."""
+"""Packets of a piece that are encoded and dropped. Noise in the twelve packets around joints was compared with that of
+sound encoded at once. With 2, AAC is 5 dB noisier and Opus 14 dB. With 8, Opus is equal; AAC is up to 3 dB noisier at
+low bit rates, because its rate control settles slowly. With 32, speech at 192 kbit/s (mono) differs by 0.4 dB at
+most."""
 
 _SEARCH = 8
 """Packets after a piece's end among which two fitting windows are looked for."""

@@ -11,6 +11,7 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from lipdub.media.container import discard_other_streams, open_input, time_base_of
@@ -234,7 +235,10 @@ def _advise_h264(
             if keeps_dts and not listing.dts_allow(delay):
                 continue
             tried = _with_x264(settings, reordering)
-            ours = split_start_codes(open_encoder(clip, facts, tried).extradata or b"")
+            try:
+                ours = split_start_codes(open_encoder(clip, facts, tried).extradata or b"")
+            except (FFmpegError, ValueError):
+                return SpliceAdvice(encoding, refusal="the encoder does not take its profile or level")
             refusal = _difference(ours, sources, number)
             if not refusal:
                 sps = tuple(unit for unit in ours if unit[0] & 31 == SPS)
