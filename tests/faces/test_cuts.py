@@ -34,6 +34,18 @@ def test_every_cut_at_its_frame() -> None:
     assert cuts_in(pictures) == [10, 20]
 
 
+@pytest.mark.parametrize("bars", [(0, 60), (30, 0)])
+def test_black_bars_hide_no_cut(bars: tuple[int, int]) -> None:
+    """Two shots of one studio: the same background, another head; the edges of the bars stay the same."""
+    rows, columns = bars
+
+    def barred(seed: int) -> np.ndarray:
+        inner = 140 + 0.3 * scene(seed, (200 - 2 * columns, 120 - 2 * rows))
+        return np.pad(inner, ((rows, rows), (columns, columns), (0, 0)))
+
+    assert cuts_in([grainy(barred(shot)) for shot in (1, 2) for _ in range(8)]) == [8]
+
+
 def test_a_shot_of_one_frame() -> None:
     assert cuts_in([scene(s) for s in [1] * 5 + [2] + [3] * 5]) == [5, 6]
 

@@ -13,6 +13,8 @@ from lipdub.timeline.time import (
     exact,
     merge_spans,
     parse_instant,
+    shared_spans,
+    spans_near,
     subtract_spans,
     timecode,
     total_duration,
@@ -124,3 +126,16 @@ def test_times_people_write(text: str, seconds: str) -> None:
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time"):
         parse_instant(text)
+
+
+@given(span_lists, span_lists)
+def test_shared_spans_are_all_intersections(some: list[Span], others: list[Span]) -> None:
+    one, other = merge_spans(some), merge_spans(others)
+    every = (piece for a in one for b in other if (piece := a.intersection(b)) is not None)
+    assert shared_spans(one, other) == tuple(sorted(every))
+
+
+@given(span_lists, spans())
+def test_spans_near_are_those_that_overlap(some: list[Span], asked: Span) -> None:
+    union = merge_spans(some)
+    assert tuple(spans_near(union, asked)) == tuple(s for s in union if s.start < asked.end and asked.start < s.end)

@@ -3,8 +3,9 @@
 Each frame is compared with the one before on a grid of 64 x 36 cells. First, how much of the picture's structure stays:
 the correlation of luma with its local mean removed, which ignores flashes and fades, also tried with a shift for pans.
 Second, how much the samples change, also compared with the usual change in this shot, so that fast motion is no cut
-(the idea of PySceneDetect's adaptive detector). Blank frames (black, white, a full flash) are skipped: the next frame
-with a picture is compared with the last one.
+(the idea of PySceneDetect's adaptive detector). Black bars at the edges are left out, since their edges stay the same
+at a cut. Blank frames (black, white, a full flash) are skipped: the next frame with a picture is compared with the last
+one.
 """
 
 from collections import deque
@@ -25,6 +26,8 @@ _RECOLOURED = 4.0  # mean change of chroma that motion alone does not cause
 _UNUSUAL = 2.5  # times the usual change of this shot
 _PAN = 0.15  # part of the picture that a pan may cover between two frames
 _MOVED = 0.7  # correlation of a part found elsewhere
+_DARK = 28.0  # code values of luma up to which a row or column at the edge is a black bar (black is 16, or 0)
+_LEAST = 0.3  # part of both sides that the picture between bars must have
 _MEMORY = 12  # frames from which the usual change is taken
 
 
@@ -55,10 +58,15 @@ class CutDetector:
     def _is_cut(self, planes: np.ndarray, structure: np.ndarray) -> bool:
         assert self._planes is not None
         assert self._structure is not None
-        same = _correlation(structure, self._structure)
+        before, was = self._planes, self._structure
+        area = _between_bars(np.maximum(planes[0], before[0]))
+        if area is not None:
+            planes, before = planes[:, *area], before[:, *area]
+            structure, was = _structure(planes[0]), _structure(before[0])
+        same = _correlation(structure, was)
         if self._was_blank:
             return same < _NEW_PICTURE
-        change = np.abs(planes - self._planes).mean((1, 2))
+        change = np.abs(planes - before).mean((1, 2))
         luma, chroma = float(change[0]), float(change[1:].mean()) if len(change) > 1 else 0.0
         moved = luma + 2 * chroma
         usual = sum(self._usual) / len(self._usual) if self._usual else 0.0
@@ -66,7 +74,20 @@ class CutDetector:
         if moved < _CHANGE or moved < _UNUSUAL * usual:
             return False
         other = same < _NEW_PICTURE or (same < _DOUBTFUL and chroma > _RECOLOURED)
-        return other and not _is_pan(structure, self._structure)
+        return other and not _is_pan(structure, was)
+
+
+def _between_bars(luma: np.ndarray) -> tuple[slice, slice] | None:
+    """Rows and columns between black bars; None if there are no bars, or hardly any picture."""
+    bright = luma > _DARK
+    rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
+    if not len(rows):
+        return None
+    area = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    sizes = [side.stop - side.start for side in area]
+    if sizes == list(luma.shape) or any(size < _LEAST * whole for size, whole in zip(sizes, luma.shape, strict=True)):
+        return None
+    return area
 
 
 def _structure(luma: np.ndarray) -> np.ndarray:

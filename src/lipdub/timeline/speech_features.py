@@ -39,7 +39,12 @@ class SpeechFeatures:
 
     def voice_activity_at(self, seconds: Float[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
         """Probability of speech at ``seconds`` of clip time, linear between rows; 0 outside ``span``."""
-        if len(self) == 0:
+        if len(self) == 0 or len(seconds) == 0:
             return np.zeros(len(seconds))
-        clock = float(self.start) + np.arange(len(self)) * float(FEATURE_STEP)
-        return np.interp(seconds, clock, self.voice_activity, left=0, right=0)
+        start, step = float(self.start), float(FEATURE_STEP)
+        first = max(0, int((seconds.min() - start) / step) - 1)
+        stop = min(len(self), int((seconds.max() - start) / step) + 3)
+        if first >= stop:
+            return np.zeros(len(seconds))
+        clock = start + np.arange(first, stop) * step
+        return np.interp(seconds, clock, self.voice_activity[first:stop], left=0, right=0)

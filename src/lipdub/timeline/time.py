@@ -1,10 +1,12 @@
 """Exact time: times, durations and rates are ``Fraction``; spans are half-open."""
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
+from operator import attrgetter
 
 Instant = Fraction
 """Seconds from the clip's zero."""
@@ -15,6 +17,8 @@ def exact(value: "int | str | Fraction") -> Fraction:
 
     Raises ``TypeError`` for a float (it is already rounded) and ``ValueError`` for other text.
     """
+    if type(value) is Fraction:
+        return value
     if isinstance(value, float):
         raise TypeError(f"{value!r} is a float; give a string or a Fraction, so that time stays exact")
     try:
@@ -52,8 +56,9 @@ class Span:
 
     def __post_init__(self) -> None:
         """Refuse floats and a span that ends before it starts."""
-        object.__setattr__(self, "start", exact(self.start))
-        object.__setattr__(self, "end", exact(self.end))
+        if type(self.start) is not Fraction or type(self.end) is not Fraction:
+            object.__setattr__(self, "start", exact(self.start))
+            object.__setattr__(self, "end", exact(self.end))
         if self.end < self.start:
             raise ValueError(f"a span cannot end ({self.end}) before it starts ({self.start})")
 
@@ -87,29 +92,64 @@ class Span:
 def merge_spans(spans: Iterable[Span], gap: Fraction = Fraction(0)) -> tuple[Span, ...]:
     """Union of spans, sorted and disjoint. Spans at most ``gap`` apart are merged; empty spans are dropped."""
     out: list[Span] = []
-    for span in sorted(s for s in spans if s.duration > 0):
-        if out and span.start <= out[-1].end + gap:
-            out[-1] = Span(out[-1].start, max(out[-1].end, span.end))
-        else:
-            out.append(span)
+    held: Span | None = None
+    end = reach = Fraction(0)
+    for span in sorted((s for s in spans if s.start < s.end), key=_start):
+        if held is not None and span.start <= reach:
+            if span.end > end:
+                end, reach = span.end, span.end + gap
+            continue
+        if held is not None:
+            out.append(held if held.end == end else Span(held.start, end))
+        held, end, reach = span, span.end, span.end + gap
+    if held is not None:
+        out.append(held if held.end == end else Span(held.start, end))
     return tuple(out)
 
 
 def subtract_spans(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
-    """The parts of ``spans`` that lie in none of ``holes``, sorted and disjoint."""
-    cuts = merge_spans(holes)
+    """The parts of ``spans`` that lie in none of ``holes``, sorted and disjoint. Time is linear in the spans, once
+    they are sorted."""
+    cuts, at = merge_spans(holes), 0
     out: list[Span] = []
     for span in merge_spans(spans):
         start = span.start
-        for hole in cuts:
-            if hole.end <= start or hole.start >= span.end:
-                continue
+        while at < len(cuts) and cuts[at].end <= start:
+            at += 1
+        for number in range(at, len(cuts)):
+            hole = cuts[number]
+            if hole.start >= span.end:
+                break
             if hole.start > start:
                 out.append(Span(start, hole.start))
             start = max(start, hole.end)
         if start < span.end:
             out.append(Span(start, span.end))
     return tuple(out)
+
+
+def shared_spans(spans: Sequence[Span], others: Sequence[Span]) -> tuple[Span, ...]:
+    """Where both are. Both must be sorted and disjoint, as ``merge_spans`` returns them; time is linear."""
+    out: list[Span] = []
+    i = j = 0
+    while i < len(spans) and j < len(others):
+        shared = spans[i].intersection(others[j])
+        if shared is not None:
+            out.append(shared)
+        if spans[i].end < others[j].end:
+            i += 1
+        else:
+            j += 1
+    return tuple(out)
+
+
+def spans_near(spans: Sequence[Span], span: Span) -> Sequence[Span]:
+    """Those of ``spans``, sorted and disjoint, that overlap ``span``; found by bisection."""
+    first = bisect_right(spans, span.start, key=_end)
+    return spans[first : bisect_left(spans, span.end, lo=first, key=_start)]
+
+
+_start, _end = attrgetter("start"), attrgetter("end")
 
 
 def total_duration(spans: Iterable[Span]) -> Fraction:
