@@ -266,19 +266,24 @@ def arguments(what: str, **more: str) -> argparse.Namespace:
     parser.add_argument("--engine", default="exemplar")
     parser.add_argument("--json", type=Path, help="where to save all numbers")
     parser.add_argument("--only", default="", help="comma-separated starts of names")
+    parser.add_argument("--shots", action="store_true", help="half test: cut a clip into several shots")
     for name, meaning in more.items():
         parser.add_argument(f"--{name}", type=Path, help=meaning)
     return parser.parse_args()
 
 
-def run(given: argparse.Namespace, title: str, one: Callable[[Bench, Path, Path], Row]) -> int:
-    """Evaluate every clip, print one table, save the numbers. ``one(bench, clip, scratch folder)`` gives a row."""
+Test = Callable[["Bench", Path, Path], Row | list[Row]]
+"""(bench, clip, scratch folder) -> the clip's row, or rows."""
+
+
+def run(given: argparse.Namespace, title: str, one: Test) -> int:
+    """Evaluate every clip with ``one``, print one table, save the numbers."""
     options = DubOptions(engine=given.engine, speech_features=given.speech_features)
     with open_session(options) as session:
         return _run(Bench(session, given.priors), given, title, one)
 
 
-def _run(bench: Bench, given: argparse.Namespace, title: str, one: Callable[[Bench, Path, Path], Row]) -> int:
+def _run(bench: Bench, given: argparse.Namespace, title: str, one: Test) -> int:
     starts = tuple(given.only.split(","))
     jobs = [(p.stem, partial(one, bench, p)) for p in clips_in(given.folder) if p.name.startswith(starts)]
     table = tabulated(jobs, given.json)
@@ -286,19 +291,19 @@ def _run(bench: Bench, given: argparse.Namespace, title: str, one: Callable[[Ben
     return 0 if table else 1
 
 
-def tabulated(jobs: Sequence[tuple[str, Callable[[Path], Row]]], save: Path | None) -> list[Row]:
-    """A row for each of ``jobs`` (name, what makes it in a scratch folder), saved to ``save`` if it is given."""
+def tabulated(jobs: Sequence[tuple[str, Callable[[Path], Row | list[Row]]]], save: Path | None) -> list[Row]:
+    """The rows of each of ``jobs`` (name, what makes it in a scratch folder), saved to ``save`` if it is given."""
     table: list[Row] = []
     for name, job in jobs:
         begun = time.perf_counter()
         with TemporaryDirectory(prefix="lipdub-eval-") as scratch:
             try:
-                row = job(Path(scratch))
+                made = job(Path(scratch))
             except (NotFit, LipdubError) as why:
-                row = {"left out": str(why)}
-        row = {"clip": name[:16], **row, "seconds": time.perf_counter() - begun}
-        table.append(row)
-        print(json.dumps(row, default=float), file=sys.stderr, flush=True)
+                made = {"left out": str(why)}
+        for row in made if isinstance(made, list) else [made]:
+            table.append({"clip": name[:16], **row, "seconds": time.perf_counter() - begun})
+            print(json.dumps(table[-1], default=float), file=sys.stderr, flush=True)
     if save is not None:
         save.write_text(json.dumps(table, indent=1, default=float) + "\n")
     return table

@@ -1,6 +1,6 @@
 """The half test: say the second half of a clip with the mouths of the first, and compare with how it really was.
 
-    python -m evals.half FOLDER [--priors FOLDER] [--json half.json]
+    python -m evals.half FOLDER [--priors FOLDER] [--json half.json] [--shots]
 
 The pictures of the first half are dubbed with the sound of the second: mouths, the person's own range and what the
 lips learn all come from the first half alone. The result is written as the product writes it, read back, and its
@@ -13,6 +13,8 @@ mouth is measured afresh. The true mouth is that of the second half, with the fi
     p b m   closures found shut over closures asked for                   true pbm   the same as filmed
     stir    aperture speed in silence (95 %, eye distances per second)    true stir  the same as filmed
     flick   frame-to-frame change of the mouth over that of the true one
+
+With ``--shots``: a short shot, alone and with the other shots of the person; see ``evals.shots``.
 """
 
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ from evals.bench import (
     voice_activity_at,
 )
 from evals.scores import correlation, flicker, mouth_crop, stillness
+from evals.shots import several_shots
 from lipdub.media.probe import open_clip
 from lipdub.media.read import prefetch, read_frames
 from lipdub.review.closures import closures
@@ -161,4 +164,7 @@ def _flicker(clip: Clip, result: Clip, plan: FacePlan, middle: int) -> float:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run(arguments(str(__doc__).splitlines()[0]), "Half test", half))
+    given = arguments(str(__doc__).splitlines()[0])
+    if given.shots:
+        raise SystemExit(run(given, "Several shots", several_shots(given.folder)))
+    raise SystemExit(run(given, "Half test", half))

@@ -160,9 +160,10 @@ def _with_joins(first: np.ndarray, library: ExemplarLibrary) -> ExemplarChoice:
     leader = np.arange(len(library))
     followed = np.flatnonzero(follower != leader)
     leader[follower[followed]] = followed
-    for t in range(1, n):
+    shown = first != _NONE
+    for t in np.flatnonzero(shown[1:] & shown[:-1]) + 1:
         old, new = int(first[t - 1]), int(first[t])
-        if old == _NONE or new == _NONE or int(library.rows[new] - library.rows[old]) in (0, 1, 2, -1):
+        if int(library.rows[new] - library.rows[old]) in (0, 1, 2, -1):
             continue
         if second[t - 1] == _NONE:
             second[t - 1], share[t - 1] = leader[new], 0.33
