@@ -104,3 +104,32 @@ def test_the_crop_around_a_face() -> None:
     assert 150 < roi.side < 320
     assert roi.is_close(FaceRoi.around(placed(300.3, 200, 80)))
     assert not roi.is_close(FaceRoi.around(placed(310, 200, 80)))
+
+
+def test_a_crop_that_was_just_measured_is_not_measured_again(finder: FaceLandmarker) -> None:
+    runs: list[int] = []
+
+    class Counted:
+        def __init__(self, finder: FaceLandmarker) -> None:
+            self._run = finder._mesh
+
+        def __call__(self, x: np.ndarray) -> list[np.ndarray]:
+            runs.append(1)
+            return self._run(x)
+
+    frame = frame_of(astronaut())
+    roi = finder.detect(frame)[0].roi
+    darker = frame_of(astronaut() // 2)
+    expected = finder.mesh(darker.rgb, (512, 512), roi)
+    first = finder.mesh(frame.rgb, (512, 512), roi)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finder, "_mesh", Counted(finder))
+        again, other = finder.mesh(frame.rgb, (512, 512), roi), finder.mesh(darker.rgb, (512, 512), roi)
+        assert not runs
+        shifted = finder.mesh(frame.rgb, (512, 512), FaceRoi(roi.x + 9, roi.y, roi.side, roi.angle))
+        assert len(runs) == 1
+    points = [None if mesh is None else mesh.landmarks for mesh in (first, again, expected, other, shifted)]
+    np.testing.assert_array_equal(points[0], points[1])
+    np.testing.assert_array_equal(points[2], points[3])
+    assert not np.array_equal(points[0], points[4])
+    assert not np.array_equal(points[0], points[2])

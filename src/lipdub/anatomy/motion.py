@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
-from scipy.ndimage import correlate1d
 
 from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, RIGID, canonical_face
+from lipdub.anatomy.moving_windows import weighted_sum
 from lipdub.anatomy.pose import Poses
 from lipdub.anatomy.shape import mouth_shape
 from lipdub.timeline.face_track import FaceTrack
@@ -106,15 +106,12 @@ def _mean_rigid(rows: np.ndarray) -> np.ndarray:
 
 
 def _savgol(values: np.ndarray, window: int) -> np.ndarray:
-    """Savitzky-Golay smoothing of order 2 along the first axis, ends held (Savitzky & Golay, Anal. Chem. 36, 1964).
-
-    Not scipy.signal's: importing it takes a second at every start.
-    """
+    """Savitzky-Golay smoothing of order 2 along the first axis, ends held (Savitzky & Golay, Anal. Chem. 36, 1964)."""
     if len(values) < window:
         return values
     offsets = np.arange(window) - window // 2
     weights = np.linalg.pinv(np.vander(offsets, 3, increasing=True).astype(np.float64))[0]
-    return np.asarray(correlate1d(values, weights, axis=0, mode="nearest"))
+    return weighted_sum(values, weights)
 
 
 def _smoothed(poses: Poses, ok: np.ndarray) -> Poses:

@@ -14,9 +14,9 @@ from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float
-from scipy.ndimage import uniform_filter1d
 
 from lipdub.anatomy.motion import FaceMotion
+from lipdub.anatomy.moving_windows import moving_mean
 from lipdub.errors import OptionError
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
@@ -138,8 +138,8 @@ def mouth_activity(motion: FaceMotion, times: Float[np.ndarray, " frames"]) -> F
     speed = np.abs(np.diff(aperture, prepend=aperture[:1])) / step
     known = np.isfinite(speed)
     width = max(3, round(_SMOOTH / step)) | 1
-    power = uniform_filter1d(np.where(known, speed, 0) ** 2, width, mode="constant")
-    count = uniform_filter1d(known.astype(np.float64), width, mode="constant")
+    power = moving_mean(np.where(known, speed, 0.0) ** 2, width)
+    count = moving_mean(known.astype(np.float64), width)
     noise = _JITTER / np.where(motion.ok, motion.poses.scale, np.nan) / step
     rms = np.sqrt(np.maximum(power, 0) / np.maximum(count, 1 / width))
     with np.errstate(invalid="ignore"):

@@ -138,11 +138,19 @@ class PlaneReader:
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT, threads=1,
         )  # fmt: skip
 
-    def planes(self, frame: av.VideoFrame, name: str, width: int, height: int) -> tuple[np.ndarray, ...]:
-        """Writable copies of the planes of ``frame`` in planar format ``name``, in our order."""
+    def planes(
+        self, frame: av.VideoFrame, name: str, width: int, height: int, shared: bool = False
+    ) -> tuple[np.ndarray, ...]:
+        """The planes of ``frame`` in planar format ``name``, in our order: writable copies, or, if ``shared``, views of
+        its memory that may not be written."""
         kind = planar_format(name)
         shown = self.as_planar(frame, name, width, height)
-        return tuple(plane_view(shown.planes[number], kind.dtype).copy() for number in kind.order)
+        views = tuple(plane_view(shown.planes[number], kind.dtype) for number in kind.order)
+        if not shared:
+            return tuple(view.copy() for view in views)
+        for view in views:
+            view.flags.writeable = False
+        return views
 
 
 def plane_view(plane: VideoPlane, dtype: np.dtype) -> np.ndarray:

@@ -39,20 +39,20 @@ class PictureDamage:
 
 
 def read_frames(
-    clip: Clip, first: int = 0, stop: int | None = None, damage: PictureDamage | None = None
+    clip: Clip, first: int = 0, stop: int | None = None, damage: PictureDamage | None = None, *, shared: bool = False
 ) -> Iterator[Frame]:
     """Frames ``[first, stop)`` of ``clip``, decoded in order; frame i has the time stamp ``clip.times.pts[i]``.
 
-    The planes are copies: writable, not shared with the decoder. A frame that cannot be decoded repeats the picture
-    before it (the first one: the picture after it) and is noted in ``damage``. Raises ``NotMedia`` if no frame can be
-    decoded.
+    The planes are copies: writable, not shared with the decoder. With ``shared`` they are views of the decoder's memory
+    and may only be read. A frame that cannot be decoded repeats the picture before it (the first one: the picture after
+    it) and is noted in ``damage``. Raises ``NotMedia`` if no frame can be decoded.
     """
     stop = len(clip) if stop is None else stop
     assert 0 <= first <= stop <= len(clip)
     if first == stop:
         return
     damage = PictureDamage() if damage is None else damage
-    maker = _FrameMaker(picture_facts(clip))
+    maker = _FrameMaker(picture_facts(clip), shared)
     matched = _matched_to_times(
         _numbered(clip) if clip.matched_by_order else _pictures(clip, first), clip, range(first, stop), damage
     )
@@ -63,17 +63,17 @@ def read_frames(
 class _FrameMaker:
     """Makes frames of one stream, all in the layout of the first one, also if the stream changes later."""
 
-    def __init__(self, facts: PictureFacts) -> None:
-        self._facts = facts
+    def __init__(self, facts: PictureFacts, shared: bool) -> None:
+        self._facts, self._shared = facts, shared
         self._reader = PlaneReader()
         self._layout: PixelLayout | None = None
 
     def frame(self, index: int, pts: int, picture: av.VideoFrame) -> Frame:
-        """Frame ``index`` with copies of the planes of ``picture``."""
+        """Frame ``index`` with the planes of ``picture``."""
         facts = self._facts
         if self._layout is None:
             self._layout = pixel_layout(picture, facts.rotation, facts.pixel_aspect)
-        planes = self._reader.planes(picture, self._layout.name, *facts.size)
+        planes = self._reader.planes(picture, self._layout.name, *facts.size, self._shared)
         return Frame(index, pts, planes, self._layout, partial(window_rgb, planes, self._layout))
 
 

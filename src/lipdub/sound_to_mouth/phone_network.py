@@ -2,9 +2,9 @@
 
 Log-mel spectrogram (80 bands, 25 ms windows, 10 ms hop), one convolution with stride 2 and GELU, four Conformer blocks
 of width 144 with four attention heads (A. Gulati et al., "Conformer: Convolution-augmented Transformer for Speech
-Recognition", Interspeech 2020; batch normalisation is part of the depthwise convolution's weights), a linear layer, and
-the softmax. Weights are read from the file in the package ``hama``. On speech in three languages, probabilities differed
-from those of its engine by 1e-6 on average and by .007 at most.
+Recognition", Interspeech 2020; the weights of the depthwise convolution contain the batch normalisation), a linear
+layer, and the softmax. Weights are read from the file in the package ``hama``. On speech in three languages,
+probabilities differed from those of its engine by 1e-6 on average and by .007 at most.
 """
 
 import re

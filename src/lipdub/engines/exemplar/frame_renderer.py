@@ -102,9 +102,7 @@ class FrameRenderer:
             _blend_into(pixels, base, target.weight)
             over = base[here] + (over - base[here]) * target.weight
         pixels[here] = np.clip(over + 0.5, 0, 255).astype(np.uint8)
-        difference = pixels != base
-        changed = (difference[..., 0] | difference[..., 1] | difference[..., 2]) & (inside > 0)
-        return Patch(view.index, window, base, pixels, changed.astype(np.float32))
+        return Patch(view.index, window, base, pixels, _changed(pixels, base, inside))
 
     def _landmark_targets(self, target: FrameTarget) -> _LandmarkTargets:
         geometry, row, weight = self.geometry, target.row, target.weight
@@ -225,6 +223,13 @@ def _keep_teeth(between: np.ndarray, aperture: float, own: float) -> np.ndarray:
 
 def _blend_into(pixels: np.ndarray, base: np.ndarray, weight: float) -> None:
     pixels[...] = np.round(base + (pixels.astype(np.float32) - base) * weight).astype(np.uint8)
+
+
+def _changed(pixels: np.ndarray, base: np.ndarray, inside: np.ndarray) -> Float32[np.ndarray, "height width"]:
+    """1 where ``pixels`` differ from ``base`` and ``inside`` is above 0, else 0."""
+    red, green, blue = cv2.split(cv2.compare(pixels, base, cv2.CMP_NE))
+    different = cv2.bitwise_or(cv2.bitwise_or(red, green), blue)
+    return ((different > 0) & (inside > 0)).astype(np.float32)
 
 
 def _moving_window(grid: WarpGrid, cells: Float[np.ndarray, "cells 2"], otherwise: Window) -> Window:

@@ -62,8 +62,8 @@ def between_lips(
     bottom = np.maximum(bottom, top)
     beyond = np.maximum(0, np.maximum(ends[0] - steps, steps - ends[1])) * _BESIDE
     place = ((along - np.float32(start)) * 2 + 0.5).astype(np.int32)
-    edge = (top - beyond - 0.5).astype(np.float32)[place]
-    per_pixel = (1 / (bottom - top + 2 * beyond + 1)).astype(np.float32)[place]
+    edge = (top - beyond - 0.5).astype(np.float32).take(place)
+    per_pixel = (1 / (bottom - top + 2 * beyond + 1)).astype(np.float32).take(place)
     down -= edge
     down *= per_pixel
     return np.clip(down, 0, 1, out=down)

@@ -83,7 +83,7 @@ def find_faces(clip: Clip, tools: Tools, folder: Path, clock: Clock) -> None:
 def _tracked(clip: Clip, tracker: FaceTracker, cuts: list[int]) -> Iterator[list[tuple[int, FaceView]]]:
     """The faces of every frame as they are tracked; the first frames of later shots are added to ``cuts``."""
     detector = CutDetector()
-    for frame in prefetch(read_frames(clip)):
+    for frame in prefetch(read_frames(clip, shared=True)):
         cut = detector.starts_shot(frame)
         if cut:
             cuts.append(frame.index)
