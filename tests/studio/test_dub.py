@@ -17,11 +17,11 @@ import lipdub
 from lipdub import weights
 from lipdub.demo.media_files import write_synthetic_clip, write_wave
 from lipdub.demo.speech_assets import load_speech
-from lipdub.disk.publish import PendingFile
 from lipdub.errors import LipdubError, NothingToDub, OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
-from lipdub.media.write import WriteOptions, WriteResult, write_pending
+from lipdub.media.segments import SegmentPlan, encode_segment, write_segments
+from lipdub.media.write import WriteResult
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.picture import Frame
@@ -99,23 +99,22 @@ def test_the_same_order_gives_the_same_pictures_and_studies_once(
 ) -> None:
     drawn: dict[str, list[str]] = {}
 
-    def recording(
-        clip: Clip, pictures: Iterable[Frame], dub: Path, part: PendingFile, options: WriteOptions
-    ) -> WriteResult:
-        digests = drawn.setdefault(part.target.name, [])
+    def recording(clip: Clip, plan: SegmentPlan, number: int, pictures: Iterable[Frame], path: Path) -> None:
+        digests = drawn.setdefault(str(path.parent), [])
 
         def noted() -> Iterator[Frame]:
             for frame in pictures:
                 digests.append(sha256(b"".join(plane.tobytes() for plane in frame.planes)).hexdigest())
                 yield frame
 
-        return write_pending(clip, noted(), dub, part, options)
+        encode_segment(clip, plan, number, noted(), path)
 
-    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_pending", recording)
+    monkeypatch.setattr("lipdub.studio.workers.segment_run.encode_segment", recording)
     first = lipdub.dub(case.clip, audio=case.dub, output=home / "a.mp4", options=LIGHT)
     again = lipdub.dub(case.clip, audio=case.dub, output=home / "b.mp4", options=LIGHT)
-    assert len(drawn["a.mp4"]) == 2 * FACE + BLANK
-    assert drawn["a.mp4"] == drawn["b.mp4"]
+    one, other = drawn.values()
+    assert len(one) == 2 * FACE + BLANK
+    assert one == other
     assert [t.frames for t in first.timings if t.stage == "analyse"] == [2 * FACE + BLANK]
     assert [t.frames for t in again.timings if t.stage == "analyse"] == [0]
 
@@ -208,9 +207,9 @@ def test_a_file_that_appears_during_the_run_is_not_replaced(
 ) -> None:
     def slowly(*args: object) -> WriteResult:
         (home / "out.report.json").write_text("mine")
-        return write_pending(*args)  # type: ignore[arg-type]
+        return write_segments(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_pending", slowly)
+    monkeypatch.setattr("lipdub.studio.assemble.assemble.write_segments", slowly)
     with pytest.raises(OutputError, match=r"out\.report\.json"):
         lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
     assert {path.name for path in home.iterdir()} == {"work", "out.report.json"}

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -26,7 +25,7 @@ class CueFolders:
 
     root: Path
     reels: bool = False
-    folders: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
     def folder(self, cue: str) -> Path:
         """The folder of the cue with this id; it may not be there yet."""

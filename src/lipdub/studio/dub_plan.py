@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lipdub.sound_to_mouth.mouth_trajectory import PredictedMouth
@@ -70,13 +69,13 @@ class LineChoices:
     there. ``names`` are the ids of people by the names that the user gave them.
     """
 
-    kept: Mapping[str, KeptLine] = field(default_factory=lambda: MappingProxyType({}))
-    voices: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    offsets: Mapping[str, Fraction] = field(default_factory=lambda: MappingProxyType({}))
-    people: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    seeds: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    kept: Mapping[str, KeptLine] = field(default_factory=dict)
+    voices: Mapping[str, str] = field(default_factory=dict)
+    offsets: Mapping[str, Fraction] = field(default_factory=dict)
+    people: Mapping[str, str] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
     excluded: tuple[Span, ...] = ()
-    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
