@@ -13,7 +13,7 @@ import numpy as np
 
 from lipdub.demo.speech_assets import load_speech
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.timeline.project import Project, Source
+from lipdub.timeline.project import InputFile, Project
 
 FRAMES, SIDE, RATE = 12, 144, 25
 
@@ -85,7 +85,7 @@ def make_seeds(folder: Path) -> list[Seed]:
         seeds.append(Seed(name, "script"))
     (folder / "terms.csv").write_text("term,rendering\nHello,Hola\n")
     Prior.load().save(folder / "mine.npz")
-    Project(Source(Path("a.mp4"), "0" * 64, FRAMES)).save(folder / "a.json")
+    Project(InputFile(Path("a.mp4"), "0" * 64), FRAMES).save(folder / "a.json")
     return [*seeds, Seed("terms.csv", "glossary"), Seed("mine.npz", "prior"), Seed("a.json", "project")]
 
 

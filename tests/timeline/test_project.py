@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,63 +12,31 @@ from hypothesis import strategies as st
 
 from lipdub.errors import InputError, OutputError
 from lipdub.timeline import project as manifest
-from lipdub.timeline.cue import Cue, PassthroughSpan
-from lipdub.timeline.lines import Line, Word
-from lipdub.timeline.people import Person
-from lipdub.timeline.project import Consent, Project, Source
-from lipdub.timeline.take import Take
-from lipdub.timeline.time import Span
+from lipdub.timeline.project import InputFile, NamedPerson, Project
 
 text = st.text(max_size=8)
-
-
-def several(kind: st.SearchStrategy) -> st.SearchStrategy:
-    """Some of ``kind``, no two of one id."""
-    return st.lists(kind, max_size=3, unique_by=lambda each: each.id).map(tuple)
-
-
-finite = st.floats(allow_nan=False, allow_infinity=False)
-spans = st.builds(
-    lambda a, b: Span(min(a, b), max(a, b)),
-    st.fractions(-100, 10**6, max_denominator=90_000),
-    st.fractions(-100, 10**6, max_denominator=90_000),
-)
-words = st.builds(Word, text, spans, finite)
-lines = st.builds(Line, text, spans, text, text, st.lists(words, max_size=2).map(tuple), text)
-cues = st.builds(Cue, spans, st.integers(0, 9), st.none() | lines, text, text)
-options = st.dictionaries(text, st.none() | st.booleans() | st.integers() | finite | text, max_size=3)
 names = st.text("abc ü/.", min_size=1, max_size=9)
-passthrough = st.lists(st.builds(PassthroughSpan, spans, text, st.none() | st.integers(0, 9)), max_size=2).map(tuple)
-takes = st.builds(
-    Take,
-    id=st.integers(1, 99).map(str),
-    cues=st.lists(text, max_size=2).map(tuple),
-    face=st.integers(0, 9),
-    engine=text,
-    seed=st.integers(),
-    reel=st.none() | names.map(Path),
-    frames=st.integers(0),
-    passthrough=passthrough,
-    metrics=st.dictionaries(text, finite, max_size=3),
-    seconds=finite,
-)
-people = st.builds(Person, text, text, st.lists(st.integers(0, 9), max_size=3).map(tuple))
+finite = st.floats(allow_nan=False, allow_infinity=False)
+options = st.dictionaries(text, st.none() | st.booleans() | st.integers() | finite | text, max_size=3)
+people = st.lists(
+    st.builds(NamedPerson, text, text, st.lists(text, max_size=3).map(tuple)),
+    max_size=3,
+    unique_by=(lambda person: person.id, lambda person: person.name or person.id + "?"),
+).map(tuple)
 projects = st.builds(
     Project,
-    source=st.builds(Source, names.map(Path), text, st.integers(0)),
-    people=several(people),
-    lines=several(lines),
-    cues=several(cues),
-    passthrough=passthrough,
-    takes=several(takes),
-    consent=st.none() | st.builds(Consent, text, text, text),
+    source=st.builds(InputFile, names.map(Path), text),
+    frames=st.integers(0),
+    people=people,
+    consent=st.dictionaries(text, text, max_size=3),
     options=options,
+    languages=st.lists(text, max_size=3, unique=True).map(tuple),
 )
 
 PLAIN = Project(
-    Source(Path("talk.mp4"), "ab" * 32, 250),
-    cues=(Cue(Span(Fraction(1001, 30000), Fraction(2)), 0),),
-    consent=Consent("Ada", "2025-01-01T00:00:00+00:00", "they agreed"),
+    InputFile(Path("talk.mp4"), "ab" * 32),
+    250,
+    consent={"clip": "talk.mp4", "when": "2025-01-01T00:00:00+00:00", "how": "stated by flag"},
 )
 
 
@@ -84,13 +51,6 @@ def test_what_was_saved_is_loaded(project: Project) -> None:
         assert os.listdir(folder) == [path.name]
 
 
-def test_time_is_written_exactly(tmp_path: Path) -> None:
-    PLAIN.save(tmp_path / "p.json")
-    packed = json.loads((tmp_path / "p.json").read_text())
-    assert packed["version"] == 1
-    assert packed["cues"][0]["span"] == {"start": "1001/30000", "end": "2/1"}
-
-
 def edited(tmp_path: Path, **changes: object) -> Path:
     path = tmp_path / "p.json"
     PLAIN.save(path)
@@ -98,10 +58,12 @@ def edited(tmp_path: Path, **changes: object) -> Path:
     return path
 
 
-def test_cues_that_were_written_without_ids_are_read(tmp_path: Path) -> None:
-    path = edited(tmp_path, cues=[{"span": {"start": "1/2", "end": "2/1"}, "face": 0, "line": None}])
-    (cue,) = Project.load(path).cues
-    assert (cue.face, cue.id, cue.person) == (0, "", "")
+def test_fields_that_are_not_there_have_their_defaults(tmp_path: Path) -> None:
+    path = edited(tmp_path)
+    told = json.loads(path.read_text())
+    del told["people"], told["languages"]
+    path.write_text(json.dumps(told))
+    assert Project.load(path) == PLAIN
 
 
 @pytest.mark.parametrize(
@@ -110,24 +72,16 @@ def test_cues_that_were_written_without_ids_are_read(tmp_path: Path) -> None:
         ({"version": 2}, "newer lipdub"),
         ({"version": 0}, "damaged"),
         ({"version": "1"}, "damaged"),
-        ({"lipdub": "something"}, "not a lipdub project"),
-        (
-            {"cues": [{"span": {"start": "1/0", "end": "2/1"}, "face": 0, "line": None, "id": "", "person": ""}]},
-            "damaged",
-        ),
-        (
-            {"cues": [{"span": {"start": "3/1", "end": "2/1"}, "face": 0, "line": None, "id": "", "person": ""}]},
-            "before it starts",
-        ),
-        (
-            {"cues": [{"span": {"start": 0.5, "end": "2/1"}, "face": 0, "line": None, "id": "", "person": ""}]},
-            "damaged",
-        ),
-        ({"cues": [{"face": 0}]}, "a cue has the fields"),
+        ({"lipdub": "something"}, "not a project of lipdub"),
         ({"source": None}, "damaged"),
-        ({"source": {"path": "a", "sha256": "b", "frames": True}}, "damaged"),
+        ({"frames": True}, "frames: True is not a int"),
+        ({"source": {"path": 3, "sha256": "b"}}, "source.path: 3 is not"),
+        ({"people": [{"id": "1"}, {"id": "1"}]}, "two people have the id '1'"),
+        ({"people": [{"id": "1", "name": "Ana"}, {"id": "2", "name": "Ana"}]}, "two people have the name 'Ana'"),
+        ({"people": [{"id": "1", "size": 2}]}, "a namedperson has the fields"),
+        ({"languages": ["es", "es"]}, "two plans have the name 'es'"),
         ({"consent": "yes"}, "damaged"),
-        ({"options": {"a": [1]}}, "damaged"),
+        ({"options": {"a": [1]}}, "options.a..0.: 1 is not"),
         ({"surprise": 1}, "damaged"),
     ],
 )
@@ -169,20 +123,12 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["taken"]
 
 
-def test_one_take_of_a_cue_is_chosen() -> None:
-    cues = tuple(Cue(Span(Fraction(a), Fraction(a + 1)), 0, id=f"c{a}") for a in (0, 5))
-    takes = (Take("1", ("c0",), 0, "exemplar", 0), Take("2", ("c0", "c5"), 0, "exemplar", 1))
-    project = replace(PLAIN, cues=cues, takes=takes)
-    assert project.with_chosen("1").chosen == {"c0": "1"}
-    assert project.with_chosen("1").with_chosen("2").chosen == {"c0": "2", "c5": "2"}
-    with pytest.raises(KeyError):
-        project.with_chosen("9")
-
-
-def test_ids_are_of_one_thing_each() -> None:
-    with pytest.raises(ValueError, match="two people"):
-        replace(PLAIN, people=(Person("1"), Person("1", "Ana")))
-    with pytest.raises(ValueError, match="two lines"):
-        replace(PLAIN, lines=(Line("Hola", PLAIN.cues[0].span, id="1"), Line("Adiós", PLAIN.cues[0].span, id="1")))
-    with pytest.raises(ValueError, match="not made for its cue"):
-        replace(PLAIN, chosen={"c1": "1"})
+def test_a_person_is_named_once(tmp_path: Path) -> None:
+    named = PLAIN.with_person(NamedPerson("2", "Ana")).with_person(NamedPerson("1", "Bo", ("3",)))
+    assert [person.id for person in named.people] == ["1", "2"]
+    assert named.with_person(NamedPerson("2", "Eva")).people[1].name == "Eva"
+    with pytest.raises(ValueError, match="two people have the name 'Bo'"):
+        named.with_person(NamedPerson("2", "Bo"))
+    kept = replace(named, options={"voice": ("a", "b"), "seed": 3, "duck": -12.5})
+    kept.save(tmp_path / "p.json")
+    assert Project.load(tmp_path / "p.json") == kept

@@ -340,7 +340,7 @@ class DubSources:
 
 def dub_project(project: Path, sources: DubSources, output: Path, options: DubOptions) -> "list[Report]":
     """Render every language that was asked for, of a project that may be new. Several go into the folder ``output``."""
-    from lipdub.studio.languages import output_for
+    from lipdub.studio.languages import make_folder, output_for
     from lipdub.studio.project.open_project import ProjectOptions, language_of
 
     reports, several = [], len(sources.languages) > 1
@@ -349,5 +349,7 @@ def dub_project(project: Path, sources: DubSources, output: Path, options: DubOp
             one = ProjectOptions(options, speech)
             language = language_of(sources.audio, one)
             target = output_for(output, sources.clip or work.source, language, several=several)
+            if several:
+                make_folder(output)
             reports.append(work.render(speech.to, target, one, sources.audio))
     return reports

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lipdub.disk.os_errors import cause_of
 from lipdub.disk.publish import write_text
 from lipdub.disk.temporary_folder import temporary_folder
-from lipdub.errors import OptionError
+from lipdub.errors import OptionError, OutputError
 from lipdub.review.report import Report
 from lipdub.studio.caller import Caller
 from lipdub.studio.dub import dub_in
@@ -64,7 +65,7 @@ def dub_languages(
     twice = next((target for target in targets if targets.count(target) > 1), None)
     if twice is not None:
         raise OptionError("two dubs would have the same name", file=twice, remedy="Name each script by its language")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     report = LanguagesReport(source, tuple(_dubs(requests, options, caller)))
     write_text(output / f"{source.stem}.languages.json", report.to_json() + "\n")
     return report
@@ -77,6 +78,15 @@ def _dubs(requests: Sequence[DubRequest], options: DubOptions, caller: Caller) -
         for request in requests:
             with open_session(options, caller.listener, tools=tools, unkept=folder) as session:
                 yield dub_in(session, request, caller)
+
+
+def make_folder(output: Path) -> None:
+    """Make the folder in which several films go. Raises ``OutputError``."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        cause = cause_of(refused)
+        raise OutputError(f"cannot be made: {cause.what}", file=output, remedy=cause.remedy) from refused
 
 
 def output_for(output: Path, source: Path, language: str, *, several: bool) -> Path:

@@ -74,6 +74,9 @@ def _record(kind: Any, given: Any, where: str) -> Any:
 def _union(kinds: tuple[Any, ...], given: Any, where: str) -> Any:
     if given is None and types.NoneType in kinds:
         return None
+    many = next((k for k in kinds if typing.get_origin(k) is tuple), None)
+    if many is not None and isinstance(given, list):
+        return unpacked(many, given, where)
     plain = [k for k in kinds if type(given) is k]
     records = [k for k in kinds if is_dataclass(k) or k is Fraction or k is Path]
     if not plain and not records:
