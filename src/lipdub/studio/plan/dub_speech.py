@@ -30,8 +30,8 @@ from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 
 @dataclass(frozen=True, eq=False)
 class VoicedLines:
-    """Lines with their sound in order of time, which can be taken once; which voice speaks for which speaker; and
-    ``notes`` that are complete when all lines were taken."""
+    """Lines with their sound in order of time, which can be taken once; the voice of each, by line id; and ``notes``
+    that are complete when all lines were taken."""
 
     lines: Iterable[PlacedLine]
     voices: Mapping[str, ModelUsed]
@@ -82,7 +82,7 @@ class SpeechRecorder:
         )
 
     def _line_voice(self, line: PlacedLine, voiced: VoicedLines) -> LineVoice | None:
-        file, model = self.files.get(line.line.id), voiced.voices.get(line.line.speaker)
+        file, model = self.files.get(line.line.id), voiced.voices.get(line.line.id)
         if file is None:
             return None
         return LineVoice(
@@ -108,7 +108,7 @@ class SpeechRecorder:
 
 
 def _said_line(line: PlacedLine, originals: Mapping[str, str], voices: Mapping[str, ModelUsed]) -> SaidLine:
-    voice = voices.get(line.line.speaker)
+    voice = voices.get(line.line.id)
     return SaidLine(
         span=line.span,
         source_span=line.source_span,
@@ -136,12 +136,13 @@ def spoken_speech(
     """
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
     windows = source_windows(source) if source is not None else ()
-    pitch = speaker_pitch(clip, lines.lines, windows)
-    voices = session.tools.voices(lines.lines, speech.voice, pitch)
+    new = [line for line in lines.lines if line.id not in choices.kept]
+    pitch = speaker_pitch(clip, new, windows)
+    voices = session.tools.voices(new, speech.voice, pitch) if new else {}
     single = {
         line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]
-        for line in lines.lines
-        if choices.voices.get(line.id) and line.id not in choices.kept
+        for line in new
+        if choices.voices.get(line.id)
     }
     fitted = FittedSpeech(
         lines,

@@ -44,7 +44,7 @@ def engine_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
         )
     model = ModelUsed(f"the engine {tools.engine.name}", "that of its models")
     ordered = sorted(placed, key=lambda line: line.span)
-    voiced = VoicedLines(ordered, {line.line.speaker: model for line in ordered}, _unsaid(lines, placed))
+    voiced = VoicedLines(ordered, {line.line.id: model for line in ordered}, _unsaid(lines, placed))
     return replace(written_speech(job, lines, voiced, session), engine_lines=lines.lines)
 
 

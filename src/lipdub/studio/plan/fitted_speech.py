@@ -89,8 +89,11 @@ class FittedSpeech:
 
     @property
     def models(self) -> dict[str, ModelUsed]:
-        """Which voice speaks for which speaker, for the report."""
-        return {name: ModelUsed(s.voice.card.name, s.voice.card.licence) for name, s in self.voices.items()}
+        """Which voice speaks each line, by its id, for the report."""
+        kept = ((line, each.voice) for line, each in self.choices.kept.items())
+        models = {line: ModelUsed(voice.model, voice.licence) for line, voice in kept if voice is not None}
+        cards = ((line.id, self._voice_of(line).voice.card) for line in self.lines)
+        return models | {line: ModelUsed(card.name, card.licence) for line, card in cards}
 
     def placed(self, windows: Sequence[Span], whole: Span, fit: str = "audio") -> Iterator[PlacedLine]:
         """The lines with their sound at its place, in order of time. ``windows`` is when the clip speaks, ``whole``

@@ -29,13 +29,15 @@ from lipdub.studio.store import key
 from lipdub.timeline.language_plan import LanguagePlan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.take import LineRecipe, Take
+from lipdub.timeline.time import Span
 
 
 @dataclass(frozen=True, eq=False)
 class LanguageWork:
     """The dub of a project's source in one language, in one run: the ``plan``, and for every line the
     ``recipe`` of the take that it needs, and the take with that recipe, if there is one (``have``). ``timed`` are the
-    lines with the spans in which the source says them, ``names`` the ids of people by name."""
+    lines with the spans in which the source says them, ``names`` the ids of people by name, ``slots`` the
+    time that belongs to each line."""
 
     folder: ProjectFolder
     plan: LanguagePlan
@@ -45,6 +47,7 @@ class LanguageWork:
     recipes: Mapping[str, LineRecipe]
     have: Mapping[str, Take]
     names: Mapping[str, str] = field(default_factory=dict)
+    slots: Mapping[str, Span] = field(default_factory=dict)
 
     @property
     def takes(self) -> LineTakes:
@@ -76,7 +79,7 @@ def language_work(
 ) -> LanguageWork:
     """What is there and what is missing of one language. Raises what reading the dub track raises."""
     source = None if analysis.sound is None else analysis.sound.features
-    lines = [planned.line for planned in plan.lines if not planned.leave]
+    lines = [planned.line for planned in plan.lines]
     timed = timed_lines(lines, source if plan.track is None else None)
     people = {planned.line.id: planned.person for planned in plan.lines if planned.person is not None}
     slots = slots_by_person(timed, people, job.clip.span)
@@ -87,12 +90,15 @@ def language_work(
     for line, slot in slots.items():
         planned = plan.planned(line)
         assert planned is not None
+        if planned.leave:
+            continue
         recipes[line] = planned.recipe(slot.span, digests.get(line, ""), engine, job.options.seed)
         fitting = [take for take in takes.complete(line) if take.recipe == recipes[line]]
         chosen = next((take for take in fitting if take.number == planned.take), None)
         if chosen is not None or fitting:
             have[line] = chosen or fitting[-1]
-    return LanguageWork(folder, plan, job, analysis, timed, recipes, have, people_by_name(folder))
+    spans = {line: slot.span for line, slot in slots.items()}
+    return LanguageWork(folder, plan, job, analysis, timed, recipes, have, people_by_name(folder), spans)
 
 
 def engine_name(job: Job, session: Session) -> str:
@@ -137,7 +143,7 @@ def _choices(work: LanguageWork, kept: Mapping[str, Take], making: Mapping[str, 
         offsets={line: p.offset for line, p in lines.items() if p.offset},
         people={line: p.person for line, p in lines.items() if p.person is not None},
         seeds={line: p.seed for line, p in lines.items() if p.seed is not None},
-        excluded=tuple(p.line.span for p in lines.values() if p.leave),
+        excluded=tuple(work.slots[line] for line, p in lines.items() if p.leave),
         names=work.names,
     )
 

@@ -1,0 +1,270 @@
+"""Projects end to end: what is made once is kept, one line is made again, and all else stays as it is."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import lipdub
+from lipdub.demo.media_files import write_synthetic_clip, write_wave
+from lipdub.demo.speech_assets import load_speech
+from lipdub.disk.lock_file import create_locked
+from lipdub.engines.fake import FakeEngine
+from lipdub.engines.find import find
+from lipdub.errors import InputError, OptionError, OutputError
+from lipdub.media.probe import open_clip
+from lipdub.media.read import read_frames
+from lipdub.studio.project.open_project import OpenProject
+from lipdub.studio.project.takes import LineTakes
+from lipdub.timeline.lines import Line
+from lipdub.timeline.sound import Sound
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+
+RATE = Fraction(30000, 1001)
+FRAMES = 300
+GIVEN = lipdub.DubOptions(
+    speech_features="light", consent=True, face=("largest",), engine="fake", page=False, workers=1, overwrite=True
+)
+LINES = (
+    ("0.2", "1.4", "Hola a todos."),
+    ("2.2", "3.6", "Buenas noches."),
+    ("5.0", "6.4", "Muchas gracias."),
+    ("8.0", "9.4", "Adiós."),
+)
+
+
+class Recording:
+    """A voice that says every text with recorded syllables, more for longer texts."""
+
+    card = ModelCard("recording", "Apache-2.0")
+
+    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
+        voice = load_speech("es")
+        span, _ = voice.phrases[len(line.text) % 2]
+        rate = voice.sound.rate
+        stop = min(span.start + Fraction(len(line.text), 14), span.end)
+        return Sound(voice.sound.samples[:, round(span.start * rate) : round(stop * rate)], rate)
+
+
+@dataclass(frozen=True)
+class Films:
+    """A clip of a portrait that sways, and the script for it."""
+
+    clip: Path
+    script: Path
+
+
+@pytest.fixture(scope="module")
+def films(models: None, portrait: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Films:
+    folder = tmp_path_factory.mktemp("films")
+    swaying = [np.roll(portrait, (i % 5) - 2, axis=1) for i in range(5)]
+    write_synthetic_clip(folder / "talk.mp4", [swaying[i % 5] for i in range(FRAMES)], RATE)
+    script = folder / "talk.es.srt"
+    script.write_text(
+        "".join(f"{n}\n{stamp(a)} --> {stamp(b)}\n{text}\n\n" for n, (a, b, text) in enumerate(LINES, 1)), "utf-8"
+    )
+    return Films(folder / "talk.mp4", script)
+
+
+def stamp(seconds: str) -> str:
+    return f"00:00:0{Fraction(seconds) // 1},{int(Fraction(seconds) % 1 * 1000):03d}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Kept work is shared by the tests of this module; projects and films are not."""
+    cache = tmp_path_factory.getbasetemp() / "projects-work"
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: cache)
+    monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Recording())
+    monkeypatch.setattr("lipdub.studio.tools.find", lambda name, setup: FakeEngine() if name == "fake" else find(name))
+    return tmp_path
+
+
+def spoken(films: Films) -> lipdub.ProjectOptions:
+    speech = lipdub.SpeechOptions(script=films.script, to="es", asr_check=False, subtitles="none")
+    return lipdub.ProjectOptions(GIVEN, speech)
+
+
+PLAIN = lipdub.ProjectOptions(GIVEN, lipdub.SpeechOptions(asr_check=False, subtitles="none"))
+
+
+def made(films: Films, home: Path) -> OpenProject:
+    """A project whose Spanish is made, with the film ``one.mp4``."""
+    project = lipdub.open_project(home / "talk.lipdub", films.clip)
+    project.render("", home / "one.mp4", spoken(films))
+    return project
+
+
+def packets(path: Path, kind: str) -> list[tuple[int | None, bytes]]:
+    with av.open(str(path)) as file:
+        return [(packet.pts, bytes(packet)) for packet in file.demux(**{kind: 0}) if packet.size]
+
+
+def pictures(path: Path) -> list[bytes]:
+    return [b"".join(plane.tobytes() for plane in frame.planes) for frame in read_frames(open_clip(path))]
+
+
+def times(folder: Path, pattern: str) -> dict[str, int]:
+    return {str(file.relative_to(folder)): file.stat().st_mtime_ns for file in folder.rglob(pattern)}
+
+
+def test_what_is_made_is_not_made_again(films: Films, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = made(films, home)
+    status = project.status()
+    assert [line.state for line in status.languages[0].lines] == ["made"] * 4
+    kept = times(home / "talk.lipdub", "*.reel") | times(home / "talk.lipdub", "*.segment")
+    assert len(kept) >= 5
+    monkeypatch.setattr("lipdub.studio.workers.pool.make_run", nothing)
+    monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", nothing)
+    project.render("es", home / "two.mp4", PLAIN)
+    assert (home / "two.mp4").read_bytes() == (home / "one.mp4").read_bytes()
+    assert kept == times(home / "talk.lipdub", "*.reel") | times(home / "talk.lipdub", "*.segment")
+
+
+def nothing(*_: object) -> Iterator[int]:
+    raise AssertionError("this was made before")
+
+
+def test_one_line_is_made_again_and_all_else_stays(films: Films, home: Path) -> None:
+    project = made(films, home)
+    before = times(home / "talk.lipdub", "*.reel")
+    take = project.redo("es", "3", lipdub.LineChange(text="Gracias a todos ustedes."), PLAIN, home / "two.mp4")
+    assert (take.line, take.number, take.recipe.text) == ("3", 2, "Gracias a todos ustedes.")
+    assert before.items() <= times(home / "talk.lipdub", "*.reel").items()
+    first, last = float(LINES[1][1]) + 0.2, float(LINES[3][0]) - 0.2  # the slot of line 3 lies between
+    seconds = [float(open_clip(films.clip).times.instant(i)) for i in range(FRAMES)]
+    one, two = pictures(home / "one.mp4"), pictures(home / "two.mp4")
+    changed = [at for at, a, b in zip(seconds, one, two, strict=True) if a != b]
+    assert changed
+    assert first < min(changed)
+    assert max(changed) < last
+    heard = [read_samples(home / name) for name in ("one.mp4", "two.mp4")]
+    differ = np.flatnonzero(np.abs(heard[0] - heard[1]).max(0) > 1e-4) / 48_000
+    assert len(differ)
+    assert first < differ.min()
+    assert differ.max() < last
+    assert [t.number for t in project.takes("es", "3")] == [1, 2]
+    project.choose("es", "3", 1)
+    project.render("es", home / "three.mp4", PLAIN)
+    assert (home / "three.mp4").read_bytes() == (home / "one.mp4").read_bytes()
+
+
+def read_samples(path: Path) -> np.ndarray:
+    with av.open(str(path)) as file:
+        return np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], 1)
+
+
+def test_only_edited_lines_of_a_plan_are_made(films: Films, home: Path) -> None:
+    project = made(films, home)
+    file = home / "talk.lipdub" / "plans" / "es.json"
+    told = json.loads(file.read_text("utf-8"))
+    told["lines"][0]["text"] = "Buenos días a todo el mundo."
+    told["lines"][3]["leave"] = True
+    file.write_text(json.dumps(told), "utf-8")
+    assert [line.state for line in project.status().languages[0].lines] == ["changed", "made", "made", "left"]
+    report = project.render("es", home / "two.mp4", PLAIN)
+    assert report.speech is not None
+    assert [line.text for line in report.speech.lines] == [
+        "Buenos días a todo el mundo.",
+        "Buenas noches.",
+        "Muchas gracias.",
+    ]
+    takes = LineTakes(project.folder, "es")
+    assert [len(takes.complete(str(line))) for line in (1, 2, 3, 4)] == [2, 1, 1, 1]
+    assert any(left.reason == "left as filmed, as was asked" for left in report.passthrough)
+    told["lines"][0]["text"] = "Hola a todos."
+    told["lines"][3]["leave"] = False
+    file.write_text(json.dumps(told), "utf-8")
+    project.render("es", home / "three.mp4", PLAIN)
+    assert [len(takes.complete(str(line))) for line in (1, 2, 3, 4)] == [2, 1, 1, 1], "takes with that recipe are there"
+    assert (home / "three.mp4").read_bytes() == (home / "one.mp4").read_bytes()
+
+
+def test_a_take_that_is_damaged_is_made_again(films: Films, home: Path) -> None:
+    project = made(films, home)
+    reel = next((home / "talk.lipdub" / "takes" / "es" / "2").rglob("*.reel"))
+    reel.unlink()
+    shutil.rmtree(home / "talk.lipdub" / "segments")
+    project.render("es", home / "two.mp4", PLAIN)
+    assert (home / "two.mp4").read_bytes() == (home / "one.mp4").read_bytes()
+
+
+def test_a_finished_dub_track_has_lines_and_takes_too(films: Films, home: Path) -> None:
+    voice = load_speech("es").sound
+    words = voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2]
+    pause = np.zeros((1, voice.rate), np.float32)
+    write_wave(home / "es.wav", Sound(np.concatenate([words, pause, words, pause, words], 1), voice.rate))
+    project = lipdub.open_project(home / "track.lipdub", films.clip)
+    options = lipdub.ProjectOptions(replace(GIVEN, language="es"))
+    project.render("", home / "one.mp4", options, home / "es.wav")
+    lines = project.language_plan("es").lines
+    assert len(lines) >= 3
+    louder = np.concatenate([words, pause, words, pause, words[:, ::-1]], 1)
+    write_wave(home / "es.wav", Sound(np.ascontiguousarray(louder), voice.rate))
+    project.render("", home / "two.mp4", options, home / "es.wav")
+    takes = LineTakes(project.folder, "es")
+    counts = [len(takes.complete(planned.line.id)) for planned in lines]
+    assert counts[0] == 1
+    assert sum(counts) > len(lines), "the part that changed was made again"
+
+
+def test_a_project_can_be_moved_with_its_source(films: Films, home: Path) -> None:
+    (home / "here").mkdir()
+    clip = shutil.copy(films.clip, home / "here" / "talk.mp4")
+    project = lipdub.open_project(home / "here" / "talk.lipdub", clip)
+    project.render("", home / "one.mp4", spoken(films))
+    (home / "here").rename(home / "there")
+    moved = lipdub.open_project(home / "there" / "talk.lipdub")
+    moved.render("es", home / "two.mp4", PLAIN)
+    assert (home / "two.mp4").read_bytes() == (home / "one.mp4").read_bytes()
+    assert moved.project.source.path == (home / "there" / "talk.mp4").absolute()
+
+
+def test_what_cannot_be_done_is_told(films: Films, home: Path) -> None:
+    with pytest.raises(InputError, match="no lipdub project here"):
+        lipdub.open_project(home / "none.lipdub")
+    project = lipdub.open_project(home / "talk.lipdub", films.clip)
+    with pytest.raises(OptionError, match="no plan yet"):
+        project.render("es", home / "one.mp4", lipdub.ProjectOptions(GIVEN))
+    plan = project.plan(given=spoken(films))
+    assert [planned.line.text for planned in plan.lines] == [text for _, _, text in LINES]
+    assert not (home / "talk.lipdub" / "takes").exists(), "nothing is made by a plan"
+    with pytest.raises(OptionError, match="has a plan for 'es' already"):
+        project.plan(given=spoken(films))
+    with pytest.raises(InputError, match=r"there is no line 9 \(lines: 1 to 4\)"):
+        project.redo("es", "9")
+    with pytest.raises(InputError, match=r"has no take 1 \(complete takes: none\)"):
+        project.choose("es", "1", 1)
+    with pytest.raises(InputError, match=r"no plan for 'fr' \(plans: es\)"):
+        project.takes("fr", "1")
+    held = create_locked(home / "talk.lipdub", ".run-")
+    with pytest.raises(OutputError, match="another run of lipdub works in this project"):
+        project.redo("es", "1")
+    held.path.unlink()
+    held.release()
+    other = home / "other.mp4"
+    write_synthetic_clip(other, [np.zeros((64, 64, 3), np.uint8)] * 5, RATE)
+    with pytest.raises(InputError, match="not the file that the project was begun with"):
+        lipdub.open_project(home / "talk.lipdub", other).render("es", home / "one.mp4", PLAIN)
+    with pytest.raises(OptionError, match="holds nothing to say"):
+        project.redo("es", "1", lipdub.LineChange(text="  "))
+    assert not (home / "one.mp4").exists()
+
+
+def test_people_are_named(films: Films, home: Path) -> None:
+    project = lipdub.open_project(home / "talk.lipdub", films.clip)
+    project.plan(given=spoken(films))
+    (person,) = project.people(PLAIN)
+    assert (person.id, person.name) == ("1", "")
+    project.name_person("1", "Ana")
+    (person,) = project.people(PLAIN)
+    assert person.name == "Ana"
+    project.name_person("7", "Nobody")
+    with pytest.raises(InputError, match="there is no person '7'"):
+        project.people(PLAIN)
