@@ -1,5 +1,6 @@
 """Films made of segments: copied packets stay as they are, every frame keeps its time, decoders get over every join."""
 
+import errno
 import multiprocessing
 import pickle
 import sys
@@ -387,6 +388,28 @@ def test_a_segment_appears_only_when_it_is_complete(tmp_path):
         encode_segment(clip, plan, 0, interrupted(), tmp_path / "0.segment")
     with pytest.raises(AssertionError, match="20 frames of 30"):
         encode_segment(clip, plan, 0, read_frames(clip, 0, 20), tmp_path / "0.segment")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_errors_of_a_segment_name_what_failed(tmp_path, monkeypatch):
+    clip = open_clip(make_video(tmp_path / "a.mp4", count=30, options=GOPS))
+    plan = plan_segments(clip, [range(30)], tmp_path / "b.mp4", OVER)
+
+    def damaged():
+        yield from read_frames(clip, 0, 20)
+        raise OSError(errno.EIO, "a damaged input")
+
+    with pytest.raises(OSError, match="a damaged input"):
+        encode_segment(clip, plan, 0, damaged(), tmp_path / "0.segment")
+    with pytest.raises(OutputError, match=r"gone/0\.segment: cannot be written"):
+        encode_segment(clip, plan, 0, read_frames(clip), tmp_path / "gone" / "0.segment")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("lipdub.media.segment_file.SegmentFileWriter.write", full)
+    with pytest.raises(OutputError, match=r"0\.segment: cannot be written: the disk is full"):
+        encode_segment(clip, plan, 0, read_frames(clip), tmp_path / "0.segment")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
