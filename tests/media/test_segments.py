@@ -1,5 +1,6 @@
 """Films made of segments: copied packets stay as they are, every frame keeps its time, decoders get over every join."""
 
+import errno
 import multiprocessing
 import pickle
 import sys
@@ -92,16 +93,16 @@ def test_gops_of_h264_without_a_change_are_copied(tmp_path, name):
 @st.composite
 def sources(draw):
     """(What ``make_video`` makes, changed ranges): H.264 of any GOPs, reordering and frame times."""
-    count = draw(st.integers(1, 60))
-    steps = draw(st.lists(st.sampled_from([512, 1024, 300, 1]), min_size=count, max_size=count))
+    count = draw(st.integers(40, 90))
+    steps = draw(st.lists(st.sampled_from([512, 1024, 300, 40]), min_size=count, max_size=count))
     words = [
-        f"keyint={draw(st.integers(1, 40))}", "min-keyint=1", f"scenecut={draw(st.sampled_from([0, 40]))}",
+        f"keyint={draw(st.integers(7, 20))}", "min-keyint=1", f"scenecut={draw(st.sampled_from([0, 40]))}",
         f"bframes={draw(st.integers(0, 4))}", f"b-pyramid={draw(st.sampled_from(['none', 'normal']))}",
-        f"ref={draw(st.integers(1, 4))}", f"open-gop={draw(st.sampled_from([0, 0, 1]))}",
+        f"ref={draw(st.integers(1, 4))}", f"open-gop={draw(st.sampled_from([0, 0, 0, 1]))}",
         f"cabac={draw(st.integers(0, 1))}", f"weightp={draw(st.integers(0, 2))}",
     ]  # fmt: skip
-    borders = sorted(draw(st.sets(st.integers(0, count), max_size=6)))
-    changed = [range(a, b) for a, b in zip(borders[::2], borders[1::2], strict=False)]
+    starts = sorted(draw(st.sets(st.integers(0, (count - 1) // 8), min_size=1, max_size=3)))
+    changed = [range(8 * at, min(count, 8 * at + draw(st.integers(1, 8)))) for at in starts]
     late = draw(st.integers(0, 4000))
     video = {
         "pts": tuple(late + sum(steps[:n]) for n in range(count)),
@@ -387,6 +388,28 @@ def test_a_segment_appears_only_when_it_is_complete(tmp_path):
         encode_segment(clip, plan, 0, interrupted(), tmp_path / "0.segment")
     with pytest.raises(AssertionError, match="20 frames of 30"):
         encode_segment(clip, plan, 0, read_frames(clip, 0, 20), tmp_path / "0.segment")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_errors_of_a_segment_name_what_failed(tmp_path, monkeypatch):
+    clip = open_clip(make_video(tmp_path / "a.mp4", count=30, options=GOPS))
+    plan = plan_segments(clip, [range(30)], tmp_path / "b.mp4", OVER)
+
+    def damaged():
+        yield from read_frames(clip, 0, 20)
+        raise OSError(errno.EIO, "a damaged input")
+
+    with pytest.raises(OSError, match="a damaged input"):
+        encode_segment(clip, plan, 0, damaged(), tmp_path / "0.segment")
+    with pytest.raises(OutputError, match=r"gone/0\.segment: cannot be written"):
+        encode_segment(clip, plan, 0, read_frames(clip), tmp_path / "gone" / "0.segment")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("lipdub.media.segment_file.SegmentFileWriter.write", full)
+    with pytest.raises(OutputError, match=r"0\.segment: cannot be written: the disk is full"):
+        encode_segment(clip, plan, 0, read_frames(clip), tmp_path / "0.segment")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 

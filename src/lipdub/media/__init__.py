@@ -8,7 +8,8 @@ when each frame is shown · ``probe`` what is in a file · ``stated_duration`` w
 Writing: ``write`` the dubbed clip, encoded as a whole · ``segments`` the same from parts that are copied, or encoded by
 any process: ``segment_cuts`` where they begin, ``splice`` what can be copied, ``h264_parameters``, ``segment_file``,
 ``segment_check`` the finished film · ``film_writer`` muxing · ``output_options`` what a user may choose ·
-``frame_encoder`` frames to packets · ``encoder``, ``encoder_settings`` which encoder, and its settings ·
+``output_errors`` what may go wrong · ``frame_encoder`` frames to packets · ``encoder``, ``encoder_settings`` which
+encoder, and its settings ·
 ``stream_mapping`` what becomes of every stream · ``stream_copy`` streams copied without re-encoding · ``side_data``,
 ``sei`` HDR, captions and other side data · ``dub_track``, ``codec_delay``, ``sound_repair``, ``sound_pieces`` the dub
 track · ``caption_track`` subtitles · ``languages`` language codes · ``sound_write`` sound files.

@@ -1,8 +1,8 @@
 """Muxing a film: the picture's packets, the dub track, and copies of everything else, with the report on them."""
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,8 +14,6 @@ from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from lipdub.disk.os_errors import OUT_OF_MEMORY, cause_of
-from lipdub.errors import MachineError, OutputError
 from lipdub.media.caption_track import add_caption_track
 from lipdub.media.codec_delay import template_with_priming
 from lipdub.media.container import open_input
@@ -23,6 +21,7 @@ from lipdub.media.dub_track import DubTrack, add_dub_track, dub_loss_notes, dub_
 from lipdub.media.encoder import PictureEncoding, configure_encoder, describe_stream
 from lipdub.media.formats import planar_format
 from lipdub.media.languages import container_language
+from lipdub.media.output_errors import output_errors
 from lipdub.media.output_options import WriteOptions, WriteResult, container_for
 from lipdub.media.probe import PictureFacts, picture_facts
 from lipdub.media.side_data import SideDataCopier, side_data_report
@@ -86,16 +85,9 @@ class FilmWriter:
                 f"the pixel aspect ratio {facts.pixel_aspect} is lost: neither {codec} nor its container can store it"
             )
 
-    @contextmanager
-    def output_errors(self) -> Iterator[None]:
+    def output_errors(self) -> AbstractContextManager[None]:
         """Turn errors of FFmpeg or the system about the output into an ``OutputError``."""
-        try:
-            yield
-        except (FFmpegError, OSError, ValueError) as error:
-            cause = cause_of(error)
-            if cause is OUT_OF_MEMORY:
-                raise MachineError(cause.what, file=self.output, remedy=cause.remedy) from error
-            raise OutputError(f"cannot be written: {cause.what}", file=self.output, remedy=cause.remedy) from error
+        return output_errors(self.output)
 
     def _needs_rounding(self) -> bool:
         base = self.clip.times.time_base * 1000

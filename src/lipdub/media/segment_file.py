@@ -9,7 +9,7 @@ import json
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,7 @@ from av.packet import PacketSideData, PktSideDataT
 from lipdub.disk.atomic import written_beside
 from lipdub.disk.os_errors import cause_of
 from lipdub.errors import OutputError
+from lipdub.media.output_errors import output_errors
 
 _VERSION = 1
 _RECORD = struct.Struct("<qBII")
@@ -125,14 +126,15 @@ def read_packets(path: Path) -> Iterator[av.Packet]:
 
 @contextmanager
 def written_segment(path: Path) -> Iterator[BinaryIO]:
-    """A file to write a segment to; it becomes ``path`` when the block ends. Raises ``OutputError`` if the disk
-    refuses."""
-    try:
-        with written_beside(path) as partial, partial.open("wb") as file:
-            yield file
-    except OSError as refused:
-        cause = cause_of(refused)
-        raise OutputError(f"cannot be written: {cause.what}", file=path, remedy=cause.remedy) from refused
+    """A file to write a segment to; it becomes ``path`` when the block ends, and is removed if the block raises. Raises
+    ``OutputError`` if the disk refuses."""
+    with ExitStack() as stack:
+        with output_errors(path):
+            partial = stack.enter_context(written_beside(path))
+            file = stack.enter_context(partial.open("wb"))
+        yield file
+        with output_errors(path):
+            stack.close()
 
 
 @contextmanager

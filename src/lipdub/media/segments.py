@@ -21,6 +21,7 @@ from lipdub.media.encoder import X265_DELAY, PictureEncoding, open_encoder
 from lipdub.media.encoder_settings import reproducible_settings
 from lipdub.media.film_writer import FilmWriter
 from lipdub.media.frame_encoder import FrameEncoder
+from lipdub.media.output_errors import output_errors
 from lipdub.media.output_options import WriteOptions, WriteResult, chosen_encoding, container_for
 from lipdub.media.packets import demux
 from lipdub.media.probe import picture_facts
@@ -116,29 +117,35 @@ def encode_segment(clip: Clip, plan: SegmentPlan, number: int, frames: Iterable[
     segment = plan.segments[number]
     assert not segment.copied, f"segment {number} is copied, not encoded"
     facts = picture_facts(clip)
-    context = open_encoder(clip, facts, plan.encoding)
-    encoder = FrameEncoder(context, clip, facts, plan.encoding)
     with written_segment(path) as file:
-        writer, begun = SegmentFileWriter(file), False
-        for packet in _packets(encoder, clip, segment, frames):
-            if not begun:
-                extradata = context.extradata or b""
-                base = clip.times.time_base
-                writer.write_header(SegmentHeader(segment.first, segment.stop, plan.encoding.encoder, extradata, base))
-                begun = True
-            writer.write(packet)
+        with output_errors(path):
+            context = open_encoder(clip, facts, plan.encoding)
+            encoder = FrameEncoder(context, clip, facts, plan.encoding)
+        writer = SegmentFileWriter(file)
+        for frame in _checked(frames, clip, segment):
+            with output_errors(path):
+                packets = encoder.flush() if frame is None else encoder.encode(frame)
+                if packets and not writer.packets:
+                    writer.write_header(_header(clip, segment, plan, context.extradata or b""))
+                for packet in packets:
+                    writer.write(packet)
         assert writer.packets == len(segment), f"{writer.packets} packets for {len(segment)} frames"
 
 
-def _packets(encoder: FrameEncoder, clip: Clip, segment: Segment, frames: Iterable[Frame]) -> Iterator[av.Packet]:
+def _header(clip: Clip, segment: Segment, plan: SegmentPlan, extradata: bytes) -> SegmentHeader:
+    return SegmentHeader(segment.first, segment.stop, plan.encoding.encoder, extradata, clip.times.time_base)
+
+
+def _checked(frames: Iterable[Frame], clip: Clip, segment: Segment) -> Iterator[Frame | None]:
+    """The frames, which must be those of the segment; then None."""
     index = segment.first
     for frame in frames:
         assert index < segment.stop, "more frames than the segment has"
         assert frame.pts == clip.times.pts[index], f"frame {index} came with the time of another"
-        yield from encoder.encode(frame)
+        yield frame
         index += 1
     assert index == segment.stop, f"{index - segment.first} frames of {len(segment)} were given"
-    yield from encoder.flush()
+    yield None
 
 
 def write_segments(
