@@ -15,7 +15,7 @@ mouths of the person, too. The numbers are those of the half test; nothing is en
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
