@@ -15,7 +15,7 @@ mouths of the person, too. The numbers are those of the half test; nothing is en
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,13 +23,13 @@ import av
 import cv2
 import numpy as np
 
-from evals.bench import Bench, NotFit, Row, analysed, clips_in, later
+from evals.bench import Bench, NotFit, Row, analysed, clips_in, later, watching
 from evals.scores import correlation, flicker, lip_zone, mouth_crop, seam, sharpness
 from lipdub.anatomy.landmarks import RIGID
 from lipdub.anatomy.motion import measure_motion
 from lipdub.anatomy.pose import fit_pose
 from lipdub.anatomy.shape import mouth_shape
-from lipdub.engines.seam import Guide
+from lipdub.engines.seam import Engine, Guide
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
@@ -136,19 +136,20 @@ class Short:
 
 def rows_of(bench: Bench, path: Path, other: Path, scratch: Path) -> list[Row]:
     """Three rows for one clip. Raises ``NotFit`` if the face is not found in all shots."""
-    clip = open_clip(path)
+    clip, engine = open_clip(path), bench.tools.engine
+    bench = replace(bench, session=watching(bench, scratch / "session")[0])  # whose inputs go with the scratch folder
     film, hidden = film_of(clip, open_clip(other), scratch / "film.mp4")
     prior, whole = bench.prior(path), analysed(bench, clip, scratch / "whole")
     analysis = analysed(bench, film, scratch / "faces")
     short = _short(bench, (clip, film), (whole, analysis), hidden)
     voice = bench.features(film.path)
-    sources = [_source(film, face, voice, prior) for face in short.tracks]
+    sources = _sources(film, short.tracks, voice, prior)
     mine = [i for i, face in enumerate(short.tracks) if face.id == short.face.id]
-    alone = _trajectory(prior, [sources[i] for i in mine], 0, short.dub)
+    alone = _trajectory(prior, _sources(film, [short.tracks[i] for i in mine], voice, prior), 0, short.dub)
     person = _trajectory(prior, sources, mine[0], short.dub)
     others = tuple(face.study for face in short.tracks if face.id != short.face.id)
     trials = (("alone", alone, ()), ("speaker", person, ()), ("and mouths", person, others))
-    return [{"with": name, **_judged(bench, short, path_, pool)} for name, path_, pool in trials]
+    return [{"with": name, **_judged((bench, engine), short, path_, pool)} for name, path_, pool in trials]
 
 
 def _short(bench: Bench, clips: tuple[Clip, Clip], found: tuple[Analysis, Analysis], hidden: int) -> Short:
@@ -173,10 +174,16 @@ def _short(bench: Bench, clips: tuple[Clip, Clip], found: tuple[Analysis, Analys
     return Short(film, first, faces, true, dub)
 
 
-def _source(film: Clip, face: FaceAnalysis, voice: SpeechFeatures, prior: Prior) -> SourceSpeech:
-    ok, seconds = face.motion.ok & face.visibility.usable, face.seconds(film)
-    sync = find_sync(prior, voice, seconds, face.motion.shapes, ok)
-    return SourceSpeech(voice, sync, face.motion.shapes, ok, face.learnable, seconds)
+def _sources(film: Clip, faces: Sequence[FaceAnalysis], voice: SpeechFeatures, prior: Prior) -> list[SourceSpeech]:
+    """The tracks of one person, with the sync that all of them together show."""
+    seconds = [face.seconds(film) for face in faces]
+    ok = [face.motion.ok & face.visibility.usable for face in faces]
+    shapes = [face.motion.shapes for face in faces]
+    sync = find_sync(prior, voice, np.concatenate(seconds), np.concatenate(shapes), np.concatenate(ok))
+    return [
+        SourceSpeech(voice, sync, s, o, face.learnable, t)
+        for face, s, o, t in zip(faces, shapes, ok, seconds, strict=True)
+    ]
 
 
 def _trajectory(prior: Prior, sources: Sequence[SourceSpeech], number: int, dub: SpeechFeatures) -> MouthTrajectory:
@@ -185,9 +192,9 @@ def _trajectory(prior: Prior, sources: Sequence[SourceSpeech], number: int, dub:
     return predict_mouth(prior, model.of_track(number), dub, sources[number].seconds, calibration).trajectory
 
 
-def _judged(bench: Bench, short: Short, path: MouthTrajectory, others: Sequence[Path]) -> Row:
-    redetect = LandmarkRedetector(bench.tools.landmarker)
-    study = bench.tools.engine.study(short.face.study, redetect, others)
+def _judged(tools: tuple[Bench, Engine], short: Short, path: MouthTrajectory, others: Sequence[Path]) -> Row:
+    redetect = LandmarkRedetector(tools[0].tools.landmarker)
+    study = tools[1].study(short.face.study, redetect, others)
     again = np.full((len(path), 6), np.nan)
     sharp, seams, made, filmed = [], [], [], []
     for view, answer in _rendered(short, study.render(Guide(path), _views(short))):

@@ -465,3 +465,24 @@ def test_missing_gpu_weights_and_options_are_refused_at_once(monkeypatch, tmp_pa
         make(EngineSetup(tmp_path / "none", {"device": "cpu"})).study(tmp_path / "a")
     with pytest.raises(OptionError):
         make(EngineSetup(None, {"vram": "8"}))
+
+
+class WholeWindowModel(FakeWindowModel):
+    """A model all of whose frames depend on all frames that it is given."""
+
+    def __call__(self, request: WindowRequest) -> GeneratedWindow:
+        made = super().__call__(request)
+        sums = request.frames.reshape(len(request.frames), -1).sum(1, dtype=np.int64)
+        return replace(made, frames=made.frames // 2 + np.uint8((sums * np.arange(1, len(sums) + 1)).sum() % 97))
+
+
+@pytest.mark.parametrize("rows", [(28, 33), (36, 38), (0, 4), (55, 60)])
+def test_answers_depend_only_on_the_views_that_the_engine_asks_for(clip, tmp_path, rows):
+    times = steady(25, 60)
+    guide = Guide(None, tone(times), None, (cue_of(times, 0, 60),), times)
+    engine = LtxEngine(SMALL, loader=lambda prompts: WholeWindowModel())
+    first, stop = max(0, rows[0] - engine.limits.context), min(60, rows[1] + engine.limits.context)
+    whole = list(studied(engine, clip, tmp_path / "whole")[0].render(guide, clip.views()))
+    part = list(studied(engine, clip, tmp_path / "part")[0].render(guide, clip.views(first, stop)))
+    assert digest(part[rows[0] - first : rows[1] - first]) == digest(whole[rows[0] : rows[1]])
+    assert any(isinstance(answer, Patch) for answer in whole[rows[0] : rows[1]])

@@ -18,7 +18,7 @@ _SHAPE_WEIGHTS = np.array([1.0, 0.5, 0.7, 0.12, 0.2, 0.7])
 _SHAPE_STEP = 0.03
 _ANGLE_STEPS = np.array([7.0, 7.0, 14.0])
 _CLOSED = 0.02  # apertures below this count as closed
-_LOST_DETAIL = 0.2  # logarithm of the loss that costs 1
+_LOST_DETAIL = 0.12  # logarithm of the loss that costs 1
 _CANDIDATES = 48
 _FOLLOWERS = 12
 _NONE = -1
@@ -103,7 +103,7 @@ def _scale_cost(larger: Float64[np.ndarray, " n"], library: ExemplarLibrary) -> 
     cost = 0.5 * (larger / 0.12) ** 2
     foreign = library.study > 0
     if foreign.any():
-        lost = np.maximum(0, library.blur + np.maximum(0, -larger)) / _LOST_DETAIL
+        lost = np.maximum(0, library.blur - larger) / _LOST_DETAIL
         cost[foreign] = 0.1 * (larger[foreign] / 0.12) ** 2 + lost[foreign] ** 2
     return cost
 

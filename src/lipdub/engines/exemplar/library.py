@@ -19,8 +19,8 @@ APART = 10_000_000_000
 """More than the number of frames of any clip, and a multiple of ten: the rows of two shots in one library differ by
 more."""
 
-_SHRUNK = 1.15
-"""An exemplar of another shot that is this many times larger than it is shown is blurred first."""
+_FINER = 1.15
+"""An exemplar of another shot whose detail is this many times finer than it will be shown is blurred first."""
 
 
 class Crop(NamedTuple):
@@ -113,18 +113,19 @@ class ExemplarLibrary:
         file = self.files[int(self.study[which])]
         pixels = crops.read(file, CropPlace(offset, size), (right - left, bottom - top))
         if self.study[which] > 0:
-            pixels = _as_in_own_shot(pixels, self.gains[which], float(self.poses.scale[which]) / unit)
+            finer = float(self.poses.scale[which]) / unit * float(np.exp(-self.blur[which]))
+            pixels = _as_in_own_shot(pixels, self.gains[which], finer)
         face = np.zeros((478, 3), np.float32)
         face[KEPT] = self.faces[which]
         return FilmedMouth(self.filmed[which], face, self.poses, which, Crop(pixels, Window(left, top, right, bottom)))
 
 
-def _as_in_own_shot(picture: Rgb, gains: Float64[np.ndarray, " 3"], larger: float) -> Rgb:
-    """``picture`` with its colours multiplied by ``gains``; blurred if it is ``larger`` than it will be shown, so that
-    sampling does not make false detail."""
+def _as_in_own_shot(picture: Rgb, gains: Float64[np.ndarray, " 3"], finer: float) -> Rgb:
+    """``picture`` with its colours multiplied by ``gains``; blurred if its detail is this many times ``finer`` than it
+    will be shown, so that sampling does not make false detail."""
     out = picture.astype(np.float32) * gains.astype(np.float32)
-    if larger > _SHRUNK:
-        out = cv2.GaussianBlur(out, (0, 0), 0.45 * float(np.sqrt(larger**2 - 1)))
+    if finer > _FINER:
+        out = cv2.GaussianBlur(out, (0, 0), 0.45 * float(np.sqrt(finer**2 - 1)))
     return np.clip(out + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -34,7 +34,7 @@ _SMALL = (
 _PER_EXEMPLAR = ("frames", "boxes", "places", "shapes", "scale", "rotation", "shift", "light", "speed", "detail")
 _ENOUGH = 20  # exemplars from which the level of a shot's shapes counts more than half
 _MOST_GAIN = 2.0
-_PREFERRED = 1.0  # what it costs to take a mouth of another shot that is just as good
+_PREFERRED = 2.0  # what it costs to take a mouth of another shot that is just as good
 _RECOLOURED = 20.0  # times the squared logarithm of the largest gain
 
 
