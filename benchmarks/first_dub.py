@@ -30,7 +30,7 @@ class Usage(NamedTuple):
 
 def main() -> None:
     """Run the benchmark and print medians and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("clip", type=Path)
     parser.add_argument("dub", type=Path)
     parser.add_argument("--runs", type=int, default=3)
@@ -71,6 +71,7 @@ def measured(arguments: list[str]) -> Usage:
 def decode_and_encode(source: Path, target: Path) -> None:
     """Decode the picture of ``source`` and encode it to ``target`` as a dub would be encoded; nothing else."""
     import av
+    from av.video.stream import VideoStream
 
     from lipdub.media.encoder import SourcePicture, choose_codec, configure_encoder, software_encoding
     from lipdub.media.formats import planar_format
@@ -83,6 +84,7 @@ def decode_and_encode(source: Path, target: Path) -> None:
     encoding = software_encoding(codec, facts, planar_format(facts.pixel_format).name, None, None)
     with av.open(str(source)) as given, av.open(str(target), "w") as out:
         picture = out.add_stream(encoding.encoder, rate=clip.rate)
+        assert isinstance(picture, VideoStream)
         configure_encoder(picture, clip, facts, encoding)
         last = None
         for at, frame in decode(given, given.streams.video[clip.stream]):

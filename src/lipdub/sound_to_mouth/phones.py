@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from hama.asr import ASRModel
 from jaxtyping import Float32
+from threadpoolctl import threadpool_limits
 
 from lipdub.acoustics.chunks import HOP, Chunk, overlapping_chunks, padded, rows_of
 from lipdub.sound_to_mouth.phone_network import PhoneNetwork
@@ -71,7 +72,8 @@ class PhoneAnalyser:
             return self._chunk_posteriors(padded(samples, chunk.first, chunk.stop) * np.float32(gain), chunk)
 
         chunks = overlapping_chunks(len(samples) + _TAIL, _LONGEST, _TRIM)
-        with ThreadPoolExecutor(min(self._workers, len(chunks))) as pool:
+        # small matrices: with more threads, the numerical library waits ten times as long as it computes
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(self._workers, len(chunks))) as pool:
             posteriors = np.concatenate(list(pool.map(analyse, chunks)))
         return _shifted_earlier(posteriors, _LATE, rows)
 

@@ -1,6 +1,7 @@
 """The geometry of a studied face: control points and the lower-face ellipse, and where they are in each frame."""
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,9 @@ ANCHORS = 28
 """Number of fixed points on the ellipse around the lower face; nothing moves outside it."""
 
 
+_RECENT = 16  # rows whose landmarks stay in memory
+
+
 class Ellipse(NamedTuple):
     """The lower-face ellipse in one frame: ``centre`` in pixels; ``inverse`` (2, 2) maps pixels to the unit disc."""
 
@@ -92,15 +96,21 @@ class FaceGeometry:
     shapes: Float64[np.ndarray, "n 6"]
     mean: Float64[np.ndarray, "478 3"]
     faces: Spool
+    _recent: OrderedDict[int, np.ndarray] = field(default_factory=OrderedDict, repr=False)
 
     def __len__(self) -> int:
         return len(self.ok)
 
     def face(self, row: int) -> Float32[np.ndarray, "478 3"]:
-        """The landmarks of ``row``, pose removed; those not in ``KEPT`` are zero."""
-        full = np.zeros((478, 3), np.float32)
-        full[KEPT] = self.faces.read(row, row + 1)[0]
-        return full
+        """The landmarks of ``row``, pose removed, read-only; those not in ``KEPT`` are zero."""
+        if row not in self._recent:
+            full = np.zeros((478, 3), np.float32)
+            full[KEPT] = self.faces.read(row, row + 1)[0]
+            full.flags.writeable = False
+            self._recent[row] = full
+            if len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
+        return self._recent[row]
 
     def pixels(self, row: int, face: Float[np.ndarray, "k 3"]) -> Float64[np.ndarray, "k 2"]:
         """The pixels in ``row`` of points ``face`` whose pose was removed."""
