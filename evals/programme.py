@@ -406,9 +406,7 @@ def people_scores(analysis: Analysis, really: Mapping[int, str]) -> dict[str, An
     }
 
 
-def speech_scores(
-    truth: Truth, clip: Clip, analysis: Analysis, really: Mapping[int, str], given: Mapping
-) -> dict[str, Any]:
+def speech_scores(truth: Truth, clip: Clip, really: Mapping[int, str], given: Mapping) -> dict[str, Any]:
     """How much of the speech was given to the right face, and to which wrong ones; ``given`` are spans by track."""
     wrong: Counter[str] = Counter()
     right, there = 0.0, 0.0
@@ -421,8 +419,6 @@ def speech_scores(
             if shot.kind in ("single", "two"):
                 there += float(part.duration)
             for track, spans in given.items():
-                if not shot.first <= analysis.face(track).track.first < shot.stop:
-                    continue
                 shared = float(total_duration(p for s in spans if (p := s.intersection(part)) is not None))
                 if really[track] == line.name and shot.kind in ("single", "two"):
                     right += shared
@@ -451,7 +447,7 @@ def scores(truth: Truth, clip: Clip, analysis: Analysis, found: SpeakersFound, g
     table = people_scores(analysis, really)
     main = {person: max(counts, key=lambda name: counts[name]) for person, counts in table["table"].items()}
     names = {name: main.get(person, person) or "off screen" for name, person in found.people_of_names.items()}
-    speech = speech_scores(truth, clip, analysis, really, given)
+    speech = speech_scores(truth, clip, really, given)
     return {"shots": len(analysis.shots), **table, **speech, "names": names, "notes": list(found.notes)}
 
 

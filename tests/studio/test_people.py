@@ -27,12 +27,14 @@ PLACES = np.random.default_rng(0).normal(0, 0.088, (8, 128)).astype(np.float32)
 
 @dataclass(frozen=True)
 class Seen:
-    """One face of the tests: frames ``[first, stop)``, and whose it is (None: it cannot be known)."""
+    """One face of the tests: frames ``[first, stop)``, whose it is (None: it cannot be known), and for how many frames
+    it is lost at its end."""
 
     first: int
     stop: int
     person: int | None
     value: float = 0.5
+    lost: int = 0
 
 
 def faces_of(seen: Sequence[Seen], folder: Path) -> tuple[FaceAnalysis, ...]:
@@ -43,7 +45,8 @@ def _face(number: int, seen: Seen, folder: Path) -> FaceAnalysis:
     count = seen.stop - seen.first
     spools = Spool(folder / f"{number}.l", (478, 3), np.float32), Spool(folder / f"{number}.t", (32, 40, 3), np.uint8)
     nothing, shot = np.zeros(count, np.float32), Shot(seen.first, seen.stop)
-    track = FaceTrack(number, shot, seen.first, *spools, nothing, nothing)
+    presence = (np.arange(count) < count - seen.lost).astype(np.float32)
+    track = FaceTrack(number, shot, seen.first, *spools, nothing, presence)
     motion = measure_motion(track_without_face(track, count))
     own = None if seen.person is None else PLACES[seen.person] + np.float32(0.002 * number)
     sample = FaceSample(number, seen.first, Window(0, 0, 10, 10))
@@ -71,6 +74,11 @@ def test_two_faces_seen_at_once_are_two_people(tmp_path: Path) -> None:
     seen = [Seen(0, 50, 3), Seen(20, 50, 3), Seen(50, 90, 4), Seen(88, 120, 4)]
     people = people_of(faces_of(seen, tmp_path))
     assert [person.tracks for person in people] == [(0,), (1,), (2, 3)]
+
+
+def test_a_face_that_is_lost_is_not_seen_at_once_with_the_next(tmp_path: Path) -> None:
+    seen = [Seen(0, 50, 3, lost=14), Seen(38, 90, 3)]
+    assert [person.tracks for person in people_of(faces_of(seen, tmp_path))] == [(0, 1)]
 
 
 def test_what_is_unsure_is_told_and_what_settles_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lipdub import weights
@@ -42,15 +43,20 @@ class ChosenAnalyser:
 
 @dataclass(frozen=True, eq=False)
 class ChosenIdentifier:
-    """What tells which faces are one person; or None, and then ``why``, as a clause."""
+    """What tells which faces are one person: the model in ``folder``; or None, and then ``why``, as a clause."""
 
-    identifier: FaceIdentifier | None
+    folder: Path | None
     why: str = ""
 
     @property
     def identity(self) -> tuple[str, ...]:
         """What changes when its answers do."""
-        return () if self.identifier is None else weights.identity("face-identity")
+        return () if self.folder is None else weights.identity("face-identity")
+
+    @cached_property
+    def identifier(self) -> FaceIdentifier | None:
+        """The network, loaded when it is first needed. Raises ``WeightsError``."""
+        return None if self.folder is None else FaceIdentifier(self.folder)
 
 
 @dataclass(eq=False)
@@ -139,7 +145,7 @@ def engine_setup(options: DubOptions) -> EngineSetup:
 def choose_identifier(ask_download: weights.AskDownload | None) -> ChosenIdentifier:
     """What tells which faces are one person. If its model cannot be had, the faces stay apart."""
     try:
-        return ChosenIdentifier(FaceIdentifier(weights.resolve("face-identity", ask_download)))
+        return ChosenIdentifier(weights.resolve("face-identity", ask_download))
     except WeightsError as missing:
         return ChosenIdentifier(None, missing.what)
 

@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lipdub.faces.person_groups import SURE_SAME, PersonGroup, PersonGroups, group_tracks
+from lipdub.faces.tracker import MIN_PRESENCE
 from lipdub.studio.analysis import FaceAnalysis
+from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.notes import Notes
 from lipdub.timeline.people import Person
 
@@ -39,9 +43,16 @@ def _seen_together(faces: Sequence[FaceAnalysis]) -> Iterator[tuple[int, int]]:
     for number, face in enumerate(faces):
         open_tracks = [i for i in open_tracks if faces[i].track.stop >= face.track.first + TOGETHER]
         for i in open_tracks:
-            if min(faces[i].track.stop, face.track.stop) - face.track.first >= TOGETHER:
+            if _frames_together(faces[i].track, face.track) >= TOGETHER:
                 yield i, number
         open_tracks.append(number)
+
+
+def _frames_together(one: FaceTrack, other: FaceTrack) -> int:
+    """Frames in which both faces are seen; ``other`` begins later. A lost face does not count."""
+    first, stop = other.first, min(one.stop, other.stop)
+    seen = (track.presence[first - track.first : stop - track.first] >= MIN_PRESENCE for track in (one, other))
+    return int(np.logical_and(*seen).sum())
 
 
 def _person(number: str, group: PersonGroup, faces: Sequence[FaceAnalysis]) -> Person:

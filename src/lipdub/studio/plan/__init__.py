@@ -4,5 +4,5 @@
 a line, or the clip's own words, recognised and translated · ``dub_speech`` the speech of the dub: brought, or spoken
 and fitted · ``fitted_speech`` lines spoken and brought to their time · ``engine_speech`` lines that the engine speaks
 · ``speaker_pitch``, ``voice_reference`` how the people in the clip speak · ``speakers`` who speaks when ·
-``face_plans`` cues and mouth trajectories.
+``speaker_names`` whom a script names · ``face_plans`` cues and mouth trajectories.
 """

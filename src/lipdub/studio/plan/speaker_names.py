@@ -19,13 +19,13 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.notes import short
 from lipdub.timeline.time import timecode
 
-CERTAIN = 6.0
+CERTAIN = 4.0
 """Log odds above which a mouth fits the lines of a name."""
 
 MARGIN = 4.0
 """Log odds by which the best person must be better than the second."""
 
-RATE = 0.7
+RATE = 0.3
 """Log odds per second in view that the best person needs at least."""
 
 AGAINST = -0.4

@@ -14,7 +14,7 @@ from lipdub.faces.chosen_people import chosen_people, tracks_by_position
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.sync import Sync, find_sync, local_sync_scores, sync_score
 from lipdub.studio.analysis import Analysis, FaceAnalysis
-from lipdub.studio.plan.speaker_names import SeenSpeaking, TrackPiece, find_names, with_known_lines
+from lipdub.studio.plan.speaker_names import SEEN, SeenSpeaking, TrackPiece, find_names, with_known_lines
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import AP
@@ -30,6 +30,9 @@ FAINT, BRIEF, LONG = 0.4, 1.5, 5.0
 
 MOSTLY, HARDLY = 0.5, 0.15
 """Parts of a line from which somebody who speaks in it is its speaker, and below which nobody in the picture is."""
+
+REFUTED = -2.0
+"""Log odds over all that a face would say in a shot, the sync score included, below which it does not say it."""
 
 STILL_MOUTH, LIVELY_MOUTH = 0.012, 0.04
 """Standard deviation of the aperture (eye distances) below which a mouth is still, and above which it surely moves."""
@@ -75,9 +78,10 @@ def find_speakers(
     seen = SeenSpeaking([face.motion for face in faces], evidence, people, score)
     names = find_names(seen, lines, given)
     chosen, notes = _chosen(clip, analysis, selectors)
-    assignment = assign_speaker(
-        [face.track for face in faces], seen.motions, with_known_lines(seen, lines, names.people), chosen
-    )
+    told = with_known_lines(seen, lines, names.people)
+    assignment = assign_speaker([face.track for face in faces], seen.motions, told, chosen)
+    if chosen is None:
+        assignment = _without_refuted([face.id for face in faces], seen, told, assignment)
     rows = {face.id: face.learnable & _speaking_rows(face, assignment) for face in faces}
     of_lines = _people_of_lines(seen, [face.id for face in faces], assignment, lines)
     every = (*analysis.notes, *notes, *names.notes)
@@ -116,6 +120,21 @@ def _chosen(
 def _shots(analysis: Analysis, person: Person) -> str:
     count = len({face.track.shot.first for face in analysis.faces_of(person)})
     return "1 shot" if count == 1 else f"{count} shots"
+
+
+def _without_refuted(
+    tracks: Sequence[int], seen: SeenSpeaking, told: Sequence[SpeakingEvidence], assignment: SpeakerAssignment
+) -> SpeakerAssignment:
+    """The assignment without faces whose mouths, over all that they would say in their shot, do not fit the voice. A
+    face of which the script tells that it speaks stays."""
+    spans = dict(assignment.spans)
+    for i, track in enumerate(tracks):
+        known = told[i].known
+        pieces = [(i, first, stop) for first, stop in spans.get(track, ())]
+        if pieces and (known is None or not (known > 0).any()):
+            odds, seconds = seen.totals(pieces)
+            spans[track] = () if seconds >= SEEN and odds < REFUTED else spans[track]
+    return replace(assignment, spans=spans)
 
 
 def _score_of_pieces(
