@@ -36,7 +36,7 @@ class CopiedClock:
     def packets(self, packets: Iterable[av.Packet], source: Mapping[int, int]) -> Iterator[av.Packet]:
         """The ``packets`` of copied streams, on the clip's clock. ``source`` gives the index of the source's stream for
         that of a copy."""
-        end, slower = self.end, self.clip.slower
+        end = self.end
         for packet in packets:
             base = packet.time_base
             kind = packet.stream.type
@@ -47,14 +47,14 @@ class CopiedClock:
                 continue
             if end is not None and kind == "subtitle" and packet.pts is not None and packet.duration:
                 packet.duration = min(packet.duration, max(1, int((end - packet.pts * base) / base)))
-            if slower != 1:
-                packet.pts = self._units(packet.pts, base)
-                packet.dts = self._units(packet.dts, base)
-                packet.duration = round((packet.duration or 0) * slower)
+            if self.clip.slower != 1 and packet.pts is not None:
+                begin, stop = (self._units(at, base) for at in (packet.pts, packet.pts + (packet.duration or 0)))
+                packet.pts = packet.dts = begin  # subtitles are the only streams that are slowed
+                packet.duration = stop - begin
             yield packet
 
-    def _units(self, at: int | None, base: Fraction) -> int | None:
-        return None if at is None else round(self.instant(at * base) / base)
+    def _units(self, at: int, base: Fraction) -> int:
+        return round(self.instant(at * base) / base)
 
     def chapters(self, chapters: Iterable[Any]) -> list[Any]:
         """Chapters as PyAV gives them, on the clip's clock; without those that begin after its end."""

@@ -149,7 +149,7 @@ class Clip:
         if self.filmed is None:
             return len(self)
         own, count = self.filmed.times, min(len(self), len(self.filmed.times))
-        if own.time_base != self.times.time_base:
+        if own.time_base != self.times.time_base or self.filmed.slower != 1:
             return 0
         same = (self.filmed.order[:count] == np.arange(count)) & (self.times.pts[:count] == own.pts[:count])
         return count if bool(same.all()) else int(np.argmin(same))

@@ -15,9 +15,15 @@ from jaxtyping import Int64
 
 from lipdub.timeline.clip import Clip, FileFrames, FrameTimes
 
-_FINEST = 10_000_000
-"""The largest denominator of the distance between two frames of a slowed picture: the error adds up to less than a
-tenth of a millisecond in an hour."""
+_FINENESS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+"""Largest denominators of the distance between two frames of a slowed picture; the first one that is exact enough is
+taken, because some programs do not like very fine time bases."""
+
+_EXACT = Fraction(1, 10_000)
+"""Seconds by which the end of a slowed picture may be wrong."""
+
+_FINEST_RATE = 1_000_000
+"""The largest denominator of a frame rate."""
 
 _USUAL_TIMESCALE = 1_000_000
 """Units per second that are fine enough for the start of a picture."""
@@ -43,7 +49,7 @@ class LengthChange:
         """What was done, for a report; ``would``: what would be done."""
         differ = f"{float(abs(self.seconds)):.3f} s {'longer' if self.seconds > 0 else 'shorter'} than the picture"
         count = f"{abs(self.frames)} frame{'' if abs(self.frames) == 1 else 's'}"
-        is_, are = ("would be", "would be") if would else ("is", "were")
+        is_, are = ("is", "was" if abs(self.frames) == 1 else "were") if not would else ("would be", "would be")
         match self.kind:
             case "hold":
                 done = f"the last frame {is_} held, {count} {are} added"
@@ -97,15 +103,15 @@ def bounced(clip: Clip, until: Fraction, first: int) -> Clip:
 def slowed(clip: Clip, until: Fraction) -> Clip:
     """``clip`` with all its frames, each shown longer by the same factor; time 0 of that is ``clip.start``.
 
-    The distance of two frames is a fraction with a denominator of at most ten millions, and the unit of time is chosen
-    so that all time stamps are whole.
+    The unit of time is chosen so that all time stamps are whole and exactly in proportion; the end of the picture is
+    exact to .1 ms.
     """
     assert until > clip.span.end
     slower = (until - clip.start) / (clip.span.end - clip.start)
     times = clip.times
     offsets = times.pts - times.pts[0]
     whole = int(np.gcd.reduce(np.append(offsets, times.last)))
-    unit = (whole * times.time_base * slower).limit_denominator(_FINEST)
+    unit = _rounded(whole * times.time_base * slower, (int(offsets[-1]) + times.last) // whole)
     first = clip.start + (times.instant(0) - clip.start) * slower
     scale = math.lcm(unit.denominator, first.denominator)
     if scale > _LARGEST_TIMESCALE:
@@ -113,7 +119,7 @@ def slowed(clip: Clip, until: Fraction) -> Clip:
     step = int(unit * scale)
     pts = round(first * scale) + offsets // whole * step
     longer = FrameTimes(pts, Fraction(1, scale), times.last // whole * step)
-    rate = (clip.rate / slower).limit_denominator(_FINEST // 10)
+    rate = (clip.rate / slower).limit_denominator(_FINEST_RATE)
     filmed = FileFrames(np.arange(len(clip)), times, clip.rate, slower)
     return replace(clip, times=longer, rate=rate, filmed=filmed)
 
@@ -127,6 +133,12 @@ def cut_short(clip: Clip, until: Fraction) -> Clip:
         return clip
     shorter = FrameTimes(times.pts[:count], times.time_base, int(times.pts[count] - times.pts[count - 1]))
     return replace(clip, times=shorter, filmed=FileFrames(np.arange(count), times, clip.rate))
+
+
+def _rounded(unit: Fraction, count: int) -> Fraction:
+    """``unit`` seconds with the smallest denominator with which ``count`` of them are exact enough."""
+    choices = [unit.limit_denominator(finest) for finest in _FINENESS]
+    return next((one for one in choices if abs(one - unit) * count <= _EXACT), choices[-1])
 
 
 def _missing(times: FrameTimes, until: Fraction) -> int:
