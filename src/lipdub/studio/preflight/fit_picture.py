@@ -14,6 +14,9 @@ from lipdub.timeline.clip_length import LengthChange, bounced, cut_short, held, 
 LONGEST_BOUNCE = Fraction(10)
 """Seconds at the end of the picture that are played backwards at most."""
 
+_ROUNDING = 2
+"""Frames that are played backwards more than the time seems to need: the last one is not shown twice in a row."""
+
 _MEMORY = 12
 """Frames before those that may bounce from which the cut detector knows how much the picture usually changes."""
 
@@ -88,12 +91,11 @@ def _refusal(audio: Path, differ: Fraction) -> OptionError:
 
 
 def _first_to_bounce(clip: Clip, seconds: Fraction) -> int:
-    """The first frame that is played backwards to fill ``seconds``: at most 10 s before the end, in the last shot."""
+    """The first frame that is played backwards to fill ``seconds``: about 10 s before the end at most, and in the last
+    shot."""
     from lipdub.faces.cuts import CutDetector
 
-    first = clip.times.at(clip.span.end - min(seconds, LONGEST_BOUNCE))
-    if clip.times.instant(first) < clip.span.end - LONGEST_BOUNCE:
-        first = min(first + 1, len(clip) - 1)
+    first = max(0, clip.times.at(clip.span.end - min(seconds, LONGEST_BOUNCE)) - _ROUNDING)
     detector = CutDetector()
     for frame in read_frames(clip, max(0, first - _MEMORY), shared=True):
         if detector.starts_shot(frame):
