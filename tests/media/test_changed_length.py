@@ -18,8 +18,8 @@ from lipdub.media.read import PictureDamage, read_frames
 from lipdub.media.segments import plan_segments, segment_recipe
 from lipdub.media.shown_order import shown_runs
 from lipdub.media.write import WriteOptions
-from lipdub.timeline.clip import Clip, FileFrames, FrameTimes
-from lipdub.timeline.clip_length import bounced, cut_short, held, slowed
+from lipdub.timeline.clip import Clip, FileFrames, FrameTimes, Pause
+from lipdub.timeline.clip_length import bounced, cut_short, held, paused, slowed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from media_files import Extra, make_video, make_wav, number_in
@@ -44,6 +44,8 @@ def changed(clip: Clip, how: str) -> Clip:
             return held(clip, end + Fraction(107, 100))
         case "bounce":
             return bounced(clip, end + Fraction(307, 100), 31)
+        case "pause":
+            return paused(clip, [Pause(clip.times.instant(len(clip) // 2), Fraction(2, 5)), Pause(end, Fraction(1, 5))])
         case "slow":
             return slowed(clip, end + Fraction(12345, 48000))
     return cut_short(clip, end - Fraction(31, 100))
@@ -65,7 +67,7 @@ def film(clip: Clip, output: Path, changes: tuple[range, ...] = (), dub: Path | 
     return plan, mux(clip, plan, files, output, how, dub)
 
 
-@pytest.mark.parametrize("how", ["hold", "bounce", "slow", "cut"])
+@pytest.mark.parametrize("how", ["hold", "bounce", "slow", "cut", "pause"])
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_frame_is_written_at_its_own_time(tmp_path: Path, name: str, how: str) -> None:
     clip = changed(open_clip(make_video(tmp_path / "a.mp4", **SOURCES[name])), how)
@@ -230,7 +232,26 @@ def test_what_lies_behind_a_cut_is_cut_and_named(tmp_path: Path, suffix: str) ->
     assert sum("cut where the picture is cut, at 0:00:00.200" in told for told in written.warnings) == 2
 
 
-@pytest.mark.parametrize("how", ["slow", "cut"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_subtitles_and_chapters_wait_with_the_picture(tmp_path: Path, suffix: str) -> None:
+    clip = open_clip(rich(tmp_path / f"a{suffix}"))
+    still = paused(clip, [Pause(Fraction(1, 4), Fraction(2, 5))])
+    assert still.pauses == (Pause(Fraction(6, 25), Fraction(2, 5)),)
+    _, written = film(still, tmp_path / f"out{suffix}")
+    assert [float(at) for at, _ in texts(tmp_path / f"out{suffix}")] == pytest.approx([0.1, 0.7], abs=2e-3)
+    assert np.allclose(chapters(tmp_path / f"out{suffix}"), [(0, 0.2), (0.2, 0.88)], atol=2e-3)
+    warned = [told for told in written.warnings if "the picture is slowed or held" in told]
+    assert [told[:16] for told in warned] == ["stream 1 (audio)"]
+
+
+def test_gops_before_a_pause_are_copied(tmp_path: Path) -> None:
+    clip = open_clip(make_video(tmp_path / "a.mp4", count=160, options=X264))
+    still = paused(clip, [Pause(Fraction(4), Fraction(1))])
+    plan, _ = film(still, tmp_path / "out.mp4", (range(60, 70),))
+    assert {i for s in plan.segments if s.copied for i in range(s.first, s.stop)} == {*range(50), *range(75, 100)}
+
+
+@pytest.mark.parametrize("how", ["slow", "cut", "pause"])
 def test_captions_follow_their_frames(tmp_path: Path, how: str) -> None:
     from test_side_data import carrying
 
@@ -238,7 +259,8 @@ def test_captions_follow_their_frames(tmp_path: Path, how: str) -> None:
     clip = changed(open_clip(source), how)
     _, written = film(clip, tmp_path / "out.mp4", (range(len(clip)),))
     assert not any("captions" in told for told in written.dropped)
-    assert any(f"closed captions (CEA-608/708) ({len(clip)} frames)" in told for told in written.copied)
+    shown = int(clip.first_shown.sum())
+    assert any(f"closed captions (CEA-608/708) ({shown} frames)" in told for told in written.copied)
 
 
 def test_the_recipe_of_a_segment_tells_which_frames_are_shown(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ def test_sound_that_would_not_fit_a_slowed_picture_is_refused(
 
 
 def test_speech_that_is_made_here_has_no_length_of_its_own(source: Path) -> None:
-    with pytest.raises(OptionError, match="--if-longer hold is for a finished dub track"):
-        check(asked(source, None, SpeechOptions(line="Hola", to="es"), if_longer="hold"))
+    with pytest.raises(OptionError, match="--if-longer slow is for a finished dub track"):
+        check(asked(source, None, SpeechOptions(line="Hola", to="es"), if_longer="slow"))
     with pytest.raises(OptionError, match="--if-shorter cut is for a finished dub track"):
         check(asked(source, None, SpeechOptions(line="Hola", to="es"), if_shorter="cut"))
 

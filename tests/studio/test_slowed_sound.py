@@ -51,5 +51,5 @@ def test_features_of_the_clip_are_stretched(source: Path, tmp_path: Path, monkey
     for name in ("phone_posteriors", "voice_activity", "energy"):
         own, longer = getattr(plain, name), getattr(stretched, name)
         assert longer.dtype == own.dtype
-        assert np.array_equal(longer[::2], own)
-        assert np.allclose(longer[1:-1:2], (own[:-1] + own[1:]) / 2, atol=1e-6)
+        assert np.allclose(longer[::2], own, atol=1e-5)
+        assert np.allclose(longer[1:-1:2], (own[:-1] + own[1:]) / 2, atol=1e-5)

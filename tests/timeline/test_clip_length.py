@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.timeline.clip import Clip, FileFrames, FrameTimes
-from lipdub.timeline.clip_length import LengthChange, bounced, cut_short, held, slowed
+from lipdub.timeline.clip import Clip, FileFrames, FrameTimes, Pause
+from lipdub.timeline.clip_length import LengthChange, bounced, cut_short, held, paused, slowed
+from lipdub.timeline.time import Span
 
 RATES = [Fraction(25), Fraction(24), Fraction(30000, 1001), Fraction(60)]
 BASES = [Fraction(1, 12800), Fraction(1, 90000), Fraction(1, 1000), Fraction(1001, 30000)]
@@ -155,3 +156,46 @@ def test_a_clip_knows_which_of_its_frames_are_the_files_own() -> None:
 def test_what_was_done_is_told(change: LengthChange, done: str, would: str) -> None:
     assert done in change.sentence()
     assert would in change.sentence(would=True)
+
+
+@st.composite
+def waits(draw: st.DrawFn) -> list[tuple[Fraction, Fraction]]:
+    """(Place 0..1 in the clip, seconds) of pauses."""
+    pair = st.tuples(st.fractions(0, 1, max_denominator=999), st.fractions(Fraction(1, 500), 5, max_denominator=999))
+    return draw(st.lists(pair, min_size=1, max_size=4))
+
+
+@given(made=clips(), wanted=waits())
+def test_a_picture_stands_still_where_it_shall_and_everything_comes_later(made, wanted) -> None:
+    clip = clip_of(*made)
+    pauses = [Pause(clip.span.start + place * clip.span.duration, seconds) for place, seconds in wanted]
+    held_up = paused(clip, pauses)
+    assert held_up.filmed is not None
+    assert held_up.filmed.order[held_up.first_shown].tolist() == list(range(len(clip)))
+    assert sum(p.seconds for p in held_up.pauses) >= sum(p.seconds for p in pauses)
+    assert held_up.span.duration == clip.span.duration + sum(p.seconds for p in held_up.pauses)
+    for index in np.flatnonzero(held_up.first_shown).tolist():
+        own = clip.times.instant(held_up.file_frame(index))
+        assert held_up.times.instant(index) == held_up.instant(own)
+        assert held_up.file_instant(held_up.times.instant(index)) == own
+    for pause in pauses:
+        later = held_up.instant(pause.at) - held_up.instant(clip.start)
+        assert later - (pause.at - clip.start) >= pause.seconds or clip.times.at(pause.at) == 0
+    for span in held_up.paused_spans:
+        inside = held_up.times.within(span)
+        assert len({held_up.file_frame(i) for i in inside}) == 1
+        assert not held_up.first_shown[inside.start : inside.stop].any()
+
+
+def test_the_clock_of_a_clip_with_pauses() -> None:
+    clip = clip_of(list(range(10)), Fraction(1, 10), 1)
+    still = paused(clip, [Pause(Fraction(1, 2), Fraction(1, 4)), Pause(Fraction(1), Fraction(1, 10))])
+    assert still.pauses == (Pause(Fraction(1, 2), Fraction(3, 10)), Pause(Fraction(1), Fraction(1, 10)))
+    assert still.filmed is not None
+    assert still.filmed.order.tolist() == [0, 1, 2, 3, 4, 4, 4, 4, 5, 6, 7, 8, 9, 9]
+    assert still.paused_spans == (Span(Fraction(1, 2), Fraction(4, 5)), Span(Fraction(13, 10), Fraction(7, 5)))
+    assert still.instant(Fraction(1, 2)) == Fraction(4, 5)
+    assert still.instant(Fraction(1, 2), end=True) == Fraction(1, 2)
+    assert still.file_instant(Fraction(6, 10)) == Fraction(1, 2)
+    assert still.own_frames == 5
+    assert still.retimed

@@ -1,4 +1,4 @@
-"""Copied streams and chapters of a clip whose picture is slowed or cut: they get its clock, and end where it ends."""
+"""Copied streams and chapters of a clip whose picture is slowed, paused or cut: they get its clock and end with it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,8 @@ class CopiedClock:
     """How times of the source become times of ``clip``.
 
     With a picture that is cut, what begins after its end is left out, and counted in ``left_out`` by the index of the
-    source's stream. With one that is slowed, all times are stretched by the same factor.
+    source's stream. With one that is slowed or stands still now and then, subtitles and chapters
+    are moved to where their pictures are.
     """
 
     clip: Clip
@@ -27,11 +28,6 @@ class CopiedClock:
         filmed = self.clip.filmed
         shorter = filmed is not None and len(self.clip) < len(filmed.times)
         return self.clip.span.end if shorter else None
-
-    def instant(self, at: Fraction) -> Fraction:
-        """When what is at ``at`` (s) in the source is in the clip."""
-        start = self.clip.start
-        return at if self.clip.slower == 1 else start + (at - start) * self.clip.slower
 
     def packets(self, packets: Iterable[av.Packet], source: Mapping[int, int]) -> Iterator[av.Packet]:
         """The ``packets`` of copied streams, on the clip's clock. ``source`` gives the index of the source's stream for
@@ -47,14 +43,12 @@ class CopiedClock:
                 continue
             if end is not None and kind == "subtitle" and packet.pts is not None and packet.duration:
                 packet.duration = min(packet.duration, max(1, int((end - packet.pts * base) / base)))
-            if self.clip.slower != 1 and packet.pts is not None:
-                begin, stop = (self._units(at, base) for at in (packet.pts, packet.pts + (packet.duration or 0)))
-                packet.pts = packet.dts = begin  # subtitles are the only streams that are slowed
-                packet.duration = stop - begin
+            if self.clip.retimed and packet.pts is not None:
+                stop = (packet.pts + (packet.duration or 0)) * base
+                begin = round(self.clip.instant(packet.pts * base) / base)
+                packet.pts = packet.dts = begin  # no other streams than subtitles are here
+                packet.duration = max(0, round(self.clip.instant(stop, end=True) / base) - begin)
             yield packet
-
-    def _units(self, at: int, base: Fraction) -> int:
-        return round(self.instant(at * base) / base)
 
     def chapters(self, chapters: Iterable[Any]) -> list[Any]:
         """Chapters as PyAV gives them, on the clip's clock; without those that begin after its end."""
@@ -65,6 +59,6 @@ class CopiedClock:
             if stop is not None and begin >= stop:
                 continue
             end = end if stop is None else min(end, stop)
-            changed = {"start": round(self.instant(begin) / base), "end": round(self.instant(end) / base)}
+            changed = {"start": round(self.clip.instant(begin) / base), "end": round(self.clip.instant(end) / base)}
             out.append({**chapter, **changed})
         return out

@@ -175,7 +175,7 @@ class FilmWriter:
             container=self.container,
             has_dub=dub is not None,
             keep_source_sound=self.options.keep_original_audio,
-            slowed=self.clip.slower != 1,
+            retimed=self.clip.retimed,
         )
         pairs: list[tuple[Stream, Stream]] = []
         with self.output_errors():
@@ -225,8 +225,9 @@ class FilmWriter:
         self.out.mux_one(packet)
 
     def _file_instant(self, packet: av.Packet) -> Fraction | None:
-        """When the file itself shows the frame of ``packet`` of a slowed picture; None: at the packet's own time."""
-        if self.clip.slower == 1:
+        """When the file itself shows the frame of ``packet``, if the clip has another clock; None: at the packet's own
+        time."""
+        if not self.clip.retimed:
             return None
         index = int(np.searchsorted(self.clip.times.pts, packet.pts or 0))
         return self.clip.file_times.instant(self.clip.file_frame(min(index, len(self.clip) - 1)))

@@ -16,7 +16,7 @@ from lipdub.media.languages import same_container_language
 from lipdub.media.stream_copy import codec_name, copy_refusal
 
 MOV_FAMILY = ("mp4", "mov")
-SLOWED = "the picture is slowed and this is not"
+RETIMED = "the picture is slowed or held, and this is not"
 """Why a stream is dropped whose packets would not fit the picture; that is a warning, too."""
 
 PLAYED_TYPES = ("video", "audio", "subtitle")
@@ -42,15 +42,15 @@ class StreamMapping:
 @dataclass(frozen=True, slots=True)
 class MappingContext:
     """What the rules depend on: the source, the index of its dubbed picture stream among all streams, the output's
-    container, whether there is a dub track and the source's sound is kept beside it, and whether the picture is
-    ``slowed``."""
+    container, whether there is a dub track and the source's sound is kept beside it, and whether the picture is slowed
+    or stands still now and then (``retimed``)."""
 
     source: InputContainer
     picture: int
     container: str
     has_dub: bool
     keep_source_sound: bool
-    slowed: bool = False
+    retimed: bool = False
 
 
 def _picture(stream: Stream, context: MappingContext) -> StreamMapping | None:
@@ -98,10 +98,10 @@ def _attachment(stream: Stream, context: MappingContext) -> StreamMapping | None
     return StreamMapping("dropped", f"{context.container} holds no attached files ({stream.name or 'without a name'})")
 
 
-def _too_fast(stream: Stream, context: MappingContext) -> StreamMapping | None:
-    """Sound, other pictures and data cannot be slowed by their time stamps alone; subtitles can."""
-    if context.slowed and stream.type != "subtitle":
-        return StreamMapping("dropped", SLOWED)
+def _on_the_old_clock(stream: Stream, context: MappingContext) -> StreamMapping | None:
+    """Sound, other pictures and data do not fit by other time stamps alone; subtitles do."""
+    if context.retimed and stream.type != "subtitle":
+        return StreamMapping("dropped", RETIMED)
     return None
 
 
@@ -113,7 +113,7 @@ def _any(stream: Stream, context: MappingContext) -> StreamMapping | None:
 
 
 RULES: tuple[Callable[[Stream, MappingContext], StreamMapping | None], ...] = (
-    _picture, _replaced_sound, _chapter_track, _timecode_track, _cover, _attachment, _too_fast, _any,
+    _picture, _replaced_sound, _chapter_track, _timecode_track, _cover, _attachment, _on_the_old_clock, _any,
 )  # fmt: skip
 """Asked in this order for every stream of the source."""
 
@@ -148,7 +148,7 @@ class StreamReport:
                 self.copied.append(name)
             case "dropped":
                 self.dropped.append(name)
-                if mapping.reason == SLOWED:
+                if mapping.reason == RETIMED:
                     self.warnings.append(f"{stream_name(stream)} is dropped: {mapping.reason}")
 
 

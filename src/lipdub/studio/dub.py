@@ -11,6 +11,7 @@ from lipdub.studio.deliver.deliver import deliver
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.job import DubRequest, Job
 from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.plan.line_pauses import held_for_lines
 from lipdub.studio.plan.plan_dub import plan_dub
 from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.session import Session, open_session
@@ -39,9 +40,9 @@ def dub(
 
 def dub_in(session: Session, request: DubRequest, caller: Caller) -> Report:
     """One dub in a session of its own. Raises what ``dub`` raises."""
-    job = preflight(request, caller, session)
+    job, lines = held_for_lines(preflight(request, caller, session), session)
     analysis = analyse(job, session)
-    plan = plan_dub(job, analysis, session)
+    plan = plan_dub(job, analysis, session, lines)
     if not plan.faces:
         raise _nothing(job, analysis, plan)
     film, work = make_film(job, plan, own_folders(session), session)

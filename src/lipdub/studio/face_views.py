@@ -29,15 +29,26 @@ def face_view(frame: Frame, track: FaceTrack, size: tuple[int, int]) -> FaceView
 
 
 def source_sound(clip: Clip) -> Sound | None:
-    """The clip's own sound on the clip's clock; None if it has none. With a slowed picture, it is stretched as much."""
+    """The clip's own sound on the clip's clock; None if it has none. With a slowed picture, it is stretched as much; it
+    is silent where the picture stands still."""
     if not clip.has_sound:
         return None
     sound = read_sound(clip.path, stream=clip.sound)
+    if clip.pauses:
+        return Sound(_with_silence(sound, clip), sound.rate, clip.instant(sound.start))
     if clip.slower == 1:
         return sound
     size = round(sound.samples.shape[1] * clip.slower)
     samples = np.stack([time_stretch(channel, size, sound.rate) for channel in sound.samples])
     return Sound(samples, sound.rate, clip.start + (sound.start - clip.start) * clip.slower)
+
+
+def _with_silence(sound: Sound, clip: Clip) -> np.ndarray:
+    places = [round((pause.at - sound.start) * sound.rate) for pause in clip.pauses]
+    parts = np.split(sound.samples, np.clip(places, 0, sound.samples.shape[1]), axis=1)
+    silences = [np.zeros((len(sound.samples), round(p.seconds * sound.rate)), np.float32) for p in clip.pauses]
+    pairs = zip(parts, [*silences, silences[0][:, :0]], strict=True)
+    return np.concatenate([piece for pair in pairs for piece in pair], axis=1)
 
 
 def dub_sound(track: Path, clip: Clip) -> Sound:

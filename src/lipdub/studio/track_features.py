@@ -16,7 +16,7 @@ from lipdub.studio.store import key
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.samples import SampleFile, Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
-from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 from lipdub.timeline.time import Span
 
 VERSION = 3
@@ -24,6 +24,9 @@ VERSION = 3
 
 BEYOND = Fraction(1)
 """Seconds of a dub track after the end of the picture that are still analysed."""
+
+BLANK = 15
+"""The column of phone posteriors that means that nothing is said."""
 
 _DAMAGE = "damage.json"
 
@@ -68,26 +71,37 @@ def whole_of(clip: Clip) -> Span:
 def clip_features(clip: Clip, session: Session) -> TrackFeatures:
     """The speech features of the clip's own sound, on the clip's clock. Raises what ``track_features`` raises."""
     found = track_features(own_track(clip), session)
-    return found if clip.slower == 1 else replace(found, features=_slowed(found.features, clip))
+    return replace(found, features=_on_clock_of(clip, found.features)) if clip.retimed else found
 
 
-def _slowed(features: SpeechFeatures, clip: Clip) -> SpeechFeatures:
-    """The features of the clip's own sound, stretched as its picture is: values between rows are linear."""
-    count = int(len(features) * clip.slower)
-    at = np.arange(count) / float(clip.slower)
-    low = np.minimum(at.astype(int), len(features) - 1)
-    high, part = np.minimum(low + 1, len(features) - 1), (at - low).astype(np.float32)
+def _on_clock_of(clip: Clip, features: SpeechFeatures) -> SpeechFeatures:
+    """The features of the clip's own sound on the clip's clock: stretched as its picture is, and silent where the
+    picture stands still. Values between rows are linear."""
+    start, end = clip.instant(features.start), clip.instant(features.span.end)
+    count, step = int((end - start) / FEATURE_STEP), float(FEATURE_STEP)
+    seconds = float(start) + np.arange(count) * step
+    silent, waited = np.zeros(count, bool), np.zeros(count)
+    for span in clip.paused_spans:
+        silent |= (seconds >= float(span.start)) & (seconds < float(span.end))
+        waited += np.clip(seconds - float(span.start), 0, float(span.duration))
+    at = (seconds - waited - float(start)) / float(clip.slower) / step
+    low = np.clip((at + 1e-6).astype(int), 0, len(features) - 1)
+    high, part = np.minimum(low + 1, len(features) - 1), np.clip(at - low, 0, 1).astype(np.float32)
 
-    def between(rows: np.ndarray) -> np.ndarray:
+    def between(rows: np.ndarray, quiet: np.ndarray | None = None) -> np.ndarray:
         share = part.reshape(-1, *(1,) * (rows.ndim - 1))
-        return (rows[low] * (1 - share) + rows[high] * share).astype(rows.dtype)
+        found = (rows[low] * (1 - share) + rows[high] * share).astype(rows.dtype)
+        if quiet is not None:
+            found[silent] = quiet
+        return found
 
+    blank = np.eye(1, features.phone_posteriors.shape[1], BLANK, np.float32)[0]
     encoded = features.encoder_features
     return SpeechFeatures(
-        start=clip.start + (features.start - clip.start) * clip.slower,
-        phone_posteriors=between(features.phone_posteriors),
-        voice_activity=between(features.voice_activity),
-        energy=between(features.energy),
+        start=start,
+        phone_posteriors=between(features.phone_posteriors, blank),
+        voice_activity=between(features.voice_activity, np.zeros(())),
+        energy=between(features.energy, np.zeros(3)),
         encoder_features=None if encoded is None else between(encoded),
     )
 

@@ -6,6 +6,7 @@ frame later.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -13,7 +14,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int64
 
-from lipdub.timeline.clip import Clip, FileFrames, FrameTimes
+from lipdub.timeline.clip import Clip, FileFrames, FrameTimes, Pause
 
 _FINENESS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 """Largest denominators of the distance between two frames of a slowed picture; the first one that is exact enough is
@@ -37,13 +38,15 @@ class LengthChange:
     """How the length of the picture was fitted to a dub track that is ``seconds`` longer (shorter if negative).
 
     ``kind``: the last frame is held, the end bounces, the whole picture is slowed, or its end is cut. ``frames`` were
-    added (removed if negative); the picture is shown ``slower`` times as slowly.
+    added (removed if negative); the picture is shown ``slower`` times as slowly. Or the picture is held ("pause") after
+    so many ``lines`` whose speech is ``seconds`` too long for their time, all together.
     """
 
-    kind: Literal["hold", "bounce", "slow", "cut"]
+    kind: Literal["hold", "bounce", "slow", "cut", "pause"]
     seconds: Fraction
     frames: int = 0
     slower: Fraction = Fraction(1)
+    lines: int = 0
 
     def sentence(self, *, would: bool = False) -> str:
         """What was done, for a report; ``would``: what would be done."""
@@ -57,6 +60,11 @@ class LengthChange:
                 done = f"the end of the picture {is_} played backwards and forwards, {count} {are} added"
             case "slow":
                 done = f"the picture {is_} shown {float(self.slower):.4f} times as slowly"
+            case "pause":
+                which = "1 line is" if self.lines == 1 else f"{self.lines} lines are"
+                after = "it" if self.lines == 1 else "them"
+                long = f"{which} {float(self.seconds):.3f} s too long for the time of the source"
+                return f"{long}: the picture {is_} held after {after}, {count} {are} added"
             case "cut":
                 done = f"{count} {are} cut from the end of the picture"
         return f"the dub is {differ}: {done}"
@@ -122,6 +130,38 @@ def slowed(clip: Clip, until: Fraction) -> Clip:
     rate = (clip.rate / slower).limit_denominator(_FINEST_RATE)
     filmed = FileFrames(np.arange(len(clip)), times, clip.rate, slower)
     return replace(clip, times=longer, rate=rate, filmed=filmed)
+
+
+def paused(clip: Clip, wanted: Sequence[Pause]) -> Clip:
+    """``clip``, whose picture stands still at least as long as ``wanted``, each time on the last frame before.
+
+    The pauses are those of ``wanted`` moved to where a frame begins (at most one frame earlier), with the length of
+    whole frames at the constant rate, or at the median step of a variable rate. Those of one place become one.
+    """
+    times = clip.times
+    step = _constant_step(times) or Fraction(max(1, round(float(np.median(np.diff(times.pts))))))
+    missing: dict[int, Fraction] = {}
+    for pause in wanted:
+        border = len(clip) if pause.at >= clip.span.end else max(1, times.at(pause.at))
+        missing[border] = missing.get(border, Fraction(0)) + pause.seconds
+    order, pts, later, last, pauses = [], [], 0, times.last, []
+    borders = sorted(missing)
+    for first, border in zip([0, *borders], [*borders, len(clip)], strict=True):
+        order.append(np.arange(first, border))
+        pts.append(times.pts[first:border] + later)
+        if border not in missing:
+            continue
+        begin = int(times.pts[border]) if border < len(clip) else int(times.pts[-1]) + times.last
+        count = math.ceil(missing.pop(border) / (step * times.time_base))
+        order.append(np.full(count, border - 1))
+        pts.append(begin + later + np.array([int(k * step) for k in range(count)], np.int64))
+        if border == len(clip):
+            last = int(count * step) - int((count - 1) * step)
+        later += int(count * step)
+        pauses.append(Pause(begin * times.time_base, int(count * step) * times.time_base))
+    shown = FrameTimes(np.concatenate(pts).astype(np.int64), times.time_base, last)
+    frames = FileFrames(np.concatenate(order).astype(np.int64), times, clip.rate, pauses=tuple(pauses))
+    return replace(clip, times=shown, filmed=frames)
 
 
 def cut_short(clip: Clip, until: Fraction) -> Clip:

@@ -155,5 +155,5 @@ def _read_face(clip: Clip, engine: Engine, folder: Path, entry: dict) -> FaceAna
         visibility=_visibility(track, motion, clip, engine),
         study=_study_folder(folder, track.id),
         facts=StudyFacts(known["coverage"], tuple(known["notes"]), dict(known["figures"])),
-        learnable=motion.ok & (np.arange(track.first, track.stop) < clip.own_frames),
+        learnable=motion.ok & clip.first_shown[track.first : track.stop],
     )

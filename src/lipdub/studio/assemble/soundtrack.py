@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.media.probe import probe
 from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
+from lipdub.media.sound_pauses import with_pauses
 from lipdub.media.sound_write import write_sound
 from lipdub.studio.assemble.music_effects import music_and_effects
 from lipdub.studio.dub_plan import DubPlan
@@ -76,15 +77,17 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> So
     shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
     canvas = MixFormat.for_span(whole_of(clip), shape.rate, shape.channels)
 
-    def stem(path: Path, start: Fraction = Fraction(0), stream: int | None = None) -> Stem:
+    def stem(path: Path, start: Fraction = Fraction(0), stream: int | None = None, *, paused: bool = True) -> Stem:
         """The sound of a file (its stream ``stream``), whose instant ``start`` is the canvas' first."""
-        channels = sound_format(path, stream).channels
-        return Stem(channels, lambda: sound_blocks(path, rate=canvas.rate, start=start, stream=stream))
+        channels, pauses = sound_format(path, stream).channels, canvas.ranges(clip.paused_spans) if paused else ()
+        return Stem(
+            channels, lambda: with_pauses(sound_blocks(path, rate=canvas.rate, start=start, stream=stream), pauses)
+        )
 
     source = stem(clip.path, clip.start, clip.sound) if clip.has_sound else None
     effects = music_and_effects(clip, job.speech, session)
     under = None if effects is None else stem(effects.file)
-    parts = MixInputs(canvas, stem(plan.speech.track), tuple(spans), source, plan.source_speech, under)
+    parts = MixInputs(canvas, stem(plan.speech.track, paused=False), tuple(spans), source, plan.source_speech, under)
     with session.clock.stage("mix"):
         options, before = mix_options(job.speech), plan.mix_levels
         planned_mix = plan_mix(parts, options) if before is None else plan_mix_again(parts, options, before)

@@ -18,7 +18,7 @@ from lipdub.studio.plan.lines import DubLines
 from lipdub.studio.plan.speaker_pitch import speaker_pitch
 from lipdub.studio.plan.voice_reference import with_references
 from lipdub.studio.session import Session
-from lipdub.studio.track_features import whole_of
+from lipdub.studio.track_features import clip_features, whole_of
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import listed
@@ -139,8 +139,14 @@ def spoken_speech(
     """
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
     windows = source_windows(source) if source is not None else ()
+    filmed, filmed_windows, filmed_lines = clip.as_filmed(), windows, lines.lines
+    if clip.retimed:  # pitch and references are taken from the file, on its own clock
+        source = None if source is None else clip_features(filmed, session).features
+        filmed_windows = source_windows(source) if source is not None else ()
+        filmed_lines = tuple(replace(line, span=_in_file(clip, line.span)) for line in lines.lines)
     new = [line for line in lines.lines if line.id not in choices.kept]
-    pitch = speaker_pitch(clip, new, windows)
+    known = {line.id for line in new}
+    pitch = speaker_pitch(filmed, [line for line in filmed_lines if line.id in known], filmed_windows)
     voices = session.tools.voices(new, speech.voice, pitch) if new else {}
     single = {
         line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]
@@ -149,16 +155,20 @@ def spoken_speech(
     }
     fitted = FittedSpeech(
         lines,
-        with_references(voices, lines.lines, clip, source),
+        with_references(voices, filmed_lines, filmed, source),
         session,
         choices,
-        with_references(single, lines.lines, clip, source),
+        with_references(single, filmed_lines, filmed, source),
     )
     voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
     made = written_speech(job, lines, voiced, session)
     if job.options.if_longer == "refuse":
         _refuse_long_lines(made.said, clip)
     return made
+
+
+def _in_file(clip: Clip, span: Span) -> Span:
+    return Span(clip.file_instant(span.start), clip.file_instant(span.end))
 
 
 def _refuse_long_lines(said: Iterable[SaidLine], clip: Clip) -> None:

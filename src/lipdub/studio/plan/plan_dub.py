@@ -14,9 +14,10 @@ from lipdub.studio.plan.line_slots import phrases, timed_lines
 from lipdub.studio.plan.lines import DubLines, lines_to_say
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import TrackFeatures, dub_features
+from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, subtract_spans
+from lipdub.timeline.time import Span, merge_spans, subtract_spans
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 
 
@@ -57,7 +58,7 @@ def plan_dub(job: Job, analysis: Analysis, session: Session, given: GivenLines |
         faces=tuple(_with_pooled_facts(plan, session) for plan in faces.faces),
         passthrough=faces.passthrough,
         notes=faces.notes,
-        source_speech=_replaced_speech(source, given.choices),
+        source_speech=_replaced_speech(job.clip, source, given.choices),
         warnings=_warnings(job, analysis, features),
         lines=timed,
         seeds=dict(given.choices.seeds),
@@ -93,9 +94,15 @@ def _complete(job: Job, given: GivenLines, source: SpeechFeatures | None, sessio
     return GivenLines(lines, choices, timed)
 
 
-def _replaced_speech(source: SpeechFeatures | None, choices: LineChoices) -> tuple[Span, ...]:
-    """When the source speaks and the dub takes its place."""
-    return () if source is None else subtract_spans(source_windows(source), choices.excluded)
+def _replaced_speech(clip: Clip, source: SpeechFeatures | None, choices: LineChoices) -> tuple[Span, ...]:
+    """When the source speaks and the dub takes its place, and when the picture is longer than the source: there, too,
+    room tone is heard."""
+    if source is None:
+        return ()
+    spans = [*source_windows(source), *clip.paused_spans]
+    if source.span.end < clip.span.end and clip.own_frames != len(clip):
+        spans.append(Span(source.span.end, clip.span.end))
+    return subtract_spans(merge_spans(spans), choices.excluded)
 
 
 def _warnings(job: Job, analysis: Analysis, dub: TrackFeatures) -> tuple[str, ...]:

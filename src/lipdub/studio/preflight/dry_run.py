@@ -20,6 +20,10 @@ SLACK = Fraction(1, 20)
 """Seconds by which a dub may miss the picture's length without a word about it."""
 
 
+_LONG_LINES = {"hold": "the picture would be held at their ends", "refuse": "nothing would be made"}
+"""What would be done with lines that do not fit, where it is not the usual thing."""
+
+
 def dry_run(request: DubRequest) -> list[str]:
     """What a dub would do, in lines. Nothing is made or fetched. Raises what ``check_request`` raises."""
     tools = Tools(request.options)
@@ -41,7 +45,9 @@ def dry_run(request: DubRequest) -> list[str]:
 def _speech(checked: CheckedRequest, request: DubRequest, tools: Tools) -> list[str]:
     if request.audio is not None:
         return [_length_of(request.audio, checked)]
-    return planned_speech(checked.clip, request.speech, checked.script, tools)
+    told = planned_speech(checked.clip, request.speech, checked.script, tools)
+    long = _LONG_LINES.get(request.options.if_longer)
+    return [*told, f"lines that are too long for their time, known when they are spoken: {long}"] if long else told
 
 
 def _length_of(audio: Path, checked: CheckedRequest) -> str:

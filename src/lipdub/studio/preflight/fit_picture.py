@@ -30,9 +30,16 @@ def check_length_options(request: DubRequest) -> None:
     if request.planned or request.output is None:
         raise OptionError(f"{given} does nothing in a project", remedy="Dub the clip without --project")
     if request.audio is None:
-        if options.if_longer == "refuse" and options.if_shorter == "rest":
-            return  # lines that do not fit are refused when they were spoken
-        given = given if options.if_longer != "refuse" else f"--if-shorter {options.if_shorter}"
+        if options.if_longer == "hold" and options.keep_original_audio:
+            raise OptionError(
+                "--if-longer hold and --keep-original-audio exclude each other where a script is spoken: the sound of "
+                "the clip does not stand still with the picture",
+                remedy="Leave one of them out",
+            )
+        if options.if_longer in ("cut", "hold", "refuse") and options.if_shorter == "rest":
+            return  # what does not fit is known when the lines were spoken
+        if options.if_longer in ("cut", "hold", "refuse"):
+            given = f"--if-shorter {options.if_shorter}"
         raise OptionError(
             f"{given} is for a finished dub track: speech that is made here is fitted to its time",
             remedy="Give the dub track with --audio, or leave it out",
