@@ -43,7 +43,8 @@ def held_for_lines(job: Job, session: Session) -> tuple[Job, GivenLines | None]:
     change = LengthChange("pause", sum((line.missing for line in long), Fraction(0)), len(clip) - len(job.clip))
     change = replace(change, lines=len(long))
     excluded = tuple(_moved(clip, span) for span in job.excluded)
-    job = replace(job, clip=clip, length=change, excluded=excluded, script=None)
+    selectors = tuple(replace(one, instant=clip.instant(one.instant)) for one in job.selectors)
+    job = replace(job, clip=clip, length=change, excluded=excluded, selectors=selectors, script=None)
     return job, GivenLines(_on_clock_of(clip, lines))
 
 

@@ -99,10 +99,10 @@ def _replaced_speech(clip: Clip, source: SpeechFeatures | None, choices: LineCho
     room tone is heard."""
     if source is None:
         return ()
-    spans = [*source_windows(source), *clip.paused_spans]
+    spans = [*subtract_spans(source_windows(source), choices.excluded), *clip.paused_spans]
     if source.span.end < clip.span.end and clip.own_frames != len(clip):
         spans.append(Span(source.span.end, clip.span.end))
-    return subtract_spans(merge_spans(spans), choices.excluded)
+    return merge_spans(spans)
 
 
 def _warnings(job: Job, analysis: Analysis, dub: TrackFeatures) -> tuple[str, ...]:
