@@ -16,6 +16,7 @@ from lipdub import weights
 from lipdub.disk.lock_file import create_locked
 from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.disk.temporary_folder import temporary_folder
+from lipdub.studio.cache_size import cache_size
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock, Listener, silent
@@ -26,11 +27,13 @@ from lipdub.studio.tools import Tools
 @dataclass(frozen=True)
 class SessionSpec:
     """What makes a session again in another process: the options, the folder of kept work, and the folder of this run's
-    own files. All of it can be pickled."""
+    own files. All of it can be pickled. ``held`` are the folders of kept work that the run uses: the other process
+    holds them, too."""
 
     options: DubOptions
     store: Path
     scratch: Path
+    held: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(eq=False)
@@ -58,7 +61,8 @@ class Session:
         """Work that is kept for later runs; without ``DubOptions.reuse`` it is kept for this run only."""
         reuse = self.options.reuse
         root = default_root() if reuse else (self._unkept or self.scratch) / "work"
-        store = Store(root if self._spec is None else self._spec.store, inputs=self.inputs, temporary=not reuse)
+        root = root if self._spec is None else self._spec.store
+        store = Store(root, cache_size().bytes, self.inputs, temporary=not reuse)
         self._resources.callback(store.close)
         return store
 
@@ -77,7 +81,7 @@ class Session:
     @property
     def spec(self) -> SessionSpec:
         """What makes this session again in another process, as long as this one is open."""
-        return SessionSpec(self.options, self.store.root, self.scratch)
+        return SessionSpec(self.options, self.store.root, self.scratch, self.store.held)
 
 
 @contextmanager
@@ -101,10 +105,12 @@ def open_session(
 @contextmanager
 def reopened(spec: SessionSpec) -> Iterator[Session]:
     """The session of ``spec`` in this process: the same options and folders, tools of its own. Nothing is downloaded
-    beyond small models. The folders stay when it ends."""
+    beyond small models. The folders stay when it ends, and while it is open, whatever becomes of the first process."""
     with ExitStack() as resources:
         resources.enter_context(_one_thread_each())
-        yield Session(spec.options, Clock(), Inputs(), Tools(spec.options, None), resources, spec)
+        session = Session(spec.options, Clock(), Inputs(), Tools(spec.options, None), resources, spec)
+        session.store.hold(spec.held)
+        yield session
 
 
 @contextmanager

@@ -152,5 +152,6 @@ def _run_in_worker(spec: SessionSpec, work: FilmWork, numbers: Sequence[int]) ->
     """Make ``numbers`` in this process; models stay loaded for the next run with the same options."""
     if _OPENED.session is None or _OPENED.spec != spec:
         _OPENED.session, _OPENED.spec = reopened(spec).__enter__(), spec
+    _OPENED.session.store.hold(spec.held)
     for _ in make_run(work, numbers, _OPENED.session):
         pass
