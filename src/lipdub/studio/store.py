@@ -136,7 +136,7 @@ class Store:
         if not wrong:
             self._intact.add(done.name)
             return True
-        self._tell(f"{done}: what was kept there is damaged and is made again ({wrong})")
+        self.tell(f"{done}: what was kept there is damaged and is made again ({wrong})")
         self._throw_away(done, seen)
         return False
 
@@ -191,7 +191,8 @@ class Store:
                 sweep(self.root)
             return self._run
 
-    def _tell(self, line: str) -> None:
+    def tell(self, line: str) -> None:
+        """Say ``line`` now, and in the report."""
         self.say(line)
         self.notes.append(line)
 
@@ -252,7 +253,7 @@ class Store:
         if size > self.limit and not self._told_size and not self.temporary:
             self._told_size = True
             what = f"{self.root}: what is in use there takes {size_text(size)}, more than the limit of the cache"
-            self._tell(f"{what}, {size_text(self.limit)} (lipdub cache limit sets another)")
+            self.tell(f"{what}, {size_text(self.limit)} (lipdub cache limit sets another)")
 
 
 def _touch(done: Path) -> None:

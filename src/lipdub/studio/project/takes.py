@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from lipdub.disk.atomic import written_beside
 from lipdub.disk.json_text import parse_json
+from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
 from lipdub.errors import InputError
 from lipdub.studio.cue_folder import CueFolders
 from lipdub.studio.project.project_folder import ProjectFolder, told_as_output
@@ -56,7 +59,8 @@ class TakeFolder:
     def voice(self) -> LineVoice | None:
         """The speech of the take; None if there is none, or none yet."""
         told = _read(LineVoice, self.path / _VOICED)
-        return None if told is None else replace(told, file=self.path / told.file)
+        voice = None if told is None else replace(told, file=self.path / told.file)
+        return voice if voice is not None and _is_array(voice.file) else None
 
     def finish(self, cues: tuple[Cue, ...]) -> Take | None:
         """Complete the take, whose ``cues`` were rendered; None if one of them was not. Raises ``OutputError``."""
@@ -70,6 +74,8 @@ class TakeFolder:
         inside = tuple(replace(p, reel=_below(p.reel, self.path), shapes=_below(p.shapes, self.path)) for p in patches)
         voice = take.voice and replace(take.voice, file=Path(_VOICE))
         with told_as_output(self.path):
+            (self.path / _TAKE).unlink(missing_ok=True)
+            write_manifest(self.path)
             _write(self.path / _TAKE, packed(replace(take, patches=inside, voice=voice)))
         return take
 
@@ -86,7 +92,19 @@ class TakeFolder:
         voice = told.voice and replace(told.voice, file=self.path / told.voice.file)
         take = replace(told, patches=patches, voice=voice)
         files = [file for p in take.patches for file in (p.reel, p.shapes)] + [take.voice and take.voice.file]
-        return take if all(file is None or file.is_file() for file in files) else None
+        return take if all(file is None or file.is_file() for file in files) and not self._altered() else None
+
+    @property
+    def damage(self) -> str:
+        """What is wrong with a take that was complete, as the end of a sentence; "" if nothing is."""
+        if not (self.path / _TAKE).exists() or self.take is not None:
+            return ""
+        return self._altered() or "files of it are damaged or missing"
+
+    def _altered(self) -> str:
+        """How the files differ from the list that was made of them. Reels hold checksums of their own, which are looked
+        at when they are used."""
+        return find_damage(self.path, grows=True, unread=".reel") if (self.path / MANIFEST_NAME).exists() else ""
 
 
 @dataclass(frozen=True)
@@ -148,3 +166,12 @@ def _read(kind: type, file: Path):
         return unpacked(kind, parse_json(file.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def _is_array(file: Path) -> bool:
+    """True if ``file`` is a whole array."""
+    try:
+        np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return True

@@ -35,6 +35,8 @@ def make_segments(work: FilmWork, session: Session) -> None:
 
     Raises what rendering and encoding raise, and ``MachineError`` if the system ended a worker.
     """
+    for file in work.remove_damaged():
+        session.store.tell(f"{file}: this part of the film was damaged and is made again")
     missing = work.missing
     lengths = {number: len(work.segments.segments[number]) for number in missing}
     clock, total = session.clock, sum(lengths.values())
