@@ -176,4 +176,5 @@ def _checksum(record: bytes, alpha: bytes, data: bytes) -> int:
 
 
 def _damaged(path: Path) -> OutputError:
-    return OutputError("is no complete segment: it was cut off or altered", file=path, remedy="Run it again: it is made anew")
+    what = "is no complete segment: it was cut off or altered"
+    return OutputError(what, file=path, remedy="Run it again: it is made anew")

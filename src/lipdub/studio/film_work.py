@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,12 @@ class FilmWork:
                 file.unlink(missing_ok=True)
                 removed.append(file)
         return removed
+
+    def remove_unfinished(self) -> None:
+        """Remove what workers that were ended left of segments."""
+        for left in self.folder.glob("*.part.*"):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
 
     @property
     def patches(self) -> tuple[CuePatches, ...]:

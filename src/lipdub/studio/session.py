@@ -4,6 +4,7 @@ A worker in another process makes the session again from its ``SessionSpec`` (``
 needs is made from names and options, and nothing that is open is sent.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from lipdub import weights
 from lipdub.disk.lock_file import create_locked
 from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.disk.temporary_folder import temporary_folder
+from lipdub.errors import InputError, OutputError
 from lipdub.studio.cache_size import cache_size
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
@@ -97,9 +99,11 @@ def open_session(
     runs lies in the folder ``unkept``, which several sessions may share (None: in the session's own)."""
     with ExitStack() as resources:
         resources.enter_context(_one_thread_each())
-        yield Session(
+        session = Session(
             options, Clock(listener), Inputs(), tools or Tools(options, ask_download), resources, _unkept=unkept
         )
+        with _removed_work_told(session):
+            yield session
 
 
 @contextmanager
@@ -111,6 +115,25 @@ def reopened(spec: SessionSpec) -> Iterator[Session]:
         session = Session(spec.options, Clock(), Inputs(), Tools(spec.options, None), resources, spec)
         session.store.hold(spec.held)
         yield session
+
+
+@contextmanager
+def _removed_work_told(session: Session) -> Iterator[None]:
+    """Errors about kept work that somebody removed during the run as an ``OutputError`` that says so."""
+    try:
+        yield
+    except (OSError, InputError, OutputError) as error:
+        named = error.filename if isinstance(error, OSError) else error.file
+        root = session.store.root if "store" in session.__dict__ else None
+        if root is None or named is None or not isinstance(named, str | Path):
+            raise
+        if not Path(named).is_relative_to(root) or os.path.lexists(named):
+            raise
+        raise OutputError(
+            "working files were removed while this run used them",
+            file=root,
+            remedy="Run it again: they are made anew, and all else is kept",
+        ) from error
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from lipdub.disk.identity import content_digest
-from lipdub.disk.lease import Lease
+from lipdub.disk.lease import Lease, remove_dead_leases
 from lipdub.disk.lock_file import exclusive
 from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
 from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
@@ -114,6 +114,8 @@ class Store:
         with self._lock:
             if self._run is not None:
                 self._run.lease.end()
+                with contextlib.suppress(OSError):
+                    remove_dead_leases(self.root, RUN)  # those of workers that were killed
             self._run = None
             self._intact.clear()
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from lipdub.disk.atomic import written_beside
+from lipdub.disk.identity import content_digest
 from lipdub.disk.json_text import parse_json
 from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
 from lipdub.errors import InputError
@@ -22,6 +21,7 @@ from lipdub.timeline.packed import packed, unpacked
 from lipdub.timeline.take import LineRecipe, LineVoice, Take
 
 _TAKE, _RECIPE, _VOICE, _VOICED, _CUES = "take.json", "recipe.json", "voice.npy", "voice.json", "cues"
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,20 @@ class TakeFolder:
         with told_as_output(self.path):
             with written_beside(self.path / _VOICE) as partial:
                 shutil.copyfile(voice.file, partial)
-            _write(self.path / _VOICED, packed(replace(voice, file=Path(_VOICE))))
+            told = {**packed(replace(voice, file=Path(_VOICE))), _DIGEST: content_digest(self.path / _VOICE)}
+            _write(self.path / _VOICED, told)
 
     @property
     def voice(self) -> LineVoice | None:
-        """The speech of the take; None if there is none, or none yet."""
-        told = _read(LineVoice, self.path / _VOICED)
-        voice = None if told is None else replace(told, file=self.path / told.file)
-        return voice if voice is not None and _is_array(voice.file) else None
+        """The speech of the take; None if there is none, or none yet, or if it is damaged."""
+        try:
+            told = parse_json((self.path / _VOICED).read_text("utf-8"))
+            digest = told.pop(_DIGEST)
+            voice = unpacked(LineVoice, told)
+            voice = replace(voice, file=self.path / voice.file)
+            return voice if content_digest(voice.file) == digest else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
 
     def finish(self, cues: tuple[Cue, ...]) -> Take | None:
         """Complete the take, whose ``cues`` were rendered; None if one of them was not. Raises ``OutputError``."""
@@ -166,12 +172,3 @@ def _read(kind: type, file: Path):
         return unpacked(kind, parse_json(file.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _is_array(file: Path) -> bool:
-    """True if ``file`` is a whole array."""
-    try:
-        np.load(file, mmap_mode="r")
-    except (OSError, ValueError, EOFError):
-        return False
-    return True
