@@ -43,6 +43,21 @@ def find_damage(folder: Path, *, grows: bool = False, unread: str = "") -> str:
         return f"it cannot be read ({getattr(refused, 'strerror', None) or refused})"
 
 
+def altered_files(folder: Path) -> list[Path]:
+    """The files of ``folder`` that are not as its manifest says; those that are missing are left out, and so are all if
+    the manifest cannot be used. Every byte is read. Raises ``OSError``."""
+    try:
+        listed = _read(folder / MANIFEST_NAME)
+    except (OSError, UnicodeError):
+        return []
+    there = ((folder / name, told) for name, told in (listed or {"files": {}})["files"].items())
+    return [
+        file
+        for file, (size, digest) in there
+        if file.is_file() and (file.stat().st_size != size or content_digest(file) != digest)
+    ]
+
+
 def _difference(folder: Path, listed: dict, found: tuple[set[str], dict[str, int]], grows: bool, unread: str) -> str:
     folders, files = found
     for name in listed["folders"]:

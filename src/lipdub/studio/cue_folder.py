@@ -47,7 +47,7 @@ class CueFolders:
         files = [None if name is None else folder / name for name in (told.reel, told.shapes)]
         if any(file is not None and not file.is_file() for file in files):
             return None
-        if files[0] is not None and not _is_complete(files[0]):
+        if (files[0] is not None and not _is_reel(files[0])) or (files[1] is not None and not _is_array(files[1])):
             return None
         return replace(told, reel=files[0], shapes=files[1])
 
@@ -67,7 +67,16 @@ class CueFolders:
             partial.write_text(json.dumps(packed(replace(made, reel=reel, shapes=Path(_SHAPES))), indent=1), "utf-8")
 
 
-def _is_complete(reel: Path) -> bool:
+def _is_array(file: Path) -> bool:
+    """True if a file holds a whole array."""
+    try:
+        np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
+
+
+def _is_reel(reel: Path) -> bool:
     """True if a reel has its table of contents, which is written last."""
     try:
         PatchReel(reel).close()

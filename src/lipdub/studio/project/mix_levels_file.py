@@ -48,7 +48,7 @@ def read_levels(file: Path, identity: str) -> MixLevels | None:
     from lipdub.compose.mix.room_tone import FrequencyBands, RoomTone
 
     try:
-        with np.load(file) as arrays:
+        with file.open("rb") as opened, np.load(opened) as arrays:
             told, powers = parse_json(str(arrays["told"])), arrays["powers"]
         if told["version"] != VERSION or told["identity"] != identity:
             return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from lipdub.disk.atomic import written_beside
 from lipdub.disk.identity import content_digest
 from lipdub.disk.json_text import parse_json
-from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
+from lipdub.disk.manifest import MANIFEST_NAME, altered_files, find_damage, write_manifest
 from lipdub.errors import InputError
 from lipdub.studio.cue_folder import CueFolders
 from lipdub.studio.project.project_folder import ProjectFolder, told_as_output
@@ -107,6 +107,12 @@ class TakeFolder:
             return ""
         return self._altered() or "files of it are damaged or missing"
 
+    def forget_damaged(self) -> None:
+        """Remove files that were complete and are damaged now, so that they are made again. Raises ``OutputError``."""
+        with told_as_output(self.path):
+            for file in altered_files(self.path):
+                file.unlink(missing_ok=True)
+
     def _altered(self) -> str:
         """How the files differ from the list that was made of them. Reels hold checksums of their own, which are looked
         at when they are used."""
@@ -150,6 +156,7 @@ class LineTakes:
         every = self.all(line)
         begun = [folder for folder in every if folder.take is None and folder.recipe == recipe]
         if begun and (not anew or begun[-1] == every[-1]):
+            begun[-1].forget_damaged()
             return begun[-1]
         number = every[-1].number + 1 if every else 1
         made = TakeFolder(self.folder.line(self.language, line) / str(number), line, number)
