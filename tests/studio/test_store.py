@@ -81,6 +81,17 @@ def test_a_disk_that_refuses_is_a_users_error(tmp_path: Path) -> None:
         Store(blocked / "below").folder("a", lambda folder: None)
 
 
+def test_a_disk_that_is_gone_is_a_users_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that the cache lies in is not there, and cannot be made."""
+
+    def gone(self: Path, *_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(tmp_path / "disk"))
+
+    monkeypatch.setattr(Path, "mkdir", gone)
+    with pytest.raises(OutputError, match=r"work: working files cannot be kept there.*LIPDUB_CACHE"):
+        Store(tmp_path / "disk" / "cache" / "work").folder("a", lambda folder: None)
+
+
 def test_keys_depend_on_every_part(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(b"abc")
