@@ -174,7 +174,7 @@ class LineChangeOptions:
     seed: int | None = None
     """Random seed of the engine for this line, 0 or more."""
 
-    offset: str | None = None
+    offset: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     """Move the speech: -40ms is earlier, 0.1s later."""
 
     engine: str | None = None

@@ -153,12 +153,17 @@ class OpenProject:
                 return self._planned(job, language, session)
 
     def render(
-        self, language: str, output: str | Path, given: ProjectOptions = ProjectOptions(), audio: Path | None = None
+        self,
+        language: str,
+        output: str | Path,
+        given: ProjectOptions = ProjectOptions(),
+        audio: str | Path | None = None,
     ) -> Report:
         """Make what the plan of ``language`` is missing, and write the film to ``output``.
 
         Without a plan, one is made first, from ``audio`` or ``given.speech``. Raises what ``lipdub.dub`` raises.
         """
+        audio = None if audio is None else Path(audio)
         with self.folder.locked():
             wanted = language or (language_of(audio, given) if _says_something(audio, given) else "")
             plan = self._plan_at_hand(wanted, audio, given)
