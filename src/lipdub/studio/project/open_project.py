@@ -189,10 +189,7 @@ class OpenProject:
         with self.folder.locked():
             plan = self.language_plan(language)
             plan = plan.with_line(change.applied(self._line(plan, line)))
-            plan = self._made(plan, [line], given, anew=True)
-            if output is not None:
-                with self._job(_Run(given, Path(output), plan=plan)) as (job, session):
-                    export_film(self._work(plan, job, session), session)
+            plan = self._made(plan, [line], _Run(given, None if output is None else Path(output)), anew=True)
             number = self._line(plan, line).take
             return LineTakes(self.folder, plan.language).numbered(line, number)
 
@@ -239,16 +236,30 @@ class OpenProject:
         """What is planned, made and missing. Nothing is analysed for it."""
         return project_status(self.folder, self.project, open_clip(self.source).start)
 
-    def _made(self, plan: LanguagePlan, lines: Sequence[str], given: ProjectOptions, *, anew: bool) -> LanguagePlan:
-        """The plan after takes of ``lines``, which have the same engine, were made and chosen; no film is made."""
+    def _made(self, plan: LanguagePlan, lines: Sequence[str], run: "_Run", *, anew: bool) -> LanguagePlan:
+        """The plan after takes of ``lines``, which have the same engine, were made and chosen. The film is written if
+        ``run`` has an output."""
         engine = self._line(plan, lines[0]).engine
-        with self._job(_Run(given, plan=plan, engine=engine)) as (job, session):
+        at_once = run.output is not None and engine in ("", self._usual_engine(run.given))
+        with self._job(replace(run, plan=plan, engine=engine, output=run.output if at_once else None)) as (
+            job,
+            session,
+        ):
             work = self._work(plan, job, session)
             takes = plan_takes(work, session, only=lines, anew=anew)
             render_lines(work, takes, session)
             plan = finish_takes(work, takes)
             session.inputs.check_unchanged()
+            if at_once:
+                export_film(self._work(plan, job, session), session)
+        if run.output is not None and not at_once:
+            with self._job(replace(run, plan=plan)) as (job, session):
+                export_film(self._work(plan, job, session), session)
         return plan
+
+    def _usual_engine(self, given: ProjectOptions) -> str:
+        """The engine of lines that name none."""
+        return combined(self.project, given.options, given.speech, self.folder.manifest)[0].engine
 
     def _with_other_engines(self, plan: LanguagePlan, given: ProjectOptions) -> LanguagePlan:
         """The plan after the lines were made that another engine than the project's renders."""
@@ -256,7 +267,7 @@ class OpenProject:
             with self._job(_Run(given, plan=plan, engine=engine)) as (job, session):
                 missing = self._work(plan, job, session).missing
             lines = [p.line.id for p in plan.lines if p.engine == engine and p.line.id in missing]
-            plan = self._made(plan, lines, given, anew=False) if lines else plan
+            plan = self._made(plan, lines, _Run(given), anew=False) if lines else plan
         return plan
 
     def _settle(self, person: str, **change: object) -> Project:
