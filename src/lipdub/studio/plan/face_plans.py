@@ -82,7 +82,7 @@ def plan_faces(
     for face in analysis.faces:
         person = analysis.person_of(face.id).id
         other = "" if person in decided else other_voice_reason(clip, face, voice, prior, found)
-        if speaking[face.id] and not other:
+        if line_cues.keeps(face.id) or (speaking[face.id] and not other):
             speakers.setdefault(person, []).append(face)
         else:
             whole = clip.times.span(face.track.first, face.track.stop)
