@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,5 +59,5 @@ def read_levels(file: Path, identity: str) -> MixLevels | None:
             else RoomTone(FrequencyBands(tone["rate"]), powers, tone["level_db"], tone["pauses"], tone["seed"])
         )
         return MixLevels(unpacked(MixReport, told["report"]), made, float(told["highest_db"]))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
         return None
