@@ -236,7 +236,7 @@ class OpenProject:
         """What is planned, made and missing. Nothing is analysed for it."""
         return project_status(self.folder, self.project, open_clip(self.source).start)
 
-    def _made(self, plan: LanguagePlan, lines: Sequence[str], run: ProjectRun, *, anew: bool) -> LanguagePlan:
+    def _made(self, plan: LanguagePlan, lines: Sequence[str], run: "ProjectRun", *, anew: bool) -> LanguagePlan:
         """The plan after takes of ``lines``, which have the same engine, were made and chosen. The film is written if
         ``run`` has an output."""
         engine = self._line(plan, lines[0]).engine
@@ -336,7 +336,7 @@ class OpenProject:
         return as_settled(analyse(job, session), self.project)
 
     @contextmanager
-    def _job(self, run: ProjectRun) -> Iterator[tuple[Job, Session]]:
+    def _job(self, run: "ProjectRun") -> Iterator[tuple[Job, Session]]:
         """The job of one run on the source, and its session. The project is begun if there is none."""
         options, speech, audio, plan = run.given.options, run.given.speech, run.audio, run.plan
         if self.folder.exists:
