@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lipdub.compose.patch_reel import PatchReel
-from lipdub.disk.atomic import written_beside
+from lipdub.disk.atomic import named_errors, written_beside
 from lipdub.disk.json_text import parse_json
 from lipdub.timeline.packed import packed, unpacked
 from lipdub.timeline.take import CuePatches
@@ -60,10 +60,10 @@ class CueFolders:
         ``OSError``."""
         folder = self.folder(made.cue.id)
         folder.mkdir(parents=True, exist_ok=True)
-        with written_beside(folder / _SHAPES) as partial:
+        with named_errors(folder / _SHAPES), written_beside(folder / _SHAPES) as partial:
             np.save(partial, shapes.astype(np.float32))
         reel = None if made.reel is None else Path(_REEL)
-        with written_beside(folder / _TOLD) as partial:
+        with named_errors(folder / _TOLD), written_beside(folder / _TOLD) as partial:
             partial.write_text(json.dumps(packed(replace(made, reel=reel, shapes=Path(_SHAPES))), indent=1), "utf-8")
 
 

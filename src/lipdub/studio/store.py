@@ -224,7 +224,7 @@ class Store:
         if given is not None:
             return unreadable(given, refused)
         temporary = Path(tempfile.gettempdir())
-        if name and not _below(name, self.root):
+        if name and not _below(name, self.root) and not _below(str(self.root), Path(name)):
             if _below(name, temporary):
                 what = f"temporary files cannot be kept there: {cause.what}"
                 return OutputError(
