@@ -136,7 +136,7 @@ def _begin_worker(parent: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # With psutil at hand, loky takes a worker that has loaded its models for one that leaks, and begins another one.
-    vars(process_executor)["_USE_PSUTIL"] = False
+    process_executor._USE_PSUTIL = False
 
     def watch() -> None:
         while os.getppid() == parent:
