@@ -78,18 +78,8 @@ def add_dub_track(
     codec fits the container; else its samples are encoded once: AAC into mp4, PCM into mov, FLAC into mkv, Opus into
     webm. Raises ``NoSound`` if the file holds no sound.
     """
-    source = stack.enter_context(open_input(path))
-    audio = sound_stream(source, path)
-    dub = DubTrack(audio.codec_context.codec.canonical_name, True, end)
-    packets = demux_noting_losses(dub.losses, source, [audio])
-    first = next(packets, None)
-    packets = chain((first,), packets) if first is not None else iter(())
-    priming = Fraction(0) if first is None else priming_duration(first, audio.codec_context.sample_rate)
-    dub.rate = audio.codec_context.sample_rate
-    if first is not None and priming:
-        first_sample = (first.pts or 0) * first.time_base + priming
-        # Matroska files round to milliseconds.
-        dub.origin = first_sample if abs(first_sample) <= _ROUNDING else clock_origin(audio)
+    dub = DubTrack("", True, end)
+    audio, packets, first, priming = _opened(path, dub, stack)
     dub.encode_reason = _copy_obstacle(container, audio, first, priming)
     if not dub.encode_reason and not dub.codec.startswith("pcm_"):
         dub.encode_reason = repair_reason(path, end - start + 1)
@@ -107,6 +97,37 @@ def add_dub_track(
     stream.time_base = Fraction(1, how.rate)
     stream.codec_context.open()
     return MuxQueue(_encoded_dub(packets, audio, stream, how, start, dub)), dub, stream
+
+
+def dub_length(path: Path) -> Fraction:
+    """How long the sound in ``path`` is in seconds, from its first audible sample to its last, as ``add_dub_track``
+    counts it. All packets are read; nothing is decoded. Raises ``InputError``, ``NotMedia`` or ``NoSound``."""
+    with ExitStack() as stack:
+        dub = DubTrack("", True, Fraction(0))
+        audio, packets, _, _ = _opened(path, dub, stack)
+        for _ in _timed(packets, audio.codec_context.frame_size, dub):
+            pass
+    return dub.length
+
+
+def _opened(
+    path: Path, dub: DubTrack, stack: ExitStack
+) -> tuple[AudioStream, Iterator[av.Packet], av.Packet | None, Fraction]:
+    """(Its sound stream, all its packets, the first of them, its priming (s)) of the file ``path``; codec, rate and
+    origin are noted in ``dub``."""
+    source = stack.enter_context(open_input(path))
+    audio = sound_stream(source, path)
+    dub.codec, dub.rate = audio.codec_context.codec.canonical_name, audio.codec_context.sample_rate
+    packets = demux_noting_losses(dub.losses, source, [audio])
+    first = next(packets, None)
+    if first is None:
+        return audio, iter(()), None, Fraction(0)
+    priming = priming_duration(first, dub.rate)
+    if priming:
+        first_sample = (first.pts or 0) * first.time_base + priming
+        # Matroska files round to milliseconds.
+        dub.origin = first_sample if abs(first_sample) <= _ROUNDING else clock_origin(audio)
+    return audio, chain((first,), packets), first, priming
 
 
 def dub_notes(dub: DubTrack) -> list[str]:
@@ -146,10 +167,11 @@ def _copy_obstacle(container: str, audio: AudioStream, first: av.Packet | None, 
     return copy_refusal(container, audio) or ""
 
 
-def _copied_dub(
-    packets: Iterator[av.Packet], frame_size: int, stream: Stream, start: Fraction, dub: DubTrack
-) -> Iterator[av.Packet]:
-    """The packets at their times, to the sample. Packets hold ``frame_size`` samples each (0: unknown)."""
+def _timed(
+    packets: Iterator[av.Packet], frame_size: int, dub: DubTrack
+) -> Iterator[tuple[av.Packet, Fraction, Fraction]]:
+    """(Packet, when it begins, how long it lasts), in seconds from the dub's origin, to the sample. Packets hold
+    ``frame_size`` samples each (0: unknown)."""
     following: Fraction | None = None
     for packet in packets:
         if packet.pts is None:
@@ -160,6 +182,14 @@ def _copied_dub(
         length = Fraction(frame_size, dub.rate) or (packet.duration or 0) * packet.time_base
         following = begins + length
         dub.length = max(dub.length, following - padding_duration(packet, dub.rate))
+        yield packet, begins, length
+
+
+def _copied_dub(
+    packets: Iterator[av.Packet], frame_size: int, stream: Stream, start: Fraction, dub: DubTrack
+) -> Iterator[av.Packet]:
+    """The packets at their times up to the dub's end."""
+    for packet, begins, length in _timed(packets, frame_size, dub):
         if start + begins >= dub.end:
             continue
         packet.time_base = Fraction(1, dub.rate)

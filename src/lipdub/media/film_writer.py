@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from lipdub.media.caption_track import add_caption_track
 from lipdub.media.codec_delay import template_with_priming
 from lipdub.media.container import open_input
+from lipdub.media.copied_clock import CopiedClock
 from lipdub.media.dub_track import DubTrack, add_dub_track, dub_loss_notes, dub_notes
 from lipdub.media.encoder import PictureEncoding, configure_encoder, describe_stream
 from lipdub.media.formats import planar_format
@@ -40,6 +41,7 @@ from lipdub.media.stream_mapping import (
     stream_name,
 )
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.time import timecode
 
 _CONTAINER_METADATA = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 """Metadata that describes the container file itself, not its content."""
@@ -71,6 +73,7 @@ class FilmWriter:
         self.copies: list[CopiedStream] = []
         self.losses = PacketLosses()
         self.dub: DubTrack | None = None
+        self._clock = CopiedClock(clip)
         self._first_decoded: int | None = None
         self._add_container_warnings()
 
@@ -129,8 +132,9 @@ class FilmWriter:
         self.picture.disposition = own.disposition | Disposition.default
         metadata = {k: v for k, v in self.source.metadata.items() if k.lower() not in _CONTAINER_METADATA}
         self.out.metadata.update(metadata | dict(self.options.metadata))
-        self.out.set_chapters(self.source.chapters())
+        self.out.set_chapters(self._clock.chapters(self.source.chapters()))
         self.side_data = SideDataCopier(self.clip.path, self.clip.stream, self.facts, self.encoding.codec, stack)
+        self.side_data.until = self._clock.end
 
     def _close_quietly(self) -> None:
         with suppress(FFmpegError, OSError, ValueError):
@@ -165,13 +169,21 @@ class FilmWriter:
             self.queues.append(queue)
             self.report.encoded.append(f"subtitles ({codec})")
         own = self.source.streams.video[self.clip.stream].index
-        context = MappingContext(self.source, own, self.container, dub is not None, self.options.keep_original_audio)
+        context = MappingContext(
+            source=self.source,
+            picture=own,
+            container=self.container,
+            has_dub=dub is not None,
+            keep_source_sound=self.options.keep_original_audio,
+            slowed=self.clip.slower != 1,
+        )
         pairs: list[tuple[Stream, Stream]] = []
         with self.output_errors():
             for stream, mapping in map_streams(context):
                 self.report.add(stream, mapping)
                 self._add_stream(stream, mapping, pairs, stack)
-        self.queues.append(MuxQueue(copied_packets(self.source, pairs, self.container not in MOV_FAMILY, self.losses)))
+        packets = copied_packets(self.source, pairs, self.container not in MOV_FAMILY, self.losses)
+        self.queues.append(MuxQueue(self._clock.packets(packets, {copy.index: own.index for own, copy in pairs})))
 
     def _add_stream(
         self, stream: Stream, mapping: StreamMapping, pairs: list[tuple[Stream, Stream]], stack: ExitStack
@@ -208,9 +220,16 @@ class FilmWriter:
         if copied:
             self.side_data.count_copied(packet)
         else:
-            packet = self.side_data.with_side_data(packet)
+            packet = self.side_data.with_side_data(packet, self._file_instant(packet))
             packet = packet if self.splice is None else self.splice.fitted(packet)
         self.out.mux_one(packet)
+
+    def _file_instant(self, packet: av.Packet) -> Fraction | None:
+        """When the file itself shows the frame of ``packet`` of a slowed picture; None: at the packet's own time."""
+        if self.clip.slower == 1:
+            return None
+        index = int(np.searchsorted(self.clip.times.pts, packet.pts or 0))
+        return self.clip.file_times.instant(self.clip.file_frame(min(index, len(self.clip) - 1)))
 
     def _length(self, packet: av.Packet, last: bool) -> int:
         """Duration of a packet: until the next frame is shown.
@@ -238,6 +257,10 @@ class FilmWriter:
         for stream in self.source.streams:
             if any(copy.name == stream_name(stream) for copy in self.copies) and (lost := self.losses.describe(stream)):
                 self.report.warnings.append(f"{stream_name(stream)}: {lost}")
+        end = timecode(self.clip.span.end - self.clip.start)
+        for index in self._clock.left_out:
+            name = stream_name(self.source.streams[index])
+            self.report.warnings.append(f"{name}: cut where the picture is cut, at {end}")
         kept, lost = side_data_report(self.facts, self.side_data, self.encoding.codec)
         self.report.copied += kept
         self.report.dropped += lost

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from queue import Empty, Queue
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from lipdub.media.formats import PlaneReader, pixel_layout
 from lipdub.media.frame_timestamps import decode
 from lipdub.media.packets import clock_joins
 from lipdub.media.probe import PictureFacts, picture_facts
+from lipdub.media.shown_order import DecodedPicture, pictures_backwards, shown_runs
 from lipdub.media.window_rgb import window_rgb
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame, PixelLayout
@@ -41,8 +42,9 @@ class PictureDamage:
 def read_frames(
     clip: Clip, first: int = 0, stop: int | None = None, damage: PictureDamage | None = None, *, shared: bool = False
 ) -> Iterator[Frame]:
-    """Frames ``[first, stop)`` of ``clip``, decoded in order; frame i has the time stamp ``clip.times.pts[i]``.
+    """Frames ``[first, stop)`` of ``clip`` in order; frame i has the time stamp ``clip.times.pts[i]``.
 
+    Each picture is decoded once, except where the clip shows frames of its file backwards: see ``pictures_backwards``.
     The planes are copies: writable, not shared with the decoder. With ``shared`` they are views of the decoder's memory
     and may only be read. A frame that cannot be decoded repeats the picture before it (the first one: the picture after
     it) and is noted in ``damage``. Raises ``NotMedia`` if no frame can be decoded.
@@ -52,12 +54,22 @@ def read_frames(
     if first == stop:
         return
     damage = PictureDamage() if damage is None else damage
-    maker = _FrameMaker(picture_facts(clip), shared)
-    matched = _matched_to_times(
-        _numbered(clip) if clip.matched_by_order else _pictures(clip, first), clip, range(first, stop), damage
-    )
-    for index, picture in matched:
-        yield maker.frame(index, int(clip.times.pts[index]), picture)
+    maker, size = _FrameMaker(picture_facts(clip), shared), picture_facts(clip).size
+    decoded, found = partial(_decoded, clip), None
+    for run in shown_runs(clip, first, stop):
+        match run.step:
+            case 1:
+                pictures = decoded(run.wanted)
+            case -1:
+                pictures = pictures_backwards(decoded, run.wanted, size)
+            case _:
+                at_hand = found is not None and clip.file_frame(run.first - 1) == run.wanted.start
+                held = found if found is not None and at_hand else next(decoded(run.wanted))
+                pictures = repeat(held, run.count)
+        for index, found in zip(range(run.first, run.first + run.count), pictures, strict=True):
+            if found.fault:
+                (damage.repeated if found.fault == "repeated" else damage.corrupt).append(index)
+            yield maker.frame(index, int(clip.times.pts[index]), found.picture)
 
 
 class _FrameMaker:
@@ -77,18 +89,25 @@ class _FrameMaker:
         return Frame(index, pts, planes, self._layout, partial(window_rgb, planes, self._layout))
 
 
+def _decoded(clip: Clip, wanted: range) -> Iterator[DecodedPicture]:
+    """The pictures of the file's frames in ``wanted``, in order."""
+    pictures = _numbered(clip) if clip.matched_by_order else _pictures(clip, wanted.start)
+    return _matched_to_times(pictures, clip, wanted)
+
+
 def _pictures(clip: Clip, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Decoded pictures from a key frame at or before frame ``first`` to the end of the stream."""
-    target = clip.times.instant(first)
+    """Decoded pictures from a key frame at or before the file's frame ``first`` to the end of the stream."""
+    times = clip.file_times
+    target = times.instant(first)
     if first > 0 and not _has_joins(clip):
         for lead in _LEADS:
             with open_input(clip.path) as container:
                 video = container.streams.video[clip.stream]
-                at = int(max(target - lead, clip.times.instant(0)) / clip.times.time_base)
+                at = int(max(target - lead, times.instant(0)) / times.time_base)
                 container.seek(at, stream=video, backward=True)
                 pictures = _from_key_frame(decode(container, video))
                 head = next(pictures, None)
-                if head is not None and head[0] <= clip.times.pts[first]:
+                if head is not None and head[0] <= times.pts[first]:
                     yield from chain((head,), pictures)
                     return
     with open_input(clip.path) as container:
@@ -105,7 +124,7 @@ def _numbered(clip: Clip) -> Iterator[tuple[int, av.VideoFrame]]:
     """Every picture that the decoder returns, with the time stamp of the frame of the same number."""
     with open_input(clip.path) as container:
         pictures = decode(container, container.streams.video[clip.stream])
-        for at, (_, picture) in zip(clip.times.pts.tolist(), pictures, strict=False):
+        for at, (_, picture) in zip(clip.file_times.pts.tolist(), pictures, strict=False):
             yield at, picture
 
 
@@ -119,31 +138,27 @@ def _from_key_frame(pictures: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[t
 
 
 def _matched_to_times(
-    pictures: Iterator[tuple[int, av.VideoFrame]], clip: Clip, wanted: range, damage: PictureDamage
-) -> Iterator[tuple[int, av.VideoFrame]]:
-    """One picture for every index in ``wanted``: the one with its time stamp, or else the one before."""
-    index, previous = wanted.start, None
+    pictures: Iterator[tuple[int, av.VideoFrame]], clip: Clip, wanted: range
+) -> Iterator[DecodedPicture]:
+    """One picture for every frame of the file in ``wanted``: the one with its time stamp, or else the one before."""
+    pts, index, previous = clip.file_times.pts, wanted.start, None
     for at, picture in pictures:
-        while index < wanted.stop and clip.times.pts[index] < at:
-            damage.repeated.append(index)
-            yield index, previous or picture
+        while index < wanted.stop and pts[index] < at:
+            yield DecodedPicture(previous or picture, "repeated")
             index += 1
         if index == wanted.stop:
             return
         previous = picture
-        if clip.times.pts[index] == at:
-            if picture.is_corrupt:
-                damage.corrupt.append(index)
-            yield index, picture
+        if pts[index] == at:
+            yield DecodedPicture(picture, "corrupt" if picture.is_corrupt else "")
             index += 1
             if index == wanted.stop:
                 return
     if previous is None:
         what = "cannot be decoded from this time on"
-        raise NotMedia(what, file=clip.path, at=clip.times.instant(index), remedy="Export it again.")
-    for missing in range(index, wanted.stop):
-        damage.repeated.append(missing)
-        yield missing, previous
+        raise NotMedia(what, file=clip.path, at=clip.file_times.instant(index), remedy="Export it again.")
+    for _ in range(index, wanted.stop):
+        yield DecodedPicture(previous, "repeated")
 
 
 def prefetch(iterator: Iterable[T], depth: int = 4) -> Iterator[T]:

@@ -47,13 +47,13 @@ def cut_segments(
 ) -> tuple[Segment, ...]:
     """Segments that cover ``frames`` in order. No changed range is divided between two.
 
-    ``joins`` are the sorted frames at which copied and encoded packets may meet (the first frames of closed GOPs);
-    empty if nothing may be copied.
+    ``joins`` are the sorted frames at which copied and encoded packets may meet: the first frames of closed GOPs, and
+    the end of what can be copied. Empty if nothing may be copied.
     """
     check_changed(changed, frames)
     segments: list[Segment] = []
     at = 0
-    for run in _copied_runs(frames, changed, joins, lengths.worth_copying) if joins else ():
+    for run in _copied_runs(frames, changed, joins, lengths.worth_copying):
         segments += _encoded(at, run.start, changed, lengths)
         segments.append(Segment(run.start, run.stop, copied=True))
         at = run.stop
@@ -61,14 +61,12 @@ def cut_segments(
 
 
 def _copied_runs(frames: int, changed: Sequence[range], joins: Sequence[int], least: int) -> Iterator[range]:
-    """Runs of whole GOPs without a changed frame, ``least`` frames or longer; the clip's end counts as a join."""
-    borders = [*joins, frames]
+    """Runs of whole GOPs without a changed frame, ``least`` frames or longer."""
     at = 0
     for part in (*changed, range(frames, frames + 1)):
-        first = borders[bisect_left(borders, at)]
-        last = borders[max(0, bisect_right(borders, part.start) - 1)]
-        if last - first >= least:
-            yield range(first, last)
+        first, last = bisect_left(joins, at), bisect_right(joins, part.start) - 1
+        if first < last and joins[last] - joins[first] >= least:
+            yield range(joins[first], joins[last])
         at = min(part.stop, frames)
 
 

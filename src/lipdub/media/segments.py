@@ -95,8 +95,9 @@ def plan_segments(
 
 
 def segment_recipe(clip: Clip, plan: SegmentPlan, number: int) -> str:
-    """A digest of everything that decides the bytes of segment ``number``, except the samples of its frames: encoder
-    and settings, times, pixel format, version of FFmpeg. The same in every process."""
+    """A digest of everything that decides the bytes of segment ``number``, except the samples of the file's frames:
+    encoder and settings, times, which frames of the file are shown, pixel format, version of FFmpeg. The same
+    in every process."""
     segment, encoding = plan.segments[number], plan.encoding
     picture = picture_facts(clip)
     said = [
@@ -105,6 +106,8 @@ def segment_recipe(clip: Clip, plan: SegmentPlan, number: int) -> str:
         *map(str, (clip.times.time_base, clip.rate, len(clip) < X265_DELAY, picture)),
         av.library_versions["libavcodec"],
     ]
+    if clip.filmed is not None:
+        said.append(clip.filmed.order[segment.first : segment.stop].tolist())
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -236,12 +239,12 @@ class _SegmentMux:
         if splice is not None:
             container = stack.enter_context(open_input(film.clip.path))
             reader = demux(container, container.streams.video[film.clip.stream])
-        position, whole = 0, len(film.clip)
+        position, whole, packets = 0, len(film.clip), len(film.clip.file_times)
         for number, segment in enumerate(plan.segments):
             digest = PacketDigest()
             encoded = None if segment.copied else read_packets(self._files[number])
             for _ in range(len(segment)):
-                given = self._next(reader) if reader is not None else None
+                given = self._next(reader) if reader is not None and position < packets else None
                 packet = given if encoded is None else next(encoded)
                 assert packet is not None
                 dts = given.dts if given is not None and splice is not None and splice.keeps_dts else None

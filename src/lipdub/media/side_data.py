@@ -164,13 +164,15 @@ class SideDataCopier:
     """Copies the side data of the source's picture into the packets of the new one, frame by frame.
 
     For each kind, ``found`` counts the source's frames that have it, and ``placed`` the new frames that got it. The
-    source's packets are read a second time, just ahead of the encoder.
+    source's packets are read a second time, just ahead of the encoder. Frames of the source that are shown at ``until``
+    (s) or later are not in the new picture and do not count.
     """
 
     def __init__(self, path: Path, number: int, facts: PictureFacts, codec: str, stack: ExitStack) -> None:
         """``number`` counts the picture streams of ``path`` from 0; ``codec`` is the new picture's."""
         self.found: Counter[str] = Counter()
         self.placed: Counter[str] = Counter()
+        self.until: Fraction | None = None
         self._codec = codec if codec in _IN_PICTURE else None
         self._static = hdr10_messages(facts) if self._codec else []
         self._waiting: dict[Fraction, list[tuple[str, SeiMessage]]] = {}
@@ -179,10 +181,11 @@ class SideDataCopier:
         if facts.codec in ("h264", "hevc", "mpeg2video"):
             self._source = _source_messages(path, number, facts.codec, stack)
 
-    def with_side_data(self, packet: av.Packet) -> av.Packet:
-        """The encoder's ``packet`` with the side data of its frame."""
+    def with_side_data(self, packet: av.Packet, at: Fraction | None = None) -> av.Packet:
+        """The encoder's ``packet`` with the side data of its frame, which the source shows ``at`` that instant (s;
+        None: at the packet's own time)."""
         added = list(self._static) if packet.is_keyframe else []
-        own = self._of((packet.pts or 0) * packet.time_base)
+        own = self._of((packet.pts or 0) * packet.time_base if at is None else at)
         self.placed.update({name for name, _ in own})
         added += [message for _, message in own]
         if self._codec is None or not added:
@@ -204,6 +207,8 @@ class SideDataCopier:
             if following is None:
                 break
             shown, self._reached, found = following
+            if self.until is not None and shown >= self.until:
+                continue
             named = [(name, message) for message in found for name in _kinds_of(message)]
             self.found.update({name for name, _ in named})
             waiting = [(name, message) for name, message in named if self._codec in SIDE_DATA_KINDS[name].codecs]

@@ -86,7 +86,7 @@ class Splice:
 @dataclass(frozen=True)
 class SpliceAdvice:
     """The result of looking at a source: either ``splice``, the ``encoding`` for the parts that are not copied and the
-    ``joins`` (frames where both may meet), or the ``refusal``, a sentence."""
+    ``joins`` (frames where both may meet, the end of the source's packets included), or the ``refusal``, a sentence."""
 
     encoding: PictureEncoding
     splice: Splice | None = None
@@ -128,6 +128,8 @@ def _refusal(clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> str:
         return "it is interlaced"
     if clip.matched_by_order:
         return "its frame times are damaged"
+    if not clip.own_frames:
+        return "its frames are shown at other times"
     if encoding.pixel_format != facts.pixel_format or any(encoding.pads):
         return f"the new picture is {encoding.pixel_format}, the source {facts.pixel_format}"
     lost = [name for name, _ in facts.side_data if encoding.codec not in SIDE_DATA_KINDS.get(name, _UNKNOWN).codecs]
@@ -152,7 +154,8 @@ class _PacketListing:
         """Why the packets cannot be copied; "" if they can."""
         if self.trouble:
             return self.trouble
-        if time_base != clip.times.time_base or not np.array_equal(np.sort(self.pts), clip.times.pts):
+        times = clip.file_times
+        if time_base != times.time_base or not np.array_equal(np.sort(self.pts), times.pts):
             return "its packets and frames do not correspond one to one"
         return ""
 
@@ -217,6 +220,12 @@ def _unit_types(data: bytes, prefix: int, known: frozenset[bytes]) -> tuple[set[
     return kinds, "" if kinds <= _PLAIN_UNITS else "it uses extensions of H.264 (layers, views or data partitions)"
 
 
+def _joins_of(clip: Clip, listing: _PacketListing) -> tuple[int, ...]:
+    """The joins among the frames that the clip shows as its file does. Nothing refers beyond the end of the file."""
+    own, whole = clip.own_frames, len(clip.file_times)
+    return tuple(join for join in (*listing.joins, whole) if join <= own)
+
+
 def _advise_h264(
     clip: Clip, facts: PictureFacts, encoding: PictureEncoding, header: AvcHeader, listing: _PacketListing
 ) -> SpliceAdvice:
@@ -244,7 +253,7 @@ def _advise_h264(
                 sps = tuple(unit for unit in ours if unit[0] & 31 == SPS)
                 pps = tuple(unit for unit in ours if unit[0] & 31 == PPS)
                 splice = Splice(header.with_sets(sps, pps), header.prefix, max(delay, listing.delay), keeps_dts)
-                return SpliceAdvice(tried, splice, listing.joins)
+                return SpliceAdvice(tried, splice, _joins_of(clip, listing))
     return SpliceAdvice(encoding, refusal=refusal or "its decoding times leave no room for new packets")
 
 
@@ -318,7 +327,7 @@ def _advise_intra(
     if listing.delay:
         return SpliceAdvice(encoding, refusal="its packets are out of order")
     splice = Splice(extradata, 0, 0, listing.dts_allow(0))
-    return SpliceAdvice(encoding, splice, listing.joins)
+    return SpliceAdvice(encoding, splice, _joins_of(clip, listing))
 
 
 def _left_out(unit: bytes) -> bool:

@@ -16,6 +16,9 @@ from lipdub.media.languages import same_container_language
 from lipdub.media.stream_copy import codec_name, copy_refusal
 
 MOV_FAMILY = ("mp4", "mov")
+SLOWED = "the picture is slowed and this is not"
+"""Why a stream is dropped whose packets would not fit the picture; that is a warning, too."""
+
 PLAYED_TYPES = ("video", "audio", "subtitle")
 
 _KEPT_DISPOSITIONS = Disposition(
@@ -39,13 +42,15 @@ class StreamMapping:
 @dataclass(frozen=True, slots=True)
 class MappingContext:
     """What the rules depend on: the source, the index of its dubbed picture stream among all streams, the output's
-    container, and whether there is a dub track and the source's sound is kept beside it."""
+    container, whether there is a dub track and the source's sound is kept beside it, and whether the picture is
+    ``slowed``."""
 
     source: InputContainer
     picture: int
     container: str
     has_dub: bool
     keep_source_sound: bool
+    slowed: bool = False
 
 
 def _picture(stream: Stream, context: MappingContext) -> StreamMapping | None:
@@ -93,6 +98,13 @@ def _attachment(stream: Stream, context: MappingContext) -> StreamMapping | None
     return StreamMapping("dropped", f"{context.container} holds no attached files ({stream.name or 'without a name'})")
 
 
+def _too_fast(stream: Stream, context: MappingContext) -> StreamMapping | None:
+    """Sound, other pictures and data cannot be slowed by their time stamps alone; subtitles can."""
+    if context.slowed and stream.type != "subtitle":
+        return StreamMapping("dropped", SLOWED)
+    return None
+
+
 def _any(stream: Stream, context: MappingContext) -> StreamMapping | None:
     refusal = copy_refusal(context.container, stream)
     if refusal is None:
@@ -101,7 +113,7 @@ def _any(stream: Stream, context: MappingContext) -> StreamMapping | None:
 
 
 RULES: tuple[Callable[[Stream, MappingContext], StreamMapping | None], ...] = (
-    _picture, _replaced_sound, _chapter_track, _timecode_track, _cover, _attachment, _any,
+    _picture, _replaced_sound, _chapter_track, _timecode_track, _cover, _attachment, _too_fast, _any,
 )  # fmt: skip
 """Asked in this order for every stream of the source."""
 
@@ -136,6 +148,8 @@ class StreamReport:
                 self.copied.append(name)
             case "dropped":
                 self.dropped.append(name)
+                if mapping.reason == SLOWED:
+                    self.warnings.append(f"{stream_name(stream)} is dropped: {mapping.reason}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lipdub.disk.publish import write_text
+from lipdub.timeline.clip_length import LengthChange
 from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.said_line import SaidLine
@@ -141,7 +142,8 @@ class Report:
 
     ``cues`` were rendered; ``passthrough`` are spans left as filmed, with reasons. ``notes`` are substitutions and
     fallbacks; ``warnings`` are what a person should check. ``consent`` says who stated it, when and how. ``speech`` is
-    None if the dub track was given and not mixed.
+    None if the dub track was given and not mixed. ``length`` is how the picture was made as long as the dub track
+    (None: it was not changed); all times in the report are on the output's clock.
     """
 
     source: MediaFile
@@ -157,6 +159,7 @@ class Report:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     speech: SpeechReport | None = None
+    length: LengthChange | None = None
 
     @property
     def seconds_changed(self) -> Fraction:
@@ -229,7 +232,7 @@ def _extent(report: Report) -> str:
     """How much of the picture was changed."""
     faces = len({rendered.cue.face for rendered in report.cues})
     frames = sum(rendered.frames_changed for rendered in report.cues)
-    seconds = f"{float(report.seconds_changed):.1f} of {float(report.source.duration):.1f} s"
+    seconds = f"{float(report.seconds_changed):.1f} of {float(report.output.duration):.1f} s"
     return f"{seconds}: {_count(len(report.cues), 'cue')} on {_count(faces, 'face')}, {_count(frames, 'frame')}"
 
 

@@ -12,6 +12,7 @@ from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.patch import FaceView
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.sound import Sound
+from lipdub.words_to_sound.duration_fit.time_stretch import time_stretch
 
 
 def face_views(frames: Iterable[Frame], track: FaceTrack, size: tuple[int, int]) -> Iterator[FaceView]:
@@ -28,8 +29,15 @@ def face_view(frame: Frame, track: FaceTrack, size: tuple[int, int]) -> FaceView
 
 
 def source_sound(clip: Clip) -> Sound | None:
-    """The clip's own sound on its own clock, as filmed; None if it has none."""
-    return read_sound(clip.path, stream=clip.sound) if clip.has_sound else None
+    """The clip's own sound on the clip's clock; None if it has none. With a slowed picture, it is stretched as much."""
+    if not clip.has_sound:
+        return None
+    sound = read_sound(clip.path, stream=clip.sound)
+    if clip.slower == 1:
+        return sound
+    size = round(sound.samples.shape[1] * clip.slower)
+    samples = np.stack([time_stretch(channel, size, sound.rate) for channel in sound.samples])
+    return Sound(samples, sound.rate, clip.start + (sound.start - clip.start) * clip.slower)
 
 
 def dub_sound(track: Path, clip: Clip) -> Sound:

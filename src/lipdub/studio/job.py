@@ -6,6 +6,7 @@ from pathlib import Path
 from lipdub.faces.active_speaker import FaceSelector
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.clip_length import LengthChange
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.read import ScriptLines
 
@@ -62,7 +63,7 @@ class Job:
     ``clip`` is the source, probed once, and ``digest`` the SHA-256 of its file. ``audio`` is the finished dub track, if
     there is one; else ``speech`` says what is to be said, and ``script`` holds the lines of its script, parsed once.
     ``consent`` is the record of who stated the consent of the people in the footage. In the ``excluded`` spans (clip
-    time) everything stays as filmed.
+    time) everything stays as filmed. ``length`` is how the clip was made as long as the dub track (None: it was not).
     """
 
     clip: Clip
@@ -75,3 +76,4 @@ class Job:
     script: ScriptLines | None
     consent: dict[str, str]
     excluded: tuple[Span, ...] = ()
+    length: LengthChange | None = None

@@ -38,6 +38,15 @@ class DubOptions:
     audio_stream: int | None = None
     """Audio stream of the clip that is its own sound, counted from 0; by default the one that players play."""
 
+    if_longer: Literal["cut", "hold", "bounce", "slow", "refuse"] = "cut"
+    """If the dub track is longer than the picture. cut: it ends with the picture; hold: the last frame is shown until
+    the dub ends; bounce: the end of the picture plays backwards and forwards; slow: the whole picture is shown more
+    slowly; refuse: nothing is made."""
+
+    if_shorter: Literal["rest", "cut", "refuse"] = "rest"
+    """If the dub track is shorter than the picture. rest: the mouths rest; cut: the film ends with the dub; refuse:
+    nothing is made."""
+
     seed: int = 0
     """Random seed, 0 or more; the same seed gives the same bytes."""
 

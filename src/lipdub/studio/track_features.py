@@ -66,8 +66,30 @@ def whole_of(clip: Clip) -> Span:
 
 
 def clip_features(clip: Clip, session: Session) -> TrackFeatures:
-    """The speech features of the clip's own sound. Raises what ``track_features`` raises."""
-    return track_features(own_track(clip), session)
+    """The speech features of the clip's own sound, on the clip's clock. Raises what ``track_features`` raises."""
+    found = track_features(own_track(clip), session)
+    return found if clip.slower == 1 else replace(found, features=_slowed(found.features, clip))
+
+
+def _slowed(features: SpeechFeatures, clip: Clip) -> SpeechFeatures:
+    """The features of the clip's own sound, stretched as its picture is: values between rows are linear."""
+    count = int(len(features) * clip.slower)
+    at = np.arange(count) / float(clip.slower)
+    low = np.minimum(at.astype(int), len(features) - 1)
+    high, part = np.minimum(low + 1, len(features) - 1), (at - low).astype(np.float32)
+
+    def between(rows: np.ndarray) -> np.ndarray:
+        share = part.reshape(-1, *(1,) * (rows.ndim - 1))
+        return (rows[low] * (1 - share) + rows[high] * share).astype(rows.dtype)
+
+    encoded = features.encoder_features
+    return SpeechFeatures(
+        start=clip.start + (features.start - clip.start) * clip.slower,
+        phone_posteriors=between(features.phone_posteriors),
+        voice_activity=between(features.voice_activity),
+        energy=between(features.energy),
+        encoder_features=None if encoded is None else between(encoded),
+    )
 
 
 def dub_features(track: Path, clip: Clip, session: Session) -> TrackFeatures:

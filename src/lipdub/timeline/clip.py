@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -77,6 +77,30 @@ class FrameTimes:
 
 
 @dataclass(frozen=True, eq=False)
+class FileFrames:
+    """Which frames of its file a clip shows, where it does not show each of them once, at its own time.
+
+    ``order`` is the index of the file's frame for every frame of the clip. ``times`` and ``rate`` are the file's own.
+    ``slower`` (>= 1) is by how much the clip's clock is stretched, counted from ``Clip.start``.
+    """
+
+    order: Int64[np.ndarray, " frames"]
+    times: FrameTimes
+    rate: Fraction
+    slower: Fraction = Fraction(1)
+
+    def __post_init__(self) -> None:
+        inside = len(self.order) == 0 or (self.order.min() >= 0 and self.order.max() < len(self.times))
+        assert inside, "the file has no such frame"
+        assert self.slower >= 1
+
+    @property
+    def all_in_order(self) -> bool:
+        """True if every frame of the file is shown once, in the file's order."""
+        return np.array_equal(self.order, np.arange(len(self.times)))
+
+
+@dataclass(frozen=True, eq=False)
 class Clip:
     """A source file, and the measured properties of its picture stream.
 
@@ -85,7 +109,8 @@ class Clip:
     start of any picture or sound stream; a dub track begins there. ``sound`` is the index of the sound stream, counted
     from 0 (None: the one that players play). ``matched_by_order``: decoded frames are matched by their order alone,
     because their time stamps had to be repaired. ``warnings`` are sentences for the report on what the file states and
-    does not hold.
+    does not hold. ``filmed`` tells which frames of the file are shown, where they are not shown as the file shows them;
+    then ``times`` and ``rate`` are those of the clip.
     """
 
     path: Path
@@ -98,6 +123,7 @@ class Clip:
     sound: int | None = None
     matched_by_order: bool = False
     warnings: tuple[str, ...] = ()
+    filmed: FileFrames | None = None
 
     @property
     def span(self) -> Span:
@@ -106,6 +132,37 @@ class Clip:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @property
+    def file_times(self) -> FrameTimes:
+        """When the file itself shows its frames."""
+        return self.times if self.filmed is None else self.filmed.times
+
+    @property
+    def slower(self) -> Fraction:
+        """By how much the clip's clock is stretched against the file's, from ``start`` on (>= 1)."""
+        return Fraction(1) if self.filmed is None else self.filmed.slower
+
+    @property
+    def own_frames(self) -> int:
+        """How many frames at the beginning are those of the file, each at its own time."""
+        if self.filmed is None:
+            return len(self)
+        own, count = self.filmed.times, min(len(self), len(self.filmed.times))
+        if own.time_base != self.times.time_base or self.filmed.slower != 1:
+            return 0
+        same = (self.filmed.order[:count] == np.arange(count)) & (self.times.pts[:count] == own.pts[:count])
+        return count if bool(same.all()) else int(np.argmin(same))
+
+    def file_frame(self, index: int) -> int:
+        """The index of the file's frame that is shown as frame ``index``."""
+        return index if self.filmed is None else int(self.filmed.order[index])
+
+    def as_filmed(self) -> "Clip":
+        """The clip as the file shows it."""
+        if self.filmed is None:
+            return self
+        return replace(self, times=self.filmed.times, rate=self.filmed.rate, filmed=None)
 
 
 @dataclass(frozen=True, slots=True)

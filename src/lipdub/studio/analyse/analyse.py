@@ -8,6 +8,7 @@ from lipdub.studio.analysis import Analysis
 from lipdub.studio.job import Job
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import clip_features, dub_features
+from lipdub.timeline.clip import Clip
 
 
 def analyse(job: Job, session: Session) -> Analysis:
@@ -17,16 +18,23 @@ def analyse(job: Job, session: Session) -> Analysis:
     thread, too, and kept for the plan. Raises ``InputError`` for a clip that cannot be read or was changed meanwhile,
     ``OutputError`` if the results cannot be kept, and what the engine's study raises.
     """
-    clip, clock = job.clip, session.clock
+    clip, clock, pictures = job.clip, session.clock, _analysed(job.clip)
     with ThreadPoolExecutor(1, "lipdub-sound") as beside:
         source = beside.submit(clip_features, clip, session) if clip.has_sound else None
         given = beside.submit(dub_features, job.audio, clip, session) if job.audio else None
         with clock.stage("analyse"):
-            name = faces_name(clip, job.digest, session.tools)
-            folder = session.store.folder(name, lambda part: find_faces(clip, session.tools, part, clock), grows=True)
-            shots, faces = read_faces(clip, session.tools.engine, folder)
+            name = faces_name(pictures, job.digest, session.tools)
+            folder = session.store.folder(
+                name, lambda part: find_faces(pictures, session.tools, part, clock), grows=True
+            )
+            shots, faces = read_faces(pictures, session.tools.engine, folder)
         with clock.stage("speech features"):
             if given:
                 given.result()
             found = find_people(faces, session.tools.identifier.why)
             return Analysis(shots, faces, found.people, source.result() if source else None, found.notes)
+
+
+def _analysed(clip: Clip) -> Clip:
+    """The clip whose pictures are analysed: a slowed one has the frames of its file, which may be analysed already."""
+    return clip.as_filmed() if clip.filmed is not None and clip.filmed.all_in_order else clip

@@ -39,14 +39,16 @@ VERSION = 3
 def faces_name(clip: Clip, digest: str, tools: Tools) -> str:
     """The name under which the faces of ``clip`` (whose file has the content ``digest``) are kept.
 
-    It changes with everything that they depend on: our version, the models that find faces, and the engine's version,
-    options and weights.
+    It changes with everything that they depend on: which frames of the file are shown and when, our version, the models
+    that find faces, and the engine's version, options and weights.
     """
     engine = tools.engine
     setup = () if isinstance(engine, Fingerprinted) else (tools.setup.options, _files_of(tools.setup.weights))
     models = weights.identity("face-landmarks"), weights.identity("face-detector")
     made_by = (engine.name, engine.limits, fingerprint_of(engine), setup)
     found = VERSION, __version__, digest, clip.stream, models, tools.identifier.identity, made_by
+    if clip.filmed is not None:
+        found = (*found, clip.filmed.order.tolist(), clip.times.pts.tolist())
     return f"faces-{key(*found)}"
 
 
@@ -153,5 +155,5 @@ def _read_face(clip: Clip, engine: Engine, folder: Path, entry: dict) -> FaceAna
         visibility=_visibility(track, motion, clip, engine),
         study=_study_folder(folder, track.id),
         facts=StudyFacts(known["coverage"], tuple(known["notes"]), dict(known["figures"])),
-        learnable=motion.ok,
+        learnable=motion.ok & (np.arange(track.first, track.stop) < clip.own_frames),
     )

@@ -53,7 +53,7 @@ def make_report(outcome: Outcome, session: Session) -> Report:
     job, plan, film = outcome.job, outcome.plan, outcome.film
     clip, written = job.clip, film.written
     return Report(
-        source=MediaFile(clip.path, clip.span.duration, len(clip), clip.start),
+        source=MediaFile(clip.path, clip.file_times.whole.duration, len(clip.file_times), clip.start),
         dub_track=MediaFile(plan.speech.name, probe(film.sound).duration),
         output=MediaFile(job.names.film, clip.span.duration, written.frames, clip.start),
         recipe=_recipe(job, plan, session),
@@ -63,7 +63,8 @@ def make_report(outcome: Outcome, session: Session) -> Report:
         streams=StreamSummary(written.copied, written.encoded, written.dropped),
         timings=tuple(_timings(outcome, session)),
         consent=job.consent,
-        notes=(*dict.fromkeys(_notes(plan)), *job.names.notes, *film.notes),
+        length=job.length,
+        notes=(*_length_notes(job), *dict.fromkeys(_notes(plan)), *job.names.notes, *film.notes),
         warnings=(*plan.warnings, *_losses(plan, written), *written.warnings, *_damaged(clip, film.damage)),
         speech=_speech(outcome),
     )
@@ -154,6 +155,10 @@ def _damaged(clip: Clip, damage: PictureDamage) -> Iterator[str]:
             spans = (clip.times.span(int(run[0]), int(run[-1]) + 1) for run in consecutive(np.array(numbers)))
             told = first_examples(f"{timecode(span.start)} to {timecode(span.end)}" for span in spans)
             yield f"{len(numbers)} frames of the source {what}: {told}"
+
+
+def _length_notes(job: Job) -> Iterable[str]:
+    return () if job.length is None else (job.length.sentence(),)
 
 
 def _notes(plan: DubPlan) -> Iterable[str]:

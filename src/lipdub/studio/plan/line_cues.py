@@ -54,6 +54,10 @@ class LineCues:
             for cue in line.cues or ():
                 self._kept.setdefault(cue.face, []).append(cue)
 
+    def keeps(self, face: int) -> bool:
+        """True if a face has cues that stay as they are."""
+        return face in self._kept
+
     def spoken(self, person: str, within: Span, speaking: Sequence[Span]) -> tuple[Span, ...]:
         """When a face of ``person``, which is seen ``within`` a span, may change: when it speaks (``speaking``) or says
         a line by decision, without what others say and what stays as filmed."""

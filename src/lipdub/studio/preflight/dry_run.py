@@ -4,7 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lipdub import weights
-from lipdub.media.probe import probe
+from lipdub.media.dub_track import dub_length
 from lipdub.studio.job import DubRequest
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.preflight.preflight import CheckedRequest, check_request
@@ -24,7 +24,7 @@ def dry_run(request: DubRequest) -> list[str]:
     """What a dub would do, in lines. Nothing is made or fetched. Raises what ``check_request`` raises."""
     tools = Tools(request.options)
     checked = check_request(request, tools)
-    clip, options = checked.clip, request.options
+    clip, options = checked.clip.as_filmed(), request.options
     wanted = [m for m in weights.catalogue() if m.bytes < weights.SMALL and weights.present(m.name) is None]
     rate = f"{float(clip.rate):.3f}".rstrip("0").rstrip(".")
     faces = " and ".join(selector.text for selector in checked.selectors)
@@ -40,19 +40,21 @@ def dry_run(request: DubRequest) -> list[str]:
 
 def _speech(checked: CheckedRequest, request: DubRequest, tools: Tools) -> list[str]:
     if request.audio is not None:
-        return [_length_of(request.audio, checked.clip)]
+        return [_length_of(request.audio, checked)]
     return planned_speech(checked.clip, request.speech, checked.script, tools)
 
 
-def _length_of(audio: Path, clip: Clip) -> str:
-    """How a dub track's length fits the picture's, as a sentence."""
-    track = probe(audio)
-    over, fits = track.duration - clip.span.duration, "as long as the picture"
-    if over > SLACK:
+def _length_of(audio: Path, checked: CheckedRequest) -> str:
+    """How a dub track's length fits the picture's, and what would be done about it, as a sentence."""
+    clip, length, fits = checked.clip.as_filmed(), dub_length(audio), "as long as the picture"
+    over = clip.start + length - clip.span.end
+    if checked.length is not None:
+        fits = checked.length.sentence(would=True)
+    elif over > SLACK:
         fits = f"{float(over):.2f} s longer than the picture: its end would be cut"
     elif over < -SLACK:
         fits = f"{float(-over):.2f} s shorter than the picture: the mouth would rest"
-    return f"{audio}: {timecode(track.duration)}, {fits}"
+    return f"{audio}: {timecode(length)}, {fits}"
 
 
 def planned_speech(clip: Clip, speech: SpeechOptions, script: ScriptLines | None, tools: Tools) -> list[str]:

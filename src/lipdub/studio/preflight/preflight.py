@@ -11,12 +11,14 @@ from lipdub.studio.final_subtitles import subtitle_kind
 from lipdub.studio.job import NO_OUTPUT, DubRequest, Job, OutputNames
 from lipdub.studio.preflight.consent import ensure_consent
 from lipdub.studio.preflight.excluded_spans import excluded_spans
+from lipdub.studio.preflight.fit_picture import check_length_options, fit_picture
 from lipdub.studio.preflight.output_names import check_names, output_names
 from lipdub.studio.preflight.request_checks import check_options, check_speech
 from lipdub.studio.session import Session
 from lipdub.studio.tools import Tools
 from lipdub.studio.write_options import write_options
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.clip_length import LengthChange
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.read import ScriptLines
 
@@ -30,6 +32,7 @@ class CheckedRequest:
     selectors: tuple[FaceSelector, ...]
     script: ScriptLines | None
     excluded: tuple[Span, ...]
+    length: LengthChange | None = None
 
 
 def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
@@ -59,6 +62,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
         script=checked.script,
         consent=consent,
         excluded=checked.excluded,
+        length=checked.length,
     )
 
 
@@ -68,6 +72,7 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     options, speech = request.options, request.speech
     selectors = parse_face_selectors(options.face)
     check_options(options)
+    check_length_options(request)
     if options.prior is not None:
         _ = tools.prior
     clip = open_clip(request.source, sound=options.audio_stream)
@@ -75,8 +80,10 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     script = None if request.planned else check_speech(clip, request.audio, speech, tools)
     if request.audio is not None and not probe(request.audio).has_sound:
         raise NoSound("there is no sound in it", file=request.audio, remedy="Give the file that holds the dub track")
-    excluded = excluded_spans(clip, options)
-    return CheckedRequest(clip, _names(request), selectors, script, excluded)
+    names, length = _names(request), None
+    if request.audio is not None:
+        clip, length = fit_picture(clip, request.audio, options)
+    return CheckedRequest(clip, names, selectors, script, excluded_spans(clip, options), length)
 
 
 def _names(request: DubRequest) -> OutputNames:

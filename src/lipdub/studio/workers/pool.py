@@ -132,7 +132,11 @@ def _pool(workers: int) -> Iterator[Callable[..., Future]]:
 def _begin_worker(parent: int) -> None:
     """End this worker soon after the process that started it is gone. Ctrl-C reaches all processes of a terminal: the
     first process ends its workers itself."""
+    from loky import process_executor
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # With psutil at hand, loky takes a worker that has loaded its models for one that leaks, and begins another one.
+    process_executor._USE_PSUTIL = False
 
     def watch() -> None:
         while os.getppid() == parent:
