@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -165,6 +165,20 @@ def test_orders_that_say_nothing_or_two_things_are_refused() -> None:
     with pytest.raises(OptionError, match="--mix"):
         check_ways(None, SpeechOptions(to="es", mix=True))
     check_ways(Path("a.wav"), SpeechOptions(mix=True))
+
+
+def test_lines_that_do_not_fit_can_be_refused(clip: Clip, session: Session, fakes: Fakes, tmp_path: Path) -> None:
+    script = tmp_path / "talk.es.srt"
+    long = "una frase que es demasiado larga para el tiempo que tiene " * 4
+    script.write_text(SCRIPT.replace("Hola, hace un momento", long))
+    speech = SpeechOptions(script=script, to="es")
+    analysis = Analysis((), (), (), clip_features(clip, session))
+    job = replace(job_of(clip, speech), options=DubOptions(if_longer="refuse"))
+    with pytest.raises(OptionError, match=r"too much is said for the time of 1 line: 0:00:0\d\.\d{3} by \d+\.\d\d s\."):
+        spoken_speech(job, lines_of(clip, speech, session), analysis, session)
+    script.write_text(SCRIPT)
+    made = spoken_speech(job, lines_of(clip, speech, session), analysis, session)
+    assert all(line.missing == 0 for line in made.said)
 
 
 def test_a_script_becomes_speech_where_the_clip_speaks(

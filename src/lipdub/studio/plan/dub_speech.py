@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lipdub.compose.mix.stems import MixFormat, speech_stem, stem_blocks
+from lipdub.errors import OptionError
 from lipdub.media.sound_blocks import SoundFormat
 from lipdub.media.sound_write import write_sound
 from lipdub.studio.analysis import Analysis
@@ -19,12 +20,14 @@ from lipdub.studio.plan.speaker_pitch import speaker_pitch
 from lipdub.studio.plan.voice_reference import with_references
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import whole_of
+from lipdub.timeline.clip import Clip
 from lipdub.timeline.model_used import ModelUsed
+from lipdub.timeline.notes import listed
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.take import LineVoice
-from lipdub.timeline.time import Span
+from lipdub.timeline.time import Span, timecode
 from lipdub.words_to_sound.duration_fit.onset_errors import onset_errors
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 
@@ -132,8 +135,8 @@ def spoken_speech(
 ) -> DubSpeech:
     """``lines``, spoken by voices where the clip speaks; those that ``choices`` keep are not spoken again.
 
-    Raises ``OptionError`` for voices that cannot be used, ``ServiceError`` or what else voices raise, and
-    ``OutputError`` if the disk refuses.
+    Raises ``OptionError`` for voices that cannot be used and, if the options refuse them, for lines that do not fit,
+    ``ServiceError`` or what else voices raise, and ``OutputError`` if the disk refuses.
     """
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
     windows = source_windows(source) if source is not None else ()
@@ -154,7 +157,22 @@ def spoken_speech(
     )
     voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
     made = written_speech(job, lines, voiced, session)
+    if job.options.if_longer == "refuse":
+        _refuse_long_lines(made.said, clip)
     return replace(made, new=frozenset(line.id for line in new))
+
+
+def _refuse_long_lines(said: Iterable[SaidLine], clip: Clip) -> None:
+    """Raise ``OptionError`` that names the lines whose speech does not fit their time, and by how much."""
+    long = [line for line in said if line.missing > 0]
+    if not long:
+        return
+    told = listed(f"{timecode(line.span.start - clip.start)} by {float(line.missing):.2f} s" for line in long)
+    raise OptionError(
+        f"too much is said for the time of {len(long)} line{'' if len(long) == 1 else 's'}: {told}",
+        file=clip.path,
+        remedy="Shorten the text, or leave out --if-longer refuse: then the ends of these lines are cut",
+    )
 
 
 def written_speech(job: Job, lines: DubLines, voiced: VoicedLines, session: Session) -> DubSpeech:

@@ -27,13 +27,16 @@ def check_length_options(request: DubRequest) -> None:
     given = _given(options)
     if not given:
         return
+    if request.planned or request.output is None:
+        raise OptionError(f"{given} does nothing in a project", remedy="Dub the clip without --project")
     if request.audio is None:
+        if options.if_longer == "refuse" and options.if_shorter == "rest":
+            return  # lines that do not fit are refused when they were spoken
+        given = given if options.if_longer != "refuse" else f"--if-shorter {options.if_shorter}"
         raise OptionError(
             f"{given} is for a finished dub track: speech that is made here is fitted to its time",
             remedy="Give the dub track with --audio, or leave it out",
         )
-    if request.planned or request.output is None:
-        raise OptionError(f"{given} does nothing in a project", remedy="Dub the clip without --project")
     if options.if_longer == "slow":
         sound = "--keep-original-audio" if options.keep_original_audio else "--mix" if request.speech.mix else ""
         if sound:
