@@ -31,14 +31,16 @@ from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.analyse.faces import find_faces, read_faces
 from lipdub.studio.analyse.people import people_of
 from lipdub.studio.analysis import Analysis, FaceAnalysis
-from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, FacePlans
+from lipdub.studio.cue_folder import CueFolders
+from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, FacePlans, PlannedCue
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.job import Job, OutputNames
 from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.patch_scores import shapes_of
 from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
 from lipdub.studio.progress import Clock
-from lipdub.studio.render.patch_check import PatchCheck
-from lipdub.studio.render.render import Rendering
+from lipdub.studio.render.cue_rendering import CueRendering
+from lipdub.studio.render.render import CueRenderer
 from lipdub.studio.session import Session, SessionSpec, open_session
 from lipdub.studio.tools import Tools
 from lipdub.studio.track_features import SoundTrack, TrackFeatures, track_features
@@ -163,12 +165,36 @@ def sole_plan(plans: FacePlans, clip: Clip, share: float = 0.8) -> FacePlan:
     return max(long, key=lambda plan: float(np.nanmedian(plan.face.motion.poses.scale)))
 
 
+class WatchedRenderer(CueRenderer):
+    """Keeps where the landmarks of each rendered frame were found again, by frame, until they are taken from
+    ``lips``."""
+
+    def __init__(self, job: Job, plan: DubPlan, folders: CueFolders, session: Session) -> None:
+        """As for ``CueRenderer``."""
+        super().__init__(job, plan, folders, session)
+        self.lips: dict[int, np.ndarray] = {}
+
+    def _rendering(self, planned: PlannedCue) -> CueRendering:
+        rendering = super()._rendering(planned)
+        check, add = rendering.check, rendering.check.add
+
+        def noted(view: FaceView, answer: Patch | Passthrough) -> None:
+            add(view, answer)
+            if isinstance(answer, Patch):
+                self.lips[view.index] = check.landmarks.read(len(check.landmarks) - 1, len(check.landmarks))[0]
+
+        vars(check)["add"] = noted
+        return rendering
+
+
 @dataclass(eq=False)
 class Filming:
-    """Renders one face of a clip. ``check`` tells what was found in the rendered frames again."""
+    """Renders one face of a clip. ``shapes`` tells what was found in the rendered frames again."""
 
     clip: Clip
-    rendering: Rendering
+    renderer: "WatchedRenderer"
+    plan: DubPlan
+    folders: CueFolders
     watched: WatchedEngine
 
     @classmethod
@@ -182,16 +208,17 @@ class Filming:
         job = Job(clip, "", None, SpeechOptions(), session.options, names, selectors, None, {})
         speech = DubSpeech(clip.path, clip.path, brought=True)
         whole = DubPlan(speech, TrackFeatures(dub, SoundDamage()), analysis.shots, (plan,), ())
-        return cls(clip, Rendering(job, whole, session), watched)
+        folders = CueFolders(folder / "cues")
+        return cls(clip, WatchedRenderer(job, whole, folders, session), whole, folders, watched)
 
-    @property
-    def check(self) -> PatchCheck:
-        """What was found in the rendered frames again."""
-        return self.rendering.checks[0]
+    def shapes(self) -> np.ndarray:
+        """Mouth shapes (frames of the track, 6) found again in the frames that were rendered; NaN elsewhere."""
+        made = (self.folders.finished(planned.cue.id) for planned in self.plan.cues(self.clip))
+        return shapes_of(self.plan.faces[0], [patches for patches in made if patches is not None])
 
     def frames(self, judge: Callable[[Frame, Frame, list[Patch]], None]) -> Iterator[Frame]:
         """The rendered frames; ``judge(source, rendered, patches)`` is called for each that was patched."""
-        rendered = self.rendering(prefetch(read_frames(self.clip)))
+        rendered = self.renderer.patched(0, len(self.clip), prefetch(read_frames(self.clip)))
         for frame, before in zip(rendered, read_frames(self.clip), strict=True):
             patches = self.watched.patches.pop(frame.index, [])
             if patches:

@@ -59,10 +59,9 @@ class Judge:
         """Note one frame."""
         self.frames += 1
         self.leak = max(self.leak, leaked(source, composed, performances))
-        check = self.filming.check
-        row = source.index - check.plan.face.track.first
-        lips = check.landmarks.read(row, row + 1)[0]
-        unit = float(check.plan.face.motion.poses.scale[row])
+        face = self.filming.plan.faces[0].face
+        lips = self.filming.renderer.lips.pop(source.index)
+        unit = float(face.motion.poses.scale[source.index - face.track.first])
         if not np.isfinite(lips).all():
             return
         for one in performances:

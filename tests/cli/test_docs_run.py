@@ -68,7 +68,7 @@ def fill_placeholders(text: str, url: str) -> str:
 
 
 def test_the_documents_and_their_examples_are_found():
-    assert {"README.md", "architecture.md", "ltx.md", "speech.md"} <= {path.name for path in DOCUMENTS}
+    assert {"README.md", "architecture.md", "ltx.md", "projects.md", "speech.md"} <= {path.name for path in DOCUMENTS}
     assert len([e for e in ALL if e.document == "README.md"]) >= 15
     assert any(e.python for e in ALL if e.document == "README.md")
     assert all(any(part.startswith(begins) for e in ALL for part in e.parts) for begins in NOT_RUN), "all still needed"
@@ -158,7 +158,8 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "portrait.jpg", shortened(load_speech("en")), int(SECONDS * 25), path, Clock(), Caller()
     )
     write_wave(folder / "talk.es.wav", shortened(load_speech("es")).sound)
-    (folder / "talk.es.srt").write_text("1\n00:00:00,300 --> 00:00:02,200\nHola a todos.\n")
+    for language, words in (("es", "Hola a todos."), ("fr", "Bonjour à tous."), ("de", "Hallo zusammen.")):
+        (folder / f"lines.{language}.srt").write_text(f"1\n00:00:00,300 --> 00:00:02,200\n{words}\n", "utf-8")
     return folder
 
 
@@ -179,7 +180,8 @@ def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
         made.mkdir()
     for name, kept in (("talk.mp4", "talk.mp4"), ("clip.mp4", "talk.mp4"), ("x.wav", "talk.es.wav")):
         shutil.copy(talk / kept, folder / name)
-    for name in ("talk.es.wav", "talk.es.srt"):
+    shutil.copy(talk / "lines.es.srt", folder / "talk.es.srt")
+    for name in ("talk.es.wav", "lines.es.srt", "lines.fr.srt", "lines.de.srt"):
         shutil.copy(talk / name, folder / name)
     for name in ("one.mp4", "two.mp4"):
         shutil.copy(talk / "talk.mp4", folder / "footage" / name)

@@ -268,3 +268,28 @@ def test_people_are_named(films: Films, home: Path) -> None:
     project.name_person("7", "Nobody")
     with pytest.raises(InputError, match="there is no person '7'"):
         project.people(PLAIN)
+
+
+class Stopped(Exception):
+    """What a listener raises to cancel the work."""
+
+
+def test_work_that_was_cancelled_goes_on(films: Films, home: Path) -> None:
+    made(films, home)
+    seen: list[str] = []
+
+    def listener(stage: str, done: int, total: int) -> None:
+        seen.append(stage)
+        if stage == "render" and done:
+            raise Stopped
+
+    project = lipdub.open_project(home / "again.lipdub", films.clip, lipdub.Caller(listener))
+    with pytest.raises(Stopped):
+        project.render("", home / "two.mp4", spoken(films))
+    assert {"preflight", "analyse", "speak", "render"} <= set(seen)
+    assert not (home / "two.mp4").exists()
+    finished = times(home / "again.lipdub", "*.segment")
+    assert finished
+    lipdub.open_project(home / "again.lipdub").render("es", home / "two.mp4", PLAIN)
+    assert finished.items() <= times(home / "again.lipdub", "*.segment").items()
+    assert (home / "two.mp4").read_bytes() == (home / "one.mp4").read_bytes()

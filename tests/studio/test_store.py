@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ import pytest
 
 from lipdub.errors import InputError, OutputError
 from lipdub.studio.inputs import Inputs
+from lipdub.studio.kept_work import kept, make_room
+from lipdub.studio.session import open_session, reopened
 from lipdub.studio.store import Store, content_digest, key
 
 
@@ -78,6 +81,17 @@ def test_a_disk_that_refuses_is_a_users_error(tmp_path: Path) -> None:
         Store(blocked / "below").folder("a", lambda folder: None)
 
 
+def test_a_disk_that_is_gone_is_a_users_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that the cache lies in is not there, and cannot be made."""
+
+    def gone(self: Path, *_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(tmp_path / "disk"))
+
+    monkeypatch.setattr(Path, "mkdir", gone)
+    with pytest.raises(OutputError, match=r"work: working files cannot be kept there.*LIPDUB_CACHE"):
+        Store(tmp_path / "disk" / "cache" / "work").folder("a", lambda folder: None)
+
+
 def test_keys_depend_on_every_part(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(b"abc")
@@ -140,11 +154,11 @@ class TestPruning:
         mine = Store(tmp_path, limit=10)
         used = mine.folder("used", written("0" * 100))
         run = next(tmp_path.glob(".run-*"))
-        began, later = time.time() - 20_000, time.time() - 19_000
-        os.utime(run, (began, began))
-        os.utime(used, (later, later))
-        unused = Store(tmp_path, limit=10**6).folder("unused", written("0" * 100))
-        os.utime(unused, (began - 100, began - 100))
+        other = Store(tmp_path, limit=10**6)
+        other.folder("unused", written("0" * 100))
+        other.close()
+        for path in (run, used):
+            os.utime(path, (1, 1))
         Store(tmp_path, limit=10).folder("new", written("0" * 100))
         assert entries(tmp_path) == ["new", "used"]
         mine.close()
@@ -159,11 +173,67 @@ class TestPruning:
         Store(tmp_path, limit=10).folder("b", written("0" * 100))
         assert entries(tmp_path) == ["a", "b"]
 
+    def test_clocks_do_not_matter(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A week later, or after the clock was set back or forth, a lease holds what it held."""
+        mine = Store(tmp_path, limit=10)
+        mine.folder("used", written("0" * 100))
+        for shift in (30 * 24 * 3600, -30 * 24 * 3600):
+            moved = time.time() + shift
+            monkeypatch.setattr("time.time", lambda moved=moved: moved)
+            other = Store(tmp_path, limit=10)
+            other.folder(f"{shift}", written("0" * 100))
+            other.close()
+            monkeypatch.undo()
+        assert "used" in entries(tmp_path)
+
+    def test_what_is_in_use_may_exceed_the_limit_and_that_is_told_once(self, tmp_path: Path) -> None:
+        said: list[str] = []
+        mine = Store(tmp_path, limit=10, say=said.append)
+        for name in "abc":
+            mine.folder(name, written("0" * 100))
+        assert entries(tmp_path) == ["a", "b", "c"]
+        assert len(said) == 1
+        assert "more than the limit of the cache" in said[0]
+        assert mine.notes == said
+        mine.close()
+        enough = Store(tmp_path, limit=10**6, say=said.append)
+        enough.folder("d", written("0" * 100))
+        assert len(said) == 1
+        assert entries(tmp_path) == ["a", "b", "c", "d"]
+
+    def test_newer_work_makes_room_before_work_in_use_does(self, tmp_path: Path) -> None:
+        mine = Store(tmp_path, limit=10**6)
+        os.utime(mine.folder("used", written("0" * 1000)), (1, 1))
+        other = Store(tmp_path, limit=10**6)
+        other.folder("unused", written("0" * 1000))
+        other.close()
+        room = make_room(tmp_path, 2000, mine._begin())
+        assert entries(tmp_path) == ["used"]
+        assert 1000 < room < 2000
+
+    def test_a_lease_that_somebody_removed_is_made_again(self, tmp_path: Path) -> None:
+        mine = Store(tmp_path, limit=10**6)
+        mine.folder("used", written("0" * 100))
+        next(tmp_path.glob(".run-*")).unlink()
+        mine.folder("other", written("0" * 100))
+        Store(tmp_path, limit=10).folder("new", written("0" * 100))
+        assert entries(tmp_path) == ["new", "other", "used"]
+
+    def test_a_whole_cache_that_somebody_removed_is_made_again(self, tmp_path: Path) -> None:
+        root = tmp_path / "cache"
+        mine = Store(root)
+        mine.folder("used", written("0"))
+        shutil.rmtree(root)
+        assert (mine.folder("used", written("1")) / "result").read_text() == "1"
+        assert mine.held == ("used",)
+        mine.close()
+        assert mine.held == ()
+
     def test_thousands_of_folders_are_not_looked_at_for_each(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store, views = Store(tmp_path), []
-        monkeypatch.setattr(Store, "_prune", lambda self, keep: views.append(keep))
+        monkeypatch.setattr("lipdub.studio.store.make_room", lambda root, limit, aside: views.append(root) or 0)
         before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
         for number in range(50):
             store.folder(f"{number}", written("y"))
@@ -171,6 +241,60 @@ class TestPruning:
         assert len(views) == 1
         if before:
             assert len(os.listdir("/proc/self/fd")) <= before + 2, "no entry holds a file open"
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from lipdub.studio.store import Store
+store = Store(Path(sys.argv[1]), limit=10, say=lambda line: None)
+store.folder(sys.argv[2], lambda folder: (folder / "result").write_text("0" * 100) and None)
+print("holding", flush=True)
+sys.stdin.read()
+assert (store.root / sys.argv[2] / "result").read_text() == "0" * 100
+"""
+
+
+def holding(root: Path, name: str) -> "subprocess.Popen[bytes]":
+    """A process that uses the entry ``name``."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(root), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"holding\n"
+    return process
+
+
+def test_what_another_process_uses_stays_until_it_ends_or_is_killed(tmp_path: Path) -> None:
+    one, two = holding(tmp_path, "one"), holding(tmp_path, "two")
+    for name in ("one", "two"):
+        os.utime(tmp_path / name, (1, 1))
+    mine = Store(tmp_path, limit=10, say=lambda line: None)
+    mine.folder("mine", written("0" * 100))
+    assert entries(tmp_path) == ["mine", "one", "two"]
+    two.kill()
+    two.communicate()
+    assert make_room(tmp_path, 10, mine._begin()) > 10
+    assert entries(tmp_path) == ["mine", "one"], "the lease of a killed process is free"
+    assert len(list(tmp_path.glob(".run-*"))) == 2
+    one.communicate(b"")
+    assert one.returncode == 0
+    make_room(tmp_path, 10, mine._begin())
+    assert entries(tmp_path) == ["mine"]
+
+
+def test_workers_hold_what_their_run_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIPDUB_CACHE", str(tmp_path))
+    with open_session() as first:
+        first.store.folder("a", written("done"))
+        spec = first.spec
+        assert spec.held == ("a",)
+        again = reopened(spec)
+        worker = again.__enter__()
+    assert [entry.in_use for entry in kept(tmp_path / "work")] == [True]
+    assert worker.store.held == ("a",)
+    again.__exit__(None, None, None)
+    assert [entry.in_use for entry in kept(tmp_path / "work")] == [False]
 
 
 KILLED = """
@@ -212,13 +336,14 @@ def test_what_a_killed_run_left_goes_at_once_and_what_a_living_one_makes_stays(t
 RUN = """
 import random, sys
 from pathlib import Path
-from lipdub.studio import store as module
+from lipdub.studio.kept_work import make_room
 from lipdub.studio.store import Store
-module._COARSE = 0.0
 root, seed = Path(sys.argv[1]), int(sys.argv[2])
 dice, made = random.Random(seed), []
+def say(line):
+    assert "damaged" not in line, line
 for _ in range(12):
-    store, used = Store(root, limit=20_000), {}
+    store, used = Store(root, limit=20_000, say=say), {}
     for _ in range(12):
         name = f"entry-{dice.randrange(12)}"
         def make(folder):
@@ -227,7 +352,7 @@ for _ in range(12):
             (folder / "two").write_bytes(name.encode() * 200)
         used[name] = store.folder(name, make)
         if dice.random() < 0.1:
-            store._prune(keep=used[name])
+            make_room(root, 0, store._begin())
         for known, folder in used.items():
             assert (folder / "one").read_bytes() == known.encode() * 100, known
             assert (folder / "two").read_bytes() == known.encode() * 200, known

@@ -41,7 +41,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clip, tools = open_clip(folder / "clip.mp4"), Tools(DubOptions())
     made = Store(folder / "store").folder("study", lambda f: find_faces(clip, tools, f, Clock(silent)), grows=True)
     assert len(read_faces(clip, tools.engine, made)[1]) == 1
-    assert len(list(made.rglob("*.npy"))) > FRAMES
+    assert len([path for path in made.rglob("*") if path.is_file()]) > 8
     return made
 
 
@@ -98,7 +98,7 @@ def test_every_file_of_a_study_is_healed_of(entry: Path, tmp_path: Path, damage:
         shutil.rmtree(tmp_path / "study", ignore_errors=True)
         shutil.copytree(entry, tmp_path / "study")
         before = (tmp_path / "study" / name).stat().st_size
-        if not before and damage is not missing and damage not in (longer, folder_in_place, link_in_place):
+        if not before and damage not in (longer, missing, folder_in_place, link_in_place):
             continue  # nothing to lose
         damage(tmp_path / "study" / name)
         check_healed(tmp_path, entry, fresh, name)

@@ -16,6 +16,8 @@ from lipdub.engines.find import ENGINES, find, names
 from lipdub.engines.seam import EngineDiagnostics, EngineSetup
 from lipdub.errors import LipdubError
 from lipdub.plugins import PluginKind, error_summary
+from lipdub.studio.cache_size import cache_size, size_text
+from lipdub.studio.kept_work import size_of
 from lipdub.studio.store import default_root
 from lipdub.words_to_sound.seam import RECOGNISERS, TRANSLATORS, VOICES
 
@@ -65,7 +67,9 @@ def examine(weights_folder: Path | None = None) -> dict[str, Any]:
     models = {model.name: _presence(model) for model in weights.catalogue()}
     root = default_root()
     free = shutil.disk_usage(_existing(root)).free
+    limit, wrong = _cache_limit()
     advice = [f"The package {name} is missing: reinstall lipdub." for name, v in packages.items() if not v]
+    advice += wrong
     if free < 2e9:
         advice.append(f"Only {free / 1e9:.1f} GB are free at {root}; the analysis of a clip may need 1 GB.")
     return {
@@ -80,9 +84,18 @@ def examine(weights_folder: Path | None = None) -> dict[str, Any]:
         **{f"{kind.label}s": _names(kind) for kind in PLUGIN_KINDS},
         **_engine_findings(EngineSetup(weights_folder)),
         "broken": [reason for kind in PLUGIN_KINDS[1:] for reason in kind.load_errors().values()],
-        "cache": f"{root} ({_size(root) / 1e6:.0f} MB used, {free / 1e9:.1f} GB free)",
+        "cache": f"{root} ({size_of(root) / 1e6:.0f} MB used of {limit}, {free / 1e9:.1f} GB free)",
         "advice": advice,
     }
+
+
+def _cache_limit() -> tuple[str, list[str]]:
+    """How large the kept work may become, and where that is set; and what is wrong with the setting."""
+    try:
+        size = cache_size()
+    except LipdubError as wrong:
+        return "an unknown limit", [str(wrong)]
+    return f"{size_text(size.bytes)}, limit: {size.source}", []
 
 
 def _names(kind: PluginKind) -> str:
@@ -163,8 +176,3 @@ def _usable(names: tuple[str, ...]) -> list[str]:
 def _existing(path: Path) -> Path:
     """The nearest existing parent of ``path``, or itself."""
     return next(p for p in (path, *path.parents) if p.exists())
-
-
-def _size(root: Path) -> int:
-    """Bytes of all files under ``root``."""
-    return sum(f.stat().st_size for f in root.rglob("*") if f.is_file()) if root.exists() else 0

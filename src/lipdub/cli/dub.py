@@ -51,5 +51,7 @@ def _dub_clip(
         caller = lipdub.Caller(listener, ask_people, ask_download)
         if len(languages) > 1:
             return list(dub_languages(clip, files.output, languages, options, caller).reports)
-        (one,) = languages
-        return [lipdub.dub(clip, audio=files.audio, output=files.output, speech=one, options=options, caller=caller)]
+        return [
+            lipdub.dub(clip, audio=files.audio, output=files.output, speech=one, options=options, caller=caller)
+            for one in languages
+        ]

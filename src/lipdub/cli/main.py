@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import lipdub
+from lipdub.cli.cache import cache_app
 from lipdub.cli.project_commands import DubFiles, LanguagesOptions, register
 from lipdub.cli.renamed import with_new_names
 from lipdub.cli.screen import ScreenOptions, note, print_script, progress, stderr, stdout
@@ -31,6 +32,7 @@ app = App(
 )
 weights_app = App(name="weights", help="Model files: list and download them.")
 app.command(weights_app)
+app.command(cache_app)
 register(app)
 
 

@@ -174,7 +174,7 @@ class LineChangeOptions:
     seed: int | None = None
     """Random seed of the engine for this line, 0 or more."""
 
-    offset: str | None = None
+    offset: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
     """Move the speech: -40ms is earlier, 0.1s later."""
 
     engine: str | None = None
@@ -340,7 +340,7 @@ class DubSources:
 
 def dub_project(project: Path, sources: DubSources, output: Path, options: DubOptions) -> "list[Report]":
     """Render every language that was asked for, of a project that may be new. Several go into the folder ``output``."""
-    from lipdub.studio.languages import make_folder, output_for
+    from lipdub.studio.languages import LanguagesReport, make_folder, output_for
     from lipdub.studio.project.open_project import ProjectOptions, language_of
 
     reports, several = [], len(sources.languages) > 1
@@ -352,4 +352,6 @@ def dub_project(project: Path, sources: DubSources, output: Path, options: DubOp
             if several:
                 make_folder(output)
             reports.append(work.render(speech.to, target, one, sources.audio))
+        if several:
+            LanguagesReport(sources.clip or work.source, tuple(reports)).write(output)
     return reports

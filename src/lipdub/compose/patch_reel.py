@@ -13,6 +13,7 @@ from types import TracebackType
 import numpy as np
 
 from lipdub.compose.patching import apply_patches
+from lipdub.disk.atomic import named_errors
 from lipdub.timeline.patch import Patch
 from lipdub.timeline.picture import Frame
 
@@ -25,6 +26,7 @@ class PatchReelWriter:
 
     def __init__(self, path: Path) -> None:
         """Open the file."""
+        self._path = path
         self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
 
     def apply(self, frame: Frame, patches: Sequence[Patch]) -> None:
@@ -42,11 +44,13 @@ class PatchReelWriter:
         window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         grown = new[window] - old[window]  # unsigned, so it wraps
         name = f"{index}/{plane}/{rows[0]}/{columns[0]}/{grown.shape[0]}/{grown.shape[1]}/{grown.itemsize}"
-        self._zip.writestr(name, np.ascontiguousarray(grown).tobytes())
+        with named_errors(self._path):
+            self._zip.writestr(name, np.ascontiguousarray(grown).tobytes())
 
     def close(self) -> None:
         """Complete the file."""
-        self._zip.close()
+        with named_errors(self._path):
+            self._zip.close()
 
     def __enter__(self) -> "PatchReelWriter":
         return self

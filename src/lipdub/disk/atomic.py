@@ -13,6 +13,17 @@ from pathlib import Path
 
 
 @contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Give errors of the system in the block that name no file (a full disk, for example) the name ``path``."""
+    try:
+        yield
+    except OSError as refused:
+        if refused.filename is None:
+            refused.filename = str(path)
+        raise
+
+
+@contextmanager
 def written_beside(target: Path) -> Iterator[Path]:
     """A path in the folder of ``target`` to write a file at, with the same suffix; it becomes ``target`` when the block
     ends, and replaces what is there. If the block raises, the file is removed and ``target`` stays as it was.

@@ -58,14 +58,21 @@ def create_locked(folder: Path, prefix: str, ending: str = "") -> LockedFile:
 def is_locked(path: Path) -> bool:
     """True if a running process has the file ``path`` locked, or if that cannot be found out; False if it is unlocked
     or not there."""
+    return lock_state(path) is not False
+
+
+def lock_state(path: Path) -> bool | None:
+    """True if a running process has the file ``path`` locked, False if it is unlocked or not there, None if that cannot
+    be found out: this disk has no locks, or the file may not be opened."""
     try:
         descriptor = os.open(path, _REOPEN)
     except FileNotFoundError:
         return False
     except OSError:
-        return True
+        return None
     try:
-        return _try_lock(descriptor) is not True
+        locked = _try_lock(descriptor)
+        return None if locked is None else not locked
     finally:
         os.close(descriptor)
 

@@ -23,10 +23,11 @@ def write_manifest(folder: Path) -> None:
     (folder / MANIFEST_NAME).write_text(f"{body}\n{_digest_of(body)}\n", encoding="utf-8", newline="\n")
 
 
-def find_damage(folder: Path, *, grows: bool = False) -> str:
+def find_damage(folder: Path, *, grows: bool = False, unread: str = "") -> str:
     """What is wrong with ``folder``, as the end of a sentence, or "" if it is as its manifest says. Every byte is read.
 
-    ``grows``: files that were added since count as no damage. Raises nothing.
+    ``grows``: files that were added since count as no damage. Of files with the suffix ``unread`` only the size is
+    compared. Raises nothing.
     """
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
@@ -37,12 +38,28 @@ def find_damage(folder: Path, *, grows: bool = False) -> str:
         listed = _read(folder / MANIFEST_NAME)
         if listed is None:
             return "its list of files is damaged"
-        return _difference(folder, listed, folders, files, grows)
+        return _difference(folder, listed, (folders, files), grows, unread)
     except (OSError, UnicodeError) as refused:
         return f"it cannot be read ({getattr(refused, 'strerror', None) or refused})"
 
 
-def _difference(folder: Path, listed: dict, folders: set[str], files: dict[str, int], grows: bool) -> str:
+def altered_files(folder: Path) -> list[Path]:
+    """The files of ``folder`` that are not as its manifest says; those that are missing are left out, and so are all if
+    the manifest cannot be used. Every byte is read. Raises ``OSError``."""
+    try:
+        listed = _read(folder / MANIFEST_NAME)
+    except (OSError, UnicodeError):
+        return []
+    there = ((folder / name, told) for name, told in (listed or {"files": {}})["files"].items())
+    return [
+        file
+        for file, (size, digest) in there
+        if file.is_file() and (file.stat().st_size != size or content_digest(file) != digest)
+    ]
+
+
+def _difference(folder: Path, listed: dict, found: tuple[set[str], dict[str, int]], grows: bool, unread: str) -> str:
+    folders, files = found
     for name in listed["folders"]:
         if name not in folders:
             return f"the folder {name} is missing"
@@ -55,7 +72,7 @@ def _difference(folder: Path, listed: dict, folders: set[str], files: dict[str, 
     if extra and not grows:
         return f"{extra[0]} does not belong there"
     for name, (_, digest) in listed["files"].items():
-        if content_digest(folder / name) != digest:
+        if not (unread and name.endswith(unread)) and content_digest(folder / name) != digest:
             return f"{name} was altered"
     return ""
 

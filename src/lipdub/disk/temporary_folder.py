@@ -50,7 +50,8 @@ def temporary_folder(purpose: str = "work") -> Iterator[Path]:
             raise
         raise _disk_full_error(root, refused.what) from refused
     except OSError as refused:
-        if not is_disk_full(refused) and not Path(str(refused.filename or root)).is_relative_to(folder):
+        named = refused.filename
+        if not Path(str(named)).is_relative_to(folder) if named else not is_disk_full(refused):
             raise
         raise _disk_full_error(root, cause_of(refused).what) from refused
     finally:

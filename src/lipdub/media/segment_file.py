@@ -1,8 +1,9 @@
 """Files of encoded segments: a header, then the packets of one segment in decoding order.
 
-The first line is JSON: frames, encoder, the codec's header ("extradata", base64), time base. Each packet follows as a
-record: display time (int64), key flag (uint8), size of its alpha channel and of its data (uint32 each), little-endian,
-then the bytes of both. A file is read and written packet by packet, and appears under its name only when complete.
+The first line is JSON: frames, encoder, the codec's header ("extradata", base64), time base; the second line is its
+CRC-32 in hex. Each packet follows as a record: display time (int64), key flag (uint8), size of its alpha channel and of
+its data (uint32 each), little-endian, CRC-32 of these and of what follows (uint32), then the bytes of both. A file is
+read and written packet by packet, and appears under its name only when complete.
 """
 
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, get_args
+from zlib import crc32
 
 import av
 from av.packet import PacketSideData, PktSideDataT
@@ -23,8 +25,9 @@ from lipdub.disk.os_errors import cause_of
 from lipdub.errors import OutputError
 from lipdub.media.output_errors import output_errors
 
-_VERSION = 1
+_VERSION = 2
 _RECORD = struct.Struct("<qBII")
+_CHECK = struct.Struct("<I")
 _ALPHA: PktSideDataT = "matroska_block_additional"
 """Side data in which the VP9 encoder gives the alpha channel, as a stream of its own, beside each packet."""
 
@@ -68,14 +71,16 @@ class SegmentFileWriter:
             "extradata": b64encode(header.extradata).decode(),
             "time_base": str(header.time_base),
         }
-        self._file.write(json.dumps(said).encode() + b"\n")
+        line = json.dumps(said).encode()
+        self._file.write(line + b"\n%08x\n" % crc32(line))
 
     def write(self, packet: av.Packet) -> None:
         """Append a packet."""
         alpha = bytes(packet.get_sidedata(_ALPHA)) if packet.has_sidedata(_ALPHA) else b""
         data = bytes(packet)
         assert packet.pts is not None
-        self._file.write(_RECORD.pack(packet.pts, packet.is_keyframe, len(alpha), len(data)))
+        record = _RECORD.pack(packet.pts, packet.is_keyframe, len(alpha), len(data))
+        self._file.write(record + _CHECK.pack(_checksum(record, alpha, data)))
         self._file.write(alpha)
         self._file.write(data)
         self.packets += 1
@@ -86,16 +91,15 @@ def read_index(path: Path) -> SegmentIndex:
     cannot be read, or is no complete file of a segment."""
     with _reading(path) as file:
         header = _header(file, path)
+        begin, pts = file.tell(), []
         end = file.seek(0, 2)
-        file.seek(0)
-        file.readline()
-        pts = []
+        file.seek(begin)
         while record := file.read(_RECORD.size):
             if len(record) < _RECORD.size:
                 raise _damaged(path)
             at, _, alpha, size = _RECORD.unpack(record)
             pts.append(at)
-            if file.seek(alpha + size, 1) > end:
+            if file.seek(_CHECK.size + alpha + size, 1) > end:
                 raise _damaged(path)
     if len(pts) != header.stop - header.first:
         raise _damaged(path)
@@ -111,8 +115,8 @@ def read_packets(path: Path) -> Iterator[av.Packet]:
             if len(record) < _RECORD.size:
                 raise _damaged(path)
             at, key, alpha, size = _RECORD.unpack(record)
-            beside, data = file.read(alpha), file.read(size)
-            if len(data) < size:
+            check, beside, data = file.read(_CHECK.size), file.read(alpha), file.read(size)
+            if len(data) < size or check != _CHECK.pack(_checksum(record, beside, data)):
                 raise _damaged(path)
             packet = av.Packet(size)
             packet.update(data)
@@ -122,6 +126,13 @@ def read_packets(path: Path) -> Iterator[av.Packet]:
                 side.update(beside)
                 packet.set_sidedata(side)
             yield packet
+
+
+def check_segment_file(path: Path) -> None:
+    """Read the segment's file at ``path`` wholly. Raises ``OutputError`` if it cannot be read, or is damaged."""
+    read_index(path)
+    for _ in read_packets(path):
+        pass
 
 
 @contextmanager
@@ -148,7 +159,10 @@ def _reading(path: Path) -> Iterator[BinaryIO]:
 
 def _header(file: BinaryIO, path: Path) -> SegmentHeader:
     try:
-        said = json.loads(file.readline())
+        line, check = file.readline()[:-1], file.readline()
+        if check != b"%08x\n" % crc32(line):
+            raise _damaged(path)
+        said = json.loads(line)
         if said["lipdub segment"] != _VERSION:
             raise _damaged(path)
         extradata, base = b64decode(said["extradata"]), Fraction(said["time_base"])
@@ -157,5 +171,10 @@ def _header(file: BinaryIO, path: Path) -> SegmentHeader:
         raise _damaged(path) from broken
 
 
+def _checksum(record: bytes, alpha: bytes, data: bytes) -> int:
+    return crc32(data, crc32(alpha, crc32(record)))
+
+
 def _damaged(path: Path) -> OutputError:
-    return OutputError("is no complete segment", file=path, remedy="Remove it and run again.")
+    what = "is no complete segment: it was cut off or altered"
+    return OutputError(what, file=path, remedy="Run it again: it is made anew")

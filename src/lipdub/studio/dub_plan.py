@@ -32,7 +32,8 @@ class DubSpeech:
     said, at the times at which it is finally said, and ``said`` tells the same for the report. ``engine_lines`` are
     those that the engine spoke itself, as they were given to it. ``voices`` speak; ``helpers`` are the recogniser and
     the translator; ``metrics`` are numbers by name, ``notes`` sentences for the report. ``line_voices`` are the lines'
-    own samples in files of the session, by line id.
+    own samples in files of the session, by line id. ``new`` are the ids of the lines that were spoken in this run
+    (None: all of them).
     """
 
     track: Path
@@ -47,6 +48,12 @@ class DubSpeech:
     metrics: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     line_voices: dict[str, LineVoice] = field(default_factory=dict)
+    new: frozenset[str] | None = None
+
+    @property
+    def new_lines(self) -> tuple[Line, ...]:
+        """The lines that were spoken in this run."""
+        return self.lines if self.new is None else tuple(line for line in self.lines if line.id in self.new)
 
 
 @dataclass(frozen=True, eq=False)

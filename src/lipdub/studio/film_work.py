@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lipdub.disk.atomic import written_beside
 from lipdub.disk.json_text import parse_json
+from lipdub.errors import OutputError
 from lipdub.media.read import PictureDamage
+from lipdub.media.segment_file import check_segment_file
 from lipdub.media.segments import SegmentPlan
 from lipdub.studio.cue_folder import CueFolders
 from lipdub.studio.dub_plan import DubPlan
@@ -49,6 +52,24 @@ class FilmWork:
         """The numbers of the segments that are still to be made, in order."""
         return [number for number, file in self.files.items() if not file.is_file()]
 
+    def remove_damaged(self) -> list[Path]:
+        """Remove the files of encoded segments that are damaged; returns which. Every byte is read."""
+        removed = []
+        for file in filter(Path.is_file, self.files.values()):
+            try:
+                check_segment_file(file)
+                _damage_told(file)
+            except (OutputError, OSError, ValueError, TypeError, KeyError):
+                file.unlink(missing_ok=True)
+                removed.append(file)
+        return removed
+
+    def remove_unfinished(self) -> None:
+        """Remove what workers that were ended left of segments."""
+        for left in self.folder.glob("*.part.*"):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+
     @property
     def patches(self) -> tuple[CuePatches, ...]:
         """What was made of every cue, once all segments are made."""
@@ -74,12 +95,20 @@ class FilmWork:
         """The frames of the source that could not be decoded, of all encoded segments."""
         every = PictureDamage()
         for file in self.files.values():
-            beside = file.with_suffix(".damage.json")
-            if beside.is_file():
-                told = parse_json(beside.read_text("utf-8"))
-                every.repeated += told["repeated"]
-                every.corrupt += told["corrupt"]
+            told = _damage_told(file)
+            every.repeated += told.repeated
+            every.corrupt += told.corrupt
         return every
+
+
+def _damage_told(file: Path) -> PictureDamage:
+    """The frames of a segment that could not be decoded, as written beside its ``file``. Raises ``ValueError`` or
+    ``KeyError`` if that is damaged."""
+    beside = file.with_suffix(".damage.json")
+    if not beside.is_file():
+        return PictureDamage()
+    told = parse_json(beside.read_text("utf-8"))
+    return PictureDamage(list(told["repeated"]), list(told["corrupt"]))
 
 
 @dataclass(frozen=True, eq=False)

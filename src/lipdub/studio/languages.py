@@ -26,6 +26,10 @@ class LanguagesReport:
     source: Path
     reports: tuple[Report, ...]
 
+    def write(self, folder: Path) -> None:
+        """Write the summary to ``folder``. Raises ``OutputError``."""
+        write_text(folder / f"{self.source.stem}.languages.json", self.to_json() + "\n")
+
     def to_json(self) -> str:
         """A summary as JSON: each film, its own report, and its warnings."""
         dubs = [
@@ -67,7 +71,7 @@ def dub_languages(
         raise OptionError("two dubs would have the same name", file=twice, remedy="Name each script by its language")
     make_folder(output)
     report = LanguagesReport(source, tuple(_dubs(requests, options, caller)))
-    write_text(output / f"{source.stem}.languages.json", report.to_json() + "\n")
+    report.write(output)
     return report
 
 

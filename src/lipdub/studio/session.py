@@ -4,6 +4,7 @@ A worker in another process makes the session again from its ``SessionSpec`` (``
 needs is made from names and options, and nothing that is open is sent.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from lipdub import weights
 from lipdub.disk.lock_file import create_locked
 from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.disk.temporary_folder import temporary_folder
+from lipdub.errors import InputError, OutputError
+from lipdub.studio.cache_size import cache_size
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
 from lipdub.studio.progress import Clock, Listener, silent
@@ -26,11 +29,13 @@ from lipdub.studio.tools import Tools
 @dataclass(frozen=True)
 class SessionSpec:
     """What makes a session again in another process: the options, the folder of kept work, and the folder of this run's
-    own files. All of it can be pickled."""
+    own files. All of it can be pickled. ``held`` are the folders of kept work that the run uses: the other process
+    holds them, too."""
 
     options: DubOptions
     store: Path
     scratch: Path
+    held: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(eq=False)
@@ -58,7 +63,8 @@ class Session:
         """Work that is kept for later runs; without ``DubOptions.reuse`` it is kept for this run only."""
         reuse = self.options.reuse
         root = default_root() if reuse else (self._unkept or self.scratch) / "work"
-        store = Store(root if self._spec is None else self._spec.store, inputs=self.inputs, temporary=not reuse)
+        root = root if self._spec is None else self._spec.store
+        store = Store(root, cache_size().bytes, self.inputs, temporary=not reuse)
         self._resources.callback(store.close)
         return store
 
@@ -77,7 +83,7 @@ class Session:
     @property
     def spec(self) -> SessionSpec:
         """What makes this session again in another process, as long as this one is open."""
-        return SessionSpec(self.options, self.store.root, self.scratch)
+        return SessionSpec(self.options, self.store.root, self.scratch, self.store.held)
 
 
 @contextmanager
@@ -93,18 +99,41 @@ def open_session(
     runs lies in the folder ``unkept``, which several sessions may share (None: in the session's own)."""
     with ExitStack() as resources:
         resources.enter_context(_one_thread_each())
-        yield Session(
+        session = Session(
             options, Clock(listener), Inputs(), tools or Tools(options, ask_download), resources, _unkept=unkept
         )
+        with _removed_work_told(session):
+            yield session
 
 
 @contextmanager
 def reopened(spec: SessionSpec) -> Iterator[Session]:
     """The session of ``spec`` in this process: the same options and folders, tools of its own. Nothing is downloaded
-    beyond small models. The folders stay when it ends."""
+    beyond small models. The folders stay when it ends, and while it is open, whatever becomes of the first process."""
     with ExitStack() as resources:
         resources.enter_context(_one_thread_each())
-        yield Session(spec.options, Clock(), Inputs(), Tools(spec.options, None), resources, spec)
+        session = Session(spec.options, Clock(), Inputs(), Tools(spec.options, None), resources, spec)
+        session.store.hold(spec.held)
+        yield session
+
+
+@contextmanager
+def _removed_work_told(session: Session) -> Iterator[None]:
+    """Errors about kept work that somebody removed during the run as an ``OutputError`` that says so."""
+    try:
+        yield
+    except (OSError, InputError, OutputError) as error:
+        named = error.filename if isinstance(error, OSError) else error.file
+        root = session.store.root if "store" in session.__dict__ else None
+        if root is None or named is None or not isinstance(named, str | Path):
+            raise
+        if not Path(named).is_relative_to(root) or os.path.lexists(named):
+            raise
+        raise OutputError(
+            "working files were removed while this run used them",
+            file=root,
+            remedy="Run it again: they are made anew, and all else is kept",
+        ) from error
 
 
 @contextmanager

@@ -1,21 +1,19 @@
 """The store: folders of finished work, named by a digest of everything they were made from.
 
 A folder is made under a temporary name and renamed when it is complete, so a killed run leaves no incomplete folder.
-When a folder is used again, its files are compared with their digests; a damaged folder is made again.
+When a folder is used again, its files are compared with their digests; a damaged folder is made again. What a run uses
+it holds by a lease (``disk/lease.py``) until it ends: nobody removes it before.
 """
 
 import contextlib
 import dataclasses
 import hashlib
-import itertools
 import json
 import os
-import shutil
 import tempfile
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -24,19 +22,17 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from lipdub.disk.identity import content_digest
-from lipdub.disk.lock_file import LockedFile, create_locked, exclusive, is_locked, remove_if_unlocked
+from lipdub.disk.lease import Lease, remove_dead_leases
+from lipdub.disk.lock_file import exclusive
 from lipdub.disk.manifest import MANIFEST_NAME, find_damage, write_manifest
 from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
 from lipdub.errors import InputError, LipdubError, OutputError
+from lipdub.studio.cache_size import USUAL, size_text
 from lipdub.studio.inputs import Inputs, unreadable
+from lipdub.studio.kept_work import GONE, LOCK, PARTIAL, RUN, Aside, make_room, remove, size_of, sweep
 from lipdub.weights import Say, log
 
 __all__ = ["Store", "content_digest", "default_root", "key"]
-
-_RUN, _PARTIAL, _GONE, _LOCK = ".run-", ".partial-", ".gone-", ".lock"
-_WEEK = 7 * 24 * 3600.0
-_COARSE = 2.0
-"""Seconds: how coarse the times of files are on some disks."""
 
 _REMEDY = "Free some space, or point LIPDUB_CACHE to another disk"
 _REMEDY_TEMPORARY = "Free some space there, or set TMPDIR to another folder"
@@ -69,23 +65,24 @@ def default_root() -> Path:
 class Store:
     """Folders of finished work below ``root``.
 
-    If all together exceed ``limit`` bytes, the least recently used are removed, but never one that a running process
-    uses; the size is checked when the first folder is made, and after each sixteenth of the limit that is added.
-    Nothing is kept that was made from ``inputs`` that changed meanwhile. ``say`` takes a line about each damaged
-    folder; the lines are in ``notes``, too. ``temporary``: ``root`` is removed with this run. Several threads and
-    processes may use one store at once.
+    If all together exceed ``limit`` bytes, the least recently used are removed, but never one that a living run holds;
+    the size is checked when the first folder is made, and after each sixteenth of the limit that is added. A run holds
+    every folder that it used, until ``close``. If living runs hold more than the limit, that is told once. Nothing is
+    kept that was made from ``inputs`` that changed meanwhile. ``say`` takes a line about each damaged folder; the lines
+    are in ``notes``, too. ``temporary``: ``root`` is removed with this run. Several threads and processes may use one
+    store at once.
     """
 
     root: Path
-    limit: int = 6 * 1024**3
+    limit: int = USUAL
     inputs: Inputs = field(default_factory=Inputs)
     say: Say = log
     temporary: bool = False
     notes: list[str] = field(default_factory=list, init=False)
     _added: int | None = field(default=None, init=False, repr=False)
-    _run: LockedFile | None = field(default=None, init=False, repr=False)
+    _run: Aside | None = field(default=None, init=False, repr=False)
     _intact: set[str] = field(default_factory=set, init=False, repr=False)
-    _numbers: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)
+    _told_size: bool = field(default=False, init=False, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     def folder(self, name: str, make: Callable[[Path], None], *, grows: bool = False) -> Path:
@@ -100,23 +97,39 @@ class Store:
             self._swept_after(done)
         return done
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The names of the folders that this run holds."""
+        with self._lock:
+            return () if self._run is None else tuple(sorted(self._run.lease.names))
+
+    def hold(self, names: Iterable[str]) -> None:
+        """Hold folders that another process of this run gave: they stay until both are closed. A disk that may not be
+        written to is left as it is."""
+        with contextlib.suppress(OSError):
+            self._begin().lease.hold(names)
+
     def close(self) -> None:
         """End the run: the folders that it used may be removed from now on."""
         with self._lock:
             if self._run is not None:
-                _end(self._run)
+                self._run.lease.end()
+                with contextlib.suppress(OSError):
+                    remove_dead_leases(self.root, RUN)  # those of workers that were killed
             self._run = None
+            self._intact.clear()
 
     def _at_hand(self, done: Path, grows: bool) -> bool:
         """True if ``done`` is there and intact, from then on safe from pruning; a damaged one is thrown away.
 
         Every byte is read when a run uses it first.
         """
-        if done.name in self._intact and done.is_dir():
-            return True
         with contextlib.suppress(OSError):  # a folder that cannot be written to may be read all the same
             self._begin()
-        with exclusive(self.root / _LOCK):
+        if done.name in self._intact and done.is_dir():
+            return True
+        with exclusive(self.root / LOCK):
+            self.hold([done.name])
             seen = _seen(done)
             if seen is None:
                 return False
@@ -125,13 +138,13 @@ class Store:
         if not wrong:
             self._intact.add(done.name)
             return True
-        self._tell(f"{done}: what was kept there is damaged and is made again ({wrong})")
+        self.tell(f"{done}: what was kept there is damaged and is made again ({wrong})")
         self._throw_away(done, seen)
         return False
 
     def _make(self, done: Path, make: Callable[[Path], None], grows: bool) -> None:
         with self._told(self.root):
-            partial = self.root / f"{_PARTIAL}{self._begin()}-{next(self._numbers)}"
+            partial = self._begin().path(PARTIAL)
             partial.mkdir()
         try:
             with self._told(partial):
@@ -140,13 +153,14 @@ class Store:
                 write_manifest(partial)
                 self._place(partial, done, grows)
         finally:
-            _removed(partial)
+            remove(partial)
         self._intact.add(done.name)
 
     def _place(self, partial: Path, done: Path, grows: bool) -> None:
         """Give finished work its name, unless another run was first and did it well."""
         while True:
-            with exclusive(self.root / _LOCK):
+            with exclusive(self.root / LOCK):
+                self.hold([done.name])
                 seen = _seen(done)
                 if seen is None:
                     partial.rename(done)
@@ -158,27 +172,29 @@ class Store:
 
     def _throw_away(self, done: Path, seen: object) -> None:
         """Remove what has the name ``done``, if it still is what was ``seen`` there. Raises ``OutputError``."""
-        gone = self.root / f"{_GONE}{self._begin()}-{next(self._numbers)}"
-        with self._told(done), exclusive(self.root / _LOCK):
+        with self._told(done), exclusive(self.root / LOCK):
+            gone = self._begin().path(GONE)
             if _seen(done) != seen:
                 return
             done.rename(gone)
-        _removed(gone)
+        remove(gone)
 
-    def _begin(self) -> str:
-        """The name of this run: that of a file which is held as long as it lives. Raises ``OSError``."""
+    def _begin(self) -> Aside:
+        """The lease of this run, made anew if somebody removed its file. Raises ``OSError``."""
         with self._lock:
-            if self._run is None or not self._run.path.exists():
+            if self._run is None or not self._run.lease.path.exists():
                 self.root.mkdir(parents=True, exist_ok=True)
+                before = () if self._run is None else sorted(self._run.lease.names)
                 if self._run is not None:
-                    self._run.release()
-                self._run = create_locked(self.root, _RUN)
-                weakref.finalize(self, _end, self._run)
+                    self._run.lease.end()
+                self._run = Aside(Lease.begin(self.root, RUN, before))
+                weakref.finalize(self, self._run.lease.end)
                 self._intact.clear()
-                _sweep(self.root)
-            return self._run.path.name.removeprefix(_RUN)
+                sweep(self.root)
+            return self._run
 
-    def _tell(self, line: str) -> None:
+    def tell(self, line: str) -> None:
+        """Say ``line`` now, and in the report."""
         self.say(line)
         self.notes.append(line)
 
@@ -208,7 +224,7 @@ class Store:
         if given is not None:
             return unreadable(given, refused)
         temporary = Path(tempfile.gettempdir())
-        if name and not _below(name, self.root):
+        if name and not _below(name, self.root) and not _below(str(self.root), Path(name)):
             if _below(name, temporary):
                 what = f"temporary files cannot be kept there: {cause.what}"
                 return OutputError(
@@ -219,33 +235,27 @@ class Store:
         if self.temporary:
             remedy = _REMEDY_TEMPORARY
         remedy = cause.remedy if cause is FILE_TOO_LARGE else remedy
-        where = place if place.parent == self.root and not place.name.startswith(_PARTIAL) else self.root
+        where = place if place.parent == self.root and not place.name.startswith(PARTIAL) else self.root
         return OutputError(f"working files cannot be kept there: {cause.what}", file=where, remedy=remedy)
 
     def _swept_after(self, made: Path) -> None:
-        """Prune now and then: a programme has thousands of lines, and each is a folder."""
+        """Make room now and then: a programme has thousands of lines, and each is a folder."""
+        added = size_of(made)
         with self._lock:
-            if self._added is not None:
-                self._added += _size(made)
-            if self._added is None or self._added > self.limit // 16:
-                self._added = 0
-                self._prune(keep=made)
+            first = self._added is None
+            self._added = (self._added or 0) + added
+            if not first and self._added <= self.limit // 16:
+                return
+            self._added = 0
+        with contextlib.suppress(OSError):
+            self._tell_size(make_room(self.root, self.limit, self._begin()))
 
-    def _prune(self, keep: Path) -> None:
-        """Remove the least recently used folders beyond the limit, but neither ``keep`` nor what was used since the
-        oldest run began that still lives (since a week ago at most: some disks do not tell who lives)."""
-        _sweep(self.root)
-        size, safe = 0, max(_oldest_run(self.root), time.time() - _WEEK) - _COARSE
-        for used, folder in sorted(_entries(self.root), reverse=True):
-            size += _size(folder)
-            if size > self.limit and folder != keep and used < safe:
-                gone = self.root / f"{_GONE}{self._begin()}-{next(self._numbers)}"
-                with contextlib.suppress(OSError):
-                    with exclusive(self.root / _LOCK):
-                        if folder.lstat().st_mtime >= safe:
-                            continue
-                        folder.rename(gone)
-                    _removed(gone)
+    def _tell_size(self, size: int) -> None:
+        """Tell once if what living runs hold is more than the limit."""
+        if size > self.limit and not self._told_size and not self.temporary:
+            self._told_size = True
+            what = f"{self.root}: what is in use there takes {size_text(size)}, more than the limit of the cache"
+            self.tell(f"{what}, {size_text(self.limit)} (lipdub cache limit sets another)")
 
 
 def _touch(done: Path) -> None:
@@ -268,81 +278,5 @@ def _seen(done: Path) -> tuple[int, ...] | None:
     return (state.st_dev, state.st_ino, listed.st_ino, listed.st_size, listed.st_mtime_ns)
 
 
-def _entries(root: Path) -> Iterator[tuple[float, Path]]:
-    """When each entry below ``root`` was used last, and where it is; what another run removes meanwhile is left out."""
-    for entry in list(os.scandir(root)):
-        if not entry.name.startswith("."):
-            with contextlib.suppress(OSError):
-                yield entry.stat(follow_symlinks=False).st_mtime, Path(entry.path)
-
-
-def _oldest_run(root: Path) -> float:
-    """When the oldest run began that still lives."""
-    began = time.time()
-    for entry in list(os.scandir(root)):
-        if entry.name.startswith(_RUN) and is_locked(Path(entry.path)):
-            with contextlib.suppress(OSError):
-                began = min(began, entry.stat(follow_symlinks=False).st_mtime)
-    return began
-
-
-def _sweep(root: Path) -> None:
-    """Remove what dead runs left: folders that carry their name, and the files that they held."""
-    left = [entry.name for entry in os.scandir(root) if entry.name.startswith((_PARTIAL, _GONE))]
-    for entry in list(os.scandir(root)):
-        if entry.name.startswith(_RUN):
-            remove_if_unlocked(Path(entry.path))
-    living = {entry.name.removeprefix(_RUN) for entry in os.scandir(root) if entry.name.startswith(_RUN)}
-    for name in left:
-        if name.split("-")[1] not in living or _age(root / name) > _WEEK:
-            _removed(root / name)
-    for entry in list(os.scandir(root)):  # as earlier versions called them
-        if ".partial-" in entry.name and not entry.name.startswith(".") and _age(Path(entry.path)) > _WEEK / 7:
-            _removed(Path(entry.path))
-
-
-def _age(path: Path) -> float:
-    """Seconds since ``path`` was changed; 0 if it is gone."""
-    try:
-        return time.time() - path.lstat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _end(run: LockedFile) -> None:
-    """Let go of a run's file, and remove it."""
-    if run.descriptor >= 0:
-        if os.name == "nt":
-            run.release()
-        with contextlib.suppress(OSError):
-            run.path.unlink(missing_ok=True)
-        run.release()
-
-
-def _removed(path: Path) -> None:
-    """Remove a folder with all that is in it, or whatever else has its name, even where nobody may write."""
-    if path.is_symlink() or not path.is_dir():
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-        return
-    for _ in range(2):
-        shutil.rmtree(path, ignore_errors=True)
-        if not path.exists():
-            return
-        for folder, _, _ in os.walk(path):
-            with contextlib.suppress(OSError):
-                os.chmod(folder, 0o700)
-
-
 def _below(name: str, folder: Path) -> bool:
     return Path(name).absolute().is_relative_to(folder.absolute())
-
-
-def _size(folder: Path) -> int:
-    """Bytes of all files in ``folder``; what somebody removes meanwhile counts nothing."""
-    size = 0
-    for where, _, files in os.walk(folder):
-        for name in files:
-            with contextlib.suppress(FileNotFoundError):
-                size += os.stat(os.path.join(where, name)).st_size
-    return size

@@ -23,8 +23,7 @@ def deliver(work: FilmWork, film: Film, session: Session) -> Report:
     """
     job, plan, check = work.job, work.plan, AsrCheck()
     if job.speech.asr_check and not plan.speech.brought:
-        lines, features = plan.speech.lines, plan.features.features
-        check = check_words(plan.speech.track, lines, features, job.speech.recogniser, session)
+        check = check_words(plan.speech, plan.features.features, job.speech.recogniser, session)
     with session.clock.stage("deliver"):
         report = make_report(Outcome(job, plan, work.patches, film, check), session)
         report = replace(report, warnings=(*report.warnings, *session.store.notes))

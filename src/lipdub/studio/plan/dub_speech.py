@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -145,9 +146,8 @@ def spoken_speech(
         filmed_windows = source_windows(source) if source is not None else ()
         filmed_lines = tuple(replace(line, span=_in_file(clip, line.span)) for line in lines.lines)
     new = [line for line in lines.lines if line.id not in choices.kept]
-    known = {line.id for line in new}
-    pitch = speaker_pitch(filmed, [line for line in filmed_lines if line.id in known], filmed_windows)
-    voices = session.tools.voices(new, speech.voice, pitch) if new else {}
+    pitch = speaker_pitch(filmed, filmed_lines, filmed_windows) if new else None
+    voices = session.tools.voices(lines.lines, speech.voice, pitch) if new else {}
     single = {
         line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]
         for line in new
@@ -164,7 +164,7 @@ def spoken_speech(
     made = written_speech(job, lines, voiced, session)
     if job.options.if_longer == "refuse":
         _refuse_long_lines(made.said, clip)
-    return made
+    return replace(made, new=frozenset(line.id for line in new))
 
 
 def _in_file(clip: Clip, span: Span) -> Span:
@@ -186,8 +186,9 @@ def _refuse_long_lines(said: Iterable[SaidLine], clip: Clip) -> None:
 
 def written_speech(job: Job, lines: DubLines, voiced: VoicedLines, session: Session) -> DubSpeech:
     """The speech of ``voiced`` lines in a file of the session. Raises ``OutputError`` if the disk refuses."""
-    track = session.scratch / "dialogue.flac"
-    recorder = SpeechRecorder(voiced.lines, session.scratch / "voices")
+    number = next(n for n in count(1) if not (session.scratch / f"dialogue-{n}.flac").exists())
+    track = session.scratch / f"dialogue-{number}.flac"
+    recorder = SpeechRecorder(voiced.lines, session.scratch / f"voices-{number}")
     write_speech(track, recorder.pass_on, whole_of(job.clip))
     return recorder.speech(track, lines, voiced)
 

@@ -1,7 +1,9 @@
 """What each face does in a dub: the spans in which it follows the dub, and how its mouth moves there."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from urllib.parse import quote
 
 import numpy as np
@@ -25,7 +27,20 @@ from lipdub.timeline.cue import Cue, PassthroughSpan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.mouth import MouthTrajectory
 from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, merge_spans, subtract_spans
+from lipdub.timeline.time import (
+    Span,
+    merge_spans,
+    shared_spans,
+    spans_near,
+    subtract_spans,
+    total_duration,
+)
+
+AUDIBLE = Fraction(2, 5)
+"""Seconds of speech, in the dub or in the source, from which a stretch of a shot counts as speaking."""
+
+COVERED, SECOND = 0.75, 1
+"""Part of the mouth openings that speech needs, and seconds of a visible face, below which a shot shows too little."""
 
 RAMP = 5
 """Frames over which the weight of a trajectory rises and falls at the ends of a cue."""
@@ -60,13 +75,14 @@ def plan_faces(
     plans, alone = [], list(_without_face(clip, analysis, following.dub))
     people, decided = _people_of_lines(following, found), set(choices.people.values())
     line_cues = LineCues(clip, following.timed, people, following.choices)
-    speaking = {face.id: _speaking(clip, analysis, face, found, line_cues) for face in analysis.faces}
+    heard = _heard(following.dub, voice)
+    speaking = {face.id: _speaking(clip, analysis, face, found, line_cues, heard) for face in analysis.faces}
     of_lines = lines_on_faces(following.lines, speaking)
     speakers = {}
     for face in analysis.faces:
         person = analysis.person_of(face.id).id
         other = "" if person in decided else other_voice_reason(clip, face, voice, prior, found)
-        if speaking[face.id] and not other:
+        if line_cues.keeps(face.id) or (speaking[face.id] and not other):
             speakers.setdefault(person, []).append(face)
         else:
             whole = clip.times.span(face.track.first, face.track.stop)
@@ -78,7 +94,8 @@ def plan_faces(
         studies = [face.study for face in analysis.faces_of(analysis.person_of(faces[0].id))]
         for face in faces:
             predicted = mouths.predicted(person, face)
-            plan = FacePlan(face, (), predicted.trajectory, found.sync, predicted, tuple(studies))
+            others = tuple(studies) if _shows_little(clip, face) else ()
+            plan = FacePlan(face, (), predicted.trajectory, found.sync, predicted, others)
             if following.lines:
                 cues = tuple(replace(cue, person=person) for cue in of_lines.get(face.id, ()))
             else:
@@ -92,20 +109,45 @@ def plan_faces(
     return FacePlans(tuple(p for p in plans if p.cues), tuple(alone), found.notes, people)
 
 
+def _shows_little(clip: Clip, face: FaceAnalysis) -> bool:
+    """True if a shot shows too little of a person's mouth, so that mouths of other shots are needed.
+
+    A shot that shows enough is better off with its own mouths: they have its light and its sharpness (measured on 2 s
+    shots of four people: the true aperture is met a little better, r .009 higher on average).
+    """
+    return face.facts.coverage < COVERED or face.motion.ok.sum() < SECOND * clip.rate
+
+
 def _people_of_lines(following: FollowedSpeech, found: SpeakersFound) -> dict[str, str]:
     """Who says each line, by its id, as far as it was decided or found out."""
     known = ((line.id, person_of_line(line, found)) for line in following.timed if line.text)
     return {line: who for line, who in known if who is not None} | dict(following.choices.people)
 
 
+def _heard(dub: SpeechFeatures, voice: SpeechFeatures | None) -> tuple[Span, ...]:
+    """When somebody speaks in the dub or in the source."""
+    return merge_spans(span for sound in (dub, voice) if sound is not None for span in speech_spans(sound))
+
+
 def _speaking(
-    clip: Clip, analysis: Analysis, face: FaceAnalysis, found: SpeakersFound, line_cues: LineCues
+    clip: Clip,
+    analysis: Analysis,
+    face: FaceAnalysis,
+    found: SpeakersFound,
+    line_cues: LineCues,
+    heard: Sequence[Span],
 ) -> tuple[Span, ...]:
-    """When a face speaks: as found, and as was decided for lines."""
-    whole = clip.times.span(face.track.first, face.track.stop)
-    speaking = speaking_spans(clip, face, found.assignment)
+    """When a face speaks: as found, and as was decided for lines. A stretch in which hardly anything is ``heard`` does
+    not count: there the voice of the next shot begins, or the one of the last shot ends."""
     if found.chosen is not None and face.id not in found.chosen:
         return ()
+    whole = clip.times.span(face.track.first, face.track.stop)
+    least = min(AUDIBLE, whole.duration / 2)
+    speaking = [
+        span
+        for span in speaking_spans(clip, face, found.assignment)
+        if total_duration(shared_spans([span], spans_near(heard, span))) >= least
+    ]
     return line_cues.spoken(analysis.person_of(face.id).id, whole, speaking)
 
 
@@ -113,16 +155,16 @@ def lines_on_faces(lines: Sequence[Line], speaking: Mapping[int, Sequence[Span]]
     """Each line as a cue of the face that speaks for most of its span, in the longest piece of it. A line during which
     no face speaks is on none. ``speaking`` tells when each face speaks."""
     cues: dict[int, list[Cue]] = {}
+    spoken = sorted((span, -face) for face, spans in speaking.items() for span in spans)
+    longest = max((span.duration for span, _ in spoken), default=Fraction(0))
     for line in lines:
-        pieces = [
-            (shared.duration, -face, shared)
-            for face, spans in speaking.items()
-            for span in spans
-            if (shared := line.span.intersection(span)) is not None
-        ]
+        first = bisect_left(spoken, line.span.start - longest, key=lambda each: each[0].start)
+        stop = bisect_left(spoken, line.span.end, key=lambda each: each[0].start)
+        shared = ((line.span.intersection(span), face) for span, face in spoken[first:stop])
+        pieces = [(both.duration, face, both) for both, face in shared if both is not None]
         if pieces:
-            _, face, shared = max(pieces)
-            cues.setdefault(-face, []).append(Cue(shared, -face, line, _line_cue_id(line, -face), line_id=line.id))
+            _, face, both = max(pieces)
+            cues.setdefault(-face, []).append(Cue(both, -face, line, _line_cue_id(line, -face), line_id=line.id))
     return {face: tuple(sorted(some, key=lambda cue: cue.span)) for face, some in cues.items()}
 
 
@@ -170,5 +212,4 @@ def _without_face(clip: Clip, analysis: Analysis, dub: SpeechFeatures) -> list[P
     covered = [clip.times.span(face.track.first, face.track.stop) for face in analysis.faces]
     bare = subtract_spans([clip.span], covered)
     talk = merge_spans(s.widened(PADDING) for s in speech_spans(dub))
-    pieces = [piece for b in bare for t in talk if (piece := b.intersection(t))]
-    return [PassthroughSpan(p, "no face in the picture") for p in merge_spans(pieces)]
+    return [PassthroughSpan(piece, "no face in the picture") for piece in shared_spans(bare, talk)]

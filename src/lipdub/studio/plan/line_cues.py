@@ -1,6 +1,6 @@
 """The cues of a face: the spans in which its mouth changes, divided between the lines."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -43,24 +43,37 @@ class LineCues:
     choices: LineChoices
     _slots: dict[str, tuple[LineSlot, ...]] = field(default_factory=dict, init=False, repr=False)
     _kept: dict[int, list[Cue]] = field(default_factory=dict, init=False, repr=False)
+    _ordered: list[Line] = field(default_factory=list, init=False, repr=False)
+    _longest: Fraction = field(default=Fraction(0), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Sort the kept cues by face."""
+        """Sort the lines by time, and the kept cues by face."""
+        self._ordered = sorted(self.lines, key=lambda line: line.span.start)
+        self._longest = max((line.span.duration for line in self.lines), default=Fraction(0))
         for line in self.choices.kept.values():
             for cue in line.cues or ():
                 self._kept.setdefault(cue.face, []).append(cue)
+
+    def keeps(self, face: int) -> bool:
+        """True if a face has cues that stay as they are."""
+        return face in self._kept
 
     def spoken(self, person: str, within: Span, speaking: Sequence[Span]) -> tuple[Span, ...]:
         """When a face of ``person``, which is seen ``within`` a span, may change: when it speaks (``speaking``) or says
         a line by decision, without what others say and what stays as filmed."""
         other, own = [], []
-        for line in self.lines:
+        for line in self._near(within):
             who = self.people.get(line.id)
             if who is not None and line.span.overlaps(within):
                 (own if who == person else other).append(line.span)
         decided = [both for span in own if (both := span.widened(PADDING).intersection(within))]
         others = subtract_spans(other, own)
         return subtract_spans(merge_spans([*speaking, *decided]), [*others, *self.choices.excluded])
+
+    def _near(self, within: Span) -> Sequence[Line]:
+        """The lines that may overlap a span."""
+        first = bisect_left(self._ordered, within.start - self._longest, key=lambda line: line.span.start)
+        return self._ordered[first : bisect_left(self._ordered, within.end, key=lambda line: line.span.start)]
 
     def of_face(self, face: int, person: str, spans: Sequence[Span]) -> tuple[Cue, ...]:
         """The cues of a face of ``person`` whose mouth changes in ``spans``, which are sorted and disjoint."""

@@ -92,6 +92,9 @@ def language_work(
         assert planned is not None
         if planned.leave:
             continue
+        for folder_of_take in takes.all(line):
+            if why := folder_of_take.damage:
+                session.store.tell(f"{folder_of_take.path}: this take is damaged and is made again if needed ({why})")
         recipes[line] = planned.recipe(slot.span, digests.get(line, ""), engine, job.options.seed)
         fitting = [take for take in takes.complete(line) if take.recipe == recipes[line]]
         chosen = next((take for take in fitting if take.number == planned.take), None)

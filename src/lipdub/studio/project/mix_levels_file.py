@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def read_levels(file: Path, identity: str) -> MixLevels | None:
     from lipdub.compose.mix.room_tone import FrequencyBands, RoomTone
 
     try:
-        with np.load(file) as arrays:
+        with file.open("rb") as opened, np.load(opened) as arrays:
             told, powers = parse_json(str(arrays["told"])), arrays["powers"]
         if told["version"] != VERSION or told["identity"] != identity:
             return None
@@ -58,5 +59,5 @@ def read_levels(file: Path, identity: str) -> MixLevels | None:
             else RoomTone(FrequencyBands(tone["rate"]), powers, tone["level_db"], tone["pauses"], tone["seed"])
         )
         return MixLevels(unpacked(MixReport, told["report"]), made, float(told["highest_db"]))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -149,22 +149,27 @@ class OpenProject:
                     file=self.folder.plan(language),
                     remedy="Edit it, or replace it with --overwrite",
                 )
-            with self._job(_Run(given, audio=None if audio is None else Path(audio))) as (job, session):
+            with self._job(ProjectRun(given, audio=None if audio is None else Path(audio))) as (job, session):
                 return self._planned(job, language, session)
 
     def render(
-        self, language: str, output: str | Path, given: ProjectOptions = ProjectOptions(), audio: Path | None = None
+        self,
+        language: str,
+        output: str | Path,
+        given: ProjectOptions = ProjectOptions(),
+        audio: str | Path | None = None,
     ) -> Report:
         """Make what the plan of ``language`` is missing, and write the film to ``output``.
 
         Without a plan, one is made first, from ``audio`` or ``given.speech``. Raises what ``lipdub.dub`` raises.
         """
+        audio = None if audio is None else Path(audio)
         with self.folder.locked():
             wanted = language or (language_of(audio, given) if _says_something(audio, given) else "")
             plan = self._plan_at_hand(wanted, audio, given)
             if plan is not None:
                 plan = self._with_other_engines(plan, given)
-            with self._job(_Run(given, Path(output), audio, plan)) as (job, session):
+            with self._job(ProjectRun(given, Path(output), audio, plan)) as (job, session):
                 plan = plan or self._planned(job, wanted, session)
                 return export_film(self._work(plan, job, session), session)
 
@@ -184,10 +189,7 @@ class OpenProject:
         with self.folder.locked():
             plan = self.language_plan(language)
             plan = plan.with_line(change.applied(self._line(plan, line)))
-            plan = self._made(plan, [line], given, anew=True)
-            if output is not None:
-                with self._job(_Run(given, Path(output), plan=plan)) as (job, session):
-                    export_film(self._work(plan, job, session), session)
+            plan = self._made(plan, [line], ProjectRun(given, None if output is None else Path(output)), anew=True)
             number = self._line(plan, line).take
             return LineTakes(self.folder, plan.language).numbered(line, number)
 
@@ -219,7 +221,7 @@ class OpenProject:
 
     def people(self, given: ProjectOptions = ProjectOptions()) -> tuple[PersonSeen, ...]:
         """Everybody who is seen in the source, with names where they were given."""
-        with self._job(_Run(given, planned=True)) as (job, session):
+        with self._job(ProjectRun(given, planned=True)) as (job, session):
             return people_seen(self.folder, job.clip, self._analysis(job, session))
 
     def name_person(self, person: str, name: str) -> Project:
@@ -234,24 +236,38 @@ class OpenProject:
         """What is planned, made and missing. Nothing is analysed for it."""
         return project_status(self.folder, self.project, open_clip(self.source).start)
 
-    def _made(self, plan: LanguagePlan, lines: Sequence[str], given: ProjectOptions, *, anew: bool) -> LanguagePlan:
-        """The plan after takes of ``lines``, which have the same engine, were made and chosen; no film is made."""
+    def _made(self, plan: LanguagePlan, lines: Sequence[str], run: "ProjectRun", *, anew: bool) -> LanguagePlan:
+        """The plan after takes of ``lines``, which have the same engine, were made and chosen. The film is written if
+        ``run`` has an output."""
         engine = self._line(plan, lines[0]).engine
-        with self._job(_Run(given, plan=plan, engine=engine)) as (job, session):
+        at_once = run.output is not None and engine in ("", self._usual_engine(run.given))
+        with self._job(replace(run, plan=plan, engine=engine, output=run.output if at_once else None)) as (
+            job,
+            session,
+        ):
             work = self._work(plan, job, session)
             takes = plan_takes(work, session, only=lines, anew=anew)
             render_lines(work, takes, session)
             plan = finish_takes(work, takes)
             session.inputs.check_unchanged()
+            if at_once:
+                export_film(self._work(plan, job, session), session)
+        if run.output is not None and not at_once:
+            with self._job(replace(run, plan=plan)) as (job, session):
+                export_film(self._work(plan, job, session), session)
         return plan
+
+    def _usual_engine(self, given: ProjectOptions) -> str:
+        """The engine of lines that name none."""
+        return combined(self.project, given.options, given.speech, self.folder.manifest)[0].engine
 
     def _with_other_engines(self, plan: LanguagePlan, given: ProjectOptions) -> LanguagePlan:
         """The plan after the lines were made that another engine than the project's renders."""
         for engine in sorted({planned.engine for planned in plan.lines if planned.engine and not planned.leave}):
-            with self._job(_Run(given, plan=plan, engine=engine)) as (job, session):
+            with self._job(ProjectRun(given, plan=plan, engine=engine)) as (job, session):
                 missing = self._work(plan, job, session).missing
             lines = [p.line.id for p in plan.lines if p.engine == engine and p.line.id in missing]
-            plan = self._made(plan, lines, given, anew=False) if lines else plan
+            plan = self._made(plan, lines, ProjectRun(given), anew=False) if lines else plan
         return plan
 
     def _settle(self, person: str, **change: object) -> Project:
@@ -320,7 +336,7 @@ class OpenProject:
         return as_settled(analyse(job, session), self.project)
 
     @contextmanager
-    def _job(self, run: "_Run") -> Iterator[tuple[Job, Session]]:
+    def _job(self, run: "ProjectRun") -> Iterator[tuple[Job, Session]]:
         """The job of one run on the source, and its session. The project is begun if there is none."""
         options, speech, audio, plan = run.given.options, run.given.speech, run.audio, run.plan
         if self.folder.exists:
@@ -370,7 +386,7 @@ class OpenProject:
 
 
 @dataclass(frozen=True)
-class _Run:
+class ProjectRun:
     """One run on a project: what was given, the output (None: no film), the dub track, the plan, the engine of the
     lines that are made ("": the project's), and whether nothing has to be said."""
 

@@ -108,7 +108,10 @@ def time_text(seconds: Fraction, *, plain: bool = False) -> str:
     decimal seconds."""
     if (seconds * 1000).denominator != 1:
         return f"{seconds.numerator}/{seconds.denominator}"
-    return f"{float(seconds):g}" if plain else timecode(seconds)
+    if not plain:
+        return timecode(seconds)
+    sign, thousandths = "-" if seconds < 0 else "", int(abs(seconds) * 1000)
+    return f"{sign}{thousandths // 1000}.{thousandths % 1000:03d}".rstrip("0").rstrip(".")
 
 
 def parse_time(text: str) -> Fraction:

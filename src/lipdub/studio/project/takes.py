@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lipdub.disk.atomic import written_beside
+from lipdub.disk.identity import content_digest
 from lipdub.disk.json_text import parse_json
+from lipdub.disk.manifest import MANIFEST_NAME, altered_files, find_damage, write_manifest
 from lipdub.errors import InputError
 from lipdub.studio.cue_folder import CueFolders
 from lipdub.studio.project.project_folder import ProjectFolder, told_as_output
@@ -19,6 +21,7 @@ from lipdub.timeline.packed import packed, unpacked
 from lipdub.timeline.take import LineRecipe, LineVoice, Take
 
 _TAKE, _RECIPE, _VOICE, _VOICED, _CUES = "take.json", "recipe.json", "voice.npy", "voice.json", "cues"
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,20 @@ class TakeFolder:
         with told_as_output(self.path):
             with written_beside(self.path / _VOICE) as partial:
                 shutil.copyfile(voice.file, partial)
-            _write(self.path / _VOICED, packed(replace(voice, file=Path(_VOICE))))
+            told = {**packed(replace(voice, file=Path(_VOICE))), _DIGEST: content_digest(self.path / _VOICE)}
+            _write(self.path / _VOICED, told)
 
     @property
     def voice(self) -> LineVoice | None:
-        """The speech of the take; None if there is none, or none yet."""
-        told = _read(LineVoice, self.path / _VOICED)
-        return None if told is None else replace(told, file=self.path / told.file)
+        """The speech of the take; None if there is none, or none yet, or if it is damaged."""
+        try:
+            told = parse_json((self.path / _VOICED).read_text("utf-8"))
+            digest = told.pop(_DIGEST)
+            voice = unpacked(LineVoice, told)
+            voice = replace(voice, file=self.path / voice.file)
+            return voice if content_digest(voice.file) == digest else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
 
     def finish(self, cues: tuple[Cue, ...]) -> Take | None:
         """Complete the take, whose ``cues`` were rendered; None if one of them was not. Raises ``OutputError``."""
@@ -70,6 +80,8 @@ class TakeFolder:
         inside = tuple(replace(p, reel=_below(p.reel, self.path), shapes=_below(p.shapes, self.path)) for p in patches)
         voice = take.voice and replace(take.voice, file=Path(_VOICE))
         with told_as_output(self.path):
+            (self.path / _TAKE).unlink(missing_ok=True)
+            write_manifest(self.path)
             _write(self.path / _TAKE, packed(replace(take, patches=inside, voice=voice)))
         return take
 
@@ -86,7 +98,25 @@ class TakeFolder:
         voice = told.voice and replace(told.voice, file=self.path / told.voice.file)
         take = replace(told, patches=patches, voice=voice)
         files = [file for p in take.patches for file in (p.reel, p.shapes)] + [take.voice and take.voice.file]
-        return take if all(file is None or file.is_file() for file in files) else None
+        return take if all(file is None or file.is_file() for file in files) and not self._altered() else None
+
+    @property
+    def damage(self) -> str:
+        """What is wrong with a take that was complete, as the end of a sentence; "" if nothing is."""
+        if not (self.path / _TAKE).exists() or self.take is not None:
+            return ""
+        return self._altered() or "files of it are damaged or missing"
+
+    def forget_damaged(self) -> None:
+        """Remove files that were complete and are damaged now, so that they are made again. Raises ``OutputError``."""
+        with told_as_output(self.path):
+            for file in altered_files(self.path):
+                file.unlink(missing_ok=True)
+
+    def _altered(self) -> str:
+        """How the files differ from the list that was made of them. Reels hold checksums of their own, which are looked
+        at when they are used."""
+        return find_damage(self.path, grows=True, unread=".reel") if (self.path / MANIFEST_NAME).exists() else ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +156,7 @@ class LineTakes:
         every = self.all(line)
         begun = [folder for folder in every if folder.take is None and folder.recipe == recipe]
         if begun and (not anew or begun[-1] == every[-1]):
+            begun[-1].forget_damaged()
             return begun[-1]
         number = every[-1].number + 1 if every else 1
         made = TakeFolder(self.folder.line(self.language, line) / str(number), line, number)

@@ -4,7 +4,10 @@ A cue is the unit of work: what is made of it depends on its own frames and on t
 render it, before or after any other.
 """
 
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,6 +15,7 @@ import numpy as np
 
 from lipdub.compose.patch_reel import PatchReel, PatchReelWriter
 from lipdub.engines.seam import Guide
+from lipdub.errors import InputError
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.studio.cue_folder import CueFolders
 from lipdub.studio.dub_plan import DubPlan, PlannedCue
@@ -59,7 +63,7 @@ class CueRenderer:
 
         ``frames`` are those that ``needed`` names, in order. No cue may reach over ``first`` or ``stop``. What was made
         of each cue lies in its folder afterwards. Raises what the engine raises, ``OSError`` if the disk refuses, and
-        ``zipfile.BadZipFile`` for a damaged reel.
+        ``InputError`` for a damaged reel.
         """
         here = self._within(first, stop)
         kept = [found for planned in here if (found := self._finished(planned)) is not None]
@@ -109,6 +113,7 @@ class CueRenderer:
         rendering = CueRendering(
             planned.cue, check, self._shown(planned), clip.size, lambda views: study.render(guide, views)
         )
+        self._folders.begin(planned.cue.id)
         reel = self._folders.reel(planned.cue.id)
         if reel is not None:
             reel.parent.mkdir(parents=True, exist_ok=True)
@@ -142,13 +147,29 @@ class CueRenderer:
     ) -> None:
         """Change ``frame`` by the patches of all faces, in the order of the plan's faces."""
         order = {plan.face.id: number for number, plan in enumerate(self._plan.faces)}
-        steps = [(order[found.planned.cue.face], found.reel) for found in kept if frame.index in found.planned.frames]
+        steps: list = [(order[found.planned.cue.face], found) for found in kept if frame.index in found.planned.frames]
         steps += [(order[cue.cue.face], (cue, answer)) for cue, answer in answers if isinstance(answer, Patch)]
         for _, step in sorted(steps, key=lambda each: each[0]):
-            if isinstance(step, PatchReel):
-                step.apply(frame)
+            if isinstance(step, _FinishedCue):
+                self._apply_kept(frame, step)
             else:
                 step[0].apply(frame, step[1])
+
+    def _apply_kept(self, frame: Frame, found: _FinishedCue) -> None:
+        """Change ``frame`` by patches that were kept. Raises ``InputError`` if they are damaged: they are forgotten
+        then, so that the next run makes them anew."""
+        try:
+            found.reel.apply(frame)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as damage:
+            file = self._folders.reel(found.planned.cue.id)
+            with suppress(OSError):
+                self._folders.begin(found.planned.cue.id)
+            raise InputError(
+                "these patches are damaged",
+                file=file,
+                at=self._job.clip.times.instant(frame.index),
+                remedy="Run it again: they are made anew, and all else is kept",
+            ) from damage
 
     def _ended(self, cue: CueRendering, index: int) -> bool:
         """True if ``index`` was the cue's last frame; then what was made of it is written down."""

@@ -5,11 +5,12 @@ a process that is ended by the system is noticed.
 """
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,8 @@ def make_segments(work: FilmWork, session: Session) -> None:
 
     Raises what rendering and encoding raise, and ``MachineError`` if the system ended a worker.
     """
+    for file in work.remove_damaged():
+        session.store.tell(f"{file}: this part of the film was damaged and is made again")
     missing = work.missing
     lengths = {number: len(work.segments.segments[number]) for number in missing}
     clock, total = session.clock, sum(lengths.values())
@@ -92,7 +95,8 @@ def _made(work: FilmWork, missing: Sequence[int], session: Session) -> Iterator[
 def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int, session: Session) -> Iterator[int]:
     from loky.process_executor import TerminatedWorkerError
 
-    with _pool(workers) as submit:
+    with ExitStack() as undo, _pool(workers) as submit:
+        undo.callback(work.remove_unfinished)
         futures = [submit(_run_in_worker, session.spec, work, tuple(run)) for run in runs]
         left = {number for run in runs for number in run}
         while left:
@@ -116,7 +120,7 @@ def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int
 def _pool(workers: int) -> Iterator[Callable[..., Future]]:
     from loky import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(workers, initializer=_watch_parent, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(workers, initializer=_begin_worker, initargs=(os.getpid(),))
     try:
         yield pool.submit
     except BaseException:
@@ -125,8 +129,14 @@ def _pool(workers: int) -> Iterator[Callable[..., Future]]:
     pool.shutdown(wait=True)
 
 
-def _watch_parent(parent: int) -> None:
-    """End this worker soon after the process that started it is gone."""
+def _begin_worker(parent: int) -> None:
+    """End this worker soon after the process that started it is gone. Ctrl-C reaches all processes of a terminal: the
+    first process ends its workers itself."""
+    from loky import process_executor
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # With psutil at hand, loky takes a worker that has loaded its models for one that leaks, and begins another one.
+    process_executor._USE_PSUTIL = False
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -152,5 +162,6 @@ def _run_in_worker(spec: SessionSpec, work: FilmWork, numbers: Sequence[int]) ->
     """Make ``numbers`` in this process; models stay loaded for the next run with the same options."""
     if _OPENED.session is None or _OPENED.spec != spec:
         _OPENED.session, _OPENED.spec = reopened(spec).__enter__(), spec
+    _OPENED.session.store.hold(spec.held)
     for _ in make_run(work, numbers, _OPENED.session):
         pass

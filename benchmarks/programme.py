@@ -1,0 +1,120 @@
+"""What a programme costs: two workers against one, three languages against one, one line again against all.
+
+    python benchmarks/programme.py CLIP SCRIPT [SCRIPT ...] [--workers 2] [--skip-workers]
+
+Every command runs in a process of its own with an empty cache (the models are linked), or with the cache of the command
+before where that is the point. Prints seconds of wall and processor time, peak memory of the largest process, and
+ratios; look at the ratios.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lipdub import weights
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of wall and processor time, and the peak of the largest process in MiB."""
+
+    wall: float
+    processor: float
+    peak: float
+
+    def __str__(self) -> str:
+        return f"{self.wall:8.1f} s wall {self.processor:8.1f} s processor {self.peak:6.0f} MiB"
+
+
+def lipdub(cache: Path, *arguments: object) -> Cost:
+    """The cost of one command."""
+    cache.mkdir(exist_ok=True)
+    if not (cache / "weights").exists():
+        (cache / "weights").symlink_to(weights.cache_folder(), target_is_directory=True)
+    program = (
+        "import json, resource, sys; from lipdub.cli.main import main\n"
+        "sys.argv = ['lipdub', *sys.argv[1:]]\n"
+        "try: main()\n"
+        "finally:\n"
+        "    use = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
+        "    cpu = sum(u.ru_utime + u.ru_stime for u in use)\n"
+        "    print('COST', json.dumps([cpu, max(u.ru_maxrss for u in use) / 1024]), file=sys.stderr)\n"
+    )
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env={**os.environ, "LIPDUB_CACHE": str(cache), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wall = time.perf_counter() - begun
+    if done.returncode:
+        raise SystemExit(f"lipdub {' '.join(map(str, arguments))}\n{done.stderr}")
+    processor, peak = json.loads(next(row for row in done.stderr.splitlines() if row.startswith("COST"))[5:])
+    return Cost(wall, processor, peak)
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("scripts", type=Path, nargs="+")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--skip-workers", action="store_true", help="leave out the runs with one worker")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        one = asked.scripts[0]
+        common = ("dub", asked.clip, "--consent", "--no-page", "--no-asr-check", "--subtitles", "none")
+        if not asked.skip_workers:
+            compare_workers(folder, common, one, asked.workers)
+        project = folder / "film.lipdub"
+        whole = lipdub(folder / "b", *common, "--script", one, "--project", project, "-o", folder / "whole.mp4")
+        print(f"whole project   {whole}")
+        plan = json.loads(next((project / "plans").glob("*.json")).read_text("utf-8"))
+        line = plan["lines"][len(plan["lines"]) // 2]
+        words = f"{line['text']} Y algo."
+        redo = ("redo", project, "--line", line["id"], "--text", words, "-o", folder / "again.mp4")
+        again = lipdub(folder / "b", *redo)
+        print(
+            f"one line again  {again}   {again.wall / whole.wall:.3f} of the whole (wall), {len(plan['lines'])} lines"
+        )
+        if len(asked.scripts) > 1:
+            compare_languages(folder, common, asked.scripts)
+
+
+def compare_workers(folder: Path, common: tuple[object, ...], script: Path, workers: int) -> None:
+    """One worker against several, and whether the films are equal."""
+    costs, films = [], []
+    for count in (1, workers):
+        films.append(folder / f"workers-{count}.mp4")
+        cache = folder / f"w{count}"
+        costs.append(lipdub(cache, *common, "--script", script, "-o", films[-1], "--workers", count))
+        print(f"{count} worker(s)     {costs[-1]}")
+        shutil.rmtree(cache, ignore_errors=True)
+    same = "equal bytes" if films[0].read_bytes() == films[1].read_bytes() else "OTHER BYTES"
+    print(f"                {costs[0].wall / costs[1].wall:.2f} times as fast with {workers} workers, {same}")
+
+
+def compare_languages(folder: Path, common: tuple[object, ...], scripts: list[Path]) -> None:
+    """Several languages in one run, against each by itself with the analysis at hand."""
+    every = lipdub(folder / "c", *common, "--script", *scripts, "-o", folder / "out")
+    print(f"{len(scripts)} languages     {every}")
+    alone = [
+        lipdub(folder / "c", *common, "--script", script, "-o", folder / f"alone-{number}.mp4")
+        for number, script in enumerate(scripts)
+    ]
+    total = sum(cost.wall for cost in alone)
+    print(f"                {every.wall / total:.2f} times what their dubs cost when the clip is analysed already")
+
+
+if __name__ == "__main__":
+    main()
