@@ -195,6 +195,17 @@ def test_a_take_that_is_damaged_is_made_again(films: Films, home: Path) -> None:
     assert (home / "two.mp4").read_bytes() == (home / "one.mp4").read_bytes()
 
 
+def test_what_a_run_that_was_ended_left_half_written_is_no_part_of_a_take(films: Films, home: Path) -> None:
+    project = made(films, home)
+    (folder,) = LineTakes(project.folder, "es").all("2")
+    (folder.path / "take.json").unlink()
+    (folder.path / "take.part.json").write_text("{")
+    project.render("es", home / "two.mp4", PLAIN)
+    (complete,) = LineTakes(project.folder, "es").complete("2")
+    assert complete.number == 1
+    assert not list(folder.path.rglob("*.part.*"))
+
+
 def test_a_finished_dub_track_has_lines_and_takes_too(films: Films, home: Path) -> None:
     voice = load_speech("es").sound
     words = voice.samples[:, voice.rate // 2 : voice.rate * 5 // 2]

@@ -81,6 +81,7 @@ class TakeFolder:
         voice = take.voice and replace(take.voice, file=Path(_VOICE))
         with told_as_output(self.path):
             (self.path / _TAKE).unlink(missing_ok=True)
+            self._remove_partial()
             write_manifest(self.path)
             _write(self.path / _TAKE, packed(replace(take, patches=inside, voice=voice)))
         return take
@@ -112,6 +113,12 @@ class TakeFolder:
         with told_as_output(self.path):
             for file in altered_files(self.path):
                 file.unlink(missing_ok=True)
+
+    def _remove_partial(self) -> None:
+        """Remove files that a run which was ended left half written: they are no part of the take."""
+        for file in self.path.rglob("*.part.*"):
+            if file.is_file():
+                file.unlink()
 
     def _altered(self) -> str:
         """How the files differ from the list that was made of them. Reels hold checksums of their own, which are looked
