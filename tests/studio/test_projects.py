@@ -243,6 +243,7 @@ def test_what_cannot_be_done_is_told(films: Films, home: Path) -> None:
     project = lipdub.open_project(home / "talk.lipdub", films.clip)
     with pytest.raises(OptionError, match="no plan yet"):
         project.render("es", home / "one.mp4", lipdub.ProjectOptions(GIVEN))
+    assert not (home / "talk.lipdub").exists()
     plan = project.plan(given=spoken(films))
     assert [planned.line.text for planned in plan.lines] == [text for _, _, text in LINES]
     assert not (home / "talk.lipdub" / "takes").exists(), "nothing is made by a plan"

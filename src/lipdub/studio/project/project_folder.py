@@ -11,7 +11,7 @@ Paths inside the files are relative to the folder, so that it can be moved.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -112,6 +112,8 @@ class ProjectFolder:
         finally:
             held.path.unlink(missing_ok=True)
             held.release()
+            with suppress(OSError):  # nothing was begun: it is empty
+                self.path.rmdir()
 
 
 def plan_name(language: str) -> str:
