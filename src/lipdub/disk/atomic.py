@@ -40,6 +40,16 @@ def written_beside(target: Path) -> Iterator[Path]:
         raise
 
 
+def remove_partial(folder: Path) -> None:
+    """Remove the files that runs which were ended left half written in ``folder`` and below: see ``written_beside``.
+
+    No other process may be writing there. Raises ``OSError``.
+    """
+    for file in folder.rglob("*.part.*"):
+        if file.is_file():
+            file.unlink(missing_ok=True)
+
+
 def remove_at_once(path: Path, prefix: str) -> None:
     """Remove a file, or a folder and all in it, so that no other process sees it half removed: it is first renamed to a
     random name in the same folder that begins with ``prefix``. Does nothing if it is not there. Raises ``OSError``.

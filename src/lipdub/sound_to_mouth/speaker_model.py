@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
-from scipy.ndimage import maximum_filter1d
 from threadpoolctl import threadpool_limits
 
+from lipdub.anatomy.moving_windows import moving_maximum
 from lipdub.sound_to_mouth.design_matrix import sample_rows
 from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
 from lipdub.sound_to_mouth.sync import Sync
@@ -178,7 +178,7 @@ def _gathered(sources: Sequence[SourceSpeech], usable: Sequence[np.ndarray], sha
 @lru_cache(maxsize=1)
 def _speech_reach(features: SpeechFeatures) -> Float32[np.ndarray, " rows"]:
     """1 within 200 ms of speech, else 0. The tracks of a clip share one sound, so it is computed once for them."""
-    return maximum_filter1d((features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS, mode="constant")
+    return moving_maximum((features.voice_activity > 0.5).astype(np.float32), SPEECH_REACH_ROWS)
 
 
 def _surest_sync(sources: Sequence[SourceSpeech]) -> Sync | None:

@@ -1,12 +1,11 @@
 """A film that is to be made, divided into segments that workers make one by one: a value that can be pickled."""
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lipdub.disk.atomic import written_beside
+from lipdub.disk.atomic import remove_partial, written_beside
 from lipdub.disk.json_text import parse_json
 from lipdub.errors import OutputError
 from lipdub.media.read import PictureDamage
@@ -38,14 +37,9 @@ class FilmWork:
         return self.folder / self.names[number]
 
     @property
-    def encoded(self) -> Iterator[int]:
-        """The numbers of all segments that are not copied, in order."""
-        return (number for number, segment in enumerate(self.segments.segments) if not segment.copied)
-
-    @property
     def files(self) -> dict[int, Path]:
         """The files of all encoded segments, by number."""
-        return {number: self.file(number) for number in self.encoded}
+        return {number: self.file(number) for number in self.segments.encoded}
 
     @property
     def missing(self) -> list[int]:
@@ -66,9 +60,8 @@ class FilmWork:
 
     def remove_unfinished(self) -> None:
         """Remove what workers that were ended left of segments."""
-        for left in self.folder.glob("*.part.*"):
-            with suppress(OSError):
-                left.unlink(missing_ok=True)
+        with suppress(OSError):
+            remove_partial(self.folder)
 
     @property
     def patches(self) -> tuple[CuePatches, ...]:

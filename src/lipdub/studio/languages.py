@@ -9,6 +9,7 @@ from lipdub.disk.os_errors import cause_of
 from lipdub.disk.publish import write_text
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OptionError, OutputError
+from lipdub.media.encoder import CONTAINERS
 from lipdub.review.report import Report
 from lipdub.studio.caller import Caller
 from lipdub.studio.dub import dub_in
@@ -101,10 +102,7 @@ def output_for(output: Path, source: Path, language: str, *, several: bool) -> P
         raise OptionError(
             "the language of one of the dubs is not known", remedy="Put it into the script's name: talk.es.srt"
         )
-    return output / f"{source.stem}.{language}{source.suffix if source.suffix.lower() in _WRITTEN else '.mp4'}"
-
-
-_WRITTEN = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"})
+    return output / f"{source.stem}.{language}{source.suffix if source.suffix.lower() in CONTAINERS else '.mp4'}"
 
 
 def _language(speech: SpeechOptions) -> str:

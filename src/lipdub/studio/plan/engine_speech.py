@@ -33,7 +33,7 @@ def engine_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
     """
     clip, tools = job.clip, session.tools
     with session.clock.stage("speak"):
-        following = FollowedSpeech(_features_before(job, analysis, session), lines.lines)
+        following = FollowedSpeech(features_before(job, analysis, session), lines.lines)
         plans = plan_faces(clip, analysis, following, tools.prior, job.selectors)
         placed = [line for plan in plans.faces for line in _spoken(job, plan, session)]
     if not placed:
@@ -48,7 +48,7 @@ def engine_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
     return replace(written_speech(job, lines, voiced, session), engine_lines=lines.lines)
 
 
-def _features_before(job: Job, analysis: Analysis, session: Session) -> SpeechFeatures:
+def features_before(job: Job, analysis: Analysis, session: Session) -> SpeechFeatures:
     """What the plan follows while the lines have no voice yet: the source's speech, or silence as long as the clip."""
     if analysis.sound is not None:
         return analysis.sound.features

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-import numpy as np
-
 from lipdub.studio.analysis import Analysis
 from lipdub.studio.dub_plan import LineChoices
 from lipdub.studio.job import Job
+from lipdub.studio.plan.engine_speech import features_before
 from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
 from lipdub.studio.plan.line_slots import phrases, timed_lines
 from lipdub.studio.plan.lines import DubLines, lines_to_say
@@ -16,8 +15,6 @@ from lipdub.studio.session import Session
 from lipdub.studio.track_features import dub_features
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.project import InputFile
-from lipdub.timeline.sound import ANALYSIS_RATE, Sound
-from lipdub.timeline.speech_features import SpeechFeatures
 
 
 def make_plan(
@@ -36,7 +33,7 @@ def make_plan(
         track, script = InputFile(job.audio.absolute(), session.inputs.digest(job.audio)), None
     else:
         found = lines_to_say(job.clip, job.speech, job.script, source, session)
-        dub, track = source if source is not None else _silence(job, session), None
+        dub, track = features_before(job, analysis, session), None
         given = job.speech.script
         script = None if given is None else InputFile(given.absolute(), session.inputs.digest(given))
     faces = plan_faces(
@@ -48,10 +45,9 @@ def make_plan(
         session.tools.prior,
         job.selectors,
     )
-    lines = tuple(replace(line, words=()) for line in found.lines)
     return LanguagePlan(
         language=language or found.language,
-        lines=tuple(PlannedLine(line, faces.people.get(line.id)) for line in lines),
+        lines=tuple(PlannedLine(replace(line, words=()), faces.people.get(line.id)) for line in found.lines),
         track=track,
         script=script,
         originals=dict(found.originals),
@@ -59,12 +55,6 @@ def make_plan(
         voices=job.speech.voice,
         notes=(*found.notes, *faces.notes),
     )
-
-
-def _silence(job: Job, session: Session) -> SpeechFeatures:
-    rows = int(job.clip.span.duration * ANALYSIS_RATE)
-    silence = Sound(np.zeros((1, rows), np.float32), ANALYSIS_RATE, job.clip.start)
-    return session.tools.analyser.analyser.analyse(silence)
 
 
 def dub_lines(job: Job, plan: LanguagePlan) -> DubLines:

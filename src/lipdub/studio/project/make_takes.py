@@ -3,8 +3,8 @@
 Lines with a take that still fits the plan are not made again, whatever changes around them.
 """
 
-import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -62,16 +62,16 @@ class LanguageWork:
 
 @dataclass(frozen=True, eq=False)
 class PlannedTakes:
-    """The ``plan`` of a dub, and the folders in which the takes of its missing lines are made, by line id."""
+    """The ``plan`` of a dub, its cues that change frames (``planned``), and the folders in which takes are made, by
+    line id (``making``)."""
 
     plan: DubPlan
-    making: dict[str, TakeFolder] = field(default_factory=dict)
+    making: dict[str, TakeFolder]
+    planned: tuple[PlannedCue, ...]
 
     def cues_of(self, line: str) -> list[PlannedCue]:
         """The cues of a line that change frames."""
         return [planned for planned in self.planned if planned.cue.line_id == line]
-
-    planned: tuple[PlannedCue, ...] = ()
 
 
 def language_work(
@@ -87,16 +87,18 @@ def language_work(
     engine = engine_name(job, session)
     takes = LineTakes(folder, plan.language)
     recipes, have = {}, {}
-    for line, slot in slots.items():
-        planned = plan.planned(line)
-        assert planned is not None
+    for planned in plan.lines:
+        line = planned.line.id
         if planned.leave:
             continue
-        for folder_of_take in takes.all(line):
-            if why := folder_of_take.damage:
-                session.store.tell(f"{folder_of_take.path}: this take is damaged and is made again if needed ({why})")
-        recipes[line] = planned.recipe(slot.span, digests.get(line, ""), engine, job.options.seed)
-        fitting = [take for take in takes.complete(line) if take.recipe == recipes[line]]
+        recipes[line] = planned.recipe(slots[line].span, digests.get(line, ""), engine, job.options.seed)
+        fitting = []
+        for made in takes.all(line):
+            take = made.take
+            if take is not None and take.recipe == recipes[line]:
+                fitting.append(take)
+            elif take is None and (why := made.damage):
+                session.store.tell(f"{made.path}: this take is damaged and is made again if needed ({why})")
         chosen = next((take for take in fitting if take.number == planned.take), None)
         if chosen is not None or fitting:
             have[line] = chosen or fitting[-1]
@@ -111,18 +113,18 @@ def engine_name(job: Job, session: Session) -> str:
 
 
 def plan_takes(
-    work: LanguageWork, session: Session, only: Collection[str] | None = None, anew: bool = False
+    work: LanguageWork, session: Session, wanted: Collection[str], anew: Collection[str] = ()
 ) -> PlannedTakes:
-    """The plan in which lines with a take are kept, and the missing ones are spoken. ``only`` these lines are made (all
-    that are missing if it is None); ``anew``: also if they have a take.
+    """The plan in which the ``wanted`` lines (by id) are spoken, and all others that have a take are kept. Lines of
+    ``anew`` get a new take even if they have one with the same recipe.
 
     Raises what ``plan_dub`` raises, and ``OutputError`` if takes cannot be written.
     """
-    made = work.missing if only is None else [line for line in work.recipes if line in only]
+    made = [line for line in work.recipes if line in wanted]
     kept = {line: take for line, take in work.have.items() if line not in made}
     lines = dub_lines(work.job, work.plan)
     lines = replace(lines, lines=tuple(line for line in lines.lines if line.id in kept or line.id in made))
-    making = {line: work.takes.to_make(line, work.recipes[line], anew=anew) for line in made}
+    making = {line: work.takes.to_make(line, work.recipes[line], anew=line in anew) for line in made}
     choices = _choices(work, kept, making)
     plan = plan_dub(work.job, work.analysis, session, GivenLines(lines, choices, work.timed))
     for line, folder in making.items():
@@ -171,16 +173,13 @@ def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
 
     Raises ``OutputError``.
     """
-    plan = work.plan
+    numbers = {line: take.number for line, take in work.have.items() if line not in takes.making}
     for line, folder in takes.making.items():
         take = folder.take or folder.finish(tuple(planned.cue for planned in takes.cues_of(line)))
-        planned = plan.planned(line)
-        if take is not None and planned is not None and planned.take != take.number:
-            plan = plan.with_line(replace(planned, take=take.number))
-    for line, have in work.have.items():
-        planned = plan.planned(line)
-        if line not in takes.making and planned is not None and planned.take != have.number:
-            plan = plan.with_line(replace(planned, take=have.number))
+        if take is not None:
+            numbers[line] = take.number
+    lines = tuple(replace(p, take=numbers.get(p.line.id, p.take)) for p in work.plan.lines)
+    plan = replace(work.plan, lines=lines)
     if plan != work.plan:
         work.folder.save_plan(plan, work.job.clip.start)
     return plan
@@ -217,8 +216,8 @@ def check_something_to_do(work: LanguageWork, takes: PlannedTakes) -> None:
 
 def remove_old_segments(film: FilmWork) -> None:
     """Remove encoded segments of earlier films that this one does not use. What cannot be removed stays."""
-    used = {Path(name).stem.split(".")[0] for name in film.names}
-    if film.folder.is_dir():
-        for file in film.folder.iterdir():
-            if file.name.split(".")[0] not in used:
-                shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)
+    used = {name.split(".")[0] for name in film.names}
+    for file in film.folder.glob("*.*"):
+        if file.name.split(".")[0] not in used:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)

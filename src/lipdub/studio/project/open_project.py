@@ -1,10 +1,11 @@
 """A project as programs use it: ``lipdub.open_project("film.lipdub")``.
 
     project = lipdub.open_project("film.lipdub", source="film.mp4")
-    plan = project.plan(speech=lipdub.SpeechOptions(script=Path("film.es.srt")))
-    report = project.render("es", output="film.es.mp4")
-    take = project.redo("es", "7", text="Buenas noches")
-    project.choose("es", "7", take=1)
+    script = lipdub.SpeechOptions(script=Path("film.es.srt"))
+    plan = project.plan(given=lipdub.ProjectOptions(speech=script))
+    report = project.render("es", "film.es.mp4")
+    take = project.redo("es", "7", lipdub.LineChange(text="Buenas noches"))
+    project.choose("es", "7", 1)
 
 Each method does its whole work before it returns. A ``Caller`` takes progress; an exception that its listener raises
 cancels the work, and what is finished is kept.
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from lipdub.disk.publish import same_file
 from lipdub.errors import InputError, OptionError
-from lipdub.media.probe import open_clip
+from lipdub.media.probe import container_start
 from lipdub.review.report import Report
 from lipdub.studio.analyse.analyse import analyse
 from lipdub.studio.analysis import Analysis
@@ -131,7 +132,7 @@ class OpenProject:
 
     def language_plan(self, language: str) -> LanguagePlan:
         """The plan of a language. Raises ``InputError`` if there is none, or if it cannot be used."""
-        return self.folder.load_plan(self._known(language), open_clip(self.source).start)
+        return self.folder.load_plan(self._known(language), container_start(self.source))
 
     def plan(
         self, audio: str | Path | None = None, given: ProjectOptions = ProjectOptions(), *, overwrite: bool = False
@@ -216,7 +217,7 @@ class OpenProject:
                 engine=engine.split(":")[0],
                 take=take,
             )
-            self.folder.save_plan(plan.with_line(chosen), open_clip(self.source).start)
+            self.folder.save_plan(plan.with_line(chosen), container_start(self.source))
             return found
 
     def people(self, given: ProjectOptions = ProjectOptions()) -> tuple[PersonSeen, ...]:
@@ -234,25 +235,24 @@ class OpenProject:
 
     def status(self) -> ProjectStatus:
         """What is planned, made and missing. Nothing is analysed for it."""
-        return project_status(self.folder, self.project, open_clip(self.source).start)
+        return project_status(self.folder, self.project, container_start(self.source))
 
     def _made(self, plan: LanguagePlan, lines: Sequence[str], run: "ProjectRun", *, anew: bool) -> LanguagePlan:
         """The plan after takes of ``lines``, which have the same engine, were made and chosen. The film is written if
         ``run`` has an output."""
         engine = self._line(plan, lines[0]).engine
         at_once = run.output is not None and engine in ("", self._usual_engine(run.given))
-        with self._job(replace(run, plan=plan, engine=engine, output=run.output if at_once else None)) as (
-            job,
-            session,
-        ):
+        one = replace(run, plan=plan, engine=engine, output=run.output if at_once else None)
+        with self._job(one) as (job, session):
             work = self._work(plan, job, session)
-            takes = plan_takes(work, session, only=lines, anew=anew)
+            if at_once:
+                export_film(work, session, anew=lines)
+                return self.language_plan(plan.language)
+            takes = plan_takes(work, session, lines, anew=lines if anew else ())
             render_lines(work, takes, session)
             plan = finish_takes(work, takes)
             session.inputs.check_unchanged()
-            if at_once:
-                export_film(self._work(plan, job, session), session)
-        if run.output is not None and not at_once:
+        if run.output is not None:
             with self._job(replace(run, plan=plan)) as (job, session):
                 export_film(self._work(plan, job, session), session)
         return plan
@@ -319,12 +319,10 @@ class OpenProject:
         analysis = self._analysis(job, session)
         plan = make_plan(job, analysis, language, session, people_by_name(self.folder))
         session.inputs.check_unchanged()
+        self.folder.save_plan(plan, job.clip.start)
         project = self.project
         if plan.language not in project.languages:
-            self.folder.save_plan(plan, job.clip.start)
             self.folder.save(replace(project, languages=(*project.languages, plan.language)))
-        else:
-            self.folder.save_plan(plan, job.clip.start)
         people_seen(self.folder, job.clip, analysis)
         return plan
 

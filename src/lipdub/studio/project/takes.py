@@ -8,8 +8,9 @@ import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
-from lipdub.disk.atomic import written_beside
+from lipdub.disk.atomic import remove_partial, written_beside
 from lipdub.disk.identity import content_digest
 from lipdub.disk.json_text import parse_json
 from lipdub.disk.manifest import MANIFEST_NAME, altered_files, find_damage, write_manifest
@@ -22,6 +23,7 @@ from lipdub.timeline.take import LineRecipe, LineVoice, Take
 
 _TAKE, _RECIPE, _VOICE, _VOICED, _CUES = "take.json", "recipe.json", "voice.npy", "voice.json", "cues"
 _DIGEST = "sha256"
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class TakeFolder:
         voice = take.voice and replace(take.voice, file=Path(_VOICE))
         with told_as_output(self.path):
             (self.path / _TAKE).unlink(missing_ok=True)
-            self._remove_partial()
+            remove_partial(self.path)
             write_manifest(self.path)
             _write(self.path / _TAKE, packed(replace(take, patches=inside, voice=voice)))
         return take
@@ -114,12 +116,6 @@ class TakeFolder:
             for file in altered_files(self.path):
                 file.unlink(missing_ok=True)
 
-    def _remove_partial(self) -> None:
-        """Remove files that a run which was ended left half written: they are no part of the take."""
-        for file in self.path.rglob("*.part.*"):
-            if file.is_file():
-                file.unlink()
-
     def _altered(self) -> str:
         """How the files differ from the list that was made of them. Reels hold checksums of their own, which are looked
         at when they are used."""
@@ -147,9 +143,10 @@ class LineTakes:
 
     def numbered(self, line: str, number: int) -> Take:
         """Take ``number`` of a line. Raises ``InputError`` if there is none."""
-        found = next((take for take in self.complete(line) if take.number == number), None)
+        complete = self.complete(line)
+        found = next((take for take in complete if take.number == number), None)
         if found is None:
-            have = ", ".join(str(take.number) for take in self.complete(line)) or "none"
+            have = ", ".join(str(take.number) for take in complete) or "none"
             raise InputError(
                 f"line {line} has no take {number} (complete takes: {have})",
                 file=self.folder.path,
@@ -180,7 +177,7 @@ def _write(file: Path, told: object) -> None:
         partial.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def _read(kind: type, file: Path):
+def _read(kind: type[Told], file: Path) -> Told | None:
     """A value of ``kind`` that was written to ``file``; None if it cannot be read."""
     try:
         return unpacked(kind, parse_json(file.read_text("utf-8")))

@@ -1,5 +1,7 @@
 """A plan in, a film out: its segments are made by workers and assembled."""
 
+from collections.abc import Callable
+
 from lipdub.media.segments import SegmentMismatch
 from lipdub.studio.assemble.assemble import assemble
 from lipdub.studio.cue_folder import CueFolders
@@ -12,14 +14,18 @@ from lipdub.studio.workers.divide import divide
 from lipdub.studio.workers.pool import make_segments
 
 
-def make_film(job: Job, plan: DubPlan, folders: FilmFolders, session: Session) -> tuple[Film, FilmWork]:
-    """The film of ``plan``, and how it was divided. What ``folders`` hold already is not made again.
+def make_film(
+    job: Job, plan: DubPlan, folders: FilmFolders, session: Session, rendered: Callable[[], object] = lambda: None
+) -> tuple[Film, FilmWork]:
+    """The film of ``plan``, and how it was divided. What ``folders`` hold already is not made again. ``rendered`` is
+    called once all segments are made, before they are assembled.
 
     Segments of the source are copied where that is safe. If the finished file is not as it must be, the whole picture
     is encoded instead. Raises what rendering, encoding and ``assemble`` raise.
     """
     work = divide(job, plan, folders)
     make_segments(work, session)
+    rendered()
     try:
         return assemble(work, session), work
     except SegmentMismatch as mismatch:

@@ -1,6 +1,7 @@
 """What one worker does: a run of segments, decoded once, rendered, patched and encoded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from lipdub.media.read import PictureDamage, prefetch, read_frames
@@ -25,8 +26,14 @@ def make_run(work: FilmWork, numbers: Sequence[int], session: Session) -> Iterat
     try:
         for number, segment in zip(numbers, segments, strict=True):
             work.file(number).parent.mkdir(parents=True, exist_ok=True)
-            encode_segment(clip, work.segments, number, islice(patched, len(segment)), work.file(number))
-            work.note_damage(number, damage)
+            frames = _then(islice(patched, len(segment)), partial(work.note_damage, number, damage))
+            encode_segment(clip, work.segments, number, frames, work.file(number))
             yield number
     finally:
         patched.close()  # type: ignore[attr-defined]
+
+
+def _then(frames: Iterable[Frame], last: Callable[[], None]) -> Iterator[Frame]:
+    """``frames``, and after them a call of ``last``: what it writes is there before the segment counts as finished."""
+    yield from frames
+    last()
