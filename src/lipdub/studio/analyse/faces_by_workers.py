@@ -14,7 +14,7 @@ from lipdub.timeline.clip import Clip
 PARTS = 4
 """Parts of a clip for each worker: if one has a long shot, the others do the rest."""
 
-LEAST_SECONDS = 2
+LEAST_SECONDS = 4
 """Seconds of film in a part at least."""
 
 
