@@ -17,7 +17,8 @@ from lipdub.studio.dub_plan import DubPlan, KeptLine, LineChoices, PlannedCue
 from lipdub.studio.film_work import FilmFolders, FilmWork
 from lipdub.studio.job import Job
 from lipdub.studio.plan.line_slots import slots_by_person, timed_lines
-from lipdub.studio.plan.plan_dub import GivenLines, plan_dub
+from lipdub.studio.plan.plan_dub import plan_dub
+from lipdub.studio.plan.plan_speech import GivenLines
 from lipdub.studio.project.make_plan import dub_lines
 from lipdub.studio.project.people import people_by_name
 from lipdub.studio.project.project_folder import ProjectFolder
