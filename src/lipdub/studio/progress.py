@@ -47,7 +47,27 @@ class Clock:
 
     def counted(self, name: str, items: Iterable[Item], total: int) -> Iterator[Item]:
         """Yield ``items``, and call the listener after each."""
-        for done, item in enumerate(items, 1):
+        frames = self.counter(name, total)
+        for item in items:
             yield item
-            self.frames[name] = done
-            self.tell(name, done, total)
+            frames.add()
+
+    def counter(self, name: str, total: int) -> "FrameCounter":
+        """Counts the frames that the stage ``name`` handled, of ``total``."""
+        return FrameCounter(self, name, total)
+
+
+@dataclass
+class FrameCounter:
+    """Counts the frames of a stage, and calls the listener after each change."""
+
+    clock: Clock
+    stage: str
+    total: int
+    done: int = 0
+
+    def add(self, frames: int = 1) -> None:
+        """Note that ``frames`` more were handled."""
+        self.done += frames
+        self.clock.frames[self.stage] = self.done
+        self.clock.tell(self.stage, self.done, self.total)

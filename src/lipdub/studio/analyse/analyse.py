@@ -30,9 +30,7 @@ def analyse(
         done = beside.submit(lambda: heard(source.result() if source else None))
         with clock.stage("analyse"):
             name = faces_name(pictures, job.digest, session.tools)
-            folder = session.store.folder(
-                name, lambda part: find_faces(pictures, session.tools, part, clock), grows=True
-            )
+            folder = session.store.folder(name, lambda part: find_faces(pictures, session, part), grows=True)
             shots, faces = read_faces(pictures, session.tools.engine, folder)
         with clock.stage("speech features"):
             if given:

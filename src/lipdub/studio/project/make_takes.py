@@ -190,7 +190,7 @@ def render_lines(work: LanguageWork, takes: PlannedTakes, session: Session) -> N
             needed = renderer.needed(first, stop)
             for _ in renderer.patched(first, stop, prefetch(read_frames(clip, needed.start, needed.stop))):
                 pass
-            session.clock.listener("render", done, len(cues))
+            session.clock.tell("render", done, len(cues))
 
 
 def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
