@@ -1,5 +1,6 @@
 """Progress of a run, and how long each stage took."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,16 +20,25 @@ def silent(stage: str, done: int, total: int) -> None:
 
 @dataclass
 class Clock:
-    """Wall time of each stage in seconds, in the order they began, and how many frames each handled."""
+    """Wall time of each stage in seconds, in the order they began, and how many frames each handled.
+
+    ``listener`` is told of the stages of the thread that made the clock, not of what other threads do beside it.
+    """
 
     listener: Listener = silent
     seconds: dict[str, float] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
+    _thread: int = field(default_factory=threading.get_ident, init=False, repr=False)
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Tell the listener that ``done`` of ``total`` steps of a stage are done (0: unknown)."""
+        if threading.get_ident() == self._thread:
+            self.listener(stage, done, total)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time the block under ``name``; repeated stages add up."""
-        self.listener(name, 0, 0)
+        self.tell(name, 0, 0)
         begun = time.perf_counter()
         try:
             yield
@@ -60,4 +70,4 @@ class FrameCounter:
         """Note that ``frames`` more were handled."""
         self.done += frames
         self.clock.frames[self.stage] = self.done
-        self.clock.listener(self.stage, self.done, self.total)
+        self.clock.tell(self.stage, self.done, self.total)

@@ -17,7 +17,8 @@ from lipdub.studio.dub_plan import DubPlan, KeptLine, LineChoices, PlannedCue
 from lipdub.studio.film_work import FilmFolders, FilmWork
 from lipdub.studio.job import Job
 from lipdub.studio.plan.line_slots import slots_by_person, timed_lines
-from lipdub.studio.plan.plan_dub import GivenLines, plan_dub
+from lipdub.studio.plan.plan_dub import plan_dub
+from lipdub.studio.plan.plan_speech import GivenLines
 from lipdub.studio.project.make_plan import dub_lines
 from lipdub.studio.project.people import people_by_name
 from lipdub.studio.project.project_folder import ProjectFolder
@@ -189,7 +190,7 @@ def render_lines(work: LanguageWork, takes: PlannedTakes, session: Session) -> N
             needed = renderer.needed(first, stop)
             for _ in renderer.patched(first, stop, prefetch(read_frames(clip, needed.start, needed.stop))):
                 pass
-            session.clock.listener("render", done, len(cues))
+            session.clock.tell("render", done, len(cues))
 
 
 def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
