@@ -25,8 +25,10 @@ from lipdub.timeline.clip import Clip, Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.picture import Frame
 
-_FIRST_LEAD = 24  # frames before a part from which its cuts are looked for
-_LONGER = 8  # times as many, where those were not enough
+FIRST_LEAD = 24
+"""Frames before a part from which its cuts are looked for."""
+
+_LONGER = 8  # times as many, where those were not enough to be sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ def _tracked(clip: Clip, tools: Tools, folder: Path, part: range) -> Iterator[tu
 def _with_cuts(clip: Clip, first: int) -> Iterator[tuple[Frame, bool]]:
     """The frames from ``first`` on, and whether a shot begins with each. The answers are those of a detector that has
     seen all frames."""
-    lead = _FIRST_LEAD
+    lead = FIRST_LEAD
     while True:
         begin = max(0, first - lead)
         detector, frames = CutDetector(at_start=begin == 0), read_frames(clip, begin, shared=True)
