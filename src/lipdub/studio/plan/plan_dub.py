@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from lipdub.engines.seam import PooledStudy
 from lipdub.errors import NothingToDub
 from lipdub.studio.analysis import Analysis
+from lipdub.studio.dialogue_features import dialogue_features
 from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, LineChoices
 from lipdub.studio.job import Job
 from lipdub.studio.plan.dub_speech import brought_speech, spoken_speech
@@ -46,7 +47,7 @@ def plan_dub(job: Job, analysis: Analysis, session: Session, given: GivenLines |
     source = None if analysis.sound is None else analysis.sound.features
     given = _complete(job, given or GivenLines(), source, session)
     speech = _speech(job, analysis, given, session)
-    features = dub_features(speech.track, job.clip, session)
+    features = (dub_features if speech.brought else dialogue_features)(speech.track, job.clip, session)
     timed = phrases(features.features) if given.timed is None else given.timed
     with session.clock.stage("assign speakers"):
         following = FollowedSpeech(features.features, speech.engine_lines, timed, given.choices)
