@@ -37,4 +37,5 @@ def make_film(
 
 def own_folders(session: Session) -> FilmFolders:
     """Folders for a film of which nothing is kept: they are removed with the session."""
-    return FilmFolders(CueFolders(session.scratch / "cues"), session.scratch / "segments")
+    scratch = session.scratch
+    return FilmFolders(CueFolders(scratch / "cues"), scratch / "segments", scratch / "sound")
