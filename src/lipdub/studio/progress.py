@@ -1,10 +1,10 @@
 """Progress of a run, and how long each stage took."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event, get_ident
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -18,22 +18,34 @@ def silent(stage: str, done: int, total: int) -> None:
     """A listener that ignores progress."""
 
 
+class GivenUp(Exception):
+    """What is made in a thread is not needed any more."""
+
+
 @dataclass
 class Clock:
     """Wall time of each stage in seconds, in the order they began, and how many frames each handled.
 
-    ``listener`` is told of the stages of the thread that made the clock, not of what other threads do beside it.
+    Stages of other threads than the one that made the clock are timed, too; the listener is not told of them.
     """
 
     listener: Listener = silent
     seconds: dict[str, float] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
-    _thread: int = field(default_factory=threading.get_ident, init=False, repr=False)
+    _thread: int = field(default_factory=get_ident, init=False, repr=False)
+    _given_up: Event = field(default_factory=Event, init=False, repr=False)
 
     def tell(self, stage: str, done: int, total: int) -> None:
-        """Tell the listener that ``done`` of ``total`` steps of a stage are done (0: unknown)."""
-        if threading.get_ident() == self._thread:
+        """Tell the listener, if this is its thread, that ``done`` of ``total`` steps of a stage are done (0: unknown).
+        In another thread, raises ``GivenUp`` after ``give_up``."""
+        if get_ident() == self._thread:
             self.listener(stage, done, total)
+        elif self._given_up.is_set():
+            raise GivenUp
+
+    def give_up(self) -> None:
+        """What other threads make beside the clock's own is not needed any more: their next step ends them."""
+        self._given_up.set()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -22,22 +22,31 @@ def analyse(
     has none). Raises what ``heard`` raises, ``InputError`` for a clip that cannot be read or was changed meanwhile,
     ``OutputError`` if the results cannot be kept, and what the engine's study raises.
     """
-    clip, clock, pictures = job.clip, session.clock, _analysed(job.clip)
+    clock, pictures = session.clock, _analysed(job.clip)
     _ = session.scratch, session.store, session.tools.engine  # made once, before two threads ask for them
     with ThreadPoolExecutor(1, "lipdub-sound") as beside:
-        source = beside.submit(clip_features, clip, session) if clip.has_sound else None
-        given = beside.submit(dub_features, job.audio, clip, session) if job.audio else None
-        done = beside.submit(lambda: heard(source.result() if source else None))
-        with clock.stage("analyse"):
-            name = faces_name(pictures, job.digest, session.tools)
-            folder = session.store.folder(name, lambda part: find_faces(pictures, session, part), grows=True)
-            shots, faces = read_faces(pictures, session.tools.engine, folder)
-        with clock.stage("speech features"):
-            if given:
-                given.result()
-            done.result()
-            found = find_people(faces, session.tools.identifier.why)
-            return Analysis(shots, faces, found.people, source.result() if source else None, found.notes)
+        hearing = beside.submit(_hear, job, session, heard)
+        try:
+            with clock.stage("analyse"):
+                name = faces_name(pictures, job.digest, session.tools)
+                folder = session.store.folder(name, lambda part: find_faces(pictures, session, part), grows=True)
+                shots, faces = read_faces(pictures, session.tools.engine, folder)
+            with clock.stage("speech features"):
+                sound = hearing.result()
+        except BaseException:
+            clock.give_up()
+            raise
+    found = find_people(faces, session.tools.identifier.why)
+    return Analysis(shots, faces, found.people, sound, found.notes)
+
+
+def _hear(job: Job, session: Session, heard: Callable[[TrackFeatures | None], object]) -> TrackFeatures | None:
+    """The features of the clip's sound (None: it has none), told to ``heard``; those of a given dub track are kept."""
+    sound = clip_features(job.clip, session) if job.clip.has_sound else None
+    if job.audio is not None:
+        dub_features(job.audio, job.clip, session)
+    heard(sound)
+    return sound
 
 
 def _analysed(clip: Clip) -> Clip:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from lipdub.errors import NothingToDub
 from lipdub.studio.analysis import Analysis
+from lipdub.studio.dialogue_features import dialogue_features
 from lipdub.studio.dub_plan import DubSpeech, LineChoices
 from lipdub.studio.job import Job
 from lipdub.studio.plan.dub_speech import brought_speech, spoken_speech
@@ -48,7 +49,8 @@ def plan_speech(job: Job, analysis: Analysis, session: Session, given: GivenLine
     """
     given = _complete(job, given or GivenLines(), None if analysis.sound is None else analysis.sound.features, session)
     speech = _speech(job, analysis, given, session)
-    return PlannedSpeech(given, speech, dub_features(speech.track, job.clip, session))
+    features_of = dub_features if speech.brought else dialogue_features
+    return PlannedSpeech(given, speech, features_of(speech.track, job.clip, session))
 
 
 @dataclass(eq=False)

@@ -226,7 +226,8 @@ def film_folders(work: LanguageWork, takes: PlannedTakes, session: Session) -> F
         else:
             names[cue] = f"resting/{engine}"
     cues = CueFolders(resting, reels=True, folders=folders)
-    return FilmFolders(cues, work.folder.segments(work.plan.language), names)
+    language = work.plan.language
+    return FilmFolders(cues, work.folder.segments(language), work.folder.sound(language), names)
 
 
 def check_something_to_do(work: LanguageWork, takes: PlannedTakes) -> None:
