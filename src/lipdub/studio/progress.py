@@ -1,10 +1,10 @@
 """Progress of a run, and how long each stage took."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import get_ident
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -22,17 +22,17 @@ def silent(stage: str, done: int, total: int) -> None:
 class Clock:
     """Wall time of each stage in seconds, in the order they began, and how many frames each handled.
 
-    Stages of other threads than the one that made the clock are timed, too; the listener is not told of them.
+    ``listener`` is told of the stages of the thread that made the clock, not of what other threads do beside it.
     """
 
     listener: Listener = silent
     seconds: dict[str, float] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
-    _thread: int = field(default_factory=get_ident, repr=False)
+    _thread: int = field(default_factory=threading.get_ident, init=False, repr=False)
 
     def tell(self, stage: str, done: int, total: int) -> None:
-        """Call the listener, if this is its thread."""
-        if get_ident() == self._thread:
+        """Tell the listener that ``done`` of ``total`` steps of a stage are done (0: unknown)."""
+        if threading.get_ident() == self._thread:
             self.listener(stage, done, total)
 
     @contextmanager
@@ -47,7 +47,27 @@ class Clock:
 
     def counted(self, name: str, items: Iterable[Item], total: int) -> Iterator[Item]:
         """Yield ``items``, and call the listener after each."""
-        for done, item in enumerate(items, 1):
+        frames = self.counter(name, total)
+        for item in items:
             yield item
-            self.frames[name] = done
-            self.tell(name, done, total)
+            frames.add()
+
+    def counter(self, name: str, total: int) -> "FrameCounter":
+        """Counts the frames that the stage ``name`` handled, of ``total``."""
+        return FrameCounter(self, name, total)
+
+
+@dataclass
+class FrameCounter:
+    """Counts the frames of a stage, and calls the listener after each change."""
+
+    clock: Clock
+    stage: str
+    total: int
+    done: int = 0
+
+    def add(self, frames: int = 1) -> None:
+        """Note that ``frames`` more were handled."""
+        self.done += frames
+        self.clock.frames[self.stage] = self.done
+        self.clock.tell(self.stage, self.done, self.total)

@@ -10,10 +10,11 @@ from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.film import Film
 from lipdub.studio.film_work import FilmFolders, FilmWork
 from lipdub.studio.job import Job
+from lipdub.studio.processes import available_cores
 from lipdub.studio.session import Session
 from lipdub.studio.workers.beside import made_beside
 from lipdub.studio.workers.divide import divide
-from lipdub.studio.workers.pool import available_cores, make_segments
+from lipdub.studio.workers.pool import make_segments
 
 
 def make_film(
