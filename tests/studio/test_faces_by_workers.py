@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lipdub.anatomy.motion import measure_motion
 from lipdub.errors import MachineError
+from lipdub.faces.visibility import VisibilityLimits, visibility
 from lipdub.media.probe import open_clip
 from lipdub.studio.analyse import faces_by_workers
 from lipdub.studio.analyse.faces import find_faces, read_faces
@@ -122,12 +124,31 @@ def test_workers_make_the_same_files(film: Clip, expected: dict[str, bytes], tmp
     with open_session(DubOptions(workers=2), lambda *step: told.append(step)) as session:
         assert len(parts_of(film, session)) > 1
         find_faces(film, session, tmp_path)
-        shots, faces = read_faces(film, session.tools.engine, tmp_path)
+        shots, faces = read_faces(film, tmp_path)
         assert session.clock.frames["analyse"] == FRAMES
         assert len(shots) == len(SHOTS)
         assert all(face.study.is_dir() and face.look is not None for face in faces)
     assert contents(tmp_path) == expected
     assert told[-1] == ("analyse", FRAMES, FRAMES)
+
+
+def test_faces_are_read_as_they_were_measured(film: Clip, tmp_path: Path) -> None:
+    with open_session(DubOptions(workers=1)) as session:
+        find_faces(film, session, tmp_path)
+        limits = session.tools.engine.limits
+    _, faces = read_faces(film, tmp_path)
+    assert len(faces) == sum(FACES)
+    for face in faces:
+        motion, kept = measure_motion(face.track), face.motion
+        times = film.times.seconds()[face.track.first : face.track.stop]
+        seen = visibility(face.track, motion, times, VisibilityLimits(limits.smallest_face, limits.largest_yaw))
+        for name in ("scale", "rotation", "shift"):
+            np.testing.assert_array_equal(getattr(kept.poses, name), getattr(motion.poses, name))
+        for name in ("ok", "shapes", "mean"):
+            np.testing.assert_array_equal(getattr(kept, name), getattr(motion, name))
+        np.testing.assert_array_equal(face.visibility.weight, seen.weight)
+        np.testing.assert_array_equal(face.visibility.usable, seen.usable)
+        assert face.visibility.reasons == seen.reasons
 
 
 def test_short_clips_and_other_clocks_are_read_by_one_process(film: Clip) -> None:

@@ -41,7 +41,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clip = open_clip(folder / "clip.mp4")
     with open_session() as session:
         made = Store(folder / "store").folder("study", lambda f: find_faces(clip, session, f), grows=True)
-        assert len(read_faces(clip, session.tools.engine, made)[1]) == 1
+        assert len(read_faces(clip, made)[1]) == 1
     assert len([path for path in made.rglob("*") if path.is_file()]) > 8
     return made
 

@@ -30,7 +30,7 @@ def analyse(
             with clock.stage("analyse"):
                 name = faces_name(pictures, job.digest, session.tools)
                 folder = session.store.folder(name, lambda part: find_faces(pictures, session, part), grows=True)
-                shots, faces = read_faces(pictures, session.tools.engine, folder)
+                shots, faces = read_faces(pictures, folder)
             with clock.stage("speech features"):
                 sound = hearing.result()
         except BaseException:

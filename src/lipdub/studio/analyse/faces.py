@@ -8,25 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from lipdub import __version__, weights
-from lipdub.anatomy.motion import measure_motion
 from lipdub.disk.identity import file_stamps
-from lipdub.engines.seam import Engine
 from lipdub.plugins import Fingerprinted, fingerprint_of
+from lipdub.studio.analyse.face_file import read_face
 from lipdub.studio.analyse.faces_by_workers import find_in_workers, parts_of
 from lipdub.studio.analyse.looks import read_looks, write_looks
-from lipdub.studio.analyse.shot_faces import ShotFaces, find_shots, read_facts, visibility_of
+from lipdub.studio.analyse.shot_faces import ShotFaces, find_shots, read_facts
 from lipdub.studio.analysis import FaceAnalysis
 from lipdub.studio.session import Session
 from lipdub.studio.store import key
 from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip, Shot
-from lipdub.timeline.face_track import FaceTrack
-from lipdub.timeline.spool import Spool
 
-VERSION = 4
+VERSION = 5
 """Raise when this pass finds anything else in the same clip."""
 
 
@@ -67,11 +62,11 @@ def find_faces(clip: Clip, session: Session, folder: Path) -> None:
     _write_index(folder, found)
 
 
-def read_faces(clip: Clip, engine: Engine, folder: Path) -> tuple[tuple[Shot, ...], tuple[FaceAnalysis, ...]]:
+def read_faces(clip: Clip, folder: Path) -> tuple[tuple[Shot, ...], tuple[FaceAnalysis, ...]]:
     """The shots and faces that ``find_faces`` wrote to ``folder``."""
     index = json.loads((folder / "index.json").read_text())
     shots, looks = tuple(Shot(*entry) for entry in index["shots"]), read_looks(folder)
-    faces = (_read_face(clip, engine, folder, entry) for entry in index["faces"])
+    faces = (_read_face(clip, folder, entry) for entry in index["faces"])
     return shots, tuple(replace(face, look=looks.get(face.id)) for face in faces)
 
 
@@ -87,23 +82,13 @@ def _write_index(folder: Path, found: Sequence[ShotFaces]) -> None:
     write_looks(folder, looks)
 
 
-def _read_face(clip: Clip, engine: Engine, folder: Path, entry: dict) -> FaceAnalysis:
-    with np.load(folder / entry["arrays"]) as arrays:
-        redness, presence = arrays["redness"], arrays["presence"]
-    track = FaceTrack(
-        id=entry["id"],
-        shot=Shot(*entry["shot"]),
-        first=entry["first"],
-        landmarks=Spool(folder / entry["landmarks"], (478, 3), np.float32),
-        thumbs=Spool(folder / entry["thumbs"], (32, 40, 3), np.uint8),
-        redness=redness,
-        presence=presence,
-    )
-    motion = measure_motion(track)
+def _read_face(clip: Clip, folder: Path, entry: dict) -> FaceAnalysis:
+    motion, seen = read_face(folder, entry)
+    track = motion.track
     return FaceAnalysis(
         track=track,
         motion=motion,
-        visibility=visibility_of(track, motion, clip, engine),
+        visibility=seen,
         study=folder / entry["study"],
         facts=read_facts(entry),
         learnable=motion.ok & clip.first_shown[track.first : track.stop],

@@ -10,8 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.engines.seam import Engine, SharedDisk, Study, StudyFacts
 from lipdub.faces.cuts import CutDetector
@@ -19,6 +17,7 @@ from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.faces.tracker import FaceTracker, TrackedFrame
 from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
 from lipdub.media.read import prefetch, read_frames
+from lipdub.studio.analyse.face_file import write_face
 from lipdub.studio.analyse.looks import FoundLook, LookFiles
 from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip, Shot
@@ -146,10 +145,10 @@ class _OpenShot:
     def _entry(self, track: FaceTrack) -> dict:
         """Finish a face's study and files; returns its entry in the index, with paths below the analysis' folder."""
         motion = measure_motion(track)
-        usable = visibility_of(track, motion, self.clip, self.tools.engine).usable
-        facts = self.studies[track.id].finish(motion, usable)
+        seen = _visibility_of(track, motion, self.clip, self.tools.engine)
+        facts = self.studies[track.id].finish(motion, seen.usable)
         arrays = track.landmarks.path.with_suffix(".npz")
-        np.savez(arrays, redness=track.redness, presence=track.presence)
+        write_face(arrays, track, motion, seen)
         track.landmarks.close()
         track.thumbs.close()
         paths = {
@@ -173,7 +172,7 @@ def read_facts(entry: dict) -> StudyFacts:
     return StudyFacts(known["coverage"], tuple(known["notes"]), dict(known["figures"]))
 
 
-def visibility_of(track: FaceTrack, motion: FaceMotion, clip: Clip, engine: Engine) -> Visibility:
+def _visibility_of(track: FaceTrack, motion: FaceMotion, clip: Clip, engine: Engine) -> Visibility:
     """Where the mouth of a face can be seen by ``engine``."""
     limits = VisibilityLimits(engine.limits.smallest_face, engine.limits.largest_yaw)
     return visibility(track, motion, clip.times.seconds()[track.first : track.stop], limits)
