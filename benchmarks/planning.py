@@ -4,7 +4,8 @@
 
 Makes clips of which a shot every 2.4 s shows a face (five people take turns and every second one talks), with an hour
 of speech features for 1,500 shots, and plans a dub of each: speakers, cues, trajectories, what stays as filmed. The
-features are made up; no model is needed. Prints seconds of processor time, and the ratio to the first size beside that of the tracks.
+features are made up; no model is needed. Prints seconds of processor time, and the ratio to the first size beside that
+of the tracks.
 """
 
 import argparse

@@ -277,6 +277,11 @@ def test_people_are_named(films: Films, home: Path) -> None:
     project.name_person("1", "Ana")
     (person,) = project.people(PLAIN)
     assert person.name == "Ana"
+    assert project.same_person("1", ()).people[0].name == "Ana"
+    with pytest.raises(OptionError, match="person 1 is seen nowhere else"):
+        project.part_person("1", [person.spans[0].start])
+    with pytest.raises(OptionError, match=r"there is no person '1b' \(people: 1\)"):
+        project.part_person("1b", [Fraction(0)])
     project.name_person("7", "Nobody")
     with pytest.raises(InputError, match="there is no person '7'"):
         project.people(PLAIN)

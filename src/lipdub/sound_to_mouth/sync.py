@@ -90,8 +90,8 @@ def offset_scores(
     """The sync score at each of ``OFFSETS``, over all rows.
 
     A prediction between two rows of the grid is linear in them. So every sum over the instants that the score is made
-    of is a product of grid rows with weights, which are the same for all offsets that differ by whole rows: the instants
-    are looked up once for each fraction of a row, not once for each offset.
+    of is a product of grid rows with weights, which are the same for all offsets that differ by whole rows: the
+    instants are looked up once for each fraction of a row, not once for each offset.
     """
     begin, step = float(seconds[0]) - MAX_OFFSET, float(FEATURE_STEP)
     grid = np.arange(begin, seconds[-1] + MAX_OFFSET + 0.03, step)

@@ -31,7 +31,7 @@ from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.project.export_film import export_film
 from lipdub.studio.project.make_plan import make_plan
 from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
-from lipdub.studio.project.people import PersonSeen, as_settled, people_by_name, people_seen
+from lipdub.studio.project.people import PersonSeen, as_heads, as_settled, people_by_name, people_seen, with_parted
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
 from lipdub.studio.project.remembered_options import combined, remembered
 from lipdub.studio.project.status import ProjectStatus, project_status
@@ -230,8 +230,32 @@ class OpenProject:
         return self._settle(person, name=name)
 
     def same_person(self, person: str, others: tuple[str, ...]) -> Project:
-        """Settle that ``others`` (ids) are the same person as ``person``."""
-        return self._settle(person, same=others)
+        """Settle that ``others`` (ids) are the same person as ``person``, who keeps the id; or, of a person and those
+        who were parted from that one, that they are one again."""
+        with self.folder.locked():
+            project = self.project
+            try:
+                for other in others:
+                    project = project.with_joined(person, other)
+            except ValueError as wrong:
+                raise OptionError(str(wrong), file=self.folder.manifest) from wrong
+            self.folder.save(project)
+            return project
+
+    def part_person(self, person: str, instants: Sequence[Fraction], given: ProjectOptions = ProjectOptions()) -> str:
+        """Settle that the face tracks of ``person`` that are seen at ``instants`` (s, on the clock of
+        ``PersonSeen.spans``) are a person of their own, and return that person's id. ``same_person`` undoes it.
+
+        Raises ``OptionError`` if there is no such person, or the person is not seen then, or only then.
+        """
+        with self.folder.locked(), self._job(ProjectRun(given, planned=True)) as (job, session):
+            found = analyse(job, session)
+            known = [one.id for one in as_settled(found, self.project).people]
+            if person not in known:
+                raise OptionError(f"there is no person '{person}' (people: {', '.join(known) or 'nobody'})")
+            project, part = with_parted(self.project, job.clip, found, person, instants)
+            self.folder.save(project)
+            return part
 
     def status(self) -> ProjectStatus:
         """What is planned, made and missing. Nothing is analysed for it."""
@@ -327,7 +351,9 @@ class OpenProject:
         return plan
 
     def _work(self, plan: LanguagePlan, job: Job, session: Session) -> LanguageWork:
-        return language_work(self.folder, plan, job, self._analysis(job, session), session)
+        analysis = self._analysis(job, session)
+        plan = as_heads(plan, analysis, self.project, self.folder.plan(plan.language))
+        return language_work(self.folder, plan, job, analysis, session)
 
     def _analysis(self, job: Job, session: Session) -> Analysis:
         """The analysis of the source, with people as the user settled it."""
