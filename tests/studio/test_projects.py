@@ -269,6 +269,45 @@ def test_what_cannot_be_done_is_told(films: Films, home: Path) -> None:
     assert not (home / "one.mp4").exists()
 
 
+@pytest.mark.parametrize("how", ["hold", "bounce", "slow"])
+def test_the_picture_of_a_project_is_made_as_long_as_its_dub_track(films: Films, home: Path, how: str) -> None:
+    voice, track = load_speech("es").sound, home / "talk.es.wav"
+    first = round(Fraction(7, 2) * voice.rate)
+    samples = np.concatenate([voice.samples[:, :first]] * 3, axis=1)
+    write_wave(track, Sound(samples, voice.rate))
+    longer = replace(GIVEN, if_longer=how, language="es")
+    plain = lipdub.dub(films.clip, audio=track, output=home / "plain.mp4", options=longer)
+    project = lipdub.open_project(home / f"{how}.lipdub", films.clip)
+    report = project.render("es", home / "one.mp4", lipdub.ProjectOptions(longer), audio=track)
+    assert report.length == plain.length
+    assert report.length is not None
+    assert report.length.kind == how
+    assert project.project.frames == FRAMES
+    assert (report.length.frames > 10) == (how != "slow")
+    assert packets(home / "one.mp4", "video") == packets(home / "plain.mp4", "video")
+    again = project.render("es", home / "two.mp4", PLAIN)
+    assert again.length == report.length
+    assert packets(home / "two.mp4", "video") == packets(home / "one.mp4", "video")
+    last = project.status().languages[0].lines[-1].planned.line.id
+    project.redo("es", last, lipdub.LineChange(seed=5), PLAIN, home / "three.mp4")
+    assert len(pictures(home / "three.mp4")) == report.output.frames
+    assert len(project.people(PLAIN)) == 1
+
+
+def test_another_way_to_make_the_picture_longer_makes_its_lines_anew(films: Films, home: Path) -> None:
+    voice, track = load_speech("es").sound, home / "talk.es.wav"
+    first = round(Fraction(7, 2) * voice.rate)
+    write_wave(track, Sound(np.concatenate([voice.samples[:, :first]] * 3, axis=1), voice.rate))
+    project = lipdub.open_project(home / "talk.lipdub", films.clip)
+    for how in ("cut", "hold", "bounce"):
+        options = replace(GIVEN, if_longer=how, language="es")
+        project.render("es", home / f"{how}.mp4", lipdub.ProjectOptions(options), audio=track)
+        plain = lipdub.dub(films.clip, audio=track, output=home / "plain.mp4", options=options)
+        assert packets(home / f"{how}.mp4", "video") == packets(home / "plain.mp4", "video"), how
+        assert len(open_clip(home / f"{how}.mp4")) == plain.output.frames
+        assert project.project.options.get("if_longer", "cut") == how
+
+
 def test_people_are_named(films: Films, home: Path) -> None:
     project = lipdub.open_project(home / "talk.lipdub", films.clip)
     project.plan(given=spoken(films))

@@ -254,6 +254,11 @@ def redo(
         every = work.takes(to, line)
     for row in take_rows(every, made.number):
         stdout.print(row, soft_wrap=True)
+    if made.voice is not None and made.voice.missing:
+        note(
+            f"What line {line} says is {float(made.voice.missing):.2f} s too long for its time: its end is cut. Say "
+            "less, or move its start and the line after it in the plan"
+        )
     _not_written(project, film)
     return 0
 

@@ -108,6 +108,8 @@ def take_rows(takes: Sequence[Take], chosen: int) -> Iterator[str]:
         voice = take.voice.model if take.voice else "the dub track"
         said = short(take.voice.text if take.voice else take.recipe.text, 60)
         made_by = f"{voice}, {take.recipe.engine.split(':')[0]}, seed {take.recipe.seed}"
-        yield f"{mark} take {take.number}  {made_by}: {frames} frames{sync}  {said}"
+        long = float(take.voice.missing) if take.voice else 0.0
+        cut = f"; {long:.2f} s too long for its time, its end is cut" if long else ""
+        yield f"{mark} take {take.number}  {made_by}: {frames} frames{sync}{cut}  {said}"
     if not takes:
         yield "no take is made yet"

@@ -33,7 +33,7 @@ from lipdub.studio.project.make_plan import make_plan
 from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
 from lipdub.studio.project.people import PersonSeen, as_heads, as_settled, people_by_name, people_seen, with_parted
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
-from lipdub.studio.project.remembered_options import combined, remembered
+from lipdub.studio.project.remembered_options import combined, for_spoken_lines, remembered, with_length_options
 from lipdub.studio.project.status import ProjectStatus, project_status
 from lipdub.studio.project.takes import LineTakes
 from lipdub.studio.session import Session, open_session
@@ -371,6 +371,8 @@ class OpenProject:
             audio = audio or _track_of(plan)
             speech = replace(speech, voice=speech.voice or plan.voices, script=None, line="")
             speech = replace(speech, to=plan.language if audio is None else "")
+        if audio is None:
+            options = for_spoken_lines(options, run.given.options)
         if self.folder.exists and self.project.consent:
             options = replace(options, consent=True)
         request = DubRequest(
@@ -396,7 +398,8 @@ class OpenProject:
         """Write the manifest of a new project; check that the source of an old one is the same."""
         source = InputFile(self.source.absolute(), job.digest)
         if not self.folder.exists:
-            self.folder.save(Project(source, len(job.clip), (), job.consent, remembered(options, speech)))
+            frames = len(job.clip.as_filmed())
+            self.folder.save(Project(source, frames, (), job.consent, remembered(options, speech)))
             return
         project = self.project
         if project.source.sha256 != job.digest:
@@ -405,8 +408,11 @@ class OpenProject:
                 file=self.source,
                 remedy="Give the file that it was begun with, or begin a new project for this one",
             )
-        if project.source.path != source.path:
-            self.folder.save(replace(project, source=source))
+        known = replace(project, source=source) if project.source.path != source.path else project
+        if job.audio is not None:
+            known = with_length_options(known, options)
+        if known != project:
+            self.folder.save(known)
 
 
 @dataclass(frozen=True)
