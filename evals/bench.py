@@ -146,7 +146,7 @@ def watching(bench: Bench, folder: Path, hidden: range = range(0)) -> tuple[Sess
 def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -> Analysis:
     """The clip's faces and the speech features of its sound; nothing is learnt from ``hidden`` frames."""
     session, _ = watching(bench, folder, hidden)
-    find_faces(clip, session.tools, folder, session.clock)
+    find_faces(clip, session, folder)
     shots, faces = read_faces(clip, bench.tools.engine, folder)
     faces = tuple(replace(face, learnable=face.learnable & shown_rows(face.motion, hidden)) for face in faces)
     return Analysis(shots, faces, people_of(faces), TrackFeatures(bench.features(clip.path), SoundDamage()))

@@ -74,3 +74,14 @@ def test_lower_gain_takes_none_for_one():
     assert lower_gain(None, None) is None
     assert lower_gain(one, None) is one
     assert lower_gain(None, other) is other
+
+
+@given(spans, ramps, st.integers(0, 6 * RATE), st.integers(1, 9000))
+def test_the_ranges_within_a_stretch_decide_its_gain(speech, ramp, first, length):
+    where = mix_format(6.0, RATE)
+    gain, again = DuckGain(speech, ramp, where), DuckGain((), ramp, where)
+    again._ranges = np.array(gain.within(first, first + length), np.int64).reshape(-1, 2)
+    one, other = gain.gain(first, first + length), again.gain(first, first + length)
+    assert (one is None) == (other is None)
+    if one is not None:
+        np.testing.assert_array_equal(one, other)

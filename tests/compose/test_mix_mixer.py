@@ -7,8 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mix_sounds import babble, by_ffmpeg, fine_peak, joined, mix_format, noise, recorded, stem
 
-from lipdub.compose.mix.mixer import MixInputs, MixOptions, plan_mix, render_background, render_mix
-from lipdub.compose.mix.stems import stem_blocks
+from lipdub.compose.mix.limiter import limiter_memory
+from lipdub.compose.mix.mixer import (
+    MixInputs,
+    MixLevels,
+    MixOptions,
+    plan_mix,
+    plan_mix_again,
+    render_background,
+    render_mix,
+    render_ranges,
+)
+from lipdub.compose.mix.stems import BLOCK_SAMPLES, stem_blocks
 from lipdub.errors import OptionError
 from lipdub.timeline.time import Span
 
@@ -172,3 +182,57 @@ def test_the_same_seed_gives_the_same_mix():
 def test_what_is_no_loudness_is_refused(word):
     with pytest.raises(OptionError, match="not a loudness"):
         plan_mix(scene()[0], MixOptions(loudness=word))
+
+
+RANGES = st.lists(st.tuples(st.integers(0, 700_000), st.integers(1, 120_000)), min_size=1, max_size=4)
+
+
+@pytest.fixture(scope="module")
+def loud_scenes():
+    """A minute of a loud scene that the limiter works on, in several formats: inputs, plan, and the whole mix."""
+    scenes = {}
+    for channels in (1, 6):
+        for loudness in ("source", "-9"):
+            where = mix_format(45.3, 16000, channels)
+            spans = tuple(Span(F(k), F(k) + F("1.3")) for k in range(1, 44, 2))
+            dub_spans = tuple(span.shifted(F("0.2")) for span in spans)
+            filmed = noise(where.samples, channels, 0.002) + babble(where, spans, 0.05, channels)
+            filmed[:, 5000] = 2.5
+            dub = babble(where, dub_spans, 0.2, 1, seed=1)
+            dub[:, ::3001] *= 9
+            parts = MixInputs(where, stem(dub), dub_spans, stem(filmed), spans)
+            first = plan_mix(parts, MixOptions(loudness=loudness))
+            plan = plan_mix_again(parts, MixOptions(loudness=loudness), MixLevels.of(first))
+            scenes[channels, loudness] = parts, plan, joined(render_mix(parts, plan))
+            assert plan.ceiling_db is not None
+    return scenes
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from([1, 6]), st.sampled_from(["source", "-9"]), RANGES)
+def test_a_part_of_the_mix_equals_the_whole(loud_scenes, channels, loudness, ranges):
+    parts, plan, whole = loud_scenes[channels, loudness]
+    wanted = sorted((first, min(first + length, whole.shape[1])) for first, length in ranges)
+    out = np.full_like(whole, np.nan)
+    for at, block in render_ranges(parts, plan, wanted):
+        np.testing.assert_array_equal(block, whole[:, at : at + block.shape[1]])
+        out[:, at : at + block.shape[1]] = block
+    for first, stop in wanted:
+        assert not np.isnan(out[:, first:stop]).any()
+
+
+def test_a_part_reads_no_further_than_it_must_and_computes_no_more(loud_scenes):
+    parts, plan, whole = loud_scenes[1, "source"]
+    made = [at for at, _ in render_ranges(parts, plan, [(0, 1), (whole.shape[1] - 1, whole.shape[1])])]
+    assert made == [0, (whole.shape[1] - 1) // BLOCK_SAMPLES * BLOCK_SAMPLES]
+
+
+def test_a_peak_is_forgotten_after_a_known_time(loud_scenes):
+    parts, plan, whole = loud_scenes[1, "-9"]
+    changed = joined(parts.dub.open())
+    changed[:, 150_000] = 1e4
+    other = joined(render_mix(replace(parts, dub=stem(changed)), plan))
+    differs = np.flatnonzero((other != whole).any(0))
+    assert 150_000 in differs
+    assert differs.max() < 150_000 + limiter_memory(16000)
+    assert differs.max() > 150_000 + limiter_memory(16000) // 4

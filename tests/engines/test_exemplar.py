@@ -242,6 +242,23 @@ def test_the_crops_of_all_tracks_share_one_budget(tmp_path):
     assert any(isinstance(a, Patch) for a in studies[0].render(Guide(clips[0].other_trajectory()), clips[0].views()))
 
 
+def test_a_shot_takes_its_share_of_the_disk(tmp_path):
+    engine, clips = ExemplarEngine(), [Drawn(tmp_path / f"t{k}", frames=n, side=64) for k, n in enumerate((80, 20))]
+    studies = [engine.study(tmp_path / "shot" / f"study-{n}") for n in range(2)]
+    for study, clip in zip(studies, clips, strict=True):
+        for view in clip.views():
+            study.see(view)
+    engine.limit_disk(tmp_path / "elsewhere", 0.0)
+    engine.limit_disk(tmp_path / "shot", 60_000 / ExemplarOptions().disk)
+    counts = [
+        study.finish(clip.motion, clip.motion.ok).figures["exemplars"]
+        for study, clip in zip(studies, clips, strict=True)
+    ]
+    assert sum(file.stat().st_size for file in tmp_path.rglob("crops.bin")) <= 60_000
+    assert counts[1] == 20
+    assert 10 <= counts[0] < 80
+
+
 def test_a_budget_that_is_not_reached_changes_nothing(tmp_path):
     clip = Drawn(tmp_path / "track")
     for n, options in enumerate((ExemplarOptions(), ExemplarOptions(disk=10_000_000))):

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from synthetic_faces import frame_of
 
 from lipdub.faces.cuts import CutDetector
@@ -48,6 +50,49 @@ def test_black_bars_hide_no_cut(bars: tuple[int, int]) -> None:
 
 def test_a_shot_of_one_frame() -> None:
     assert cuts_in([scene(s) for s in [1] * 5 + [2] + [3] * 5]) == [5, 6]
+
+
+PICTURES = {
+    "1": scene(1),
+    "2": scene(2),
+    "3": scene(3),
+    "l": np.clip(scene(1) + 70, 0, 255),
+    "-": np.zeros((120, 200, 3)),
+}
+"""By the letters of a film: three shots, the first one in other light, and a blank frame."""
+
+
+@given(
+    st.lists(
+        st.sampled_from(["1", "2", "11", "1" * 14, "2" * 20, "3", "l", "1l" * 7, "12" * 8, "-", "-----"]), max_size=6
+    )
+)
+@example(["1l" * 8, "2" * 9, "l" * 9, "2"])
+def test_a_settled_detector_knows_what_was_before(parts: list[str]) -> None:
+    """Whatever the film, from wherever it is read: once settled, the cuts are those of a whole reading."""
+    film = [frame_of(PICTURES[letter].astype(np.uint8), i) for i, letter in enumerate("".join(parts))]
+    whole = CutDetector()
+    expected = [whole.starts_shot(frame) for frame in film]
+    for first in range(1, len(film), 9):
+        later = CutDetector(at_start=False)
+        for frame in film[first : first + 50]:
+            sure = later.settled
+            answer = later.starts_shot(frame)
+            assert not sure or answer == expected[frame.index]
+
+
+def test_a_detector_is_settled_soon_but_not_in_fast_motion_or_black() -> None:
+    def settled(film: str) -> list[bool]:
+        finder, known = CutDetector(at_start=False), []
+        for i, letter in enumerate(film):
+            finder.starts_shot(frame_of(PICTURES[letter].astype(np.uint8), i))
+            known.append(finder.settled)
+        return known
+
+    assert settled("1" * 20).index(True) == 12
+    assert not any(settled("12" * 20))
+    assert not any(settled("-" * 40))
+    assert settled("1" + "-" * 40 + "2")[-1]
 
 
 def test_upright_pictures() -> None:

@@ -1,14 +1,18 @@
-"""Sound that is encoded in pieces: packets depend on samples nearby, and joints cannot be heard."""
+"""Sound that is encoded in pieces: packets depend on samples nearby, joints cannot be heard, files are checked."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from lipdub.errors import OutputError
 from lipdub.media import sound_pieces
-from lipdub.media.dub_track import SoundEncoding
-from lipdub.media.sound_pieces import aac_window, encode_in_pieces
+from lipdub.media.sound_blocks import SoundFormat
+from lipdub.media.sound_encoding import SoundEncoding, pieced_encoding
+from lipdub.media.sound_piece_file import SUFFIX, PiecedSound, read_piece, remove_old_pieces, write_piece
+from lipdub.media.sound_pieces import PieceGrid, aac_window, encode_in_pieces, encode_piece
 
 RATE = 48000
 ENCODINGS = {
@@ -108,3 +112,67 @@ def test_windows_of_aac_are_read():
     assert 2 in sequences
     assert sequences[sequences.index(2) - 1] == 1
     assert aac_window(b"\xc0\x00\x00\x00") is None
+
+
+def seen(packets: list[av.Packet]) -> list[tuple[object, ...]]:
+    return [(p.pts, p.dts, p.duration, bytes(p), [(s.data_type, bytes(s)) for s in p.iter_sidedata()]) for p in packets]
+
+
+def pieces_of(samples: np.ndarray, name: str, folder: Path) -> PiecedSound:
+    how = ENCODINGS[name]
+    grid = PieceGrid(how.open().frame_size, RATE, samples.shape[1])
+    every = list(frames(samples, how))
+    files = []
+    for number in reversed(range(grid.count)):
+        first, stop = grid.fed(number)
+        fed = every[first // grid.size : -(-stop // grid.size)]
+        packets = encode_piece(fed, how.open(), first=number == 0, last=number == grid.count - 1)
+        files.insert(0, folder / f"{number}{SUFFIX}")
+        write_piece(files[0], packets)
+    return PiecedSound(how, Fraction(samples.shape[1], RATE), tuple(files))
+
+
+@pytest.mark.parametrize("name", list(ENCODINGS))
+@pytest.mark.parametrize("seconds", [0.01, 3.99, 4.3, 9.1, 12.02])
+def test_pieces_that_were_encoded_alone_are_the_whole(name: str, seconds: float, tmp_path: Path) -> None:
+    samples = sound(seconds, len(av.AudioLayout(ENCODINGS[name].layout).channels))
+    pieced = pieces_of(samples, name, tmp_path)
+    assert seen(list(pieced.packets())) == seen(encoded(samples, ENCODINGS[name]))
+
+
+def test_damage_is_noticed(tmp_path: Path) -> None:
+    pieced = pieces_of(sound(9, 1), "aac", tmp_path)
+    file, content = pieced.files[1], pieced.files[1].read_bytes()
+    for damaged in (b"", content[:-1], content[:200] + b"x" + content[201:]):
+        file.write_bytes(damaged)
+        with pytest.raises(OutputError, match="cut off or altered"):
+            read_piece(file, RATE)
+    file.unlink()
+    with pytest.raises(OutputError, match="cannot be read"):
+        list(pieced.packets())
+
+
+def test_pieces_that_are_not_used_any_more_are_removed(tmp_path: Path) -> None:
+    pieced = pieces_of(sound(5, 1), "aac", tmp_path)
+    for name in (f"old{SUFFIX}", f"old.part{SUFFIX}"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "mine.txt").write_text("mine")
+    remove_old_pieces(tmp_path, pieced)
+    assert set(tmp_path.iterdir()) == {*pieced.files, tmp_path / "mine.txt"}
+
+
+@pytest.mark.parametrize(
+    ("container", "channels", "rate", "encoder"),
+    [
+        ("mp4", ("FL", "FR"), 44_100, "aac"),
+        ("mp4", ("FL", "FR", "FC", "LFE", "BL", "BR"), 48_000, "aac"),
+        ("mp4", ("FC",), 47_999, None),  # would be resampled
+        ("webm", ("FC",), 48_000, "libopus"),
+        ("webm", ("FC",), 44_100, None),
+        ("mov", ("FC",), 48_000, None),  # PCM
+        ("matroska", ("FC",), 48_000, None),  # FLAC
+    ],
+)
+def test_which_sound_is_encoded_in_pieces(container: str, channels: tuple, rate: int, encoder: str | None) -> None:
+    how = pieced_encoding(container, SoundFormat(rate, channels))
+    assert (how and how.encoder) == encoder

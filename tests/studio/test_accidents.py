@@ -22,7 +22,7 @@ from lipdub.engines.fake import FakeEngine
 from lipdub.engines.find import find
 from lipdub.errors import InputError, LipdubError, MachineError, OutputError
 from lipdub.studio.project.open_project import OpenProject
-from lipdub.studio.session import SessionSpec
+from lipdub.studio.session import Session
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
@@ -233,7 +233,7 @@ def test_kept_work_that_is_removed_during_a_run(made: Made, monkeypatch: pytest.
     made.again()
 
 
-def ends_itself(spec: SessionSpec, work: object, numbers: object) -> None:
+def ends_itself(session: Session, *_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -255,8 +255,8 @@ def test_a_worker_that_is_killed(made: Made, monkeypatch: pytest.MonkeyPatch) ->
 
 PARENT = """
 import os, sys, time
-from lipdub.studio.workers.pool import _pool
-with _pool(2) as submit:
+from lipdub.studio.processes import WorkerPool
+with WorkerPool() as pool, pool.tasks(2) as submit:
     each = [submit(os.getpid) for _ in range(8)]
     print(*{future.result() for future in each}, flush=True)
     time.sleep(60)

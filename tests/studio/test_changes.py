@@ -161,7 +161,7 @@ def test_a_damaged_cache_gives_the_same_dub_and_a_word_about_it(home: Home, expe
     home.dub()
     assert home.pictures() == expected
     study = next((home.folder / "work").glob("faces-*"))
-    for file in (study / "study-0" / "study.npz", next(study.glob("face*.npz")), study / "index.json"):
+    for file in (next(study.rglob("study.npz")), next(study.rglob("face*.npz")), study / "index.json"):
         data = bytearray(file.read_bytes())
         data[len(data) // 2] ^= 1
         file.write_bytes(bytes(data))

@@ -17,7 +17,7 @@ from lipdub.engines.seam import StudyFacts
 from lipdub.errors import InputError, OptionError
 from lipdub.faces.best_views import FaceAppearance
 from lipdub.faces.visibility import Visibility
-from lipdub.studio.analyse.looks import LookFiles, read_looks
+from lipdub.studio.analyse.looks import LookFiles, read_looks, write_looks
 from lipdub.studio.analyse.people import find_people, people_of
 from lipdub.studio.analysis import Analysis, FaceAnalysis, FaceLook
 from lipdub.studio.project.people import as_heads, as_settled, with_parted
@@ -128,13 +128,13 @@ def test_looks_are_read_as_they_were_written(tmp_path: Path, monkeypatch: pytest
     picture = np.full((40, 30, 3), (200, 30, 30), np.uint8)
     known = FaceAppearance(PLACES[0], 0.1, 12, Window(1, 2, 31, 42), picture, 0.7)
     unknown = FaceAppearance(None, 0.0, 3, Window(0, 0, 5, 5), picture, 0.1, "the face is too small")
-    files = LookFiles(tmp_path, None)
+    files = LookFiles(tmp_path / "shot", None)
     found = {0: [(4, unknown)], 1: [(5, known), (6, known)]}
     monkeypatch.setattr(files._best, "see", lambda seen: found[len(seen)])
     monkeypatch.setattr(files._best, "finish", lambda: [(9, known)])
     files.see([])
     files.see([(0, FaceView(0, (8, 8), None, lambda window: picture))])
-    files.finish([4, 5, 9])
+    write_looks(tmp_path, files.finish([4, 5, 9]))
     looks = read_looks(tmp_path)
     assert sorted(looks) == [4, 5, 9]
     assert looks[4].embedding is None
@@ -144,7 +144,9 @@ def test_looks_are_read_as_they_were_written(tmp_path: Path, monkeypatch: pytest
     assert looks[5].sample == FaceSample(5, 12, Window(1, 2, 31, 42))
     shown = cv2.imread(str(looks[5].portrait))
     assert shown.shape == (40, 30, 3)
-    assert not (tmp_path / "portrait-6.jpg").exists()
+    assert [face.name for face in sorted((tmp_path / "shot").iterdir())] == [
+        f"portrait-{face}.jpg" for face in (4, 5, 9)
+    ]
 
 
 RATE = Fraction(25)

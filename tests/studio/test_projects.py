@@ -340,6 +340,23 @@ def test_people_are_named(films: Films, home: Path) -> None:
         project.people(PLAIN)
 
 
+def test_a_plan_names_people_by_id_or_name(films: Films, home: Path) -> None:
+    project = lipdub.open_project(home / "talk.lipdub", films.clip)
+    project.plan(given=spoken(films))
+    project.name_person("1", "Ana")
+    file = project.folder.plan("es")
+    plan = json.loads(file.read_text("utf-8"))
+    plan["lines"][1]["person"] = "Ana"
+    file.write_text(json.dumps(plan), "utf-8")
+    project.render("es", home / "one.mp4", PLAIN)
+    assert [take.recipe.person for take in project.takes("es", "2")] == ["1"]
+    plan["lines"][2]["person"] = "Eva"
+    file.write_text(json.dumps(plan), "utf-8")
+    with pytest.raises(InputError, match=r"line 3: person: there is no person 'Eva' .*people: 1 \(Ana\)"):
+        project.render("es", home / "two.mp4", PLAIN)
+    assert not (home / "two.mp4").exists()
+
+
 class Stopped(Exception):
     """What a listener raises to cancel the work."""
 

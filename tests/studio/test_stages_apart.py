@@ -78,7 +78,7 @@ def test_stages_in_processes_of_their_own_make_the_film_of_one_call(request_of: 
         job = preflight(asked, Caller(), session)
         analysis = apart("analyse", session, folder, job)
         plan = apart("plan", session, folder, job, analysis)
-        folders = FilmFolders(CueFolders(folder / "cues", reels=True), folder / "segments")
+        folders = FilmFolders(CueFolders(folder / "cues", reels=True), folder / "segments", folder / "sound")
         work = divide(job, plan, folders)
         numbers = work.missing
         assert len(numbers) > 1

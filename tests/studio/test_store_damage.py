@@ -19,7 +19,7 @@ from lipdub.errors import OutputError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.studio.analyse.faces import faces_name, find_faces, read_faces
 from lipdub.studio.options import DubOptions
-from lipdub.studio.progress import Clock, silent
+from lipdub.studio.session import open_session
 from lipdub.studio.store import Store
 from lipdub.studio.tools import Tools
 
@@ -38,9 +38,10 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
     face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (320, 320), interpolation=cv2.INTER_AREA)
     write_synthetic_clip(folder / "clip.mp4", [np.roll(face, (i % 5) - 2, axis=1) for i in range(FRAMES)], Fraction(25))
-    clip, tools = open_clip(folder / "clip.mp4"), Tools(DubOptions())
-    made = Store(folder / "store").folder("study", lambda f: find_faces(clip, tools, f, Clock(silent)), grows=True)
-    assert len(read_faces(clip, tools.engine, made)[1]) == 1
+    clip = open_clip(folder / "clip.mp4")
+    with open_session() as session:
+        made = Store(folder / "store").folder("study", lambda f: find_faces(clip, session, f), grows=True)
+        assert len(read_faces(clip, session.tools.engine, made)[1]) == 1
     assert len([path for path in made.rglob("*") if path.is_file()]) > 8
     return made
 
@@ -161,7 +162,7 @@ def test_files_that_may_not_be_read(entry: Path, tmp_path: Path, monkeypatch: py
     store = Store(tmp_path, say=said.append)
     monkeypatch.undo()
     (tmp_path / "study").chmod(0)
-    (tmp_path / "study" / "study-0").chmod(0) if os.getuid() == 0 else None
+    (tmp_path / "study" / "shot-00000000").chmod(0) if os.getuid() == 0 else None
     monkeypatch.setattr(manifest, "_list_contents", blocked(manifest._list_contents, tmp_path / "study"))
     healed = store.folder("study", lambda f: (f / "x").write_text("new") and None)
     assert (healed / "x").read_text() == "new"

@@ -173,6 +173,18 @@ class SpeakingStudy(Protocol):
 
 
 @runtime_checkable
+class SharedDisk(Protocol):
+    """An optional method of an ``Engine`` whose studies of one clip share a limited space on the disk."""
+
+    def limit_disk(self, folder: Path, share: float) -> None:
+        """The studies that are being made in ``folder``, those of one shot, may take ``share`` (0..1) of that space.
+
+        Called when all their frames were seen, before they are finished.
+        """
+        ...
+
+
+@runtime_checkable
 class Engine(Protocol):
     """Makes studies. ``name`` is the word after ``--engine``.
 

@@ -6,6 +6,9 @@ Second, how much the samples change, also compared with the usual change in this
 (the idea of PySceneDetect's adaptive detector). Black bars at the edges are left out, since their edges stay the same
 at a cut. Blank frames (black, white, a full flash) are skipped: the next frame with a picture is compared with the last
 one.
+
+What is remembered of the frames before is little, so that the cuts of a part of a clip can be found without reading all
+that is before it: see ``CutDetector.settled``.
 """
 
 from collections import deque
@@ -32,10 +35,16 @@ _MEMORY = 12  # frames from which the usual change is taken
 
 
 class CutDetector:
-    """Tells for each frame at once whether a new shot begins with it."""
+    """Tells for each frame at once whether a new shot begins with it.
 
-    def __init__(self) -> None:
-        """Before the first frame."""
+    ``settled`` is True if every answer from now on is that of a detector that has seen the clip from its first frame.
+    """
+
+    def __init__(self, *, at_start: bool = True) -> None:
+        """``at_start``: the first frame that will be shown is the clip's first. Else the detector is not settled until
+        it has seen some frames: usually about thirteen, more where fast motion might be a cut or pictures are blank."""
+        self.settled = at_start
+        self._sure = 0  # comparisons since the last one whose outcome depends on frames that were not seen
         self._planes: np.ndarray | None = None
         self._structure: np.ndarray | None = None
         self._usual: deque[float] = deque(maxlen=_MEMORY)
@@ -65,16 +74,27 @@ class CutDetector:
             structure, was = _structure(planes[0]), _structure(before[0])
         same = _correlation(structure, was)
         if self._was_blank:
-            return same < _NEW_PICTURE
+            cut = same < _NEW_PICTURE
+            self.settled = self.settled or cut
+            return cut
         change = np.abs(planes - before).mean((1, 2))
         luma, chroma = float(change[0]), float(change[1:].mean()) if len(change) > 1 else 0.0
         moved = luma + 2 * chroma
         usual = sum(self._usual) / len(self._usual) if self._usual else 0.0
         self._usual.append(moved)
-        if moved < _CHANGE or moved < _UNUSUAL * usual:
+        if moved < _CHANGE or (self.settled and moved < _UNUSUAL * usual):
+            self._count(sure=True)
             return False
         other = same < _NEW_PICTURE or (same < _DOUBTFUL and chroma > _RECOLOURED)
-        return other and not _is_pan(structure, was)
+        cut = other and not _is_pan(structure, was)
+        self._count(sure=not cut)
+        return cut and moved >= _UNUSUAL * usual
+
+    def _count(self, *, sure: bool) -> None:
+        """Note whether the answer to this frame is the same whatever the usual change was before. ``sure`` answers as
+        many as the usual change is taken from make all that follow sure."""
+        self._sure = self._sure + 1 if sure else 0
+        self.settled = self.settled or self._sure >= _MEMORY
 
 
 def _between_bars(luma: np.ndarray) -> tuple[slice, slice] | None:

@@ -111,6 +111,11 @@ class FaceTracker:
         self._ended: list[tuple[_ActiveTrack, int]] = []  # with the frame after the track's shot; 0 while that goes on
         self._ids = self._shot_first = self._stop = self._next_detection = 0
 
+    @property
+    def started(self) -> int:
+        """How many tracks were started: all ids are below."""
+        return self._ids
+
     def track(self, frame: Frame, cut: bool) -> list[tuple[int, FaceView]]:
         """Track ids and views of the faces in this frame; ``cut``: it begins a new shot.
 

@@ -11,13 +11,13 @@ import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
-from av.error import FFmpegError
 from av.stream import Stream
 
 from lipdub.media.codec_delay import padding_duration, priming_duration, template_with_delay
 from lipdub.media.container import open_input, sound_stream
-from lipdub.media.encoder import GLOBAL_HEADER
 from lipdub.media.sound_clock import clock_origin
+from lipdub.media.sound_encoding import DecodedSound, SoundEncoding, sound_encoding
+from lipdub.media.sound_piece_file import PiecedSound
 from lipdub.media.sound_pieces import PIECED_CODECS, encode_in_pieces
 from lipdub.media.sound_repair import SoundRepairs, fold_channels, frame_slice, repair_reason, uniform_frames
 from lipdub.media.stream_copy import (
@@ -38,9 +38,6 @@ _SOUND_CODECS = {
 _ROUNDING = Fraction(1, 1000)
 _PCM = ("mov", "matroska")
 """Containers in which players expect PCM."""
-
-_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
-_USUAL = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 @dataclass
@@ -91,12 +88,34 @@ def add_dub_track(
         stream.metadata.clear()
         return MuxQueue(_copied_dub(packets, audio.codec_context.frame_size, stream, start, dub)), dub, stream
     dub.copied = False
-    how, dub.codec = _sound_encoding(container, audio, dub)
+    how, notes = sound_encoding(container, DecodedSound.of(audio.codec_context))
+    dub.codec = how.codec
+    dub.notes += notes
+    stream = _encoded_stream(out, how)
+    return MuxQueue(_encoded_dub(packets, audio, stream, how, start, dub)), dub, stream
+
+
+def add_pieced_sound(sound: PiecedSound, out: OutputContainer, end: Fraction) -> tuple[MuxQueue, DubTrack, Stream]:
+    """Add the dub track ``sound``, which is encoded already; the rest as ``add_dub_track``. Taking its packets raises
+    ``OutputError`` if a file of it is damaged."""
+    stream = _encoded_stream(out, sound.how)
+
+    def packets() -> Iterator[av.Packet]:
+        for packet in sound.packets():
+            packet.stream = stream
+            yield packet
+
+    dub = DubTrack(sound.how.codec, False, end, rate=sound.how.rate, length=sound.length)
+    return MuxQueue(packets()), dub, stream
+
+
+def _encoded_stream(out: OutputContainer, how: SoundEncoding) -> AudioStream:
+    """A new stream for sound that is encoded."""
     stream = out.add_stream(how.encoder, rate=how.rate, options=how.options, layout=how.layout, format=how.format)
     assert isinstance(stream, AudioStream)
     stream.time_base = Fraction(1, how.rate)
     stream.codec_context.open()
-    return MuxQueue(_encoded_dub(packets, audio, stream, how, start, dub)), dub, stream
+    return stream
 
 
 def dub_length(path: Path) -> Fraction:
@@ -197,95 +216,6 @@ def _copied_dub(
         packet.duration = round(length * dub.rate)
         packet.stream = stream
         yield packet
-
-
-@dataclass(frozen=True)
-class SoundEncoding:
-    """How sound is encoded: FFmpeg's names of the ``encoder``, the channel ``layout`` and the sample ``format``;
-    samples per second (``rate``); the encoder's ``options``."""
-
-    encoder: str
-    rate: int
-    layout: str
-    format: str
-    options: dict[str, str] = field(default_factory=dict)
-
-    def open(self) -> AudioCodecContext:
-        """A new encoder that belongs to no file. Raises ``FFmpegError`` or ``ValueError`` if it takes no such sound."""
-        context = av.CodecContext.create(self.encoder, "w")
-        assert isinstance(context, AudioCodecContext)
-        context.sample_rate, context.layout, context.format = self.rate, self.layout, self.format
-        context.time_base = Fraction(1, self.rate)
-        context.options = dict(self.options)
-        context.flags |= GLOBAL_HEADER
-        context.open()
-        return context
-
-
-def _sound_encoding(container: str, audio: AudioStream, dub: DubTrack) -> tuple[SoundEncoding, str]:
-    """(How the samples of ``audio`` are encoded, the codec): lossless where players of that container support it. What
-    it changes is noted in ``dub``."""
-    context = audio.codec_context
-    rate, deep = context.sample_rate, _bits(context) > 16
-    match container:
-        case "mp4":
-            name, sample = "aac", "fltp"
-            rate = rate if rate in _AAC_RATES else 48000
-        case "mov":
-            name, sample = ("pcm_s24le", "s32") if deep else ("pcm_s16le", "s16")
-        case "webm":
-            name, sample, rate = "libopus", "flt", 48000
-        case _:
-            name, sample = "flac", "s32" if deep else "s16"
-            rate = min(rate, 655350)
-    layout = _layout(name, sample, rate, context)
-    channels = len(av.AudioLayout(layout).channels)
-    options: dict[str, str] = {}
-    if name == "aac":
-        kilobits = {1: 192, 2: 256}.get(channels, 512 if channels <= 6 else 640)
-        options["b"] = str(min(kilobits * 1000, 6 * rate * channels))
-    if name == "libopus":
-        options["b"] = str({1: 128_000, 2: 256_000}.get(channels, 510_000))
-    short = name.removeprefix("lib")
-    if channels != context.channels:
-        dub.notes.append(
-            f"the {context.channels} channels of the dub track are mixed to {channels}: {short} takes no more"
-        )
-    if rate != context.sample_rate:
-        dub.notes.append(f"the dub track is resampled from {context.sample_rate} to {rate} Hz: {short} takes no other")
-    if _bits(context) > 24 and name in ("pcm_s24le", "flac"):
-        dub.notes.append(f"the {_bits(context)}-bit samples of the dub track become 24-bit ones in {short}")
-    return SoundEncoding(name, rate, layout, sample, options), short
-
-
-def _bits(context: AudioCodecContext) -> int:
-    """Bits per sample; 16 for lossy codecs."""
-    name = context.codec.canonical_name
-    if name.startswith("pcm_"):
-        digits = "".join(filter(str.isdigit, name.split("_")[1]))
-        return int(digits) if digits else 16
-    if name in ("flac", "alac", "wavpack", "tta", "truehd", "mlp"):
-        return 24 if context.format.bytes > 2 else 16
-    return 16
-
-
-def _layout(encoder: str, sample: str, rate: int, context: AudioCodecContext) -> str:
-    """The closest channel layout that the encoder takes: the stated one, the usual one for this number of channels (WAV
-    files often state none), or one with fewer channels."""
-    stated = context.layout.name
-    usual = [name for count, name in sorted(_USUAL.items(), reverse=True) if count <= context.channels]
-    for candidate in ([] if "channels" in stated else [stated]) + usual:
-        if _opens(encoder, sample, rate, candidate):
-            return candidate
-    return "stereo"
-
-
-def _opens(encoder: str, sample: str, rate: int, layout: str) -> bool:
-    try:
-        SoundEncoding(encoder, rate, layout, sample).open()
-    except (FFmpegError, ValueError):
-        return False
-    return True
 
 
 def _encoded_dub(

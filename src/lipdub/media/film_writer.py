@@ -18,7 +18,7 @@ from lipdub.media.caption_track import add_caption_track
 from lipdub.media.codec_delay import template_with_priming
 from lipdub.media.container import open_input
 from lipdub.media.copied_clock import CopiedClock
-from lipdub.media.dub_track import DubTrack, add_dub_track, dub_loss_notes, dub_notes
+from lipdub.media.dub_track import DubTrack, add_dub_track, add_pieced_sound, dub_loss_notes, dub_notes
 from lipdub.media.encoder import PictureEncoding, configure_encoder, describe_stream
 from lipdub.media.formats import planar_format
 from lipdub.media.languages import container_language
@@ -26,6 +26,7 @@ from lipdub.media.output_errors import output_errors
 from lipdub.media.output_options import WriteOptions, WriteResult, container_for
 from lipdub.media.probe import PictureFacts, picture_facts
 from lipdub.media.side_data import SideDataCopier, side_data_report
+from lipdub.media.sound_piece_file import PiecedSound
 from lipdub.media.splice import Splice
 from lipdub.media.stream_copy import MuxQueue, PacketLosses, add_stream_copy, attach_cover, copied_packets
 from lipdub.media.stream_mapping import (
@@ -150,12 +151,14 @@ class FilmWriter:
         flags = "faststart+use_metadata_tags" if self.options.metadata else "faststart"
         return {"movflags": flags, "video_track_timescale": str(video), "movie_timescale": str(movie)}
 
-    def add_streams(self, dub: Path | None, stack: ExitStack) -> None:
+    def add_streams(self, dub: Path | PiecedSound | None, stack: ExitStack) -> None:
         """Add the dub track first, then the streams that are copied from the source."""
         if dub is not None:
-            queue, self.dub, stream = add_dub_track(
-                dub, self.container, self.out, self.clip.start, self.clip.span.end, stack
-            )
+            end = self.clip.span.end
+            if isinstance(dub, PiecedSound):
+                queue, self.dub, stream = add_pieced_sound(dub, self.out, end)
+            else:
+                queue, self.dub, stream = add_dub_track(dub, self.container, self.out, self.clip.start, end, stack)
             self.queues.append(queue)
             stream.disposition = Disposition.default
             language = container_language(self.options.language, self.container)

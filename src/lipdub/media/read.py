@@ -22,7 +22,7 @@ from lipdub.media.window_rgb import window_rgb
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame, PixelLayout
 
-__all__ = ["PictureDamage", "prefetch", "read_frames"]
+__all__ = ["PictureDamage", "can_begin_anywhere", "prefetch", "read_frames"]
 
 T = TypeVar("T")
 
@@ -112,6 +112,11 @@ def _pictures(clip: Clip, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
                     return
     with open_input(clip.path) as container:
         yield from decode(container, container.streams.video[clip.stream])
+
+
+def can_begin_anywhere(clip: Clip) -> bool:
+    """True if ``read_frames`` can begin at any frame without decoding all that is before it."""
+    return not clip.matched_by_order and not _has_joins(clip)
 
 
 def _has_joins(clip: Clip) -> bool:

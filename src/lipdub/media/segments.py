@@ -35,6 +35,7 @@ from lipdub.media.segment_file import (
     read_packets,
     written_segment,
 )
+from lipdub.media.sound_piece_file import PiecedSound
 from lipdub.media.splice import Splice, advise_splice
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
@@ -152,15 +153,20 @@ def _checked(frames: Iterable[Frame], clip: Clip, segment: Segment) -> Iterator[
 
 
 def write_segments(
-    clip: Clip, plan: SegmentPlan, files: Mapping[int, Path], dub: Path | None, part: PendingFile, options: WriteOptions
+    clip: Clip,
+    plan: SegmentPlan,
+    files: Mapping[int, Path],
+    dub: Path | PiecedSound | None,
+    part: PendingFile,
+    options: WriteOptions,
 ) -> WriteResult:
     """Write the film at ``part.path``: the segments of ``plan`` (``files``: number of each encoded one -> its file),
-    the track ``dub``, and everything else as ``write_pending`` does.
+    the track ``dub`` (a file, or sound that is encoded already), and everything else as ``write_pending`` does.
 
     The finished film is read again and compared with the source. Raises ``SegmentMismatch`` if it is not right,
     ``OutputError``, ``OptionError``, or what reading the inputs raises.
     """
-    if any(given is not None and same_file(part.target, given) for given in (clip.path, dub)):
+    if any(isinstance(given, Path) and same_file(part.target, given) for given in (clip.path, dub)):
         raise OutputError("is one of the inputs", file=part.target, remedy="Choose another name for the output")
     indexes = {number: read_index(files[number]) for number in plan.encoded}
     with ExitStack() as stack:

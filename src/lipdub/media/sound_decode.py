@@ -28,7 +28,8 @@ def timed_frames(
     several packets in one; the time that follows is shifted by the duration that their bytes would have had. Frames
     with more than seven planes are interleaved (see ``interleaved``).
     """
-    expected = later = Fraction(0)
+    expected: tuple[Fraction, int, int] = Fraction(0), 0, 1
+    later = Fraction(0)
     counted = audio.container.format.name in _COUNTED
     good = size = 0
     for packet in chain(packets, (None,)):
@@ -45,6 +46,11 @@ def timed_frames(
         if packet is not None:
             good, size = good + 1, size + packet.size
         for frame in decoded:
-            at = expected if frame.pts is None else later + frame.pts * (frame.time_base or time_base_of(audio))
-            expected = at + Fraction(frame.samples, frame.sample_rate)
+            if frame.pts is None:
+                before, samples, rate = expected
+                at = before + Fraction(samples, rate)
+            else:
+                at = frame.pts * (frame.time_base or time_base_of(audio))
+                at = later + at if later else at
+            expected = at, frame.samples, frame.sample_rate
             yield at, interleaved(frame)

@@ -37,6 +37,9 @@ _FLOATS = frozenset({"flt", "fltp", "dbl", "dblp"})
 _QUIET = 1 << 18
 """Samples of silence that are returned at once."""
 
+_LARGE = 1 << 14
+"""Samples from which a block is large enough."""
+
 _WEIGHTS = {"FL": 0.7071, "FR": 0.7071, "FC": 1.0, "LFE": 0.0, "LFE2": 0.0}
 _SURROUND = 0.5
 """Mono from surround sound, ITU-R BS.775-4 table 2: centre in full, left and right -3 dB, surrounds -6 dB."""
@@ -213,7 +216,7 @@ def gapless_blocks(
     start, count, origin = None, 0, clock_origin(audio)
     stated, log.channels = stated_sound_end(container, audio), audio.codec_context.channels
     log.stated_end = None if stated is None else stated - origin
-    for at, block in _blocks(container, audio, log):
+    for at, block in _joined(_blocks(container, audio, log), rate):
         at -= origin
         if start is None:
             before = min(max(0, round(-at * rate)), block.shape[1]) if negative_times_are_priming(container) else 0
@@ -242,6 +245,22 @@ def gapless_blocks(
             yield start + Fraction(count, rate), block
             log.add(block, rate)
             count += block.shape[1]
+
+
+def _joined(blocks: Iterator[tuple[Fraction, Block]], rate: int) -> Iterator[tuple[Fraction, Block]]:
+    """``blocks`` of packets, joined where one begins within half a sample of where the one before ends: a few large
+    blocks cost less than many small ones."""
+    begin, together, count = Fraction(0), [], 0
+    for at, block in blocks:
+        if together and (count >= _LARGE or abs(2 * ((at - begin) * rate - count)) > 1):
+            yield begin, np.concatenate(together, 1)
+            together = []
+        if not together:
+            begin, count = at, 0
+        together.append(block)
+        count += block.shape[1]
+    if together:
+        yield begin, np.concatenate(together, 1)
 
 
 def _silence(channels: int, samples: int) -> Iterator[Block]:

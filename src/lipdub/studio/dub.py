@@ -13,6 +13,7 @@ from lipdub.studio.job import DubRequest, Job
 from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.studio.plan.line_pauses import held_for_lines
 from lipdub.studio.plan.plan_dub import plan_dub
+from lipdub.studio.plan.plan_speech import SpeechAhead
 from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.session import Session, open_session
 from lipdub.studio.workers.make_film import make_film, own_folders
@@ -41,25 +42,31 @@ def dub(
 def dub_in(session: Session, request: DubRequest, caller: Caller) -> Report:
     """One dub in a session of its own. Raises what ``dub`` raises."""
     job, lines = held_for_lines(preflight(request, caller, session), session)
-    analysis = analyse(job, session)
-    plan = plan_dub(job, analysis, session, lines)
-    if not plan.faces:
-        raise _nothing(job, analysis, plan)
+    ahead = SpeechAhead(job, session, lines)
+    analysis = analyse(job, session, ahead.speak)
+    _check_faces(job, analysis)
+    plan = plan_dub(job, analysis, session, lines, ahead.planned)
+    _check_mouths(job, plan)
     film, work = make_film(job, plan, own_folders(session), session)
     return deliver(work, film, session)
 
 
-def _nothing(job: Job, analysis: Analysis, plan: DubPlan) -> NothingToDub:
-    """Why no face can be dubbed, in one sentence."""
+def _check_faces(job: Job, analysis: Analysis) -> None:
+    """Raise ``NothingToDub`` for a clip without faces, before a voice is asked for anything."""
     if not analysis.faces:
-        return NothingToDub(
+        raise NothingToDub(
             "no face was found in the picture, so there is nothing to dub",
             file=job.clip.path,
             remedy="Check that the right video stream and clip were given",
         )
-    why = "; ".join(sorted({left.reason for left in plan.passthrough})) or "no face speaks"
-    return NothingToDub(
-        f"no mouth may be changed ({why})",
-        file=job.clip.path,
-        remedy="To dub a face all the same, name it: --face largest, left, right or X,Y@TIME",
-    )
+
+
+def _check_mouths(job: Job, plan: DubPlan) -> None:
+    """Raise ``NothingToDub`` if no mouth changes, and say why in one sentence."""
+    if not plan.faces:
+        why = "; ".join(sorted({left.reason for left in plan.passthrough})) or "no face speaks"
+        raise NothingToDub(
+            f"no mouth may be changed ({why})",
+            file=job.clip.path,
+            remedy="To dub a face all the same, name it: --face largest, left, right or X,Y@TIME",
+        )

@@ -1,10 +1,12 @@
 """A dubbed film, not yet published: a value that can be pickled."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lipdub.media.read import PictureDamage
+from lipdub.media.sound_piece_file import PiecedSound
 from lipdub.media.write import WriteResult
 from lipdub.timeline.take import Segment
 
@@ -14,15 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """The film in the file ``path``, with the dub track of the file ``sound``. ``written`` tells what became of every
-    stream, ``damage`` which frames of the source could not be decoded, ``segments`` which frames were copied and
-    which encoded. ``notes`` are sentences on that for the report.
+    """The film in the file ``path``, with the dub track ``sound``, which lasts ``sound_length`` seconds. ``written``
+    tells what became of every stream, ``damage`` which frames of the source could not be decoded, ``segments`` which
+    frames were copied and which encoded. ``notes`` are sentences on that for the report.
 
     ``levels``, ``mix_notes`` and ``mix_levels`` tell about the mix, if its sound was ``mixed``.
     """
 
     path: Path
-    sound: Path
+    sound: Path | PiecedSound
+    sound_length: Fraction
     written: WriteResult
     damage: PictureDamage
     segments: tuple[Segment, ...]

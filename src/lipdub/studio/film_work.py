@@ -22,7 +22,7 @@ class FilmWork:
     """What a worker needs to know to make any segment of a film.
 
     ``names`` are the file names of the encoded segments in ``folder``, by number; a segment whose file is there is
-    finished. Copied segments have no file.
+    finished. Copied segments have no file. The pieces of the encoded sound are in the folder ``sound``.
     """
 
     job: Job
@@ -31,6 +31,7 @@ class FilmWork:
     cues: CueFolders
     folder: Path
     names: tuple[str, ...]
+    sound: Path
 
     def file(self, number: int) -> Path:
         """The file of the packets of segment ``number``."""
@@ -106,7 +107,8 @@ def _damage_told(file: Path) -> PictureDamage:
 
 @dataclass(frozen=True, eq=False)
 class FilmFolders:
-    """Where the parts of a film are kept: the ``cues`` that were rendered, and the encoded ``segments``.
+    """Where the parts of a film are kept: the ``cues`` that were rendered, the encoded ``segments``, and the pieces of
+    the ``sound``.
 
     ``takes`` are names of what each cue's patches are, by cue id: they change whenever the patches do. A cue that is
     not in it has patches of this run only.
@@ -114,4 +116,5 @@ class FilmFolders:
 
     cues: CueFolders
     segments: Path
+    sound: Path
     takes: dict[str, str] = field(default_factory=dict)

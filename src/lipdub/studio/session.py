@@ -1,14 +1,16 @@
 """The one object that goes through all stages of a run: options, folders, progress, inputs, and tools made once.
 
 A worker in another process makes the session again from its ``SessionSpec`` (``reopened``): everything that a stage
-needs is made from names and options, and nothing that is open is sent.
+needs is made from names and options, and nothing that is open is sent. All stages of a run use the same workers, so
+that each loads its models once.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import cv2
@@ -21,6 +23,7 @@ from lipdub.errors import InputError, OutputError
 from lipdub.studio.cache_size import cache_size
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
+from lipdub.studio.processes import WorkerPool, available_cores
 from lipdub.studio.progress import Clock, Listener, silent
 from lipdub.studio.store import Store, default_root
 from lipdub.studio.tools import Tools
@@ -85,6 +88,33 @@ class Session:
         """What makes this session again in another process, as long as this one is open."""
         return SessionSpec(self.options, self.store.root, self.scratch, self.store.held)
 
+    @property
+    def worker_count(self) -> int:
+        """How many processes may work for this session: as many as were asked for, else as there are cores; one if they
+        would share a GPU, and in a worker."""
+        if self._spec is not None:
+            return 1
+        if self.options.workers:
+            return self.options.workers
+        return 1 if self.tools.engine.limits.accelerator else available_cores()
+
+    @contextmanager
+    def workers(self, most: int, remedy: str, file: Path) -> Iterator[Callable[..., Future]]:
+        """Worker processes: ``submit(task, *values)`` calls ``task(session, *values)`` in one of them. At most ``most``
+        are started if there are none yet; they live until the session ends.
+
+        If the block fails, all workers are ended before the error goes on. Raises ``MachineError`` about ``file``, with
+        ``remedy`` as what to do, if the system ended one.
+        """
+        spec = self.spec
+        with self._pool.tasks(min(most, self.worker_count), remedy, file) as submit:
+            yield partial(submit, _in_worker, spec)
+
+    @cached_property
+    def _pool(self) -> WorkerPool:
+        _ = self.spec  # the folders are removed after the workers have ended
+        return self._resources.enter_context(WorkerPool())
+
 
 @contextmanager
 def open_session(
@@ -115,6 +145,25 @@ def reopened(spec: SessionSpec) -> Iterator[Session]:
         session = Session(spec.options, Clock(), Inputs(), Tools(spec.options, None), resources, spec)
         session.store.hold(spec.held)
         yield session
+
+
+@dataclass
+class _Opened:
+    """The session of a worker, kept for its next task."""
+
+    spec: SessionSpec | None = None
+    session: Session | None = None
+
+
+_OPENED = _Opened()
+
+
+def _in_worker(spec: SessionSpec, task: Callable[..., object], *values: object) -> object:
+    """Do ``task`` in this process; models stay loaded for the next task with the same options."""
+    if _OPENED.session is None or _OPENED.spec != spec:
+        _OPENED.session, _OPENED.spec = reopened(spec).__enter__(), spec
+    _OPENED.session.store.hold(spec.held)
+    return task(_OPENED.session, *values)
 
 
 @contextmanager

@@ -126,11 +126,11 @@ def track_features(track: SoundTrack, session: Session) -> TrackFeatures:
         log = SoundLog()
         with spooled(track, SoundReadOptions(track.until, log)) as (samples, start):
             features = chosen.analyser.analyse_samples(samples, start)
-        _write(folder, features, log.damage)
+        write_features(folder, features, log.damage)
 
     until = None if track.until is None else str(track.until)
     made_from = key(VERSION, session.inputs.digest(track.path), track.stream, until, chosen.identity)
-    return _read(session.store.folder(f"features-{made_from}", make))
+    return read_features(session.store.folder(f"features-{made_from}", make))
 
 
 @contextmanager
@@ -151,7 +151,8 @@ def spooled(track: SoundTrack, reading: SoundReadOptions = READ_WHOLE) -> Iterat
             samples.close()
 
 
-def _write(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
+def write_features(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
+    """Write features into a folder, with the damage of their sound. Raises ``OSError``."""
     (folder / _DAMAGE).write_text(damage.to_json(), "utf-8")
     encoded = np.zeros((0, 128), np.float32) if features.encoder_features is None else features.encoder_features
     np.savez(
@@ -165,7 +166,8 @@ def _write(folder: Path, features: SpeechFeatures, damage: SoundDamage) -> None:
     )
 
 
-def _read(folder: Path) -> TrackFeatures:
+def read_features(folder: Path) -> TrackFeatures:
+    """What ``write_features`` wrote."""
     damage = SoundDamage.from_json((folder / _DAMAGE).read_text("utf-8"))
     with np.load(folder / "features.npz") as a:
         features = SpeechFeatures(

@@ -58,6 +58,15 @@ class DuckGain:
         inside = np.clip(self._ranges, 0, self._samples)
         return Fraction(int((inside[:, 1] - inside[:, 0]).sum()), self._rate)
 
+    def within(self, first: int, stop: int) -> tuple[tuple[int, int], ...]:
+        """The ranges of speech that decide the gains of the samples [first, stop), as far as they do. Equal ranges give
+        equal gains."""
+        near = (self._ranges[:, 0] - self._attack < stop) & (self._ranges[:, 1] + self._release > first)
+        return tuple(
+            (max(int(begin), first), min(int(end), stop)) if end > first and begin < stop else (int(begin), int(end))
+            for begin, end in self._ranges[near]
+        )
+
     def gain(self, first: int, stop: int) -> Float64[np.ndarray, " n"] | None:
         """Gains of the samples [first, stop); None if all are 1."""
         near = (self._ranges[:, 0] - self._attack < stop) & (self._ranges[:, 1] + self._release > first)

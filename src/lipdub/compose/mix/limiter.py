@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -18,6 +19,9 @@ _LOOKAHEAD = 0.005
 
 _RELEASE = 40.0
 """dB per second by which the gain comes back: too slow to follow the waveform of a low voice."""
+
+_MOST = 80.0
+"""dB by which a peak is reduced at most: so a peak is forgotten after a known time."""
 
 LIMITER_MARGIN = 0.15
 """dB below the ceiling at which the limiter aims: moving gains and interpolation are not exact."""
@@ -90,6 +94,12 @@ class LimiterStats:
     samples: int = 0
 
 
+def limiter_memory(rate: int) -> int:
+    """The number of samples after which a peak has no influence on the output of ``limit_peaks`` any more, not on a
+    single bit."""
+    return ceil((_MOST / _RELEASE + 2 * _LOOKAHEAD) * rate) + 2 * _FILTER_REACH
+
+
 def limit_peaks(blocks: Iterable[Block], rate: int, ceiling_db: float, stats: LimiterStats) -> Iterator[Block]:
     """``blocks`` with their true peaks under ``ceiling_db`` (dBTP), all channels by the same gain; the length stays.
 
@@ -120,7 +130,7 @@ def _with_reduction(blocks: Iterable[Block], rate: int, ceiling_db: float) -> It
         block = padded[:, _FILTER_REACH:-_FILTER_REACH]
         # A peak between two samples reduces both.
         peaks = maximum_filter1d(oversampler.peaks(padded, ceiling), 3, mode="nearest")
-        reduction = np.minimum(20 * np.log10(ceiling / np.maximum(peaks, ceiling)), 0.0)
+        reduction = np.clip(20 * np.log10(ceiling / np.maximum(peaks, ceiling)), -_MOST, 0.0)
         if carried < 0 or reduction.any():
             slope = fall * np.arange(1, len(reduction) + 1)
             reduction = np.minimum(np.minimum.accumulate(np.minimum(reduction - slope, carried)) + slope, 0.0)

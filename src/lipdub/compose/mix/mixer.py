@@ -5,17 +5,19 @@ by room tone, and it is lowered a little under the dub; elsewhere it stays the s
 computed in passes over blocks, so three hours of 5.1 need no more memory than three seconds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import dropwhile, islice
+from math import ceil
 
 import numpy as np
 
 from lipdub.compose.mix.duck import DuckEnvelope, DuckGain, lower_gain
-from lipdub.compose.mix.limiter import LIMITER_MARGIN, LimiterStats, TruePeakMeter, limit_peaks
+from lipdub.compose.mix.limiter import LIMITER_MARGIN, LimiterStats, TruePeakMeter, limit_peaks, limiter_memory
 from lipdub.compose.mix.loudness import LoudnessLevels, LoudnessMeter
 from lipdub.compose.mix.room_tone import RoomTone, RoomToneEstimator, scaled_tone
-from lipdub.compose.mix.stems import Block, MixFormat, Stem, stem_blocks
+from lipdub.compose.mix.stems import BLOCK_SAMPLES, Block, MixFormat, Stem, stem_blocks
 from lipdub.errors import OptionError
 from lipdub.timeline.time import Span
 
@@ -37,6 +39,10 @@ _DUCK_SOURCE_SPEECH = DuckEnvelope(
 _DUCK_UNDER_DUB = DuckEnvelope(
     -6.0, Fraction(15, 100), Fraction(5, 10), Fraction(5, 100), Fraction(1, 10), Fraction(8, 10)
 )
+
+
+StemBlocks = Iterable[tuple[int, Block, Block | None]]
+"""(Number of its first sample, the dub, the background or None) of blocks."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +211,52 @@ def render_mix(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
     return _final_blocks(inputs, plan, LimiterStats())
 
 
+def blocks_behind(mix_format: MixFormat, first: int, stop: int) -> range:
+    """The numbers of the blocks of the stems on which the samples [first, stop) of a mix depend."""
+    before, whole = ceil(limiter_memory(mix_format.rate) / BLOCK_SAMPLES), -(-mix_format.samples // BLOCK_SAMPLES)
+    return range(max(0, first // BLOCK_SAMPLES - before), min(whole, -(-stop // BLOCK_SAMPLES) + 1))
+
+
+def render_ranges(inputs: MixInputs, plan: MixPlan, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, Block]]:
+    """Parts of the mix that hold the samples of ``ranges`` (sorted by their starts, half-open), each with the number of
+    its first sample; some samples around them, too. They equal those of ``render_mix``, bit for bit.
+
+    The stems are read up to the last range only, and nothing is computed between ranges.
+    """
+    stems, where = _stems(inputs), inputs.mix_format
+    for first, stop in _joined_ranges(ranges, lambda r: blocks_behind(where, *r)):
+        behind = blocks_behind(where, first, stop)
+        at = behind.start * BLOCK_SAMPLES
+        pairs = islice(dropwhile(lambda pair, at=at: pair[0] < at, stems), len(behind))
+        for block in _final_blocks(inputs, plan, LimiterStats(), pairs):
+            if at < stop and at + block.shape[1] > first:
+                yield at, block
+            at += block.shape[1]
+
+
+def _joined_ranges(
+    ranges: Iterable[tuple[int, int]], behind: Callable[[tuple[int, int]], range]
+) -> Iterator[tuple[int, int]]:
+    """``ranges`` of samples, joined where the blocks ``behind`` them touch."""
+    joined: tuple[int, int] | None = None
+    for each in ranges:
+        if joined is not None and behind(each).start > behind(joined).stop:
+            yield joined
+            joined = None
+        joined = each if joined is None else (joined[0], max(joined[1], each[1]))
+    if joined is not None:
+        yield joined
+
+
+def _stems(inputs: MixInputs) -> Iterator[tuple[int, Block, Block | None]]:
+    """(Number of its first sample, the dub, the background or None) of every block."""
+    below = None if inputs.background is None else stem_blocks(inputs.background, inputs.mix_format)
+    first = 0
+    for dub in stem_blocks(inputs.dub, inputs.mix_format):
+        yield first, dub, None if below is None else next(below)
+        first += dub.shape[1]
+
+
 class _StemMeasurements:
     """What is measured in the stems before they are mixed."""
 
@@ -274,7 +326,7 @@ def _background_notes(inputs: MixInputs, measured: _StemMeasurements) -> list[st
 def _with_target_loudness(inputs: MixInputs, plan: MixPlan, target: float | None, ceiling: float) -> MixPlan:
     """``plan`` with the gain that reaches ``target`` (LUFS), and with a limiter if peaks would exceed ``ceiling``."""
     mix_format = inputs.mix_format
-    meter, peak = _measure(_dub_over_background(inputs, plan), mix_format)
+    meter, peak = _measure(_dub_over_background(plan, _stems(inputs)), mix_format)
     raw = LoudnessLevels(meter.integrated(), meter.loudness_range(), peak)
     gain, notes = _gain(raw, target, Fraction(mix_format.samples, mix_format.rate))
     plan = _with_gain(plan, gain, notes)
@@ -315,22 +367,25 @@ def _with_gain(plan: MixPlan, gain: float, notes: list[str]) -> MixPlan:
     return replace(plan, report=replace(plan.report, gain=gain, notes=(*plan.report.notes, *notes)))
 
 
-def _final_blocks(inputs: MixInputs, plan: MixPlan, stats: LimiterStats) -> Iterator[Block]:
-    """The sum at its loudness, with limited peaks; ``stats`` gets what the limiter did."""
-    blocks = _amplified(_dub_over_background(inputs, plan), plan.report.gain)
+def _final_blocks(
+    inputs: MixInputs,
+    plan: MixPlan,
+    stats: LimiterStats,
+    stems: Iterable[tuple[int, Block, Block | None]] | None = None,
+) -> Iterator[Block]:
+    """The sum at its loudness, with limited peaks; ``stats`` gets what the limiter did. ``stems``: some blocks, as
+    ``_stems`` gives them (None: all)."""
+    blocks = _amplified(_dub_over_background(plan, _stems(inputs) if stems is None else stems), plan.report.gain)
     if plan.ceiling_db is None:
         return blocks
     return limit_peaks(blocks, inputs.mix_format.rate, plan.ceiling_db, stats)
 
 
-def _dub_over_background(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
+def _dub_over_background(plan: MixPlan, stems: StemBlocks) -> Iterator[Block]:
     """The dub at its level, over the background."""
-    dub = _amplified(stem_blocks(inputs.dub, inputs.mix_format), plan.report.dub_gain)
-    if inputs.background is None:
-        yield from dub
-        return
-    for speech, below in zip(dub, render_background(inputs, plan), strict=True):
-        yield speech + below
+    for first, dub, below in stems:
+        dub = _amplified_block(dub, plan.report.dub_gain)
+        yield dub if below is None else dub + _background_block(below, first, plan)
 
 
 def render_background(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
@@ -338,20 +393,28 @@ def render_background(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
     assert inputs.background is not None
     first = 0
     for block in stem_blocks(inputs.background, inputs.mix_format):
-        stop = first + block.shape[1]
-        duck = plan.duck_source.gain(first, stop)
-        gain = lower_gain(duck, plan.duck_under_dub.gain(first, stop))
-        if gain is not None:
-            block = (block * gain).astype(np.float32)
-        if duck is not None and plan.tone is not None:
-            # Uncorrelated noises add by power.
-            block = block + scaled_tone(plan.tone, first, np.sqrt(1 - duck**2))
-        yield block
-        first = stop
+        yield _background_block(block, first, plan)
+        first += block.shape[1]
+
+
+def _background_block(block: Block, first: int, plan: MixPlan) -> Block:
+    """The background in a block whose first sample has the number ``first``."""
+    stop = first + block.shape[1]
+    duck = plan.duck_source.gain(first, stop)
+    gain = lower_gain(duck, plan.duck_under_dub.gain(first, stop))
+    if gain is not None:
+        block = (block * gain).astype(np.float32)
+    if duck is not None and plan.tone is not None:
+        # Uncorrelated noises add by power.
+        block = block + scaled_tone(plan.tone, first, np.sqrt(1 - duck**2))
+    return block
 
 
 def _amplified(blocks: Iterable[Block], gain: float) -> Iterator[Block]:
     """``blocks`` with a gain in dB; with 0 dB the same samples."""
-    factor = np.float32(10 ** (gain / 20))
     for block in blocks:
-        yield block * factor if gain else block
+        yield _amplified_block(block, gain)
+
+
+def _amplified_block(block: Block, gain: float) -> Block:
+    return block * np.float32(10 ** (gain / 20)) if gain else block

@@ -62,8 +62,13 @@ class DiskBudget:
     def spend(self, size: int) -> None:
         """Note ``size`` more bytes (negative: fewer). If the budget is used up, the largest collections are reduced."""
         self._used += size
-        if size > 0 and self._used > self._limit:
+        if size >= 0 and self._used > self._limit:
             self._reduce()
+
+    def limit_to(self, limit: int) -> None:
+        """Allow ``limit`` bytes from now on."""
+        self._limit = limit
+        self.spend(0)
 
     def _reduce(self) -> None:
         """Reduce all collections to a common size, the smaller ones not at all, until there is room again."""

@@ -45,8 +45,9 @@ class ExemplarOptions:
     """The options of the exemplar engine.
 
     ``library``: the number of frames of a shot whose mouth is stored (a crop of each on disk), and the number of mouths
-    of a person's other shots that are looked at. ``disk``: bytes that the crops of all studies of a clip may take; when
-    more would be stored, the largest studies are thinned out.
+    of a person's other shots that are looked at. ``disk``: bytes that the crops of all studies of a clip may take, each
+    shot as large a part of them as its part of the clip; where more would be stored, the largest studies are thinned
+    out.
     ``cavity``: paint the inside of the mouth for a face that never opens it (a still picture, for example).
     ``check_closures``: measure closed lips in the rendered frame, and correct them once.
     """
@@ -79,11 +80,17 @@ class ExemplarEngine:
         """A new study if ``folder`` is empty or absent, or the finished one that is in it.
 
         With ``same_person``, ``render`` chooses among the mouths of all these studies. New studies in one folder share
-        the bytes that ``ExemplarOptions.disk`` allows.
+        the bytes that ``ExemplarOptions.disk`` allows, or what ``limit_disk`` leaves of them.
         """
         folder = Path(folder)
         budget = self._budgets.setdefault(folder.parent, DiskBudget(self._options.disk))
         return ExemplarStudy(folder, self._options, redetect, tuple(same_person), self._opened, budget)
+
+    def limit_disk(self, folder: Path, share: float) -> None:
+        """Reduce the new studies in ``folder`` until they fit ``share`` (0..1) of ``ExemplarOptions.disk``."""
+        budget = self._budgets.get(Path(folder))
+        if budget is not None:
+            budget.limit_to(int(share * self._options.disk))
 
 
 @dataclass(eq=False)

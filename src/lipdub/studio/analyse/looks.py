@@ -2,11 +2,13 @@
 each face."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import Float32
 
 from lipdub.faces.best_views import BestViews, FaceAppearance
 from lipdub.faces.identity import EMBEDDING, FaceIdentifier
@@ -19,64 +21,77 @@ _LIST, _EMBEDDINGS = "looks.json", "looks.npy"
 _JPEG_QUALITY = 88
 
 
+@dataclass(frozen=True, eq=False)
+class FoundLook:
+    """What the best views of one face say: its ``embedding`` (128,) (None: it cannot be known), the ``portrait``, and
+    ``entry``, everything else as it is written to the list of looks."""
+
+    embedding: Float32[np.ndarray, "128"] | None
+    portrait: Path
+    entry: dict
+
+
 class LookFiles:
-    """Takes the views of all faces, frame by frame, and writes what the best ones say into a folder."""
+    """Takes the views of the faces of a shot, frame by frame, and writes a portrait of each into a folder."""
 
     def __init__(self, folder: Path, identifier: FaceIdentifier | None) -> None:
-        """``folder`` is where the files go; without an ``identifier`` faces are not recognised."""
+        """``folder`` is where the portraits go; without an ``identifier`` faces are not recognised."""
         self._folder, self._best = folder, BestViews(identifier)
-        self._entries: dict[int, dict] = {}
-        self._embeddings: dict[int, np.ndarray] = {}
+        self._found: dict[int, FoundLook] = {}
 
     def see(self, seen: Iterable[tuple[int, FaceView]]) -> None:
         """Take the views of one frame, by track id."""
         for track, appearance in self._best.see(seen):
             self._keep(track, appearance)
 
-    def finish(self, tracks: Iterable[int]) -> None:
-        """Write the list of all looks of ``tracks``; what was kept of other tracks is removed. Call once."""
+    def finish(self, tracks: Iterable[int]) -> dict[int, FoundLook]:
+        """What was found of ``tracks``; what was kept of other tracks is removed. Call once."""
         for track, appearance in self._best.finish():
             self._keep(track, appearance)
-        kept = sorted(self._entries.keys() & set(tracks))
-        for track in self._entries.keys() - set(kept):
-            _portrait_file(self._folder, track).unlink(missing_ok=True)
-        blank = np.full(EMBEDDING, np.nan, np.float32)
-        rows = [self._embeddings.get(track, blank) for track in kept]
-        np.save(self._folder / _EMBEDDINGS, np.stack(rows) if rows else np.zeros((0, EMBEDDING), np.float32))
-        (self._folder / _LIST).write_text(json.dumps([self._entries[track] for track in kept]), "utf-8")
+        kept = self._found.keys() & set(tracks)
+        for track in self._found.keys() - kept:
+            self._found[track].portrait.unlink(missing_ok=True)
+        return {track: self._found[track] for track in sorted(kept)}
 
     def _keep(self, track: int, found: FaceAppearance) -> None:
-        window = found.window
-        self._entries[track] = {
-            "track": track,
+        window, portrait = found.window, self._folder / f"portrait-{track}.jpg"
+        entry = {
             "frame": found.frame,
             "window": [window.left, window.top, window.right, window.bottom],
             "value": found.value,
             "spread": found.spread,
             "why": found.why,
         }
-        if found.embedding is not None:
-            self._embeddings[track] = found.embedding
+        self._found[track] = FoundLook(found.embedding, portrait, entry)
         bgr = cv2.cvtColor(found.portrait, cv2.COLOR_RGB2BGR)
         done, coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         if done:
-            _portrait_file(self._folder, track).write_bytes(coded.tobytes())
+            portrait.parent.mkdir(parents=True, exist_ok=True)
+            portrait.write_bytes(coded.tobytes())
+
+
+def write_looks(folder: Path, looks: Mapping[int, FoundLook]) -> None:
+    """Write the list of ``looks``, by track id, to ``folder``, below which the portraits are."""
+    blank = np.full(EMBEDDING, np.nan, np.float32)
+    rows = [blank if look.embedding is None else look.embedding for look in looks.values()]
+    np.save(folder / _EMBEDDINGS, np.stack(rows) if rows else np.zeros((0, EMBEDDING), np.float32))
+    entries = [
+        {"track": track, **look.entry, "portrait": look.portrait.relative_to(folder).as_posix()}
+        for track, look in looks.items()
+    ]
+    (folder / _LIST).write_text(json.dumps(entries), "utf-8")
 
 
 def read_looks(folder: Path) -> dict[int, FaceLook]:
-    """What ``LookFiles`` wrote to ``folder``, by track id."""
+    """What ``write_looks`` wrote to ``folder``, by track id."""
     entries = json.loads((folder / _LIST).read_text("utf-8"))
     return {
         entry["track"]: FaceLook(
             embedding=None if np.isnan(embedding[0]) else embedding,
             why=entry["why"],
             sample=FaceSample(entry["track"], entry["frame"], Window(*entry["window"])),
-            portrait=_portrait_file(folder, entry["track"]),
+            portrait=folder / entry["portrait"],
             value=entry["value"],
         )
         for entry, embedding in zip(entries, np.load(folder / _EMBEDDINGS), strict=True)
     }
-
-
-def _portrait_file(folder: Path, track: int) -> Path:
-    return folder / f"portrait-{track}.jpg"

@@ -17,9 +17,10 @@ _VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class MusicAndEffects:
-    """The stem's ``file``, and who made it ("": it was given)."""
+    """The stem's ``file``, a name for its content (``made_from``), and who made it ("": it was given)."""
 
     file: Path
+    made_from: str
     by: str = ""
 
 
@@ -27,7 +28,7 @@ def music_and_effects(clip: Clip, speech: SpeechOptions, session: Session) -> Mu
     """Music and effects to lay the dub over, beginning where players start the clip; None if there are none but the
     clip's own sound. Raises what the separator raises."""
     if speech.music_effects is not None:
-        return MusicAndEffects(speech.music_effects)
+        return MusicAndEffects(speech.music_effects, session.inputs.digest(speech.music_effects))
     if not speech.separator or not clip.has_sound:
         return None
     separator = Separator.parse(speech.separator)
@@ -44,4 +45,4 @@ def music_and_effects(clip: Clip, speech: SpeechOptions, session: Session) -> Mu
         made_by = (speech.separator, command_file_stamps(separator.words))
         name = f"effects-{key(_VERSION, session.inputs.digest(clip.path), clip.start, clip.sound, made_by)}"
         folder = session.store.folder(name, separate)
-    return MusicAndEffects(folder / "stem", Path(separator.words[0]).name)
+    return MusicAndEffects(folder / "stem", name, Path(separator.words[0]).name)

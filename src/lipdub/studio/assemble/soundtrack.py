@@ -6,27 +6,33 @@ sound.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lipdub.acoustics.speech_spans import speech_spans
+from lipdub.media.output_options import container_for
 from lipdub.media.probe import probe
-from lipdub.media.sound_blocks import SoundFormat, sound_blocks, sound_format
+from lipdub.media.sound_blocks import Block, SoundFormat, sound_blocks, sound_format
+from lipdub.media.sound_encoding import pieced_encoding
 from lipdub.media.sound_pauses import with_pauses
+from lipdub.media.sound_piece_file import PiecedSound
 from lipdub.media.sound_write import write_sound
 from lipdub.studio.assemble.music_effects import music_and_effects
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.job import Job
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.session import Session
+from lipdub.studio.store import key
 from lipdub.studio.track_features import whole_of
+from lipdub.timeline.clip import Clip
 from lipdub.timeline.time import Span
 
 if TYPE_CHECKING:
     from lipdub.compose.mix.mixer import MixLevels
+    from lipdub.compose.mix.stems import Stem
 
 RATE = 48_000
 """Samples per second of a mix whose clip has no sound, or sound of a low rate."""
@@ -44,18 +50,37 @@ _PLAIN = frozenset({".mp4", ".m4v", ".mov"})
 
 @dataclass(frozen=True)
 class Soundtrack:
-    """The ``track`` that is written into the film. Of a mix: its ``levels`` (LUFS, LU and dBTP, named), ``notes`` for
-    the report, and ``mix_levels``, by which a later mix sounds the same."""
+    """The ``track`` that is written into the film: a file, or a mix that is encoded already. Of a mix: its ``levels``
+    (LUFS, LU and dBTP, named), ``notes`` for the report, and ``mix_levels``, by which a later mix sounds the same."""
 
-    track: Path
+    track: Path | PiecedSound
     mixed: bool = False
     levels: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     mix_levels: MixLevels | None = None
 
+    @property
+    def length(self) -> Fraction:
+        """Seconds of the track. Raises what ``probe`` raises."""
+        return self.track.length if isinstance(self.track, PiecedSound) else probe(self.track).duration
 
-def make_soundtrack(job: Job, plan: DubPlan, session: Session) -> Soundtrack:
-    """The user's own dub track, untouched, unless it is to be mixed; else the mix, in a file of the session.
+
+def _undisturbed() -> None:
+    """Nothing is asked for while sound is read."""
+
+
+@dataclass(frozen=True)
+class SoundWork:
+    """How a mix is made. Its pieces are kept in ``folder``, if its codec is one that is encoded in pieces (None: it
+    becomes a file of the session). ``go_on`` is called before every block of sound that is read; what it raises ends
+    the work."""
+
+    folder: Path | None = None
+    go_on: Callable[[], None] = _undisturbed
+
+
+def make_soundtrack(job: Job, plan: DubPlan, session: Session, work: SoundWork = SoundWork()) -> Soundtrack:
+    """The user's own dub track, untouched, unless it is to be mixed; else the mix.
 
     Raises what the separator raises, and ``OutputError`` if the disk refuses.
     """
@@ -63,39 +88,39 @@ def make_soundtrack(job: Job, plan: DubPlan, session: Session) -> Soundtrack:
     if speech.brought and not job.speech.mix:
         return Soundtrack(speech.track)
     spans = speech_spans(plan.features.features) if speech.brought else tuple(line.span for line in speech.lines)
-    return _mix(job, plan, spans, session)
+    return _mix(job, plan, spans, session, work)
 
 
-def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> Soundtrack:
+def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work: SoundWork) -> Soundtrack:
     """The mix of the dub's speech, which is heard in ``spans``, and the clip's sound."""
     from lipdub.compose.mix.mixer import MixInputs, MixLevels, plan_mix, plan_mix_again, render_mix
-    from lipdub.compose.mix.stems import MixFormat, Stem
+    from lipdub.studio.assemble.pieced_mix import PiecedMix
     from lipdub.studio.mix_options import mix_options
 
-    clip = job.clip
-    shape = sound_format(clip.path, clip.sound) if clip.has_sound else SoundFormat(RATE, ("FL", "FR"))
-    shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
-    canvas = MixFormat.for_span(whole_of(clip), shape.rate, shape.channels)
-
-    def stem(path: Path, start: Fraction = Fraction(0), stream: int | None = None, *, paused: bool = True) -> Stem:
-        """The sound of a file (its stream ``stream``), whose instant ``start`` is the canvas' first."""
-        channels, pauses = sound_format(path, stream).channels, canvas.ranges(clip.paused_spans) if paused else ()
-        return Stem(
-            channels, lambda: with_pauses(sound_blocks(path, rate=canvas.rate, start=start, stream=stream), pauses)
-        )
-
-    source = stem(clip.path, clip.start, clip.sound) if clip.has_sound else None
+    clip, stems = job.clip, _Stems(job.clip, work.go_on)
     effects = music_and_effects(clip, job.speech, session)
-    under = None if effects is None else stem(effects.file)
-    parts = MixInputs(canvas, stem(plan.speech.track, paused=False), tuple(spans), source, plan.source_speech, under)
+    parts = MixInputs(
+        stems.canvas,
+        stems.of(plan.speech.track, paused=False),
+        tuple(spans),
+        stems.of(clip.path, clip.start, clip.sound) if clip.has_sound else None,
+        plan.source_speech,
+        None if effects is None else stems.of(effects.file),
+    )
     with session.clock.stage("mix"):
         options, before = mix_options(job.speech), plan.mix_levels
         planned_mix = plan_mix(parts, options) if before is None else plan_mix_again(parts, options, before)
-        plain = job.names.film.suffix.lower() in _PLAIN or len(shape.channels) > 8
-        path = session.scratch / ("mix.wav" if plain else "mix.flac")
-        write_sound(path, render_mix(parts, planned_mix), shape)
+        shape = stems.shape
+        how = None if work.folder is None else pieced_encoding(container_for(job.names.film), shape)
+        if how is not None and work.folder is not None:
+            below = key(job.digest, clip.start, clip.sound, clip.paused_spans, effects and effects.made_from)
+            track = PiecedMix(parts, planned_mix, how, below, work.folder).made(session.store.tell)
+        else:
+            plain = job.names.film.suffix.lower() in _PLAIN or len(shape.channels) > 8
+            track = session.scratch / ("mix.wav" if plain else "mix.flac")
+            write_sound(track, render_mix(parts, planned_mix), shape)
     report = planned_mix.report
-    notes = (*report.notes, *_length_notes(job.speech, Fraction(canvas.samples, canvas.rate)))
+    notes = (*report.notes, *_length_notes(job.speech, Fraction(parts.mix_format.samples, shape.rate)))
     if effects is not None and effects.by:
         notes = (*notes, f"{effects.by} took the speech out of the clip's sound")
     found = {
@@ -104,7 +129,32 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session) -> So
         "true_peak": report.result.true_peak,
     }
     measured = {name: value for name, value in found.items() if value is not None}
-    return Soundtrack(path, True, measured, notes, MixLevels.of(planned_mix))
+    return Soundtrack(track, True, measured, notes, MixLevels.of(planned_mix))
+
+
+class _Stems:
+    """The sounds of a mix for ``clip``, in the format of the clip's own sound."""
+
+    def __init__(self, clip: Clip, go_on: Callable[[], None]) -> None:
+        from lipdub.compose.mix.stems import MixFormat
+
+        shape = sound_format(clip.path, clip.sound) if clip.has_sound else SoundFormat(RATE, ("FL", "FR"))
+        self.shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
+        self.canvas = MixFormat.for_span(whole_of(clip), self.shape.rate, shape.channels)
+        self._pauses, self._go_on = self.canvas.ranges(clip.paused_spans), go_on
+
+    def of(self, path: Path, start: Fraction = Fraction(0), stream: int | None = None, *, paused: bool = True) -> Stem:
+        """The sound of a file (its stream ``stream``), whose instant ``start`` is the first of the mix. It waits while
+        the picture stands still, if it is ``paused``."""
+        from lipdub.compose.mix.stems import Stem
+
+        def blocks() -> Iterator[Block]:
+            read = sound_blocks(path, rate=self.canvas.rate, start=start, stream=stream)
+            for block in with_pauses(read, self._pauses if paused else ()):
+                self._go_on()
+                yield block
+
+        return Stem(sound_format(path, stream).channels, blocks)
 
 
 def _length_notes(speech: SpeechOptions, whole: Fraction) -> tuple[str, ...]:

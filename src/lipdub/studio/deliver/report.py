@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from lipdub import __version__, weights
-from lipdub.media.probe import probe
 from lipdub.media.read import PictureDamage
 from lipdub.media.stated_duration import first_examples
 from lipdub.media.write import WriteResult
@@ -54,7 +53,7 @@ def make_report(outcome: Outcome, session: Session) -> Report:
     clip, written = job.clip, film.written
     return Report(
         source=MediaFile(clip.path, clip.file_times.whole.duration, len(clip.file_times), clip.start),
-        dub_track=MediaFile(plan.speech.name, probe(film.sound).duration),
+        dub_track=MediaFile(plan.speech.name, film.sound_length),
         output=MediaFile(job.names.film, clip.span.duration, written.frames, clip.start),
         recipe=_recipe(job, plan, session),
         cues=tuple(changed for face in plan.faces for changed in _changed(clip, face)),

@@ -7,7 +7,7 @@ from lipdub.studio.analysis import Analysis
 from lipdub.studio.job import Job
 from lipdub.studio.plan.dub_speech import spoken_speech
 from lipdub.studio.plan.lines import DubLines, lines_to_say
-from lipdub.studio.plan.plan_dub import GivenLines
+from lipdub.studio.plan.plan_speech import GivenLines
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import clip_features
 from lipdub.timeline.clip import Clip, Pause

@@ -1,55 +1,44 @@
 """The stage ``plan``: what is said, and which mouth follows it when."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lipdub.engines.seam import PooledStudy
-from lipdub.errors import NothingToDub
 from lipdub.studio.analysis import Analysis
-from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, LineChoices
+from lipdub.studio.dub_plan import DubPlan, FacePlan, LineChoices
 from lipdub.studio.job import Job
-from lipdub.studio.plan.dub_speech import brought_speech, spoken_speech
-from lipdub.studio.plan.engine_speech import engine_speech
 from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
-from lipdub.studio.plan.line_slots import phrases, timed_lines
-from lipdub.studio.plan.lines import DubLines, lines_to_say
+from lipdub.studio.plan.line_slots import phrases
+from lipdub.studio.plan.plan_speech import GivenLines, PlannedSpeech, plan_speech
 from lipdub.studio.session import Session
-from lipdub.studio.track_features import TrackFeatures, dub_features
+from lipdub.studio.track_features import TrackFeatures
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.lines import Line
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span, merge_spans, subtract_spans
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 
 
-@dataclass(frozen=True, eq=False)
-class GivenLines:
-    """Lines that were planned before (None: they are still to be found), and what was decided for single ones.
-
-    ``timed`` are all lines of the programme, also those that are not made now, with the spans in which the source says
-    them (None: they are ``lines``).
-    """
-
-    lines: DubLines | None = None
-    choices: LineChoices = LineChoices()
-    timed: tuple[Line, ...] | None = None
-
-
-def plan_dub(job: Job, analysis: Analysis, session: Session, given: GivenLines | None = None) -> DubPlan:
+def plan_dub(
+    job: Job,
+    analysis: Analysis,
+    session: Session,
+    given: GivenLines | None = None,
+    ahead: PlannedSpeech | None = None,
+) -> DubPlan:
     """The speech of the dub, and for every face the cues in which it follows that speech, and how its mouth moves.
 
     ``given`` are the lines where they were planned before; else they are those of the job's script, line or clip.
+    ``ahead`` is their speech, if it is made already.
 
     No face may be left to be dubbed: the plan then holds none. Raises ``OptionError`` if no face is where ``--face``
     points, ``NothingToDub`` if the engine is to speak lines for which there is no face, what recognisers, translators
     and voices raise, and ``OutputError`` if the disk refuses.
     """
     source = None if analysis.sound is None else analysis.sound.features
-    given = _complete(job, given or GivenLines(), source, session)
-    speech = _speech(job, analysis, given, session)
-    features = dub_features(speech.track, job.clip, session)
-    timed = phrases(features.features) if given.timed is None else given.timed
+    said = ahead or plan_speech(job, analysis, session, given)
+    choices, speech, features = said.given.choices, said.speech, said.features
+    timed = phrases(features.features) if said.given.timed is None else said.given.timed
     with session.clock.stage("assign speakers"):
-        following = FollowedSpeech(features.features, speech.engine_lines, timed, given.choices)
+        following = FollowedSpeech(features.features, speech.engine_lines, timed, choices)
         faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selectors)
     return DubPlan(
         speech=speech,
@@ -58,10 +47,10 @@ def plan_dub(job: Job, analysis: Analysis, session: Session, given: GivenLines |
         faces=tuple(_with_pooled_facts(plan, session) for plan in faces.faces),
         passthrough=faces.passthrough,
         notes=faces.notes,
-        source_speech=_replaced_speech(job.clip, source, given.choices),
+        source_speech=_replaced_speech(job.clip, source, choices),
         warnings=_warnings(job, analysis, features),
         lines=timed,
-        seeds=dict(given.choices.seeds),
+        seeds=dict(choices.seeds),
     )
 
 
@@ -73,25 +62,6 @@ def _with_pooled_facts(plan: FacePlan, session: Session) -> FacePlan:
     if not isinstance(study, PooledStudy):
         return plan
     return replace(plan, face=replace(plan.face, facts=study.pooled_facts()))
-
-
-def _complete(job: Job, given: GivenLines, source: SpeechFeatures | None, session: Session) -> GivenLines:
-    """What is given, with the lines of the job where none are given, and without those that are not to be said."""
-    excluded = (*job.excluded, *given.choices.excluded)
-    choices = replace(given.choices, excluded=excluded)
-    if job.audio is not None:
-        return replace(given, choices=choices)
-    lines = given.lines or lines_to_say(job.clip, job.speech, job.script, source, session)
-    said = [line for line in lines.lines if not any(line.span.start in span for span in excluded)]
-    if not said:
-        raise NothingToDub(
-            "no line begins in the part that is to be dubbed",
-            file=job.clip.path,
-            remedy="Check --from, --until and --skip, and the times of the script",
-        )
-    lines = replace(lines, lines=tuple(said))
-    timed = timed_lines(lines.lines, source) if given.timed is None else given.timed
-    return GivenLines(lines, choices, timed)
 
 
 def _replaced_speech(clip: Clip, source: SpeechFeatures | None, choices: LineChoices) -> tuple[Span, ...]:
@@ -110,13 +80,3 @@ def _warnings(job: Job, analysis: Analysis, dub: TrackFeatures) -> tuple[str, ..
     own = () if analysis.sound is None else analysis.sound.damage.warnings_about("the clip's sound")
     given = () if job.audio is None else dub.damage.warnings_about("the dub track")
     return (*(f"the clip: {doubt}" for doubt in job.clip.warnings), *own, *given)
-
-
-def _speech(job: Job, analysis: Analysis, given: GivenLines, session: Session) -> DubSpeech:
-    """The user's own track; or the lines, spoken by the engine if it can and no voice is named, else by voices."""
-    if job.audio is not None:
-        return brought_speech(job.audio, job.speech.to if job.speech.mix else "")
-    assert given.lines is not None, "lines were found"
-    if session.tools.engine_speaks and not job.speech.voice:
-        return engine_speech(job, given.lines, analysis, session)
-    return spoken_speech(job, given.lines, analysis, session, given.choices)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lipdub.media.sound_piece_file import PiecedSound, remove_old_pieces
 from lipdub.review.report import Report
 from lipdub.studio.deliver.deliver import deliver
 from lipdub.studio.project.make_takes import (
@@ -48,6 +49,8 @@ def export_film(work: LanguageWork, session: Session, anew: Collection[str] = ()
             write_levels(_levels_file(work), film.mix_levels, _levels_identity(work))
     report = deliver(made, film, session)
     remove_old_segments(made)
+    if isinstance(film.sound, PiecedSound):
+        remove_old_pieces(made.sound, film.sound)
     return report
 
 

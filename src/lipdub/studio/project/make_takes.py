@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lipdub.errors import NothingToDub
+from lipdub.errors import InputError, NothingToDub
 from lipdub.media.read import prefetch, read_frames
 from lipdub.plugins import fingerprint_of
 from lipdub.studio.analysis import Analysis
@@ -17,7 +17,8 @@ from lipdub.studio.dub_plan import DubPlan, KeptLine, LineChoices, PlannedCue
 from lipdub.studio.film_work import FilmFolders, FilmWork
 from lipdub.studio.job import Job
 from lipdub.studio.plan.line_slots import slots_by_person, timed_lines
-from lipdub.studio.plan.plan_dub import GivenLines, plan_dub
+from lipdub.studio.plan.plan_dub import plan_dub
+from lipdub.studio.plan.plan_speech import GivenLines
 from lipdub.studio.project.make_plan import dub_lines
 from lipdub.studio.project.people import people_by_name
 from lipdub.studio.project.project_folder import ProjectFolder
@@ -77,7 +78,12 @@ class PlannedTakes:
 def language_work(
     folder: ProjectFolder, plan: LanguagePlan, job: Job, analysis: Analysis, session: Session
 ) -> LanguageWork:
-    """What is there and what is missing of one language. Raises what reading the dub track raises."""
+    """What is there and what is missing of one language.
+
+    Raises ``InputError`` if a line is said by somebody who is not there, and what reading the dub track raises.
+    """
+    names = people_by_name(folder)
+    plan = _with_people(plan, analysis, names, folder.plan(plan.language))
     source = None if analysis.sound is None else analysis.sound.features
     lines = [planned.line for planned in plan.lines]
     timed = timed_lines(lines, source if plan.track is None else None)
@@ -103,7 +109,26 @@ def language_work(
         if chosen is not None or fitting:
             have[line] = chosen or fitting[-1]
     spans = {line: slot.span for line, slot in slots.items()}
-    return LanguageWork(folder, plan, job, analysis, timed, recipes, have, people_by_name(folder), spans)
+    return LanguageWork(folder, plan, job, analysis, timed, recipes, have, names, spans)
+
+
+def _with_people(plan: LanguagePlan, analysis: Analysis, names: Mapping[str, str], file: Path) -> LanguagePlan:
+    """The plan with the ids of people where it has names. Raises ``InputError`` for somebody who is not there."""
+    known = {person.id: person.name for person in analysis.people}
+    lines = []
+    for planned in plan.lines:
+        person = planned.person
+        if person and person not in known:
+            if names.get(person) not in known:
+                have = ", ".join(f"{id_} ({name})" if name else id_ for id_, name in known.items()) or "none"
+                raise InputError(
+                    f"line {planned.line.id}: person: there is no person '{person}' in the source (people: {have})",
+                    file=file,
+                    remedy="Mend it in the file; see who is there: lipdub people PROJECT",
+                )
+            planned = replace(planned, person=names[person])
+        lines.append(planned)
+    return replace(plan, lines=tuple(lines))
 
 
 def engine_name(job: Job, session: Session) -> str:
@@ -167,7 +192,7 @@ def render_lines(work: LanguageWork, takes: PlannedTakes, session: Session) -> N
             needed = renderer.needed(first, stop)
             for _ in renderer.patched(first, stop, prefetch(read_frames(clip, needed.start, needed.stop))):
                 pass
-            session.clock.listener("render", done, len(cues))
+            session.clock.tell("render", done, len(cues))
 
 
 def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
@@ -203,7 +228,8 @@ def film_folders(work: LanguageWork, takes: PlannedTakes, session: Session) -> F
         else:
             names[cue] = f"resting/{engine}"
     cues = CueFolders(resting, reels=True, folders=folders)
-    return FilmFolders(cues, work.folder.segments(work.plan.language), names)
+    language = work.plan.language
+    return FilmFolders(cues, work.folder.segments(language), work.folder.sound(language), names)
 
 
 def check_something_to_do(work: LanguageWork, takes: PlannedTakes) -> None:

@@ -19,9 +19,9 @@ VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 _HELP = (
-    "Lines may be edited: text, start and end (h:mm:ss.mmm, from the start of the clip), person (an id of 'lipdub"
-    " people', empty for somebody off screen, null to find out), voice, offset (seconds, e.g. -0.04), engine, seed,"
-    " leave (true: as filmed), take (a number of 'lipdub takes'). Then run 'lipdub dub --project' again."
+    "Lines may be edited: text, start and end (h:mm:ss.mmm, from the start of the clip), person (an id or a name of"
+    " 'lipdub people', empty for somebody off screen, null to find out), voice, offset (seconds, e.g. -0.04), engine,"
+    " seed, leave (true: as filmed), take (a number of 'lipdub takes'). Then run 'lipdub dub --project' again."
 )
 
 _LINE_FIELDS = {

@@ -57,6 +57,10 @@ class ProjectFolder:
         """The folder of the encoded segments of a language."""
         return self.path / "segments" / plan_name(language)
 
+    def sound(self, language: str) -> Path:
+        """The folder of the encoded pieces of the sound of a language's film."""
+        return self.path / "sound" / plan_name(language)
+
     def resting(self, language: str) -> Path:
         """The folder of cues that belong to no line: mouths that rest while nobody speaks."""
         return self.takes(language) / "_resting"

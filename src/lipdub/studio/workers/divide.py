@@ -19,7 +19,7 @@ def divide(job: Job, plan: DubPlan, folders: FilmFolders, *, copy: bool = True) 
     how = write_options(job.options, job.speech)
     segments = plan_segments(job.clip, changed_ranges(job, plan), job.names.film, how, copy=copy)
     names = tuple(_name(job, plan, segments, number, folders) for number in range(len(segments.segments)))
-    return FilmWork(job, plan, segments, folders.cues, folders.segments, names)
+    return FilmWork(job, plan, segments, folders.cues, folders.segments, names, folders.sound)
 
 
 def changed_ranges(job: Job, plan: DubPlan) -> list[range]:

@@ -1,0 +1,54 @@
+"""The faces of a clip found by worker processes, each in parts of it."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from lipdub.media.read import can_begin_anywhere
+from lipdub.studio.analyse.shot_faces import ShotFaces, find_shots
+from lipdub.studio.processes import FEW_SECONDS, RUN_SECONDS, until_done
+from lipdub.studio.session import Session
+from lipdub.timeline.clip import Clip
+
+PARTS = 4
+"""Parts of a clip for each worker: if one has a long shot, the others do the rest."""
+
+LEAST_SECONDS = 2
+"""Seconds of film in a part at least."""
+
+
+def parts_of(clip: Clip, session: Session) -> list[range]:
+    """The frames of ``clip`` in parts for the workers of ``session``; one part if this process does it all."""
+    workers, seconds = session.worker_count, len(clip) / float(clip.rate)
+    alone = workers == 1 or session.tools.engine.limits.accelerator or seconds < 2 * FEW_SECONDS
+    if alone or not can_begin_anywhere(clip):
+        return [range(len(clip))]
+    count = max(min(PARTS * workers, int(seconds / LEAST_SECONDS)), math.ceil(seconds / RUN_SECONDS))
+    borders = [number * len(clip) // count for number in range(count + 1)]
+    return [range(first, stop) for first, stop in pairwise(borders)]
+
+
+def find_in_workers(clip: Clip, session: Session, folder: Path, parts: Sequence[range]) -> list[ShotFaces]:
+    """The shots of ``clip`` in order; their files go to ``folder``, as with ``find_shots``.
+
+    Raises what that raises, and ``MachineError`` if the system ended a worker.
+    """
+    progress = session.scratch / "analysed"
+    progress.mkdir(exist_ok=True)
+    frames = session.clock.counter("analyse", len(clip))
+    with session.workers(len(parts), "Run it again with --workers 1", clip.path) as submit:
+        files = [progress / f"{part.start}.frames" for part in parts]
+        tasks = [submit(_find_in_worker, clip, folder, part, file) for part, file in zip(parts, files, strict=True)]
+        for _ in until_done(tasks):
+            seen = sum(file.stat().st_size for file in files if file.is_file())
+            frames.add(seen - frames.done)
+    found = [shot for task in tasks for shot in task.result()]
+    assert [shot.shot.first for shot in found] == [0, *(shot.shot.stop for shot in found[:-1])], "a shot is missing"
+    return found
+
+
+def _find_in_worker(session: Session, clip: Clip, folder: Path, part: range, progress: Path) -> list[ShotFaces]:
+    """The shots of one part. One byte is added to the file ``progress`` for each frame."""
+    with progress.open("wb", buffering=0) as file:
+        return list(find_shots(clip, session.tools, folder, part, lambda: file.write(b".")))
