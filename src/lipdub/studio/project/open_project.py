@@ -352,8 +352,7 @@ class OpenProject:
 
     def _work(self, plan: LanguagePlan, job: Job, session: Session) -> LanguageWork:
         analysis = self._analysis(job, session)
-        plan = as_heads(plan, analysis, self.project, self.folder.plan(plan.language))
-        return language_work(self.folder, plan, job, analysis, session)
+        return language_work(self.folder, as_heads(plan, self.project), job, analysis, session)
 
     def _analysis(self, job: Job, session: Session) -> Analysis:
         """The analysis of the source, with people as the user settled it."""

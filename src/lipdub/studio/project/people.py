@@ -111,24 +111,11 @@ def with_parted(
     return project, parts[0]
 
 
-def as_heads(plan: LanguagePlan, analysis: Analysis, project: Project, file: Path) -> LanguagePlan:
-    """The plan, with lines of people who are the same as others given to those. ``analysis`` is settled.
-
-    Raises ``InputError`` about the plan's ``file`` if a line is of a person who is not there.
-    """
-    heads, known = _heads(project), [person.id for person in analysis.people]
-    for planned in plan.lines:
-        person = heads.get(planned.person or "", planned.person)
-        if person and person not in known:
-            have = ", ".join(known) or "nobody"
-            raise InputError(
-                f"line {planned.line.id}: person: there is no person '{person}' (people: {have})",
-                file=file,
-                remedy='Write one of these, "" for somebody off screen, or null to find out who says it',
-            )
-        if person != planned.person:
-            plan = plan.with_line(replace(planned, person=person))
-    return plan
+def as_heads(plan: LanguagePlan, project: Project) -> LanguagePlan:
+    """The plan, with lines of people who are the same as others given to those."""
+    heads = _heads(project)
+    lines = (replace(planned, person=heads.get(planned.person or "", planned.person)) for planned in plan.lines)
+    return replace(plan, lines=tuple(lines))
 
 
 def _heads(project: Project) -> dict[str, str]:
