@@ -301,18 +301,23 @@ def test_each_line_is_said_by_the_face_that_speaks_most_of_it() -> None:
     ]
 
 
-def test_people_are_heard_for_how_high_they_speak(clip: Clip, session: Session) -> None:
+def test_people_are_heard_for_how_high_they_speak(
+    clip: Clip, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     windows = (clip.span,)
     half = (clip.span.start + clip.span.end) / 2
     lines = (
         Line("Hola", Span(clip.span.start, half), "es", "Ana"),
         Line("Sí", Span(half, clip.span.end), "es", "Luis"),
     )
-    pitch = speaker_pitch(clip, lines, windows)
+    pitch = speaker_pitch(clip, lines, windows, session)
     assert pitch.language == "es"
     assert all(100 < hertz < 300 for hertz in pitch.hertz.values())
     assert set(pitch.hertz) == {"Ana", "Luis"}
-    assert speaker_pitch(clip, lines, ()).hertz == {}
+    assert speaker_pitch(clip, lines, (), session).hertz == {}
+    monkeypatch.setattr("lipdub.studio.plan.speaker_pitch.spooled", None)
+    others = tuple(replace(line, text="Otra cosa") for line in lines)
+    assert speaker_pitch(clip, others, windows, session) == pitch
 
 
 def test_a_separator_of_the_users_leaves_the_music(clip: Clip, session: Session, tmp_path: Path) -> None:

@@ -133,10 +133,13 @@ def nothing(*_: object) -> Iterator[int]:
 
 def test_one_line_is_made_again_and_all_else_stays(films: Films, home: Path) -> None:
     project = made(films, home)
-    before = times(home / "talk.lipdub", "*.reel")
+    before, pieces = times(home / "talk.lipdub", "*.reel"), times(home / "talk.lipdub", "sound/es/*")
     take = project.redo("es", "3", lipdub.LineChange(text="Gracias a todos ustedes."), PLAIN, home / "two.mp4")
     assert (take.line, take.number, take.recipe.text) == ("3", 2, "Gracias a todos ustedes.")
     assert before.items() <= times(home / "talk.lipdub", "*.reel").items()
+    after = times(home / "talk.lipdub", "sound/es/*")
+    assert len(after) == len(pieces) == 3
+    assert after != pieces
     first, last = float(LINES[1][1]) + 0.2, float(LINES[3][0]) - 0.2  # the slot of line 3 lies between
     seconds = [float(open_clip(films.clip).times.instant(i)) for i in range(FRAMES)]
     one, two = pictures(home / "one.mp4"), pictures(home / "two.mp4")

@@ -95,8 +95,22 @@ class _CachedWindow:
         return self._rgb[top : top + window.height, left : left + window.width]
 
 
+@dataclass(frozen=True, eq=False)
+class TrackedFrame:
+    """What one frame showed: the tracks with a row for it, by id, and their views; and tracks that have no more
+    rows."""
+
+    views: list[tuple[int, FaceView]]
+    rows: list[tuple[_ActiveTrack, FaceView, Callable[[Window], Rgb]]]
+    ended: list[_ActiveTrack]
+
+
 class FaceTracker:
-    """Takes the frames of a clip in order and keeps the tracks of its faces."""
+    """Takes the frames of a clip in order and keeps the tracks of its faces.
+
+    ``track`` does all that a frame needs. It is ``follow`` and then ``write``, which may run in two threads: thumbnails
+    are made while the next frame is looked at.
+    """
 
     def __init__(
         self, folder: Path, size: tuple[int, int], finder: FaceLandmarker, most: int = 4, rate: Fraction = Fraction(25)
@@ -109,6 +123,7 @@ class FaceTracker:
         self._rate = float(rate)
         self._active: list[_ActiveTrack] = []
         self._ended: list[tuple[_ActiveTrack, int]] = []  # with the frame after the track's shot; 0 while that goes on
+        self._just_ended: list[_ActiveTrack] = []
         self._ids = self._shot_first = self._stop = self._next_detection = 0
 
     @property
@@ -121,6 +136,12 @@ class FaceTracker:
 
         A face that is lost for a moment still gives a view, without landmarks: one view for each row of its track.
         """
+        tracked = self.follow(frame, cut)
+        self.write(tracked)
+        return tracked.views
+
+    def follow(self, frame: Frame, cut: bool) -> TrackedFrame:
+        """Find the faces of this frame; ``cut``: it begins a new shot. What is found must be given to ``write``."""
         if cut:
             self._end_shot(frame.index)
         for track in self._active:
@@ -130,17 +151,33 @@ class FaceTracker:
             self._next_detection = frame.index
         if frame.index >= self._next_detection:
             self._run_detector(frame)
-        views = [(track.id, self._write_row(track, frame)) for track in self._active]
+        rows = [(track, self._add_row(track, frame), track.pixels or frame.rgb) for track in self._active]
         for track in [track for track in self._active if track.lost >= self._frames(_LOST)]:
             self._end(track)
         for track in self._active:
             track.pixels = None
         self._stop = frame.index + 1
-        return views
+        ended, self._just_ended = self._just_ended, []
+        return TrackedFrame([(track.id, view) for track, view, _ in rows], rows, ended)
+
+    def write(self, tracked: TrackedFrame) -> None:
+        """Make the thumbnails of the frame that was followed, in the order of frames."""
+        for track, view, pixels in tracked.rows:
+            if view.landmarks is None:
+                track.thumbs.append(_BLANK_THUMB)
+                track.redness.append(float("nan"))
+                continue
+            thumb = thumbnail(view.landmarks, self._size, pixels)
+            track.thumbs.append(thumb.picture)
+            track.redness.append(thumb.redness)
+        for track in tracked.ended:
+            track.thumbs.close()
 
     def finish(self) -> list[FaceTrack]:
         """All tracks worth keeping, by their first frame. Call once, after the last frame."""
         self._end_shot(self._stop)
+        for track in self._just_ended:
+            track.thumbs.close()
         tracks = []
         for track, shot_stop in self._ended:
             if self._is_worth_keeping(track, shot_stop):
@@ -172,9 +209,9 @@ class FaceTracker:
 
     def _end(self, track: _ActiveTrack) -> None:
         track.landmarks.close()
-        track.thumbs.close()
         self._active.remove(track)
         self._ended.append((track, 0))
+        self._just_ended.append(track)
 
     def _follow(self, track: _ActiveTrack, frame: Frame) -> None:
         track.pixels = _CachedWindow(
@@ -262,21 +299,13 @@ class FaceTracker:
         if track.misses >= _MAX_MISSES:
             self._end(track)
 
-    def _write_row(self, track: _ActiveTrack, frame: Frame) -> FaceView:
-        """Write this frame's row of the track and return its view."""
-        if track.mesh is None:
-            track.landmarks.append(_BLANK_FACE)
-            track.thumbs.append(_BLANK_THUMB)
-            track.redness.append(float("nan"))
-            track.presence.append(0.0)
-            return FaceView(frame.index, self._size, None, frame.rgb)
-        face = track.mesh.landmarks
-        thumb = thumbnail(face, self._size, track.pixels or frame.rgb)
-        track.landmarks.append(face)
-        track.thumbs.append(thumb.picture)
-        track.redness.append(thumb.redness)
-        track.presence.append(track.mesh.presence)
-        track.eyes.append(float(np.linalg.norm(face[EYE_LEFT] - face[EYE_RIGHT])))
+    def _add_row(self, track: _ActiveTrack, frame: Frame) -> FaceView:
+        """Add this frame's row to the track, without its thumbnail, and return its view."""
+        face = None if track.mesh is None else track.mesh.landmarks
+        track.landmarks.append(_BLANK_FACE if face is None else face)
+        track.presence.append(0.0 if track.mesh is None else track.mesh.presence)
+        if face is not None:
+            track.eyes.append(float(np.linalg.norm(face[EYE_LEFT] - face[EYE_RIGHT])))
         return FaceView(frame.index, self._size, face, frame.rgb)
 
 

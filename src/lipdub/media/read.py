@@ -10,6 +10,7 @@ from queue import Empty, Queue
 from typing import TypeVar
 
 import av
+import numpy as np
 
 from lipdub.errors import NotMedia
 from lipdub.media.container import open_input
@@ -22,12 +23,16 @@ from lipdub.media.window_rgb import window_rgb
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame, PixelLayout
 
-__all__ = ["PictureDamage", "can_begin_anywhere", "prefetch", "read_frames"]
+__all__ = ["PictureDamage", "can_begin_anywhere", "listed_key_frames", "prefetch", "read_frames"]
 
 T = TypeVar("T")
 
 _LEADS = (Fraction(0), Fraction(2), Fraction(12))
 """Seconds before the wanted frame at which a key frame is sought, one after the other."""
+
+
+_ALL_LISTED = 0.9
+"""Part of a clip's frames that an index must have to count as complete: frames before an edit may be left out."""
 
 
 @dataclass(slots=True)
@@ -117,6 +122,21 @@ def _pictures(clip: Clip, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
 def can_begin_anywhere(clip: Clip) -> bool:
     """True if ``read_frames`` can begin at any frame without decoding all that is before it."""
     return not clip.matched_by_order and not _has_joins(clip)
+
+
+def listed_key_frames(clip: Clip) -> list[int] | None:
+    """The frames of ``clip`` at which decoding can begin, as its container lists them: each is given as the frame
+    itself, or as one a few frames earlier. None if the container does not list every frame, or if the clip does not
+    show them as the file does."""
+    if clip.filmed is not None:
+        return None
+    with open_input(clip.path) as container:
+        video = container.streams.video[clip.stream]
+        listed = video.index_entries
+        if video.time_base != clip.times.time_base or len(listed) < _ALL_LISTED * len(clip):
+            return None
+        at = [entry.timestamp for entry in listed if entry.is_keyframe]
+    return sorted({min(int(index), len(clip) - 1) for index in np.searchsorted(clip.times.pts, at)})
 
 
 def _has_joins(clip: Clip) -> bool:

@@ -174,7 +174,7 @@ def _spoken(
     features = None if sound is None else sound.features
     windows = () if features is None else source_windows(features)
     whole = _whole(lines) if clip is None else Span(clip.start, clip.span.end)
-    pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows)
+    pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows, session)
     voices = with_references(session.tools.voices(lines.lines, options.voice, pitch), lines.lines, clip, features)
     fitted = FittedSpeech(lines, voices, session)
     voiced = VoicedLines(fitted.placed(windows, whole, options.duration_fit), fitted.models, fitted.notes)

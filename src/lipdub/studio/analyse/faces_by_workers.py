@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from lipdub.media.read import can_begin_anywhere
-from lipdub.studio.analyse.shot_faces import ShotFaces, find_shots
+from lipdub.media.read import can_begin_anywhere, listed_key_frames
+from lipdub.studio.analyse.shot_faces import FIRST_LEAD, ShotFaces, find_shots
 from lipdub.studio.processes import FEW_SECONDS, RUN_SECONDS, until_done
 from lipdub.studio.session import Session
 from lipdub.timeline.clip import Clip
@@ -14,8 +14,11 @@ from lipdub.timeline.clip import Clip
 PARTS = 4
 """Parts of a clip for each worker: if one has a long shot, the others do the rest."""
 
-LEAST_SECONDS = 2
+LEAST_SECONDS = 4
 """Seconds of film in a part at least."""
+
+AFTER_KEY = FIRST_LEAD + 8
+"""Frames from a key frame to the part that begins after it: some may be shown before the key frame they follow."""
 
 
 def parts_of(clip: Clip, session: Session) -> list[range]:
@@ -25,8 +28,17 @@ def parts_of(clip: Clip, session: Session) -> list[range]:
     if alone or not can_begin_anywhere(clip):
         return [range(len(clip))]
     count = max(min(PARTS * workers, int(seconds / LEAST_SECONDS)), math.ceil(seconds / RUN_SECONDS))
-    borders = [number * len(clip) // count for number in range(count + 1)]
-    return [range(first, stop) for first, stop in pairwise(borders)]
+    even, starts = [number * len(clip) // count for number in range(1, count)], _good_starts(clip)
+    if starts is not None:
+        even = [min(starts, key=lambda start: abs(start - border)) for border in even if starts]
+    return [range(first, stop) for first, stop in pairwise(sorted({0, *even, len(clip)}))]
+
+
+def _good_starts(clip: Clip) -> list[int] | None:
+    """Frames at which a part may begin so that little is decoded in vain: what is read for its first frame begins just
+    after a key frame. None if any frame is as good."""
+    keys = listed_key_frames(clip)
+    return None if keys is None else [key + AFTER_KEY for key in keys if 0 < key < len(clip) - AFTER_KEY]
 
 
 def find_in_workers(clip: Clip, session: Session, folder: Path, parts: Sequence[range]) -> list[ShotFaces]:

@@ -16,18 +16,19 @@ from lipdub.anatomy.motion import FaceMotion, measure_motion
 from lipdub.engines.seam import Engine, SharedDisk, Study, StudyFacts
 from lipdub.faces.cuts import CutDetector
 from lipdub.faces.redetect import LandmarkRedetector
-from lipdub.faces.tracker import FaceTracker
+from lipdub.faces.tracker import FaceTracker, TrackedFrame
 from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
 from lipdub.media.read import prefetch, read_frames
 from lipdub.studio.analyse.looks import FoundLook, LookFiles
 from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip, Shot
 from lipdub.timeline.face_track import FaceTrack
-from lipdub.timeline.patch import FaceView
 from lipdub.timeline.picture import Frame
 
-_FIRST_LEAD = 24  # frames before a part from which its cuts are looked for
-_LONGER = 8  # times as many, where those were not enough
+FIRST_LEAD = 24
+"""Frames before a part from which its cuts are looked for."""
+
+_LONGER = 8  # times as many, where those were not enough to be sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,23 +53,21 @@ def find_shots(clip: Clip, tools: Tools, folder: Path, part: range, seen: Callab
     """
     shot: _OpenShot | None = None
     with closing(prefetch(_tracked(clip, tools, folder, part))) as tracked:  # type: ignore[type-var]
-        for tracker, index, views in tracked:
+        for tracker, index, faces in tracked:
             if shot is None or shot.tracker is not tracker:
                 if shot is not None:
                     yield shot.finish(index)
                 shot = _OpenShot(clip, tools, folder, index, tracker)
-            shot.see(views)
+            shot.see(faces)
             seen()
             shot.stop = index + 1
     if shot is not None:
         yield shot.finish(shot.stop)
 
 
-def _tracked(
-    clip: Clip, tools: Tools, folder: Path, part: range
-) -> Iterator[tuple[FaceTracker, int, list[tuple[int, FaceView]]]]:
-    """The frames of the shots that begin in ``part``: the tracker of the shot, the frame's index, and the faces in it
-    by their numbers."""
+def _tracked(clip: Clip, tools: Tools, folder: Path, part: range) -> Iterator[tuple[FaceTracker, int, TrackedFrame]]:
+    """The frames of the shots that begin in ``part``: the tracker of the shot, the frame's index, and the faces in
+    it."""
     tracker: FaceTracker | None = None
     for frame, cut in prefetch(_with_cuts(clip, part.start)):
         if cut and frame.index >= part.stop:
@@ -76,7 +75,7 @@ def _tracked(
         if cut:
             tracker = FaceTracker(_shot_folder(folder, frame.index), clip.size, tools.landmarker, rate=clip.rate)
         if tracker is not None:
-            yield tracker, frame.index, tracker.track(frame, cut)
+            yield tracker, frame.index, tracker.follow(frame, cut)
         elif frame.index + 1 >= part.stop:
             return
 
@@ -84,7 +83,7 @@ def _tracked(
 def _with_cuts(clip: Clip, first: int) -> Iterator[tuple[Frame, bool]]:
     """The frames from ``first`` on, and whether a shot begins with each. The answers are those of a detector that has
     seen all frames."""
-    lead = _FIRST_LEAD
+    lead = FIRST_LEAD
     while True:
         begin = max(0, first - lead)
         detector, frames = CutDetector(at_start=begin == 0), read_frames(clip, begin, shared=True)
@@ -117,10 +116,11 @@ class _OpenShot:
         self.looks = LookFiles(self.own, self.tools.identifier.identifier)
         self.redetect = LandmarkRedetector(self.tools.landmarker)
 
-    def see(self, views: list[tuple[int, FaceView]]) -> None:
+    def see(self, faces: TrackedFrame) -> None:
         """Take the faces of the next frame."""
-        self.looks.see(views)
-        for face, view in views:
+        self.tracker.write(faces)
+        self.looks.see(faces.views)
+        for face, view in faces.views:
             if face not in self.studies:
                 self.studies[face] = self.tools.engine.study(self._study(face), self.redetect)
             self.studies[face].see(view)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -28,8 +29,10 @@ class AsrCheck:
 
 
 def check_words(speech: DubSpeech, features: SpeechFeatures, recogniser: str, session: Session) -> AsrCheck:
-    """Recognise the speech of a dub, where its ``features`` tell that somebody speaks, and compare it with its lines:
-    with those that were spoken in this run. Never fails: a dub can do without."""
+    """Recognise the speech of a dub and compare it with its lines: with those that were spoken in this run.
+
+    The ``features`` of the speech, on the clip's clock, tell where somebody speaks. Never fails: a dub can do without.
+    """
     lines = speech.new_lines
     if not lines:
         return AsrCheck()
@@ -40,7 +43,7 @@ def check_words(speech: DubSpeech, features: SpeechFeatures, recogniser: str, se
             pieces = read_sound_chunks(speech.track, rate=ANALYSIS_RATE, mono=True)
             if len(lines) < len(speech.lines):
                 features = _only(lines, features)
-            found = transcribe(who, pieces, features, language)
+            found = transcribe(who, pieces, replace(features, start=Fraction(0)), language)
     except LipdubError as cannot:
         return AsrCheck(notes=(f"the dub was not checked by hearing it again ({cannot.what})",))
     said, again = " ".join(line.text for line in lines), " ".join(word.text for word in found.words)

@@ -146,7 +146,7 @@ def spoken_speech(
         filmed_windows = source_windows(source) if source is not None else ()
         filmed_lines = tuple(replace(line, span=_in_file(clip, line.span)) for line in lines.lines)
     new = [line for line in lines.lines if line.id not in choices.kept]
-    pitch = speaker_pitch(filmed, filmed_lines, filmed_windows) if new else None
+    pitch = speaker_pitch(filmed, filmed_lines, filmed_windows, session) if new else None
     voices = session.tools.voices(lines.lines, speech.voice, pitch) if new else {}
     single = {
         line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]

@@ -120,6 +120,8 @@ def sound_in_spans(blocks: Iterable[Sound], spans: Sequence[Span]) -> Iterator[S
             waiting.pop()
             yield from _joined(held)
             held = []
+        if not waiting:
+            return
     yield from _joined(held)
 
 
