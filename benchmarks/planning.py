@@ -4,7 +4,8 @@
 
 Makes clips of which a shot every 2.4 s shows a face (five people take turns and every second one talks), with an hour
 of speech features for 1,500 shots, and plans a dub of each: speakers, cues, trajectories, what stays as filmed. The
-features are made up; no model is needed. Prints seconds, and the ratio to the first size beside that of the tracks.
+features are made up; no model is needed. Prints seconds of processor time, and the ratio to the first size beside that
+of the tracks.
 """
 
 import argparse
@@ -86,20 +87,20 @@ def made_lines(frames: int) -> tuple[Line, ...]:
 
 
 def planned(tracks: int, profiler: cProfile.Profile | None) -> float:
-    """Seconds that planning of ``tracks`` tracks takes."""
+    """Seconds of processor time that planning of ``tracks`` tracks takes."""
     with tempfile.TemporaryDirectory() as folder:
         prior = Prior.load(None)
         clip, analysis = made_analysis(tracks, Path(folder), prior)
         dub, lines, auto = made_features(len(clip), 2), made_lines(len(clip)), [FaceSelector("auto")]
-        begin = time.perf_counter()
+        begin = time.process_time()
         if profiler is not None:
             profiler.enable()
         plans = plan_faces(clip, analysis, FollowedSpeech(dub), prior, auto)
-        named = time.perf_counter()
+        named = time.process_time()
         find_speakers(clip, analysis, prior, auto, lines)
         if profiler is not None:
             profiler.disable()
-        print(f"{len(plans.faces)} faces follow the dub; speakers with a script: {time.perf_counter() - named:.1f} s")
+        print(f"{len(plans.faces)} faces follow the dub; speakers with a script: {time.process_time() - named:.1f} s")
         return named - begin
 
 

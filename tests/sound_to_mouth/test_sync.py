@@ -2,8 +2,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lipdub.sound_to_mouth.sync import Sync, find_sync, local_sync_scores, sync_score
+from lipdub.sound_to_mouth.sync import OFFSETS, Sync, find_sync, local_sync_scores, offset_scores, sync_score
+from lipdub.timeline.mouth import AP, UL, WD
 from sound_to_mouth.sample_speech import babble, hush, linear_world, mouth
 
 PRIOR = linear_world()
@@ -66,3 +69,25 @@ def test_a_still_or_lost_mouth_scores_near_zero():
     still = np.tile(mouth(PRIOR, features, WHEN)[:1], (250, 1)) + rng.standard_normal((250, 6)) * 1e-3
     assert np.abs(local_sync_scores(PRIOR, features, WHEN, still)).max() < 0.2
     assert not local_sync_scores(PRIOR, features, WHEN, np.full((250, 6), np.nan)).any()
+
+
+@given(st.integers(40, 200), st.integers(0, 2**32 - 1), st.floats(0, 0.5), st.sampled_from([24, 25, 29.97, 60]))
+def test_the_scores_of_all_offsets_are_correlations_of_the_shifted_prediction(count, seed, noise, rate):
+    draw, features = np.random.default_rng(seed), babble(500, seed=seed % 7)
+    seconds = np.sort(draw.choice(200, count, replace=False)) / rate + draw.uniform(-1, 1)
+    shapes = mouth(PRIOR, features, seconds) + draw.normal(0, noise, (count, 6))
+
+    def parts(rows):
+        rows = rows / (rows.std(0) + 1e-6)
+        return np.stack([rows[:, AP], rows[:, WD], rows[:, UL], rows[:, UL] + rows[:, AP]], 1).astype(np.float64)
+
+    grid = np.arange(seconds[0] - 0.45, seconds[-1] + 0.5, 0.02)
+    predicted = PRIOR.predict(features, grid)
+    expected, true = [], parts(shapes)
+    for lag in OFFSETS:
+        when = seconds + lag
+        guess = parts(np.stack([np.interp(when, grid, column) for column in predicted.T], 1))
+        known = (guess.std(0) > 1e-5) & (true.std(0) > 1e-5)
+        each = [np.corrcoef(guess[:, k], true[:, k])[0, 1] if known[k] else 0.0 for k in range(4)]
+        expected.append(np.mean(each))
+    assert offset_scores(PRIOR, features, seconds, shapes) == pytest.approx(np.array(expected), abs=1e-3)

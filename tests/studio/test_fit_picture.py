@@ -88,11 +88,14 @@ def test_speech_that_is_made_here_has_no_length_of_its_own(source: Path) -> None
         check(asked(source, None, SpeechOptions(line="Hola", to="es"), if_shorter="cut"))
 
 
-def test_a_project_keeps_the_length_of_its_source(source: Path, tmp_path: Path) -> None:
-    dub = wave(tmp_path / "a.wav", Fraction(3, 2))
+def test_what_cannot_be_fitted_in_a_project_is_refused(source: Path, tmp_path: Path) -> None:
+    dub = wave(tmp_path / "a.wav", Fraction(1, 2))
     project = lipdub.open_project(tmp_path / "talk.lipdub", source)
-    with pytest.raises(OptionError, match="--if-longer hold does nothing in a project"):
-        project.plan(dub, lipdub.ProjectOptions(DubOptions(if_longer="hold", consent=True)))
+    with pytest.raises(OptionError, match="--if-shorter cut does not work in a project"):
+        project.plan(dub, lipdub.ProjectOptions(DubOptions(if_shorter="cut", consent=True)))
+    speech = SpeechOptions(line="Hola", to="es")
+    with pytest.raises(OptionError, match="--if-longer hold works in a project for finished dub tracks only"):
+        project.plan(given=lipdub.ProjectOptions(DubOptions(if_longer="hold", consent=True), speech))
     assert not list((tmp_path / "talk.lipdub").rglob("*.json"))
 
 

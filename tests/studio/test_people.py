@@ -1,26 +1,36 @@
 """Which faces are one person, what is told about it, and where their pictures are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lipdub.anatomy.motion import measure_motion
 from lipdub.engines.seam import StudyFacts
+from lipdub.errors import OptionError
 from lipdub.faces.best_views import FaceAppearance
 from lipdub.faces.visibility import Visibility
 from lipdub.studio.analyse.looks import LookFiles, read_looks, write_looks
 from lipdub.studio.analyse.people import find_people, people_of
 from lipdub.studio.analysis import Analysis, FaceAnalysis, FaceLook
-from lipdub.timeline.clip import Shot
+from lipdub.studio.project.people import as_heads, as_settled, with_parted
+from lipdub.timeline.clip import Clip, FrameTimes, Shot
 from lipdub.timeline.face_track import FaceTrack
+from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
+from lipdub.timeline.lines import Line
 from lipdub.timeline.patch import FaceView
 from lipdub.timeline.people import FaceSample
 from lipdub.timeline.picture import Window
+from lipdub.timeline.project import InputFile, NamedPerson, Project
 from lipdub.timeline.spool import Spool
+from lipdub.timeline.time import Span
 
 PLACES = np.random.default_rng(0).normal(0, 0.088, (8, 128)).astype(np.float32)
 
@@ -137,3 +147,105 @@ def test_looks_are_read_as_they_were_written(tmp_path: Path, monkeypatch: pytest
     assert [face.name for face in sorted((tmp_path / "shot").iterdir())] == [
         f"portrait-{face}.jpg" for face in (4, 5, 9)
     ]
+
+
+RATE = Fraction(25)
+CLIP = Clip(Path("film.mp4"), FrameTimes(np.arange(250), Fraction(1, 25), 1), (64, 64), RATE, False)
+PROJECT = Project(InputFile(Path("film.mp4"), ""), 250)
+
+
+def film(tmp_path: Path) -> Analysis:
+    """Person 1 in tracks 0, 2 and 4, person 2 in 1, person 3 in 3; a track each 50 frames."""
+    who = [3, 1, 3, 2, 3]
+    faces = faces_of([Seen(50 * i, 50 * i + 50, person, 0.1 * i) for i, person in enumerate(who)], tmp_path)
+    return Analysis(tuple(Shot(50 * i, 50 * i + 50) for i in range(5)), faces, people_of(faces), None)
+
+
+def parted(project: Project, analysis: Analysis, person: str, *instants: int) -> tuple[Project, str]:
+    return with_parted(project, CLIP, analysis, person, [Fraction(instant) for instant in instants])
+
+
+def who_is(analysis: Analysis, project: Project) -> dict[str, tuple[int, ...]]:
+    return {person.id: person.tracks for person in as_settled(analysis, project).people}
+
+
+def test_somebody_who_was_joined_wrongly_is_parted_and_joined_again(tmp_path: Path) -> None:
+    analysis = film(tmp_path)
+    project, part = parted(PROJECT, analysis, "1", 9)
+    assert part == "1b"
+    assert who_is(analysis, project) == {"1": (0, 2), "1b": (4,), "2": (1,), "3": (3,)}
+    assert [p.sample.track for p in as_settled(analysis, project).people if p.sample is not None] == [2, 4, 1, 3]
+    project, other = parted(project, analysis, "1", 0)
+    assert who_is(analysis, project) == {"1": (2,), "1b": (4,), "1c": (0,), "2": (1,), "3": (3,)}
+    path = tmp_path / "project.json"
+    project.save(path)
+    assert Project.load(path) == project
+    assert who_is(analysis, project.with_joined("1b", other))["1b"] == (0, 4)
+    assert project.with_joined("1", "1b").with_joined("1", "1c") == PROJECT
+    assert project.with_joined("1b", "1").with_joined("1c", "1") == PROJECT
+
+
+def test_several_instants_part_one_person(tmp_path: Path) -> None:
+    analysis = film(tmp_path)
+    assert who_is(analysis, parted(PROJECT, analysis, "1", 9, 5)[0])["1b"] == (2, 4)
+
+
+def test_joined_people_are_parted_under_their_old_id(tmp_path: Path) -> None:
+    analysis = film(tmp_path)
+    joined = PROJECT.with_joined("1", "2").with_joined("1", "3")
+    assert who_is(analysis, joined) == {"1": (0, 1, 2, 3, 4)}
+    project, part = parted(joined, analysis, "1", 3)
+    assert (part, who_is(analysis, project)) == ("2", {"1": (0, 2, 3, 4), "2": (1,)})
+    project, part = parted(joined, analysis, "1", 3, 5)
+    assert who_is(analysis, project) == {"1": (0, 3, 4), "1b": (1, 2)}
+    chain = PROJECT.with_joined("2", "3").with_joined("1", "2")
+    assert who_is(analysis, chain) == {"1": (0, 1, 2, 3, 4)}
+
+
+def test_a_name_goes_with_the_person(tmp_path: Path) -> None:
+    named = PROJECT.with_person(NamedPerson("2", "Ana"))
+    assert named.with_joined("1", "2").people == (NamedPerson("1", "Ana", ("2",)),)
+    project, part = parted(PROJECT, film(tmp_path), "1", 9)
+    project = project.with_person(replace(project.settled(part), name="Bea"))
+    assert as_settled(film(tmp_path), project).person_of(4).name == "Bea"
+    assert project.with_joined("1", part).people == (NamedPerson("1", "Bea"),)
+
+
+def test_who_cannot_be_parted_is_told(tmp_path: Path) -> None:
+    analysis = film(tmp_path)
+    with pytest.raises(OptionError, match=r"person 1 is not seen at 3\.000 s\. See when"):
+        parted(PROJECT, analysis, "1", 3)
+    with pytest.raises(OptionError, match="person 1 is not seen"):
+        parted(PROJECT, analysis, "1", 900)
+    with pytest.raises(OptionError, match="person 2 is seen nowhere else"):
+        parted(PROJECT, analysis, "2", 3)
+    with pytest.raises(ValueError, match="person 2 is given twice"):
+        PROJECT.with_joined("2", "2")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 9)), max_size=12))
+def test_every_track_is_somebodys_whatever_is_settled(actions: list[tuple[bool, int, int]]) -> None:
+    with TemporaryDirectory() as folder:
+        analysis, project = film(Path(folder)), PROJECT
+        for joins, number, instant in actions:
+            ids = list(who_is(analysis, project))
+            person = ids[number % len(ids)]
+            before = who_is(analysis, project)
+            if joins:
+                other = ids[instant % len(ids)]
+                if other != person:
+                    project = project.with_joined(person, other)
+                    both = {*before[person], *before[other]}
+                    assert both in [set(tracks) for tracks in who_is(analysis, project).values()]
+            elif instant // 2 in before[person] and len(before[person]) > 1:
+                project, part = parted(project, analysis, person, instant)
+                assert who_is(analysis, project)[part] == (instant // 2,)
+            found = who_is(analysis, project)
+            assert sorted(track for tracks in found.values() for track in tracks) == list(range(5))
+
+
+def test_lines_of_joined_people_are_the_others() -> None:
+    line = Line("words", Span(Fraction(0), Fraction(1)), "es", id="7")
+    lines = (PlannedLine(line, "2"), PlannedLine(replace(line, id="8"), ""), PlannedLine(replace(line, id="9"), "1b"))
+    moved = as_heads(LanguagePlan("es", lines), PROJECT.with_joined("1", "2"))
+    assert [planned.person for planned in moved.lines] == ["1", "", "1b"]

@@ -272,6 +272,59 @@ def test_what_cannot_be_done_is_told(films: Films, home: Path) -> None:
     assert not (home / "one.mp4").exists()
 
 
+SHORT = 50
+
+
+@pytest.fixture(scope="module")
+def short(models: None, portrait: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("short") / "talk.mp4"
+    write_synthetic_clip(path, [np.roll(portrait, (i % 5) - 2, axis=1) for i in range(SHORT)], RATE)
+    return path
+
+
+def longer_track(clip: Path, folder: Path) -> Path:
+    """A Spanish dub that is a third of a second longer than the picture, and speaks to its end."""
+    voice = load_speech("es").sound
+    first = voice.rate // 2
+    stop = first + round((open_clip(clip).span.duration + Fraction(1, 3)) * voice.rate)
+    write_wave(folder / "talk.es.wav", Sound(voice.samples[:, first:stop], voice.rate))
+    return folder / "talk.es.wav"
+
+
+@pytest.mark.parametrize("how", ["hold", "bounce", "slow"])
+def test_the_picture_of_a_project_is_made_as_long_as_its_dub_track(short: Path, home: Path, how: str) -> None:
+    track = longer_track(short, home)
+    longer = replace(GIVEN, if_longer=how, language="es")
+    plain = lipdub.dub(short, audio=track, output=home / "plain.mp4", options=longer)
+    project = lipdub.open_project(home / f"{how}.lipdub", short)
+    report = project.render("es", home / "one.mp4", lipdub.ProjectOptions(longer), audio=track)
+    assert report.length == plain.length
+    assert report.length is not None
+    assert report.length.kind == how
+    assert project.project.frames == SHORT
+    assert (report.length.frames > 4) == (how != "slow")
+    assert packets(home / "one.mp4", "video") == packets(home / "plain.mp4", "video")
+    again = project.render("es", home / "two.mp4", PLAIN)
+    assert again.length == report.length
+    assert packets(home / "two.mp4", "video") == packets(home / "one.mp4", "video")
+    last = project.status().languages[0].lines[-1].planned.line.id
+    project.redo("es", last, lipdub.LineChange(seed=5), PLAIN, home / "three.mp4")
+    assert len(pictures(home / "three.mp4")) == report.output.frames
+    assert len(project.people(PLAIN)) == 1
+
+
+def test_another_way_to_make_the_picture_longer_makes_its_lines_anew(short: Path, home: Path) -> None:
+    track = longer_track(short, home)
+    project = lipdub.open_project(home / "talk.lipdub", short)
+    for how in ("cut", "hold", "bounce"):
+        options = replace(GIVEN, if_longer=how, language="es")
+        project.render("es", home / f"{how}.mp4", lipdub.ProjectOptions(options), audio=track)
+        plain = lipdub.dub(short, audio=track, output=home / "plain.mp4", options=options)
+        assert packets(home / f"{how}.mp4", "video") == packets(home / "plain.mp4", "video"), how
+        assert len(open_clip(home / f"{how}.mp4")) == plain.output.frames
+        assert project.project.options.get("if_longer", "cut") == how
+
+
 def test_people_are_named(films: Films, home: Path) -> None:
     project = lipdub.open_project(home / "talk.lipdub", films.clip)
     project.plan(given=spoken(films))
@@ -280,6 +333,11 @@ def test_people_are_named(films: Films, home: Path) -> None:
     project.name_person("1", "Ana")
     (person,) = project.people(PLAIN)
     assert person.name == "Ana"
+    assert project.same_person("1", ()).people[0].name == "Ana"
+    with pytest.raises(OptionError, match="person 1 is seen nowhere else"):
+        project.part_person("1", [person.spans[0].start])
+    with pytest.raises(OptionError, match=r"there is no person '1b' \(people: 1\)"):
+        project.part_person("1b", [Fraction(0)])
     project.name_person("7", "Nobody")
     with pytest.raises(InputError, match="there is no person '7'"):
         project.people(PLAIN)

@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from lipdub.cli.screen import note, progress, stdout
 from lipdub.errors import OptionError
 from lipdub.studio.options import DubOptions, SpeechMakingOptions, SpeechOptions
+from lipdub.timeline.time import parse_instant
 
 if TYPE_CHECKING:
     from lipdub.review.report import Report
@@ -123,8 +124,10 @@ def people(
     *,
     name: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     same: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    apart: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    seen: str = "",
 ) -> int:
-    """Show who is seen in a project, give people names, and settle who is the same person.
+    """Show who is seen in a project, give people names, and settle who is the same person and who is not.
 
     Parameters
     ----------
@@ -134,11 +137,24 @@ def people(
         ID=NAME, e.g. 2=Ana; may be repeated.
     same
         ID,ID: these are one person, e.g. 2,5; may be repeated.
+    apart
+        ID@TIME: whoever is seen as this person then is somebody else, e.g. 3@0:01:20, or 3@0:01:20,0:02:05 for several
+        shots of that one; may be repeated. --same joins them again.
+    seen
+        ID: show every time at which this person is seen, not only the first ones.
     """
     from lipdub.cli.project_tables import people_rows
+    from lipdub.media.probe import container_start
 
     with opened(project) as work:
+        zero = container_start(work.source)
+        for text in apart:
+            who, instants = parse_apart(text)
+            part = work.part_person(who, [instant + zero for instant in instants])
+            note(f"--apart {text}: this is person {part} now; --same {who},{part} joins them again")
         known = {person.id for person in work.people()}
+        if seen:
+            _check_person(seen, known, True, f"--seen {seen}", "ID, e.g. 2")
         for text in name:
             who, equals, called = text.partition("=")
             _check_person(who, known, bool(equals) and bool(called.strip()), f"--name {text}", "ID=NAME, e.g. 2=Ana")
@@ -148,9 +164,21 @@ def people(
             for who in ids:
                 _check_person(who, known, len(ids) > 1, f"--same {text}", "ID,ID, e.g. 2,5")
             work.same_person(ids[0], tuple(ids[1:]))
-        for row in people_rows(work.people()):
+        for row in people_rows(work.people(), zero, seen.strip()):
             stdout.print(row, soft_wrap=True)
     return 0
+
+
+def parse_apart(text: str) -> tuple[str, tuple[Fraction, ...]]:
+    """The person and the instants (s) of ``3@0:01:20`` or ``3@80,125``. Raises ``OptionError``."""
+    who, _, when = text.partition("@")
+    try:
+        instants = tuple(parse_instant(part) for part in when.split(","))
+    except ValueError as wrong:
+        raise OptionError(f"--apart {text}: {wrong}", remedy="Write ID@TIME, e.g. 3@0:01:20") from wrong
+    if not who.strip():
+        raise OptionError(f"--apart {text} names no person", remedy="Write ID@TIME, e.g. 3@0:01:20")
+    return who.strip(), instants
 
 
 def _check_person(person: str, known: set[str], well_formed: bool, option: str, usual: str) -> None:
@@ -226,6 +254,11 @@ def redo(
         every = work.takes(to, line)
     for row in take_rows(every, made.number):
         stdout.print(row, soft_wrap=True)
+    if made.voice is not None and made.voice.missing:
+        note(
+            f"What line {line} says is {float(made.voice.missing):.2f} s too long for its time: its end is cut. Say "
+            "less, or move its start and the line after it in the plan"
+        )
     _not_written(project, film)
     return 0
 

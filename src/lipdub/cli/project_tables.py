@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 from lipdub.studio.project.people import PersonSeen
@@ -14,7 +15,7 @@ from lipdub.timeline.packed import packed
 from lipdub.timeline.take import Take
 from lipdub.timeline.time import timecode, total_duration
 
-_MOST = 12
+_MOST, _IN_ROW = 12, 4
 
 
 def plan_table(plan: LanguagePlan, file: Path) -> Iterator[str]:
@@ -74,16 +75,27 @@ def status_json(status: ProjectStatus) -> str:
     return json.dumps({"project": packed(status.project), "languages": languages}, indent=1, ensure_ascii=False)
 
 
-def people_rows(people: Sequence[PersonSeen]) -> Iterator[str]:
-    """Who is seen, and when."""
+def people_rows(people: Sequence[PersonSeen], zero: Fraction, every: str = "") -> Iterator[str]:
+    """Who is seen, and when, in times that count from ``zero``: the first spans, and all of the person ``every``."""
     for person in people:
-        seconds, first = float(total_duration(person.spans)), person.spans[0].start if person.spans else 0
+        seconds = float(total_duration(person.spans))
         picture = f"  {person.picture}" if person.picture else ""
         name = person.name or "no name"
-        when = f"{seconds:7.1f} s in {len(person.spans)} shots, first at {timecode(Fraction(first))}"
-        yield f"{person.id:>4}  {name:20}  {when}{picture}"
+        shots = "1 shot" if len(person.spans) == 1 else f"{len(person.spans)} shots"
+        yield f"{person.id:>4}  {name:20}  {seconds:7.1f} s in {shots}{picture}"
+        shown = len(person.spans) if person.id == every else _MOST
+        spans = [f"{_inside(span.start - zero)} - {timecode(span.end - zero)}" for span in person.spans[:shown]]
+        for first in range(0, len(spans), _IN_ROW):
+            yield f"      {', '.join(spans[first : first + _IN_ROW])}"
+        if shown < len(person.spans):
+            yield f"      and {len(person.spans) - shown} more: --seen {person.id}"
     if not people:
         yield "nobody is seen"
+
+
+def _inside(instant: Fraction) -> str:
+    """A time code that is not before ``instant``, so that what begins there is seen at it."""
+    return timecode(Fraction(ceil(instant * 1000), 1000))
 
 
 def take_rows(takes: Sequence[Take], chosen: int) -> Iterator[str]:
@@ -96,6 +108,8 @@ def take_rows(takes: Sequence[Take], chosen: int) -> Iterator[str]:
         voice = take.voice.model if take.voice else "the dub track"
         said = short(take.voice.text if take.voice else take.recipe.text, 60)
         made_by = f"{voice}, {take.recipe.engine.split(':')[0]}, seed {take.recipe.seed}"
-        yield f"{mark} take {take.number}  {made_by}: {frames} frames{sync}  {said}"
+        long = float(take.voice.missing) if take.voice else 0.0
+        cut = f"; {long:.2f} s too long for its time, its end is cut" if long else ""
+        yield f"{mark} take {take.number}  {made_by}: {frames} frames{sync}{cut}  {said}"
     if not takes:
         yield "no take is made yet"

@@ -70,7 +70,7 @@ def parse_face_selector(text: str) -> FaceSelector:
     word = text.strip().lower()
     if word in ("auto", "left", "right", "largest"):
         return FaceSelector(word)
-    if named := re.fullmatch(r"\d+|person:\s*\S.*", text.strip(), re.IGNORECASE):
+    if named := re.fullmatch(r"\d+[a-z]{0,2}|person:\s*\S.*", text.strip(), re.IGNORECASE):
         return FaceSelector("person", person=named[0].partition(":")[2].strip() or named[0])
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*@\s*(.+)", word)
     if found:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
-from lipdub.sound_to_mouth.design_matrix import sample_rows
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.timeline.mouth import AP, UL, WD
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
@@ -20,6 +19,7 @@ MAX_OFFSET = 0.45
 OFFSETS = np.arange(-45, 46) * 0.01
 """The offsets that are tried, in seconds."""
 
+_PHASES = 2  # offsets that differ by so many steps are one row of the features apart
 _PENALTY = 0.15 * (OFFSETS / 0.3) ** 2  # subtracted from the score, because large offsets are rare
 _ENOUGH_SPEECH = 1.5  # seconds
 _FLOOR = 0.3  # of the average standard deviation of people
@@ -87,11 +87,91 @@ def likeliest_offset(
 def offset_scores(
     prior: Prior, features: SpeechFeatures, seconds: Float[np.ndarray, " n"], shapes: Float[np.ndarray, "n 6"]
 ) -> Float64[np.ndarray, " lags"]:
-    """The sync score at each of ``OFFSETS``, over all rows."""
-    grid = np.arange(seconds[0] - MAX_OFFSET, seconds[-1] + MAX_OFFSET + 0.02, float(FEATURE_STEP))
-    guess, true = prior.predict(features, grid), _normalised_parts(shapes)
-    shifted = (sample_rows(guess, seconds + lag - grid[0]) for lag in OFFSETS)
-    return np.array([_mean_correlation(_normalised_parts(rows), true) for rows in shifted])
+    """The sync score at each of ``OFFSETS``, over all rows.
+
+    A prediction between two rows of the grid is linear in them. So every sum over the instants that the score is made
+    of is a product of grid rows with weights, which are the same for all offsets that differ by whole rows: the
+    instants are looked up once for each fraction of a row, not once for each offset.
+    """
+    begin, step = float(seconds[0]) - MAX_OFFSET, float(FEATURE_STEP)
+    grid = np.arange(begin, seconds[-1] + MAX_OFFSET + 0.03, step)
+    guess = _PredictedRows(prior.predict(features, grid))
+    true = _parts(shapes / (shapes.std(0) + 1e-6)).astype(np.float64)
+    true -= true.mean(0)
+    scores = np.empty(len(OFFSETS))
+    for phase in range(_PHASES):
+        lags = np.arange(phase, len(OFFSETS), _PHASES)
+        where = np.clip((seconds + OFFSETS[phase] - begin) / step, 0, None)
+        rows = int(where.max()) + 2
+        weights = _RowWeights.of(where, true, rows)
+        scores[lags] = [guess.score(weights, int(shift)) for shift in range(len(lags))]
+    return scores
+
+
+@dataclass(frozen=True, eq=False)
+class _RowWeights:
+    """How much each grid row counts in sums over instants that lie between rows.
+
+    ``mean`` (rows,) for the sum of predictions, ``true`` (4, rows) for the sum of their products with each measured
+    part (whose mean is 0), ``squares`` and ``neighbours`` (rows,) for the sum of their squares: the row's own square,
+    and twice its product with the next row. ``sizes`` (4,) are the roots of the sums of squares of the measured parts.
+    """
+
+    mean: np.ndarray
+    true: np.ndarray
+    squares: np.ndarray
+    neighbours: np.ndarray
+    sizes: np.ndarray
+    count: int
+
+    @staticmethod
+    def of(where: np.ndarray, true: np.ndarray, rows: int) -> "_RowWeights":
+        """The weights for instants at the rows ``where``, which need not be whole; ``true`` (n, 4) was measured
+        there."""
+        low = where.astype(np.intp)
+        part = where - low
+        rest = 1 - part
+
+        def spread(own: np.ndarray, next_: np.ndarray) -> np.ndarray:
+            out = np.bincount(low, own, rows)
+            out[1:] += np.bincount(low, next_, rows)[:-1]
+            return out
+
+        of_true = np.stack([spread(values * rest, values * part) for values in true.T])
+        neighbours = np.bincount(low, 2 * rest * part, rows)
+        squares = spread(rest**2, part**2)
+        return _RowWeights(spread(rest, part), of_true, squares, neighbours, np.sqrt((true**2).sum(0)), len(where))
+
+
+class _PredictedRows:
+    """Predicted shapes on a grid, and the products of their rows that sync scores are made of."""
+
+    def __init__(self, shapes: Float32[np.ndarray, "rows 6"]) -> None:
+        rows = shapes[:, [AP, WD, UL]].T.astype(np.float64)
+        self._rows = np.ascontiguousarray(rows - rows.mean(1, keepdims=True))
+        following = np.concatenate([self._rows[:, 1:], self._rows[:, -1:]], axis=1)
+        ap, _, ul = self._rows
+        self._squares = np.concatenate([self._rows**2, [ap * ul]])
+        both = (ap * following[2] + ul * following[0]) / 2
+        self._neighbours = np.concatenate([self._rows * following, [both]])
+
+    def score(self, weights: _RowWeights, shift: int) -> float:
+        """The mean correlation of the four parts, with the grid ``shift`` rows later than the weights."""
+        within = slice(shift, shift + len(weights.mean))
+        rows = self._rows[:, within]
+        kept = slice(0, rows.shape[1])
+        mean = rows @ weights.mean[kept] / weights.count
+        squares = self._squares[:, within] @ weights.squares[kept]
+        squares += self._neighbours[:, within] @ weights.neighbours[kept]
+        products = squares / weights.count - mean[[0, 1, 2, 0]] * mean[[0, 1, 2, 2]]
+        spread = np.sqrt(np.maximum(products[:3], 0)) + 1e-6
+        with_true = rows @ weights.true[:, kept].T  # (3, 4)
+        lower = with_true[2, 3] / spread[2] + with_true[0, 3] / spread[0]
+        together = np.array([*(with_true[i, i] / spread[i] for i in range(3)), lower])
+        own = products[:3] / spread**2
+        both = own[0] + own[2] + 2 * products[3] / (spread[0] * spread[2])
+        size = weights.sizes * np.sqrt(np.maximum([*own, both], 0) * weights.count)
+        return float(np.where(size > 1e-9, together / np.maximum(size, 1e-9), 0).mean())
 
 
 def sync_score(

@@ -35,12 +35,16 @@ class InputFile:
 class NamedPerson:
     """What a user settled about a person: the ``name``, and the ids of other people that are the ``same`` person.
 
-    ``id`` is the person's id in the analysis of the source.
+    ``id`` is the person's id in the analysis of the source; or the user parted this person from another one, whose id
+    in the analysis is ``came_from``: then the person's tracks are those of that one that are seen in ``frames``
+    (numbers of frames of the source).
     """
 
     id: str
     name: str = ""
     same: tuple[str, ...] = ()
+    came_from: str = ""
+    frames: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,43 @@ class Project:
 
     def with_person(self, person: NamedPerson) -> "Project":
         """The project with what was settled about a person. Raises ``ValueError`` if another one has the name."""
-        others = tuple(other for other in self.people if other.id != person.id)
-        return replace(self, people=tuple(sorted((*others, person), key=lambda p: (len(p.id), p.id))))
+        others = [other for other in self.people if other.id != person.id]
+        people = [one for one in (*others, person) if one != NamedPerson(one.id)]
+        return replace(self, people=tuple(sorted(people, key=lambda one: _by_number(one.id))))
+
+    def settled(self, person: str) -> NamedPerson:
+        """What was settled about a person (by id); a value that says nothing if nothing was."""
+        return next((each for each in self.people if each.id == person), NamedPerson(person))
+
+    def with_joined(self, person: str, other: str) -> "Project":
+        """The project in which ``other`` and all who are the same as ``other`` are ``person``.
+
+        Somebody who was parted from ``person`` is simply not parted any more. If ``person`` was parted from ``other``,
+        the result has the id of ``other``. A name is kept. Raises ``ValueError`` for the id of one person twice.
+        """
+        head, joined = self.settled(person), self.settled(other)
+        if head.id == joined.id:
+            raise ValueError(f"person {person} is given twice")
+        if joined.id == head.came_from:
+            head, joined = joined, head
+        members = {joined.id, *joined.same}
+        of_head = {head.id, *head.same} | ({head.came_from} if head.came_from else set())
+        undone = [self.settled(one) for one in members if self.settled(one).came_from in of_head]
+        frames = {frame for one in undone if one.came_from == head.came_from for frame in one.frames}
+        left = members - {one.id for one in undone}
+        new = replace(
+            head,
+            name=head.name or joined.name,
+            same=tuple(sorted({*head.same, *left}, key=_by_number)),
+            frames=tuple(sorted({*head.frames, *frames})) if head.came_from else (),
+        )
+        gone = {one.id for one in undone}
+        kept = [
+            replace(one, name="", same=()) if one.id in left else one
+            for one in self.people
+            if one.id not in gone and one.id != head.id and (one.id not in left or one.came_from)
+        ]
+        return replace(self, people=tuple(kept)).with_person(new)
 
     def save(self, path: Path) -> None:
         """Write the manifest at once and whole. Raises ``OutputError``."""
@@ -87,6 +126,10 @@ class Project:
             return unpacked(cls, told)
         except (ValueError, TypeError) as wrong:
             raise damaged(path, "project", str(wrong)) from wrong
+
+
+def _by_number(person: str) -> tuple[int, str]:
+    return len(person), person
 
 
 def read_versioned(

@@ -75,7 +75,8 @@ def _notes(found: PersonGroups, people: Sequence[Person], faces: Sequence[FaceAn
     for person in people:
         if person.similarity < 1 - SURE_SAME:
             text = f"person {person.id} may be two people (similarity {person.similarity:.2f}): lipdub people FILM"
-            notes.add("{} people may be several", f"{text} shows their pictures", f"person {person.id}")
+            settles = f"{text} shows when, and --apart {person.id}@TIME parts them"
+            notes.add("{} people may be several", settles, f"person {person.id}")
     for person, group in zip(people, found.groups, strict=True):
         look = faces[group.members[0]].look
         if len(faces) > 1 and (look is None or look.embedding is None):

@@ -27,9 +27,19 @@ def check_length_options(request: DubRequest) -> None:
     given = _given(options)
     if not given:
         return
-    if request.planned or request.output is None:
-        raise OptionError(f"{given} does nothing in a project", remedy="Dub the clip without --project")
+    project = request.planned or request.output is None
+    if project and options.if_shorter == "cut":
+        raise OptionError(
+            "--if-shorter cut does not work in a project: its plans and people are those of the whole picture",
+            remedy="Dub the clip without --project, or leave it out",
+        )
     if request.audio is None:
+        if project and options.if_longer == "hold":
+            raise OptionError(
+                "--if-longer hold works in a project for finished dub tracks only: a plan of lines that are spoken has "
+                "the times of the source",
+                remedy="Dub the clip without --project, or say less: lipdub redo PROJECT --line ID --text TEXT",
+            )
         if options.if_longer == "hold" and options.keep_original_audio:
             raise OptionError(
                 "--if-longer hold and --keep-original-audio exclude each other where a script is spoken: the sound of "

@@ -132,9 +132,11 @@ def _with_people(plan: LanguagePlan, analysis: Analysis, names: Mapping[str, str
 
 
 def engine_name(job: Job, session: Session) -> str:
-    """The engine of a run with its version, options and weights, as recipes name it."""
-    engine = session.tools.engine
-    return f"{engine.name}:{key(fingerprint_of(engine), sorted(job.options.engine_option))[:12]}"
+    """The engine of a run with its version, options and weights, as recipes name it, and how the picture was made
+    longer, because the same frames then show something else."""
+    engine, length = session.tools.engine, job.length
+    longer = () if length is None else (length.kind, length.slower)
+    return f"{engine.name}:{key(fingerprint_of(engine), sorted(job.options.engine_option), *longer)[:12]}"
 
 
 def plan_takes(

@@ -31,9 +31,9 @@ from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.project.export_film import export_film
 from lipdub.studio.project.make_plan import make_plan
 from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
-from lipdub.studio.project.people import PersonSeen, as_settled, people_by_name, people_seen
+from lipdub.studio.project.people import PersonSeen, as_heads, as_settled, people_by_name, people_seen, with_parted
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
-from lipdub.studio.project.remembered_options import combined, remembered
+from lipdub.studio.project.remembered_options import combined, for_spoken_lines, remembered, with_length_options
 from lipdub.studio.project.status import ProjectStatus, project_status
 from lipdub.studio.project.takes import LineTakes
 from lipdub.studio.session import Session, open_session
@@ -230,8 +230,32 @@ class OpenProject:
         return self._settle(person, name=name)
 
     def same_person(self, person: str, others: tuple[str, ...]) -> Project:
-        """Settle that ``others`` (ids) are the same person as ``person``."""
-        return self._settle(person, same=others)
+        """Settle that ``others`` (ids) are the same person as ``person``, who keeps the id; or, of a person and those
+        who were parted from that one, that they are one again."""
+        with self.folder.locked():
+            project = self.project
+            try:
+                for other in others:
+                    project = project.with_joined(person, other)
+            except ValueError as wrong:
+                raise OptionError(str(wrong), file=self.folder.manifest) from wrong
+            self.folder.save(project)
+            return project
+
+    def part_person(self, person: str, instants: Sequence[Fraction], given: ProjectOptions = ProjectOptions()) -> str:
+        """Settle that the face tracks of ``person`` that are seen at ``instants`` (s, on the clock of
+        ``PersonSeen.spans``) are a person of their own, and return that person's id. ``same_person`` undoes it.
+
+        Raises ``OptionError`` if there is no such person, or the person is not seen then, or only then.
+        """
+        with self.folder.locked(), self._job(ProjectRun(given, planned=True)) as (job, session):
+            found = analyse(job, session)
+            known = [one.id for one in as_settled(found, self.project).people]
+            if person not in known:
+                raise OptionError(f"there is no person '{person}' (people: {', '.join(known) or 'nobody'})")
+            project, part = with_parted(self.project, job.clip, found, person, instants)
+            self.folder.save(project)
+            return part
 
     def status(self) -> ProjectStatus:
         """What is planned, made and missing. Nothing is analysed for it."""
@@ -327,7 +351,8 @@ class OpenProject:
         return plan
 
     def _work(self, plan: LanguagePlan, job: Job, session: Session) -> LanguageWork:
-        return language_work(self.folder, plan, job, self._analysis(job, session), session)
+        analysis = self._analysis(job, session)
+        return language_work(self.folder, as_heads(plan, self.project), job, analysis, session)
 
     def _analysis(self, job: Job, session: Session) -> Analysis:
         """The analysis of the source, with people as the user settled it."""
@@ -345,6 +370,8 @@ class OpenProject:
             audio = audio or _track_of(plan)
             speech = replace(speech, voice=speech.voice or plan.voices, script=None, line="")
             speech = replace(speech, to=plan.language if audio is None else "")
+        if audio is None:
+            options = for_spoken_lines(options, run.given.options)
         if self.folder.exists and self.project.consent:
             options = replace(options, consent=True)
         request = DubRequest(
@@ -370,7 +397,8 @@ class OpenProject:
         """Write the manifest of a new project; check that the source of an old one is the same."""
         source = InputFile(self.source.absolute(), job.digest)
         if not self.folder.exists:
-            self.folder.save(Project(source, len(job.clip), (), job.consent, remembered(options, speech)))
+            frames = len(job.clip.as_filmed())
+            self.folder.save(Project(source, frames, (), job.consent, remembered(options, speech)))
             return
         project = self.project
         if project.source.sha256 != job.digest:
@@ -379,8 +407,11 @@ class OpenProject:
                 file=self.source,
                 remedy="Give the file that it was begun with, or begin a new project for this one",
             )
-        if project.source.path != source.path:
-            self.folder.save(replace(project, source=source))
+        known = replace(project, source=source) if project.source.path != source.path else project
+        if job.audio is not None:
+            known = with_length_options(known, options)
+        if known != project:
+            self.folder.save(known)
 
 
 @dataclass(frozen=True)

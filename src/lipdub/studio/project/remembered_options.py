@@ -47,6 +47,24 @@ def combined(
     return both[0], both[1]
 
 
+def for_spoken_lines(options: DubOptions, given: DubOptions) -> DubOptions:
+    """The options of a run without a finished dub track. How a picture is made as long as one, which a project
+    remembers for those, counts here only if it was ``given`` now."""
+    if options.if_longer == "refuse":
+        return replace(options, if_shorter=given.if_shorter)
+    return replace(options, if_longer=given.if_longer, if_shorter=given.if_shorter)
+
+
+def with_length_options(project: Project, options: DubOptions) -> Project:
+    """The project that remembers how the picture is made as long as a finished dub track, whenever it was said: its
+    takes are made for that picture."""
+    usual = DubOptions()
+    changed = {
+        name: value for name in ("if_longer", "if_shorter") if (value := getattr(options, name)) != getattr(usual, name)
+    }
+    return replace(project, options={**project.options, **changed}) if changed else project
+
+
 def _remembered_names(options: DubOptions | SpeechOptions) -> list[str]:
     return [f.name for f in fields(options) if f.name not in _OF_ONE_RUN | _OF_ONE_LANGUAGE]
 
