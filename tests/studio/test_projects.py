@@ -343,6 +343,26 @@ def test_people_are_named(films: Films, home: Path) -> None:
         project.people(PLAIN)
 
 
+class Talkative(Recording):
+    """A voice that says everything three times."""
+
+    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
+        once = super().speak(line, pace)
+        return Sound(np.tile(once.samples, (1, 3)), once.rate)
+
+
+def test_a_line_that_is_made_before_the_others_leaves_them_their_time(
+    films: Films, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Talkative())
+    project = lipdub.open_project(home / "talk.lipdub", films.clip)
+    project.plan(given=spoken(films))
+    take = project.redo("es", "1", given=PLAIN)
+    assert take.voice is not None
+    assert take.voice.missing > 0
+    assert take.voice.span.end <= Fraction("2.2"), "when the second line begins"
+
+
 def test_a_plan_names_people_by_id_or_name(films: Films, home: Path) -> None:
     project = lipdub.open_project(home / "talk.lipdub", films.clip)
     project.plan(given=spoken(films))

@@ -73,7 +73,8 @@ class LineChoices:
     ``kept`` lines are not made again. ``voices`` are voices (as after ``--voice``), ``offsets`` seconds by which the
     speech of a line is moved (later if positive), ``people`` the ids of those who say the lines ("": somebody off
     screen), ``seeds`` those of the engine. In ``excluded`` spans no mouth is changed, and nothing is said that begins
-    there. ``names`` are the ids of people by the names that the user gave them.
+    there. ``names`` are the ids of people by the names that the user gave them. ``later`` are lines that are made in
+    another run, with the spans in which the source says them: their time stays free.
     """
 
     kept: Mapping[str, KeptLine] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class LineChoices:
     seeds: Mapping[str, int] = field(default_factory=dict)
     excluded: tuple[Span, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    later: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

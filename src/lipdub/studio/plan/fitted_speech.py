@@ -108,8 +108,9 @@ class FittedSpeech:
             every = [measure_line(self._speak(i)) for i in clock.counted("speak", range(count), count)]
         with clock.stage("duration fit"):
             kept = sorted(self._kept(), key=lambda line: line.span)
-            occupied = tuple((line.line, line.span) for line in kept)
-            options = FitOptions(stretch=fit == "audio", sample_rate=RATE, occupied=occupied)
+            taken = [(line.line, line.span) for line in kept]
+            taken += [(line, line.span) for line in self.choices.later]
+            options = FitOptions(stretch=fit == "audio", sample_rate=RATE, occupied=tuple(taken))
             made: Iterable[PlacedLine] = (
                 self._moved(p, whole) for p in self._placements(every, windows, whole, options)
             )
@@ -149,7 +150,7 @@ class FittedSpeech:
     def _timings(self, windows: Sequence[Span]) -> tuple[SourceTiming, ...]:
         """When the source says each of the lines that are spoken now, given all lines of the dub."""
         every = [line for line in self.source.lines if line.id in self.choices.kept]
-        together = [*self.lines, *every]
+        together = [*self.lines, *every, *self.choices.later]
         return source_timings(together, windows)[: len(self.lines)]
 
     def _speak(self, index: int) -> SpokenLine:

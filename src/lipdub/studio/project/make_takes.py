@@ -169,7 +169,9 @@ def _choices(work: LanguageWork, kept: Mapping[str, Take], making: Mapping[str, 
         voice = folder.voice
         if voice is not None:
             stay[line] = KeptLine(lines[line].line, voice, None)
+    later = (line for line in work.timed if line.id in work.recipes and line.id not in stay and line.id not in making)
     return LineChoices(
+        later=tuple(later),
         kept=stay,
         voices={line: p.voice for line, p in lines.items() if p.voice},
         offsets={line: p.offset for line, p in lines.items() if p.offset},
