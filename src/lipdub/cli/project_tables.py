@@ -20,7 +20,8 @@ _MOST, _IN_ROW = 12, 4
 
 def plan_table(plan: LanguagePlan, file: Path) -> Iterator[str]:
     """What a plan holds, in rows: its lines, and what stays as filmed."""
-    yield f"{file}: {len(plan.lines)} lines in '{plan_name(plan.language)}'"
+    count = len(plan.lines)
+    yield f"{file}: {count} line{'' if count == 1 else 's'} in '{plan_name(plan.language)}'"
     for planned in plan.lines:
         who = "found out when it is made" if planned.person is None else f"person {planned.person}"
         who = "off screen" if planned.person == "" else who
