@@ -111,6 +111,18 @@ def test_the_summary_table_is_short_and_fits_the_terminal() -> None:
         assert part in shown
 
 
+def test_many_faces_are_summed_up() -> None:
+    one = example().faces[0]
+    assert one.dub_sync is not None
+    syncs = [replace(one.dub_sync, score=score / 100) for score in range(50, 90)]
+    faces = [replace(one, face=n, dub_sync=sync, closures=ClosureCount(2, 2)) for n, sync in enumerate(syncs)]
+    faces[7] = replace(faces[7], closures=ClosureCount(requested=2, found=1))
+    rows = dict(summary_rows(replace(example(), faces=tuple(faces))))
+    assert [row.split(":")[0] for row in rows["Sync"][:-1]] == [f"face {n}" for n in range(5)]
+    assert rows["Sync"][-1] == "the other 35 faces: 0.72 after (median)"
+    assert rows["Lip closures"] == ["79 of 80 found closed on 40 faces", "face 7: 1 of 2 found closed"]
+
+
 def test_empty_rows_of_the_summary_are_left_out() -> None:
     bare = Report(
         MediaFile(Path("a.mp4"), Fraction(1), 25),

@@ -2,10 +2,11 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from fractions import Fraction
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import RenderableType
@@ -211,9 +212,9 @@ def summary_rows(report: Report) -> list[tuple[str, list[str]]]:
         ("Output", [f"{report.output.path.name} ({_length(report.output)})"]),
         ("Changed", [_extent(report)]),
         ("Left as filmed", _passthrough(report.passthrough)),
-        ("Sync", [_sync(f) for f in report.faces if f.dub_sync is not None or f.source_sync is not None]),
+        ("Sync", _syncs([f for f in report.faces if f.dub_sync is not None or f.source_sync is not None])),
         ("Speech", speech_summary(report.speech) if report.speech else []),
-        ("Lip closures", [_closures(f.face, f.closures) for f in report.faces if f.closures and f.closures.requested]),
+        ("Lip closures", _closures({f.face: f.closures for f in report.faces if f.closures and f.closures.requested})),
         ("Streams", [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]),
         ("Recipe", [f"{recipe.engine}, seed {recipe.seed}; {recipe.prior}; {recipe.speech_features}"]),
         ("Timings", [_timings(report.timings)] if report.timings else []),
@@ -244,6 +245,17 @@ def _passthrough(spans: Sequence[PassthroughSpan]) -> list[str]:
     return [*lines, f"and {more} shorter"] if more > 0 else lines
 
 
+def _syncs(faces: Sequence[FaceMetrics]) -> list[str]:
+    """A line for each face; of many, the ``_MOST_ROWS`` that follow the dub least, and the median of all others."""
+    if len(faces) <= _MOST_ROWS:
+        return [_sync(face) for face in faces]
+    after = {face.face: face.dub_sync.score if face.dub_sync is not None else 0.0 for face in faces}
+    least = sorted(faces, key=lambda face: after[face.face])[:_MOST_ROWS]
+    others = [score for face, score in after.items() if face not in {one.face for one in least}]
+    lines = [_sync(face) for face in faces if face in least]
+    return [*lines, f"the other {_count(len(others), 'face')}: {median(others):.2f} after (median)"]
+
+
 def _sync(face: FaceMetrics) -> str:
     def text(sync: SyncScore | None) -> str:
         return "unknown" if sync is None else f"{sync.score:.2f} ({sync.offset * 1000:+.0f} ms)"
@@ -265,8 +277,14 @@ def speech_summary(speech: SpeechReport) -> list[str]:
     return summary
 
 
-def _closures(face: int, closures: ClosureCount) -> str:
-    return f"face {face}: {closures.found} of {closures.requested} found closed"
+def _closures(faces: Mapping[int, ClosureCount]) -> list[str]:
+    """A line for each face; of many, the sum, and the first ``_MOST_ROWS`` in which closures are missing."""
+    told = {face: f"face {face}: {count.found} of {count.requested} found closed" for face, count in faces.items()}
+    if len(faces) <= _MOST_ROWS:
+        return list(told.values())
+    found, requested = (sum(getattr(c, name) for c in faces.values()) for name in ("found", "requested"))
+    lacking = [told[face] for face, count in faces.items() if count.found < count.requested]
+    return [f"{found} of {requested} found closed on {len(faces)} faces", *lacking[:_MOST_ROWS]]
 
 
 def _timings(timings: Iterable[StageTime]) -> str:

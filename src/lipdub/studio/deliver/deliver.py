@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+from lipdub.process.memory import give_back_memory
 from lipdub.review.page import page
 from lipdub.review.report import Report
 from lipdub.studio.deliver.asr_check import AsrCheck, check_words
@@ -22,6 +23,7 @@ def deliver(work: FilmWork, film: Film, session: Session) -> Report:
     published; then none of them stands under its name.
     """
     job, plan, check = work.job, work.plan, AsrCheck()
+    give_back_memory()  # of rendering, before a recogniser is loaded
     if job.speech.asr_check and not plan.speech.brought:
         check = check_words(plan.speech, plan.features.features, job.speech.recogniser, session)
     with session.clock.stage("deliver"):
