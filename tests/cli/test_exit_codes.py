@@ -200,7 +200,7 @@ def test_a_signal_ends_the_program_and_leaves_no_files_and_processes(tmp_path, w
     process = start(tmp_path, what)
     time.sleep(0.2)
     process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     assert said.startswith("lipdub: stopped")
     assert len(said.splitlines()) == 1
@@ -216,7 +216,7 @@ def test_a_second_signal_ends_the_program_at_once(tmp_path):
     wait_for(tmp_path / "first")
     time.sleep(0.7)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM
 
 
@@ -227,7 +227,7 @@ def test_signals_within_half_a_second_count_as_one(tmp_path):
     for _ in range(3):
         process.send_signal(signal.SIGTERM)
         time.sleep(0.02)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM
     assert "stopped by SIGTERM" in said
     assert not Path((tmp_path / "folder").read_text()).exists()
