@@ -29,7 +29,7 @@ from lipdub.media.sound_damage import SoundDamage
 from lipdub.media.write import WriteOptions, write_clip
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.analyse.faces import find_faces, read_faces
-from lipdub.studio.analyse.people import people_of
+from lipdub.studio.analyse.people import find_people
 from lipdub.studio.analysis import Analysis, FaceAnalysis
 from lipdub.studio.cue_folder import CueFolders
 from lipdub.studio.dub_plan import DubPlan, DubSpeech, FacePlan, FacePlans, PlannedCue
@@ -149,7 +149,7 @@ def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -
     find_faces(clip, session, folder)
     shots, faces = read_faces(clip, folder)
     faces = tuple(replace(face, learnable=face.learnable & shown_rows(face.motion, hidden)) for face in faces)
-    return Analysis(shots, faces, people_of(faces), TrackFeatures(bench.features(clip.path), SoundDamage()))
+    return Analysis(shots, faces, find_people(faces).people, TrackFeatures(bench.features(clip.path), SoundDamage()))
 
 
 def planned(clip: Clip, analysis: Analysis, dub: SpeechFeatures, prior: Prior) -> FacePlans:

@@ -18,7 +18,7 @@ from lipdub.errors import OptionError
 from lipdub.faces.best_views import FaceAppearance
 from lipdub.faces.visibility import Visibility
 from lipdub.studio.analyse.looks import LookFiles, read_looks, write_looks
-from lipdub.studio.analyse.people import find_people, people_of
+from lipdub.studio.analyse.people import find_people
 from lipdub.studio.analysis import Analysis, FaceAnalysis, FaceLook
 from lipdub.studio.project.people import as_heads, as_settled, with_parted
 from lipdub.timeline.clip import Clip, FrameTimes, Shot
@@ -75,20 +75,20 @@ def track_without_face(track: FaceTrack, count: int) -> FaceTrack:
 
 def test_a_person_is_found_in_all_shots_and_numbered_by_first_appearance(tmp_path: Path) -> None:
     seen = [Seen(0, 50, 3), Seen(50, 99, 1), Seen(99, 150, 3, 0.9), Seen(100, 150, 2), Seen(150, 200, 1)]
-    people = people_of(faces_of(seen, tmp_path))
+    people = find_people(faces_of(seen, tmp_path)).people
     assert [(person.id, person.tracks) for person in people] == [("1", (0, 2)), ("2", (1, 4)), ("3", (3,))]
     assert people[0].sample == FaceSample(2, 99, Window(0, 0, 10, 10))
 
 
 def test_two_faces_seen_at_once_are_two_people(tmp_path: Path) -> None:
     seen = [Seen(0, 50, 3), Seen(20, 50, 3), Seen(50, 90, 4), Seen(88, 120, 4)]
-    people = people_of(faces_of(seen, tmp_path))
+    people = find_people(faces_of(seen, tmp_path)).people
     assert [person.tracks for person in people] == [(0,), (1,), (2, 3)]
 
 
 def test_a_face_that_is_lost_is_not_seen_at_once_with_the_next(tmp_path: Path) -> None:
     seen = [Seen(0, 50, 3, lost=14), Seen(38, 90, 3)]
-    assert [person.tracks for person in people_of(faces_of(seen, tmp_path))] == [(0, 1)]
+    assert [person.tracks for person in find_people(faces_of(seen, tmp_path)).people] == [(0, 1)]
 
 
 def test_what_is_unsure_is_told_and_what_settles_it(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_without_the_model_everybody_stays_apart_and_that_is_told(tmp_path: Path
 
 def test_the_analysis_finds_people_faces_and_portraits(tmp_path: Path) -> None:
     faces = faces_of([Seen(0, 50, 3), Seen(50, 90, 1), Seen(90, 120, 3, 0.9)], tmp_path)
-    people = people_of(faces)
+    people = find_people(faces).people
     analysis = Analysis((Shot(0, 50), Shot(50, 90), Shot(90, 120), Shot(120, 130)), faces, people, None)
     assert analysis.person_of(2) is people[0]
     assert analysis.faces_of(people[0]) == (faces[0], faces[2])
@@ -158,7 +158,7 @@ def film(tmp_path: Path) -> Analysis:
     """Person 1 in tracks 0, 2 and 4, person 2 in 1, person 3 in 3; a track each 50 frames."""
     who = [3, 1, 3, 2, 3]
     faces = faces_of([Seen(50 * i, 50 * i + 50, person, 0.1 * i) for i, person in enumerate(who)], tmp_path)
-    return Analysis(tuple(Shot(50 * i, 50 * i + 50) for i in range(5)), faces, people_of(faces), None)
+    return Analysis(tuple(Shot(50 * i, 50 * i + 50) for i in range(5)), faces, find_people(faces).people, None)
 
 
 def parted(project: Project, analysis: Analysis, person: str, *instants: int) -> tuple[Project, str]:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lipdub.timeline.clip import FrameTimes, Shot, shots_between
+from lipdub.timeline.clip import FrameTimes, Shot
 from lipdub.timeline.time import Span
 
 NTSC = st.sampled_from([Fraction(n * 1000, 1001) for n in (24, 30, 60, 120)] + [Fraction(25), Fraction(24)])
@@ -71,13 +71,6 @@ def test_millisecond_ticks_still_count_as_constant(rate: Fraction, frames: int) 
 def test_a_variable_rate_is_no_rate() -> None:
     assert FrameTimes(np.array([0, 40, 100, 120], np.int64), Fraction(1, 1000), 40).constant_rate is None
     assert FrameTimes(np.array([7], np.int64), Fraction(1, 25), 1).constant_rate == 25
-
-
-@given(st.lists(st.integers(-5, 120), max_size=12), st.integers(0, 100))
-def test_shots_tile_the_clip_and_start_at_the_cuts(cuts: list[int], frames: int) -> None:
-    shots = shots_between(cuts, frames)
-    assert [i for shot in shots for i in range(shot.first, shot.stop)] == list(range(frames))
-    assert {s.first for s in shots} - {0} == {c for c in cuts if 0 < c < frames}
 
 
 def test_a_shot_holds_its_frames() -> None:

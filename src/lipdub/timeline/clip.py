@@ -1,7 +1,5 @@
 """A clip: its file, frame times, and shots."""
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -239,9 +237,3 @@ class Shot:
 
     def __len__(self) -> int:
         return self.stop - self.first
-
-
-def shots_between(cuts: Sequence[int], frames: int) -> tuple[Shot, ...]:
-    """Shots in a clip of ``frames``, from the index of each shot's first frame (``cuts``; 0 is implied)."""
-    starts = [0, *sorted({c for c in cuts if 0 < c < frames}), frames]
-    return tuple(Shot(a, b) for a, b in itertools.pairwise(starts) if a < b)

@@ -32,11 +32,6 @@ def find_people(faces: Sequence[FaceAnalysis], why_not: str = "") -> PeopleFound
     return PeopleFound(people, tuple(_notes(found, people, faces, why_not)))
 
 
-def people_of(faces: Sequence[FaceAnalysis]) -> tuple[Person, ...]:
-    """The people whom ``faces`` show."""
-    return find_people(faces).people
-
-
 def _seen_together(faces: Sequence[FaceAnalysis]) -> Iterator[tuple[int, int]]:
     """Pairs of faces that are seen at once. ``faces`` are sorted by their first frames."""
     open_tracks: list[int] = []
