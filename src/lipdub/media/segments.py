@@ -37,6 +37,7 @@ from lipdub.media.segment_file import (
 )
 from lipdub.media.sound_piece_file import PiecedSound
 from lipdub.media.splice import Splice, advise_splice
+from lipdub.process.scheduling import usual_scheduling
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.take import Segment
@@ -178,7 +179,8 @@ def write_segments(
         film.add_streams(dub, stack)
         mux = _SegmentMux(film, plan, files, indexes)
         with film.output_errors():
-            film.out.start_encoding()
+            with usual_scheduling():
+                film.out.start_encoding()
             mux.check_headers()
             mux.write(stack)
         result = film.finish()
