@@ -67,7 +67,8 @@ def test_the_picture_is_held_until_a_line_is_said(clip: Path, speech: SpeechOpti
     assert cut.speech is not None
     assert held.speech is not None
     before, after = cut.speech.lines, held.speech.lines
-    missing = before[0].missing
+    assert before[0].rate == 1.35
+    missing = before[0].missing / Fraction(135, 100)
     assert missing > 1
     assert [line.missing for line in after] == [0, 0]
     assert held.length is not None
@@ -110,7 +111,9 @@ def test_the_picture_is_slowed_while_a_line_is_said(clip: Path, speech: SpeechOp
     assert begin.file == begin.clip >= before[0].source_span.start
     assert end.file <= before[0].span.end
     added = end.clip - end.file
-    assert before[0].missing < added < before[0].missing + Fraction(3, 10)
+    needed = before[0].missing / Fraction(135, 100)
+    assert needed < added < needed + Fraction(1, 25)
+    assert slow.speech.lines[0].rate > 1.25, "the picture is not slower than it needs to be"
     film, own = open_clip(tmp_path / "slow.mp4"), open_clip(clip)
     assert len(film) == slow.output.frames == 60
     assert film.span.end == slow.output.duration == own.span.end + added

@@ -18,10 +18,11 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.clip_length import LengthChange, paused, slowed_during
 from lipdub.timeline.lines import Line
 from lipdub.timeline.retiming import AddedTime, Retiming
+from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
 
 _SPARE = Fraction(1, 50)
-"""Seconds that are added to what is missing: times are rounded to samples."""
+"""Seconds that are added to what is needed: times are rounded to samples."""
 
 _ROUNDS = 3
 """How often the picture is made longer: on the new clock, speech is fitted anew, and a little may be missing again."""
@@ -62,15 +63,19 @@ def _sound(clip: Clip, session: Session) -> TrackFeatures | None:
 
 
 def _add_missing(wanted: dict[str, AddedTime], speech: DubSpeech, clip: Clip) -> None:
-    """Add what is missing of each line of ``speech``, on the clock of ``clip``, to the time that it shall get, by
-    line id."""
+    """Add what each line of ``speech``, on the clock of ``clip``, needs to the time that it shall get, by line id: the
+    seconds of the voice that are missing, as fast as the rest of the line."""
     for line, said in zip(speech.lines, speech.said, strict=True):
         if not said.missing:
             continue
         end = said.span.end if said.span.duration else said.source_span.end
         span = clip.clock.file_span(Span(min(said.source_span.start, end), end))
         before = wanted.get(line.id, AddedTime(span, Fraction(0)))
-        wanted[line.id] = replace(before, seconds=before.seconds + said.missing + _SPARE)
+        wanted[line.id] = replace(before, seconds=before.seconds + said.missing / _rate(said) + _SPARE)
+
+
+def _rate(said: SaidLine) -> Fraction:
+    return Fraction(said.rate).limit_denominator(1000)
 
 
 def _lengthened(
