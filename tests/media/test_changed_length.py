@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -258,6 +259,48 @@ def test_gops_before_a_pause_are_copied(tmp_path: Path) -> None:
     still = paused(clip, [wait(Fraction(4), Fraction(1))])
     plan, _ = film(still, tmp_path / "out.mp4", (range(60, 70),))
     assert {i for s in plan.segments if s.copied for i in range(s.first, s.stop)} == {*range(50), *range(75, 100)}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_gops_before_a_slowed_line_are_copied_and_nothing_is_decoded_late(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / f"a{suffix}", count=160, options=X264)
+    clip = open_clip(source)
+    slow = slowed_during(clip, [AddedTime(Span(Fraction(4), Fraction(5)), Fraction(3))])
+    plan, written = film(slow, tmp_path / f"out{suffix}", (range(60, 70),))
+    copied = {i for s in plan.segments if s.copied for i in range(s.first, s.stop)}
+    assert copied == {*range(50), *range(75, 100)}
+    assert any(told == "picture (h264): 75 of 160 frames" for told in written.copied)
+    assert numbers(tmp_path / f"out{suffix}") == [(slow.times.instant(i), i) for i in range(160)]
+    theirs, ours = packets(source), packets(tmp_path / f"out{suffix}")
+    assert all(theirs[clip.times.instant(i)] == ours[clip.times.instant(i)] for i in copied)
+    with av.open(str(tmp_path / f"out{suffix}")) as file:
+        found = [(p.dts or 0, p.pts or 0, p.time_base) for p in file.demux(video=0) if p.size]
+    if suffix == ".mp4":  # Matroska stores no decoding times
+        assert all(dts <= pts for dts, pts, _ in found)
+        assert all(a[0] < b[0] for a, b in pairwise(found))
+        assert max((pts - dts) * base for dts, pts, base in found) < 1, "decoded shortly before it is shown"
+
+
+def test_a_picture_with_a_coarse_clock_is_slowed_exactly_and_encoded(tmp_path: Path) -> None:
+    clip = open_clip(make_video(tmp_path / "a.mp4", count=60, options=X264))
+    coarse = replace(clip, times=FrameTimes(np.arange(60, dtype=np.int64), Fraction(1, 25)))
+    slow = slowed_during(coarse, [AddedTime(Span(Fraction(1), Fraction(2)), Fraction(1, 3))])
+    plan = plan_segments(slow, (range(50, 55),), tmp_path / "out.mp4", WriteOptions())
+    assert not plan.copied_frames
+    assert "shown at other times" in plan.reason
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_subtitles_and_chapters_are_slowed_with_a_line(tmp_path: Path, suffix: str) -> None:
+    clip = open_clip(rich(tmp_path / f"a{suffix}"))
+    slow = slowed_during(clip, [AddedTime(Span(Fraction(1, 5), Fraction(2, 5)), Fraction(1, 5))])
+    _, written = film(slow, tmp_path / f"out{suffix}")
+    expected = [(at, at + length) for at, length in texts(clip.path)]
+    expected = [(slow.instant(begin), slow.instant(end)) for begin, end in expected]
+    found = [(at, at + length) for at, length in texts(tmp_path / f"out{suffix}")]
+    assert np.allclose(np.array(found, float), np.array(expected, float), atol=2e-3)
+    assert np.allclose(chapters(tmp_path / f"out{suffix}"), [(0, 0.2), (0.2, 0.68)], atol=2e-3)
+    assert any("stream 1 (audio) is dropped: the picture is slowed or held" in told for told in written.warnings)
 
 
 @pytest.mark.parametrize("how", ["slow", "cut", "pause", "lines"])

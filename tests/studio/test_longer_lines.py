@@ -1,6 +1,7 @@
 """Lines that are longer than their time: the picture waits for them, or is slowed during them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -12,12 +13,14 @@ import numpy as np
 import pytest
 
 import lipdub
-from lipdub.demo.media_files import write_synthetic_clip
+from lipdub.compose.mix.stems import stem_blocks
+from lipdub.demo.media_files import write_synthetic_clip, write_wave
 from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import OptionError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
 from lipdub.media.sound_read import read_sound
+from lipdub.studio.assemble.soundtrack import Stems
 from lipdub.studio.caller import Caller
 from lipdub.studio.face_views import source_sound
 from lipdub.studio.job import DubRequest
@@ -29,6 +32,7 @@ from lipdub.studio.session import open_session
 from lipdub.studio.track_features import clip_features
 from lipdub.timeline.clip_length import paused, slowed_during
 from lipdub.timeline.retiming import AddedTime
+from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.fake import FakeVoice
 
@@ -237,3 +241,27 @@ def test_the_clips_own_sound_is_slowed_with_the_picture(clip: Path) -> None:
     even = (steps - rows[0]) % 2 == 0
     assert np.allclose(slowed.voice_activity[within[even]], filmed.voice_activity[steps[even]], atol=1e-5)
     assert np.allclose(slowed.voice_activity[rows[1] + 26 :], filmed.voice_activity[rows[1] + 1 :], atol=1e-5)
+
+
+@pytest.mark.parametrize("how", [paused, slowed_during])
+def test_music_and_effects_stay_with_the_picture(clip: Path, tmp_path: Path, how: Callable) -> None:
+    """Clicks of a file of effects are heard when the frames are shown at which they were recorded."""
+    own, rate = open_clip(clip), 48_000
+    longer = how(own, [AddedTime(Span(Fraction(4, 5), Fraction(8, 5)), Fraction(1, 2))])
+    samples = np.zeros((1, 12 * rate // 5), np.float32)
+    clicks = [Fraction(k, 10) + Fraction(1, 50) for k in range(24)]
+    for at in clicks:
+        samples[0, round(at * rate) : round(at * rate) + 48] = 0.5
+    write_wave(tmp_path / "effects.wav", Sound(samples, rate))
+    stems = Stems(longer, lambda: None)
+    stem = np.concatenate(list(stem_blocks(stems.of(tmp_path / "effects.wav"), stems.canvas)), axis=1)[0]
+    assert len(stem) == int(longer.span.duration * stems.canvas.rate)
+    for at in clicks:
+        near = round((longer.instant(at) - Fraction(1, 50)) * stems.canvas.rate)
+        part = np.abs(stem[near : near + stems.canvas.rate // 25])
+        found = Fraction(near + int(part.argmax()), stems.canvas.rate)
+        slow = how is slowed_during and Fraction(4, 5) <= at < Fraction(8, 5)
+        assert part.max() > 0.1
+        assert abs(found - longer.instant(at)) < (Fraction(1, 100) if slow else Fraction(1, 500))
+    dub = np.concatenate(list(stem_blocks(stems.of(clip, retimed=False), stems.canvas)), axis=1)[0]
+    assert np.array_equal(dub[: rate // 10], read_sound(clip, rate=stems.canvas.rate).samples[0, : rate // 10])

@@ -98,7 +98,7 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
     from lipdub.studio.assemble.pieced_mix import PiecedMix
     from lipdub.studio.mix_options import mix_options
 
-    clip, stems = job.clip, _Stems(job.clip, work.go_on)
+    clip, stems = job.clip, Stems(job.clip, work.go_on)
     effects = music_and_effects(clip, job.speech, session)
     parts = MixInputs(
         stems.canvas,
@@ -133,7 +133,7 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
     return Soundtrack(track, True, measured, notes, MixLevels.of(planned_mix))
 
 
-class _Stems:
+class Stems:
     """The sounds of a mix for ``clip``, in the format of the clip's own sound."""
 
     def __init__(self, clip: Clip, go_on: Callable[[], None]) -> None:
