@@ -148,6 +148,57 @@ def test_the_picture_is_slowed_while_a_line_is_said(clip: Path, speech: SpeechOp
     assert (tmp_path / "again" / "slow.mp4").read_bytes() == (tmp_path / "slow.mp4").read_bytes()
 
 
+def begun_later(source: Path, path: Path, later: Fraction) -> Path:
+    """A copy of a file whose picture begins ``later`` seconds after its sound."""
+    with av.open(str(source)) as own, av.open(str(path), "w") as out:
+        copies = {stream.index: out.add_stream_from_template(stream) for stream in own.streams}
+        for packet in own.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "video":
+                packet.dts += round(later / packet.time_base)
+                packet.pts = (packet.pts or 0) + round(later / packet.time_base)
+            packet.stream = copies[packet.stream.index]
+            out.mux(packet)
+    return path
+
+
+@pytest.mark.usefixtures("models")
+def test_a_slowed_line_goes_over_a_cut_in_a_picture_that_begins_late(
+    portrait: np.ndarray, speech: SpeechOptions, tmp_path: Path
+) -> None:
+    rate = Fraction(30000, 1001)
+    sides = [portrait if i < 24 else portrait[:, ::-1] for i in range(70)]
+    pictures = [np.roll(side, (i % 5) - 2, axis=1) for i, side in enumerate(sides)]
+    write_synthetic_clip(tmp_path / "plain.mp4", pictures, rate, load_speech("en").sound)
+    clip = open_clip(begun_later(tmp_path / "plain.mp4", tmp_path / "late.mp4", Fraction(1, 5)))
+    assert clip.span.start == Fraction(1, 5)
+    assert clip.start == 0
+    report = lipdub.dub(
+        clip.path, output=tmp_path / "out.mp4", speech=speech, options=replace(OPTIONS, if_longer="slow")
+    )
+    assert report.length is not None
+    assert report.speech is not None
+    assert [line.missing for line in report.speech.lines] == [0, 0]
+    begin, end = report.length.clock.points
+    cut = clip.times.instant(24)
+    assert begin.file < cut < end.file
+    film = open_clip(tmp_path / "out.mp4")
+    assert len(film) == len(clip) == 70
+    for index in range(len(clip)):
+        assert (
+            0 <= report.length.clock.instant(clip.times.instant(index)) - film.times.instant(index) < Fraction(1, 9999)
+        )
+    changed = [rendered.cue.span for rendered in report.cues]
+    assert any(span.start < report.length.clock.instant(cut) for span in changed)
+    assert any(span.end > report.length.clock.instant(cut) for span in changed)
+    same = [
+        np.abs(one.planes[0].astype(int) - other.planes[0])[:60].mean()
+        for one, other in zip(read_frames(film), read_frames(clip), strict=True)
+    ]
+    assert max(same) < 3, "every frame is shown once, in its order"
+
+
 @pytest.mark.usefixtures("models")
 def test_every_line_gets_its_time(clip: Path, tmp_path: Path) -> None:
     """Lines that touch, overlap, come out of order, and end with the clip."""
