@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 from scipy.interpolate import PchipInterpolator, RBFInterpolator
-from threadpoolctl import threadpool_limits
 
 from lipdub.anatomy import pose
 from lipdub.anatomy.landmarks import CHIN, RIGID, canonical_face
+from lipdub.process.blas_threads import one_blas_thread
 from lipdub.timeline.picture import Rgb
 
 UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
@@ -167,7 +167,7 @@ class _HeadWarp:
         scaled = (known - pivot) / self._unit
         spline = RBFInterpolator(scaled[:, :2], scaled[:, 2], kernel="thin_plate_spline", smoothing=0.02)
         at = (flat - pivot[:2]) / self._unit
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread():
             depth = spline(np.clip(at, [-3, -4], [3, 2]))
         return np.concatenate([at, np.clip(depth, -2, 0.5)[:, None]], -1)
 

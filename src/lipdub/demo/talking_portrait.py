@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 from scipy.interpolate import PchipInterpolator
-from threadpoolctl import threadpool_limits
 
 from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from lipdub.anatomy.motion import FaceMotion, measure_motion
@@ -27,6 +26,7 @@ from lipdub.engines.exemplar.frame_renderer import FrameRenderer, FrameTarget, W
 from lipdub.engines.exemplar.shape_model import complete_shapes, pooled_shapes
 from lipdub.errors import NothingToDub
 from lipdub.faces.landmarker import FaceLandmarker
+from lipdub.process.blas_threads import one_blas_thread
 from lipdub.sound_to_mouth.mouth_trajectory import calibrate, predict_mouth
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.speaker_model import SourceSpeech, learn_speaker
@@ -133,7 +133,7 @@ class PortraitMouth:
         wanted = np.asarray(shape, np.float64).copy()
         wanted[AP] = np.clip(wanted[AP], 0, _WIDEST)
         bite = _BITE * float(np.clip(1 - wanted[AP] / 0.02, 0, 1)) if self._own[AP] > _PARTED else 0.0
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread():
             made = self._renderer.render(FrameTarget(0, wanted, 1.0, (self._exemplar,), bite), self._view)
         out = self._picture.copy()
         if made is not None:

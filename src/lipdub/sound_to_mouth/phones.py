@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from hama.asr import ASRModel
 from jaxtyping import Float32
-from threadpoolctl import threadpool_limits
 
 from lipdub.acoustics.chunks import HOP, Chunk, overlapping_chunks, padded, rows_of
+from lipdub.process.blas_threads import one_blas_thread
 from lipdub.sound_to_mouth.phone_network import PhoneNetwork
 from lipdub.timeline.samples import Samples
 
@@ -73,7 +73,7 @@ class PhoneAnalyser:
 
         chunks = overlapping_chunks(len(samples) + _TAIL, _LONGEST, _TRIM)
         # small matrices: with more threads, the numerical library waits ten times as long as it computes
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(self._workers, len(chunks))) as pool:
+        with one_blas_thread(), ThreadPoolExecutor(min(self._workers, len(chunks))) as pool:
             posteriors = np.concatenate(list(pool.map(analyse, chunks)))
         return _shifted_earlier(posteriors, _LATE, rows)
 

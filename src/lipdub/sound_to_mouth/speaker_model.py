@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
-from threadpoolctl import threadpool_limits
 
 from lipdub.anatomy.moving_windows import moving_maximum
+from lipdub.process.blas_threads import one_blas_thread
 from lipdub.sound_to_mouth.design_matrix import sample_rows
 from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
 from lipdub.sound_to_mouth.sync import Sync
@@ -203,7 +203,7 @@ def _residual(
     missed = ((shapes - np.median(shapes, 0)) / (shapes.std(0) + 1e-6) - guess).astype(np.float32)
     missed -= missed.mean(0)
     stiff, n = _STIFF[prior.kind(features)] * len(when), len(when)
-    with threadpool_limits(1, "blas"):
+    with one_blas_thread():
         design = prior.design(features, when)
         dims = design.shape[1]
         blocks = [slice(first, first + 512) for first in range(0, n, 512)]

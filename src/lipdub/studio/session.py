@@ -20,6 +20,7 @@ from lipdub.disk.lock_file import create_locked
 from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import InputError, OutputError
+from lipdub.process.blas_threads import one_blas_thread
 from lipdub.studio.cache_size import cache_size
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
@@ -187,10 +188,12 @@ def _removed_work_told(session: Session) -> Iterator[None]:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """OpenCV works in the thread that calls it: decoding, drawing and encoding already keep every core busy."""
+    """OpenCV and the numerical library work in the thread that calls them: decoding, drawing and encoding already keep
+    every core busy."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        yield
+        with one_blas_thread():
+            yield
     finally:
         cv2.setNumThreads(before)

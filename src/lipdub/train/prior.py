@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 from scipy.ndimage import maximum_filter1d
-from threadpoolctl import threadpool_limits
 
 from lipdub.disk.publish import atomic_output, check_output_path, same_file
 from lipdub.errors import InputError, OptionError
+from lipdub.process.blas_threads import one_blas_thread
 from lipdub.process.exit_codes import run_program
 from lipdub.sound_to_mouth.encoder import COMPONENTS, EncoderBasis
 from lipdub.sound_to_mouth.prior import DESIGNS, QUANTILE_LEVELS, Prior
@@ -99,7 +99,7 @@ def train_prior(source: Path | Sequence[Path], output: Path, options: TrainOptio
     if options.basis is not None:
         _write_basis(basis, options.basis, options.overwrite)
     clips = [f.encoded(basis) for f in clips]
-    with threadpool_limits(1, "blas"):
+    with one_blas_thread():
         trained = fit_prior(clips)
     trained.prior.save(output, overwrite=options.overwrite)
     return trained

@@ -8,11 +8,9 @@ warps the filmed skin so that the jaw follows.
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.engines.exemplar import stored_study
@@ -27,17 +25,13 @@ from lipdub.engines.exemplar.shape_model import pooled_digest
 from lipdub.engines.exemplar.stored_study import StoredStudy
 from lipdub.engines.seam import EngineLimits, EngineSetup, Guide, Redetect, StudyFacts
 from lipdub.errors import OptionError
+from lipdub.process.blas_threads import one_blas_thread
 from lipdub.timeline.patch import FaceView, Passthrough, Patch
 
 VERSION = 2
 """Raise it when the same pictures give another study."""
 
 _OFF_PICTURE = "the mouth is outside the picture"
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,7 @@ class ExemplarStudy:
         """Write what ``render`` needs; ``usable`` (frames,) bool: frames whose mouths may be used."""
         collector = self._collector or CropCollector(self.folder, self.options.library, self.budget)
         collector.reduce(self.options.library)
-        with _thread_pools().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             study = build_study(self.folder, collector, motion, usable)
         self._collector = None
         return study_facts(study.library, self.options.cavity)
@@ -128,14 +122,14 @@ class ExemplarStudy:
         """One answer per view. ``guide.trajectory`` has one row per frame of the track; numbers of a shape that are NaN
         are replaced by their expected values given the others."""
         assert guide.trajectory is not None, "the exemplar engine needs a mouth trajectory"
-        with _thread_pools().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             study = self._open()
             assert len(guide.trajectory) == len(study.geometry), "the trajectory has one row per frame of the track"
             plan = plan_track(guide.trajectory, study, self.options.cavity)
         redetect = self.redetect if self.options.check_closures else None
         renderer = _ExemplarTrackRenderer(study, plan, CropReader(), redetect)
         for view in views:
-            with _thread_pools().limit(limits=1, user_api="blas"):
+            with one_blas_thread():
                 answer = renderer.answer(view)
             yield answer
 
