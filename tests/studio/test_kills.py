@@ -17,7 +17,7 @@ from lipdub import weights
 from lipdub.disk.temporary_folder import _GRACE
 from lipdub.plugins import package_version
 
-KILLS = int(os.environ.get("LIPDUB_KILLS", "5"))
+KILLS = int(os.environ.get("LIPDUB_KILLS", "3"))
 """Kills in one test run; the environment variable sets another number."""
 SEED = 20
 pytestmark = [

@@ -23,6 +23,7 @@ from lipdub.media.read import read_frames
 from lipdub.studio.project.open_project import OpenProject
 from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.lines import Line
+from lipdub.timeline.project import NamedPerson
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
@@ -330,7 +331,7 @@ def test_people_are_named(films: Films, home: Path) -> None:
     project.plan(given=spoken(films))
     (person,) = project.people(PLAIN)
     assert (person.id, person.name) == ("1", "")
-    project.name_person("1", "Ana")
+    project.name_person("1", "Ana", PLAIN)
     (person,) = project.people(PLAIN)
     assert person.name == "Ana"
     assert project.same_person("1", ()).people[0].name == "Ana"
@@ -338,7 +339,9 @@ def test_people_are_named(films: Films, home: Path) -> None:
         project.part_person("1", [person.spans[0].start])
     with pytest.raises(OptionError, match=r"there is no person '1b' \(people: 1\)"):
         project.part_person("1b", [Fraction(0)])
-    project.name_person("7", "Nobody")
+    with pytest.raises(InputError, match=r"nobody is known as '7'.*People: 1"):
+        project.name_person("7", "Nobody", PLAIN)
+    project.folder.save(project.project.with_person(NamedPerson("7", "Nobody")))
     with pytest.raises(InputError, match="there is no person '7'"):
         project.people(PLAIN)
 
@@ -366,7 +369,7 @@ def test_a_line_that_is_made_before_the_others_leaves_them_their_time(
 def test_a_plan_names_people_by_id_or_name(films: Films, home: Path) -> None:
     project = lipdub.open_project(home / "talk.lipdub", films.clip)
     project.plan(given=spoken(films))
-    project.name_person("1", "Ana")
+    project.name_person("1", "Ana", PLAIN)
     file = project.folder.plan("es")
     plan = json.loads(file.read_text("utf-8"))
     plan["lines"][1]["person"] = "Ana"

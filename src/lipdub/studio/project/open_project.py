@@ -225,8 +225,13 @@ class OpenProject:
         with self._job(ProjectRun(given, planned=True)) as (job, session):
             return people_seen(self.folder, job.clip, self._analysis(job, session))
 
-    def name_person(self, person: str, name: str) -> Project:
-        """Call a person (by id) ``name``. Raises ``InputError`` if another person has that name."""
+    def name_person(self, person: str, name: str, given: ProjectOptions = ProjectOptions()) -> Project:
+        """Call a person (by id) ``name``. Raises ``InputError`` if nobody has that id, or another person that name."""
+        known = [each.id for each in self.people(given)]
+        if person not in known:
+            raise InputError(
+                f"nobody is known as '{person}'", file=self.folder.path, remedy=f"People: {', '.join(known) or 'none'}"
+            )
         return self._settle(person, name=name)
 
     def same_person(self, person: str, others: tuple[str, ...]) -> Project:
