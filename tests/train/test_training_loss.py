@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
 from lipdub.engines.ltx.lora import read_lora
 from lipdub.errors import OptionError
-from lipdub.train.noise_levels import NoiseOptions, draw_noise, fixed_draw, shift_of, step_generator
+from lipdub.train.noise_levels import draw_noise, fixed_draw, shift_of, step_generator
+from lipdub.train.noise_options import NoiseOptions
 from lipdub.train.training_loss import NoiseDraw, TrainingSample, training_inputs, training_loss
 
 GOLDEN = Path(__file__).parents[1] / "golden"

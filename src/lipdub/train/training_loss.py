@@ -2,9 +2,9 @@
 
 A sample has four latents. Its *target* is the clip as it shall become; its *reference* is the clip as it was, which the
 model always sees without noise (timestep 0). Target tokens are mixed with noise, ``x = (1 - s) z + s noise``, and the
-transformer shall predict the velocity ``noise - z`` (Liu et al., Rectified Flow, 2022). The reference tokens come first;
-their order does not matter to attention. Positions are those of a dub: the picture's reference has the positions of the
-target, the sound's reference lies before time zero. No attention is masked, as when the engine works.
+transformer shall predict the velocity ``noise - z`` (Liu et al., Rectified Flow, 2022). The reference tokens come
+first; their order does not matter to attention. Positions are those of a dub: the picture's reference has the
+positions of the target, the sound's reference lies before time zero. No attention is masked, as when the engine works.
 
 Measured against the reference implementation's recordings: same velocities, losses and gradients (``tests/golden``).
 """
@@ -46,8 +46,8 @@ class TrainingSample:
 
 @dataclass(frozen=True, eq=False)
 class NoiseDraw:
-    """What is drawn for one step: noise like the target's tokens, noise levels 0..1, and which samples of the batch have
-    a clean first picture."""
+    """What is drawn for one step: noise like the target's tokens, noise levels 0..1, and which samples of the batch
+    have a clean first picture."""
 
     video: Tokens
     audio: Tokens
