@@ -1,0 +1,56 @@
+"""``lipdub train``: pairs to fine-tune a model on, and what lipdub ships that is trained."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from lipdub.train.prior_options import TrainOptions
+
+train_app = App(name="train", help="Train on footage of your own; docs/training.md is the guide.")
+
+
+@train_app.command
+def prior(
+    folder: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("prior.npz"),
+    options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions(),
+) -> int:
+    """Train the prior that predicts mouth shapes from speech, for --prior of 'lipdub dub'.
+
+    Parameters
+    ----------
+    folder
+        Folder with clips of one speaking person each; a manifest.csv in it may say which have which rights.
+    output
+        The prior (.npz).
+    """
+    from lipdub.cli.train_data import run_prior
+
+    return run_prior(folder, output, options)
+
+
+@train_app.command
+def shapes(
+    clips: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("pooled_shapes.npz"),
+    overwrite: bool = False,
+) -> int:
+    """Pool the mouth shapes of several people, as the exemplar engine uses them for people who show too few.
+
+    Parameters
+    ----------
+    clips
+        Clips of one speaking person each.
+    output
+        The pooled shapes (.npz): sums over all people, which contain no single face.
+    overwrite
+        Replace a file that exists.
+    """
+    from lipdub.cli.train_data import run_shapes
+
+    return run_shapes(clips, output, overwrite=overwrite)
