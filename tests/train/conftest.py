@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+sys.path.insert(0, str(Path(__file__).parent))  # for ltx_data, which several tests import
 
 
 @pytest.fixture(scope="session")

@@ -54,3 +54,44 @@ def shapes(
     from lipdub.cli.train_data import run_shapes
 
     return run_shapes(clips, output, overwrite=overwrite)
+
+
+@train_app.command
+def run(recipe: Path, /) -> int:
+    """Train a LoRA of LTX-2.3 as a recipe says, or go on with a run that was ended.
+
+    Parameters
+    ----------
+    recipe
+        TOML file; docs/training.md lists its keys.
+    """
+    from lipdub.cli.train_loop import run_training
+
+    return run_training(recipe)
+
+
+@train_app.command
+def export(
+    run: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    step: int = 0,
+    overwrite: bool = False,
+) -> int:
+    """Write the LoRA of a training run as one file for LTX-2, ComfyUI and lipdub.
+
+    Parameters
+    ----------
+    run
+        Folder of the training run.
+    output
+        The LoRA (.safetensors).
+    step
+        The checkpoint after so many steps; 0: the one with the lowest validation loss, else the last.
+    overwrite
+        Replace a file that exists.
+    """
+    from lipdub.cli.train_loop import run_export
+
+    return run_export(run, output, step, overwrite=overwrite)

@@ -48,7 +48,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         (grad,) = grads
-        return grad @ _ready(*ctx.held, grad), None, None
+        weight, scale = ctx.held
+        return grad @ _ready(weight, scale, grad), None, None
 
 
 def _ready(weight: Tensor, scale: Tensor | None, like: Tensor) -> Tensor:

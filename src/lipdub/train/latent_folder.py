@@ -1,8 +1,9 @@
 """Reads the latents of pairs: a ``.precomputed`` folder in the layout of the public trainer.
 
 Folders ``latents``, ``audio_latents``, ``reference_latents``, ``reference_audio_latents`` and ``conditions`` hold one
-``.pt`` file for each item, with the same name in all of them; ``video_masks`` and ``audio_masks`` may be missing. The
-file ``lipdub.json`` beside them says by which checkpoint they were made: latents of another one are refused.
+``.pt`` file for each item, with the same name in all of them; ``video_masks`` and ``audio_masks`` may be missing.
+``lipdub.json`` beside them, and each file for itself, say by which checkpoint they were made: latents of another one
+are refused. It also says which items are held out ("split"), and what the data say of themselves ("card").
 """
 
 from collections.abc import Mapping
@@ -59,8 +60,8 @@ class LatentFolder:
     training: tuple[str, ...]
     validation: tuple[str, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
-    prompts: Mapping[str, str] = field(default_factory=dict)
     background: float = 0.1
+    digest: str = ""
 
     @classmethod
     def open(cls, folder: Path, digest: str, *, unchecked: bool = False, background: float = 0.1) -> "LatentFolder":
@@ -72,8 +73,8 @@ class LatentFolder:
         place = folder / PRECOMPUTED if (folder / PRECOMPUTED).is_dir() else folder
         if not (place / "latents").is_dir():
             raise InputError("there are no latents here", file=folder, remedy=_AGAIN)
-        marker = _marker(place)
-        _check_digest(place, marker, digest, unchecked)
+        marker = _marker(place / MARKER)
+        _check_digest(place / MARKER, marker.get("checkpoint"), digest, unchecked)
         names = tuple(
             sorted(
                 path.relative_to(place / "latents").with_suffix("").as_posix()
@@ -89,7 +90,7 @@ class LatentFolder:
         training = tuple(name for name in names if name not in set(held_out))
         if not training:
             raise InputError("there is no item to learn from", file=folder, remedy=_AGAIN)
-        return cls(place, training, held_out, marker.get("card", {}), marker.get("prompts", {}), background)
+        return cls(place, training, held_out, marker.get("card", {}), background, digest)
 
     def check(self) -> tuple[int, ...]:
         """Read the shapes of all items and return their numbers of tokens, references included.
@@ -141,6 +142,7 @@ class LatentFolder:
             raise InputError(f"the file cannot be read ({why})", file=path, remedy=_AGAIN) from error
         if not isinstance(loaded, dict):
             raise InputError("the file holds no named tensors", file=path, remedy=_AGAIN)
+        _check_digest(path, loaded.get("checkpoint", self.digest), self.digest, unchecked=True)
         return loaded
 
     def _latent(self, part: str, name: str, loaded: dict[str, Any], values: bool) -> Tensor:
@@ -169,14 +171,14 @@ class LatentFolder:
         return rates[0]
 
     def _weight(self, part: str, name: str, cells: Tensor) -> Tensor | None:
-        """The weight of each cell in the loss: 1 in the mask, ``background`` outside; None without masks."""
+        """Each cell's weight in the loss: the mask's (1 at the face), but at least ``background``; None without."""
         if not (self.folder / part / f"{name}.pt").is_file():
             return None
         mask = self._load(part, name).get("mask")
         if not isinstance(mask, Tensor) or tuple(mask.shape) != tuple(cells.shape[1:]):
             found = list(mask.shape) if isinstance(mask, Tensor) else "nothing"
             raise self._wrong(part, name, f"a mask of {found}, and the latent has {list(cells.shape[1:])}")
-        return self.background + (1 - self.background) * mask[None].float().clamp(0, 1)
+        return mask[None].float().clamp(self.background, 1)
 
     def _text(self, name: str, loaded: dict[str, Any]) -> TextCondition:
         both = [loaded.get(f"{modality}_prompt_embeds") for modality in ("video", "audio")]
@@ -191,30 +193,30 @@ class LatentFolder:
         return InputError(f"the item does not fit: {what}", file=self.folder / part / f"{name}.pt", remedy=_AGAIN)
 
 
-def _marker(place: Path) -> dict[str, Any]:
-    path = place / MARKER
+def _marker(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``; empty if there is no such file. Raises ``InputError`` if it is damaged."""
     if not path.is_file():
         return {}
     try:
-        marker = parse_json(path.read_text(encoding="utf-8"))
+        table = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"it cannot be read ({error})", file=path, remedy=_AGAIN) from error
-    if not isinstance(marker, dict):
+    if not isinstance(table, dict):
         raise InputError("it does not describe latents", file=path, remedy=_AGAIN)
-    return marker
+    return table
 
 
-def _check_digest(place: Path, marker: dict[str, Any], digest: str, unchecked: bool) -> None:
-    made_by = marker.get("checkpoint")
+def _check_digest(path: Path, made_by: Any, digest: str, unchecked: bool) -> None:
+    """Raise ``WeightsError`` unless ``made_by`` is ``digest``, or is not said and may be ``unchecked``."""
     if made_by == digest:
         return
     if made_by is not None:
         what = f"these latents were made by another checkpoint ({str(made_by)[:12]}, not {digest[:12]})"
-        raise WeightsError(what, file=place, remedy=_AGAIN)
+        raise WeightsError(what, file=path, remedy=_AGAIN)
     if not unchecked:
         raise WeightsError(
             "these latents do not say by which checkpoint they were made",
-            file=place,
+            file=path.parent,
             remedy="If you know that it was this one, set data.unchecked = true",
         )
 

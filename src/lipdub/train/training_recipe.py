@@ -113,13 +113,15 @@ class RunOptions:
 class ValidationOptions:
     """``every``: steps between validations; 0: none. ``sigmas``: noise levels of the validation loss. ``patience``: the
     run stops after so many validations without a lower loss; 0: never. ``clips``: clips that are dubbed then and
-    scored, each with the dub track of the same place in ``audio``."""
+    scored, each with the dub track of the same place in ``audio``, in windows of ``frames`` of ``size`` pixels."""
 
     every: int = 0
     sigmas: tuple[float, ...] = (0.975, 0.725, 0.421875)
     patience: int = 0
     clips: tuple[str, ...] = ()
     audio: tuple[str, ...] = ()
+    size: int = 768
+    frames: int = 121
 
     def __post_init__(self) -> None:
         _within("validation.every", self.every, 0, 10**9)
@@ -287,6 +289,6 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
         raise OptionError(f"{name} is '{value}'", remedy=f"One of: {', '.join(known)}")
 
 
-def _within(name: str, value: float, least: float, most: float) -> None:
+def _within(name: str, value: float | int, least: float | int, most: float | int) -> None:
     if not least <= value <= most:
         raise OptionError(f"{name} is {value:g}, which is not from {least:g} to {most:g}")
