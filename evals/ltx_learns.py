@@ -52,8 +52,8 @@ SIDE = CELL * CELLS
 LATENTS = 5
 FRAMES = (LATENTS - 1) * 8 + 1
 SOUND = tokens.audio_latent_count(FRAMES, RATE)
-CHANNELS, VOICE, BINS = 48, 4, 4
-WORDS, WIDTH, AUDIO_WIDTH = 12, 128, 64
+CHANNELS, VOICE, BINS = 64, 4, 4
+WORDS, WIDTH, AUDIO_WIDTH = 12, 96, 48
 SIGMAS = tuple(float(x) for x in np.linspace(1, 0, 13))
 
 
@@ -132,9 +132,9 @@ class LinearVae:
         for cells in self._cells(frames):
             flat = cells.flatten(0, -2)
             mean = flat.mean(0)
-            _, scale, basis = torch.linalg.svd(flat - mean, full_matrices=False)
-            scale = (scale[:CHANNELS] / len(flat) ** 0.5).clamp(min=2e-3)
-            self._parts.append((mean, basis[:CHANNELS], scale.clamp(min=float(scale[0]) * 0.02)))
+            power, basis = torch.linalg.eigh((flat - mean).T @ (flat - mean) / len(flat))
+            scale = power.flip(0)[:CHANNELS].clamp(min=0).sqrt()
+            self._parts.append((mean, basis.flip(1)[:, :CHANNELS].T, scale.clamp(min=float(scale[0]) * 0.02)))
 
     def _cells(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """The first picture's cells (clips, 1, rows, columns, 64), and those of the others (.., 512)."""
@@ -168,7 +168,7 @@ class DrawnWorld:
     def __init__(self) -> None:
         """Everything fixed is drawn here: VAE, direction of loudness, and the words' embeddings."""
         drawn = step_generator("world")
-        self.vae = LinearVae(draw_frames(draw_people(400, drawn), draw_speech(400, drawn)))
+        self.vae = LinearVae(draw_frames(draw_people(200, drawn), draw_speech(200, drawn)))
         direction = torch.randn(VOICE * BINS, generator=drawn)
         self.direction = direction / direction.norm()
         self.places = torch.randn(WORDS, WIDTH, generator=drawn)
@@ -219,7 +219,7 @@ def make_transformer() -> LTX2VideoTransformer3DModel:
         in_channels=CHANNELS, out_channels=CHANNELS, num_attention_heads=4, attention_head_dim=WIDTH // 4,
         cross_attention_dim=WIDTH, gated_attn=True, cross_attn_mod=True, audio_in_channels=VOICE * BINS,
         audio_out_channels=VOICE * BINS, audio_num_attention_heads=4, audio_attention_head_dim=AUDIO_WIDTH // 4,
-        audio_cross_attention_dim=AUDIO_WIDTH, audio_gated_attn=True, audio_cross_attn_mod=True, num_layers=4,
+        audio_cross_attention_dim=AUDIO_WIDTH, audio_gated_attn=True, audio_cross_attn_mod=True, num_layers=3,
         rope_type="split", use_prompt_embeddings=False, perturbed_attn=True,
     )  # fmt: skip
 
@@ -228,7 +228,7 @@ NOISE = NoiseOptions(shift=0.0, spread=1.4, shared=False, first_frame=0.0)
 """Own levels for sound and picture, so that the model also knows a picture beside a sound without noise."""
 
 
-def teach(model, parameters, sample, steps: int, options: OptimiserOptions, batch: int = 16) -> float:
+def teach(model, parameters, sample, steps: int, options: OptimiserOptions, batch: int = 8) -> float:
     """Train ``parameters``; returns the mean loss of the last fifty steps. ``sample(batch, generator)`` makes data."""
     optimiser, last = make_optimiser(parameters, options), []
     for step in range(steps):
@@ -247,7 +247,7 @@ def teach(model, parameters, sample, steps: int, options: OptimiserOptions, batc
             group["lr"] = group["base"] * rate_share(step, steps, options)
         optimiser.step()
         last = [*last[-49:], whole.item()]
-        if step % 100 == 99:
+        if step % 50 == 49:
             print(f"  {sample.__name__} step {step + 1}: loss {sum(last) / len(last):.3f}", flush=True)
     return sum(last) / len(last)
 
