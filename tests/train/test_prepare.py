@@ -25,7 +25,7 @@ from lipdub.train.prepare_options import PairLimits, PrepareOptions
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RATE = Fraction(25)
-ANY = PairLimits(least_sync=-1, least_closures=0, most_flicker=9, most_seam=9, least_changed=0)
+ANY = PairLimits(least_sync=-1.0, least_closures=0.0, most_flicker=9.0, most_seam=9.0, least_changed=0.0)
 """A portrait's own mouth does not follow the voice: what is measured is tested elsewhere."""
 
 SMALL = PrepareOptions(
@@ -57,7 +57,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sound = Sound(voice.samples[:, voice.rate // 2 : voice.rate * 2], voice.rate)
         pictures = [np.ascontiguousarray(np.roll(picture, (i % 5) - 2, axis=1)) for i in range(36)]
         write_synthetic_clip(folder / f"{name}.mp4", pictures, RATE, sound)
-        (folder / f"{name}.{language}.srt").write_text("1\n00:00:00,300 --> 00:00:00,800\nHello there.\n", "utf-8")
+        (folder / f"{name}.{language}.srt").write_text("1\n00:00:00,300 --> 00:00:00,700\nHello there.\n", "utf-8")
     return folder
 
 

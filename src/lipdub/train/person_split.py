@@ -43,8 +43,9 @@ def split_by_person(people: Sequence[PersonOfPair], share: float, earlier: Mappi
     groups, unknown = _people(sorted(people, key=lambda person: person.pair))
     numbers = {pair: number for number, group in enumerate(groups) for pair in group}
     if not groups:
+        all_train: dict[str, Side] = dict.fromkeys(unknown, "train")
         nobody = "Whose face it is could not be known: all pairs are for training, none for validation."
-        return PersonSplit(dict.fromkeys(unknown, "train"), {}, notes=(nobody,) if people and share else ())
+        return PersonSplit(all_train, {}, notes=(nobody,) if people and share else ())
     held = _validation(groups, share, len(people), earlier)
     sides: dict[str, Side] = {
         pair: "validation" if number in held else "train" for number, group in enumerate(groups) for pair in group

@@ -58,8 +58,8 @@ class LatentsMarker:
         path = root / FOLDER / MARKER
         try:
             told = parse_json(path.read_text("utf-8"))
-            names = (told["checkpoint"], told["text_encoder"])
-            return cls(*map(str, names), told["split"], told["prompts"], told["card"])
+            about = (told["split"], told["prompts"], told["card"])
+            return cls(str(told["checkpoint"]), str(told["text_encoder"]), *about)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as wrong:
@@ -107,9 +107,7 @@ class PrecomputedFolder:
             raise WeightsError("these latents were made by another checkpoint", file=path, remedy=_AGAIN)
         return values
 
-    def write(
-        self, kind: LatentKind, pair: str, values: "Mapping[str, torch.Tensor | float | tuple[int, int]]"
-    ) -> None:
+    def write(self, kind: LatentKind, pair: str, values: Mapping[str, Any]) -> None:
         """Write a file; it appears when it is complete. Raises ``OutputError``."""
         import torch
 
