@@ -5,9 +5,34 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from lipdub.train.prepare_options import PairLimits, PrepareOptions
 from lipdub.train.prior_options import TrainOptions
 
 train_app = App(name="train", help="Train on footage of your own; docs/training.md is the guide.")
+
+
+@train_app.command
+def prepare(
+    footage: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    options: Annotated[PrepareOptions, Parameter(name="*")] = PrepareOptions(),
+    limits: Annotated[PairLimits, Parameter(name="*")] = PairLimits(),
+) -> int:
+    """Make pairs of footage that a model can be fine-tuned on; a run that was interrupted goes on where it was.
+
+    Parameters
+    ----------
+    footage
+        Folder of clips; or a table of pairs that others made (CSV, JSON, JSONL with the columns of LTX's own trainer),
+        or a folder that holds such a table (dataset.csv, .json or .jsonl).
+    output
+        Folder for the pairs; if an earlier run made it with the same options, it is completed.
+    """
+    from lipdub.cli.train_data import run_prepare
+
+    return run_prepare(footage, output, options, limits)
 
 
 @train_app.command
