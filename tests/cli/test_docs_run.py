@@ -43,6 +43,8 @@ NOT_RUN = {
     "./test": "it is what runs this test",
     "lipdub weights fetch ltx --to FOLDER": "66 GB, gated; tests/engines/ltx/test_hub.py fetches from a hub of our own",
     "lipdub train prepare": "tests/train/test_prepare.py makes pairs of other clips, with the tiny checkpoint",
+    "lipdub train run": "tests/train/test_training_run.py runs recipes with the tiny checkpoint",
+    "lipdub train export": "tests/train/test_lora_export.py exports a run",
     "pip install": "see test_every_extra_that_is_installed_exists and test_a_fresh_environment_makes_the_demo",
     "lipdub demo": "see test_a_fresh_environment_makes_the_demo",
     "from fractions import Fraction": "needs a GPU; tests/engines/ltx/test_parity_pipeline.py runs these calls without",

@@ -46,7 +46,8 @@ class ValidationDubs:
     def of(cls, recipe: TrainingRecipe) -> "ValidationDubs":
         """As the recipe says. Raises ``WeightsError`` if the folder of the base lacks upsampler or text encoder."""
         pairs = zip(recipe.validation.clips, recipe.validation.audio, strict=True)
-        sizes = LtxOptions(size=recipe.validation.size, frames=recipe.validation.frames)
+        frames = recipe.validation.frames
+        sizes = LtxOptions(size=recipe.validation.size, frames=frames, overlap=min(24, frames // 3))
         made = cls(
             Path(recipe.base.weights),
             Path(recipe.run.folder) / "dubs",
