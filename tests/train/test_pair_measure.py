@@ -12,7 +12,7 @@ import pytest
 
 from lipdub import weights
 from lipdub.demo.speech_assets import load_speech
-from lipdub.errors import WeightsError
+from lipdub.errors import OutputError, WeightsError
 from lipdub.studio.options import DubOptions
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.sound import Sound
@@ -48,7 +48,7 @@ def swaying(face: np.ndarray, frames: int = FRAMES) -> list[np.ndarray]:
 
 def spoken(seconds: Fraction) -> Sound:
     voice = load_speech("en").sound
-    first = 3 * voice.rate
+    first = 4 * voice.rate
     return Sound(voice.samples[:, first : first + int(seconds * voice.rate)], voice.rate)
 
 
@@ -126,6 +126,23 @@ def test_pictures_and_masks_come_back(face: np.ndarray, tmp_path: Path) -> None:
     mask[:, 20:40, 8:30] = True
     write_mask(tmp_path / "m.mp4", mask, RATE)
     assert (read_mask(tmp_path / "m.mp4", 9) != mask).mean() < 0.01
+
+
+def test_a_disk_that_is_full_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    noise = np.random.default_rng(1).integers(0, 255, (9, 64, 64, 3), np.uint8)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
+    try:
+        for write in (
+            lambda: write_pictures(tmp_path / "a.mp4", noise, RATE),
+            lambda: write_stereo(tmp_path / "a.wav", Sound(np.zeros((1, 48_000), np.float32), 48_000)),
+        ):
+            with pytest.raises(OutputError, match="larger than this disk or a limit"):
+                write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

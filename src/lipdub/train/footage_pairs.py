@@ -259,13 +259,21 @@ class FootagePairs:
                 script=script, to=tag, voice=self.options.voice, asr_check=False, subtitles="none", loudness="source"
             )
         try:
-            dub(clip.path, audio=other, output=film, speech=speech, options=self._dub_options,
-                caller=replace(self.caller, ask_people=_stated))  # fmt: skip
+            self._dubbed(clip.path, film, other, speech)
         except (MissingExtra, WeightsError, OptionError) as voiceless:
             if other is None:
                 voiceless.remedy = f"{voiceless.remedy} Or use the speech of other clips: --other clips".strip()
             raise
         return name
+
+    def _dubbed(self, clip: Path, film: Path, other: Path | None, speech: SpeechOptions) -> None:
+        """Dub whoever speaks; if that cannot be told (there is too little speech, say), the largest face."""
+        caller = replace(self.caller, ask_people=_stated)
+        try:
+            dub(clip, audio=other, output=film, speech=speech, options=self._dub_options, caller=caller)
+        except NothingToDub:
+            largest = replace(self._dub_options, face=("largest",))
+            dub(clip, audio=other, output=film, speech=speech, options=largest, caller=caller)
 
     def _cut(self, one: _Footage, film: Path, analysis: Analysis, window: PairWindow, language: str) -> FootagePair:
         """Write the four files of a pair, those that are not there yet."""

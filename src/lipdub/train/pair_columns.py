@@ -21,8 +21,10 @@ from lipdub.errors import InputError
 
 COLUMNS = ("video", "audio", "caption", "reference_video", "reference_audio", "video_mask", "audio_mask")
 
+TABLES = (".jsonl", ".json", ".csv")
+"""Endings of tables, in the order in which a folder is searched."""
+
 _OLDER = {"media_path": "video", "ref_media_path": "reference_video"}
-_TABLES = tuple(f"dataset{suffix}" for suffix in (".jsonl", ".json", ".csv"))
 _REMEDY = "Its columns are: " + ", ".join(COLUMNS)
 
 
@@ -54,7 +56,7 @@ class TrainingPair:
 
 def find_table(folder: Path) -> Path | None:
     """The table of pairs in ``folder``: ``dataset.jsonl``, ``.json`` or ``.csv``; None if there is none."""
-    return next((path for name in _TABLES if (path := folder / name).is_file()), None)
+    return next((path for suffix in TABLES if (path := folder / f"dataset{suffix}").is_file()), None)
 
 
 def read_pairs(table: Path) -> list[TrainingPair]:

@@ -43,7 +43,9 @@ def split_by_person(people: Sequence[PersonOfPair], share: float, earlier: Mappi
     groups, unknown = _people(sorted(people, key=lambda person: person.pair))
     numbers = {pair: number for number, group in enumerate(groups) for pair in group}
     if not groups:
-        all_train: dict[str, Side] = dict.fromkeys(unknown, "train")
+        all_train: dict[str, Side] = {}
+        for pair in unknown:
+            all_train[pair] = "train"
         nobody = "Whose face it is could not be known: all pairs are for training, none for validation."
         return PersonSplit(all_train, {}, notes=(nobody,) if people and share else ())
     held = _validation(groups, share, len(people), earlier)
@@ -52,7 +54,9 @@ def split_by_person(people: Sequence[PersonOfPair], share: float, earlier: Mappi
     }
     if not held:
         alone = "All pairs may show one person: none is kept for validation."
-        return PersonSplit(sides | dict.fromkeys(unknown, "train"), numbers, notes=(alone,) if share else ())
+        for pair in unknown:
+            sides[pair] = "train"
+        return PersonSplit(sides, numbers, notes=(alone,) if share else ())
     return PersonSplit(sides, numbers, tuple(unknown))
 
 

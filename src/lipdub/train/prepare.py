@@ -33,7 +33,7 @@ from lipdub.studio.options import DubOptions
 from lipdub.studio.preflight.consent import ensure_consent
 from lipdub.studio.session import open_session
 from lipdub.train.footage_pairs import FootagePairs, FootageRecord, find_clips
-from lipdub.train.pair_columns import TrainingPair, find_table, read_pairs, write_pairs
+from lipdub.train.pair_columns import TABLES, TrainingPair, find_table, read_pairs, write_pairs
 from lipdub.train.pair_measure import PairMeasurement, measure_pair
 from lipdub.train.pair_media import write_mask
 from lipdub.train.person_split import PersonOfPair, PersonSplit, split_by_person
@@ -86,6 +86,8 @@ def prepare(
     table = _table(source)
     _open_folder(output, options, table)
     found = _of_table(table, options, caller) if table else _of_footage(source, output, options, caller)
+    with contextlib.suppress(OSError):
+        (output / "work").rmdir()
     measured = _measure(found.pairs, output, options, caller)
     usable, left_out = _judged(found, measured, limits)
     split = _split(usable, found, measured, output, options)
@@ -117,8 +119,10 @@ def _latent_maker(output: Path, options: PrepareOptions) -> Any:
 
 def _table(source: Path) -> Path | None:
     """The table of pairs that ``source`` is or holds; None if it is a folder of clips. Raises ``InputError``."""
-    if source.is_file():
+    if source.suffix.lower() in TABLES and source.is_file():
         return source
+    if source.is_file():
+        raise InputError("is neither a folder nor a table of pairs", file=source, remedy="Name the folder it lies in")
     if not source.is_dir():
         raise InputError("there is no such folder", file=source, remedy="Check the name")
     return find_table(source)
@@ -147,7 +151,7 @@ def _open_folder(output: Path, options: PrepareOptions, table: Path | None) -> N
 
 def _of_footage(source: Path, output: Path, options: PrepareOptions, caller: Caller) -> _Candidates:
     """Pairs of the clips in ``source``. Raises ``InputError`` if there are none."""
-    clips = [path for path in find_clips(source) if not path.is_relative_to(output)]
+    clips = [path for path in find_clips(source) if not path.absolute().is_relative_to(output.absolute())]
     if not clips:
         raise InputError("there are no clips here", file=source, remedy="Name a folder with video files")
     maker = FootagePairs(output, options, caller)
@@ -159,8 +163,6 @@ def _of_footage(source: Path, output: Path, options: PrepareOptions, caller: Cal
         found.sources.append(_source(record))
         if record.left_out:
             found.left_out[record.clip] = "; ".join(record.left_out)
-    with contextlib.suppress(OSError):
-        (output / "work").rmdir()
     return found
 
 
