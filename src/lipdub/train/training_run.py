@@ -92,7 +92,8 @@ class TrainingRun:
         state = RunState(0, recipe.as_dict(), digest, first.sample.downscale, card=dict(data.card))
         state = _begun(folder, state, recipe)
         accelerator = Accelerator(cpu=recipe.base.device == "cpu", mixed_precision="no")
-        recipe = replace(recipe, base=replace(recipe.base, device=str(accelerator.device)))
+        device = "cpu" if accelerator.device.type == "cpu" else str(accelerator.device)
+        recipe = replace(recipe, base=replace(recipe.base, device=device))
         model = read_model(checkpoint, recipe.base, recipe.lora, recipe.seed, texts=not first.text.encoded)
         if recipe.run.gradient_checkpointing:
             model.transformer.enable_gradient_checkpointing()
