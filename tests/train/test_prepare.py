@@ -19,7 +19,7 @@ from lipdub.errors import InputError, NothingToDub, OptionError, OutputError, We
 from lipdub.studio.caller import Caller
 from lipdub.timeline.sound import Sound
 from lipdub.train import prepare as preparing
-from lipdub.train.pair_columns import read_pairs
+from lipdub.train.pair_columns import COLUMNS, read_pairs
 from lipdub.train.pair_media import write_pictures, write_stereo
 from lipdub.train.precomputed import KINDS, LatentsMarker
 from lipdub.train.prepare import PreparedPairs, prepare

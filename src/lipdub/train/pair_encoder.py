@@ -76,7 +76,7 @@ _WHERE = "docs/ltx.md says what to download, what to accept and where to put it.
 
 @dataclass(eq=False)
 class PairEncoder:
-    """Makes latents on ``device``, in ``dtype``."""
+    """Makes latents on ``device`` and gives them in ``dtype``; on a CPU the autoencoders work in float32."""
 
     files: TrainingFiles
     device: str = "cpu"
@@ -152,7 +152,8 @@ class PairEncoder:
 
     def _vae(self, name: Any) -> Any:
         if name not in self._vaes:
-            placement = WeightPlacement(self.device, self.dtype)
+            dtype = torch.float32 if self.device == "cpu" else self.dtype  # convolutions in 16 bits take minutes there
+            placement = WeightPlacement(self.device, dtype)
             self._vaes |= read_modules(self.files.checkpoint, [name], placement=placement)
         return self._vaes[name]
 
