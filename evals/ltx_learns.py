@@ -1,7 +1,7 @@
 """Does training teach dubbing? A tiny LTX learns it from drawn talking faces, and is asked about faces, sounds and
 voices that it has not met.
 
-    python -m evals.ltx_learns [--base-steps 400] [--lora-steps 1500] [--json learns.json] [--pictures learns.png]
+    python -m evals.ltx_learns [--base-steps 2000] [--lora-steps 6000] [--json learns.json] [--pictures learns.png]
 
 The transformer has the architecture of LTX-2.3 (diffusers' class, gated attention, modulated text, split RoPE) with few
 and narrow layers, and random weights. Loss, noise, references, LoRA layers, optimiser and denoising are those of the
@@ -352,8 +352,8 @@ def prove(base_steps: int, lora_steps: int, rank: int = 16) -> tuple[dict[str, d
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base-steps", type=int, default=400)
-    parser.add_argument("--lora-steps", type=int, default=1500)
+    parser.add_argument("--base-steps", type=int, default=2000)
+    parser.add_argument("--lora-steps", type=int, default=6000)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--pictures", type=Path)

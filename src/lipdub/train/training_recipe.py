@@ -164,6 +164,8 @@ SECTIONS: dict[str, type] = {
 }
 _FREE = ("run", "validation")
 """Sections that may change between two parts of one run; ``run.ema`` and ``run.accumulate`` may not."""
+_PLACES = (("base", "device"), ("base", "streamed"))
+"""Keys that change where a run works, not what it learns."""
 _PATHS = (("base", "weights"), ("data", "folder"), ("lora", "start"), ("run", "folder"))
 
 
@@ -207,7 +209,7 @@ def differences(recipe: TrainingRecipe, begun: Mapping[str, Any]) -> Iterator[st
             continue
         old = old if isinstance(old, dict) else {}
         for key, value in new.items():
-            if (section, key) not in _PATHS and old.get(key) != value:
+            if (section, key) not in (*_PATHS, *_PLACES) and old.get(key) != value:
                 yield f"{section}.{key}: {value}, begun with {old.get(key)}"
     for key in ("ema", "accumulate"):
         old = begun.get("run", {}).get(key)
