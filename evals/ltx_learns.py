@@ -52,8 +52,8 @@ SIDE = CELL * CELLS
 LATENTS = 3
 FRAMES = (LATENTS - 1) * 8 + 1
 SOUND = tokens.audio_latent_count(FRAMES, RATE)
-CHANNELS, VOICE, BINS = 64, 4, 4
-WORDS, WIDTH, AUDIO_WIDTH = 8, 64, 32
+CHANNELS, VOICE, BINS = 24, 4, 4
+WORDS, WIDTH, AUDIO_WIDTH = 5, 64, 32
 SIGMAS = tuple(float(x) for x in np.linspace(1, 0, 13))
 
 
@@ -124,7 +124,8 @@ def opening(frames: Tensor, people: Person) -> Tensor:
 
 
 class LinearVae:
-    """The stand-in for the video VAE: principal components of the cells of drawn clips, scaled to unit variance."""
+    """The stand-in for the video VAE: principal components of the cells of drawn clips, scaled so that their mean
+    variance is one."""
 
     def __init__(self, frames: Tensor) -> None:
         """Fitted to ``frames`` (clips, FRAMES, SIDE, SIDE)."""
@@ -133,8 +134,8 @@ class LinearVae:
             flat = cells.flatten(0, -2)
             mean = flat.mean(0)
             power, basis = torch.linalg.eigh((flat - mean).T @ (flat - mean) / len(flat))
-            scale = power.flip(0)[:CHANNELS].clamp(min=0).sqrt()
-            self._parts.append((mean, basis.flip(1)[:, :CHANNELS].T, scale.clamp(min=float(scale[0]) * 0.02)))
+            scale = power.flip(0)[:CHANNELS].clamp(min=0).mean().sqrt()
+            self._parts.append((mean, basis.flip(1)[:, :CHANNELS].T, scale))
 
     def _cells(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """The first picture's cells (clips, 1, rows, columns, 64), and those of the others (.., 512)."""
@@ -185,10 +186,11 @@ class DrawnWorld:
         mean = latent.transpose(1, 2).flatten(2).mean(1)
         return mean - (mean @ self.direction)[:, None] * self.direction
 
-    def context(self, speech: Tensor) -> tuple[Tensor, Tensor]:
-        """The words: one token for each part of the speech, its place plus its loudness."""
+    def context(self, speech: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+        """The words: one token for each part of the speech, its place plus its loudness; the places alone where not
+        ``told`` (batch)."""
         at = torch.nn.functional.interpolate(speech[:, None], WORDS, mode="linear", align_corners=True)[:, 0]
-        video = self.places + (at * 2 - 1)[..., None] * self.loud
+        video = self.places + ((at * 2 - 1) * told[:, None])[..., None] * self.loud
         return video, video[..., :AUDIO_WIDTH].contiguous()
 
     def base_sample(self, count: int, generator: torch.Generator) -> TrainingSample:
@@ -196,20 +198,23 @@ class DrawnWorld:
         people = draw_people(count, generator)
         shown, said = draw_speech(count, generator), draw_speech(count, generator)
         video, audio = self.vae.encode(draw_frames(people, shown)), self.sound(people, said)
-        return TrainingSample(video, audio, video[:, :, :0], audio[:, :, :0], self.context(said), RATE)
+        told = torch.rand(count, generator=generator) < 0.5
+        return TrainingSample(video, audio, video[:, :, :0], audio[:, :, :0], self.context(said, told), RATE)
 
-    def pair(self, people: Person, before: Tensor, after: Tensor) -> TrainingSample:
-        """The same people saying ``before`` (reference) and ``after`` (target)."""
+    def pair(self, people: Person, before: Tensor, after: Tensor, told: Tensor) -> TrainingSample:
+        """The same people saying ``before`` (reference) and ``after`` (target); the context has words where ``told``
+        (batch)."""
         latents = [self.vae.encode(draw_frames(people, speech)) for speech in (after, before)]
         sounds = [self.sound(people, speech) for speech in (after, before)]
-        return TrainingSample(latents[0], sounds[0], latents[1], sounds[1], self.context(after), RATE)
+        return TrainingSample(latents[0], sounds[0], latents[1], sounds[1], self.context(after, told), RATE)
 
     def lora_sample(self, count: int, generator: torch.Generator) -> TrainingSample:
         """A pair of new people, one in eight silent."""
         people = draw_people(count, generator)
         before, after = draw_speech(count, generator), draw_speech(count, generator)
         silent = torch.rand(count, generator=generator) < 0.125
-        return self.pair(people, before, after * (~silent)[:, None])
+        told = torch.rand(count, generator=generator) < 0.5
+        return self.pair(people, before, after * (~silent)[:, None], told)
 
 
 def make_transformer() -> LTX2VideoTransformer3DModel:
@@ -220,7 +225,8 @@ def make_transformer() -> LTX2VideoTransformer3DModel:
         cross_attention_dim=WIDTH, gated_attn=True, cross_attn_mod=True, audio_in_channels=VOICE * BINS,
         audio_out_channels=VOICE * BINS, audio_num_attention_heads=4, audio_attention_head_dim=AUDIO_WIDTH // 4,
         audio_cross_attention_dim=AUDIO_WIDTH, audio_gated_attn=True, audio_cross_attn_mod=True, num_layers=2,
-        rope_type="split", use_prompt_embeddings=False, perturbed_attn=True,
+        rope_type="split", rope_theta=64.0, pos_embed_max_pos=1, audio_pos_embed_max_pos=1, base_height=32 * CELLS,
+        base_width=32 * CELLS, use_prompt_embeddings=False, perturbed_attn=True,
     )  # fmt: skip
 
 
@@ -228,7 +234,7 @@ NOISE = NoiseOptions(shift=0.0, spread=1.4, shared=False, first_frame=0.0)
 """Own levels for sound and picture, so that the model also knows a picture beside a sound without noise."""
 
 
-def teach(model, parameters, sample, steps: int, options: OptimiserOptions, batch: int = 8) -> float:
+def teach(model, parameters, sample, steps: int, options: OptimiserOptions, batch: int = 16) -> float:
     """Train ``parameters``; returns the mean loss of the last fifty steps. ``sample(batch, generator)`` makes data."""
     optimiser, last = make_optimiser(parameters, options), []
     for step in range(steps):
@@ -288,12 +294,12 @@ def measure(model, world: DrawnWorld, pictures: list | None = None) -> dict[str,
     drawn, count = step_generator("unseen"), 16
     people = draw_people(count, drawn)
     before, after = draw_speech(count, drawn), draw_speech(count, drawn)
-    sample = world.pair(people, before, after)
+    sample, told = (world.pair(people, before, after, torch.full((count,), words)) for words in (False, True))
     made = world.vae.decode(generate(model, sample, 1, frozen=True)[0])
     truth, source = (draw_frames(people, speech) for speech in (after, before))
-    quiet = world.pair(people, before, torch.zeros_like(after))
+    quiet = world.pair(people, before, torch.zeros_like(after), torch.full((count,), False))
     closed = world.vae.decode(generate(model, quiet, 2, frozen=True)[0])
-    spoken = generate(model, sample, 3, frozen=False)
+    spoken = generate(model, told, 3, frozen=False)
     wide = opening(made, people)
     rest = opening(draw_frames(people, torch.zeros_like(after)), people).mean()
     outside = ~mouth_box(people)[:, None].expand_as(made)
