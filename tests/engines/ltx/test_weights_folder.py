@@ -143,7 +143,7 @@ def _without_bias(name: str) -> str | None:
         ({"metadata": {"model_version": "2.5.0"}}, "LTX-2.5 files: not supported yet"),
         ({"metadata": {"model_version": "2.0.1"}}, "a checkpoint of LTX 2.0.1"),
         ({"rename": lambda n: n if "diffusion_model" in n else None}, "a transformer without vae and audio_vae"),
-        ({"kind": "F8_E4M3"}, "its weights are F8_E4M3; the one in BF16 is needed"),
+        ({"kind": "F8_E5M2"}, "its weights are F8_E5M2; the one in BF16 is needed"),
     ],
 )
 def test_a_checkpoint_of_another_kind_is_named(files, folder, change, expected):

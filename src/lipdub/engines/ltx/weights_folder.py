@@ -136,7 +136,8 @@ def _checkpoint_fault(header: SafetensorsHeader) -> str:
     lacking = [p.rstrip(".") for p in ("vae.", "audio_vae.", "vocoder.") if not header.total_size(p)]
     if lacking:
         return f"a transformer without {' and '.join(lacking)}; the checkpoint in one file is needed"
-    wrong = {dtype for dtype in header.dtypes.values() if dtype not in ("BF16", "F16", "F32")}
+    kept = {name: dtype for name, dtype in header.dtypes.items() if not name.endswith(".comfy_quant")}
+    wrong = {dtype for dtype in kept.values() if dtype not in ("BF16", "F16", "F32", "F8_E4M3")}
     if wrong:
         return f"its weights are {', '.join(sorted(wrong))}; the one in BF16 is needed; it is reduced in memory"
     name = header.path.name.lower()
