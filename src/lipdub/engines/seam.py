@@ -173,6 +173,18 @@ class SpeakingStudy(Protocol):
 
 
 @runtime_checkable
+class ExpectingStudy(Protocol):
+    """An optional method of a ``Study`` whose engine prepares something for several calls together."""
+
+    def expect(self, guide: Guide) -> None:
+        """``render``, or ``speak`` if the guide has no dub sound, will be called with this ``guide`` later.
+
+        Called before the first of these calls. It may be that fewer calls follow.
+        """
+        ...
+
+
+@runtime_checkable
 class SharedDisk(Protocol):
     """An optional method of an ``Engine`` whose studies of one clip share a limited space on the disk."""
 

@@ -17,7 +17,7 @@ from lipdub.engines.ltx import line_windows, mask, studied_track
 from lipdub.engines.ltx.diagnose import diagnose
 from lipdub.engines.ltx.head_crop import SIDE, warp_back
 from lipdub.engines.ltx.options import LtxOptions, parse_options
-from lipdub.engines.ltx.run_renderer import LtxResources, RunPlan, RunRenderer
+from lipdub.engines.ltx.run_renderer import LtxResources, RunPlan, RunRenderer, expect_run
 from lipdub.engines.ltx.run_schedule import schedule_runs
 from lipdub.engines.ltx.run_store import RunStore
 from lipdub.engines.ltx.studied_track import StudiedTrack, load_track
@@ -49,6 +49,7 @@ class LtxEngine:
         self._options, self._weights, self._loader = options, weights, loader
         self._prepared: PreparedModel | None = None
         self._model: WindowModel | None = None
+        self._expected: dict[str, None] = {}
         self.limits = EngineLimits(
             smallest_face=16.0,
             largest_yaw=60.0,
@@ -72,7 +73,10 @@ class LtxEngine:
         Raises ``MissingExtra``, ``MachineError`` or ``WeightsError`` if the model could not run here.
         """
         store = RunStore(Path(folder) / "takes")
-        return LtxStudy(Path(folder), LtxResources(self._options, self._loaded, self._model_name(), redetect, store))
+        resources = LtxResources(
+            self._options, self._loaded, self._model_name(), redetect, store, expected=self._expected
+        )
+        return LtxStudy(Path(folder), resources)
 
     def _model_name(self) -> str:
         """A name that changes when the model files change."""
@@ -85,7 +89,10 @@ class LtxEngine:
         return diagnose(self._options, self._weights)
 
     def _loaded(self, prompts: tuple[str, ...]) -> WindowModel:
-        """The model, with the contexts of ``prompts`` made."""
+        """The model, with the contexts of ``prompts`` made, and those of all that is expected, while the text encoder
+        is there."""
+        prompts = tuple(dict.fromkeys((*prompts, *self._expected)))
+        self._expected.clear()
         if self._model is None:
             load = self._loader or (self._prepared and self._prepared.load)
             assert load is not None, "the model is prepared when a study is made"
@@ -111,6 +118,14 @@ class LtxStudy:
         track = StudiedTrack.of(motion, usable, self._size)
         track.save(self.folder)
         return _facts(track, self.resources.options)
+
+    def expect(self, guide: Guide) -> None:
+        """Note the prompts of what will be generated, so that those of all faces are encoded together."""
+        track = load_track(self.folder)
+        schedule = schedule_runs(track, guide)
+        for run in schedule.runs:
+            if guide.dub_sound is not None or run.line is not None:
+                expect_run(RunPlan.of(track, run, schedule.times, self.resources.options), guide, self.resources)
 
     def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
         """One answer per view.

@@ -27,6 +27,8 @@ class LtxOptions:
     ``reference_strength``: 0..1, how strongly the filmed picture is kept.
     ``who``: the speaker as seen, for the prompt (``A woman``).
     ``prompt``: replaces the prompt; ``{who}``, ``{language}`` and ``{words}`` in it are filled in.
+    ``attention``: diffusers' name of the attention that is used (``flash``, ``sage``, ``_native_cudnn`` ...).
+    ``compile``: compile the transformer's blocks, which takes a minute once; not where they are streamed.
 
     Raises ``OptionError`` for values that are not possible.
     """
@@ -38,6 +40,8 @@ class LtxOptions:
     reference_strength: float = 1.0
     who: str = "A person"
     prompt: str = ""
+    attention: str = "native"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -65,7 +69,9 @@ def parse_options(texts: Mapping[str, str]) -> LtxOptions:
     Raises ``OptionError`` for a name that does not exist or a value that cannot be read.
     """
     kinds: dict[str, Callable[[str], object]] = {
-        f.name: type(f.default) for f in fields(LtxOptions) if isinstance(f.default, str | int | float)
+        f.name: _truth if isinstance(f.default, bool) else type(f.default)
+        for f in fields(LtxOptions)
+        if isinstance(f.default, str | int | float)
     }
     values = {}
     for given, text in texts.items():
@@ -75,8 +81,18 @@ def parse_options(texts: Mapping[str, str]) -> LtxOptions:
         try:
             values[name] = kinds[name](text)
         except ValueError as error:
-            raise OptionError(f"the LTX engine's {name} is a number, not '{text}'") from error
+            kind = "true or false" if kinds[name] is _truth else "a number"
+            raise OptionError(f"the LTX engine's {name} is {kind}, not '{text}'") from error
     return LtxOptions(**values)
+
+
+def _truth(text: str) -> bool:
+    """True or False as written. Raises ``ValueError``."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    word = text.strip().lower()
+    if word not in words:
+        raise ValueError(text)
+    return words[word]
 
 
 def _listed(names: object) -> str:

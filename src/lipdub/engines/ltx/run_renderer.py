@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ class LtxResources:
 
     ``load_model`` returns the model, loaded at its first call, for the prompts that it will get. ``model_name``
     changes when the model files change. ``redetect`` measures generated pictures (None: they are used as they are).
-    ``store`` holds generated runs. ``prompts`` are all prompts of the guide that is rendered.
+    ``store`` holds generated runs. ``prompts`` are all prompts of the guide that is rendered. ``expected`` are those of
+    guides that will be rendered later, of all studies of the engine, so that they are encoded together.
     """
 
     options: LtxOptions
@@ -45,6 +46,7 @@ class LtxResources:
     redetect: Redetect | None
     store: RunStore
     prompts: tuple[str, ...] = ()
+    expected: dict[str, None] = field(default_factory=dict)
 
     def with_prompts(self, prompts: Iterable[tuple[str, ...]]) -> "LtxResources":
         """The same resources with the distinct ``prompts`` of several runs."""
@@ -293,6 +295,17 @@ class RunRenderer:
         return mask.skin_ring(outline, size, plan.face.unit(row) * plan.crop.scale)
 
 
+_HOW = ("device", "attention", "compile")
+"""Options that say how, and not what, is generated."""
+
+
+def expect_run(plan: RunPlan, guide: Guide, resources: LtxResources) -> None:
+    """Note the prompts of a run that will be generated later; none if it is stored."""
+    _, _, stored = _find_stored(plan, guide, resources)
+    if stored is None:
+        resources.expected.update(dict.fromkeys(plan.prompts))
+
+
 def _find_stored(plan: RunPlan, guide: Guide, resources: LtxResources) -> tuple[bool, str, GeneratedRun | None]:
     """Whether the run makes its own voice; its key in the store; and the stored run, if there is one.
 
@@ -303,7 +316,7 @@ def _find_stored(plan: RunPlan, guide: Guide, resources: LtxResources) -> tuple[
     span = plan.grid.span(0, plan.windows[-1].start + padded_length(len(plan.windows[-1])))
     inputs: dict[str, Any] = {
         "model": resources.model_name,
-        "options": {name: value for name, value in asdict(resources.options).items() if name != "device"},
+        "options": {name: value for name, value in asdict(resources.options).items() if name not in _HOW},
         "seed": guide.seed,
         "fed": [plan.run.input_rows.start, plan.run.input_rows.stop],
         "grid": [str(plan.grid.start), str(plan.grid.rate), plan.grid.count],
