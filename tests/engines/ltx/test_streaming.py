@@ -3,6 +3,7 @@
 # ruff: noqa: E402
 
 import weakref
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -139,3 +140,56 @@ def test_pages_are_locked_where_they_lie_and_unlocked_when_they_are_freed(monkey
 def test_memory_that_cannot_be_locked_is_used_unlocked(monkeypatch):
     monkeypatch.setattr(torch.cuda, "cudart", lambda: SimpleNamespace(cudaHostRegister=lambda *_: 2))
     assert not lock_pages(page_aligned(100), CPU)
+
+
+class _Queue:
+    """Stands in for a CUDA stream and its events: it notes what it is told to wait for."""
+
+    def __init__(self, name: str, told: list[tuple[str, str, int]]) -> None:
+        self.name, self._told = name, told
+
+    def wait_event(self, event: "_Event") -> None:
+        self._told.append((self.name, "waits for", event.number))
+
+    def wait_stream(self, other: "_Queue") -> None:
+        pass
+
+
+class _Event:
+    """Stands in for a CUDA event; the streamer makes two for copies (0 and 1), then two for work (2 and 3)."""
+
+    def __init__(self, number: int, told: list[tuple[str, str, int]]) -> None:
+        self.number, self._told = number, told
+
+    def record(self, queue: _Queue) -> None:
+        self._told.append((queue.name, "records", self.number))
+
+
+def test_copies_wait_for_work_and_work_waits_for_copies(monkeypatch):
+    """CUDA's streams and events are stand-ins; what is asked of them is looked at."""
+    told: list[tuple[str, str, int]] = []
+    numbers = iter(range(4))
+    main, side = _Queue("work", told), _Queue("copy", told)
+    monkeypatch.setattr(block_streaming, "has_streams", lambda device: True)
+    monkeypatch.setattr(block_streaming, "lock_pages", lambda piece, device: True)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: side)
+    monkeypatch.setattr(torch.cuda, "Event", lambda: _Event(next(numbers), told))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: main)
+    monkeypatch.setattr(torch.cuda, "stream", lambda queue: nullcontext())
+    blocks, x = _blocks(4), torch.randn(5, WIDTH)
+    plain = _run(blocks, x)
+    BlockStreamer(blocks, CPU)
+    assert torch.equal(_run(blocks, x), plain)
+    first = [
+        ("copy", "waits for", 2), ("copy", "records", 0),  # block 0 into piece 0
+        ("work", "waits for", 0),
+        ("copy", "waits for", 3), ("copy", "records", 1),  # block 1 into piece 1
+        ("work", "records", 2),
+        ("work", "waits for", 1),
+        ("copy", "waits for", 2), ("copy", "records", 0),  # block 2 into piece 0, after the work there
+        ("work", "records", 3),
+    ]  # fmt: skip
+    assert told[: len(first)] == first
+    again = told[:]
+    assert torch.equal(_run(blocks, x), plain)
+    assert told[len(again)] == ("work", "waits for", 0), "block 0 was sent while the last block worked"

@@ -60,7 +60,7 @@ class BlockStreamer:
         self._packed = [_packed_and_freed(block) for block in blocks]
         if len({tuple(packed.layout) for packed in self._packed}) > 1:
             raise ValueError("blocks with different tensors cannot be streamed")
-        self._cuda = device.type == "cuda"
+        self._cuda = has_streams(device)
         size = self._packed[0].home.nbytes if self._packed else 0
         self._pieces = [torch.empty(size, dtype=torch.uint8, device=device) for _ in range(min(2, len(blocks)))]
         self._content: list[int | None] = [None] * len(self._pieces)
@@ -127,6 +127,11 @@ class BlockStreamer:
 
     def _copying(self) -> AbstractContextManager[Any]:
         return torch.cuda.stream(self._stream) if self._cuda else nullcontext()
+
+
+def has_streams(device: torch.device) -> bool:
+    """True for CUDA: copies in one stream go on beside work in another one."""
+    return device.type == "cuda"
 
 
 class _PackedBlock:
