@@ -1,5 +1,9 @@
 """Array shapes in signatures are checked while tests run; property tests draw the same examples every time."""
 
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -7,3 +11,13 @@ install_import_hook("lipdub", "beartype.beartype")
 
 settings.register_profile("house", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def priority_stays() -> Iterator[None]:
+    """A test that leaves its thread with another priority would slow down all others, or stop them."""
+    before = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else None
+    yield
+    if before is not None and os.sched_getscheduler(0) != before:
+        os.sched_setscheduler(0, before, os.sched_param(0))
+        pytest.fail("the test left its thread with another scheduling policy")

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from lipdub.demo.speech_assets import load_speech
+from lipdub.process.scheduling import usual_scheduling
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.timeline.project import InputFile, Project
 
@@ -114,7 +115,8 @@ def make_clip(path: Path, kind: Kind) -> None:
             frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(
                 format=kind.pixels, width=picture.width, height=picture.height
             )
-            out.mux(picture.encode(frame))
+            with usual_scheduling():
+                out.mux(picture.encode(frame))
         out.mux(picture.encode(None))
         if sound is not None:
             _speak(out, sound)

@@ -7,6 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from lipdub.process.scheduling import usual_scheduling
+
 BITS = 8
 """Frames carry their number as a row of dark and bright blocks along the top: block b is bit b."""
 
@@ -90,7 +92,8 @@ def make_video(path: Path, extra: Extra | None = None, **changes: object) -> Pat
                 {"id": 1, "start": 0, "end": 200, "time_base": base_ms, "metadata": {"title": "One"}},
                 {"id": 2, "start": 200, "end": 480, "time_base": base_ms, "metadata": {"title": "Two"}},
             ])  # fmt: skip
-        packets = [list(lane) for lane in lanes]
+        with usual_scheduling():
+            packets = [list(lane) for lane in lanes]
         for packet in sorted((p for lane in packets for p in lane), key=lambda p: p.dts * p.time_base):
             out.mux_one(packet)
     return path

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -18,8 +19,10 @@ from lipdub.media.read import PictureDamage, read_frames
 from lipdub.media.segments import plan_segments, segment_recipe
 from lipdub.media.shown_order import shown_runs
 from lipdub.media.write import WriteOptions
-from lipdub.timeline.clip import Clip, FileFrames, FrameTimes, Pause
-from lipdub.timeline.clip_length import bounced, cut_short, held, paused, slowed
+from lipdub.timeline.clip import Clip, FileFrames, FrameTimes
+from lipdub.timeline.clip_length import bounced, cut_short, held, paused, slowed, slowed_during
+from lipdub.timeline.retiming import AddedTime
+from lipdub.timeline.time import Span
 
 sys.path.insert(0, str(Path(__file__).parent))
 from media_files import Extra, make_video, make_wav, number_in
@@ -45,10 +48,17 @@ def changed(clip: Clip, how: str) -> Clip:
         case "bounce":
             return bounced(clip, end + Fraction(307, 100), 31)
         case "pause":
-            return paused(clip, [Pause(clip.times.instant(len(clip) // 2), Fraction(2, 5)), Pause(end, Fraction(1, 5))])
+            return paused(clip, [wait(clip.times.instant(len(clip) // 2), Fraction(2, 5)), wait(end, Fraction(1, 5))])
+        case "lines":
+            middle, third = clip.times.instant(len(clip) // 2), clip.times.instant(len(clip) // 3)
+            return slowed_during(clip, [AddedTime(Span(third, middle), Fraction(2, 7)), wait(end, Fraction(1, 3))])
         case "slow":
             return slowed(clip, end + Fraction(12345, 48000))
     return cut_short(clip, end - Fraction(31, 100))
+
+
+def wait(at: Fraction, seconds: Fraction) -> AddedTime:
+    return AddedTime(Span(at, at), seconds)
 
 
 def numbers(path: Path) -> list[tuple[Fraction, int]]:
@@ -67,7 +77,7 @@ def film(clip: Clip, output: Path, changes: tuple[range, ...] = (), dub: Path | 
     return plan, mux(clip, plan, files, output, how, dub)
 
 
-@pytest.mark.parametrize("how", ["hold", "bounce", "slow", "cut", "pause"])
+@pytest.mark.parametrize("how", ["hold", "bounce", "slow", "cut", "pause", "lines"])
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_frame_is_written_at_its_own_time(tmp_path: Path, name: str, how: str) -> None:
     clip = changed(open_clip(make_video(tmp_path / "a.mp4", **SOURCES[name])), how)
@@ -189,7 +199,7 @@ def test_subtitles_and_chapters_are_slowed_with_the_picture(tmp_path: Path, suff
     clip = open_clip(rich(tmp_path / f"a{suffix}"))
     dub = make_wav(tmp_path / "dub.wav", 0.6)
     slow = slowed(clip, clip.start + dub_length(dub))
-    assert slow.slower == Fraction(5, 4)
+    assert slow.clock.slowest == Fraction(5, 4)
     _, written = film(slow, tmp_path / f"out{suffix}", dub=dub)
     assert [float(at) for at, _ in texts(tmp_path / f"out{suffix}")] == pytest.approx([0.125, 0.375], abs=2e-3)
     assert [float(length) for _, length in texts(tmp_path / f"out{suffix}")] == pytest.approx([0.1875] * 2, abs=2e-3)
@@ -235,8 +245,8 @@ def test_what_lies_behind_a_cut_is_cut_and_named(tmp_path: Path, suffix: str) ->
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_subtitles_and_chapters_wait_with_the_picture(tmp_path: Path, suffix: str) -> None:
     clip = open_clip(rich(tmp_path / f"a{suffix}"))
-    still = paused(clip, [Pause(Fraction(1, 4), Fraction(2, 5))])
-    assert still.pauses == (Pause(Fraction(6, 25), Fraction(2, 5)),)
+    still = paused(clip, [wait(Fraction(1, 4), Fraction(2, 5))])
+    assert still.clock.still == (Span(Fraction(6, 25), Fraction(16, 25)),)
     _, written = film(still, tmp_path / f"out{suffix}")
     assert [float(at) for at, _ in texts(tmp_path / f"out{suffix}")] == pytest.approx([0.1, 0.7], abs=2e-3)
     assert np.allclose(chapters(tmp_path / f"out{suffix}"), [(0, 0.2), (0.2, 0.88)], atol=2e-3)
@@ -246,12 +256,54 @@ def test_subtitles_and_chapters_wait_with_the_picture(tmp_path: Path, suffix: st
 
 def test_gops_before_a_pause_are_copied(tmp_path: Path) -> None:
     clip = open_clip(make_video(tmp_path / "a.mp4", count=160, options=X264))
-    still = paused(clip, [Pause(Fraction(4), Fraction(1))])
+    still = paused(clip, [wait(Fraction(4), Fraction(1))])
     plan, _ = film(still, tmp_path / "out.mp4", (range(60, 70),))
     assert {i for s in plan.segments if s.copied for i in range(s.first, s.stop)} == {*range(50), *range(75, 100)}
 
 
-@pytest.mark.parametrize("how", ["slow", "cut", "pause"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_gops_before_a_slowed_line_are_copied_and_nothing_is_decoded_late(tmp_path: Path, suffix: str) -> None:
+    source = make_video(tmp_path / f"a{suffix}", count=160, options=X264)
+    clip = open_clip(source)
+    slow = slowed_during(clip, [AddedTime(Span(Fraction(4), Fraction(5)), Fraction(3))])
+    plan, written = film(slow, tmp_path / f"out{suffix}", (range(60, 70),))
+    copied = {i for s in plan.segments if s.copied for i in range(s.first, s.stop)}
+    assert copied == {*range(50), *range(75, 100)}
+    assert any(told == "picture (h264): 75 of 160 frames" for told in written.copied)
+    assert numbers(tmp_path / f"out{suffix}") == [(slow.times.instant(i), i) for i in range(160)]
+    theirs, ours = packets(source), packets(tmp_path / f"out{suffix}")
+    assert all(theirs[clip.times.instant(i)] == ours[clip.times.instant(i)] for i in copied)
+    with av.open(str(tmp_path / f"out{suffix}")) as file:
+        found = [(p.dts or 0, p.pts or 0, p.time_base) for p in file.demux(video=0) if p.size]
+    if suffix == ".mp4":  # Matroska stores no decoding times
+        assert all(dts <= pts for dts, pts, _ in found)
+        assert all(a[0] < b[0] for a, b in pairwise(found))
+        assert max((pts - dts) * base for dts, pts, base in found) < 1, "decoded shortly before it is shown"
+
+
+def test_a_picture_with_a_coarse_clock_is_slowed_exactly_and_encoded(tmp_path: Path) -> None:
+    clip = open_clip(make_video(tmp_path / "a.mp4", count=60, options=X264))
+    coarse = replace(clip, times=FrameTimes(np.arange(60, dtype=np.int64), Fraction(1, 25)))
+    slow = slowed_during(coarse, [AddedTime(Span(Fraction(1), Fraction(2)), Fraction(1, 3))])
+    plan = plan_segments(slow, (range(50, 55),), tmp_path / "out.mp4", WriteOptions())
+    assert not plan.copied_frames
+    assert "shown at other times" in plan.reason
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_subtitles_and_chapters_are_slowed_with_a_line(tmp_path: Path, suffix: str) -> None:
+    clip = open_clip(rich(tmp_path / f"a{suffix}"))
+    slow = slowed_during(clip, [AddedTime(Span(Fraction(1, 5), Fraction(2, 5)), Fraction(1, 5))])
+    _, written = film(slow, tmp_path / f"out{suffix}")
+    expected = [(at, at + length) for at, length in texts(clip.path)]
+    expected = [(slow.instant(begin), slow.instant(end)) for begin, end in expected]
+    found = [(at, at + length) for at, length in texts(tmp_path / f"out{suffix}")]
+    assert np.allclose(np.array(found, float), np.array(expected, float), atol=2e-3)
+    assert np.allclose(chapters(tmp_path / f"out{suffix}"), [(0, 0.2), (0.2, 0.68)], atol=2e-3)
+    assert any("stream 1 (audio) is dropped: the picture is slowed or held" in told for told in written.warnings)
+
+
+@pytest.mark.parametrize("how", ["slow", "cut", "pause", "lines"])
 def test_captions_follow_their_frames(tmp_path: Path, how: str) -> None:
     from test_side_data import carrying
 

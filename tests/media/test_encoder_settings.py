@@ -11,6 +11,7 @@ from lipdub.errors import OptionError
 from lipdub.media.encoder_settings import ALLOWED_SETTINGS, check_encoder_settings, default_settings
 from lipdub.media.probe import probe
 from lipdub.media.write import WriteOptions, check_output
+from lipdub.process.scheduling import usual_scheduling
 
 sys.path.insert(0, str(Path(__file__).parent))
 from media_files import make_video
@@ -50,7 +51,8 @@ def test_every_allowed_value_opens_the_encoder(tmp_path, codec):
         context.width, context.height, context.pix_fmt, context.framerate = 128, 96, "yuv420p", 25
         context.time_base = facts.pixel_aspect / 25
         context.options = default_settings(ENCODERS[codec], facts, crf, preset)
-        context.open()
+        with usual_scheduling():
+            context.open()
 
 
 WORK = """

@@ -82,8 +82,8 @@ def test_sound_that_would_not_fit_a_slowed_picture_is_refused(
 
 
 def test_speech_that_is_made_here_has_no_length_of_its_own(source: Path) -> None:
-    with pytest.raises(OptionError, match="--if-longer slow is for a finished dub track"):
-        check(asked(source, None, SpeechOptions(line="Hola", to="es"), if_longer="slow"))
+    with pytest.raises(OptionError, match="--if-longer bounce is for a finished dub track"):
+        check(asked(source, None, SpeechOptions(line="Hola", to="es"), if_longer="bounce"))
     with pytest.raises(OptionError, match="--if-shorter cut is for a finished dub track"):
         check(asked(source, None, SpeechOptions(line="Hola", to="es"), if_shorter="cut"))
 
@@ -94,8 +94,9 @@ def test_what_cannot_be_fitted_in_a_project_is_refused(source: Path, tmp_path: P
     with pytest.raises(OptionError, match="--if-shorter cut does not work in a project"):
         project.plan(dub, lipdub.ProjectOptions(DubOptions(if_shorter="cut", consent=True)))
     speech = SpeechOptions(line="Hola", to="es")
-    with pytest.raises(OptionError, match="--if-longer hold works in a project for finished dub tracks only"):
-        project.plan(given=lipdub.ProjectOptions(DubOptions(if_longer="hold", consent=True), speech))
+    for how in ("hold", "slow"):
+        with pytest.raises(OptionError, match=f"--if-longer {how} works in a project for finished dub tracks only"):
+            project.plan(given=lipdub.ProjectOptions(DubOptions(if_longer=how, consent=True), speech))
     assert not list((tmp_path / "talk.lipdub").rglob("*.json"))
 
 

@@ -15,8 +15,8 @@ class CopiedClock:
     """How times of the source become times of ``clip``.
 
     With a picture that is cut, what begins after its end is left out, and counted in ``left_out`` by the index of the
-    source's stream. With one that is slowed or stands still now and then, subtitles and chapters
-    are moved to where their pictures are.
+    source's stream. With one that is slowed, as a whole or in places, or stands still now and then,
+    subtitles and chapters are moved to where their pictures are.
     """
 
     clip: Clip

@@ -14,6 +14,7 @@ from lipdub.errors import OptionError
 from lipdub.media.encoder_settings import default_settings, quiet_settings
 from lipdub.media.formats import PlanarFormat, frame_from_planes, is_full_range, planar_format
 from lipdub.media.probe import ColourTags, PictureFacts
+from lipdub.process.scheduling import usual_scheduling
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import PixelLayout
 
@@ -245,7 +246,8 @@ def _opens(encoder: str, pixel_format: str, size: tuple[int, int], options: dict
         context.pix_fmt = pixel_format
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         context.options = options
-        context.open()
+        with usual_scheduling():
+            context.open()
     except (FFmpegError, ValueError, RuntimeError):
         return False
     return True
@@ -286,7 +288,8 @@ def open_encoder(clip: Clip, facts: PictureFacts, encoding: PictureEncoding) -> 
     assert isinstance(context, VideoCodecContext)
     configure_encoder(context, clip, facts, encoding)
     context.flags |= GLOBAL_HEADER
-    context.open()
+    with usual_scheduling():
+        context.open()
     return context
 
 

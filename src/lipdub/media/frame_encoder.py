@@ -1,6 +1,7 @@
 """Frames of a clip to packets of the new picture: padded, converted, marked, encoded, each at its own time."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import av
 import numpy as np
@@ -10,6 +11,7 @@ from av.video.codeccontext import VideoCodecContext
 from lipdub.media.encoder import EncoderInput, PictureEncoding
 from lipdub.media.formats import planar_format
 from lipdub.media.probe import PictureFacts
+from lipdub.process.scheduling import usual_scheduling
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
 
@@ -26,7 +28,10 @@ class FrameEncoder:
 
     def encode(self, frame: Frame) -> list[av.Packet]:
         """The packets that are ready after ``frame``; their times are in the clip's time base."""
-        return [self._timed(packet) for packet in self.context.encode(self._mark(self._encodable(frame)))]
+        picture = self._mark(self._encodable(frame))
+        with nullcontext() if self.context.is_open else usual_scheduling():  # the first frame opens the encoder
+            packets = self.context.encode(picture)
+        return [self._timed(packet) for packet in packets]
 
     def flush(self) -> list[av.Packet]:
         """The packets of the frames that are still in the encoder."""

@@ -37,6 +37,7 @@ from lipdub.media.segment_file import (
 )
 from lipdub.media.sound_piece_file import PiecedSound
 from lipdub.media.splice import Splice, advise_splice
+from lipdub.process.scheduling import usual_scheduling
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame
 from lipdub.timeline.take import Segment
@@ -178,7 +179,8 @@ def write_segments(
         film.add_streams(dub, stack)
         mux = _SegmentMux(film, plan, files, indexes)
         with film.output_errors():
-            film.out.start_encoding()
+            with usual_scheduling():
+                film.out.start_encoding()
             mux.check_headers()
             mux.write(stack)
         result = film.finish()
@@ -245,7 +247,8 @@ class _SegmentMux:
         if splice is not None:
             container = stack.enter_context(open_input(film.clip.path))
             reader = demux(container, container.streams.video[film.clip.stream])
-        position, whole, packets = 0, len(film.clip), len(film.clip.file_times)
+        position, whole, packets, latest = 0, len(film.clip), len(film.clip.file_times), None
+        own = film.clip.own_frames  # what is shown later is decoded later
         for number, segment in enumerate(plan.segments):
             digest = PacketDigest()
             encoded = None if segment.copied else read_packets(self._files[number])
@@ -253,8 +256,12 @@ class _SegmentMux:
                 given = self._next(reader) if reader is not None and position < packets else None
                 packet = given if encoded is None else next(encoded)
                 assert packet is not None
-                dts = given.dts if given is not None and splice is not None and splice.keeps_dts else None
-                packet.dts = self._clock.at(position) if dts is None else dts
+                keeps = splice is not None and splice.keeps_dts and position < own
+                dts = given.dts if keeps and given is not None else None
+                if dts is None:
+                    dts = self._clock.at(position)
+                    dts = dts if latest is None else max(dts, latest + 1)
+                packet.dts = latest = dts
                 if packet.pts is None or packet.dts is None or packet.dts > packet.pts:
                     raise SegmentMismatch("a packet would be decoded after it is shown", file=film.output)
                 position += 1

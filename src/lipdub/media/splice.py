@@ -61,7 +61,7 @@ class Splice:
 
     ``header``: the codec's header ("extradata") of that stream. ``prefix``: bytes of the length before each NAL unit, 0
     for codecs without them. ``delay``: frames by which packets are out of order at most. ``keeps_dts``: all packets
-    take the decoding times of the source's.
+    take the decoding times of the source's, as far as their frames are shown at the source's times.
     """
 
     header: bytes

@@ -1,8 +1,7 @@
 """The numerical library of numpy and scipy computes in the thread that calls it, as long as anything here works.
 
 The matrices here are small. With more threads, OpenBLAS waits longer than it computes, and the last bits of a result
-depend on the number of threads. And a run whose threads set the number by themselves, each for its own products, was
-seen to wait forever in a product (OpenBLAS 0.3.31, in ``inner_thread``: one of its threads waits for the other one).
+depend on the number of threads. Threads that each set the number for their own products change it for each other.
 Therefore the number is set here alone: once, before the first of several users begins, and back after the last one.
 """
 

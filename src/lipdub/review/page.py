@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lipdub.review.report import Report, summary_rows
+from lipdub.timeline.retiming import SAME_CLOCK
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
 
@@ -35,7 +36,7 @@ def page(report: Report, folder: Path) -> str:
         "dubbed": _link(report.output.path, folder),
         "duration": max(float(report.output.duration), 1e-3),
         "frames": report.output.frames,
-        "slower": 1.0 if report.length is None else round(float(report.length.slower), 9),
+        "clock": _clock(report),
         "tracks": _tracks(report),
         "rows": summary_rows(report),
         "lines": _lines(report),
@@ -43,6 +44,14 @@ def page(report: Report, folder: Path) -> str:
     # "<" is written as an escape, so that no text can close the script element it stands in.
     packed = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     return template.replace(_PLACEHOLDER, packed)
+
+
+def _clock(report: Report) -> dict[str, Any]:
+    """The times of the film and of the source that belong together, in player time, and by how much the source is
+    slowed before and after them."""
+    clock, start = SAME_CLOCK if report.length is None else report.length.clock, report.output.start
+    points = [[round(float(at - start), 9) for at in (point.clip, point.file)] for point in clock.points]
+    return {"points": points or [[0.0, 0.0]], "outside": round(float(clock.outside), 9)}
 
 
 def _link(file: Path, folder: Path) -> str:

@@ -11,9 +11,8 @@ from lipdub.studio.deliver.deliver import deliver
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.job import DubRequest, Job
 from lipdub.studio.options import DubOptions, SpeechOptions
-from lipdub.studio.plan.line_pauses import held_for_lines
+from lipdub.studio.plan.longer_lines import fitted_to_lines
 from lipdub.studio.plan.plan_dub import plan_dub
-from lipdub.studio.plan.plan_speech import SpeechAhead
 from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.session import Session, open_session
 from lipdub.studio.workers.make_film import make_film, own_folders
@@ -41,11 +40,10 @@ def dub(
 
 def dub_in(session: Session, request: DubRequest, caller: Caller) -> Report:
     """One dub in a session of its own. Raises what ``dub`` raises."""
-    job, lines = held_for_lines(preflight(request, caller, session), session)
-    ahead = SpeechAhead(job, session, lines)
+    job, ahead = fitted_to_lines(preflight(request, caller, session), session)
     analysis = analyse(job, session, ahead.speak)
     _check_faces(job, analysis)
-    plan = plan_dub(job, analysis, session, lines, ahead.planned)
+    plan = plan_dub(job, analysis, session, ahead.given, ahead.planned)
     _check_mouths(job, plan)
     film, work = make_film(job, plan, own_folders(session), session)
     return deliver(work, film, session)

@@ -1,11 +1,13 @@
 """What an engine is given: the views of one face, and the sounds that go with them."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lipdub.media.sound_read import SoundReadOptions, read_sound
+from lipdub.media.sound_retiming import retimed_blocks, sound_parts
 from lipdub.studio.track_features import dub_track
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.face_track import FaceTrack
@@ -29,26 +31,17 @@ def face_view(frame: Frame, track: FaceTrack, size: tuple[int, int]) -> FaceView
 
 
 def source_sound(clip: Clip) -> Sound | None:
-    """The clip's own sound on the clip's clock; None if it has none. With a slowed picture, it is stretched as much; it
-    is silent where the picture stands still."""
+    """The clip's own sound on the clip's clock; None if it has none. It is stretched with a slowed picture, and silent
+    where the picture stands still."""
     if not clip.has_sound:
         return None
     sound = read_sound(clip.path, stream=clip.sound)
-    if clip.pauses:
-        return Sound(_with_silence(sound, clip), sound.rate, clip.instant(sound.start))
-    if clip.slower == 1:
+    if not clip.retimed:
         return sound
-    size = round(sound.samples.shape[1] * clip.slower)
-    samples = np.stack([time_stretch(channel, size, sound.rate) for channel in sound.samples])
-    return Sound(samples, sound.rate, clip.start + (sound.start - clip.start) * clip.slower)
-
-
-def _with_silence(sound: Sound, clip: Clip) -> np.ndarray:
-    places = [round((pause.at - sound.start) * sound.rate) for pause in clip.pauses]
-    parts = np.split(sound.samples, np.clip(places, 0, sound.samples.shape[1]), axis=1)
-    silences = [np.zeros((len(sound.samples), round(p.seconds * sound.rate)), np.float32) for p in clip.pauses]
-    pairs = zip(parts, [*silences, silences[0][:, :0]], strict=True)
-    return np.concatenate([piece for pair in pairs for piece in pair], axis=1)
+    parts = sound_parts(clip.clock.pieces(sound.span), sound.start, sound.rate)
+    stretch = partial(time_stretch, rate=sound.rate)
+    samples = np.concatenate(list(retimed_blocks([sound.samples], parts, stretch, fade=0)), axis=1)
+    return Sound(samples, sound.rate, clip.instant(sound.start))
 
 
 def dub_sound(track: Path, clip: Clip) -> Sound:

@@ -41,8 +41,8 @@ class DubOptions:
     if_longer: Literal["cut", "hold", "bounce", "slow", "refuse"] = "cut"
     """If the dub track is longer than the picture. cut: it ends with the picture; hold: the last frame is shown until
     the dub ends; bounce: the end of the picture plays backwards and forwards; slow: the whole picture is shown more
-    slowly; refuse: nothing is made. Where a script is spoken, for each line that does not fit its time: cut, hold or
-    refuse."""
+    slowly; refuse: nothing is made. Where a script is spoken, for each line that does not fit its time: cut: its end is
+    left out; hold: the picture stands still after it; slow: the picture is shown more slowly during it; refuse."""
 
     if_shorter: Literal["rest", "cut", "refuse"] = "rest"
     """If the dub track is shorter than the picture. rest: the mouths rest; cut: the film ends with the dub; refuse:

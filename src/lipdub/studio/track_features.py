@@ -80,11 +80,13 @@ def _on_clock_of(clip: Clip, features: SpeechFeatures) -> SpeechFeatures:
     start, end = clip.instant(features.start), clip.instant(features.span.end)
     count, step = int((end - start) / FEATURE_STEP), float(FEATURE_STEP)
     seconds = float(start) + np.arange(count) * step
-    silent, waited = np.zeros(count, bool), np.zeros(count)
-    for span in clip.paused_spans:
+    pieces = list(clip.clock.pieces(Span(features.start, features.span.end)))
+    shown = [float(start), *(float(piece.clip.end) for piece in pieces)]
+    heard = [float(features.start), *(float(piece.file.end) for piece in pieces)]
+    at = (np.interp(seconds, shown, heard) - float(features.start)) / step
+    silent = np.zeros(count, bool)
+    for span in clip.clock.still:
         silent |= (seconds >= float(span.start)) & (seconds < float(span.end))
-        waited += np.clip(seconds - float(span.start), 0, float(span.duration))
-    at = (seconds - waited - float(start)) / float(clip.slower) / step
     low = np.clip((at + 1e-6).astype(int), 0, len(features) - 1)
     high, part = np.minimum(low + 1, len(features) - 1), np.clip(at - low, 0, 1).astype(np.float32)
 

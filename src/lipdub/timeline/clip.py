@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from lipdub.timeline.retiming import SAME_CLOCK, Retiming
 from lipdub.timeline.time import Span
 
 
@@ -74,34 +75,22 @@ class FrameTimes:
         return 1 / mean
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """The picture stands still for ``seconds`` when its file is ``at`` that instant (s)."""
-
-    at: Fraction
-    seconds: Fraction
-
-
 @dataclass(frozen=True, eq=False)
 class FileFrames:
     """Which frames of its file a clip shows, where it does not show each of them once, at its own time.
 
     ``order`` is the index of the file's frame for every frame of the clip. ``times`` and ``rate`` are the file's own.
-    ``slower`` (>= 1) is by how much the clip's clock is stretched, counted from ``Clip.start``. In ``pauses``, which
-    are in order, it goes on while the file's clock stands still. A clip has one or the other.
+    ``clock`` tells which instants of the clip belong to those of the file.
     """
 
     order: Int64[np.ndarray, " frames"]
     times: FrameTimes
     rate: Fraction
-    slower: Fraction = Fraction(1)
-    pauses: tuple[Pause, ...] = ()
+    clock: Retiming = SAME_CLOCK
 
     def __post_init__(self) -> None:
         inside = len(self.order) == 0 or (self.order.min() >= 0 and self.order.max() < len(self.times))
         assert inside, "the file has no such frame"
-        assert self.slower >= 1
-        assert self.slower == 1 or not self.pauses
 
     @property
     def all_in_order(self) -> bool:
@@ -148,49 +137,22 @@ class Clip:
         return self.times if self.filmed is None else self.filmed.times
 
     @property
-    def slower(self) -> Fraction:
-        """By how much the clip's clock is stretched against the file's, from ``start`` on (>= 1)."""
-        return Fraction(1) if self.filmed is None else self.filmed.slower
-
-    @property
-    def pauses(self) -> tuple[Pause, ...]:
-        """Where the picture stands still, in order."""
-        return () if self.filmed is None else self.filmed.pauses
+    def clock(self) -> Retiming:
+        """Which instants of the clip belong to those of its file."""
+        return SAME_CLOCK if self.filmed is None else self.filmed.clock
 
     @property
     def retimed(self) -> bool:
         """True if instants of the file are other instants of the clip: see ``instant``."""
-        return self.slower != 1 or bool(self.pauses)
+        return bool(self.clock.points)
 
     def instant(self, at: Fraction, *, end: bool = False) -> Fraction:
-        """The instant of the clip for the instant ``at`` of its file (s). What begins where the picture stands still
-        begins after the pause; what ends there (``end``) ends before it."""
-        if not self.retimed:
-            return at
-        waited = (pause.seconds for pause in self.pauses if pause.at < at or (pause.at == at and not end))
-        return self.start + (at - self.start) * self.slower + sum(waited)
+        """The instant of the clip for the instant ``at`` of its file (s): see ``Retiming.instant``."""
+        return self.clock.instant(at, end=end)
 
     def file_instant(self, at: Fraction) -> Fraction:
         """The instant of the file for the instant ``at`` of the clip (s)."""
-        waited = Fraction(0)
-        for pause in self.pauses:
-            begin = pause.at + waited
-            if at < begin:
-                break
-            if at < begin + pause.seconds:
-                return pause.at
-            waited += pause.seconds
-        return self.start + (at - waited - self.start) / self.slower
-
-    @property
-    def paused_spans(self) -> tuple[Span, ...]:
-        """When the picture stands still, on the clip's clock."""
-        spans, waited = [], Fraction(0)
-        for pause in self.pauses:
-            begin = pause.at + waited
-            waited += pause.seconds
-            spans.append(Span(begin, begin + pause.seconds))
-        return tuple(spans)
+        return self.clock.file_instant(at)
 
     @property
     def first_shown(self) -> Bool[np.ndarray, " frames"]:
@@ -206,7 +168,7 @@ class Clip:
         if self.filmed is None:
             return len(self)
         own, count = self.filmed.times, min(len(self), len(self.filmed.times))
-        if own.time_base != self.times.time_base or self.filmed.slower != 1:
+        if own.time_base != self.times.time_base or self.filmed.clock.outside != 1:
             return 0
         same = (self.filmed.order[:count] == np.arange(count)) & (self.times.pts[:count] == own.pts[:count])
         return count if bool(same.all()) else int(np.argmin(same))

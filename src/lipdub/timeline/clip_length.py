@@ -1,4 +1,4 @@
-"""A picture made longer or shorter, frame by frame, so that it ends with a sound: held, bounced, slowed, or cut.
+"""A picture made longer or shorter, frame by frame, so that a sound fits: held, bounced, slowed, or cut.
 
 No function touches pixels. Each returns a ``Clip`` that shows frames of the same file in another order or at other
 times. ``until`` is the instant (s) on the clip's clock at which the picture shall end; it ends there or less than one
@@ -9,12 +9,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Int64
 
-from lipdub.timeline.clip import Clip, FileFrames, FrameTimes, Pause
+from lipdub.timeline.clip import Clip, FileFrames, FrameTimes
+from lipdub.timeline.retiming import SAME_CLOCK, AddedTime, ClockPoint, Retiming
+from lipdub.timeline.time import Span
 
 _FINENESS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 """Largest denominators of the distance between two frames of a slowed picture; the first one that is exact enough is
@@ -22,6 +25,12 @@ taken, because some programs do not like very fine time bases."""
 
 _EXACT = Fraction(1, 10_000)
 """Seconds by which the end of a slowed picture may be wrong."""
+
+_COARSEST = Fraction(1, 1000)
+"""The longest unit of time stamps (s) that is fine enough for frames of many different lengths."""
+
+_PARTS = 100
+"""Units into which one that is longer is divided: 400 microseconds at 25 frames per second."""
 
 _FINEST_RATE = 1_000_000
 """The largest denominator of a frame rate."""
@@ -38,8 +47,9 @@ class LengthChange:
     """How the length of the picture was fitted to a dub track that is ``seconds`` longer (shorter if negative).
 
     ``kind``: the last frame is held, the end bounces, the whole picture is slowed, or its end is cut. ``frames`` were
-    added (removed if negative); the picture is shown ``slower`` times as slowly. Or the picture is held ("pause") after
-    so many ``lines`` whose speech is ``seconds`` too long for their time, all together.
+    added (removed if negative); the picture is shown ``slower`` times as slowly. Or so many ``lines`` had speech that
+    was ``seconds`` too long for their time, all together: the picture is held after them ("pause"), or it is slowed
+    during them, up to ``slower`` times. ``clock`` tells which instants of the film belong to those of the source.
     """
 
     kind: Literal["hold", "bounce", "slow", "cut", "pause"]
@@ -47,12 +57,21 @@ class LengthChange:
     frames: int = 0
     slower: Fraction = Fraction(1)
     lines: int = 0
+    clock: Retiming = SAME_CLOCK
 
     def sentence(self, *, would: bool = False) -> str:
         """What was done, for a report; ``would``: what would be done."""
         differ = f"{float(abs(self.seconds)):.3f} s {'longer' if self.seconds > 0 else 'shorter'} than the picture"
         count = f"{abs(self.frames)} frame{'' if abs(self.frames) == 1 else 's'}"
         is_, are = ("is", "was" if abs(self.frames) == 1 else "were") if not would else ("would be", "would be")
+        if self.lines:
+            which = "1 line is" if self.lines == 1 else f"{self.lines} lines are"
+            them = "it" if self.lines == 1 else "them"
+            long = f"{which} {float(self.seconds):.3f} s too long for the time of the source"
+            if self.kind == "pause":
+                return f"{long}: the picture {is_} held after {them}, {count} {are} added"
+            most = "" if self.lines == 1 else "up to "
+            return f"{long}: the picture {is_} shown {most}{float(self.slower):.4f} times as slowly during {them}"
         match self.kind:
             case "hold":
                 done = f"the last frame {is_} held, {count} {are} added"
@@ -60,12 +79,7 @@ class LengthChange:
                 done = f"the end of the picture {is_} played backwards and forwards, {count} {are} added"
             case "slow":
                 done = f"the picture {is_} shown {float(self.slower):.4f} times as slowly"
-            case "pause":
-                which = "1 line is" if self.lines == 1 else f"{self.lines} lines are"
-                after = "it" if self.lines == 1 else "them"
-                long = f"{which} {float(self.seconds):.3f} s too long for the time of the source"
-                return f"{long}: the picture {is_} held after {after}, {count} {are} added"
-            case "cut":
+            case _:
                 done = f"{count} {are} cut from the end of the picture"
         return f"the dub is {differ}: {done}"
 
@@ -128,40 +142,72 @@ def slowed(clip: Clip, until: Fraction) -> Clip:
     pts = round(first * scale) + offsets // whole * step
     longer = FrameTimes(pts, Fraction(1, scale), times.last // whole * step)
     rate = (clip.rate / slower).limit_denominator(_FINEST_RATE)
-    filmed = FileFrames(np.arange(len(clip)), times, clip.rate, slower)
+    filmed = FileFrames(np.arange(len(clip)), times, clip.rate, Retiming.slowed_from(clip.start, slower))
     return replace(clip, times=longer, rate=rate, filmed=filmed)
 
 
-def paused(clip: Clip, wanted: Sequence[Pause]) -> Clip:
-    """``clip``, whose picture stands still at least as long as ``wanted``, each time on the last frame before.
+def paused(clip: Clip, wanted: Sequence[AddedTime]) -> Clip:
+    """``clip``, whose picture stands still at the ends of the spans of ``wanted``, each time on the last frame before,
+    at least as long.
 
-    The pauses are those of ``wanted`` moved to where a frame begins (at most one frame earlier), with the length of
-    whole frames at the constant rate, or at the median step of a variable rate. Those of one place become one.
+    The pauses begin where a frame begins (at most one frame earlier), and have the length of whole frames at the
+    constant rate, or at the median step of a variable rate. Those of one place become one.
     """
     times = clip.times
     step = _constant_step(times) or Fraction(max(1, round(float(np.median(np.diff(times.pts))))))
     missing: dict[int, Fraction] = {}
-    for pause in wanted:
-        border = len(clip) if pause.at >= clip.span.end else max(1, times.at(pause.at))
-        missing[border] = missing.get(border, Fraction(0)) + pause.seconds
-    order, pts, later, last, pauses = [], [], 0, times.last, []
+    for one in wanted:
+        border = len(clip) if one.span.end >= clip.span.end else max(1, times.at(one.span.end))
+        missing[border] = missing.get(border, Fraction(0)) + one.seconds
+    order, pts, later, last, points = [], [], 0, times.last, []
     borders = sorted(missing)
     for first, border in zip([0, *borders], [*borders, len(clip)], strict=True):
         order.append(np.arange(first, border))
         pts.append(times.pts[first:border] + later)
         if border not in missing:
             continue
-        begin = int(times.pts[border]) if border < len(clip) else int(times.pts[-1]) + times.last
-        count = math.ceil(missing.pop(border) / (step * times.time_base))
+        begin = _begin(times, border)
+        count = math.ceil(math.ceil(missing.pop(border) / times.time_base) / step)
         order.append(np.full(count, border - 1))
         pts.append(begin + later + np.array([int(k * step) for k in range(count)], np.int64))
         if border == len(clip):
             last = int(count * step) - int((count - 1) * step)
+        points.append((begin, begin + later))
         later += int(count * step)
-        pauses.append(Pause(begin * times.time_base, int(count * step) * times.time_base))
+        points.append((begin, begin + later))
     shown = FrameTimes(np.concatenate(pts).astype(np.int64), times.time_base, last)
-    frames = FileFrames(np.concatenate(order).astype(np.int64), times, clip.rate, pauses=tuple(pauses))
+    frames = FileFrames(np.concatenate(order).astype(np.int64), times, clip.rate, _clock(points, times.time_base))
     return replace(clip, times=shown, filmed=frames)
+
+
+def slowed_during(clip: Clip, wanted: Sequence[AddedTime]) -> Clip:
+    """``clip`` with all its frames, of which those that lie wholly in a span of ``wanted`` are shown longer, so that
+    the span lasts at least as much longer.
+
+    Within a span, all frames are slowed by the same factor; where spans overlap, by the largest one. A span without a
+    whole frame slows the frame that is shown where it begins. What follows comes later by whole units of the time
+    stamps; those of slowed frames are rounded down to a unit, which is never longer than a millisecond.
+    """
+    times = _finer(clip.times)
+    slower, borders = [], {0, len(clip)}
+    for one in wanted:
+        first, stop = _whole_frames(times, one.span)
+        units = math.ceil(one.seconds / times.time_base)
+        slower.append((first, stop, 1 + Fraction(units, _begin(times, stop) - _begin(times, first))))
+        borders |= {first, stop}
+    pts, points, begin = [], [], int(times.pts[0])
+    for first, stop in pairwise(sorted(borders)):
+        factor = max([Fraction(1), *(by for low, high, by in slower if low <= first and stop <= high)])
+        own, end = _begin(times, first), _begin(times, stop)
+        length = math.ceil((end - own) * factor)
+        pts += [begin + (int(at) - own) * length // (end - own) for at in times.pts[first:stop]]
+        if length > end - own:
+            points += [(own, begin), (end, begin + length)]
+        begin += length
+    shown = FrameTimes(np.array(pts, np.int64), times.time_base, begin - pts[-1])
+    rate = (clip.rate * times.whole.duration / shown.whole.duration).limit_denominator(_FINEST_RATE)
+    frames = FileFrames(np.arange(len(clip)), clip.times, clip.rate, _clock(points, times.time_base))
+    return replace(clip, times=shown, rate=rate, filmed=frames)
 
 
 def cut_short(clip: Clip, until: Fraction) -> Clip:
@@ -173,6 +219,34 @@ def cut_short(clip: Clip, until: Fraction) -> Clip:
         return clip
     shorter = FrameTimes(times.pts[:count], times.time_base, int(times.pts[count] - times.pts[count - 1]))
     return replace(clip, times=shorter, filmed=FileFrames(np.arange(count), times, clip.rate))
+
+
+def _begin(times: FrameTimes, index: int) -> int:
+    """When frame ``index`` begins, in units; ``len(times)``: when the last one ends."""
+    return int(times.pts[index]) if index < len(times) else int(times.pts[-1]) + times.last
+
+
+def _clock(points: Sequence[tuple[int, int]], time_base: Fraction) -> Retiming:
+    """The clock through points that are given in units."""
+    return Retiming.through(ClockPoint(file * time_base, shown * time_base) for file, shown in points)
+
+
+def _finer(times: FrameTimes) -> FrameTimes:
+    """``times`` in units of a millisecond or less."""
+    if times.time_base <= _COARSEST:
+        return times
+    return FrameTimes(times.pts * _PARTS, times.time_base / _PARTS, times.last * _PARTS)
+
+
+def _whole_frames(times: FrameTimes, span: Span) -> tuple[int, int]:
+    """The first frame that lies wholly in ``span`` and the one after the last; if there is none, the one that is shown
+    where it begins, and the next."""
+    first = times.within(span).start
+    stop = len(times) if span.end >= times.whole.end else times.at(span.end)
+    if first < stop:
+        return first, stop
+    only = times.at(span.start)
+    return only, only + 1
 
 
 def _rounded(unit: Fraction, count: int) -> Fraction:

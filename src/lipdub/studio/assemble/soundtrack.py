@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,8 @@ from lipdub.media.output_options import container_for
 from lipdub.media.probe import probe
 from lipdub.media.sound_blocks import Block, SoundFormat, sound_blocks, sound_format
 from lipdub.media.sound_encoding import pieced_encoding
-from lipdub.media.sound_pauses import with_pauses
 from lipdub.media.sound_piece_file import PiecedSound
+from lipdub.media.sound_retiming import retimed_blocks, sound_parts
 from lipdub.media.sound_write import write_sound
 from lipdub.studio.assemble.music_effects import music_and_effects
 from lipdub.studio.dub_plan import DubPlan
@@ -97,11 +98,11 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
     from lipdub.studio.assemble.pieced_mix import PiecedMix
     from lipdub.studio.mix_options import mix_options
 
-    clip, stems = job.clip, _Stems(job.clip, work.go_on)
+    clip, stems = job.clip, Stems(job.clip, work.go_on)
     effects = music_and_effects(clip, job.speech, session)
     parts = MixInputs(
         stems.canvas,
-        stems.of(plan.speech.track, paused=False),
+        stems.of(plan.speech.track, retimed=False),
         tuple(spans),
         stems.of(clip.path, clip.start, clip.sound) if clip.has_sound else None,
         plan.source_speech,
@@ -113,14 +114,14 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
         shape = stems.shape
         how = None if work.folder is None else pieced_encoding(container_for(job.names.film), shape)
         if how is not None and work.folder is not None:
-            below = key(job.digest, clip.start, clip.sound, clip.paused_spans, effects and effects.made_from)
+            below = key(job.digest, clip.start, clip.sound, clip.clock, effects and effects.made_from)
             track = PiecedMix(parts, planned_mix, how, below, work.folder).made(session.store.tell)
         else:
             plain = job.names.film.suffix.lower() in _PLAIN or len(shape.channels) > 8
             track = session.scratch / ("mix.wav" if plain else "mix.flac")
             write_sound(track, render_mix(parts, planned_mix), shape)
     report = planned_mix.report
-    notes = (*report.notes, *_length_notes(job.speech, Fraction(parts.mix_format.samples, shape.rate)))
+    notes = (*report.notes, *_length_notes(job.speech, clip, Fraction(parts.mix_format.samples, shape.rate)))
     if effects is not None and effects.by:
         notes = (*notes, f"{effects.by} took the speech out of the clip's sound")
     found = {
@@ -132,7 +133,7 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
     return Soundtrack(track, True, measured, notes, MixLevels.of(planned_mix))
 
 
-class _Stems:
+class Stems:
     """The sounds of a mix for ``clip``, in the format of the clip's own sound."""
 
     def __init__(self, clip: Clip, go_on: Callable[[], None]) -> None:
@@ -141,27 +142,32 @@ class _Stems:
         shape = sound_format(clip.path, clip.sound) if clip.has_sound else SoundFormat(RATE, ("FL", "FR"))
         self.shape = shape if shape.rate >= CLEAR else replace(shape, rate=RATE)
         self.canvas = MixFormat.for_span(whole_of(clip), self.shape.rate, shape.channels)
-        self._pauses, self._go_on = self.canvas.ranges(clip.paused_spans), go_on
+        filmed = Span(clip.start, max(clip.start, clip.file_times.whole.end))
+        self._parts = sound_parts(clip.clock.pieces(filmed), clip.start, self.shape.rate)
+        self._go_on = go_on
 
-    def of(self, path: Path, start: Fraction = Fraction(0), stream: int | None = None, *, paused: bool = True) -> Stem:
+    def of(self, path: Path, start: Fraction = Fraction(0), stream: int | None = None, *, retimed: bool = True) -> Stem:
         """The sound of a file (its stream ``stream``), whose instant ``start`` is the first of the mix. It waits while
-        the picture stands still, if it is ``paused``."""
+        the picture stands still and is stretched with it, if it is to be ``retimed``."""
         from lipdub.compose.mix.stems import Stem
+        from lipdub.words_to_sound.duration_fit.time_stretch import time_stretch
+
+        stretch = partial(time_stretch, rate=self.canvas.rate)
 
         def blocks() -> Iterator[Block]:
             read = sound_blocks(path, rate=self.canvas.rate, start=start, stream=stream)
-            for block in with_pauses(read, self._pauses if paused else ()):
+            for block in retimed_blocks(read, self._parts if retimed else (), stretch):
                 self._go_on()
                 yield block
 
         return Stem(sound_format(path, stream).channels, blocks)
 
 
-def _length_notes(speech: SpeechOptions, whole: Fraction) -> tuple[str, ...]:
-    """Whether the music and effects that were given are as long as the ``whole`` mix, in seconds."""
+def _length_notes(speech: SpeechOptions, clip: Clip, whole: Fraction) -> tuple[str, ...]:
+    """Whether the music and effects that were given, on the clock of ``clip``, are as long as the ``whole`` mix (s)."""
     if speech.music_effects is None:
         return ()
-    length = probe(speech.music_effects).duration
+    length = clip.instant(clip.start + probe(speech.music_effects).duration) - clip.start
     if abs(length - whole) <= SHORT:
         return ()
     what = "shorter than the clip: silence follows them" if length < whole else "longer than the clip: their end is cut"

@@ -139,14 +139,13 @@ def spoken_speech(
     ``ServiceError`` or what else voices raise, and ``OutputError`` if the disk refuses.
     """
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
-    windows = source_windows(source) if source is not None else ()
-    filmed, filmed_windows, filmed_lines = clip.as_filmed(), windows, lines.lines
-    if clip.retimed:  # pitch and references are taken from the file, on its own clock
+    filmed, filmed_lines = clip.as_filmed(), lines.lines
+    if clip.retimed:  # pitch, references and when the source speaks are taken from the file, on its own clock
         source = None if source is None else clip_features(filmed, session).features
-        filmed_windows = source_windows(source) if source is not None else ()
-        filmed_lines = tuple(replace(line, span=_in_file(clip, line.span)) for line in lines.lines)
+        filmed_lines = tuple(replace(line, span=clip.clock.file_span(line.span)) for line in lines.lines)
+    windows = source_windows(source) if source is not None else ()
     new = [line for line in lines.lines if line.id not in choices.kept]
-    pitch = speaker_pitch(filmed, filmed_lines, filmed_windows, session) if new else None
+    pitch = speaker_pitch(filmed, filmed_lines, windows, session) if new else None
     voices = session.tools.voices(lines.lines, speech.voice, pitch) if new else {}
     single = {
         line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]
@@ -159,16 +158,13 @@ def spoken_speech(
         session,
         choices,
         with_references(single, filmed_lines, filmed, source),
+        clip.clock,
     )
     voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
     made = written_speech(job, lines, voiced, session)
     if job.options.if_longer == "refuse":
         _refuse_long_lines(made.said, clip)
     return replace(made, new=frozenset(line.id for line in new))
-
-
-def _in_file(clip: Clip, span: Span) -> Span:
-    return Span(clip.file_instant(span.start), clip.file_instant(span.end))
 
 
 def _refuse_long_lines(said: Iterable[SaidLine], clip: Clip) -> None:

@@ -14,6 +14,7 @@ from lipdub.studio.session import Session
 from lipdub.timeline.lines import Line
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.notes import Notes, short
+from lipdub.timeline.retiming import SAME_CLOCK, Retiming
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.take import LineVoice
@@ -48,7 +49,8 @@ class FittedSpeech:
     """Lines that are spoken and fitted: their texts and paces change until they fit, or nothing more can be changed.
 
     ``voices`` speak, by speaker; ``line_voices`` speak single lines, by line id. Lines that ``choices`` keep are not
-    spoken again. What cannot be said is left out, and noted. ``notes`` are complete when all lines were taken.
+    spoken again. What cannot be said is left out, and noted. ``clock`` is that of the clip and its file. ``notes`` are
+    complete when all lines were taken.
     """
 
     source: DubLines
@@ -56,6 +58,7 @@ class FittedSpeech:
     session: Session
     choices: LineChoices = LineChoices()
     line_voices: Mapping[str, AssignedVoice] = field(default_factory=dict)
+    clock: Retiming = SAME_CLOCK
     lines: list[Line] = field(default_factory=list, init=False)
     paces: list[float] = field(init=False)
     shortened: list[int] = field(init=False)  # how often each line was rendered shorter
@@ -96,8 +99,8 @@ class FittedSpeech:
         return models | {line: ModelUsed(card.name, card.licence) for line, card in cards}
 
     def placed(self, windows: Sequence[Span], whole: Span, fit: str = "audio") -> Iterator[PlacedLine]:
-        """The lines with their sound at its place, in order of time. ``windows`` is when the clip speaks, ``whole``
-        its span; ``fit`` is ``VoiceOptions.fit``.
+        """The lines with their sound at its place, in order of time. ``windows`` is when the clip speaks, on the
+        clock of its file, ``whole`` its span; ``fit`` is ``VoiceOptions.fit``.
 
         Sound is read line by line as the result is taken, so that memory does not grow with the programme. Raises what
         voices raise.
@@ -135,7 +138,7 @@ class FittedSpeech:
     def _placements(
         self, every: list[MeasuredLine], windows: Sequence[Span], whole: Span, options: FitOptions
     ) -> tuple[LinePlacement, ...]:
-        targets = source_timings(self.lines, windows) if not options.occupied else self._timings(windows)
+        targets = source_timings(self.lines, windows, self.clock) if not options.occupied else self._timings(windows)
         for _ in range(ROUNDS):
             placements = plan_fit(every, targets, whole.end, options)
             if not options.stretch:
@@ -151,7 +154,7 @@ class FittedSpeech:
         """When the source says each of the lines that are spoken now, given all lines of the dub."""
         every = [line for line in self.source.lines if line.id in self.choices.kept]
         together = [*self.lines, *every, *self.choices.later]
-        return source_timings(together, windows)[: len(self.lines)]
+        return source_timings(together, windows, self.clock)[: len(self.lines)]
 
     def _speak(self, index: int) -> SpokenLine:
         line = self.lines[index]

@@ -69,7 +69,7 @@ def _replaced_speech(clip: Clip, source: SpeechFeatures | None, choices: LineCho
     room tone is heard."""
     if source is None:
         return ()
-    spans = [*subtract_spans(source_windows(source), choices.excluded), *clip.paused_spans]
+    spans = [*subtract_spans(source_windows(source), choices.excluded), *clip.clock.still]
     if source.span.end < clip.span.end and clip.own_frames != len(clip):
         spans.append(Span(source.span.end, clip.span.end))
     return merge_spans(spans)

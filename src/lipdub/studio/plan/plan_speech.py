@@ -57,8 +57,8 @@ def plan_speech(job: Job, analysis: Analysis, session: Session, given: GivenLine
 class SpeechAhead:
     """The speech of a dub that is made while the picture is analysed: ``planned``, or None if it is made afterwards.
 
-    It is made ahead where voices of this machine speak lines that are at hand (``given``, or the job's script). A
-    service, which may cost money, is asked once it is known that there are faces.
+    It may be ``planned`` already. It is made ahead where voices of this machine speak lines that are at hand
+    (``given``, or the job's script). A service, which may cost money, is asked once it is known that there are faces.
     """
 
     job: Job
@@ -67,8 +67,9 @@ class SpeechAhead:
     planned: PlannedSpeech | None = None
 
     def speak(self, sound: TrackFeatures | None) -> None:
-        """Make the speech if that can be done ahead; ``sound`` is the clip's. Raises what ``plan_speech`` raises."""
-        lines = self._at_hand()
+        """Make the speech if that can be done ahead and was not; ``sound`` is the clip's. Raises what ``plan_speech``
+        raises."""
+        lines = self._at_hand() if self.planned is None else ()
         if not lines or (self.session.tools.engine_speaks and not self.job.speech.voice):
             return
         voices = self.session.tools.voices(lines, self.job.speech.voice)

@@ -20,7 +20,11 @@ SLACK = Fraction(1, 20)
 """Seconds by which a dub may miss the picture's length without a word about it."""
 
 
-_LONG_LINES = {"hold": "the picture would be held at their ends", "refuse": "nothing would be made"}
+_LONG_LINES = {
+    "hold": "the picture would be held at their ends",
+    "slow": "the picture would be slowed during them",
+    "refuse": "nothing would be made",
+}
 """What would be done with lines that do not fit, where it is not the usual thing."""
 
 

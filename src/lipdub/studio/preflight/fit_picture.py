@@ -34,21 +34,24 @@ def check_length_options(request: DubRequest) -> None:
             remedy="Dub the clip without --project, or leave it out",
         )
     if request.audio is None:
-        if project and options.if_longer == "hold":
+        longer = options.if_longer in ("hold", "slow")
+        if project and longer:
             raise OptionError(
-                "--if-longer hold works in a project for finished dub tracks only: a plan of lines that are spoken has "
-                "the times of the source",
+                f"--if-longer {options.if_longer} works in a project for finished dub tracks only: a plan of lines "
+                "that are spoken has the times of the source",
                 remedy="Dub the clip without --project, or say less: lipdub redo PROJECT --line ID --text TEXT",
             )
-        if options.if_longer == "hold" and options.keep_original_audio:
+        if longer and options.keep_original_audio:
+            does = "does not stand still" if options.if_longer == "hold" else "is not slowed"
             raise OptionError(
-                "--if-longer hold and --keep-original-audio exclude each other where a script is spoken: the sound of "
-                "the clip does not stand still with the picture",
+                f"--if-longer {options.if_longer} and --keep-original-audio exclude each other where a script is "
+                f"spoken: the sound of the clip {does} with the picture",
                 remedy="Leave one of them out",
             )
-        if options.if_longer in ("cut", "hold", "refuse") and options.if_shorter == "rest":
+        known = longer or options.if_longer in ("cut", "refuse")
+        if known and options.if_shorter == "rest":
             return  # what does not fit is known when the lines were spoken
-        if options.if_longer in ("cut", "hold", "refuse"):
+        if known:
             given = f"--if-shorter {options.if_shorter}"
         raise OptionError(
             f"{given} is for a finished dub track: speech that is made here is fitted to its time",
@@ -87,7 +90,7 @@ def fit_picture(clip: Clip, audio: Path, options: DubOptions) -> tuple[Clip, Len
             fitted = bounced(clip, until, _first_to_bounce(clip, differ))
         case "slow":
             fitted = slowed(clip, until)
-            return fitted, LengthChange("slow", differ, slower=fitted.slower)
+            return fitted, LengthChange("slow", differ, slower=fitted.clock.slowest, clock=fitted.clock)
         case "cut" if differ < 0:
             fitted, wanted = cut_short(clip, until), "cut"
         case _:

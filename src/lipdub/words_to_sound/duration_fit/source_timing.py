@@ -2,11 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from lipdub.acoustics.speech_spans import SpeechSpanOptions, speech_spans
 from lipdub.timeline.lines import Line
+from lipdub.timeline.retiming import SAME_CLOCK, Retiming
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span, merge_spans
 
@@ -48,17 +49,25 @@ def may_overlap(a: Line, b: Line) -> bool:
     return a.speaker != b.speaker and a.span.overlaps(b.span)
 
 
-def source_timings(lines: Sequence[Line], windows: Sequence[Span]) -> tuple[SourceTiming, ...]:
+def source_timings(
+    lines: Sequence[Line], windows: Sequence[Span], clock: Retiming = SAME_CLOCK
+) -> tuple[SourceTiming, ...]:
     """The timing of each line, in order of ``lines``; ``windows`` is when the source speaks (empty: it does not).
+
+    Lines and timings are on the clip's clock, ``windows`` on that of its file: a slowed picture changes nothing in what
+    belongs to which line. ``clock`` has both.
 
     A line takes the speech within ``REACH`` of its span, up to the border with its neighbours. A window that two lines
     share is cut at their border, unless one of them has less than 0.15 s of it. A line without speech takes its own
     span.
     """
     speech = merge_spans(windows)
+    if clock.points:
+        lines = [replace(line, span=clock.file_span(line.span)) for line in lines]
     spans = _without_overlaps(lines)
     areas = _areas(lines, spans, speech)
-    return tuple(_timing(span, area, speech) for span, area in zip(spans, areas, strict=True))
+    found = (_timing(span, area, speech) for span, area in zip(spans, areas, strict=True))
+    return tuple(replace(one, windows=tuple(clock.span(window) for window in one.windows)) for one in found)
 
 
 def _timing(span: Span, area: Span, speech: tuple[Span, ...]) -> SourceTiming:
