@@ -41,7 +41,7 @@ PLACEHOLDERS = {
 # Beginnings of commands that are not run here, and why.
 NOT_RUN = {
     "./test": "it is what runs this test",
-    "lipdub weights fetch ltx --to FOLDER": "66 GB, gated; tests/engines/ltx/test_hub.py fetches from a hub of our own",
+    "lipdub weights fetch ltx --to FOLDER": "74 GB, gated; tests/engines/ltx/test_hub.py fetches from a hub of our own",
     "pip install": "see test_every_extra_that_is_installed_exists and test_a_fresh_environment_makes_the_demo",
     "lipdub demo": "see test_a_fresh_environment_makes_the_demo",
     "from fractions import Fraction": "needs a GPU; tests/engines/ltx/test_parity_pipeline.py runs these calls without",

@@ -220,6 +220,18 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class WorkForecast(Protocol):
+    """An optional method of an ``Engine`` that tells the user how long its work will take."""
+
+    def expect(self, cues: Sequence[Cue], times: FrameTimes) -> None:
+        """From now on ``cues`` will be rendered, one after the other; what was expected before is forgotten.
+
+        ``times``: when each frame of the clip is shown. Cues that are kept from an earlier run are left out.
+        """
+        ...
+
+
+@runtime_checkable
 class EngineDiagnostics(Protocol):
     """An optional method of an ``Engine``, for ``lipdub doctor`` and ``lipdub engines``."""
 

@@ -17,13 +17,17 @@ from lipdub.engines.ltx import line_windows, mask, studied_track
 from lipdub.engines.ltx.diagnose import diagnose
 from lipdub.engines.ltx.head_crop import SIDE, warp_back
 from lipdub.engines.ltx.options import LtxOptions, parse_options
+from lipdub.engines.ltx.pace import WindowPace, frames_of_cue
 from lipdub.engines.ltx.run_renderer import LtxResources, RunPlan, RunRenderer, expect_run
 from lipdub.engines.ltx.run_schedule import schedule_runs
 from lipdub.engines.ltx.run_store import RunStore
 from lipdub.engines.ltx.studied_track import StudiedTrack, load_track
 from lipdub.engines.ltx.window_model import ModelLoader, PreparedModel, WindowModel, prepare_model
+from lipdub.engines.ltx.window_store import WindowStore
 from lipdub.engines.seam import EngineLimits, EngineSetup, Guide, Redetect, StudyFacts
 from lipdub.errors import OptionError
+from lipdub.timeline.clip import FrameTimes
+from lipdub.timeline.cue import Cue
 from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
@@ -50,6 +54,7 @@ class LtxEngine:
         self._prepared: PreparedModel | None = None
         self._model: WindowModel | None = None
         self._expected: dict[str, None] = {}
+        self._pace = WindowPace()
         self.limits = EngineLimits(
             smallest_face=16.0,
             largest_yaw=60.0,
@@ -72,11 +77,22 @@ class LtxEngine:
 
         Raises ``MissingExtra``, ``MachineError`` or ``WeightsError`` if the model could not run here.
         """
-        store = RunStore(Path(folder) / "takes")
+        folder = Path(folder)
+        stores = RunStore(folder / "takes"), WindowStore(folder / "windows")
         resources = LtxResources(
-            self._options, self._loaded, self._model_name(), redetect, store, expected=self._expected
+            self._options,
+            self._loaded,
+            self._model_name(),
+            redetect,
+            *stores,
+            pace=self._pace,
+            expected=self._expected,
         )
-        return LtxStudy(Path(folder), resources)
+        return LtxStudy(folder, resources)
+
+    def expect(self, cues: Sequence[Cue], times: FrameTimes) -> None:
+        """These cues will be rendered, one after the other: with the first window's time, the rest is estimated."""
+        self._pace.expect(sum(frames_of_cue(cue, times, self._options) for cue in cues))
 
     def _model_name(self) -> str:
         """A name that changes when the model files change."""
@@ -158,6 +174,7 @@ class LtxStudy:
             assert run.line is not None
             line_windows.check_duration(run.line, float(run.span.duration))
         plans = [RunPlan.of(track, run, schedule.times, self.resources.options) for run in runs]
+        self.resources.pace.expect(sum(plan.generated_frames for plan in plans))
         voices = _speak_runs(plans, speaking, self.resources.with_prompts([plan.prompts for plan in plans]), views)
         whole = Span(min(c.span.start for c in guide.cues), max(c.span.end for c in guide.cues))
         return _assemble_voice(voices, whole)

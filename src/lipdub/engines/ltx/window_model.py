@@ -142,7 +142,7 @@ def prepare_model(options: LtxOptions, weights: Path | None) -> PreparedModel:
     if weights is None:
         raise WeightsError(
             "the LTX engine does not know where its weights are",
-            remedy="Download the four parts of LTX-2.3 Dub-It (66 GB) as docs/ltx.md says, and give --weights FOLDER",
+            remedy="Download the four parts of LTX-2.3 Dub-It (74 GB) as docs/ltx.md says, and give --weights FOLDER",
         )
     files = find_files(weights)
     size = GenerationSize(options.frames, DEFAULT_RATE, options.size, options.size)

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from lipdub.compose.patch_reel import PatchReel, PatchReelWriter
-from lipdub.engines.seam import ExpectingStudy, Guide
+from lipdub.engines.seam import ExpectingStudy, Guide, WorkForecast
 from lipdub.errors import InputError
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.studio.cue_folder import CueFolders
@@ -53,6 +53,9 @@ class CueRenderer:
         self._cues = sorted(plan.cues(job.clip), key=lambda planned: planned.frames.start)
         self._unannounced = tuple(self._cues)
         self._context = session.tools.engine.limits.context
+        if isinstance(session.tools.engine, WorkForecast):
+            coming = [planned.cue for planned in self._cues if folders.finished(planned.cue.id) is None]
+            session.tools.engine.expect(coming, job.clip.times)
 
     def needed(self, first: int, stop: int) -> range:
         """The frames of the clip that must be decoded to make frames ``[first, stop)`` of the film."""
