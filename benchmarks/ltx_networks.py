@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from types import SimpleNamespace
-from typing import Any
+from typing import TypeVar
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
+from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderKLLTX2Audio
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
+from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
 
 from lipdub.engines.ltx import memory, prompt_cache
+from lipdub.engines.ltx.checkpoint import CheckpointModules
 from lipdub.engines.ltx.eight_bits import quantised, replace_linears
 from lipdub.engines.ltx.memory import MemoryPlan
 from lipdub.engines.ltx.pipeline import GenerationSize
@@ -142,10 +144,18 @@ def modality_inputs(
     )
 
 
+Network = TypeVar("Network", bound=torch.nn.Module)
+
+
+def unused(kind: type[Network]) -> Network:
+    """A network of this ``kind`` without weights, to stand where one is named and never used."""
+    return kind.__new__(kind)
+
+
 def hold_transformer(model: LTX2VideoTransformer3DModel, plan: MemoryPlan) -> None:
     """Hold the transformer as the engine does under ``plan``."""
-    held: Any = SimpleNamespace(transformer=model)
-    memory._configure(held, plan)
+    vaes = unused(AutoencoderKLLTX2Video), unused(AutoencoderKLLTX2Audio)
+    memory._configure(CheckpointModules(model, None, *vaes, unused(LTX2VocoderWithBWE)), plan)
 
 
 def reduce_to_8_bits(model: LTX2VideoTransformer3DModel) -> None:

@@ -19,7 +19,8 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderKLLTX2Audio
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
 from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
-from ltx_networks import FULL, RATE, NetworkSize, chosen, fill_weights, reduce_to_8_bits, transformer, video_vae
+from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
+from ltx_networks import FULL, RATE, NetworkSize, chosen, fill_weights, reduce_to_8_bits, transformer, unused, video_vae
 from torch.utils.flop_counter import FlopCounterMode
 
 from lipdub.engines.ltx import sampler
@@ -66,7 +67,7 @@ def build_pipeline(build: NetworkSize, device: str, dtype: torch.dtype, args: ar
         model.set_attention_backend(args.attention)
     if args.compiled:
         model.compile_repeated_blocks(fullgraph=True)
-    silent: Any = None  # the voice is the user's: no vocoder
+    silent = unused(LTX2VocoderWithBWE)  # the voice is the user's
     checkpoint = CheckpointModules(model, None, modules["video_vae"], modules["audio_vae"], silent)
     return LipDubPipeline(checkpoint, modules["upsampler"], None)
 

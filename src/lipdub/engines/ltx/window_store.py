@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,11 @@ class WindowStore:
         with writing_work(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
         voice = window.voice
-        arrays = {"frames": window.block.frames, "reach": window.block.reach, "start": np.array(window.block.start)}
+        arrays: dict[str, Any] = {
+            "frames": window.block.frames,
+            "reach": window.block.reach,
+            "start": np.array(window.block.start),
+        }
         if voice is not None:
             arrays |= {"voice": voice.samples, "rate": np.array(voice.rate)}
         with (
