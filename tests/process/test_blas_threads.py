@@ -28,13 +28,13 @@ def before() -> list[int]:
 
 def test_blocks_that_overlap_in_several_threads_set_it_once(before: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
-    usual = threadpoolctl.threadpool_limits
+    usual = threadpoolctl.ThreadpoolController.limit
 
-    def noted(limits: int, user_api: str) -> object:
+    def noted(self: threadpoolctl.ThreadpoolController, *, limits: int, user_api: str) -> object:
         told.append(limits)
-        return usual(limits, user_api)
+        return usual(self, limits=limits, user_api=user_api)
 
-    monkeypatch.setattr(threadpoolctl, "threadpool_limits", noted)
+    monkeypatch.setattr(threadpoolctl.ThreadpoolController, "limit", noted)
     inside, leave = threading.Barrier(3), threading.Event()
 
     def work() -> None:

@@ -33,7 +33,7 @@ def test_trying_an_encoder(encoder: str) -> None:
     assert policies() == {os.SCHED_OTHER}
 
 
-@pytest.mark.skipif(not may_be_urgent(), reason="only the administrator may have urgent threads")
+@pytest.mark.skipif(not may_be_urgent(), reason="only root may have urgent threads")
 def test_threads_that_begin_inside_and_the_calling_one_are_set_back() -> None:
     leave, begun = threading.Event(), threading.Event()
     seen: list[int] = []

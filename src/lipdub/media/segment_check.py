@@ -1,6 +1,8 @@
 """Verifying a film that was made of segments: its packets, its times, and that decoders get over every join."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +21,9 @@ from lipdub.timeline.take import Segment
 
 _DECODED = 8
 """Packets on each side of a join that are decoded. They begin at a key frame, so they need no others."""
+
+_JOINS_AT_ONCE = 2
+"""Joins that are decoded at the same time, each in a thread of its own."""
 
 
 class PacketDigest:
@@ -47,7 +52,7 @@ def film_fault(
     ones must give the samples that they give in the source. Raises ``NotMedia`` if the film cannot be opened.
     """
     errors, found = ReadErrors(), 0
-    with open_input(path) as container:
+    with open_input(path) as container, _JoinChecks() as joins:
         video = container.streams.video[0]
         discard_other_streams(container, video)
         expected = _written_times(clip.times, video)
@@ -58,7 +63,7 @@ def film_fault(
             if not packet.size:
                 continue
             if check.missing == 0:
-                fault = check.fault(copied)
+                fault = check.fault(copied) or joins.add(check.join())
                 following = next(left, None)
                 if fault or following is None:
                     return fault or f"it has more than {len(clip)} packets"
@@ -67,7 +72,7 @@ def film_fault(
             check.add(packet, frame)
             shown.append(packet.pts)
             found += 1
-        fault = check.fault(copied)
+        fault = check.fault(copied) or joins.add(check.join()) or joins.fault()
     if errors.count:
         return "it cannot be read without errors"
     if found != len(clip) or check.missing:
@@ -114,48 +119,113 @@ class _SegmentCheck:
                 kept.append(packet)
 
     def fault(self, copied: Mapping[int, bytes]) -> str:
-        """What is wrong with this segment or with its join to the one before; "" if nothing is."""
-        if self.segment is None or self.missing:
+        """What is wrong with the packets of this segment; "" if nothing is."""
+        if self.segment is None or self.missing or not self.segment.copied:
             return ""
-        if self.segment.copied and copied.get(self.segment.first) != self.digest.value():
-            return f"the copied packets from frame {self.segment.first} on are not those of the source"
+        if copied.get(self.segment.first) == self.digest.value():
+            return ""
+        return f"the copied packets from frame {self.segment.first} on are not those of the source"
+
+    def join(self) -> "_Join | None":
+        """The join of this segment to the one before, if one of them was copied and the other was not."""
         before = self.before
-        if before is None or before.segment is None or before.segment.copied == self.segment.copied:
-            return ""
-        where = f"at the join before frame {self.segment.first}"
-        own = self.start
-        together = _decoded(self.video, [*before.latest, *own], self.video.codec_context.extradata)
-        alone = _decoded(self.video, own if self.segment.copied else before.latest, self.header)
-        if together is None or alone is None or len(together) != len(before.latest) + len(own):
+        if self.segment is None or self.missing or before is None or before.segment is None:
+            return None
+        if before.segment.copied == self.segment.copied:
+            return None
+        context = self.video.codec_context
+        decoder = _Decoder(context.codec.canonical_name, (context.width, context.height))
+        alone = self.start if self.segment.copied else before.latest
+        return _Join(
+            self.segment.first, decoder, (*before.latest, *self.start), tuple(alone), context.extradata, self.header
+        )
+
+
+_Pictures = dict[int, bytes]
+"""Time stamp -> digest of the samples of a frame."""
+
+
+@dataclass(frozen=True)
+class _Decoder:
+    """A codec, and the size of its pictures."""
+
+    codec: str
+    size: tuple[int, int]
+
+    def pictures(self, packets: Sequence[av.Packet], header: bytes | None) -> _Pictures | None:
+        """The frames in ``packets``, from a new decoder that stops at errors; None if it does."""
+        context = av.CodecContext.create(self.codec, "r")
+        assert isinstance(context, VideoCodecContext)
+        if header:
+            context.extradata = header
+        context.width, context.height = self.size
+        context.options = {"err_detect": "explode"}
+        context.thread_count = 1
+        reader, pictures = PlaneReader(), {}
+        try:
+            for packet in (*packets, None):
+                for frame in context.decode(packet):
+                    if frame.is_corrupt or frame.pts is None:
+                        return None
+                    planes = reader.planes(frame, frame.format.name, frame.width, frame.height)
+                    pictures[frame.pts] = _samples_digest(planes)
+        except FFmpegError:
+            return None
+        return pictures
+
+
+@dataclass(frozen=True, eq=False)
+class _Join:
+    """The packets around the join before ``frame``; ``alone`` are those that were copied, with the header of the source
+    ("extradata"), ``packets`` all, with the header of the film."""
+
+    frame: int
+    decoder: _Decoder
+    packets: Sequence[av.Packet]
+    alone: Sequence[av.Packet]
+    film_header: bytes | None
+    source_header: bytes | None
+
+    def fault(self) -> str:
+        """What is wrong with the join; "" if nothing is."""
+        where = f"at the join before frame {self.frame}"
+        together = self.decoder.pictures(self.packets, self.film_header)
+        alone = self.decoder.pictures(self.alone, self.source_header)
+        if together is None or alone is None or len(together) != len(self.packets):
             return f"a decoder fails {where}"
-        if any(not _same(together.get(at), planes) for at, planes in alone.items()):
+        if any(together.get(at) != digest for at, digest in alone.items()):
             return f"copied frames look different {where}"
         return ""
 
 
-_Pictures = dict[int, tuple[np.ndarray, ...]]
+class _JoinChecks:
+    """Joins that are checked in threads, in order; few at once, because their packets are kept in memory."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_JOINS_AT_ONCE, "lipdub-joins")
+        self._waiting: deque[Future[str]] = deque()
+
+    def __enter__(self) -> "_JoinChecks":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def add(self, join: _Join | None) -> str:
+        """Have ``join`` checked, if there is one; return what is wrong with an earlier one ("": nothing known)."""
+        if join is None:
+            return ""
+        self._waiting.append(self._threads.submit(join.fault))
+        return self._waiting.popleft().result() if len(self._waiting) > 2 * _JOINS_AT_ONCE else ""
+
+    def fault(self) -> str:
+        """What is wrong with the first faulty join of those that are left; "" if nothing is."""
+        return next(filter(None, (waiting.result() for waiting in self._waiting)), "")
 
 
-def _decoded(video: VideoStream, packets: Sequence[av.Packet], header: bytes | None) -> _Pictures | None:
-    """Time stamp -> planes of the frames in ``packets``, from a new decoder that stops at errors; None if it does."""
-    context = av.CodecContext.create(video.codec_context.codec.canonical_name, "r")
-    assert isinstance(context, VideoCodecContext)
-    if header:
-        context.extradata = header
-    context.width, context.height = video.codec_context.width, video.codec_context.height
-    context.options = {"err_detect": "explode"}
-    context.thread_count = 1
-    reader, pictures = PlaneReader(), {}
-    try:
-        for packet in (*packets, None):
-            for frame in context.decode(packet):
-                if frame.is_corrupt or frame.pts is None:
-                    return None
-                pictures[frame.pts] = reader.planes(frame, frame.format.name, frame.width, frame.height)
-    except FFmpegError:
-        return None
-    return pictures
-
-
-def _same(one: tuple[np.ndarray, ...] | None, other: tuple[np.ndarray, ...]) -> bool:
-    return one is not None and all(map(np.array_equal, one, other))
+def _samples_digest(planes: Sequence[np.ndarray]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for plane in planes:
+        digest.update(f"{plane.shape}{plane.dtype}".encode())
+        digest.update(np.ascontiguousarray(plane).data)
+    return digest.digest()

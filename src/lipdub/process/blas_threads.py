@@ -7,12 +7,13 @@ Therefore the number is set here alone: once, before the first of several users 
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import ThreadpoolController
 
 
 @dataclass(eq=False)
@@ -21,7 +22,7 @@ class _Limit:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     users: int = 0
-    set: "threadpool_limits | None" = None
+    held: ExitStack = field(default_factory=ExitStack)
 
 
 _LIMIT = _Limit()
@@ -45,17 +46,22 @@ def one_blas_thread() -> Iterator[None]:
 def _begin() -> None:
     with _LIMIT.lock:
         if not _LIMIT.users:
-            import numpy  # noqa: F401  (a library that is loaded later would not be limited)
-            import scipy.linalg  # noqa: F401
-            from threadpoolctl import threadpool_limits
-
-            _LIMIT.set = threadpool_limits(1, "blas")
+            _LIMIT.held.enter_context(_libraries().limit(limits=1, user_api="blas"))
         _LIMIT.users += 1
+
+
+@cache
+def _libraries() -> "ThreadpoolController":
+    """The libraries of this process that compute with threads. To look for them takes 3 ms."""
+    import numpy  # noqa: F401  (a library that is loaded later would not be limited)
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _end() -> None:
     with _LIMIT.lock:
         _LIMIT.users -= 1
-        if not _LIMIT.users and _LIMIT.set is not None:
-            _LIMIT.set.restore_original_limits()
-            _LIMIT.set = None
+        if not _LIMIT.users:
+            _LIMIT.held.close()

@@ -12,7 +12,7 @@ def usual_scheduling() -> Iterator[None]:
     """The calling thread, and the threads that begin while the block runs, are scheduled after it as the calling thread
     was before it.
 
-    SVT-AV1, opened by the administrator (as in most containers), gives the thread that opens it and its own threads the
+    SVT-AV1, opened by root (as in most containers), gives the thread that opens it and its own threads the
     highest real-time priority (``SCHED_FIFO`` 99, sched(7)): they and all processes that they start then keep every
     other process of the machine waiting, and two of them that wait for each other wait forever. Only Linux has this.
     """

@@ -2,7 +2,7 @@
 dub."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -62,6 +62,10 @@ class DubLines:
     helpers: tuple[ModelUsed, ...] = ()
     notes: tuple[str, ...] = ()
     shorten: Shorten | None = None
+
+    def outside(self, excluded: Sequence[Span]) -> tuple[Line, ...]:
+        """The lines that begin in none of the spans ``excluded``."""
+        return tuple(line for line in self.lines if not any(line.span.start in span for span in excluded))
 
 
 def lines_to_say(

@@ -41,7 +41,7 @@ def fitted_to_lines(job: Job, session: Session) -> tuple[Job, SpeechAhead]:
     sound = _sound(job.clip, session)
     source = None if sound is None else sound.features
     lines = lines_to_say(job.clip, job.speech, job.script, source, session)
-    said = tuple(line for line in lines.lines if not any(line.span.start in span for span in job.excluded))
+    said = lines.outside(job.excluded)
     lines = replace(lines, lines=said)
     if not said or (session.tools.engine_speaks and not job.speech.voice):
         return job, SpeechAhead(job, session)

@@ -91,14 +91,14 @@ def _complete(job: Job, given: GivenLines, source: SpeechFeatures | None, sessio
     if job.audio is not None:
         return replace(given, choices=choices)
     lines = given.lines or lines_to_say(job.clip, job.speech, job.script, source, session)
-    said = [line for line in lines.lines if not any(line.span.start in span for span in excluded)]
+    said = lines.outside(excluded)
     if not said:
         raise NothingToDub(
             "no line begins in the part that is to be dubbed",
             file=job.clip.path,
             remedy="Check --from, --until and --skip, and the times of the script",
         )
-    lines = replace(lines, lines=tuple(said))
+    lines = replace(lines, lines=said)
     timed = timed_lines(lines.lines, source) if given.timed is None else given.timed
     return GivenLines(lines, choices, timed)
 
