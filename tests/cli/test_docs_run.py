@@ -41,7 +41,7 @@ PLACEHOLDERS = {
 # Beginnings of commands that are not run here, and why.
 NOT_RUN = {
     "./test": "it is what runs this test",
-    "lipdub weights fetch ltx --to FOLDER": "66 GB, gated; tests/engines/ltx/test_hub.py fetches from a hub of our own",
+    "lipdub weights fetch ltx --to FOLDER": "74 GB, gated; tests/engines/ltx/test_hub.py fetches from a hub of our own",
     "lipdub train prepare": "tests/train/test_prepare.py makes pairs of other clips, with the tiny checkpoint",
     "lipdub train run": "tests/train/test_training_run.py runs recipes with the tiny checkpoint",
     "lipdub train export": "tests/train/test_lora_export.py exports a run",

@@ -253,7 +253,7 @@ def fetch(*names: str, to: Path | None = None, yes: Annotated[bool, Parameter(na
     Parameters
     ----------
     names
-        Names from `lipdub weights list`; or ltx: everything that the LTX engine needs (66 GB, gated).
+        Names from `lipdub weights list`; or ltx: everything that the LTX engine needs (74 GB, some of them gated).
     to
         Folder for the files of ltx.
     yes

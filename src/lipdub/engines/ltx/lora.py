@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from safetensors import safe_open
 from torch import Tensor
 
 from lipdub.engines.ltx.checkpoint import TensorTransform
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
+from lipdub.engines.ltx.tensor_file import TensorFile
 from lipdub.engines.ltx.tensor_names import diffusers_name
 from lipdub.errors import WeightsError
 
@@ -34,13 +34,13 @@ def read_lora(path: Path) -> LoraWeights:
     header = SafetensorsHeader.of(path)
     halves: dict[str, dict[str, Tensor]] = {}
     unpaired = []
-    with safe_open(path, "pt") as file:
+    with TensorFile(header) as file:
         for name in header.shapes:
             if (match := _NAME.match(name)) is None:
                 unpaired.append(name)
             else:
                 module = diffusers_name("transformer", match[1] + ".")[:-1]
-                halves.setdefault(module, {})[match[2]] = file.get_tensor(name)
+                halves.setdefault(module, {})[match[2]] = file.read(name)
     unpaired += [module for module, both in halves.items() if len(both) != 2]
     if unpaired or not halves:
         found = ", ".join(sorted(unpaired)[:5]) or "no pair at all"
