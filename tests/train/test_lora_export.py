@@ -19,12 +19,12 @@ from safetensors.torch import load_file, save_file
 
 from lipdub.cli.main import app
 from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
-from lipdub.engines.ltx.lora import fuse_transform, read_lora
+from lipdub.engines.ltx.checkpoint_digest import checkpoint_digest
+from lipdub.engines.ltx.lora import fuse_transform, read_lora, tell_other_base
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.transformer import velocity
 from lipdub.engines.ltx.weights_folder import find_files
 from lipdub.errors import InputError, OutputError
-from lipdub.train.checkpoint_digest import checkpoint_digest
 from lipdub.train.latent_folder import LatentFolder
 from lipdub.train.lora_export import export_lora
 from lipdub.train.lora_model import read_model
@@ -119,6 +119,18 @@ def test_the_engine_finds_it_and_its_pictures_change(exported, ltx_files, tmp_pa
         sound = Sound(np.zeros((2, 17_280), np.float32), 48_000)
         made.append(pipe(SourceVideo(frames, Fraction(25)), sound, "Hola", height=64, width=128).video_latent)
     assert (made[0] - made[1]).norm() > 1e-3 * made[1].norm()
+
+
+def test_a_lora_of_another_checkpoint_is_told_and_used(exported, ltx_files, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr("lipdub.engines.ltx.lora.log", said.append)
+    lora = read_lora(exported)
+    tell_other_base(lora, ltx_files / "ckpt.safetensors")
+    tell_other_base(read_lora(ltx_files / "lora_ds1.safetensors"), ltx_files / "upsampler.safetensors")
+    assert not said
+    tell_other_base(lora, ltx_files / "upsampler.safetensors")
+    assert len(said) == 1
+    assert "dub.safetensors was trained on another checkpoint than upsampler.safetensors" in said[0]
 
 
 def test_a_running_mean_is_what_is_exported(trained, ltx_files, tmp_path):

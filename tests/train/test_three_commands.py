@@ -28,12 +28,12 @@ from lipdub import weights
 from lipdub.cli.main import app
 from lipdub.demo.media_files import write_synthetic_clip
 from lipdub.demo.speech_assets import load_speech
+from lipdub.engines.ltx.checkpoint_digest import checkpoint_digest
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.errors import WeightsError
 from lipdub.studio.dub import dub
 from lipdub.studio.options import DubOptions
 from lipdub.timeline.sound import Sound
-from lipdub.train.checkpoint_digest import checkpoint_digest
 from lipdub.train.prepare import prepare
 from lipdub.train.prepare_options import PairLimits, PrepareOptions
 from lipdub.train.run_files import read_log

@@ -17,9 +17,9 @@ for package in ("diffusers", "transformers", "peft", "accelerate"):
 from ltx_data import write_data, write_item, write_recipe
 from safetensors.torch import load_file
 
+from lipdub.engines.ltx.checkpoint_digest import checkpoint_digest
 from lipdub.errors import InputError, LipdubError, OptionError, OutputError, WeightsError
 from lipdub.train import training_run
-from lipdub.train.checkpoint_digest import checkpoint_digest
 from lipdub.train.run_files import checkpoints, read_log, read_state
 from lipdub.train.training_recipe import read_recipe
 from lipdub.train.training_run import losses, train

@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lipdub.disk.publish import atomic_output, check_output_path
+from lipdub.engines.ltx.checkpoint_digest import DIGEST_KEY
 from lipdub.engines.ltx.tensor_names import diffusers_name
 from lipdub.errors import InputError
-from lipdub.train.lora_model import DIGEST_KEY
 from lipdub.train.run_files import RunState, checkpoints, read_state, read_tensors
 
 _PREFIX = "diffusion_model."

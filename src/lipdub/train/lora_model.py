@@ -18,6 +18,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint_digest import DIGEST_KEY
 from lipdub.engines.ltx.lora import read_lora
 from lipdub.engines.ltx.sampler import Context
 from lipdub.errors import OptionError, WeightsError
@@ -26,9 +27,6 @@ from lipdub.train.latent_folder import TextCondition
 from lipdub.train.training_recipe import BaseOptions, LoraOptions, OptimiserOptions
 
 ADAPTER = "dub"
-DIGEST_KEY = "lipdub_base_digest"
-"""Key of a LoRA's metadata: digest of the checkpoint that it was trained on."""
-
 _ATTENTIONS = "attn1|attn2|audio_attn1|audio_attn2|audio_to_video_attn|video_to_audio_attn"
 LAYERS = rf"transformer_blocks\.\d+\.(({_ATTENTIONS})\.to_(q|k|v|out\.0)|(ff|audio_ff)\.net\.(0\.proj|2))"
 _SOUND_ALONE = re.compile(r"\.audio_(attn\d|ff)\.")

@@ -20,12 +20,12 @@ from torch import Tensor
 
 from lipdub.engines.ltx import audio_latents, tiling, video_pixels
 from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint_digest import checkpoint_digest
 from lipdub.engines.ltx.text_encoder import TextEncoder, read_text_encoder
 from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, audio_latent_count
 from lipdub.engines.ltx.weights_folder import scan_folder, text_encoder_shape
 from lipdub.errors import WeightsError
 from lipdub.timeline.sound import Sound
-from lipdub.train.checkpoint_digest import checkpoint_digest
 
 FACE_DIFFERENCE = 0.1
 """Mean change of a latent cell's channels from which it belongs to the mouth; from the configuration that came with

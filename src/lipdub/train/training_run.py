@@ -16,9 +16,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from lipdub.engines.ltx.checkpoint_digest import checkpoint_digest
 from lipdub.errors import InputError, LipdubError, MachineError, OptionError, OutputError
 from lipdub.train.base_files import find_checkpoint
-from lipdub.train.checkpoint_digest import checkpoint_digest
 from lipdub.train.latent_folder import LatentFolder
 from lipdub.train.lora_model import LoraModel, learning_rates, load_start, read_model
 from lipdub.train.noise_levels import draw_noise, fixed_draw, step_generator

@@ -17,7 +17,7 @@ from diffusers.models.attention_dispatch import AttentionBackendName
 
 from lipdub.engines.ltx.block_streaming import stream_transformer
 from lipdub.engines.ltx.checkpoint import CheckpointModules, WeightPlacement, read_modules, read_upsampler
-from lipdub.engines.ltx.lora import check_shapes, fuse_transform, read_lora
+from lipdub.engines.ltx.lora import check_shapes, fuse_transform, read_lora, tell_other_base
 from lipdub.engines.ltx.memory_counts import WeightCounts, codec_bytes, count_weights, forward_bytes
 from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, MemoryOptions
 from lipdub.engines.ltx.prompt_cache import PromptCache, TextEncoderPlacement
@@ -270,6 +270,7 @@ def load_pipeline(
     """
     lora = read_lora(files.lora)
     check_shapes(_layers(files.checkpoint), lora)
+    tell_other_base(lora, files.checkpoint)
     prompt_cache = PromptCache(files, plan.first_encoder_placement, contexts)
     prompt_cache.prepare(prompts)
     prompt_cache.placement = plan.encoder_placement

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from lipdub.errors import WeightsError
 
+DIGEST_KEY = "lipdub_base_digest"
+"""Key of a LoRA's metadata: digest of the checkpoint that it was trained on."""
+
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 16
 
 
