@@ -117,7 +117,8 @@ def test_clips_become_a_lora_that_the_engine_dubs_with(footage, ltx_files, tmp_p
     assert json.loads(told["lipdub_data_card"]), "what the data say of themselves"
 
     options = DubOptions(
-        engine="ltx", weights=folder, engine_option=("device=cpu", "size=128", "frames=17", "overlap=5"), workers=1
-    )
+        engine="ltx", weights=folder, engine_option=("device=cpu", "size=128", "frames=17", "overlap=5"), workers=1,
+        face=("largest",),
+    )  # fmt: skip
     dub(footage / "one.mp4", audio=footage / "two.mp4", output=tmp_path / "dubbed.mp4", options=options)
     assert Path(tmp_path / "dubbed.mp4").is_file()

@@ -17,7 +17,7 @@ from lipdub.engines.ltx.pipeline import LipDubPipeline, MemoryOptions
 from lipdub.engines.ltx.prompt_cache import PromptCache, TextEncoderPlacement
 from lipdub.engines.ltx.weights_folder import LtxFiles, scan_folder
 from lipdub.engines.ltx.window_model import DubItModel, WindowModel
-from lipdub.errors import LipdubError, WeightsError
+from lipdub.errors import LipdubError, NothingToDub, WeightsError
 from lipdub.studio.caller import Caller
 from lipdub.studio.dub import dub_in
 from lipdub.studio.job import DubRequest
@@ -84,16 +84,23 @@ class ValidationDubs:
         return {"dubs": float(len(reports)), **mean_scores(reports)}
 
     def _dub(self, run: "TrainingRun", step: int, clip: Path, audio: Path) -> "Report":
+        """Dub whoever speaks; if that cannot be told, the largest face."""
         output = self.folder / f"step-{step:07d}" / f"{clip.stem}.mp4"
         output.parent.mkdir(parents=True, exist_ok=True)
         options = DubOptions(engine="ltx", overwrite=True, reuse=False, workers=1)
-        tools = Tools(options)
+        try:
+            return self._dubbed(run, DubRequest(clip, output, audio, SpeechOptions(), options))
+        except NothingToDub:
+            largest = replace(options, face=("largest",))
+            return self._dubbed(run, DubRequest(clip, output, audio, SpeechOptions(), largest))
+
+    def _dubbed(self, run: "TrainingRun", request: DubRequest) -> "Report":
+        tools = Tools(request.options)
         tools.__dict__["engine"] = LtxEngine(self.engine, loader=lambda prompts: self._model(run, prompts))
-        request = DubRequest(clip, output, audio, SpeechOptions(), options)
         learning = run.model.transformer.training
         run.model.transformer.eval()
         try:
-            with open_session(options, tools=tools) as session:
+            with open_session(request.options, tools=tools) as session:
                 return dub_in(session, request, Caller())
         finally:
             run.model.transformer.train(learning)
