@@ -9,10 +9,10 @@ product: ``training_loss``, ``draw_noise``, ``add_lora``, ``make_optimiser``, ``
 
 **Stand-ins.** The video VAE is replaced by a linear one: each cell of 8 frames x 8 x 8 pixels (the first: 1 frame) is
 projected on its principal components over drawn clips. The audio latent is drawn, not encoded: a voice is a fixed
-vector, loudness moves the latent along one direction. The context is drawn too: it tells the loudness that is wanted.
+vector, loudness moves the latent along one direction. The text is the same for all: only the sound tells what is said.
 
-1. *Base*: pictures of talking faces and sounds that do not belong together, no references. Trained from scratch, all
-   weights. It knows faces, voices and words, and nothing of dubbing.
+1. *Base*: talking faces, and sound that is not theirs: a lamp behind them shines with it. No references. Trained from
+   scratch, all weights. It knows faces, voices, and that sound can be seen, and nothing of dubbing.
 2. *LoRA*: pairs. The same face and voice as reference, with another mouth and other sound. Base frozen.
 
 Then, for unseen faces and sounds, before and after the LoRA:
@@ -22,6 +22,7 @@ Then, for unseen faces and sounds, before and after the LoRA:
     background  PSNR in dB outside the mouth against the reference
     silence     mean opening at a silent track over that of the speaking ones
     voice       cosine of the generated voice with the reference's, unseen voice, sound generated
+    own_sound   correlation of the mouth with the sound that is generated with it
 """
 
 import argparse
@@ -85,9 +86,10 @@ def draw_speech(count: int, generator: torch.Generator) -> Tensor:
     return torch.nn.functional.interpolate(steps[:, None], SOUND, mode="linear", align_corners=True)[:, 0]
 
 
-def draw_frames(people: Person, speech: Tensor) -> Tensor:
-    """Grey pictures (batch, frames, SIDE, SIDE) in -1..1; the mouth opens as far as the speech is loud."""
-    open_ = torch.nn.functional.interpolate(speech[:, None], FRAMES, mode="linear", align_corners=True)[:, 0]
+def draw_frames(people: Person, speech: Tensor, lamp: Tensor | None = None) -> Tensor:
+    """Grey pictures (batch, frames, SIDE, SIDE) in -1..1; the mouth opens as far as the speech is loud, and a lamp
+    behind the face shines as far as ``lamp`` (like ``speech``) is (None: not at all)."""
+    open_ = at_frames(speech)
     y, x = torch.meshgrid(torch.arange(SIDE) + 0.5, torch.arange(SIDE) + 0.5, indexing="ij")
     look = {name: value[:, None, None, None] for name, value in people.look.items()}
 
@@ -97,6 +99,8 @@ def draw_frames(people: Person, speech: Tensor) -> Tensor:
 
     back = 0.35 + 0.25 * (look["slope"] * (x - 12) + look["tilt"] * (y - 12)) / 12
     face = ellipse(look["x"], look["y"], look["wide"], 9.5)
+    if lamp is not None:
+        back = back + 0.3 * at_frames(lamp)[:, :, None, None]
     picture = back + (look["skin"] - back) * face
     for side in (-1, 1):
         eye = ellipse(look["x"] + 2.8 * side, look["y"] - 3, 1.2, 1.0)
@@ -105,6 +109,11 @@ def draw_frames(people: Person, speech: Tensor) -> Tensor:
     mouth = ellipse(look["x"], look["y"] + 4, 2.8, tall)
     picture = picture + (look["dark"] - picture) * mouth
     return picture.expand(-1, FRAMES, -1, -1) * 2 - 1
+
+
+def at_frames(speech: Tensor) -> Tensor:
+    """Loudness (batch, SOUND) at each picture (batch, FRAMES)."""
+    return torch.nn.functional.interpolate(speech[:, None], FRAMES, mode="linear", align_corners=True)[:, 0]
 
 
 def mouth_box(people: Person) -> Tensor:
@@ -164,16 +173,15 @@ class LinearVae:
 
 
 class DrawnWorld:
-    """Makes samples: latents of drawn clips, voices, and contexts that tell the loudness."""
+    """Makes samples: latents of drawn clips and voices."""
 
     def __init__(self) -> None:
-        """Everything fixed is drawn here: VAE, direction of loudness, and the words' embeddings."""
+        """Everything fixed is drawn here: VAE, direction of loudness, and the text."""
         drawn = step_generator("world")
-        self.vae = LinearVae(draw_frames(draw_people(200, drawn), draw_speech(200, drawn)))
+        self.vae = LinearVae(draw_frames(draw_people(200, drawn), draw_speech(200, drawn), draw_speech(200, drawn)))
         direction = torch.randn(VOICE * BINS, generator=drawn)
         self.direction = direction / direction.norm()
-        self.places = torch.randn(WORDS, WIDTH, generator=drawn)
-        self.loud = torch.randn(WIDTH, generator=drawn)
+        self.text = torch.randn(1, WORDS, WIDTH, generator=drawn)
 
     def sound(self, people: Person, speech: Tensor) -> Tensor:
         """Audio latents (batch, VOICE, SOUND, BINS)."""
@@ -186,35 +194,30 @@ class DrawnWorld:
         mean = latent.transpose(1, 2).flatten(2).mean(1)
         return mean - (mean @ self.direction)[:, None] * self.direction
 
-    def context(self, speech: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
-        """The words: one token for each part of the speech, its place plus its loudness; the places alone where not
-        ``told`` (batch)."""
-        at = torch.nn.functional.interpolate(speech[:, None], WORDS, mode="linear", align_corners=True)[:, 0]
-        video = self.places + ((at * 2 - 1) * told[:, None])[..., None] * self.loud
+    def context(self, count: int) -> tuple[Tensor, Tensor]:
+        """The same text for all of ``count`` samples: only the sound can tell what is said."""
+        video = self.text.expand(count, -1, -1)
         return video, video[..., :AUDIO_WIDTH].contiguous()
 
     def base_sample(self, count: int, generator: torch.Generator) -> TrainingSample:
-        """Talking faces and speech that do not belong together, without references."""
+        """Talking faces and speech that does not belong to them: a lamp shines with it. Without references."""
         people = draw_people(count, generator)
         shown, said = draw_speech(count, generator), draw_speech(count, generator)
-        video, audio = self.vae.encode(draw_frames(people, shown)), self.sound(people, said)
-        told = torch.rand(count, generator=generator) < 0.5
-        return TrainingSample(video, audio, video[:, :, :0], audio[:, :, :0], self.context(said, told), RATE)
+        video, audio = self.vae.encode(draw_frames(people, shown, said)), self.sound(people, said)
+        return TrainingSample(video, audio, video[:, :, :0], audio[:, :, :0], self.context(count), RATE)
 
-    def pair(self, people: Person, before: Tensor, after: Tensor, told: Tensor) -> TrainingSample:
-        """The same people saying ``before`` (reference) and ``after`` (target); the context has words where ``told``
-        (batch)."""
+    def pair(self, people: Person, before: Tensor, after: Tensor) -> TrainingSample:
+        """The same people saying ``before`` (reference) and ``after`` (target)."""
         latents = [self.vae.encode(draw_frames(people, speech)) for speech in (after, before)]
         sounds = [self.sound(people, speech) for speech in (after, before)]
-        return TrainingSample(latents[0], sounds[0], latents[1], sounds[1], self.context(after, told), RATE)
+        return TrainingSample(latents[0], sounds[0], latents[1], sounds[1], self.context(len(after)), RATE)
 
     def lora_sample(self, count: int, generator: torch.Generator) -> TrainingSample:
         """A pair of new people, one in eight silent."""
         people = draw_people(count, generator)
         before, after = draw_speech(count, generator), draw_speech(count, generator)
         silent = torch.rand(count, generator=generator) < 0.125
-        told = torch.rand(count, generator=generator) < 0.5
-        return self.pair(people, before, after * (~silent)[:, None], told)
+        return self.pair(people, before, after * (~silent)[:, None])
 
 
 def make_transformer() -> LTX2VideoTransformer3DModel:
@@ -294,17 +297,17 @@ def measure(model, world: DrawnWorld, pictures: list | None = None) -> dict[str,
     drawn, count = step_generator("unseen"), 16
     people = draw_people(count, drawn)
     before, after = draw_speech(count, drawn), draw_speech(count, drawn)
-    sample, told = (world.pair(people, before, after, torch.full((count,), words)) for words in (False, True))
+    sample = world.pair(people, before, after)
     made = world.vae.decode(generate(model, sample, 1, frozen=True)[0])
     truth, source = (draw_frames(people, speech) for speech in (after, before))
-    quiet = world.pair(people, before, torch.zeros_like(after), torch.full((count,), False))
+    quiet = world.pair(people, before, torch.zeros_like(after))
     closed = world.vae.decode(generate(model, quiet, 2, frozen=True)[0])
-    spoken = generate(model, told, 3, frozen=False)
+    spoken = generate(model, sample, 3, frozen=False)
     wide = opening(made, people)
     rest = opening(draw_frames(people, torch.zeros_like(after)), people).mean()
     outside = ~mouth_box(people)[:, None].expand_as(made)
     error = float(((made - source)[outside] / 2).square().mean())
-    voices = [world.voice_of(spoken[1]), world.voice_of(sample.reference_audio)]
+    voice, wanted = world.voice_of(spoken[1]), world.voice_of(sample.reference_audio)
     heard = (spoken[1].transpose(1, 2).flatten(2) @ world.direction + 3) / 8
     if pictures is not None:
         pictures.append((source, truth, made, closed))
@@ -314,15 +317,9 @@ def measure(model, world: DrawnWorld, pictures: list | None = None) -> dict[str,
         "shuffled": correlation(wide, opening(truth, people).roll(1, 0)),
         "background": -10 * log10(max(error, 1e-9)),
         "silence": float((opening(closed, people).mean() - rest) / (opening(truth, people).mean() - rest)),
-        "voice": float(torch.cosine_similarity(*voices).mean()),
-        "words": correlation(heard, after),
-        "spoken_follows": correlation(opening(world.vae.decode(spoken[0]), people), heard_at_frames(heard)),
+        "voice": float(torch.cosine_similarity(voice, wanted).mean()),
+        "own_sound": correlation(opening(world.vae.decode(spoken[0]), people), at_frames(heard)),
     }
-
-
-def heard_at_frames(heard: Tensor) -> Tensor:
-    """Loudness at each picture."""
-    return torch.nn.functional.interpolate(heard[:, None], FRAMES, mode="linear", align_corners=True)[:, 0]
 
 
 def save_pictures(path: Path, rows: list) -> None:
