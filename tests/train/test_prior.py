@@ -101,14 +101,14 @@ def test_training_from_stored_clips_writes_a_prior(tmp_path, people, monkeypatch
         (tmp_path / f"{footage.name}.mp4").touch()
         store_clip(footage, tmp_path / "cache")
     out, basis, again = (tmp_path / name for name in ("prior.npz", "basis.npz", "again.npz"))
-    options = TrainOptions(without=["p3"], basis=basis, cache=tmp_path / "cache")
+    options = TrainOptions(without=("p3",), basis=basis, cache=tmp_path / "cache")
     train_prior(tmp_path, out, options)
     assert Prior.load(out).maps["calm"].shape == (18, 6)
     assert basis.stat().st_size < 300_000
     train_prior(tmp_path, again, replace(options, overwrite=True))
     assert again.read_bytes() == out.read_bytes()
     with pytest.raises(InputError, match="two clips"):
-        train_prior(tmp_path, out, replace(options, without=["p1", "p2", "p3"]))
+        train_prior(tmp_path, out, replace(options, without=("p1", "p2", "p3")))
 
 
 @pytest.mark.parametrize("name", ["p0.mp4", "manifest.csv", "old.npz", "basis.npz"])

@@ -8,6 +8,11 @@ from lipdub.weights import ModelEntry
 
 STATEMENT = "The people in this footage agreed to be dubbed, or I have another right to do so."
 
+TRAINING_STATEMENT = (
+    "The people in this footage agreed to be dubbed for the training of models, and that models learn from it, "
+    "or I have another right to do so."
+)
+
 
 def ask_people(clip: str) -> None:
     """Ask whether the people in ``clip`` agreed. Raises ``OptionError`` if not, or if stdin is not a terminal."""
@@ -20,6 +25,20 @@ def ask_people(clip: str) -> None:
     note(f"Dubbing makes people say what they did not say. Is this statement true for {clip}?\n  “{STATEMENT}”")
     if stderr.input("Type yes to continue: ").strip().lower() not in {"y", "yes"}:
         raise OptionError("was not dubbed, because the consent was not confirmed", file=clip)
+
+
+def ask_training(clip: str) -> None:
+    """Ask whether the people in ``clip`` agreed to be learnt from. Raises ``OptionError`` if not, or if stdin is not a
+    terminal."""
+    if not sys.stdin.isatty():
+        raise OptionError(
+            "the consent of the people in it was not stated",
+            file=clip,
+            remedy="If they agreed that models learn from it, add --consent",
+        )
+    note(f"Is this statement true for {clip}?\n  “{TRAINING_STATEMENT}”")
+    if stderr.input("Type yes to continue: ").strip().lower() not in {"y", "yes"}:
+        raise OptionError("was not used, because the consent was not confirmed", file=clip)
 
 
 def ask_download(model: ModelEntry) -> bool:

@@ -14,6 +14,7 @@ from lipdub.cli.cache import cache_app
 from lipdub.cli.project_commands import DubFiles, LanguagesOptions, register
 from lipdub.cli.renamed import with_new_names
 from lipdub.cli.screen import ScreenOptions, note, print_script, progress, stderr, stdout
+from lipdub.cli.train import train_app
 from lipdub.errors import OptionError
 from lipdub.process.exit_codes import run_program
 from lipdub.studio.options import DubOptions, VoiceOptions
@@ -33,6 +34,7 @@ app = App(
 weights_app = App(name="weights", help="Model files: list and download them.")
 app.command(weights_app)
 app.command(cache_app)
+app.command(train_app)
 register(app)
 
 
@@ -251,7 +253,7 @@ def fetch(*names: str, to: Path | None = None, yes: Annotated[bool, Parameter(na
     Parameters
     ----------
     names
-        Names from `lipdub weights list`; or ltx: everything that the LTX engine needs (66 GB, gated).
+        Names from `lipdub weights list`; or ltx: everything that the LTX engine needs (74 GB, some of them gated).
     to
         Folder for the files of ltx.
     yes

@@ -99,6 +99,9 @@ STAGES = {
     "assemble": "Assembling",
     "score": "Scoring",
     "deliver": "Delivering",
+    # the stages of preparing pairs
+    "clips": "Making pairs",
+    "measure": "Measuring pairs",
     # the stages of the demo
     "voices": "Reading voices",
     "portrait": "Animating",

@@ -173,6 +173,18 @@ class SpeakingStudy(Protocol):
 
 
 @runtime_checkable
+class ExpectingStudy(Protocol):
+    """An optional method of a ``Study`` whose engine prepares something for several calls together."""
+
+    def expect(self, guide: Guide) -> None:
+        """``render``, or ``speak`` if the guide has no dub sound, will be called with this ``guide`` later.
+
+        Called before the first of these calls. It may be that fewer calls follow.
+        """
+        ...
+
+
+@runtime_checkable
 class SharedDisk(Protocol):
     """An optional method of an ``Engine`` whose studies of one clip share a limited space on the disk."""
 
@@ -203,6 +215,18 @@ class Engine(Protocol):
         that it made. ``same_person`` are folders of finished studies of the same person in other shots of the clip: an
         engine may use them when it renders; their order does not matter, and ``folder`` itself among them is ignored.
         All studies of a clip lie in one folder, beside each other.
+        """
+        ...
+
+
+@runtime_checkable
+class WorkForecast(Protocol):
+    """An optional method of an ``Engine`` that tells the user how long its work will take."""
+
+    def expect(self, cues: Sequence[Cue], times: FrameTimes) -> None:
+        """From now on ``cues`` will be rendered, one after the other; what was expected before is forgotten.
+
+        ``times``: when each frame of the clip is shown. Cues that are kept from an earlier run are left out.
         """
         ...
 

@@ -1,7 +1,7 @@
 """The prior: linear maps from speech features to mouth shapes, the same for every person.
 
 Ridge regression from the rows of ``design_matrix`` to shapes in units of the person's own spread, (shape - median) /
-standard deviation. ``prior.npz`` is made by ``python -m lipdub.train.prior``; ``prior.md`` says from which footage, and
+standard deviation. ``prior.npz`` is made by ``lipdub train prior``; ``prior.md`` says from which footage, and
 how accurate it is.
 """
 
@@ -89,7 +89,7 @@ class Prior:
             raise WeightsError(
                 f"this is no mouth shape prior, or it is damaged ({reason})",
                 file=str(source),
-                remedy="Make one with: python -m lipdub.train.prior",
+                remedy="Make one with: lipdub train prior",
             ) from broken
 
     def _check(self) -> None:

@@ -52,7 +52,7 @@ class DubOptions:
     """Random seed, 0 or more; the same seed gives the same bytes."""
 
     prior: Path | None = None
-    """Speech-to-mouth prior trained on your own footage (python -m lipdub.train.prior)."""
+    """Speech-to-mouth prior trained on your own footage (lipdub train prior)."""
 
     codec: str | None = None
     """Video codec of the output; by default the codec of the source, visually lossless."""

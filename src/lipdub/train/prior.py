@@ -1,6 +1,6 @@
 """Trains the mouth shape prior (``sound_to_mouth/prior.npz``) from clips, and the encoder's basis that it uses.
 
-    python -m lipdub.train.prior FOLDER -o prior.npz
+    lipdub train prior FOLDER -o prior.npz
 
 ``FOLDER`` holds clips, each with one speaking person, and a ``manifest.csv`` whose column ``rights`` says which clips
 may be used. The offset of sound against picture in each clip is estimated and removed in several rounds. Every voice is
@@ -27,6 +27,7 @@ from lipdub.sound_to_mouth.prior import DESIGNS, QUANTILE_LEVELS, Prior
 from lipdub.sound_to_mouth.speaker_model import SPEECH_REACH_ROWS, rest_shape
 from lipdub.sound_to_mouth.sync import likeliest_offset
 from lipdub.timeline.mouth import AP, JAW, UL, WD
+from lipdub.train.prior_options import TrainOptions
 from lipdub.train.training_clip import TrainingClip, measure_clips
 
 PENALTIES = {"encoder": 1.0, "phones": 0.1, "calm": 1e-3, "loud": 1e-2}
@@ -62,23 +63,6 @@ class TrainedPrior:
     prior: Prior
     leave_one_out: tuple[Prior, ...]
     offsets: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """The options of training.
-
-    ``rights``: of a folder with a manifest, only clips whose rights begin with one of these are used. ``without``:
-    clips whose names begin with one of these are not used. ``basis``: fit the encoder's basis too and write it to this
-    file; None: use the one in the package. ``cache``: a folder in which measured clips are stored. ``overwrite``:
-    existing files may be replaced.
-    """
-
-    rights: Sequence[str] = ("A", "B")
-    without: Sequence[str] = ()
-    basis: Path | None = None
-    cache: Path | None = None
-    overwrite: bool = False
 
 
 def train_prior(source: Path | Sequence[Path], output: Path, options: TrainOptions = TrainOptions()) -> TrainedPrior:
@@ -268,7 +252,7 @@ def _main() -> None:
     parser.add_argument("--cache", type=Path, help="store measured clips here")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     given = parser.parse_args()
-    options = TrainOptions(given.rights, given.without, given.basis, given.cache, given.overwrite)
+    options = TrainOptions(tuple(given.rights), tuple(given.without), given.basis, given.cache, given.overwrite)
     trained = train_prior(given.folder, given.output, options)
     print("offsets (s):", *(f"{o:+.2f}" for o in trained.offsets))
     print("shares:", trained.prior.mixes)

@@ -1,6 +1,6 @@
 """Pools statistics of mouth shapes over several people: ``pooled_shapes.npz`` of the exemplar engine.
 
-    python -m lipdub.train.shapes OUT.npz CLIP...
+    lipdub train shapes CLIP... -o OUT.npz
 
 Only sums over all people are written (normal equations, covariance, percentiles); they contain no single face.
 """
@@ -58,6 +58,19 @@ def measure_longest_face(path: Path, landmarker: FaceLandmarker) -> PooledShapes
         return measure_person(measure_motion(max(tracks, key=len)))
 
 
+def pool_clips(clips: Sequence[Path], output: Path, *, overwrite: bool = False) -> PooledShapes:
+    """Measure the longest face of each clip and write the pooled statistics to ``output`` (.npz).
+
+    Raises ``NothingToDub`` for a clip without a face, and before any work ``OutputError`` if ``output`` is an input, or
+    exists and may not be replaced.
+    """
+    check_output_path(output, clips, overwrite=overwrite)
+    landmarker = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
+    pooled = pool_people([measure_longest_face(path, landmarker) for path in clips])
+    save(pooled, output, overwrite=overwrite)
+    return pooled
+
+
 def save(people: PooledShapes, path: Path, *, overwrite: bool = False) -> None:
     """Write ``people`` to ``path`` (.npz); the file appears when it is complete. Raises ``OutputError``."""
     with atomic_output(path, overwrite=overwrite) as part, part.open("wb") as file:
@@ -79,13 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("clips", type=Path, nargs="+", help="clips of one speaking person each")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     given = parser.parse_args(arguments)
-    check_output_path(given.out, given.clips, overwrite=given.overwrite)
-    landmarker = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
-    save(
-        pool_people([measure_longest_face(path, landmarker) for path in given.clips]),
-        given.out,
-        overwrite=given.overwrite,
-    )
+    pool_clips(given.clips, given.out, overwrite=given.overwrite)
 
 
 if __name__ == "__main__":

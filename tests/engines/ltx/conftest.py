@@ -129,7 +129,7 @@ def whole_pipeline() -> Callable[[Any, Any], Any]:
     from lipdub.engines.ltx.checkpoint import CheckpointModules, read_modules, read_upsampler
     from lipdub.engines.ltx.lora import fuse_transform, read_lora
     from lipdub.engines.ltx.pipeline import LipDubPipeline
-    from lipdub.engines.ltx.prompt_cache import check_state_count
+    from lipdub.engines.ltx.prompt_cache import check_encoder
     from lipdub.engines.ltx.tensor_names import ModuleName
     from lipdub.engines.ltx.text_encoder import read_text_encoder
 
@@ -137,7 +137,7 @@ def whole_pipeline() -> Callable[[Any, Any], Any]:
         lora, encoder = read_lora(files.lora), read_text_encoder(files.text_encoder, placement)
         names, fused = get_args(ModuleName), fuse_transform(lora)
         modules = CheckpointModules(**read_modules(files.checkpoint, names, encoder.width, placement, fused))
-        check_state_count(files, modules.connectors, encoder.layers)
+        check_encoder(files)
         return LipDubPipeline(modules, read_upsampler(files.upsampler, placement), encoder, lora.downscale)
 
     return make

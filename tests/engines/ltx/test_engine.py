@@ -16,7 +16,7 @@ from lipdub.engines.ltx.engine import LtxEngine, make
 from lipdub.engines.ltx.fake_model import FakeWindowModel
 from lipdub.engines.ltx.options import LtxOptions
 from lipdub.engines.ltx.window_model import GeneratedWindow, WindowRequest
-from lipdub.engines.seam import EngineSetup, Guide, SpeakingStudy
+from lipdub.engines.seam import EngineSetup, ExpectingStudy, Guide, SpeakingStudy
 from lipdub.errors import MachineError, MissingExtra, OptionError, WeightsError
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.cue import Cue
@@ -486,3 +486,42 @@ def test_answers_depend_only_on_the_views_that_the_engine_asks_for(clip, tmp_pat
     part = list(studied(engine, clip, tmp_path / "part")[0].render(guide, clip.views(first, stop)))
     assert digest(part[rows[0] - first : rows[1] - first]) == digest(whole[rows[0] : rows[1]])
     assert any(isinstance(answer, Patch) for answer in whole[rows[0] : rows[1]])
+
+
+def test_prompts_of_all_faces_are_encoded_together(clip, tmp_path):
+    """Two faces that are announced: the model is loaded once, with the prompts of both; nothing is asked for later."""
+    loaded, later = [], []
+
+    class WatchedModel(FakeWindowModel):
+        def prepare_prompts(self, prompts):
+            later.extend(set(prompts) - set(loaded[0]))
+
+    watched = WatchedModel()
+
+    def load(prompts):
+        loaded.append(prompts)
+        return watched
+
+    engine = LtxEngine(SMALL, loader=load)
+    times = steady(Fraction(25), 60)
+    faces = [studied(engine, clip, tmp_path / name)[0] for name in ("one", "two")]
+    guides = [spoken_guide(times, "Hola a todos"), spoken_guide(times, "¿Qué tal?", "Bien")]
+    for study, guide in zip(faces, guides, strict=True):
+        assert isinstance(study, ExpectingStudy)
+        study.expect(guide)
+    for study, guide in zip(faces, guides, strict=True):
+        study.speak(guide, clip.views())
+    assert len(loaded) == 1
+    assert set(loaded[0]) == {request.prompt for request in watched.requests}
+    assert later == []
+    faces[0].expect(guides[0])
+    faces[0].speak(guides[0], clip.views())
+    assert engine._expected == {}, "what is stored needs no prompt"
+
+
+def test_attention_and_compilation_are_options():
+    engine = make(EngineSetup(options={"attention": "flash", "compile": "true"}))
+    assert (engine._options.attention, engine._options.compile) == ("flash", True)
+    assert make(EngineSetup(options={"compile": "no"}))._options == LtxOptions()
+    with pytest.raises(OptionError, match="compile is true or false, not 'perhaps'"):
+        make(EngineSetup(options={"compile": "perhaps"}))

@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
+from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderKLLTX2Audio
+from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
 from safetensors import safe_open
 
 from lipdub.engines.ltx import module_config, tensor_names
@@ -142,7 +144,7 @@ def test_an_impossible_configuration_is_refused(files, tmp_path):
             tmp_path / "odd.safetensors",
             metadata={"config": json.dumps({**config, **change})},
         )
-        with pytest.raises(WeightsError, match=r"lacks|no model"):
+        with pytest.raises(WeightsError, match=r"do not fit|no model"):
             read_checkpoint(odd, WIDTH)
 
 
@@ -201,3 +203,42 @@ def test_the_published_video_vae_has_its_published_widths():
     assert settings["upsample_type"] == ["spatiotemporal", "spatiotemporal", "temporal", "spatial"]
     assert settings["upsample_factor"] == [2, 2, 1, 2]
     assert (settings["spatial_compression_ratio"], settings["temporal_compression_ratio"]) == (32, 8)
+
+
+def test_settings_that_a_file_leaves_out_are_those_of_the_published_model():
+    """The numbers of LTX-2.3, from the shapes of its tensors alone."""
+    vae = module_config.video_vae({}, {"encoder.conv_in.conv.weight": (128, 48, 3, 3, 3)})
+    assert vae["block_out_channels"] == [256, 512, 1024, 1024]
+    assert vae["decoder_block_out_channels"] == [256, 512, 512, 1024]
+    assert vae["layers_per_block"] == [4, 6, 4, 2, 2]
+    assert (vae["spatial_compression_ratio"], vae["temporal_compression_ratio"]) == (32, 8)
+    shapes = {f"{part}.conv_in.weight": (width, 128, 7) for part, width in (("vocoder", 1536), ("bwe_generator", 512))}
+    shapes |= {f"{part}.conv_out.weight": (2, 24, 7) for part in ("vocoder", "bwe_generator")}
+    with torch.device("meta"):
+        audio = AutoencoderKLLTX2Audio(**module_config.audio_vae({}))
+        vocoder = LTX2VocoderWithBWE(**module_config.vocoder({}, shapes))
+    assert (audio.config["base_channels"], audio.config["ch_mult"]) == (128, (1, 2, 4))
+    assert audio.config["latent_channels"] == 8
+    assert vocoder.config["upsample_factors"] == [5, 2, 2, 2, 2, 2]
+    assert vocoder.config["bwe_upsample_factors"] == [6, 5, 2, 2, 2]
+    assert (vocoder.config["input_sampling_rate"], vocoder.config["output_sampling_rate"]) == (16_000, 48_000)
+    block = "transformer_blocks.0."
+    shapes = {
+        "proj_in.weight": (4096, 128),
+        "audio_proj_in.weight": (2048, 128),
+        "proj_out.weight": (128, 4096),
+        "audio_proj_out.weight": (128, 2048),
+        f"{block}attn2.to_k.weight": (4096, 4096),
+        f"{block}audio_attn2.to_k.weight": (2048, 2048),
+    }
+    settings = module_config.transformer({}, shapes)
+    assert settings["num_layers"] == 48
+    assert (settings["attention_head_dim"], settings["audio_attention_head_dim"]) == (128, 64)
+    assert (settings["rope_type"], settings["rope_double_precision"]) == ("split", True)
+    assert settings["cross_attn_timestep_scale_multiplier"] == settings["timestep_scale_multiplier"] == 1000
+
+
+def test_a_file_without_settings_is_refused_if_its_shapes_are_not_those_of_the_published_one(files, tmp_path):
+    bare = _changed(files / "ckpt.safetensors", tmp_path / "bare.safetensors", metadata={"config": "{}"})
+    with pytest.raises(WeightsError, match=r"do not fit LTX-2\.3|no model"):
+        read_checkpoint(bare, WIDTH)

@@ -12,10 +12,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
-from lipdub.engines.ltx import sampler, tokens
+from lipdub.engines.ltx import prompt_cache, sampler, tokens
 from lipdub.engines.ltx.checkpoint import WeightPlacement
 from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, PipelineOptions, SourceVideo
-from lipdub.engines.ltx.text_encoder import TextEncoder
 from lipdub.engines.ltx.weights_folder import LtxFiles
 from lipdub.errors import OptionError, WeightsError
 from lipdub.timeline.sound import Sound
@@ -158,7 +157,7 @@ def test_no_frames_and_too_small_references_are_refused(small, pipes):
 
 def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch, whole_pipeline):
     paths = LtxFiles(files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / DS1)
-    monkeypatch.setattr(TextEncoder, "layers", 49)
+    monkeypatch.setattr(prompt_cache, "text_encoder_shape", lambda folder: ("gemma3", 32, 49))
     with pytest.raises(WeightsError, match="gives 49 hidden states and the checkpoint wants 3"):
         whole_pipeline(paths, exact)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lipdub.engines.ltx.published import DUBIT
+from lipdub.engines.ltx.published import CHECKPOINT, DUBIT, UPSAMPLER
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.weights_folder import find_files, ltx_version, scan_folder
 from lipdub.errors import WeightsError
@@ -80,10 +80,10 @@ def test_published_names_are_found_in_subfolders_without_a_message(folder):
 @pytest.mark.parametrize(
     ("gone", "expected"),
     [
-        ("ckpt.safetensors", ("the distilled checkpoint (ltx-2.3-22b-distilled", "44 GB", "Community License")),
-        ("upsampler.safetensors", ("the x2 upsampler", "size not known", "accepted on its page")),
-        (DUBIT.name, ("the Dub-It LoRA", "2.47 GB", "docs/ltx.md")),
-        ("gemma", ("the text encoder's folder", "Gemma-3-12B", "24 GB")),
+        ("ckpt.safetensors", ("the distilled checkpoint (ltx-2.3-22b-distilled-1.1", "46.1 GB", "Community License")),
+        ("upsampler.safetensors", ("the x2 upsampler", "0.996 GB", "Community License)")),
+        (DUBIT.name, ("the Dub-It LoRA", "2.47 GB", "accepted on its page", "docs/ltx.md")),
+        ("gemma", ("the text encoder's folder", "Gemma-3-12B", "24.4 GB", "accepted on its page")),
     ],
 )
 def test_missing_files_are_listed_with_size_and_licence(folder, gone, expected):
@@ -93,6 +93,18 @@ def test_missing_files_are_listed_with_size_and_licence(folder, gone, expected):
     assert "1 of the 4 parts" in message
     for words in expected:
         assert words in message
+
+
+def test_the_latest_published_file_is_taken_if_several_are_there(files, folder):
+    for kind, published in (("ckpt.safetensors", CHECKPOINT), ("upsampler.safetensors", UPSAMPLER)):
+        (folder / kind).unlink()
+        for name in (*published.names, f"a-{published.name}"):
+            (folder / name).symlink_to(files / kind)
+    found = find_files(folder, say=lambda line: None)
+    assert (found.checkpoint.name, found.upsampler.name) == (CHECKPOINT.name, UPSAMPLER.name)
+    assert "distilled-1.1" in CHECKPOINT.name
+    found.checkpoint.unlink()
+    assert find_files(folder, say=lambda line: None).checkpoint.name == CHECKPOINT.also[0]
 
 
 def test_an_empty_and_a_missing_folder_are_refused(tmp_path):
@@ -143,7 +155,7 @@ def _without_bias(name: str) -> str | None:
         ({"metadata": {"model_version": "2.5.0"}}, "LTX-2.5 files: not supported yet"),
         ({"metadata": {"model_version": "2.0.1"}}, "a checkpoint of LTX 2.0.1"),
         ({"rename": lambda n: n if "diffusion_model" in n else None}, "a transformer without vae and audio_vae"),
-        ({"kind": "F8_E4M3"}, "its weights are F8_E4M3; the one in BF16 is needed"),
+        ({"kind": "F8_E5M2"}, "its weights are F8_E5M2; the one in BF16 is needed"),
     ],
 )
 def test_a_checkpoint_of_another_kind_is_named(files, folder, change, expected):

@@ -2,7 +2,9 @@
 
 ``ltx-2.3-22b-distilled.safetensors`` holds everything but the text encoder: transformer, text connectors, video
 VAE, audio VAE, vocoder and the latents' statistics; its metadata holds their configuration. The upsampler is a
-second file. Files are checked by their headers, before data are read: so a wrong file of 44 GB is refused at once.
+second file. Files are checked by their headers, before data are read: so a wrong file of 46 GB is refused at once.
+Tensors are read one by one, and the file is never mapped into memory as a whole (``tensor_file``). Files with weights
+in 8 bits and their scales are read too.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,17 +14,17 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import torch
-from diffusers.hooks.layerwise_casting import apply_layerwise_casting
 from diffusers.models.autoencoders.autoencoder_kl_ltx2 import AutoencoderKLLTX2Video
 from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderKLLTX2Audio
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
 from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
-from safetensors import safe_open
 
 from lipdub.engines.ltx import module_config, tensor_names
+from lipdub.engines.ltx.eight_bits import FP8, EightBitLinear, dequantised, quantised, replace_linears
 from lipdub.engines.ltx.safetensors_header import REMEDY, SafetensorsHeader
+from lipdub.engines.ltx.tensor_file import TensorFile
 from lipdub.errors import WeightsError
 
 GEMMA_WIDTH = 3840
@@ -37,8 +39,7 @@ _SHOWN = 5
 class WeightPlacement:
     """Where weights are held: on ``device``, in ``dtype`` (the vocoder always in float32).
 
-    ``fp8``: the weights of the transformer's blocks are held in 8 bits (e4m3); each layer is converted to ``dtype``
-    while it works.
+    ``fp8``: the weights of the linear layers in the transformer's blocks are held in 8 bits (``eight_bits``).
     """
 
     device: str = "cpu"
@@ -96,7 +97,7 @@ def read_modules(
     _check(header, tensor_maps, modules)
     transforms = {"transformer": transform}
     return {
-        part: _fill(path, modules[part], tensor_maps[part], placement, transforms.get(part)) for part in module_names
+        part: _fill(header, modules[part], tensor_maps[part], placement, transforms.get(part)) for part in module_names
     }
 
 
@@ -110,7 +111,7 @@ def read_upsampler(path: Path, placement: WeightPlacement = ON_CPU) -> LTX2Laten
     _check(header, {"upsampler": tensor_map}, {"upsampler": module})
     if config.get("spatial_scale", 2.0) != 2.0 or config.get("temporal_upsample", False):
         raise WeightsError("this upsampler does not double height and width alone", file=path)
-    return _fill(path, module, tensor_map, placement)
+    return _fill(header, module, tensor_map, placement)
 
 
 @contextmanager
@@ -133,7 +134,7 @@ def _tensor_maps(header: SafetensorsHeader) -> dict[tensor_names.ModuleName, dic
         part: {} for part in get_args(tensor_names.ModuleName)
     }
     unknown = []
-    for name in header.shapes:
+    for name in _without_scales(header):
         if tensor_names.is_unused(name):
             continue
         location = tensor_names.locate_tensor(name)
@@ -157,12 +158,19 @@ def _build(
     part: tensor_names.ModuleName, config: dict, shapes: module_config.Shapes, text_width: int
 ) -> torch.nn.Module:
     """The module without weights (on the meta device); only the vocoder is on the CPU, as it computes some itself."""
+    network = config.get("transformer", {})
     makers: dict[tensor_names.ModuleName, tuple[Callable, Callable[[], dict]]] = {
-        "transformer": (LTX2VideoTransformer3DModel, lambda: module_config.transformer(config["transformer"], shapes)),
-        "connectors": (LTX2TextConnectors, lambda: module_config.connectors(config["transformer"], shapes, text_width)),
-        "video_vae": (AutoencoderKLLTX2Video, lambda: module_config.video_vae(config["vae"], shapes)),
-        "audio_vae": (AutoencoderKLLTX2Audio, lambda: module_config.audio_vae(config["audio_vae"])),
-        "vocoder": (LTX2VocoderWithBWE, lambda: module_config.vocoder(config["vocoder"], shapes)),
+        "transformer": (
+            LTX2VideoTransformer3DModel,
+            lambda: module_config.transformer(network, shapes),
+        ),
+        "connectors": (
+            LTX2TextConnectors,
+            lambda: module_config.connectors(network, shapes, text_width),
+        ),
+        "video_vae": (AutoencoderKLLTX2Video, lambda: module_config.video_vae(config.get("vae", {}), shapes)),
+        "audio_vae": (AutoencoderKLLTX2Audio, lambda: module_config.audio_vae(config.get("audio_vae", {}))),
+        "vocoder": (LTX2VocoderWithBWE, lambda: module_config.vocoder(config.get("vocoder", {}), shapes)),
     }
     make, settings = makers[part]
     with torch.device("cpu" if part == "vocoder" else "meta"):
@@ -194,39 +202,75 @@ def _misfit(path: Path, missing: list[str], unexpected: list[str], misshapen: li
 
 
 def _fill(
-    path: Path,
+    header: SafetensorsHeader,
     module: Module,
     tensor_map: dict[str, str],
     placement: WeightPlacement,
     transform: TensorTransform | None = None,
 ) -> Module:
-    """Read the tensors one by one to their device. Statistics and the vocoder stay in float32."""
+    """Read the tensors one by one to their device, in the order of the file. Statistics and the vocoder stay in
+    float32."""
     exact = isinstance(module, LTX2VocoderWithBWE)
-    small = _fp8_tensors(module) if placement.fp8 and isinstance(module, LTX2VideoTransformer3DModel) else frozenset()
+    layers: dict[str, EightBitLinear] = {}
+    if placement.fp8 and isinstance(module, LTX2VideoTransformer3DModel):
+        layers = replace_linears(module.get_submodule("transformer_blocks"), "transformer_blocks")
     tensors = {}
-    with safe_open(path, "pt", device=placement.device) as file:
-        for name, file_name in tensor_map.items():
+    scales = _scales(header)
+    with TensorFile(header) as file:
+        for name, file_name in sorted(tensor_map.items(), key=lambda both: header.offsets[both[1]]):
+            stored = file.read(file_name).to(placement.device)
+            scale = file.read(scales[file_name]) if file_name in scales else None
             whole = exact or name.startswith("latents_")
-            tensor = file.get_tensor(file_name).to(torch.float32 if whole else placement.dtype)
-            tensor = tensor if transform is None else transform(name, tensor)
-            tensors[name] = tensor.to(torch.float8_e4m3fn) if name in small else tensor
+            plain = stored if scale is None else dequantised(stored, scale)
+            plain = plain.to(torch.float32 if whole else placement.dtype)
+            changed = plain if transform is None else transform(name, plain)
+            if name not in layers:
+                tensors[name] = changed
+            elif changed is plain and scale is not None and stored.dtype == FP8:
+                tensors[name], layers[name].weight_scale = stored, scale.float().reshape(-1, 1).to(placement.device)
+            else:
+                tensors[name], layers[name].weight_scale = quantised(changed)
     module.load_state_dict(tensors, strict=True, assign=True)
     for buffer in module.buffers():
         buffer.data = buffer.data.to(placement.device)
-    if small:
-        blocks = module.get_submodule("transformer_blocks")
-        apply_layerwise_casting(blocks, torch.float8_e4m3fn, placement.dtype, skip_modules_pattern=_NOT_FP8)
     return module.eval().requires_grad_(False)
 
 
-_NOT_FP8 = ("norm",)
-"""Layers of the blocks that are not held in 8 bits."""
+_SCALES = (".weight_scale", ".scale_weight")
+"""Endings of the names of the scales in 8-bit files, instead of ``.weight``: of two common ways to write them."""
+
+_UNREAD = (".input_scale", ".scale_input", ".comfy_quant")
+"""Endings of tensors beside weights in 8 bits that are for layers which also compute in 8 bits."""
+
+_MARK = "scaled_fp8"
 
 
-def _fp8_tensors(transformer: LTX2VideoTransformer3DModel) -> frozenset[str]:
-    """The tensors that can be held in 8 bits: those of the linear layers in the transformer's blocks."""
-    found = set()
-    for name, module in transformer.get_submodule("transformer_blocks").named_modules(prefix="transformer_blocks"):
-        if isinstance(module, torch.nn.Linear) and not any(word in name for word in _NOT_FP8):
-            found |= {f"{name}.{tensor}" for tensor, _ in module.named_parameters()}
-    return frozenset(found)
+def _scales(header: SafetensorsHeader) -> dict[str, str]:
+    """The names of the scales by the names of the weights in 8 bits that they belong to."""
+    return {
+        f"{stem}.weight": name
+        for name in header.shapes
+        for ending in _SCALES
+        if (stem := name.removesuffix(ending)) != name and _is_8_bit(header, f"{stem}.weight")
+    }
+
+
+def _is_8_bit(header: SafetensorsHeader, name: str) -> bool:
+    return header.dtypes.get(name, "").startswith("F8_")
+
+
+def _without_scales(header: SafetensorsHeader) -> list[str]:
+    """The names of all tensors but those that only say how others are stored in 8 bits.
+
+    Raises ``WeightsError`` for a scale of an impossible size.
+    """
+    scales = _scales(header)
+    for weight, scale in scales.items():
+        if header.size_of(scale) not in (1, header.shapes[weight][0]):
+            raise WeightsError(f"{scale} has {header.size_of(scale)} numbers", file=header.path, remedy=REMEDY)
+    aside = set(scales.values())
+    for name in header.shapes:
+        stem = next((name.removesuffix(ending) for ending in _UNREAD if name.endswith(ending)), "")
+        if name == _MARK or (stem and _is_8_bit(header, f"{stem}.weight")):
+            aside.add(name)
+    return [name for name in header.shapes if name not in aside]

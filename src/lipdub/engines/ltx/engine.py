@@ -17,13 +17,17 @@ from lipdub.engines.ltx import line_windows, mask, studied_track
 from lipdub.engines.ltx.diagnose import diagnose
 from lipdub.engines.ltx.head_crop import SIDE, warp_back
 from lipdub.engines.ltx.options import LtxOptions, parse_options
-from lipdub.engines.ltx.run_renderer import LtxResources, RunPlan, RunRenderer
+from lipdub.engines.ltx.pace import WindowPace, frames_of_cue
+from lipdub.engines.ltx.run_renderer import LtxResources, RunPlan, RunRenderer, expect_run
 from lipdub.engines.ltx.run_schedule import schedule_runs
 from lipdub.engines.ltx.run_store import RunStore
 from lipdub.engines.ltx.studied_track import StudiedTrack, load_track
 from lipdub.engines.ltx.window_model import ModelLoader, PreparedModel, WindowModel, prepare_model
+from lipdub.engines.ltx.window_store import WindowStore
 from lipdub.engines.seam import EngineLimits, EngineSetup, Guide, Redetect, StudyFacts
 from lipdub.errors import OptionError
+from lipdub.timeline.clip import FrameTimes
+from lipdub.timeline.cue import Cue
 from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
@@ -49,6 +53,8 @@ class LtxEngine:
         self._options, self._weights, self._loader = options, weights, loader
         self._prepared: PreparedModel | None = None
         self._model: WindowModel | None = None
+        self._expected: dict[str, None] = {}
+        self._pace = WindowPace()
         self.limits = EngineLimits(
             smallest_face=16.0,
             largest_yaw=60.0,
@@ -71,8 +77,22 @@ class LtxEngine:
 
         Raises ``MissingExtra``, ``MachineError`` or ``WeightsError`` if the model could not run here.
         """
-        store = RunStore(Path(folder) / "takes")
-        return LtxStudy(Path(folder), LtxResources(self._options, self._loaded, self._model_name(), redetect, store))
+        folder = Path(folder)
+        stores = RunStore(folder / "takes"), WindowStore(folder / "windows")
+        resources = LtxResources(
+            self._options,
+            self._loaded,
+            self._model_name(),
+            redetect,
+            *stores,
+            pace=self._pace,
+            expected=self._expected,
+        )
+        return LtxStudy(folder, resources)
+
+    def expect(self, cues: Sequence[Cue], times: FrameTimes) -> None:
+        """These cues will be rendered, one after the other: with the first window's time, the rest is estimated."""
+        self._pace.expect(sum(frames_of_cue(cue, times, self._options) for cue in cues))
 
     def _model_name(self) -> str:
         """A name that changes when the model files change."""
@@ -85,7 +105,10 @@ class LtxEngine:
         return diagnose(self._options, self._weights)
 
     def _loaded(self, prompts: tuple[str, ...]) -> WindowModel:
-        """The model, with the contexts of ``prompts`` made."""
+        """The model, with the contexts of ``prompts`` made, and those of all that is expected, while the text encoder
+        is there."""
+        prompts = tuple(dict.fromkeys((*prompts, *self._expected)))
+        self._expected.clear()
         if self._model is None:
             load = self._loader or (self._prepared and self._prepared.load)
             assert load is not None, "the model is prepared when a study is made"
@@ -111,6 +134,14 @@ class LtxStudy:
         track = StudiedTrack.of(motion, usable, self._size)
         track.save(self.folder)
         return _facts(track, self.resources.options)
+
+    def expect(self, guide: Guide) -> None:
+        """Note the prompts of what will be generated, so that those of all faces are encoded together."""
+        track = load_track(self.folder)
+        schedule = schedule_runs(track, guide)
+        for run in schedule.runs:
+            if guide.dub_sound is not None or run.line is not None:
+                expect_run(RunPlan.of(track, run, schedule.times, self.resources.options), guide, self.resources)
 
     def render(self, guide: Guide, views: Iterable[FaceView]) -> Iterator[Patch | Passthrough]:
         """One answer per view.
@@ -143,6 +174,7 @@ class LtxStudy:
             assert run.line is not None
             line_windows.check_duration(run.line, float(run.span.duration))
         plans = [RunPlan.of(track, run, schedule.times, self.resources.options) for run in runs]
+        self.resources.pace.expect(sum(plan.generated_frames for plan in plans))
         voices = _speak_runs(plans, speaking, self.resources.with_prompts([plan.prompts for plan in plans]), views)
         whole = Span(min(c.span.start for c in guide.cues), max(c.span.end for c in guide.cues))
         return _assemble_voice(voices, whole)

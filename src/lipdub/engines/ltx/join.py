@@ -16,6 +16,8 @@ from lipdub.timeline.sound import Sound
 FADE = 6
 """Frames over which one window fades into the next."""
 
+_ROUNDING = 1e-9
+
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
@@ -104,10 +106,12 @@ def join_voices(voices: list[tuple[int, Sound]], fades: list[CrossFade], rate: F
     """One sound from ``voices``: (number of the grid at which it begins, sound), faded as the pictures were.
 
     The grid has ``count`` instants at ``rate``; its start is time zero of the result. All voices have one sample rate;
-    the result has as many channels as the first.
+    the result has as many channels as the first. A fade that begins before its voice does, because two windows share
+    few frames or none, leaves the earlier voice as loud as it is.
     """
     hertz = voices[0][1].rate
     out = np.zeros((voices[0][1].samples.shape[0], round(count / rate * hertz)), np.float32)
+    weight = np.zeros(out.shape[1])
     for i, (start, voice) in enumerate(voices):
         begin = round(start / rate * hertz)
         samples = voice.samples[:, : max(0, out.shape[1] - begin)]
@@ -118,4 +122,7 @@ def join_voices(voices: list[tuple[int, Sound]], fades: list[CrossFade], rate: F
         if i < len(fades):
             gain *= 1 - fades[i].share(number)
         out[:, begin : begin + samples.shape[1]] += (samples * gain).astype(np.float32)
+        weight[begin : begin + samples.shape[1]] += gain
+    short = (weight > 0) & (weight < 1 - _ROUNDING)
+    out[:, short] = (out[:, short] / weight[short]).astype(np.float32)
     return Sound(out, hertz)

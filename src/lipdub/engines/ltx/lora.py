@@ -6,13 +6,15 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from safetensors import safe_open
 from torch import Tensor
 
 from lipdub.engines.ltx.checkpoint import TensorTransform
+from lipdub.engines.ltx.checkpoint_digest import DIGEST_KEY, checkpoint_digest
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
+from lipdub.engines.ltx.tensor_file import TensorFile
 from lipdub.engines.ltx.tensor_names import diffusers_name
 from lipdub.errors import WeightsError
+from lipdub.weights import log
 
 _NAME = re.compile(r"^(?:diffusion_model|transformer)\.(.+)\.lora_([AB])\.weight$")
 
@@ -22,11 +24,13 @@ class LoraWeights:
     """Low-rank changes of the transformer's layers. ``pairs``: diffusers' name of the layer -> (A, B).
 
     ``downscale``: how many times smaller than the target the reference video was in training (1: as large).
+    ``base``: the digest of the checkpoint on which it was trained ("": it does not say).
     """
 
     path: Path
     pairs: dict[str, tuple[Float[Tensor, "_rank _inputs"], Float[Tensor, "_outputs _rank"]]]
     downscale: int = 1
+    base: str = ""
 
 
 def read_lora(path: Path) -> LoraWeights:
@@ -34,18 +38,19 @@ def read_lora(path: Path) -> LoraWeights:
     header = SafetensorsHeader.of(path)
     halves: dict[str, dict[str, Tensor]] = {}
     unpaired = []
-    with safe_open(path, "pt") as file:
+    with TensorFile(header) as file:
         for name in header.shapes:
             if (match := _NAME.match(name)) is None:
                 unpaired.append(name)
             else:
                 module = diffusers_name("transformer", match[1] + ".")[:-1]
-                halves.setdefault(module, {})[match[2]] = file.get_tensor(name)
+                halves.setdefault(module, {})[match[2]] = file.read(name)
     unpaired += [module for module, both in halves.items() if len(both) != 2]
     if unpaired or not halves:
         found = ", ".join(sorted(unpaired)[:5]) or "no pair at all"
         raise WeightsError(f"not a LoRA of pairs A and B for the LTX transformer ({found})", file=path)
-    return LoraWeights(path, {m: (both["A"], both["B"]) for m, both in halves.items()}, _downscale(header))
+    pairs = {m: (both["A"], both["B"]) for m, both in halves.items()}
+    return LoraWeights(path, pairs, _downscale(header), header.metadata.get(DIGEST_KEY, ""))
 
 
 def _downscale(header: SafetensorsHeader) -> int:
@@ -74,6 +79,15 @@ def fuse_transform(lora: LoraWeights, strength: float = 1.0) -> TensorTransform:
         return tensor + (strength * b @ a).to(tensor.dtype)
 
     return transform
+
+
+def tell_other_base(lora: LoraWeights, checkpoint: Path) -> None:
+    """Write a line to the log if ``lora`` was trained on another checkpoint than it is used with.
+
+    That is no error: Dub-It itself is trained on one checkpoint of LTX-2.3 and used with a distilled one.
+    """
+    if lora.base and lora.base != checkpoint_digest(checkpoint):
+        log(f"{lora.path.name} was trained on another checkpoint than {checkpoint.name}; it may do less than it learnt")
 
 
 def check_shapes(layers: dict[str, tuple[int, ...]], lora: LoraWeights) -> None:

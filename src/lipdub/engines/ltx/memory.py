@@ -5,7 +5,7 @@ pure function) and ``load_pipeline`` carries the plan out. The preferred order i
 weights in main memory, streamed to the GPU block by block while it works; 8-bit weights on the GPU; 8-bit weights,
 streamed.
 
-What a forward pass and the decoder need besides the weights is counted from tensor shapes, not measured.
+What is needed besides the weights is counted from traces of the tensors' shapes (``memory_counts``), not measured.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,27 +13,42 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from diffusers.models.attention_dispatch import AttentionBackendName
 
+from lipdub.engines.ltx.block_streaming import stream_transformer
 from lipdub.engines.ltx.checkpoint import CheckpointModules, WeightPlacement, read_modules, read_upsampler
-from lipdub.engines.ltx.lora import check_shapes, fuse_transform, read_lora
+from lipdub.engines.ltx.lora import check_shapes, fuse_transform, read_lora, tell_other_base
+from lipdub.engines.ltx.memory_counts import WeightCounts, codec_bytes, count_weights, forward_bytes
 from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, MemoryOptions
 from lipdub.engines.ltx.prompt_cache import PromptCache, TextEncoderPlacement
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.tensor_names import ModuleName, locate_tensor
 from lipdub.engines.ltx.tiling import TileSize
+from lipdub.engines.ltx.transformer import compute_rotary_on_cpu
 from lipdub.engines.ltx.weights_folder import LtxFiles, text_encoder_shape
-from lipdub.errors import MachineError
+from lipdub.errors import MachineError, OptionError
+
+__all__ = [
+    "ComputeDevice",
+    "MemoryPlan",
+    "WeightCounts",
+    "count_weights",
+    "describe_plan",
+    "detect_device",
+    "load_pipeline",
+    "plan_memory",
+]
 
 GB = 1_000_000_000
 
 TILES = (TileSize(), TileSize(512), TileSize(512, (48, 16)), TileSize(384, (32, 16)), TileSize(256, (32, 16)))
 """Tile sizes of the video VAE, from that of the reference implementation to the smallest."""
 
+TextEncoderUse = Literal["device", "streamed", "cpu"]
+"""The text encoder: whole on the device, or read layer by layer from its files, working on the device or the CPU."""
+
 _SLACK = GB  # on the GPU, for gaps of the allocator and work space of libraries
 _HOST_SLACK = 3 * GB  # for Python, the libraries, the clip's frames
-_BYTES_PER_CHANNEL = 80  # of one token in bfloat16: modulations, feed-forward, q k v, residuals
-_STREAMED_SHARE = 0.15  # part of the transformer's weights that is on the GPU while its blocks are streamed
-_DECODER_BYTES = 256 * 2 * 6  # for each 4 x 4 pixels of a frame: channels, bytes of bfloat16, tensors alive at once
 _MIN_CAPABILITY = (8, 0)
 _SMALL_MODEL = 1_000_000_000  # weights up to which a CPU is used without asking
 _INSTEAD = "The engine that needs no GPU works now: --engine exemplar."
@@ -57,24 +72,13 @@ class ComputeDevice:
 
 
 @dataclass(frozen=True, slots=True)
-class WeightCounts:
-    """Numbers of weights: in the ``transformer``, in ``others`` (both VAEs, vocoder, upsampler), and in the
-    ``text_encoder`` with its connectors. ``width``: channels of a video token in the transformer."""
-
-    transformer: int
-    others: int
-    text_encoder: int
-    width: int
-
-
-@dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """How the networks are held in memory.
 
     ``exact``: weights in bfloat16 (float32 if ``full_precision``); if False, the transformer's blocks are in 8 bits.
     ``streamed``: the transformer is in main memory and its blocks are streamed to the device.
     ``memory``: tile size, and whether the other networks are in main memory between uses.
-    ``text_encoder``: where it works once the transformer is loaded. ``encoder_first``: before that it is put on the
+    ``text_encoder``: how it works once the transformer is loaded. ``encoder_first``: before that it is put on the
     device whole. ``attention``: a backend of diffusers. ``compiled``: the blocks are compiled, which takes a minute.
     ``device_bytes`` and ``host_bytes``: the highest use of memory that is expected.
     """
@@ -84,7 +88,7 @@ class MemoryPlan:
     full_precision: bool = False
     streamed: bool = False
     memory: MemoryOptions = field(default_factory=MemoryOptions)
-    text_encoder: Literal["device", "streamed", "cpu"] = "device"
+    text_encoder: TextEncoderUse = "device"
     encoder_first: bool = False
     attention: str = "native"
     compiled: bool = False
@@ -105,7 +109,7 @@ class MemoryPlan:
     def encoder_placement(self) -> TextEncoderPlacement:
         """The placement of the text encoder beside the transformer."""
         device = "cpu" if self.text_encoder == "cpu" else self.device
-        return TextEncoderPlacement(device, self.dtype, self.text_encoder == "streamed")
+        return TextEncoderPlacement(device, self.dtype, offload=self.text_encoder != "device")
 
     @property
     def first_encoder_placement(self) -> TextEncoderPlacement:
@@ -118,7 +122,7 @@ def detect_device(device: str = "auto") -> ComputeDevice:
 
     Raises ``MachineError`` if there is no such device.
     """
-    host, chosen = _host_free(), device != "auto"
+    host, chosen = host_free(), device != "auto"
     if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():
             raise MachineError("torch finds no CUDA GPU here", remedy=_INSTEAD)
@@ -135,28 +139,11 @@ def detect_device(device: str = "auto") -> ComputeDevice:
     return ComputeDevice("cpu", host, host, name="CPU", chosen=chosen)
 
 
-def _host_free() -> int:
+def host_free() -> int:
     """Free bytes of main memory (psutil comes with accelerate)."""
     import psutil
 
     return int(psutil.virtual_memory().available)
-
-
-def count_weights(files: LtxFiles) -> WeightCounts:
-    """The numbers of weights in ``files``, from their headers. Raises ``WeightsError`` if they cannot be read."""
-    header = SafetensorsHeader.of(files.checkpoint)
-    counted: dict[str, int] = {}
-    for name in header.shapes:
-        location = locate_tensor(name)
-        if location is not None:
-            counted[location[0]] = counted.get(location[0], 0) + header.size_of(name)
-    shards = (path for path in files.text_encoder.glob("*.safetensors"))
-    encoder = sum(SafetensorsHeader.of(path).total_size() for path in shards) + counted.get("connectors", 0)
-    others = sum(counted.get(part, 0) for part in ("video_vae", "audio_vae", "vocoder"))
-    width = next((shape[0] for name, shape in header.shapes.items() if name.endswith(".patchify_proj.weight")), 4096)
-    return WeightCounts(
-        counted.get("transformer", 0), others + SafetensorsHeader.of(files.upsampler).total_size(), encoder, width
-    )
 
 
 def plan_memory(device: ComputeDevice, counts: WeightCounts, size: GenerationSize) -> MemoryPlan:
@@ -193,39 +180,36 @@ def _candidates(device: ComputeDevice, counts: WeightCounts, size: GenerationSiz
 
 
 def _estimate(plan: MemoryPlan, device: ComputeDevice, counts: WeightCounts, size: GenerationSize) -> MemoryPlan:
-    """``plan`` with the memory that it needs; the text encoder is on the device if there is memory for it."""
-    weights = counts.transformer * (2 if plan.exact else 1)
-    on_device = int(weights * _STREAMED_SHARE) if plan.streamed else weights
+    """``plan`` with the memory that it needs; the text encoder is on the device if there is memory for it.
+
+    The memory of the device is that of the most greedy step: a forward pass, a tile of the decoder or encoder, or the
+    encoding of prompts while the transformer is loaded. Main memory holds what is streamed or moved in between, once;
+    and while it is packed for streaming, one block twice. Tensors are read one by one, so that reading needs no more.
+    """
+    weights = counts.transformer_bytes(plan.exact)
+    on_device = counts.streamed_bytes(plan.exact) if plan.streamed else weights
     others = counts.others * 2
     moved, resident = (others, 0) if plan.memory.offload else (0, others)
-    working = max(forward_bytes(counts.width, size), decoder_bytes(plan.memory.tiles, size) + moved)
-    device_bytes = on_device + resident + working + _SLACK
-    encoder_bytes = counts.text_encoder * 2
+    tiles = plan.memory.tiles
+    working = max(forward_bytes(counts.width, size), codec_bytes(tiles, size) + moved)
+    base = on_device + resident + _SLACK
+    encoder, connecting = counts.text_encoder * 2, 2 * (counts.connector_weights + 2 * counts.prompt_states)
     apple = device.device == "mps"
-    encoder: Literal["device", "streamed", "cpu"] = "cpu" if apple else "streamed"
-    if not apple and device_bytes + encoder_bytes <= device.free:
-        encoder, device_bytes = "device", device_bytes + encoder_bytes
-    encoder_first = not apple and encoder_bytes + _SLACK <= device.free
-    offloaded = (weights if plan.streamed else 0) + (others if plan.memory.offload else 0)
-    host_bytes = max(offloaded, encoder_bytes) + _HOST_SLACK
+    where: TextEncoderUse = "streamed"
+    if apple or base + connecting > device.free:
+        where, connecting = "cpu", 0
+    elif base + max(working, connecting) + encoder <= device.free:
+        where, connecting = "device", encoder
+    layered = counts.layered_host_bytes(where == "cpu")
+    held = (weights if plan.streamed else 0) + (others if plan.memory.offload else 0)
+    packing = counts.block_bytes(plan.exact) if plan.streamed else 0
+    later = 0 if where == "device" else layered
+    first = not apple and encoder + _SLACK <= device.free
+    host_bytes = max(held + max(packing, later), 0 if first else layered) + _HOST_SLACK
+    device_bytes = base + (working + encoder if where == "device" else max(working, connecting))
     if apple:  # one memory for both
         host_bytes = device_bytes = device_bytes + host_bytes
-    return replace(
-        plan, text_encoder=encoder, encoder_first=encoder_first, device_bytes=device_bytes, host_bytes=host_bytes
-    )
-
-
-def forward_bytes(width: int, size: GenerationSize) -> int:
-    """Bytes that one forward pass needs besides the weights, in bfloat16, with a reference as large as the target."""
-    frames, rows, columns = size.latent_grid()
-    return 2 * frames * rows * columns * width * _BYTES_PER_CHANNEL
-
-
-def decoder_bytes(tiles: TileSize, size: GenerationSize) -> int:
-    """Bytes that decoding one tile needs besides the weights, with the frames that it is added to."""
-    frames = min(tiles.frames[0], size.frames)
-    high, wide = min(tiles.side, size.height), min(tiles.side, size.width)
-    return frames * (high // 4) * (wide // 4) * _DECODER_BYTES + frames * size.height * size.width * 12
+    return replace(plan, text_encoder=where, encoder_first=first, device_bytes=device_bytes, host_bytes=host_bytes)
 
 
 def _on_cpu(device: ComputeDevice, counts: WeightCounts) -> MemoryPlan:
@@ -237,7 +221,7 @@ def _on_cpu(device: ComputeDevice, counts: WeightCounts) -> MemoryPlan:
         )
     plan = MemoryPlan("cpu", text_encoder="cpu")
     for full_precision in (True, False):
-        weights = max(counts.transformer + counts.others, counts.text_encoder)
+        weights = counts.transformer + counts.others + counts.layered_host_bytes(True) // 2
         needed = weights * (4 if full_precision else 2) + _HOST_SLACK
         if needed <= device.host:
             return replace(plan, full_precision=full_precision, device_bytes=needed, host_bytes=needed)
@@ -286,6 +270,7 @@ def load_pipeline(
     """
     lora = read_lora(files.lora)
     check_shapes(_layers(files.checkpoint), lora)
+    tell_other_base(lora, files.checkpoint)
     prompt_cache = PromptCache(files, plan.first_encoder_placement, contexts)
     prompt_cache.prepare(prompts)
     prompt_cache.placement = plan.encoder_placement
@@ -296,9 +281,10 @@ def load_pipeline(
     read |= read_modules(files.checkpoint, others, width, placement)
     modules = CheckpointModules(connectors=None, **read)
     _configure(modules, plan)
-    return LipDubPipeline(
-        modules, read_upsampler(files.upsampler, placement), prompt_cache, lora.downscale, plan.memory
-    )
+    upsampler = read_upsampler(files.upsampler, placement)
+    pipeline = LipDubPipeline(modules, upsampler, prompt_cache, lora.downscale, plan.memory)
+    pipeline.streamed = plan.streamed
+    return pipeline
 
 
 def _layers(checkpoint: Path) -> dict[str, tuple[int, ...]]:
@@ -316,24 +302,34 @@ def _configure(modules: CheckpointModules, plan: MemoryPlan) -> None:
     """Stream the transformer's blocks, choose its attention and compile its blocks as planned."""
     model = modules.transformer
     if plan.streamed:
-        model.enable_group_offload(
-            onload_device=torch.device(plan.device),
-            offload_device=torch.device("cpu"),
-            offload_type="block_level",
-            num_blocks_per_group=1,
-            use_stream=plan.device.startswith("cuda"),
-        )
+        stream_transformer(model, torch.device(plan.device))
+    if plan.device == "mps":
+        compute_rotary_on_cpu(model, torch.device(plan.device))
     if plan.attention != "native":
-        model.set_attention_backend(plan.attention)
+        try:
+            model.set_attention_backend(plan.attention)
+        except (ValueError, RuntimeError, ImportError) as error:
+            raise OptionError(f"attention={plan.attention} cannot be used here ({error})", remedy=_NATIVE) from error
     if plan.compiled:
         model.compile_repeated_blocks(fullgraph=True)
+
+
+def check_attention(name: str) -> None:
+    """Raise ``OptionError`` unless diffusers knows an attention backend of this ``name``."""
+    names = [backend.value for backend in AttentionBackendName]
+    if name not in names:
+        raise OptionError(f"there is no attention '{name}'", remedy=f"Choose {', '.join(names)}.")
+
+
+_NATIVE = "Leave that option out: attention=native works everywhere."
 
 
 def describe_plan(plan: MemoryPlan) -> list[str]:
     """The plan in lines for the user."""
     kind = ("float32" if plan.full_precision else "bfloat16") if plan.exact else "8 bits (e4m3)"
     where = f"streamed from main memory to {plan.device}" if plan.streamed else f"on {plan.device}"
-    places = {"device": f"whole on {plan.device}", "streamed": f"streamed to {plan.device}", "cpu": "on the CPU"}
+    read = "read layer by layer, working on"
+    places = {"device": f"whole on {plan.device}", "streamed": f"{read} {plan.device}", "cpu": f"{read} the CPU"}
     moves = plan.encoder_first and plan.text_encoder != "device"
     encoder = (f"{places['device']}, later " if moves else "") + places[plan.text_encoder]
     tiles = plan.memory.tiles

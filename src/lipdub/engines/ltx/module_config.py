@@ -3,6 +3,9 @@
 Counts and types come from the file's ``config``; widths come from the shapes. ``shapes`` always holds the module's
 tensors under diffusers' names. A ``KeyError`` names the tensor or setting that the file lacks; a ``ValueError`` says
 what does not fit together.
+
+A setting that the file leaves out is as in the reference implementation's LTX-2.3: the numbers here, and the defaults
+of diffusers' modules, which are the same. The shapes of the tensors show whether that is true of the file.
 """
 
 from math import prod
@@ -84,10 +87,33 @@ def connectors(config: Config, shapes: Shapes, text_width: int) -> Config:
     return settings
 
 
+def _given(config: Config, names: dict[str, str]) -> Config:
+    """The settings that ``config`` has, by diffusers' names; ``names``: the file's name -> diffusers' name."""
+    return {ours: config[theirs] for theirs, ours in names.items() if config.get(theirs) is not None}
+
+
+def _default_blocks(steps: tuple[tuple[str, int], ...]) -> list[tuple[str, dict[str, int]]]:
+    """The video VAE's blocks with 4, 6, 4, 2 and 2 layers, and these (kind, factor) steps between them."""
+    rows = [("res_x", {"num_layers": layers}) for layers in (4, 6, 4, 2, 2)]
+    between = [(kind, {"multiplier": factor}) for kind, factor in steps]
+    return [block for pair in zip(rows, between, strict=False) for block in pair] + rows[-1:]
+
+
+_ENCODER_STEPS = (
+    ("compress_space_res", 2),
+    ("compress_time_res", 2),
+    ("compress_all_res", 2),
+    ("compress_all_res", 1),
+)
+_DECODER_STEPS = (("compress_space", 2), ("compress_time", 2), ("compress_all", 1), ("compress_all", 2))
+
+
 def video_vae(config: Config, shapes: Shapes) -> Config:
     """The arguments of ``AutoencoderKLLTX2Video``. Both lists of blocks are in the order from pixels to latent."""
-    layers, down, factors = _blocks(config["encoder_blocks"], _DOWN)
-    up_layers, up, up_factors = _blocks(config["decoder_blocks"], _UP)
+    encoder_blocks = config.get("encoder_blocks") or _default_blocks(_ENCODER_STEPS)
+    decoder_blocks = config.get("decoder_blocks") or _default_blocks(_DECODER_STEPS)
+    layers, down, factors = _blocks(encoder_blocks, _DOWN)
+    up_layers, up, up_factors = _blocks(decoder_blocks, _UP)
     latent, base = config.get("latent_channels", 128), config.get("decoder_base_channels", 128)
     patch = config.get("patch_size", 4)
     strides = [_STRIDES[kind] for kind in down]
@@ -104,7 +130,7 @@ def video_vae(config: Config, shapes: Shapes) -> Config:
         "decoder_spatio_temporal_scaling": [True] * len(up),
         "decoder_inject_noise": [False] * len(up_layers),
         "upsample_type": up[::-1],
-        "upsample_residual": [bool(b.get("residual", False)) for k, b in config["decoder_blocks"] if k in _UP],
+        "upsample_residual": [bool(b.get("residual", False)) for k, b in decoder_blocks if k in _UP],
         "upsample_factor": up_factors,
         "timestep_conditioning": config.get("timestep_conditioning", False),
         "patch_size": patch,
@@ -126,26 +152,26 @@ def _blocks(blocks: list, kinds: dict[str, str]) -> tuple[list[int], list[str], 
 
 def audio_vae(config: Config) -> Config:
     """The arguments of ``AutoencoderKLLTX2Audio``."""
-    model = config["model"]["params"]
-    net, front = model["ddconfig"], config.get("preprocessing", {})
-    return {
-        "base_channels": net["ch"],
-        "output_channels": net["out_ch"],
-        "ch_mult": net["ch_mult"],
-        "num_res_blocks": net["num_res_blocks"],
-        "attn_resolutions": net.get("attn_resolutions") or None,
-        "in_channels": net["in_channels"],
-        "resolution": net["resolution"],
-        "latent_channels": net["z_channels"],
-        "norm_type": net.get("norm_type", "pixel"),
-        "causality_axis": net.get("causality_axis", "height"),
-        "mid_block_add_attention": net.get("mid_block_add_attention", False),
-        "sample_rate": model.get("sampling_rate", 16_000),
-        "mel_hop_length": front.get("stft", {}).get("hop_length", 160),
-        "is_causal": front.get("stft", {}).get("causal", True),
-        "mel_bins": net.get("mel_bins", front.get("mel", {}).get("n_mel_channels", 64)),
-        "double_z": net.get("double_z", True),
+    model = config.get("model", {}).get("params", {})
+    net, front = model.get("ddconfig", {}), config.get("preprocessing", {})
+    names = {
+        "ch": "base_channels",
+        "out_ch": "output_channels",
+        "ch_mult": "ch_mult",
+        "num_res_blocks": "num_res_blocks",
+        "in_channels": "in_channels",
+        "resolution": "resolution",
+        "z_channels": "latent_channels",
+        "norm_type": "norm_type",
+        "causality_axis": "causality_axis",
+        "mid_block_add_attention": "mid_block_add_attention",
+        "mel_bins": "mel_bins",
+        "double_z": "double_z",
     }
+    settings = _given(front.get("mel", {}), {"n_mel_channels": "mel_bins"}) | _given(net, names)
+    settings |= _given(front.get("stft", {}), {"hop_length": "mel_hop_length", "causal": "is_causal"})
+    settings |= _given(model, {"sampling_rate": "sample_rate"})
+    return settings | {"attn_resolutions": net.get("attn_resolutions") or None}
 
 
 def vocoder(config: Config, shapes: Shapes) -> Config:
@@ -155,31 +181,31 @@ def vocoder(config: Config, shapes: Shapes) -> Config:
     """
     settings: Config = {}
     for part, name, prefix in (("vocoder", "vocoder", ""), ("bwe", "bwe_generator", "bwe_")):
-        net = config[part]
         hidden, mels, _ = shapes[f"{name}.conv_in.weight"]
-        settings |= {
+        names = {
+            "upsample_kernel_sizes": f"{prefix}upsample_kernel_sizes",
+            "upsample_rates": f"{prefix}upsample_factors",
+            "resblock_kernel_sizes": f"{prefix}resnet_kernel_sizes",
+            "resblock_dilation_sizes": f"{prefix}resnet_dilations",
+            "activation": f"{prefix}act_fn",
+        }
+        settings |= _given(config.get(part, {}), names) | {
             f"{prefix}in_channels": mels,
             f"{prefix}hidden_channels": hidden,
             f"{prefix}out_channels": shapes[f"{name}.conv_out.weight"][0],
-            f"{prefix}upsample_kernel_sizes": net["upsample_kernel_sizes"],
-            f"{prefix}upsample_factors": net["upsample_rates"],
-            f"{prefix}resnet_kernel_sizes": net["resblock_kernel_sizes"],
-            f"{prefix}resnet_dilations": net["resblock_dilation_sizes"],
-            f"{prefix}act_fn": net.get("activation", "snakebeta"),
             f"{prefix}antialias": True,
             f"{prefix}final_bias": f"{name}.conv_out.bias" in shapes,
         }
-    bwe = config["bwe"]
-    return settings | {
-        "final_act_fn": "tanh" if config["vocoder"].get("use_tanh_at_final", False) else "clamp",
-        "bwe_final_act_fn": None,
-        "filter_length": bwe["n_fft"],
-        "window_length": bwe["n_fft"],
-        "hop_length": bwe["hop_length"],
-        "num_mel_channels": bwe["num_mels"],
-        "input_sampling_rate": bwe["input_sampling_rate"],
-        "output_sampling_rate": bwe["output_sampling_rate"],
+    bwe = config.get("bwe", {})
+    names = {
+        "hop_length": "hop_length",
+        "num_mels": "num_mel_channels",
+        "input_sampling_rate": "input_sampling_rate",
+        "output_sampling_rate": "output_sampling_rate",
     }
+    settings |= _given(bwe, names) | _given(bwe, {"n_fft": "filter_length"}) | _given(bwe, {"n_fft": "window_length"})
+    tanh = config.get("vocoder", {}).get("use_tanh_at_final", False)
+    return settings | {"final_act_fn": "tanh" if tanh else "clamp", "bwe_final_act_fn": None}
 
 
 def upsampler(config: Config, shapes: Shapes) -> Config:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -117,7 +117,10 @@ class MemoryOptions:
 
 
 class LipDubPipeline:
-    """The networks, and the steps of a dub. The same inputs and generator give the same result."""
+    """The networks, and the steps of a dub. The same inputs and generator give the same result.
+
+    ``working`` says what was at work last, and ``streamed`` whether the transformer's blocks are streamed.
+    """
 
     def __init__(
         self,
@@ -131,6 +134,8 @@ class LipDubPipeline:
         prompts must be given as contexts."""
         self.modules, self.upsampler, self.text_encoder = modules, upsampler, text_encoder
         self.downscale, self.memory = downscale, memory or MemoryOptions()
+        self.working: Literal["", "video VAE", "transformer", "other"] = ""
+        self.streamed = False
 
     @torch.no_grad()
     def __call__(
@@ -167,6 +172,11 @@ class LipDubPipeline:
         large = tokens.unpack_video(video_tokens, size.latent_grid())
         frames = np.concatenate([video_pixels.to_bytes(part) for part in self.decode_video(large)])
         return PipelineOutput(frames, video.rate, self.decode_audio(voice) if dub is None else dub, large, voice)
+
+    def others(self) -> list[torch.nn.Module]:
+        """The networks besides the transformer (and the text encoder)."""
+        modules = self.modules
+        return [modules.video_vae, modules.audio_vae, modules.vocoder, self.upsampler]
 
     @property
     def device(self) -> torch.device:
@@ -271,6 +281,7 @@ class LipDubPipeline:
 
         Returns the target tokens (video, audio).
         """
+        self.working = "transformer"
         sigmas = {1: sampler.STAGE_1_SIGMAS, 2: sampler.STAGE_2_SIGMAS}[stage]
         start = (
             inputs.video.noised(self._noise(inputs.video, generator), sigmas[0]),
@@ -304,6 +315,7 @@ class LipDubPipeline:
     @contextmanager
     def _on_device(self, module: Module) -> Iterator[Module]:
         """``module`` on the transformer's device; afterwards it is moved back to the CPU if ``memory.offload``."""
+        self.working = "video VAE" if module is self.modules.video_vae else "other"
         if not self.memory.offload:
             yield module
             return

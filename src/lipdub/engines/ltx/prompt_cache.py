@@ -6,24 +6,25 @@ bfloat16) are stored under names made from the prompt and from the files that en
 already, the text encoder is not read at all.
 """
 
-import gc
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers.hooks.group_offloading import apply_group_offloading
 from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from lipdub.disk.publish import atomic_output
 from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.layered_encoder import PROMPTS_AT_ONCE
+from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.sampler import Context
-from lipdub.engines.ltx.text_encoder import TextEncoder, encode_prompt, read_text_encoder
+from lipdub.engines.ltx.text_encoder import TextEncoder, TextEncoderFiles, connect, encode_prompt, read_text_encoder
 from lipdub.engines.ltx.weights_folder import LtxFiles, text_encoder_shape
 from lipdub.errors import WeightsError
+from lipdub.process.memory import give_back_memory
 from lipdub.weights import log
 
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 16
@@ -32,8 +33,8 @@ _DIGEST = "sha256"
 
 @dataclass(frozen=True, slots=True)
 class TextEncoderPlacement:
-    """Where the text encoder works: on ``device`` in ``dtype``. ``offload``: its layers stay in main memory and are
-    streamed to the device one by one."""
+    """Where the text encoder works: on ``device`` in ``dtype``. ``offload``: its layers are read from their files one
+    by one (``layered_encoder``)."""
 
     device: str = "cpu"
     dtype: torch.dtype = torch.bfloat16
@@ -113,52 +114,59 @@ def _context_digest(both: Mapping[str, torch.Tensor]) -> str:
 
 def _encode_prompts(files: LtxFiles, placement: TextEncoderPlacement, prompts: list[str]) -> list[Context]:
     """Read the text encoder and the connectors, encode ``prompts``, and release both."""
+    if placement.offload:
+        groups = (prompts[i : i + PROMPTS_AT_ONCE] for i in range(0, len(prompts), PROMPTS_AT_ONCE))
+        return [context for group in groups for context in _encode_layered(files, placement, group)]
     encoder, connectors = read_encoder(files, placement)
     contexts = (encode_prompt(encoder, connectors, prompt) for prompt in prompts)
     return [(video.cpu(), audio.cpu()) for video, audio in contexts]
 
 
+def _encode_layered(files: LtxFiles, placement: TextEncoderPlacement, prompts: list[str]) -> list[Context]:
+    """Encode ``prompts`` with layers that are read one by one; the connectors are read when the layers are freed."""
+    whole = WeightPlacement(placement.device, placement.dtype)
+    check_encoder(files)
+    states = list(TextEncoderFiles(files.text_encoder, whole).layered_states(prompts))
+    connectors = read_connectors(files, placement)
+    contexts = []
+    while states:
+        video, audio = connect(connectors, *states.pop(0))
+        contexts.append((video.cpu(), audio.cpu()))
+    return contexts
+
+
 def read_encoder(files: LtxFiles, placement: TextEncoderPlacement) -> tuple[TextEncoder, LTX2TextConnectors]:
-    """The text encoder and the connectors that belong to it.
+    """The whole text encoder and the connectors that belong to it.
 
     Raises ``WeightsError`` if they cannot be read or do not belong together.
     """
+    check_encoder(files)
+    connectors = read_connectors(files, placement)
+    return read_text_encoder(files.text_encoder, WeightPlacement(placement.device, placement.dtype)), connectors
+
+
+def read_connectors(files: LtxFiles, placement: TextEncoderPlacement) -> LTX2TextConnectors:
+    """The connectors, on the device. Raises ``WeightsError``."""
+    _, width, _ = text_encoder_shape(files.text_encoder)
     whole = WeightPlacement(placement.device, placement.dtype)
-    _, width, states = text_encoder_shape(files.text_encoder)
     connectors = read_modules(files.checkpoint, ["connectors"], width, whole)["connectors"]
     assert isinstance(connectors, LTX2TextConnectors)
-    check_state_count(files, connectors, states)
-    encoder = read_text_encoder(
-        files.text_encoder, WeightPlacement("cpu", placement.dtype) if placement.offload else whole
-    )
-    if placement.offload:
-        _stream_layers(encoder.model, placement.device)
-        encoder = TextEncoder(encoder.tokenizer, encoder.model, torch.device(placement.device))
-    return encoder, connectors
+    return connectors
 
 
-def check_state_count(files: LtxFiles, connectors: LTX2TextConnectors, states: int) -> None:
-    """Raise ``WeightsError`` unless the connectors take as many hidden ``states`` as the text encoder gives."""
-    expected = connectors.config["text_proj_in_factor"]
-    if expected != states:
-        why = f"it gives {states} hidden states and the checkpoint wants {expected}"
+def check_encoder(files: LtxFiles) -> None:
+    """Raise ``WeightsError`` unless the connectors take as many hidden states as the text encoder gives."""
+    _, width, states = text_encoder_shape(files.text_encoder)
+    shapes = SafetensorsHeader.of(files.checkpoint).shapes
+    stacked = next((shape[1] for name, shape in shapes.items() if name.endswith("video_aggregate_embed.weight")), 0)
+    if stacked != width * states:
+        why = f"it gives {states} hidden states and the checkpoint wants {stacked // width}"
         raise WeightsError(f"another text encoder than the checkpoint's: {why}", file=files.text_encoder)
-
-
-def _stream_layers(model: torch.nn.Module, device: str) -> None:
-    """Move layers to ``device`` while they are used and back to main memory; on CUDA the next one moves meanwhile."""
-    apply_group_offloading(
-        model,
-        onload_device=torch.device(device),
-        offload_device=torch.device("cpu"),
-        offload_type="leaf_level",
-        use_stream=device.startswith("cuda"),
-    )
 
 
 def _free_memory() -> None:
     """Free released modules at once: hooks make reference cycles, which only the garbage collector removes."""
-    gc.collect()
+    give_back_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

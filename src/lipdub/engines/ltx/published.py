@@ -1,12 +1,16 @@
-"""The published files of LTX-2.3 and Dub-It: their names, sizes and licences, as far as they are known.
+"""The published files of LTX-2.3 and Dub-It: their names, sizes and licences, as they were on ``READ_ON``.
 
-They are gated: the publisher gives them to those who accept the licence. They were never downloaded in the development
-of lipdub: the LoRA's size is a third party's statement, the other sizes are two bytes per weight, and a size that is
-not known is None. Names and repositories are those that the publisher's page on LipDub
-(docs.ltx.video/open-source-model/usage-guides/lip-dub-beta) and users' reports give; the digests are the hub's own.
+They were never downloaded in the development of lipdub, and the hub was not reached: names, sizes and what is gated are
+from the publisher's list of models for LTX-2.3 (github.com/Lightricks/LTX-2, MODELS-LTX-2.3.md) and from public lists
+of these files with sizes and SHA-256, which agree with each other. The Dub-It LoRA was published as LipDub until August
+2026; the repository's old name is forwarded to the new one, the old file is gone. Before a download the hub is asked
+for sizes and digests, and what it says is shown (``hub.fetch``).
 """
 
 from dataclasses import dataclass
+
+READ_ON = "28 November 2026"
+"""The day on which the names and sizes were read."""
 
 LICENCE = "LTX-2.x Community License"
 """The licence of the weights: paid above 10 million USD of yearly revenue; AI content must be disclosed; nobody may be
@@ -46,25 +50,28 @@ class PublishedFile:
 _MODEL = "Lightricks/LTX-2.3"
 
 CHECKPOINT = PublishedFile(
-    "ltx-2.3-22b-distilled.safetensors",
+    "ltx-2.3-22b-distilled-1.1.safetensors",
     "the distilled checkpoint",
     LICENCE,
-    bytes=44_000_000_000,
+    bytes=46_149_345_334,
     repo=_MODEL,
-    also=("ltx-2.3-22b-distilled-1.1.safetensors",),
+    gated=False,
+    also=("ltx-2.3-22b-distilled.safetensors",),
 )
 UPSAMPLER = PublishedFile(
     "ltx-2.3-spatial-upscaler-x2-1.1.safetensors",
     "the x2 upsampler",
     LICENCE,
+    bytes=995_743_560,
     repo=_MODEL,
+    gated=False,
     also=("ltx-2.3-spatial-upscaler-x2-1.0.safetensors", "ltx-2.3-spatial-upscaler-x2.safetensors"),
 )
 TEXT_ENCODER = PublishedFile(
     "Gemma-3-12B",
     "the text encoder's folder",
     "Google's Gemma terms",
-    bytes=24_000_000_000,
+    bytes=24_414_000_000,
     repo="google/gemma-3-12b-it-qat-q4_0-unquantized",
     folder=True,
 )
@@ -73,9 +80,12 @@ DUBIT = PublishedFile(
     "the Dub-It LoRA",
     LICENCE,
     bytes=2_466_665_072,
-    repo="Lightricks/LTX-2.3-22b-IC-LoRA-LipDub",
+    repo="Lightricks/LTX-2.3-22b-IC-LoRA-DubIt",
     also=("ltx-2.3-22b-ic-lora-lipdub-0.9.safetensors",),
 )
 
 LTX = (CHECKPOINT, UPSAMPLER, TEXT_ENCODER, DUBIT)
 """Everything that the engine needs, in the order of download."""
+
+TOTAL_GB = round(sum(file.bytes or 0 for file in LTX) / 1e9)
+"""The size of all files together, in GB of 10^9 bytes."""

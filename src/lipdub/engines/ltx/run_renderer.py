@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from lipdub.engines.ltx.join import FrameBlock, WindowJoiner, join_voices
 from lipdub.engines.ltx.line_windows import window_prompts
 from lipdub.engines.ltx.mask import LowerFace
 from lipdub.engines.ltx.options import LtxOptions
+from lipdub.engines.ltx.pace import WindowPace, WindowSize
 from lipdub.engines.ltx.run_schedule import TrackRun
 from lipdub.engines.ltx.run_store import GeneratedRun, RunStore, run_key, sound_digest
-from lipdub.engines.ltx.sound_window import cut_sound
+from lipdub.engines.ltx.sound_window import add_noise, cut_sound, speech_level
 from lipdub.engines.ltx.studied_track import StudiedTrack
 from lipdub.engines.ltx.window_model import WindowModel, WindowRequest
+from lipdub.engines.ltx.window_store import KeptWindow, WindowStore
 from lipdub.engines.seam import Guide, Redetect
 from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.patch import FaceView
@@ -36,7 +39,9 @@ class LtxResources:
 
     ``load_model`` returns the model, loaded at its first call, for the prompts that it will get. ``model_name``
     changes when the model files change. ``redetect`` measures generated pictures (None: they are used as they are).
-    ``store`` holds generated runs. ``prompts`` are all prompts of the guide that is rendered.
+    ``store`` holds generated runs, ``windows`` the finished windows of unfinished ones. ``prompts`` are all prompts of
+    the guide that is rendered; ``expected`` are those of guides that will be rendered later, of all studies of the
+    engine, so that they are encoded together. ``pace`` measures how long windows take.
     """
 
     options: LtxOptions
@@ -44,7 +49,10 @@ class LtxResources:
     model_name: str
     redetect: Redetect | None
     store: RunStore
+    windows: WindowStore
     prompts: tuple[str, ...] = ()
+    pace: WindowPace = field(default_factory=WindowPace)
+    expected: dict[str, None] = field(default_factory=dict)
 
     def with_prompts(self, prompts: Iterable[tuple[str, ...]]) -> "LtxResources":
         """The same resources with the distinct ``prompts`` of several runs."""
@@ -82,6 +90,11 @@ class RunPlan:
         prompts = window_prompts(run.line, extents, options)
         return cls(track, run, times, grid, windows, crop, face, _stored_box(track, run, crop, face), prompts)
 
+    @property
+    def generated_frames(self) -> int:
+        """The frames of all windows together, those that fill a window up included."""
+        return sum(padded_length(len(window)) for window in self.windows)
+
     def row(self, number: int) -> int:
         """The row of the track that the model is shown at instant ``number`` of the grid."""
         return int(self.grid.frames[number]) - self.track.first
@@ -112,6 +125,18 @@ def _stored_box(track: StudiedTrack, run: TrackRun, crop: HeadCrop, face: LowerF
 
 
 @dataclass(frozen=True, eq=False)
+class _ModelInput:
+    """What the model is shown at one instant: the ``crop`` of a frame, and ``landmarks`` in it (None: not found).
+
+    ``planned``: it is the frame that the grid names; False if that frame was not seen and another one stands for it.
+    """
+
+    crop: UInt8[np.ndarray, "height width 3"]
+    landmarks: np.ndarray | None
+    planned: bool
+
+
+@dataclass(frozen=True, eq=False)
 class GeneratedFrame:
     """A generated ``picture`` of the lower face; ``to_display`` maps its pixels to the clip's; ``reach``: how far below
     the mean chin the blending outline must go (eye distances)."""
@@ -127,14 +152,17 @@ class RunRenderer:
     def __init__(self, plan: RunPlan, guide: Guide, resources: LtxResources, entire: bool = False) -> None:
         """Play back a stored run with the same inputs if there is one; otherwise generate and store it.
 
+        Windows that were finished before the run was interrupted are not generated again.
         ``entire``: generate all windows even if views are missing at the end. Otherwise only windows with views are
         generated, and the run is stored only if no view was missing.
         """
         self.plan, self._guide, self._resources = plan, guide, resources
         self._speaking, self._key, stored = _find_stored(plan, guide, resources)
         self._finished = stored is not None
+        if self._finished:
+            resources.pace.skip(plan.generated_frames)
         self._run = stored or resources.store.begin(self._key, (plan.box.height, plan.box.width, 3))
-        self._inputs: list[tuple[np.ndarray, np.ndarray | None]] = []  # (crop, landmarks in it), from _begin on
+        self._inputs: list[_ModelInput] = []  # from instant _begin on
         self._begin = self._base = self._window = 0  # instants: first input, first generated; number of the window
         self._entire, self._complete, self._started, self._closed = entire, True, False, False
         self._joiner, self._voices = WindowJoiner(), list[tuple[int, Sound]]()
@@ -154,10 +182,12 @@ class RunRenderer:
         crop: np.ndarray | None = None
         number = self._begin + len(self._inputs)
         while number < plan.grid.count and plan.grid.frames[number] <= view.index:
-            self._complete &= int(plan.grid.frames[number]) == view.index
+            planned = int(plan.grid.frames[number]) == view.index
+            self._complete &= planned
             if crop is None:
                 crop = crop_frame(view, row, plan.crop)
-            self._inputs.append((crop, _landmarks_in_crop(view, plan.crop.to_model(row), plan.crop.scale)))
+            landmarks = _landmarks_in_crop(view, plan.crop.to_model(row), plan.crop.scale)
+            self._inputs.append(_ModelInput(crop, landmarks, planned))
             number += 1
             if number == plan.windows[self._window].stop:
                 self._generate_window()
@@ -182,7 +212,8 @@ class RunRenderer:
         self._closed, self._complete = True, False
         while self._inputs and self._window < len(self.plan.windows):
             window = self.plan.windows[self._window]
-            self._inputs += [self._inputs[-1]] * (window.stop - self._begin - len(self._inputs))
+            missing = window.stop - self._begin - len(self._inputs)
+            self._inputs += [replace(self._inputs[-1], planned=False)] * missing
             self._generate_window(last=not self._entire)
             if not self._entire:
                 return
@@ -217,10 +248,10 @@ class RunRenderer:
         window = plan.windows[self._window]
         last = last or self._window == len(plan.windows) - 1
         until = window.stop if last else plan.windows[self._window + 1].start
-        block, voice = self._generated_block(window)
-        if voice is not None:
-            self._voices.append((window.start, voice))
-        for picture, reach in self._joiner.add(block, until):
+        made = self._kept_or_generated(window)
+        if made.voice is not None:
+            self._voices.append((window.start, made.voice))
+        for picture, reach in self._joiner.add(made.block, until):
             self._run.append(picture, reach)
         del self._inputs[: until - self._begin]
         self._begin = until
@@ -235,24 +266,32 @@ class RunRenderer:
             whole = join_voices(self._voices, self._joiner.fades, grid.rate, grid.count)
             voice = Sound(whole.samples, whole.rate, grid.start)
         self._run.publish(self._resources.store.path(self._key), voice)
+        self._resources.windows.forget(self._key)
         self._finished, self._inputs, self._joiner, self._voices = True, [], WindowJoiner(), []
 
-    def _generated_block(self, window: range) -> tuple[FrameBlock, Sound | None]:
+    def _kept_or_generated(self, window: range) -> KeptWindow:
+        """The current window as it was kept, or generated now and kept, if all its frames are those of the plan."""
+        windows, number = self._resources.windows, self._window
+        planned = all(one.planned for one in self._inputs[: len(window)])
+        kept = windows.find(self._key, number) if planned else None
+        if kept is not None:
+            self._resources.pace.skip(padded_length(len(window)))
+            return kept
+        made = self._generated(window)
+        if planned and len(self.plan.windows) > 1:
+            windows.keep(self._key, number, made)
+        return made
+
+    def _generated(self, window: range) -> KeptWindow:
         """One window, with colours matched and cut to the box; and its voice if one is generated."""
-        plan, guide, box = self.plan, self._guide, self.plan.box
+        plan, box = self.plan, self.plan.box
         inputs = self._inputs[: len(window)]
-        padding = [inputs[-1][0]] * (padded_length(len(window)) - len(window))
-        frames = np.stack([crop for crop, _ in inputs] + padding)
-        span = plan.grid.span(window.start, window.start + len(frames))
-        request = WindowRequest(
-            frames,
-            plan.grid.rate,
-            cut_sound(guide.source_sound, span),
-            None if self._speaking else cut_sound(guide.dub_sound, span),
-            plan.prompts[self._window],
-            _window_seed(guide.seed, plan.track.first + plan.run.input_rows.start, self._window),
-        )
-        output = self._resources.load_model(self._resources.prompts)(request)
+        padding = [inputs[-1].crop] * (padded_length(len(window)) - len(window))
+        frames = np.stack([one.crop for one in inputs] + padding)
+        request = self._request(window, frames)
+        model, options = self._resources.load_model(self._resources.prompts), self._resources.options
+        with self._resources.pace.window(WindowSize(len(frames), plan.grid.rate, options.overlap)):
+            output = model(request)
         pictures, chins = self._align(frames[: len(window)], output.frames[: len(window)], inputs)
         reach = [self._reach(number, chin) for number, chin in zip(window, chins, strict=True)]
         inside = np.s_[:, box.top : box.bottom, box.left : box.right]
@@ -261,16 +300,32 @@ class RunRenderer:
         planes = colour_match.colour_planes(filmed, pictures, rings)
         matched = np.stack([colour_match.add_plane(one, plane) for one, plane in zip(pictures, planes, strict=True)])
         block = FrameBlock(window.start, matched, mask.smooth_reach(np.array(reach, np.float32)))
-        return block, output.voice if self._speaking else None
+        return KeptWindow(block, output.voice if self._speaking else None)
+
+    def _request(self, window: range, frames: np.ndarray) -> WindowRequest:
+        """What the model is asked for: the ``frames`` of the current window, with the sounds beside them."""
+        plan, guide = self.plan, self._guide
+        span = plan.grid.span(window.start, window.start + len(frames))
+        seed = _window_seed(guide.seed, plan.track.first + plan.run.input_rows.start, self._window)
+        dub = None if self._speaking else cut_sound(guide.dub_sound, span)
+        if dub is not None and self._resources.options.speech_noise > 0:
+            dub = add_noise(dub, self._resources.options.speech_noise * self._speech_level, seed)
+        source = cut_sound(guide.source_sound, span)
+        return WindowRequest(frames, plan.grid.rate, source, dub, plan.prompts[self._window], seed)
+
+    @cached_property
+    def _speech_level(self) -> float:
+        """The RMS of the dub's speech in this run."""
+        return speech_level(cut_sound(self._guide.dub_sound, self.plan.grid.span(0, self.plan.grid.count)))
 
     def _align(
-        self, filmed: np.ndarray, generated: np.ndarray, inputs: list[tuple[np.ndarray, np.ndarray | None]]
+        self, filmed: np.ndarray, generated: np.ndarray, inputs: list[_ModelInput]
     ) -> tuple[np.ndarray, list[np.ndarray | None]]:
         """``generated`` moved to where the head was filmed; and its landmarks in model pixels (None: not found)."""
         redetect = self._resources.redetect
         if redetect is None:
             return generated, [None] * len(generated)
-        landmarks = [near for _, near in inputs]
+        landmarks = [one.landmarks for one in inputs]
         before = [None if near is None else redetect(one, near) for one, near in zip(filmed, landmarks, strict=True)]
         after = [None if near is None else redetect(one, near) for one, near in zip(generated, landmarks, strict=True)]
         maps = align.alignment_maps(before, after)
@@ -293,6 +348,17 @@ class RunRenderer:
         return mask.skin_ring(outline, size, plan.face.unit(row) * plan.crop.scale)
 
 
+_HOW = ("device", "attention", "compile")
+"""Options that say how, and not what, is generated."""
+
+
+def expect_run(plan: RunPlan, guide: Guide, resources: LtxResources) -> None:
+    """Note the prompts of a run that will be generated later; none if it is stored."""
+    _, _, stored = _find_stored(plan, guide, resources)
+    if stored is None:
+        resources.expected.update(dict.fromkeys(plan.prompts))
+
+
 def _find_stored(plan: RunPlan, guide: Guide, resources: LtxResources) -> tuple[bool, str, GeneratedRun | None]:
     """Whether the run makes its own voice; its key in the store; and the stored run, if there is one.
 
@@ -303,7 +369,7 @@ def _find_stored(plan: RunPlan, guide: Guide, resources: LtxResources) -> tuple[
     span = plan.grid.span(0, plan.windows[-1].start + padded_length(len(plan.windows[-1])))
     inputs: dict[str, Any] = {
         "model": resources.model_name,
-        "options": {name: value for name, value in asdict(resources.options).items() if name != "device"},
+        "options": {name: value for name, value in asdict(resources.options).items() if name not in _HOW},
         "seed": guide.seed,
         "fed": [plan.run.input_rows.start, plan.run.input_rows.stop],
         "grid": [str(plan.grid.start), str(plan.grid.rate), plan.grid.count],

@@ -66,7 +66,7 @@ class GeneratedRun:
 
     def append(self, picture: np.ndarray, reach: float) -> None:
         """Add one picture and its reach. Raises ``OutputError`` if it cannot be written."""
-        with _writing(self.folder):
+        with writing_work(self.folder):
             self._pictures.append(picture)
             self._reach.append(np.array(reach, np.float32))
 
@@ -85,7 +85,7 @@ class GeneratedRun:
 
     def publish(self, path: Path, voice: Sound | None) -> None:
         """Complete the run and move it to ``path``. Raises ``OutputError`` if it cannot be written."""
-        with _writing(self.folder):
+        with writing_work(self.folder):
             self._pictures.close()
             self._reach.close()
             entry = None
@@ -136,7 +136,7 @@ class RunStore:
             return None
         if wrong := find_damage(path):
             log(f"{path}: what was kept there is damaged and is made again ({wrong})")
-            with _writing(self._folder):
+            with writing_work(self._folder):
                 remove_at_once(path, _PARTIAL)
             return None
         height, width, channels = json.loads((path / "take.json").read_text(encoding="utf-8"))["shape"]
@@ -147,7 +147,7 @@ class RunStore:
 
         Raises ``OutputError`` if it cannot be written.
         """
-        with _writing(self._folder):
+        with writing_work(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             remove_abandoned_folders(self._folder, _PARTIAL, _SIGN)
             path = self._folder / f"{_PARTIAL}{secrets.token_hex(8)}"
@@ -156,8 +156,8 @@ class RunStore:
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turn an ``OSError`` into an ``OutputError`` about ``folder``."""
+def writing_work(folder: Path) -> Iterator[None]:
+    """Turn an ``OSError`` in the block into an ``OutputError`` about the working files in ``folder``."""
     try:
         yield
     except OSError as refused:

@@ -3,7 +3,7 @@
 The format is that of the safetensors library: eight bytes with the length of a JSON text, that text, the data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ _LONGEST = 100_000_000
 
 @dataclass(frozen=True, eq=False)
 class SafetensorsHeader:
-    """The header of a safetensors file: ``metadata``, and shape and dtype (``"BF16"``, ``"F8_E4M3"`` ...) by tensor
-    name."""
+    """The header of a safetensors file: ``metadata``; and by tensor name its shape, its dtype (``"BF16"``,
+    ``"F8_E4M3"`` ...) and its offsets: first byte in the file, and byte after the last."""
 
     path: Path
     metadata: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
     dtypes: dict[str, str]
+    offsets: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, path: Path) -> "SafetensorsHeader":
@@ -32,13 +33,15 @@ class SafetensorsHeader:
         if not path.is_file():
             raise WeightsError("the model file is missing", file=path)
         try:
-            entries = _entries(path)
+            start, entries = _entries(path)
             metadata = entries.pop("__metadata__", None) or {}
             shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in entries.items()}
             dtypes = {name: str(tensor["dtype"]) for name, tensor in entries.items()}
+            ends = {name: tensor["data_offsets"] for name, tensor in entries.items()}
+            offsets = {name: (start + int(first), start + int(stop)) for name, (first, stop) in ends.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WeightsError(f"not a whole safetensors file ({error})", file=path, remedy=REMEDY) from error
-        return cls(path, metadata, shapes, dtypes)
+        return cls(path, metadata, shapes, dtypes, offsets)
 
     def config(self) -> dict[str, Any]:
         """The model configuration in the metadata. Raises ``WeightsError`` if there is none or it cannot be read."""
@@ -59,8 +62,8 @@ class SafetensorsHeader:
         return sum(prod(shape) for name, shape in self.shapes.items() if name.startswith(prefix))
 
 
-def _entries(path: Path) -> dict[str, Any]:
-    """The parsed JSON text of the header, checked against the file's size.
+def _entries(path: Path) -> tuple[int, dict[str, Any]]:
+    """Where the data start, and the parsed JSON text of the header, checked against the file's size.
 
     Raises ``ValueError``, ``KeyError``, ``OSError``.
     """
@@ -73,4 +76,4 @@ def _entries(path: Path) -> dict[str, Any]:
     expected, actual = 8 + length + max(ends, default=0), path.stat().st_size
     if actual != expected:
         raise ValueError(f"it has {actual} bytes and should have {expected}")
-    return entries
+    return 8 + length, entries

@@ -1,36 +1,55 @@
 """Encodes a prompt: Gemma 3's hidden states of every layer, then the connectors that come with the checkpoint."""
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import init_empty_weights
 from diffusers.pipelines.ltx2.connectors import LTX2TextConnectors
 from jaxtyping import Float, Int
-from torch import Tensor
-from transformers import AutoTokenizer, Gemma3ForConditionalGeneration, Gemma3TextModel, PreTrainedTokenizerBase
-from transformers.utils import logging
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoTokenizer, Gemma3TextModel, PreTrainedTokenizerBase
 
+from lipdub.disk.json_text import parse_json
 from lipdub.engines.ltx.checkpoint import ON_CPU, WeightPlacement
+from lipdub.engines.ltx.layered_encoder import States, layer_states
+from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.sampler import Context
+from lipdub.engines.ltx.tensor_file import TensorFile
 from lipdub.errors import WeightsError
 
 PROMPT_TOKENS = 1024
 """Tokens of every prompt: shorter ones are padded on the left, longer ones cut on the right."""
 
 
+Mask = Int[Tensor, "1 1024"]
+
+
+def prompt_tokens(tokenizer: PreTrainedTokenizerBase, prompt: str) -> tuple[Int[Tensor, "1 1024"], Mask]:
+    """(token ids, mask: 1 at tokens, 0 at padding).
+
+    The text starts with BOS, added here if the tokenizer does not.
+    """
+    bos, pad = tokenizer.bos_token_id, tokenizer.pad_token_id
+    ids = list(tokenizer(prompt.strip())["input_ids"])
+    if ids[:1] != [bos]:
+        ids.insert(0, bos)
+    ids = ids[:PROMPT_TOKENS]
+    padding = PROMPT_TOKENS - len(ids)
+    mask = [0] * padding + [1] * len(ids)
+    return torch.tensor([[pad] * padding + ids]), torch.tensor([mask])
+
+
 @dataclass(frozen=True, eq=False)
 class TextEncoder:
-    """Gemma 3 without its vision tower and output layer: only its hidden states are used.
-
-    ``device``: where it works, if its weights are stored on another device.
-    """
+    """Gemma 3 without its vision tower and output layer: only its hidden states are used."""
 
     tokenizer: PreTrainedTokenizerBase
     model: Gemma3TextModel
-    device: torch.device | None = None
 
     @property
     def width(self) -> int:
@@ -42,80 +61,152 @@ class TextEncoder:
         """The number of hidden states per token: the embedding and the output of each layer."""
         return self.model.config.num_hidden_layers + 1
 
-    def tokens(self, prompt: str) -> tuple[Int[Tensor, "1 1024"], Int[Tensor, "1 1024"]]:
-        """(token ids, mask: 1 at tokens, 0 at padding).
-
-        The text starts with BOS, added here if the tokenizer does not.
-        """
-        bos, pad = self.tokenizer.bos_token_id, self.tokenizer.pad_token_id
-        ids = list(self.tokenizer(prompt.strip())["input_ids"])
-        if ids[:1] != [bos]:
-            ids.insert(0, bos)
-        ids = ids[:PROMPT_TOKENS]
-        padding = PROMPT_TOKENS - len(ids)
-        mask = [0] * padding + [1] * len(ids)
-        return torch.tensor([[pad] * padding + ids]), torch.tensor([mask])
+    def tokens(self, prompt: str) -> tuple[Int[Tensor, "1 1024"], Mask]:
+        """(token ids, mask: 1 at tokens, 0 at padding), as ``prompt_tokens``."""
+        return prompt_tokens(self.tokenizer, prompt)
 
     @torch.no_grad()
     def states(
         self, ids: Int[Tensor, "1 words"], mask: Int[Tensor, "1 words"]
     ) -> Float[Tensor, "1 words width layers"]:
         """The embedding and the output of every layer, stacked along the last axis."""
-        device = self.model.device if self.device is None else self.device
+        device = self.model.device
         output = self.model(
             input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True, use_cache=False
         )
         return torch.stack(output.hidden_states, -1)
 
 
+class TextEncoderFiles:
+    """The folder of a Gemma 3: its tokenizer, and its text model, whose weights are read when they are asked for.
+
+    The vision tower and the output layer are never read.
+    """
+
+    def __init__(self, folder: Path, placement: WeightPlacement = ON_CPU) -> None:
+        """Read tokenizer and configuration, and check the names and shapes of the weights.
+
+        Raises ``WeightsError`` if the folder lacks something or holds another model.
+        """
+        if not (folder / "config.json").is_file():
+            raise WeightsError("no text encoder here: config.json is missing", file=folder)
+        self.folder, self._placement = folder, placement
+        try:
+            self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            config: Any = AutoConfig.from_pretrained(folder, local_files_only=True)
+            with init_empty_weights(include_buffers=False):
+                self.model = Gemma3TextModel(config.get_text_config()).eval().requires_grad_(False)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise WeightsError(f"the text encoder cannot be read ({error})", file=folder) from error
+        if self.tokenizer.bos_token_id is None or self.tokenizer.pad_token_id is None:
+            raise WeightsError("the tokenizer has no token for the start of a text, or none for padding", file=folder)
+        self._places = text_tensors(folder)
+        self._check()
+
+    def _check(self) -> None:
+        """Raise ``WeightsError`` unless the files hold exactly the text model's weights."""
+        expected = {name: tuple(tensor.shape) for name, tensor in self.model.state_dict().items()}
+        found = {name: header.shapes[stored] for name, (header, stored) in self._places.items()}
+        faults = {
+            "missing": expected.keys() - found.keys(),
+            "not expected": found.keys() - expected.keys(),
+            "of another shape": {name for name in expected.keys() & found.keys() if expected[name] != found[name]},
+        }
+        listed = [f"{kind}: {', '.join(sorted(names)[:5])}" for kind, names in faults.items() if names]
+        if listed:
+            raise WeightsError(f"the text encoder's weights do not fit: {'; '.join(listed)}", file=self.folder)
+
+    def whole(self) -> "TextEncoder":
+        """The text encoder with all its weights on the device."""
+        self._read(self.model, "")
+        on_device: Any = self.model  # transformers describes its method ``to`` in a way that type checkers misread
+        on_device.to(self._placement.device)
+        return TextEncoder(self.tokenizer, self.model)
+
+    def layered_states(self, prompts: list[str]) -> Iterator[tuple[States, Mask]]:
+        """The states of each prompt and its mask, on the CPU; layers are read and freed one by one."""
+        device, dtype = self._placement.device, self._placement.dtype
+        self._read(self.model.norm, "norm.")
+        self.model.norm.to(device)
+        self.model.rotary_emb.to(device)
+        masks, embedded = [], []
+        for ids, mask in (prompt_tokens(self.tokenizer, prompt) for prompt in prompts):
+            masks.append(mask)
+            embedded.append((self._embedded(ids).to(device, dtype), mask))
+
+        def read_layer(layer: nn.Module, number: int) -> nn.Module:
+            self._read(layer, f"layers.{number}.")
+            return layer
+
+        yield from zip(layer_states(self.model, read_layer, embedded), masks, strict=True)
+
+    def _embedded(self, ids: Int[Tensor, "1 words"]) -> Float[Tensor, "1 words width"]:
+        """The embedded tokens, of which only the rows that are needed are read."""
+        rows, short = torch.unique(ids, return_inverse=True)
+        header, stored = self._places["embed_tokens.weight"]
+        with TensorFile(header) as file:
+            table = file.read_rows(stored, rows.tolist()).to(self._placement.dtype)
+        self.model.embed_tokens.weight = nn.Parameter(table, requires_grad=False)
+        return self.model.embed_tokens(short)
+
+    def _read(self, module: nn.Module, prefix: str) -> None:
+        """Read all weights of ``module``, whose names in the files begin with ``prefix``, to the device."""
+        tensors = {}
+        places = [(name, *self._places[prefix + name]) for name in module.state_dict()]
+        for path, group in groupby(sorted(places, key=_place), key=lambda place: place[1].path):
+            members = list(group)
+            with TensorFile(members[0][1]) as file:
+                for name, _, stored in members:
+                    tensors[name] = file.read(stored).to(self._placement.device).to(self._placement.dtype)
+            assert path == members[0][1].path
+        module.load_state_dict(tensors, strict=True, assign=True)
+        module.requires_grad_(False)
+
+
+_TEXT = re.compile(r"^(?:model\.)?(?:language_model\.)?(?:model\.)?((?:embed_tokens|layers|norm)\..+)$")
+"""Names of the text model's tensors, in published files of several versions of transformers."""
+
+
+def _place(place: tuple[str, SafetensorsHeader, str]) -> tuple[str, int]:
+    """Where a tensor lies: file, and first byte."""
+    _, header, stored = place
+    return header.path.name, header.offsets[stored][0]
+
+
+def text_tensors(folder: Path) -> dict[str, tuple[SafetensorsHeader, str]]:
+    """By transformers' name of each tensor of the text model: the header of its file, and its name there."""
+    index = folder / "model.safetensors.index.json"
+    try:
+        names = set(parse_json(index.read_text(encoding="utf-8"))["weight_map"].values()) if index.is_file() else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError("the list of its files cannot be read", file=index) from error
+    paths = sorted(folder / name for name in names) if names else sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise WeightsError("the text encoder cannot be read (it has no weights, *.safetensors)", file=folder)
+    headers = [SafetensorsHeader.of(path) for path in paths]
+    return {match[1]: (header, name) for header in headers for name in header.shapes if (match := _TEXT.match(name))}
+
+
 def read_text_encoder(folder: Path, placement: WeightPlacement = ON_CPU) -> TextEncoder:
-    """Read a Gemma 3 folder (weights, configuration, tokenizer), without the network.
+    """Read a Gemma 3 folder (weights, configuration, tokenizer), without the network and tensor by tensor.
 
     Raises ``WeightsError`` if the folder lacks something or holds another model.
     """
-    if not (folder / "config.json").is_file():
-        raise WeightsError("no text encoder here: config.json is missing", file=folder)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        with _without_progress_bars():
-            read: Any = Gemma3ForConditionalGeneration.from_pretrained(
-                folder, dtype=placement.dtype, local_files_only=True, output_loading_info=True
-            )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise WeightsError(f"the text encoder cannot be read ({error})", file=folder) from error
-    whole, report = read
-    faults = [f"{kind} {', '.join(sorted(map(str, report[kind]))[:5])}" for kind in _FAULTS if report.get(kind)]
-    if faults:
-        raise WeightsError(f"the text encoder's weights do not fit: {'; '.join(faults)}", file=folder)
-    if tokenizer.bos_token_id is None or tokenizer.pad_token_id is None:
-        raise WeightsError("the tokenizer has no token for the start of a text, or none for padding", file=folder)
-    model = whole.model.language_model.to(placement.device)
-    return TextEncoder(tokenizer, model.eval().requires_grad_(False))
+    return TextEncoderFiles(folder, placement).whole()
 
 
-@contextmanager
-def _without_progress_bars() -> Iterator[None]:
-    """Show no progress bars while a model is read."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
-_FAULTS = ("missing_keys", "unexpected_keys", "mismatched_keys")
+def encode_prompt(encoder: TextEncoder, connectors: LTX2TextConnectors, prompt: str) -> Context:
+    """The context of ``prompt`` for the picture and for the sound; all 1024 tokens are valid."""
+    ids, mask = encoder.tokens(prompt)
+    return connect(connectors, encoder.states(ids, mask), mask)
 
 
 @torch.no_grad()
-def encode_prompt(encoder: TextEncoder, connectors: LTX2TextConnectors, prompt: str) -> Context:
-    """The context of ``prompt`` for the picture and for the sound; all 1024 tokens are valid.
+def connect(connectors: LTX2TextConnectors, states: States, mask: Mask) -> Context:
+    """The context of a prompt with these hidden states.
 
     The connectors normalise the states, move the words to the front and put learned registers in place of padding.
     """
-    ids, mask = encoder.tokens(prompt)
     weight = connectors.video_text_proj_in.weight
-    states = encoder.states(ids, mask).to(weight.device, weight.dtype)
-    video, audio, _ = connectors(states, mask.to(weight.device))
+    video, audio, _ = connectors(states.to(weight.device, weight.dtype), mask.to(weight.device))
     return video, audio

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
-from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
+from diffusers.models.transformers.transformer_ltx2 import LTX2AudioVideoRotaryPosEmbed, LTX2VideoTransformer3DModel
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
@@ -64,6 +65,28 @@ def velocity(
             use_cross_timestep=False,
             return_dict=False,
         )
+
+
+def compute_rotary_on_cpu(transformer: nn.Module, device: torch.device) -> None:
+    """Compute the rotary embeddings on the CPU from now on, and move them to ``device``.
+
+    LTX-2.3 computes their frequencies in float64, which Apple's GPUs do not have.
+    """
+    for module in transformer.modules():
+        if isinstance(module, LTX2AudioVideoRotaryPosEmbed):
+            module.register_forward_pre_hook(_rotary_inputs_on_cpu, with_kwargs=True)
+            module.register_forward_hook(partial(_rotary_to, device))
+
+
+def _rotary_inputs_on_cpu(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """A hook that moves positions to the CPU and asks for the result there."""
+    moved = tuple(each.cpu() if isinstance(each, Tensor) else each for each in args)
+    return moved, {**kwargs, "device": torch.device("cpu")}
+
+
+def _rotary_to(device: torch.device, module: nn.Module, args: tuple, output: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """A hook that moves cosines and sines to ``device``."""
+    return tuple(one.to(device) for one in output)
 
 
 Hooks = list[torch.utils.hooks.RemovableHandle]

@@ -1,7 +1,7 @@
 """Finds the published files of LTX-2.3 and Dub-It in a folder by their contents, and says what is wrong with others.
 
 Four items are needed: the distilled checkpoint, the x2 upsampler of latents, the text encoder's folder and the Dub-It
-LoRA. Only headers are read, so a folder of 66 GB is scanned in a moment. File names decide only where contents cannot:
+LoRA. Only headers are read, so a folder of 74 GB is scanned in a moment. File names decide only where contents cannot:
 between two files that both fit, and against files whose names say that they are something else.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from lipdub.disk.json_text import parse_json
-from lipdub.engines.ltx.published import LTX, PublishedFile
+from lipdub.engines.ltx.published import CHECKPOINT, LTX, UPSAMPLER, PublishedFile
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.tensor_names import diffusers_name
 from lipdub.errors import WeightsError
@@ -48,7 +48,8 @@ def find_files(folder: Path, lora: str = "", say: Say = log) -> LtxFiles:
     """The files of LTX-2.3 and Dub-It in ``folder``, up to four levels deep.
 
     ``lora``: the file name of the LoRA, if several fit. Without it, one with Dub-It in its name is preferred, then the
-    first by name; a choice between several files is reported through ``say``. Raises ``WeightsError`` with what is
+    first by name. Of several checkpoints or upsamplers, the latest published one is preferred. A choice between several
+    files is reported through ``say``. Raises ``WeightsError`` with what is
     missing, its source, size and licence, and what was found instead.
     """
     if not folder.is_dir():
@@ -59,7 +60,7 @@ def find_files(folder: Path, lora: str = "", say: Say = log) -> LtxFiles:
         finds = [_checked_fit(find, checkpoint.header) for find in finds]
     if lora:
         finds = [find for find in finds if find.kind != "lora" or find.path.name == lora]
-    upsampler = _best(finds, "upsampler", _by_name, say)
+    upsampler = _best(finds, "upsampler", _rank_upsampler, say)
     encoder = _best(finds, "text encoder", _by_name, say)
     adapter = _best(finds, "lora", _rank_lora, say)
     if checkpoint is None or upsampler is None or encoder is None or adapter is None:
@@ -136,7 +137,8 @@ def _checkpoint_fault(header: SafetensorsHeader) -> str:
     lacking = [p.rstrip(".") for p in ("vae.", "audio_vae.", "vocoder.") if not header.total_size(p)]
     if lacking:
         return f"a transformer without {' and '.join(lacking)}; the checkpoint in one file is needed"
-    wrong = {dtype for dtype in header.dtypes.values() if dtype not in ("BF16", "F16", "F32")}
+    kept = {name: dtype for name, dtype in header.dtypes.items() if not name.endswith(".comfy_quant")}
+    wrong = {dtype for dtype in kept.values() if dtype not in ("BF16", "F16", "F32", "F8_E4M3")}
     if wrong:
         return f"its weights are {', '.join(sorted(wrong))}; the one in BF16 is needed; it is reduced in memory"
     name = header.path.name.lower()
@@ -260,21 +262,33 @@ def _is_dubit(name: str) -> bool:
     return any(word in name.lower().replace("_", "-") for word in ("dubit", "dub-it", "lipdub", "lip-dub"))
 
 
-def _rank_lora(find: FoundFile) -> tuple[bool, str]:
-    return not _is_dubit(find.path.name), find.path.name
+FileRank = tuple[int, str]
+"""Orders files that all fit: the smallest is preferred."""
 
 
-def _rank_checkpoint(find: FoundFile) -> tuple[bool, str]:
-    return "distilled" not in find.path.name.lower(), find.path.name
+def _rank_lora(find: FoundFile) -> FileRank:
+    return int(not _is_dubit(find.path.name)), find.path.name
 
 
-def _by_name(find: FoundFile) -> tuple[bool, str]:
-    return False, find.path.name
+def _rank_checkpoint(find: FoundFile) -> FileRank:
+    return _published_rank(find, CHECKPOINT) + int("distilled" not in find.path.name.lower()), find.path.name
 
 
-def _best(
-    finds: list[FoundFile], kind: FileKind, rank: Callable[[FoundFile], tuple[bool, str]], say: Say
-) -> FoundFile | None:
+def _rank_upsampler(find: FoundFile) -> FileRank:
+    return _published_rank(find, UPSAMPLER), find.path.name
+
+
+def _published_rank(find: FoundFile, published: PublishedFile) -> int:
+    """The place of a file's name among the published names, the latest being 0; after them all for another name."""
+    names = published.names
+    return names.index(find.path.name) if find.path.name in names else len(names)
+
+
+def _by_name(find: FoundFile) -> FileRank:
+    return 0, find.path.name
+
+
+def _best(finds: list[FoundFile], kind: FileKind, rank: Callable[[FoundFile], FileRank], say: Say) -> FoundFile | None:
     """The best usable file of ``kind``, or None; if others would fit too, ``say`` is called."""
     usable = sorted((find for find in finds if find.kind == kind and not find.fault), key=rank)
     if len(usable) > 1:

@@ -5,7 +5,7 @@ Everything else in the engine runs without torch; torch is imported when a ``Pre
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -65,33 +65,37 @@ class DubItModel:
     def __init__(self, pipeline: Any, reference_strength: float = 1.0) -> None:
         """``pipeline`` is a ``LipDubPipeline``; ``reference_strength`` is in 0..1."""
         self._pipeline, self._strength = pipeline, reference_strength
-        self._contexts: dict[str, Any] = {}
 
     def prepare_prompts(self, prompts: tuple[str, ...]) -> None:
-        """Encode ``prompts`` while the text encoder is in memory, and forget the contexts of others."""
+        """Encode those of ``prompts`` that were not encoded yet, all together."""
         self._pipeline.prepare_prompts(prompts)
-        self._contexts = {
-            prompt: self._contexts.get(prompt) or self._pipeline.context(prompt) for prompt in dict.fromkeys(prompts)
-        }
 
     def __call__(self, request: WindowRequest) -> GeneratedWindow:
-        """Run both stages of Dub-It. The noise is drawn on the CPU, so that it is the same on every device."""
+        """Run both stages of Dub-It. The noise is drawn on the CPU, so that it is the same on every device.
+
+        If the device runs out of memory, the window is made again with less (``relief``). Raises ``MachineError`` if
+        that is still too much.
+        """
         import torch
 
         from lipdub.engines.ltx.pipeline import SourceVideo
+        from lipdub.engines.ltx.relief import with_less_memory
 
-        context = self._contexts.get(request.prompt) or self._pipeline.context(request.prompt)
-        height, width = request.frames.shape[1:3]
-        output = self._pipeline(
-            SourceVideo(request.frames, request.rate),
-            request.source_sound,
-            context,
-            dub=request.dub_sound,
-            generator=torch.Generator().manual_seed(request.seed),
-            height=height,
-            width=width,
-            reference_strength=self._strength,
-        )
+        frames, height, width = request.frames.shape[:3]
+
+        def generate() -> Any:
+            return self._pipeline(
+                SourceVideo(request.frames, request.rate),
+                request.source_sound,
+                request.prompt,
+                dub=request.dub_sound,
+                generator=torch.Generator().manual_seed(request.seed),
+                height=height,
+                width=width,
+                reference_strength=self._strength,
+            )
+
+        output = with_less_memory(self._pipeline, (frames, height, width), generate)
         return GeneratedWindow(output.frames, output.sound)
 
 
@@ -126,7 +130,7 @@ def prepare_model(options: LtxOptions, weights: Path | None) -> PreparedModel:
     with too little memory, ``WeightsError`` without the weights or with wrong ones.
     """
     with MissingExtra.guard("ltx", "The LTX engine"):
-        from lipdub.engines.ltx.memory import count_weights, detect_device, plan_memory
+        from lipdub.engines.ltx.memory import check_attention, count_weights, detect_device, plan_memory
         from lipdub.engines.ltx.pipeline import GenerationSize
         from lipdub.engines.ltx.weights_folder import find_files
     device = detect_device(options.device)
@@ -138,11 +142,13 @@ def prepare_model(options: LtxOptions, weights: Path | None) -> PreparedModel:
     if weights is None:
         raise WeightsError(
             "the LTX engine does not know where its weights are",
-            remedy="Download the four parts of LTX-2.3 Dub-It (66 GB) as docs/ltx.md says, and give --weights FOLDER",
+            remedy="Download the four parts of LTX-2.3 Dub-It (74 GB) as docs/ltx.md says, and give --weights FOLDER",
         )
     files = find_files(weights)
     size = GenerationSize(options.frames, DEFAULT_RATE, options.size, options.size)
     plan = plan_memory(device, count_weights(files), size)
+    check_attention(options.attention)
+    plan = replace(plan, attention=options.attention, compiled=options.compile and not plan.streamed)
     return PreparedModel(files, plan, options.reference_strength, files_fingerprint(files))
 
 

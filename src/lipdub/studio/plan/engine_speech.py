@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from lipdub.engines.seam import Guide, SpeakingStudy
+from lipdub.engines.seam import ExpectingStudy, Guide, SpeakingStudy
 from lipdub.errors import NothingToDub, OptionError
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.media.read import read_frames
@@ -35,7 +35,11 @@ def engine_speech(job: Job, lines: DubLines, analysis: Analysis, session: Sessio
     with session.clock.stage("speak"):
         following = FollowedSpeech(features_before(job, analysis, session), lines.lines)
         plans = plan_faces(clip, analysis, following, tools.prior, job.selectors)
-        placed = [line for plan in plans.faces for line in _spoken(job, plan, session)]
+        speaking = [(plan, *_speaker(job, plan, session)) for plan in plans.faces]
+        for _, study, guide in speaking:
+            if isinstance(study, ExpectingStudy):
+                study.expect(guide)
+        placed = [line for each in speaking for line in _spoken(job, *each)]
     if not placed:
         raise NothingToDub(
             "no face speaks where the lines are to be said",
@@ -65,13 +69,21 @@ def _unsaid(lines: DubLines, placed: Iterable[PlacedLine]) -> Notes:
     return notes
 
 
-def _spoken(job: Job, plan: FacePlan, session: Session) -> Iterator[PlacedLine]:
-    """The lines of one face as its engine speaks them, each a piece of its sound."""
-    clip, track = job.clip, plan.face.track
+def _speaker(job: Job, plan: FacePlan, session: Session) -> tuple[SpeakingStudy, Guide]:
+    """The study that speaks the lines of one face, and what it is told.
+
+    Raises ``OptionError`` if its engine cannot speak.
+    """
     study = session.tools.engine.study(plan.face.study, LandmarkRedetector(session.tools.landmarker))
     if not isinstance(study, SpeakingStudy):
         raise OptionError("this engine says that it speaks and cannot", remedy="Name a voice with --voice")
-    guide = Guide(plan.trajectory, None, source_sound(clip), plan.cues, clip.times, job.options.seed)
+    clip = job.clip
+    return study, Guide(plan.trajectory, None, source_sound(clip), plan.cues, clip.times, job.options.seed)
+
+
+def _spoken(job: Job, plan: FacePlan, study: SpeakingStudy, guide: Guide) -> Iterator[PlacedLine]:
+    """The lines of one face as its engine speaks them, each a piece of its sound."""
+    clip, track = job.clip, plan.face.track
     voice = study.speak(guide, face_views(read_frames(clip, track.first, track.stop), track, clip.size))
     for cue in plan.cues:
         if cue.line is not None:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from lipdub.compose.patch_reel import PatchReel, PatchReelWriter
-from lipdub.engines.seam import Guide
+from lipdub.engines.seam import ExpectingStudy, Guide, WorkForecast
 from lipdub.errors import InputError
 from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.studio.cue_folder import CueFolders
@@ -51,7 +51,11 @@ class CueRenderer:
         """For the clip of ``job``."""
         self._job, self._plan, self._folders, self._session = job, plan, folders, session
         self._cues = sorted(plan.cues(job.clip), key=lambda planned: planned.frames.start)
+        self._unannounced = tuple(self._cues)
         self._context = session.tools.engine.limits.context
+        if isinstance(session.tools.engine, WorkForecast):
+            coming = [planned.cue for planned in self._cues if folders.finished(planned.cue.id) is None]
+            session.tools.engine.expect(coming, job.clip.times)
 
     def needed(self, first: int, stop: int) -> range:
         """The frames of the clip that must be decoded to make frames ``[first, stop)`` of the film."""
@@ -70,6 +74,8 @@ class CueRenderer:
         done = {found.planned.cue.id for found in kept}
         waiting = [planned for planned in here if planned.cue.id not in done]
         active: list[CueRendering] = []
+        if waiting:
+            self._announce()
         begin = self.needed(first, stop).start
         queue = FrameQueue(iter(frames), begin)
         try:
@@ -89,6 +95,18 @@ class CueRenderer:
                 cue.close()
             for found in kept:
                 found.reel.close()
+
+    def _announce(self) -> None:
+        """Tell an engine that prepares several calls together, once, what will be rendered."""
+        cues, self._unannounced = self._unannounced, ()
+        for planned in cues:
+            made = self._folders.finished(planned.cue.id)
+            if made is None:
+                plan = planned.plan
+                study = self._session.tools.engine.study(plan.face.study, None, plan.studies)
+                if not isinstance(study, ExpectingStudy):
+                    return
+                study.expect(self._guide(planned))
 
     def _within(self, first: int, stop: int) -> list[PlannedCue]:
         return [planned for planned in self._cues if planned.frames.start < stop and planned.frames.stop > first]
