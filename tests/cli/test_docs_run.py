@@ -42,7 +42,7 @@ PLACEHOLDERS = {
 
 # Beginnings of commands that are not run here, and why.
 NOT_RUN = {
-    "lipdub train prepare": "latents of the usual size take long without a GPU; tests/train/test_prepare.py makes small ones",
+    "lipdub train prepare": "latents take long without a GPU; tests/train/test_prepare.py makes small ones",
     "./test": "it is what runs this test",
     "lipdub weights fetch ltx --to FOLDER": "74 GB, gated; tests/engines/ltx/test_hub.py fetches from a hub of our own",
     "pip install": "see test_every_extra_that_is_installed_exists and test_a_fresh_environment_makes_the_demo",

@@ -93,6 +93,7 @@ def test_the_engines_transformer_with_it_equals_pefts(trained, exported, ltx_fil
         assert (mine - before).norm() > 1e-3 * before.norm()
 
 
+@pytest.mark.slow
 def test_the_engine_finds_it_and_its_pictures_change(exported, ltx_files, tmp_path):
     """A whole run of the pipeline on the tiny files: with this LoRA it makes other pictures than with one of zeros."""
     import numpy as np

@@ -103,6 +103,7 @@ def test_a_caption_becomes_the_recorded_context_behind_the_connectors(
         assert far(context, golden.recorded[f"prompt.{name}"]) < 1e-5
 
 
+@pytest.mark.slow
 def test_the_mask_has_every_cell_with_a_mouth_in_it_and_not_all_others(encoder: PairEncoder) -> None:
     mask = np.zeros((17, 256, 256), bool)
     mask[:, 100:120, 70:90] = True

@@ -139,6 +139,7 @@ def test_footage_becomes_pairs_and_a_second_run_changes_nothing(footage: Path, t
         prepare(footage, output, changed(size=64), ANY)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_the_pairs_of_others_get_latents(
     theirs: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ training_run.train(read_recipe(Path(sys.argv[1])), print)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 def test_a_run_killed_in_the_middle_goes_on_with_the_same_losses(recipe, tmp_path):
     whole = run(recipe(run={"folder": "whole"}))[2]
@@ -275,6 +276,7 @@ def test_a_run_can_begin_with_a_lora(recipe, ltx_files):
     assert torch.allclose(kept[f"lora.{name}"], given[f"diffusion_model.{name}.weight"].float())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base_options", [{"hold": "8bit"}, {"hold": "bf16", "streamed": True}, {"hold": "bf16"}])
 def test_a_base_in_8_bits_or_streamed_trains_too(base_options, recipe):
     plan = recipe(base=base_options, run={"steps": 12}, noise={"first_frame": 0.0})

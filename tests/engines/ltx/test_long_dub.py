@@ -158,6 +158,7 @@ def test_a_full_disk_is_reported_when_a_window_is_kept(tmp_path, monkeypatch):
     assert list((tmp_path / "windows").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_killed_dub_of_the_tiny_model_goes_on_with_the_same_bytes(files, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("diffusers")
@@ -239,6 +240,7 @@ def test_voices_of_windows_that_share_little_have_no_gap(overlap):
     assert np.abs(whole.samples - 1).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_a_prompt_is_encoded_once_in_all_cues_and_runs(files, clip, tmp_path, monkeypatch):
     pytest.importorskip("torch")
     pytest.importorskip("diffusers")

@@ -83,6 +83,7 @@ print(json.dumps([mapped, sum(p.numel() for p in module.parameters())]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of address space is Linux's")
 def test_a_file_larger_than_the_memory_is_read(files, tmp_path):
     """A checkpoint with 32 GB of (unwritten) zeros in it, in a process that may use 2 GB more than torch itself."""
