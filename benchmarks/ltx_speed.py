@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -210,21 +211,30 @@ def copy_rate(pipe: LipDubPipeline, runs: int) -> float:
 
 
 def count() -> None:
-    """Count weights and operations of the full-size transformer for the whole schedule, without running it."""
+    """Count weights and operations of the full-size transformer for the whole schedule, without running it.
+
+    All layers are alike: one and two layers are counted, and the difference taken for each of the others.
+    """
     with torch.device("meta"):
-        model = transformer(FULL)
-    print(
-        f"counted, full size: {sum(p.numel() for p in model.parameters()) / 1e9:.2f} billion weights in the transformer"
-    )
+        one, two = (transformer(replace(FULL, layers=layers)) for layers in (1, 2))
+    weights = _all_layers(*(sum(p.numel() for p in model.parameters()) for model in (one, two)))
+    print(f"counted, full size: {weights / 1e9:.2f} billion weights in the transformer")
     totals = {}
     for kind, (height, width) in (("window", FULL.window), ("frame", FULL.frame)):
         full = GenerationSize(FULL.frames, RATE, height, width)
         steps = ((full.halved(), len(sampler.STAGE_1_SIGMAS) - 1), (full, len(sampler.STAGE_2_SIGMAS) - 1))
-        totals[kind] = sum(times * forward_operations(model, size) for size, times in steps)
+        totals[kind] = sum(
+            times * _all_layers(forward_operations(one, size), forward_operations(two, size)) for size, times in steps
+        )
         second = totals[kind] / float(FULL.frames / RATE)
         seen = f"{kind} {width} x {height}, {FULL.frames} frames"
         print(f"counted, full size, {seen}: {totals[kind] / 1e15:.2f} PFLOP, {second / 1e15:.2f} for a second")
     print(f"counted, whole frame / window: {totals['frame'] / totals['window']:.2f} times the operations")
+
+
+def _all_layers(one: int, two: int) -> int:
+    """What is counted for all layers, from what is for one and for two."""
+    return one + (FULL.layers - 1) * (two - one)
 
 
 def forward_operations(model: LTX2VideoTransformer3DModel, size: GenerationSize) -> int:
