@@ -214,7 +214,11 @@ PLANS = {
 }
 
 
-@pytest.mark.parametrize("name", PLANS)
+_SLOW = [name for name, (plan, _) in PLANS.items() if not plan.full_precision]
+"""CPUs without bfloat16 are slow in it."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in _SLOW else ()) for n in PLANS])
 def test_every_plan_gives_the_same_dub_within_its_precision(name, paths, small, plain, far):
     plan, bound = PLANS[name]
     context, latent = plain

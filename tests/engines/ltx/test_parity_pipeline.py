@@ -162,6 +162,7 @@ def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch, w
         whole_pipeline(paths, exact)
 
 
+@pytest.mark.slow
 def test_half_precision_is_close_to_the_recording(case, frames, wave, files, far, whole_pipeline):
     recorded, settings = case(A), case(A).settings
     paths = LtxFiles(
