@@ -53,7 +53,7 @@ SIDE = CELL * CELLS
 LATENTS = 3
 FRAMES = (LATENTS - 1) * 8 + 1
 SOUND = tokens.audio_latent_count(FRAMES, RATE)
-CHANNELS, VOICE, BINS = 24, 4, 4
+CHANNELS, VOICE, BINS = 48, 4, 4
 WORDS, WIDTH, AUDIO_WIDTH = 5, 64, 32
 SIGMAS = tuple(float(x) for x in np.linspace(1, 0, 13))
 

@@ -59,7 +59,7 @@ class PreparedPairs:
 
 
 @dataclass(frozen=True, eq=False)
-class _Candidates:
+class _FoundPairs:
     """Pairs that may be used: who each shows as far as their clip says, and where they come from (for the card)."""
 
     pairs: list[TrainingPair]
@@ -149,14 +149,14 @@ def _open_folder(output: Path, options: PrepareOptions, table: Path | None) -> N
         raise OutputError(f"was prepared with another {other}", file=output, remedy="Name another folder")
 
 
-def _of_footage(source: Path, output: Path, options: PrepareOptions, caller: Caller) -> _Candidates:
+def _of_footage(source: Path, output: Path, options: PrepareOptions, caller: Caller) -> _FoundPairs:
     """Pairs of the clips in ``source``. Raises ``InputError`` if there are none."""
     clips = [path for path in find_clips(source) if not path.absolute().is_relative_to(output.absolute())]
     if not clips:
         raise InputError("there are no clips here", file=source, remedy="Name a folder with video files")
     maker = FootagePairs(output, options, caller)
     records = maker.make(clips, lambda done, total: caller.listener("clips", done, total))
-    found = _Candidates([])
+    found = _FoundPairs([])
     for record in records:
         found.pairs.extend(maker.pairs(record))
         found.people.update({pair.id: pair.person for pair in record.pairs})
@@ -171,13 +171,13 @@ def _source(record: FootageRecord) -> dict[str, Any]:
     return {**{name: getattr(record, name) for name in named}, "pairs": len(record.pairs)}
 
 
-def _of_table(table: Path, options: PrepareOptions, caller: Caller) -> _Candidates:
+def _of_table(table: Path, options: PrepareOptions, caller: Caller) -> _FoundPairs:
     """The pairs of a table that others made. Raises ``InputError``."""
     pairs = read_pairs(table)
     digest = content_digest(table)
     consent = ensure_consent(table, f"training-{digest}", options.consent, caller.ask_people, caller.why)
     source = {"clip": str(table), "digest": digest, "consent": consent, "pairs": len(pairs)}
-    return _Candidates(pairs, sources=[source])
+    return _FoundPairs(pairs, sources=[source])
 
 
 def _measure(
@@ -235,7 +235,7 @@ def _keep_measurement(output: Path, pair: TrainingPair, made: PairMeasurement) -
 
 
 def _judged(
-    found: _Candidates, measured: Mapping[str, PairMeasurement], limits: PairLimits
+    found: _FoundPairs, measured: Mapping[str, PairMeasurement], limits: PairLimits
 ) -> tuple[list[TrainingPair], dict[str, str]]:
     """(The pairs within the limits; why others are left out, by id or clip)."""
     usable, left_out = [], dict(found.left_out)
@@ -251,7 +251,7 @@ def _judged(
 
 def _split(
     usable: Sequence[TrainingPair],
-    found: _Candidates,
+    found: _FoundPairs,
     measured: Mapping[str, PairMeasurement],
     output: Path,
     options: PrepareOptions,
@@ -278,7 +278,7 @@ def _rows(table: Path) -> Iterator[dict]:
 
 def _card(
     used: Sequence[TrainingPair],
-    found: _Candidates,
+    found: _FoundPairs,
     measured: Mapping[str, PairMeasurement],
     split: PersonSplit,
     how: tuple[PrepareOptions, PairLimits, dict[str, str]],

@@ -28,8 +28,9 @@ from lipdub.train.training_loss import StepLoss, TrainingSample, training_loss
 from lipdub.train.training_recipe import OptimiserOptions, TrainingRecipe, differences
 
 Say = Callable[[str], None]
-ValidationDubs = Callable[["TrainingRun", int], dict[str, float]]
-"""Dubs the validation clips with the model as it is after so many steps; returns what the log shall hold."""
+MakeDubs = Callable[["TrainingRun", int], dict[str, float]]
+"""Dubs the validation clips with the model as it is after so many steps; returns what the log shall hold
+(``validation_dubs.ValidationDubs``)."""
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _TIMED_FROM = 2
@@ -46,7 +47,7 @@ class RunResult:
     stopped: bool = False
 
 
-def train(recipe: TrainingRecipe, say: Say = print, dubs: ValidationDubs | None = None) -> RunResult:
+def train(recipe: TrainingRecipe, say: Say = print, dubs: MakeDubs | None = None) -> RunResult:
     """Run ``recipe``, or go on with it if its folder holds a checkpoint.
 
     Raises ``WeightsError`` and ``InputError`` for a base or data that cannot be used, ``OptionError`` if the run was
@@ -104,7 +105,7 @@ class TrainingRun:
         run._restore(folder)
         return run
 
-    def finish(self, dubs: ValidationDubs | None = None) -> RunResult:
+    def finish(self, dubs: MakeDubs | None = None) -> RunResult:
         """Do the steps that are left. Raises as ``train`` does."""
         options, parameters = self.recipe.run, self.model.parameters()
         loss, stopped, began, first = float("nan"), False, time.monotonic(), self.state.step
@@ -222,7 +223,7 @@ class TrainingRun:
             parameter.grad = self._mean(parameter.grad)
 
     @torch.no_grad()
-    def _validate(self, dubs: ValidationDubs | None) -> bool:
+    def _validate(self, dubs: MakeDubs | None) -> bool:
         """Write the loss on the items held out; True if the run shall stop, as it did not get lower for long."""
         options, step = self.recipe.validation, self.state.step
         stop = False
