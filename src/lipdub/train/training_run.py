@@ -108,14 +108,15 @@ class TrainingRun:
     def finish(self, dubs: MakeDubs | None = None) -> RunResult:
         """Do the steps that are left. Raises as ``train`` does."""
         options, parameters = self.recipe.run, self.model.parameters()
-        loss, stopped, began, first = float("nan"), False, time.monotonic(), self.state.step
+        loss, stopped, spent, first = float("nan"), False, 0.0, self.state.step
         while self.state.step < options.steps and not stopped:
+            began = time.monotonic()
             loss = self._step(parameters)
             done = self.state.step
-            if done - first == _TIMED_FROM:
-                began = time.monotonic()
+            if done - first > _TIMED_FROM:
+                spent += time.monotonic() - began
             if done - first > _TIMED_FROM and (done % 10 == 0 or done == options.steps):
-                pace = (time.monotonic() - began) / (done - first - _TIMED_FROM)
+                pace = spent / (done - first - _TIMED_FROM)
                 left = round((options.steps - done) * pace / 60)
                 self.say(f"step {done} of {options.steps}: loss {loss:.4f}, {pace:.2f} s a step, {left} min left")
             every = self.recipe.validation.every
