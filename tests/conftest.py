@@ -1,10 +1,10 @@
 """Array shapes in signatures are checked while tests run; property tests draw the same examples every time."""
 
+import compileall
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
@@ -20,21 +20,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-_COMPILED = pytest.StashKey[str]()
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Compiled modules are kept during a run, as an installation keeps them: tests begin hundreds of programs."""
-    if hasattr(config, "workerinput") or "PYTHONPYCACHEPREFIX" in os.environ:
-        return
-    config.stash[_COMPILED] = os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="lipdub-compiled-")
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove them."""
-    if _COMPILED in config.stash:
-        shutil.rmtree(config.stash[_COMPILED], ignore_errors=True)
+    """The package is compiled once, as an installation does it: tests begin hundreds of programs."""
+    package = find_spec("lipdub")
+    if not hasattr(config, "workerinput") and package is not None:
+        for folder in package.submodule_search_locations or ():
+            compileall.compile_dir(folder, quiet=2)
 
 
 @pytest.fixture(autouse=True)
