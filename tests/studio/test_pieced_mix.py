@@ -54,7 +54,7 @@ class Scene:
         return PiecedMix(inputs, plan, how, background, folder)
 
 
-@pytest.fixture(scope="module", params=[(1, "source"), (2, "-16"), (6, "source")], ids=str)
+@pytest.fixture(scope="module", params=[(2, "-16"), (6, "source")], ids=str)
 def scene(request: pytest.FixtureRequest) -> Scene:
     return Scene(*request.param)
 

@@ -104,7 +104,9 @@ def test_a_run_killed_in_the_middle_goes_on_with_the_same_losses(recipe, tmp_pat
     folder = Path(plan.run.folder)
     assert list(checkpoints(folder)) == [2, 4]
     assert max(dict(losses(read_log(folder)))) == 5
-    assert run(plan)[2] == whole
+    again = run(plan)[2]
+    assert again.keys() == whole.keys()
+    assert again == pytest.approx(whole, rel=1e-6), "another process may add in another order"
     began = [entry["step"] for entry in read_log(folder) if entry["kind"] == "begin"]
     assert began == [0, 4]
 

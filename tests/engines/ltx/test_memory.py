@@ -209,7 +209,10 @@ PLANS = {
     "streamed": (MemoryPlan("cpu", full_precision=True, streamed=True, text_encoder="cpu"), 1e-6),
     "half": (MemoryPlan("cpu"), 5e-2),
     "eight bits": (MemoryPlan("cpu", exact=False), 0.2),
-    "eight bits, streamed": (MemoryPlan("cpu", exact=False, streamed=True, encoder_first=True), 0.2),
+    "eight bits, streamed": (
+        MemoryPlan("cpu", exact=False, full_precision=True, streamed=True, encoder_first=True),
+        0.2,
+    ),
     "math attention": (MemoryPlan("cpu", full_precision=True, attention="_native_math"), 1e-5),
 }
 

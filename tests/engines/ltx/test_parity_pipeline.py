@@ -13,7 +13,6 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import prompt_cache, sampler, tokens
-from lipdub.engines.ltx.checkpoint import WeightPlacement
 from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, PipelineOptions, SourceVideo
 from lipdub.engines.ltx.weights_folder import LtxFiles
 from lipdub.errors import OptionError, WeightsError
@@ -160,28 +159,6 @@ def test_a_text_encoder_of_another_depth_is_refused(files, exact, monkeypatch, w
     monkeypatch.setattr(prompt_cache, "text_encoder_shape", lambda folder: ("gemma3", 32, 49))
     with pytest.raises(WeightsError, match="gives 49 hidden states and the checkpoint wants 3"):
         whole_pipeline(paths, exact)
-
-
-@pytest.mark.slow
-def test_half_precision_is_close_to_the_recording(case, frames, wave, files, far, whole_pipeline):
-    recorded, settings = case(A), case(A).settings
-    paths = LtxFiles(
-        files / "ckpt.safetensors", files / "upsampler.safetensors", files / "gemma", files / settings["lora"]
-    )
-    pipe = whole_pipeline(paths, WeightPlacement("cpu", torch.bfloat16))
-    setting = GenerationSize(25, recorded.rate, 64, 64)
-    context = pipe.context(settings["prompt"])
-    reference = pipe.video_reference(SourceVideo(frames(recorded.clip), recorded.rate), setting)
-    inputs = pipe.stage_1_inputs(setting, context, (reference, pipe.encode_audio(wave(recorded.clip))))
-    assert {t.dtype for t in (*context, reference, inputs.audio.latent)} == {torch.bfloat16}
-    start = inputs.video.noised(recorded["s1.video.noise"]), inputs.audio.noised(recorded["s1.audio.noise"])
-    made, spoken = sampler.denoise(pipe.modules.transformer, inputs, start, sampler.STAGE_1_SIGMAS)
-    small = tokens.unpack_video(made, setting.latent_grid())
-    assert far(small, recorded["s1.video_latent"]) < 5e-2
-    assert far(tokens.unpack_audio(spoken, 16), recorded["s1.audio_latent"]) < 5e-2
-    assert far(pipe.upsample(small), recorded["upsampled"]) < 0.1
-    assert sum(run.shape[2] for run in pipe.decode_video(small)) == 25
-    assert np.isfinite(pipe.decode_audio(tokens.unpack_audio(spoken, 16)).samples).all()
 
 
 @pytest.mark.parametrize("frames", [1, 2, 8])
