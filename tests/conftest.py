@@ -1,16 +1,22 @@
 """Array shapes in signatures are checked while tests run; property tests draw the same examples every time."""
 
 import compileall
+import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook("lipdub", "beartype.beartype")
+
+GOLDEN = Path(__file__).parent / "golden"
 
 settings.register_profile("house", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("house")
@@ -36,3 +42,25 @@ def priority_stays() -> Iterator[None]:
     if before is not None and os.sched_getscheduler(0) != before:
         os.sched_setscheduler(0, before, os.sched_param(0))
         pytest.fail("the test left its thread with another scheduling policy")
+
+
+@pytest.fixture(scope="session")
+def golden() -> SimpleNamespace:
+    """The generators of weights and inputs, and what ``cases.json`` says."""
+    pytest.importorskip("safetensors")
+    sys.path.insert(0, str(GOLDEN))
+    try:
+        import make_checkpoint
+        import make_inputs
+    finally:
+        sys.path.remove(str(GOLDEN))
+    cases = json.loads((GOLDEN / "cases.json").read_text(encoding="utf-8"))
+    return SimpleNamespace(checkpoint=make_checkpoint, inputs=make_inputs, cases=cases)
+
+
+@pytest.fixture(scope="session")
+def ltx_files(golden: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny checkpoint, the upsampler, two LoRAs and the text encoder."""
+    folder = tmp_path_factory.mktemp("ltx")
+    golden.checkpoint.write(folder, json.loads((GOLDEN / "layout.json").read_text(encoding="utf-8")))
+    return folder

@@ -1,33 +1,26 @@
-"""The tiny checkpoint and the recordings of the reference implementation, for the tests of training."""
+"""The face that the tests of training draw clips of."""
 
-import json
 import sys
+from importlib.resources import files
 from pathlib import Path
-from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+from lipdub import weights
+from lipdub.errors import WeightsError
+
 sys.path.insert(0, str(Path(__file__).parent))  # for ltx_data, which several tests import
 
 
-@pytest.fixture(scope="session")
-def golden() -> SimpleNamespace:
-    """The generators of weights and inputs, and what ``cases.json`` says."""
-    pytest.importorskip("safetensors")
-    sys.path.insert(0, str(GOLDEN))
+@pytest.fixture(scope="module")
+def face() -> np.ndarray:
+    """The portrait, 256 x 256."""
     try:
-        import make_checkpoint
-        import make_inputs
-    finally:
-        sys.path.remove(str(GOLDEN))
-    cases = json.loads((GOLDEN / "cases.json").read_text(encoding="utf-8"))
-    return SimpleNamespace(checkpoint=make_checkpoint, inputs=make_inputs, cases=cases)
-
-
-@pytest.fixture(scope="session")
-def ltx_files(golden: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny checkpoint, the upsampler, two LoRAs and the text encoder."""
-    folder = tmp_path_factory.mktemp("ltx")
-    golden.checkpoint.write(folder, json.loads((GOLDEN / "layout.json").read_text(encoding="utf-8")))
-    return folder
+        for model in ("face-landmarks", "face-detector", "voice-activity"):
+            weights.resolve(model)
+    except WeightsError as missing:
+        pytest.skip(str(missing))
+    data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
+    return cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (256, 256), interpolation=cv2.INTER_AREA)

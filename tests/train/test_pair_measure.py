@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from lipdub import weights
 from lipdub.demo.speech_assets import load_speech
-from lipdub.errors import OutputError, WeightsError
+from lipdub.errors import OutputError
 from lipdub.studio.options import DubOptions
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.sound import Sound
@@ -22,17 +19,6 @@ from lipdub.train.pair_media import read_mask, read_pictures, write_mask, write_
 from lipdub.train.prepare_options import PairLimits
 
 RATE, FRAMES = Fraction(25), 25
-
-
-@pytest.fixture(scope="module")
-def face() -> np.ndarray:
-    try:
-        for model in ("face-landmarks", "face-detector", "voice-activity"):
-            weights.resolve(model)
-    except WeightsError as missing:
-        pytest.skip(str(missing))
-    data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
-    return cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (256, 256), interpolation=cv2.INTER_AREA)
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,15 @@ import json
 import sys
 from dataclasses import replace
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from lipdub import weights
 from lipdub.demo.media_files import write_synthetic_clip
 from lipdub.demo.speech_assets import load_speech
-from lipdub.errors import InputError, NothingToDub, OptionError, OutputError, WeightsError
+from lipdub.errors import InputError, NothingToDub, OptionError, OutputError
 from lipdub.studio.caller import Caller
 from lipdub.timeline.sound import Sound
 from lipdub.train import prepare as preparing
@@ -43,18 +41,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
     monkeypatch.setattr("lipdub.studio.preflight.consent._place", lambda: tmp_path / "home")
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def face() -> np.ndarray:
-    """The portrait, 256 x 256."""
-    try:
-        for model in ("face-landmarks", "face-detector", "voice-activity"):
-            weights.resolve(model)
-    except WeightsError as missing:
-        pytest.skip(str(missing))
-    data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
-    return cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (256, 256), interpolation=cv2.INTER_AREA)
 
 
 def swaying(face: np.ndarray, frames: int) -> list[np.ndarray]:

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +20,13 @@ torch = pytest.importorskip("torch")
 for package in ("diffusers", "transformers", "peft", "accelerate"):
     pytest.importorskip(package)
 
-import cv2
 from ltx_data import write_recipe
 
-from lipdub import weights
 from lipdub.cli.main import app
 from lipdub.demo.media_files import write_synthetic_clip
 from lipdub.demo.speech_assets import load_speech
 from lipdub.engines.ltx.checkpoint_digest import checkpoint_digest
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
-from lipdub.errors import WeightsError
 from lipdub.studio.dub import dub
 from lipdub.studio.options import DubOptions
 from lipdub.timeline.sound import Sound
@@ -64,16 +60,9 @@ def _home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def footage(tmp_path_factory):
+def footage(face, tmp_path_factory):
     """Two clips of a portrait, one of them mirrored, each with a script beside it."""
-    try:
-        for model in ("face-landmarks", "face-detector", "voice-activity"):
-            weights.resolve(model)
-    except WeightsError as missing:
-        pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("footage")
-    data = np.frombuffer((files("lipdub.demo") / "assets" / "portrait.jpg").read_bytes(), np.uint8)
-    face = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], (256, 256), interpolation=cv2.INTER_AREA)
     for name, picture, language in (("one", face, "en"), ("two", face[:, ::-1], "es")):
         voice = load_speech(language).sound
         sound = Sound(voice.samples[:, voice.rate // 2 : voice.rate * 2], voice.rate)

@@ -16,29 +16,29 @@ TRAINING_STATEMENT = (
 
 def ask_people(clip: str) -> None:
     """Ask whether the people in ``clip`` agreed. Raises ``OptionError`` if not, or if stdin is not a terminal."""
-    if not sys.stdin.isatty():
-        raise OptionError(
-            "the consent of the people in it was not stated",
-            file=clip,
-            remedy="If they agreed to be dubbed, add --consent",
-        )
-    note(f"Dubbing makes people say what they did not say. Is this statement true for {clip}?\n  “{STATEMENT}”")
-    if stderr.input("Type yes to continue: ").strip().lower() not in {"y", "yes"}:
-        raise OptionError("was not dubbed, because the consent was not confirmed", file=clip)
+    question = f"Dubbing makes people say what they did not say. Is this statement true for {clip}?\n  “{STATEMENT}”"
+    _confirm(clip, question, ("agreed to be dubbed", "dubbed"))
 
 
 def ask_training(clip: str) -> None:
     """Ask whether the people in ``clip`` agreed to be learnt from. Raises ``OptionError`` if not, or if stdin is not a
     terminal."""
+    question = f"Is this statement true for {clip}?\n  “{TRAINING_STATEMENT}”"
+    _confirm(clip, question, ("agreed that models learn from it", "used"))
+
+
+def _confirm(clip: str, question: str, words: tuple[str, str]) -> None:
+    """Ask ``question``. ``words``: what the people did, and what the clip is not without a yes."""
+    agreed, done = words
     if not sys.stdin.isatty():
         raise OptionError(
             "the consent of the people in it was not stated",
             file=clip,
-            remedy="If they agreed that models learn from it, add --consent",
+            remedy=f"If they {agreed}, add --consent",
         )
-    note(f"Is this statement true for {clip}?\n  “{TRAINING_STATEMENT}”")
+    note(question)
     if stderr.input("Type yes to continue: ").strip().lower() not in {"y", "yes"}:
-        raise OptionError("was not used, because the consent was not confirmed", file=clip)
+        raise OptionError(f"was not {done}, because the consent was not confirmed", file=clip)
 
 
 def ask_download(model: ModelEntry) -> bool:

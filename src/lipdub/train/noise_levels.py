@@ -5,7 +5,6 @@ the same, without a generator's state being kept, and so do several processes th
 """
 
 import hashlib
-from math import exp
 
 import torch
 
@@ -54,8 +53,3 @@ def fixed_draw(sample: TrainingSample, sigma: float, generator: torch.Generator)
 def channels_of(sample: TrainingSample) -> int:
     """Channels of an audio token: the latent's channels times its bins."""
     return sample.audio.shape[1] * sample.audio.shape[3]
-
-
-def median_level(tokens: int, options: NoiseOptions) -> float:
-    """The noise level that half of all draws are below."""
-    return 1 / (1 + exp(-shift_of(tokens, options)))

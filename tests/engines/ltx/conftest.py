@@ -5,8 +5,6 @@ read. torch is imported inside the fixtures, so that without the ``ltx`` extra t
 """
 
 import hashlib
-import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -52,25 +50,9 @@ class RecordedCase:
 
 
 @pytest.fixture(scope="session")
-def golden() -> SimpleNamespace:
-    """The generators beside the recordings, as modules, and what ``cases.json`` says."""
-    pytest.importorskip("safetensors")
-    sys.path.insert(0, str(GOLDEN))
-    try:
-        import make_checkpoint
-        import make_inputs
-    finally:
-        sys.path.remove(str(GOLDEN))
-    cases = json.loads((GOLDEN / "cases.json").read_text(encoding="utf-8"))
-    return SimpleNamespace(checkpoint=make_checkpoint, inputs=make_inputs, cases=cases)
-
-
-@pytest.fixture(scope="session")
-def files(golden: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(ltx_files: Path) -> Path:
     """A folder with the checkpoint, the upsampler, two LoRAs and the text encoder."""
-    folder = tmp_path_factory.mktemp("ltx")
-    golden.checkpoint.write(folder, json.loads((GOLDEN / "layout.json").read_text(encoding="utf-8")))
-    return folder
+    return ltx_files
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,17 @@ def checkpoint_digest(path: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        size = path.stat().st_size
-        digest.update(f"{size}|".encode())
-        with path.open("rb") as file:
-            for i in range(_SAMPLES):
-                file.seek(max(0, size - _SAMPLE_BYTES) * i // (_SAMPLES - 1))
-                digest.update(file.read(_SAMPLE_BYTES))
+        add_samples(digest, path)
     except OSError as refused:
         raise WeightsError(f"the checkpoint cannot be read ({refused.strerror})", file=path) from refused
     return digest.hexdigest()
+
+
+def add_samples(digest: "hashlib._Hash", path: Path) -> None:
+    """Add the file's size and 16 samples of 64 KiB, from its start to its end, to ``digest``. Raises ``OSError``."""
+    size = path.stat().st_size
+    digest.update(f"{size}|".encode())
+    with path.open("rb") as file:
+        for i in range(_SAMPLES):
+            file.seek(max(0, size - _SAMPLE_BYTES) * i // (_SAMPLES - 1))
+            digest.update(file.read(_SAMPLE_BYTES))

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from lipdub.disk.publish import atomic_output
 from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint_digest import add_samples
 from lipdub.engines.ltx.layered_encoder import PROMPTS_AT_ONCE
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.sampler import Context
@@ -27,7 +28,6 @@ from lipdub.errors import WeightsError
 from lipdub.process.memory import give_back_memory
 from lipdub.weights import log
 
-_SAMPLES, _SAMPLE_BYTES = 16, 1 << 16
 _DIGEST = "sha256"
 
 
@@ -178,10 +178,6 @@ def files_digest(files: LtxFiles) -> str:
     """
     digest = hashlib.sha256()
     for path in [*sorted(p for p in files.text_encoder.iterdir() if p.is_file()), files.checkpoint]:
-        size = path.stat().st_size
-        digest.update(f"{path.name if path != files.checkpoint else ''}|{size}|".encode())
-        with path.open("rb") as file:
-            for i in range(_SAMPLES):
-                file.seek(max(0, size - _SAMPLE_BYTES) * i // (_SAMPLES - 1))
-                digest.update(file.read(_SAMPLE_BYTES))
+        digest.update(f"{path.name if path != files.checkpoint else ''}|".encode())
+        add_samples(digest, path)
     return digest.hexdigest()
