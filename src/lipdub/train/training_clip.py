@@ -105,10 +105,9 @@ class ClipMeasurer:
     """Measures clips with the face and speech models, which are downloaded if they are missing."""
 
     def __init__(self) -> None:
-        """Load the models. Raises ``WeightsError`` or ``MissingExtra``."""
+        """Load the models. Raises ``WeightsError``."""
         self.landmarker = FaceLandmarker(weights.resolve("face-landmarks"), weights.resolve("face-detector"))
-        whisper = weights.resolve("whisper-base")
-        self.analyser, self.encoder = SpeechAnalyser(weights.resolve("voice-activity"), None), SpeechEncoder(whisper)
+        self.analyser, self.encoder = SpeechAnalyser(weights.resolve("voice-activity"), None), SpeechEncoder()
 
     def measure(self, path: Path) -> TrainingClip:
         """Measure the face that is longest in the picture.
@@ -135,7 +134,7 @@ class ClipMeasurer:
         if speed != 1.0:
             samples = soxr.resample(samples, ANALYSIS_RATE, ANALYSIS_RATE / speed).astype(np.float32)
         features = self.analyser.analyse(Sound(samples[None], ANALYSIS_RATE, voice.start))
-        rows = self.encoder.last_layer(samples, gain_to_level(row_levels(samples)))
+        rows = self.encoder.rows(samples, gain_to_level(row_levels(samples)))
         return VoiceVariant(speed, features, rows.astype(np.float16))
 
 
