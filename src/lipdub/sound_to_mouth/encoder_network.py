@@ -72,7 +72,7 @@ class EncoderNetwork:
                 remedy="Install lipdub again.",
             ) from broken
 
-    def rows(self, mel: Float32[np.ndarray, "80 frames"]) -> Float32[np.ndarray, "rows 512"]:
+    def rows(self, mel: Float32[np.ndarray, "80 frames"]) -> Rows:
         """The output of the third layer, one row for every two columns of ``mel``."""
         first, second = self._stem
         rows = _gelu(first(neighbours(np.ascontiguousarray(mel.T), 1)))

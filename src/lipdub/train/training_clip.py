@@ -24,7 +24,7 @@ from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
 from lipdub.media.sound_read import read_sound
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
-from lipdub.sound_to_mouth.encoder import EncoderBasis, SpeechEncoder
+from lipdub.sound_to_mouth.encoder import IDENTITY, EncoderBasis, SpeechEncoder
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.speech_features import SpeechFeatures
 
@@ -86,8 +86,8 @@ def measure_clips(paths: Sequence[Path], cache: Path | None = None) -> list[Trai
     measurer, out = None, []
     for path in paths:
         stored = None if cache is None else cache / f"{path.stem}.footage.npz"
-        if stored is not None and stored.exists():
-            out.append(_load_clip(stored))
+        if stored is not None and (kept := _load_clip(stored)) is not None:
+            out.append(kept)
             continue
         measurer = measurer or ClipMeasurer()
         try:
@@ -141,7 +141,7 @@ class ClipMeasurer:
 def store_clip(clip: TrainingClip, cache: Path) -> None:
     """Write ``clip`` to the folder ``cache``, where ``measure_clips`` finds it by its name."""
     cache.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {"seconds": clip.seconds, "shapes": clip.shapes}
+    arrays: dict[str, Any] = {"seconds": clip.seconds, "shapes": clip.shapes, "made_by": IDENTITY}
     arrays |= {"start": str(clip.features.start), "speeds": np.array([v.speed for v in clip.voices])}
     for i, voice in enumerate(clip.voices):
         arrays |= {f"{key}{i}": getattr(voice.features, name) for key, name in _FEATURE_KEYS.items()}
@@ -151,8 +151,13 @@ def store_clip(clip: TrainingClip, cache: Path) -> None:
         np.savez(file, **arrays)
 
 
-def _load_clip(path: Path) -> TrainingClip:
+def _load_clip(path: Path) -> TrainingClip | None:
+    """The clip in the file ``path``; None if there is none, or it was measured with another speech encoder."""
+    if not path.exists():
+        return None
     with np.load(path) as a:
+        if "made_by" not in a or str(a["made_by"]) != IDENTITY:
+            return None
         start = Fraction(str(a["start"]))
         voices = tuple(
             VoiceVariant(
