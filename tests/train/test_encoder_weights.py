@@ -78,7 +78,7 @@ def test_weights_are_rounded_to_six_bits(tmp_path):
 def test_a_constant_sound_has_equal_rows_but_for_their_places(tmp_path, monkeypatch):
     tensors = random_tensors()
     write_encoder_weights(model_file(tmp_path / "model.bin", tensors), tmp_path / "out.npz")
-    monkeypatch.setattr(encoder_network, "_places", lambda count: np.zeros((count, 16), np.float32))
+    monkeypatch.setattr(encoder_network, "_places", lambda first, count: np.zeros((count, 16), np.float32))
     with np.load(tmp_path / "out.npz") as made:
         rows = EncoderNetwork(made).rows(np.full((80, 60), 0.5, np.float32))
     assert rows.shape == (30, 16)

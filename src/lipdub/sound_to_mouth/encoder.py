@@ -18,7 +18,7 @@ from lipdub.sound_to_mouth.encoder_network import WIDTH, EncoderNetwork
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
 
-IDENTITY = "whisper-base, 3 layers, 128 components, 1"
+IDENTITY = "whisper-base, 3 layers, 128 components, 2"
 """What changes when the features of the same sound do: raise the number with the network, the basis or the chunks."""
 
 COMPONENTS = 128
@@ -45,18 +45,22 @@ class SpeechEncoder:
             ]
         return np.concatenate([np.zeros((0, COMPONENTS), np.float32), *parts])
 
-    def rows(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 512"]:
-        """The third layer's output for every row, from which training makes the basis."""
+    def rows(self, samples: Samples, gain: float = 1.0, place: int = 0) -> Float32[np.ndarray, "rows 512"]:
+        """The third layer's output for every row, from which training makes the basis. The first row of a chunk is
+        taken for row ``place`` of a sound."""
         with one_blas_thread():
             parts = [
-                self._encode_chunk(samples, gain, chunk) for chunk in overlapping_chunks(len(samples), _LONGEST, _TRIM)
+                self._encode_chunk(samples, gain, chunk, place)
+                for chunk in overlapping_chunks(len(samples), _LONGEST, _TRIM)
             ]
         return np.concatenate([np.zeros((0, WIDTH), np.float32), *parts])
 
-    def _encode_chunk(self, samples: Samples, gain: float, chunk: Chunk) -> Float32[np.ndarray, "rows 512"]:
+    def _encode_chunk(
+        self, samples: Samples, gain: float, chunk: Chunk, place: int = 0
+    ) -> Float32[np.ndarray, "rows 512"]:
         rows = rows_of(chunk.stop - chunk.first)
         cut = padded(samples, chunk.first - _WINDOW // 2, chunk.first + rows * HOP + _WINDOW // 2 - _MEL_HOP)
-        return self._network.rows(log_mel(cut * np.float32(gain)))[chunk.keep : chunk.until]
+        return self._network.rows(log_mel(cut * np.float32(gain)), place)[chunk.keep : chunk.until]
 
 
 def log_mel(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "80 frames"]:
@@ -86,7 +90,10 @@ def mel_bands() -> Float64[np.ndarray, "80 201"]:
 
 @dataclass(frozen=True, eq=False)
 class EncoderBasis:
-    """A basis for encoder rows: their ``mean``, and ``directions`` scaled so that components vary about equally."""
+    """A basis for encoder rows: their ``mean``, and ``directions`` scaled so that components vary about equally.
+
+    The directions are such that components hardly tell where in a chunk a row lies.
+    """
 
     mean: Float32[np.ndarray, " 512"]
     directions: Float32[np.ndarray, "512 128"]

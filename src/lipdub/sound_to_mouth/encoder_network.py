@@ -72,12 +72,13 @@ class EncoderNetwork:
                 remedy="Install lipdub again.",
             ) from broken
 
-    def rows(self, mel: Float32[np.ndarray, "80 frames"]) -> Rows:
-        """The output of the third layer, one row for every two columns of ``mel``."""
+    def rows(self, mel: Float32[np.ndarray, "80 frames"], place: int = 0) -> Rows:
+        """The output of the third layer, one row for every two columns of ``mel``, as if the first were row ``place``
+        of a sound."""
         first, second = self._stem
         rows = _gelu(first(neighbours(np.ascontiguousarray(mel.T), 1)))
         rows = _gelu(second(neighbours(rows, 2)))
-        rows += _places(len(rows))
+        rows += _places(place, len(rows))
         for layer in self._layers:
             rows = layer(rows)
         return rows
@@ -107,10 +108,10 @@ def _layer(tensors: Mapping[str, np.ndarray], name: str) -> _Layer:
     )
 
 
-def _places(count: int) -> Float32[np.ndarray, "count 512"]:
-    """Sines and cosines of 256 wavelengths from 2 pi to 20,000 pi rows."""
+def _places(first: int, count: int) -> Float32[np.ndarray, "count 512"]:
+    """Sines and cosines of 256 wavelengths from 2 pi to 20,000 pi rows, from row ``first`` on."""
     half = WIDTH // 2
-    angles = np.arange(count)[:, None] * np.exp(-np.log(10_000) / (half - 1) * np.arange(half))
+    angles = (first + np.arange(count))[:, None] * np.exp(-np.log(10_000) / (half - 1) * np.arange(half))
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 
 

@@ -31,6 +31,10 @@ from lipdub.timeline.speech_features import SpeechFeatures
 SPEEDS = (0.85, 0.92, 1.09, 1.18)
 """Training also uses every voice resampled to these speeds (and pitches), to have more voices than clips."""
 
+PLACES = ((0, 250), (100, 400), (250, 0), (400, 150), (50, 300))
+"""For each voice of a clip, the two rows of a chunk that its first row is taken for: what the encoder says of a sound
+depends on its place in the chunk, and mouths shall not."""
+
 _FEATURE_KEYS = {"phones": "phone_posteriors", "voiced": "voice_activity", "energy": "energy"}
 """Names in a stored file -> fields of ``SpeechFeatures``, in their order."""
 
@@ -39,12 +43,14 @@ _FEATURE_KEYS = {"phones": "phone_posteriors", "voiced": "voice_activity", "ener
 class VoiceVariant:
     """The features of a clip's sound, resampled so that it plays at ``speed`` times its rate (and pitch).
 
-    ``features`` are without encoder components; ``encoder`` holds the encoder's rows before projection.
+    ``features`` are without encoder components; ``encoder`` holds the encoder's rows before projection, ``elsewhere``
+    the same for another place of the sound in the encoder's chunks.
     """
 
     speed: float
     features: SpeechFeatures
     encoder: Float16[np.ndarray, "rows 512"]
+    elsewhere: Float16[np.ndarray, "rows 512"]
 
     def clock(self, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Times of the clip's sound as seconds since the start of ``features``."""
@@ -126,16 +132,17 @@ class ClipMeasurer:
             motion = measure_motion(track)
         voice = read_sound(path, rate=ANALYSIS_RATE, mono=True)
         when = clip.times.seconds()[track.first : track.stop]
-        voices = tuple(self._voice(voice, speed) for speed in (1.0, *SPEEDS))
+        voices = tuple(self._voice(voice, *how) for how in zip((1.0, *SPEEDS), PLACES, strict=True))
         return TrainingClip(path.stem, when[motion.ok], motion.shapes[motion.ok], voices)
 
-    def _voice(self, voice: Sound, speed: float) -> VoiceVariant:
+    def _voice(self, voice: Sound, speed: float, places: tuple[int, int]) -> VoiceVariant:
         samples = np.ascontiguousarray(voice.samples[0])
         if speed != 1.0:
             samples = soxr.resample(samples, ANALYSIS_RATE, ANALYSIS_RATE / speed).astype(np.float32)
         features = self.analyser.analyse(Sound(samples[None], ANALYSIS_RATE, voice.start))
-        rows = self.encoder.rows(samples, gain_to_level(row_levels(samples)))
-        return VoiceVariant(speed, features, rows.astype(np.float16))
+        gain = gain_to_level(row_levels(samples))
+        here, elsewhere = (self.encoder.rows(samples, gain, place).astype(np.float16) for place in places)
+        return VoiceVariant(speed, features, here, elsewhere)
 
 
 def store_clip(clip: TrainingClip, cache: Path) -> None:
@@ -145,7 +152,7 @@ def store_clip(clip: TrainingClip, cache: Path) -> None:
     arrays |= {"start": str(clip.features.start), "speeds": np.array([v.speed for v in clip.voices])}
     for i, voice in enumerate(clip.voices):
         arrays |= {f"{key}{i}": getattr(voice.features, name) for key, name in _FEATURE_KEYS.items()}
-        arrays[f"encoder{i}"] = voice.encoder
+        arrays |= {f"encoder{i}": voice.encoder, f"elsewhere{i}": voice.elsewhere}
     path = cache / f"{clip.name}.footage.npz"
     with atomic_output(path, overwrite=True) as part, part.open("wb") as file:
         np.savez(file, **arrays)
@@ -159,10 +166,9 @@ def _load_clip(path: Path) -> TrainingClip | None:
         if "made_by" not in a or str(a["made_by"]) != IDENTITY:
             return None
         start = Fraction(str(a["start"]))
+        features = [SpeechFeatures(start, *(a[f"{key}{i}"] for key in _FEATURE_KEYS)) for i in range(len(a["speeds"]))]
         voices = tuple(
-            VoiceVariant(
-                float(speed), SpeechFeatures(start, *(a[f"{key}{i}"] for key in _FEATURE_KEYS)), a[f"encoder{i}"]
-            )
+            VoiceVariant(float(speed), features[i], a[f"encoder{i}"], a[f"elsewhere{i}"])
             for i, speed in enumerate(a["speeds"])
         )
         return TrainingClip(path.name.removesuffix(".footage.npz"), a["seconds"], a["shapes"], voices)
