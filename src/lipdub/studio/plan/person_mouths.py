@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -61,7 +61,9 @@ class PersonMouths:
         model, calibration, numbers = self._learnt[person]
         sounds = self._sounds
         own = model.of_track(numbers[face.id])
-        return predict_mouth(sounds.prior, own, sounds.dub, face.seconds(sounds.clip), calibration, self._timing)
+        seconds = face.seconds(sounds.clip)
+        made = predict_mouth(sounds.prior, own, sounds.dub, seconds, calibration, self._timing)
+        return replace(made, trajectory=made.trajectory.held(face.track.repeats))
 
     def _source(self, face: FaceAnalysis) -> SourceSpeech:
         return SourceSpeech(
