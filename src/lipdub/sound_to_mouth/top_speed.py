@@ -16,7 +16,10 @@ _QUANTILE = 98
 _LEAST = 1.2
 """Eye distances per second that anybody's lips reach: the 98th percentile of a slow talker among 15 people."""
 
-_FEW = 50  # steps from picture to picture below which only the least is known
+_USUAL = 1.8
+"""The same of people in general (median of 15), for somebody of whom little is seen."""
+
+_FEW = 50  # steps from picture to picture below which that is taken
 _SHUT = 0.5  # lips that must be closed by more than this are closed at the same instant as before
 
 
@@ -33,7 +36,8 @@ class FilmedMouths:
 
 def top_speed(tracks: Sequence[FilmedMouths]) -> float:
     """The top speed of a person's aperture, in eye distances per second: the 98th percentile of the steps between
-    pictures that follow each other, and no less than that of a slow talker."""
+    pictures that follow each other, and no less than that of a slow talker. If there are few, that of people in
+    general."""
     steps = [np.zeros(0)]
     for track in tracks:
         rows = np.flatnonzero(~track.repeats)
@@ -41,7 +45,7 @@ def top_speed(tracks: Sequence[FilmedMouths]) -> float:
         change = np.abs(np.diff(track.shapes[rows, AP])) / np.diff(track.seconds[rows])
         steps.append(change[both])
     every = np.concatenate(steps)
-    return max(float(np.percentile(every, _QUANTILE)), _LEAST) if len(every) >= _FEW else _LEAST
+    return max(float(np.percentile(every, _QUANTILE)), _LEAST) if len(every) >= _FEW else _USUAL
 
 
 def with_top_speed(
