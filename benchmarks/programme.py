@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,31 +35,41 @@ class Cost:
 
 def lipdub(cache: Path, *arguments: object) -> Cost:
     """The cost of one command."""
+    return begun(cache, *arguments)()
+
+
+def begun(cache: Path, *arguments: object, core: int | None = None) -> Callable[[], Cost]:
+    """Begin one command, on one ``core`` alone if it is given; the result waits for it and gives its cost."""
     cache.mkdir(exist_ok=True)
     if not (cache / "weights").exists():
         (cache / "weights").symlink_to(weights.cache_folder(), target_is_directory=True)
     program = (
-        "import json, resource, sys; from lipdub.cli.main import main\n"
+        "import json, resource, sys, time; begun = time.perf_counter(); from lipdub.cli.main import main\n"
         "sys.argv = ['lipdub', *sys.argv[1:]]\n"
         "try: main()\n"
         "finally:\n"
         "    use = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
         "    cpu = sum(u.ru_utime + u.ru_stime for u in use)\n"
-        "    print('COST', json.dumps([cpu, max(u.ru_maxrss for u in use) / 1024]), file=sys.stderr)\n"
+        "    wall = time.perf_counter() - begun\n"
+        "    print('COST', json.dumps([wall, cpu, max(u.ru_maxrss for u in use) / 1024]), file=sys.stderr)\n"
     )
-    begun = time.perf_counter()
-    done = subprocess.run(
+    run = subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         env={**os.environ, "LIPDUB_CACHE": str(cache), "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
-    wall = time.perf_counter() - begun
-    if done.returncode:
-        raise SystemExit(f"lipdub {' '.join(map(str, arguments))}\n{done.stderr}")
-    processor, peak = json.loads(next(row for row in done.stderr.splitlines() if row.startswith("COST"))[5:])
-    return Cost(wall, processor, peak)
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(run.pid, {core})
+
+    def cost() -> Cost:
+        told = run.communicate()[1] or ""
+        if run.returncode:
+            raise SystemExit(f"lipdub {' '.join(map(str, arguments))}\n{told}")
+        return Cost(*json.loads(next(row for row in told.splitlines() if row.startswith("COST"))[5:]))
+
+    return cost
 
 
 def main() -> None:
@@ -92,16 +102,28 @@ def main() -> None:
 
 
 def compare_workers(folder: Path, common: tuple[object, ...], script: Path, workers: int) -> None:
-    """One worker against several, and whether the films are equal."""
+    """One worker on one core against several on as many, and whether the films are equal.
+
+    What the machine could give at best is measured beside it: so many runs of one worker each at the same time, a core
+    for each. Cores share memory and caches, so even runs that have nothing to do with each other slow each other down.
+    """
     costs, films = [], []
+
+    def begin(name: str, count: int, core: int | None) -> Callable[[], Cost]:
+        films.append(folder / f"{name}.mp4")
+        wanted = ("--script", script, "-o", films[-1], "--workers", count)
+        return begun(folder / name, *common, *wanted, core=core)
+
     for count in (1, workers):
-        films.append(folder / f"workers-{count}.mp4")
-        cache = folder / f"w{count}"
-        costs.append(lipdub(cache, *common, "--script", script, "-o", films[-1], "--workers", count))
+        costs.append(begin(f"workers-{count}", count, 0 if count == 1 else None)())
         print(f"{count} worker(s)     {costs[-1]}")
-        shutil.rmtree(cache, ignore_errors=True)
     same = "equal bytes" if films[0].read_bytes() == films[1].read_bytes() else "OTHER BYTES"
     print(f"                {costs[0].wall / costs[1].wall:.2f} times as fast with {workers} workers, {same}")
+    beside = [wait() for wait in [begin(f"beside-{core}", 1, core) for core in range(workers)]]
+    most = workers * costs[0].wall / max(cost.wall for cost in beside)
+    print(f"                {most:.2f} times as much done by {workers} runs beside each other that share nothing")
+    for film in films:
+        shutil.rmtree(film.with_suffix(""), ignore_errors=True)
 
 
 def compare_languages(folder: Path, common: tuple[object, ...], scripts: list[Path]) -> None:

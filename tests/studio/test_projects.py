@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import lipdub
+from lipdub.cli.project_commands import named_options
 from lipdub.demo.media_files import write_synthetic_clip, write_wave
 from lipdub.demo.speech_assets import load_speech
 from lipdub.disk.lock_file import create_locked
@@ -21,9 +22,10 @@ from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
 from lipdub.studio.project.open_project import OpenProject
+from lipdub.studio.project.remembered_options import combined
 from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.lines import Line
-from lipdub.timeline.project import NamedPerson
+from lipdub.timeline.project import InputFile, NamedPerson, Project
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
@@ -317,13 +319,24 @@ def test_the_picture_of_a_project_is_made_as_long_as_its_dub_track(short: Path, 
 def test_another_way_to_make_the_picture_longer_makes_its_lines_anew(short: Path, home: Path) -> None:
     track = longer_track(short, home)
     project = lipdub.open_project(home / "talk.lipdub", short)
-    for how in ("cut", "hold", "bounce"):
-        options = replace(GIVEN, if_longer=how, language="es")
-        project.render("es", home / f"{how}.mp4", lipdub.ProjectOptions(options), audio=track)
+    for number, how in enumerate(("cut", "bounce", "cut")):
+        options, film = replace(GIVEN, if_longer=how, language="es"), home / f"{number}.mp4"
+        given = lipdub.ProjectOptions(options, named=frozenset({"if_longer"}))
+        project.render("es", film, given, audio=track)
         plain = lipdub.dub(short, audio=track, output=home / "plain.mp4", options=options)
-        assert packets(home / f"{how}.mp4", "video") == packets(home / "plain.mp4", "video"), how
-        assert len(open_clip(home / f"{how}.mp4")) == plain.output.frames
+        assert packets(film, "video") == packets(home / "plain.mp4", "video"), how
+        assert len(open_clip(film)) == plain.output.frames
         assert project.project.options.get("if_longer", "cut") == how
+
+
+def test_options_that_are_named_hold_even_at_their_defaults() -> None:
+    project = Project(InputFile(Path("talk.mp4"), ""), 1, (), {}, {"seed": 3, "if_longer": "hold", "duck": -6.0})
+    named = named_options(["dub", "--project", "x", "--seed", "0", "--if-longer=cut", "--no-page"])
+    assert {"seed", "if_longer", "page"} <= named
+    options, speech = combined(project, lipdub.ProjectOptions(named=named), Path("project.json"))
+    assert (options.seed, options.if_longer, speech.duck) == (0, "cut", -6.0)
+    options, speech = combined(project, lipdub.ProjectOptions(), Path("project.json"))
+    assert (options.seed, options.if_longer, speech.duck) == (3, "hold", -6.0)
 
 
 def test_people_are_named(films: Films, home: Path) -> None:

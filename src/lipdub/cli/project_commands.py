@@ -1,5 +1,6 @@
 """The commands of a project: plan, status, people, redo, takes, choose. They import what they need when they run."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from lipdub.cli.renamed import with_new_names
 from lipdub.cli.screen import note, progress, stdout
 from lipdub.errors import OptionError
 from lipdub.studio.options import DubOptions, SpeechMakingOptions, SpeechOptions
@@ -44,6 +46,17 @@ class LanguagesOptions(SpeechMakingOptions):
             return tuple(SpeechOptions(**shared, script=script) for script in self.script)
         script = self.script[0] if self.script else None
         return tuple(SpeechOptions(**shared, script=script, to=to) for to in self.to or ("",))
+
+
+def named_options(arguments: Sequence[str] | None = None) -> frozenset[str]:
+    """The options that a command line names (``arguments`` without the program; None: that of this process), as fields
+    of the options' classes: ``if_longer`` for ``--if-longer cut``, ``asr_check`` for ``--no-asr-check``.
+
+    An option that is named holds even at its default, whatever a project remembers.
+    """
+    words = with_new_names(sys.argv[1:] if arguments is None else arguments).arguments
+    flags = [word[2:].partition("=")[0] for word in words if word.startswith("--")]
+    return frozenset(flag.removeprefix("no-").replace("-", "_") for flag in flags)
 
 
 def register(app: App) -> None:
@@ -87,7 +100,7 @@ def plan(
 
     with opened(project, clip) as work:
         for one in speech.each():
-            made = work.plan(audio, ProjectOptions(options, one), overwrite=options.overwrite)
+            made = work.plan(audio, ProjectOptions(options, one, named_options()), overwrite=options.overwrite)
             file = work.folder.plan(made.language)
             for row in plan_table(made, file):
                 stdout.print(row, soft_wrap=True)
@@ -379,7 +392,7 @@ def dub_project(project: Path, sources: DubSources, output: Path, options: DubOp
     reports, several = [], len(sources.languages) > 1
     with opened(project, sources.clip) as work:
         for speech in sources.languages:
-            one = ProjectOptions(options, speech)
+            one = ProjectOptions(options, speech, named_options())
             language = language_of(sources.audio, one)
             target = output_for(output, sources.clip or work.source, language, several=several)
             if several:

@@ -33,7 +33,13 @@ from lipdub.studio.project.make_plan import make_plan
 from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
 from lipdub.studio.project.people import PersonSeen, as_heads, as_settled, people_by_name, people_seen, with_parted
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
-from lipdub.studio.project.remembered_options import combined, for_spoken_lines, remembered, with_length_options
+from lipdub.studio.project.remembered_options import (
+    ProjectOptions,
+    combined,
+    for_spoken_lines,
+    remembered,
+    with_length_options,
+)
 from lipdub.studio.project.status import ProjectStatus, project_status
 from lipdub.studio.project.takes import LineTakes
 from lipdub.studio.session import Session, open_session
@@ -73,15 +79,6 @@ class LineChange:
             if (value := getattr(self, name)) is not None
         }
         return replace(changed, **given)
-
-
-@dataclass(frozen=True)
-class ProjectOptions:
-    """Options of one call on a project: those of the dub and of its speech. Where they are the defaults, what the
-    project remembers holds."""
-
-    options: DubOptions = DubOptions()
-    speech: SpeechOptions = SpeechOptions()
 
 
 def open_project(path: str | Path, source: str | Path | None = None, caller: Caller = Caller()) -> "OpenProject":
@@ -288,7 +285,7 @@ class OpenProject:
 
     def _usual_engine(self, given: ProjectOptions) -> str:
         """The engine of lines that name none."""
-        return combined(self.project, given.options, given.speech, self.folder.manifest)[0].engine
+        return combined(self.project, given, self.folder.manifest)[0].engine
 
     def _with_other_engines(self, plan: LanguagePlan, given: ProjectOptions) -> LanguagePlan:
         """The plan after the lines were made that another engine than the project's renders."""
@@ -368,7 +365,7 @@ class OpenProject:
         """The job of one run on the source, and its session. The project is begun if there is none."""
         options, speech, audio, plan = run.given.options, run.given.speech, run.audio, run.plan
         if self.folder.exists:
-            options, speech = combined(self.project, options, speech, self.folder.manifest)
+            options, speech = combined(self.project, run.given, self.folder.manifest)
         if run.engine:
             options = replace(options, engine=run.engine)
         if plan is not None:

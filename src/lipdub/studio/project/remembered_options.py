@@ -1,6 +1,7 @@
 """Which options of a dub a project remembers, and how they go together with those of one run."""
 
-from dataclasses import fields, replace
+from collections.abc import Set
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,16 @@ _OF_ONE_RUN = frozenset(
 _OF_ONE_LANGUAGE = frozenset({"script", "line", "to", "voice", "source_language"})
 
 
+@dataclass(frozen=True)
+class ProjectOptions:
+    """Options of one call on a project: those of the dub and of its speech. Where they are the defaults, what the
+    project remembers holds, but for those that are ``named``: these hold as they are."""
+
+    options: DubOptions = DubOptions()
+    speech: SpeechOptions = SpeechOptions()
+    named: Set[str] = frozenset()
+
+
 def remembered(options: DubOptions, speech: SpeechOptions) -> dict[str, Any]:
     """The options that hold for all dubs of a project, by name, as far as they are not the defaults."""
     out: dict[str, Any] = {}
@@ -25,21 +36,20 @@ def remembered(options: DubOptions, speech: SpeechOptions) -> dict[str, Any]:
     return out
 
 
-def combined(
-    project: Project, options: DubOptions, speech: SpeechOptions, manifest: Path
-) -> tuple[DubOptions, SpeechOptions]:
-    """The options of one run on a project: those given now where they are not the defaults, else those remembered.
+def combined(project: Project, now: ProjectOptions, manifest: Path) -> tuple[DubOptions, SpeechOptions]:
+    """The options of one run on a project: those given ``now`` where they are named or not the defaults, else those
+    remembered.
 
     Raises ``InputError`` if the ``manifest`` names an option that does not exist.
     """
     left = dict(project.options)
     both: list[Any] = []
-    for given, usual in ((options, DubOptions()), (speech, SpeechOptions())):
+    for given, usual in ((now.options, DubOptions()), (now.speech, SpeechOptions())):
         changes = {}
         for name in _remembered_names(given):
             if name in left:
                 value = left.pop(name)
-                if getattr(given, name) == getattr(usual, name):
+                if name not in now.named and getattr(given, name) == getattr(usual, name):
                     changes[name] = Path(str(value)) if isinstance(value, str) and _holds_path(given, name) else value
         both.append(replace(given, **changes))
     if left:
@@ -58,11 +68,10 @@ def for_spoken_lines(options: DubOptions, given: DubOptions) -> DubOptions:
 def with_length_options(project: Project, options: DubOptions) -> Project:
     """The project that remembers how the picture is made as long as a finished dub track, whenever it was said: its
     takes are made for that picture."""
-    usual = DubOptions()
-    changed = {
-        name: value for name in ("if_longer", "if_shorter") if (value := getattr(options, name)) != getattr(usual, name)
-    }
-    return replace(project, options={**project.options, **changed}) if changed else project
+    usual, names = DubOptions(), ("if_longer", "if_shorter")
+    changed = {name: value for name in names if (value := getattr(options, name)) != getattr(usual, name)}
+    others = {name: value for name, value in project.options.items() if name not in names}
+    return replace(project, options={**others, **changed})
 
 
 def _remembered_names(options: DubOptions | SpeechOptions) -> list[str]:
