@@ -1,6 +1,7 @@
 """What the exemplar engine does, module by module."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -533,6 +534,15 @@ def test_weights_between_zero_and_one_change_less(tmp_path):
     assert 0 < change(0.3) < 0.6 * change(1.0)
 
 
+def patches(answers: Iterable[Patch | Passthrough]) -> list[Patch]:
+    """``answers``, all of which are patches."""
+    made = []
+    for answer in answers:
+        assert isinstance(answer, Patch)
+        made.append(answer)
+    return made
+
+
 @dataclass(frozen=True)
 class Doubled(Drawn):
     """A drawn clip in which some rows show the picture of the row before; landmarks are found a little elsewhere."""
@@ -556,17 +566,15 @@ def test_the_mouth_is_held_where_the_film_repeats_a_picture(tmp_path):
     clip = Doubled(tmp_path / "track")
     study, _ = study_of(clip, tmp_path / "study", redetect=lambda picture, near: near)
     trajectory = clip.other_trajectory()
-    answers = list(study.render(Guide(trajectory), clip.views()))
+    answers = patches(study.render(Guide(trajectory), clip.views()))
     for row in clip.repeats:
         before, held = answers[row - 1], answers[row]
-        assert isinstance(before, Patch)
-        assert isinstance(held, Patch)
         assert held.index == FIRST + row
         assert held.window == before.window
         assert np.array_equal(held.pixels, before.pixels)
         assert np.array_equal(held.mask, before.mask)
     assert not np.array_equal(answers[1].base, answers[2].base)
-    (alone,) = study.render(Guide(trajectory), clip.views(7, 8))
+    (alone,) = patches(study.render(Guide(trajectory), clip.views(7, 8)))
     assert np.array_equal(alone.pixels, answers[7].pixels), "also if the views begin with it"
 
 
