@@ -36,11 +36,10 @@ def test_frames_that_are_not_seen_and_pictures_that_repeat_do_not_count():
     spoiled, hidden = swing.copy(), np.isin(np.arange(200), (50, 51, 52))
     spoiled[hidden] = np.nan
     assert top_speed([filmed(spoiled, good=~hidden)]) == pytest.approx(top_speed([filmed(swing)]), rel=0.02)
-    doubled = np.isin(np.arange(200) % 5, (4,))
-    held = swing.copy()
-    held[1:][doubled[1:]] = held[:-1][doubled[1:]]
-    held += np.where(doubled, 0.03, 0)  # what landmarks do in a repeat
-    assert top_speed([filmed(held, doubled)]) < 1.3 * top_speed([filmed(swing)])
+    shown = np.arange(200) * 5 // 6  # five pictures in six frames
+    doubled = np.r_[False, np.diff(shown) == 0]
+    held = swing[shown] + np.where(doubled, 0.03, 0)  # what landmarks do in a repeat
+    assert top_speed([filmed(held, doubled)]) == pytest.approx(top_speed([filmed(swing)]), rel=0.02)
 
 
 def test_slow_mouths_stay_as_they_are():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float64, Int
 
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.repeats import first_showing
@@ -42,7 +42,7 @@ def top_speed(tracks: Sequence[FilmedMouths]) -> float:
     for track in tracks:
         rows = np.flatnonzero(~track.repeats)
         both = track.good[rows[1:]] & track.good[rows[:-1]]
-        change = np.abs(np.diff(track.shapes[rows, AP])) / np.diff(track.seconds[rows])
+        change = np.abs(np.diff(track.shapes[rows, AP])) / _apart(track.seconds, rows)
         steps.append(change[both])
     every = np.concatenate(steps)
     return max(float(np.percentile(every, _QUANTILE)), _LEAST) if len(every) >= _FEW else _USUAL
@@ -60,7 +60,7 @@ def with_top_speed(
     first = first_showing(repeats)
     own = np.flatnonzero(first == np.arange(len(first)))
     values = path.shapes[own, AP].astype(np.float64)
-    most = top * np.diff(np.asarray(seconds, np.float64)[own])
+    most = top * _apart(np.asarray(seconds, np.float64), own)
     if not np.isfinite(values).all() or (np.abs(np.diff(values)) <= most).all():
         return path
     slow = (_below(values, most) - _below(-values, most)) / 2
@@ -70,6 +70,13 @@ def with_top_speed(
     shapes = path.shapes.copy()
     shapes[:, AP] = slow[np.searchsorted(own, first)]
     return replace(path, shapes=shapes)
+
+
+def _apart(seconds: Float64[np.ndarray, " n"], rows: Int[np.ndarray, " k"]) -> np.ndarray:
+    """The time in which a mouth is seen to move to each of ``rows`` but the first one: since the frame before it. A
+    picture that repeats takes no part: where a film of 25 pictures is shown in 30 frames, pictures were filmed at equal
+    distances."""
+    return seconds[rows[1:]] - seconds[rows[1:] - 1]
 
 
 def _below(values: Float64[np.ndarray, " n"], most: Float64[np.ndarray, " m"]) -> Float64[np.ndarray, " n"]:
