@@ -43,7 +43,7 @@ def example(folder: Path = Path("talks")) -> Report:
             engine="exemplar",
             seed=0,
             prior="the shipped prior",
-            speech_features="without the whisper encoder: its weights are not here",
+            speech_features="light speech features: --speech-features light was given",
             options={"face": "auto", "crf": None},
             models=(ModelUsed("face-landmarks", "Apache-2.0"),),
         ),

@@ -267,7 +267,7 @@ def _notes(model: SpeakerModel, kind: str) -> tuple[str, ...]:
     if kind == "loudness":
         notes.append("No phones were found in the dub, so the mouth follows its loudness only.")
     elif kind == "phones":
-        notes.append("The whisper encoder was not at hand, so mouth shapes come from phones alone.")
+        notes.append("The speech encoder was not used, so mouth shapes come from phones alone.")
     sync = model.sync
     if sync is None:
         notes.append(

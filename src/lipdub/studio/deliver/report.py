@@ -85,7 +85,7 @@ def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
         engine=options.engine,
         seed=options.seed,
         prior="the shipped prior" if options.prior is None else f"the prior {options.prior.name}",
-        speech_features=f"light speech features: {why}" if why else "speech features with the whisper encoder",
+        speech_features=f"light speech features: {why}" if why else "speech features with the speech encoder",
         options={k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
         models=tuple(_models(detailed, recognised=session.tools.identifier.folder is not None)),
     )
@@ -93,8 +93,9 @@ def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
 
 def _models(detailed: bool, recognised: bool) -> Iterator[ModelUsed]:
     names = ["face-landmarks", "face-detector", *(["face-identity"] if recognised else []), "voice-activity"]
-    names += ["whisper-base"] if detailed else []
     yield from (ModelUsed(name, weights.model(name).licence) for name in names)
+    if detailed:
+        yield ModelUsed("whisper-base (three layers of its encoder)", "MIT")
     yield ModelUsed("hama", "Apache-2.0")
 
 
