@@ -22,7 +22,7 @@ from lipdub.timeline.speech_features import SpeechFeatures
 _STIFF = {"encoder and phones": 30.0, "phones": 5.0, "loudness": 5.0}  # ridge penalty of the residual map, per row
 _FIRM = {"encoder and phones": 2.7, "phones": 5.4, "loudness": 5.4}  # seconds of rows from which it grows no further
 _MOST_ROWS = 6000  # to learn from: 240 s at 25 frames a second
-_ENOUGH = 3.0  # seconds of speech that a residual map needs
+_ENOUGH = 1.5  # seconds of speech that a residual map needs
 _TRUST = 4.0  # seconds of speech from which the person's own statistics are used alone
 _ENOUGH_QUIET = 8  # silent rows that an estimate of rest needs
 _SLOW = 5  # rows that tell as much as one: a mouth does not change at once
