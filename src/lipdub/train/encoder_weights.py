@@ -116,7 +116,8 @@ def main() -> None:
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m lipdub.train.encoder_weights", description=__doc__.split("\n")[0])
+    what = "Make the weights of the speech encoder from those of whisper-base."
+    parser = argparse.ArgumentParser(prog="python -m lipdub.train.encoder_weights", description=what)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     given = parser.parse_args()
