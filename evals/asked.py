@@ -37,12 +37,11 @@ _SPEECH = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class _Halves:
-    """A measured face, the ``source`` features of its sound and the same as the ``dub`` of the first half, and which
-    frames the ``first`` half has; ``true`` (rows, 6) is what was filmed half a clip later, NaN where nothing was."""
+class Halves:
+    """A measured face, the features of its sound as the ``dub`` of its first half, and which frames the ``first`` half
+    has; ``true`` (rows, 6) is what was filmed half a clip later, NaN where nothing was."""
 
     face: MeasuredFace
-    source: SpeechFeatures
     dub: SpeechFeatures
     first: np.ndarray
     true: np.ndarray
@@ -59,8 +58,8 @@ def asked(bench: Bench, path: Path, keep: Path | None) -> Row:
     middle = len(clip) // 2
     away, turn = clip.times.instant(middle) - clip.times.instant(0), float(clip.times.instant(middle))
     first = face.seconds < turn
-    true = _true(face, float(away))
-    halves = _Halves(face, source, later(source, -away - offset), first, true)
+    true = true_shapes(face, float(away))
+    halves = Halves(face, later(source, -away - offset), first, true)
     if (np.isfinite(true[first]).all(1)).sum() < 20:
         raise NotFit("no face in both halves")
     sync = find_sync(prior, source, face.seconds[first], face.shapes[first], ok[first])
@@ -68,7 +67,7 @@ def asked(bench: Bench, path: Path, keep: Path | None) -> Row:
         prior, [SourceSpeech(source, sync, face.shapes, ok, first, face.seconds)], prior.kind(source)
     )
     own = {"offset": round(1000 * offset), "matched": "yes" if sync.matched else "no"}
-    return {**own, **_judged(prior, learnt.of_track(0), halves, step_of(clip))}
+    return {**own, **judged(prior, learnt.of_track(0), halves, step_of(clip))}
 
 
 def _measured(bench: Bench, path: Path, keep: Path | None) -> MeasuredFace:
@@ -84,7 +83,7 @@ def _measured(bench: Bench, path: Path, keep: Path | None) -> MeasuredFace:
     return face
 
 
-def _true(face: MeasuredFace, away: float) -> np.ndarray:
+def true_shapes(face: MeasuredFace, away: float) -> np.ndarray:
     """Shapes (rows, 6) that were filmed ``away`` seconds later; NaN where there is none."""
     when, ok = face.seconds + away, face.ok
     out = np.stack([np.interp(when, face.seconds[ok], face.shapes[ok, k], right=np.nan) for k in range(6)], 1)
@@ -92,7 +91,8 @@ def _true(face: MeasuredFace, away: float) -> np.ndarray:
     return out
 
 
-def _judged(prior: Prior, model: SpeakerModel, halves: _Halves, step: float) -> Row:
+def judged(prior: Prior, model: SpeakerModel, halves: Halves, step: float) -> Row:
+    """The numbers of one clip, whose frames are ``step`` seconds apart."""
     first, dub = halves.first, halves.dub
     seconds, true = halves.face.seconds[first], halves.true[first]
 
