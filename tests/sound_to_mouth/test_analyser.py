@@ -63,7 +63,8 @@ def test_the_features_of_silence(analyser, samples):
 
 
 @needs_voice
-def test_sound_in_a_file_gives_the_same_features_to_the_bit(analyser, tmp_path):
+def test_sound_in_a_file_gives_the_same_features_to_the_bit(tmp_path):
+    analyser = SpeechAnalyser(VOICE, SpeechEncoder())
     samples = np.tile(spoken(), 3)
     file = SampleFile(tmp_path / "samples")
     for first in range(0, len(samples), 7919):
@@ -71,7 +72,7 @@ def test_sound_in_a_file_gives_the_same_features_to_the_bit(analyser, tmp_path):
     held, read = analyser.analyse(sound(samples, Fraction(1, 3))), analyser.analyse_samples(file, Fraction(1, 3))
     file.close()
     assert read.start == held.start
-    for name in ("phone_posteriors", "voice_activity", "energy"):
+    for name in ("phone_posteriors", "voice_activity", "energy", "encoder_features"):
         np.testing.assert_array_equal(getattr(read, name), getattr(held, name))
 
 
@@ -109,7 +110,10 @@ def test_encoder_features_in_chunks_equal_those_at_once(monkeypatch):
     assert 0.3 < whole.std() < 3
     np.testing.assert_allclose(EncoderBasis.shipped().project(model.rows(samples)), whole, atol=1e-4)
     monkeypatch.setattr(encoder, "_LONGEST", 200)
-    assert np.corrcoef(whole.ravel(), model.project(samples).ravel())[0, 1] > 0.9
+    assert np.corrcoef(whole.ravel(), model.project(samples).ravel())[0, 1] > 0.85
+    monkeypatch.undo()
+    elsewhere = EncoderBasis.shipped().project(model.rows(samples, place=120))
+    assert np.corrcoef(whole.ravel(), elsewhere.ravel())[0, 1] > 0.85
 
 
 @needs_voice
