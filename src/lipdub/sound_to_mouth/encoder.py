@@ -18,7 +18,7 @@ from lipdub.sound_to_mouth.encoder_network import WIDTH, EncoderNetwork
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
 
-IDENTITY = "whisper-base, 3 layers, 128 components, 2"
+IDENTITY = "whisper-base, 3 layers, 128 components, 3"
 """What changes when the features of the same sound do: raise the number with the network, the basis or the chunks."""
 
 COMPONENTS = 128

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import soxr
-from jaxtyping import Float16, Float64
+from jaxtyping import Bool, Float16, Float64
 
 from lipdub import weights
 from lipdub.acoustics.level import gain_to_level, row_levels
@@ -37,6 +37,16 @@ depends on its place in the chunk, and mouths shall not."""
 
 _FEATURE_KEYS = {"phones": "phone_posteriors", "voiced": "voice_activity", "energy": "energy"}
 """Names in a stored file -> fields of ``SpeechFeatures``, in their order."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredFace:
+    """Mouth ``shapes`` at ``seconds`` of clip time, one row for each frame of a track; ``ok`` where the face was
+    found."""
+
+    seconds: Float64[np.ndarray, " n"]
+    shapes: Float64[np.ndarray, "n 6"]
+    ok: Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,20 +130,10 @@ class ClipMeasurer:
 
         Raises ``NothingToDub`` without a face, ``NoSound`` without sound.
         """
-        clip, cuts = open_clip(path), CutDetector()
-        with temporary_folder("footage") as folder:
-            tracker = FaceTracker(folder, clip.size, self.landmarker, rate=clip.rate)
-            for frame in read_frames(clip):
-                tracker.track(frame, cuts.starts_shot(frame))
-            tracks = tracker.finish()
-            if not tracks:
-                raise NothingToDub("no face to learn from", file=path)
-            track = max(tracks, key=len)
-            motion = measure_motion(track)
+        face = measure_face(path, self.landmarker)
         voice = read_sound(path, rate=ANALYSIS_RATE, mono=True)
-        when = clip.times.seconds()[track.first : track.stop]
         voices = tuple(self._voice(voice, *how) for how in zip((1.0, *SPEEDS), PLACES, strict=True))
-        return TrainingClip(path.stem, when[motion.ok], motion.shapes[motion.ok], voices)
+        return TrainingClip(path.stem, face.seconds[face.ok], face.shapes[face.ok], voices)
 
     def _voice(self, voice: Sound, speed: float, places: tuple[int, int]) -> VoiceVariant:
         samples = np.ascontiguousarray(voice.samples[0])
@@ -143,6 +143,21 @@ class ClipMeasurer:
         gain = gain_to_level(row_levels(samples))
         here, elsewhere = (self.encoder.rows(samples, gain, place).astype(np.float16) for place in places)
         return VoiceVariant(speed, features, here, elsewhere)
+
+
+def measure_face(path: Path, landmarker: FaceLandmarker) -> MeasuredFace:
+    """Measure the face of ``path`` that is longest in the picture. Raises ``NothingToDub`` without a face."""
+    clip, cuts = open_clip(path), CutDetector()
+    with temporary_folder("footage") as folder:
+        tracker = FaceTracker(folder, clip.size, landmarker, rate=clip.rate)
+        for frame in read_frames(clip):
+            tracker.track(frame, cuts.starts_shot(frame))
+        tracks = tracker.finish()
+        if not tracks:
+            raise NothingToDub("no face to learn from", file=path)
+        track = max(tracks, key=len)
+        motion = measure_motion(track)
+    return MeasuredFace(clip.times.seconds()[track.first : track.stop], motion.shapes, motion.ok)
 
 
 def store_clip(clip: TrainingClip, cache: Path) -> None:
