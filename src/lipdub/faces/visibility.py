@@ -36,8 +36,10 @@ _COVERED, _DOUBTFUL = (
     0.25,
     0.12,
 )  # scores from which a frame is left as filmed, and from which no mouth is learnt from it
+_NEXT = 6  # frames next to a covered mouth from which none is learnt: it may be half covered
 _CERTAIN = 0.6  # presence that a frame needs so that its mouth is learnt
 _RED_LIPS = 3.0  # median redness of lips from which its loss is evidence
+_VERY_RED = 5.0  # median redness up to which less hidden skin is enough, if the picture is rare, too
 _LOST_RED, _LOST_PART = 3.2, 0.6  # loss of redness (code values, and part of the usual one) that is proof
 _BRIEF = 5  # frames of which most must have lost it
 _SEEN = 0.6  # part of their usual redness at which lips are seen
@@ -89,7 +91,7 @@ def visibility(
         COVERED: hidden,
     }
     weight = _faded_weights(good, track.first == track.shot.first, track.stop == track.shot.stop)
-    usable = ~(lost | small | turned) & (score < _DOUBTFUL) & (track.presence > _CERTAIN)
+    usable = ~(lost | small | turned | _widened(hidden, _NEXT)) & (score < _DOUBTFUL) & (track.presence > _CERTAIN)
     reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in true_runs(~good))
     return Visibility(weight, usable, tuple(reasons))
 
@@ -125,8 +127,12 @@ def coverage(
             hidden[inside] = typical.hidden_skin(level)
             novelty[inside] = typical.novelty(level, times[inside])
     relative = _relative_novelty(novelty, motion, rows)
-    skin = _COVERED * _running_median(hidden, 3) / _HIDDEN
-    return np.maximum(skin, _occlusion_score(relative, track.redness, rows)).astype(np.float32)
+    skin = _running_median(hidden, 3)
+    score = np.maximum(_COVERED * skin / _HIDDEN, _occlusion_score(relative, track.redness, rows))
+    if _usual_redness(track.redness, rows) <= _VERY_RED:
+        both = np.clip((skin - 0.2) / 0.06, 0, 1) * np.clip((relative - 1.9) / 0.3, 0, 1)
+        score = np.maximum(score, 0.3 * both)
+    return score.astype(np.float32)
 
 
 def _relative_novelty(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray) -> np.ndarray:
@@ -144,9 +150,7 @@ def _occlusion_score(novelty: np.ndarray, redness: np.ndarray, rows: np.ndarray)
     short shot. A great loss of red is proof, a smaller one is evidence if the picture is rare, too. Where lips are
     hardly redder than skin, only the picture tells.
     """
-    if not np.isfinite(redness[rows]).any():
-        return 0.3 * np.clip((novelty - 1.9) / 0.4, 0, 1)
-    usual = float(np.nanmedian(redness[rows]))
+    usual = _usual_redness(redness, rows)
     now = _running_median(np.where(np.isfinite(redness), redness, usual), _BRIEF)
     proof = np.clip(((usual - now) / max(_LOST_RED, _LOST_PART * usual) - 0.85) / 0.18, 0, 1)
     if usual <= _RED_LIPS:
@@ -154,6 +158,12 @@ def _occlusion_score(novelty: np.ndarray, redness: np.ndarray, rows: np.ndarray)
     pale = np.clip((0.55 - now / usual) / 0.18, 0, 1) * np.clip((novelty - 1.15) / 0.15, 0, 1)
     rare = np.clip((_SEEN - now / usual) / 0.1, 0, 1) * np.clip((novelty - 2.8) / 0.5, 0, 1)
     return 0.3 * np.maximum(proof, np.maximum(pale, rare))
+
+
+def _usual_redness(redness: np.ndarray, rows: np.ndarray) -> float:
+    """The median redness of the lips; 0 if it is not known."""
+    known = redness[rows][np.isfinite(redness[rows])]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _running_median(values: np.ndarray, width: int) -> np.ndarray:
@@ -262,6 +272,11 @@ def _areas(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
     below = lower + 0.04 + np.percentile(bottom_lip, 97) - np.median(bottom_lip)
     mouth = (np.abs(x) < left_right) & (y > above) & (y < below)
     return face, face & ~mouth
+
+
+def _widened(flags: np.ndarray, by: int) -> np.ndarray:
+    """``flags``, and those up to ``by`` places away from them."""
+    return np.convolve(np.pad(flags, by), np.ones(2 * by + 1), "valid") > 0.5
 
 
 def _above_with_hysteresis(values: np.ndarray, limit: float) -> np.ndarray:
