@@ -47,7 +47,7 @@ def synthetic_clip(seed: int, late: float) -> TrainingClip:
     guess = DESIGNS["calm"](features, seconds + late + 0.5) @ MAP
     shapes = guess * 0.03 * rng.uniform(0.5, 2) + rng.standard_normal(6) + rng.standard_normal((250, 6)) * 1e-4
     encoder = np.concatenate([phones, rng.standard_normal((560, 495)) * 0.1], 1).astype(np.float16)
-    return TrainingClip(f"p{seed}", seconds, shapes, (VoiceVariant(1.0, features, encoder),))
+    return TrainingClip(f"p{seed}", seconds, shapes, (VoiceVariant(1.0, features, encoder, encoder),))
 
 
 @pytest.fixture(scope="module")
