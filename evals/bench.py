@@ -28,6 +28,7 @@ from lipdub.media.read import prefetch, read_frames
 from lipdub.media.sound_damage import SoundDamage
 from lipdub.media.write import WriteOptions, write_clip
 from lipdub.sound_to_mouth.prior import Prior
+from lipdub.studio.analyse.covered_mouths import judged_by_person
 from lipdub.studio.analyse.faces import find_faces, read_faces
 from lipdub.studio.analyse.people import find_people
 from lipdub.studio.analysis import Analysis, FaceAnalysis
@@ -149,7 +150,9 @@ def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -
     find_faces(clip, session, folder)
     shots, faces = read_faces(clip, folder)
     faces = tuple(replace(face, learnable=face.learnable & shown_rows(face.motion, hidden)) for face in faces)
-    return Analysis(shots, faces, find_people(faces).people, TrackFeatures(bench.features(clip.path), SoundDamage()))
+    people = find_people(faces).people
+    faces = judged_by_person(faces, people, clip, session.tools.engine.limits)
+    return Analysis(shots, faces, people, TrackFeatures(bench.features(clip.path), SoundDamage()))
 
 
 def planned(clip: Clip, analysis: Analysis, dub: SpeechFeatures, prior: Prior) -> FacePlans:

@@ -382,6 +382,19 @@ def test_joins_are_mixed_and_rows_without_need_get_no_exemplar():
         assert 0 < got.share[t] < 0.5
 
 
+def test_the_side_counts_more_the_further_a_head_is_turned():
+    def cost_of_seven_degrees(yaw: float) -> float:
+        shapes = _shapes([0.05, 0.05])
+        held, targets = _library(shapes), _targets(shapes[:1])
+        held.angles[:, 0], targets.angles[:, 0] = [yaw, yaw - 7], yaw
+        same, turned = exemplar_choice.row_cost(targets, 0.0, 0, held)
+        return float(turned - same)
+
+    assert cost_of_seven_degrees(0) == pytest.approx(cost_of_seven_degrees(-20)) == pytest.approx(1)
+    assert cost_of_seven_degrees(30) > 1.5
+    assert cost_of_seven_degrees(-40) == pytest.approx(4)
+
+
 # ---- several shots of one person
 
 
@@ -588,6 +601,21 @@ def test_a_turned_head_stays_as_filmed(tmp_path):
     assert (turned.weight[18:32] == 0).all()
     assert 0 < turned.weight[16] < 1
     assert turned.weight[10] == 1
+
+
+@pytest.mark.parametrize(
+    ("yaw", "others", "made"),
+    [(30, 12, True), (38, 30, True), (38, 26, False), (41, 40, False)],
+    ids=["less far, from 18 degrees", "far, from 8 degrees", "far, from 12 degrees", "too far"],
+)
+def test_a_head_that_is_turned_far_needs_mouths_of_its_own_side(tmp_path, yaw, others, made):
+    clip = Drawn(tmp_path / "track")
+    study_of(clip, tmp_path / "study")
+    study = stored_study.load_study(tmp_path / "study")
+    study.angles[:], study.library.angles[:] = (yaw, 0, 0), (others, 0, 0)
+    planned = exemplar_plan.plan_track(clip.other_trajectory(), study, False)
+    assert planned.turned.any() != made
+    assert planned.weight.any() == made
 
 
 def test_without_exemplars_every_frame_stays_with_a_reason(tmp_path):

@@ -8,7 +8,7 @@ from synthetic_faces import RATE, motion_of, placed, talking
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.thumbnail import HALF_WIDTH, thumbnail_rows
-from lipdub.faces.visibility import Visibility, VisibilityLimits, visibility
+from lipdub.faces.visibility import Visibility, VisibilityLimits, covered, visibility
 from lipdub.timeline.clip import Shot
 
 SKIN, LIPS, DARK = (190, 140, 120), (170, 80, 85), (60, 20, 25)
@@ -31,13 +31,13 @@ def thumbs_of(openings: np.ndarray, seed: int = 0) -> np.ndarray:
     return out
 
 
-def talker(folder: Path, landmarks: np.ndarray, red: float = 12.0, covered: slice = slice(0, 0)) -> FaceMotion:
-    """A talking face whose mouth is ``covered`` in some rows by something dark."""
+def talker(folder: Path, landmarks: np.ndarray, red: float = 12.0, hidden: slice = slice(0, 0)) -> FaceMotion:
+    """A talking face whose mouth is ``hidden`` in some rows by something dark."""
     gap = (landmarks[:, 14, 1] - landmarks[:, 13, 1]) / 80
     thumbs = thumbs_of(np.clip(np.nan_to_num(gap - np.nanmin(gap)), 0, 0.2))
     redness = np.random.default_rng(1).normal(red, red / 20, len(landmarks)).astype(np.float32)
-    thumbs[covered, 8:30, 8:32] = (45, 45, 50)
-    redness[covered] = 0
+    thumbs[hidden, 8:30, 8:32] = (45, 45, 50)
+    redness[hidden] = 0
     return motion_of(landmarks, folder, thumbs=thumbs, redness=redness)
 
 
@@ -58,7 +58,8 @@ def test_a_covered_mouth_is_left_alone(tmp_path: Path, red: float) -> None:
     assert (out.weight[98:142] == 0).all()
     assert (out.weight[:94] == 1).all()
     assert (out.weight[146:] == 1).all()
-    assert not out.usable[100:140].any()
+    assert not out.usable[94:146].any()
+    assert out.usable[:90].all()
     assert out.reasons == ((100, 140, "the mouth is covered"),)
     assert np.abs(np.diff(out.weight)).max() < 0.4
 
@@ -73,6 +74,51 @@ def test_a_long_track_is_judged_as_a_short_one(tmp_path: Path) -> None:
     out = seen(talker(tmp_path, talking(n), 12.0, slice(700, 740)))
     assert (out.weight[700:740] == 0).all()
     assert (out.weight[:690] == 1).all()
+
+
+def test_a_rare_mouth_with_red_lips_is_seen(tmp_path: Path) -> None:
+    motion = talker(tmp_path, talking(50))
+    thumbs = thumbs_of(np.zeros(50))
+    thumbs[20:26, 8:28, 8:32] = (235, 230, 225)
+    rare = motion_of(talking(50), tmp_path / "rare", thumbs=thumbs, redness=motion.track.redness)
+    assert (seen(rare).weight == 1).all()
+
+
+def test_lips_that_lose_their_red_are_covered_though_the_picture_is_known(tmp_path: Path) -> None:
+    hidden = np.zeros(N, bool)
+    hidden[60:90] = hidden[200:208] = True
+    motion = talker(tmp_path, talking(N))
+    thumbs = thumbs_of(np.zeros(N))
+    thumbs[hidden, 8:30, 8:32] = (45, 45, 50)
+    redness = np.where(hidden, 0, motion.track.redness)
+    out = seen(motion_of(talking(N), tmp_path / "twice", thumbs=thumbs, redness=redness))
+    assert (out.weight[hidden] == 0).all()
+    assert (out.weight[100:190] == 1).all()
+
+
+def test_two_pale_frames_are_no_reason(tmp_path: Path) -> None:
+    motion = talker(tmp_path, talking(N))
+    motion.track.redness[150:152] = 0
+    assert (seen(motion).weight == 1).all()
+
+
+def test_mouths_of_other_shots_are_evidence(tmp_path: Path) -> None:
+    opened = np.zeros(100)
+    opened[40:50] = 0.2
+    landmarks = talking(100)
+    thumbs, redness = thumbs_of(opened), np.ones(100, np.float32)
+    thumbs[40:50, 8:30, 8:32] //= 2
+    short = motion_of(landmarks, tmp_path, thumbs=thumbs, redness=redness)
+    alone = seen(short)
+    assert (alone.weight[40:50] == 0).all()
+    assert covered(alone)
+    warmer = np.clip(thumbs * np.array([1.1, 1.0, 0.9]), 0, 255).astype(np.uint8)
+    together = visibility(short.track, short, np.arange(100) / RATE, None, warmer)
+    assert (together.weight == 1).all()
+    unlike = visibility(short.track, short, np.arange(100) / RATE, None, warmer[:30])
+    assert (unlike.weight[40:50] == 0).all()
+    nothing = visibility(short.track, short, np.arange(100) / RATE, None, warmer[:0])
+    np.testing.assert_array_equal(nothing.weight, alone.weight)
 
 
 @pytest.mark.parametrize("n", [1, 5, 20, 40])

@@ -5,17 +5,20 @@ landmark network still draws a mouth on a hand or a microphone, so covered mouth
 covered mouth looks unlike all other moments, its lips lose their red, or skin is hidden.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from lipdub.anatomy.motion import FaceMotion
 from lipdub.anatomy.thumbnail import HALF_WIDTH, THUMBNAIL_SIZE, thumbnail_rows
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, UL, WD
 from lipdub.timeline.runs import true_runs
+
+COVERED = "the mouth is covered"
+"""The reason of frames that are left as filmed because something is before the mouth."""
 
 _ERODED = 2  # frames next to a refused one that are left as filmed too
 _RAMP = 4  # frames over which the weight rises
@@ -26,15 +29,21 @@ _SAMPLE = 1200  # frames sampled from a long track
 _BLOCK = 512
 _MIN_DISTANCE = 1.2  # seconds: nearer frames are not used as evidence
 _MIN_EVIDENCE = 8  # frames at that distance that are needed to decide
+_CHANCE = 20  # frames at that distance of which half would be novel by chance: a short shot says little
 _RARE = 0.05  # part of them that may look alike although the mouth is covered
 _NOVELTY_SIZE = (20, 16)
 _COVERED, _DOUBTFUL = (
     0.25,
     0.12,
 )  # scores from which a frame is left as filmed, and from which no mouth is learnt from it
+_NEXT = 6  # frames next to a covered mouth from which none is learnt: it may be half covered
 _CERTAIN = 0.6  # presence that a frame needs so that its mouth is learnt
 _RED_LIPS = 3.0  # median redness of lips from which its loss is evidence
-_HIDDEN = 0.32  # part of the skin that must be hidden for the mouth to count as covered
+_VERY_RED = 5.0  # median redness up to which less hidden skin is enough, if the picture is rare, too
+_LOST_RED, _LOST_PART = 3.2, 0.6  # loss of redness (code values, and part of the usual one) that is proof
+_BRIEF = 5  # frames of which most must have lost it
+_SEEN = 0.6  # part of their usual redness at which lips are seen
+_HIDDEN = 0.36  # part of the skin that must be hidden for the mouth to count as covered
 _CALM, _RESTLESS = 6.0, 12.0  # code values to which the usual novelty is limited
 _WIDE = 0.08  # eye distances of aperture above the usual at which twice the novelty is normal
 
@@ -58,33 +67,48 @@ class Visibility:
 
 
 def visibility(
-    track: FaceTrack, motion: FaceMotion, times: Float[np.ndarray, " frames"], limits: VisibilityLimits | None = None
+    track: FaceTrack,
+    motion: FaceMotion,
+    times: Float[np.ndarray, " frames"],
+    limits: VisibilityLimits | None = None,
+    others: UInt8[np.ndarray, "n 32 40 3"] | None = None,
 ) -> Visibility:
     """Visibility of every frame of ``track``, whose ``motion`` was measured; ``times`` are the frames' times in
-    seconds."""
+    seconds. ``others`` are thumbnails of the same person in other shots: a mouth that is like one of them is seen."""
     limits = limits or VisibilityLimits()
-    covered = coverage(track, motion, times)
+    score = coverage(track, motion, times)
+    if others is not None:
+        score = np.minimum(score, coverage(track, motion, times, others))
     lost = ~motion.ok
     small = motion.ok & (np.nan_to_num(motion.poses.scale) < limits.smallest_face)
     turned = motion.ok & _above_with_hysteresis(np.nan_to_num(np.abs(motion.poses.angles[:, 0])), limits.largest_yaw)
-    hidden = motion.ok & (covered >= _COVERED)
+    hidden = motion.ok & (score >= _COVERED)
     good = _without_short_runs(~(lost | small | turned | hidden))
     why = {
         "the face is lost": lost,
         f"the face is smaller than {limits.smallest_face:g} pixels between the eyes": small,
         f"the head is turned by more than {limits.largest_yaw:g} degrees": turned,
-        "the mouth is covered": hidden,
+        COVERED: hidden,
     }
     weight = _faded_weights(good, track.first == track.shot.first, track.stop == track.shot.stop)
-    usable = ~(lost | small | turned) & (covered < _DOUBTFUL) & (track.presence > _CERTAIN)
+    usable = ~(lost | small | turned | _widened(hidden, _NEXT)) & (score < _DOUBTFUL) & (track.presence > _CERTAIN)
     reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in true_runs(~good))
     return Visibility(weight, usable, tuple(reasons))
 
 
+def covered(seen: Visibility) -> bool:
+    """True if some frames are left as filmed because the mouth is covered."""
+    return any(why == COVERED for _, _, why in seen.reasons)
+
+
 def coverage(
-    track: FaceTrack, motion: FaceMotion, times: Float[np.ndarray, " frames"]
+    track: FaceTrack,
+    motion: FaceMotion,
+    times: Float[np.ndarray, " frames"],
+    others: UInt8[np.ndarray, "n 32 40 3"] | None = None,
 ) -> Float32[np.ndarray, " frames"]:
     """How much of the mouth and the skin around it is hidden, per frame: a score of about 0 to 1; 0 where unknown.
+    ``others`` are thumbnails of the same person in other shots.
 
     Memory does not grow with the track, except for a few numbers per frame.
     """
@@ -93,6 +117,8 @@ def coverage(
     if len(rows) < _FEW:
         return hidden
     typical = _TypicalAppearance.of(track, motion, times, rows)
+    if others is not None:
+        typical = typical.with_others(others)
     novelty = np.zeros(len(track), np.float32)
     for first, stop, _, thumbs in track.thumbs.blocks(_BLOCK):
         inside = first + np.flatnonzero(motion.ok[first:stop])
@@ -101,7 +127,12 @@ def coverage(
             hidden[inside] = typical.hidden_skin(level)
             novelty[inside] = typical.novelty(level, times[inside])
     relative = _relative_novelty(novelty, motion, rows)
-    return np.maximum(_COVERED * hidden / _HIDDEN, _occlusion_score(relative, track.redness, rows)).astype(np.float32)
+    skin = _running_median(hidden, 3)
+    score = np.maximum(_COVERED * skin / _HIDDEN, _occlusion_score(relative, track.redness, rows))
+    if _usual_redness(track.redness, rows) <= _VERY_RED:
+        both = np.clip((skin - 0.2) / 0.06, 0, 1) * np.clip((relative - 1.9) / 0.3, 0, 1)
+        score = np.maximum(score, 0.3 * both)
+    return score.astype(np.float32)
 
 
 def _relative_novelty(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray) -> np.ndarray:
@@ -113,13 +144,32 @@ def _relative_novelty(novelty: np.ndarray, motion: FaceMotion, rows: np.ndarray)
 
 
 def _occlusion_score(novelty: np.ndarray, redness: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Score of a picture that is unlike the others; higher if the lips have lost their red."""
-    red = float(np.nanmedian(redness[rows])) if np.isfinite(redness[rows]).any() else 0.0
-    if red <= _RED_LIPS:
-        return 0.3 * np.clip((novelty - 1.9) / 0.4, 0, 1)
-    pale = np.clip((0.55 - np.nan_to_num(redness) / red) / 0.18, 0, 1)
-    by_colour = pale * np.clip((novelty - 1.15) / 0.15, 0, 1)
-    return 0.3 * np.maximum(by_colour, np.clip((novelty - 2.8) / 0.5, 0, 1))
+    """Score of a mouth whose lips have lost their red, or of a picture that is unlike the others.
+
+    Lips that keep their red are seen, however rare the picture: pressed, rounded and wide open mouths are rare in a
+    short shot. A great loss of red is proof, a smaller one is evidence if the picture is rare, too. Where lips are
+    hardly redder than skin, only the picture tells.
+    """
+    usual = _usual_redness(redness, rows)
+    now = _running_median(np.where(np.isfinite(redness), redness, usual), _BRIEF)
+    proof = np.clip(((usual - now) / max(_LOST_RED, _LOST_PART * usual) - 0.85) / 0.18, 0, 1)
+    if usual <= _RED_LIPS:
+        return 0.3 * np.maximum(proof, np.clip((novelty - 1.9) / 0.4, 0, 1))
+    pale = np.clip((0.55 - now / usual) / 0.18, 0, 1) * np.clip((novelty - 1.15) / 0.15, 0, 1)
+    rare = np.clip((_SEEN - now / usual) / 0.1, 0, 1) * np.clip((novelty - 2.8) / 0.5, 0, 1)
+    return 0.3 * np.maximum(proof, np.maximum(pale, rare))
+
+
+def _usual_redness(redness: np.ndarray, rows: np.ndarray) -> float:
+    """The median redness of the lips; 0 if it is not known."""
+    known = redness[rows][np.isfinite(redness[rows])]
+    return float(np.median(known)) if len(known) else 0.0
+
+
+def _running_median(values: np.ndarray, width: int) -> np.ndarray:
+    """The median of each value and those around it; the ends are repeated."""
+    around = np.pad(values, width // 2, mode="edge")
+    return np.median(np.lib.stride_tricks.sliding_window_view(around, width), -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +198,19 @@ class _TypicalAppearance:
         spread = np.median(np.abs(pictures - median).max(-1), 0)
         return cls(face, skin, light, median, spread, _small(pictures, face), times[chosen])
 
+    def with_others(self, thumbs: np.ndarray) -> "_TypicalAppearance":
+        """The same with thumbnails (n, 32, 40, 3) of other shots, whose colours are brought to those of this one."""
+        if not len(thumbs):
+            return self
+        pictures = thumbs.astype(np.float32)
+        pictures *= _gain(pictures, self.skin, self.light)
+        tones = (np.median(some, 0)[self.skin].mean(0) for some in (self.median[None], pictures))
+        here, there = (np.maximum(tone, 1) for tone in tones)
+        pictures *= np.clip(here / there, 0.6, 1.6)
+        always = np.full(len(pictures), np.inf)  # another shot is never near in time
+        small = np.concatenate([self.small, _small(pictures, self.face)])
+        return replace(self, small=small, times=np.concatenate([self.times, always]))
+
     def levelled(self, thumbs: np.ndarray) -> np.ndarray:
         """Thumbnails (n, 32, 40, 3) as float32, with the brightness of their skin equalised."""
         pictures = thumbs.astype(np.float32)
@@ -171,7 +234,8 @@ class _TypicalAppearance:
         count = far.sum(1)
         ordered = np.sort(np.where(far, distance, np.inf), 1)
         few = np.minimum(np.maximum(2, (_RARE * count).astype(int)), distance.shape[1] - 1)
-        return np.where(count >= _MIN_EVIDENCE, np.take_along_axis(ordered, few[:, None], 1)[:, 0], 0)
+        near = np.take_along_axis(ordered, few[:, None], 1)[:, 0]
+        return np.where(count >= _MIN_EVIDENCE, near, 0) * count / (count + _CHANCE)
 
 
 def _luma(pictures: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -208,6 +272,11 @@ def _areas(motion: FaceMotion) -> tuple[np.ndarray, np.ndarray]:
     below = lower + 0.04 + np.percentile(bottom_lip, 97) - np.median(bottom_lip)
     mouth = (np.abs(x) < left_right) & (y > above) & (y < below)
     return face, face & ~mouth
+
+
+def _widened(flags: np.ndarray, by: int) -> np.ndarray:
+    """``flags``, and those up to ``by`` places away from them."""
+    return np.convolve(np.pad(flags, by), np.ones(2 * by + 1), "valid") > 0.5
 
 
 def _above_with_hysteresis(values: np.ndarray, limit: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from lipdub.engines.exemplar.build_study import build_study, study_facts
 from lipdub.engines.exemplar.closure_check import ClosureCheck
 from lipdub.engines.exemplar.crop_collector import CropCollector, DiskBudget
 from lipdub.engines.exemplar.crop_file import CropReader
-from lipdub.engines.exemplar.exemplar_plan import LOST, NO_EXEMPLAR, TURNED, ExemplarPlan, plan_track
+from lipdub.engines.exemplar.exemplar_plan import LARGEST_YAW, LOST, NO_EXEMPLAR, TURNED, ExemplarPlan, plan_track
 from lipdub.engines.exemplar.frame_renderer import FrameRenderer, FrameTarget, WeightedExemplar
 from lipdub.engines.exemplar.opened_studies import OpenedStudies
 from lipdub.engines.exemplar.shape_model import pooled_digest
@@ -56,7 +56,7 @@ class ExemplarEngine:
     """Makes studies that re-use the mouths of a shot. It is deterministic and ignores ``Guide.seed``."""
 
     name = "exemplar"
-    limits = EngineLimits(smallest_face=20.0, largest_yaw=35.0, needs=frozenset({"trajectory"}))
+    limits = EngineLimits(smallest_face=20.0, largest_yaw=LARGEST_YAW, needs=frozenset({"trajectory"}))
 
     def __init__(self, options: ExemplarOptions = ExemplarOptions()) -> None:
         """An engine with ``options``."""

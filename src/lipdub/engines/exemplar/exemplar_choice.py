@@ -17,6 +17,7 @@ from lipdub.timeline.runs import consecutive
 _SHAPE_WEIGHTS = np.array([1.0, 0.5, 0.7, 0.12, 0.2, 0.7])
 _SHAPE_STEP = 0.03
 _ANGLE_STEPS = np.array([7.0, 7.0, 14.0])
+_TURNED, _TURNED_STEP = (20.0, 40.0), 3.5  # degrees of yaw between which the pose comes to count twice as much
 _CLOSED = 0.02  # apertures below this count as closed
 _CLOSING = 0.03  # lips on their way to a closure that are still further open need no closed exemplar
 _LOST_DETAIL = 0.12  # logarithm of the loss that costs 1
@@ -86,13 +87,20 @@ def row_cost(targets: TargetFrames, speed: float, row: int, library: ExemplarLib
         cost += float(targets.closed[row]) * (20 * too_open**2 + np.where(have > _CLOSED, 10.0, 0.0))
     if ap > 0.03:
         cost += np.where(have < _CLOSED, 10.0, 0.0) + 2 * np.maximum(0, (ap - have) / _SHAPE_STEP) ** 2
-    turned = (library.angles - targets.angles[row]) / _ANGLE_STEPS
+    turned = (library.angles - targets.angles[row]) / _angle_steps(float(targets.angles[row, 0]))
     cost += (turned * turned).sum(1)
     cost += _scale_cost(np.log(library.scale / targets.scale[row]), library)
     cost += 0.2 * ((speed - library.speed) / _SHAPE_STEP) ** 2
     cost += 0.3 * ((targets.light[row] - library.light) / 12) ** 2
     cost += library.away
     return cost
+
+
+def _angle_steps(yaw: float) -> Float64[np.ndarray, " 3"]:
+    """The differences of yaw, pitch and roll that cost 1 for a head turned by ``yaw``: the further it is turned, the
+    less a mouth looks like one from another side."""
+    far = min(max((abs(yaw) - _TURNED[0]) / (_TURNED[1] - _TURNED[0]), 0.0), 1.0)
+    return _ANGLE_STEPS - np.array([far * (_ANGLE_STEPS[0] - _TURNED_STEP), 0.0, 0.0])
 
 
 def _scale_cost(larger: Float64[np.ndarray, " n"], library: ExemplarLibrary) -> Float64[np.ndarray, " n"]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from lipdub.studio.analyse.covered_mouths import judged_by_person
 from lipdub.studio.analyse.faces import faces_name, find_faces, read_faces
 from lipdub.studio.analyse.people import find_people
 from lipdub.studio.analysis import Analysis
@@ -37,6 +38,7 @@ def analyse(
             clock.give_up()
             raise
     found = find_people(faces, session.tools.identifier.why)
+    faces = judged_by_person(faces, found.people, pictures, session.tools.engine.limits)
     return Analysis(shots, faces, found.people, sound, found.notes)
 
 
