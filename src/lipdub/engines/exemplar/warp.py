@@ -39,10 +39,16 @@ class WarpGrid(NamedTuple):
     def upsample(self, cells: Float32[np.ndarray, "cells k"]) -> Float32[np.ndarray, "height width k"]:
         """Values at cell centres, interpolated at every pixel of the window (Catmull-Rom; linear functions are
         exact)."""
+        return np.moveaxis(np.stack(self.planes(cells, self.window)), 0, -1)  # planes: faster to read one
+
+    def planes(self, cells: Float32[np.ndarray, "cells k"], part: Window) -> list[Float32[np.ndarray, "height width"]]:
+        """The same at the pixels of ``part`` of the window, one array for each of the ``k`` values."""
         small = cells.reshape(self.rows, self.columns, -1).transpose(2, 0, 1)
-        down = _interpolation(self.rows, self.step, self.window.height)
-        across = _interpolation(self.columns, self.step, self.window.width)
-        return np.moveaxis(np.stack([down @ one @ across.T for one in small]), 0, -1)  # planes: faster to read one
+        rows = slice(part.top - self.window.top, part.bottom - self.window.top)
+        columns = slice(part.left - self.window.left, part.right - self.window.left)
+        down = _interpolation(self.rows, self.step, self.window.height)[rows]
+        across = _interpolation(self.columns, self.step, self.window.width)[columns]
+        return [down @ one @ across.T for one in small]
 
 
 @lru_cache(maxsize=64)
