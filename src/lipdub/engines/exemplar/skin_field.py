@@ -18,12 +18,16 @@ from lipdub.timeline.picture import Window
 NODES = np.concatenate([OUTER, RING, JAW, STILL])
 """The landmarks that move the skin."""
 
+_EDGE = 0.18  # the soft edge of the lower-face ellipse, as a part of its radius
 _MOVED = 0.02  # displacements up to this many pixels count as none
 _INSET = 0.01  # the fall begins this far beyond the outline (eye distances), which is known about as well
 _BESIDE, _BELOW = 0.05, 0.10  # width of the fall beside the face, and how much wider it is below the chin
 _STRETCH = 2.2  # width of the fall where something is uncovered, in displacements
 _SAMPLES = 4  # points of the outline from one landmark to the next
 _ROOM = 2.0  # displacements shrink from this many displacements before the picture's edge
+
+
+Plane = Float32[np.ndarray, "height width"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +60,11 @@ class SkinField:
         centres = grid.centres()
         away = (centres - ellipse.centre.astype(np.float32)) @ ellipse.inverse.T.astype(np.float32)
         beyond, outward = _beyond_outline(goal[OUTLINE], centres, unit)
-        # a cell reaches two steps around it, so only cells wholly outside may be dropped
-        reach = 1 + 2.5 * grid.step * float(np.abs(ellipse.inverse).max())
+        inside = smoothstep((1 - np.hypot(*away.T)) / _EDGE)
         widest = _INSET + _BESIDE + _BELOW + (_STRETCH * float(np.abs(moves).max()) + 2.5 * grid.step) / unit
-        near = (np.hypot(*away.T) <= reach) & (beyond <= widest)
+        near = (inside > 0) & (beyond <= widest)
         cells = np.zeros((len(centres), 2), np.float32)
-        cells[near] = ThinPlateSpline(to, moves, unit).at(centres[near])
+        cells[near] = ThinPlateSpline(to, moves, unit).at(centres[near]) * inside[near, None]
         out = (cells * outward).sum(1)
         across = out[:, None] * outward
         narrow = _BESIDE + _BELOW * np.maximum(outward @ _down(goal), 0) ** 4
@@ -93,17 +96,18 @@ class SkinField:
             min(whole.bottom, whole.top + (int(down[-1]) + 3) * grid.step),
         )
 
-    def moves(self, window: Window, size: tuple[int, int]) -> Float32[np.ndarray, "height width 2"]:
-        """The displacement of every pixel of ``window``, which lies in the grid's. No pixel of the picture, which has
-        ``size`` (width, height), is moved beyond its edge."""
+    def moves(self, window: Window, size: tuple[int, int]) -> tuple[Plane, Plane]:
+        """The displacements of every pixel of ``window``, which lies in the grid's, to the right and down. No pixel of
+        the picture, which has ``size`` (width, height), is moved beyond its edge."""
         planes = self.grid.planes(np.concatenate([self.along, self.across, self.falls], 1), window)
         fall, wide = smoothstep(planes[4]), smoothstep(planes[5])
-        out = np.empty((*fall.shape, 2), np.float32)
         for axis in (0, 1):
-            np.multiply(planes[axis], fall, out=out[..., axis])
-            out[..., axis] += planes[2 + axis] * wide
-        _keep_inside(out, window, size)
-        return out
+            planes[axis] *= fall
+            planes[2 + axis] *= wide
+            planes[axis] += planes[2 + axis]
+        _keep_inside(planes[0].T, range(window.left, window.right), size[0])
+        _keep_inside(planes[1], range(window.top, window.bottom), size[1])
+        return planes[0], planes[1]
 
 
 def _down(points: Float64[np.ndarray, "478 2"]) -> Float32[np.ndarray, " 2"]:
@@ -134,14 +138,13 @@ def _beyond_outline(
     return side, outward
 
 
-def _keep_inside(move: Float32[np.ndarray, "height width 2"], window: Window, size: tuple[int, int]) -> None:
-    """Shrink ``move`` towards the edges of the picture so that it never leads beyond them."""
-    for axis, (first, stop) in enumerate(((window.left, window.right), (window.top, window.bottom))):
-        one = move[..., axis] if axis == 1 else move[..., axis].T  # the axis of ``where`` comes first
-        where = np.arange(first, stop, dtype=np.float32)
-        most = _ROOM * float(np.abs(one).max())
-        for room, sign in ((where, -1), (size[axis] - 1 - where, 1)):
-            short = np.flatnonzero(room < most)
-            if len(short):
-                part = one[short]
-                one[short] = np.where(part * sign > 0, part * (room[short] / most)[:, None], part)
+def _keep_inside(moves: Float32[np.ndarray, "length across"], where: range, length: int) -> None:
+    """Shrink ``moves`` of pixels at ``where`` (rows, or columns if it is turned) towards both edges of the picture, so
+    that none leads beyond its ``length``."""
+    most = _ROOM * max(float(moves.max()), -float(moves.min()))
+    place = np.arange(where.start, where.stop, dtype=np.float32)
+    for room, sign in ((place, -1), (length - 1 - place, 1)):
+        short = np.flatnonzero(room < most)
+        if len(short):
+            part = moves[short]
+            moves[short] = np.where(part * sign > 0, part * (room[short] / most)[:, None], part)

@@ -36,19 +36,18 @@ class WarpGrid(NamedTuple):
         y = (np.arange(self.rows, dtype=np.float32) + 0.5) * self.step - 0.5 + self.window.top
         return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
 
-    def upsample(self, cells: Float32[np.ndarray, "cells k"]) -> Float32[np.ndarray, "height width k"]:
-        """Values at cell centres, interpolated at every pixel of the window (Catmull-Rom; linear functions are
-        exact)."""
-        return np.moveaxis(np.stack(self.planes(cells, self.window)), 0, -1)  # planes: faster to read one
-
-    def planes(self, cells: Float32[np.ndarray, "cells k"], part: Window) -> list[Float32[np.ndarray, "height width"]]:
-        """The same at the pixels of ``part`` of the window, one array for each of the ``k`` values."""
+    def planes(
+        self, cells: Float32[np.ndarray, "cells k"], part: Window | None = None
+    ) -> list[Float32[np.ndarray, "height width"]]:
+        """Each of the ``k`` values at cell centres, interpolated at every pixel of ``part`` of the window (None: all of
+        it). Catmull-Rom; linear functions are exact."""
+        part = self.window if part is None else part
         small = cells.reshape(self.rows, self.columns, -1).transpose(2, 0, 1)
         rows = slice(part.top - self.window.top, part.bottom - self.window.top)
         columns = slice(part.left - self.window.left, part.right - self.window.left)
         down = _interpolation(self.rows, self.step, self.window.height)[rows]
         across = _interpolation(self.columns, self.step, self.window.width)[columns]
-        return [down @ one @ across.T for one in small]
+        return [down @ (one @ across.T) for one in small]
 
 
 @lru_cache(maxsize=64)
@@ -123,15 +122,20 @@ def smoothstep(x: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"
 
 
 def sample_picture(
-    picture: np.ndarray, move: Float32[np.ndarray, "height width 2"], offset: tuple[int, int], how: int
+    picture: np.ndarray,
+    x: Float32[np.ndarray, "height width"],
+    y: Float32[np.ndarray, "height width"],
+    offset: tuple[int, int],
+    how: int,
 ) -> np.ndarray:
-    """``picture`` sampled at every output pixel plus ``move``; ``offset`` is the (x, y) of the output in ``picture``.
+    """``picture`` sampled at every output pixel moved by ``x`` and ``y`` (which are changed); ``offset`` is the (x, y)
+    of the output in ``picture``.
 
     ``how`` is OpenCV's interpolation; border pixels are repeated.
     """
-    h, w = move.shape[:2]
-    x = move[..., 0] + (np.arange(w, dtype=np.float32) + offset[0])
-    y = move[..., 1] + (np.arange(h, dtype=np.float32) + offset[1])[:, None]
+    h, w = x.shape
+    x += np.arange(w, dtype=np.float32) + offset[0]
+    y += (np.arange(h, dtype=np.float32) + offset[1])[:, None]
     return cv2.remap(picture, x, y, how, borderMode=cv2.BORDER_REPLICATE)
 
 
