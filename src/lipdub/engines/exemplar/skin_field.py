@@ -24,6 +24,7 @@ _INSET = 0.01  # the fall begins this far beyond the outline (eye distances), wh
 _BESIDE, _BELOW = 0.05, 0.10  # width of the fall beside the face, and how much wider it is below the chin
 _STRETCH = 2.2  # width of the fall where something is uncovered, in displacements
 _SAMPLES = 4  # points of the outline from one landmark to the next
+_STEPS = 4  # the falls are computed at least this often from cell to cell
 _ROOM = 2.0  # displacements shrink from this many displacements before the picture's edge
 
 
@@ -99,15 +100,17 @@ class SkinField:
     def moves(self, window: Window, size: tuple[int, int]) -> tuple[Plane, Plane]:
         """The displacements of every pixel of ``window``, which lies in the grid's, to the right and down. No pixel of
         the picture, which has ``size`` (width, height), is moved beyond its edge."""
-        planes = self.grid.planes(np.concatenate([self.along, self.across, self.falls], 1), window)
+        every = max(1, self.grid.step // _STEPS)
+        planes = self.grid.coarse_planes(np.concatenate([self.along, self.across, self.falls], 1), window, every)
         fall, wide = smoothstep(planes[4]), smoothstep(planes[5])
         for axis in (0, 1):
             planes[axis] *= fall
             planes[2 + axis] *= wide
             planes[axis] += planes[2 + axis]
-        _keep_inside(planes[0].T, range(window.left, window.right), size[0])
-        _keep_inside(planes[1], range(window.top, window.bottom), size[1])
-        return planes[0], planes[1]
+        x, y = (self.grid.refined(plane, window, every) for plane in planes[:2])
+        _keep_inside(x.T, range(window.left, window.right), size[0])
+        _keep_inside(y, range(window.top, window.bottom), size[1])
+        return x, y
 
 
 def _down(points: Float64[np.ndarray, "478 2"]) -> Float32[np.ndarray, " 2"]:
