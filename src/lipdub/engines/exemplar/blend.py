@@ -30,6 +30,12 @@ def mix_layers(main: Layer, other: Layer, share: float, unit: float) -> Layer:
     return main + cv2.GaussianBlur(other - main, (0, 0), max(1.0, _DETAIL * unit)) * share
 
 
+def cross_fade(one: Layer, other: Layer, share: float, unit: float) -> Layer:
+    """From ``one`` to ``other`` by ``share`` (0..1). Fine detail is that of the nearer one: that of both would be a
+    double picture, and weaker than either."""
+    return mix_layers(other, one, 1 - share, unit) if share >= 0.5 else mix_layers(one, other, share, unit)
+
+
 def match_colour(layer: Layer, skin: Layer, mouth: MouthMasks, band: Float32[np.ndarray, "height width"]) -> Layer:
     """``layer`` in the colour of ``skin``: their difference in ``band`` (0..1) is spread smoothly over the mouth.
 

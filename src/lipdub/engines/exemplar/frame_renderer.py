@@ -125,7 +125,7 @@ class FrameRenderer:
         nostril = geometry.pixels(target.row, np.array([[0, geometry.nose + _NOSTRILS, geometry.mean[2, 2]]]))
         mask = mouth.mask(float(mouth.axes.of_points(nostril)[0, 1]))
         if target.weight < 1:
-            mask *= target.weight
+            layer = blend.cross_fade(skin, layer, target.weight, unit)
         layer -= skin
         layer *= mask[..., None]
         layer += skin
