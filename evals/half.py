@@ -69,8 +69,32 @@ class Trial:
     step: float
 
 
+@dataclass(frozen=True, eq=False)
+class HalfDub:
+    """A clip whose first half says the second half's words: the ``plan`` of its face, the film as written, ``result``,
+    what is compared, ``trial``, and the file's own sync ``offset`` in seconds."""
+
+    clip: Clip
+    plan: FacePlan
+    result: Clip
+    trial: Trial
+    offset: Fraction
+
+    @property
+    def middle(self) -> int:
+        """The first frame of the second half."""
+        return len(self.clip) // 2
+
+
 def half(bench: Bench, path: Path, scratch: Path) -> Row:
     """One clip's row. Raises ``NotFit`` if no one face is there in both halves."""
+    made = half_dub(bench, path, scratch)
+    own = {"offset": round(1000 * made.offset), "matched": "yes" if made.plan.sync.matched else "no"}
+    return {**own, **judged(made.trial), "flick": _flicker(made.clip, made.result, made.plan, made.middle)}
+
+
+def half_dub(bench: Bench, path: Path, scratch: Path) -> HalfDub:
+    """Dub the first half of ``path`` with the sound of the second; files lie in ``scratch``. Raises ``NotFit``."""
     clip = open_clip(path)
     middle = len(clip) // 2
     hidden, away = range(middle, len(clip)), clip.times.instant(middle) - clip.times.instant(0)
@@ -91,8 +115,7 @@ def half(bench: Bench, path: Path, scratch: Path) -> Row:
         voiced=voice_activity_at(dub, seconds),
         step=step_of(clip),
     )
-    own = {"offset": round(1000 * offset), "matched": "yes" if plan.sync.matched else "no"}
-    return {**own, **judged(trial), "flick": _flicker(clip, result, plan, middle)}
+    return HalfDub(clip, plan, result, trial, offset)
 
 
 def _own_offset(clip: Clip, analysis: Analysis, prior: Prior, source: SpeechFeatures) -> Fraction:

@@ -264,7 +264,11 @@ def resolve(name: str, consent: AskDownload | None = None, say: Say = log) -> Pa
 
     Raises ``WeightsError`` if it is not here and may not or cannot be fetched.
     """
-    wanted = model(name)
+    return resolve_entry(model(name), consent, say)
+
+
+def resolve_entry(wanted: ModelEntry, consent: AskDownload | None = None, say: Say = log) -> Path:
+    """The same for a model that need not be in the catalogue."""
     return _at_hand(wanted, say) or _fetched(wanted, consent, say)
 
 
