@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--long", type=int, default=0, help="also loop the clip to this many seconds")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--speech-features", default="auto")
+    parser.add_argument("--speech-features", default="best")
     args = parser.parse_args()
     if args.one:
         print(json.dumps(one_dub(args.clip, args.dub, args.speech_features)))

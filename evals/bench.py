@@ -289,7 +289,7 @@ def arguments(what: str, **more: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=what)
     parser.add_argument("folder", type=Path, help="clips (one face each, with sound), or one clip")
     parser.add_argument("--priors", type=Path, help="folder of priors that have not seen a clip: d01.npz for d01_*.mp4")
-    parser.add_argument("--speech-features", default="auto", choices=("auto", "best", "light"))
+    parser.add_argument("--speech-features", default="best", choices=("best", "light"))
     parser.add_argument("--engine", default="exemplar")
     parser.add_argument("--json", type=Path, help="where to save all numbers")
     parser.add_argument("--only", default="", help="comma-separated starts of names")
@@ -314,7 +314,7 @@ def _run(bench: Bench, given: argparse.Namespace, title: str, one: Test) -> int:
     starts = tuple(given.only.split(","))
     jobs = [(p.stem, partial(one, bench, p)) for p in clips_in(given.folder) if p.name.startswith(starts)]
     table = tabulated(jobs, given.json)
-    show(table, f"{title}; {'with' if bench.tools.analyser.detailed else 'without'} the whisper encoder")
+    show(table, f"{title}; {'with' if bench.tools.analyser.detailed else 'without'} the speech encoder")
     return 0 if table else 1
 
 

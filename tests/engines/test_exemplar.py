@@ -1,7 +1,9 @@
 """What the exemplar engine does, module by module."""
 
 import itertools
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -38,6 +40,7 @@ from lipdub.engines.exemplar.shape_model import (
 )
 from lipdub.engines.seam import Guide
 from lipdub.errors import InputError
+from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, MouthTrajectory
 from lipdub.timeline.patch import Passthrough, Patch
 from lipdub.timeline.picture import Window
@@ -535,6 +538,50 @@ def test_weights_between_zero_and_one_change_less(tmp_path):
         return sum(np.abs(a.pixels.astype(int) - a.base).sum() for a in answers if isinstance(a, Patch))
 
     assert 0 < change(0.3) < 0.6 * change(1.0)
+
+
+def patches(answers: Iterable[Patch | Passthrough]) -> list[Patch]:
+    """``answers``, all of which are patches."""
+    made = []
+    for answer in answers:
+        assert isinstance(answer, Patch)
+        made.append(answer)
+    return made
+
+
+@dataclass(frozen=True)
+class Doubled(Drawn):
+    """A drawn clip in which some rows show the picture of the row before; landmarks are found a little elsewhere."""
+
+    repeats: frozenset[int] = frozenset(range(3, 40, 4))
+
+    def picture(self, row: int) -> np.ndarray:
+        return super().picture(row - 1 if row in self.repeats else row)
+
+    def landmarks(self, row: int) -> np.ndarray:
+        points = super().landmarks(row - 1 if row in self.repeats else row)
+        return points + np.float32(0.2) if row in self.repeats else points
+
+    @cached_property
+    def track(self) -> FaceTrack:
+        changes = np.where(np.isin(np.arange(self.frames), list(self.repeats)), 0, 3).astype(np.float32)
+        return replace(super().track, changes=changes)
+
+
+def test_the_mouth_is_held_where_the_film_repeats_a_picture(tmp_path):
+    clip = Doubled(tmp_path / "track")
+    study, _ = study_of(clip, tmp_path / "study", redetect=lambda picture, near: near)
+    trajectory = clip.other_trajectory()
+    answers = patches(study.render(Guide(trajectory), clip.views()))
+    for row in clip.repeats:
+        before, held = answers[row - 1], answers[row]
+        assert held.index == FIRST + row
+        assert held.window == before.window
+        assert np.array_equal(held.pixels, before.pixels)
+        assert np.array_equal(held.mask, before.mask)
+    assert not np.array_equal(answers[1].base, answers[2].base)
+    (alone,) = patches(study.render(Guide(trajectory), clip.views(7, 8)))
+    assert np.array_equal(alone.pixels, answers[7].pixels), "also if the views begin with it"
 
 
 def test_a_turned_head_stays_as_filmed(tmp_path):

@@ -65,6 +65,37 @@ def test_a_face_that_moved_while_lost_is_taken_up_again(tmp_path: Path) -> None:
     assert [t.id for t in tracks] == [0]
 
 
+@pytest.mark.parametrize("noise", [0, 1])
+def test_frames_that_repeat_the_picture_are_found(tmp_path: Path, noise: int) -> None:
+    rng = np.random.default_rng(2)
+    tracker = FaceTracker(tmp_path, SIZE, ScriptedFinder(lambda i: [placed(300, 170, 60)]))
+    picture, repeats = PICTURE, np.arange(40) % 6 == 5
+    for i in range(40):
+        if not repeats[i]:
+            picture = rng.integers(100, 140, PICTURE.shape).astype(np.uint8)
+        tracker.track(frame_of(picture + rng.integers(0, noise + 1, PICTURE.shape).astype(np.uint8), i), i == 0)
+    (track,) = tracker.finish()
+    assert track.changes is not None
+    assert np.isnan(track.changes[0])
+    assert np.array_equal(track.repeats, repeats)
+
+
+def test_only_the_picture_around_a_face_says_whether_it_repeats(tmp_path: Path) -> None:
+    """Two faces side by side, of which one is filmed with half as many pictures."""
+    rng = np.random.default_rng(2)
+    tracker = FaceTracker(tmp_path, SIZE, ScriptedFinder(lambda i: [placed(150, 170, 50), placed(480, 170, 50)]))
+    picture = PICTURE.copy()
+    for i in range(30):
+        picture = picture.copy()
+        picture[:, 320:] = rng.integers(100, 140, (360, 320, 3))
+        if i % 2 == 0:
+            picture[:, :320] = rng.integers(100, 140, (360, 320, 3))
+        tracker.track(frame_of(picture, i), i == 0)
+    left, right = tracker.finish()
+    assert np.array_equal(left.repeats, np.arange(30) % 2 == 1)
+    assert not right.repeats.any()
+
+
 def test_a_long_loss_ends_the_track(tmp_path: Path) -> None:
     script = lambda i: [] if 20 <= i < 50 else [placed(200, 150, 60)]  # noqa: E731
     first, second = followed(script, 90, tmp_path)[0]

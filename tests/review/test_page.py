@@ -30,7 +30,10 @@ def report(folder: Path) -> Report:
         dub_track=MediaFile(folder / "es.wav", Fraction(9)),
         output=MediaFile(folder / "out" / "talk.es.mp4", Fraction(10), 250, late),
         recipe=Recipe("0.1.0", "exemplar", 0, "prior", "hearing"),
-        cues=(RenderedCue(Cue(span(1, 3), 4, line), 50), RenderedCue(Cue(span(5, 7), 2), 50)),
+        cues=(
+            RenderedCue(Cue(span(1, 3), 4, line), 50, (span(1, 3),)),
+            RenderedCue(Cue(span(5, 8), 2), 50, (span(5, 7),)),
+        ),
         passthrough=(PassthroughSpan(span(2, 3), "<i>covered</i>", 4), PassthroughSpan(span(8, 9), "no face")),
     )
 
@@ -58,7 +61,7 @@ def test_timeline_tracks_are_faces_in_player_time(tmp_path: Path) -> None:
     assert tracks[1]["spans"][0]["label"] == "</script><b>hola & adiós</b>"
     everybody = replace(report(tmp_path), passthrough=())
     assert len(data_of(page(everybody, tmp_path))["tracks"]) == 2
-    known = replace(report(tmp_path), cues=(RenderedCue(Cue(Span(Fraction(1), Fraction(3)), 4, person="Ana"), 50),))
+    known = replace(report(tmp_path), cues=(RenderedCue(Cue(Span(Fraction(1), Fraction(3)), 4, person="Ana"), 50, ()),))
     assert [track["name"] for track in data_of(page(known, tmp_path))["tracks"]] == ["face 4, Ana", "no face"]
 
 

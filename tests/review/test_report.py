@@ -43,11 +43,14 @@ def example(folder: Path = Path("talks")) -> Report:
             engine="exemplar",
             seed=0,
             prior="the shipped prior",
-            speech_features="without the whisper encoder: its weights are not here",
+            speech_features="light speech features: --speech-features light was given",
             options={"face": "auto", "crf": None},
             models=(ModelUsed("face-landmarks", "Apache-2.0"),),
         ),
-        cues=(RenderedCue(Cue(span(0.5, 6), 0), 165), RenderedCue(Cue(span(5, 12), 1), 208)),
+        cues=(
+            RenderedCue(Cue(span(0.5, 6), 0), 165, (span(0.5, 6),)),
+            RenderedCue(Cue(span(5, 12), 1), 208, (span(5, 8), span(9, 12))),
+        ),
         passthrough=tuple(PassthroughSpan(span(12 + i, 12.5 + i), f"reason {i}", i % 2 or None) for i in range(7)),
         faces=(
             FaceMetrics(
@@ -78,9 +81,19 @@ def test_the_json_holds_every_field() -> None:
 def test_cues_carry_their_ids_and_persons() -> None:
     line = Line("Hola.", span(1, 2), "es", id="7")
     cue = Cue(span(1, 2), 0, line, id="c1", person="p2")
-    packed = replace(example(), cues=(RenderedCue(cue, 25),)).to_dict()["cues"][0]
+    packed = replace(example(), cues=(RenderedCue(cue, 25, (cue.span,)),)).to_dict()["cues"][0]
     assert (packed["cue"]["id"], packed["cue"]["person"], packed["cue"]["line"]["id"]) == ("c1", "p2", "7")
     assert packed["frames_changed"] == 25
+    assert packed["changed"] == [{"start": 1.0, "end": 2.0}]
+
+
+def test_only_what_was_changed_counts_as_changed() -> None:
+    """A face that is dubbed in 36 of 393 frames, although its cue lasts all the time."""
+    cue = Cue(span(0, 15.72), 0)
+    some = (RenderedCue(cue, 36, (span(1, 1.8), span(4, 4.64))), RenderedCue(replace(cue, face=1), 0, ()))
+    report = replace(example(), cues=some)
+    assert report.seconds_changed == Fraction(144, 100)
+    assert dict(summary_rows(report))["Changed"] == ["1.4 of 20.0 s: 2 cues on 2 faces, 36 frames"]
 
 
 def test_it_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
@@ -101,7 +114,7 @@ def test_the_summary_table_is_short_and_fits_the_terminal() -> None:
     assert len(shown.splitlines()) <= 25
     for part in (
         "talk.es.mp4 (0:00:20.000, 600 frames)",
-        "11.5 of 20.0 s: 2 cues on 2 faces, 373 frames",
+        "10.5 of 20.0 s: 2 cues on 2 faces, 373 frames",
         "and 2 shorter",
         "face 0: 0.71 (-40 ms) before, 0.68 (+0 ms) after",
         "face 0: 13 of 14 found closed",

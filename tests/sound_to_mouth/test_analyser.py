@@ -1,6 +1,5 @@
 """Speech features. Tests that need model files are skipped if those are not installed (``lipdub weights fetch``)."""
 
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -9,19 +8,17 @@ import pytest
 from lipdub import weights
 from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.acoustics.voice_activity import VoiceActivity
-from lipdub.errors import MissingExtra, WeightsError
+from lipdub.errors import WeightsError
 from lipdub.sound_to_mouth import encoder, phones
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
-from lipdub.sound_to_mouth.encoder import log_mel, mel_bands
+from lipdub.sound_to_mouth.encoder import EncoderBasis, SpeechEncoder, log_mel, mel_bands
 from lipdub.sound_to_mouth.mouth_trajectory import closure_times
 from lipdub.sound_to_mouth.phones import BLANK, PhoneAnalyser
 from lipdub.timeline.samples import SampleFile
 from sound_to_mouth.sample_speech import sound, spoken
 
 VOICE = weights.present("voice-activity", lambda line: None)
-WHISPER = weights.present("whisper-base", lambda line: None)
 needs_voice = pytest.mark.skipif(VOICE is None, reason="voice activity weights are not here")
-needs_whisper = pytest.mark.skipif(WHISPER is None, reason="whisper weights are not here")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +63,8 @@ def test_the_features_of_silence(analyser, samples):
 
 
 @needs_voice
-def test_sound_in_a_file_gives_the_same_features_to_the_bit(analyser, tmp_path):
+def test_sound_in_a_file_gives_the_same_features_to_the_bit(tmp_path):
+    analyser = SpeechAnalyser(VOICE, SpeechEncoder())
     samples = np.tile(spoken(), 3)
     file = SampleFile(tmp_path / "samples")
     for first in range(0, len(samples), 7919):
@@ -74,7 +72,7 @@ def test_sound_in_a_file_gives_the_same_features_to_the_bit(analyser, tmp_path):
     held, read = analyser.analyse(sound(samples, Fraction(1, 3))), analyser.analyse_samples(file, Fraction(1, 3))
     file.close()
     assert read.start == held.start
-    for name in ("phone_posteriors", "voice_activity", "energy"):
+    for name in ("phone_posteriors", "voice_activity", "energy", "encoder_features"):
         np.testing.assert_array_equal(getattr(read, name), getattr(held, name))
 
 
@@ -104,17 +102,26 @@ def test_noise_and_music_are_not_speech(analyser):
         assert analyser.analyse(sound(noise.astype(np.float32))).voice_activity.mean() < 0.1
 
 
-@needs_voice
-@needs_whisper
 def test_encoder_features_in_chunks_equal_those_at_once(monkeypatch):
-    pytest.importorskip("ctranslate2")
     samples = spoken()
-    model = encoder.SpeechEncoder(WHISPER)
+    model = SpeechEncoder()
     whole = model.project(samples)
     assert whole.shape == (-(-len(samples) // 320), 128)
     assert 0.3 < whole.std() < 3
+    np.testing.assert_allclose(EncoderBasis.shipped().project(model.rows(samples)), whole, atol=1e-4)
     monkeypatch.setattr(encoder, "_LONGEST", 200)
-    assert np.corrcoef(whole.ravel(), model.project(samples).ravel())[0, 1] > 0.8
+    assert np.corrcoef(whole.ravel(), model.project(samples).ravel())[0, 1] > 0.85
+    monkeypatch.undo()
+    elsewhere = EncoderBasis.shipped().project(model.rows(samples, place=120))
+    assert np.corrcoef(whole.ravel(), elsewhere.ravel())[0, 1] > 0.85
+
+
+@needs_voice
+def test_encoder_features_are_there_only_with_an_encoder(analyser):
+    samples = spoken()[:32_000]
+    assert analyser.analyse(sound(samples)).encoder_features is None
+    features = SpeechAnalyser(VOICE, SpeechEncoder()).analyse(sound(samples))
+    assert features.encoder_features.shape == (len(features), 128)
 
 
 @needs_voice
@@ -123,12 +130,6 @@ def test_a_wrong_model_file_is_refused_in_words(tmp_path):
     wrong.write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="voice activity"):
         VoiceActivity(wrong)
-
-
-def test_a_missing_runtime_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ctranslate2", None)
-    with pytest.raises(MissingExtra, match=r"lipdub\[hear\]"):
-        SpeechAnalyser.check_encoder()
 
 
 def test_mel_bands_are_those_of_slaney():

@@ -87,7 +87,11 @@ def test_the_mouth_changes_and_all_else_stays(case: Case, home: Path) -> None:
     assert max(lips[:FACE].max(), lips[FACE + BLANK :].max()) > 3, "lips move"
     saved = json.loads((home / "out.report.json").read_text())
     assert saved["source"]["frames"] == 2 * FACE + BLANK
-    assert saved["cues"]
+    told = [one for cue in saved["cues"] for one in cue["changed"]]
+    seconds = sum(one["end"] - one["start"] for one in told)
+    assert sum(cue["frames_changed"] for cue in saved["cues"]) == pytest.approx(seconds * float(source.rate), abs=0.1)
+    changed = [bool((c > 2).any()) for c in change]
+    assert 0 < seconds <= sum(changed) / float(source.rate) + 1e-3
     assert any("no face" in left["reason"] for left in saved["passthrough"])
     assert saved["recipe"]["speech_features"].startswith("light")
     assert (home / "out.review.html").exists()

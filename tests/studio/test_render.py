@@ -49,8 +49,10 @@ LAYOUT = PixelLayout("gbrp", 8, (1, 1), "rgb", True)
 class Marker:
     """A study that paints one pixel of its window, after having taken ``lag`` looks more than it answered."""
 
-    def __init__(self, lag: int, colour: int, skip: frozenset[int] = frozenset()) -> None:
-        self.lag, self.colour, self.skip = lag, colour, skip
+    def __init__(
+        self, lag: int, colour: int, skip: frozenset[int] = frozenset(), same: frozenset[int] = frozenset()
+    ) -> None:
+        self.lag, self.colour, self.skip, self.same = lag, colour, skip, same
 
     def see(self, view: FaceView) -> None:
         """Nothing to learn."""
@@ -72,7 +74,10 @@ class Marker:
             return Passthrough(view.index, "covered")
         window = Window(self.colour % 8, 2, self.colour % 8 + 2, 4)
         base = view.pixels(window)
-        return Patch(view.index, window, base, np.full_like(base, self.colour), np.ones((2, 2), np.float32))
+        return Patch(view.index, window, base, np.full_like(base, self.colour), self._mask(view.index))
+
+    def _mask(self, index: int) -> np.ndarray:
+        return np.full((2, 2), 0 if index in self.same else 1, np.float32)
 
 
 def frames(count: int) -> Iterator[Frame]:
@@ -241,6 +246,19 @@ def test_an_engine_is_shown_the_views_around_a_cue_that_it_needs(tmp_path: Path,
         assert frame.planes[0][2, 0] == 200
     assert seen[: 8 - needed.start] == list(range(needed.start, 8))
     assert set(seen) <= set(needed)
+
+
+def test_only_frames_whose_picture_is_changed_count(tmp_path: Path) -> None:
+    """The engine leaves frames 2 to 4 as they are, and its patches for frames 7 and 9 change nothing."""
+    face = track(tmp_path, 0, Shot(0, 12), 0, 12)
+    marker = Marker(0, 200, skip=frozenset({2, 3, 4}), same=frozenset({7, 9}))
+    renderer, _ = rendering(tmp_path / "scratch", 12, (Shot(0, 12),), {face: marker})
+    list(renderer.patched(0, 12, frames(12)))
+    made = renderer._folders.finished("cue-0")
+    assert made is not None
+    assert made.frames == 7
+    assert made.changed == tuple(Span(Fraction(a, 25), Fraction(b, 25)) for a, b in ((0, 2), (5, 7), (8, 9), (10, 12)))
+    assert [(one.span, one.reason) for one in made.passthrough] == [(Span(Fraction(2, 25), Fraction(5, 25)), "covered")]
 
 
 def test_without_planned_faces_nothing_changes(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def synthetic_clip(seed: int, late: float) -> TrainingClip:
     guess = DESIGNS["calm"](features, seconds + late + 0.5) @ MAP
     shapes = guess * 0.03 * rng.uniform(0.5, 2) + rng.standard_normal(6) + rng.standard_normal((250, 6)) * 1e-4
     encoder = np.concatenate([phones, rng.standard_normal((560, 495)) * 0.1], 1).astype(np.float16)
-    return TrainingClip(f"p{seed}", seconds, shapes, (VoiceVariant(1.0, features, encoder),))
+    return TrainingClip(f"p{seed}", seconds, shapes, (VoiceVariant(1.0, features, encoder, encoder),))
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,21 @@ def test_a_basis_whitens(people):
     components = np.concatenate([f.features.encoder_features for f in people])
     assert np.abs(components.mean(0)).max() < 0.05
     assert components[:, :15].std(0) == pytest.approx(np.full(15, 0.93), abs=0.07)
+
+
+def test_what_another_speed_changes_counts_little():
+    """One direction is the sound's, one the speed's; as principal components they would be as large as each other."""
+    clips = []
+    for seed in range(3):
+        clip, rng = synthetic_clip(seed, 0.0), np.random.default_rng(seed)
+        heard, own = rng.standard_normal((560, 1)), rng.standard_normal((2, 560, 1))
+        rest = rng.standard_normal((560, 510)) * 0.01
+        rows = [np.concatenate([heard, each, rest], 1).astype(np.float16) for each in own]
+        voices = [VoiceVariant(1.0, clip.features, some, some) for some in rows]
+        clips.append(replace(clip, voices=tuple(voices)))
+    directions = fit_encoder_basis(clips).directions
+    sizes = np.sqrt((directions[:2] ** 2).sum(1))
+    assert sizes[1] < 0.3 * sizes[0]
 
 
 def test_rights_select_the_clips(tmp_path):

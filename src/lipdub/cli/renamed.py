@@ -1,4 +1,4 @@
-"""Commands and options that were renamed. Their old names work until lipdub 0.2, with a notice for each."""
+"""Commands, options and their values that were renamed. Old names work until lipdub 0.2, with a notice for each."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,6 +22,9 @@ OPTIONS = {
     "speak": {"--fit": "--duration-fit"},
 }
 """Command -> old name of an option -> new name."""
+
+VALUES = {"--speech-features": {"auto": "best"}}
+"""Option, of any command -> old name of a value -> new name."""
 
 
 class RenamedArguments(NamedTuple):
@@ -54,7 +57,22 @@ def with_new_names(arguments: Sequence[str]) -> RenamedArguments:
             raise OptionError(f"{name} and {min(both)} are the same option", remedy=f"Give {min(both)} alone")
         new[i] = f"{options[name]}{equals}{value}"
         notices.append(_notice(name, options[name]))
+    notices += _rename_values(new, range(at + 1, end))
     return RenamedArguments(new, list(dict.fromkeys(notices)))
+
+
+def _rename_values(words: list[str], places: range) -> list[str]:
+    """Replace the old values of options at ``places`` of ``words``; returns the notices."""
+    notices = []
+    for i in places:
+        name, (option, equals, value) = _name(words[i]), words[i].partition("=")
+        at = i if equals else i + 1
+        value = value if equals else "".join(words[at : at + 1])
+        new = VALUES.get(name, {}).get(value)
+        if new is not None and at in places:
+            words[at] = f"{option}={new}" if equals else new
+            notices.append(_notice(f"{name} {value}", f"{name} {new}"))
+    return notices
 
 
 def _name(word: str) -> str:

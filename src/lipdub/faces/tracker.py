@@ -15,10 +15,11 @@ import numpy as np
 from lipdub.anatomy.landmarks import EYE_LEFT, EYE_RIGHT, LANDMARK_COUNT
 from lipdub.anatomy.thumbnail import THUMBNAIL_SIZE, thumbnail
 from lipdub.faces.landmarker import FaceDetection, FaceLandmarker, FaceMesh, FaceRoi
+from lipdub.faces.picture_change import PictureChange
 from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.patch import FaceView
-from lipdub.timeline.picture import Frame, Rgb, Window
+from lipdub.timeline.picture import Frame, Rgb, Window, window_around
 from lipdub.timeline.spool import Spool
 
 MIN_PRESENCE = 0.5
@@ -58,6 +59,7 @@ class _ActiveTrack:
     redness: list[float] = field(default_factory=list)
     presence: list[float] = field(default_factory=list)
     eyes: list[float] = field(default_factory=list)
+    changes: list[float] = field(default_factory=list)
 
     @property
     def box(self) -> Box:
@@ -121,6 +123,7 @@ class FaceTracker:
         """
         self._folder, self._size, self._finder, self._most = Path(folder), size, finder, most
         self._rate = float(rate)
+        self._change = PictureChange()
         self._active: list[_ActiveTrack] = []
         self._ended: list[tuple[_ActiveTrack, int]] = []  # with the frame after the track's shot; 0 while that goes on
         self._just_ended: list[_ActiveTrack] = []
@@ -144,6 +147,7 @@ class FaceTracker:
         """Find the faces of this frame; ``cut``: it begins a new shot. What is found must be given to ``write``."""
         if cut:
             self._end_shot(frame.index)
+        self._change.see(frame)
         for track in self._active:
             self._follow(track, frame)
         self._end_duplicates()
@@ -182,8 +186,9 @@ class FaceTracker:
         for track, shot_stop in self._ended:
             if self._is_worth_keeping(track, shot_stop):
                 redness, presence = np.array(track.redness, np.float32), np.array(track.presence, np.float32)
-                shot = Shot(track.shot_first, shot_stop)
-                tracks.append(FaceTrack(track.id, shot, track.first, track.landmarks, track.thumbs, redness, presence))
+                shot, changes = Shot(track.shot_first, shot_stop), np.array(track.changes, np.float32)
+                spools = track.landmarks, track.thumbs
+                tracks.append(FaceTrack(track.id, shot, track.first, *spools, redness, presence, changes))
             else:
                 track.landmarks.path.unlink(missing_ok=True)
                 track.thumbs.path.unlink(missing_ok=True)
@@ -304,6 +309,8 @@ class FaceTracker:
         face = None if track.mesh is None else track.mesh.landmarks
         track.landmarks.append(_BLANK_FACE if face is None else face)
         track.presence.append(0.0 if track.mesh is None else track.mesh.presence)
+        changes = np.nan if face is None else self._change.within(window_around(face, self._size))
+        track.changes.append(changes if len(track.changes) else np.nan)
         if face is not None:
             track.eyes.append(float(np.linalg.norm(face[EYE_LEFT] - face[EYE_RIGHT])))
         return FaceView(frame.index, self._size, face, frame.rgb)

@@ -110,6 +110,10 @@ def _spans(report: Report, face: int | None) -> list[dict[str, Any]]:
         start, end = (round(float(t - report.source.start), 6) for t in (span.start, span.end))
         return {"start": start, "end": end, "changed": changed, "label": label}
 
-    cues = [rendered.cue for rendered in report.cues if rendered.cue.face == face]
-    changed = [entry(cue.span, True, cue.line.text if cue.line else "mouth changed") for cue in cues]
+    changed = [
+        entry(span, True, rendered.cue.line.text if rendered.cue.line else "mouth changed")
+        for rendered in report.cues
+        if rendered.cue.face == face
+        for span in rendered.changed
+    ]
     return changed + [entry(one.span, False, one.reason) for one in report.passthrough if one.face == face]

@@ -41,10 +41,15 @@ class MediaFile:
 
 @dataclass(frozen=True, slots=True)
 class RenderedCue:
-    """A ``cue`` that was rendered, and how many of its frames were changed."""
+    """A ``cue`` that was rendered, how many of its frames were changed, and the spans of these (``changed``).
+
+    In the other frames the engine could not change the mouth (the report's ``passthrough`` says why), or it is already
+    as it must be.
+    """
 
     cue: Cue
     frames_changed: int
+    changed: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ class Report:
     @property
     def seconds_changed(self) -> Fraction:
         """Seconds of the picture in which the mouth of at least one face was changed."""
-        return total_duration(rendered.cue.span for rendered in self.cues)
+        return total_duration(span for rendered in self.cues for span in rendered.changed)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values: times in seconds (6 decimals), paths as text, NaN and infinity as null."""

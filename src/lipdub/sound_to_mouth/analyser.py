@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from lipdub.acoustics.chunks import rows_of
 from lipdub.acoustics.level import gain_to_level, row_levels, scaled_by_quantiles
 from lipdub.acoustics.voice_activity import VoiceActivity
-from lipdub.sound_to_mouth.encoder import COMPONENTS, SpeechEncoder, ctranslate2_module
+from lipdub.sound_to_mouth.encoder import COMPONENTS, SpeechEncoder
 from lipdub.sound_to_mouth.phones import BLANK, CLASSES, PhoneAnalyser
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
@@ -19,18 +19,15 @@ from lipdub.timeline.speech_features import SpeechFeatures
 
 
 class SpeechAnalyser:
-    """Computes phone posteriors, voice activity, energy, and encoder features if the whisper weights are installed.
+    """Computes phone posteriors, voice activity, energy, and encoder features if it has an encoder.
 
     Memory beyond the result is that of a few chunks of 12 s, however long the sound.
     """
 
-    def __init__(self, voice_activity: Path, whisper: Path | None = None) -> None:
-        """``voice_activity``: Silero's ONNX file; ``whisper``: CTranslate2 folder of whisper-base, or None.
-
-        Raises ``WeightsError`` for files that cannot be used, ``MissingExtra`` if whisper's runtime is missing.
-        """
+    def __init__(self, voice_activity: Path, encoder: SpeechEncoder | None = None) -> None:
+        """``voice_activity``: Silero's ONNX file. Raises ``WeightsError`` if it cannot be used."""
         self._voice = VoiceActivity(voice_activity)
-        self._encoder = None if whisper is None else SpeechEncoder(whisper)
+        self._encoder = encoder
         try:
             self._phones = PhoneAnalyser(workers=max(1, min(2, os.cpu_count() or 1)))
         except (
@@ -38,11 +35,6 @@ class SpeechAnalyser:
             OSError,
         ):  # no build of hama for this system: the prior then uses energy only, with a note
             self._phones = None
-
-    @staticmethod
-    def check_encoder() -> None:
-        """Raise ``MissingExtra`` if the package that runs the whisper encoder is not installed."""
-        ctranslate2_module()
 
     def analyse(self, sound: Sound) -> SpeechFeatures:
         """The features of a mono 16 kHz ``sound`` of any length, which may be silent or empty."""

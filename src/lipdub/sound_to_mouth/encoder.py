@@ -1,82 +1,66 @@
-"""Features from the last encoder layer of whisper-base, projected onto 128 principal components.
+"""Features from the third layer of whisper-base's encoder, projected onto 128 principal components.
 
-Whisper: A. Radford et al., "Robust speech recognition via large-scale weak supervision", 2022 (MIT). Its log-mel
-spectrogram (80 bands, 25 ms windows, 10 ms hop, Slaney's mel scale) is computed here; CTranslate2 runs the network.
-Each chunk is projected at once, so that the features of an hour of speech need little memory.
+Lower layers tell more of the mouth than the last one, which tells of words. The log-mel spectrogram is whisper's (80
+bands, 25 ms windows, 10 ms hop, Slaney's mel scale). Each chunk is projected at once, so that the features of an hour
+of speech need little memory.
 """
 
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
 from lipdub.acoustics.chunks import HOP, Chunk, overlapping_chunks, padded, rows_of
-from lipdub.disk.os_errors import OUT_OF_MEMORY, is_out_of_memory
-from lipdub.errors import MachineError, MissingExtra, WeightsError
+from lipdub.process.blas_threads import one_blas_thread
+from lipdub.sound_to_mouth.encoder_network import WIDTH, EncoderNetwork
 from lipdub.timeline.samples import Samples
 from lipdub.timeline.sound import ANALYSIS_RATE
 
+IDENTITY = "whisper-base, 3 layers, 128 components, 3"
+"""What changes when the features of the same sound do: raise the number with the network, the basis or the chunks."""
+
 COMPONENTS = 128
-_WIDTH = 512  # numbers in a row of the encoder
 _BANDS, _WINDOW, _MEL_HOP = 80, 400, 160
 _LONGEST, _TRIM = 500, 50  # rows
 _CEILING = 1.5  # log10 of mel power that speech at the RMS ACTIVE_RMS just reaches
 _RANGE = 8.0
 
 
-def ctranslate2_module() -> Any:
-    """The module ``ctranslate2``. Raises ``MissingExtra`` if it is not installed."""
-    with MissingExtra.guard("hear", "analysing speech with the whisper encoder"):
-        import ctranslate2
-    return ctranslate2
-
-
 class SpeechEncoder:
-    """Runs the encoder: ``project`` gives components in the shipped basis, ``last_layer`` the encoder's output."""
+    """Runs the encoder: ``project`` gives components in the shipped basis, ``rows`` the third layer's output."""
 
-    def __init__(self, model: Path) -> None:
-        """Load the CTranslate2 folder ``model``. Raises ``MissingExtra``, ``WeightsError`` or ``MachineError``."""
-        ctranslate2 = ctranslate2_module()
-        self._array = ctranslate2.StorageView.from_array
-        try:
-            self._model: Any = ctranslate2.models.Whisper(
-                str(model), device="cpu", compute_type="int8_float32", intra_threads=1, inter_threads=1
-            )
-        except (RuntimeError, ValueError) as broken:
-            if is_out_of_memory(broken):
-                raise MachineError(OUT_OF_MEMORY.what, remedy=OUT_OF_MEMORY.remedy) from broken
-            raise WeightsError(
-                f"the whisper model cannot be read ({broken})",
-                file=model,
-                remedy="Delete the folder, it will be fetched again.",
-            ) from broken
+    def __init__(self) -> None:
+        """Load the network in the package. Raises ``WeightsError`` if its file is damaged."""
+        self._network = EncoderNetwork.shipped()
 
     def project(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 128"]:
         """Whitened leading components for every row of 16 kHz ``samples``, multiplied by ``gain`` first."""
         basis = EncoderBasis.shipped()
-        parts = [
-            basis.project(self._encode_chunk(samples, gain, chunk))
-            for chunk in overlapping_chunks(len(samples), _LONGEST, _TRIM)
-        ]
+        with one_blas_thread():
+            parts = [
+                basis.project(self._encode_chunk(samples, gain, chunk))
+                for chunk in overlapping_chunks(len(samples), _LONGEST, _TRIM)
+            ]
         return np.concatenate([np.zeros((0, COMPONENTS), np.float32), *parts])
 
-    def last_layer(self, samples: Samples, gain: float = 1.0) -> Float32[np.ndarray, "rows 512"]:
-        """The encoder's last layer for every row, from which training makes the basis."""
-        parts = [
-            self._encode_chunk(samples, gain, chunk) for chunk in overlapping_chunks(len(samples), _LONGEST, _TRIM)
-        ]
-        return np.concatenate([np.zeros((0, _WIDTH), np.float32), *parts])
+    def rows(self, samples: Samples, gain: float = 1.0, place: int = 0) -> Float32[np.ndarray, "rows 512"]:
+        """The third layer's output for every row, from which training makes the basis. The first row of a chunk is
+        taken for row ``place`` of a sound."""
+        with one_blas_thread():
+            parts = [
+                self._encode_chunk(samples, gain, chunk, place)
+                for chunk in overlapping_chunks(len(samples), _LONGEST, _TRIM)
+            ]
+        return np.concatenate([np.zeros((0, WIDTH), np.float32), *parts])
 
-    def _encode_chunk(self, samples: Samples, gain: float, chunk: Chunk) -> Float32[np.ndarray, "rows 512"]:
+    def _encode_chunk(
+        self, samples: Samples, gain: float, chunk: Chunk, place: int = 0
+    ) -> Float32[np.ndarray, "rows 512"]:
         rows = rows_of(chunk.stop - chunk.first)
         cut = padded(samples, chunk.first - _WINDOW // 2, chunk.first + rows * HOP + _WINDOW // 2 - _MEL_HOP)
-        mel = log_mel(cut * np.float32(gain))
-        encoded = self._model.encode(self._array(np.ascontiguousarray(mel[None])))
-        return np.array(encoded)[0, chunk.keep : chunk.until].astype(np.float32)
+        return self._network.rows(log_mel(cut * np.float32(gain)), place)[chunk.keep : chunk.until]
 
 
 def log_mel(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "80 frames"]:
@@ -106,7 +90,10 @@ def mel_bands() -> Float64[np.ndarray, "80 201"]:
 
 @dataclass(frozen=True, eq=False)
 class EncoderBasis:
-    """A basis for encoder rows: their ``mean``, and ``directions`` scaled so that components vary about equally."""
+    """A basis for encoder rows: their ``mean``, and ``directions`` scaled so that components vary about equally.
+
+    The directions are such that components hardly tell where in a chunk a row lies.
+    """
 
     mean: Float32[np.ndarray, " 512"]
     directions: Float32[np.ndarray, "512 128"]

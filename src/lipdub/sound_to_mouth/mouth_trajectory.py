@@ -1,7 +1,7 @@
 """The mouth trajectory of a dub: the mouth shapes that fit the new voice, in one person's own range.
 
 The speaker model's prediction is mapped to the person's range by quantiles; then lips are closed for p, b and m, and
-the mouth rests in silence.
+the mouth rests in silence. From the end of a voice to its rest a mouth only closes.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ _POOL_SECONDS = 4.0  # of the dub's speech, from which the range of its predicti
 _RAMP = 0.06
 _SILENCE_ROWS, _AFTER_ROWS, _BEFORE_ROWS = 20, 8, 10  # .40 s or more; 160 ms after speech; 200 ms before it
 _MARGIN = 50  # rows of silence before and after a dub
+_HANGOVER = 0.1  # seconds before its end in which the voice activity is still high, although the voice has ended
 _EDGE = np.hanning(13)[1:-1] / np.hanning(13)[1:-1].sum()
 
 
@@ -56,19 +57,21 @@ class DubTiming:
     """When a dub asks for closed lips, and when it lets a mouth rest; computed once for a dub, whoever follows it.
 
     ``threshold`` is the ``closure_threshold`` that was used. ``closures``: instants (clip time). ``rest`` (rows,) 0..1,
-    ``FEATURE_STEP`` apart, from ``_MARGIN`` rows before ``start`` (clip time) on.
+    ``FEATURE_STEP`` apart, from ``_MARGIN`` rows before ``start`` (clip time) on. ``silences`` (pauses, 2): from when
+    to when (clip time) there is no voice around each rest; infinite where the dub has not begun or has ended.
     """
 
     threshold: float
     start: float
     closures: Float64[np.ndarray, " k"]
     rest: Float32[np.ndarray, " rows"]
+    silences: Float64[np.ndarray, "pauses 2"]
 
     @classmethod
     def of(cls, dub: SpeechFeatures, threshold: float | None = None) -> "DubTiming":
         """The timing of ``dub``; ``threshold``: a ``Calibration.closure_threshold`` (None: that of ``dub``)."""
         least = closure_threshold(dub) if threshold is None else threshold
-        return cls(least, float(dub.start), closure_times(dub, least), _rest_gate(dub))
+        return cls(least, float(dub.start), closure_times(dub, least), *_rests(dub))
 
     def rest_at(self, seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """How much the mouth rests at ``seconds`` (clip time), 0..1. Outside the dub is silence."""
@@ -99,6 +102,7 @@ def predict_mouth(
         shapes = calibrate_to_speaker(model, guess, calibration)
         shapes[:, AP] += closed * (np.minimum(shapes[:, AP], model.closed) - shapes[:, AP])
         shapes += silent[:, None] * (model.rest - shapes)
+        _settle(shapes, model.rest, silent, seconds, timing.silences)
     trajectory = MouthTrajectory(
         shapes.astype(np.float32), np.ones(len(seconds), np.float32), (closed * (1 - silent)).astype(np.float32)
     )
@@ -211,20 +215,50 @@ def rest_weights(dub: SpeechFeatures, seconds: Float64[np.ndarray, " n"]) -> Flo
     In pauses shorter than .40 s the mouth does not rest, as real mouths stay open there. The mouth closes 160 ms after
     speech and opens 200 ms before it, each within 220 ms.
     """
-    return DubTiming(0.0, float(dub.start), np.zeros(0), _rest_gate(dub)).rest_at(seconds)
+    return DubTiming(0.0, float(dub.start), np.zeros(0), *_rests(dub)).rest_at(seconds)
 
 
-def _rest_gate(dub: SpeechFeatures) -> Float32[np.ndarray, " rows"]:
-    """``rest_weights`` on the rows of ``dub``, and ``_MARGIN`` rows before and after them."""
+def _settle(
+    shapes: Float64[np.ndarray, "n 6"],
+    rest: Float64[np.ndarray, " 6"],
+    silent: Float64[np.ndarray, " n"],
+    seconds: Float64[np.ndarray, " n"],
+    silences: Float64[np.ndarray, "pauses 2"],
+) -> None:
+    """Change ``shapes`` so that lips only close from the end of speech until they rest, and only open from then until
+    speech: a prediction without a voice wanders.
+
+    A shape that is open too far is moved towards ``rest``, as a whole. ``silent``: how much the mouth rests.
+    """
+    for begin, end in silences:
+        rows = np.flatnonzero((seconds >= begin - _HANGOVER) & (seconds <= end))
+        resting = rows[silent[rows] > 1 - 1e-6]
+        if not len(resting):
+            continue
+        closing = rows[rows <= resting[0]] if np.isfinite(begin) else rows[:0]
+        opening = rows[rows >= resting[-1]] if np.isfinite(end) else rows[:0]
+        for some in (closing, opening[::-1]):
+            widest = np.minimum.accumulate(shapes[some, AP])
+            beyond = np.maximum(shapes[some, AP] - rest[AP], 1e-9)
+            part = np.clip((shapes[some, AP] - widest) / beyond, 0, 1)
+            shapes[some] += part[:, None] * (rest - shapes[some])
+
+
+def _rests(dub: SpeechFeatures) -> tuple[Float32[np.ndarray, " rows"], Float64[np.ndarray, "pauses 2"]]:
+    """``rest_weights`` on the rows of ``dub`` and ``_MARGIN`` rows before and after them, and the silences in which
+    the mouth rests (see ``DubTiming``)."""
     quiet = np.pad(dub.voice_activity < _VOICED, _MARGIN, constant_values=True)
-    gate = np.zeros(len(quiet))
+    gate, silences = np.zeros(len(quiet)), []
     for first, stop in true_runs(quiet):
         begin = first + _AFTER_ROWS if first > 0 else 0
         end = stop - _BEFORE_ROWS if stop < len(quiet) else len(quiet)
         if stop - first >= _SILENCE_ROWS and end > begin:
             gate[begin:end] = 1
+            clock = (np.array([first, stop]) - _MARGIN) * _STEP + float(dub.start)
+            silences.append((clock[0] if first > 0 else -np.inf, clock[1] if stop < len(quiet) else np.inf))
     reach = len(_EDGE) // 2
-    return np.convolve(np.pad(gate, reach, mode="edge"), _EDGE, "valid").astype(np.float32)
+    gate = np.convolve(np.pad(gate, reach, mode="edge"), _EDGE, "valid").astype(np.float32)
+    return gate, np.array(silences, np.float64).reshape(-1, 2)
 
 
 def _pool(
@@ -267,7 +301,7 @@ def _notes(model: SpeakerModel, kind: str) -> tuple[str, ...]:
     if kind == "loudness":
         notes.append("No phones were found in the dub, so the mouth follows its loudness only.")
     elif kind == "phones":
-        notes.append("The whisper encoder was not at hand, so mouth shapes come from phones alone.")
+        notes.append("The speech encoder was not used, so mouth shapes come from phones alone.")
     sync = model.sync
     if sync is None:
         notes.append(

@@ -12,10 +12,11 @@ import struct
 from importlib.resources import files
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
+
+from lipdub.sound_to_mouth.network_layers import Linear, Norm, Rows, neighbours, self_attention
 
 _MAGIC = b"HAMAPK\x01"
 _TYPES = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
@@ -23,34 +24,6 @@ _WINDOW, _HOP = 400, 160  # samples
 _HEADS = 4
 _PREFIX = "acoustic_model.model."
 _MATRICES = ("ffn1.fc1", "ffn1.fc2", "attn.in_proj", "attn.out_proj", "ffn2.fc1", "ffn2.fc2")
-
-Rows = Float32[np.ndarray, "_rows _width"]
-
-
-class _Linear(NamedTuple):
-    """A linear layer: ``weight`` (inputs, outputs) and ``bias`` (outputs,)."""
-
-    weight: np.ndarray
-    bias: np.ndarray
-
-    def __call__(self, rows: Rows) -> Rows:
-        out = rows @ self.weight
-        out += self.bias
-        return out
-
-
-class _Norm(NamedTuple):
-    """Layer normalisation with ``scale`` and ``shift`` (width,)."""
-
-    scale: np.ndarray
-    shift: np.ndarray
-
-    def __call__(self, rows: Rows) -> Rows:
-        centred = rows - rows.mean(-1, keepdims=True)
-        centred /= np.sqrt(np.mean(centred * centred, -1, keepdims=True) + np.float32(1e-5))
-        centred *= self.scale
-        centred += self.shift
-        return centred
 
 
 class PhoneNetwork:
@@ -63,11 +36,11 @@ class PhoneNetwork:
             matrices, (stem, *depthwise) = _numbered(tensors, "MatMul", 1), _numbered(tensors, "Conv", 2)
             self._kernels = np.concatenate([tensors[f"stft_{part}_kernel"][:, 0] for part in ("real", "imag")]).T.copy()
             self._mel = tensors["mel_fb"]
-            self._stem = _Linear(stem[0].transpose(2, 1, 0).reshape(-1, stem[0].shape[0]), stem[1])
+            self._stem = Linear(stem[0].transpose(2, 1, 0).reshape(-1, stem[0].shape[0]), stem[1])
             self._blocks = [
                 _Block(tensors, f"blocks.{i}.", matrices[6 * i : 6 * i + 6], one) for i, one in enumerate(depthwise)
             ]
-            self._last = _Linear(tensors["proj.weight"][..., 0].T.copy(), tensors["proj.bias"])
+            self._last = Linear(tensors["proj.weight"][..., 0].T.copy(), tensors["proj.bias"])
             known = len(self._blocks) * 6 == len(matrices) and self._stem.weight.shape == (240, 144)
         except (KeyError, IndexError, struct.error, UnicodeDecodeError) as other:
             raise ValueError(f"unknown network ({other!r})") from other
@@ -82,7 +55,7 @@ class PhoneNetwork:
 
     def log_probabilities(self, samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "rows tokens"]:
         """Log probabilities for every 20 ms of more than 200 ``samples`` at 16 kHz."""
-        rows = _gelu(self._stem(_strided(self._log_mel(samples))))
+        rows = _gelu(self._stem(neighbours(self._log_mel(samples), 2)))
         for block in self._blocks:
             rows = block(rows)
         out = self._last(rows)
@@ -109,15 +82,15 @@ class _Block:
         depthwise: tuple[np.ndarray, np.ndarray],
     ) -> None:
         biases = [f"{part}_bias" if part == "attn.in_proj" else f"{part}.bias" for part in _MATRICES]
-        linear = [_Linear(weight, tensors[name + bias]) for weight, bias in zip(matrices, biases, strict=True)]
+        linear = [Linear(weight, tensors[name + bias]) for weight, bias in zip(matrices, biases, strict=True)]
         self._first, self._second = linear[:2], linear[4:]
         self._queries, self._joined = linear[2:4]
         self._norms = {
-            part: _Norm(tensors[f"{name}{part}.weight"], tensors[f"{name}{part}.bias"])
+            part: Norm(tensors[f"{name}{part}.weight"], tensors[f"{name}{part}.bias"])
             for part in ("ffn1.norm", "attn_norm", "conv.norm", "ffn2.norm", "norm")
         }
         self._gated, self._pointwise = (
-            _Linear(tensors[f"{name}conv.{part}.weight"][..., 0].T.copy(), tensors[f"{name}conv.{part}.bias"])
+            Linear(tensors[f"{name}conv.{part}.weight"][..., 0].T.copy(), tensors[f"{name}conv.{part}.bias"])
             for part in ("pointwise1", "pointwise2")
         )
         self._taps, self._bias = depthwise[0][:, 0].T.copy(), depthwise[1]
@@ -125,19 +98,10 @@ class _Block:
     def __call__(self, rows: Rows) -> Rows:
         half = np.float32(0.5)
         rows = rows + half * _feed_forward(self._norms["ffn1.norm"](rows), self._first)
-        rows += self._attention(self._norms["attn_norm"](rows))
+        rows += self_attention(self._norms["attn_norm"](rows), self._queries, self._joined, _HEADS)
         rows += self._convolution(self._norms["conv.norm"](rows))
         rows += half * _feed_forward(self._norms["ffn2.norm"](rows), self._second)
         return self._norms["norm"](rows)
-
-    def _attention(self, rows: Rows) -> Rows:
-        each = rows.shape[1] // _HEADS
-        q, k, v = self._queries(rows).reshape(len(rows), 3, _HEADS, each).transpose(1, 2, 0, 3)
-        scores = (q * np.float32(each**-0.5)) @ k.transpose(0, 2, 1)
-        scores -= scores.max(-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(-1, keepdims=True)
-        return self._joined((scores @ v).transpose(1, 0, 2).reshape(rows.shape))
 
     def _convolution(self, rows: Rows) -> Rows:
         content, gate = np.split(self._gated(rows), 2, axis=1)
@@ -151,17 +115,10 @@ class _Block:
         return self._pointwise(out * _sigmoid(out))
 
 
-def _feed_forward(rows: Rows, layers: list[_Linear]) -> Rows:
+def _feed_forward(rows: Rows, layers: list[Linear]) -> Rows:
     wide = layers[0](rows)
     wide *= _sigmoid(wide)
     return layers[1](wide)
-
-
-def _strided(rows: Rows) -> Rows:
-    """Every second row with the one before and the one after it, side by side; zeros beyond the ends."""
-    around = np.pad(rows, ((1, 1), (0, 0)))
-    count = (len(rows) + 1) // 2
-    return np.concatenate([around[k : k + 2 * count - 1 : 2] for k in range(3)], axis=1)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -20,8 +20,9 @@ from lipdub.timeline.mouth import AP, SHAPE
 from lipdub.timeline.speech_features import SpeechFeatures
 
 _STIFF = {"encoder and phones": 30.0, "phones": 5.0, "loudness": 5.0}  # ridge penalty of the residual map, per row
-_MOST_SECONDS = 120.0  # of footage to learn from
-_ENOUGH = 3.0  # seconds of speech that a residual map needs
+_FIRM = {"encoder and phones": 2.7, "phones": 5.4, "loudness": 5.4}  # seconds of rows from which it grows no further
+_MOST_ROWS = 6000  # to learn from: 240 s at 25 frames a second
+_ENOUGH = 1.5  # seconds of speech that a residual map needs
 _TRUST = 4.0  # seconds of speech from which the person's own statistics are used alone
 _ENOUGH_QUIET = 8  # silent rows that an estimate of rest needs
 _SLOW = 5  # rows that tell as much as one: a mouth does not change at once
@@ -110,7 +111,7 @@ def learn_speaker(prior: Prior, sources: Sequence[SourceSpeech], kind: str) -> S
     """Learn one person's speaker model from all tracks that show the person, in order of time. Linear in their rows.
 
     The residual is learnt only from sound whose features are of ``kind`` (``Prior.kind`` of the dub's features), from
-    at most 120 s of footage. At least one source is needed; a source may have no rows.
+    at most 6000 rows of footage. At least one source is needed; a source may have no rows.
     """
     usable = [source.ok & source.context & np.isfinite(source.shapes).all(1) for source in sources]
     shapes = [source.shapes[rows].astype(np.float64) for source, rows in zip(sources, usable, strict=True)]
@@ -193,16 +194,17 @@ def _residual(
     """The prior's prediction with the residual added, and the residual map.
 
     The map is a ridge regression of the prior's errors on the rows of ``Prior.design``, solved in the primal or the
-    dual form, whichever is smaller.
+    dual form, whichever is smaller. The penalty grows with the rows of the first seconds only: the more is heard of a
+    person, the less the prior binds.
     """
     when, shapes = rows.when[rows.heard], rows.shapes[rows.heard]
-    most = max(1, int(_MOST_SECONDS / rows.step))
-    thin = slice(None, None, -(-len(when) // most))
-    when, shapes = when[thin], shapes[thin]
+    stride = -(-len(when) // _MOST_ROWS)
+    when, shapes = when[::stride], shapes[::stride]
     guess = prior.predict(features, when)
     missed = ((shapes - np.median(shapes, 0)) / (shapes.std(0) + 1e-6) - guess).astype(np.float32)
     missed -= missed.mean(0)
-    stiff, n = _STIFF[prior.kind(features)] * len(when), len(when)
+    kind, n = prior.kind(features), len(when)
+    stiff = _STIFF[kind] * min(n, _FIRM[kind] / (rows.step * stride))
     with one_blas_thread():
         design = prior.design(features, when)
         dims = design.shape[1]

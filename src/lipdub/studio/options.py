@@ -22,9 +22,9 @@ class DubOptions:
     """Person to dub, in all shots: auto (whoever speaks), left, right, largest, X,Y@TIME (a pixel of the picture at a
     time), or the number of a person; may be repeated."""
 
-    speech_features: Literal["auto", "best", "light"] = "auto"
-    """Speech features that the lips follow. best: with the whisper encoder (145 MB; you are asked before a download);
-    light: without it; auto: with it if it is installed."""
+    speech_features: Literal["best", "light"] = "best"
+    """Speech features that the lips follow. best: phones and the speech encoder; light: phones
+    alone, a little quicker, and less close."""
 
     from_: str = ""
     """Time (h:mm:ss.mmm) before which everything stays as filmed."""

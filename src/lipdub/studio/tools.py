@@ -4,16 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from lipdub import weights
 from lipdub.engines.find import find
 from lipdub.engines.seam import Engine, EngineSetup
-from lipdub.errors import MissingExtra, OptionError, WeightsError
+from lipdub.errors import OptionError, WeightsError
 from lipdub.faces.identity import FaceIdentifier
 from lipdub.faces.landmarker import FaceLandmarker
 from lipdub.plugins import package_version
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
+from lipdub.sound_to_mouth.encoder import IDENTITY as ENCODER_IDENTITY
+from lipdub.sound_to_mouth.encoder import SpeechEncoder
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.studio.options import DubOptions
 from lipdub.timeline.lines import Line
@@ -27,7 +29,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, eq=False)
 class ChosenAnalyser:
-    """The analyser that makes speech features here: with the whisper encoder (``detailed``) or without it, and then
+    """The analyser that makes speech features here: with the speech encoder (``detailed``) or without it, and then
     ``why``, as a clause."""
 
     analyser: SpeechAnalyser
@@ -37,8 +39,8 @@ class ChosenAnalyser:
     @property
     def identity(self) -> tuple[object, ...]:
         """What changes when the features do: the models that make them, by digest or version."""
-        models = ("voice-activity", *(["whisper-base"] if self.detailed else []))
-        return ("hama", package_version("hama"), *(weights.identity(name) for name in models))
+        encoder = (ENCODER_IDENTITY,) if self.detailed else ()
+        return ("hama", package_version("hama"), weights.identity("voice-activity"), *encoder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +102,7 @@ class Tools:
 
     @cached_property
     def analyser(self) -> ChosenAnalyser:
-        """The best analyser of speech that the options and this machine allow.
-
-        Raises ``WeightsError`` or ``MissingExtra`` if the best one is demanded and cannot be had.
-        """
+        """The analyser of speech that the options ask for. Raises ``WeightsError``."""
         return choose_analyser(self.options.speech_features, self.ask_download)
 
     def voices(
@@ -150,23 +149,9 @@ def choose_identifier(ask_download: weights.AskDownload | None) -> ChosenIdentif
         return ChosenIdentifier(None, missing.what)
 
 
-def choose_analyser(wish: str, ask_download: weights.AskDownload | None) -> ChosenAnalyser:
-    """The best analyser of speech that ``wish`` ("auto", "best", "light") and this machine allow.
-
-    Raises ``WeightsError`` or ``MissingExtra`` if "best" is wished and cannot be had.
-    """
+def choose_analyser(wish: Literal["best", "light"], ask_download: weights.AskDownload | None) -> ChosenAnalyser:
+    """The analyser of speech, with the speech encoder ("best") or without it. Raises ``WeightsError``."""
     voice = weights.resolve("voice-activity", ask_download)
     if wish == "light":
-        return ChosenAnalyser(SpeechAnalyser(voice, None), False, "--speech-features light was given")
-    try:
-        SpeechAnalyser.check_encoder()
-        encoder = weights.resolve("whisper-base", ask_download) if wish == "best" else weights.present("whisper-base")
-    except MissingExtra:
-        if wish == "best":
-            raise
-        why = "the package 'faster-whisper' is not installed (lipdub[hear])"
-        return ChosenAnalyser(SpeechAnalyser(voice, None), False, why)
-    if encoder is None:
-        why = "the whisper-base weights are not here (lipdub weights fetch whisper-base)"
-        return ChosenAnalyser(SpeechAnalyser(voice, None), False, why)
-    return ChosenAnalyser(SpeechAnalyser(voice, encoder), True)
+        return ChosenAnalyser(SpeechAnalyser(voice), False, "--speech-features light was given")
+    return ChosenAnalyser(SpeechAnalyser(voice, SpeechEncoder()), True)

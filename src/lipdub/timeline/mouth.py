@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
+
+from lipdub.timeline.repeats import first_showing
 
 SHAPE = ("ap", "ul", "wd", "jaw", "prot", "lth")
 """A mouth shape, in units of the distance between the person's outer eye corners, y down, pose removed:
@@ -28,3 +30,14 @@ class MouthTrajectory:
 
     def __len__(self) -> int:
         return len(self.weight)
+
+    def held(self, repeats: Bool[np.ndarray, " frames"]) -> "MouthTrajectory":
+        """The same, but in frames that repeat a picture the mouth stays as it was when the picture was first shown;
+        or as it is where its lips must be closed most, if that is while the picture repeats."""
+        first = first_showing(repeats)
+        row = first.copy()
+        for k in np.flatnonzero(repeats):
+            if self.closed[k] > self.closed[row[first[k]]]:
+                row[first[k]] = k
+        row = row[first]
+        return MouthTrajectory(self.shapes[row], self.weight[row], self.closed[row])

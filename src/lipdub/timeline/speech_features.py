@@ -20,7 +20,7 @@ class SpeechFeatures:
     ``voice_activity``   (n,)     probability of speech, 0..1
     ``energy``           (n, 3)   level of 300-3400 Hz and of all frequencies, each scaled to 0..1 between its 5 % and
                                   95 % quantiles, and ``voice_activity``
-    ``encoder_features`` (n, 128) principal components of the whisper encoder; None where that model is not installed
+    ``encoder_features`` (n, 128) principal components of the speech encoder; None where it was not used
     """
 
     start: Fraction

@@ -15,8 +15,9 @@ Option = str | int | float | bool | None
 class CuePatches:
     """What an engine made of one ``cue``: patches for frames ``[first, stop)`` of the clip, and how they measured.
 
-    ``reel`` is the file with the patches (None: they went straight into the film). ``frames`` counts the frames that
-    were changed; ``passthrough`` are the spans that the engine left as filmed although the cue asked for them.
+    ``reel`` is the file with the patches (None: they went straight into the film). ``frames`` counts the frames whose
+    picture was changed, ``changed`` are their spans; ``passthrough`` are the spans that the engine left as filmed
+    although the cue asked for them.
     ``metrics`` are finite numbers by name: ``sync_score``, ``closures_requested``, ``closures_found`` and others.
     ``seconds`` is how long the engine worked. ``shapes`` is a file (.npy) with the mouth shapes (stop - first, 6) as
     found again in the patched pictures, NaN where they are unknown.
@@ -31,6 +32,7 @@ class CuePatches:
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     shapes: Path | None = None
+    changed: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

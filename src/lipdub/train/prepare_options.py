@@ -40,7 +40,7 @@ class PrepareOptions:
     validation: float = 0.1
     """Part of the pairs that is kept for validation, 0 to 0.5; no person is on both sides."""
 
-    speech_features: Literal["auto", "best", "light"] = "auto"
+    speech_features: Literal["best", "light"] = "best"
     """Speech features that measure sync, as in 'lipdub dub'."""
 
     workers: int = 0

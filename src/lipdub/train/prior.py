@@ -22,6 +22,7 @@ from lipdub.disk.publish import atomic_output, check_output_path, same_file
 from lipdub.errors import InputError, OptionError
 from lipdub.process.blas_threads import one_blas_thread
 from lipdub.process.exit_codes import run_program
+from lipdub.sound_to_mouth.design_matrix import sample_rows
 from lipdub.sound_to_mouth.encoder import COMPONENTS, EncoderBasis
 from lipdub.sound_to_mouth.prior import DESIGNS, QUANTILE_LEVELS, Prior
 from lipdub.sound_to_mouth.speaker_model import SPEECH_REACH_ROWS, rest_shape
@@ -30,7 +31,7 @@ from lipdub.timeline.mouth import AP, JAW, UL, WD
 from lipdub.train.prior_options import TrainOptions
 from lipdub.train.training_clip import TrainingClip, measure_clips
 
-PENALTIES = {"encoder": 1.0, "phones": 0.1, "calm": 1e-3, "loud": 1e-2}
+PENALTIES = {"encoder": 2.0, "phones": 0.1, "calm": 1e-3, "loud": 1e-2}
 """The ridge penalty of each map, per row."""
 
 MIXES = {
@@ -41,6 +42,8 @@ MIXES = {
 """The maps that are mixed for each kind of features; their shares are chosen by leave-one-out."""
 
 _ROUNDS = 3
+_PLACE_NOISE, _DAMPING = 4.0, 1e-3
+_CANDIDATES, _SPEED_NOISE = 160, 20.0
 _MANIFEST = "manifest.csv"
 _SUFFIXES = {".mp4", ".mpg", ".mov", ".mkv", ".webm", ".avi"}
 _EVALUATED = (AP, WD, UL, JAW)
@@ -146,15 +149,62 @@ def fit_prior(clips: Sequence[TrainingClip]) -> TrainedPrior:
 
 
 def fit_encoder_basis(clips: Sequence[TrainingClip]) -> EncoderBasis:
-    """Principal components of the encoder's rows, each divided by its own standard deviation + 5 % of the first
-    one's."""
-    rows = np.concatenate([f.voices[0].encoder.astype(np.float64) for f in clips])
-    mean = rows.mean(0)
-    values, vectors = np.linalg.eigh(np.cov((rows - mean).T, bias=True))
-    size = np.sqrt(np.maximum(values[::-1][:COMPONENTS], 0))
-    directions = vectors[:, ::-1][:, :COMPONENTS] / (size + 0.05 * size[0])
+    """Directions of the encoder's rows that tell of the sound, and stay the same whoever speaks and wherever.
+
+    What depends on the place in a chunk is filtered out first (``_place_filter``). Of the filtered rows 256 principal
+    components are taken, each divided by its own standard deviation + 5 % of the first one's. In these, the covariance
+    of the differences between each voice at other speeds (and pitches) and the original at the same instants is what a
+    mouth shall not follow: along its axes, which have variances s, components are divided by sqrt(1 + 50 s), and the
+    128 steadiest are kept (after within-class covariance normalisation, A. Hatch et al., 2006). As a whole they are
+    scaled to vary as much as the first 128 principal components.
+    """
+    mean, kept, covariance = _place_filter(clips)
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    size = np.sqrt(np.maximum(values[::-1][:_CANDIDATES], 0))
+    whitening = kept @ vectors[:, ::-1][:, :_CANDIDATES] / (size + 0.05 * size[0])
+    unsteady, axes = np.linalg.eigh(_speed_differences(clips, whitening))
+    steady = axes[:, :COMPONENTS] / np.sqrt(1 + _SPEED_NOISE * np.maximum(unsteady[:COMPONENTS], 0))
+    energy = (size / (size + 0.05 * size[0])) ** 2
+    scale = np.sqrt(energy[:COMPONENTS].sum() / (energy @ steady**2).sum())
+    directions = whitening @ steady * scale
     directions *= np.sign(directions[np.abs(directions).argmax(0), np.arange(COMPONENTS)])
     return EncoderBasis(mean.astype(np.float32), directions.astype(np.float16).astype(np.float32))
+
+
+def _place_filter(clips: Sequence[TrainingClip]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean row (512,), the filter (512, 512) against what depends on a row's place, and the covariance of filtered
+    rows.
+
+    Every voice was encoded at two places of a chunk. Common is the covariance of both, other the covariance of their
+    differences, halved. The filter is (common + 4 other)^-1 common: a Wiener filter (N. Wiener, 1949), with the place
+    as noise that counts fourfold.
+    """
+    here, there = (
+        np.concatenate([getattr(voice, name).astype(np.float64) for f in clips for voice in f.voices])
+        for name in ("encoder", "elsewhere")
+    )
+    mean = (here.mean(0) + there.mean(0)) / 2
+    both, apart = here + there - 2 * mean, here - there
+    other = apart.T @ apart / (2 * len(here))
+    common = both.T @ both / (4 * len(here)) - other / 2
+    damping = _DAMPING * np.trace(common) / len(mean) * np.eye(len(mean))
+    kept = np.linalg.solve(common + _PLACE_NOISE * other + damping, common)
+    return mean, kept, kept.T @ (common + other) @ kept
+
+
+def _speed_differences(clips: Sequence[TrainingClip], projection: np.ndarray) -> np.ndarray:
+    """The covariance of what other speeds of a voice change in its projected rows, at the instants of the frames."""
+    total, count = np.zeros((projection.shape[1],) * 2), 1
+    for clip in clips:
+        first, *others = (
+            sample_rows((voice.encoder.astype(np.float32) @ projection).astype(np.float32), voice.clock(clip.seconds))
+            for voice in clip.voices
+        )
+        for other in others:
+            apart = (other - first).astype(np.float64)
+            total += apart.T @ apart
+            count += len(apart)
+    return total / count
 
 
 def _all_maps(

@@ -59,7 +59,9 @@ def build_study(folder: Path, collector: CropCollector, motion: FaceMotion, usab
         files=(collector.path,),
     )
     basis = fit_basis(sums, pooled_shapes().sums)
-    study = StoredStudy(first, geometry, basis, sums, int(good.sum()), angles, light, tone, library)
+    study = StoredStudy(
+        first, geometry, basis, sums, int(good.sum()), angles, light, tone, library, motion.track.repeats
+    )
     study.save(folder)
     return study
 

@@ -144,12 +144,16 @@ class _ExemplarTrackRenderer:
         self._study, self._plan, self._crops = study, plan, crops
         self._renderer = FrameRenderer(study.geometry, study.basis)
         self._check = ClosureCheck(study.geometry, redetect) if redetect is not None else None
+        self._last: FrameTarget | None = None
 
     def answer(self, view: FaceView) -> Patch | Passthrough:
-        plan, row = self._plan, view.index - self._study.first
+        plan, row = self._plan, int(self._plan.source[view.index - self._study.first])
         reason = self._passthrough_reason(row)
         if reason is not None:
             return Passthrough(view.index, reason)
+        if self._last is not None and self._last.row == row:  # the film repeats the picture: so does the mouth
+            patch = self._renderer.render(self._last, view)
+            return patch or Passthrough(view.index, _OFF_PICTURE)
         target = FrameTarget(row, plan.shapes[row], float(plan.weight[row]), self._exemplars(row), 0.0, plan.cavity)
         patch = self._renderer.render(target, view)
         if patch is None:
@@ -157,6 +161,8 @@ class _ExemplarTrackRenderer:
         if self._check is not None:
             corrected = self._check.corrected(target, view, patch)
             patch = (corrected and self._renderer.render(corrected, view)) or patch
+            target = corrected or target
+        self._last = target
         return patch
 
     def _passthrough_reason(self, row: int) -> str | None:

@@ -18,6 +18,7 @@ _SHAPE_WEIGHTS = np.array([1.0, 0.5, 0.7, 0.12, 0.2, 0.7])
 _SHAPE_STEP = 0.03
 _ANGLE_STEPS = np.array([7.0, 7.0, 14.0])
 _CLOSED = 0.02  # apertures below this count as closed
+_CLOSING = 0.03  # lips on their way to a closure that are still further open need no closed exemplar
 _LOST_DETAIL = 0.12  # logarithm of the loss that costs 1
 _CANDIDATES = 48
 _FOLLOWERS = 12
@@ -81,7 +82,7 @@ def row_cost(targets: TargetFrames, speed: float, row: int, library: ExemplarLib
     too_open = np.maximum(0, have - _CLOSED) / _CLOSED
     if ap < _CLOSED:
         cost += 3 * too_open**2
-    if targets.closed[row] > 0:
+    if targets.closed[row] > 0 and ap < _CLOSING:
         cost += float(targets.closed[row]) * (20 * too_open**2 + np.where(have > _CLOSED, 10.0, 0.0))
     if ap > 0.03:
         cost += np.where(have < _CLOSED, 10.0, 0.0) + 2 * np.maximum(0, (ap - have) / _SHAPE_STEP) ** 2

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float64, Int
 
 from lipdub.engines.exemplar.exemplar_choice import ExemplarChoice, TargetFrames, choose_exemplars
 from lipdub.engines.exemplar.library import ExemplarLibrary
 from lipdub.engines.exemplar.shape_model import complete_shapes, limit_shapes, pooled_shapes
 from lipdub.engines.exemplar.stored_study import StoredStudy
 from lipdub.timeline.mouth import AP, MouthTrajectory
+from lipdub.timeline.repeats import first_showing
 from lipdub.timeline.runs import consecutive
 
 CAVITY_BELOW = 0.06
@@ -33,6 +34,8 @@ class ExemplarPlan:
 
     ``shapes`` are shown by ``weight`` (0..1). ``unchanged``: the shape is the filmed one. ``turned``: no exemplar was
     filmed from a similar side. ``choice``: the exemplars. ``cavity``: paint the inside of the mouth where needed.
+    ``source``: the row whose plan and geometry a row takes: where the film repeats a picture, that of the first one, so
+    that the mouth is held with it.
     """
 
     shapes: Float64[np.ndarray, "n 6"]
@@ -41,6 +44,7 @@ class ExemplarPlan:
     turned: Bool[np.ndarray, " n"]
     choice: ExemplarChoice
     cavity: bool
+    source: Int[np.ndarray, " n"]
 
 
 def never_opens(library: ExemplarLibrary) -> bool:
@@ -57,10 +61,12 @@ def plan_track(trajectory: MouthTrajectory, study: StoredStudy, cavity: bool) ->
     wanted = trajectory.shapes.astype(np.float64)
     near = _reachable(study.angles, geometry.ok & _around(trajectory.weight > 0), library)
     turned = ~near & (trajectory.weight > 0)
+    source = first_showing(study.repeats & geometry.ok & np.roll(geometry.ok, 1))
     if len(library) == 0:
         nothing = np.full(n, -1, np.int32)
         choice = ExemplarChoice(nothing, nothing, np.zeros(n, np.float32))
-        return ExemplarPlan(wanted, trajectory.weight.astype(np.float64), np.zeros(n, bool), turned, choice, False)
+        weight = trajectory.weight.astype(np.float64)
+        return ExemplarPlan(wanted, weight, np.zeros(n, bool), turned, choice, False, source)
     complete = complete_shapes(wanted, own, pooled_shapes().covariance)
     with np.errstate(invalid="ignore"):
         unchanged = np.abs(complete - geometry.shapes).max(1) < _SAME
@@ -69,7 +75,26 @@ def plan_track(trajectory: MouthTrajectory, study: StoredStudy, cavity: bool) ->
     weight = np.minimum(trajectory.weight, _soft_weight(near & geometry.ok))
     needed = (weight > 0) & geometry.ok
     targets = TargetFrames(shapes, trajectory.closed, needed, study.angles, geometry.poses.scale, study.light)
-    return ExemplarPlan(shapes, weight, unchanged, turned, choose_exemplars(targets, library), paint)
+    choice = _chosen_once(targets, library, source)
+    return ExemplarPlan(shapes, weight, unchanged, turned, choice, paint, source)
+
+
+def _chosen_once(targets: TargetFrames, library: ExemplarLibrary, source: np.ndarray) -> ExemplarChoice:
+    """The exemplars of every row, chosen as if each picture that repeats were one frame."""
+    own = np.flatnonzero(source == np.arange(len(source)))
+    if len(own) == len(source):
+        return choose_exemplars(targets, library)
+    distinct = TargetFrames(
+        targets.shapes[own],
+        targets.closed[own],
+        targets.needed[own],
+        targets.angles[own],
+        targets.scale[own],
+        targets.light[own],
+    )
+    chosen = choose_exemplars(distinct, library)
+    at = np.searchsorted(own, source)
+    return ExemplarChoice(chosen.first[at], chosen.second[at], chosen.share[at])
 
 
 def _around(rows: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:

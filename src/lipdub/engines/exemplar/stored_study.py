@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from lipdub.anatomy.pose import Poses
 from lipdub.disk.atomic import written_beside
@@ -20,7 +20,7 @@ from lipdub.engines.exemplar.shape_model import LandmarkNormalEquations
 from lipdub.engines.study_arrays import read_arrays
 from lipdub.timeline.spool import Spool
 
-VERSION = 2
+VERSION = 3
 STUDY = "study.npz"
 
 
@@ -30,7 +30,8 @@ class StoredStudy:
 
     ``first``: the clip's frame of row 0. ``basis``: the shape model, and ``sums`` over the ``learnt`` rows from which
     it was made. ``angles`` (degrees: yaw, pitch, roll) and ``light`` (0..255) of every row. ``tone``: the median colour
-    of the skin (RGB, 0..255; 0 if the face was never found). ``library``: the exemplars.
+    of the skin (RGB, 0..255; 0 if the face was never found). ``library``: the exemplars. ``repeats``: rows that show
+    the picture of the row before.
     """
 
     first: int
@@ -42,6 +43,7 @@ class StoredStudy:
     light: Float64[np.ndarray, " n"]
     tone: Float64[np.ndarray, " 3"]
     library: ExemplarLibrary
+    repeats: Bool[np.ndarray, " n"]
 
     def save(self, folder: Path) -> None:
         """Write ``study.npz``; ``geometry.faces`` and the pictures are in ``folder`` already. Raises ``OSError``."""
@@ -63,6 +65,7 @@ class StoredStudy:
                 learnt=self.learnt,
                 light=self.light,
                 tone=self.tone,
+                repeats=self.repeats,
                 rows=lib.rows,
                 boxes=lib.boxes,
                 places=lib.places,
@@ -106,5 +109,14 @@ def load_study(folder: Path) -> StoredStudy:
     )
     sums = LandmarkNormalEquations(d["normal"], d["cross"].astype(np.float64))
     return StoredStudy(
-        int(d["first"]), geometry, d["basis"], sums, int(d["learnt"]), angles, d["light"], d["tone"], library
+        first=int(d["first"]),
+        geometry=geometry,
+        basis=d["basis"],
+        sums=sums,
+        learnt=int(d["learnt"]),
+        angles=angles,
+        light=d["light"],
+        tone=d["tone"],
+        library=library,
+        repeats=d["repeats"],
     )

@@ -23,6 +23,7 @@ def write_face(file: Path, track: FaceTrack, motion: FaceMotion, seen: Visibilit
         file,
         redness=track.redness,
         presence=track.presence,
+        changes=np.full(len(track), np.nan, np.float32) if track.changes is None else track.changes,
         ok=motion.ok,
         scale=motion.poses.scale,
         rotation=motion.poses.rotation,
@@ -47,6 +48,7 @@ def read_face(folder: Path, entry: dict[str, Any]) -> tuple[FaceMotion, Visibili
             thumbs=Spool(folder / entry["thumbs"], (32, 40, 3), np.uint8),
             redness=a["redness"],
             presence=a["presence"],
+            changes=a["changes"],
         )
         poses = Poses(a["scale"], a["rotation"], a["shift"])
         motion = FaceMotion(track, a["ok"], poses, a["shapes"], a["mean"])

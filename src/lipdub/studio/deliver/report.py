@@ -33,7 +33,7 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.runs import consecutive
 from lipdub.timeline.take import CuePatches
-from lipdub.timeline.time import timecode
+from lipdub.timeline.time import subtract_spans, timecode
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def make_report(outcome: Outcome, session: Session) -> Report:
         dub_track=MediaFile(plan.speech.name, film.sound_length),
         output=MediaFile(job.names.film, clip.span.duration, written.frames, clip.start),
         recipe=_recipe(job, plan, session),
-        cues=tuple(changed for face in plan.faces for changed in _changed(clip, face)),
+        cues=tuple(_changed(outcome)),
         passthrough=(*plan.passthrough, *(left for made in outcome.patches for left in made.passthrough)),
         faces=tuple(_faces(outcome, session)),
         streams=StreamSummary(written.copied, written.encoded, written.dropped),
@@ -85,7 +85,7 @@ def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
         engine=options.engine,
         seed=options.seed,
         prior="the shipped prior" if options.prior is None else f"the prior {options.prior.name}",
-        speech_features=f"light speech features: {why}" if why else "speech features with the whisper encoder",
+        speech_features=f"light speech features: {why}" if why else "speech features with the speech encoder",
         options={k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
         models=tuple(_models(detailed, recognised=session.tools.identifier.folder is not None)),
     )
@@ -93,8 +93,9 @@ def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
 
 def _models(detailed: bool, recognised: bool) -> Iterator[ModelUsed]:
     names = ["face-landmarks", "face-detector", *(["face-identity"] if recognised else []), "voice-activity"]
-    names += ["whisper-base"] if detailed else []
     yield from (ModelUsed(name, weights.model(name).licence) for name in names)
+    if detailed:
+        yield ModelUsed("whisper-base (three layers of its encoder)", "MIT")
     yield ModelUsed("hama", "Apache-2.0")
 
 
@@ -103,13 +104,17 @@ def _losses(plan: DubPlan, written: WriteResult) -> tuple[str, ...]:
     return () if any(told.startswith("the dub track") for told in plan.warnings) else written.dub_losses
 
 
-def _changed(clip: Clip, plan: FacePlan) -> Iterator[RenderedCue]:
-    """Every cue of a face, and how many of its frames have weight."""
-    track, weight = plan.face.track, plan.trajectory.weight
-    for cue in plan.cues:
-        inside = clip.times.within(cue.span)
-        rows = slice(max(0, inside.start - track.first), max(0, inside.stop - track.first))
-        yield RenderedCue(cue, int((weight[rows] > 0).sum()))
+def _changed(outcome: Outcome) -> Iterator[RenderedCue]:
+    """Every cue, and which of its frames the engine really changed."""
+    made = {patches.cue.id: patches for patches in outcome.patches}
+    for cue in (cue for face in outcome.plan.faces for cue in face.cues):
+        patches = made.get(cue.id)
+        if patches is None:
+            yield RenderedCue(cue, 0, ())
+            continue
+        known = patches.changed or not patches.frames  # a take of an earlier version does not say when
+        left = [one.span for one in patches.passthrough]
+        yield RenderedCue(cue, patches.frames, patches.changed if known else tuple(subtract_spans([cue.span], left)))
 
 
 def _faces(outcome: Outcome, session: Session) -> Iterator[FaceMetrics]:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +12,7 @@ from lipdub.sound_to_mouth.mouth_trajectory import Calibration, DubTiming, Predi
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.speaker_model import SourceSpeech, SpeakerModel, learn_speaker
 from lipdub.sound_to_mouth.sync import Sync
+from lipdub.sound_to_mouth.top_speed import FilmedMouths, top_speed, with_top_speed
 from lipdub.studio.analysis import FaceAnalysis
 from lipdub.studio.plan.line_cues import JOIN, PADDING
 from lipdub.timeline.clip import Clip
@@ -45,6 +46,7 @@ class PersonMouths:
         self._sounds = sounds
         self._timing = DubTiming.of(sounds.dub)
         self._learnt: dict[str, tuple[SpeakerModel, Calibration, dict[int, int]]] = {}
+        self._top: dict[str, float] = {}
 
     def learn(self, faces: Mapping[str, Sequence[FaceAnalysis]]) -> None:
         """Learn the speaker model of each person from the ``faces`` (in order of time) that speak, by person."""
@@ -54,6 +56,7 @@ class PersonMouths:
             model = learn_speaker(sounds.prior, sources, sounds.prior.kind(sounds.dub))
             seconds = [source.seconds for source in sources]
             calibration = calibrate(sounds.prior, model, sounds.dub, seconds, self._timing)
+            self._top[person] = top_speed([self._filmed(face) for face in tracks])
             self._learnt[person] = model, calibration, {face.id: number for number, face in enumerate(tracks)}
 
     def predicted(self, person: str, face: FaceAnalysis) -> PredictedMouth:
@@ -61,7 +64,15 @@ class PersonMouths:
         model, calibration, numbers = self._learnt[person]
         sounds = self._sounds
         own = model.of_track(numbers[face.id])
-        return predict_mouth(sounds.prior, own, sounds.dub, face.seconds(sounds.clip), calibration, self._timing)
+        seconds = face.seconds(sounds.clip)
+        made = predict_mouth(sounds.prior, own, sounds.dub, seconds, calibration, self._timing)
+        repeats, top = face.track.repeats, self._top[person]
+        path = with_top_speed(made.trajectory.held(repeats), seconds, repeats, top)
+        return replace(made, trajectory=path, figures={**made.figures, "top_speed": top})
+
+    def _filmed(self, face: FaceAnalysis) -> FilmedMouths:
+        good = face.motion.ok & face.visibility.usable & face.learnable
+        return FilmedMouths(face.seconds(self._sounds.clip), face.motion.shapes, good, face.track.repeats)
 
     def _source(self, face: FaceAnalysis) -> SourceSpeech:
         return SourceSpeech(

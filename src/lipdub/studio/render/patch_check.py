@@ -18,6 +18,7 @@ from lipdub.timeline.patch import FaceView, Passthrough, Patch, patched
 from lipdub.timeline.picture import window_around
 from lipdub.timeline.runs import consecutive
 from lipdub.timeline.spool import Spool
+from lipdub.timeline.time import Span
 
 Answer = Patch | Passthrough
 """What an engine gives for one view."""
@@ -30,15 +31,15 @@ class PatchCheck:
     """Looks at the patches of one face in ``frames`` of the clip, which lie in its track.
 
     ``landmarks`` (in the file ``file``) has a row for each of these frames: as found again in the patched picture, as
-    filmed where nothing was changed, NaN where the face is lost or was not looked at. ``changed`` counts the frames
-    that got a patch, ``seconds`` is the time that the engine took.
+    filmed where nothing was changed, NaN where the face is lost or was not looked at. ``changed`` are the frames
+    whose picture a patch changes, ``seconds`` is the time that the engine took.
     """
 
     plan: FacePlan
     frames: range
     file: Path
     redetect: Redetect
-    changed: int = 0
+    changed: list[int] = field(default_factory=list)
     refused: dict[str, list[int]] = field(default_factory=dict)
     seconds: float = 0.0
     landmarks: Spool = field(init=False)
@@ -73,7 +74,8 @@ class PatchCheck:
                 self.refused.setdefault(answer.reason, []).append(answer.index)
             self.landmarks.append(landmarks)
             return
-        self.changed += 1
+        if answer.mask.any():
+            self.changed.append(answer.index)
         if not self._worth_detecting(answer.index - self.plan.face.track.first):
             self.landmarks.append(_LOST)
             return
@@ -96,6 +98,10 @@ class PatchCheck:
             track.presence[rows],
         )  # fmt: skip
         return measure_motion(again, self.plan.face.motion.mean).shapes
+
+    def spans_changed(self, clip: Clip) -> tuple[Span, ...]:
+        """The frames whose picture was changed, as spans."""
+        return tuple(clip.times.span(int(run[0]), int(run[-1]) + 1) for run in consecutive(np.array(self.changed)))
 
     def passthrough(self, clip: Clip) -> tuple[PassthroughSpan, ...]:
         """The frames that the engine left as filmed although they were in cues, as spans with reasons."""
