@@ -124,9 +124,15 @@ def test_a_spline_moves_its_points_and_nothing_for_no_moves():
 
 def test_a_grid_spreads_its_cells_over_every_pixel():
     grid = warp.WarpGrid.over(Window(10, 20, 63, 57), 6.4)
-    spread = grid.upsample(grid.centres())
-    assert np.abs(spread - np.stack(np.meshgrid(np.arange(10, 63), np.arange(20, 57)), -1)).max() < 1e-3
-    assert warp.WarpGrid.over(Window(0, 0, 3, 2), 9.0).upsample(np.ones((1, 1), np.float32)).shape == (2, 3, 1)
+    across, down = np.meshgrid(np.arange(10, 63), np.arange(20, 57))
+    for spread, true in zip(grid.planes(grid.centres()), (across, down), strict=True):
+        assert np.abs(spread - true).max() < 1e-3
+    part = Window(15, 22, 40, 55)
+    for coarse, true in zip(grid.coarse_planes(grid.centres(), part, 2), (across, down), strict=True):
+        fine = grid.refined(coarse, part, 2)
+        assert np.abs(fine - true[2:35, 5:30])[1:-1, 1:-1].max() < 1e-3
+        assert np.abs(fine - true[2:35, 5:30]).max() < 0.51
+    assert warp.WarpGrid.over(Window(0, 0, 3, 2), 9.0).planes(np.ones((1, 1), np.float32))[0].shape == (2, 3)
 
 
 # ---- lips and colours

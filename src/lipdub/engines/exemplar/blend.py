@@ -19,6 +19,7 @@ _TEETH, _TEETH_FROM = (
     0.026,
 )  # down to this part of the opening; if half its height is at least this (eye distances)
 _GREY = np.full((1, 3), 1 / 3, np.float32)
+_ALIKE = 0.16  # the correlation of the detail of two mouths with the same outline
 _DETAIL = 0.03  # detail finer than this (eye distances) comes from one exemplar alone
 
 
@@ -28,6 +29,19 @@ def mix_layers(main: Layer, other: Layer, share: float, unit: float) -> Layer:
     ``unit`` is the eye distance in pixels.
     """
     return main + cv2.GaussianBlur(other - main, (0, 0), max(1.0, _DETAIL * unit)) * share
+
+
+def cross_fade(one: Layer, other: Layer, share: float, unit: float) -> Layer:
+    """From ``one`` to ``other`` by ``share`` (0..1), with as much fine detail on the way as at both ends.
+
+    Details of two pictures correlate little, so their weighted mean is weaker than either; it is amplified to the power
+    that it would lack. ``unit`` is the eye distance in pixels.
+    """
+    mixed = one + (other - one) * share
+    low = cv2.GaussianBlur(mixed, (0, 0), max(1.0, _DETAIL * unit))
+    rest = 1 - share
+    gain = 1 / float(np.sqrt(share * share + rest * rest + 2 * _ALIKE * share * rest))
+    return low + (mixed - low) * gain
 
 
 def match_colour(layer: Layer, skin: Layer, mouth: MouthMasks, band: Float32[np.ndarray, "height width"]) -> Layer:

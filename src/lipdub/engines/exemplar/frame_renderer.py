@@ -9,33 +9,22 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float32, Float64, UInt8
 
 from lipdub.anatomy.landmarks import INNER_LOWER, INNER_UPPER, LIP_CORNERS, LIPS
 from lipdub.engines.exemplar import blend, mouth_masks
-from lipdub.engines.exemplar.geometry import (
-    JAW,
-    LOWER_LINE,
-    NEARBY,
-    OUTER,
-    RING,
-    STILL,
-    UPPER_LINE,
-    FaceGeometry,
-)
+from lipdub.engines.exemplar.geometry import LOWER_LINE, NEARBY, RING, STILL, UPPER_LINE, FaceGeometry
 from lipdub.engines.exemplar.library import FilmedMouth
-from lipdub.engines.exemplar.warp import ThinPlateSpline, WarpGrid, sample_picture, smoothstep, stack_points
+from lipdub.engines.exemplar.skin_field import SkinField
+from lipdub.engines.exemplar.warp import ThinPlateSpline, WarpGrid, sample_picture, smoothstep
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import FaceView, Patch
 from lipdub.timeline.picture import Window
 
-_EDGE = 0.18  # the soft edge of the ellipse, as a part of its radius
-_STILL_PIXELS = 0.02  # skin that would move less is not moved
 _TEETH = 0.28  # the part of the opening next to each lip that keeps its height
 _NOSTRILS = 0.03
 _SKIN_STEP, _LIPS_STEP = 1 / 12, 1 / 24  # grid of the warps, in eye distances
 
-_SKIN_NODES = np.concatenate([OUTER, RING, JAW, STILL])
 _NEAR = np.concatenate([RING, NEARBY])
 _UPPER_NODES = np.unique(np.concatenate([UPPER_LINE, LIP_CORNERS[:4], _NEAR]))
 _LOWER_NODES = np.unique(np.concatenate([LOWER_LINE, LIP_CORNERS[:4], _NEAR]))
@@ -83,26 +72,20 @@ class FrameRenderer:
     def render(self, target: FrameTarget, view: FaceView) -> Patch | None:
         """The patch that shows ``target`` in ``view``, or None if the mouth is outside the picture."""
         geometry, row = self.geometry, target.row
-        unit, ellipse = geometry.unit(row), geometry.ellipse(row)
-        whole = ellipse.box.clipped(view.size)
+        unit, whole = geometry.unit(row), geometry.ellipse(row).box.clipped(view.size)
         landmarks = self._landmark_targets(target)
         mouth_window = _intersection(mouth_masks.window_around(landmarks.goal, unit), whole)
         if mouth_window.empty:
             return None
         grid = WarpGrid.over(whole, unit * _SKIN_STEP)
-        cells = self._skin_moves(target.row, landmarks, grid)
-        window = _union(mouth_window, _moving_window(grid, cells, mouth_window))
+        field = SkinField.between((geometry, row), landmarks.now, landmarks.goal, grid)
+        window = _union(mouth_window, field.window(mouth_window))
         base = view.pixels(window)
-        inside = smoothstep((1 - ellipse.radius(window)) / _EDGE)
-        skin = self._skin(base, cells, grid, window, inside)
-        pixels = skin.copy()
+        pixels = _moved(base, field, window, view.size)
         here = _slices(mouth_window, window)
-        over = self._lips(target, landmarks, skin[here].astype(np.float32), mouth_window, inside[here])
-        if target.weight < 1:
-            _blend_into(pixels, base, target.weight)
-            over = base[here] + (over - base[here]) * target.weight
-        pixels[here] = np.clip(over + 0.5, 0, 255).astype(np.uint8)
-        return Patch(view.index, window, base, pixels, _changed(pixels, base, inside))
+        skin = pixels[here].astype(np.float32)
+        pixels[here] = np.clip(self._lips(target, landmarks, skin, mouth_window) + 0.5, 0, 255).astype(np.uint8)
+        return Patch(view.index, window, base, pixels, _changed(pixels, base))
 
     def _landmark_targets(self, target: FrameTarget) -> _LandmarkTargets:
         geometry, row, weight = self.geometry, target.row, target.weight
@@ -120,33 +103,10 @@ class FrameRenderer:
         pixels_goal[STILL] = pixels_now[STILL]
         return _LandmarkTargets(pixels_now, pixels_goal, shape)
 
-    def _skin_moves(self, row: int, landmarks: _LandmarkTargets, grid: WarpGrid) -> Float32[np.ndarray, "cells 2"]:
-        """The displacement of the filmed skin at the cells of ``grid``."""
-        anchors = self.geometry.anchors(row)
-        goal = stack_points(landmarks.goal[_SKIN_NODES], anchors)
-        moves = stack_points(landmarks.now[_SKIN_NODES], anchors) - goal
-        centres = grid.centres()
-        cells = ThinPlateSpline(goal, moves, self.geometry.unit(row)).at(centres)
-        ellipse = self.geometry.ellipse(row)
-        away = (centres - ellipse.centre.astype(np.float32)) @ ellipse.inverse.T.astype(np.float32)
-        # a cell reaches two steps around it, so only cells wholly outside may be dropped
-        reach = 1 + 2.5 * grid.step * float(np.abs(ellipse.inverse).max())
-        cells[np.linalg.norm(away, axis=1) > reach] = 0
-        return cells
-
-    def _skin(
-        self, base: np.ndarray, cells: np.ndarray, grid: WarpGrid, window: Window, inside: np.ndarray
-    ) -> np.ndarray:
-        """The filmed skin of ``window``, warped; unchanged if it hardly moves."""
-        if float(np.abs(cells).max()) <= _STILL_PIXELS:
-            return base.copy()
-        move = grid.upsample(cells)[_slices(window, grid.window)] * inside[..., None]
-        return sample_picture(base, move, (0, 0), cv2.INTER_CUBIC)
-
     def _lips(
-        self, target: FrameTarget, landmarks: _LandmarkTargets, skin: np.ndarray, window: Window, inside: np.ndarray
+        self, target: FrameTarget, landmarks: _LandmarkTargets, skin: np.ndarray, window: Window
     ) -> Float32[np.ndarray, "height width 3"]:
-        """``skin`` of ``window`` with the exemplars' lips blended over it."""
+        """``skin`` of ``window`` with the exemplars' lips blended over it by the target's weight."""
         geometry, unit = self.geometry, self.geometry.unit(target.row)
         mouth = mouth_masks.MouthMasks.at(landmarks.goal, unit, window)
         between = mouth_masks.between_lips(landmarks.goal, mouth.axes, window)
@@ -161,9 +121,11 @@ class FrameRenderer:
             strength = float(smoothstep(np.array([beyond], np.float32))[0])
             if strength > 0:
                 layer = blend.paint_cavity(layer, mouth, between, strength)
-        layer = blend.match_colour(layer, skin, mouth, mouth.band() * inside)
+        layer = blend.match_colour(layer, skin, mouth, mouth.band())
         nostril = geometry.pixels(target.row, np.array([[0, geometry.nose + _NOSTRILS, geometry.mean[2, 2]]]))
-        mask = mouth.mask(float(mouth.axes.of_points(nostril)[0, 1])) * inside
+        mask = mouth.mask(float(mouth.axes.of_points(nostril)[0, 1]))
+        if target.weight < 1:
+            layer = blend.cross_fade(skin, layer, target.weight, unit)
         layer -= skin
         layer *= mask[..., None]
         layer += skin
@@ -190,15 +152,15 @@ class FrameRenderer:
         goal[LIPS] = landmarks.goal[LIPS]
         grid = WarpGrid.over(window, unit * _LIPS_STEP)
         centres = grid.centres()
-        fields = []
-        for part in (_UPPER_NODES, _LOWER_NODES):
-            fields.append(grid.upsample(ThinPlateSpline(goal[part], source[part] - goal[part], unit).at(centres)))
-        move = fields[1] - fields[0]
-        move *= _keep_teeth(between, float(landmarks.shape[AP]), own)[..., None]
-        move += fields[0]
+        fields = (
+            grid.planes(ThinPlateSpline(goal[part], source[part] - goal[part], unit).at(centres))
+            for part in (_UPPER_NODES, _LOWER_NODES)
+        )
+        lower_share = _keep_teeth(between, float(landmarks.shape[AP]), own)
+        x, y = (upper + (lower - upper) * lower_share for upper, lower in zip(*fields, strict=True))
         crop = one.mouth.crop
         offset = window.left - crop.window.left, window.top - crop.window.top
-        return sample_picture(crop.pixels, move, offset, cv2.INTER_LANCZOS4).astype(np.float32)
+        return sample_picture(crop.pixels, x, y, offset, cv2.INTER_LANCZOS4).astype(np.float32)
 
 
 def _close_lips(goal: np.ndarray, aperture: float, weight: float) -> None:
@@ -221,30 +183,19 @@ def _keep_teeth(between: np.ndarray, aperture: float, own: float) -> np.ndarray:
     return np.clip((between - plateau) * (1 / (1 - 2 * plateau)), 0, 1)
 
 
-def _blend_into(pixels: np.ndarray, base: np.ndarray, weight: float) -> None:
-    pixels[...] = np.round(base + (pixels.astype(np.float32) - base) * weight).astype(np.uint8)
+def _moved(
+    base: np.ndarray, field: SkinField, window: Window, size: tuple[int, int]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The filmed skin ``base`` of ``window``, warped; unchanged if it hardly moves."""
+    if field.still:
+        return base.copy()
+    return sample_picture(base, *field.moves(window, size), (0, 0), cv2.INTER_CUBIC)
 
 
-def _changed(pixels: np.ndarray, base: np.ndarray, inside: np.ndarray) -> Float32[np.ndarray, "height width"]:
-    """1 where ``pixels`` differ from ``base`` and ``inside`` is above 0, else 0."""
+def _changed(pixels: np.ndarray, base: np.ndarray) -> Float32[np.ndarray, "height width"]:
+    """1 where ``pixels`` differ from ``base``, else 0."""
     red, green, blue = cv2.split(cv2.compare(pixels, base, cv2.CMP_NE))
-    different = cv2.bitwise_or(cv2.bitwise_or(red, green), blue)
-    return ((different > 0) & (inside > 0)).astype(np.float32)
-
-
-def _moving_window(grid: WarpGrid, cells: Float[np.ndarray, "cells 2"], otherwise: Window) -> Window:
-    """The part of the grid's window in which skin moves; ``otherwise`` if none does."""
-    moving = np.abs(cells).max(1).reshape(grid.rows, grid.columns) > _STILL_PIXELS
-    if not moving.any():
-        return otherwise
-    across, down = np.flatnonzero(moving.any(0)), np.flatnonzero(moving.any(1))
-    area = Window(
-        grid.window.left + (int(across[0]) - 2) * grid.step,
-        grid.window.top + (int(down[0]) - 2) * grid.step,
-        grid.window.left + (int(across[-1]) + 3) * grid.step,
-        grid.window.top + (int(down[-1]) + 3) * grid.step,
-    )
-    return _intersection(area, grid.window)
+    return (cv2.bitwise_or(cv2.bitwise_or(red, green), blue) > 0).astype(np.float32)
 
 
 def _intersection(a: Window, b: Window) -> Window:

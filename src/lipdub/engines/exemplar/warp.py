@@ -36,22 +36,45 @@ class WarpGrid(NamedTuple):
         y = (np.arange(self.rows, dtype=np.float32) + 0.5) * self.step - 0.5 + self.window.top
         return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
 
-    def upsample(self, cells: Float32[np.ndarray, "cells k"]) -> Float32[np.ndarray, "height width k"]:
-        """Values at cell centres, interpolated at every pixel of the window (Catmull-Rom; linear functions are
-        exact)."""
+    def planes(self, cells: Float32[np.ndarray, "cells k"]) -> list[Float32[np.ndarray, "height width"]]:
+        """Each of the ``k`` values at cell centres, interpolated at every pixel of the window (Catmull-Rom; linear
+        functions are exact)."""
+        return self.coarse_planes(cells, self.window, 1)
+
+    def coarse_planes(
+        self, cells: Float32[np.ndarray, "cells k"], part: Window, every: int
+    ) -> list[Float32[np.ndarray, "rows columns"]]:
+        """The same in the middle of squares of ``every`` pixels, which cover ``part`` of the window from its upper left
+        square on."""
         small = cells.reshape(self.rows, self.columns, -1).transpose(2, 0, 1)
-        down = _interpolation(self.rows, self.step, self.window.height)
-        across = _interpolation(self.columns, self.step, self.window.width)
-        return np.moveaxis(np.stack([down @ one @ across.T for one in small]), 0, -1)  # planes: faster to read one
+        whole = self.window
+        rows = slice((part.top - whole.top) // every, -((whole.top - part.bottom) // every))
+        columns = slice((part.left - whole.left) // every, -((whole.left - part.right) // every))
+        down = _interpolation(self.rows, self.step, whole.height, every)[rows]
+        across = _interpolation(self.columns, self.step, whole.width, every)[columns]
+        return [down @ (one @ across.T) for one in small]
+
+    def refined(
+        self, plane: Float32[np.ndarray, "rows columns"], part: Window, every: int
+    ) -> Float32[np.ndarray, "height width"]:
+        """One of ``coarse_planes`` at every pixel of ``part``, interpolated linearly."""
+        if every == 1:
+            return plane
+        rows, columns = plane.shape
+        fine = cv2.resize(plane, (columns * every, rows * every), interpolation=cv2.INTER_LINEAR)
+        top, left = (part.top - self.window.top) % every, (part.left - self.window.left) % every
+        return fine[top : top + part.height, left : left + part.width]
 
 
 @lru_cache(maxsize=64)
-def _interpolation(cells: int, step: int, length: int) -> Float32[np.ndarray, "length cells"]:
-    """The matrix from values at cell centres to values at pixels; linear extrapolation beyond the outer centres.
+def _interpolation(cells: int, step: int, length: int, every: int) -> Float32[np.ndarray, "length cells"]:
+    """The matrix from values at cell centres to values at pixels, or in the middle of ``every`` so many; linear
+    extrapolation beyond the outer centres.
 
     Kernel: E. Catmull and R. Rom, "A class of local interpolating splines", 1974.
     """
-    where = (np.arange(length) + 0.5) / step - 0.5
+    length = -(-length // every)
+    where = (np.arange(length) + 0.5) * every / step - 0.5
     first = np.floor(where).astype(int)
     t = where - first
     kernel = (
@@ -117,15 +140,20 @@ def smoothstep(x: Float32[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"
 
 
 def sample_picture(
-    picture: np.ndarray, move: Float32[np.ndarray, "height width 2"], offset: tuple[int, int], how: int
+    picture: np.ndarray,
+    x: Float32[np.ndarray, "height width"],
+    y: Float32[np.ndarray, "height width"],
+    offset: tuple[int, int],
+    how: int,
 ) -> np.ndarray:
-    """``picture`` sampled at every output pixel plus ``move``; ``offset`` is the (x, y) of the output in ``picture``.
+    """``picture`` sampled at every output pixel moved by ``x`` and ``y`` (which are changed); ``offset`` is the (x, y)
+    of the output in ``picture``.
 
     ``how`` is OpenCV's interpolation; border pixels are repeated.
     """
-    h, w = move.shape[:2]
-    x = move[..., 0] + (np.arange(w, dtype=np.float32) + offset[0])
-    y = move[..., 1] + (np.arange(h, dtype=np.float32) + offset[1])[:, None]
+    h, w = x.shape
+    x += np.arange(w, dtype=np.float32) + offset[0]
+    y += (np.arange(h, dtype=np.float32) + offset[1])[:, None]
     return cv2.remap(picture, x, y, how, borderMode=cv2.BORDER_REPLICATE)
 
 
