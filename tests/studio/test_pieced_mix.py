@@ -108,6 +108,7 @@ def test_damaged_and_half_written_pieces_are_made_again(scene: Scene, tmp_path: 
     assert "damaged" in told[0]
 
 
+@pytest.mark.parametrize("scene", [(1, "source")], ids=str, indirect=True)
 def test_another_mix_has_other_names(scene: Scene, tmp_path: Path) -> None:
     inputs, plan = scene.inputs(SPANS, scene.dub), scene.plan
     usual = scene.mix(inputs, plan, tmp_path)
