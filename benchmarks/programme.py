@@ -64,7 +64,7 @@ def begun(cache: Path, *arguments: object, core: int | None = None) -> Callable[
         os.sched_setaffinity(run.pid, {core})
 
     def cost() -> Cost:
-        told = run.communicate()[1] or ""
+        _, told = run.communicate()
         if run.returncode:
             raise SystemExit(f"lipdub {' '.join(map(str, arguments))}\n{told}")
         return Cost(*json.loads(next(row for row in told.splitlines() if row.startswith("COST"))[5:]))
