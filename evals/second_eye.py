@@ -55,7 +55,7 @@ class SecondEye:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        model = _network(_read(weights.resolve_entry(MODEL)))
+        model = _network(_read(weights.resolve(MODEL)))
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def aperture(self, rgb: Rgb, landmarks: Float32[np.ndarray, "478 3"]) -> float:

@@ -259,17 +259,14 @@ def model(name: str) -> ModelEntry:
     raise WeightsError(f"there is no model called '{name}'", remedy=f"Known are: {known}.")
 
 
-def resolve(name: str, consent: AskDownload | None = None, say: Say = log) -> Path:
-    """Path of model ``name`` (its file, or its folder if it has several files), fetched if need be.
+def resolve(wanted: str | ModelEntry, consent: AskDownload | None = None, say: Say = log) -> Path:
+    """Path of a model (its file, or its folder if it has several files), fetched if need be. ``wanted`` is a name in
+    the catalogue, or a model that is not in it.
 
     Raises ``WeightsError`` if it is not here and may not or cannot be fetched.
     """
-    return resolve_entry(model(name), consent, say)
-
-
-def resolve_entry(wanted: ModelEntry, consent: AskDownload | None = None, say: Say = log) -> Path:
-    """The same for a model that need not be in the catalogue."""
-    return _at_hand(wanted, say) or _fetched(wanted, consent, say)
+    entry = model(wanted) if isinstance(wanted, str) else wanted
+    return _at_hand(entry, say) or _fetched(entry, consent, say)
 
 
 def present(name: str, say: Say = log) -> Path | None:

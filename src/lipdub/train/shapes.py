@@ -12,17 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from lipdub import weights
-from lipdub.anatomy.motion import FaceMotion, measure_motion
+from lipdub.anatomy.motion import FaceMotion
 from lipdub.disk.publish import atomic_output, check_output_path
-from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.engines.exemplar.shape_model import LandmarkNormalEquations, PooledShapes, normal_equations
-from lipdub.errors import NothingToDub
-from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
-from lipdub.faces.tracker import FaceTracker
-from lipdub.media.probe import open_clip
-from lipdub.media.read import read_frames
 from lipdub.process.exit_codes import run_program
+from lipdub.train.longest_face import longest_face
 
 
 def pool_people(people: Sequence[PooledShapes]) -> PooledShapes:
@@ -47,15 +42,8 @@ def measure_person(motion: FaceMotion) -> PooledShapes:
 
 def measure_longest_face(path: Path, landmarker: FaceLandmarker) -> PooledShapes:
     """The statistics of the face that is longest in the clip at ``path``. Raises ``NothingToDub`` without a face."""
-    clip, cuts = open_clip(path), CutDetector()
-    with temporary_folder("shapes") as folder:
-        tracker = FaceTracker(folder, clip.size, landmarker, rate=clip.rate)
-        for frame in read_frames(clip):
-            tracker.track(frame, cuts.starts_shot(frame))
-        tracks = tracker.finish()
-        if not tracks:
-            raise NothingToDub("no face to learn from", file=path)
-        return measure_person(measure_motion(max(tracks, key=len)))
+    with longest_face(path, landmarker) as (_, motion):
+        return measure_person(motion)
 
 
 def pool_clips(clips: Sequence[Path], output: Path, *, overwrite: bool = False) -> PooledShapes:

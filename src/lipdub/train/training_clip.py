@@ -13,20 +13,15 @@ from jaxtyping import Bool, Float16, Float64
 
 from lipdub import weights
 from lipdub.acoustics.level import gain_to_level, row_levels
-from lipdub.anatomy.motion import measure_motion
 from lipdub.disk.publish import atomic_output
-from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import NoSound, NothingToDub
-from lipdub.faces.cuts import CutDetector
 from lipdub.faces.landmarker import FaceLandmarker
-from lipdub.faces.tracker import FaceTracker
-from lipdub.media.probe import open_clip
-from lipdub.media.read import read_frames
 from lipdub.media.sound_read import read_sound
 from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.sound_to_mouth.encoder import IDENTITY, EncoderBasis, SpeechEncoder
 from lipdub.timeline.sound import ANALYSIS_RATE, Sound
 from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.train.longest_face import longest_face
 
 SPEEDS = (0.85, 0.92, 1.09, 1.18)
 """Training also uses every voice resampled to these speeds (and pitches), to have more voices than clips."""
@@ -147,17 +142,9 @@ class ClipMeasurer:
 
 def measure_face(path: Path, landmarker: FaceLandmarker) -> MeasuredFace:
     """Measure the face of ``path`` that is longest in the picture. Raises ``NothingToDub`` without a face."""
-    clip, cuts = open_clip(path), CutDetector()
-    with temporary_folder("footage") as folder:
-        tracker = FaceTracker(folder, clip.size, landmarker, rate=clip.rate)
-        for frame in read_frames(clip):
-            tracker.track(frame, cuts.starts_shot(frame))
-        tracks = tracker.finish()
-        if not tracks:
-            raise NothingToDub("no face to learn from", file=path)
-        track = max(tracks, key=len)
-        motion = measure_motion(track)
-    return MeasuredFace(clip.times.seconds()[track.first : track.stop], motion.shapes, motion.ok)
+    with longest_face(path, landmarker) as (clip, motion):
+        track = motion.track
+        return MeasuredFace(clip.times.seconds()[track.first : track.stop], motion.shapes, motion.ok)
 
 
 def store_clip(clip: TrainingClip, cache: Path) -> None:

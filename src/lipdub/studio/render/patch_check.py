@@ -101,12 +101,17 @@ class PatchCheck:
 
     def spans_changed(self, clip: Clip) -> tuple[Span, ...]:
         """The frames whose picture was changed, as spans."""
-        return tuple(clip.times.span(int(run[0]), int(run[-1]) + 1) for run in consecutive(np.array(self.changed)))
+        return _spans(clip, self.changed)
 
     def passthrough(self, clip: Clip) -> tuple[PassthroughSpan, ...]:
         """The frames that the engine left as filmed although they were in cues, as spans with reasons."""
         return tuple(
-            PassthroughSpan(clip.times.span(int(run[0]), int(run[-1]) + 1), reason, self.plan.face.id)
+            PassthroughSpan(span, reason, self.plan.face.id)
             for reason, frames in self.refused.items()
-            for run in consecutive(np.array(frames))
+            for span in _spans(clip, frames)
         )
+
+
+def _spans(clip: Clip, frames: list[int]) -> tuple[Span, ...]:
+    """When ``frames`` (ascending) are shown, as spans."""
+    return tuple(clip.times.span(int(run[0]), int(run[-1]) + 1) for run in consecutive(np.array(frames)))
