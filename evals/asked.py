@@ -8,7 +8,8 @@ mouths that were measured are kept for the next time.
 
     r ap, wd, ul, jaw   correlation of the requested aperture, width, upper lip and chin with the true ones
     prior               the mean of these four without what was learnt of the person
-    swing, swing wd     standard deviation of the requested aperture and width over that of the true ones
+    swing, swing wd     standard deviation of the requested aperture and width over that of the true ones, where these
+                        move (aperture .01 eye distances or more)
     shut                share of the frames with closed lips (true aperture under .03 eye distances) asked to be so
     false               share of the frames asked to be closed in which the true aperture is over .06
     stir, true stir     aperture speed in silence (95 %, eye distances per second), requested and filmed
@@ -24,16 +25,18 @@ import numpy as np
 from evals.bench import Bench, NotFit, Row, arguments, later, run, step_of, voice_activity_at
 from evals.scores import correlation, stillness
 from lipdub.media.probe import open_clip
-from lipdub.sound_to_mouth.mouth_trajectory import calibrate, predict_mouth
+from lipdub.sound_to_mouth.mouth_trajectory import DubTiming, calibrate, predict_mouth
 from lipdub.sound_to_mouth.prior import Prior
 from lipdub.sound_to_mouth.speaker_model import SourceSpeech, SpeakerModel, learn_speaker
 from lipdub.sound_to_mouth.sync import find_sync, likeliest_offset
+from lipdub.sound_to_mouth.top_speed import FilmedMouths, top_speed, with_top_speed
 from lipdub.timeline.mouth import AP, JAW, UL, WD
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.train.training_clip import MeasuredFace, measure_face
 
 _SHUT, _OPEN = 0.03, 0.06
 _SPEECH = 0.3
+_MOVES = 0.01  # eye distances: the standard deviation of an aperture that moves
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +99,13 @@ def judged(prior: Prior, model: SpeakerModel, halves: Halves, step: float) -> Ro
     first, dub = halves.first, halves.dub
     seconds, true = halves.face.seconds[first], halves.true[first]
 
+    never = np.zeros(len(halves.face.seconds), bool)
+    seen = FilmedMouths(halves.face.seconds, halves.face.shapes, halves.face.ok & first, never)
+    timing, top = DubTiming.of(dub), top_speed([seen])
+
     def path(of: SpeakerModel) -> np.ndarray:
-        return predict_mouth(prior, of, dub, seconds, calibrate(prior, of, dub, [seconds])).trajectory.shapes
+        made = predict_mouth(prior, of, dub, seconds, calibrate(prior, of, dub, [seconds]), timing)
+        return with_top_speed(made.trajectory, seconds, never[first], top, timing.quiet_at(seconds)).shapes
 
     shapes, alone = path(model), path(replace(model, residual=None))
     followed = {name: correlation(shapes[:, k], true[:, k]) for name, k in _PARTS.items()}
@@ -108,8 +116,9 @@ def judged(prior: Prior, model: SpeakerModel, halves: Halves, step: float) -> Ro
     out |= {f"r {name}": r for name, r in followed.items()}
     out["mean"] = float(np.mean(list(followed.values())))
     out["prior"] = float(np.mean([correlation(alone[:, k], true[:, k]) for k in _PARTS.values()]))
-    out["swing"] = float(wanted.std() / filmed.std())
-    out["swing wd"] = float(shapes[known, WD].std() / true[known, WD].std())
+    moves = filmed.std() >= _MOVES
+    out["swing"] = float(wanted.std() / filmed.std()) if moves else float("nan")
+    out["swing wd"] = float(shapes[known, WD].std() / true[known, WD].std()) if moves else float("nan")
     out["shut"] = _share(wanted < _SHUT, filmed < _SHUT)
     out["false"] = _share(filmed > _OPEN, (wanted < _SHUT) & ~silent[known])
     out["stir"] = stillness(shapes[:, AP].astype(float), silent, step).stir
