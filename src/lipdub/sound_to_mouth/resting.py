@@ -21,7 +21,8 @@ MARGIN = 50
 
 _STEP = float(FEATURE_STEP)
 _SHORTEST = 20  # rows: in pauses shorter than .40 s mouths stay open
-_CLOSED_AFTER, _CLOSING = 0.12, 0.24  # seconds after a voice when a mouth is half closed; how long it closes
+_CLOSED_AFTER, _CLOSING = 0.04, 0.24  # seconds after a voice when a mouth is half closed; how long it closes
+_EARLY = 4  # rows before the end of the voice activity in which it begins to close
 _OPEN_BEFORE, _OPENING = 0.30, 0.60  # seconds before a voice when it is half open; how long it opens
 _HANGOVER = 0.1  # seconds before its end in which the voice activity is still high, although the voice has ended
 
@@ -45,10 +46,11 @@ def rests(
     for first, stop in true_runs(quiet):
         if stop - first < _SHORTEST:
             continue
-        rows = clock[first:stop]
+        early = max(first - _EARLY, 0)
+        rows = clock[early:stop]
         closing = _ramp((rows - first * _STEP - _CLOSED_AFTER) / _CLOSING) if first > 0 else np.ones(len(rows))
         opening = _ramp((stop * _STEP - _OPEN_BEFORE - rows) / _OPENING) if stop < len(quiet) else np.ones(len(rows))
-        gate[first:stop] = np.minimum(closing, opening)
+        gate[early:stop] = np.maximum(gate[early:stop], np.minimum(closing, opening))
         begin = start + (first - MARGIN) * _STEP if first > 0 else -np.inf
         silences.append((begin, start + (stop - MARGIN) * _STEP if stop < len(quiet) else np.inf))
     return gate.astype(np.float32), np.array(silences, np.float64).reshape(-1, 2)
