@@ -1,6 +1,6 @@
 """When a mouth rests in the pauses of a dub, and how it gets there and back.
 
-Measured on the mouths of 18 filmed clips, at 18 beginnings and 17 ends of pauses of .4 s or more: 15 mouths are shut
+Measured on the mouths of 18 filmed clips, at 18 beginnings and 18 ends of pauses of .4 s or more: 15 mouths are shut
 when the voice activity falls below its threshold, as that stays high for about 100 ms after a voice; two close within
 300 ms. Before a voice mouths open long in advance and slowly: on average from rest 600 ms before it to their full
 opening when it begins, half of it 300 ms before.
