@@ -297,6 +297,7 @@ def arguments(what: str, **more: str) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="where to save all numbers")
     parser.add_argument("--only", default="", help="comma-separated starts of names")
     parser.add_argument("--shots", action="store_true", help="half test: cut a clip into several shots")
+    parser.add_argument("--both", action="store_true", help="asked: the other way round, too")
     for name, meaning in more.items():
         parser.add_argument(f"--{name}", type=Path, help=meaning)
     return parser.parse_args()

@@ -72,6 +72,7 @@ def linear_world(seed: int = 0) -> Prior:
         maps[name] = (rng.standard_normal((rows.shape[1], 6)) / np.sqrt(rows.shape[1])).astype(np.float32)
     mixes = {
         "encoder and phones": {"encoder": 0.4, "phones": 0.3, "calm": 0.3},
+        "encoder": {"encoder": 1.0},
         "phones": {"phones": 0.5, "calm": 0.5},
         "loudness": {"loud": 1.0},
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipdub.errors import WeightsError
-from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
+from lipdub.sound_to_mouth.prior import DESIGNS, QUANTILE_LEVELS, Prior
 from lipdub.timeline.speech_features import SpeechFeatures
 from sound_to_mouth.sample_speech import babble, hush, linear_world
 
@@ -21,17 +21,34 @@ def test_the_shipped_prior_is_small_and_knows_all_kinds():
         babble(50),
         babble(50, encoded=False),
         replace(babble(50), phone_posteriors=np.zeros((50, 17), np.float32)),
+        replace(babble(50, encoded=False), phone_posteriors=np.zeros((50, 17), np.float32)),
     ):
         assert np.isfinite(prior.predict(features, np.arange(20) / 25)).all()
 
 
 def test_which_features_a_prediction_uses():
     prior = linear_world()
-    no_encoder = replace(babble(50), phone_posteriors=np.zeros((50, 17), np.float32))
+    no_phones = np.zeros((50, 17), np.float32)
     assert prior.kind(babble(50)) == "encoder and phones"
+    assert prior.kind(replace(babble(50), phone_posteriors=no_phones)) == "encoder"
     assert prior.kind(babble(50, encoded=False)) == "phones"
-    assert prior.kind(no_encoder) == "loudness"
+    assert prior.kind(replace(babble(50, encoded=False), phone_posteriors=no_phones)) == "loudness"
     assert prior.kind(hush(50)) == "phones"
+
+
+def test_without_phones_the_encoder_alone_is_asked():
+    prior, when = linear_world(), np.arange(40) / 30
+    alone = replace(babble(80), phone_posteriors=np.zeros((80, 17), np.float32))
+    expected = DESIGNS["encoder"](alone, when) @ prior.maps["encoder"]
+    assert np.allclose(prior.predict(alone, when), expected, atol=1e-5)
+    assert prior.design(alone, when).shape == (40, 918)
+
+
+def test_a_file_that_tells_no_share_for_the_encoder_alone_can_do_it_too(tmp_path):
+    prior = linear_world()
+    older = replace(prior, mixes={kind: mix for kind, mix in prior.mixes.items() if kind != "encoder"})
+    older.save(tmp_path / "prior.npz")
+    assert Prior.load(tmp_path / "prior.npz").mixes["encoder"] == {"encoder": 1.0}
 
 
 def test_a_saved_prior_loads_unchanged(tmp_path):

@@ -33,7 +33,7 @@ class SpeechAnalyser:
         except (
             RuntimeError,
             OSError,
-        ):  # no build of hama for this system: the prior then uses energy only, with a note
+        ):  # no build of hama for this system: the prior then does without phones, with a note
             self._phones = None
 
     def analyse(self, sound: Sound) -> SpeechFeatures:

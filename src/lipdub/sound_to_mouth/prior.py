@@ -36,11 +36,18 @@ DESIGNS: dict[str, Callable[[SpeechFeatures, np.ndarray], np.ndarray]] = {
 _ROWS = {"encoder": 918, "phones": 341, "calm": 18, "loud": 28}
 """The columns of each of ``DESIGNS``."""
 
-KINDS = ("encoder and phones", "phones", "loudness")
+KINDS = ("encoder and phones", "encoder", "phones", "loudness")
 """The features that a prediction can use, best first."""
 
-_LEARNT = {"encoder and phones": ("encoder", "phones"), "phones": ("phones",), "loudness": ("loud",)}
+_LEARNT = {
+    "encoder and phones": ("encoder", "phones"),
+    "encoder": ("encoder",),
+    "phones": ("phones",),
+    "loudness": ("loud",),
+}
 """The designs from which a speaker model is learnt, for each of ``KINDS``."""
+
+_ONE_MAP = {"encoder": {"encoder": 1.0}}  # a kind with one map has no shares to choose: older files do not tell it
 
 _BLOCK = 512
 _FAR = 5.0  # seconds
@@ -74,7 +81,7 @@ class Prior:
                 maps = {name: data[f"map_{name}"].astype(np.float32) for name in DESIGNS}
                 kinds = [str(kind) for kind in data["kinds"]]
                 shares = [dict(zip(DESIGNS, map(float, row), strict=True)) for row in data["mixes"]]
-                mixes = dict(zip(kinds, shares, strict=True))
+                mixes = _ONE_MAP | dict(zip(kinds, shares, strict=True))
                 prior = Prior(maps, mixes, data["rise"].astype(np.float32), data["spread"].astype(np.float32))
                 prior._check()
                 return prior
@@ -125,10 +132,10 @@ class Prior:
             )
 
     def kind(self, features: SpeechFeatures) -> str:
-        """Which features the prediction will use: ``"encoder and phones"``, ``"phones"`` or ``"loudness"``."""
+        """Which of ``KINDS`` the prediction will use. Without the phone model all phone posteriors are 0."""
         phones = features.phone_posteriors
         if not any(phones[first : first + 4096].any() for first in range(0, len(phones), 4096)):  # mostly the first has
-            return "loudness"
+            return "loudness" if features.encoder_features is None else "encoder"
         return "phones" if features.encoder_features is None else "encoder and phones"
 
     def predict(

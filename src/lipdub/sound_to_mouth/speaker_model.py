@@ -15,18 +15,21 @@ from lipdub.anatomy.moving_windows import moving_maximum
 from lipdub.process.blas_threads import one_blas_thread
 from lipdub.sound_to_mouth.design_matrix import sample_rows
 from lipdub.sound_to_mouth.prior import QUANTILE_LEVELS, Prior
+from lipdub.sound_to_mouth.resting import VOICED
 from lipdub.sound_to_mouth.sync import Sync
 from lipdub.timeline.mouth import AP, SHAPE
 from lipdub.timeline.speech_features import SpeechFeatures
 
-_STIFF = {"encoder and phones": 30.0, "phones": 5.0, "loudness": 5.0}  # ridge penalty of the residual map, per row
-_FIRM = {"encoder and phones": 2.7, "phones": 5.4, "loudness": 5.4}  # seconds of rows from which it grows no further
+# The ridge penalty of the residual map, per row, and the seconds of rows from which it grows no further.
+_STIFF = {"encoder and phones": 30.0, "encoder": 30.0, "phones": 5.0, "loudness": 5.0}
+_FIRM = {"encoder and phones": 2.7, "encoder": 2.7, "phones": 5.4, "loudness": 5.4}
 _MOST_ROWS = 6000  # to learn from: 240 s at 25 frames a second
 _ENOUGH = 1.5  # seconds of speech that a residual map needs
 _TRUST = 4.0  # seconds of speech from which the person's own statistics are used alone
 _ENOUGH_QUIET = 8  # silent rows that an estimate of rest needs
 _SLOW = 5  # rows that tell as much as one: a mouth does not change at once
 _SHUT, _PARTED = 0.03, 0.06  # apertures, eye distances
+_TALKS = 0.5  # of the average standard deviation of the aperture: from here on a mouth seems to speak
 SPEECH_REACH_ROWS = 21
 """Rows of a window around speech: the mouth moves up to 200 ms before and after the voice."""
 
@@ -57,10 +60,13 @@ class SpeakerModel:
     ``mean`` and ``spread`` (6,) their mean and standard deviation. ``low`` and ``high`` limit the aperture; ``closed``
     is the aperture in lip closures.
 
-    ``trust`` 0..1 is the share of the person's own statistics; the rest is the average of people.
+    ``trust`` 0..1 is the share of the person's own statistics; the rest is the average of people. It grows with the
+    seconds of speech, up to 4 s, if the voice matches the mouth. With less speech than it takes to tell that, the voice
+    is assumed to be this mouth's if the aperture varies at least half as much as that of people on average.
     ``source_predictions`` (rows, 6) are the predictions for the source's own speech. ``residual`` (dims, 6) is a linear
-    map that is added to the prior. Both are None where nothing was learnt. ``never_closed``: the mouth is open in all
-    of the clip, so ``rest`` is a guess. ``sync`` is that of the track with most speech; None without a sound.
+    map that is added to the prior, and ``voice_spread`` (6,) the standard deviation of what the prior alone predicts
+    while the source's voice is heard. All three are None where nothing was learnt. ``never_closed``: the mouth is open
+    in all of the clip, so ``rest`` is a guess. ``sync`` is that of the track with most speech; None without a sound.
 
     ``shifts`` (tracks, 6): how much the shapes of each track are above those of the person, as the same mouth measures
     differently from another side. All other shapes here are without them; see ``of_track``.
@@ -76,6 +82,7 @@ class SpeakerModel:
     trust: float
     source_predictions: Float32[np.ndarray, "rows 6"] | None
     residual: Float32[np.ndarray, "dims 6"] | None
+    voice_spread: Float64[np.ndarray, " 6"] | None
     never_closed: bool
     sync: Sync | None
     shifts: Float64[np.ndarray, "tracks 6"]
@@ -97,13 +104,14 @@ class SpeakerModel:
 class _Learnt(NamedTuple):
     """Rows of all tracks that may be learnt from: ``shapes`` without the tracks' shifts, whether somebody is
     ``speaking`` then, ``when`` (on the clock of the sound) for rows whose voice is known, ``heard``; and ``speech``,
-    the seconds of speech in them."""
+    the seconds of speech in them. ``assumed``: those with a voice of which there is too little to know it."""
 
     shapes: Float64[np.ndarray, "n 6"]
     speaking: Bool[np.ndarray, " n"]
     heard: Bool[np.ndarray, " n"]
     when: Float64[np.ndarray, " n"]
     speech: float
+    assumed: float
     step: float
 
 
@@ -118,10 +126,22 @@ def learn_speaker(prior: Prior, sources: Sequence[SourceSpeech], kind: str) -> S
     shifts = _track_shifts(shapes)
     rows = _gathered(sources, usable, [some - shift for some, shift in zip(shapes, shifts, strict=True)])
     features = next((s.features for s in sources if s.features is not None and len(s.features)), None)
-    own, residual = None, None
-    if features is not None and prior.kind(features) == kind and rows.speech >= _ENOUGH:
-        own, residual = _residual(prior, features, rows)
-    return replace(_described(prior, rows, own, residual), sync=_surest_sync(sources), shifts=shifts)
+    model = replace(_described(prior, rows), sync=_surest_sync(sources), shifts=shifts)
+    if features is None or prior.kind(features) != kind or rows.speech < _ENOUGH:
+        return model
+    own, residual = _residual(prior, features, rows)
+    spread = _voice_spread(prior, features, rows.when[rows.heard])
+    return replace(model, source_predictions=own, residual=residual, voice_spread=spread)
+
+
+def _voice_spread(
+    prior: Prior, features: SpeechFeatures, when: Float64[np.ndarray, " n"]
+) -> Float64[np.ndarray, " 6"] | None:
+    """The standard deviation of what ``prior`` predicts for the instants ``when`` that have a voice."""
+    activity = sample_rows(features.voice_activity[:, None], when - float(features.start))[:, 0]
+    voiced = when[activity > VOICED]
+    voiced = voiced[:: -(-len(voiced) // _MOST_ROWS)] if len(voiced) else voiced
+    return prior.predict(features, voiced).std(0).astype(np.float64) if len(voiced) > 1 else None
 
 
 def _track_shifts(tracks: Sequence[np.ndarray]) -> Float64[np.ndarray, "tracks 6"]:
@@ -153,25 +173,30 @@ def _track_shifts(tracks: Sequence[np.ndarray]) -> Float64[np.ndarray, "tracks 6
 def _gathered(sources: Sequence[SourceSpeech], usable: Sequence[np.ndarray], shapes: Sequence[np.ndarray]) -> _Learnt:
     """The rows of all tracks, and what is heard in them."""
     speaking, heard, when, steps = [], [], [], [np.zeros(0)]
-    speech = 0.0
+    speech, assumed = 0.0, 0.0
     for source, rows, own in zip(sources, usable, shapes, strict=True):
         features, sync = source.features, source.sync
         seconds = np.asarray(source.seconds, np.float64)
-        known = features is not None and sync is not None and sync.matched and len(features) > 0 and len(own) > 1
+        there = features is not None and sync is not None and len(features) > 0 and len(own) > 1
+        known = there and sync is not None and sync.matched
         clock = seconds[rows] + (sync.offset if known and sync is not None else 0.0)
         talks = np.zeros(len(own), bool)
-        if known and features is not None:
+        if there and features is not None and sync is not None and (known or not sync.compared):
             relative = clock - float(features.start)
             active = sample_rows(features.voice_activity[:, None], relative)[:, 0] > 0.5
-            speech += float(active.sum() * np.median(np.diff(seconds)))
+            heard_for = float(active.sum() * np.median(np.diff(seconds)))
             talks = sample_rows(_speech_reach(features)[:, None], relative)[:, 0] > 0.5
-            steps.append(np.diff(clock))
+            if known:
+                speech += heard_for
+                steps.append(np.diff(clock))
+            else:
+                assumed += heard_for
         speaking.append(talks)
         heard.append(np.full(len(own), known))
         when.append(clock)
     step = np.concatenate(steps)
     return _Learnt(
-        np.concatenate(shapes), np.concatenate(speaking), np.concatenate(heard), np.concatenate(when), speech,
+        np.concatenate(shapes), np.concatenate(speaking), np.concatenate(heard), np.concatenate(when), speech, assumed,
         max(float(np.median(step)), 1e-3) if len(step) else 1.0,
     )  # fmt: skip
 
@@ -223,14 +248,10 @@ def _residual(
     return guess, residual
 
 
-def _described(
-    prior: Prior,
-    rows: _Learnt,
-    own: Float32[np.ndarray, "rows 6"] | None,
-    residual: Float32[np.ndarray, "dims 6"] | None,
-) -> SpeakerModel:
+def _described(prior: Prior, rows: _Learnt) -> SpeakerModel:
+    """The model without a residual map."""
     shapes, speaking = rows.shapes, rows.speaking
-    trust = min(1.0, rows.speech / _TRUST) if speaking.sum() > 10 else 0.0
+    trust = _trust(prior, rows)
     rest, never_closed = rest_shape(shapes, shapes[~speaking] if trust > 0 else None)
     levels, spread = prior.rise + rest, prior.spread.astype(np.float64)
     high = float(levels[-1, AP]) * 1.15
@@ -241,9 +262,18 @@ def _described(
         closed = min(float(np.quantile(shapes[:, AP], 0.03)), 0.02)
         high = float(np.quantile(shapes[:, AP], 0.995)) if trust >= 1 else float(levels[-1, AP]) * 1.15
     return SpeakerModel(
-        rest, levels, levels.mean(0), spread, -0.01, max(high, float(levels[-1, AP])), closed, trust, own, residual,
+        rest, levels, levels.mean(0), spread, -0.01, max(high, float(levels[-1, AP])), closed, trust, None, None, None,
         never_closed, None, np.zeros((0, 6)),
     )  # fmt: skip
+
+
+def _trust(prior: Prior, rows: _Learnt) -> float:
+    """The share of the person's own statistics (see ``SpeakerModel``)."""
+    if rows.speaking.sum() <= 10:
+        return 0.0
+    if rows.speech == 0 and rows.shapes[rows.speaking, AP].std() < _TALKS * prior.spread[AP]:
+        return 0.0
+    return min(1.0, (rows.speech + rows.assumed) / _TRUST)
 
 
 def rest_shape(

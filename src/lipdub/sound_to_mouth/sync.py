@@ -40,6 +40,11 @@ class Sync:
     speech: float
     matched: bool
 
+    @property
+    def compared(self) -> bool:
+        """False if there was too little speech to tell a right voice from a wrong one."""
+        return self.speech >= _ENOUGH_SPEECH
+
     @staticmethod
     def unknown() -> "Sync":
         """The value for a face and a sound that could not be compared."""

@@ -1,6 +1,7 @@
 """The top speed of a person's lips: how fast they open and shut in the footage, and mouths that keep to it.
 
-Lips that open or shut faster than the person's own ever do are seen at once.
+Lips that open or shut faster than the person's own ever do are seen at once, and so are those that move fast while
+nobody speaks.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,14 @@ _USUAL = 1.8
 """The same of people in general (median of 15), for somebody of whom little is seen."""
 
 _FEW = 50  # steps from picture to picture below which that is taken
+QUIET_SPEED = 0.3
+"""Eye distances per second that lips move at most while there is no voice.
+
+In 17 filmed clips, 95 % of the steps without a voice are slower than .47 (median over clips; .10 to 2.0). This is less,
+as what moves a mouth then (breath, thought) is not in the sound: a prediction that moves as fast moves otherwise. Over
+both halves of 18 clips, .3 to .8 follow the true aperture equally well (r .784 to .782).
+"""
+
 _SHUT = 0.5  # lips that must be closed by more than this are closed at the same instant as before
 
 
@@ -49,10 +58,15 @@ def top_speed(tracks: Sequence[FilmedMouths]) -> float:
 
 
 def with_top_speed(
-    path: MouthTrajectory, seconds: Float[np.ndarray, " n"], repeats: Bool[np.ndarray, " n"], top: float
+    path: MouthTrajectory,
+    seconds: Float[np.ndarray, " n"],
+    repeats: Bool[np.ndarray, " n"],
+    top: float,
+    quiet: Bool[np.ndarray, " n"],
 ) -> MouthTrajectory:
     """``path`` (frame i is shown at ``seconds[i]``), whose aperture changes by no more than ``top`` per second from
-    picture to picture. It was held where frames are ``repeats`` (``MouthTrajectory.held``), and stays so.
+    picture to picture, and by no more than ``QUIET_SPEED`` between frames that are ``quiet`` (no voice). It was held
+    where frames are ``repeats`` (``MouthTrajectory.held``), and stays so.
 
     What is too fast begins earlier and ends later: the mean of the highest slow curve below the path and the lowest one
     above it is taken. Lips that must be closed are closed all the same, and begin to close earlier.
@@ -60,7 +74,8 @@ def with_top_speed(
     first = first_showing(repeats)
     own = np.flatnonzero(first == np.arange(len(first)))
     values = path.shapes[own, AP].astype(np.float64)
-    most = top * _apart(np.asarray(seconds, np.float64), own)
+    still = quiet[own[1:]] & quiet[own[:-1]]
+    most = np.where(still, min(top, QUIET_SPEED), top) * _apart(np.asarray(seconds, np.float64), own)
     if not np.isfinite(values).all() or (np.abs(np.diff(values)) <= most).all():
         return path
     slow = (_below(values, most) - _below(-values, most)) / 2

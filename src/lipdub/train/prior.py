@@ -36,6 +36,7 @@ PENALTIES = {"encoder": 2.0, "phones": 0.1, "calm": 1e-3, "loud": 1e-2}
 
 MIXES = {
     "encoder and phones": ("encoder", "phones", "calm"),
+    "encoder": ("encoder",),
     "phones": ("phones", "calm"),
     "loudness": ("loud",),
 }

@@ -67,7 +67,7 @@ class PersonMouths:
         seconds = face.seconds(sounds.clip)
         made = predict_mouth(sounds.prior, own, sounds.dub, seconds, calibration, self._timing)
         repeats, top = face.track.repeats, self._top[person]
-        path = with_top_speed(made.trajectory.held(repeats), seconds, repeats, top)
+        path = with_top_speed(made.trajectory.held(repeats), seconds, repeats, top, self._timing.quiet_at(seconds))
         return replace(made, trajectory=path, figures={**made.figures, "top_speed": top})
 
     def _filmed(self, face: FaceAnalysis) -> FilmedMouths:
