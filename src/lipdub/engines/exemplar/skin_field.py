@@ -143,11 +143,12 @@ def _beyond_outline(
 
 def _keep_inside(moves: Float32[np.ndarray, "length across"], where: range, length: int) -> None:
     """Shrink ``moves`` of pixels at ``where`` (rows, or columns if it is turned) towards both edges of the picture, so
-    that none leads beyond its ``length``."""
-    most = _ROOM * max(float(moves.max()), -float(moves.min()))
+    that none leads beyond its ``length``. What counts are the moves from there to the edge, not those further in."""
     place = np.arange(where.start, where.stop, dtype=np.float32)
     for room, sign in ((place, -1), (length - 1 - place, 1)):
+        outward = np.maximum((moves * sign).max(1), 0)[::-sign]  # from the edge inwards
+        most = (_ROOM * np.maximum.accumulate(outward))[::-sign]
         short = np.flatnonzero(room < most)
         if len(short):
             part = moves[short]
-            moves[short] = np.where(part * sign > 0, part * (room[short] / most)[:, None], part)
+            moves[short] = np.where(part * sign > 0, part * (room[short] / most[short])[:, None], part)
