@@ -313,7 +313,7 @@ def _percentile(some: np.ndarray, which: float) -> float:
     return float(np.nanpercentile(some, which)) if np.isfinite(some).any() else float("nan")
 
 
-def _film(
+def film_of(
     bench: Bench, path: Path, dub: tuple[SpeechFeatures, Path], hidden: range, scratch: Path, keep: Path | None
 ) -> Dubbed:
     """``path`` dubbed with the speech features and the sound ``dub``; nothing is learnt from ``hidden`` frames."""
@@ -356,7 +356,7 @@ def both(following: dict[Path, Path], keep: Path | None) -> Callable[[Bench, Pat
         for name, dub, hidden in dubs:
             kept = None if keep is None else keep / f"{path.stem.split('_')[0]}-{name}.mp4"
             try:
-                made = judged(_film(bench, path, dub, hidden, scratch / name, kept))
+                made = judged(film_of(bench, path, dub, hidden, scratch / name, kept))
             except NotFit as why:
                 made = {"left out": str(why)}
             table.append({"dub": name, **made})
@@ -365,7 +365,7 @@ def both(following: dict[Path, Path], keep: Path | None) -> Callable[[Bench, Pat
     return rows
 
 
-def _around(clips: list[Path]) -> dict[Path, Path]:
+def around(clips: list[Path]) -> dict[Path, Path]:
     """Each clip's next one, around the circle."""
     return dict(itertools.pairwise([*clips, *clips[:1]])) if clips else {}
 
@@ -374,4 +374,4 @@ if __name__ == "__main__":
     given = arguments(str(__doc__).splitlines()[0], keep="folder in which the dubbed films stay, to be used again")
     if given.keep is not None:
         given.keep.mkdir(parents=True, exist_ok=True)
-    raise SystemExit(run(given, "Strips", both(_around(clips_in(given.folder)), given.keep)))
+    raise SystemExit(run(given, "Strips", both(around(clips_in(given.folder)), given.keep)))

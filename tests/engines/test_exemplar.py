@@ -357,7 +357,7 @@ def test_the_path_is_the_cheapest():
     got = exemplar_choice.choose_exemplars(targets, held)
     speed = np.gradient(targets.shapes[:, AP])
     own = np.stack([exemplar_choice.row_cost(targets, float(speed[t]), t, held) for t in range(4)])
-    follower = exemplar_choice._followers(held)
+    follower = exemplar_choice.followers(held)
     step = exemplar_choice._step_cost(np.arange(4), np.arange(4), held, follower)
 
     def cost(way):

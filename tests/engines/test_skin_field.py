@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lipdub.engines.exemplar import blend, stored_study
 from lipdub.engines.exemplar.engine import ExemplarEngine
 from lipdub.engines.exemplar.geometry import FaceGeometry
-from lipdub.engines.exemplar.skin_field import SkinField
+from lipdub.engines.exemplar.skin_field import SkinField, _keep_inside
 from lipdub.engines.exemplar.warp import WarpGrid
 from lipdub.timeline.mouth import AP, JAW
 from lipdub.timeline.picture import Window
@@ -60,6 +60,8 @@ def test_the_chin_follows_and_what_is_beside_the_jaw_stays(study, drop):
 
     chin = at(goal[152] - [0, 0.04 * unit])
     assert chin[1] == pytest.approx(now[152, 1] - goal[152, 1], rel=0.2), "the chin is where it is asked to be"
+    beard = at(goal[152] + [0, 0.08 * unit])
+    assert beard[1] == pytest.approx(now[152, 1] - goal[152, 1], rel=0.25), "a beard under the chin moves with it"
     for left, right in ((58, 288), (172, 397), (136, 365)):
         for jaw, away in ((left, -1), (right, 1)):
             beside = at(goal[jaw] + [away * 0.14 * unit, 0])
@@ -91,6 +93,18 @@ def test_no_pixel_comes_from_beyond_the_picture(study, size, drop):
     assert y.min() >= -1e-3
     assert x.max() <= size[0] - 1 + 1e-3
     assert y.max() <= size[1] - 1 + 1e-3
+
+
+def test_what_counts_at_the_edge_of_the_picture_are_the_moves_towards_it(study):
+    moves = np.zeros((100, 3), np.float32)
+    moves[:60], moves[60:80] = 40.0, 6.0  # far from the lower edge (row 99) the picture moves much, near it little
+    kept = moves.copy()
+    _keep_inside(kept, range(100), 100)
+    assert (kept[60:80] == 6).all()
+    assert (kept[:20] == 40).all()
+    assert (np.arange(100)[:, None] + kept).max() <= 99
+    _keep_inside(upwards := -moves[::-1].copy(), range(100), 100)
+    np.testing.assert_allclose(upwards, -kept[::-1])
 
 
 def test_nothing_moves_for_the_filmed_shape(study):

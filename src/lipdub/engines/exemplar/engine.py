@@ -154,7 +154,14 @@ class _ExemplarTrackRenderer:
         if self._last is not None and self._last.row == row:  # the film repeats the picture: so does the mouth
             patch = self._renderer.render(self._last, view)
             return patch or Passthrough(view.index, _OFF_PICTURE)
-        target = FrameTarget(row, plan.shapes[row], float(plan.weight[row]), self._exemplars(row), 0.0, plan.cavity)
+        target = FrameTarget(
+            row,
+            plan.shapes[row],
+            float(plan.weight[row]),
+            self._exemplars(row),
+            cavity=plan.cavity,
+            calm=bool(plan.choice.calm[row]),
+        )
         patch = self._renderer.render(target, view)
         if patch is None:
             return Passthrough(view.index, _OFF_PICTURE)

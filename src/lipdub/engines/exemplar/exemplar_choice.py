@@ -5,11 +5,11 @@ a step is zero for the frame that was filmed next, and otherwise grows with the 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64
 
+from lipdub.engines.exemplar.exemplar_joins import NONE, ExemplarChoice, followers, with_joins
 from lipdub.engines.exemplar.library import ExemplarLibrary
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.runs import consecutive
@@ -23,7 +23,6 @@ _CLOSING = 0.03  # lips on their way to a closure that are still further open ne
 _LOST_DETAIL = 0.12  # logarithm of the loss that costs 1
 _CANDIDATES = 48
 _FOLLOWERS = 12
-_NONE = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,33 +42,16 @@ class TargetFrames:
     light: Float64[np.ndarray, " n"]
 
 
-class ExemplarChoice(NamedTuple):
-    """For each row: the ``first`` exemplar (-1: none), and a ``second`` one that is mixed in by ``share`` at joins."""
-
-    first: Int32[np.ndarray, " n"]
-    second: Int32[np.ndarray, " n"]
-    share: Float32[np.ndarray, " n"]
-
-
 def choose_exemplars(targets: TargetFrames, library: ExemplarLibrary) -> ExemplarChoice:
     """The best exemplars for every row that needs one. Linear in time; about 300 bytes of memory per row."""
     n = len(targets.needed)
-    first = np.full(n, _NONE, np.int32)
+    first = np.full(n, NONE, np.int32)
     if len(library):
         speed = np.gradient(targets.shapes[:, AP]) if n > 1 else np.zeros(n)
-        follower = _followers(library)
+        follower = followers(library)
         for rows in consecutive(np.flatnonzero(targets.needed)):
             first[rows] = _cheapest_path(targets, speed, rows, library, follower)
-    return _with_joins(first, library)
-
-
-def _followers(library: ExemplarLibrary) -> np.ndarray:
-    """For each exemplar, the one that was filmed next, or itself if there is none."""
-    n = len(library)
-    follower = np.arange(n)
-    follows = np.flatnonzero(np.diff(library.rows) == 1)
-    follower[follows] = follows + 1
-    return follower
+    return with_joins(first, targets.shapes, library)
 
 
 def row_cost(targets: TargetFrames, speed: float, row: int, library: ExemplarLibrary) -> Float64[np.ndarray, " n"]:
@@ -159,22 +141,3 @@ def _step_cost(before: np.ndarray, here: np.ndarray, library: ExemplarLibrary, f
     for step, value in ((1, 0.0), (0, 0.5), (2, 0.3), (-1, 0.8)):
         cost[later == step] = value
     return cost
-
-
-def _with_joins(first: np.ndarray, library: ExemplarLibrary) -> ExemplarChoice:
-    """Soften joins: the frames on both sides are mixed 2 : 1 with the filmed continuation of the other side."""
-    n = len(first)
-    second, share = np.full(n, _NONE, np.int32), np.zeros(n, np.float32)
-    follower = _followers(library)
-    leader = np.arange(len(library))
-    followed = np.flatnonzero(follower != leader)
-    leader[follower[followed]] = followed
-    shown = first != _NONE
-    for t in np.flatnonzero(shown[1:] & shown[:-1]) + 1:
-        old, new = int(first[t - 1]), int(first[t])
-        if int(library.rows[new] - library.rows[old]) in (0, 1, 2, -1):
-            continue
-        if second[t - 1] == _NONE:
-            second[t - 1], share[t - 1] = leader[new], 0.33
-        second[t], share[t] = follower[old], 0.33
-    return ExemplarChoice(first, second, share)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
-from lipdub.engines.exemplar.exemplar_choice import ExemplarChoice, TargetFrames, choose_exemplars
+from lipdub.engines.exemplar.exemplar_choice import TargetFrames, choose_exemplars
+from lipdub.engines.exemplar.exemplar_joins import NONE, ExemplarChoice
 from lipdub.engines.exemplar.library import ExemplarLibrary
 from lipdub.engines.exemplar.shape_model import complete_shapes, limit_shapes, pooled_shapes
 from lipdub.engines.exemplar.stored_study import StoredStudy
@@ -69,8 +70,8 @@ def plan_track(trajectory: MouthTrajectory, study: StoredStudy, cavity: bool) ->
     turned = ~near & (trajectory.weight > 0)
     source = first_showing(study.repeats & geometry.ok & np.roll(geometry.ok, 1))
     if len(library) == 0:
-        nothing = np.full(n, -1, np.int32)
-        choice = ExemplarChoice(nothing, nothing, np.zeros(n, np.float32))
+        nothing = np.full(n, NONE, np.int32)
+        choice = ExemplarChoice(nothing, nothing, np.zeros(n, np.float32), np.zeros(n, bool))
         weight = trajectory.weight.astype(np.float64)
         return ExemplarPlan(wanted, weight, np.zeros(n, bool), turned, choice, False, source)
     complete = complete_shapes(wanted, own, pooled_shapes().covariance)
@@ -100,7 +101,7 @@ def _chosen_once(targets: TargetFrames, library: ExemplarLibrary, source: np.nda
     )
     chosen = choose_exemplars(distinct, library)
     at = np.searchsorted(own, source)
-    return ExemplarChoice(chosen.first[at], chosen.second[at], chosen.share[at])
+    return ExemplarChoice(*(rows[at] for rows in chosen))
 
 
 def _around(rows: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:

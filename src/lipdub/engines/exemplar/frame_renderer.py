@@ -42,6 +42,7 @@ class FrameTarget(NamedTuple):
 
     ``lip_overlap`` (eye distances): the lips are moved together by this much more than the landmarks say; measured in a
     first rendering. ``cavity``: paint the inside of the mouth where the exemplars are not open far enough.
+    ``calm``: the mouth hardly moves, and the fine detail of the exemplars is mixed, too.
     """
 
     row: int
@@ -50,6 +51,7 @@ class FrameTarget(NamedTuple):
     exemplars: tuple[WeightedExemplar, ...]
     lip_overlap: float = 0.0
     cavity: bool = False
+    calm: bool = False
 
 
 class _LandmarkTargets(NamedTuple):
@@ -112,9 +114,8 @@ class FrameRenderer:
         between = mouth_masks.between_lips(landmarks.goal, mouth.axes, window)
         layer = self._exemplar_layer(target, target.exemplars[0], landmarks, between, window)
         for other in target.exemplars[1:]:
-            layer = blend.mix_layers(
-                layer, self._exemplar_layer(target, other, landmarks, between, window), other.share, unit
-            )
+            mixed = blend.cross_fade if target.calm else blend.mix_layers
+            layer = mixed(layer, self._exemplar_layer(target, other, landmarks, between, window), other.share, unit)
         if target.cavity:
             opening = sum(one.share * float(one.mouth.shape[AP]) for one in target.exemplars)
             beyond = (float(landmarks.shape[AP]) - (1.25 * max(opening, 0) + 0.005)) / 0.02

@@ -18,6 +18,10 @@ from lipdub.timeline.picture import Window
 NODES = np.concatenate([OUTER, RING, JAW, STILL])
 """The landmarks that move the skin."""
 
+UNDER_CHIN = np.array([176, 148, 152, 377, 400])
+"""Landmarks of the chin; what is ``_UNDER`` them (a beard, the soft part under the chin) moves as they do."""
+
+_UNDER = 0.10  # eye distances
 _EDGE = 0.18  # the soft edge of the lower-face ellipse, as a part of its radius
 _MOVED = 0.02  # displacements up to this many pixels count as none
 _INSET = 0.01  # the fall begins this far beyond the outline (eye distances), which is known about as well
@@ -56,21 +60,23 @@ class SkinField:
         row of its track."""
         geometry, row = place
         unit, ellipse, anchors = geometry.unit(row), geometry.ellipse(row), geometry.anchors(row)
-        to = stack_points(goal[NODES], anchors)
-        moves = stack_points(now[NODES], anchors) - to
+        under = (unit * _UNDER * _down(goal)).astype(np.float64)
+        to = stack_points(np.concatenate([goal[NODES], goal[UNDER_CHIN] + under]), anchors)
+        moves = stack_points(np.concatenate([now[NODES], now[UNDER_CHIN] + under]), anchors) - to
         centres = grid.centres()
         away = (centres - ellipse.centre.astype(np.float32)) @ ellipse.inverse.T.astype(np.float32)
         beyond, outward = _beyond_outline(goal[OUTLINE], centres, unit)
         inside = smoothstep((1 - np.hypot(*away.T)) / _EDGE)
-        widest = _INSET + _BESIDE + _BELOW + (_STRETCH * float(np.abs(moves).max()) + 2.5 * grid.step) / unit
+        widest = _INSET + _UNDER + _BESIDE + _BELOW + (_STRETCH * float(np.abs(moves).max()) + 2.5 * grid.step) / unit
         near = (inside > 0) & (beyond <= widest)
         cells = np.zeros((len(centres), 2), np.float32)
         cells[near] = ThinPlateSpline(to, moves, unit).at(centres[near]) * inside[near, None]
         out = (cells * outward).sum(1)
         across = out[:, None] * outward
-        narrow = _BESIDE + _BELOW * np.maximum(outward @ _down(goal), 0) ** 4
+        below = np.maximum(outward @ _down(goal), 0) ** 4
+        narrow = _BESIDE + _BELOW * below
         wide = narrow + np.maximum(out, 0) * (_STRETCH / unit)
-        falls = 1 - (beyond - _INSET)[:, None] / np.stack([narrow, wide], 1)
+        falls = 1 - (beyond - _INSET - _UNDER * below**2)[:, None] / np.stack([narrow, wide], 1)
         return cls(grid, cells - across, across, falls.astype(np.float32))
 
     @property
@@ -143,11 +149,12 @@ def _beyond_outline(
 
 def _keep_inside(moves: Float32[np.ndarray, "length across"], where: range, length: int) -> None:
     """Shrink ``moves`` of pixels at ``where`` (rows, or columns if it is turned) towards both edges of the picture, so
-    that none leads beyond its ``length``."""
-    most = _ROOM * max(float(moves.max()), -float(moves.min()))
+    that none leads beyond its ``length``. What counts are the moves from there to the edge, not those further in."""
     place = np.arange(where.start, where.stop, dtype=np.float32)
     for room, sign in ((place, -1), (length - 1 - place, 1)):
+        outward = np.maximum((moves * sign).max(1), 0)[::-sign]  # from the edge inwards
+        most = (_ROOM * np.maximum.accumulate(outward))[::-sign]
         short = np.flatnonzero(room < most)
         if len(short):
             part = moves[short]
-            moves[short] = np.where(part * sign > 0, part * (room[short] / most)[:, None], part)
+            moves[short] = np.where(part * sign > 0, part * (room[short] / most[short])[:, None], part)
