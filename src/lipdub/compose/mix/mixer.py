@@ -87,7 +87,8 @@ class MixInputs:
 
     ``dub`` and when it speaks; ``source``, the clip's own sound (None: it has none), and ``source_speech``, the speech
     that the dub replaces; ``music_effects``: the music-and-effects stem, given or separated, used instead of the
-    source.
+    source. ``bed``: that stem is the source, only without its speech, of which a little may be left: it is lowered
+    under the dub, as the source would be, and where the source spoke.
     """
 
     mix_format: MixFormat
@@ -96,6 +97,7 @@ class MixInputs:
     source: Stem | None = None
     source_speech: tuple[Span, ...] = ()
     music_effects: Stem | None = None
+    bed: bool = False
 
     @property
     def background(self) -> Stem | None:
@@ -195,6 +197,8 @@ def _with_ducking(inputs: MixInputs, options: MixOptions, report: MixReport, ton
     """A plan with the gains of the source under speech."""
     source_speech = inputs.source_speech if inputs.ducks_source_speech else ()
     dub_speech = inputs.dub_speech if inputs.music_effects is None else ()
+    if inputs.bed:
+        dub_speech = (*inputs.dub_speech, *inputs.source_speech)
     duck_source = DuckGain(source_speech, options.duck_source, inputs.mix_format)
     duck_dub = DuckGain(dub_speech, options.duck_under_dub, inputs.mix_format)
     report = replace(
