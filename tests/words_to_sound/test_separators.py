@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import MissingExtra, OptionError
+from lipdub.timeline.time import Span
 from lipdub.words_to_sound import bed, speech_enhancement
 from lipdub.words_to_sound.bed import BedSeparator
 from lipdub.words_to_sound.fake import FakeSeparator
@@ -59,6 +61,23 @@ class TestBedWithAnotherEnhancer(SeparatorConformance):
         left = self.made(separator, sound, rate)
         inside = slice(int(1.25 * rate), int(1.55 * rate))
         np.testing.assert_allclose(left[:, inside], sound[:, inside] / 14, atol=2e-4)
+
+    def test_no_more_than_seconds_are_held(self) -> None:
+        """Somebody speaks throughout, so everything goes through the enhancer."""
+        read = 0
+
+        def sound() -> Iterator[np.ndarray]:
+            nonlocal read
+            for _ in range(40):
+                read += 24_000
+                yield np.full((1, 24_000), 0.01, np.float32)
+
+        given = held = 0
+        for block in BedSeparator(Half).without_speech(sound(), 48_000, (Span(Fraction(0), Fraction(20)),)):
+            held = max(held, read - given)
+            given += block.shape[1]
+        assert given == read == 960_000
+        assert held < 4 * 48_000
 
     def test_only_what_is_near_speech_is_enhanced(self) -> None:
         made: list[Half] = []

@@ -187,10 +187,24 @@ def plan_mix(inputs: MixInputs, options: MixOptions) -> MixPlan:
 def plan_mix_again(inputs: MixInputs, options: MixOptions, levels: MixLevels) -> MixPlan:
     """The mix of changed ``inputs`` at the levels of an earlier mix: where the inputs are the same, so is every sample.
 
-    Nothing is measured. Peaks are limited to what was allowed before.
+    Nothing is measured, but for the room tone where the earlier mix had none. Peaks are limited to what was allowed
+    before.
     """
-    plan = _with_ducking(inputs, options, levels.report, levels.tone)
+    tone = levels.tone
+    if tone is None and options.room_tone and inputs.ducks_source_speech:
+        tone = _measured_tone(inputs, options.seed)
+    plan = _with_ducking(inputs, options, levels.report, tone)
     return replace(plan, ceiling_db=levels.highest_db, highest_db=levels.highest_db)
+
+
+def _measured_tone(inputs: MixInputs, seed: int) -> RoomTone | None:
+    """The room tone of the source; None if it is silent."""
+    assert inputs.source is not None
+    estimator = RoomToneEstimator(inputs.source_speech, inputs.mix_format)
+    for block in stem_blocks(inputs.source, inputs.mix_format):
+        estimator.add(block)
+    tone = estimator.estimate(seed)
+    return None if tone.level_db is None else tone
 
 
 def _with_ducking(inputs: MixInputs, options: MixOptions, report: MixReport, tone: RoomTone | None) -> MixPlan:

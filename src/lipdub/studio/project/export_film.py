@@ -70,4 +70,4 @@ def _levels_identity(work: LanguageWork) -> str:
     speech = work.job.speech
     separator = default_separator(speech, work.job.clip)
     by = speech.separator if separator is None else fingerprint_of(separator)
-    return key(2, work.job.digest, speech.loudness, speech.duck, speech.music_effects, by, speech.mix)
+    return key(1, work.job.digest, speech.loudness, speech.duck, speech.music_effects, by, speech.mix)
