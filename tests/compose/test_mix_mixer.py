@@ -92,6 +92,28 @@ def test_music_and_effects_are_mixed_under_the_dub_unchanged():
     assert plan.report.source_ducked == plan.report.ducked_under_dub == 0
 
 
+def test_a_bed_is_lowered_where_anybody_speaks_and_else_stays():
+    parts, _, _ = scene()
+    left = noise(parts.mix_format.samples, 2, 0.01, 7)
+    parts = replace(parts, music_effects=stem(left), bed=True)
+    plan, _ = made(parts)
+    assert plan.report.source_ducked == 0
+    assert plan.tone is None
+    under = joined(render_background(parts, plan))
+    np.testing.assert_array_equal(under[:, :12_000], left[:, :12_000])
+    for first, stop in parts.mix_format.ranges((*SPEECH, *DUB)):
+        np.testing.assert_allclose(under[:, first:stop], left[:, first:stop] * 10 ** (-6 / 20), rtol=1e-5)
+    assert plan.report.dub_gain < -5
+
+
+def test_room_tone_takes_the_place_of_a_bed_that_is_no_longer_kept():
+    parts, _, _ = scene()
+    with_bed = replace(parts, music_effects=stem(noise(parts.mix_format.samples, 2, 0.01, 7)), bed=True)
+    again = plan_mix_again(parts, MixOptions(), MixLevels.of(plan_mix(with_bed, MixOptions())))
+    assert again.tone is not None
+    assert again.report.tone_db == plan_mix(parts, MixOptions()).report.tone_db
+
+
 @pytest.mark.parametrize(("loudness", "channels"), [("broadcast", 2), ("web", 1), ("loud", 6), ("-20", 2)])
 def test_loudness_is_reached_and_peaks_are_kept(loudness, channels):
     parts, _, _ = scene(rate=24000, channels=channels)

@@ -11,7 +11,18 @@ import pytest
 
 from lipdub import weights
 from lipdub.demo.media_files import write_synthetic_clip
-from lipdub.errors import WeightsError
+from lipdub.errors import MissingExtra, WeightsError
+from lipdub.studio.assemble import music_effects
+
+
+@pytest.fixture(autouse=True)
+def no_default_separator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The separator that is tried by default has tests of its own; here it would only take time."""
+
+    def missing(detail: str) -> None:
+        raise MissingExtra("it is not installed")
+
+    monkeypatch.setattr(music_effects, "bed_separator", missing)
 
 
 @pytest.fixture(scope="session")

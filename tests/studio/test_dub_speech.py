@@ -13,13 +13,14 @@ import pytest
 from lipdub import plugins, weights
 from lipdub.demo.media_files import write_synthetic_clip, write_wave
 from lipdub.demo.speech_assets import load_speech
-from lipdub.errors import NoSound, OptionError, OutputError, WeightsError
+from lipdub.errors import MissingExtra, NoSound, OptionError, OutputError, WeightsError
 from lipdub.faces.active_speaker import FaceSelector
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.sound_read import read_sound
 from lipdub.review.report import SpeechReport
 from lipdub.studio import sound_steps
 from lipdub.studio.analysis import Analysis
+from lipdub.studio.assemble import music_effects
 from lipdub.studio.assemble.soundtrack import make_soundtrack
 from lipdub.studio.dub_plan import DubPlan, DubSpeech
 from lipdub.studio.job import Job, OutputNames
@@ -38,7 +39,7 @@ from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
-from lipdub.words_to_sound.fake import FakeRecogniser, FakeTranslator, FakeVoice
+from lipdub.words_to_sound.fake import FakeRecogniser, FakeSeparator, FakeTranslator, FakeVoice
 from lipdub.words_to_sound.script.read import read_script
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
@@ -335,6 +336,57 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, session: Session,
     length = min(len(dub), len(track))
     assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
     assert any("took the speech out" in note for note in mixed.account.notes)
+
+
+def separated(
+    clip: Clip, session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch, gain: float, **options: object
+) -> Spoken:
+    """A mix for which the separator that is tried by default multiplies speech by ``gain``."""
+    monkeypatch.setattr(music_effects, "bed_separator", lambda detail: FakeSeparator(gain))
+    write_wave(folder / "dub.wav", Sound(np.zeros((1, 8000), np.float32), 8000))
+    return spoken(clip, SpeechOptions(mix=True, loudness="none", **options), session, folder / "dub.wav")
+
+
+def test_a_bed_under_speech_is_kept_and_told(
+    clip: Clip, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed = separated(clip, session, tmp_path, monkeypatch, 0.5)
+    assert any("fake took the speech out" in note and "0 dB" in note for note in mixed.account.notes)
+    track, own = read_sound(mixed.track, mono=True).samples[0], read_sound(clip.path, mono=True).samples[0]
+    length = min(len(track), len(own))
+    # half of it, lowered by 6 dB more
+    assert np.abs(track[:length]).max() == pytest.approx(0.25 * np.abs(own[:length]).max(), rel=0.1)
+
+
+@pytest.mark.parametrize(("gain", "options"), [(0.01, {}), (0.5, {"separator": "none"}), (0.5, {"duck": -18.0})])
+def test_room_tone_takes_the_place_of_speech_if_there_is_no_bed(
+    clip: Clip,
+    session: Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gain: float,
+    options: dict[str, object],
+) -> None:
+    mixed = separated(clip, session, tmp_path, monkeypatch, gain, **options)
+    told = [note for note in mixed.account.notes if "room tone is put where the clip speaks" in note]
+    assert bool(told) == (not options)
+    assert not any("took the speech out" in note for note in mixed.account.notes)
+
+
+def test_a_missing_extra_leaves_room_tone_and_is_named_if_it_is_asked_for(
+    clip: Clip, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(detail: str) -> None:
+        raise MissingExtra("it is not installed")
+
+    write_wave(tmp_path / "dub.wav", Sound(np.zeros((1, 8000), np.float32), 8000))
+    mixed = spoken(clip, SpeechOptions(mix=True, loudness="none"), session, tmp_path / "dub.wav")
+    assert not any("room tone is put" in note for note in mixed.account.notes)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [Point("bed", missing)])
+    with pytest.raises(MissingExtra):
+        check_speech(clip, tmp_path / "dub.wav", SpeechOptions(mix=True, separator="bed"), session.tools)
+    with pytest.raises(OptionError, match="'reed'"):
+        check_speech(clip, tmp_path / "dub.wav", SpeechOptions(mix=True, separator="reed"), session.tools)
 
 
 def test_music_that_does_not_last_is_told_and_the_mix_is_as_long_as_the_picture(

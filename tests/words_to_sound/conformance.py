@@ -1,4 +1,4 @@
-"""Test suites for recognisers, voices and translators: subclass one and give its fixtures."""
+"""Test suites for recognisers, voices, translators and separators: subclass one and give its fixtures."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -13,6 +13,7 @@ from lipdub.timeline.time import Span
 from lipdub.words_to_sound.seam import (
     ModelCard,
     Recogniser,
+    Separator,
     Transcript,
     TranslationRequest,
     Translator,
@@ -147,3 +148,66 @@ class TranslatorConformance:
 
     def test_no_requests_give_no_answers(self, translator: Translator):
         assert list(translator.translate([], self.language)) == []
+
+
+SPOKEN = (Span(Fraction(6, 5), Fraction(8, 5)),)
+
+
+class SeparatorConformance:
+    """Subclasses provide the fixtures ``separator`` and ``speech``: .4 s of it, mono, at 48 kHz, about as loud as
+    people speak. ``formats`` are rates and numbers of channels that are tried."""
+
+    formats = ((8000, 1), (44_100, 6), (96_000, 2))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def sound(cls, speech: np.ndarray) -> np.ndarray:
+        """Three seconds of soft noise in two channels, with speech in both in ``SPOKEN``."""
+        noise = 0.002 * np.random.default_rng(1).standard_normal((2, 144_000))
+        noise[:, 57_600:76_800] += speech
+        return noise.astype(np.float32)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def left(cls, separator: Separator, sound: np.ndarray) -> np.ndarray:
+        """``sound`` without its speech, given in one block."""
+        return cls.made(separator, sound, size=sound.shape[1])
+
+    @staticmethod
+    def made(separator: Separator, sound: np.ndarray, rate: int = 48_000, size: int = 5000) -> np.ndarray:
+        """What is left of ``sound``, given in blocks of ``size``."""
+        blocks = (sound[:, first : first + size] for first in range(0, sound.shape[1], size))
+        return np.concatenate(list(separator.without_speech(blocks, rate, SPOKEN)), 1)
+
+    def test_keeps_the_protocol(self, separator: Separator):
+        assert isinstance(separator, Separator)
+        assert separator.card.name
+        assert separator.card.licence
+
+    def test_speech_goes_and_all_else_stays(self, sound: np.ndarray, left: np.ndarray):
+        assert left.shape == sound.shape
+        assert left.dtype == np.float32
+        spoken = slice(57_600, 76_800)
+        assert np.square(left[:, spoken]).mean() < 0.02 * np.square(sound[:, spoken]).mean()
+        np.testing.assert_array_equal(left[:, :9_600], sound[:, :9_600])
+        np.testing.assert_array_equal(left[:, 124_800:], sound[:, 124_800:])
+
+    def test_blocks_change_nothing(self, separator: Separator, sound: np.ndarray, left: np.ndarray):
+        np.testing.assert_array_equal(self.made(separator, sound, size=7919), left)
+
+    def test_every_rate_and_number_of_channels(self, separator: Separator):
+        for rate, channels in self.formats:
+            sound = 0.01 * np.random.default_rng(2).standard_normal((channels, 2 * rate + 1)).astype(np.float32)
+            left = self.made(separator, sound, rate)
+            assert left.shape == sound.shape
+            assert np.isfinite(left).all()
+
+    def test_nothing_is_changed_where_nobody_speaks(self, separator: Separator, sound: np.ndarray):
+        left = np.concatenate(list(separator.without_speech([sound], 48_000, ())), 1)
+        np.testing.assert_array_equal(left, sound)
+
+    @pytest.mark.parametrize("samples", [0, 1, 100_000])
+    def test_short_and_silent_sounds(self, separator: Separator, samples: int):
+        left = list(separator.without_speech([np.zeros((1, samples), np.float32)], 48_000, SPOKEN))
+        assert sum(block.shape[1] for block in left) == samples
+        assert not any(block.any() for block in left)

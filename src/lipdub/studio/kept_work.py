@@ -24,6 +24,7 @@ KINDS = {
     "spoken": "spoken lines",
     "adapted": "translations",
     "effects": "music and effects",
+    "bed": "sound without its speech",
 }
 """What the names of entries begin with -> what they hold."""
 

@@ -7,9 +7,6 @@ from lipdub.compose.mix.mixer import MixOptions
 from lipdub.errors import OptionError
 from lipdub.studio.options import SpeechOptions
 
-_HIDDEN = -40.0
-"""Ducking (dB) below which the clip's own speech cannot be heard: room tone takes its place."""
-
 
 def mix_options(speech: SpeechOptions) -> MixOptions:
     """How to mix. Raises ``OptionError`` for a loudness or ducking that means nothing."""
@@ -19,4 +16,4 @@ def mix_options(speech: SpeechOptions) -> MixOptions:
         raise OptionError(f"--duck {speech.duck:g} would make the clip's own speech louder", remedy="Try -60 or -18")
     plain = MixOptions(loudness=speech.loudness)
     _ = plain.target_lufs
-    return replace(plain, duck_source=replace(plain.duck_source, depth_db=speech.duck), room_tone=speech.duck < _HIDDEN)
+    return replace(plain, duck_source=replace(plain.duck_source, depth_db=speech.duck), room_tone=speech.hides_speech)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+_HIDDEN = -40.0
+"""Ducking (dB) below which the clip's own speech cannot be heard: room tone takes its place."""
+
 
 @dataclass(frozen=True)
 class DubOptions:
@@ -123,7 +126,8 @@ class SpeechMakingOptions(VoiceOptions):
     """Music and effects (M&E) of the clip without its speech; without them the clip's own sound is ducked."""
 
     separator: str = ""
-    """Program that removes the speech from the clip's sound, e.g. demucs --two-stems vocals -o {folder} {input}."""
+    """What removes the speech from the clip's sound: bed (extra bed; tried by default if it is installed), none, or a
+    program, e.g. demucs --two-stems vocals -o {folder} {input}."""
 
     loudness: str = "broadcast"
     """Loudness of the mix. broadcast: -23 LUFS (EBU R 128); web: -16; loud: -14; a number of LUFS; source: speech as
@@ -144,6 +148,11 @@ class SpeechMakingOptions(VoiceOptions):
 
     embed_subtitles: bool = False
     """Put the subtitles into the output as a text track, too."""
+
+    @property
+    def hides_speech(self) -> bool:
+        """True if the clip's own speech is lowered so far that it cannot be heard: something takes its place."""
+        return self.duck < _HIDDEN
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Fake recogniser, voice and translator: for tests, and as short examples of how each is written."""
+"""Fake recogniser, voice, translator and separator: for tests, and as short examples of how each is written."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from lipdub.errors import OptionError
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import ModelCard, Transcript, TranslationRequest, VoiceReference
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.seam import Block, ModelCard, Transcript, TranslationRequest, VoiceReference
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,21 @@ class FakeTranslator:
             text = re.sub(rf"\b{re.escape(term.upper())}\b", lambda _, words=rendering: words, text)
         length = max(1, round(len(text) * self.factor))
         return f"[{language}] " + ((text + " ") * -(-length // (len(text) + 1)))[:length].strip()
+
+
+@dataclass(frozen=True)
+class FakeSeparator:
+    """Multiplies every sound by ``gain`` where somebody speaks."""
+
+    gain: float = 0.1
+    card: ModelCard = field(default=ModelCard("fake", "Apache-2.0"))
+
+    def without_speech(self, sound: Iterable[Block], rate: int, speech: Sequence[Span]) -> Iterator[Block]:
+        """Every block, with the samples within ``speech`` multiplied by ``gain``."""
+        first = 0
+        for block in sound:
+            gain = np.ones(block.shape[1], np.float32)
+            for span in speech:
+                gain[max(0, round(span.start * rate) - first) : max(0, round(span.end * rate) - first)] = self.gain
+            yield block * gain
+            first += block.shape[1]

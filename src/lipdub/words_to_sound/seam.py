@@ -1,24 +1,31 @@
-"""The protocols of plugins: ``Recogniser``, ``Translator`` and ``Voice``.
+"""The protocols of plugins: ``Recogniser``, ``Translator``, ``Voice`` and ``Separator``.
 
 Implementations are found by name through entry point groups (``lipdub.recognisers``, ``lipdub.translators``,
-``lipdub.voices``). An entry point is a function that is called with one text, what the user wrote after the colon of
-``NAME:DETAIL`` ("" if nothing), and returns an implementation. ``tests/words_to_sound/conformance.py`` holds the test
-suites that every implementation passes.
+``lipdub.voices``, ``lipdub.separators``). An entry point is a function that is called with one text, what the user
+wrote after the colon of ``NAME:DETAIL`` ("" if nothing), and returns an implementation.
+``tests/words_to_sound/conformance.py`` holds the test suites that every implementation passes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32
 
 from lipdub.errors import OptionError
 from lipdub.plugins import PluginKind
 from lipdub.timeline.lines import Line, Word
 from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
 
 RECOGNISERS = PluginKind("lipdub.recognisers", "recogniser")
 TRANSLATORS = PluginKind("lipdub.translators", "translator")
 VOICES = PluginKind("lipdub.voices", "voice")
+SEPARATORS = PluginKind("lipdub.separators", "separator")
+
+Block = Float32[np.ndarray, "channels _samples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,34 @@ class Voice(Protocol):
         with nothing to say, ``ServiceError`` if a server or program fails.
         """
         ...
+
+
+@runtime_checkable
+class Separator(Protocol):
+    """Speech taken out of a sound."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What the report says about it."""
+        ...
+
+    def without_speech(self, sound: Iterable[Block], rate: int, speech: Sequence[Span]) -> Iterator[Block]:
+        """``sound`` (blocks of any length, channels x samples, -1..1; ``rate`` samples per second) without its speech:
+        as many samples in as many channels, in blocks of any length, each at its time.
+
+        ``speech`` are spans in which somebody speaks, in seconds from the first sample, sorted and disjoint; where they
+        are more than a second away, every sample stays as it is. The samples do not depend on how the sound is cut into
+        blocks, and only seconds of it are held in memory.
+        """
+        ...
+
+
+def separator_named(text: str) -> Separator:
+    """The separator called ``NAME`` or ``NAME:DETAIL``.
+
+    Raises ``OptionError`` if it is not installed, and what its making raises (``MissingExtra``).
+    """
+    return SEPARATORS.create_named(text, Separator)
 
 
 def recogniser_named(text: str) -> Recogniser:

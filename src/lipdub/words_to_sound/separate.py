@@ -1,7 +1,7 @@
 """Music and effects without the speech, by a separation program that is installed on this machine.
 
-Separators are large and change often, so none comes with lipdub. Any program that reads a sound file and writes stems
-can be used, e.g. ``demucs --two-stems vocals -o {folder} {input}``. It is run without a shell.
+Separators of music are large and change often, so none comes with lipdub. Any program that reads a sound file and
+writes stems can be used, e.g. ``demucs --two-stems vocals -o {folder} {input}``. It is run without a shell.
 """
 
 import re
@@ -22,8 +22,17 @@ _NAMES = re.compile(r"no[_ -]?vocals|instrumental|accompaniment|background|other
 """Names that separators give to the stem without the voice."""
 
 
+NO_SEPARATOR = "none"
+"""What a user names to have no separator, not even the one that is tried by default."""
+
+
+def is_command(text: str) -> bool:
+    """True if ``text`` is the command line of a program, not the name of a separator that is installed."""
+    return "{" in text or len(text.split()) > 1
+
+
 @dataclass(frozen=True, slots=True)
-class Separator:
+class SeparationProgram:
     """A program that takes the speech out of a sound.
 
     ``words`` are those of its command line, with the placeholders ``{input}`` and ``{output}`` (the file it writes) or
@@ -34,7 +43,7 @@ class Separator:
     timeout: float = 6 * 3600.0
 
     @classmethod
-    def parse(cls, text: str) -> "Separator":
+    def parse(cls, text: str) -> "SeparationProgram":
         """The separator that the command line ``text`` runs. Raises ``OptionError`` if it cannot be read or run."""
         try:
             words = tuple(shlex.split(text))

@@ -87,7 +87,8 @@ class MixInputs:
 
     ``dub`` and when it speaks; ``source``, the clip's own sound (None: it has none), and ``source_speech``, the speech
     that the dub replaces; ``music_effects``: the music-and-effects stem, given or separated, used instead of the
-    source.
+    source. ``bed``: that stem is the source, only without its speech, of which a little may be left: it is lowered
+    under the dub, as the source would be, and where the source spoke.
     """
 
     mix_format: MixFormat
@@ -96,6 +97,7 @@ class MixInputs:
     source: Stem | None = None
     source_speech: tuple[Span, ...] = ()
     music_effects: Stem | None = None
+    bed: bool = False
 
     @property
     def background(self) -> Stem | None:
@@ -185,16 +187,32 @@ def plan_mix(inputs: MixInputs, options: MixOptions) -> MixPlan:
 def plan_mix_again(inputs: MixInputs, options: MixOptions, levels: MixLevels) -> MixPlan:
     """The mix of changed ``inputs`` at the levels of an earlier mix: where the inputs are the same, so is every sample.
 
-    Nothing is measured. Peaks are limited to what was allowed before.
+    Nothing is measured, but for the room tone where the earlier mix had none. Peaks are limited to what was allowed
+    before.
     """
-    plan = _with_ducking(inputs, options, levels.report, levels.tone)
+    tone = levels.tone
+    if tone is None and options.room_tone and inputs.ducks_source_speech:
+        tone = _measured_tone(inputs, options.seed)
+    plan = _with_ducking(inputs, options, levels.report, tone)
     return replace(plan, ceiling_db=levels.highest_db, highest_db=levels.highest_db)
+
+
+def _measured_tone(inputs: MixInputs, seed: int) -> RoomTone | None:
+    """The room tone of the source; None if it is silent."""
+    assert inputs.source is not None
+    estimator = RoomToneEstimator(inputs.source_speech, inputs.mix_format)
+    for block in stem_blocks(inputs.source, inputs.mix_format):
+        estimator.add(block)
+    tone = estimator.estimate(seed)
+    return None if tone.level_db is None else tone
 
 
 def _with_ducking(inputs: MixInputs, options: MixOptions, report: MixReport, tone: RoomTone | None) -> MixPlan:
     """A plan with the gains of the source under speech."""
     source_speech = inputs.source_speech if inputs.ducks_source_speech else ()
     dub_speech = inputs.dub_speech if inputs.music_effects is None else ()
+    if inputs.bed:
+        dub_speech = (*inputs.dub_speech, *inputs.source_speech)
     duck_source = DuckGain(source_speech, options.duck_source, inputs.mix_format)
     duck_dub = DuckGain(dub_speech, options.duck_under_dub, inputs.mix_format)
     report = replace(

@@ -21,7 +21,7 @@ from lipdub.media.sound_encoding import pieced_encoding
 from lipdub.media.sound_piece_file import PiecedSound
 from lipdub.media.sound_retiming import retimed_blocks, sound_parts
 from lipdub.media.sound_write import write_sound
-from lipdub.studio.assemble.music_effects import music_and_effects
+from lipdub.studio.assemble.music_effects import FilmedSound, music_and_effects
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.job import Job
 from lipdub.studio.options import SpeechOptions
@@ -29,7 +29,7 @@ from lipdub.studio.session import Session
 from lipdub.studio.store import key
 from lipdub.studio.track_features import whole_of
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.time import Span
+from lipdub.timeline.time import Span, merge_spans
 
 if TYPE_CHECKING:
     from lipdub.compose.mix.mixer import MixLevels
@@ -99,14 +99,19 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
     from lipdub.studio.mix_options import mix_options
 
     clip, stems = job.clip, Stems(job.clip, work.go_on)
-    effects = music_and_effects(clip, job.speech, session)
+    source = stems.of(clip.path, clip.start, clip.sound) if clip.has_sound else None
+    filmed = None if source is None else FilmedSound(source.open, stems.shape, stems.since_start(plan.source_speech))
+    effects = music_and_effects(clip, job.speech, filmed, session)
+    bed = effects is not None and effects.under_speech
+    below = None if effects is None or effects.file is None else stems.of(effects.file, retimed=not bed)
     parts = MixInputs(
         stems.canvas,
         stems.of(plan.speech.track, retimed=False),
         tuple(spans),
-        stems.of(clip.path, clip.start, clip.sound) if clip.has_sound else None,
+        source,
         plan.source_speech,
-        None if effects is None else stems.of(effects.file),
+        below,
+        bed,
     )
     with session.clock.stage("mix"):
         options, before = mix_options(job.speech), plan.mix_levels
@@ -114,16 +119,16 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
         shape = stems.shape
         how = None if work.folder is None else pieced_encoding(container_for(job.names.film), shape)
         if how is not None and work.folder is not None:
-            below = key(job.digest, clip.start, clip.sound, clip.clock, effects and effects.made_from)
-            track = PiecedMix(parts, planned_mix, how, below, work.folder).made(session.store.tell)
+            made_from = key(job.digest, clip.start, clip.sound, clip.clock, effects and effects.made_from)
+            track = PiecedMix(parts, planned_mix, how, made_from, work.folder).made(session.store.tell)
         else:
             plain = job.names.film.suffix.lower() in _PLAIN or len(shape.channels) > 8
             track = session.scratch / ("mix.wav" if plain else "mix.flac")
             write_sound(track, render_mix(parts, planned_mix), shape)
     report = planned_mix.report
     notes = (*report.notes, *_length_notes(job.speech, clip, Fraction(parts.mix_format.samples, shape.rate)))
-    if effects is not None and effects.by:
-        notes = (*notes, f"{effects.by} took the speech out of the clip's sound")
+    if effects is not None:
+        notes = (*notes, *effects.notes)
     found = {
         "loudness": report.result.integrated,
         "loudness_range": report.result.loudness_range,
@@ -161,6 +166,11 @@ class Stems:
                 yield block
 
         return Stem(sound_format(path, stream).channels, blocks)
+
+    def since_start(self, spans: Sequence[Span]) -> tuple[Span, ...]:
+        """``spans`` of clip time in seconds from the first sample of the mix, sorted and disjoint."""
+        begin = self.canvas.start
+        return merge_spans(Span(max(s.start, begin) - begin, s.end - begin) for s in spans if s.end > begin)
 
 
 def _length_notes(speech: SpeechOptions, clip: Clip, whole: Fraction) -> tuple[str, ...]:

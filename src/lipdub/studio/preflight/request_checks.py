@@ -12,7 +12,8 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line, numbered
 from lipdub.words_to_sound.script.read import ReadOptions, ScriptLines, read_script
-from lipdub.words_to_sound.separate import Separator
+from lipdub.words_to_sound.seam import separator_named
+from lipdub.words_to_sound.separate import NO_SEPARATOR, SeparationProgram, is_command
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import PairTranslator
 from lipdub.words_to_sound.voices.choose import check_voices
@@ -108,7 +109,10 @@ def _check_mix(speech: SpeechOptions) -> None:
     if speech.separator:
         if speech.music_effects is not None:
             raise OptionError("--music-effects and --separator exclude each other", remedy="Give one of them")
-        Separator.parse(speech.separator)
+        if is_command(speech.separator):
+            SeparationProgram.parse(speech.separator)
+        elif speech.separator != NO_SEPARATOR:
+            separator_named(speech.separator)
     if speech.music_effects is not None and not probe(speech.music_effects).has_sound:
         raise NoSound("there is no sound in it", file=speech.music_effects, remedy="Give the music and effects")
 

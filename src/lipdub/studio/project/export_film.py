@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lipdub.media.sound_piece_file import PiecedSound, remove_old_pieces
+from lipdub.plugins import fingerprint_of
 from lipdub.review.report import Report
+from lipdub.studio.assemble.music_effects import default_separator
 from lipdub.studio.deliver.deliver import deliver
 from lipdub.studio.project.make_takes import (
     LanguageWork,
@@ -66,4 +68,6 @@ def _levels_file(work: LanguageWork) -> Path:
 def _levels_identity(work: LanguageWork) -> str:
     """What the levels depend on: the source and the options of the mix."""
     speech = work.job.speech
-    return key(1, work.job.digest, speech.loudness, speech.duck, speech.music_effects, speech.separator, speech.mix)
+    separator = default_separator(speech, work.job.clip)
+    by = speech.separator if separator is None else fingerprint_of(separator)
+    return key(1, work.job.digest, speech.loudness, speech.duck, speech.music_effects, by, speech.mix)
