@@ -20,12 +20,13 @@ from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 
 from lipdub.engines.ltx import audio_latents, sampler, tiling, tokens, video_pixels
 from lipdub.engines.ltx.checkpoint import CheckpointModules, Module
-from lipdub.engines.ltx.generation import GenerationSize, MemoryOptions, PipelineOptions, SourceVideo
+from lipdub.engines.ltx.generation import GenerationSize, MemoryOptions, PipelineOptions, SourceVideo, StepCallback
 from lipdub.engines.ltx.prompt_cache import PromptCache
 from lipdub.engines.ltx.sampler import Context, DenoisingInputs
 from lipdub.engines.ltx.text_encoder import TextEncoder, encode_prompt
+from lipdub.engines.ltx.tiles import Tiling
 from lipdub.engines.ltx.tokens import SPATIAL, AudioLatent, Tokens, VideoLatent
-from lipdub.engines.ltx.video_pixels import Frames
+from lipdub.engines.ltx.video_pixels import Frames, Pixels
 from lipdub.errors import OptionError
 from lipdub.timeline.sound import Sound
 
@@ -227,7 +228,7 @@ class LipDubPipeline:
         with self._on_device(self.upsampler) as upsampler, self._on_device(self.modules.video_vae) as vae:
             return tiling.upsample(vae, upsampler, latent)
 
-    def decode_video(self, latent: VideoLatent) -> Iterator[tiling.Pixels]:
+    def decode_video(self, latent: VideoLatent) -> Iterator[Pixels]:
         """The pixels of a latent, in groups of frames in order; memory does not grow with the number of frames."""
         height, width = latent.shape[3] * SPATIAL, latent.shape[4] * SPATIAL
         with self._on_device(self.modules.video_vae) as vae:
