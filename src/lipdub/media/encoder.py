@@ -323,7 +323,7 @@ class EncoderInput:
     def frame(self, planes: tuple[np.ndarray, ...], layout: PixelLayout, memory: object = None) -> av.VideoFrame:
         """A frame in the encoder's pixel format, with colour tags.
 
-        ``memory``: the picture in which the planes lie, if they lie in one. Where its format fits, it is used itself and
+        ``memory``: the picture in which the planes lie, if they lie in one. It is used itself if its format fits, and
         must not be changed afterwards.
         """
         kind, wanted = planar_format(layout.name), planar_format(self._format)
