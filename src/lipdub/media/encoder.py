@@ -329,8 +329,10 @@ class EncoderInput:
         kind, wanted = planar_format(layout.name), planar_format(self._format)
         if kind.colour == "grey" and wanted.colour == "yuv":
             planes, kind = _with_chroma(planes[0], kind)
-        fits = isinstance(memory, av.VideoFrame) and memory.format.name == kind.name
-        picture = memory if fits else frame_from_planes(planes, kind)
+        if isinstance(memory, av.VideoFrame) and memory.format.name == kind.name:
+            picture = memory
+        else:
+            picture = frame_from_planes(planes, kind)
         if kind.name != self._format:
             turn = kind.colour == "rgb" and wanted.colour == "yuv"
             spaces = {"src_color_range": 2, "dst_colorspace": 1, "dst_color_range": 1} if turn else {}
