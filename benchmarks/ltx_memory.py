@@ -25,10 +25,11 @@ from ltx_networks import (
 )
 
 from lipdub.engines.ltx import memory, tiling
+from lipdub.engines.ltx.generation import GenerationSize
 from lipdub.engines.ltx.layered_encoder import PROMPTS_AT_ONCE, layer_states
 from lipdub.engines.ltx.memory import MemoryPlan
 from lipdub.engines.ltx.memory_counts import codec_bytes, forward_bytes
-from lipdub.engines.ltx.pipeline import GenerationSize
+from lipdub.engines.ltx.tiles import Tiling
 from lipdub.engines.ltx.transformer import velocity
 
 GB = 1e9
@@ -118,7 +119,7 @@ def run_peaks(args: argparse.Namespace) -> int:
     del model
     size = GenerationSize(build.frames, RATE, *build.window)
     for tiles in memory.TILES:
-        cut = tiling.Tiling.of(size.height, size.width, tiles)
+        cut = Tiling.of(size.height, size.width, tiles)
         latent = torch.randn(1, 128, *size.latent_grid(), device=device, dtype=dtype)
         pixels = torch.rand(1, 3, size.frames, size.height, size.width)
         decoded = used(device, lambda latent=latent, cut=cut: [None for _ in tiling.decode(vae, latent, cut)])

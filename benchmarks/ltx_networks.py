@@ -10,11 +10,12 @@ from diffusers.models.autoencoders.autoencoder_kl_ltx2_audio import AutoencoderK
 from diffusers.models.transformers.transformer_ltx2 import LTX2VideoTransformer3DModel
 from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
 
-from lipdub.engines.ltx import memory, prompt_cache
+from lipdub.engines.ltx import prompt_cache
 from lipdub.engines.ltx.checkpoint import CheckpointModules
 from lipdub.engines.ltx.eight_bits import quantised, replace_linears
+from lipdub.engines.ltx.generation import GenerationSize
+from lipdub.engines.ltx.load_pipeline import _configure
 from lipdub.engines.ltx.memory import MemoryPlan
-from lipdub.engines.ltx.pipeline import GenerationSize
 from lipdub.engines.ltx.transformer import ModalityInput
 
 
@@ -155,7 +156,7 @@ def unused(kind: type[Network]) -> Network:
 def hold_transformer(model: LTX2VideoTransformer3DModel, plan: MemoryPlan) -> None:
     """Hold the transformer as the engine does under ``plan``."""
     vaes = unused(AutoencoderKLLTX2Video), unused(AutoencoderKLLTX2Audio)
-    memory._configure(CheckpointModules(model, None, *vaes, unused(LTX2VocoderWithBWE)), plan)
+    _configure(CheckpointModules(model, None, *vaes, unused(LTX2VocoderWithBWE)), plan)
 
 
 def reduce_to_8_bits(model: LTX2VideoTransformer3DModel) -> None:

@@ -19,8 +19,10 @@ import torch
 from ltx_networks import chosen
 from safetensors.torch import load_file
 
-from lipdub.engines.ltx.memory import MemoryPlan, load_pipeline
-from lipdub.engines.ltx.pipeline import LipDubPipeline, MemoryOptions, SourceVideo
+from lipdub.engines.ltx.generation import MemoryOptions, SourceVideo
+from lipdub.engines.ltx.load_pipeline import load_pipeline
+from lipdub.engines.ltx.memory import MemoryPlan
+from lipdub.engines.ltx.pipeline import LipDubPipeline
 from lipdub.engines.ltx.weights_folder import find_files
 from lipdub.timeline.sound import Sound
 

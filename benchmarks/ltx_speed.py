@@ -26,7 +26,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lipdub.engines.ltx import sampler
 from lipdub.engines.ltx.checkpoint import CheckpointModules
-from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, SourceVideo
+from lipdub.engines.ltx.generation import GenerationSize, SourceVideo
+from lipdub.engines.ltx.pipeline import LipDubPipeline
 from lipdub.engines.ltx.transformer import velocity
 from lipdub.timeline.sound import Sound
 

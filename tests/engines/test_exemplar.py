@@ -675,6 +675,29 @@ def test_closures_that_are_measured_open_are_corrected(tmp_path):
     assert any(not np.array_equal(a.pixels, b.pixels) for a, b in zip(seen, unseen, strict=True))
 
 
+def test_after_clearly_closed_lips_an_odd_frame_is_not_measured(tmp_path):
+    clip = Drawn(tmp_path / "track", frames=16, side=240)
+    nearest = []
+
+    def redetect(picture, near):
+        nearest.append(near)
+        shut = near.copy()
+        middle = (near[[13, 82, 312, 81, 311], :2] + near[[14, 87, 317, 178, 402], :2]) / 2
+        shut[[13, 82, 312, 81, 311], :2] = shut[[14, 87, 317, 178, 402], :2] = middle
+        return shut
+
+    study, _ = study_of(clip, tmp_path / "study", redetect=redetect)
+    closed = clip.own_trajectory().shapes.copy()
+    closed[:, AP] = 0
+    trajectory = MouthTrajectory(closed, np.ones(16, np.float32), np.ones(16, np.float32))
+    seen = [a for a in study.render(Guide(trajectory), clip.views()) if isinstance(a, Patch)]
+    rows = {a.index - FIRST for a in seen}
+    assert len(nearest) == sum(row % 2 == 0 or row - 1 not in rows for row in rows) < len(rows)
+    for near in nearest:
+        gap = np.abs(near[[13, 82, 312], 1] - near[[14, 87, 317], 1]).max()
+        assert gap < 0.05 * np.linalg.norm(near[33, :2] - near[263, :2]), "it is looked for where it should be"
+
+
 @settings(max_examples=8, deadline=None)
 @given(shift=st.tuples(st.integers(-150, 150), st.integers(-150, 150)))
 def test_faces_at_the_edge_of_the_picture_give_valid_windows(tmp_path_factory, shift):

@@ -67,6 +67,12 @@ def test_a_face_is_redetected(finder: FaceLandmarker) -> None:
     assert found is not None
     assert np.abs((found + offset - mesh.landmarks)[:, :2]).mean() < 1.5
     assert LandmarkRedetector(finder)(np.full((200, 200, 3), 90, np.uint8), mesh.landmarks - offset) is None
+    known = LandmarkRedetector(finder)
+    found = known(crop, mesh.landmarks - offset)
+    after = LandmarkRedetector(finder, thorough=False, before=known)
+    elsewhere = mesh.landmarks - offset + np.float32(400)
+    assert after(crop.copy(), elsewhere) is found, "a picture is measured once"
+    assert after(crop[::-1].copy(), elsewhere) is None
 
 
 def test_a_moving_portrait_is_tracked_in_its_own_motion(finder: FaceLandmarker, tmp_path: Path) -> None:

@@ -295,3 +295,14 @@ def test_no_sound_is_named(tmp_path):
         read_sound(path)
     with pytest.raises(NoSound, match="stream 3"):
         read_sound(make_wav(tmp_path / "a.wav"), stream=3)
+
+
+def test_planes_that_may_be_written_lie_in_a_picture_that_an_encoder_can_take(tmp_path: Path) -> None:
+    clip = open_clip(make_video(tmp_path / "a.mkv", count=2))
+    frame = next(read_frames(clip))
+    assert isinstance(frame.memory, av.VideoFrame)
+    frame.planes[0][3, 5] = before = frame.planes[0][3, 5] ^ 255
+    assert frame.memory.to_ndarray()[3, 5] == before
+    assert (frame.memory.pts, int(frame.memory.pict_type)) == (None, 0), "nothing is left of the decoder's marks"
+    assert next(read_frames(clip)).planes[0][3, 5] != before
+    assert next(read_frames(clip, shared=True)).memory is None

@@ -35,6 +35,12 @@ FRAMES = CUTS[-1]
 RATE = Fraction(6)
 
 
+@pytest.fixture(autouse=True)
+def _two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers share the short film of these tests."""
+    monkeypatch.setattr(faces_by_workers, "LITTLE_FOR_TWO", 12)
+
+
 @pytest.fixture(scope="module")
 def film(models: None, portrait: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Clip:
     """A film of 12.5 seconds with six shots; the portrait sways before another wall in each of them."""
@@ -151,8 +157,11 @@ def test_faces_are_read_as_they_were_measured(film: Clip, tmp_path: Path) -> Non
         assert face.visibility.reasons == seen.reasons
 
 
-def test_short_clips_and_other_clocks_are_read_by_one_process(film: Clip) -> None:
+def test_short_clips_and_other_clocks_are_read_by_one_process(film: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_session(DubOptions(workers=2)) as session:
+        with monkeypatch.context() as patch:
+            patch.setattr(faces_by_workers, "LITTLE_FOR_TWO", 30)
+            assert parts_of(film, session) == [range(FRAMES)]
         slow = Clip(**{**vars(film), "matched_by_order": True})
         quick = Clip(**{**vars(film), "rate": Fraction(30)})
         assert parts_of(slow, session) == parts_of(quick, session) == [range(FRAMES)]

@@ -1,5 +1,6 @@
 """A mix in pieces: a changed line costs the pieces near it, and the bytes do not depend on what was kept."""
 
+import shutil
 import sys
 from dataclasses import replace
 from fractions import Fraction
@@ -59,6 +60,18 @@ def scene(request: pytest.FixtureRequest) -> Scene:
     return Scene(*request.param)
 
 
+@pytest.fixture(scope="module")
+def mixed(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the finished pieces of the scene's mix; tests copy it."""
+    folder = tmp_path_factory.mktemp("mixed")
+    scene.mix(scene.inputs(SPANS, scene.dub), scene.plan, folder).made(nobody)
+    return folder
+
+
+def copied(folder: Path, to: Path) -> Path:
+    return Path(shutil.copytree(folder, to))
+
+
 def nobody(line: str) -> None:
     raise AssertionError(line)
 
@@ -67,13 +80,14 @@ def content(sound: PiecedSound) -> list[tuple[str, bytes]]:
     return [(file.name, file.read_bytes()) for file in sound.files]
 
 
-def test_another_take_costs_the_pieces_near_it(scene: Scene, tmp_path: Path) -> None:
-    first = scene.mix(scene.inputs(SPANS, scene.dub), scene.plan, tmp_path / "kept").made(nobody)
+def test_another_take_costs_the_pieces_near_it(scene: Scene, mixed: Path, tmp_path: Path) -> None:
+    kept = copied(mixed, tmp_path / "kept")
+    first = scene.mix(scene.inputs(SPANS, scene.dub), scene.plan, kept).made(nobody)
     assert len(first.files) == 11
     assert first.length == Fraction(scene.where.samples, scene.where.rate)
     before = {file: file.stat().st_mtime_ns for file in first.files}
     inputs, plan = scene.changed(10)
-    second = scene.mix(inputs, plan, tmp_path / "kept").made(nobody)
+    second = scene.mix(inputs, plan, kept).made(nobody)
     made = [number for number, file in enumerate(second.files) if file not in before]
     assert 1 <= len(made) <= 4
     assert 5 in made  # it begins at 20.5 s
@@ -86,15 +100,15 @@ def test_another_take_costs_the_pieces_near_it(scene: Scene, tmp_path: Path) -> 
     assert 15 * 16000 < min(differ) < max(differ) < 29 * 16000
 
 
-def test_a_mix_at_the_levels_of_the_first_is_the_first(scene: Scene, tmp_path: Path) -> None:
+def test_a_mix_at_the_levels_of_the_first_is_the_first(scene: Scene, mixed: Path, tmp_path: Path) -> None:
     inputs = scene.inputs(SPANS, scene.dub)
-    first = scene.mix(inputs, scene.plan, tmp_path / "first").made(nobody)
+    first = scene.mix(inputs, scene.plan, mixed).made(nobody)
     again = plan_mix_again(inputs, scene.options, MixLevels.of(scene.plan))
     assert content(scene.mix(inputs, again, tmp_path / "again").made(nobody)) == content(first)
 
 
-def test_damaged_and_half_written_pieces_are_made_again(scene: Scene, tmp_path: Path) -> None:
-    mix = scene.mix(scene.inputs(SPANS, scene.dub), scene.plan, tmp_path)
+def test_damaged_and_half_written_pieces_are_made_again(scene: Scene, mixed: Path, tmp_path: Path) -> None:
+    mix = scene.mix(scene.inputs(SPANS, scene.dub), scene.plan, copied(mixed, tmp_path / "kept"))
     first = mix.made(nobody)
     expected = content(first)
     damaged, half, gone = first.files[2], first.files[4], first.files[7]

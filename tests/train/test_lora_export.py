@@ -18,9 +18,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from lipdub.cli.main import app
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint import read_modules
 from lipdub.engines.ltx.checkpoint_digest import checkpoint_digest
 from lipdub.engines.ltx.lora import fuse_transform, read_lora, tell_other_base
+from lipdub.engines.ltx.placement import WeightPlacement
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.transformer import velocity
 from lipdub.engines.ltx.weights_folder import find_files
@@ -98,8 +99,9 @@ def test_the_engine_finds_it_and_its_pictures_change(exported, ltx_files, tmp_pa
     """A whole run of the pipeline on the tiny files: with this LoRA it makes other pictures than with one of zeros."""
     import numpy as np
 
-    from lipdub.engines.ltx.memory import count_weights, detect_device, load_pipeline, plan_memory
-    from lipdub.engines.ltx.pipeline import GenerationSize, SourceVideo
+    from lipdub.engines.ltx.generation import GenerationSize, SourceVideo
+    from lipdub.engines.ltx.load_pipeline import load_pipeline
+    from lipdub.engines.ltx.memory import count_weights, detect_device, plan_memory
     from lipdub.timeline.sound import Sound
 
     made = []

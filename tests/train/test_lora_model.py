@@ -10,8 +10,9 @@ for package in ("diffusers", "transformers", "peft", "accelerate"):
 
 from torch import nn
 
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint import read_modules
 from lipdub.engines.ltx.lora import read_lora
+from lipdub.engines.ltx.placement import WeightPlacement
 from lipdub.engines.ltx.text_encoder import encode_prompt, read_text_encoder
 from lipdub.errors import WeightsError
 from lipdub.train.base_files import find_checkpoint

@@ -15,7 +15,8 @@ pytest.importorskip("diffusers")
 from safetensors.torch import load_file  # noqa: E402
 
 from lipdub.engines.ltx import tokens  # noqa: E402
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules  # noqa: E402
+from lipdub.engines.ltx.checkpoint import read_modules  # noqa: E402
+from lipdub.engines.ltx.placement import WeightPlacement  # noqa: E402
 from lipdub.errors import InputError, OutputError, WeightsError  # noqa: E402
 from lipdub.timeline.sound import Sound  # noqa: E402
 from lipdub.train.pair_encoder import PairEncoder, TrainingFiles, find_training_files, touched_cells  # noqa: E402

@@ -15,8 +15,9 @@ pytest.importorskip("peft")
 
 from safetensors.torch import load_file
 
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint import read_modules
 from lipdub.engines.ltx.lora import read_lora
+from lipdub.engines.ltx.placement import WeightPlacement
 from lipdub.errors import OptionError
 from lipdub.train.noise_levels import draw_noise, fixed_draw, shift_of, step_generator
 from lipdub.train.noise_options import NoiseOptions

@@ -320,12 +320,19 @@ class EncoderInput:
         self._format = encoding.pixel_format
         self._reformatter = VideoReformatter()
 
-    def frame(self, planes: tuple[np.ndarray, ...], layout: PixelLayout) -> av.VideoFrame:
-        """A frame in the encoder's pixel format, with colour tags."""
+    def frame(self, planes: tuple[np.ndarray, ...], layout: PixelLayout, memory: object = None) -> av.VideoFrame:
+        """A frame in the encoder's pixel format, with colour tags.
+
+        ``memory``: the picture in which the planes lie, if they lie in one. It is used itself if its format fits, and
+        must not be changed afterwards.
+        """
         kind, wanted = planar_format(layout.name), planar_format(self._format)
         if kind.colour == "grey" and wanted.colour == "yuv":
             planes, kind = _with_chroma(planes[0], kind)
-        picture = frame_from_planes(planes, kind)
+        if isinstance(memory, av.VideoFrame) and memory.format.name == kind.name:
+            picture = memory
+        else:
+            picture = frame_from_planes(planes, kind)
         if kind.name != self._format:
             turn = kind.colour == "rgb" and wanted.colour == "yuv"
             spaces = {"src_color_range": 2, "dst_colorspace": 1, "dst_color_range": 1} if turn else {}

@@ -138,19 +138,26 @@ class PlaneReader:
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT, threads=1,
         )  # fmt: skip
 
-    def planes(
-        self, frame: av.VideoFrame, name: str, width: int, height: int, shared: bool = False
-    ) -> tuple[np.ndarray, ...]:
-        """The planes of ``frame`` in planar format ``name``, in our order: writable copies, or, if ``shared``, views of
-        its memory that may not be written."""
+    def planes(self, frame: av.VideoFrame, name: str, width: int, height: int) -> tuple[np.ndarray, ...]:
+        """The planes of ``frame`` in planar format ``name``, in our order, as views of its memory that may not be
+        written."""
         kind = planar_format(name)
         shown = self.as_planar(frame, name, width, height)
         views = tuple(plane_view(shown.planes[number], kind.dtype) for number in kind.order)
-        if not shared:
-            return tuple(view.copy() for view in views)
         for view in views:
             view.flags.writeable = False
         return views
+
+    def copied(
+        self, frame: av.VideoFrame, name: str, width: int, height: int
+    ) -> tuple[av.VideoFrame, tuple[np.ndarray, ...]]:
+        """A copy of ``frame`` in planar format ``name``, and its planes, in our order, as writable views of its memory.
+
+        The copy has none of the marks of the decoded frame: no time stamp, no type of picture, no colour tags.
+        """
+        kind = planar_format(name)
+        copy = frame_from_planes(self.planes(frame, name, width, height), kind)
+        return copy, tuple(plane_view(copy.planes[number], kind.dtype) for number in kind.order)
 
 
 def plane_view(plane: VideoPlane, dtype: np.dtype) -> np.ndarray:

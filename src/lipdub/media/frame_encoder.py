@@ -52,7 +52,8 @@ class FrameEncoder:
         planes, kind = frame.planes, planar_format(frame.layout.name)
         if any(self._pads):
             planes = tuple(_padded(plane, self._pads, kind.pixels_per_sample(i)) for i, plane in enumerate(planes))
-        picture = self._converter.frame(planes, frame.layout)
+        memory = None if any(self._pads) else frame.memory
+        picture = self._converter.frame(planes, frame.layout, memory)
         picture.pts, picture.time_base = frame.pts, self._time_base
         return picture
 

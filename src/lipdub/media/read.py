@@ -90,8 +90,12 @@ class _FrameMaker:
         facts = self._facts
         if self._layout is None:
             self._layout = pixel_layout(picture, facts.rotation, facts.pixel_aspect)
-        planes = self._reader.planes(picture, self._layout.name, *facts.size, self._shared)
-        return Frame(index, pts, planes, self._layout, partial(window_rgb, planes, self._layout))
+        memory, name = None, self._layout.name
+        if self._shared:
+            planes = self._reader.planes(picture, name, *facts.size)
+        else:
+            memory, planes = self._reader.copied(picture, name, *facts.size)
+        return Frame(index, pts, planes, self._layout, partial(window_rgb, planes, self._layout), memory)
 
 
 def _decoded(clip: Clip, wanted: range) -> Iterator[DecodedPicture]:

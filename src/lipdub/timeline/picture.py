@@ -105,7 +105,8 @@ class Frame:
 
     ``planes`` are writable arrays (rows, columns) of uint8 or uint16 in coded orientation: Y, U, V, then
     alpha if there is one; or R, G, B for RGB formats; or Y alone for grey. ``rgb`` converts a window of
-    the *display* picture to 8-bit RGB.
+    the *display* picture to 8-bit RGB. ``memory`` is the reader's own picture in which the planes lie, for those who
+    can take it instead of the planes; None if they lie elsewhere.
     """
 
     index: int
@@ -113,6 +114,7 @@ class Frame:
     planes: tuple[np.ndarray, ...]
     layout: PixelLayout
     rgb: Callable[[Window], Rgb]
+    memory: object = None
 
 
 def window_around(landmarks: Float32[np.ndarray, "478 3"], size: tuple[int, int], margin: float = 0.35) -> Window:

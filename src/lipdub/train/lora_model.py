@@ -17,9 +17,10 @@ from peft import LoraConfig
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint import read_modules
 from lipdub.engines.ltx.checkpoint_digest import DIGEST_KEY
 from lipdub.engines.ltx.lora import read_lora
+from lipdub.engines.ltx.placement import WeightPlacement
 from lipdub.engines.ltx.sampler import Context
 from lipdub.errors import OptionError, WeightsError
 from lipdub.train.frozen_linear import freeze_linears

@@ -19,8 +19,9 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from lipdub.engines.ltx import audio_latents, tiling, video_pixels
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint import read_modules
 from lipdub.engines.ltx.checkpoint_digest import checkpoint_digest
+from lipdub.engines.ltx.placement import WeightPlacement
 from lipdub.engines.ltx.text_encoder import TextEncoder, read_text_encoder
 from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, audio_latent_count
 from lipdub.engines.ltx.weights_folder import scan_folder, text_encoder_shape

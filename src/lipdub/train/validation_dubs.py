@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lipdub.engines.ltx.checkpoint import CheckpointModules, WeightPlacement, read_modules, read_upsampler
+from lipdub.engines.ltx.checkpoint import CheckpointModules, read_modules, read_upsampler
 from lipdub.engines.ltx.engine import LtxEngine
+from lipdub.engines.ltx.generation import MemoryOptions
 from lipdub.engines.ltx.options import LtxOptions
-from lipdub.engines.ltx.pipeline import LipDubPipeline, MemoryOptions
-from lipdub.engines.ltx.prompt_cache import PromptCache, TextEncoderPlacement
+from lipdub.engines.ltx.pipeline import LipDubPipeline
+from lipdub.engines.ltx.placement import TextEncoderPlacement, WeightPlacement
+from lipdub.engines.ltx.prompt_cache import PromptCache
 from lipdub.engines.ltx.weights_folder import LtxFiles, scan_folder
 from lipdub.engines.ltx.window_model import DubItModel, WindowModel
 from lipdub.errors import LipdubError, NothingToDub, WeightsError

@@ -97,7 +97,7 @@ def wave(golden: SimpleNamespace) -> Callable[[dict], Sound]:
 def exact() -> Any:
     """Everything in float32 on the CPU, one thread, so that the recordings can be met."""
     torch = pytest.importorskip("torch")
-    from lipdub.engines.ltx.checkpoint import WeightPlacement
+    from lipdub.engines.ltx.placement import WeightPlacement
 
     torch.set_num_threads(1)
     return WeightPlacement("cpu", torch.float32)
@@ -158,7 +158,7 @@ def far() -> Callable[[Any, Any], float]:
 def stage_inputs(pipes: Callable, case: Callable) -> Callable[[str, int], Any]:
     """The denoising inputs of a stage of a case, from the recorded latents alone."""
     from lipdub.engines.ltx import tokens
-    from lipdub.engines.ltx.pipeline import GenerationSize
+    from lipdub.engines.ltx.generation import GenerationSize
 
     def inputs(name: str, stage: int) -> Any:
         recorded = case(name)

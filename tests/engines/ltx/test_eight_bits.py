@@ -13,8 +13,9 @@ pytest.importorskip("safetensors")
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint import read_modules
 from lipdub.engines.ltx.eight_bits import FP8, EightBitLinear, dequantised, quantised
+from lipdub.engines.ltx.placement import WeightPlacement
 from lipdub.errors import WeightsError
 
 WIDTH = 32

@@ -12,6 +12,7 @@ import pytest
 from conformance import digest, studied
 from drawn import FIRST, Drawn
 
+from lipdub.engines.ltx import packages
 from lipdub.engines.ltx.engine import LtxEngine, make
 from lipdub.engines.ltx.fake_model import FakeWindowModel
 from lipdub.engines.ltx.options import LtxOptions
@@ -432,22 +433,28 @@ def test_the_report_mentions_a_small_face(clip, model, tmp_path):
     assert any("enlarged 3.9 times" in note for note in facts.notes)
 
 
-def test_making_the_engine_imports_no_torch():
+def test_making_the_engine_imports_no_torch_and_planning_its_memory_no_networks():
     code = (
         "import sys; from lipdub.engines.ltx.engine import make; from lipdub.engines.seam import EngineSetup\n"
         "engine = make(EngineSetup(None, {'device': 'cuda'})); assert engine.name == 'ltx' and engine.limits.speaks\n"
-        "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
+        "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)\n"
+        "assert engine.diagnose()\n"
+        "assert not {'diffusers', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_without_torch_the_error_names_the_extra(monkeypatch, tmp_path):
-    for name in [n for n in sys.modules if n.startswith("lipdub.engines.ltx.")]:
-        if name.rsplit(".", 1)[1] in ("memory", "pipeline"):
-            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtra, match=r"The LTX engine needs the package 'torch'.*lipdub\[ltx\]"):
         make(EngineSetup()).study(tmp_path)
+    assert "needs the package 'torch'" in make(EngineSetup()).diagnose()[0]
+
+
+def test_a_package_that_is_too_old_is_named_by_what_it_lacks(monkeypatch):
+    monkeypatch.setitem(packages.PACKAGES, "jaxtyping", "networks/of_tomorrow")
+    with pytest.raises(ModuleNotFoundError, match=r"jaxtyping\.networks\.of_tomorrow"):
+        packages.check_packages()
 
 
 def test_missing_gpu_weights_and_options_are_refused_at_once(monkeypatch, tmp_path):

@@ -15,7 +15,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
+from lipdub.engines.ltx import load_pipeline as loading
 from lipdub.engines.ltx import memory, prompt_cache
+from lipdub.engines.ltx.generation import GenerationSize, MemoryOptions, SourceVideo
+from lipdub.engines.ltx.load_pipeline import check_attention, load_pipeline
 from lipdub.engines.ltx.memory import (
     GB,
     ComputeDevice,
@@ -24,11 +27,10 @@ from lipdub.engines.ltx.memory import (
     count_weights,
     describe_plan,
     detect_device,
-    load_pipeline,
     plan_memory,
 )
-from lipdub.engines.ltx.pipeline import GenerationSize, MemoryOptions, SourceVideo
-from lipdub.engines.ltx.tiling import TileSize
+from lipdub.engines.ltx.placement import TextEncoderPlacement
+from lipdub.engines.ltx.tiles import TileSize
 from lipdub.engines.ltx.weights_folder import find_files
 from lipdub.errors import MachineError, OptionError, WeightsError
 
@@ -75,10 +77,8 @@ def test_small_gpus_get_small_tiles_and_large_ones_those_of_the_reference():
 
 
 def test_the_text_encoder_has_the_gpu_to_itself_first_where_it_fits():
-    assert plan_memory(_card(80), FULL, WINDOW).first_encoder_placement == prompt_cache.TextEncoderPlacement(
-        "cuda", torch.bfloat16
-    )
-    assert plan_memory(_card(16), FULL, WINDOW).first_encoder_placement == prompt_cache.TextEncoderPlacement(
+    assert plan_memory(_card(80), FULL, WINDOW).first_encoder_placement == TextEncoderPlacement("cuda", torch.bfloat16)
+    assert plan_memory(_card(16), FULL, WINDOW).first_encoder_placement == TextEncoderPlacement(
         "cuda", torch.bfloat16, offload=True
     )
     assert plan_memory(_card(140), FULL, WINDOW).text_encoder == "device"
@@ -262,7 +262,7 @@ def test_prepared_prompts_are_encoded_and_the_encoder_is_freed(paths, monkeypatc
 
 
 def test_stored_contexts_need_no_text_encoder(paths, tmp_path, monkeypatch):
-    placement = prompt_cache.TextEncoderPlacement("cpu", torch.float32)
+    placement = TextEncoderPlacement("cpu", torch.float32)
     first = prompt_cache.PromptCache(paths, placement, tmp_path / "kept")
     context = first.context("abc")
     (kept,) = (tmp_path / "kept").iterdir()
@@ -275,7 +275,7 @@ def test_stored_contexts_need_no_text_encoder(paths, tmp_path, monkeypatch):
         again = prompt_cache.PromptCache(paths, placement, tmp_path / "kept").context(" abc ")
         assert all(torch.equal(a, b) for a, b in zip(context, again, strict=True))
         for other in (
-            prompt_cache.PromptCache(paths, prompt_cache.TextEncoderPlacement(), tmp_path / "kept"),
+            prompt_cache.PromptCache(paths, TextEncoderPlacement(), tmp_path / "kept"),
             prompt_cache.PromptCache(paths, placement),
         ):
             with pytest.raises(AssertionError):
@@ -310,7 +310,7 @@ def test_files_that_do_not_fit_together_are_refused_before_large_data_are_read(p
 def test_prompts_encoded_layer_by_layer_equal_those_of_the_whole_encoder(paths, pipes, monkeypatch, far):
     """More prompts than are encoded at once, of several lengths; no prompt's context depends on the others."""
     monkeypatch.setattr(prompt_cache, "PROMPTS_AT_ONCE", 2)
-    layered = prompt_cache.TextEncoderPlacement("cpu", torch.float32, offload=True)
+    layered = TextEncoderPlacement("cpu", torch.float32, offload=True)
     prompts = ["abc", "a longer one " * 9, "d"]
     cache = prompt_cache.PromptCache(paths, layered)
     cache.prepare(prompts)
@@ -336,7 +336,7 @@ def test_layer_by_layer_no_more_than_a_layer_of_the_encoder_is_held(paths, monke
             layers.extend(weakref.ref(tensor) for tensor in module.state_dict().values())
 
     monkeypatch.setattr(prompt_cache.TextEncoderFiles, "_read", watched)
-    placement = prompt_cache.TextEncoderPlacement("cpu", torch.float32, offload=True)
+    placement = TextEncoderPlacement("cpu", torch.float32, offload=True)
     prompt_cache.PromptCache(paths, placement).context("abc")
     gc.collect()
     assert layers
@@ -352,13 +352,13 @@ def test_the_text_encoder_is_freed_before_the_transformer_is_read(paths, monkeyp
             made(self, *args)
             alive.append(weakref.ref(self.model))
 
-        def modules(*args, read=memory.read_modules, alive=alive):
+        def modules(*args, read=loading.read_modules, alive=alive):
             assert [ref() for ref in alive] == [None]
             return read(*args)
 
         with monkeypatch.context() as patch:
             patch.setattr(prompt_cache.TextEncoderFiles, "__init__", noted)
-            patch.setattr(memory, "read_modules", modules)
+            patch.setattr(loading, "read_modules", modules)
             load_pipeline(paths, plan, ("abc",))
 
 
@@ -382,10 +382,10 @@ def test_on_apples_gpus_rotary_embeddings_are_computed_on_the_cpu(paths, small, 
 
 
 def test_attention_is_chosen_by_name_and_unknown_names_are_refused(paths):
-    memory.check_attention("native")
-    memory.check_attention("flash")
+    check_attention("native")
+    check_attention("flash")
     with pytest.raises(OptionError, match=r"no attention 'fast'\. Choose .*native"):
-        memory.check_attention("fast")
+        check_attention("fast")
     plan = MemoryPlan("cpu", full_precision=True, attention="flash_hub" * 2)
     with pytest.raises(OptionError, match="cannot be used here"):
         load_pipeline(paths, plan)

@@ -18,9 +18,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lipdub.engines.ltx import transformer
+from lipdub.engines.ltx.generation import GenerationSize
 from lipdub.engines.ltx.memory_counts import codec_bytes, decoder_bytes, encoder_bytes, forward_bytes
-from lipdub.engines.ltx.pipeline import GenerationSize
-from lipdub.engines.ltx.tiling import TileSize
+from lipdub.engines.ltx.tiles import TileSize
 
 
 def _size(width: int, height: int, frames: int = 121) -> GenerationSize:

@@ -17,8 +17,9 @@ from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
 from safetensors import safe_open
 
 from lipdub.engines.ltx import module_config, tensor_names
-from lipdub.engines.ltx.checkpoint import CheckpointModules, WeightPlacement, read_checkpoint, read_upsampler
+from lipdub.engines.ltx.checkpoint import CheckpointModules, read_checkpoint, read_upsampler
 from lipdub.engines.ltx.lora import check_shapes, read_lora
+from lipdub.engines.ltx.placement import WeightPlacement
 from lipdub.engines.ltx.text_encoder import read_text_encoder
 from lipdub.errors import WeightsError
 

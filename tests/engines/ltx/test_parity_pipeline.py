@@ -13,7 +13,8 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import prompt_cache, sampler, tokens
-from lipdub.engines.ltx.pipeline import GenerationSize, LipDubPipeline, PipelineOptions, SourceVideo
+from lipdub.engines.ltx.generation import GenerationSize, PipelineOptions, SourceVideo
+from lipdub.engines.ltx.pipeline import LipDubPipeline
 from lipdub.engines.ltx.weights_folder import LtxFiles
 from lipdub.errors import OptionError, WeightsError
 from lipdub.timeline.sound import Sound

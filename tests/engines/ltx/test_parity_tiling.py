@@ -13,9 +13,9 @@ pytest.importorskip("transformers")
 
 from torch.nn.functional import interpolate
 
-from lipdub.engines.ltx import tiling, tokens, video_pixels
-from lipdub.engines.ltx.pipeline import GenerationSize, SourceVideo
-from lipdub.engines.ltx.tiling import Tiling
+from lipdub.engines.ltx import tiles, tiling, tokens, video_pixels
+from lipdub.engines.ltx.generation import GenerationSize, SourceVideo
+from lipdub.engines.ltx.tiles import Tiling
 
 A, B, C, E = "a_dubit_ds1_25fps", "b_dubit_ds2_ntsc", "c_own_dub_track", "e_vae_tiling"
 DS1 = "lora_ds1.safetensors"
@@ -49,15 +49,15 @@ def test_mistake_untiled_decoding_differs(case, pipes, far):
 
 
 def test_tiles_have_the_aspect_of_the_picture(golden):
-    for size, tiles in golden.cases["auto_decode_tiling"].items():
+    for size, recorded in golden.cases["auto_decode_tiling"].items():
         cut = Tiling.of(*map(int, size.split("x")))
-        assert {axis: list(getattr(cut, axis)) for axis in tiles} == tiles
+        assert {axis: list(getattr(cut, axis)) for axis in recorded} == recorded
 
 
 @settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(2, 10), st.integers(0, 9), st.booleans())
 def test_weights_of_all_tiles_sum_to_one(latents, size, overlap, causal):
-    axis = tiling._TiledAxis(latents, size, min(overlap, size - 1), 8, causal)
+    axis = tiles._TiledAxis(latents, size, min(overlap, size - 1), 8, causal)
     length = axis.samples(0, latents).stop
     latent_weights, sample_weights = torch.zeros(latents), torch.zeros(length)
     for cut in axis.tiles():
@@ -134,8 +134,8 @@ def test_a_frame_of_the_right_size_is_not_changed():
 
 
 def test_tiles_of_any_size_cover_the_picture_and_the_default_is_the_reference():
-    assert tiling.TileSize().encoding == tiling.ENCODING
-    assert tiling.Tiling.of(512, 1024) == tiling.Tiling((80, 24), (384, 64), (768, 64))
-    small = tiling.Tiling.of(64, 1024, tiling.TileSize(256, (32, 16)))
-    assert small == tiling.Tiling((32, 16), (96, 64), (256, 64))
+    assert tiles.TileSize().encoding == tiles.ENCODING
+    assert Tiling.of(512, 1024) == Tiling((80, 24), (384, 64), (768, 64))
+    small = Tiling.of(64, 1024, tiles.TileSize(256, (32, 16)))
+    assert small == Tiling((32, 16), (96, 64), (256, 64))
     assert all(axis.tiles()[-1].stop == axis.latents for axis in small.axes((16, 2, 32)))

@@ -12,8 +12,9 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 from lipdub.engines.ltx import relief
-from lipdub.engines.ltx.memory import MemoryPlan, load_pipeline
-from lipdub.engines.ltx.tiling import TileSize
+from lipdub.engines.ltx.load_pipeline import load_pipeline
+from lipdub.engines.ltx.memory import MemoryPlan
+from lipdub.engines.ltx.tiles import TileSize
 from lipdub.engines.ltx.weights_folder import find_files
 from lipdub.engines.ltx.window_model import DubItModel, WindowRequest
 from lipdub.errors import MachineError

@@ -92,7 +92,7 @@ def test_without_the_option_the_sound_is_what_it_was(asked):
 def test_the_latents_of_followed_speech_change_by_its_noise_and_no_other_token_does(files, wave, golden, pipes):
     torch = pytest.importorskip("torch")
     from lipdub.engines.ltx.audio_latents import fit_length, mel_of_sound
-    from lipdub.engines.ltx.pipeline import GenerationSize
+    from lipdub.engines.ltx.generation import GenerationSize
 
     clean = speech(48_000, 2)
     noisy = add_noise(clean, 0.03 * speech_level(clean), 1)

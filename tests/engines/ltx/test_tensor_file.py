@@ -67,7 +67,8 @@ import json, resource, sys
 from pathlib import Path
 import torch
 from safetensors import safe_open
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint import read_modules
+from lipdub.engines.ltx.placement import WeightPlacement
 
 with open("/proc/self/status") as status:
     used = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize"))

@@ -162,12 +162,13 @@ class _ExemplarTrackRenderer:
             cavity=plan.cavity,
             calm=bool(plan.choice.calm[row]),
         )
-        patch = self._renderer.render(target, view)
+        landmarks = self._renderer.landmark_targets(target)
+        patch = self._renderer.render(target, view, landmarks)
         if patch is None:
             return Passthrough(view.index, _OFF_PICTURE)
         if self._check is not None:
-            corrected = self._check.corrected(target, view, patch)
-            patch = (corrected and self._renderer.render(corrected, view)) or patch
+            corrected = self._check.corrected(target, view, patch, landmarks.goal - landmarks.now)
+            patch = (corrected and self._renderer.render(corrected, view, landmarks)) or patch
             target = corrected or target
         self._last = target
         return patch

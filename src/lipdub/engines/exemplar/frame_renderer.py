@@ -54,7 +54,7 @@ class FrameTarget(NamedTuple):
     calm: bool = False
 
 
-class _LandmarkTargets(NamedTuple):
+class LandmarkTargets(NamedTuple):
     """Landmarks in pixels: where they are (``now``) and must be (``goal``); ``shape`` is the mouth shape of
     ``goal``."""
 
@@ -71,11 +71,14 @@ class FrameRenderer:
     geometry: FaceGeometry
     basis: Float64[np.ndarray, "6 478 3"]
 
-    def render(self, target: FrameTarget, view: FaceView) -> Patch | None:
-        """The patch that shows ``target`` in ``view``, or None if the mouth is outside the picture."""
+    def render(self, target: FrameTarget, view: FaceView, landmarks: LandmarkTargets | None = None) -> Patch | None:
+        """The patch that shows ``target`` in ``view``, or None if the mouth is outside the picture.
+
+        ``landmarks``: what ``landmark_targets`` says of ``target``, if it is known already.
+        """
         geometry, row = self.geometry, target.row
         unit, whole = geometry.unit(row), geometry.ellipse(row).box.clipped(view.size)
-        landmarks = self._landmark_targets(target)
+        landmarks = self.landmark_targets(target) if landmarks is None else landmarks
         mouth_window = _intersection(mouth_masks.window_around(landmarks.goal, unit), whole)
         if mouth_window.empty:
             return None
@@ -89,7 +92,8 @@ class FrameRenderer:
         pixels[here] = np.clip(self._lips(target, landmarks, skin, mouth_window) + 0.5, 0, 255).astype(np.uint8)
         return Patch(view.index, window, base, pixels, _changed(pixels, base))
 
-    def _landmark_targets(self, target: FrameTarget) -> _LandmarkTargets:
+    def landmark_targets(self, target: FrameTarget) -> LandmarkTargets:
+        """Where the face's landmarks are, and where ``target`` wants them; ``lip_overlap`` has no part in it."""
         geometry, row, weight = self.geometry, target.row, target.weight
         face, now = geometry.face(row), geometry.shapes[row]
         step = (target.shape - now) * weight
@@ -103,10 +107,10 @@ class FrameRenderer:
         _close_lips(goal, float(shape[AP]), weight)
         pixels_now, pixels_goal = geometry.pixels(row, face), geometry.pixels(row, goal)
         pixels_goal[STILL] = pixels_now[STILL]
-        return _LandmarkTargets(pixels_now, pixels_goal, shape)
+        return LandmarkTargets(pixels_now, pixels_goal, shape)
 
     def _lips(
-        self, target: FrameTarget, landmarks: _LandmarkTargets, skin: np.ndarray, window: Window
+        self, target: FrameTarget, landmarks: LandmarkTargets, skin: np.ndarray, window: Window
     ) -> Float32[np.ndarray, "height width 3"]:
         """``skin`` of ``window`` with the exemplars' lips blended over it by the target's weight."""
         geometry, unit = self.geometry, self.geometry.unit(target.row)
@@ -136,7 +140,7 @@ class FrameRenderer:
         self,
         target: FrameTarget,
         one: WeightedExemplar,
-        landmarks: _LandmarkTargets,
+        landmarks: LandmarkTargets,
         between: np.ndarray,
         window: Window,
     ) -> Float32[np.ndarray, "height width 3"]:

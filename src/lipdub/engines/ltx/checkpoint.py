@@ -23,6 +23,7 @@ from diffusers.pipelines.ltx2.vocoder import LTX2VocoderWithBWE
 
 from lipdub.engines.ltx import module_config, tensor_names
 from lipdub.engines.ltx.eight_bits import FP8, EightBitLinear, dequantised, quantised, replace_linears
+from lipdub.engines.ltx.placement import ON_CPU, WeightPlacement
 from lipdub.engines.ltx.safetensors_header import REMEDY, SafetensorsHeader
 from lipdub.engines.ltx.tensor_file import TensorFile
 from lipdub.errors import WeightsError
@@ -34,20 +35,6 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 
 _SHOWN = 5
 
-
-@dataclass(frozen=True, slots=True)
-class WeightPlacement:
-    """Where weights are held: on ``device``, in ``dtype`` (the vocoder always in float32).
-
-    ``fp8``: the weights of the linear layers in the transformer's blocks are held in 8 bits (``eight_bits``).
-    """
-
-    device: str = "cpu"
-    dtype: torch.dtype = torch.bfloat16
-    fp8: bool = False
-
-
-ON_CPU = WeightPlacement()
 
 TensorTransform = Callable[[str, torch.Tensor], torch.Tensor]
 """Applied to each tensor when it is read: (diffusers' name, tensor) -> tensor."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lipdub.engines.ltx.frame_grid import DEFAULT_RATE
 from lipdub.engines.ltx.options import LtxOptions
+from lipdub.engines.ltx.packages import check_packages
 from lipdub.engines.ltx.published import TOTAL_GB
 from lipdub.errors import LipdubError, MissingExtra
 
@@ -28,8 +29,9 @@ def diagnose(options: LtxOptions, weights: Path | None) -> list[str]:
     """Lines for the user: torch, driver and free memory, how the networks would be held, or what is missing."""
     try:
         with MissingExtra.guard("ltx", "The LTX engine"):
+            check_packages()
+            from lipdub.engines.ltx.generation import GenerationSize
             from lipdub.engines.ltx.memory import WeightCounts, count_weights, describe_plan, detect_device, plan_memory
-            from lipdub.engines.ltx.pipeline import GenerationSize
             from lipdub.engines.ltx.weights_folder import find_files
     except LipdubError as refused:
         return [str(refused)]

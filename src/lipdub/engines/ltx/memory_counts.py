@@ -7,12 +7,12 @@ traces. Kernels' own work space and gaps of the allocator come on top; ``memory`
 
 from dataclasses import dataclass
 
+from lipdub.engines.ltx.generation import GenerationSize
 from lipdub.engines.ltx.layered_encoder import PROMPTS_AT_ONCE
-from lipdub.engines.ltx.pipeline import GenerationSize
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.tensor_names import locate_tensor
-from lipdub.engines.ltx.text_encoder import PROMPT_TOKENS, text_tensors
-from lipdub.engines.ltx.tiling import TileSize
+from lipdub.engines.ltx.text_tensors import PROMPT_TOKENS, text_tensors
+from lipdub.engines.ltx.tiles import TileSize
 from lipdub.engines.ltx.weights_folder import LtxFiles
 
 

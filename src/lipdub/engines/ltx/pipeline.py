@@ -8,9 +8,9 @@ are returned unchanged.
 Each step is a method that can be called alone with what the step before it returned.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -19,78 +19,16 @@ import torch
 from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 
 from lipdub.engines.ltx import audio_latents, sampler, tiling, tokens, video_pixels
-from lipdub.engines.ltx.checkpoint import (
-    CheckpointModules,
-    Module,
-)
+from lipdub.engines.ltx.checkpoint import CheckpointModules, Module
+from lipdub.engines.ltx.generation import GenerationSize, MemoryOptions, PipelineOptions, SourceVideo, StepCallback
 from lipdub.engines.ltx.prompt_cache import PromptCache
 from lipdub.engines.ltx.sampler import Context, DenoisingInputs
 from lipdub.engines.ltx.text_encoder import TextEncoder, encode_prompt
-from lipdub.engines.ltx.tokens import SPATIAL, TEMPORAL, AudioLatent, Tokens, VideoLatent
-from lipdub.engines.ltx.video_pixels import Frames
+from lipdub.engines.ltx.tiles import Tiling
+from lipdub.engines.ltx.tokens import SPATIAL, AudioLatent, Tokens, VideoLatent
+from lipdub.engines.ltx.video_pixels import Frames, Pixels
 from lipdub.errors import OptionError
 from lipdub.timeline.sound import Sound
-
-StepCallback = Callable[[int, int, int], None]
-"""Called with (stage, steps done, steps of the stage) after each denoising step."""
-
-
-@dataclass(frozen=True, eq=False)
-class SourceVideo:
-    """RGB ``frames`` of the source at a constant ``rate`` (frames per second, exact)."""
-
-    frames: Frames
-    rate: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineOptions:
-    """``height`` and ``width`` of the result in pixels, multiples of 64. ``reference_strength`` 0..1: how strongly the
-    source's picture is kept (below 1 the reference tokens are denoised too). ``on_step`` is called after each step."""
-
-    height: int = 1024
-    width: int = 1536
-    reference_strength: float = 1.0
-    on_step: StepCallback | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationSize:
-    """The sizes of one run of the pipeline: ``frames`` (8 k + 1) at ``rate``, of ``height`` x ``width`` pixels."""
-
-    frames: int
-    rate: Fraction
-    height: int
-    width: int
-    reference_strength: float = 1.0
-
-    @classmethod
-    def of(cls, video: SourceVideo, options: PipelineOptions) -> "GenerationSize":
-        """As many frames as can be generated for ``video``. Raises ``OptionError`` for impossible sizes."""
-        height, width, strength = options.height, options.width, options.reference_strength
-        if min(height, width) < 64 or height % 64 or width % 64:
-            raise OptionError(f"{width} x {height} pixels are not multiples of 64")
-        if not 0 <= strength <= 1:
-            raise OptionError(f"reference strength {strength} is not between 0 and 1")
-        if len(video.frames) == 0 or video.rate <= 0:
-            raise OptionError("there are no frames to dub")
-        frames = (len(video.frames) - 1) // TEMPORAL * TEMPORAL + 1
-        if frames == 1 and height == width == 64:
-            raise OptionError("fewer than nine frames of 64 x 64 pixels are too little to make anything of")
-        return cls(frames, video.rate, height, width, strength)
-
-    @property
-    def audio_latents(self) -> int:
-        """The number of audio latents beside the frames."""
-        return tokens.audio_latent_count(self.frames, self.rate)
-
-    def halved(self) -> "GenerationSize":
-        """The same at half the height and width."""
-        return GenerationSize(self.frames, self.rate, self.height // 2, self.width // 2, self.reference_strength)
-
-    def latent_grid(self) -> tokens.LatentGrid:
-        """Frames, rows and columns of the video latent."""
-        return self.frames // TEMPORAL + 1, self.height // SPATIAL, self.width // SPATIAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,15 +43,6 @@ class PipelineOutput:
     sound: Sound
     video_latent: VideoLatent
     audio_latent: AudioLatent
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryOptions:
-    """``tiles``: the tile size of the video VAE. ``offload``: everything but the transformer is kept on the CPU, and
-    moved to the transformer's device only while it is used."""
-
-    tiles: tiling.TileSize = field(default_factory=tiling.TileSize)
-    offload: bool = False
 
 
 class LipDubPipeline:
@@ -299,11 +228,11 @@ class LipDubPipeline:
         with self._on_device(self.upsampler) as upsampler, self._on_device(self.modules.video_vae) as vae:
             return tiling.upsample(vae, upsampler, latent)
 
-    def decode_video(self, latent: VideoLatent) -> Iterator[tiling.Pixels]:
+    def decode_video(self, latent: VideoLatent) -> Iterator[Pixels]:
         """The pixels of a latent, in groups of frames in order; memory does not grow with the number of frames."""
         height, width = latent.shape[3] * SPATIAL, latent.shape[4] * SPATIAL
         with self._on_device(self.modules.video_vae) as vae:
-            yield from tiling.decode(vae, latent, tiling.Tiling.of(height, width, self.memory.tiles))
+            yield from tiling.decode(vae, latent, Tiling.of(height, width, self.memory.tiles))
 
     def decode_audio(self, latent: AudioLatent) -> Sound:
         """The sound of a latent, stereo at 48 kHz."""

@@ -8,7 +8,6 @@ already, the text encoder is not read at all.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,9 +16,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from lipdub.disk.publish import atomic_output
-from lipdub.engines.ltx.checkpoint import WeightPlacement, read_modules
+from lipdub.engines.ltx.checkpoint import read_modules
 from lipdub.engines.ltx.checkpoint_digest import add_samples
 from lipdub.engines.ltx.layered_encoder import PROMPTS_AT_ONCE
+from lipdub.engines.ltx.placement import TextEncoderPlacement, WeightPlacement
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.sampler import Context
 from lipdub.engines.ltx.text_encoder import TextEncoder, TextEncoderFiles, connect, encode_prompt, read_text_encoder
@@ -29,16 +29,6 @@ from lipdub.process.memory import give_back_memory
 from lipdub.weights import log
 
 _DIGEST = "sha256"
-
-
-@dataclass(frozen=True, slots=True)
-class TextEncoderPlacement:
-    """Where the text encoder works: on ``device`` in ``dtype``. ``offload``: its layers are read from their files one
-    by one (``layered_encoder``)."""
-
-    device: str = "cpu"
-    dtype: torch.dtype = torch.bfloat16
-    offload: bool = False
 
 
 class PromptCache:

@@ -1,6 +1,5 @@
 """Encodes a prompt: Gemma 3's hidden states of every layer, then the connectors that come with the checkpoint."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,17 +13,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer, Gemma3TextModel, PreTrainedTokenizerBase
 
-from lipdub.disk.json_text import parse_json
-from lipdub.engines.ltx.checkpoint import ON_CPU, WeightPlacement
 from lipdub.engines.ltx.layered_encoder import States, layer_states
+from lipdub.engines.ltx.placement import ON_CPU, WeightPlacement
 from lipdub.engines.ltx.safetensors_header import SafetensorsHeader
 from lipdub.engines.ltx.sampler import Context
 from lipdub.engines.ltx.tensor_file import TensorFile
+from lipdub.engines.ltx.text_tensors import PROMPT_TOKENS, text_tensors
 from lipdub.errors import WeightsError
-
-PROMPT_TOKENS = 1024
-"""Tokens of every prompt: shorter ones are padded on the left, longer ones cut on the right."""
-
 
 Mask = Int[Tensor, "1 1024"]
 
@@ -163,28 +158,10 @@ class TextEncoderFiles:
         module.requires_grad_(False)
 
 
-_TEXT = re.compile(r"^(?:model\.)?(?:language_model\.)?(?:model\.)?((?:embed_tokens|layers|norm)\..+)$")
-"""Names of the text model's tensors, in published files of several versions of transformers."""
-
-
 def _place(place: tuple[str, SafetensorsHeader, str]) -> tuple[str, int]:
     """Where a tensor lies: file, and first byte."""
     _, header, stored = place
     return header.path.name, header.offsets[stored][0]
-
-
-def text_tensors(folder: Path) -> dict[str, tuple[SafetensorsHeader, str]]:
-    """By transformers' name of each tensor of the text model: the header of its file, and its name there."""
-    index = folder / "model.safetensors.index.json"
-    try:
-        names = set(parse_json(index.read_text(encoding="utf-8"))["weight_map"].values()) if index.is_file() else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError("the list of its files cannot be read", file=index) from error
-    paths = sorted(folder / name for name in names) if names else sorted(folder.glob("*.safetensors"))
-    if not paths:
-        raise WeightsError("the text encoder cannot be read (it has no weights, *.safetensors)", file=folder)
-    headers = [SafetensorsHeader.of(path) for path in paths]
-    return {match[1]: (header, name) for header in headers for name in header.shapes if (match := _TEXT.match(name))}
 
 
 def read_text_encoder(folder: Path, placement: WeightPlacement = ON_CPU) -> TextEncoder:

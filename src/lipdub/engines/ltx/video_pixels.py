@@ -6,9 +6,11 @@ from math import ceil
 import numpy as np
 import torch
 import torch.nn.functional as nn
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
+from torch import Tensor
 
-from lipdub.engines.ltx.tiling import Pixels
+Pixels = Float[Tensor, "1 3 _frames _height _width"]
+"""RGB in -1..1."""
 
 Frames = UInt8[np.ndarray, "_frames _height _width 3"]
 

@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 
 from lipdub.engines.ltx.frame_grid import DEFAULT_RATE
 from lipdub.engines.ltx.options import LtxOptions
+from lipdub.engines.ltx.packages import check_packages
 from lipdub.errors import MachineError, MissingExtra, WeightsError
 from lipdub.timeline.sound import Sound
 from lipdub.weights import cache_folder
@@ -78,7 +79,7 @@ class DubItModel:
         """
         import torch
 
-        from lipdub.engines.ltx.pipeline import SourceVideo
+        from lipdub.engines.ltx.generation import SourceVideo
         from lipdub.engines.ltx.relief import with_less_memory
 
         frames, height, width = request.frames.shape[:3]
@@ -117,7 +118,7 @@ class PreparedModel:
 
         Raises ``WeightsError`` for files that do not fit.
         """
-        from lipdub.engines.ltx.memory import load_pipeline
+        from lipdub.engines.ltx.load_pipeline import load_pipeline
 
         contexts = cache_folder() / "ltx-prompts"
         return DubItModel(load_pipeline(self.files, self.plan, prompts, contexts), self.reference_strength)
@@ -130,8 +131,9 @@ def prepare_model(options: LtxOptions, weights: Path | None) -> PreparedModel:
     with too little memory, ``WeightsError`` without the weights or with wrong ones.
     """
     with MissingExtra.guard("ltx", "The LTX engine"):
-        from lipdub.engines.ltx.memory import check_attention, count_weights, detect_device, plan_memory
-        from lipdub.engines.ltx.pipeline import GenerationSize
+        check_packages()
+        from lipdub.engines.ltx.generation import GenerationSize
+        from lipdub.engines.ltx.memory import count_weights, detect_device, plan_memory
         from lipdub.engines.ltx.weights_folder import find_files
     device = detect_device(options.device)
     if device.device == "cpu" and options.device == "auto":
@@ -147,6 +149,8 @@ def prepare_model(options: LtxOptions, weights: Path | None) -> PreparedModel:
     files = find_files(weights)
     size = GenerationSize(options.frames, DEFAULT_RATE, options.size, options.size)
     plan = plan_memory(device, count_weights(files), size)
+    with MissingExtra.guard("ltx", "The LTX engine"):  # imported last: it takes seconds, and what is above may refuse
+        from lipdub.engines.ltx.load_pipeline import check_attention
     check_attention(options.attention)
     plan = replace(plan, attention=options.attention, compiled=options.compile and not plan.streamed)
     return PreparedModel(files, plan, options.reference_strength, files_fingerprint(files))

@@ -17,6 +17,10 @@ PARTS = 4
 LEAST_SECONDS = 4
 """Seconds of film in a part at least."""
 
+LITTLE_FOR_TWO = 30
+"""Seconds of film below which one process analyses alone where there are only two workers: its threads fill most of two
+cores, and the second worker decodes its parts in vain if no shot begins in them."""
+
 AFTER_KEY = FIRST_LEAD + 8
 """Frames from a key frame to the part that begins after it: some may be shown before the key frame they follow."""
 
@@ -24,7 +28,8 @@ AFTER_KEY = FIRST_LEAD + 8
 def parts_of(clip: Clip, session: Session) -> list[range]:
     """The frames of ``clip`` in parts for the workers of ``session``; one part if this process does it all."""
     workers, seconds = session.worker_count, len(clip) / float(clip.rate)
-    alone = workers == 1 or session.tools.engine.limits.accelerator or seconds < 2 * FEW_SECONDS
+    little = LITTLE_FOR_TWO if workers == 2 else 2 * FEW_SECONDS
+    alone = workers == 1 or session.tools.engine.limits.accelerator or seconds < little
     if alone or not can_begin_anywhere(clip):
         return [range(len(clip))]
     count = max(min(PARTS * workers, int(seconds / LEAST_SECONDS)), math.ceil(seconds / RUN_SECONDS))

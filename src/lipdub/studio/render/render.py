@@ -124,9 +124,10 @@ class CueRenderer:
 
     def _rendering(self, planned: PlannedCue) -> CueRendering:
         plan, tools, clip = planned.plan, self._session.tools, self._job.clip
-        again = LandmarkRedetector(tools.landmarker, thorough=False)
+        engines = LandmarkRedetector(tools.landmarker)
+        again = LandmarkRedetector(tools.landmarker, thorough=False, before=engines)
         check = PatchCheck(plan, planned.frames, self._session.scratch / f"again-{planned.cue.id}.f32", again)
-        study = tools.engine.study(plan.face.study, LandmarkRedetector(tools.landmarker), plan.studies)
+        study = tools.engine.study(plan.face.study, engines, plan.studies)
         guide = self._guide(planned)
         rendering = CueRendering(
             planned.cue, check, self._shown(planned), clip.size, lambda views: study.render(guide, views)
