@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from lipdub.anatomy.face_colours import FaceColours
 from lipdub.anatomy.motion import FaceMotion
+from lipdub.anatomy.occluders import Occluders
 from lipdub.anatomy.pose import Poses
 from lipdub.faces.visibility import Visibility
 from lipdub.timeline.clip import Shot
@@ -34,7 +36,21 @@ def write_face(file: Path, track: FaceTrack, motion: FaceMotion, seen: Visibilit
         usable=seen.usable,
         hidden=np.array(rows, np.int64).reshape(-1, 2),
         why=np.array([why for _, _, why in seen.reasons], np.str_),
+        **_occluders(seen),
     )
+
+
+def _occluders(seen: Visibility) -> dict[str, np.ndarray]:
+    """What is kept of that which is before the face."""
+    if seen.occluders is None:
+        return {}
+    colours = seen.occluders.colours
+    return {
+        "other_colours": colours.odds,
+        "usual_face": colours.usual,
+        "seen_face": colours.place,
+        "occluded": seen.occluders.rows,
+    }
 
 
 def read_face(folder: Path, entry: dict[str, Any]) -> tuple[FaceMotion, Visibility]:
@@ -53,5 +69,8 @@ def read_face(folder: Path, entry: dict[str, Any]) -> tuple[FaceMotion, Visibili
         poses = Poses(a["scale"], a["rotation"], a["shift"])
         motion = FaceMotion(track, a["ok"], poses, a["shapes"], a["mean"])
         reasons = zip(a["hidden"].tolist(), a["why"].tolist(), strict=True)
-        seen = Visibility(a["weight"], a["usable"], tuple((first, stop, why) for (first, stop), why in reasons))
+        colours = ("other_colours", "usual_face", "seen_face")
+        before = Occluders(FaceColours(*(a[name] for name in colours)), a["occluded"]) if "occluded" in a else None
+        why = tuple((first, stop, why) for (first, stop), why in reasons)
+        seen = Visibility(a["weight"], a["usable"], why, before)
     return motion, seen
