@@ -144,9 +144,7 @@ def watching(bench: Bench, folder: Path, hidden: range = range(0)) -> tuple[Sess
     return Session(options, Clock(), Inputs(), tools, ExitStack(), spec), watched
 
 
-def analysed(
-    bench: Bench, clip: Clip, folder: Path, hidden: range = range(0), sound: Path | None = None
-) -> Analysis:
+def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0), sound: Path | None = None) -> Analysis:
     """The clip's faces and the speech features of its sound (or of the file ``sound``, which has the same); nothing is
     learnt from ``hidden`` frames."""
     session, _ = watching(bench, folder, hidden)

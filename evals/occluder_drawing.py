@@ -115,7 +115,7 @@ def _hand(x: np.ndarray, y: np.ndarray, tone: tuple[float, float, float]) -> tup
     parts += [_capsule(x, y, (-0.5, 0.6, -1.3, 1.7), 0.3), _capsule(x, y, (-0.45, 0.6, -0.15, 0.75), 0.32)]
     inside = np.max(parts, 0)
     crease = np.sort(parts, 0)[-2]
-    shade = 0.72 + 3.2 * np.clip(inside, 0, 0.09) - 0.25 * np.exp(-((inside - crease) / 0.02) ** 2) * (crease > 0)
+    shade = 0.72 + 3.2 * np.clip(inside, 0, 0.09) - 0.25 * np.exp(-(((inside - crease) / 0.02) ** 2)) * (crease > 0)
     return inside, np.array(tone) * np.array([1.02, 0.97, 0.95]) * shade[..., None]
 
 
@@ -129,6 +129,4 @@ def _cup(x: np.ndarray, y: np.ndarray, _: object) -> tuple[np.ndarray, np.ndarra
 def _grain(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Fixed grain that moves with the thing (about 4 %)."""
     table = np.random.default_rng(5).normal(1, 0.08, (64, 64)).astype(np.float32)
-    return cv2.remap(
-        table, ((x * 30) % 63).astype(np.float32), ((y * 30) % 63).astype(np.float32), cv2.INTER_LINEAR
-    )
+    return cv2.remap(table, ((x * 30) % 63).astype(np.float32), ((y * 30) % 63).astype(np.float32), cv2.INTER_LINEAR)

@@ -24,7 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from evals.bench import ACTING, Bench, Filming, Row, analysed, arguments, encoded, later, planned, run, sole_plan
+from evals.bench import Bench, Filming, Row, analysed, arguments, encoded, later, planned, run, sole_plan
 from evals.occluder_drawing import KINDS, MovingThing
 from lipdub.anatomy.landmarks import OUTER_LOWER, OUTER_UPPER
 from lipdub.compose.patching import apply_patches
@@ -125,9 +125,7 @@ def with_thing(clip: Clip, thing: MovingThing) -> Iterator[Frame]:
             base = frame.rgb(drawn.window)
             mixed = base + (drawn.colour - base) * drawn.alpha[..., None]
             pixels = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
-            apply_patches(
-                frame, [Patch(frame.index, drawn.window, base, pixels, (drawn.alpha > 0).astype(np.float32))]
-            )
+            apply_patches(frame, [Patch(frame.index, drawn.window, base, pixels, (drawn.alpha > 0).astype(np.float32))])
         yield frame
 
 
@@ -186,8 +184,6 @@ def _row(clip: Clip, plan: FacePlan, flags: tuple[np.ndarray, np.ndarray, np.nda
     for a, b, why in seen.reasons:
         refused[first + a : first + b] = why == COVERED
     learnt[first : first + len(seen.usable)] = seen.usable
-    asked = wanted.copy()
-    asked[first : first + len(seen.usable)] &= plan.trajectory.weight >= ACTING * (plan.trajectory.weight > 0)
     both = near & wanted
     parts = np.array(judge.touched).reshape(-1, 2)
     return {
@@ -220,7 +216,8 @@ def _write_sheet(shown: dict[int, np.ndarray], file: Path) -> None:
     index = [index[i] for i in np.unique(np.linspace(0, len(index) - 1, min(_SHOWN, len(index))).astype(int))]
     tiles = [shown[i] for i in index]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % 8)
-    cv2.imwrite(str(file), np.concatenate([np.concatenate(tiles[i : i + 8], 1) for i in range(0, len(tiles), 8)])[..., ::-1])
+    lines = [np.concatenate(tiles[i : i + 8], 1) for i in range(0, len(tiles), 8)]
+    cv2.imwrite(str(file), np.concatenate(lines)[..., ::-1])
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ _STEPS = 16.0  # steps of stored log odds from one power of e to the next
 _LIMIT = 4.0  # log odds of one pixel are limited to this
 _SOFT = 0.8  # cells: the standard deviation by which log odds are smoothed
 _CORE_HALF, _CORE_BOTTOM = 11, 19  # cells of the part of a thumbnail that shows the face itself
+_DIFFERENT = 45  # 8-bit levels of change from which a cell does not tell what is usual
 _CHANGED, _WIDE = 22.0, 1.5  # 8-bit levels of change where something is, on average over that many cells
 _SMALLEST = 12  # cells of another thing at least
 _HOLE = 30  # cells; smaller holes in another thing belong to it
@@ -63,10 +64,12 @@ class FaceColours:
         own[clear] = core
         if not own.any():
             return None
-        far = _distance_from_usual(_histogram(bins, own))[tuple(np.moveaxis(bins, -1, 0))]
+        far = _distance_from_usual(_histogram(bins, own & _like_usual(thumbs, clear)))[tuple(np.moveaxis(bins, -1, 0))]
         found = np.stack([_far_things(one) for one in far])
         colours = None
         for _ in range(_ROUNDS):
+            if colours is not None:
+                found = np.stack([colours.other_things(one) for one in thumbs])
             place = found[clear].mean(0) < _OFTEN
             found &= place
             if not found.any():
@@ -76,7 +79,6 @@ class FaceColours:
             odds = np.log((other + _UNSEEN * _FLOOR) / (face + _FLOOR))
             usual = _median_where(thumbs, ~found & clear[:, None, None])
             colours = cls(np.clip(np.round(odds * _STEPS), -127, 127).astype(np.int8), usual, place)
-            found = np.stack([colours.other_things(one) for one in thumbs])
         return colours
 
     def at(self, picture: UInt8[np.ndarray, "rows columns 3"]) -> Float32[np.ndarray, "rows columns"]:
@@ -114,6 +116,12 @@ def _median_where(thumbs: np.ndarray, where: np.ndarray) -> UInt8[np.ndarray, "3
     where = where | ~where.any(0)
     shown = np.where(where[..., None], thumbs.astype(np.float32), np.nan)
     return np.nanmedian(shown, 0).astype(np.uint8)
+
+
+def _like_usual(thumbs: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """The cells (n, 32, 40) that look about as they do in most ``clear`` thumbnails."""
+    usual = np.median(thumbs[clear], 0).astype(np.int16)
+    return np.stack([np.abs(one - usual).max(-1) for one in thumbs.astype(np.int16)]) < _DIFFERENT
 
 
 def _bins_of(pictures: UInt8[np.ndarray, "*n 3"]) -> np.ndarray:
@@ -164,14 +172,14 @@ def _far_things(distance: Float32[np.ndarray, "32 40"]) -> Bool[np.ndarray, "32 
 def _from_edges(cells: UInt8[np.ndarray, "rows columns"]) -> Cells:
     """The parts of ``cells`` that are not tiny and reach the left, right or lower edge of the thumbnail."""
     width, height = THUMBNAIL_SIZE
-    rows, columns = cells.shape
+    columns = cells.shape[1]
     margin = (columns - width) // 2
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
     left, top, wide, high = stats[:, 0], stats[:, 1], stats[:, 2], stats[:, 3]
     reach = (top + high >= height) | (left <= margin) | (left + wide >= columns - margin)
     keep = reach & (stats[:, cv2.CC_STAT_AREA] >= _SMALLEST)
     keep[0] = False
-    return keep[parts[:rows]]
+    return keep[parts]
 
 
 def _filled(cells: Cells) -> Cells:

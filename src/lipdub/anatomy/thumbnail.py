@@ -107,7 +107,7 @@ def redness_of(
     seen: Bool[np.ndarray, "32 40"] | None = None,
     least: float = 0.0,
 ) -> float:
-    """CIE a* of the lips in the thumbnail ``thumb`` minus that of the ring of skin around them, in the cells that are ``seen``
+    """CIE a* of the lips in a thumbnail minus that of the ring of skin around them, in the cells that are ``seen``
     (None: all). NaN if not more than four cells of the lips are, or not more than the part ``least`` of them."""
     top, bottom = thumbnail_rows()
     w, h = THUMBNAIL_SIZE

@@ -92,6 +92,7 @@ def visibility(
     if before is not None:
         rows = before.occluders.rows
         score = np.where(rows, np.minimum(score, coverage(track, motion, times, others, before)), score)
+        score[before.most_of_mouth] = 1
         near = before.near_mouth
     lost = ~motion.ok
     small = motion.ok & (np.nan_to_num(motion.poses.scale) < limits.smallest_face)
@@ -105,7 +106,8 @@ def visibility(
         COVERED: hidden,
     }
     weight = _faded_weights(good, track.first == track.shot.first, track.stop == track.shot.stop)
-    usable = ~(lost | small | turned | _widened(hidden, _NEXT)) & (score < _DOUBTFUL) & (track.presence > _CERTAIN) & ~near
+    usable = ~(lost | small | turned | near | _widened(hidden, _NEXT)) & (score < _DOUBTFUL)
+    usable &= track.presence > _CERTAIN
     reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in true_runs(~good))
     return Visibility(weight, usable, tuple(reasons), None if before is None else before.occluders)
 

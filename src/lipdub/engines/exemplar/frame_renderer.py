@@ -23,7 +23,7 @@ from lipdub.timeline.picture import Window
 
 _TEETH = 0.28  # the part of the opening next to each lip that keeps its height
 _NOSTRILS = 0.03
-_FREE = 2.5  # largest displacements from something before the face at which skin moves freely
+_FREE = 1.5  # largest displacements from something before the face at which skin moves freely
 _SKIN_STEP, _LIPS_STEP = 1 / 12, 1 / 24  # grid of the warps, in eye distances
 
 _NEAR = np.concatenate([RING, NEARBY])
@@ -76,7 +76,10 @@ class FrameRenderer:
         geometry, row = self.geometry, target.row
         unit, whole = geometry.unit(row), geometry.ellipse(row).box.clipped(view.size)
         landmarks = self._landmark_targets(target)
-        mouth_window = _intersection(mouth_masks.window_around(landmarks.goal, unit), whole)
+        mouth_window = mouth_masks.window_around(landmarks.goal, unit)
+        if view.occluder is not None:
+            mouth_window = _union(mouth_window, mouth_masks.window_around(landmarks.now, unit))
+        mouth_window = _intersection(mouth_window, whole)
         if mouth_window.empty:
             return None
         grid = WarpGrid.over(whole, unit * _SKIN_STEP)
@@ -117,9 +120,12 @@ class FrameRenderer:
         clear: np.ndarray | None,
     ) -> Float32[np.ndarray, "height width 3"]:
         """``skin`` of ``window`` with the exemplars' lips blended over it by the target's weight. Colours are matched
-        where the skin is ``clear`` (None: everywhere)."""
+        where the skin is ``clear`` (None: everywhere). Where something is before the face, skin next to it stays where
+        it was, so the filmed lips are covered, too."""
         geometry, unit = self.geometry, self.geometry.unit(target.row)
         mouth = mouth_masks.MouthMasks.at(landmarks.goal, unit, window)
+        if clear is not None:
+            mouth = mouth.and_lips(landmarks.now)
         between = mouth_masks.between_lips(landmarks.goal, mouth.axes, window)
         layer = self._exemplar_layer(target, target.exemplars[0], landmarks, between, window)
         for other in target.exemplars[1:]:
