@@ -179,7 +179,7 @@ def _from_edges(cells: UInt8[np.ndarray, "rows columns"]) -> Cells:
     reach = (top + high >= height) | (left <= margin) | (left + wide >= columns - margin)
     keep = reach & (stats[:, cv2.CC_STAT_AREA] >= _SMALLEST)
     keep[0] = False
-    return keep[parts]
+    return keep[np.asarray(parts, np.intp)]
 
 
 def _filled(cells: Cells) -> Cells:
@@ -187,4 +187,4 @@ def _filled(cells: Cells) -> Cells:
     count, parts, stats, _ = cv2.connectedComponentsWithStats((~cells).astype(np.uint8), connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] < _HOLE
     small[0] = True
-    return small[parts] if count > 1 else np.ones_like(cells)
+    return small[np.asarray(parts, np.intp)] if count > 1 else np.ones_like(cells)

@@ -236,10 +236,11 @@ class _TypicalAppearance:
         32, 40) if it is given."""
         pictures = thumbs.astype(np.float32)
         gain = _gain(pictures, self.skin, self.light)
-        for row in [] if seen is None else np.flatnonzero(~seen[:, self.skin].all(1)):
-            shown = self.skin & seen[row]
-            if shown.any():
-                gain[row] = _gain(pictures[row][None], shown, self.light)[0]
+        if seen is not None:
+            for row in np.flatnonzero(~seen[:, self.skin].all(1)):
+                shown = self.skin & seen[row]
+                if shown.any():
+                    gain[row] = _gain(pictures[row][None], shown, self.light)[0]
         return pictures * gain
 
     def hidden_skin(self, level: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:

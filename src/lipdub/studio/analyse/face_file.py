@@ -17,10 +17,13 @@ from lipdub.timeline.clip import Shot
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.spool import Spool
 
+_NOTHING = np.zeros(0)
+
 
 def write_face(file: Path, track: FaceTrack, motion: FaceMotion, seen: Visibility) -> None:
     """Write what is not in the track's own files to ``file`` (.npz). Raises ``OSError``."""
     rows = [(first, stop) for first, stop, _ in seen.reasons]
+    before = seen.occluders
     np.savez(
         file,
         redness=track.redness,
@@ -36,21 +39,11 @@ def write_face(file: Path, track: FaceTrack, motion: FaceMotion, seen: Visibilit
         usable=seen.usable,
         hidden=np.array(rows, np.int64).reshape(-1, 2),
         why=np.array([why for _, _, why in seen.reasons], np.str_),
-        **_occluders(seen),
+        other_colours=before.colours.odds if before else _NOTHING,
+        usual_face=before.colours.usual if before else _NOTHING,
+        seen_face=before.colours.place if before else _NOTHING,
+        occluded=before.rows if before else _NOTHING,
     )
-
-
-def _occluders(seen: Visibility) -> dict[str, np.ndarray]:
-    """What is kept of that which is before the face."""
-    if seen.occluders is None:
-        return {}
-    colours = seen.occluders.colours
-    return {
-        "other_colours": colours.odds,
-        "usual_face": colours.usual,
-        "seen_face": colours.place,
-        "occluded": seen.occluders.rows,
-    }
 
 
 def read_face(folder: Path, entry: dict[str, Any]) -> tuple[FaceMotion, Visibility]:
@@ -70,7 +63,7 @@ def read_face(folder: Path, entry: dict[str, Any]) -> tuple[FaceMotion, Visibili
         motion = FaceMotion(track, a["ok"], poses, a["shapes"], a["mean"])
         reasons = zip(a["hidden"].tolist(), a["why"].tolist(), strict=True)
         colours = ("other_colours", "usual_face", "seen_face")
-        before = Occluders(FaceColours(*(a[name] for name in colours)), a["occluded"]) if "occluded" in a else None
+        before = Occluders(FaceColours(*(a[name] for name in colours)), a["occluded"]) if a["occluded"].size else None
         why = tuple((first, stop, why) for (first, stop), why in reasons)
         seen = Visibility(a["weight"], a["usable"], why, before)
     return motion, seen
