@@ -17,7 +17,9 @@ _LEAST = 0.01  # part of the lower face that is hidden in a row in which somethi
 _WIDENED = 3  # rows next to such rows that are looked at, too
 _LIPS_SEEN = 0.3  # part of the lips that must be seen for their colour to say something
 _NEAR_LIPS = 4  # cells around the lips that belong to the mouth
-_FEW = 0.03  # part of the mouth that is hidden where it is not learnt from
+_LEARNT = 7  # cells around the lips that are taken when a mouth is shown elsewhere
+_ENOUGH = 40  # rows with nothing there that are enough to learn mouths from
+_FEW = 0.02  # part of either that is hidden where something is before the mouth
 _MOST = 0.85  # part of it that is hidden where the rest is not drawn
 _MUCH, _ROWS = 0.25, 4  # part of it that is hidden in so many rows in a row where something is before it for certain
 _CHIN, _CHIN_ROWS = 0.3, 8  # the same of the middle of the lower face
@@ -31,18 +33,14 @@ class OccludedRows:
 
     ``hidden`` (frames, 160) are packed bits: the cells (32, 40) of each thumbnail that it covers. ``redness`` (frames,)
     of the lips is measured where they are seen; NaN where too little of them is. ``mouth`` (frames,) is the part
-    0..1 of the lips and what is next to them that is covered.
+    0..1 of the lips and what is next to them that is covered. ``near_mouth``: no mouth is learnt from these rows.
     """
 
     occluders: Occluders
     hidden: UInt8[np.ndarray, "frames 160"]
     redness: Float32[np.ndarray, " frames"]
     mouth: Float32[np.ndarray, " frames"]
-
-    @property
-    def near_mouth(self) -> Bool[np.ndarray, " frames"]:
-        """Rows from which no mouth is learnt."""
-        return self.mouth > _FEW
+    near_mouth: Bool[np.ndarray, " frames"]
 
     @property
     def most_of_mouth(self) -> Bool[np.ndarray, " frames"]:
@@ -67,7 +65,7 @@ def occluded_rows(
     colours = _learnt(track, ok, clear)
     if colours is None or not _anywhere(colours, track, ok):
         return None
-    parts, hidden, redness = np.zeros((3, len(track))), np.zeros((len(track), 160), np.uint8), track.redness.copy()
+    parts, hidden, redness = np.zeros((4, len(track))), np.zeros((len(track), 160), np.uint8), track.redness.copy()
     for row in map(int, np.flatnonzero(ok)):
         thumb, landmarks = track.thumbs.read(row, row + 1)[0], track.landmarks.read(row, row + 1)[0]
         found = colours.other_things(thumb)
@@ -77,16 +75,20 @@ def occluded_rows(
         cells = occluders.before_face(found, seen, landmarks)
         if cells.any():
             face = occluders.face_cells(seen, landmarks)
-            where = face, face & _middle(), occluders.lip_cells(seen, landmarks, _NEAR_LIPS)
+            lips = (occluders.lip_cells(seen, landmarks, around) for around in (_NEAR_LIPS, _LEARNT))
+            where = face, face & _middle(), *lips
             parts[:, row] = [(cells & part).sum() / max(1, int(part.sum())) for part in where]
             hidden[row] = np.packbits(cells.ravel())
             redness[row] = redness_of(seen, landmarks, ~cells, _LIPS_SEEN)
-    face, chin, mouth = parts
+    face, chin, mouth, around = parts
     lasts = _longest(mouth > _MUCH) >= _ROWS or _longest(chin > _CHIN) >= _CHIN_ROWS
     if not lasts and not (mouth[ok & ~clear] > _FEW).any():
         return None
+    near = around > _FEW
+    if (ok & clear & ~near).sum() < _ENOUGH:  # better a few mouths with something at their rim than hardly any
+        near = mouth > _FEW
     rows = np.convolve(np.pad(face > _LEAST, _WIDENED), np.ones(2 * _WIDENED + 1), "valid") > 0.5
-    return OccludedRows(Occluders(colours, rows & ok), hidden, redness, mouth.astype(np.float32))
+    return OccludedRows(Occluders(colours, rows & ok), hidden, redness, mouth.astype(np.float32), near)
 
 
 def _middle() -> Bool[np.ndarray, " 40"]:
