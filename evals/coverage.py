@@ -13,8 +13,8 @@ plans every track. Nothing is rendered. One row for each face that speaks:
     yaw            the largest yaw of the frames in cues, and of those that are dubbed, in degrees
     holes          runs of less than a second of frames that are left between dubbed ones
 
-Whether what covers a mouth stays as filmed is measured by ``evals.occluders``. Faces that do not speak, and clips without a speaking face, have a row that says why. ``--sheets`` writes a picture of
-frames that are left, for each face.
+Faces that do not speak, and clips without a speaking face, have a row that says why. ``--sheets`` writes a picture of
+frames that are left, for each face. Whether what covers a mouth stays as filmed is measured by ``evals.occluders``.
 """
 
 from collections.abc import Iterator
