@@ -144,15 +144,16 @@ def watching(bench: Bench, folder: Path, hidden: range = range(0)) -> tuple[Sess
     return Session(options, Clock(), Inputs(), tools, ExitStack(), spec), watched
 
 
-def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0)) -> Analysis:
-    """The clip's faces and the speech features of its sound; nothing is learnt from ``hidden`` frames."""
+def analysed(bench: Bench, clip: Clip, folder: Path, hidden: range = range(0), sound: Path | None = None) -> Analysis:
+    """The clip's faces and the speech features of its sound (or of the file ``sound``, which has the same); nothing is
+    learnt from ``hidden`` frames."""
     session, _ = watching(bench, folder, hidden)
     find_faces(clip, session, folder)
     shots, faces = read_faces(clip, folder)
     faces = tuple(replace(face, learnable=face.learnable & shown_rows(face.motion, hidden)) for face in faces)
     people = find_people(faces).people
     faces = judged_by_person(faces, people, clip, session.tools.engine.limits)
-    return Analysis(shots, faces, people, TrackFeatures(bench.features(clip.path), SoundDamage()))
+    return Analysis(shots, faces, people, TrackFeatures(bench.features(sound or clip.path), SoundDamage()))
 
 
 def planned(clip: Clip, analysis: Analysis, dub: SpeechFeatures, prior: Prior) -> FacePlans:

@@ -14,7 +14,7 @@ plans every track. Nothing is rendered. One row for each face that speaks:
     holes          runs of less than a second of frames that are left between dubbed ones
 
 Faces that do not speak, and clips without a speaking face, have a row that says why. ``--sheets`` writes a picture of
-frames that are left, for each face.
+frames that are left, for each face. Whether what covers a mouth stays as filmed is measured by ``evals.occluders``.
 """
 
 from collections.abc import Iterator

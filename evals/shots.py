@@ -235,7 +235,7 @@ def _judged(tools: tuple[Bench, Engine], short: Short, path: MouthTrajectory, ot
 def _views(short: Short) -> Iterator[FaceView]:
     track = short.face.track
     for frame in read_frames(short.film, track.first, track.stop):
-        yield face_view(frame, track, short.film.size)
+        yield face_view(frame, track, short.film.size, short.face.visibility.occluders)
 
 
 def _rendered(short: Short, answers: Iterator[Patch | Passthrough]) -> Iterator[tuple[FaceView, Patch | Passthrough]]:

@@ -42,7 +42,7 @@ from lipdub.engines.seam import Guide
 from lipdub.errors import InputError
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, MouthTrajectory
-from lipdub.timeline.patch import Passthrough, Patch
+from lipdub.timeline.patch import FaceView, Passthrough, Patch
 from lipdub.timeline.picture import Window
 from lipdub.train import shapes
 
@@ -716,3 +716,43 @@ class _ShiftedClip(Drawn):
 
     def landmarks(self, row: int) -> np.ndarray:
         return super().landmarks(row) + np.array([*self.shift, 0], np.float32)  # type: ignore[attr-defined]
+
+
+class _Held(Drawn):
+    """The drawn face with a dark thing before the lower half of its mouth, in every row."""
+
+    def thing(self, row: int, window: Window) -> np.ndarray:
+        """1 on the thing (display pixels of ``window``), falling to 0 around it."""
+        x, y = self.landmarks(row)[14, :2]
+        across, down = np.mgrid[window.left : window.right, window.top : window.bottom] + 0.5
+        away = np.maximum(np.abs(across - x) - 9, y - down).T
+        return np.clip(1 - away / 4, 0, 1).astype(np.float32)
+
+    def picture(self, row: int) -> np.ndarray:
+        picture = super().picture(row)
+        picture[self.thing(row, Window(0, 0, self.side, self.side)) == 1] = (40, 45, 70)
+        return picture
+
+    def see(self, row: int) -> FaceView:
+        return replace(super().see(row), occluder=lambda window: self.thing(row, window))
+
+
+def test_what_is_before_the_mouth_stays_as_filmed(tmp_path):
+    clear = Drawn(tmp_path / "clear")
+    study, _ = study_of(clear, tmp_path / "study")
+    held = _Held(tmp_path / "held")
+    shapes = clear.own_trajectory().shapes.copy()
+    shapes[:, AP] = np.roll(shapes[:, AP], 6)
+    guide = Guide(trajectory=MouthTrajectory(shapes, np.ones(40, np.float32), np.zeros(40, np.float32)))
+    views = list(held.views())
+    changed = 0
+    for view, answer in zip(views, study.render(guide, views), strict=True):
+        if not isinstance(answer, Patch):
+            continue
+        thing = held.thing(view.index - FIRST, answer.window)
+        np.testing.assert_array_equal(answer.pixels[thing == 1], answer.base[thing == 1])
+        assert not answer.mask[thing == 1].any()
+        changed += int((np.abs(answer.pixels.astype(int) - answer.base)[thing == 0] > 8).any())
+        now, was = (p[..., 2].astype(int) > p[..., 0] for p in (answer.pixels, answer.base))
+        assert not (now & ~was & (thing == 0)).any(), "something of it is drawn beside it"
+    assert changed > 20

@@ -173,3 +173,49 @@ def test_a_track_without_any_face(tmp_path: Path) -> None:
     out = seen(motion_of(landmarks, tmp_path))
     assert (out.weight == 0).all()
     assert out.reasons == ((0, 20, "the face is lost"),)
+
+
+def microphone(thumbs: np.ndarray, rows: slice, height: int) -> None:
+    """Draw a thing that comes from below up to the row ``height`` of the thumbnails."""
+    y, x = np.mgrid[:32, :40]
+    thing = (np.abs(x - 20) < 7) & (y >= height)
+    thumbs[rows, thing] = np.clip(
+        np.array((40, 45, 70)) + np.random.default_rng(2).normal(0, 3, (thing.sum(), 3)), 0, 255
+    )
+
+
+AROUND = VisibilityLimits(around=True)
+
+
+def test_a_mouth_that_is_covered_in_part_is_drawn_around_it(tmp_path: Path) -> None:
+    motion = talker(tmp_path, talking(N))
+    thumbs = motion.track.thumbs.read(0, N)
+    microphone(thumbs, slice(100, 140), 12)
+    redness = motion.track.redness.copy()
+    redness[100:140] = 0
+    held = motion_of(talking(N), tmp_path / "held", thumbs=thumbs, redness=redness)
+    assert (seen(held).weight[100:140] == 0).all()
+    assert seen(held).occluders is None
+    out = seen(held, AROUND)
+    assert (out.weight == 1).all()
+    assert not out.usable[100:140].any()
+    assert out.usable[:90].all()
+    assert out.occluders is not None
+    assert out.occluders.rows[100:140].all()
+    assert not out.occluders.rows[:90].any()
+
+
+def test_a_mouth_that_is_covered_wholly_is_left_alone(tmp_path: Path) -> None:
+    motion = talker(tmp_path, talking(N))
+    thumbs = motion.track.thumbs.read(0, N)
+    microphone(thumbs, slice(100, 140), 3)
+    thumbs[100:140, 4:, 4:36] = thumbs[100:140, 20:21, 20:21]
+    held = motion_of(talking(N), tmp_path / "held", thumbs=thumbs, redness=motion.track.redness)
+    assert (seen(held, AROUND).weight[100:140] == 0).all()
+
+
+def test_a_clear_face_has_nothing_before_it(tmp_path: Path) -> None:
+    out = seen(talker(tmp_path, talking(N)), AROUND)
+    assert out.occluders is None
+    assert (out.weight == 1).all()
+    assert out.usable.all()

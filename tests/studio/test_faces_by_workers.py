@@ -147,7 +147,8 @@ def test_faces_are_read_as_they_were_measured(film: Clip, tmp_path: Path) -> Non
     for face in faces:
         motion, kept = measure_motion(face.track), face.motion
         times = film.times.seconds()[face.track.first : face.track.stop]
-        seen = visibility(face.track, motion, times, VisibilityLimits(limits.smallest_face, limits.largest_yaw))
+        allowed = VisibilityLimits(limits.smallest_face, limits.largest_yaw, limits.occluders)
+        seen = visibility(face.track, motion, times, allowed)
         for name in ("scale", "rotation", "shift"):
             np.testing.assert_array_equal(getattr(kept.poses, name), getattr(motion.poses, name))
         for name in ("ok", "shapes", "mean"):

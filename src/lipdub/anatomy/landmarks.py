@@ -34,6 +34,12 @@ MIDDLE_LOWER = np.array([62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292])
 RIM_UPPER = np.array([76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306])
 RIM_LOWER = np.array([76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306])
 
+LOWER_OUTLINE = np.array(
+    "234 132 58 172 136 150 149 176 148 152 377 400 378 379 365 397 288 361 454".split(),
+    dtype=np.intp,
+)
+"""The outline of the lower face, from the picture's left temple over the chin to the right one."""
+
 LIP_CORNERS = np.array([61, 291, 78, 308, 62, 292, 76, 306])
 UPPER_LIP = np.unique(np.concatenate([c[1:-1] for c in (OUTER_UPPER, INNER_UPPER, MIDDLE_UPPER, RIM_UPPER)]))
 LOWER_LIP = np.unique(np.concatenate([c[1:-1] for c in (OUTER_LOWER, INNER_LOWER, MIDDLE_LOWER, RIM_LOWER)]))

@@ -62,6 +62,8 @@ class EngineLimits:
     ``context`` is how many views before and after the wanted ones ``Study.render`` must be shown, as far as the track
     has them, so that its answers to the wanted ones do not depend on where the views begin and end.
     ``accelerator`` is True if the engine needs a GPU.
+    ``occluders`` is True if the engine leaves what ``FaceView.occluder`` tells as filmed. It is then shown mouths that
+    are covered in part, too.
     """
 
     smallest_face: float = 20.0
@@ -71,6 +73,7 @@ class EngineLimits:
     lag: int = 0
     accelerator: bool = False
     context: int = 0
+    occluders: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
 from lipdub.anatomy.motion import FaceMotion
+from lipdub.anatomy.occluders import Occluders
 from lipdub.anatomy.thumbnail import HALF_WIDTH, THUMBNAIL_SIZE, thumbnail_rows
+from lipdub.faces.occluded_rows import OccludedRows, occluded_rows
 from lipdub.timeline.face_track import FaceTrack
 from lipdub.timeline.mouth import AP, UL, WD
 from lipdub.timeline.runs import true_runs
@@ -43,6 +45,7 @@ _VERY_RED = 5.0  # median redness up to which less hidden skin is enough, if the
 _LOST_RED, _LOST_PART = 3.2, 0.6  # loss of redness (code values, and part of the usual one) that is proof
 _BRIEF = 5  # frames of which most must have lost it
 _SEEN = 0.6  # part of their usual redness at which lips are seen
+_SKIN_SEEN = 0.25  # part of the skin around the mouth that must be seen beside what is before it
 _HIDDEN = 0.36  # part of the skin that must be hidden for the mouth to count as covered
 _CALM, _RESTLESS = 6.0, 12.0  # code values to which the usual novelty is limited
 _WIDE = 0.08  # eye distances of aperture above the usual at which twice the novelty is normal
@@ -50,20 +53,24 @@ _WIDE = 0.08  # eye distances of aperture above the usual at which twice the nov
 
 @dataclass(frozen=True, slots=True)
 class VisibilityLimits:
-    """``smallest_face``: pixels between the outer eye corners; ``largest_yaw``: degrees."""
+    """``smallest_face``: pixels between the outer eye corners; ``largest_yaw``: degrees. ``around``: where something
+    covers a part of the mouth, the rest may be changed."""
 
     smallest_face: float = 20.0
     largest_yaw: float = 40.0
+    around: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Visibility:
     """For every row of a track: ``weight`` 0..1, how much it may be changed; ``usable``, whether mouths may be learnt
-    from it. ``reasons`` are (first row, row after the last, why it is left as filmed)."""
+    from it. ``reasons`` are (first row, row after the last, why it is left as filmed). ``occluders``: what is before
+    the face in some rows and must stay as filmed; None if there is nothing, or if it is not known."""
 
     weight: Float32[np.ndarray, " frames"]
     usable: Bool[np.ndarray, " frames"]
     reasons: tuple[tuple[int, int, str], ...]
+    occluders: Occluders | None = None
 
 
 def visibility(
@@ -79,6 +86,14 @@ def visibility(
     score = coverage(track, motion, times)
     if others is not None:
         score = np.minimum(score, coverage(track, motion, times, others))
+    before, near = None, np.zeros(len(track), bool)
+    if limits.around and motion.ok.sum() >= _FEW:
+        before = occluded_rows(track, motion.ok, motion.ok & (score < _COVERED))
+    if before is not None:
+        rows = before.occluders.rows
+        score = np.where(rows, np.minimum(score, coverage(track, motion, times, others, before)), score)
+        score[before.most_of_mouth] = 1
+        near = before.near_mouth
     lost = ~motion.ok
     small = motion.ok & (np.nan_to_num(motion.poses.scale) < limits.smallest_face)
     turned = motion.ok & _above_with_hysteresis(np.nan_to_num(np.abs(motion.poses.angles[:, 0])), limits.largest_yaw)
@@ -91,9 +106,10 @@ def visibility(
         COVERED: hidden,
     }
     weight = _faded_weights(good, track.first == track.shot.first, track.stop == track.shot.stop)
-    usable = ~(lost | small | turned | _widened(hidden, _NEXT)) & (score < _DOUBTFUL) & (track.presence > _CERTAIN)
+    usable = ~(lost | small | turned | near | _widened(hidden, _NEXT)) & (score < _DOUBTFUL)
+    usable &= track.presence > _CERTAIN
     reasons = ((a, b, max(why, key=lambda reason: int(why[reason][a:b].sum()))) for a, b in true_runs(~good))
-    return Visibility(weight, usable, tuple(reasons))
+    return Visibility(weight, usable, tuple(reasons), None if before is None else before.occluders)
 
 
 def covered(seen: Visibility) -> bool:
@@ -106,9 +122,11 @@ def coverage(
     motion: FaceMotion,
     times: Float[np.ndarray, " frames"],
     others: UInt8[np.ndarray, "n 32 40 3"] | None = None,
+    before: OccludedRows | None = None,
 ) -> Float32[np.ndarray, " frames"]:
     """How much of the mouth and the skin around it is hidden, per frame: a score of about 0 to 1; 0 where unknown.
-    ``others`` are thumbnails of the same person in other shots.
+    ``others`` are thumbnails of the same person in other shots. What is known to be ``before`` the face is left out:
+    the score is that of the rest.
 
     Memory does not grow with the track, except for a few numbers per frame.
     """
@@ -123,13 +141,15 @@ def coverage(
     for first, stop, _, thumbs in track.thumbs.blocks(_BLOCK):
         inside = first + np.flatnonzero(motion.ok[first:stop])
         if len(inside):
-            level = typical.levelled(thumbs[inside - first])
-            hidden[inside] = typical.hidden_skin(level)
-            novelty[inside] = typical.novelty(level, times[inside])
+            seen = None if before is None else ~before.cells(first, stop)[inside - first]
+            level = typical.levelled(thumbs[inside - first], seen)
+            hidden[inside] = typical.hidden_skin(level, seen)
+            novelty[inside] = typical.novelty(level, times[inside], seen)
+    redness = track.redness if before is None else before.redness
     relative = _relative_novelty(novelty, motion, rows)
     skin = _running_median(hidden, 3)
-    score = np.maximum(_COVERED * skin / _HIDDEN, _occlusion_score(relative, track.redness, rows))
-    if _usual_redness(track.redness, rows) <= _VERY_RED:
+    score = np.maximum(_COVERED * skin / _HIDDEN, _occlusion_score(relative, redness, rows))
+    if _usual_redness(redness, rows) <= _VERY_RED:
         both = np.clip((skin - 0.2) / 0.06, 0, 1) * np.clip((relative - 1.9) / 0.3, 0, 1)
         score = np.maximum(score, 0.3 * both)
     return score.astype(np.float32)
@@ -211,24 +231,43 @@ class _TypicalAppearance:
         small = np.concatenate([self.small, _small(pictures, self.face)])
         return replace(self, small=small, times=np.concatenate([self.times, always]))
 
-    def levelled(self, thumbs: np.ndarray) -> np.ndarray:
-        """Thumbnails (n, 32, 40, 3) as float32, with the brightness of their skin equalised."""
+    def levelled(self, thumbs: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
+        """Thumbnails (n, 32, 40, 3) as float32, with the brightness of their skin equalised; of the cells ``seen`` (n,
+        32, 40) if it is given."""
         pictures = thumbs.astype(np.float32)
-        return pictures * _gain(pictures, self.skin, self.light)
+        gain = _gain(pictures, self.skin, self.light)
+        if seen is not None:
+            for row in np.flatnonzero(~seen[:, self.skin].all(1)):
+                shown = self.skin & seen[row]
+                if shown.any():
+                    gain[row] = _gain(pictures[row][None], shown, self.light)[0]
+        return pictures * gain
 
-    def hidden_skin(self, level: np.ndarray) -> np.ndarray:
-        """Part (n,) of the skin around the mouth that does not look like this skin."""
+    def hidden_skin(self, level: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
+        """Part (n,) of the skin around the mouth that does not look like this skin; of the cells ``seen`` (n, 32, 40)
+        if it is given, and 1 where these are too few."""
         away = np.abs(level - self.median).max(-1) > np.clip(5 * self.spread, 38, 50)
-        return (away & self.skin).sum((1, 2)) / max(1, int(self.skin.sum()))
+        if seen is None:
+            return (away & self.skin).sum((1, 2)) / max(1, int(self.skin.sum()))
+        shown = (self.skin & seen).sum((1, 2))
+        enough = shown >= _SKIN_SEEN * self.skin.sum()
+        return np.where(enough, (away & self.skin & seen).sum((1, 2)) / np.maximum(1, shown), 1.0)
 
-    def novelty(self, level: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Distance (n,) in code values to the most similar pictures of other moments; 0 if unknown.
+    def novelty(self, level: np.ndarray, times: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
+        """Distance (n,) in code values to the most similar pictures of other moments; 0 if unknown. Only the cells
+        ``seen`` (n, 32, 40) are compared, if it is given.
 
         It is that to the third most similar picture, or in a long track to the one that 5 % are nearer than. So an
         object that covers the mouth for a few seconds does not become usual by its own frames.
         """
         small = _small(level, self.face)
-        square = (small**2).sum(1)[:, None] + (self.small**2).sum(1) - 2 * small @ self.small.T
+        if seen is None:
+            square = (small**2).sum(1)[:, None] + (self.small**2).sum(1) - 2 * small @ self.small.T
+        else:
+            share = _seen_share(seen)
+            weight = share / np.maximum(share.mean(1), 0.1)[:, None]
+            parts = (weight * small**2).sum(1)[:, None], weight @ (self.small**2).T, (weight * small) @ self.small.T
+            square = parts[0] + parts[1] - 2 * parts[2]
         distance = np.sqrt(np.maximum(square, 0))
         far = np.abs(times[:, None] - self.times) > _MIN_DISTANCE
         count = far.sum(1)
@@ -236,6 +275,12 @@ class _TypicalAppearance:
         few = np.minimum(np.maximum(2, (_RARE * count).astype(int)), distance.shape[1] - 1)
         near = np.take_along_axis(ordered, few[:, None], 1)[:, 0]
         return np.where(count >= _MIN_EVIDENCE, near, 0) * count / (count + _CHANCE)
+
+
+def _seen_share(seen: np.ndarray) -> np.ndarray:
+    """(n, 960) 1 for the values of small pictures all of whose cells are ``seen`` (n, 32, 40), else 0."""
+    small = [cv2.resize(one.astype(np.float32), _NOVELTY_SIZE, interpolation=cv2.INTER_AREA) for one in seen]
+    return np.repeat((np.stack(small).reshape(len(seen), -1) > 0.999).astype(np.float32), 3, axis=1)
 
 
 def _luma(pictures: np.ndarray, skin: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lipdub.anatomy.occluders import Occluders
 from lipdub.media.sound_read import SoundReadOptions, read_sound
 from lipdub.media.sound_retiming import retimed_blocks, sound_parts
 from lipdub.studio.track_features import dub_track
@@ -22,12 +23,16 @@ def face_views(frames: Iterable[Frame], track: FaceTrack, size: tuple[int, int])
     return (face_view(frame, track, size) for frame in frames)
 
 
-def face_view(frame: Frame, track: FaceTrack, size: tuple[int, int]) -> FaceView:
-    """The view of a track at one of its frames; ``size`` (width, height) is the clip's."""
+def face_view(frame: Frame, track: FaceTrack, size: tuple[int, int], before: Occluders | None = None) -> FaceView:
+    """The view of a track at one of its frames; ``size`` (width, height) is the clip's. ``before``: what is before the
+    face."""
     row = frame.index - track.first
     landmarks = track.landmarks.read(row, row + 1)[0]
     lost = not np.isfinite(landmarks[0, 0])
-    return FaceView(frame.index, size, None if lost else landmarks, frame.rgb)
+    if lost:
+        return FaceView(frame.index, size, None, frame.rgb)
+    occluder = None if before is None or not before.rows[row] else partial(before.matte, landmarks, size, frame.rgb)
+    return FaceView(frame.index, size, landmarks, frame.rgb, occluder)
 
 
 def source_sound(clip: Clip) -> Sound | None:

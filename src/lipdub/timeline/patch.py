@@ -15,13 +15,15 @@ class FaceView:
 
     ``landmarks`` (478, 3) are in display pixels (x right, y down, z away from the camera, same scale as x); None where
     the face is lost. ``pixels`` returns RGB of a window inside the picture. ``index`` is the frame's, ``size`` (width,
-    height) the display picture's.
+    height) the display picture's. ``occluder`` returns how much each pixel of a window belongs to something before the
+    face that must stay as filmed (0..1), or None if none does; it is None itself where nothing is known to be there.
     """
 
     index: int
     size: tuple[int, int]
     landmarks: Float32[np.ndarray, "478 3"] | None
     pixels: Callable[[Window], Rgb]
+    occluder: Callable[[Window], Float32[np.ndarray, "height width"] | None] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from lipdub.engines.exemplar.mouth_masks import MouthMasks
 from lipdub.engines.exemplar.warp import smoothstep
@@ -69,6 +69,17 @@ def match_colour(layer: Layer, skin: Layer, mouth: MouthMasks, band: Float32[np.
     change *= np.clip(light / level, 0, 1)[..., None]
     change += layer
     return change
+
+
+def keep_filmed(
+    filmed: UInt8[np.ndarray, "height width 3"],
+    made: UInt8[np.ndarray, "height width 3"],
+    share: Float32[np.ndarray, "height width"],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """``made``, and ``filmed`` by ``share`` (0..1): exactly the one where it is 0, exactly the other where it is 1."""
+    difference = made.astype(np.float32) - filmed
+    difference *= (1 - share)[..., None]
+    return (filmed + np.round(difference)).astype(np.uint8)
 
 
 def paint_cavity(

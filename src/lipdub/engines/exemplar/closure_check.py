@@ -9,17 +9,17 @@ report as well, and a picture is measured once.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from lipdub.anatomy import pose
-from lipdub.anatomy.landmarks import RIGID
+from lipdub.anatomy.landmarks import LIPS, RIGID
 from lipdub.anatomy.shape import mouth_shape
 from lipdub.engines.exemplar.frame_renderer import FrameTarget
 from lipdub.engines.exemplar.geometry import FaceGeometry
 from lipdub.engines.seam import Redetect
 from lipdub.timeline.mouth import AP
 from lipdub.timeline.patch import FaceView, Patch, patched
-from lipdub.timeline.picture import window_around
+from lipdub.timeline.picture import Window, window_around
 
 _CLOSURE = 0.012  # wanted apertures below this are closures
 _MEASURED_CLOSED = 0.014  # measured apertures up to this count as closed
@@ -45,6 +45,8 @@ class ClosureCheck:
         """
         if target.shape[AP] >= _CLOSURE or target.weight < 1 or view.landmarks is None:
             return None
+        if _lips_hidden(view, view.landmarks):
+            return None
         if target.row % 2 and self._clearly_closed == target.row - 1:
             return None
         near = view.landmarks + np.pad(moves, ((0, 0), (0, 1))).astype(np.float32)
@@ -67,3 +69,13 @@ class ClosureCheck:
             return None
         fitted = pose.fit_pose(np.asarray(again, np.float64)[None, RIGID], self.geometry.mean[RIGID])
         return float(mouth_shape(fitted.unproject(0, np.asarray(again, np.float64)))[AP])
+
+
+def _lips_hidden(view: FaceView, landmarks: Float32[np.ndarray, "478 3"]) -> bool:
+    """True if something is before the lips: then they cannot be measured."""
+    if view.occluder is None:
+        return False
+    lips = landmarks[LIPS, :2]
+    low, high = np.floor(lips.min(0)).astype(int), np.ceil(lips.max(0)).astype(int) + 1
+    before = view.occluder(Window(int(low[0]), int(low[1]), int(high[0]), int(high[1])).clipped(view.size))
+    return before is not None and bool(before.any())

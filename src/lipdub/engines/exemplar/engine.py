@@ -56,7 +56,7 @@ class ExemplarEngine:
     """Makes studies that re-use the mouths of a shot. It is deterministic and ignores ``Guide.seed``."""
 
     name = "exemplar"
-    limits = EngineLimits(smallest_face=20.0, largest_yaw=LARGEST_YAW, needs=frozenset({"trajectory"}))
+    limits = EngineLimits(smallest_face=20.0, largest_yaw=LARGEST_YAW, needs=frozenset({"trajectory"}), occluders=True)
 
     def __init__(self, options: ExemplarOptions = ExemplarOptions()) -> None:
         """An engine with ``options``."""

@@ -23,6 +23,7 @@ from lipdub.timeline.picture import Window
 
 _TEETH = 0.28  # the part of the opening next to each lip that keeps its height
 _NOSTRILS = 0.03
+_FREE = 1.5  # largest displacements from something before the face at which skin moves freely
 _SKIN_STEP, _LIPS_STEP = 1 / 12, 1 / 24  # grid of the warps, in eye distances
 
 _NEAR = np.concatenate([RING, NEARBY])
@@ -72,24 +73,31 @@ class FrameRenderer:
     basis: Float64[np.ndarray, "6 478 3"]
 
     def render(self, target: FrameTarget, view: FaceView, landmarks: LandmarkTargets | None = None) -> Patch | None:
-        """The patch that shows ``target`` in ``view``, or None if the mouth is outside the picture.
+        """The patch that shows ``target`` in ``view``, or None if the mouth is outside the picture. What is before the
+        face in ``view`` stays as filmed.
 
         ``landmarks``: what ``landmark_targets`` says of ``target``, if it is known already.
         """
         geometry, row = self.geometry, target.row
         unit, whole = geometry.unit(row), geometry.ellipse(row).box.clipped(view.size)
         landmarks = self.landmark_targets(target) if landmarks is None else landmarks
-        mouth_window = _intersection(mouth_masks.window_around(landmarks.goal, unit), whole)
+        mouth_window = mouth_masks.window_around(landmarks.goal, unit)
+        if view.occluder is not None:
+            mouth_window = _union(mouth_window, mouth_masks.window_around(landmarks.now, unit))
+        mouth_window = _intersection(mouth_window, whole)
         if mouth_window.empty:
             return None
         grid = WarpGrid.over(whole, unit * _SKIN_STEP)
         field = SkinField.between((geometry, row), landmarks.now, landmarks.goal, grid)
         window = _union(mouth_window, field.window(mouth_window))
         base = view.pixels(window)
-        pixels = _moved(base, field, window, view.size)
+        before = None if view.occluder is None else view.occluder(window)
+        pixels = _moved(base, field, window, view.size, before)
         here = _slices(mouth_window, window)
-        skin = pixels[here].astype(np.float32)
-        pixels[here] = np.clip(self._lips(target, landmarks, skin, mouth_window) + 0.5, 0, 255).astype(np.uint8)
+        skin, clear = pixels[here].astype(np.float32), None if before is None else before[here] == 0
+        pixels[here] = np.clip(self._lips(target, landmarks, skin, mouth_window, clear) + 0.5, 0, 255).astype(np.uint8)
+        if before is not None:
+            pixels = blend.keep_filmed(base, pixels, before)
         return Patch(view.index, window, base, pixels, _changed(pixels, base))
 
     def landmark_targets(self, target: FrameTarget) -> LandmarkTargets:
@@ -110,11 +118,20 @@ class FrameRenderer:
         return LandmarkTargets(pixels_now, pixels_goal, shape)
 
     def _lips(
-        self, target: FrameTarget, landmarks: LandmarkTargets, skin: np.ndarray, window: Window
+        self,
+        target: FrameTarget,
+        landmarks: LandmarkTargets,
+        skin: np.ndarray,
+        window: Window,
+        clear: np.ndarray | None,
     ) -> Float32[np.ndarray, "height width 3"]:
-        """``skin`` of ``window`` with the exemplars' lips blended over it by the target's weight."""
+        """``skin`` of ``window`` with the exemplars' lips blended over it by the target's weight. Colours are matched
+        where the skin is ``clear`` (None: everywhere). Where something is before the face, skin next to it stays where
+        it was, so the filmed lips are covered, too."""
         geometry, unit = self.geometry, self.geometry.unit(target.row)
         mouth = mouth_masks.MouthMasks.at(landmarks.goal, unit, window)
+        if clear is not None:
+            mouth = mouth.and_lips(landmarks.now)
         between = mouth_masks.between_lips(landmarks.goal, mouth.axes, window)
         layer = self._exemplar_layer(target, target.exemplars[0], landmarks, between, window)
         for other in target.exemplars[1:]:
@@ -126,7 +143,8 @@ class FrameRenderer:
             strength = float(smoothstep(np.array([beyond], np.float32))[0])
             if strength > 0:
                 layer = blend.paint_cavity(layer, mouth, between, strength)
-        layer = blend.match_colour(layer, skin, mouth, mouth.band())
+        band = mouth.band() if clear is None else mouth.band() * clear
+        layer = blend.match_colour(layer, skin, mouth, band)
         nostril = geometry.pixels(target.row, np.array([[0, geometry.nose + _NOSTRILS, geometry.mean[2, 2]]]))
         mask = mouth.mask(float(mouth.axes.of_points(nostril)[0, 1]))
         if target.weight < 1:
@@ -189,12 +207,18 @@ def _keep_teeth(between: np.ndarray, aperture: float, own: float) -> np.ndarray:
 
 
 def _moved(
-    base: np.ndarray, field: SkinField, window: Window, size: tuple[int, int]
+    base: np.ndarray, field: SkinField, window: Window, size: tuple[int, int], before: np.ndarray | None
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The filmed skin ``base`` of ``window``, warped; unchanged if it hardly moves."""
+    """The filmed skin ``base`` of ``window``, warped; unchanged if it hardly moves. Nothing is taken from pixels of
+    something ``before`` it, and the less is moved the nearer it is to that."""
     if field.still:
         return base.copy()
-    return sample_picture(base, *field.moves(window, size), (0, 0), cv2.INTER_CUBIC)
+    x, y = field.moves(window, size)
+    if before is not None:
+        away = cv2.distanceTransform((before <= 0).astype(np.uint8), cv2.DIST_L2, 3)
+        near = np.minimum(away / (_FREE * max(float(np.abs(x).max()), float(np.abs(y).max()), 1.0)), 1)
+        x, y = x * near, y * near
+    return sample_picture(base, x, y, (0, 0), cv2.INTER_CUBIC)
 
 
 def _changed(pixels: np.ndarray, base: np.ndarray) -> Float32[np.ndarray, "height width"]:

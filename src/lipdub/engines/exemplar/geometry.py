@@ -44,12 +44,6 @@ STILL = np.array(
 NEARBY = np.array([1, 2, 98, 327, 205, 425, 36, 266, 199, 175, 152, 208, 428, 32, 262, 211, 431, 214, 434])
 """A few points of nose, cheeks and chin: enough to limit a warp to the lips and what is next to them."""
 
-OUTLINE = np.array(
-    "234 132 58 172 136 150 149 176 148 152 377 400 378 379 365 397 288 361 454".split(),
-    dtype=np.intp,
-)
-"""The outline of the lower face, from the picture's left temple over the chin to the right one."""
-
 OUTER = np.concatenate([OUTER_UPPER, OUTER_LOWER[1:-1]])
 UPPER_LINE = np.concatenate([OUTER_UPPER, INNER_UPPER])
 LOWER_LINE = np.concatenate([OUTER_LOWER, INNER_LOWER])

@@ -1,6 +1,6 @@
 """Masks of the mouth in the picture: its axes, the side of the line between the lips, the lips and the opening."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -124,9 +124,13 @@ class MouthMasks:
         axes = MouthAxes.of(points)
         inner = fill_polygon(points[np.concatenate([INNER_UPPER, INNER_LOWER[::-1]])], window)
         outer = fill_polygon(points[np.concatenate([OUTER_UPPER, OUTER_LOWER[::-1]])], window)
-        outside = cv2.distanceTransform((outer < 128).astype(np.uint8), cv2.DIST_L2, 3)
-        outside *= 1 / unit
-        return cls(window, unit, axes, outside.astype(np.float32), inner, outer, axes.of_window(window)[1])
+        outside = _distance(outer, unit)
+        return cls(window, unit, axes, outside, inner, outer, axes.of_window(window)[1])
+
+    def and_lips(self, points: Float[np.ndarray, "478 2"]) -> "MouthMasks":
+        """The same, with the weight of the exemplar on and near the lips of ``points`` (display pixels), too."""
+        lips = fill_polygon(points[np.concatenate([OUTER_UPPER, OUTER_LOWER[::-1]])], self.window)
+        return replace(self, outside=np.minimum(self.outside, _distance(lips, self.unit)))
 
     def mask(self, nostrils: float) -> Float32[np.ndarray, "height width"]:
         """The weight of the exemplar: 1 on and near the lips, 0 farther away.
@@ -139,6 +143,13 @@ class MouthMasks:
     def band(self) -> Float32[np.ndarray, "height width"]:
         """1 on the skin around the lips, on which colours are compared."""
         return ((self.outside > 0.02) & (self.outside < REACH)).astype(np.float32)
+
+
+def _distance(inside: UInt8[np.ndarray, "height width"], unit: float) -> Float32[np.ndarray, "height width"]:
+    """The distance of each pixel from the polygon ``inside``, in eye distances of ``unit`` pixels."""
+    outside = cv2.distanceTransform((inside < 128).astype(np.uint8), cv2.DIST_L2, 3)
+    outside *= 1 / unit
+    return outside.astype(np.float32)
 
 
 def window_around(points: Float[np.ndarray, "478 2"], unit: float) -> Window:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from lipdub.anatomy.landmarks import CHIN, NOSE_BASE
-from lipdub.engines.exemplar.geometry import JAW, OUTER, OUTLINE, RING, STILL, FaceGeometry
+from lipdub.anatomy.landmarks import CHIN, LOWER_OUTLINE, NOSE_BASE
+from lipdub.engines.exemplar.geometry import JAW, OUTER, RING, STILL, FaceGeometry
 from lipdub.engines.exemplar.warp import ThinPlateSpline, WarpGrid, smoothstep, stack_points
 from lipdub.timeline.picture import Window
 
@@ -65,7 +65,7 @@ class SkinField:
         moves = stack_points(np.concatenate([now[NODES], now[UNDER_CHIN] + under]), anchors) - to
         centres = grid.centres()
         away = (centres - ellipse.centre.astype(np.float32)) @ ellipse.inverse.T.astype(np.float32)
-        beyond, outward = _beyond_outline(goal[OUTLINE], centres, unit)
+        beyond, outward = _beyond_outline(goal[LOWER_OUTLINE], centres, unit)
         inside = smoothstep((1 - np.hypot(*away.T)) / _EDGE)
         widest = _INSET + _UNDER + _BESIDE + _BELOW + (_STRETCH * float(np.abs(moves).max()) + 2.5 * grid.step) / unit
         near = (inside > 0) & (beyond <= widest)

@@ -28,7 +28,10 @@ def judged_by_person(
     faces: Sequence[FaceAnalysis], people: Iterable[Person], clip: Clip, limits: EngineLimits
 ) -> tuple[FaceAnalysis, ...]:
     """``faces``, with the visibility of those whose mouths seem covered in a short shot judged again."""
-    seconds, allowed = clip.times.seconds(), VisibilityLimits(limits.smallest_face, limits.largest_yaw)
+    seconds, allowed = (
+        clip.times.seconds(),
+        VisibilityLimits(limits.smallest_face, limits.largest_yaw, limits.occluders),
+    )
     known, again = {face.id: face for face in faces}, {}
     for person in people:
         for track in person.tracks:

@@ -21,7 +21,7 @@ from lipdub.studio.store import key
 from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip, Shot
 
-VERSION = 7
+VERSION = 8
 """Raise when this pass finds anything else in the same clip."""
 
 

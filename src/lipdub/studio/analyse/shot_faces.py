@@ -174,7 +174,7 @@ def read_facts(entry: dict) -> StudyFacts:
 
 def _visibility_of(track: FaceTrack, motion: FaceMotion, clip: Clip, engine: Engine) -> Visibility:
     """Where the mouth of a face can be seen by ``engine``."""
-    limits = VisibilityLimits(engine.limits.smallest_face, engine.limits.largest_yaw)
+    limits = VisibilityLimits(engine.limits.smallest_face, engine.limits.largest_yaw, engine.limits.occluders)
     return visibility(track, motion, clip.times.seconds()[track.first : track.stop], limits)
 
 

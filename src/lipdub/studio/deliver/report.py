@@ -170,3 +170,7 @@ def _notes(plan: DubPlan) -> Iterable[str]:
     for face in plan.faces:
         yield from face.face.facts.notes
         yield from face.predicted.notes
+        before = face.face.visibility.occluders
+        around = 0 if before is None else int((before.rows & (face.trajectory.weight > 0)).sum())
+        if around:
+            yield f"in {around} frames of face {face.face.id} something is before the face: it stays as filmed"

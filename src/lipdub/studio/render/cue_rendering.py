@@ -93,6 +93,7 @@ class CueRendering:
             self._upstream.append(time.perf_counter() - begun)
             if frame is None:
                 return
-            view = face_view(frame, self.check.plan.face.track, self._size)
+            face = self.check.plan.face
+            view = face_view(frame, face.track, self._size, face.visibility.occluders)
             self._views.append(view)
             yield view
