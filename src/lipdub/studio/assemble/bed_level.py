@@ -64,7 +64,8 @@ class BedLevel:
         powers = (held[:, :, :whole].reshape(2, held.shape[1], count, self._size) ** 2).mean((1, 3))
         at = self._frame + np.arange(count)
         inside = np.zeros(count, bool)
-        for first, stop in self._ranges:
+        near = (self._ranges[:, 0] < self._frame + count) & (self._ranges[:, 1] > self._frame)
+        for first, stop in self._ranges[near]:
             inside |= (at >= first) & (at < stop)
         self._speech += float(powers[0, inside].sum())
         self._bed += float(powers[1, inside].sum())
