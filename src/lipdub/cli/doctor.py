@@ -30,7 +30,8 @@ REQUIRED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", 
 OPTIONAL = {
     "faster-whisper": "hear",
     "py-nanotts": "voices",
-    "kokoro-onnx": "kokoro",
+    "rjieba": "kokoro",
+    "janome": "kokoro",
     "ctranslate2": "argos",
     "torch": "ltx",
 }

@@ -24,7 +24,9 @@ _BEFORE_VERB = frozenset(
     "to i you we they who will would can could shall should may might must don't doesn't didn't won't can't couldn't"
     " wouldn't shouldn't let's please not never always".split()
 )
-_BEFORE_PARTICIPLE = frozenset("have has had having be been being is are was were am i've you've we've they've he's she's".split())
+_BEFORE_PARTICIPLE = frozenset(
+    "have has had having be been being is are was were am i've you've we've they've he's she's".split()
+)
 _BEFORE_PAST = frozenset("he she it yesterday already".split())
 _VOICELESS, _HISSING = frozenset("ptkfθ"), frozenset("szʃʒʧʤ")
 _US_FLAP = frozenset("AIOWYiuæɑəɛɪɹʊʌ")
@@ -97,10 +99,20 @@ class English:
 
 
 _ARTICLES = {"the": ("ðə", "ði"), "a": ("ɐ", "ɐ"), "an": ("ɐn", "ɐn"), "to": ("tə", "tʊ")}
-_PREFIXES = {"un": "ʌn", "re": "ɹi", "non": "nɑn", "pre": "pɹi", "over": "Ovəɹ", "anti": "ˌænti", "multi": "mˌʌlti", "inter": "ˌɪntəɹ"}
+_PREFIXES = {
+    "un": "ʌn",
+    "re": "ɹi",
+    "non": "nɑn",
+    "pre": "pɹi",
+    "over": "Ovəɹ",
+    "anti": "ˌænti",
+    "multi": "mˌʌlti",
+    "inter": "ˌɪntəɹ",
+}
 
 
-def _plural(stem: str, british: bool) -> str:
+def possessive(stem: str, british: bool) -> str:
+    """``stem`` (phones) with the ending -s or -'s."""
     if stem[-1:] in _VOICELESS:
         return stem + "s"
     return stem + (("ɪz" if british else "ᵻz") if stem[-1:] in _HISSING else "z")
@@ -123,11 +135,11 @@ def _with(ending_us: str, ending_gb: str = ""):
 
 
 _ENDINGS = (
-    ("'s", ("",), _plural),
-    ("s'", ("", "s"), lambda stem, british: stem if stem[-1:] in "sz" else _plural(stem, british)),
-    ("ies", ("y",), _plural),
-    ("es", ("", "e"), _plural),
-    ("s", ("",), _plural),
+    ("'s", ("",), possessive),
+    ("s'", ("", "s"), lambda stem, british: stem if stem[-1:] in "sz" else possessive(stem, british)),
+    ("ies", ("y",), possessive),
+    ("es", ("", "e"), possessive),
+    ("s", ("",), possessive),
     ("ied", ("y",), _past),
     ("ed", ("", "e"), _past),
     ("ing", ("", "e"), _gerund),

@@ -14,7 +14,7 @@ LETTERS = dict(
 """The names of the letters."""
 
 _V = "[aeiouy]"
-_LONG = f"(?=[bcdfgklmnprstvz]e(?:s|d)?$)"
+_LONG = "(?=[bcdfgklmnprstvz]e(?:s|d)?$)"
 _RULES = SpellingRules(
     (
         ("^kn|^gn", "n"),

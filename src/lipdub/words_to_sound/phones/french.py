@@ -52,7 +52,7 @@ _RULES = SpellingRules(
         ("oo(?=[dktl])", "u"),
         ("(?<=[o])ts?$|(?<=[^o])(?:ts?|ds?|ps?|gs)$", ""),
         ("(?:ts?|ds?|ps?|xs?|zs?)$", ""),
-        (f"(?<=[rn])[gc]s?$", ""),
+        ("(?<=[rn])[gc]s?$", ""),
         ("s$", ""),
         # consonants of several letters
         ("sch|sh", "ʃ"),
@@ -182,7 +182,14 @@ def _token(word: str, before: str) -> str:
 
 
 _ELIDED = {"l": "l", "d": "d", "j": "ʒ", "m": "m", "t": "t", "s": "s", "c": "s", "n": "n", "qu": "k"}
-_ELIDED |= {"jusqu": "ʒysk", "lorsqu": "lɔʁsk", "puisqu": "pɥisk", "quelqu": "kɛlk", "presqu": "pʁɛsk", "quoiqu": "kwak"}
+_ELIDED |= {
+    "jusqu": "ʒysk",
+    "lorsqu": "lɔʁsk",
+    "puisqu": "pɥisk",
+    "quelqu": "kɛlk",
+    "presqu": "pʁɛsk",
+    "quoiqu": "kwak",
+}
 
 
 def _plain(word: str, before: str = "") -> str:
@@ -217,7 +224,13 @@ def _without_schwa(units: list[str], alone: bool) -> str:
     out: list[str] = []
     for i, unit in enumerate(units):
         inside = 2 <= i < len(units) - 1
-        if unit == "ə" and inside and _is_vowel(units[i - 2]) and not _is_vowel(units[i - 1]) and units[i + 1] not in "j":
+        if (
+            unit == "ə"
+            and inside
+            and _is_vowel(units[i - 2])
+            and not _is_vowel(units[i - 1])
+            and units[i + 1] not in "j"
+        ):
             continue
         out.append(unit)
     return "".join(out)

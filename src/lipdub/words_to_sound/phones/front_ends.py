@@ -1,6 +1,7 @@
 """Which front end a language has."""
 
 from functools import cache
+from importlib import import_module
 from typing import Protocol, runtime_checkable
 
 
@@ -9,33 +10,34 @@ class FrontEnd(Protocol):
     """Text to phones, in one language."""
 
     def phones(self, text: str) -> str:
-        """The phones of ``text`` (without mark-up, as ``speakable_text`` gives it), in Kokoro's signs, with marks of
-        stress, spaces between words, and punctuation that the voice speaks as pauses and melody; "" if it holds nothing
-        that can be said. The same text gives the same phones. Raises ``MissingExtra`` if a package is missing."""
+        """The phones of ``text`` (without mark-up and digits), in Kokoro's signs, with marks of stress, spaces between
+        words, and punctuation that the voice speaks as pauses and melody; "" if it holds nothing that can be said.
+
+        The same text gives the same phones. Raises ``MissingExtra`` if a package is missing, ``WeightsError`` if a file
+        is.
+        """
         ...
+
+
+_CLASSES = {
+    "en": "english:English",
+    "es": "spanish:Spanish",
+    "fr": "french:French",
+    "hi": "hindi:Hindi",
+    "it": "italian:Italian",
+    "ja": "japanese:Japanese",
+    "pt": "portuguese:Portuguese",
+    "zh": "chinese:Chinese",
+}
+
+LANGUAGES = tuple(_CLASSES)
+"""The languages that have a front end."""
 
 
 @cache
 def front_end(tag: str) -> FrontEnd:
-    """The front end of the language ``tag``, one of ``LANGUAGES``."""
-    if tag.startswith("es"):
-        from lipdub.words_to_sound.phones.spanish import Spanish
-
-        return Spanish()
-    if tag.startswith("it"):
-        from lipdub.words_to_sound.phones.italian import Italian
-
-        return Italian()
-    if tag.startswith("pt"):
-        from lipdub.words_to_sound.phones.portuguese import Portuguese
-
-        return Portuguese()
-    if tag.startswith("fr"):
-        from lipdub.words_to_sound.phones.french import French
-
-        return French()
-    if tag.startswith("en"):
-        from lipdub.words_to_sound.phones.english import English
-
-        return English(british=tag == "en-GB")
-    raise KeyError(tag)
+    """The front end of the language of ``tag`` (BCP 47), made once. Raises ``KeyError`` for another language."""
+    language = tag.split("-", maxsplit=1)[0].lower()
+    module, name = _CLASSES[language].split(":")
+    made = getattr(import_module(f"lipdub.words_to_sound.phones.{module}"), name)
+    return made(british=True) if tag == "en-GB" else made()

@@ -185,7 +185,7 @@ def _word(word: str, elided: bool = False) -> str:
     phones, vowels, accent = _sounds(word)
     if not vowels:
         return "".join(phones)
-    if word in _UNSTRESSED and word not in _WEAKER or elided:
+    if (word in _UNSTRESSED and word not in _WEAKER) or elided:
         return _reduced("".join(phones))
     primary = accent if accent >= 0 else _place(word, len(vowels))
     phones = _open_or_closed(word, phones, vowels, primary, accent >= 0)
@@ -231,7 +231,7 @@ def _sounds(word: str) -> tuple[list[str], list[int], int]:
             glide = "j" if letter == "i" else "w"
             phones.append(light if last and vowels and ahead in "aou" else glide)
         elif letter in "iu" and before in ("a", "e", "o") and ahead not in tuple(_VOWELS):
-            phones.append(("i" if letter == "i" else "ʊ"))  # the second half of a diphthong: mai, poi, auto
+            phones.append("i" if letter == "i" else "ʊ")  # the second half of a diphthong: mai, poi, auto
         else:
             accent = len(vowels) if letter in _ACCENTS else accent
             vowels.append(len(phones))
@@ -239,8 +239,12 @@ def _sounds(word: str) -> tuple[list[str], list[int], int]:
     return phones, vowels, accent
 
 
-_CLOSED_E = re.compile("(?:ment[ei]|ett[oaie]|ezz[ae]|esc[oaie]|ess[aeio]|evol[ei]|emmo|este|ere|ese|esi|esa|eva|evano|ete|ena|ello_|egn[oaie]|erla|erlo|er[ae]|el[ae]|eno|ere)$")
-_CLOSED_O = re.compile("(?:ore|ori|ora|one|oni|os[oaie]|ond[oaie]|ont[eio]|ogn[oaie]|olt[oaie]|ong[oa]|ono|ombr[ae]|om[ei]|ott[oaie]_|osc[eio]|orn[oaie]|ors[oaie]|or[oe]|ove|opr[ae]|ol[eo])$")
+_CLOSED_E = re.compile(
+    "(?:ment[ei]|ett[oaie]|ezz[ae]|esc[oaie]|ess[aeio]|evol[ei]|emmo|este|ere|ese|esi|esa|eva|evano|ete|ena|ello_|egn[oaie]|erla|erlo|er[ae]|el[ae]|eno|ere)$"
+)
+_CLOSED_O = re.compile(
+    "(?:ore|ori|ora|one|oni|os[oaie]|ond[oaie]|ont[eio]|ogn[oaie]|olt[oaie]|ong[oa]|ono|ombr[ae]|om[ei]|ott[oaie]_|osc[eio]|orn[oaie]|ors[oaie]|or[oe]|ove|opr[ae]|ol[eo])$"
+)
 
 
 def _open_or_closed(word: str, phones: list[str], vowels: list[int], primary: int, marked: bool) -> list[str]:

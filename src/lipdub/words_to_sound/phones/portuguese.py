@@ -74,15 +74,15 @@ _LETTERS = SpellingRules(
         ("[eéê]m$", "Aŋ!"),
         ("en(?=s$)", "Aŋ!"),
         ("(?<=[^aeiou])ém", "Aŋ"),
-        (f"[aâ]m(?=[pb])", "ɐ̃m"),
+        ("[aâ]m(?=[pb])", "ɐ̃m"),
         (f"[aâ]n{_CODA}", "ɐ̃ŋ"),
-        (f"[eéê]m(?=[pb])", "Am"),
+        ("[eéê]m(?=[pb])", "Am"),
         (f"[eéê]n{_CODA}", "Aŋ"),
-        (f"[ií]m(?=[pb])", "im"),
+        ("[ií]m(?=[pb])", "im"),
         (f"[ií](?:n{_CODA}|m$)", "iŋ"),
-        (f"[oóô]m(?=[pb])", "om"),
+        ("[oóô]m(?=[pb])", "om"),
         (f"[oóô](?:n{_CODA}|m$)", "oŋ"),
-        (f"[uú]m(?=[pb])", "um"),
+        ("[uú]m(?=[pb])", "um"),
         (f"[uú](?:n{_CODA}|m$)", "ũŋ"),
         ("[aâ](?=nh|n[aeiouáéíóúâêô]|m[aeiouáéíóúâêô])", "ɐ̃"),
         # l at the end of a syllable
@@ -123,7 +123,9 @@ _OPEN_O = re.compile(
     "|novos|postos|ossos|socos|poços|fogos|portos|impostos|osos|blocos|modos|copos|votos|logo|foco|modo|copo|voto|solo"
     "|bloco|polo|globo|pior|maior|menor|melhor|redor|suor|nosso|nossos|vosso|posso|foto|fotos|remoto|próprio|cloro)$"
 )
-_CLOSED_O = re.compile("(?:^|[^a-z])(?:todas?|boas?|pessoas?|toda|moça|moças|hoje|sobre|doze|bolsa|bolsas|cebola|onda|rosto|fosse|fossem|coroa|boca|bocas|folha|folhas|escolha|escolhas|bolha|poça|moscas?|gota|gotas)$")
+_CLOSED_O = re.compile(
+    "(?:^|[^a-z])(?:todas?|boas?|pessoas?|toda|moça|moças|hoje|sobre|doze|bolsa|bolsas|cebola|onda|rosto|fosse|fossem|coroa|boca|bocas|folha|folhas|escolha|escolhas|bolha|poça|moscas?|gota|gotas)$"
+)
 _OPEN_E = re.compile(
     "(?:[^aeiouqg]e(?:l[ao]s?_|st[ae]s?|rr[ao]s?|rs[ao]s?|rt[ao]s?|rn[ao]s?|ce[ms]?|l[ae]s?|v[ae]s?|ss[ao]s?|d[ra]+s?"
     "|t[eo]s?|g[ao]s?|rv[aeo]s?|rg[aeo]|pt[aeo]s?|bra|dra|quem?|f[ei]s?)|"
@@ -176,7 +178,9 @@ def _word(word: str) -> str:
 
 def _written_stress(word: str, phones: list[str], vowels: list[int]) -> list[int]:
     """The syllable that an accent inside a diphthong or a nasal vowel marks, else that of a tilde."""
-    places = [i for i, char in enumerate(word) if char in "áéíóúâêô"] or [i for i, char in enumerate(word) if char in "ãõ"]
+    places = [i for i, char in enumerate(word) if char in "áéíóúâêô"] or [
+        i for i, char in enumerate(word) if char in "ãõ"
+    ]
     if not places:
         return []
     before = [phone for phone in _LETTERS(word[: places[-1]]) if _NUCLEUS.match(phone)]
