@@ -114,7 +114,7 @@ def test_lists_are_json_where_asked(files: Path) -> None:
 
 def test_the_doctor_prints_brackets_literally(files: Path) -> None:
     shown = lipdub("doctor", home=files).stdout
-    assert "lipdub[kokoro]" in shown or "kokoro-onnx missing" not in " ".join(shown.replace("│", " ").split())
+    assert "lipdub[kokoro]" in shown or "rjieba missing" not in " ".join(shown.replace("│", " ").split())
 
 
 def test_the_doctor_lists_what_is_installed(files: Path) -> None:

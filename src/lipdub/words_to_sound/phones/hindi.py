@@ -24,6 +24,7 @@ _VOWELS = {
 _NUKTA, _VIRAMA, _ANUSVARA, _CHANDRABINDU, _VISARGA = "़", "्", "ं", "ँ", "ः"
 _UNSTRESSED = frozenset("का की के को से में ने पर है हैं था थी थे और भी ही तो कि या न".split())
 _HOMORGANIC = (("kɡ", "ŋ"), ("cɟ", "ɲ"), ("ʈɖ", "ɳ"), ("td", "n"), ("pb", "m"))
+_MARKS = {"।": ".", "॥": ".", chr(34): ""}
 _TOKEN = re.compile('[\u0900-\u0963\u0970-\u097f]+|[;:,.!?—…"()“”।॥]')
 
 

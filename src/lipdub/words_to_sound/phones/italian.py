@@ -206,7 +206,7 @@ def _place(word: str, syllables: int) -> int:
         return syllables - 1
     early = word not in _LATE_WORDS and _EARLY.search(word) is not None
     base = _CLITIC.fullmatch(word)
-    if base and syllables > 3:
+    if base and syllables > 2:
         early = base[1] + "e" not in _LATE_WORDS and _EARLY.search(base[1] + "e") is not None
     return max(syllables - (3 if early else 2), 0)
 

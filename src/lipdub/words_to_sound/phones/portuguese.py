@@ -2,6 +2,7 @@
 accent is open is not: it is told by endings and by lists of common words."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from lipdub.words_to_sound.phones.phrases import phones_by_phrase
@@ -147,7 +148,7 @@ class Portuguese:
 
     def phones(self, text: str) -> str:
         """The phones of ``text``."""
-        return phones_by_phrase(text, _phrase)
+        return unicodedata.normalize("NFD", phones_by_phrase(text, _phrase))  # the voice knows the tilde alone
 
 
 def _phrase(words: Sequence[str]) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """The voices that a user names, for the speakers of a script; and whether they can say its lines."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 from lipdub.errors import OptionError
@@ -19,7 +20,10 @@ NATURAL_VOICE = "kokoro"
 
 
 def default_voice(lines: Sequence[Line]) -> str:
-    """The voice of speakers of ``lines`` for whom the user names none."""
+    """The voice of speakers of ``lines`` for whom the user names none: the one that ``LIPDUB_VOICE`` names, else
+    ``NATURAL_VOICE`` where it is there, else ``DEFAULT_VOICE``."""
+    if chosen := os.environ.get("LIPDUB_VOICE"):
+        return chosen
     from lipdub.words_to_sound.voices.kokoro import ready_for
 
     languages = {line.language for line in lines}

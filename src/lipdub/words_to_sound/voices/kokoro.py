@@ -87,7 +87,7 @@ class KokoroVoice:
     def at_pitch(self, hertz: float, language: str) -> "KokoroVoice":
         """The voice whose median pitch is nearest to ``hertz``, of each line's language; unchanged if a ``name`` was
         given."""
-        return self if self.name else replace(self, hertz=round(hertz))
+        return self if self.name else replace(self, hertz=float(round(hertz)))
 
     def with_lexicon(self, path: Path) -> "KokoroVoice":
         """The voice with the pronunciations in the file ``path``. Raises ``OptionError``."""

@@ -66,6 +66,10 @@ VOICES = {
         "zm_yunxi",
         "zf_xiaobei",
         "zm_yunjian",
+        "zf_xiaoni",
+        "zf_xiaoyi",
+        "zm_yunxia",
+        "zm_yunyang",
     ),
 }
 """Names by language. The first letter tells the language, the second f (woman) or m (man). The first ones of a language
@@ -116,6 +120,16 @@ PITCHES = {
     "jf_tebukuro": 325,
     "jm_kumo": 87,
     "pf_dora": 181,
+    "pm_alex": 144,
+    "pm_santa": 130,
+    "zf_xiaobei": 231,
+    "zf_xiaoni": 230,
+    "zf_xiaoxiao": 229,
+    "zf_xiaoyi": 284,
+    "zm_yunjian": 136,
+    "zm_yunxi": 167,
+    "zm_yunxia": 275,
+    "zm_yunyang": 136,
 }
 """Median pitch of each voice in hertz (measured with ``voices.pitch`` on one sentence)."""
 
