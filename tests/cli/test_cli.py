@@ -121,6 +121,8 @@ def test_the_doctor_lists_what_is_installed(files: Path) -> None:
     found = json.loads(lipdub("doctor", "--json", home=files).stdout)
     assert "libx264" in found["encoders"]
     assert found["packages"]["av"]
+    assert found["licences"]["numpy"] != "not stated"
+    assert found["licences"]["model kokoro"] == "Apache-2.0"
     assert "nanotts" in found["voices"]
     assert found["engine ltx"], "what the engine would do here, or what it lacks"
 

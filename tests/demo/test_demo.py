@@ -165,7 +165,7 @@ def quick(monkeypatch) -> list[dict]:
 
     small = cv2.resize(demo._picture(), (64, 64))
     monkeypatch.setattr(demo, "dub", dub)
-    monkeypatch.setattr(demo, "load_speech", lambda language: said())
+    monkeypatch.setattr(demo, "demo_speech", lambda: (said(), said(), "a hum"))
     monkeypatch.setattr(demo.weights, "resolve", lambda name, consent: Path(name))
     monkeypatch.setattr(demo, "FaceLandmarker", lambda landmarks, detector: None)
     monkeypatch.setattr(demo, "portrait_landmarks", lambda picture, finder, file: None)

@@ -199,8 +199,7 @@ def _plain(word: str, before: str = "") -> str:
     if word.endswith("s") and word[:-1] in EXCEPTIONS and len(word) > 3:
         return EXCEPTIONS[word[:-1]]
     if re.search("(?:[vt]ient|[vt]iens)$", word) and not re.search("patient|quotient", word):
-        head = word[: word.rindex("ien") - 1]
-        return (_plain(head) if head else "") + word[len(head)] + "jɛ̃"
+        return _plain(word[: word.rindex("ien")] + "a")[:-1] + "jɛ̃"
     if word.endswith("ent") and _is_silent_ent(word):
         word = word[:-3] + "e"
     units = _RULES(word)
