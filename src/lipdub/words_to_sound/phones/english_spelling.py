@@ -1,6 +1,7 @@
 """English words that no lexicon holds, mostly names: read by rules of spelling, or spelled letter by letter."""
 
 import re
+import unicodedata
 
 from lipdub.words_to_sound.phones.spelling_rules import SpellingRules
 
@@ -95,6 +96,4 @@ def spelled_out(word: str) -> str:
 
 
 def _plain(word: str) -> str:
-    import unicodedata
-
     return "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))

@@ -26,11 +26,7 @@ def phones_by_phrase(text: str, phrase: PhrasePhones) -> str:
         _say(words, phrase, out)
         if token in _CLOSING and out:
             out[-1] += token
-        elif token in _CLOSING:
-            out.append(token)
-        elif token == '"':
-            continue
-        else:
+        elif token != '"':
             out.append(token)
     _say(words, phrase, out)
     return _joined(out)

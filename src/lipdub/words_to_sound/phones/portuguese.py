@@ -207,8 +207,6 @@ def _finished(word: str, phones: list[str], vowels: list[int], primary: int) -> 
         later = i + 1 < len(out) and i + 1 in vowels
         if n > primary and out[i] in "iu" and later and i + 1 >= len(out) - 2:
             out[i] = "j" if out[i] == "i" else "w"
-    if out[vowels[primary]] == "ɐ̃" and word.find("ê") >= 0:
-        return out
     return out
 
 

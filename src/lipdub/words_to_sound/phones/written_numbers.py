@@ -13,7 +13,7 @@ from unicode_rbnf import FormatPurpose, RbnfEngine
 from lipdub.timeline.language import primary
 from lipdub.words_to_sound.phones.number_words import WORDS, NumberWords
 
-_LONGEST = 15  # digits; longer numbers are read digit by digit
+_LONGEST = 15  # digits; longer numbers are read digit by digit, because the rules are computed in floats
 _GROUPS = r"\d+(?:[.,\u00a0\u202f' ]\d{3}(?!\d))*"
 
 
@@ -42,7 +42,7 @@ def written_out(text: str, tag: str) -> str:
     if words.language == "en":
         text = re.sub(r"(?<![\d.,$€£])\b(1[1-9]|20)(\d\d)\b(?![.,]?\d)", lambda m: _english_year(m, words), text)
     text = re.sub(number, lambda m: words.joint(_amount(m.group(), words)), text)
-    return re.sub(r" +", " ", text).strip()
+    return re.sub(r" (?=[,.;:!?])", "", re.sub(r" +", " ", text)).strip()
 
 
 @cache
@@ -51,7 +51,9 @@ def _engine(language: str) -> RbnfEngine:
 
 
 def cardinal(number: int, words: NumberWords) -> str:
-    """The words of a whole ``number``."""
+    """The words of a whole ``number``; digit by digit if it has more than 15."""
+    if number >= 10**_LONGEST:
+        return words.gap.join(cardinal(int(c), words) for c in str(number))
     said = _engine(words.language).format_number(number).text
     return said.replace("\u00ad", "").replace("〇", "零" if words.language == "zh" else "ゼロ")
 
@@ -153,6 +155,8 @@ def _ordinals(text: str, words: NumberWords) -> str:
 
 def _ordinal(number: int, words: NumberWords, kind: str) -> str:
     """The ordinal of ``number``; ``kind``: "masculine", "feminine" or ""."""
+    if number >= 10**_LONGEST:
+        return cardinal(number, words)
     made = _engine(words.language).format_number(number, purpose=FormatPurpose.ORDINAL).text_by_ruleset
     name = f"spellout-ordinal-{kind}" if kind else "spellout-ordinal"
     return (made.get(name) or next(iter(made.values()))).replace("\u00ad", "")
