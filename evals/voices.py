@@ -7,11 +7,13 @@ recognised by whisper-base. ``--espeak`` speaks them also from the phones of esp
 espeakng-loader, not installed by lipdub), by the same network and the same voices.
 
 errors    words (characters in ja and zh) that the recogniser has otherwise, of those in the sentences
+kana      in Japanese: sounds that differ, of both texts as they are read; it does not count 林檎 against りんご
 rtf       seconds of computing for a second of speech, on one core
 """
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ import soxr
 from lipdub import weights
 from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.weights import kokoro_files
+from lipdub.words_to_sound.phones.japanese import as_kana
 from lipdub.words_to_sound.phones.lexicon import phones_of
 from lipdub.words_to_sound.recognise.word_error_rate import edit_distance, tokens
 from lipdub.words_to_sound.voices.kokoro_network import RATE, say
@@ -46,6 +49,7 @@ def judged(language: str, phones: Phones) -> dict[str, Any]:
     wrong = total = 0
     seconds = spoken = 0.0
     heard = []
+    kana = [0, 0]
     for sentence in sentences(language):
         begun = time.process_time()
         sound = say(folder / kokoro_files.MODEL[0], style, phones(sentence), 1.0)
@@ -55,10 +59,20 @@ def judged(language: str, phones: Phones) -> dict[str, Any]:
         wanted = tokens(sentence, language)
         found = edit_distance(wanted, tokens(said, language))
         wrong, total = wrong + found, total + len(wanted)
+        if language == "ja":
+            kana = [a + b for a, b in zip(kana, _kana_errors(sentence, said), strict=True)]
         if found:
             heard.append((sentence, said.strip(), found))
     row = {"language": language, "errors": round(wrong / total, 3), "of": total}
+    if kana[1]:
+        row["kana"] = round(kana[0] / kana[1], 3)
     return row | {"rtf": round(seconds / spoken, 2), "heard": heard}
+
+
+def _kana_errors(sentence: str, said: str) -> tuple[int, int]:
+    """How many sounds of a Japanese sentence were heard otherwise, and how many it has."""
+    wanted, found = (list(re.sub("[^ァ-ー]", "", as_kana(text))) for text in (sentence, said))
+    return edit_distance(wanted, found), len(wanted)
 
 
 def sentences(language: str) -> Sequence[str]:
@@ -137,7 +151,11 @@ def main() -> int:
         for name, make in (("ours", ours), *((("espeak", by_espeak),) if asked.espeak else ())):
             row = judged(language, make(language)) | {"phones": name}
             rows.append(row)
-            print(f"{language}  {name:7} errors {row['errors']:.3f} of {row['of']}  rtf {row['rtf']:.2f}", flush=True)
+            extra = f"  kana {row['kana']:.3f}" if "kana" in row else ""
+            print(
+                f"{language}  {name:7} errors {row['errors']:.3f} of {row['of']}  rtf {row['rtf']:.2f}{extra}",
+                flush=True,
+            )
             if asked.json:
                 asked.json.write_text(json.dumps(rows, ensure_ascii=False, indent=1), "utf-8")
     return 0

@@ -196,6 +196,13 @@ def test_counts_in_japanese_change_their_sounds():
     assert front_end("ja").phones("一本、三本、二本。") == "iʔpoɴ, samboɴ, ɲihoɴ."
 
 
+def test_japanese_is_read_in_kana():
+    pytest.importorskip("janome")
+    from lipdub.words_to_sound.phones.japanese import as_kana
+
+    assert as_kana("東京へ2回、行った。") == "トーキョーエニカイ、イッタ。"
+
+
 def test_every_language_has_a_front_end():
     assert set(LANGUAGES) == {"en", "es", "fr", "hi", "it", "ja", "pt", "zh"}
     with pytest.raises(KeyError):

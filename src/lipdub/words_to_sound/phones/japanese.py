@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
 from lipdub.errors import MissingExtra
 from lipdub.words_to_sound.phones.marks import ASIAN_MARKS
+from lipdub.words_to_sound.phones.written_numbers import written_out
 
 _ROWS = {
     "": "アイウエオ", "k": "カキクケコ", "ɡ": "ガギグゲゴ", "s": "サシスセソ", "z": "ザジズゼゾ", "t": "タチツテト", "d": "ダヂヅデド",
@@ -43,23 +44,43 @@ class Japanese:
     def phones(self, text: str) -> str:
         """The phones of ``text``. Raises ``MissingExtra``. Letters of other scripts are left out."""
         out: list[str] = []
-        for word in _words(_counted(unicodedata.normalize("NFKC", text))):
+        for word, said in _readings(_words(_counted(unicodedata.normalize("NFKC", text)))):
             if isinstance(word, str):
-                out.append(kana_phones(word))
+                out.append(kana_phones(said))
                 continue
             if word.surface in ASIAN_MARKS:
                 out.append(ASIAN_MARKS[word.surface])
                 continue
-            said = word.phonetic if word.phonetic != "*" else word.surface
             kind = word.part_of_speech.split(",")[0]
             glued = kind in ("助動詞",) or word.part_of_speech.startswith(("助詞,接続助詞", "動詞,接尾", "名詞,接尾"))
-            spoken = kana_phones(_katakana(said))
+            spoken = kana_phones(said)
             if spoken and glued and out and out[-1] not in ",.!?:;":
                 out[-1] += spoken
             elif spoken:
                 out.append(spoken)
         said = re.sub(r"ʔ(?=$|[ ,.;:!?)])", "", " ".join(out))
         return _nasals(re.sub(r"\s+([,.;:!?)])", r"\1", said))
+
+
+def as_kana(text: str) -> str:
+    """How ``text`` is read, in katakana; punctuation stays. Raises ``MissingExtra``."""
+    words = _words(_counted(written_out(unicodedata.normalize("NFKC", text), "ja")))
+    return "".join(said for _, said in _readings(words))
+
+
+_PREFERRED = {"日本": "ニホン", "明日": "アシタ", "日本人": "ニホンジン", "日本語": "ニホンゴ"}
+
+
+def _readings(words: Iterable[Any]) -> Iterator[tuple[Any, str]]:
+    """Words with their readings in katakana; 行っ is that of 行く, except after を."""
+    before = ""
+    for word in words:
+        surface = word if isinstance(word, str) else word.surface
+        said = surface if isinstance(word, str) or word.phonetic == "*" else word.phonetic
+        if surface == "行っ" and before != "を":
+            said = "イッ"
+        yield word, _katakana(_PREFERRED.get(surface, said))
+        before = surface
 
 
 def _words(text: str) -> Iterator[Any]:
