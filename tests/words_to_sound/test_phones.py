@@ -133,7 +133,7 @@ class TestEnglish(FrontEndConformance):
         ("fr", "un parent", "œ̃ paʁˈɑ̃"),
         ("fr", "bon ami", "bɔn amˈi"),
         ("fr", "ils appartiennent", "ilz apaʁtjˈɛn"),
-        ("fr", "aujourd'hui", "oʒuʁdɥˈi"),
+        ("fr", "aujourd'hui", "oʒuʁdyˈi"),
         ("fr", "il y a de l'eau", "il i a də lˈo"),
         ("hi", "लड़का", "lˈʌrkaː"),
         ("hi", "कमल", "kˈʌməl"),

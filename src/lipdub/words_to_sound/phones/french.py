@@ -93,7 +93,7 @@ _RULES = SpellingRules(
         ("o[iîy]", "w a"),
         (f"ou(?=[{_V}])(?!es?$|ent$)", "w"),
         ("o[uùû]", "u"),
-        ("^eu", "ø"),
+        ("^h?eu", "ø"),
         ("eû|eu(?=[xtd]?s?$|s[eé]|t[erz]|x)", "ø"),
         ("eu", "œ"),
         (f"(?:ain|aim|ein|eim|în|yn|ym){_N}", "ɛ̃"),
@@ -125,7 +125,7 @@ _RULES = SpellingRules(
         (f"(?<=[bcdfgptv][rl])i(?=[{_V}])(?!es?$|ent$)", "i j"),
         (f"[iïy](?=[{_V}])(?!es?$|ent$)", "j"),
         ("[iîïy]", "i"),
-        ("o(?=s[ei]|ts?$|s$|$)|ô", "o"),
+        (f"o(?=s[ei]|ts?$|s$|ges?$|$)|o(?=[^{_V}][{_V}])(?!.es?$)|o(?=[bcdfgpt][lr][{_V}])(?!..es?$)|ô", "o"),
         ("[oö]", "ɔ"),
         ("[aàâæ]", "a"),
         ("ll?", "l"),
@@ -153,18 +153,30 @@ class French:
 
     def phones(self, text: str) -> str:
         """The phones of ``text``."""
-        return phones_by_phrase(text, _phrase)
+        phones = phones_by_phrase(text, _phrase, hyphens=True)
+        return re.sub("ɥ(?=[ˈˌ]?i)", "y", phones).replace("ɲ", "nj")  # as in the texts that the voice learnt from
 
 
 def _phrase(words: Sequence[str]) -> Sequence[str]:
     out = []
     for i, word in enumerate(words):
         before = words[i - 1] if i else ""
-        phones = _token(word, before)
+        phones = _hyphened(word.split("-"), before)
         if i + 1 < len(words):
-            phones = _bound(word, phones, words[i + 1])
+            phones = _bound(word.split("-")[-1], phones, words[i + 1])
         out.append(phones)
     return out
+
+
+def _hyphened(parts: Sequence[str], before: str) -> str:
+    """The phones of words that hyphens join, as one word: only the last one is stressed."""
+    out = ""
+    for i, part in enumerate(parts[:-1]):
+        phones = "t" if part == "t" else _token(part, before if not i else parts[i - 1]).replace(PRIMARY, "")
+        asked = part[-1:] in ("t", "d") and parts[i + 1] in ("il", "ils", "elle", "elles", "on")
+        out += phones + "t" if asked and part != "t" else _bound(part, phones, parts[i + 1])
+    last = _token(parts[-1], parts[-2] if len(parts) > 1 else before)
+    return out + (_marked("", last) if len(parts) > 1 else last)
 
 
 def _token(word: str, before: str) -> str:
@@ -222,7 +234,7 @@ def _without_schwa(units: list[str], alone: bool) -> str:
         return "".join(units) + "ə"
     out: list[str] = []
     for i, unit in enumerate(units):
-        inside = 2 <= i < len(units) - 1
+        inside = 2 <= i < len(units) - 1 and not ("j" in units[i + 2 : i + 3] and units[i + 1] in "lmnʁ")
         if (
             unit == "ə"
             and inside

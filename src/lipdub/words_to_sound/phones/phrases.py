@@ -8,20 +8,21 @@ PhrasePhones = Callable[[Sequence[str]], Sequence[str]]
 """Takes the words of a phrase in lower case (NFC), and gives the phones of each; "" for a word that the one before it
 already holds."""
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*['’]?")
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*['’]?")
 _TOKEN = re.compile(rf"{_WORD.pattern}|[;:,.!?—…\"()“”]")
 _CLOSING = frozenset(";:,.!?…)”")
 
 
-def phones_by_phrase(text: str, phrase: PhrasePhones) -> str:
+def phones_by_phrase(text: str, phrase: PhrasePhones, hyphens: bool = False) -> str:
     """The phones of ``text``: those of its words, which ``phrase`` gives, and its punctuation, which the voice speaks
-    as pauses and melody. Everything else is left out."""
+    as pauses and melody. Everything else is left out. ``hyphens``: words with one are given whole."""
     out: list[str] = []
     words: list[str] = []
     text = unicodedata.normalize("NFC", text)
     for token in _TOKEN.findall(text):
         if _WORD.fullmatch(token):
-            words.append(token.lower().replace("’", "'"))
+            word = token.lower().replace("’", "'")
+            words += [word] if hyphens else word.split("-")
             continue
         _say(words, phrase, out)
         if token in _CLOSING and out:
