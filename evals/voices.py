@@ -7,7 +7,7 @@ recognised by whisper-base. ``--espeak`` speaks them also from the phones of esp
 espeakng-loader, not installed by lipdub), by the same network and the same voices.
 
 errors    words (characters in ja and zh) that the recogniser has otherwise, of those in the sentences
-kana      in Japanese: sounds that differ, of both texts as they are read; it does not count 林檎 against りんご
+sounds    Japanese in kana, Mandarin in pinyin with tones: what differs as it is read; りんご is the same as 林檎
 rtf       seconds of computing for a second of speech, on one core
 """
 
@@ -49,7 +49,7 @@ def judged(language: str, phones: Phones) -> dict[str, Any]:
     wrong = total = 0
     seconds = spoken = 0.0
     heard = []
-    kana = [0, 0]
+    sounds = [0, 0]
     for sentence in sentences(language):
         begun = time.process_time()
         sound = say(folder / kokoro_files.MODEL[0], style, phones(sentence), 1.0)
@@ -59,20 +59,28 @@ def judged(language: str, phones: Phones) -> dict[str, Any]:
         wanted = tokens(sentence, language)
         found = edit_distance(wanted, tokens(said, language))
         wrong, total = wrong + found, total + len(wanted)
-        if language == "ja":
-            kana = [a + b for a, b in zip(kana, _kana_errors(sentence, said), strict=True)]
+        if language in ("ja", "zh"):
+            sounds = [a + b for a, b in zip(sounds, _sound_errors(sentence, said, language), strict=True)]
         if found:
             heard.append((sentence, said.strip(), found))
     row = {"language": language, "errors": round(wrong / total, 3), "of": total}
-    if kana[1]:
-        row["kana"] = round(kana[0] / kana[1], 3)
+    if sounds[1]:
+        row["sounds"] = round(sounds[0] / sounds[1], 3)
     return row | {"rtf": round(seconds / spoken, 2), "heard": heard}
 
 
-def _kana_errors(sentence: str, said: str) -> tuple[int, int]:
-    """How many sounds of a Japanese sentence were heard otherwise, and how many it has."""
-    wanted, found = (list(re.sub("[^ァ-ー]", "", as_kana(text))) for text in (sentence, said))
+def _sound_errors(sentence: str, said: str, language: str) -> tuple[int, int]:
+    """How many kana or syllables of a sentence were heard otherwise, and how many it has."""
+    wanted, found = (_as_read(text, language) for text in (sentence, said))
     return edit_distance(wanted, found), len(wanted)
+
+
+def _as_read(text: str, language: str) -> list[str]:
+    if language == "ja":
+        return list(re.sub("[^ァ-ー]", "", as_kana(text)))
+    from pypinyin import Style, lazy_pinyin
+
+    return lazy_pinyin(re.sub("[^\u3400-\u9fff]", "", text), style=Style.TONE3)
 
 
 def sentences(language: str) -> Sequence[str]:
@@ -151,7 +159,7 @@ def main() -> int:
         for name, make in (("ours", ours), *((("espeak", by_espeak),) if asked.espeak else ())):
             row = judged(language, make(language)) | {"phones": name}
             rows.append(row)
-            extra = f"  kana {row['kana']:.3f}" if "kana" in row else ""
+            extra = f"  sounds {row['sounds']:.3f}" if "sounds" in row else ""
             print(
                 f"{language}  {name:7} errors {row['errors']:.3f} of {row['of']}  rtf {row['rtf']:.2f}{extra}",
                 flush=True,

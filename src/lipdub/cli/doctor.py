@@ -123,7 +123,8 @@ def _licence(package: str) -> str:
     except PackageNotFoundError:
         return "not installed"
     named = [c.rsplit(" :: ", 1)[-1] for c in stated.get_all("Classifier") or [] if c.startswith("License ::")]
-    said = (stated.get("License-Expression") or ", ".join(named) or stated.get("License") or "").strip()
+    told = [*(stated.get_all("License-Expression") or []), ", ".join(named), *(stated.get_all("License") or [])]
+    said = next((text.strip() for text in told if text.strip()), "")
     return said.splitlines()[0][:60] if said else _UNSTATED.get(package, "not stated")
 
 

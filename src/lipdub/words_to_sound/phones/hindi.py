@@ -36,7 +36,7 @@ class Hindi:
     def phones(self, text: str) -> str:
         """The phones of ``text``. Letters of other scripts are left out."""
         out: list[str] = []
-        for token in _TOKEN.findall(unicodedata.normalize("NFD", text)):
+        for token in map(str, _TOKEN.findall(unicodedata.normalize("NFD", text))):
             if "\u0900" <= token[0] <= "\u0963":
                 out.append(word_phones(token))
             elif out:

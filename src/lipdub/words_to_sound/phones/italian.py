@@ -42,7 +42,7 @@ _EARLY_WORDS = frozenset(
     "specifici scientifici pacifici anticipo anticipi desideri elena recupero recuperi giacomo sciopero scioperi"
     " cellula cellule farmaco farmaci partecipa partecipi meriti debiti perdite pagano riguardano mostrano vennero"
     " sintomo sintomi supera superano davide profugo profughi arabo arabi scusami auguro nucleo eredita erediti"
-    " olimpiadi compiere cambiano scambiano pregiano mettono dipinsero vinsero presero chiesero"
+    " compiere cambiano scambiano pregiano mettono dipinsero vinsero presero chiesero"
     " risposero decisero misero dissero videro ebbero nacquero scrissero piacquero morirono"
     " video periodo periodi seguito dollaro dollari proposito analisi esercito eserciti metodo metodi fenomeno fenomeni"
     " genova napoli singolo singola singoli singole angelo angeli padova modena ipotesi cinema reddito redditi veneto"
@@ -50,10 +50,10 @@ _EARLY_WORDS = frozenset(
     " prestito prestiti dibattito dibattiti nomina origini indagini abito abiti esteri estero estera comodo comoda"
     " autobus cesare caratteri canada super forum album leader computer partner standard festival gratis open server"
     " manager network record virus bonus ovest social internet referendum marketing tessere"
-    " cattolico scientifico esplicito implicito deposito transito esito crepita abita recita prodigo superfluo"
+    " cattolico scientifico esplicito implicito deposito transito esito crepita abita recita prodigo "
     " sintesi genesi protesi parentesi diagnosi prognosi sinonimi camera camere pascolo interprete"
-    " interpreti ambiguo continuo continua assiduo individuo individui vincita replica repliche"
-    " portatile tattile rettile volatile versatile andarsene rendersene perpetuo ingenuo vacuo"
+    " interpreti vincita replica repliche"
+    " portatile tattile rettile volatile versatile andarsene rendersene   "
     " chiedersi sceglierne stupido vescovi asino mormora celebra celebrano integra integro"
     " penetra semina semino semini cimice pomice salice calice calici forbice forbici codice codici"
     " apice appendice vortice carnefice artefice orefice pontefice complice complici duplice triplice molteplice"
@@ -174,7 +174,7 @@ _EXCEPTIONS = {
     "facebook": "fˈAsbʊk", "youtube": "jutˈub", "online": "onlˈIn", "computer": "kompjˈuter", "twitter": "twˈitːer",
     "windows": "wˈindos", "business": "bˈiznes", "privacy": "prˈIvasɪ", "okay": "okˈA", "email": "imˈAl",
     "weekend": "wikˈend", "show": "ʃˈo", "leader": "lˈider", "account": "akːˈWnt", "streaming": "strˈimɪnɡ",
-    "siano": "sˈiano", "gratuito": "ɡratˈʊito", "gratuita": "ɡratˈʊita", "circuito": "ʧirkˈʊito", "jeans": "ʤˈins",
+    "siano": "sˈiano", "olimpiadi": "olimpˈiadɪ", "gratuito": "ɡratˈʊito", "gratuita": "ɡratˈʊita", "circuito": "ʧirkˈʊito", "jeans": "ʤˈins",
     "tuttavia": "tʊtːavˈia", "ossia": "oSˈia", "agenzia": "aʤenʦˈia", "agenzie": "aʤenʦˈie", "software": "sˈɔftwer",
 }  # fmt: skip
 
@@ -226,9 +226,9 @@ def _sounds(word: str) -> tuple[list[str], list[int], int]:
         last = i == len(letters) - 2
         if letter not in _VOWELS:
             phones.append(letter)
-        elif letter in "iu" and ahead and ahead in _VOWELS and not (hiatus and last) and before not in ("w", "j"):
+        elif letter in "iu" and ahead and ahead in _VOWELS and not (hiatus and last) and before not in ("w", "j", "ʊ"):
             light = "i" if letter == "i" else "ʊ"
-            glide = "j" if letter == "i" else "w"
+            glide = "j" if letter == "i" else "w" if before in ("", "k", "kː", "ɡ") else "ʊ"
             phones.append(light if last and vowels and ahead in "aou" else glide)
         elif letter in "iu" and before in ("a", "e", "o") and ahead not in tuple(_VOWELS):
             phones.append("i" if letter == "i" else "ʊ")  # the second half of a diphthong: mai, poi, auto
@@ -251,11 +251,11 @@ def _open_or_closed(word: str, phones: list[str], vowels: list[int], primary: in
     """``phones`` with the stressed e and o open, unless the ending says that they are closed."""
     out, at = list(phones), vowels[primary]
     early = primary < len(vowels) - 2
-    if marked or primary == len(vowels) - 1:
+    if marked or primary == len(vowels) - 1 or word in _WEAKER:
         return out
     if out[at] == "e" and (early or not _CLOSED_E.search(word) or (at and out[at - 1] == "j")):
         out[at] = "ɛ"
-    if out[at] == "o" and (early or not _CLOSED_O.search(word) or (at and out[at - 1] == "w")):
+    if out[at] == "o" and (early or not _CLOSED_O.search(word) or (at and out[at - 1] in ("w", "ʊ"))):
         out[at] = "ɔ"
     return out
 
