@@ -18,7 +18,7 @@ _WEAKER = frozenset("alla dalla della dello delle nella nelle sulla sulle quella
 _EARLY = re.compile(
     "(?:[ai]bil[ei]|evol[ei]|[ei]sim[oaie]|issim[oaie]|olog[oaie]|ologhi|ograf[oaie]|metr[oi]|[aeiou]fon[oi]"
     "|col[oaie]|[bcdfgmnrs]ul[oaie]|ic[oa]|iche|[bdglmnrst]ici|[aei]gin[eio]|udin[ei]|edin[ei]"
-    "|[aei]van[oi]|[aei]ron[oi]|[aei]sser[oi]|ebber[oi]|[ai]ssim[oi]|[^aeiou]im[oaie]|id[oa]|(?:[aeiou]|gli|qu|gu)ono"
+    "|[aei]van[oi]|[aei]ron[oi]|[aeio]sser[oi]|ebber[oi]|[ai]ssim[oi]|[^aeiou]im[oaie]|id[oa]|(?:[aeiou]|gli|qu|gu)ono"
     "|[^aeiou]ere|gliere|[^aeiou]ono|ane[oaie]|onom[oaie]|ogen[oaie]|isc?ono|crat[eiao]|[oi]dromo"
     "|entano|[ai]ncano|uano|izzano|egg?iano|iscano|ergono|[eo]stano|angono|udono|[iou]l[oi]tano|eguono|iuti?mo"
     "|eran[oi]|osit[oi]|egrafo|at[oi]ri_|it[ou]rno_|odi[oc]o|avolo|ottero|igero|[aeio]ndol[oi]|gel[oi])$"
@@ -39,7 +39,7 @@ _LATE_WORDS = frozenset(
     " mattone divano invano nido grido grida corrida sfida guida guido fidi".split()
 )
 _EARLY_WORDS = frozenset(
-    "specifici scientifici pacifici anticipo anticipi desideri elena recupero recuperi giacomo sciopero scioperi"
+    "tramite specifici scientifici pacifici anticipo anticipi desideri elena recupero recuperi giacomo sciopero scioperi"
     " cellula cellule farmaco farmaci partecipa partecipi meriti debiti perdite pagano riguardano mostrano vennero"
     " sintomo sintomi supera superano davide profugo profughi arabo arabi scusami auguro nucleo eredita erediti"
     " compiere cambiano scambiano pregiano mettono dipinsero vinsero presero chiesero"
@@ -109,7 +109,9 @@ _I_STRESSED_WORDS = frozenset(
     " osteria pizzeria libreria gelateria panetteria segreteria galleria gallerie abbazia idrovia ferrovia"
     " ferrovie autovia sia sii siano dia stia vescovia anarchia monarchia gerarchia sodomia".split()
 )
-_NO_STRESS_I = frozenset("materia materie miseria miserie serie feria ferie artéria arteria arterie".split())
+_NO_STRESS_I = frozenset(
+    "germania campania materia materie miseria miserie serie feria ferie artéria arteria arterie".split()
+)
 
 _LETTERS = SpellingRules(
     (
@@ -193,7 +195,7 @@ def _word(word: str, elided: bool = False) -> str:
     return text.replace(PRIMARY, SECONDARY) if word in _WEAKER else text
 
 
-_CLITIC = re.compile("(.+er)(?:[smctv]i|l[oaie]|ne|gli)")
+_CLITIC = re.compile("(?!.*(?:iv|^p|^v|^t|em|inv|av)ersi$)(.+er)(?:[smcv]i|l[oaie]|ne|gli)")
 
 
 def _place(word: str, syllables: int) -> int:
