@@ -50,6 +50,7 @@ class TestKokoro(VoiceConformance):
         assert speaker(voice, "pt") == ("pf_dora", "pt-BR")
         assert speaker(voice.member(1), "en-GB") == ("bm_george", "en-GB")
         assert speaker(voice.member(4), "fr-CA") == ("ff_siwis", "fr-FR")
+        assert speaker(voice.at_pitch(110.0, "fr"), "fr") == ("im_nicola", "fr-FR")
         assert speaker(kokoro.make("am_puck").member(3), "en") == ("am_puck", "en-US")
         assert assign_voices(["ann", "bob"], "kokoro")["bob"].voice == voice.member(1)
 

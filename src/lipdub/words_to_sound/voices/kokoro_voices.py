@@ -75,6 +75,9 @@ VOICES = {
 """Names by language. The first letter tells the language, the second f (woman) or m (man). The first ones of a language
 are those that the makers rate best, a woman and a man in turn."""
 
+BORROWED = {"fr-FR": ("im_nicola",)}
+"""Voices of another language that speak a language too which has no man among its own."""
+
 PITCHES = {
     "af_alloy": 144,
     "af_aoede": 175,
