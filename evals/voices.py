@@ -52,7 +52,7 @@ def judged(language: str, phones: Phones) -> dict[str, Any]:
     sounds = [0, 0]
     for sentence in sentences(language):
         begun = time.process_time()
-        sound = say(folder / kokoro_files.MODEL[0], style, phones(sentence), 1.0)
+        sound = say(folder / kokoro_files.MODEL[0], [style], phones(sentence), 1.0)
         seconds += time.process_time() - begun
         spoken += len(sound) / RATE
         said = recognised(sound, language)

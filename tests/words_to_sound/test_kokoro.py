@@ -50,7 +50,7 @@ class TestKokoro(VoiceConformance):
         assert speaker(voice, "pt") == ("pf_dora", "pt-BR")
         assert speaker(voice.member(1), "en-GB") == ("bm_george", "en-GB")
         assert speaker(voice.member(4), "fr-CA") == ("ff_siwis", "fr-FR")
-        assert speaker(voice.at_pitch(110.0, "fr"), "fr") == ("im_nicola", "fr-FR")
+        assert speaker(voice.at_pitch(110.0, "fr"), "fr") == ("im_nicola+ff_siwis", "fr-FR")
         assert speaker(kokoro.make("am_puck").member(3), "en") == ("am_puck", "en-US")
         assert assign_voices(["ann", "bob"], "kokoro")["bob"].voice == voice.member(1)
 
@@ -66,6 +66,10 @@ class TestKokoro(VoiceConformance):
     def test_voices_differ_in_sound(self, voice):
         one, other = (kokoro.make(name).speak(line("One word")).samples for name in ("am_puck", "af_heart"))
         assert one.shape != other.shape or not np.allclose(one, other)
+
+    def test_a_man_speaks_french_with_a_mixed_voice(self, voice):
+        woman, man = (voice.at_pitch(hertz, "fr").speak(line("Bonjour", "fr")).samples for hertz in (210.0, 110.0))
+        assert not np.array_equal(woman, man)
 
     def test_unknown_names_are_refused(self):
         with pytest.raises(OptionError, match="no voice 'xx_nobody'"):
@@ -94,10 +98,10 @@ class TestKokoro(VoiceConformance):
         style = folder / "af_heart.bin"
         model = folder / kokoro_files.MODEL[0]
         part = "wˈʌn wˈɜɹd ɪz ɪt. " * 10
-        short, long = (say(model, style, text, 1.0) for text in (part, part * 6))
+        short, long = (say(model, [style], text, 1.0) for text in (part, part * 6))
         assert len(long) > 5.5 * len(short)
         assert np.isfinite(long).all()
-        assert len(say(model, style, "", 1.0)) == 0
+        assert len(say(model, [style], "", 1.0)) == 0
 
 
 def test_without_the_model_it_says_how_to_get_it(monkeypatch, tmp_path):
@@ -112,10 +116,10 @@ def test_broken_files_are_named(tmp_path):
     (tmp_path / "kokoro.onnx").write_bytes(b"no network")
     (tmp_path / "v.bin").write_bytes(b"1234")
     with pytest.raises(WeightsError, match="voice cannot be read"):
-        say(tmp_path / "kokoro.onnx", tmp_path / "v.bin", "a", 1.0)
+        say(tmp_path / "kokoro.onnx", [tmp_path / "v.bin"], "a", 1.0)
     np.zeros((510, 1, 256), "<f4").tofile(tmp_path / "w.bin")
     with pytest.raises(WeightsError, match="network cannot be read"):
-        say(tmp_path / "kokoro.onnx", tmp_path / "w.bin", "a", 1.0)
+        say(tmp_path / "kokoro.onnx", [tmp_path / "w.bin"], "a", 1.0)
 
 
 def test_every_voice_has_a_file_and_a_pitch():

@@ -23,7 +23,7 @@ from lipdub.weights import kokoro_files
 from lipdub.words_to_sound.phones.lexicon import Lexicon, phones_of, read_lexicon
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.voices.kokoro_network import RATE, say
-from lipdub.words_to_sound.voices.kokoro_voices import BORROWED, PITCHES, VOICES, tag_of
+from lipdub.words_to_sound.voices.kokoro_voices import MIXED, PITCHES, VOICES, tag_of
 from lipdub.words_to_sound.voices.languages import unsupported_language
 from lipdub.words_to_sound.voices.speakable_text import require_speakable, speakable_text
 from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
@@ -121,7 +121,9 @@ class KokoroVoice:
         folder = weights.resolve("kokoro")
         speed = min(max(pace, _SLOWEST), _FASTEST)
         try:
-            samples = say(folder / kokoro_files.MODEL[0], folder / f"{name}.bin", phones, speed)
+            samples = say(
+                folder / kokoro_files.MODEL[0], [folder / f"{one}.bin" for one in name.split("+")], phones, speed
+            )
         except RuntimeError as failed:
             raise ServiceError(f"kokoro failed on '{line.text[:40]}' ({failed})", at=line.span.start) from failed
         return trim_and_level(np.asarray(samples, np.float32), RATE)
@@ -133,7 +135,7 @@ class KokoroVoice:
         near = exact or [t for t in tags if same_language(t, line.language)]
         if not near:
             raise unsupported_language("kokoro", tags, line)
-        names = (*VOICES[near[0]], *BORROWED.get(near[0], ()))
+        names = (*VOICES[near[0]], *MIXED.get(near[0], ()))
         if self.name:
             return self.name, near[0]
         if self.hertz:

@@ -5,6 +5,7 @@ weights with 8 bits. It takes the numbers of the phones (1, n) with 0 at both en
 many phones there are, and a speed, and gives samples at 24 kHz.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,10 @@ _STYLES = (510, 1, 256)
 _GAP = 0.25  # seconds between two parts of a text
 
 
-def say(model: Path, style: Path, phones: str, speed: float) -> Float32[np.ndarray, " samples"]:
-    """``phones`` at ``speed`` (1: natural; 0.5 to 2), with the network in the file ``model`` and the voice in the file
-    ``style``. The same input gives the same samples. Raises ``WeightsError`` for a broken file."""
-    styles = _styles(style)
+def say(model: Path, styles: Sequence[Path], phones: str, speed: float) -> Float32[np.ndarray, " samples"]:
+    """``phones`` at ``speed`` (1: natural; 0.5 to 2), with the network in the file ``model`` and the voice in the
+    files ``styles`` (the mean of several). The same input gives the same samples. Raises ``WeightsError`` for a broken file."""
+    voice = np.mean([_styles(path) for path in styles], axis=0, dtype=np.float32)
     session = _session(model)
     pieces: list[np.ndarray] = []
     for part in split_text(phones, _LONGEST):
@@ -37,7 +38,7 @@ def say(model: Path, style: Path, phones: str, speed: float) -> Float32[np.ndarr
             continue
         given = {
             "tokens": np.array([[0, *numbers, 0]], np.int64),
-            "style": styles[min(len(numbers), len(styles)) - 1],
+            "style": voice[min(len(numbers), len(voice)) - 1],
             "speed": np.array([speed], np.float32),
         }
         sound = np.asarray(session.run(None, given)[0], np.float32).reshape(-1)

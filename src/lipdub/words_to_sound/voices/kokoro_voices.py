@@ -75,8 +75,8 @@ VOICES = {
 """Names by language. The first letter tells the language, the second f (woman) or m (man). The first ones of a language
 are those that the makers rate best, a woman and a man in turn."""
 
-BORROWED = {"fr-FR": ("im_nicola",)}
-"""Voices of another language that speak a language too which has no man among its own."""
+MIXED = {"fr-FR": ("im_nicola+ff_siwis",)}
+"""For a language without a man among its voices: the mean of two styles, one of them a man's of another language."""
 
 PITCHES = {
     "af_alloy": 144,
@@ -132,6 +132,7 @@ PITCHES = {
     "zm_yunjian": 136,
     "zm_yunxi": 167,
     "zm_yunxia": 275,
+    "im_nicola+ff_siwis": 150,
     "zm_yunyang": 136,
 }
 """Median pitch of each voice in hertz (measured with ``voices.pitch`` on one sentence)."""
