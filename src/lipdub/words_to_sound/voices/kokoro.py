@@ -120,10 +120,9 @@ class KokoroVoice:
             )
         folder = weights.resolve("kokoro")
         speed = min(max(pace, _SLOWEST), _FASTEST)
+        styles = [folder / f"{one}.bin" for one in name.split("+")]
         try:
-            samples = say(
-                folder / kokoro_files.MODEL[0], [folder / f"{one}.bin" for one in name.split("+")], phones, speed
-            )
+            samples = say(folder / kokoro_files.MODEL[0], styles, phones, speed)
         except RuntimeError as failed:
             raise ServiceError(f"kokoro failed on '{line.text[:40]}' ({failed})", at=line.span.start) from failed
         return trim_and_level(np.asarray(samples, np.float32), RATE)

@@ -28,8 +28,9 @@ _GAP = 0.25  # seconds between two parts of a text
 
 def say(model: Path, styles: Sequence[Path], phones: str, speed: float) -> Float32[np.ndarray, " samples"]:
     """``phones`` at ``speed`` (1: natural; 0.5 to 2), with the network in the file ``model`` and the voice in the
-    files ``styles`` (the mean of several). The same input gives the same samples. Raises ``WeightsError`` for a broken file."""
-    voice = np.mean([_styles(path) for path in styles], axis=0, dtype=np.float32)
+    files ``styles`` (the mean of several). The same input gives the same samples. Raises ``WeightsError`` for a broken
+    file."""
+    voice = np.asarray(np.mean([_styles(path) for path in styles], axis=0), np.float32)
     session = _session(model)
     pieces: list[np.ndarray] = []
     for part in split_text(phones, _LONGEST):
