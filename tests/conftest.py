@@ -18,6 +18,8 @@ install_import_hook("lipdub", "beartype.beartype")
 
 GOLDEN = Path(__file__).parent / "golden"
 
+os.environ["LIPDUB_VOICE"] = "nanotts"  # tests must not depend on which models are on the machine
+
 settings.register_profile("house", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("house")
 

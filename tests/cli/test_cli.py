@@ -114,13 +114,15 @@ def test_lists_are_json_where_asked(files: Path) -> None:
 
 def test_the_doctor_prints_brackets_literally(files: Path) -> None:
     shown = lipdub("doctor", home=files).stdout
-    assert "lipdub[kokoro]" in shown or "kokoro-onnx missing" not in " ".join(shown.replace("│", " ").split())
+    assert "lipdub[kokoro]" in shown or "rjieba missing" not in " ".join(shown.replace("│", " ").split())
 
 
 def test_the_doctor_lists_what_is_installed(files: Path) -> None:
     found = json.loads(lipdub("doctor", "--json", home=files).stdout)
     assert "libx264" in found["encoders"]
     assert found["packages"]["av"]
+    assert found["licences"]["numpy"] != "not stated"
+    assert found["licences"]["model kokoro"] == "Apache-2.0"
     assert "nanotts" in found["voices"]
     assert found["engine ltx"], "what the engine would do here, or what it lacks"
 

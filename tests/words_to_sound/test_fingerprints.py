@@ -66,18 +66,6 @@ def test_a_replaced_model_changes_the_fingerprint(tmp_path: Path):
     assert _AnswerCache(translator, "es", None)._key(request) != first
 
 
-def test_kokoros_files_are_part_of_its_voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from lipdub.words_to_sound.voices.kokoro import MODEL, STYLES
-
-    monkeypatch.setenv("LIPDUB_WEIGHTS", str(tmp_path))
-    for name in (MODEL, STYLES):
-        (tmp_path / name).write_bytes(b"1")
-    voice = VOICES.create_named("kokoro", Voice)
-    first = fingerprint_of(voice)
-    os.utime(tmp_path / STYLES, (5, 5))
-    assert fingerprint_of(voice) != first
-
-
 def test_a_recogniser_depends_on_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("faster_whisper")
     from lipdub.weights import resolve

@@ -1,18 +1,16 @@
 import struct
 import sys
-from types import SimpleNamespace
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
+from lipdub.errors import OptionError, ServiceError
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound import http_service
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.http_service import RetryPolicy, parse_address, post_json
 from lipdub.words_to_sound.seam import VoiceReference
-from lipdub.words_to_sound.voices import command, kokoro
+from lipdub.words_to_sound.voices import command
 from lipdub.words_to_sound.voices import server as servers
 from lipdub.words_to_sound.voices.assign import assign_voices
 from lipdub.words_to_sound.voices.wav import read_wav, write_wav
@@ -226,66 +224,3 @@ def test_a_program_that_is_not_installed_is_refused():
         command.make("no-such-program-here {out}").speak(line("Hello"))
     with pytest.raises(OptionError, match="'no-such-program-here' is not installed"):
         assign_voices(["ann"], "command:no-such-program-here {out}")
-
-
-class StandIn:
-    """A fake of Kokoro's class, as kokoro-onnx documents it."""
-
-    asked: ClassVar[list[tuple]] = []
-
-    def __init__(self, model, styles):
-        self.files = model, styles
-
-    def create(self, text, voice, speed=1.0, lang="en-us"):
-        if "broken" in text:
-            raise ValueError("no phonemes")
-        self.asked.append((voice, lang))
-        sound = FakeVoice(rate=24000).speak(line(text), speed)
-        return sound.samples[0], 24000
-
-
-@pytest.fixture
-def kokoro_files(tmp_path, monkeypatch):
-    (tmp_path / "kokoro").mkdir()
-    for name in (kokoro.MODEL, kokoro.STYLES):
-        (tmp_path / "kokoro" / name).write_bytes(b"x")
-    monkeypatch.setenv("LIPDUB_WEIGHTS", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "kokoro_onnx", SimpleNamespace(Kokoro=StandIn))
-
-
-@pytest.mark.usefixtures("kokoro_files")
-class TestKokoro(VoiceConformance):
-    @pytest.fixture
-    def voice(self):
-        return kokoro.make("")
-
-    def test_people_and_languages(self, voice):
-        StandIn.asked.clear()
-        voice.speak(line("Bom dia", "pt"))
-        voice.member(1).speak(line("Good day", "en-GB"))
-        voice.member(4).speak(line("Bonjour", "fr-CA"))
-        kokoro.make("am_puck").member(3).speak(line("Good day", "en"))
-        assert assign_voices(["ann", "bob"], "kokoro")["bob"].voice == voice.member(1)
-        assert StandIn.asked == [
-            ("pf_dora", "pt-br"),
-            ("bm_george", "en-gb"),
-            ("ff_siwis", "fr-fr"),
-            ("am_puck", "en-us"),
-        ]
-
-    def test_failures_of_kokoro_name_the_line(self, voice):
-        with pytest.raises(ServiceError, match="no phonemes"):
-            voice.speak(line("broken"))
-        with pytest.raises(OptionError, match="no voice 'zf_xiaobei'"):
-            kokoro.make("zf_xiaobei")
-
-
-def test_kokoro_without_files_or_package(tmp_path, monkeypatch):
-    monkeypatch.setenv("LIPDUB_WEIGHTS", str(tmp_path))
-    with pytest.raises(WeightsError, match="thewh1teagle"):
-        assign_voices(["ann"], "kokoro")
-    for name in (kokoro.MODEL, kokoro.STYLES):
-        (tmp_path / name).write_bytes(b"x")
-    monkeypatch.setitem(sys.modules, "kokoro_onnx", None)
-    with pytest.raises(MissingExtra, match=r"lipdub\[kokoro\]"):
-        kokoro.make("").speak(line("Hello"))

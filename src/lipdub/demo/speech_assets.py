@@ -1,11 +1,13 @@
 """The demo's two recordings, which ship with the package, so that the demo needs no voice.
 
-They were spoken by py-nanotts (the Pico voices, Apache-2.0). ``python -m lipdub.demo.speech_assets FOLDER`` makes them
-again with the extra ``voices``. The synthesiser does not say a text in the same way twice; recordings stay the same.
+Where the voice kokoro is on the machine, it says the texts instead (``demo_speech``). The recordings were spoken by
+py-nanotts (the Pico voices, Apache-2.0). ``python -m lipdub.demo.speech_assets FOLDER`` makes them again with the extra
+``voices``. The synthesiser does not say a text in the same way twice; recordings stay the same.
 """
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.resources import as_file, files
@@ -18,8 +20,11 @@ from jaxtyping import Float32
 from lipdub.demo.media_files import write_opus
 from lipdub.errors import MissingExtra
 from lipdub.media.sound_read import read_sound
+from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.voices.assign import voice_named
+from lipdub.words_to_sound.voices.choose import NATURAL_VOICE, default_voice
 
 RATE = 48_000
 """Samples per second of the demo's voices."""
@@ -32,12 +37,13 @@ _PEAK = 10 ** (-1.0 / 20)
 
 @dataclass(frozen=True, slots=True)
 class DemoText:
-    """A text in one language: the synthesiser's ``voice``, its ``speed``, and ``phrases`` that are shown as
-    captions."""
+    """A text in one language: the synthesiser's ``voice``, its ``speed``, ``phrases`` that are shown as captions, and
+    the voice of kokoro that says it where it is there (``natural``)."""
 
     voice: str
     speed: float
     phrases: tuple[str, ...]
+    natural: str = ""
 
 
 ENGLISH = DemoText(
@@ -49,6 +55,7 @@ ENGLISH = DemoText(
         "Now I can speak any language,",
         "and my lips follow every word.",
     ),
+    "af_heart",
 )
 SPANISH = DemoText(
     "es-ES",
@@ -59,6 +66,7 @@ SPANISH = DemoText(
         "Ahora hablo cualquier idioma,",
         "y mis labios siguen cada palabra.",
     ),
+    "ef_dora",
 )
 
 
@@ -68,6 +76,27 @@ class DemoSpeech:
 
     sound: Sound
     phrases: tuple[tuple[Span, str], ...]
+
+
+def demo_speech() -> tuple[DemoSpeech, DemoSpeech, str]:
+    """What the demo says in English and in Spanish, and who says it: kokoro where it is the default voice, else the
+    recordings. Raises what the voice raises."""
+    lines = [Line(text.phrases[0], Span(Fraction(0), Fraction(1)), text.voice) for text in (ENGLISH, SPANISH)]
+    if default_voice(lines) != NATURAL_VOICE:
+        return load_speech("en"), load_speech("es"), "nanotts (recordings that come with lipdub)"
+    names = f"{NATURAL_VOICE} ({ENGLISH.natural} and {SPANISH.natural})"
+    return _spoken(ENGLISH), _spoken(SPANISH), names
+
+
+def _spoken(text: DemoText) -> DemoSpeech:
+    """``text`` said by kokoro."""
+
+    def said(phrase: str) -> np.ndarray:
+        voice = voice_named(f"{NATURAL_VOICE}:{text.natural}")
+        sound = voice.speak(Line(phrase, Span(Fraction(0), Fraction(1)), text.voice))
+        return soxr.resample(sound.samples[0], sound.rate, _PICO_RATE).astype(np.float32)
+
+    return _laid_out(text, said)
 
 
 def load_speech(language: str) -> DemoSpeech:
@@ -97,11 +126,20 @@ def synthesise(text: DemoText) -> DemoSpeech:
     """
     with MissingExtra.guard("voices", "The demo's voice"):
         from py_nanotts import NanoTTS
-    pieces, phrases = [np.zeros(round(_LEAD * _PICO_RATE), np.float32)], []
-    for phrase in text.phrases:
+
+    def said(phrase: str) -> np.ndarray:
         # Louder than this the synthesiser clips.
         raw = NanoTTS().speak(phrase, voice=text.voice, speed=text.speed, volume=0.3)
-        voice = _trimmed(np.frombuffer(raw, "<i2").astype(np.float32) / 32768)
+        return np.frombuffer(raw, "<i2").astype(np.float32) / 32768
+
+    return _laid_out(text, said)
+
+
+def _laid_out(text: DemoText, said: Callable[[str], np.ndarray]) -> DemoSpeech:
+    """The phrases of ``text``, as ``said`` gives them (mono, 16 kHz), one after the other with pauses."""
+    pieces, phrases = [np.zeros(round(_LEAD * _PICO_RATE), np.float32)], []
+    for phrase in text.phrases:
+        voice = _trimmed(said(phrase))
         start = sum(map(len, pieces))
         phrases.append((Span(Fraction(start, _PICO_RATE), Fraction(start + len(voice), _PICO_RATE)), phrase))
         pause = _LONG if phrase[-1] in ".!?" else _SHORT

@@ -30,7 +30,7 @@ from lipdub.words_to_sound.duration_fit.respeak import (
 )
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, source_timings
 from lipdub.words_to_sound.voices.assign import AssignedVoice
-from lipdub.words_to_sound.voices.choose import DEFAULT_VOICE, can_read, reads_latin_only
+from lipdub.words_to_sound.voices.choose import can_read, reads_latin_only
 from lipdub.words_to_sound.voices.speak import speak_line
 from lipdub.words_to_sound.voices.speakable_text import non_latin_letters, speakable_text
 
@@ -70,16 +70,17 @@ class FittedSpeech:
         for line in self.source.lines:
             if line.id in self.choices.kept:
                 continue
+            name = self._voice_of(line).voice.card.name
             letters = non_latin_letters(line.text) if reads_latin_only(self._voice_of(line)) else ""
             if not speakable_text(line.text, line.language):
                 self._note("{} lines have nothing to be said", "'{}' has nothing to be said", line.text)
             elif not can_read(self._voice_of(line), line):
-                many = f"{DEFAULT_VOICE} cannot read {{}} lines, which are not said"
-                self._note(many, f"{DEFAULT_VOICE} cannot read '{{}}', which is not said", line.text)
+                many = f"{name} cannot read {{}} lines, which are not said"
+                self._note(many, f"{name} cannot read '{{}}', which is not said", line.text)
             else:
                 if letters:
-                    many = f"in {{}} lines are letters that {DEFAULT_VOICE} cannot read and leaves out"
-                    self._note(many, f"{DEFAULT_VOICE} cannot read '{{}}' and leaves it out", letters)
+                    many = f"in {{}} lines are letters that {name} cannot read and leaves out"
+                    self._note(many, f"{name} cannot read '{{}}' and leaves it out", letters)
                 self.lines.append(line)
         self.paces, self.shortened = [1.0] * len(self.lines), [0] * len(self.lines)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from lipdub.timeline.lines import Line
 from lipdub.words_to_sound.seam import VOICES, Voice, VoiceReference
 
 
@@ -41,6 +42,15 @@ class SelfCheckingVoice(Protocol):
 
     def check_ready(self) -> None:
         """Raises ``MissingExtra``, ``WeightsError`` or ``OptionError`` if it cannot speak on this machine."""
+        ...
+
+
+@runtime_checkable
+class ReadingVoice(Protocol):
+    """A voice that can tell which lines it can read."""
+
+    def reads(self, line: Line) -> bool:
+        """True if something of ``line`` can be said."""
         ...
 
 

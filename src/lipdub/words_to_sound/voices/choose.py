@@ -1,5 +1,6 @@
 """The voices that a user names, for the speakers of a script; and whether they can say its lines."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 from lipdub.errors import OptionError
@@ -7,12 +8,26 @@ from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.notes import listed
 from lipdub.words_to_sound.http_service import redacted
-from lipdub.words_to_sound.voices.assign import AssignedVoice, MakeVoice, SpeakerPitch, assign_voices
+from lipdub.words_to_sound.voices.assign import AssignedVoice, MakeVoice, ReadingVoice, SpeakerPitch, assign_voices
 from lipdub.words_to_sound.voices.languages import unsupported_language
 from lipdub.words_to_sound.voices.speakable_text import latin_text, speakable_text
 
 DEFAULT_VOICE = "nanotts"
 """The voice of speakers for whom the user names none: it needs no network and no download."""
+
+NATURAL_VOICE = "kokoro"
+"""The voice that takes its place where it is there: its model was fetched, and it speaks the language."""
+
+
+def default_voice(lines: Sequence[Line]) -> str:
+    """The voice of speakers of ``lines`` for whom the user names none: the one that ``LIPDUB_VOICE`` names, else
+    ``NATURAL_VOICE`` where it is there, else ``DEFAULT_VOICE``."""
+    if chosen := os.environ.get("LIPDUB_VOICE"):
+        return chosen
+    from lipdub.words_to_sound.voices.kokoro import ready_for
+
+    languages = {line.language for line in lines}
+    return NATURAL_VOICE if languages and all(map(ready_for, languages)) else DEFAULT_VOICE
 
 
 def voices_for(
@@ -48,7 +63,7 @@ def voices_for(
             f"--voice {redacted(shared[0])} and --voice {redacted(shared[1])} are both for all speakers",
             remedy=f"Name the speaker of one of them: --voice 'NAME={redacted(shared[1])}'",
         )
-    return assign_voices(speakers, shared[0] if shared else DEFAULT_VOICE, named, pitch, make)
+    return assign_voices(speakers, shared[0] if shared else default_voice(lines), named, pitch, make)
 
 
 def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> None:
@@ -69,6 +84,8 @@ def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> 
 
 def can_read(voice: AssignedVoice, line: Line) -> bool:
     """True if ``line`` has something to say in letters that ``voice`` reads."""
+    if isinstance(voice.voice, ReadingVoice):
+        return voice.voice.reads(line)
     text = speakable_text(line.text, line.language)
     if text and reads_latin_only(voice):
         text = latin_text(text, line.language)

@@ -1,137 +1,162 @@
-"""``kokoro``: natural voices in eight languages by Kokoro-82M through kokoro-onnx (extra ``kokoro``).
+"""``kokoro``: natural voices in nine languages by Kokoro-82M (Apache-2.0), without a network and a graphics card.
 
-The model is Apache-2.0 and kokoro-onnx MIT; the phonemiser that they use (espeak-ng) is GPL-3.0, so this voice is an
-extra of its own and never the default. The model's two files are not downloaded: put ``kokoro-v1.0.onnx`` and
-``voices-v1.0.bin`` into the folder ``LIPDUB_WEIGHTS`` (or its folder ``kokoro``). Tested with a fake of the package,
-not yet with the real files.
+The model is fetched by ``lipdub weights fetch kokoro``. Text becomes phones here (``lipdub.words_to_sound.phones``);
+Chinese and Japanese need the extra ``kokoro``.
 """
 
-import os
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 
-from lipdub.disk.identity import file_stamps
-from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
+from lipdub import weights
+from lipdub.disk.identity import content_digest
+from lipdub.errors import OptionError, ServiceError
 from lipdub.plugins import package_version
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
+from lipdub.weights import kokoro_files
+from lipdub.words_to_sound.phones.lexicon import Lexicon, phones_of, read_lexicon
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+from lipdub.words_to_sound.voices.kokoro_network import RATE, say
+from lipdub.words_to_sound.voices.kokoro_voices import MIXED, PITCHES, VOICES, tag_of
 from lipdub.words_to_sound.voices.languages import unsupported_language
-from lipdub.words_to_sound.voices.speakable_text import require_speakable
+from lipdub.words_to_sound.voices.speakable_text import require_speakable, speakable_text
 from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 
-MODEL, STYLES = "kokoro-v1.0.onnx", "voices-v1.0.bin"
-_PAGE = "https://github.com/thewh1teagle/kokoro-onnx/releases/tag/model-files-v1.0"
-
-# From the published list of Kokoro v1.0's voices: by language, the phonemiser's name for it, and some voices.
-# Japanese and Chinese need a phonemiser that does not come with kokoro-onnx.
-_VOICES = {
-    "en-US": ("en-us", ("af_heart", "am_michael", "af_bella", "am_fenrir", "af_nicole", "am_puck")),
-    "en-GB": ("en-gb", ("bf_emma", "bm_george", "bf_isabella", "bm_fable")),
-    "es-ES": ("es", ("ef_dora", "em_alex", "em_santa")),
-    "fr-FR": ("fr-fr", ("ff_siwis",)),
-    "hi-IN": ("hi", ("hf_alpha", "hm_omega", "hf_beta", "hm_psi")),
-    "it-IT": ("it", ("if_sara", "im_nicola")),
-    "pt-BR": ("pt-br", ("pf_dora", "pm_alex", "pm_santa")),
-}
 _SLOWEST, _FASTEST = 0.5, 2.0
-_VERSION = 1  # raise when the same line sounds otherwise
+_WOMEN = 165.0  # hertz; between the median pitches of men and of women
+_VERSION = 2  # raise when the same line sounds otherwise
 
 
 def make(detail: str = "") -> "KokoroVoice":
-    """The voice that Kokoro calls ``detail`` (e.g. ``am_michael``), or "" for one in each line's language.
+    """The voice that ``detail`` describes: Kokoro's name of it (e.g. ``am_michael``), and ``lexicon=FILE``, each
+    optional, with a comma. Without a name, each line is spoken by a voice of its language.
 
-    Raises ``OptionError`` for an unknown name.
+    Raises ``OptionError`` for an unknown name or a lexicon that cannot be read.
     """
-    name = detail.strip()
-    if name and _tag_of(name) is None:
-        known = ", ".join(n for _, names in _VOICES.values() for n in names)
-        raise OptionError(f"kokoro has no voice '{name}' that can be used here", remedy=f"It has {known} and others")
-    return KokoroVoice(name)
+    voice = KokoroVoice()
+    for part in filter(None, (p.strip() for p in detail.split(","))):
+        name, _, value = part.partition("=")
+        if name == "lexicon" and value:
+            voice = voice.with_lexicon(Path(value))
+        elif tag_of(part) is None:
+            known = ", ".join(n for names in VOICES.values() for n in names)
+            raise OptionError(f"kokoro has no voice '{part}'", remedy=f"It has {known}")
+        else:
+            voice = replace(voice, name=part)
+    return voice
 
 
 @dataclass(frozen=True, slots=True)
 class KokoroVoice:
-    """The voice that Kokoro calls ``name``; "": voice number ``index`` of the line's language."""
+    """The voice that Kokoro calls ``name``; "": voice number ``index`` of the line's language, or the one whose pitch
+    is nearest to ``hertz`` (0: not given). ``lexicon``: the user's pronunciations, from a file with this ``digest``."""
 
     name: str = ""
     index: int = 0
+    hertz: float = 0.0
+    lexicon: Lexicon = field(default_factory=lambda: MappingProxyType({}), compare=False, hash=False)
+    digest: str = ""
 
     @property
     def card(self) -> ModelCard:
         """What the report says about it."""
-        tag = _tag_of(self.name)
-        return ModelCard("kokoro", "Apache-2.0", (tag,) if tag else tuple(_VOICES))
+        tag = tag_of(self.name)
+        return ModelCard("kokoro", "Apache-2.0", (tag,) if tag else tuple(VOICES))
 
     @property
     def detail(self) -> str:
         """Which of Kokoro's voices it is."""
-        return self.name or f"person {self.index}"
+        return self.name or (f"pitch {self.hertz:.0f}" if self.hertz else f"person {self.index}")
 
     def fingerprint(self) -> tuple[object, ...]:
-        """All that its sound depends on: versions, its name, and the size and time of the model's files. Raises
-        ``WeightsError``."""
-        return (_VERSION, package_version("kokoro-onnx"), self.detail, file_stamps(_files()))
+        """All that its sound depends on: versions, its name, the digests of the model's files and of the lexicon."""
+        packages = ("onnxruntime", "unicode-rbnf", "pypinyin", "rjieba", "janome")
+        versions = tuple(package_version(package) for package in packages)
+        return (_VERSION, versions, self.detail, self.digest, weights.identity("kokoro"))
 
     def member(self, index: int) -> "KokoroVoice":
         """Another of Kokoro's voices; the same one if a language has only one, or a ``name`` was given."""
         return self if self.name else replace(self, index=index)
 
+    def at_pitch(self, hertz: float, language: str) -> "KokoroVoice":
+        """The voice whose median pitch is nearest to ``hertz``, of each line's language; unchanged if a ``name`` was
+        given."""
+        return self if self.name else replace(self, hertz=float(round(hertz)))
+
+    def with_lexicon(self, path: Path) -> "KokoroVoice":
+        """The voice with the pronunciations in the file ``path``. Raises ``OptionError``."""
+        return replace(self, lexicon=read_lexicon(path), digest=content_digest(path))
+
     def check_ready(self) -> None:
-        """Load the model. Raises ``WeightsError`` and ``MissingExtra``."""
-        _model(*_files())
+        """Raises ``WeightsError`` if the model is not here."""
+        weights.resolve("kokoro")
+
+    def reads(self, line: Line) -> bool:
+        """True if something of ``line`` can be said. Raises as ``speak``."""
+        _, tag = self._who(line)
+        text = speakable_text(line.text, line.language)
+        return bool(text) and _has_sound(phones_of(text, tag, self.lexicon))
 
     def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        """``line`` at 24 kHz; ``reference`` is not used.
+        """``line`` at 24 kHz; the same text and pace give the same samples. ``reference`` is not used.
 
-        Raises ``OptionError`` for a language it does not speak, ``MissingExtra`` and ``WeightsError``.
+        Raises ``OptionError`` for a language it does not speak or a text with nothing to say, ``MissingExtra`` and
+        ``WeightsError``.
         """
-        name, language = self._who(line)
+        name, tag = self._who(line)
         text = require_speakable(line.text, line.language)
+        phones = phones_of(text, tag, self.lexicon)
+        if not _has_sound(phones):
+            raise OptionError(
+                f"kokoro cannot read the letters of '{line.text[:40]}' in {tag}",
+                at=line.span.start,
+                remedy="Check the language of the line, or give its words in a lexicon (--voice kokoro:lexicon=FILE)",
+            )
+        folder = weights.resolve("kokoro")
         speed = min(max(pace, _SLOWEST), _FASTEST)
+        styles = [folder / f"{one}.bin" for one in name.split("+")]
         try:
-            samples, rate = _model(*_files()).create(text, voice=name, speed=speed, lang=language)
-        except (ValueError, RuntimeError, AssertionError) as failed:
+            samples = say(folder / kokoro_files.MODEL[0], styles, phones, speed)
+        except RuntimeError as failed:
             raise ServiceError(f"kokoro failed on '{line.text[:40]}' ({failed})", at=line.span.start) from failed
-        return trim_and_level(np.asarray(samples, np.float32).reshape(-1), int(rate))
+        return trim_and_level(np.asarray(samples, np.float32), RATE)
 
     def _who(self, line: Line) -> tuple[str, str]:
+        """The name of the voice that speaks ``line``, and the tag of its language."""
         tags = self.card.languages
         exact = [t for t in tags if t.lower() == line.language.lower()]
         near = exact or [t for t in tags if same_language(t, line.language)]
         if not near:
             raise unsupported_language("kokoro", tags, line)
-        language, names = _VOICES[near[0]]
-        return self.name or names[self.index % len(names)], language
+        names = (*VOICES[near[0]], *MIXED.get(near[0], ()))
+        if self.name:
+            return self.name, near[0]
+        if self.hertz:
+            return _nearest(names, self.hertz), near[0]
+        return names[self.index % len(names)], near[0]
 
 
-def _tag_of(name: str) -> str | None:
-    """The language of the voice called ``name``, which its first letter tells; None if it is not a voice."""
-    if len(name) < 4 or name[1] not in "fm" or name[2] != "_":
-        return None
-    return next((tag for tag, (_, names) in _VOICES.items() if names[0][0] == name[0]), None)
+def ready_for(language: str) -> bool:
+    """True if the model is on this machine and a voice speaks ``language`` with what is installed."""
+    tag = next((t for t in VOICES if same_language(t, language)), None)
+    needed = _PACKAGES.get((tag or "").split("-")[0], ())
+    return tag is not None and all(map(find_spec, needed)) and weights.present("kokoro") is not None
 
 
-def _files() -> tuple[Path, Path]:
-    """The paths of the model's files. Raises ``WeightsError``, which says where to get them."""
-    folder = os.environ.get("LIPDUB_WEIGHTS", "")
-    for root in (Path(folder) / "kokoro", Path(folder)) if folder else ():
-        if (root / MODEL).is_file() and (root / STYLES).is_file():
-            return root / MODEL, root / STYLES
-    raise WeightsError(
-        f"kokoro's files {MODEL} and {STYLES} are not in the folder that LIPDUB_WEIGHTS names"
-        + (f" ({folder})" if folder else " (it is not set)"),
-        remedy=f"Put them there; they are published at {_PAGE} (Apache-2.0, about 350 MB)",
-    )
+_PACKAGES = {"zh": ("rjieba", "pypinyin"), "ja": ("janome",)}
 
 
-@cache
-def _model(model: Path, styles: Path) -> Any:
-    with MissingExtra.guard("kokoro", "The voice kokoro"):
-        from kokoro_onnx import Kokoro  # pyright: ignore[reportMissingImports]
-    return Kokoro(str(model), str(styles))
+def _nearest(names: Sequence[str], hertz: float) -> str:
+    """The voice of a man below 165 Hz, else of a woman, if there is one, whose pitch is nearest to ``hertz``."""
+    fitting = [n for n in names if n[1] == ("m" if hertz < _WOMEN else "f") and not n.endswith("_santa")] or names
+    return min(fitting, key=lambda n: abs(np.log(PITCHES[n] / hertz)))
+
+
+def _has_sound(phones: str) -> bool:
+    return any(c.isalpha() for c in phones)

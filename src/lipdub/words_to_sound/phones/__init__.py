@@ -1,0 +1,1 @@
+"""Text to phones, the signs that the voice Kokoro speaks: one front end for each language."""
