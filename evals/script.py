@@ -62,7 +62,7 @@ from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrases import measure_line
 from lipdub.words_to_sound.duration_fit.plan import plan_fit
 from lipdub.words_to_sound.duration_fit.respeak import respeak_requests
-from lipdub.words_to_sound.duration_fit.source_timing import source_timings, source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_phrases, source_timings, source_windows
 from lipdub.words_to_sound.script.read import ScriptLines
 from lipdub.words_to_sound.voices.choose import voices_for
 from lipdub.words_to_sound.voices.speak import speak_line
@@ -147,7 +147,7 @@ def _made(clip: Clip, script: Path, session: Session) -> Track:
     speech = SpeechOptions(script=script, to=language_in_name(script))
     job = _job(clip, speech, check_speech(clip, None, speech, session.tools))
     sound = clip_features(clip, session)
-    windows = source_windows(sound.features)
+    windows = source_phrases(sound.features)
     lines = lines_to_say(clip, speech, job.script, sound.features, session)
     voices = voices_for(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows, session))
     fitted = FittedSpeech(lines, voices, session)
@@ -172,7 +172,7 @@ def _mixed(job: Job, speech: DubSpeech, source: TrackFeatures, session: Session)
 def _words(track: Track, three: Three) -> Row:
     rates = [line.rate for line in track.lines]
     lines = [measure_line(line) for line in track.natural]
-    timings = source_timings([line.line for line in lines], source_windows(track.features))
+    timings = source_timings([line.line for line in lines], source_phrases(track.features))
     requests = respeak_requests(plan_fit(lines, timings, track.clip.span.end), lines)
     granted = sum(track.fitted.paces[request.index] != 1 for request in requests)
     levels, cents = _lines_heard(track)

@@ -8,10 +8,15 @@ from math import ceil
 
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
+from lipdub.words_to_sound.duration_fit.source_breaks import breaks_in
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming
 
-SHORTEST_BREAK = Fraction(18, 100)
+SHORTEST_BREAK = Fraction(15, 100)
 """Seconds; phrases with a shorter pause between them are not aligned with different windows."""
+
+CERTAIN_BREAK = Fraction(25, 100)
+"""Seconds; a shorter pause is only taken for a break where the text has punctuation: slow voices close their lips as
+long as this inside words."""
 
 _ONSET_REWARD = 0.15  # seconds of mismatch that one more common onset is worth
 _LONGEST_RUN = 6  # groups of phrases in one window, or windows for one group of phrases, if no more are needed
@@ -33,8 +38,7 @@ def align_phrases(line: MeasuredLine, timing: SourceTiming) -> tuple[AlignedPhra
     window, or one group over several windows. Dynamic programming finds the blocks with the least sum of differences in
     duration, less a reward for each block, because each block gives the picture and the dub an onset in common.
     """
-    starts = [0] + [i + 1 for i, pause in enumerate(line.pauses) if pause >= SHORTEST_BREAK]
-    starts.append(len(line.phrases))
+    starts = [0, *(i + 1 for i in line_breaks(line)), len(line.phrases)]
     ours = _sums(float(sum((p.duration for p in line.phrases[a:b]), Fraction(0))) for a, b in pairwise(starts))
     theirs = _sums(float(w.duration) for w in timing.windows)
     scale = theirs[-1] / ours[-1]
@@ -57,6 +61,14 @@ def align_phrases(line: MeasuredLine, timing: SourceTiming) -> tuple[AlignedPhra
         out.append(AlignedPhrases(starts[begin[0]], starts[end[0]], window))
         end = begin
     return tuple(reversed(out))
+
+
+def line_breaks(line: MeasuredLine) -> tuple[int, ...]:
+    """Which pauses of ``line`` lie between phrases of its text, rather than inside a word."""
+    marked = breaks_in(line.line.text)
+    longest = sorted(range(len(line.pauses)), key=lambda i: -line.pauses[i])[:marked]
+    found = [i for i, p in enumerate(line.pauses) if p >= (SHORTEST_BREAK if i in longest else CERTAIN_BREAK)]
+    return tuple(found)
 
 
 def _before(i: int, j: int, longest: int) -> Iterator[tuple[int, int]]:

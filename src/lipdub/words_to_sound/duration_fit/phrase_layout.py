@@ -3,15 +3,19 @@
 Times are float seconds here; ``sound_pieces`` makes whole samples of them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import log
 
-from lipdub.words_to_sound.duration_fit.phrase_alignment import AlignedPhrases
+from lipdub.words_to_sound.duration_fit.phrase_alignment import AlignedPhrases, line_breaks
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
 
 SHORTEST_PAUSE = 0.06
 """Seconds; a pause is made no shorter than this, except by the rate of the line."""
+
+SHORT_PAUSE = 0.09
+"""Seconds; a shorter pause is not noticed where the source speaks on."""
 
 _LONGEST = 1.5  # the factor by which a pause inside a window may grow at most
 _FIRST, _ANCHOR, _INNER = 8.0, 1.0, 0.05  # weights of onsets: the first of a line, the first of a window, any other
@@ -42,17 +46,20 @@ class PhraseLayout:
 @dataclass(frozen=True, slots=True)
 class LineDurations:
     """A spoken line in seconds: the ``lengths`` of its phrases, the ``pauses`` after all but the last, and its
-    ``parts``: (first phrase, phrase after the last, onset of their window, duration of their window)."""
+    ``parts``: (first phrase, phrase after the last, onset of their window, duration of their window). ``breaks`` are the
+    pauses between phrases of the text; the others lie inside words and change with the rate alone."""
 
     lengths: tuple[float, ...]
     pauses: tuple[float, ...]
     parts: tuple[tuple[int, int, float, float], ...]
+    breaks: tuple[int, ...] = ()
 
 
 def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...]) -> LineDurations:
     """The durations that ``lay_out_phrases`` needs, of a line and of the windows it is aligned with."""
     parts = tuple((b.first, b.stop, float(b.window.start), float(b.window.duration)) for b in blocks)
-    return LineDurations(tuple(float(p.duration) for p in measured.phrases), tuple(map(float, measured.pauses)), parts)
+    lengths = tuple(float(p.duration) for p in measured.phrases)
+    return LineDurations(lengths, tuple(map(float, measured.pauses)), parts, line_breaks(measured))
 
 
 def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseLayout:
@@ -76,7 +83,9 @@ def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseL
     end = onsets[-1] + lengths[-1]
     new_pauses = [b - a - n for (a, b), n in zip(pairwise(onsets), lengths, strict=False)]
     late = [onsets[first] - window for first, _, window, _ in line.parts]
+    ends = [o + n for o, n in zip(onsets, lengths, strict=True)]
     cost = _onset_cost(late) + _end_cost(end, slot) + _pause_cost(new_pauses, pauses)
+    cost += sum(_inner_cost(line, new_pauses, ends))
     return PhraseLayout(onsets, end, cost, max(0.0, end - slot.latest))
 
 
@@ -89,17 +98,22 @@ def lay_out_as_spoken(line: LineDurations, slot: TimeSlot) -> PhraseLayout:
 
 
 def _wanted_onsets(lengths: list[float], pauses: list[float], line: LineDurations) -> tuple[list[float], list[float]]:
-    """The wanted onset of each phrase if there were no others, and its weight."""
+    """The wanted onset of each phrase if there were no others, and its weight.
+
+    Where the source speaks on, pauses between phrases shrink until the speech fits its window, or grow to fill it.
+    """
     onsets, weights = [], []
     for first, stop, at, duration in line.parts:
-        inner = pauses[first : stop - 1]
-        left = duration - sum(lengths[first:stop])
-        grown = min(max(left / sum(inner), 0.0), _LONGEST) if inner else 1.0
+        inner = [i for i in range(first, stop - 1) if i in line.breaks]
+        within = sum(pauses[i] for i in range(first, stop - 1) if i not in line.breaks)
+        left, own = duration - sum(lengths[first:stop]) - within, sum(pauses[i] for i in inner)
+        grown = min(max(left / own, 0.0), _LONGEST) if inner else 1.0
         for i in range(first, stop):
             onsets.append(at)
             weights.append(_INNER if i > first else _ANCHOR if first else _FIRST)
             if i < stop - 1:
-                at += lengths[i] + max(pauses[i] * grown, min(pauses[i], SHORTEST_PAUSE))
+                pause = pauses[i] * grown if i in inner else pauses[i]
+                at += lengths[i] + max(pause, min(pauses[i], SHORTEST_PAUSE))
     return onsets, weights
 
 
@@ -118,7 +132,24 @@ def _end_cost(end: float, slot: TimeSlot) -> float:
     if over > 0:
         crowded = min(over, max(0.0, 0.2 - (slot.latest - end)))
         return (over / 0.2) ** 2 + (crowded / 0.15) ** 2
-    under = -over / max(0.2, 0.09 * (slot.offset - slot.onset))
+    return _silence_cost(-over, slot.offset - slot.onset)
+
+
+def _inner_cost(line: LineDurations, pauses: list[float], ends: list[float]) -> Iterator[float]:
+    """The costs of silence and of speech inside the line where the source does otherwise: pauses in a window beyond
+    ``SHORT_PAUSE``, and phrases that end before or after their window."""
+    for number, (first, stop, onset, duration) in enumerate(line.parts):
+        silent = sum(max(0.0, pauses[i] - SHORT_PAUSE) for i in line.breaks if first <= i < stop - 1)
+        if number < len(line.parts) - 1:
+            over = ends[stop - 1] - onset - duration
+            yield (max(0.0, over) / 0.2) ** 2
+            silent += max(0.0, -over)
+        yield _silence_cost(silent, duration)
+
+
+def _silence_cost(seconds: float, duration: float) -> float:
+    """The cost of silence while the source speaks for ``duration`` seconds, linear in the end."""
+    under = seconds / max(0.2, 0.09 * duration)
     return under**2 if under < 1 else 2 * under - 1
 
 

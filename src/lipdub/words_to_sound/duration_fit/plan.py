@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
 from lipdub.words_to_sound.duration_fit.phrase_layout import (
+    SHORT_PAUSE,
     SHORTEST_PAUSE,
     LineDurations,
     PhraseLayout,
@@ -24,7 +26,7 @@ from lipdub.words_to_sound.duration_fit.sound_pieces import SoundPiece, cut_into
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, may_overlap
 
 _EARLY_GAP = Fraction(6, 100)  # seconds between a line that begins early and the line before it
-_LATE_END = Fraction(3, 10)  # seconds by which a line may end after the source without need to be spoken faster
+_LATE_END = Fraction(6, 100)  # seconds by which a line may end after the source without need to be spoken faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class LinePlacement:
     ``pieces`` are in order and do not overlap; their times are whole samples at ``sample_rate`` hertz; between them is
     silence. ``rate`` is the time-stretch (1.1: a tenth faster than spoken), ``timing`` when the source speaks the line,
     ``missing`` how many seconds of its speech are cut off at the end. ``needed_rate`` is how much faster the voice
-    would have to speak for the line to end with the source.
+    would have to speak for the line to end with the source. ``filled`` is how long the line takes as it was spoken, as
+    a share of the source's speech; pauses of the voice count up to ``SHORT_PAUSE``.
     """
 
     index: int
@@ -65,6 +68,7 @@ class LinePlacement:
     sample_rate: int
     missing: Fraction = Fraction(0)
     needed_rate: float = 1.0
+    filled: float = 1.0
 
 
 def plan_fit(
@@ -92,7 +96,7 @@ def plan_fit(
         )
         rate, layout = _fitting(task, [r for r in rates if r >= wanted], free, options)
         pieces, missing = cut_into_pieces(task.spoken, layout, rate, (free, task.latest), options.sample_rate)
-        placed.append(LinePlacement(i, pieces, rate, task.timing, options.sample_rate, missing, _needed_rate(task)))
+        placed.append(LinePlacement(i, pieces, rate, task.timing, options.sample_rate, missing, _needed_rate(task), _filled(task)))
         open_.append((task, pieces[-1].target.end if pieces else free))
     return tuple(placed)
 
@@ -164,8 +168,18 @@ def _slot(task: FitTask, free: Fraction, options: FitOptions) -> TimeSlot:
 
 
 def _needed_rate(task: FitTask) -> float:
-    """How much faster the line would have to be spoken to end at most 0.3 s after the source, with the shortest
-    pauses."""
+    """How much faster the line would have to be spoken to end at most 0.06 s after the source, with the shortest pauses
+    where the source speaks on, and the source's own pauses elsewhere."""
     until = min(task.latest, task.timing.span.end + _LATE_END)
-    seconds = float(until - task.timing.span.start) - SHORTEST_PAUSE * (len(task.spoken.phrases) - 1)
+    parts = task.durations.parts
+    between = sum(b[2] - a[2] - a[3] for a, b in pairwise(parts))
+    inner = SHORTEST_PAUSE * (len(task.spoken.phrases) - len(parts))
+    seconds = float(until - task.timing.span.start) - between - inner
     return float(task.spoken.speech) / max(seconds, 0.01)
+
+
+def _filled(task: FitTask) -> float:
+    """The line's speech as it was spoken, with its short pauses, as a share of the windows that it is aligned with."""
+    durations = task.durations
+    inner = sum(min(p, SHORT_PAUSE) for first, stop, *_ in durations.parts for p in durations.pauses[first : stop - 1])
+    return (sum(durations.lengths) + inner) / max(sum(part[3] for part in durations.parts), 0.01)
