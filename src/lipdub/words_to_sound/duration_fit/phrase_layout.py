@@ -14,9 +14,13 @@ from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
 SHORTEST_PAUSE = 0.06
 """Seconds; a pause is made no shorter than this, except by the rate of the line."""
 
-SHORT_PAUSE = 0.09
+SHORT_PAUSE = 0.08
 """Seconds; a shorter pause is not noticed where the source speaks on."""
 
+VARIED = 1.08
+"""How much faster or slower than the line one of its phrases may be, beside a pause of the source."""
+
+_NOTICED = 0.04  # seconds by which a block misses its window before its own rate is worth it
 _LONGEST = 1.5  # the factor by which a pause inside a window may grow at most
 _FIRST, _ANCHOR, _INNER = 8.0, 1.0, 0.05  # weights of onsets: the first of a line, the first of a window, any other
 
@@ -35,12 +39,13 @@ class TimeSlot:
 @dataclass(frozen=True, slots=True)
 class PhraseLayout:
     """The ``onsets`` of all phrases and the ``end`` of the last, in seconds of clip time; the ``cost`` of this layout,
-    and the seconds by which it ends after the slot (``excess``, 0: it fits)."""
+    the seconds by which it ends after the slot (``excess``, 0: it fits), and the ``rates`` of all phrases."""
 
     onsets: tuple[float, ...]
     end: float
     cost: float
     excess: float
+    rates: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,31 @@ def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseL
     Wanted is that each block begins with its window and that its pauses grow to fill the window. The line's first onset
     has the largest weight. After subtraction of the shortest pauses, onsets only have to be in order, so weighted
     isotonic regression, clipped to the slot, is the exact solution (pool adjacent violators; Barlow et al. 1972).
+    The blocks of a line may be up to ``VARIED`` times faster or slower than ``rate`` to fill their windows, if the line
+    fits its slot then.
     """
-    lengths = [length / rate for length in line.lengths]
-    pauses = [pause / rate for pause in line.pauses]
+    varied = _part_rates(line, rate)
+    if any(r != rate for r in varied) and (found := _laid_out(line, slot, varied, rate)).excess <= 1e-6:
+        return found
+    return _laid_out(line, slot, [rate] * len(line.lengths), rate)
+
+
+def _part_rates(line: LineDurations, rate: float) -> list[float]:
+    """The rate of each phrase: that of its block, which fills its window if it can."""
+    out: list[float] = []
+    for first, stop, _, window in line.parts:
+        inner = sum(min(pause, SHORT_PAUSE) for pause in line.pauses[first : stop - 1])
+        wanted = (sum(line.lengths[first:stop]) + inner) / max(window, 0.01)
+        own = min(max(wanted, rate / VARIED), rate * VARIED)
+        alone = len(line.parts) == 1 or abs(wanted - rate) * window < _NOTICED
+        out += [rate if alone else own] * (stop - first)
+    return out
+
+
+def _laid_out(line: LineDurations, slot: TimeSlot, rates: list[float], rate: float) -> PhraseLayout:
+    """``lay_out_phrases`` with a rate for each phrase."""
+    lengths = [length / own for length, own in zip(line.lengths, rates, strict=True)]
+    pauses = [pause / own for pause, own in zip(line.pauses, rates, strict=False)]
     wanted, weights = _wanted_onsets(lengths, pauses, line)
     packed = [0.0]
     for length, pause in zip(lengths, pauses, strict=False):
@@ -80,13 +107,13 @@ def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseL
     last = max(begin, slot.latest - needed)
     ordered = isotonic([w - p for w, p in zip(wanted, packed, strict=True)], weights)
     onsets = tuple(min(max(o, begin), last) + p for o, p in zip(ordered, packed, strict=True))
-    end = onsets[-1] + lengths[-1]
-    new_pauses = [b - a - n for (a, b), n in zip(pairwise(onsets), lengths, strict=False)]
-    late = [onsets[first] - window for first, _, window, _ in line.parts]
     ends = [o + n for o, n in zip(onsets, lengths, strict=True)]
-    cost = _onset_cost(late) + _end_cost(end, slot) + _pause_cost(new_pauses, pauses)
+    new_pauses = [b - a for a, b in zip(ends, onsets[1:], strict=False)]
+    late = [onsets[first] - window for first, _, window, _ in line.parts]
+    cost = _onset_cost(late) + _end_cost(ends[-1], slot) + _pause_cost(new_pauses, pauses, line)
     cost += sum(_inner_cost(line, new_pauses, ends))
-    return PhraseLayout(onsets, end, cost, max(0.0, end - slot.latest))
+    cost += sum((log(rates[first] / rate) / log(1.1)) ** 2 for first, *_ in line.parts) / 2
+    return PhraseLayout(onsets, ends[-1], cost, max(0.0, ends[-1] - slot.latest), tuple(rates))
 
 
 def lay_out_as_spoken(line: LineDurations, slot: TimeSlot) -> PhraseLayout:
@@ -94,25 +121,28 @@ def lay_out_as_spoken(line: LineDurations, slot: TimeSlot) -> PhraseLayout:
     steps = [length + pause for length, pause in zip(line.lengths, line.pauses, strict=False)]
     onsets = tuple(accumulate(steps, initial=slot.onset))
     end = onsets[-1] + line.lengths[-1]
-    return PhraseLayout(onsets, end, 0.0, max(0.0, end - slot.latest))
+    return PhraseLayout(onsets, end, 0.0, max(0.0, end - slot.latest), (1.0,) * len(line.lengths))
 
 
 def _wanted_onsets(lengths: list[float], pauses: list[float], line: LineDurations) -> tuple[list[float], list[float]]:
     """The wanted onset of each phrase if there were no others, and its weight.
 
     Where the source speaks on, pauses between phrases shrink until the speech fits its window, or grow to fill it.
+    Silence inside words never grows, and is shortened to ``SHORT_PAUSE`` if the block does not fit as it is.
     """
     onsets, weights = [], []
     for first, stop, at, duration in line.parts:
-        inner = [i for i in range(first, stop - 1) if i in line.breaks]
-        within = sum(pauses[i] for i in range(first, stop - 1) if i not in line.breaks)
-        left, own = duration - sum(lengths[first:stop]) - within, sum(pauses[i] for i in inner)
-        grown = min(max(left / own, 0.0), _LONGEST) if inner else 1.0
+        between = range(first, stop - 1)
+        fits = abs(duration - sum(lengths[first:stop]) - sum(pauses[i] for i in between)) <= _NOTICED
+        within = {i: pauses[i] if fits else min(pauses[i], SHORT_PAUSE) for i in between if i not in line.breaks}
+        left = duration - sum(lengths[first:stop]) - sum(within.values())
+        own = sum(pauses[i] for i in between if i in line.breaks)
+        grown = min(max(left / own, 0.0), _LONGEST) if own else 1.0
         for i in range(first, stop):
             onsets.append(at)
             weights.append(_INNER if i > first else _ANCHOR if first else _FIRST)
             if i < stop - 1:
-                pause = pauses[i] * grown if i in inner else pauses[i]
+                pause = within[i] if i in within else pauses[i] * grown
                 at += lengths[i] + max(pause, min(pauses[i], SHORTEST_PAUSE))
     return onsets, weights
 
@@ -149,13 +179,13 @@ def _inner_cost(line: LineDurations, pauses: list[float], ends: list[float]) -> 
 
 def _silence_cost(seconds: float, duration: float) -> float:
     """The cost of silence while the source speaks for ``duration`` seconds, linear in the end."""
-    under = seconds / max(0.2, 0.09 * duration)
+    under = seconds / max(0.15, 0.07 * duration)
     return under**2 if under < 1 else 2 * under - 1
 
 
-def _pause_cost(new: list[float], old: list[float]) -> float:
-    """The cost of pauses that are longer or shorter than spoken."""
-    return 0.15 * sum(log(max(a, 0.01) / b) ** 2 for a, b in zip(new, old, strict=True))
+def _pause_cost(new: list[float], old: list[float], line: LineDurations) -> float:
+    """The cost of pauses between phrases that are longer or shorter than spoken."""
+    return 0.15 * sum(log(max(new[i], 0.01) / old[i]) ** 2 for i in line.breaks)
 
 
 def isotonic(values: list[float], weights: list[float]) -> list[float]:

@@ -55,7 +55,7 @@ class LinePlacement:
     """The placement of line ``index`` of the given lines.
 
     ``pieces`` are in order and do not overlap; their times are whole samples at ``sample_rate`` hertz; between them is
-    silence. ``rate`` is the time-stretch (1.1: a tenth faster than spoken), ``timing`` when the source speaks the line,
+    silence. ``rate`` is the time-stretch (1.1: a tenth faster than spoken; the mean over its phrases), ``timing`` when the source speaks the line,
     ``missing`` how many seconds of its speech are cut off at the end. ``needed_rate`` is how much faster the voice
     would have to speak for the line to end with the source. ``filled`` is how long the line takes as it was spoken, as
     a share of the source's speech; pauses of the voice count up to ``SHORT_PAUSE``.
@@ -95,7 +95,8 @@ def plan_fit(
             ]
         )
         rate, layout = _fitting(task, [r for r in rates if r >= wanted], free, options)
-        pieces, missing = cut_into_pieces(task.spoken, layout, rate, (free, task.latest), options.sample_rate)
+        pieces, missing = cut_into_pieces(task.spoken, layout, (free, task.latest), options.sample_rate)
+        rate = _mean_rate(task, layout, rate)
         placed.append(LinePlacement(i, pieces, rate, task.timing, options.sample_rate, missing, _needed_rate(task), _filled(task)))
         open_.append((task, pieces[-1].target.end if pieces else free))
     return tuple(placed)
@@ -165,6 +166,15 @@ def _slot(task: FitTask, free: Fraction, options: FitOptions) -> TimeSlot:
     span = task.timing.span
     earliest = max(span.start - options.early, free + _EARLY_GAP if free else free)
     return TimeSlot(*(float(t) for t in (min(earliest, span.start), span.start, span.end, task.latest)))
+
+
+def _mean_rate(task: FitTask, layout: PhraseLayout, rate: Fraction) -> Fraction:
+    """The rate of the whole line, which is ``rate`` if all its phrases have it."""
+    if all(own == float(rate) for own in layout.rates):
+        return rate
+    lengths = task.durations.lengths
+    placed = sum(length / own for length, own in zip(lengths, layout.rates, strict=True))
+    return Fraction(sum(lengths) / placed).limit_denominator(1000)
 
 
 def _needed_rate(task: FitTask) -> float:
