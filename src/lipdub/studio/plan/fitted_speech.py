@@ -19,7 +19,7 @@ from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.take import LineVoice
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.phrase_alignment import line_breaks
+from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
 from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
 from lipdub.words_to_sound.duration_fit.render import render_line
@@ -158,7 +158,7 @@ class FittedSpeech:
 
     def _make_breaks(self, every: list[MeasuredLine], targets: Sequence[SourceTiming]) -> None:
         """Lines in which the source pauses and the voice does not are spoken again with commas there. What they are
-        in ``every`` changes if the voice heeds them."""
+        in ``every`` changes if more of their phrases begin with the source's then."""
         for index, line in enumerate(self.lines):
             if not every[index].phrases or not targets[index].has_speech:
                 continue
@@ -167,7 +167,8 @@ class FittedSpeech:
                 continue
             self.broken[index] = text
             again = measure_line(self._speak(index))
-            if len(line_breaks(again)) > len(line_breaks(every[index])):
+            more, before = (len(align_phrases(one, targets[index])) for one in (again, every[index]))
+            if more > before:
                 every[index] = again
             else:
                 del self.broken[index]

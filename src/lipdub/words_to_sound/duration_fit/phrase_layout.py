@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import log
+from typing import NamedTuple
 
 from lipdub.words_to_sound.duration_fit.phrase_alignment import AlignedPhrases, line_breaks
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
@@ -14,11 +15,14 @@ from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
 SHORTEST_PAUSE = 0.06
 """Seconds; a pause is made no shorter than this, except by the rate of the line."""
 
-SHORT_PAUSE = 0.08
+SHORT_PAUSE = 0.06
 """Seconds; a shorter pause is not noticed where the source speaks on."""
 
 VARIED = 1.08
 """How much faster or slower than the line one of its phrases may be, beside a pause of the source."""
+
+LATE_END = 0.0
+"""Seconds by which a phrase should end after its window: the last sounds of a phrase are too weak to be noticed."""
 
 _NOTICED = 0.04  # seconds by which a block misses its window before its own rate is worth it
 _LONGEST = 1.5  # the factor by which a pause inside a window may grow at most
@@ -48,21 +52,34 @@ class PhraseLayout:
     rates: tuple[float, ...]
 
 
+class LinePart(NamedTuple):
+    """Phrases ``first`` to ``stop`` (exclusive) and their window, in seconds: its ``onset`` in clip time, its
+    ``duration``, and for how long the source pauses in it (``silent``)."""
+
+    first: int
+    stop: int
+    onset: float
+    duration: float
+    silent: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class LineDurations:
     """A spoken line in seconds: the ``lengths`` of its phrases, the ``pauses`` after all but the last, and its
-    ``parts``: (first phrase, phrase after the last, onset of their window, duration of their window). ``breaks`` are the
+    ``parts``. ``breaks`` are the
     pauses between phrases of the text; the others lie inside words and change with the rate alone."""
 
     lengths: tuple[float, ...]
     pauses: tuple[float, ...]
-    parts: tuple[tuple[int, int, float, float], ...]
+    parts: tuple[LinePart, ...]
     breaks: tuple[int, ...] = ()
 
 
 def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...]) -> LineDurations:
     """The durations that ``lay_out_phrases`` needs, of a line and of the windows it is aligned with."""
-    parts = tuple((b.first, b.stop, float(b.window.start), float(b.window.duration)) for b in blocks)
+    parts = tuple(
+        LinePart(b.first, b.stop, float(b.window.start), float(b.window.duration), float(b.pauses)) for b in blocks
+    )
     lengths = tuple(float(p.duration) for p in measured.phrases)
     return LineDurations(lengths, tuple(map(float, measured.pauses)), parts, line_breaks(measured))
 
@@ -85,9 +102,9 @@ def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseL
 def _part_rates(line: LineDurations, rate: float) -> list[float]:
     """The rate of each phrase: that of its block, which fills its window if it can."""
     out: list[float] = []
-    for first, stop, _, window in line.parts:
+    for first, stop, _, window, _ in line.parts:
         inner = sum(min(pause, SHORT_PAUSE) for pause in line.pauses[first : stop - 1])
-        wanted = (sum(line.lengths[first:stop]) + inner) / max(window, 0.01)
+        wanted = (sum(line.lengths[first:stop]) + inner) / (window + LATE_END)
         own = min(max(wanted, rate / VARIED), rate * VARIED)
         alone = len(line.parts) == 1 or abs(wanted - rate) * window < _NOTICED
         out += [rate if alone else own] * (stop - first)
@@ -109,7 +126,7 @@ def _laid_out(line: LineDurations, slot: TimeSlot, rates: list[float], rate: flo
     onsets = tuple(min(max(o, begin), last) + p for o, p in zip(ordered, packed, strict=True))
     ends = [o + n for o, n in zip(onsets, lengths, strict=True)]
     new_pauses = [b - a for a, b in zip(ends, onsets[1:], strict=False)]
-    late = [onsets[first] - window for first, _, window, _ in line.parts]
+    late = [onsets[first] - window for first, _, window, *_ in line.parts]
     cost = _onset_cost(late) + _end_cost(ends[-1], slot) + _pause_cost(new_pauses, pauses, line)
     cost += sum(_inner_cost(line, new_pauses, ends))
     cost += sum((log(rates[first] / rate) / log(1.1)) ** 2 for first, *_ in line.parts) / 2
@@ -128,13 +145,12 @@ def _wanted_onsets(lengths: list[float], pauses: list[float], line: LineDuration
     """The wanted onset of each phrase if there were no others, and its weight.
 
     Where the source speaks on, pauses between phrases shrink until the speech fits its window, or grow to fill it.
-    Silence inside words never grows, and is shortened to ``SHORT_PAUSE`` if the block does not fit as it is.
+    Silence inside words never grows, and is shortened to ``SHORT_PAUSE``.
     """
     onsets, weights = [], []
-    for first, stop, at, duration in line.parts:
+    for first, stop, at, duration, silent in line.parts:
         between = range(first, stop - 1)
-        fits = abs(duration - sum(lengths[first:stop]) - sum(pauses[i] for i in between)) <= _NOTICED
-        within = {i: pauses[i] if fits else min(pauses[i], SHORT_PAUSE) for i in between if i not in line.breaks}
+        within = {i: pauses[i] if silent else min(pauses[i], SHORT_PAUSE) for i in between if i not in line.breaks}
         left = duration - sum(lengths[first:stop]) - sum(within.values())
         own = sum(pauses[i] for i in between if i in line.breaks)
         grown = min(max(left / own, 0.0), _LONGEST) if own else 1.0
@@ -158,7 +174,7 @@ def _end_cost(end: float, slot: TimeSlot) -> float:
     Speech after the source has stopped costs more than silence while the source still speaks, and most if it is near
     the next line. Speaking slowly hardly helps against a long silence, so the cost of silence is linear in the end.
     """
-    over = end - slot.offset
+    over = end - slot.offset - LATE_END
     if over > 0:
         crowded = min(over, max(0.0, 0.2 - (slot.latest - end)))
         return (over / 0.2) ** 2 + (crowded / 0.15) ** 2
@@ -168,24 +184,26 @@ def _end_cost(end: float, slot: TimeSlot) -> float:
 def _inner_cost(line: LineDurations, pauses: list[float], ends: list[float]) -> Iterator[float]:
     """The costs of silence and of speech inside the line where the source does otherwise: pauses in a window beyond
     ``SHORT_PAUSE``, and phrases that end before or after their window."""
-    for number, (first, stop, onset, duration) in enumerate(line.parts):
+    for number, (first, stop, onset, duration, rests) in enumerate(line.parts):
         silent = sum(max(0.0, pauses[i] - SHORT_PAUSE) for i in line.breaks if first <= i < stop - 1)
+        silent = max(0.0, silent - rests)
         if number < len(line.parts) - 1:
             over = ends[stop - 1] - onset - duration
-            yield (max(0.0, over) / 0.2) ** 2
+            yield (max(0.0, over - LATE_END) / 0.2) ** 2
             silent += max(0.0, -over)
         yield _silence_cost(silent, duration)
 
 
 def _silence_cost(seconds: float, duration: float) -> float:
     """The cost of silence while the source speaks for ``duration`` seconds, linear in the end."""
-    under = seconds / max(0.15, 0.07 * duration)
+    under = seconds / max(0.12, 0.05 * duration)
     return under**2 if under < 1 else 2 * under - 1
 
 
 def _pause_cost(new: list[float], old: list[float], line: LineDurations) -> float:
-    """The cost of pauses between phrases that are longer or shorter than spoken."""
-    return 0.15 * sum(log(max(new[i], 0.01) / old[i]) ** 2 for i in line.breaks)
+    """The cost of pauses that are longer or shorter than spoken, where the source pauses, too."""
+    on = {i for part in line.parts if not part.silent for i in range(part.first, part.stop - 1)}
+    return 0.15 * sum(log(max(new[i], 0.01) / old[i]) ** 2 for i in line.breaks if i not in on)
 
 
 def isotonic(values: list[float], weights: list[float]) -> list[float]:

@@ -11,6 +11,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
 from lipdub.words_to_sound.duration_fit.phrase_layout import (
+    LATE_END,
     SHORT_PAUSE,
     SHORTEST_PAUSE,
     LineDurations,
@@ -178,11 +179,11 @@ def _mean_rate(task: FitTask, layout: PhraseLayout, rate: Fraction) -> Fraction:
 
 
 def _needed_rate(task: FitTask) -> float:
-    """How much faster the line would have to be spoken to end at most 0.06 s after the source, with the shortest pauses
+    """How much faster the line would have to be spoken to end at most 0.1 s after the source, with the shortest pauses
     where the source speaks on, and the source's own pauses elsewhere."""
     until = min(task.latest, task.timing.span.end + _LATE_END)
     parts = task.durations.parts
-    between = sum(b[2] - a[2] - a[3] for a, b in pairwise(parts))
+    between = sum(b.onset - a.onset - a.duration for a, b in pairwise(parts))
     inner = SHORTEST_PAUSE * (len(task.spoken.phrases) - len(parts))
     seconds = float(until - task.timing.span.start) - between - inner
     return float(task.spoken.speech) / max(seconds, 0.01)
@@ -192,4 +193,4 @@ def _filled(task: FitTask) -> float:
     """The line's speech as it was spoken, with its short pauses, as a share of the windows that it is aligned with."""
     durations = task.durations
     inner = sum(min(p, SHORT_PAUSE) for first, stop, *_ in durations.parts for p in durations.pauses[first : stop - 1])
-    return (sum(durations.lengths) + inner) / max(sum(part[3] for part in durations.parts), 0.01)
+    return (sum(durations.lengths) + inner) / max(sum(part.duration + LATE_END for part in durations.parts), 0.01)

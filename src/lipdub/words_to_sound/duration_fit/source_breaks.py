@@ -7,7 +7,7 @@ from lipdub.timeline.language import primary
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming
 from lipdub.words_to_sound.translate.length_budget import syllables
 
-LONGEST_SHIFT = 0.25
+LONGEST_SHIFT = 0.3
 """Seconds of speech by which a break of the text may be away from the source's pause."""
 
 _LEAST = 2.5  # syllables before and after a break
