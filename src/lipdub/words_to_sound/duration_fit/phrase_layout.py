@@ -15,14 +15,11 @@ from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
 SHORTEST_PAUSE = 0.06
 """Seconds; a pause is made no shorter than this, except by the rate of the line."""
 
-SHORT_PAUSE = 0.06
-"""Seconds; a shorter pause is not noticed where the source speaks on."""
-
 VARIED = 1.08
 """How much faster or slower than the line one of its phrases may be, beside a pause of the source."""
 
-LATE_END = 0.0
-"""Seconds by which a phrase should end after its window: the last sounds of a phrase are too weak to be noticed."""
+CLOSEST = 0.03
+"""Seconds; the shortest pause after a phrase that ends weakly."""
 
 _NOTICED = 0.04  # seconds by which a block misses its window before its own rate is worth it
 _LONGEST = 1.5  # the factor by which a pause inside a window may grow at most
@@ -67,12 +64,21 @@ class LinePart(NamedTuple):
 class LineDurations:
     """A spoken line in seconds: the ``lengths`` of its phrases, the ``pauses`` after all but the last, and its
     ``parts``. ``breaks`` are the
-    pauses between phrases of the text; the others lie inside words and change with the rate alone."""
+    pauses between phrases of the text; the others lie inside words. ``tails`` are the weak ends of the phrases (none: 0)."""
 
     lengths: tuple[float, ...]
     pauses: tuple[float, ...]
     parts: tuple[LinePart, ...]
     breaks: tuple[int, ...] = ()
+    tails: tuple[float, ...] = ()
+
+    def tail(self, phrase: int) -> float:
+        """The seconds at the end of a phrase that are too weak to be noticed."""
+        return self.tails[phrase] if self.tails else 0.0
+
+    def closest(self, phrase: int) -> float:
+        """The shortest pause after a phrase."""
+        return max(CLOSEST, SHORTEST_PAUSE - self.tail(phrase))
 
 
 def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...]) -> LineDurations:
@@ -81,7 +87,8 @@ def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...]) -
         LinePart(b.first, b.stop, float(b.window.start), float(b.window.duration), float(b.pauses)) for b in blocks
     )
     lengths = tuple(float(p.duration) for p in measured.phrases)
-    return LineDurations(lengths, tuple(map(float, measured.pauses)), parts, line_breaks(measured))
+    tails = tuple(map(float, measured.tails))
+    return LineDurations(lengths, tuple(map(float, measured.pauses)), parts, line_breaks(measured), tails)
 
 
 def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseLayout:
@@ -103,8 +110,8 @@ def _part_rates(line: LineDurations, rate: float) -> list[float]:
     """The rate of each phrase: that of its block, which fills its window if it can."""
     out: list[float] = []
     for first, stop, _, window, _ in line.parts:
-        inner = sum(min(pause, SHORT_PAUSE) for pause in line.pauses[first : stop - 1])
-        wanted = (sum(line.lengths[first:stop]) + inner) / (window + LATE_END)
+        inner = sum(min(line.pauses[i], line.closest(i)) for i in range(first, stop - 1))
+        wanted = (sum(line.lengths[first:stop]) - line.tail(stop - 1) + inner) / max(window, 0.01)
         own = min(max(wanted, rate / VARIED), rate * VARIED)
         alone = len(line.parts) == 1 or abs(wanted - rate) * window < _NOTICED
         out += [rate if alone else own] * (stop - first)
@@ -117,18 +124,19 @@ def _laid_out(line: LineDurations, slot: TimeSlot, rates: list[float], rate: flo
     pauses = [pause / own for pause, own in zip(line.pauses, rates, strict=False)]
     wanted, weights = _wanted_onsets(lengths, pauses, line)
     packed = [0.0]
-    for length, pause in zip(lengths, pauses, strict=False):
-        packed.append(packed[-1] + length + min(pause, SHORTEST_PAUSE))
+    for i, pause in enumerate(pauses):
+        packed.append(packed[-1] + lengths[i] + min(pause, line.closest(i)))
     needed = packed[-1] + lengths[-1]
     begin = min(slot.onset, max(slot.earliest, slot.latest - needed))
     last = max(begin, slot.latest - needed)
     ordered = isotonic([w - p for w, p in zip(wanted, packed, strict=True)], weights)
     onsets = tuple(min(max(o, begin), last) + p for o, p in zip(ordered, packed, strict=True))
     ends = [o + n for o, n in zip(onsets, lengths, strict=True)]
+    heard = [end - line.tail(i) / rates[i] for i, end in enumerate(ends)]
     new_pauses = [b - a for a, b in zip(ends, onsets[1:], strict=False)]
     late = [onsets[first] - window for first, _, window, *_ in line.parts]
-    cost = _onset_cost(late) + _end_cost(ends[-1], slot) + _pause_cost(new_pauses, pauses, line)
-    cost += sum(_inner_cost(line, new_pauses, ends))
+    cost = _onset_cost(late) + _end_cost(heard[-1], slot) + _pause_cost(new_pauses, pauses, line)
+    cost += sum(_inner_cost(line, new_pauses, heard))
     cost += sum((log(rates[first] / rate) / log(1.1)) ** 2 for first, *_ in line.parts) / 2
     return PhraseLayout(onsets, ends[-1], cost, max(0.0, ends[-1] - slot.latest), tuple(rates))
 
@@ -145,13 +153,13 @@ def _wanted_onsets(lengths: list[float], pauses: list[float], line: LineDuration
     """The wanted onset of each phrase if there were no others, and its weight.
 
     Where the source speaks on, pauses between phrases shrink until the speech fits its window, or grow to fill it.
-    Silence inside words never grows, and is shortened to ``SHORT_PAUSE``.
+    Silence inside words never grows, and is shortened where the source speaks on.
     """
     onsets, weights = [], []
     for first, stop, at, duration, silent in line.parts:
         between = range(first, stop - 1)
-        within = {i: pauses[i] if silent else min(pauses[i], SHORT_PAUSE) for i in between if i not in line.breaks}
-        left = duration - sum(lengths[first:stop]) - sum(within.values())
+        within = {i: pauses[i] if silent else min(pauses[i], line.closest(i)) for i in between if i not in line.breaks}
+        left = duration + line.tail(stop - 1) - sum(lengths[first:stop]) - sum(within.values())
         own = sum(pauses[i] for i in between if i in line.breaks)
         grown = min(max(left / own, 0.0), _LONGEST) if own else 1.0
         for i in range(first, stop):
@@ -159,7 +167,7 @@ def _wanted_onsets(lengths: list[float], pauses: list[float], line: LineDuration
             weights.append(_INNER if i > first else _ANCHOR if first else _FIRST)
             if i < stop - 1:
                 pause = within[i] if i in within else pauses[i] * grown
-                at += lengths[i] + max(pause, min(pauses[i], SHORTEST_PAUSE))
+                at += lengths[i] + max(pause, min(pauses[i], line.closest(i)))
     return onsets, weights
 
 
@@ -174,7 +182,7 @@ def _end_cost(end: float, slot: TimeSlot) -> float:
     Speech after the source has stopped costs more than silence while the source still speaks, and most if it is near
     the next line. Speaking slowly hardly helps against a long silence, so the cost of silence is linear in the end.
     """
-    over = end - slot.offset - LATE_END
+    over = end - slot.offset
     if over > 0:
         crowded = min(over, max(0.0, 0.2 - (slot.latest - end)))
         return (over / 0.2) ** 2 + (crowded / 0.15) ** 2
@@ -183,13 +191,13 @@ def _end_cost(end: float, slot: TimeSlot) -> float:
 
 def _inner_cost(line: LineDurations, pauses: list[float], ends: list[float]) -> Iterator[float]:
     """The costs of silence and of speech inside the line where the source does otherwise: pauses in a window beyond
-    ``SHORT_PAUSE``, and phrases that end before or after their window."""
+    the shortest, and phrases that end before or after their window."""
     for number, (first, stop, onset, duration, rests) in enumerate(line.parts):
-        silent = sum(max(0.0, pauses[i] - SHORT_PAUSE) for i in line.breaks if first <= i < stop - 1)
+        silent = sum(max(0.0, pauses[i] - line.closest(i)) for i in line.breaks if first <= i < stop - 1)
         silent = max(0.0, silent - rests)
         if number < len(line.parts) - 1:
             over = ends[stop - 1] - onset - duration
-            yield (max(0.0, over - LATE_END) / 0.2) ** 2
+            yield (max(0.0, over) / 0.2) ** 2
             silent += max(0.0, -over)
         yield _silence_cost(silent, duration)
 

@@ -1,6 +1,6 @@
 """The placement of all lines: the time and the rate of each phrase, in exact time, without touching samples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -11,9 +11,6 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
 from lipdub.words_to_sound.duration_fit.phrase_layout import (
-    LATE_END,
-    SHORT_PAUSE,
-    SHORTEST_PAUSE,
     LineDurations,
     PhraseLayout,
     TimeSlot,
@@ -59,7 +56,7 @@ class LinePlacement:
     silence. ``rate`` is the time-stretch (1.1: a tenth faster than spoken; the mean over its phrases), ``timing`` when the source speaks the line,
     ``missing`` how many seconds of its speech are cut off at the end. ``needed_rate`` is how much faster the voice
     would have to speak for the line to end with the source. ``filled`` is how long the line takes as it was spoken, as
-    a share of the source's speech; pauses of the voice count up to ``SHORT_PAUSE``.
+    a share of the source's speech, with the shortest pauses.
     """
 
     index: int
@@ -181,16 +178,23 @@ def _mean_rate(task: FitTask, layout: PhraseLayout, rate: Fraction) -> Fraction:
 def _needed_rate(task: FitTask) -> float:
     """How much faster the line would have to be spoken to end at most 0.1 s after the source, with the shortest pauses
     where the source speaks on, and the source's own pauses elsewhere."""
-    until = min(task.latest, task.timing.span.end + _LATE_END)
-    parts = task.durations.parts
+    durations, parts = task.durations, task.durations.parts
+    until = min(float(task.latest), float(task.timing.span.end + _LATE_END) + durations.tail(len(durations.lengths) - 1))
     between = sum(b.onset - a.onset - a.duration for a, b in pairwise(parts))
-    inner = SHORTEST_PAUSE * (len(task.spoken.phrases) - len(parts))
-    seconds = float(until - task.timing.span.start) - between - inner
-    return float(task.spoken.speech) / max(seconds, 0.01)
+    seconds = until - float(task.timing.span.start) - between - sum(_shortest_pauses(task))
+    return sum(durations.lengths) / max(seconds, 0.01)
 
 
 def _filled(task: FitTask) -> float:
-    """The line's speech as it was spoken, with its short pauses, as a share of the windows that it is aligned with."""
+    """The line's speech as it was spoken, with the shortest pauses, as a share of the windows that it is aligned
+    with."""
     durations = task.durations
-    inner = sum(min(p, SHORT_PAUSE) for first, stop, *_ in durations.parts for p in durations.pauses[first : stop - 1])
-    return (sum(durations.lengths) + inner) / max(sum(part.duration + LATE_END for part in durations.parts), 0.01)
+    loud = sum(durations.lengths) - sum(durations.tail(part.stop - 1) for part in durations.parts)
+    return (loud + sum(_shortest_pauses(task))) / max(sum(part.duration for part in durations.parts), 0.01)
+
+
+def _shortest_pauses(task: FitTask) -> Iterator[float]:
+    """The shortest pauses between phrases that go with the same window."""
+    durations = task.durations
+    for part in durations.parts:
+        yield from (min(durations.pauses[i], durations.closest(i)) for i in range(part.first, part.stop - 1))
