@@ -21,6 +21,7 @@ VARIED = 1.08
 CLOSEST = 0.03
 """Seconds; the shortest pause after a phrase that ends weakly."""
 
+_HEARD_PAUSE = 0.15  # seconds
 _NOTICED = 0.04  # seconds by which a block misses its window before its own rate is worth it
 _LONGEST = 1.5  # the factor by which a pause inside a window may grow at most
 _FIRST, _ANCHOR, _INNER = 8.0, 1.0, 0.05  # weights of onsets: the first of a line, the first of a window, any other
@@ -81,14 +82,20 @@ class LineDurations:
         return max(CLOSEST, SHORTEST_PAUSE - self.tail(phrase))
 
 
-def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...]) -> LineDurations:
-    """The durations that ``lay_out_phrases`` needs, of a line and of the windows it is aligned with."""
+def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...], room: float = 1.0) -> LineDurations:
+    """The durations that ``lay_out_phrases`` needs, of a line and of the windows it is aligned with. ``room`` is how
+    many seconds the line may end after the source: weak ends of phrases may go on in the source's pauses as long as
+    these are still heard as pauses."""
     parts = tuple(
         LinePart(b.first, b.stop, float(b.window.start), float(b.window.duration), float(b.pauses)) for b in blocks
     )
     lengths = tuple(float(p.duration) for p in measured.phrases)
-    tails = tuple(map(float, measured.tails))
-    return LineDurations(lengths, tuple(map(float, measured.pauses)), parts, line_breaks(measured), tails)
+    tails = list(map(float, measured.tails))
+    for part, next_ in zip(parts, [*parts[1:], None], strict=True):
+        pause = room - 0.05 if next_ is None else next_.onset - part.onset - part.duration - _HEARD_PAUSE
+        if tails:
+            tails[part.stop - 1] = min(tails[part.stop - 1], max(pause, 0.0))
+    return LineDurations(lengths, tuple(map(float, measured.pauses)), parts, line_breaks(measured), tuple(tails))
 
 
 def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseLayout:

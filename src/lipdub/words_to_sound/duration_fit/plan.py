@@ -24,7 +24,7 @@ from lipdub.words_to_sound.duration_fit.sound_pieces import SoundPiece, cut_into
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, may_overlap
 
 _EARLY_GAP = Fraction(6, 100)  # seconds between a line that begins early and the line before it
-_LATE_END = Fraction(6, 100)  # seconds by which a line may end after the source without need to be spoken faster
+_LATE_END = Fraction(4, 100)  # seconds by which a line may end after the source without need to be spoken faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,8 @@ def _tasks(lines: list[MeasuredLine], timings: list[SourceTiming], end: Fraction
         for other, span in options.occupied:
             if span.start >= timing.span.start and not may_overlap(line.line, other):
                 latest = min(latest, span.start - min(options.gap, max(span.start - timing.span.end, Fraction(0))))
-        out.append(FitTask(line, timing, line_durations(line, align_phrases(line, timing)), latest))
+        durations = line_durations(line, align_phrases(line, timing), float(latest - timing.span.end))
+        out.append(FitTask(line, timing, durations, latest))
     return out
 
 
@@ -176,7 +177,7 @@ def _mean_rate(task: FitTask, layout: PhraseLayout, rate: Fraction) -> Fraction:
 
 
 def _needed_rate(task: FitTask) -> float:
-    """How much faster the line would have to be spoken to end at most 0.1 s after the source, with the shortest pauses
+    """How much faster the line would have to be spoken to end at most 0.04 s after the source, with the shortest pauses
     where the source speaks on, and the source's own pauses elsewhere."""
     durations, parts = task.durations, task.durations.parts
     until = min(float(task.latest), float(task.timing.span.end + _LATE_END) + durations.tail(len(durations.lengths) - 1))
