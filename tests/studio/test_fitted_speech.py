@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lipdub.errors import OptionError, OutputError, ServiceError, WeightsError
@@ -14,7 +15,9 @@ from lipdub.studio.plan.fitted_speech import FittedSpeech
 from lipdub.studio.plan.lines import DubLines, shifted
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.lines import Line, Word, numbered
+from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.phrases import find_phrases
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.seam import ModelCard
 from lipdub.words_to_sound.voices.assign import AssignedVoice
@@ -58,6 +61,35 @@ def test_shorter_words_are_asked_for_the_right_line(session: Session) -> None:
     fitted = FittedSpeech(words("♪", "Hola.", long, shorten=shorten), {"": AssignedVoice(FakeVoice())}, session)
     list(fitted.placed((), WHOLE))
     assert {id_ for id_, _ in asked} == {"3"}
+
+
+class PausingVoice(FakeVoice):
+    """A voice of steady pace that pauses at commas."""
+
+    def speak(self, line: Line, pace: float = 1.0, reference: object = None) -> Sound:
+        rate = 16_000
+        buzz = np.sign(np.sin(np.arange(round(1.2 * rate / pace)) * 0.06)).astype(np.float32) * np.float32(0.3)
+        parts = line.text.count(",") + 1
+        pieces = [
+            piece for _ in range(parts) for piece in (buzz[: len(buzz) // parts], np.zeros(rate // 3, np.float32))
+        ]
+        return Sound(np.concatenate(pieces[:-1])[None], rate)
+
+
+@pytest.mark.parametrize(("windows", "commas"), [((0.6, 0.3, 0.6), 1), ((1.2,), 0)])
+def test_the_voice_pauses_where_the_source_does(session: Session, windows: tuple[float, ...], commas: int) -> None:
+    fitted = FittedSpeech(
+        words("Nunca hemos estado en otra ciudad nueva"), {"": AssignedVoice(PausingVoice())}, session
+    )
+    at, spans = Fraction(0), []
+    for n, length in enumerate(windows):
+        step = Fraction(round(length * 10), 10)
+        spans += [Span(at, at + step)] if n % 2 == 0 else []
+        at += step
+    (placed,) = fitted.placed(spans, WHOLE)
+    assert placed.line.text == "Nunca hemos estado en otra ciudad nueva", "the report and subtitles have no such comma"
+    assert "".join(fitted.broken.values()).count(",") == commas
+    assert len(find_phrases(placed.sound)) == commas + 1
 
 
 def test_a_translator_that_dies_meanwhile_does_not_stop_the_dub(session: Session) -> None:

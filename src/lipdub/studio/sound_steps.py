@@ -30,7 +30,7 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import numbered
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_phrases
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.script.write import check_script_name, write_script
 from lipdub.words_to_sound.translate.length_budget import natural_duration
@@ -172,7 +172,7 @@ def _spoken(
 ) -> DubSpeech:
     """``lines`` as speech in the file ``output``: where ``clip`` speaks, or at their own times without one."""
     features = None if sound is None else sound.features
-    windows = () if features is None else source_windows(features)
+    windows = () if features is None else source_phrases(features)
     whole = _whole(lines) if clip is None else Span(clip.start, clip.span.end)
     pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows, session)
     voices = with_references(session.tools.voices(lines.lines, options.voice, pitch), lines.lines, clip, features)

@@ -40,8 +40,8 @@ def align_phrases(line: MeasuredLine, timing: SourceTiming) -> tuple[AlignedPhra
 
     Phrases without a pause of ``SHORTEST_BREAK`` between them form a group. A block is one or several groups in one
     window, or one group over several windows. Dynamic programming finds the blocks with the least sum of differences in
-    duration (above 8 %) and of the source's pauses inside blocks, less a reward for each block, because each block gives
-    the picture and the dub an onset in common.
+    duration (above 8 %) and of the source's pauses inside blocks, less a reward for each block, because each block
+    gives the picture and the dub an onset in common.
     """
     starts = [0, *(i + 1 for i in line_breaks(line)), len(line.phrases)]
     ours = _sums(float(sum((p.duration for p in line.phrases[a:b]), Fraction(0))) for a, b in pairwise(starts))

@@ -5,7 +5,7 @@ Times are float seconds here; ``sound_pieces`` makes whole samples of them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import log
 from typing import NamedTuple
 
@@ -18,9 +18,13 @@ SHORTEST_PAUSE = 0.06
 VARIED = 1.08
 """How much faster or slower than the line one of its phrases may be, beside a pause of the source."""
 
+CLOSURE = 0.1
+"""Seconds; silence inside words is made no shorter than this, except by the rate of the line."""
+
 CLOSEST = 0.03
 """Seconds; the shortest pause after a phrase that ends weakly."""
 
+_SLOWEST_PART, _FASTEST_PART = 0.85, 1.2  # rates that a phrase gets at most because of its own window
 _HEARD_PAUSE = 0.15  # seconds
 _NOTICED = 0.04  # seconds by which a block misses its window before its own rate is worth it
 _LONGEST = 1.5  # the factor by which a pause inside a window may grow at most
@@ -64,8 +68,8 @@ class LinePart(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class LineDurations:
     """A spoken line in seconds: the ``lengths`` of its phrases, the ``pauses`` after all but the last, and its
-    ``parts``. ``breaks`` are the
-    pauses between phrases of the text; the others lie inside words. ``tails`` are the weak ends of the phrases (none: 0)."""
+    ``parts``. ``breaks`` are the pauses between phrases of the text; the others lie inside words. ``tails`` are the
+    weak ends of the phrases (none: 0)."""
 
     lengths: tuple[float, ...]
     pauses: tuple[float, ...]
@@ -78,8 +82,8 @@ class LineDurations:
         return self.tails[phrase] if self.tails else 0.0
 
     def closest(self, phrase: int) -> float:
-        """The shortest pause after a phrase."""
-        return max(CLOSEST, SHORTEST_PAUSE - self.tail(phrase))
+        """The shortest pause after a phrase: the closures of plosives stay as long as people make them."""
+        return max(CLOSEST, SHORTEST_PAUSE - self.tail(phrase)) if phrase in self.breaks else CLOSURE
 
 
 def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...], room: float = 1.0) -> LineDurations:
@@ -116,10 +120,11 @@ def lay_out_phrases(line: LineDurations, slot: TimeSlot, rate: float) -> PhraseL
 def _part_rates(line: LineDurations, rate: float) -> list[float]:
     """The rate of each phrase: that of its block, which fills its window if it can."""
     out: list[float] = []
-    for first, stop, _, window, _ in line.parts:
-        inner = sum(min(line.pauses[i], line.closest(i)) for i in range(first, stop - 1))
+    for first, stop, _, window, silent in line.parts:
+        between = range(first, stop - 1)
+        inner = sum(line.pauses[i] if silent else min(line.pauses[i], line.closest(i)) for i in between)
         wanted = (sum(line.lengths[first:stop]) - line.tail(stop - 1) + inner) / max(window, 0.01)
-        own = min(max(wanted, rate / VARIED), rate * VARIED)
+        own = min(max(wanted, rate / VARIED, min(rate, _SLOWEST_PART)), rate * VARIED, max(rate, _FASTEST_PART))
         alone = len(line.parts) == 1 or abs(wanted - rate) * window < _NOTICED
         out += [rate if alone else own] * (stop - first)
     return out

@@ -53,10 +53,10 @@ class LinePlacement:
     """The placement of line ``index`` of the given lines.
 
     ``pieces`` are in order and do not overlap; their times are whole samples at ``sample_rate`` hertz; between them is
-    silence. ``rate`` is the time-stretch (1.1: a tenth faster than spoken; the mean over its phrases), ``timing`` when the source speaks the line,
-    ``missing`` how many seconds of its speech are cut off at the end. ``needed_rate`` is how much faster the voice
-    would have to speak for the line to end with the source. ``filled`` is how long the line takes as it was spoken, as
-    a share of the source's speech, with the shortest pauses.
+    silence. ``rate`` is the time-stretch (1.1: a tenth faster than spoken; the mean over its phrases), ``timing`` when
+    the source speaks the line, ``missing`` how many seconds of its speech are cut off at the end. ``needed_rate`` is
+    how much faster the voice would have to speak for the line to end with the source. ``filled`` is how long the line
+    takes as it was spoken, as a share of the source's speech, with the shortest pauses.
     """
 
     index: int
@@ -94,8 +94,8 @@ def plan_fit(
         )
         rate, layout = _fitting(task, [r for r in rates if r >= wanted], free, options)
         pieces, missing = cut_into_pieces(task.spoken, layout, (free, task.latest), options.sample_rate)
-        rate = _mean_rate(task, layout, rate)
-        placed.append(LinePlacement(i, pieces, rate, task.timing, options.sample_rate, missing, _needed_rate(task), _filled(task)))
+        rate, wishes = _mean_rate(task, layout, rate), (_needed_rate(task), _filled(task))
+        placed.append(LinePlacement(i, pieces, rate, task.timing, options.sample_rate, missing, *wishes))
         open_.append((task, pieces[-1].target.end if pieces else free))
     return tuple(placed)
 
@@ -180,7 +180,8 @@ def _needed_rate(task: FitTask) -> float:
     """How much faster the line would have to be spoken to end at most 0.04 s after the source, with the shortest pauses
     where the source speaks on, and the source's own pauses elsewhere."""
     durations, parts = task.durations, task.durations.parts
-    until = min(float(task.latest), float(task.timing.span.end + _LATE_END) + durations.tail(len(durations.lengths) - 1))
+    wanted = float(task.timing.span.end + _LATE_END) + durations.tail(len(durations.lengths) - 1)
+    until = min(float(task.latest), wanted)
     between = sum(b.onset - a.onset - a.duration for a, b in pairwise(parts))
     seconds = until - float(task.timing.span.start) - between - sum(_shortest_pauses(task))
     return sum(durations.lengths) / max(seconds, 0.01)
@@ -195,7 +196,8 @@ def _filled(task: FitTask) -> float:
 
 
 def _shortest_pauses(task: FitTask) -> Iterator[float]:
-    """The shortest pauses between phrases that go with the same window."""
+    """The shortest pauses between phrases that go with the same window: as spoken where the source pauses, too."""
     durations = task.durations
     for part in durations.parts:
-        yield from (min(durations.pauses[i], durations.closest(i)) for i in range(part.first, part.stop - 1))
+        for i in range(part.first, part.stop - 1):
+            yield durations.pauses[i] if part.silent else min(durations.pauses[i], durations.closest(i))

@@ -11,7 +11,7 @@ from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine
 
 _LEAD, _TAIL = 0.015, 0.03  # seconds before and after a phrase that are kept with it: breath and decay
 _JOINED = 0.005  # seconds; a pause that would change by less is kept as it is
-_PAUSE = 0.055  # seconds; SHORTEST_PAUSE less the error of rounding
+_PAUSE = 0.025  # seconds; ``phrase_layout.CLOSEST`` less the error of rounding
 _SCRAP = Fraction(6, 100)  # seconds; a beginning of a phrase that is shorter is left out
 
 
@@ -61,7 +61,11 @@ def _runs(spoken: MeasuredLine, layout: PhraseLayout, hertz: int) -> list[_Phras
     for phrase, onset, rate in zip(spoken.phrases, layout.onsets, layout.rates, strict=True):
         source, until, start = (round(instant * hertz) for instant in (phrase.start, phrase.end, onset))
         last = runs[-1] if runs else None
-        if last and last.rate == rate and abs(start - last.start - round((source - last.source) / rate)) <= _JOINED * hertz:
+        if (
+            last
+            and last.rate == rate
+            and abs(start - last.start - round((source - last.source) / rate)) <= _JOINED * hertz
+        ):
             last.until, last.size = until, round((until - last.source) / rate)
         else:
             runs.append(_PhraseRun(source, until, start, round((until - source) / rate), rate))
@@ -91,11 +95,14 @@ def _cut_run(run: _PhraseRun, spoken: MeasuredLine, latest: int, hertz: int) -> 
     if over <= _JOINED * hertz / 5:  # too little to be audible
         return _PhraseRun(run.source, run.until, run.start, run.size - over, rate)
     until = Fraction(run.source + floor((run.size - over) * rate), hertz)
-    worth = [p for p in spoken.phrases if run.source <= p.start * hertz and float(p.start + _SCRAP * Fraction(rate)) <= until]
+    worth = [
+        p for p in spoken.phrases if run.source <= p.start * hertz and float(p.start + _SCRAP * Fraction(rate)) <= until
+    ]
     if not worth:
         return None
     stop = min(floor(until * hertz), round(worth[-1].end * hertz))
-    return _PhraseRun(run.source, stop, run.start, min(run.size - over, round((stop - run.source) / rate)), rate)
+    size = min(run.size - over, round((stop - run.source) / rate))
+    return _PhraseRun(run.source, stop, run.start, size, rate)
 
 
 def _extend(runs: list[_PhraseRun], bounds: tuple[int, int], length: int, hertz: int) -> None:

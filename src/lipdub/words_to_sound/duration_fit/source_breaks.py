@@ -13,10 +13,10 @@ LONGEST_SHIFT = 0.3
 _LEAST = 2.5  # syllables before and after a break
 _PUNCTUATION = re.compile(r"[,;:.!?…]\W*$|^\W*[-–—]\W*$")  # of a word after which a voice pauses already
 _STARTS = {
-    "en": "and or but because although if when while where who which that to in on at with without for from of by about "
-    "after before until than as so since through under over into",
-    "de": "und oder aber sondern denn weil wenn als dass ob obwohl während wo wer der die das in im an am auf mit ohne "
-    "für von vom zu zum zur bei nach vor seit aus um über unter durch gegen bis damit ein eine einen einem einer",
+    "en": "and or but because although if when while where who which that to in on at with without for from of by "
+    "about after before until than as so since through under over into",
+    "de": "und oder aber sondern denn weil wenn als dass ob obwohl während wo wer der die das in im an am auf mit "
+    "ohne für von vom zu zum zur bei nach vor seit aus um über unter durch gegen bis damit ein eine einen einem einer",
     "fr": "et ou mais car parce que qui quand si comme où dont à au aux dans en sur sous avec sans pour par de du des "
     "vers chez depuis avant après pendant",
     "es": "y e o u pero porque que quien cuando si como donde cual a al en con sin para por de del desde hasta sobre "

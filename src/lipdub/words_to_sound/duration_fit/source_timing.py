@@ -61,7 +61,8 @@ def source_phrases(features: SpeechFeatures) -> tuple[Span, ...]:
     pauses = [Span(features.start + a * FEATURE_STEP, features.start + b * FEATURE_STEP) for a, b in quiet]
     out: list[Span] = []
     for window in source_windows(features):
-        if window.start - features.start <= _FROM_START and not low[: round((window.start - features.start) * 50)].any():
+        before = window.start - features.start
+        if before <= _FROM_START and not low[: round(before / FEATURE_STEP)].any():
             window = Span(features.start, window.end)
         cut = subtract_spans((window,), [pause for pause in pauses if pause.start > window.start])
         loud = sum((span.duration for span in cut), Fraction(0))
