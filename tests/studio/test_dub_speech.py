@@ -23,7 +23,7 @@ from lipdub.studio.analysis import Analysis
 from lipdub.studio.assemble.soundtrack import make_soundtrack
 from lipdub.studio.dub_plan import DubPlan, DubSpeech
 from lipdub.studio.job import Job, OutputNames
-from lipdub.studio.options import DubOptions, SpeechOptions, VoiceOptions
+from lipdub.studio.options import DubOptions, SpeakOptions, SpeechOptions, TranslatorOptions
 from lipdub.studio.plan.dub_speech import brought_speech, spoken_speech
 from lipdub.studio.plan.face_plans import lines_on_faces
 from lipdub.studio.plan.lines import DubLines, lines_to_say
@@ -269,9 +269,11 @@ def test_the_steps_leave_files_that_can_be_edited(clip: Clip, tmp_path: Path, fa
     ]
     sound_steps.transcribe(clip.path, tmp_path / "talk.en.srt")
     assert [line.text for line in read_script(tmp_path / "talk.en.srt").lines] == ["hello there."]
-    sound_steps.translate(tmp_path / "talk.en.srt", tmp_path / "talk.es.srt", "es", "shout")
+    sound_steps.translate(
+        tmp_path / "talk.en.srt", tmp_path / "talk.es.srt", "es", TranslatorOptions(translator="shout")
+    )
     assert [line.text for line in read_script(tmp_path / "talk.es.srt").lines] == ["HELLO THERE."]
-    account = sound_steps.speak(tmp_path / "talk.es.srt", tmp_path / "talk.es.wav", clip.path, VoiceOptions())
+    account = sound_steps.speak(tmp_path / "talk.es.srt", tmp_path / "talk.es.wav", clip.path, SpeakOptions())
     assert account.lines[0].text == "HELLO THERE."
     assert abs(probe(tmp_path / "talk.es.wav").duration - (clip.span.end - clip.start)) < Fraction(1, 1000)
     with pytest.raises(OutputError, match="exists"):

@@ -10,7 +10,7 @@ import pytest
 from lipdub.errors import OptionError, OutputError, ServiceError, WeightsError
 from lipdub.media.probe import probe
 from lipdub.studio import sound_steps
-from lipdub.studio.options import DubOptions, VoiceOptions
+from lipdub.studio.options import DubOptions, SpeakOptions, TranslatorOptions
 from lipdub.studio.plan.fitted_speech import FittedSpeech
 from lipdub.studio.plan.lines import DubLines, shifted
 from lipdub.studio.session import Session, open_session
@@ -119,7 +119,7 @@ def test_a_last_line_that_is_long_is_said_to_its_end(tmp_path: Path, monkeypatch
     monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
     script = tmp_path / "talk.es.srt"
     script.write_text("1\n00:00:00,000 --> 00:00:01,000\nUna frase que dura bastante más que un segundo, o dos.\n")
-    account = sound_steps.speak(script, tmp_path / "out.wav", voices=VoiceOptions(duration_fit="none"))
+    account = sound_steps.speak(script, tmp_path / "out.wav", voices=SpeakOptions(duration_fit="none"))
     assert account.metrics["seconds_missing"] == 0
     assert probe(tmp_path / "out.wav").duration > 3
 
@@ -130,9 +130,11 @@ def test_files_that_cannot_be_written_are_refused_before_anything_is_heard(tmp_p
     with pytest.raises(OptionError, match=r"\.txt.*Choose"):
         sound_steps.transcribe(tmp_path / "absent.mp4", tmp_path / "words.txt")
     with pytest.raises(OptionError, match=r"without an ending.*Choose"):
-        sound_steps.translate(script, tmp_path / "words", "es", "argos")
+        sound_steps.translate(script, tmp_path / "words", "es", TranslatorOptions(translator="argos"))
     with pytest.raises(OptionError, match="no address"):
-        sound_steps.translate(script, tmp_path / "words.es.srt", "es", "openai:nowhere")
+        sound_steps.translate(script, tmp_path / "words.es.srt", "es", TranslatorOptions(translator="openai:nowhere"))
     (tmp_path / "taken.es.srt").touch()
     with pytest.raises(OutputError, match="exists"):
-        sound_steps.translate(script, tmp_path / "taken.es.srt", "es", "openai:http://localhost:1")
+        sound_steps.translate(
+            script, tmp_path / "taken.es.srt", "es", TranslatorOptions(translator="openai:http://localhost:1")
+        )
