@@ -94,7 +94,7 @@ def test_the_language_of_a_script_can_be_given(files: Path) -> None:
         sound_steps.speak(files / "talk.es.srt", files / "said.wav", voices=SpeakOptions(to="fr"))
     with pytest.raises(OptionError, match="no translator"):
         sound_steps.translate(files / "talk.srt", files / "new.srt", "fr", TranslatorOptions())
+    named = TranslatorOptions(translator="openai:http://localhost:1", source_language="es")
     with pytest.raises(OptionError, match="in 'es' already"):
-        named = TranslatorOptions(translator="openai:http://localhost:1", source_language="es")
         sound_steps.translate(files / "talk.srt", files / "new.srt", "es", named)
     assert sound_steps.speak(files / "talk.srt", files / "said.wav", voices=SpeakOptions(to="es")).language == "es"

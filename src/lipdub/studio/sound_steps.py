@@ -219,9 +219,7 @@ def _read(script: Path, clip: Clip | None = None, language: str = "") -> DubLine
         )
     language = next((line.language for line in read.lines if line.language), "")
     if not language:
-        raise OptionError(
-            "the script's language is not known",
-            file=script,
-            remedy=f"Name it like {script.stem}.es{script.suffix}, or give it (speak: --to, translate: --source-language)",
-        )
+        name = f"{script.stem}.es{script.suffix}"
+        remedy = f"Name it like {name}, or give it: --to to speak, --source-language to translate"
+        raise OptionError("the script's language is not known", file=script, remedy=remedy)
     return DubLines(numbered(read.lines), language, script, notes=read.notes)
