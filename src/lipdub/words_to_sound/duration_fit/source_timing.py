@@ -61,13 +61,17 @@ def source_phrases(features: SpeechFeatures) -> tuple[Span, ...]:
     pauses = [Span(features.start + a * FEATURE_STEP, features.start + b * FEATURE_STEP) for a, b in quiet]
     out: list[Span] = []
     for window in source_windows(features):
+        cut = subtract_spans((window,), [pause for pause in pauses if pause.start > window.start])
+        first, stop = (round((t - features.start) / FEATURE_STEP) for t in (window.start, window.end))
+        rows = low[first:stop]
+        kept = [span for span in cut if span.duration >= _SHORTEST_PHRASE]
+        if not kept or not len(rows) or rows.mean() > 1 - _TRUSTED:
+            out.append(window)
+            continue
         before = window.start - features.start
         if before <= _FROM_START and not low[: round(before / FEATURE_STEP)].any():
-            window = Span(features.start, window.end)
-        cut = subtract_spans((window,), [pause for pause in pauses if pause.start > window.start])
-        loud = sum((span.duration for span in cut), Fraction(0))
-        kept = [span for span in cut if span.duration >= _SHORTEST_PHRASE]
-        out += kept if loud >= _TRUSTED * window.duration and kept else [window]
+            kept[0] = Span(features.start, kept[0].end)
+        out += kept
     return tuple(out)
 
 
