@@ -50,6 +50,24 @@ def test_a_line_that_the_voice_cannot_read_is_left_out_and_told(session: Session
     assert any("привет" in note and "not said" in note for note in fitted.notes)
 
 
+def test_a_line_of_emoji_is_told_and_the_rest_is_spoken(session: Session) -> None:
+    fitted = FittedSpeech(words("😀😀🎉", "Hola a todos."), {"": AssignedVoice(FakeVoice())}, session)
+    assert [line.line.text for line in fitted.placed((), WHOLE)] == ["Hola a todos."]
+    assert any("😀😀🎉" in note and "nothing to be said" in note for note in fitted.notes)
+
+
+def test_twenty_minutes_of_text_for_one_line_are_cut_and_told(session: Session) -> None:
+    class Long(FakeVoice):
+        def speak(self, line: Line, pace: float = 1.0, reference: object = None) -> Sound:
+            return Sound(np.full((1, 1_200 * 100 if line.text.startswith("palabra") else 100), 0.3, np.float32), 100)
+
+    fitted = FittedSpeech(words("palabra " * 2_500, "Hola."), {"": AssignedVoice(Long())}, session)
+    long, short = fitted.placed((), WHOLE)
+    assert long.missing > 600, "the report says how much is missing"
+    assert long.span.end <= short.span.start
+    assert short.missing == 0
+
+
 def test_shorter_words_are_asked_for_the_right_line(session: Session) -> None:
     asked = []
 
