@@ -62,7 +62,7 @@ from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrases import measure_line
 from lipdub.words_to_sound.duration_fit.plan import plan_fit
 from lipdub.words_to_sound.duration_fit.respeak import respeak_requests
-from lipdub.words_to_sound.duration_fit.source_timing import source_timings, source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_phrases, source_timings, source_windows
 from lipdub.words_to_sound.script.read import ScriptLines
 from lipdub.words_to_sound.voices.choose import voices_for
 from lipdub.words_to_sound.voices.speak import speak_line
@@ -112,10 +112,16 @@ class Three:
     def of(cls, track: Track) -> "Three":
         """Read from files."""
         rate = sound_format(track.clip.path).rate
-        mix, dub = _samples(track.mix.track, rate), _samples(track.speech.track, rate)
+        mix, dub = _samples(_file(track.mix), rate), _samples(track.speech.track, rate)
         source = _samples(track.clip.path, rate, min(track.clip.start, track.clip.span.end))
         same = [np.pad(x, (0, max(0, len(mix) - len(x))))[: len(mix)] for x in (dub, source)]
         return cls(mix, same[0], same[1], rate)
+
+
+def _file(mix: Soundtrack) -> Path:
+    """The file of a mix that is not made in pieces."""
+    assert isinstance(mix.track, Path)
+    return mix.track
 
 
 def _samples(path: Path, rate: int, start: Fraction = Fraction(0)) -> Samples:
@@ -141,9 +147,9 @@ def _made(clip: Clip, script: Path, session: Session) -> Track:
     speech = SpeechOptions(script=script, to=language_in_name(script))
     job = _job(clip, speech, check_speech(clip, None, speech, session.tools))
     sound = clip_features(clip, session)
-    windows = source_windows(sound.features)
+    windows = source_phrases(sound.features)
     lines = lines_to_say(clip, speech, job.script, sound.features, session)
-    voices = voices_for(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows))
+    voices = voices_for(lines.lines, speech.voice, speaker_pitch(clip, lines.lines, windows, session))
     fitted = FittedSpeech(lines, voices, session)
     natural = tuple(speak_line(line, voices[line.speaker], 1.0, session.store.folder) for line in fitted.lines)
     voiced = VoicedLines(fitted.placed(windows, clip.span), fitted.models, fitted.notes)
@@ -164,21 +170,14 @@ def _mixed(job: Job, speech: DubSpeech, source: TrackFeatures, session: Session)
 
 
 def _words(track: Track, three: Three) -> Row:
-    check = check_words(
-        track.speech.track,
-        track.speech.lines,
-        dub_features(track.speech.track, track.clip, track.session).features,
-        "whisper",
-        track.session,
-    )
     rates = [line.rate for line in track.lines]
     lines = [measure_line(line) for line in track.natural]
-    timings = source_timings([line.line for line in lines], source_windows(track.features))
+    timings = source_timings([line.line for line in lines], source_phrases(track.features))
     requests = respeak_requests(plan_fit(lines, timings, track.clip.span.end), lines)
     granted = sum(track.fitted.paces[request.index] != 1 for request in requests)
     levels, cents = _lines_heard(track)
     return {
-        "wer": check.metrics.get("word_error_rate", float("nan")),
+        "wer": _word_errors(track.speech, track),
         "plain": _plain_wer(track),
         "rate": f"{min(rates):.2f} {float(np.median(rates)):.2f} {max(rates):.2f}",
         "paced": f"{granted}/{len(requests)}",
@@ -222,10 +221,15 @@ def _plain_wer(track: Track) -> float:
     for own in track.natural[:SOME]:
         placed.append(PlacedLine(own.line, replace(own.sound, start=at), 1.0, Span(at, at)))
         at = placed[-1].span.end + Fraction(3, 10)
-    path, own = track.session.scratch / "plain.flac", [each.line for each in track.natural[:SOME]]
+    path, own = track.session.scratch / "plain.flac", tuple(each.line for each in track.natural[:SOME])
     write_speech(path, lambda: iter(placed), Span(track.clip.start, at))
-    features = dub_features(path, track.clip, track.session).features
-    return check_words(path, own, features, "whisper", track.session).metrics.get("word_error_rate", float("nan"))
+    return _word_errors(DubSpeech(path, path, lines=own), track)
+
+
+def _word_errors(speech: DubSpeech, track: Track) -> float:
+    """Word error rate of ``speech``, by whisper-base."""
+    features = dub_features(speech.track, track.clip, track.session).features
+    return check_words(speech, features, "whisper", track.session).metrics.get("word_error_rate", float("nan"))
 
 
 def _time(track: Track, three: Three) -> Row:
@@ -255,7 +259,7 @@ def _middle(late: Samples) -> str:
 
 
 def _windows_of_mix(track: Track) -> tuple[Span, ...]:
-    features = read_sound(track.mix.track, rate=ANALYSIS_RATE, mono=True)
+    features = read_sound(_file(track.mix), rate=ANALYSIS_RATE, mono=True)
     samples = np.ascontiguousarray(features.samples[0])
     voiced = VoiceActivity(weights.resolve("voice-activity")).probabilities(samples, gain_to_level(row_levels(samples)))
     none = np.zeros((len(voiced), 20), np.float32)
@@ -273,14 +277,14 @@ def _sound(track: Track, three: Three) -> Row:
     begin = min(track.clip.start, track.clip.span.end)
     expected = int(track.clip.span.end * three.rate - begin * three.rate)
     edges = [t - begin for line in track.lines for t in (line.span.start, line.span.end)]
-    features = [ears.loudness(track.mix.track)]
+    features = [ears.loudness(_file(track.mix))]
     clicks = ears.click(three.mix, three.rate, edges)
     row = {**_beneath(track, three), "click": clicks, "length": len(three.mix) - expected}
     for name in ("web", "loud"):
         speech = SpeechOptions(mix=True, loudness=name)
         source = TrackFeatures(track.features, SoundDamage())
         again = _mixed(_job(track.clip, speech, None), brought_speech(track.speech.track, ""), source, track.session)
-        features.append(ears.loudness(again.track))
+        features.append(ears.loudness(_file(again)))
     off = [abs(found.integrated - aim) for found, aim in zip(features, AIMS.values(), strict=True)]
     return {
         **row,

@@ -52,6 +52,29 @@ def test_an_old_command_means_the_new_one() -> None:
     assert with_new_names(["--help", "hear"]).arguments == ["--help", "transcribe"]
 
 
+def test_old_options_of_a_step_are_those_of_a_dub_now() -> None:
+    renamed = with_new_names(["hear", "a.mp4", "-o", "a.srt", "--language", "en"])
+    assert renamed.arguments == ["transcribe", "a.mp4", "-o", "a.srt", "--source-language", "en"]
+    assert len(renamed.notices) == 2
+    assert values("hear", "a.mp4", "-o", "a.srt", "--language", "en")["source_language"] == "en"
+
+
+SHARED = {
+    "transcribe": {"--source-language", "--recogniser", "--audio-stream", "--overwrite", "--output"},
+    "translate": {"--source-language", "--translator", "--glossary", "--to", "--overwrite", "--output"},
+    "speak": {"--voice", "--duration-fit", "--to", "--audio-stream", "--overwrite", "--output"},
+}
+
+
+@pytest.mark.parametrize("command", SHARED)
+def test_the_steps_of_a_dub_take_its_options_by_the_same_names(command: str) -> None:
+    def named(of: str) -> set[str]:
+        return {flag for argument in app[of].assemble_argument_collection() for flag in argument.names}
+
+    assert SHARED[command] <= named(command)
+    assert SHARED[command] <= named("dub")
+
+
 def test_every_new_name_exists_and_no_old_one() -> None:
     for old, new in COMMANDS.items():
         assert app[new]

@@ -4,17 +4,20 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lipdub.errors import OptionError, OutputError, ServiceError, WeightsError
 from lipdub.media.probe import probe
 from lipdub.studio import sound_steps
-from lipdub.studio.options import DubOptions, VoiceOptions
+from lipdub.studio.options import DubOptions, SpeakOptions, TranslatorOptions
 from lipdub.studio.plan.fitted_speech import FittedSpeech
 from lipdub.studio.plan.lines import DubLines, shifted
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.lines import Line, Word, numbered
+from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.phrases import find_phrases
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.seam import ModelCard
 from lipdub.words_to_sound.voices.assign import AssignedVoice
@@ -47,6 +50,24 @@ def test_a_line_that_the_voice_cannot_read_is_left_out_and_told(session: Session
     assert any("привет" in note and "not said" in note for note in fitted.notes)
 
 
+def test_a_line_of_emoji_is_told_and_the_rest_is_spoken(session: Session) -> None:
+    fitted = FittedSpeech(words("😀😀🎉", "Hola a todos."), {"": AssignedVoice(FakeVoice())}, session)
+    assert [line.line.text for line in fitted.placed((), WHOLE)] == ["Hola a todos."]
+    assert any("😀😀🎉" in note and "nothing to be said" in note for note in fitted.notes)
+
+
+def test_twenty_minutes_of_text_for_one_line_are_cut_and_told(session: Session) -> None:
+    class Long(FakeVoice):
+        def speak(self, line: Line, pace: float = 1.0, reference: object = None) -> Sound:
+            return Sound(np.full((1, 1_200 * 100 if line.text.startswith("palabra") else 100), 0.3, np.float32), 100)
+
+    fitted = FittedSpeech(words("palabra " * 2_500, "Hola."), {"": AssignedVoice(Long())}, session)
+    long, short = fitted.placed((), WHOLE)
+    assert long.missing > 600, "the report says how much is missing"
+    assert long.span.end <= short.span.start
+    assert short.missing == 0
+
+
 def test_shorter_words_are_asked_for_the_right_line(session: Session) -> None:
     asked = []
 
@@ -58,6 +79,35 @@ def test_shorter_words_are_asked_for_the_right_line(session: Session) -> None:
     fitted = FittedSpeech(words("♪", "Hola.", long, shorten=shorten), {"": AssignedVoice(FakeVoice())}, session)
     list(fitted.placed((), WHOLE))
     assert {id_ for id_, _ in asked} == {"3"}
+
+
+class PausingVoice(FakeVoice):
+    """A voice of steady pace that pauses at commas."""
+
+    def speak(self, line: Line, pace: float = 1.0, reference: object = None) -> Sound:
+        rate = 16_000
+        buzz = np.sign(np.sin(np.arange(round(1.2 * rate / pace)) * 0.06)).astype(np.float32) * np.float32(0.3)
+        parts = line.text.count(",") + 1
+        pieces = [
+            piece for _ in range(parts) for piece in (buzz[: len(buzz) // parts], np.zeros(rate // 3, np.float32))
+        ]
+        return Sound(np.concatenate(pieces[:-1])[None], rate)
+
+
+@pytest.mark.parametrize(("windows", "commas"), [((0.6, 0.3, 0.6), 1), ((1.2,), 0)])
+def test_the_voice_pauses_where_the_source_does(session: Session, windows: tuple[float, ...], commas: int) -> None:
+    fitted = FittedSpeech(
+        words("Nunca hemos estado en otra ciudad nueva"), {"": AssignedVoice(PausingVoice())}, session
+    )
+    at, spans = Fraction(0), []
+    for n, length in enumerate(windows):
+        step = Fraction(round(length * 10), 10)
+        spans += [Span(at, at + step)] if n % 2 == 0 else []
+        at += step
+    (placed,) = fitted.placed(spans, WHOLE)
+    assert placed.line.text == "Nunca hemos estado en otra ciudad nueva", "the report and subtitles have no such comma"
+    assert "".join(fitted.broken.values()).count(",") == commas
+    assert len(find_phrases(placed.sound)) == commas + 1
 
 
 def test_a_translator_that_dies_meanwhile_does_not_stop_the_dub(session: Session) -> None:
@@ -87,7 +137,7 @@ def test_a_last_line_that_is_long_is_said_to_its_end(tmp_path: Path, monkeypatch
     monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
     script = tmp_path / "talk.es.srt"
     script.write_text("1\n00:00:00,000 --> 00:00:01,000\nUna frase que dura bastante más que un segundo, o dos.\n")
-    account = sound_steps.speak(script, tmp_path / "out.wav", voices=VoiceOptions(duration_fit="none"))
+    account = sound_steps.speak(script, tmp_path / "out.wav", voices=SpeakOptions(duration_fit="none"))
     assert account.metrics["seconds_missing"] == 0
     assert probe(tmp_path / "out.wav").duration > 3
 
@@ -98,9 +148,11 @@ def test_files_that_cannot_be_written_are_refused_before_anything_is_heard(tmp_p
     with pytest.raises(OptionError, match=r"\.txt.*Choose"):
         sound_steps.transcribe(tmp_path / "absent.mp4", tmp_path / "words.txt")
     with pytest.raises(OptionError, match=r"without an ending.*Choose"):
-        sound_steps.translate(script, tmp_path / "words", "es", "argos")
+        sound_steps.translate(script, tmp_path / "words", "es", TranslatorOptions(translator="argos"))
     with pytest.raises(OptionError, match="no address"):
-        sound_steps.translate(script, tmp_path / "words.es.srt", "es", "openai:nowhere")
+        sound_steps.translate(script, tmp_path / "words.es.srt", "es", TranslatorOptions(translator="openai:nowhere"))
     (tmp_path / "taken.es.srt").touch()
     with pytest.raises(OutputError, match="exists"):
-        sound_steps.translate(script, tmp_path / "taken.es.srt", "es", "openai:http://localhost:1")
+        sound_steps.translate(
+            script, tmp_path / "taken.es.srt", "es", TranslatorOptions(translator="openai:http://localhost:1")
+        )

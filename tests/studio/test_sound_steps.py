@@ -9,6 +9,7 @@ import pytest
 from lipdub.errors import OptionError, OutputError
 from lipdub.media.probe import probe
 from lipdub.studio import session, sound_steps
+from lipdub.studio.options import SpeakOptions, TranslatorOptions
 from lipdub.studio.sound_steps import StepCaller
 
 SCRIPT = "1\n00:00:00,000 --> 00:00:02,000\nHola a todos.\n"
@@ -35,10 +36,18 @@ def kept(folder: Path) -> dict[str, bytes]:
     [
         lambda f, caller: sound_steps.speak(f / "talk.es.srt", f / "clip.wav", f / "clip.wav", caller=caller),
         lambda f, caller: sound_steps.speak(f / "talk.es.srt", f / "link.wav", f / "clip.wav", caller=caller),
-        lambda f, caller: sound_steps.translate(f / "talk.es.srt", f / "talk.es.srt", "fr", "argos", caller=caller),
-        lambda f, caller: sound_steps.translate(f / "talk.es.srt", f / "same.srt", "fr", "argos", caller=caller),
         lambda f, caller: sound_steps.translate(
-            f / "talk.es.srt", f / "terms.srt", "fr", "argos", f / "terms.srt", caller=caller
+            f / "talk.es.srt", f / "talk.es.srt", "fr", TranslatorOptions(translator="argos"), caller=caller
+        ),
+        lambda f, caller: sound_steps.translate(
+            f / "talk.es.srt", f / "same.srt", "fr", TranslatorOptions(translator="argos"), caller=caller
+        ),
+        lambda f, caller: sound_steps.translate(
+            f / "talk.es.srt",
+            f / "terms.srt",
+            "fr",
+            TranslatorOptions(translator="argos", glossary=f / "terms.srt"),
+            caller=caller,
         ),
         lambda f, caller: sound_steps.transcribe(f / "talk.es.srt", f / "talk.es.srt", caller=caller),
     ],
@@ -71,5 +80,21 @@ def test_a_script_is_spoken_and_only_the_sound_appears(files, monkeypatch):
 @pytest.mark.parametrize("to", ["es", "es-MX"])
 def test_nothing_to_translate_is_told(files, to):
     with pytest.raises(OptionError, match="nothing to translate"):
-        sound_steps.translate(files / "talk.es.srt", files / "new.srt", to, "openai:http://localhost:1")
+        sound_steps.translate(
+            files / "talk.es.srt", files / "new.srt", to, TranslatorOptions(translator="openai:http://localhost:1")
+        )
     assert not (files / "new.srt").exists()
+
+
+def test_the_language_of_a_script_can_be_given(files: Path) -> None:
+    (files / "talk.srt").write_bytes((files / "talk.es.srt").read_bytes())
+    with pytest.raises(OptionError, match="language is not known"):
+        sound_steps.speak(files / "talk.srt", files / "said.wav")
+    with pytest.raises(OptionError, match="in 'es', not in 'fr'"):
+        sound_steps.speak(files / "talk.es.srt", files / "said.wav", voices=SpeakOptions(to="fr"))
+    with pytest.raises(OptionError, match="no translator"):
+        sound_steps.translate(files / "talk.srt", files / "new.srt", "fr", TranslatorOptions())
+    named = TranslatorOptions(translator="openai:http://localhost:1", source_language="es")
+    with pytest.raises(OptionError, match="in 'es' already"):
+        sound_steps.translate(files / "talk.srt", files / "new.srt", "es", named)
+    assert sound_steps.speak(files / "talk.srt", files / "said.wav", voices=SpeakOptions(to="es")).language == "es"

@@ -14,7 +14,7 @@ from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import OptionError, WeightsError
 from lipdub.media.probe import open_clip
 from lipdub.studio import sound_steps
-from lipdub.studio.options import VoiceOptions
+from lipdub.studio.options import SpeakOptions
 from lipdub.studio.plan.voice_reference import clearest_span, with_references
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.lines import Line
@@ -78,7 +78,7 @@ def test_a_program_gets_a_file_of_how_the_speaker_sounds(clip: Clip, tmp_path: P
     script, kept = tmp_path / "talk.es.srt", tmp_path / "kept.wav"
     script.write_text("1\n00:00:00,000 --> 00:00:07,900\nHola a todos.\n")
     program = f"{sys.executable} -c {shlex.quote(COPY.format(kept=str(kept)))} {{reference}} {{out}}"
-    voices = VoiceOptions(voice=(f"command:{program}",))
+    voices = SpeakOptions(voice=(f"command:{program}",))
     sound_steps.speak(script, tmp_path / "out.wav", clip.path, voices)
     samples, rate = read_wav(kept.read_bytes(), "kept")
     assert 3 <= len(samples) / rate <= 10.3

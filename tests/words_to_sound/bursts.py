@@ -55,7 +55,7 @@ def buzz(size: int, rate: int = CLOCK, pitch: float = 140.0) -> np.ndarray:
     return wave * edge * edge[::-1]
 
 
-def line(where: Span, speaker: str = "", text: str = "some words that are said") -> Line:
+def line(where: Span, speaker: str = "", text: str = "some, words, that, are, said, one, by, one.") -> Line:
     return Line(text, where, "es", speaker)
 
 

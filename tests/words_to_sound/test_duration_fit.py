@@ -81,7 +81,7 @@ def test_without_the_vocoder_atempo_does_it(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_line_that_fits_keeps_its_samples() -> None:
     what = spoken(span(1, 3), 0.8, 0.3, 0.9)
-    (placed,) = fit([what], spans(2, start=1), seconds(5)).placed
+    (placed,) = fit([what], spans(0.8, 0.3, 0.9, start=1), seconds(5)).placed
     assert placed.rate == 1
     assert placed.sound.start == 1
     assert np.array_equal(placed.sound.samples, what.sound.samples)
@@ -89,7 +89,7 @@ def test_a_line_that_fits_keeps_its_samples() -> None:
 
 def test_a_moved_pause_is_silence_and_the_speech_is_untouched() -> None:
     what = spoken(span(1, 5), 1.0, 0.2, 1.2)
-    (placed,) = fit([what], spans(1.1, 0.8, 1.3, start=1), seconds(6)).placed
+    (placed,) = fit([what], spans(1.0, 0.9, 1.2, start=1), seconds(6)).placed
     voice, out = what.sound.samples[0], placed.sound.samples[0]
     assert placed.sound.start == 1
     assert np.array_equal(out[:48_000], voice[:48_000])
@@ -178,7 +178,9 @@ def test_a_dialogue_is_fitted_in_time() -> None:
     result = fit(lines, windows, at + 1)
     assert np.median(np.abs(onset_errors(result.placed))) <= 0.02
     assert all(a.span.end <= b.span.start for a, b in pairwise(result.placed))
-    assert [(r.index, r.pace < 1) for r in result.requests] == [(0, True), (1, True), (5, False)]
+    assert [(r.index, r.pace < 1) for r in result.requests] == [
+        *((0, True), (1, True), (3, False), (4, False), (5, False))
+    ]
 
 
 def test_without_stretching_no_sample_changes() -> None:

@@ -1,5 +1,6 @@
 """The phrases of a spoken line, when the source speaks it, and the alignment of both."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -10,11 +11,18 @@ from hypothesis import strategies as st
 
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.timeline.spoken_lines import SpokenLine
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
+from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases, line_breaks
 from lipdub.words_to_sound.duration_fit.phrases import STEP, find_phrases, measure_line
-from lipdub.words_to_sound.duration_fit.source_timing import source_timings, source_windows
-from words_to_sound.bursts import burst, line, measured, seconds, span, spans, spoken
+from lipdub.words_to_sound.duration_fit.source_breaks import text_with_breaks
+from lipdub.words_to_sound.duration_fit.source_timing import (
+    SourceTiming,
+    source_phrases,
+    source_timings,
+    source_windows,
+)
+from words_to_sound.bursts import CLOCK, burst, line, measured, seconds, span, spans, spoken
 
 tenths = st.integers(2, 9).map(lambda n: Fraction(n, 10))
 
@@ -119,6 +127,79 @@ def test_source_windows_keep_close_to_the_voice() -> None:
     voiced[20:40] = voiced[50:70] = 1
     features = SpeechFeatures(Fraction(5), np.zeros((100, 17), np.float32), voiced, np.zeros((100, 3), np.float32))
     assert source_windows(features) == (span(5.4, 5.72), span(6.0, 6.32))
+
+
+def _features(voiced: list[int], level: list[float]) -> SpeechFeatures:
+    """Voice activity and level in rows of 0.02 s from 5 s on, each value for ten rows."""
+    active, energy = (np.repeat(np.array(x, np.float32), 10) for x in (voiced, level))
+    rows = np.stack([energy, energy, active], 1)
+    return SpeechFeatures(Fraction(5), np.zeros((len(active), 17), np.float32), active, rows)
+
+
+def test_source_phrases_end_where_the_level_falls() -> None:
+    heard = _features([0, 1, 1, 1, 1, 1, 0, 0], [0, 0.9, 0.9, 0.1, 0.8, 0.8, 0, 0])
+    assert source_windows(heard) == (span(5.2, 6.12),)
+    assert source_phrases(heard) == (span(5.2, 5.6), span(5.8, 6.12))
+
+
+def test_level_says_nothing_about_pauses_under_music() -> None:
+    quiet = _features([0, 1, 1, 1, 1, 1, 0, 0], [1, 0.3, 0.3, 0.1, 0.3, 0.9, 1, 1])
+    assert source_phrases(quiet) == source_windows(quiet)
+
+
+def test_speech_that_a_clip_begins_with_is_found_by_its_level() -> None:
+    assert source_phrases(_features([0, 1, 1, 0], [0.9, 0.9, 0.9, 0]))[0].start == 5
+    assert source_phrases(_features([0, 1, 1, 0], [0.1, 0.9, 0.9, 0]))[0].start == seconds(5.2)
+
+
+TWO = SourceTiming((span(0, 1.6), span(1.8, 2.8)))
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "wanted"),
+    [
+        ("Wir waren noch nie in Disneyland in einer anderen Stadt.", "de", "Disneyland, in einer"),
+        ("Nunca hemos estado en Disneyland en otra ciudad.", "es", "Disneyland, en otra"),
+        ("We have never been to Disneyland in any other city.", "en-GB", "Disneyland, in any"),
+    ],
+)
+def test_the_source_s_pause_becomes_a_comma_between_phrases(text: str, language: str, wanted: str) -> None:
+    assert wanted in text_with_breaks(text, language, TWO)
+    assert text_with_breaks(text, language, TWO).replace(",", "") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Wir waren noch nie in Disneyland, in einer anderen Stadt.", "de"),  # pauses there already
+        ("Das Unternehmen Donaudampfschifffahrt.", "de"),  # no word there begins a phrase
+        ("ディズニーランド に 行った こと が ない", "ja"),
+        ("Ja.", "de"),
+        ("", "de"),
+    ],
+)
+def test_no_comma_comes_where_it_would_not_help(text: str, language: str) -> None:
+    assert text_with_breaks(text, language, TWO) == text
+
+
+@given(st.text(alphabet="aeinds ,.", max_size=60), st.sampled_from(["de", "fr", "es", "it", "en", "zh"]))
+def test_breaks_change_no_word(text: str, language: str) -> None:
+    broken = text_with_breaks(text, language, TWO)
+    assert broken == text or broken.replace(",", "").split() == text.replace(",", "").split()
+
+
+def test_weak_ends_of_phrases_are_measured() -> None:
+    sound = burst(0.5, 0.3, 0.5)
+    sound.samples[0, round(0.45 * CLOCK) : round(0.5 * CLOCK)] *= 0.03
+    weak, firm = measure_line(SpokenLine(line(span(0, 2)), sound)).tails
+    assert (weak, firm) == (seconds(0.05), 0)
+
+
+def test_silence_inside_a_word_is_no_break() -> None:
+    plain, marked = (
+        replace(measured(span(0, 5), 1.0, 0.2, 0.5), line=line(span(0, 5), text=t)) for t in ("Ga", "G, a")
+    )
+    assert (line_breaks(plain), line_breaks(marked)) == ((), (0,))
 
 
 def test_phrases_begin_with_the_windows_they_match() -> None:

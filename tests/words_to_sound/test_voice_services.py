@@ -95,6 +95,7 @@ def test_a_busy_server_is_asked_again():
     [
         (Answer(b"broken", status=500), "answers 500: broken", 3),
         (Answer(b'{"error": {"message": "no such model"}}', status=404), "answers 404: no such model", 1),
+        (Answer(b'{"detail": "pull it first"}', status=400), "answers 400: pull it first", 1),
         (Answer(status=401), "answers 401.*Check the key", 1),
         (Answer(b"ID3 and so on"), "answered with mp3 where a WAV", 1),
         (Answer(b""), "not sound", 1),

@@ -17,7 +17,14 @@ from lipdub.cli.screen import ScreenOptions, note, print_script, progress, stder
 from lipdub.cli.train import train_app
 from lipdub.errors import OptionError
 from lipdub.process.exit_codes import run_program
-from lipdub.studio.options import DubOptions, VoiceOptions
+from lipdub.studio.options import (
+    AudioStreamOptions,
+    DubOptions,
+    OverwriteOptions,
+    RecogniserOptions,
+    SpeakOptions,
+    TranslatorOptions,
+)
 
 if TYPE_CHECKING:
     from lipdub.studio.sound_steps import StepCaller
@@ -66,10 +73,9 @@ def transcribe(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    language: str = "",
-    recogniser: str = "whisper",
-    audio_stream: int | None = None,
-    overwrite: bool = False,
+    speech: Annotated[RecogniserOptions, Parameter(name="*")] = RecogniserOptions(),
+    sound: Annotated[AudioStreamOptions, Parameter(name="*")] = AudioStreamOptions(),
+    files: Annotated[OverwriteOptions, Parameter(name="*")] = OverwriteOptions(),
 ) -> int:
     """Transcribe what is said in a clip to a script that you can edit: SRT, VTT or JSON.
 
@@ -79,19 +85,13 @@ def transcribe(
         Video or sound of people talking.
     output
         The script; its extension selects the format.
-    language
-        Language that is spoken; detected if not given.
-    recogniser
-        Speech recogniser that transcribes the clip.
-    audio_stream
-        Audio stream of the clip to transcribe, counted from 0; by default the one that players play.
-    overwrite
-        Replace a script that exists.
     """
     from lipdub.studio import sound_steps
 
-    with _step(overwrite) as caller:
-        words = sound_steps.transcribe(clip, output, language, recogniser, caller, audio_stream)
+    with _step(files) as caller:
+        words = sound_steps.transcribe(
+            clip, output, speech.source_language, speech.recogniser, caller, sound.audio_stream
+        )
     print_script(output, words.language, len(words.lines), words.notes)
     return 0
 
@@ -102,10 +102,9 @@ def translate(
     /,
     *,
     to: str,
-    translator: str,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    glossary: Path | None = None,
-    overwrite: bool = False,
+    speech: Annotated[TranslatorOptions, Parameter(name="*")] = TranslatorOptions(),
+    files: Annotated[OverwriteOptions, Parameter(name="*")] = OverwriteOptions(),
 ) -> int:
     """Translate a script; each line stays short enough for its time where the translator can do that.
 
@@ -115,19 +114,13 @@ def translate(
         SRT, VTT, ASS or JSON.
     to
         Language of the result, e.g. es.
-    translator
-        openai:URL#MODEL (any such server, local ones too), argos, or another that is installed.
     output
         The translated script; its extension selects the format.
-    glossary
-        How terms are translated: CSV, TSV or JSON with term and rendering.
-    overwrite
-        Replace a script that exists.
     """
     from lipdub.studio import sound_steps
 
-    with _step(overwrite) as caller:
-        words = sound_steps.translate(script, output, to, translator, glossary, caller)
+    with _step(files) as caller:
+        words = sound_steps.translate(script, output, to, speech, caller)
     print_script(output, words.language, len(words.lines), words.notes)
     return 0
 
@@ -139,9 +132,9 @@ def speak(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     clip: Path | None = None,
-    speech: Annotated[VoiceOptions, Parameter(name="*")] = VoiceOptions(),
-    audio_stream: int | None = None,
-    overwrite: bool = False,
+    speech: Annotated[SpeakOptions, Parameter(name="*")] = SpeakOptions(),
+    sound: Annotated[AudioStreamOptions, Parameter(name="*")] = AudioStreamOptions(),
+    files: Annotated[OverwriteOptions, Parameter(name="*")] = OverwriteOptions(),
 ) -> int:
     """Speak a script: a dub track, fitted to where a clip speaks, or to the times of the script.
 
@@ -153,29 +146,25 @@ def speak(
         The dub track: FLAC or WAV.
     clip
         Clip that the speech is fitted to; without it the times of the script are used.
-    audio_stream
-        Audio stream of the clip that is its own sound, counted from 0; by default the one that players play.
-    overwrite
-        Replace a dub track that exists.
     """
     from lipdub.review.report import speech_summary
     from lipdub.studio import sound_steps
 
-    with _step(overwrite) as caller:
-        spoken = sound_steps.speak(script, output, clip, speech, caller, audio_stream)
+    with _step(files) as caller:
+        spoken = sound_steps.speak(script, output, clip, speech, caller, sound.audio_stream)
     for line in (f"{output}:", *speech_summary(spoken), *spoken.notes):
         stdout.print(line, soft_wrap=True)
     return 0
 
 
 @contextmanager
-def _step(overwrite: bool) -> Iterator["StepCaller"]:
+def _step(files: OverwriteOptions) -> Iterator["StepCaller"]:
     """What a single step of a dub's sound needs from its caller; progress is shown while the block runs."""
     from lipdub.cli.consent import ask_download
     from lipdub.studio.sound_steps import StepCaller
 
     with progress() as listener:
-        yield StepCaller(listener, ask_download, overwrite)
+        yield StepCaller(listener, ask_download, files.overwrite)
 
 
 @app.command

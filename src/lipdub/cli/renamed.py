@@ -20,6 +20,7 @@ OPTIONS = {
         "--fit": "--duration-fit",
     },
     "speak": {"--fit": "--duration-fit"},
+    "transcribe": {"--language": "--source-language"},
 }
 """Command -> old name of an option -> new name."""
 

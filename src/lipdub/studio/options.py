@@ -9,7 +9,23 @@ _HIDDEN = -40.0
 
 
 @dataclass(frozen=True)
-class DubOptions:
+class AudioStreamOptions:
+    """Which sound of the clip is its own."""
+
+    audio_stream: int | None = None
+    """Audio stream of the clip that is its own sound, counted from 0; by default the one that players play."""
+
+
+@dataclass(frozen=True)
+class OverwriteOptions:
+    """What may become of files that exist."""
+
+    overwrite: bool = False
+    """Replace an output that exists."""
+
+
+@dataclass(frozen=True)
+class DubOptions(AudioStreamOptions, OverwriteOptions):
     """Options of one dub: engine, picture, files. The defaults suit most clips."""
 
     engine: str = "exemplar"
@@ -37,9 +53,6 @@ class DubOptions:
 
     skip: tuple[str, ...] = ()
     """START-END, a part that stays as filmed, e.g. 0:22-0:25; may be repeated."""
-
-    audio_stream: int | None = None
-    """Audio stream of the clip that is its own sound, counted from 0; by default the one that players play."""
 
     if_longer: Literal["cut", "hold", "bounce", "slow", "refuse"] = "cut"
     """If the dub track is longer than the picture. cut: it ends with the picture; hold: the last frame is shown until
@@ -75,9 +88,6 @@ class DubOptions:
     language: str | None = None
     """Language tag of the dub track, e.g. es."""
 
-    overwrite: bool = False
-    """Replace an output that exists."""
-
     page: bool = True
     """Write a review page (HTML) beside the output."""
 
@@ -104,23 +114,46 @@ class VoiceOptions:
 
 
 @dataclass(frozen=True)
-class SpeechMakingOptions(VoiceOptions):
-    """Options of how speech is made here, whatever its language: text, translation, voices, mix and subtitles."""
-
-    line: str = ""
-    """Text to speak instead of a script: one sentence or more."""
+class SourceLanguageOptions:
+    """The language from which a dub is made."""
 
     source_language: str = ""
-    """Language spoken in the clip; detected if not given."""
+    """Language spoken in the clip, or that of a script to be translated; found out if not given."""
+
+
+@dataclass(frozen=True)
+class RecogniserOptions(SourceLanguageOptions):
+    """Options of the transcription of a clip."""
 
     recogniser: str = "whisper"
     """Speech recogniser: it transcribes the clip where that is needed, and the dub for the ASR check."""
+
+
+@dataclass(frozen=True)
+class TranslatorOptions(SourceLanguageOptions):
+    """Options of the translation of lines."""
 
     translator: str = ""
     """Translator: openai:URL#MODEL (any such server, local ones too), argos, or another that is installed."""
 
     glossary: Path | None = None
     """How terms are translated: CSV, TSV or JSON with term and rendering."""
+
+
+@dataclass(frozen=True)
+class SpeakOptions(VoiceOptions):
+    """Options of speech without a picture: the voices, and the language of the script."""
+
+    to: str = ""
+    """Language of the script, e.g. es, where its name does not tell it (talk.es.srt does)."""
+
+
+@dataclass(frozen=True)
+class SpeechMakingOptions(VoiceOptions, TranslatorOptions, RecogniserOptions):
+    """Options of how speech is made here, whatever its language: text, translation, voices, mix and subtitles."""
+
+    line: str = ""
+    """Text to speak instead of a script: one sentence or more."""
 
     music_effects: Path | None = None
     """Music and effects (M&E) of the clip without its speech; without them the clip's own sound is ducked."""

@@ -15,7 +15,7 @@ from lipdub.media.probe import chosen_sound_stream, container_start, open_clip, 
 from lipdub.review.report import SpeechReport
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.language_names import check_language, language_in_name
-from lipdub.studio.options import DubOptions, VoiceOptions
+from lipdub.studio.options import DubOptions, SpeakOptions, TranslatorOptions, VoiceOptions
 from lipdub.studio.plan.dub_speech import SpeechRecorder, VoicedLines, write_speech
 from lipdub.studio.plan.fitted_speech import FittedSpeech
 from lipdub.studio.plan.lines import DubLines, recognised_lines, shifted, translated
@@ -30,7 +30,7 @@ from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import numbered
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_phrases
 from lipdub.words_to_sound.script.read import ReadOptions, read_script
 from lipdub.words_to_sound.script.write import check_script_name, write_script
 from lipdub.words_to_sound.translate.length_budget import natural_duration
@@ -102,18 +102,21 @@ def translate(
     script: Path,
     output: Path,
     to: str,
-    translator: str,
-    glossary: Path | None = None,
+    options: TranslatorOptions,
     caller: StepCaller = StepCaller(),
 ) -> DubLines:
     """Write ``script`` in the language ``to`` to the script ``output``, each line short enough for its time.
 
-    Raises ``InputError``, ``OutputError``, ``ServiceError``.
+    Raises ``InputError``, ``OutputError``, ``OptionError`` without a translator, ``ServiceError``.
     """
+    translator, glossary = options.translator, options.glossary
+    if not translator:
+        raise OptionError("no translator is given", remedy="Name one with --translator, e.g. openai:URL#MODEL")
     check_script_name(output)
     check_language(to, "--to")
+    check_language(options.source_language, "--source-language")
     caller.check(output, script, glossary)
-    lines = _read(script)
+    lines = _read(script, language=options.source_language)
     if all(same_language(line.language, to) for line in lines.lines):
         what = f"the script is in '{lines.language}' already, so there is nothing to translate"
         raise OptionError(what, file=script, remedy="Check --to and the name of the script")
@@ -131,7 +134,7 @@ def speak(
     script: Path,
     output: Path,
     clip: Path | None = None,
-    voices: VoiceOptions = VoiceOptions(),
+    voices: SpeakOptions = SpeakOptions(),
     caller: StepCaller = StepCaller(),
     audio_stream: int | None = None,
 ) -> SpeechReport:
@@ -143,9 +146,11 @@ def speak(
     """
     if output.suffix.lower() not in (".flac", ".wav"):
         raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
+    check_language(voices.to, "--to")
     caller.check(output, script, clip)
     picture = open_clip(clip, sound=audio_stream) if clip is not None else None
-    lines = _read(script, picture)
+    lines = _read(script, picture, voices.to)
+    _check_language_spoken(lines, voices.to)
     tools = caller.tools()
     named = tools.voices(lines.lines, voices.voice)
     check_voices(lines.lines, named)
@@ -172,7 +177,7 @@ def _spoken(
 ) -> DubSpeech:
     """``lines`` as speech in the file ``output``: where ``clip`` speaks, or at their own times without one."""
     features = None if sound is None else sound.features
-    windows = () if features is None else source_windows(features)
+    windows = () if features is None else source_phrases(features)
     whole = _whole(lines) if clip is None else Span(clip.start, clip.span.end)
     pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows, session)
     voices = with_references(session.tools.voices(lines.lines, options.voice, pitch), lines.lines, clip, features)
@@ -190,9 +195,21 @@ def _whole(lines: DubLines) -> Span:
     return Span(Fraction(0), max(said, *(line.span.end for line in lines.lines)) + TAIL)
 
 
-def _read(script: Path, clip: Clip | None = None) -> DubLines:
-    """The lines of a script with times, those after the end of ``clip`` left out. Raises ``InputError``."""
-    how = ReadOptions(language_in_name(script))
+def _check_language_spoken(lines: DubLines, to: str) -> None:
+    """Raise ``OptionError`` if lines are in another language than ``to`` ("": any)."""
+    other = next((line for line in lines.lines if to and not same_language(line.language, to)), None)
+    if other is not None:
+        raise OptionError(
+            f"the script is in '{other.language}', not in '{to}'",
+            file=lines.name,
+            remedy=f"Translate it first: lipdub translate SCRIPT --to {to} --translator ...",
+        )
+
+
+def _read(script: Path, clip: Clip | None = None, language: str = "") -> DubLines:
+    """The lines of a script with times, those after the end of ``clip`` left out. ``language`` is theirs where neither
+    they nor the name of the script tell it. Raises ``InputError``."""
+    how = ReadOptions(language_in_name(script) or language)
     if clip is not None:
         how = replace(how, start=clip.start, end=clip.span.end)
     read = read_script(script, how)
@@ -202,9 +219,7 @@ def _read(script: Path, clip: Clip | None = None) -> DubLines:
         )
     language = next((line.language for line in read.lines if line.language), "")
     if not language:
-        raise OptionError(
-            "the script's language is not known",
-            file=script,
-            remedy=f"Put it into its name, like {script.stem}.es{script.suffix}",
-        )
+        name = f"{script.stem}.es{script.suffix}"
+        remedy = f"Name it like {name}, or give it: --to to speak, --source-language to translate"
+        raise OptionError("the script's language is not known", file=script, remedy=remedy)
     return DubLines(numbered(read.lines), language, script, notes=read.notes)

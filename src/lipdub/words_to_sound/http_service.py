@@ -206,7 +206,7 @@ def _status_error(url: str, refused: urllib.error.HTTPError, secrets: Sequence[s
         message = refused.read(4000).decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
         answer = parse_json(message)
-        answer = answer.get("error", answer) if isinstance(answer, dict) else answer
+        answer = answer.get("error", answer.get("detail", answer)) if isinstance(answer, dict) else answer
         message = str(answer.get("message", answer)) if isinstance(answer, dict) else str(answer)
     remedy = {401: "Check the key", 403: "Check the key", 404: "Check the address and the model", 429: "Try later"}
     short = " ".join(redacted(message, *secrets).split())[:200]

@@ -29,7 +29,7 @@ from lipdub.timeline.spoken_lines import PlacedLine
 from lipdub.timeline.take import LineVoice
 from lipdub.timeline.time import Span, timecode
 from lipdub.words_to_sound.duration_fit.onset_errors import onset_errors
-from lipdub.words_to_sound.duration_fit.source_timing import source_windows
+from lipdub.words_to_sound.duration_fit.source_timing import source_phrases
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def spoken_speech(
     if clip.retimed:  # pitch, references and when the source speaks are taken from the file, on its own clock
         source = None if source is None else clip_features(filmed, session).features
         filmed_lines = tuple(replace(line, span=clip.clock.file_span(line.span)) for line in lines.lines)
-    windows = source_windows(source) if source is not None else ()
+    windows = source_phrases(source) if source is not None else ()
     new = [line for line in lines.lines if line.id not in choices.kept]
     pitch = speaker_pitch(filmed, filmed_lines, windows, session) if new else None
     voices = session.tools.voices(lines.lines, speech.voice, pitch) if new else {}

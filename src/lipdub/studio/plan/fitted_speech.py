@@ -19,6 +19,7 @@ from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.take import LineVoice
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
 from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
 from lipdub.words_to_sound.duration_fit.render import render_line
@@ -28,6 +29,7 @@ from lipdub.words_to_sound.duration_fit.respeak import (
     RespeakRequest,
     respeak_requests,
 )
+from lipdub.words_to_sound.duration_fit.source_breaks import text_with_breaks
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, source_timings
 from lipdub.words_to_sound.voices.assign import AssignedVoice
 from lipdub.words_to_sound.voices.choose import can_read, reads_latin_only
@@ -61,6 +63,7 @@ class FittedSpeech:
     clock: Retiming = SAME_CLOCK
     lines: list[Line] = field(default_factory=list, init=False)
     paces: list[float] = field(init=False)
+    broken: dict[int, str] = field(default_factory=dict, init=False)  # texts with the source's pauses as commas
     shortened: list[int] = field(init=False)  # how often each line was rendered shorter
     translator_failed: bool = field(default=False, init=False)
     notes: Notes = field(default_factory=Notes)
@@ -131,7 +134,8 @@ class FittedSpeech:
 
     def _moved(self, placement: LinePlacement, whole: Span) -> PlacedLine:
         """The sound of a placement, moved as far as was chosen for its line, but not out of ``whole``."""
-        placed = render_line(placement, self._speak(placement.index))
+        spoken = replace(self._speak(placement.index), line=self.lines[placement.index])
+        placed = render_line(placement, spoken)
         by = self.choices.offsets.get(placed.line.id, Fraction(0))
         by = max(min(by, whole.end - placed.span.end), whole.start - placed.span.start) if by else by
         return replace(placed, sound=replace(placed.sound, start=placed.sound.start + by)) if by else placed
@@ -140,16 +144,35 @@ class FittedSpeech:
         self, every: list[MeasuredLine], windows: Sequence[Span], whole: Span, options: FitOptions
     ) -> tuple[LinePlacement, ...]:
         targets = source_timings(self.lines, windows, self.clock) if not options.occupied else self._timings(windows)
+        if options.stretch:
+            self._make_breaks(every, targets)
         for _ in range(ROUNDS):
             placements = plan_fit(every, targets, whole.end, options)
             if not options.stretch:
                 return placements
-            better = [wish.index for wish in respeak_requests(placements, every) if self._change(wish)]
+            better = [wish.index for wish in respeak_requests(placements, every, self.paces) if self._change(wish)]
             for index in better:
                 every[index] = measure_line(self._speak(index))
             if not better:
                 return placements
         return plan_fit(every, targets, whole.end, options)
+
+    def _make_breaks(self, every: list[MeasuredLine], targets: Sequence[SourceTiming]) -> None:
+        """Lines in which the source pauses and the voice does not are spoken again with commas there. What they are
+        in ``every`` changes if more of their phrases begin with the source's then."""
+        for index, line in enumerate(self.lines):
+            if not every[index].phrases or not targets[index].has_speech:
+                continue
+            text = text_with_breaks(line.text, line.language, targets[index])
+            if text == line.text:
+                continue
+            self.broken[index] = text
+            again = measure_line(self._speak(index))
+            more, before = (len(align_phrases(one, targets[index])) for one in (again, every[index]))
+            if more > before:
+                every[index] = again
+            else:
+                del self.broken[index]
 
     def _timings(self, windows: Sequence[Span]) -> tuple[SourceTiming, ...]:
         """When the source says each of the lines that are spoken now, given all lines of the dub."""
@@ -159,7 +182,8 @@ class FittedSpeech:
 
     def _speak(self, index: int) -> SpokenLine:
         line = self.lines[index]
-        return speak_line(line, self._voice_of(line), self.paces[index], self.session.store.folder)
+        said = replace(line, text=self.broken.get(index, line.text))
+        return speak_line(said, self._voice_of(line), self.paces[index], self.session.store.folder)
 
     def _change(self, wish: RespeakRequest) -> bool:
         """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed."""
@@ -171,6 +195,7 @@ class FittedSpeech:
                 many = "{} lines were said shorter to fit their time"
                 self.notes.add(many, f"'{line.text}' was said shorter to fit its time: '{text}'", f"'{short(text)}'")
                 self.lines[index] = replace(line, text=text)
+                self.broken.pop(index, None)
                 return True
         pace = min(FASTEST_VOICE, max(SLOWEST_VOICE, self.paces[index] * wish.pace))
         changed = abs(pace - self.paces[index]) > 0.01

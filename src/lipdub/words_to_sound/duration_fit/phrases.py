@@ -23,17 +23,20 @@ _SHORTEST = Fraction(3, 100)  # seconds; a shorter sound on its own is a click o
 _BELOW_TOP = 38.0  # dB below the loudest moments: silence, if there is no noise
 _ABOVE_NOISE = 8.0  # dB above the noise in the pauses: speech
 _CERTAIN = 24.0  # dB below the loudest moments: speech, however loud the noise
+_LONGEST_TAIL = Fraction(12, 100)  # seconds
 _DIGITAL = -80.0  # dB of full scale: below this, no voice
 
 
 @dataclass(frozen=True)
 class MeasuredLine:
     """A ``line`` as a voice spoke it: its ``phrases`` (sorted, disjoint, in seconds from the first sample; none if the
-    sound is silent), and the ``length`` of the sound in seconds."""
+    sound is silent), and the ``length`` of the sound in seconds. ``tails`` are the seconds at the end of each phrase
+    that are too weak to be noticed beside its vowels (none: 0)."""
 
     line: Line
     phrases: tuple[Span, ...]
     length: Fraction
+    tails: tuple[Fraction, ...] = ()
 
     @property
     def speech(self) -> Fraction:
@@ -49,7 +52,20 @@ class MeasuredLine:
 def measure_line(spoken: SpokenLine) -> MeasuredLine:
     """The phrases and the length of a spoken line."""
     sound = spoken.sound
-    return MeasuredLine(spoken.line, find_phrases(sound), Fraction(sound.samples.shape[1], sound.rate))
+    phrases = find_phrases(sound)
+    return MeasuredLine(spoken.line, phrases, Fraction(sound.samples.shape[1], sound.rate), _tails(sound, phrases))
+
+
+def _tails(sound: Sound, phrases: tuple[Span, ...]) -> tuple[Fraction, ...]:
+    """For each of ``phrases``, the seconds after its last moment that is no more than 24 dB below the loud ones."""
+    decibels, out = step_levels(sound), []
+    loud = decibels > float(np.quantile(decibels, 0.95)) - _CERTAIN if len(decibels) else np.zeros(0, bool)
+    for phrase in phrases:
+        first, stop = int(phrase.start / STEP), int(phrase.end / STEP)
+        rows = np.flatnonzero(loud[first:stop])
+        weak = phrase.end - (first + int(rows[-1]) + 1) * STEP if len(rows) else Fraction(0)
+        out.append(min(max(weak, Fraction(0)), _LONGEST_TAIL))
+    return tuple(out)
 
 
 def find_phrases(sound: Sound) -> tuple[Span, ...]:

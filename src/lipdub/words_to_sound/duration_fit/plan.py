@@ -1,8 +1,9 @@
 """The placement of all lines: the time and the rate of each phrase, in exact time, without touching samples."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
 from lipdub.words_to_sound.duration_fit.phrase_layout import (
-    SHORTEST_PAUSE,
     LineDurations,
     PhraseLayout,
     TimeSlot,
@@ -24,7 +24,7 @@ from lipdub.words_to_sound.duration_fit.sound_pieces import SoundPiece, cut_into
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, may_overlap
 
 _EARLY_GAP = Fraction(6, 100)  # seconds between a line that begins early and the line before it
-_LATE_END = Fraction(3, 10)  # seconds by which a line may end after the source without need to be spoken faster
+_LATE_END = Fraction(4, 100)  # seconds by which a line may end after the source without need to be spoken faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,10 @@ class LinePlacement:
     """The placement of line ``index`` of the given lines.
 
     ``pieces`` are in order and do not overlap; their times are whole samples at ``sample_rate`` hertz; between them is
-    silence. ``rate`` is the time-stretch (1.1: a tenth faster than spoken), ``timing`` when the source speaks the line,
-    ``missing`` how many seconds of its speech are cut off at the end. ``needed_rate`` is how much faster the voice
-    would have to speak for the line to end with the source.
+    silence. ``rate`` is the time-stretch (1.1: a tenth faster than spoken; the mean over its phrases), ``timing`` when
+    the source speaks the line, ``missing`` how many seconds of its speech are cut off at the end. ``needed_rate`` is
+    how much faster the voice would have to speak for the line to end with the source. ``filled`` is how long the line
+    takes as it was spoken, as a share of the source's speech, with the shortest pauses.
     """
 
     index: int
@@ -65,6 +66,7 @@ class LinePlacement:
     sample_rate: int
     missing: Fraction = Fraction(0)
     needed_rate: float = 1.0
+    filled: float = 1.0
 
 
 def plan_fit(
@@ -91,8 +93,9 @@ def plan_fit(
             ]
         )
         rate, layout = _fitting(task, [r for r in rates if r >= wanted], free, options)
-        pieces, missing = cut_into_pieces(task.spoken, layout, rate, (free, task.latest), options.sample_rate)
-        placed.append(LinePlacement(i, pieces, rate, task.timing, options.sample_rate, missing, _needed_rate(task)))
+        pieces, missing = cut_into_pieces(task.spoken, layout, (free, task.latest), options.sample_rate)
+        rate, wishes = _mean_rate(task, layout, rate), (_needed_rate(task), _filled(task))
+        placed.append(LinePlacement(i, pieces, rate, task.timing, options.sample_rate, missing, *wishes))
         open_.append((task, pieces[-1].target.end if pieces else free))
     return tuple(placed)
 
@@ -120,7 +123,8 @@ def _tasks(lines: list[MeasuredLine], timings: list[SourceTiming], end: Fraction
         for other, span in options.occupied:
             if span.start >= timing.span.start and not may_overlap(line.line, other):
                 latest = min(latest, span.start - min(options.gap, max(span.start - timing.span.end, Fraction(0))))
-        out.append(FitTask(line, timing, line_durations(line, align_phrases(line, timing)), latest))
+        durations = line_durations(line, align_phrases(line, timing), float(latest - timing.span.end))
+        out.append(FitTask(line, timing, durations, latest))
     return out
 
 
@@ -163,9 +167,37 @@ def _slot(task: FitTask, free: Fraction, options: FitOptions) -> TimeSlot:
     return TimeSlot(*(float(t) for t in (min(earliest, span.start), span.start, span.end, task.latest)))
 
 
+def _mean_rate(task: FitTask, layout: PhraseLayout, rate: Fraction) -> Fraction:
+    """The rate of the whole line, which is ``rate`` if all its phrases have it."""
+    if all(own == float(rate) for own in layout.rates):
+        return rate
+    lengths = task.durations.lengths
+    placed = sum(length / own for length, own in zip(lengths, layout.rates, strict=True))
+    return Fraction(sum(lengths) / placed).limit_denominator(1000)
+
+
 def _needed_rate(task: FitTask) -> float:
-    """How much faster the line would have to be spoken to end at most 0.3 s after the source, with the shortest
-    pauses."""
-    until = min(task.latest, task.timing.span.end + _LATE_END)
-    seconds = float(until - task.timing.span.start) - SHORTEST_PAUSE * (len(task.spoken.phrases) - 1)
-    return float(task.spoken.speech) / max(seconds, 0.01)
+    """How much faster the line would have to be spoken to end at most 0.04 s after the source, with the shortest pauses
+    where the source speaks on, and the source's own pauses elsewhere."""
+    durations, parts = task.durations, task.durations.parts
+    wanted = float(task.timing.span.end + _LATE_END) + durations.tail(len(durations.lengths) - 1)
+    until = min(float(task.latest), wanted)
+    between = sum(b.onset - a.onset - a.duration for a, b in pairwise(parts))
+    seconds = until - float(task.timing.span.start) - between - sum(_shortest_pauses(task))
+    return sum(durations.lengths) / max(seconds, 0.01)
+
+
+def _filled(task: FitTask) -> float:
+    """The line's speech as it was spoken, with the shortest pauses, as a share of the windows that it is aligned
+    with."""
+    durations = task.durations
+    loud = sum(durations.lengths) - sum(durations.tail(part.stop - 1) for part in durations.parts)
+    return (loud + sum(_shortest_pauses(task))) / max(sum(part.duration for part in durations.parts), 0.01)
+
+
+def _shortest_pauses(task: FitTask) -> Iterator[float]:
+    """The shortest pauses between phrases that go with the same window: as spoken where the source pauses, too."""
+    durations = task.durations
+    for part in durations.parts:
+        for i in range(part.first, part.stop - 1):
+            yield durations.pauses[i] if part.silent else min(durations.pauses[i], durations.closest(i))

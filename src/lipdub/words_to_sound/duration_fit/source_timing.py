@@ -8,14 +8,20 @@ from fractions import Fraction
 from lipdub.acoustics.speech_spans import SpeechSpanOptions, speech_spans
 from lipdub.timeline.lines import Line
 from lipdub.timeline.retiming import SAME_CLOCK, Retiming
-from lipdub.timeline.speech_features import SpeechFeatures
-from lipdub.timeline.time import Span, merge_spans
+from lipdub.timeline.runs import true_runs
+from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
+from lipdub.timeline.time import Span, merge_spans, subtract_spans
 
 REACH = Fraction(1, 2)
 """Seconds by which a script's times may differ from the speech they belong to."""
 
 _LEAST_SPEECH = Fraction(3, 20)  # seconds; less speech on one side of a border belongs to the other side
+_QUIET = 0.4  # of the way from the clip's quiet moments to its loud ones: below this, nobody speaks
+_BREAK = 7  # rows of a pause at least: the closures of plosives are shorter
+_FROM_START = Fraction(3, 10)  # seconds of loud sound at the beginning of a clip that voice activity may miss
+_TRUSTED = 0.4  # the least share of a window that must be loud, or its level says nothing about its pauses
 _LATE_END = Fraction(8, 100)  # seconds by which voice activity ends late; measured on synthetic voices: 0.05 to 0.2
+_SHORTEST_PHRASE = Fraction(8, 100)  # seconds; what is left of a window beside a pause, if it is shorter, is no word
 _OPEN_GROUPS = 4  # groups of overlapping lines (of different speakers) that may be open at the same time
 _SOURCE = SpeechSpanOptions(shortest=Fraction(1, 10), pause=Fraction(3, 20), padding=Fraction(0))
 
@@ -42,6 +48,31 @@ def source_windows(features: SpeechFeatures) -> tuple[Span, ...]:
     Voice activity ends late, so each span is shortened by 0.08 s at its end (by half of it at most).
     """
     return tuple(Span(s.start, max(s.end - _LATE_END, (s.start + s.end) / 2)) for s in speech_spans(features, _SOURCE))
+
+
+def source_phrases(features: SpeechFeatures) -> tuple[Span, ...]:
+    """``source_windows`` cut where the level falls for 0.14 s and longer: the phrases between the source's pauses.
+
+    Voice activity bridges pauses of up to half a second inside a sentence, the level (of 300 to 3400 Hz) does not. In
+    windows of which less than 0.4 is loud, music or noise decide the level, and they stay whole.
+    """
+    low = features.energy[:, 0] < _QUIET
+    quiet = [(a, b) for a, b in true_runs(low) if b - a >= _BREAK]
+    pauses = [Span(features.start + a * FEATURE_STEP, features.start + b * FEATURE_STEP) for a, b in quiet]
+    out: list[Span] = []
+    for window in source_windows(features):
+        cut = subtract_spans((window,), [pause for pause in pauses if pause.start > window.start])
+        first, stop = (round((t - features.start) / FEATURE_STEP) for t in (window.start, window.end))
+        rows = low[first:stop]
+        kept = [span for span in cut if span.duration >= _SHORTEST_PHRASE]
+        if not kept or not len(rows) or rows.mean() > 1 - _TRUSTED:
+            out.append(window)
+            continue
+        before = window.start - features.start
+        if before <= _FROM_START and not low[: round(before / FEATURE_STEP)].any():
+            kept[0] = Span(features.start, kept[0].end)
+        out += kept
+    return tuple(out)
 
 
 def may_overlap(a: Line, b: Line) -> bool:
