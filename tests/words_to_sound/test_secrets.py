@@ -10,7 +10,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.http_service import RetryPolicy, api_key, parse_address, post_json, redacted
 from lipdub.words_to_sound.seam import TranslationRequest
-from lipdub.words_to_sound.separate import Separator
+from lipdub.words_to_sound.separate import SeparationProgram
 from lipdub.words_to_sound.translate import openai
 from lipdub.words_to_sound.voices import command
 from lipdub.words_to_sound.voices import server as voice_server
@@ -90,7 +90,7 @@ def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(monkeypatch):
 
 
 def test_commands_are_shown_without_passwords():
-    for make in (command.make, Separator.parse):
+    for make in (command.make, SeparationProgram.parse):
         with pytest.raises(OptionError) as refused:
             make("curl http://anna:hush-hush@h/?k=hush-hush")
         assert "hush" not in str(refused.value)
