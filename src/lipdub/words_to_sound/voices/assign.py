@@ -21,8 +21,9 @@ class VoiceFamily(Protocol):
 class PitchedVoice(Protocol):
     """A voice whose pitch can be changed."""
 
-    def at_pitch(self, hertz: float, language: str) -> Voice:
-        """The voice with a median pitch of about ``hertz`` in ``language``, within the limits of the voice."""
+    def at_pitch(self, hertz: float, language: str, beside: Sequence[Voice] = ()) -> Voice:
+        """The voice with a median pitch of about ``hertz`` in ``language``, within the limits of the voice; unlike the
+        voices ``beside`` it, which other people have, where there are several to choose from."""
         ...
 
 
@@ -97,7 +98,8 @@ def assign_voices(
         if speaker in named:
             out[speaker] = AssignedVoice(make(named[speaker]), named[speaker])
         elif speaker in hertz and pitch and isinstance(shared, PitchedVoice):
-            out[speaker] = AssignedVoice(shared.at_pitch(hertz[speaker], pitch.language), default)
+            others = [other.voice for other in out.values()]
+            out[speaker] = AssignedVoice(shared.at_pitch(hertz[speaker], pitch.language, others), default)
         elif isinstance(shared, VoiceFamily):
             out[speaker] = AssignedVoice(shared.member(index), f"{default} person {index}")
             index += 1

@@ -21,7 +21,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.weights import kokoro_files
 from lipdub.words_to_sound.phones.lexicon import Lexicon, phones_of, read_lexicon
-from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+from lipdub.words_to_sound.seam import ModelCard, Voice, VoiceReference
 from lipdub.words_to_sound.voices.kokoro_network import RATE, say
 from lipdub.words_to_sound.voices.kokoro_voices import MIXED, PITCHES, VOICES, tag_of
 from lipdub.words_to_sound.voices.languages import unsupported_language
@@ -30,7 +30,7 @@ from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 
 _SLOWEST, _FASTEST = 0.5, 2.0
 _WOMEN = 165.0  # hertz; between the median pitches of men and of women
-_VERSION = 2  # raise when the same line sounds otherwise
+_VERSION = 3  # raise when the same line sounds otherwise
 
 
 def make(detail: str = "") -> "KokoroVoice":
@@ -55,11 +55,13 @@ def make(detail: str = "") -> "KokoroVoice":
 @dataclass(frozen=True, slots=True)
 class KokoroVoice:
     """The voice that Kokoro calls ``name``; "": voice number ``index`` of the line's language, or the one whose pitch
-    is nearest to ``hertz`` (0: not given). ``lexicon``: the user's pronunciations, from a file with this ``digest``."""
+    is nearest to ``hertz`` (0: not given) of those that are not ``taken`` by other people. ``lexicon``: the user's
+    pronunciations, from a file with this ``digest``."""
 
     name: str = ""
     index: int = 0
     hertz: float = 0.0
+    taken: tuple[str, ...] = ()
     lexicon: Lexicon = field(default_factory=lambda: MappingProxyType({}), compare=False, hash=False)
     digest: str = ""
 
@@ -72,7 +74,8 @@ class KokoroVoice:
     @property
     def detail(self) -> str:
         """Which of Kokoro's voices it is."""
-        return self.name or (f"pitch {self.hertz:.0f}" if self.hertz else f"person {self.index}")
+        other = f", not {', '.join(self.taken)}" if self.taken else ""
+        return self.name or (f"pitch {self.hertz:.0f}{other}" if self.hertz else f"person {self.index}")
 
     def fingerprint(self) -> tuple[object, ...]:
         """All that its sound depends on: versions, its name, the digests of the model's files and of the lexicon."""
@@ -84,10 +87,19 @@ class KokoroVoice:
         """Another of Kokoro's voices; the same one if a language has only one, or a ``name`` was given."""
         return self if self.name else replace(self, index=index)
 
-    def at_pitch(self, hertz: float, language: str) -> "KokoroVoice":
-        """The voice whose median pitch is nearest to ``hertz``, of each line's language; unchanged if a ``name`` was
-        given."""
-        return self if self.name else replace(self, hertz=float(round(hertz)))
+    def at_pitch(self, hertz: float, language: str, beside: Sequence[Voice] = ()) -> "KokoroVoice":
+        """The voice whose median pitch is nearest to ``hertz``, of each line's language, and that nobody ``beside`` has
+        in ``language``, if it has enough of them; unchanged if a ``name`` was given."""
+        tag = _tag_for(tuple(VOICES), language)
+        taken = {one.in_language(tag) for one in beside if isinstance(one, KokoroVoice)} if tag else set[str]()
+        return self if self.name else replace(self, hertz=float(round(hertz)), taken=tuple(sorted(taken)))
+
+    def in_language(self, tag: str) -> str:
+        """The name of the voice that speaks the language ``tag``, one of ``VOICES``."""
+        names = (*VOICES[tag], *MIXED.get(tag, ()))
+        if self.name:
+            return self.name
+        return _nearest(names, self.hertz, self.taken) if self.hertz else names[self.index % len(names)]
 
     def with_lexicon(self, path: Path) -> "KokoroVoice":
         """The voice with the pronunciations in the file ``path``. Raises ``OptionError``."""
@@ -130,16 +142,16 @@ class KokoroVoice:
     def _who(self, line: Line) -> tuple[str, str]:
         """The name of the voice that speaks ``line``, and the tag of its language."""
         tags = self.card.languages
-        exact = [t for t in tags if t.lower() == line.language.lower()]
-        near = exact or [t for t in tags if same_language(t, line.language)]
-        if not near:
+        tag = _tag_for(tags, line.language)
+        if tag is None:
             raise unsupported_language("kokoro", tags, line)
-        names = (*VOICES[near[0]], *MIXED.get(near[0], ()))
-        if self.name:
-            return self.name, near[0]
-        if self.hertz:
-            return _nearest(names, self.hertz), near[0]
-        return names[self.index % len(names)], near[0]
+        return self.in_language(tag), tag
+
+
+def _tag_for(tags: Sequence[str], language: str) -> str | None:
+    """The one of ``tags`` that is ``language``, or else a variety of it; None if there is none."""
+    exact = [t for t in tags if t.lower() == language.lower()]
+    return next(iter(exact or [t for t in tags if same_language(t, language)]), None)
 
 
 def ready_for(language: str) -> bool:
@@ -152,10 +164,12 @@ def ready_for(language: str) -> bool:
 _PACKAGES = {"zh": ("rjieba", "pypinyin"), "ja": ("janome",)}
 
 
-def _nearest(names: Sequence[str], hertz: float) -> str:
-    """The voice of a man below 165 Hz, else of a woman, if there is one, whose pitch is nearest to ``hertz``."""
+def _nearest(names: Sequence[str], hertz: float, taken: Sequence[str] = ()) -> str:
+    """The voice of a man below 165 Hz, else of a woman, if there is one, whose pitch is nearest to ``hertz``; one that
+    is not ``taken``, as long as there is one."""
     fitting = [n for n in names if n[1] == ("m" if hertz < _WOMEN else "f") and not n.endswith("_santa")] or names
-    return min(fitting, key=lambda n: abs(np.log(PITCHES[n] / hertz)))
+    free = [n for n in fitting if n not in taken] or fitting
+    return min(free, key=lambda n: abs(np.log(PITCHES[n] / hertz)))
 
 
 def _has_sound(phones: str) -> bool:

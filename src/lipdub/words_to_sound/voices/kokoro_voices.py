@@ -75,8 +75,17 @@ VOICES = {
 """Names by language. The first letter tells the language, the second f (woman) or m (man). The first ones of a language
 are those that the makers rate best, a woman and a man in turn."""
 
-MIXED = {"fr-FR": ("im_nicola+ff_siwis",)}
-"""For a language without a man among its voices: the mean of two styles, one of them a man's of another language."""
+MIXED = {
+    "es-ES": ("ef_dora+if_sara", "em_alex+im_nicola"),
+    "fr-FR": ("im_nicola+ff_siwis", "ff_siwis+if_sara"),
+    "it-IT": ("if_sara+ef_dora", "im_nicola+em_alex"),
+    "pt-BR": ("pf_dora+if_sara", "pm_alex+im_nicola"),
+}
+"""More voices for languages that have few: the mean of two styles, one of them of another language.
+
+They are understood as well as the language's own: over eight sentences whisper-base has the same errors, or one or two
+of 80 words more or fewer; with the French man, four more of 87.
+"""
 
 PITCHES = {
     "af_alloy": 144,
@@ -133,6 +142,13 @@ PITCHES = {
     "zm_yunxi": 167,
     "zm_yunxia": 275,
     "im_nicola+ff_siwis": 150,
+    "ef_dora+if_sara": 202,
+    "em_alex+im_nicola": 116,
+    "ff_siwis+if_sara": 219,
+    "if_sara+ef_dora": 199,
+    "im_nicola+em_alex": 113,
+    "pf_dora+if_sara": 201,
+    "pm_alex+im_nicola": 115,
     "zm_yunyang": 136,
 }
 """Median pitch of each voice in hertz (measured with ``voices.pitch`` on one sentence)."""

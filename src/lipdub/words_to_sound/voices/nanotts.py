@@ -4,6 +4,7 @@ There is one voice for each language: en-US, en-GB, de-DE, es-ES, fr-FR, it-IT. 
 of pitch and formants (the length of the throat), so that people in one programme differ.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from lipdub.plugins import package_version
 from lipdub.timeline.language import same_language
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+from lipdub.words_to_sound.seam import ModelCard, Voice, VoiceReference
 from lipdub.words_to_sound.voices.languages import unsupported_language
 from lipdub.words_to_sound.voices.pico import LINGWARE, RATE, check_installed, synthesise
 from lipdub.words_to_sound.voices.speakable_text import latin_text, require_speakable, split_text
@@ -103,7 +104,7 @@ class NanoVoice:
             self, pitch=_clamped("pitch", self.pitch * pitch), formants=_clamped("formants", self.formants * formants)
         )
 
-    def at_pitch(self, hertz: float, language: str) -> "NanoVoice":
+    def at_pitch(self, hertz: float, language: str, beside: Sequence[Voice] = ()) -> "NanoVoice":
         """The voice with a median pitch of about ``hertz``, but within 0.55 to 1.35 of its own; unchanged if the user
         chose a pitch."""
         if self.pitch != 1:
