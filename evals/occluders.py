@@ -107,13 +107,9 @@ def alpha_in(thing: MovingThing, index: int, window: Window) -> np.ndarray:
     """The coverage of the thing at each pixel of ``window``."""
     out, drawn = np.zeros((window.height, window.width), np.float32), thing.drawn(index)
     if drawn is not None:
-        own = drawn.window
-        left, top = max(own.left, window.left), max(own.top, window.top)
-        right, bottom = min(own.right, window.right), min(own.bottom, window.bottom)
-        if left < right and top < bottom:
-            out[top - window.top : bottom - window.top, left - window.left : right - window.left] = drawn.alpha[
-                top - own.top : bottom - own.top, left - own.left : right - own.left
-            ]
+        both = drawn.window.intersection(window)
+        if not both.empty:
+            out[both.slices_in(window)] = drawn.alpha[both.slices_in(drawn.window)]
     return out
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32
 
 from lipdub.anatomy.face_colours import Cells, FaceColours
 from lipdub.anatomy.landmarks import LOWER_OUTLINE, OUTER_LOWER, OUTER_UPPER
-from lipdub.anatomy.thumbnail import LowerFace, lower_face
+from lipdub.anatomy.thumbnail import LowerFacePicture, lower_face
 from lipdub.timeline.picture import Rgb, Window
 
 MARGIN = (12, 14)
@@ -58,7 +58,7 @@ class Occluders:
         return (1 - fall * fall * (3 - 2 * fall)).astype(np.float32)
 
     def _in_picture(
-        self, cells: Cells, seen: LowerFace, pixels: Callable[[Window], Rgb], window: Window
+        self, cells: Cells, seen: LowerFacePicture, pixels: Callable[[Window], Rgb], window: Window
     ) -> Bool[np.ndarray, "height width"]:
         """The pixels of ``window`` that ``cells`` of a small picture cover."""
         matrix = seen.matrix.copy()
@@ -78,7 +78,7 @@ class Occluders:
         return sure | (possible & (odds > 0))
 
 
-def before_face(cells: Cells, seen: LowerFace, landmarks: Float32[np.ndarray, "478 3"]) -> Cells:
+def before_face(cells: Cells, seen: LowerFacePicture, landmarks: Float32[np.ndarray, "478 3"]) -> Cells:
     """The part of ``cells`` (of the small picture ``seen``) that lies before the face, and what goes on beyond its
     outline next to that; what is only beside the face is left out."""
     inside = cv2.erode(face_cells(seen, landmarks).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -87,19 +87,19 @@ def before_face(cells: Cells, seen: LowerFace, landmarks: Float32[np.ndarray, "4
     return cells & (cv2.dilate(begun.astype(np.uint8), reach) > 0)
 
 
-def face_cells(seen: LowerFace, landmarks: Float32[np.ndarray, "478 3"]) -> Cells:
+def face_cells(seen: LowerFacePicture, landmarks: Float32[np.ndarray, "478 3"]) -> Cells:
     """The cells of the small picture ``seen`` inside the outline of the face."""
     return _inside(landmarks[LOWER_OUTLINE], seen)
 
 
-def lip_cells(seen: LowerFace, landmarks: Float32[np.ndarray, "478 3"], around: int) -> Cells:
+def lip_cells(seen: LowerFacePicture, landmarks: Float32[np.ndarray, "478 3"], around: int) -> Cells:
     """The cells of the small picture ``seen`` that are on the mouth, or up to ``around`` cells beside it."""
     mouth = _inside(landmarks[np.concatenate([OUTER_UPPER, OUTER_LOWER[::-1]])], seen)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * around + 1, 2 * around + 1))
     return cv2.dilate(mouth.astype(np.uint8), disc) > 0
 
 
-def _inside(points: Float32[np.ndarray, "k 3"], seen: LowerFace) -> Cells:
+def _inside(points: Float32[np.ndarray, "k 3"], seen: LowerFacePicture) -> Cells:
     """The cells of ``seen`` inside a polygon of display pixels."""
     outline = np.c_[points[:, :2] - 0.5, np.ones(len(points))] @ seen.matrix.T
     fixed = np.round(outline * 16).astype(np.int32)

@@ -42,7 +42,7 @@ def thumbnail_rows() -> tuple[float, float]:
     return float(face[NOSE_BASE, 1]), float(face[CHIN, 1] + 0.05)
 
 
-class LowerFace(NamedTuple):
+class LowerFacePicture(NamedTuple):
     """``picture`` of the lower face without pose, and the affine map ``matrix`` from pixels of the display picture to
     its cells, both counted from centres. ``place`` is the head's pose."""
 
@@ -56,7 +56,7 @@ def lower_face(
     size: tuple[int, int],
     pixels: Callable[[Window], Rgb],
     margin: tuple[int, int] = (0, 0),
-) -> LowerFace | None:
+) -> LowerFacePicture | None:
     """The area that a thumbnail shows, and ``margin`` (across, down) more cells on its left, on its right and below.
 
     ``size`` (width, height) is the picture's; ``pixels`` returns RGB of a window. None if all of it is outside the
@@ -81,7 +81,7 @@ def lower_face(
     shown = (w + 2 * more_x, h + more_y)
     picture = cv2.warpAffine(crop, matrix, shown, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     matrix[:, 2] -= matrix[:, :2] @ [window.left, window.top]
-    return LowerFace(picture, matrix, place)
+    return LowerFacePicture(picture, matrix, place)
 
 
 def thumbnail(
@@ -95,14 +95,14 @@ def thumbnail(
     return Thumbnail(np.ascontiguousarray(seen.picture), redness_of(seen, landmarks))
 
 
-def thumbnail_place(landmarks: Float32[np.ndarray, "478 3"], picture: UInt8[np.ndarray, "32 40 3"]) -> LowerFace:
+def thumbnail_place(landmarks: Float32[np.ndarray, "478 3"], picture: UInt8[np.ndarray, "32 40 3"]) -> LowerFacePicture:
     """Where the thumbnail ``picture`` of the face at ``landmarks`` lies in the display picture."""
     quad, place = _corners(landmarks)
-    return LowerFace(picture, _cells_of(quad), place)
+    return LowerFacePicture(picture, _cells_of(quad), place)
 
 
 def redness_of(
-    thumb: LowerFace,
+    thumb: LowerFacePicture,
     landmarks: Float32[np.ndarray, "478 3"],
     seen: Bool[np.ndarray, "32 40"] | None = None,
     least: float = 0.0,

@@ -52,11 +52,7 @@ class Passthrough:
 def patched(view: FaceView, patch: Patch, window: Window) -> Rgb:
     """RGB of ``window`` (inside the picture) with the pixels of ``patch`` in their place; the mask is not applied."""
     picture = np.array(view.pixels(window))
-    made = patch.window
-    left, top = max(window.left, made.left), max(window.top, made.top)
-    right, bottom = min(window.right, made.right), min(window.bottom, made.bottom)
-    if left < right and top < bottom:
-        picture[top - window.top : bottom - window.top, left - window.left : right - window.left] = patch.pixels[
-            top - made.top : bottom - made.top, left - made.left : right - made.left
-        ]
+    both = patch.window.intersection(window)
+    if not both.empty:
+        picture[both.slices_in(window)] = patch.pixels[both.slices_in(patch.window)]
     return picture

@@ -63,6 +63,22 @@ class Window:
             and other.bottom <= self.bottom
         )
 
+    def intersection(self, other: "Window") -> "Window":
+        """What both contain; ``empty`` if that is nothing."""
+        return Window(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
+    def slices_in(self, outer: "Window") -> tuple[slice, slice]:
+        """Rows and columns of this window in an array of the pixels of ``outer``, which contains it."""
+        return (
+            slice(self.top - outer.top, self.bottom - outer.top),
+            slice(self.left - outer.left, self.right - outer.left),
+        )
+
 
 def square_width(width: int, pixel_aspect: Fraction) -> int:
     """Columns of a coded picture with square pixels; its height stays. Rounded half up, at least 1."""

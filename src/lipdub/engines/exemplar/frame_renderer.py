@@ -84,7 +84,7 @@ class FrameRenderer:
         mouth_window = mouth_masks.window_around(landmarks.goal, unit)
         if view.occluder is not None:
             mouth_window = _union(mouth_window, mouth_masks.window_around(landmarks.now, unit))
-        mouth_window = _intersection(mouth_window, whole)
+        mouth_window = mouth_window.intersection(whole)
         if mouth_window.empty:
             return None
         grid = WarpGrid.over(whole, unit * _SKIN_STEP)
@@ -93,7 +93,7 @@ class FrameRenderer:
         base = view.pixels(window)
         before = None if view.occluder is None else view.occluder(window)
         pixels = _moved(base, field, window, view.size, before)
-        here = _slices(mouth_window, window)
+        here = mouth_window.slices_in(window)
         skin, clear = pixels[here].astype(np.float32), None if before is None else before[here] == 0
         pixels[here] = np.clip(self._lips(target, landmarks, skin, mouth_window, clear) + 0.5, 0, 255).astype(np.uint8)
         if before is not None:
@@ -227,17 +227,5 @@ def _changed(pixels: np.ndarray, base: np.ndarray) -> Float32[np.ndarray, "heigh
     return (cv2.bitwise_or(cv2.bitwise_or(red, green), blue) > 0).astype(np.float32)
 
 
-def _intersection(a: Window, b: Window) -> Window:
-    return Window(max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom))
-
-
 def _union(a: Window, b: Window) -> Window:
     return Window(min(a.left, b.left), min(a.top, b.top), max(a.right, b.right), max(a.bottom, b.bottom))
-
-
-def _slices(inner: Window, outer: Window) -> tuple[slice, slice]:
-    """The slices of ``inner`` in an array of ``outer``."""
-    return (
-        slice(inner.top - outer.top, inner.bottom - outer.top),
-        slice(inner.left - outer.left, inner.right - outer.left),
-    )
