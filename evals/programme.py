@@ -16,6 +16,8 @@ voice), ``silent`` (a person, no voice) and ``two`` (two people side by side, on
     right         speech of people in view that is given to their face, of all such speech
     wrong s       seconds of speech given to a face that is not the speaker's: "listener", "narrated" and so on
     names         speaker names of the script, each with the person whom it was found to be
+    cast          the same script without names: lines whose voice is that of their true speaker, of all lines, and the
+                  number of voices (the best pairing of voices and people counts)
 """
 
 import argparse
@@ -23,7 +25,7 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from lipdub import weights
 from lipdub.acoustics.voice_activity import VoiceActivity
@@ -42,11 +45,15 @@ from lipdub.media.read import read_frames
 from lipdub.media.sound_read import read_sound
 from lipdub.studio.analyse.analyse import analyse
 from lipdub.studio.analysis import Analysis
+from lipdub.studio.dub_plan import LineChoices
 from lipdub.studio.job import Job, OutputNames
 from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.plan.casting import cast_by_sight
+from lipdub.studio.plan.line_slots import timed_lines
 from lipdub.studio.plan.speakers import SpeakersFound, find_speakers, other_voice_reason, speaking_spans
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.clip import Clip
+from lipdub.timeline.lines import Line, numbered
 from lipdub.timeline.picture import Window
 from lipdub.timeline.runs import true_runs
 from lipdub.timeline.time import Span, timecode, total_duration
@@ -438,7 +445,23 @@ def check(path: Path, script: str) -> dict[str, Any]:
         if script:
             lines = read_script(path.with_name(f"programme.{script}.srt")).lines
         found = find_speakers(job.clip, analysis, session.tools.prior, job.selectors, lines)
-        return scores(truth, job.clip, analysis, found, _given(job.clip, analysis, found, session))
+        told = scores(truth, job.clip, analysis, found, _given(job.clip, analysis, found, session))
+        return told | {"cast": _cast_scores(lines, job, analysis, session)} if lines else told
+
+
+def _cast_scores(lines: Sequence[Line], job: Job, analysis: Analysis, session: Session) -> str:
+    """How many lines of a script without names get the voice of their speaker."""
+    unnamed = numbered(replace(line, speaker="") for line in lines)
+    timed = timed_lines(unnamed, None if analysis.sound is None else analysis.sound.features)
+    found = find_speakers(job.clip, analysis, session.tools.prior, job.selectors, timed)
+    speakers = cast_by_sight(job, analysis, found, timed, LineChoices(), session)
+    table: dict[str, Counter[str]] = defaultdict(Counter)
+    for line, mute in zip(lines, unnamed, strict=True):
+        table[speakers.get(mute.id, "one voice")][line.speaker] += 1
+    voices, people = sorted(table), sorted({line.speaker for line in lines})
+    counts = np.array([[table[voice][person] for person in people] for voice in voices])
+    rows, columns = linear_sum_assignment(-counts)
+    return f"{int(counts[rows, columns].sum())} of {len(lines)} lines, {len(voices)} voices for {len(people)} people"
 
 
 def scores(truth: Truth, clip: Clip, analysis: Analysis, found: SpeakersFound, given: Mapping) -> dict[str, Any]:

@@ -66,3 +66,41 @@ def test_a_service_is_not_asked_where_there_is_no_face(
     with pytest.raises(NothingToDub):
         dubbed(tmp_path / "empty.mp4", talk.script, tmp_path / "out.mp4")
     assert not voice.threads
+
+
+@dataclass(frozen=True)
+class Chorus:
+    """A voice of this machine that can be several people, and notes which one says what."""
+
+    said: dict[str, set[int]]
+    index: int = 0
+
+    @property
+    def card(self) -> ModelCard:
+        return ModelCard("chorus", "Apache-2.0")
+
+    def member(self, index: int) -> "Chorus":
+        return Chorus(self.said, index)
+
+    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
+        self.said.setdefault(line.text, set()).add(self.index)
+        return Watched(local=True).speak(line)
+
+
+def test_lines_that_are_spoken_ahead_are_spoken_anew_where_several_people_are_seen_to_say_them(
+    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: dict[str, set[int]] = {}
+    monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Chorus(said))
+    monkeypatch.setattr(
+        "lipdub.studio.plan.plan_dub.cast_by_sight",
+        lambda job, analysis, found, timed, choices, session: {
+            line.id: f"person {1 + int(line.id) % 2}" for line in timed
+        },
+    )
+    speech = lipdub.SpeechOptions(script=talk.script, to="es", asr_check=False, subtitles="none")
+    report = lipdub.dub(talk.clip, output=tmp_path / "out.mp4", speech=speech, options=LIGHT)
+    assert report.speech is not None
+    assert [line.speaker for line in report.speech.lines] == ["person 2", "person 1"] * 3
+    assert any("6 lines name no speaker" in note for note in report.speech.notes)
+    assert [sorted(said[line.text]) for line in report.speech.lines] == [[0], [0, 1]] * 3

@@ -1,6 +1,6 @@
 """What will be done with a source in one language: values that can be pickled."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -74,7 +74,8 @@ class LineChoices:
     speech of a line is moved (later if positive), ``people`` the ids of those who say the lines ("": somebody off
     screen), ``seeds`` those of the engine. In ``excluded`` spans no mouth is changed, and nothing is said that begins
     there. ``names`` are the ids of people by the names that the user gave them. ``later`` are lines that are made in
-    another run, with the spans in which the source says them: their time stays free.
+    another run, with the spans in which the source says them: their time stays free. ``speakers`` are those whose
+    voices lines have that name no speaker.
     """
 
     kept: Mapping[str, KeptLine] = field(default_factory=dict)
@@ -85,6 +86,15 @@ class LineChoices:
     excluded: tuple[Span, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     later: tuple[Line, ...] = ()
+    speakers: Mapping[str, str] = field(default_factory=dict)
+
+    def speaker(self, line: Line) -> str:
+        """Under which name ``line`` gets its voice; "" if nobody is named and there is one voice for all."""
+        return line.speaker or self.speakers.get(line.id, "")
+
+    def cast(self, lines: Iterable[Line]) -> tuple[Line, ...]:
+        """``lines`` with the names under which they get their voices."""
+        return tuple(replace(line, speaker=self.speaker(line)) for line in lines)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from lipdub.media.sound_write import write_sound
 from lipdub.studio.analysis import Analysis
 from lipdub.studio.dub_plan import DubSpeech, LineChoices
 from lipdub.studio.job import Job
+from lipdub.studio.plan.casting import casting_note
 from lipdub.studio.plan.fitted_speech import RATE, FittedSpeech
 from lipdub.studio.plan.lines import DubLines
 from lipdub.studio.plan.speaker_pitch import speaker_pitch
@@ -139,29 +140,32 @@ def spoken_speech(
     ``ServiceError`` or what else voices raise, and ``OutputError`` if the disk refuses.
     """
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
-    filmed, filmed_lines = clip.as_filmed(), lines.lines
+    filmed, every = clip.as_filmed(), choices.cast(sorted((*lines.lines, *choices.later), key=lambda line: line.span))
     if clip.retimed:  # pitch, references and when the source speaks are taken from the file, on its own clock
         source = None if source is None else clip_features(filmed, session).features
-        filmed_lines = tuple(replace(line, span=clip.clock.file_span(line.span)) for line in lines.lines)
+        every = tuple(replace(line, span=clip.clock.file_span(line.span)) for line in every)
     windows = source_phrases(source) if source is not None else ()
     new = [line for line in lines.lines if line.id not in choices.kept]
-    pitch = speaker_pitch(filmed, filmed_lines, windows, session) if new else None
-    voices = session.tools.voices(lines.lines, speech.voice, pitch) if new else {}
+    pitch = speaker_pitch(filmed, every, windows, session) if new else None
+    voices = session.tools.voices(every, speech.voice, pitch) if new else {}
     single = {
         line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]
-        for line in new
+        for line in choices.cast(new)
         if choices.voices.get(line.id)
     }
     fitted = FittedSpeech(
         lines,
-        with_references(voices, filmed_lines, filmed, source),
+        with_references(voices, every, filmed, source),
         session,
         choices,
-        with_references(single, filmed_lines, filmed, source),
+        with_references(single, every, filmed, source),
         clip.clock,
     )
-    voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
+    notes = chain(fitted.notes, [casting_note(choices.speakers)] if choices.speakers else [])
+    voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, notes)
     made = written_speech(job, lines, voiced, session)
+    said = zip(choices.cast(made.lines), made.said, strict=True)
+    made = replace(made, said=tuple(replace(one, speaker=line.speaker) for line, one in said))
     if job.options.if_longer == "refuse":
         _refuse_long_lines(made.said, clip)
     return replace(made, new=frozenset(line.id for line in new))

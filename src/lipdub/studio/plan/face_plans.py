@@ -61,16 +61,23 @@ class FollowedSpeech:
 
 
 def plan_faces(
-    clip: Clip, analysis: Analysis, following: FollowedSpeech, prior: Prior, selectors: Sequence[FaceSelector]
+    clip: Clip,
+    analysis: Analysis,
+    following: FollowedSpeech,
+    prior: Prior,
+    selectors: Sequence[FaceSelector],
+    found: SpeakersFound | None = None,
 ) -> FacePlans:
     """A plan for every face that speaks and may be changed, and everything that stays as filmed, with the reason.
+    ``found`` is who speaks when, if that was found out before.
 
     Every cue belongs to the line in whose slot it lies. Its id is made of the line, the face and its first frame.
     Raises ``OptionError`` if no face is where a selector points.
     """
     choices = following.choices
-    said = [line for line in following.timed if line.text]
-    found = find_speakers(clip, analysis, prior, selectors, said, choices.names)
+    if found is None:
+        said = [line for line in following.timed if line.text]
+        found = find_speakers(clip, analysis, prior, selectors, said, choices.names)
     voice = None if analysis.sound is None else analysis.sound.features
     plans, alone = [], list(_without_face(clip, analysis, following.dub))
     people, decided = _people_of_lines(following, found), set(choices.people.values())

@@ -88,7 +88,7 @@ class FittedSpeech:
         self.paces, self.shortened = [1.0] * len(self.lines), [0] * len(self.lines)
 
     def _voice_of(self, line: Line) -> AssignedVoice:
-        return self.line_voices.get(line.id) or self.voices[line.speaker]
+        return self.line_voices.get(line.id) or self.voices[self.choices.speaker(line)]
 
     def _note(self, many: str, one: str, text: str) -> None:
         """Note a line by its ``text``, which stands for {} in ``one``."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from lipdub.errors import OptionError
 from lipdub.studio.analysis import Analysis
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.job import Job
@@ -20,6 +21,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.retiming import AddedTime, Retiming
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.voices.choose import people_with_voices
 
 _SPARE = Fraction(1, 50)
 """Seconds that are added to what is needed: times are rounded to samples."""
@@ -38,6 +40,11 @@ def fitted_to_lines(job: Job, session: Session) -> tuple[Job, SpeechAhead]:
     """
     if job.options.if_longer not in ("hold", "slow") or job.audio is not None:
         return job, SpeechAhead(job, session)
+    if people := people_with_voices(job.speech.voice):
+        raise OptionError(
+            f"{people[0]} cannot have a voice with --if-longer {job.options.if_longer}",
+            remedy="Then lines are spoken before it is known who is seen: write names into the script",
+        )
     sound = _sound(job.clip, session)
     source = None if sound is None else sound.features
     lines = lines_to_say(job.clip, job.speech, job.script, source, session)

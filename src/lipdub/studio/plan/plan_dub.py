@@ -6,9 +6,11 @@ from lipdub.engines.seam import PooledStudy
 from lipdub.studio.analysis import Analysis
 from lipdub.studio.dub_plan import DubPlan, FacePlan, LineChoices
 from lipdub.studio.job import Job
+from lipdub.studio.plan.casting import cast_by_sight
 from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
 from lipdub.studio.plan.line_slots import phrases
-from lipdub.studio.plan.plan_speech import GivenLines, PlannedSpeech, plan_speech
+from lipdub.studio.plan.plan_speech import GivenLines, PlannedSpeech, complete_lines, plan_speech
+from lipdub.studio.plan.speakers import SpeakersFound, find_speakers
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import TrackFeatures
 from lipdub.timeline.clip import Clip
@@ -34,12 +36,16 @@ def plan_dub(
     and voices raise, and ``OutputError`` if the disk refuses.
     """
     source = None if analysis.sound is None else analysis.sound.features
-    said = ahead or plan_speech(job, analysis, session, given)
+    given = complete_lines(job, analysis, session, given) if ahead is None else ahead.given
+    with session.clock.stage("assign speakers"):
+        found = _speakers(job, analysis, given, session)
+        given = _cast(job, analysis, found, given, session)
+    said = ahead if ahead is not None and not given.choices.speakers else plan_speech(job, analysis, session, given)
     choices, speech, features = said.given.choices, said.speech, said.features
     timed = phrases(features.features) if said.given.timed is None else said.given.timed
     with session.clock.stage("assign speakers"):
         following = FollowedSpeech(features.features, speech.engine_lines, timed, choices)
-        faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selectors)
+        faces = plan_faces(job.clip, analysis, following, session.tools.prior, job.selectors, found)
     return DubPlan(
         speech=speech,
         features=features,
@@ -52,6 +58,21 @@ def plan_dub(
         lines=timed,
         seeds=dict(choices.seeds),
     )
+
+
+def _speakers(job: Job, analysis: Analysis, given: GivenLines, session: Session) -> SpeakersFound:
+    """Who speaks when, by the picture and the source's sound."""
+    said = [line for line in given.timed or () if line.text]
+    prior, names = session.tools.prior, given.choices.names
+    return find_speakers(job.clip, analysis, prior, job.selectors, said, names)
+
+
+def _cast(job: Job, analysis: Analysis, found: SpeakersFound, given: GivenLines, session: Session) -> GivenLines:
+    """``given`` with the speakers of lines that name none, where voices speak and several people are seen to."""
+    if given.timed is None or (session.tools.engine_speaks and not job.speech.voice):
+        return given
+    speakers = cast_by_sight(job, analysis, found, given.timed, given.choices, session)
+    return replace(given, choices=replace(given.choices, speakers=speakers))
 
 
 def _with_pooled_facts(plan: FacePlan, session: Session) -> FacePlan:

@@ -15,7 +15,7 @@ from lipdub.studio.plan.lines import DubLines, lines_to_say
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import TrackFeatures, dub_features
 from lipdub.timeline.lines import Line
-from lipdub.timeline.speech_features import SpeechFeatures
+from lipdub.words_to_sound.voices.choose import people_with_voices
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def plan_speech(job: Job, analysis: Analysis, session: Session, given: GivenLine
     Raises ``NothingToDub`` if no line is left, or if the engine is to speak lines for which there is no face, what
     recognisers, translators and voices raise, and ``OutputError`` if the disk refuses.
     """
-    given = _complete(job, given or GivenLines(), None if analysis.sound is None else analysis.sound.features, session)
+    given = complete_lines(job, analysis, session, given)
     speech = _speech(job, analysis, given, session)
     features_of = dub_features if speech.brought else dialogue_features
     return PlannedSpeech(given, speech, features_of(speech.track, job.clip, session))
@@ -72,6 +72,8 @@ class SpeechAhead:
         lines = self._at_hand() if self.planned is None else ()
         if not lines or (self.session.tools.engine_speaks and not self.job.speech.voice):
             return
+        if people_with_voices(self.job.speech.voice):
+            return
         voices = self.session.tools.voices(lines, self.job.speech.voice)
         if all(assigned.voice.card.local for assigned in voices.values()):
             self.planned = plan_speech(self.job, Analysis((), (), (), sound), self.session, self.given)
@@ -84,9 +86,14 @@ class SpeechAhead:
         return () if script is None else script.lines
 
 
-def _complete(job: Job, given: GivenLines, source: SpeechFeatures | None, session: Session) -> GivenLines:
-    """What is given, with the lines of the job where none are given, and without those that are not to be said."""
-    excluded = (*job.excluded, *given.choices.excluded)
+def complete_lines(job: Job, analysis: Analysis, session: Session, given: GivenLines | None = None) -> GivenLines:
+    """What is ``given``, with the lines of the job where none are given, and without those that are not to be said.
+
+    Raises what ``plan_speech`` raises, but for voices.
+    """
+    given = given or GivenLines()
+    source = None if analysis.sound is None else analysis.sound.features
+    excluded = tuple(dict.fromkeys((*job.excluded, *given.choices.excluded)))
     choices = replace(given.choices, excluded=excluded)
     if job.audio is not None:
         return replace(given, choices=choices)

@@ -16,7 +16,7 @@ from lipdub.words_to_sound.seam import separator_named
 from lipdub.words_to_sound.separate import NO_SEPARATOR, SeparationProgram, is_command
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import PairTranslator
-from lipdub.words_to_sound.voices.choose import check_voices
+from lipdub.words_to_sound.voices.choose import check_voices, people_with_voices
 from lipdub.words_to_sound.voices.cloning import check_references
 from lipdub.words_to_sound.voices.speakable_text import speakable_text
 
@@ -172,7 +172,14 @@ def _tells_language(script: Path, speech: SpeechOptions) -> bool:
 
 
 def known_lines(clip: Clip, speech: SpeechOptions, script: ScriptLines | None) -> tuple[Line, ...]:
-    """The lines as far as they are known before the work: whose they are and in which language they will be said."""
+    """The lines as far as they are known before the work: whose they are and in which language they will be said.
+
+    Voices may be named for people who will be seen to say lines: there is a line for each of them, too.
+    """
     if script is None:
-        return numbered([Line(speech.line or "1", clip.span, speech.to)])
-    return tuple(replace(line, language=speech.to or line.language) for line in script.lines)
+        lines = numbered([Line(speech.line or "1", clip.span, speech.to)])
+    else:
+        lines = tuple(replace(line, language=speech.to or line.language) for line in script.lines)
+    unnamed = next((line for line in lines if not line.speaker), None)
+    seen = () if unnamed is None else tuple(replace(unnamed, speaker=who) for who in people_with_voices(speech.voice))
+    return (*lines, *seen)

@@ -1,6 +1,7 @@
 """The voices that a user names, for the speakers of a script; and whether they can say its lines."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from lipdub.errors import OptionError
@@ -17,6 +18,12 @@ DEFAULT_VOICE = "nanotts"
 
 NATURAL_VOICE = "kokoro"
 """The voice that takes its place where it is there: its model was fetched, and it speaks the language."""
+
+
+OFF_SCREEN = "off screen"
+"""The speaker of lines that nobody in the picture says, and whose voice is none of theirs."""
+
+_PERSON = re.compile(r"person \d+[a-z]*")
 
 
 def default_voice(lines: Sequence[Line]) -> str:
@@ -64,6 +71,17 @@ def voices_for(
             remedy=f"Name the speaker of one of them: --voice 'NAME={redacted(shared[1])}'",
         )
     return assign_voices(speakers, shared[0] if shared else default_voice(lines), named, pitch, make)
+
+
+def person_name(person: str) -> str:
+    """The name under which a person in the picture (an id) gets a voice; "" is somebody off screen."""
+    return f"person {person}" if person else OFF_SCREEN
+
+
+def people_with_voices(voice: Sequence[str]) -> tuple[str, ...]:
+    """The people in the picture for whom ``voice`` names voices (``person 2=NAME``, ``off screen=NAME``)."""
+    names = (text.partition("=")[0].strip().casefold() for text in voice if "=" in text)
+    return tuple(dict.fromkeys(name for name in names if name == OFF_SCREEN or _PERSON.fullmatch(name)))
 
 
 def check_voices(lines: Sequence[Line], voices: Mapping[str, AssignedVoice]) -> None:
