@@ -146,6 +146,10 @@ class TestEnglish(FrontEndConformance):
         ("hi", "लड़का", "lˈʌrkaː"),
         ("hi", "कमल", "kˈʌməl"),
         ("hi", "हिन्दी", "hˈɪndi"),
+        ("hi", "ठीक", "ʈʰˈiːk"),
+        ("hi", "पक्का", "pˈʌkːaː"),
+        ("hi", "समय", "sˈʌmɛj"),
+        ("hi", "संसद", "sˈʌnsəd"),
         ("hi", "ज्ञान", "ɡjˈaːn"),
     ],
 )
