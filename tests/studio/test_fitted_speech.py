@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipdub import weights
 from lipdub.errors import OptionError, OutputError, ServiceError, WeightsError
 from lipdub.media.probe import probe
 from lipdub.studio import sound_steps
@@ -21,10 +20,8 @@ from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrases import find_phrases
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.seam import ModelCard
-from lipdub.words_to_sound.voices import kokoro, kokoro_network
 from lipdub.words_to_sound.voices.assign import AssignedVoice
 from lipdub.words_to_sound.voices.choose import DEFAULT_VOICE
-from words_to_sound.tiny_kokoro import write_kokoro
 
 WHOLE = Span(Fraction(0), Fraction(20))
 
@@ -57,24 +54,6 @@ def test_a_line_of_emoji_is_told_and_the_rest_is_spoken(session: Session) -> Non
     fitted = FittedSpeech(words("😀😀🎉", "Hola a todos."), {"": AssignedVoice(FakeVoice())}, session)
     assert [line.line.text for line in fitted.placed((), WHOLE)] == ["Hola a todos."]
     assert any("😀😀🎉" in note and "nothing to be said" in note for note in fitted.notes)
-
-
-def test_kokoro_speaks_what_it_can_and_tells_the_rest(session: Session, tmp_path: Path, monkeypatch) -> None:
-    folder = write_kokoro(tmp_path / "kokoro")
-    monkeypatch.setattr(weights, "resolve", lambda name, *rest: folder)
-    texts = ("Hola.", "😀🎉", "привет", "你好", "...", "Adiós 😀 Иван.")
-    fitted = FittedSpeech(words(*texts), {"": AssignedVoice(kokoro.make(""))}, session)
-    placed = list(fitted.placed((), WHOLE))
-    assert [line.line.text for line in placed] == ["Hola.", "Adiós 😀 Иван."]
-    assert all(np.abs(line.sound.samples).max() > 0 for line in placed)
-    notes = " | ".join(fitted.notes)
-    assert "nothing to be said" in notes
-    assert "kokoro cannot read 2 lines" in notes
-    with pytest.raises(WeightsError, match="kokoro's network cannot be read"):
-        (folder / "kokoro.onnx").write_bytes((folder / "kokoro.onnx").read_bytes()[:200])
-        kokoro_network._session.cache_clear()
-        kokoro.make("").speak(words("Hola.").lines[0])
-    kokoro_network._session.cache_clear()
 
 
 def test_twenty_minutes_of_text_for_one_line_are_cut_and_told(session: Session) -> None:
