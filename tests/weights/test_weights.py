@@ -285,7 +285,8 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         here = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setattr(weights, "_open", lambda url: urlopen(here + urlsplit(url).path, timeout=5))
+        monkeypatch.setattr(weights, "_open", lambda url, begun=0: urlopen(here + urlsplit(url).path, timeout=5))
+        monkeypatch.setattr(weights, "_PAUSE", 0.0)
         yield here
         server.shutdown()
 

@@ -1,18 +1,25 @@
 """The voice kokoro: with a small network that hums, and (slow) with its own model where that is on the machine."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from lipdub import weights
 from lipdub.errors import OptionError, WeightsError
+from lipdub.studio.options import DubOptions
+from lipdub.studio.plan.fitted_speech import FittedSpeech
+from lipdub.studio.plan.lines import DubLines
+from lipdub.studio.session import open_session
+from lipdub.timeline.lines import numbered
+from lipdub.timeline.time import Span
 from lipdub.weights import kokoro_files
 from lipdub.words_to_sound.phones import english
 from lipdub.words_to_sound.phones.front_ends import front_end
 from lipdub.words_to_sound.recognise.word_error_rate import word_error_rate
 from lipdub.words_to_sound.voices import choose, kokoro
-from lipdub.words_to_sound.voices.assign import SpeakerPitch, assign_voices
+from lipdub.words_to_sound.voices.assign import AssignedVoice, SpeakerPitch, assign_voices
 from lipdub.words_to_sound.voices.kokoro_network import RATE, say
 from lipdub.words_to_sound.voices.kokoro_voices import PITCHES, VOICES
 from words_to_sound.conformance import VoiceConformance, line
@@ -115,6 +122,22 @@ class TestKokoro(VoiceConformance):
         assert len(say(model, [style], "", 1.0)) == 0
 
 
+def test_a_script_is_spoken_but_for_what_cannot_be_read(folder, monkeypatch, tmp_path):
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+    texts = ("Hola.", "😀🎉", "привет", "你好", "...", "Adiós 😀 Иван.")
+    lines = numbered(
+        [replace(line(text, "es"), span=Span(Fraction(3 * n), Fraction(3 * n + 2))) for n, text in enumerate(texts)]
+    )
+    with open_session(DubOptions(speech_features="light")) as session:
+        fitted = FittedSpeech(DubLines(lines, "es", tmp_path), {"": AssignedVoice(kokoro.make(""))}, session)
+        placed = list(fitted.placed((), Span(Fraction(0), Fraction(20))))
+    assert [each.line.text for each in placed] == ["Hola.", "Adiós 😀 Иван."]
+    assert all(np.abs(each.sound.samples).max() > 0 for each in placed)
+    notes = " | ".join(fitted.notes)
+    assert "nothing to be said" in notes
+    assert "kokoro cannot read" in notes
+
+
 def test_without_the_model_it_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("LIPDUB_CACHE", str(tmp_path))
     monkeypatch.delenv("LIPDUB_WEIGHTS", raising=False)
@@ -131,6 +154,13 @@ def test_broken_files_are_named(tmp_path):
     np.zeros((510, 1, 256), "<f4").tofile(tmp_path / "w.bin")
     with pytest.raises(WeightsError, match="network cannot be read"):
         say(tmp_path / "kokoro.onnx", [tmp_path / "w.bin"], "a", 1.0)
+
+
+def test_half_a_network_is_named(made, tmp_path):
+    half = tmp_path / "kokoro.onnx"
+    half.write_bytes((made / "kokoro.onnx").read_bytes()[:600])
+    with pytest.raises(WeightsError, match="network cannot be read"):
+        say(half, [made / "af_heart.bin"], "a", 1.0)
 
 
 def test_every_voice_has_a_file_and_a_pitch():

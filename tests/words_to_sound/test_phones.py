@@ -133,11 +133,23 @@ class TestEnglish(FrontEndConformance):
         ("fr", "un parent", "œ̃ paʁˈɑ̃"),
         ("fr", "bon ami", "bɔn amˈi"),
         ("fr", "ils appartiennent", "ilz apaʁtjˈɛn"),
+        ("fr", "les hiboux", "le ibˈu"),
+        ("fr", "une demi-heure", "yn dəmjˈœʁ"),
+        ("fr", "Est-ce que tu viens ?", "ɛs kə ty vjˈɛ̃?"),
+        ("fr", "vingt-deux, quatre-vingt-deux", "vˈɛ̃tdˈø, kˈatʁvˈɛ̃dˈø"),
+        ("fr", "plus tard, pas plus", "ply tˈaʁ, pa plˈy"),
+        ("fr", "depuis hier, depuis", "dəpyˌi jˈɛʁ, dəpyˈi"),
+        ("fr", "la situation, le client, une preuve", "la sityasjˈɔ̃, lə kliˈɑ̃, yn pʁˈøv"),
+        ("fr", "une montagne, la compagnie, il gagnait", "yn mɔ̃tˈaɲ, la kɔ̃panˈi, il ɡanjˈɛ"),
         ("fr", "aujourd'hui", "oʒuʁdyˈi"),
         ("fr", "il y a de l'eau", "il i a də lˈo"),
         ("hi", "लड़का", "lˈʌrkaː"),
         ("hi", "कमल", "kˈʌməl"),
         ("hi", "हिन्दी", "hˈɪndi"),
+        ("hi", "ठीक", "ʈʰˈiːk"),
+        ("hi", "पक्का", "pˈʌkːaː"),
+        ("hi", "समय", "sˈʌmɛj"),
+        ("hi", "संसद", "sˈʌnsəd"),
         ("hi", "ज्ञान", "ɡjˈaːn"),
     ],
 )
@@ -201,6 +213,26 @@ def test_japanese_is_read_in_kana():
     from lipdub.words_to_sound.phones.japanese import as_kana
 
     assert as_kana("東京へ2回、行った。") == "トーキョーエニカイ、イッタ。"
+
+
+@pytest.mark.parametrize(
+    ("text", "kana"),
+    [
+        ("四年生、四年間、三分前、一人前", "ヨネンセイ、ヨネンカン、サンプンマエ、イチニンマエ"),
+        ("二日前、十四日、一月一日", "フツカマエ、ジューヨッカ、イチガツツイタチ"),
+        ("一か月、三軒、百本、百歳", "イッカゲツ、サンゲン、ヒャッポン、ヒャクサイ"),
+        ("十分です。十分間、二十分です", "ジューブンデス。ジュップンカン、ニジュップンデス"),
+        ("八百屋、八百円", "ヤオヤ、ハッピャクエン"),
+        ("休みの間、寝ている間に、五日間、間に合う", "ヤスミノアイダ、ネテイルアイダニ、イツカカン、マニアウ"),
+        ("店が開く、本を開く", "ミセガアク、ホンヲヒラク"),
+        ("別々、来られる、来た", "ベツベツ、コラレル、キタ"),
+    ],
+)
+def test_japanese_words_are_read_by_what_stands_beside_them(text, kana):
+    pytest.importorskip("janome")
+    from lipdub.words_to_sound.phones.japanese import as_kana
+
+    assert as_kana(text) == kana
 
 
 def test_every_language_has_a_front_end():

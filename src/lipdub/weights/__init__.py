@@ -22,12 +22,15 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 import urllib.request
 import zipfile
 from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from importlib.resources import files
 from pathlib import Path
+from typing import BinaryIO
+from urllib.error import HTTPError
 
 import platformdirs
 
@@ -76,7 +79,9 @@ SMALL = 20_000_000
 """Models below this many bytes are fetched without asking, after one line is shown."""
 
 _CHUNK = 1 << 20
-_TIMEOUT = 60.0
+_TIMEOUT = 60.0  # seconds without a byte
+_TRIES, _PAUSE = 3, 1.0  # of one file, seconds between them
+_PARTIAL, _BUSY = 206, (429, 500, 502, 503, 504)  # status of HTTP
 
 
 AskDownload = Callable[[ModelEntry], bool]
@@ -275,24 +280,73 @@ def _pip() -> list[str]:
 
 
 def download(url: str, to: Path, say: Say) -> Path:
-    """Download ``url`` to the file ``to``, saying now and then how far it is. Raises ``OSError``."""
-    with _open(url) as answer, to.open("wb") as out:
-        size, done, told = int(answer.headers.get("Content-Length") or 0), 0, 0
-        while chunk := answer.read(_CHUNK):
-            out.write(chunk)
-            done += len(chunk)
-            if size >= SMALL and 4 * done // size > told:
-                told = 4 * done // size
-                say(f"{to.name}: {done / 1e6:.0f} of {size / 1e6:.0f} MB")
-    if size and done < size:
-        raise OSError(f"the connection broke after {done} of {size} bytes")
+    """Download ``url`` to the file ``to``, saying now and then how far it is. A connection that breaks is taken up
+    where it broke, and a busy server is asked again, twice in all. Raises ``OSError``, whose text names ``url``."""
+    with to.open("wb") as out:
+        for again in range(_TRIES - 1, -1, -1):
+            try:
+                _append(url, out, to.name, say)
+                return to
+            except _Interrupted as broken:
+                if not again or not broken.may_pass:
+                    raise OSError(f"{broken} ({url})") from broken
+                say(f"{to.name}: {broken}; trying again")
+                time.sleep(_PAUSE)
     return to
 
 
-def _open(url: str) -> HTTPResponse:
+class _Interrupted(Exception):
+    """Why a download stopped, as a sentence; ``may_pass``: it may work when it is tried again."""
+
+    def __init__(self, why: str, may_pass: bool = True) -> None:
+        super().__init__(why)
+        self.may_pass = may_pass
+
+
+def _append(url: str, out: BinaryIO, name: str, say: Say) -> None:
+    """Write what ``url`` holds after the bytes that ``out`` has already."""
+    with _asked(url, out) as answer:
+        length, told = int(answer.headers.get("Content-Length") or 0), 0
+        size = out.tell() + length if length else 0
+        while chunk := _read(answer):
+            out.write(chunk)
+            if size >= SMALL and 4 * out.tell() // size > told:
+                told = 4 * out.tell() // size
+                say(f"{name}: {out.tell() / 1e6:.0f} of {size / 1e6:.0f} MB")
+    if size and out.tell() < size:
+        raise _Interrupted(f"the connection broke after {out.tell()} of {size} bytes")
+
+
+def _asked(url: str, out: BinaryIO) -> HTTPResponse:
+    """The answer of the server, from where ``out`` ends; from the beginning, with ``out`` empty, if it cannot do so."""
+    begun = out.tell()
+    try:
+        answer = _open(url, begun)
+    except HTTPError as refused:
+        refused.close()
+        raise _Interrupted(f"the server answers {refused.code} ({refused.reason})", refused.code in _BUSY) from refused
+    except (OSError, HTTPException) as failed:
+        raise _Interrupted(f"no connection: {failed}", begun > 0) from failed
+    if begun and answer.status != _PARTIAL:
+        out.seek(0)
+        out.truncate()
+    return answer
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    try:
+        return answer.read(_CHUNK)
+    except TimeoutError as slow:
+        raise _Interrupted(f"nothing came for {_TIMEOUT:.0f} s") from slow
+    except (OSError, HTTPException) as broken:
+        raise _Interrupted(f"the connection broke: {broken}") from broken
+
+
+def _open(url: str, begun: int = 0) -> HTTPResponse:
+    """The server's answer for ``url`` from byte ``begun`` on."""
     assert url.startswith("https://")
-    request = urllib.request.Request(url, headers={"User-Agent": "lipdub"})
-    return urllib.request.urlopen(request, timeout=_TIMEOUT)
+    headers = {"User-Agent": "lipdub"} | ({"Range": f"bytes={begun}-"} if begun else {})
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
 
 
 def _install(wanted: ModelEntry, source: Path, folder: Path) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from lipdub.words_to_sound.phones.french_words import (
     ASPIRATED,
     EXCEPTIONS,
+    HALF_STRESSED,
     LIAISON,
     NOUNS_IN_ENT,
     UNSTRESSED,
@@ -18,7 +19,7 @@ from lipdub.words_to_sound.phones.french_words import (
 )
 from lipdub.words_to_sound.phones.phrases import phones_by_phrase
 from lipdub.words_to_sound.phones.spelling_rules import SpellingRules
-from lipdub.words_to_sound.phones.syllables import PRIMARY
+from lipdub.words_to_sound.phones.syllables import PRIMARY, SECONDARY
 
 _V = "aeiouyàâéèêëîïôöùûüœæ"
 _N = f"(?![{_V}nmh])"  # after n or m: the vowel before it is nasal
@@ -48,7 +49,6 @@ _RULES = SpellingRules(
         ("[ae]ys?$", "ɛ"),
         ("(?<=^r)e(?=ss)", "ə"),
         (f"(?<=^tran)s(?=[{_V}])", "z"),
-        ("b(?=[st])", "p"),
         ("oo(?=[dktl])", "u"),
         ("(?<=[o])ts?$|(?<=[^o])(?:ts?|ds?|ps?|gs)$", ""),
         ("(?:ts?|ds?|ps?|xs?|zs?)$", ""),
@@ -83,7 +83,6 @@ _RULES = SpellingRules(
         ("s", "s"),
         # vowels of several letters
         ("eaux?|aux?(?=$)|aul?ts?$|auds?$", "o"),
-        ("au(?=r)", "ɔ"),
         ("au", "o"),
         ("(?:œu|oeu)(?=[dx]?s?$)", "ø"),
         ("œu|oeu", "œ"),
@@ -94,7 +93,7 @@ _RULES = SpellingRules(
         (f"ou(?=[{_V}])(?!es?$|ent$)", "w"),
         ("o[uùû]", "u"),
         ("^h?eu", "ø"),
-        ("eû|eu(?=[xtd]?s?$|s[eé]|t[erz]|x)", "ø"),
+        ("eû|eu(?=[xtd]?s?$|s[eé]|t[erz]|x|v|[pb]l|n[eé]|[rl](?:em|er$|[aiouéè]))", "ø"),
         ("eu", "œ"),
         (f"(?:ain|aim|ein|eim|în|yn|ym){_N}", "ɛ̃"),
         ("ien(?=[ct])", "j ɑ̃"),
@@ -115,6 +114,7 @@ _RULES = SpellingRules(
         ("é", "e"),
         ("emment$", "a m ɑ̃"),
         # e
+        ("^e(?=ff|ss|[bcdfgklprstv][aeiouéè])", "e"),
         ("e(?=ch[nr])", "ɛ"),
         ("e(?=([bcdfglmnprstz])\\1|x)", "ɛ"),
         (f"e(?=[lrscpbdtmf][^{_V}lrh])|e(?=[rls][^{_V}h])", "ɛ"),
@@ -122,10 +122,10 @@ _RULES = SpellingRules(
         (f"(?<=[{_V}])(?<=[éiu])e(?=[^{_V}])", ""),
         ("e", "ə"),
         # the rest
-        (f"(?<=[bcdfgptv][rl])i(?=[{_V}])(?!es?$|ent$)", "i j"),
+        (f"(?<=[bcdfgptv][rl])i(?=[{_V}])", "i"),
         (f"[iïy](?=[{_V}])(?!es?$|ent$)", "j"),
         ("[iîïy]", "i"),
-        (f"o(?=s[ei]|ts?$|s$|ges?$|$)|o(?=[^{_V}][{_V}])(?!.es?$)|o(?=[bcdfgpt][lr][{_V}])(?!..es?$)|ô", "o"),
+        (f"o(?=s[ei]|ts?$|s$|ges?$|$)|o(?=[^{_V}][{_V}])(?!.es?$)|o(?=ch[{_V}])(?!..es?$)|ô", "o"),
         ("[oö]", "ɔ"),
         ("[aàâæ]", "a"),
         ("ll?", "l"),
@@ -154,7 +154,9 @@ class French:
     def phones(self, text: str) -> str:
         """The phones of ``text``."""
         phones = phones_by_phrase(text, _phrase, hyphens=True)
-        return re.sub("ɥ(?=[ˈˌ]?i)", "y", phones).replace("ɲ", "nj")  # as in the texts that the voice learnt from
+        # as in the texts that the voice learnt from
+        phones = re.sub("ɲ(?=[ˈˌ]?i)", "n", phones.replace("ɥ", "y"))
+        return re.sub(f"ɲ(?=[ˈˌ]?{_NUCLEUS.pattern})", "nj", phones)
 
 
 def _phrase(words: Sequence[str]) -> Sequence[str]:
@@ -165,18 +167,26 @@ def _phrase(words: Sequence[str]) -> Sequence[str]:
         if i + 1 < len(words):
             phones = _bound(word.split("-")[-1], phones, words[i + 1])
         out.append(phones)
+    if out:
+        out[-1] = _marked("", out[-1].replace(SECONDARY, PRIMARY))
     return out
 
 
 def _hyphened(parts: Sequence[str], before: str) -> str:
-    """The phones of words that hyphens join, as one word: only the last one is stressed."""
+    """The phones of words that hyphens join, as one word in which each keeps its stress."""
+    whole = "-".join(parts)
+    if whole in EXCEPTIONS:
+        return _marked(whole, EXCEPTIONS[whole])
     out = ""
     for i, part in enumerate(parts[:-1]):
-        phones = "t" if part == "t" else _token(part, before if not i else parts[i - 1]).replace(PRIMARY, "")
+        phones = "t" if part == "t" else _token(part, before if not i else parts[i - 1])
+        if part == "vingt" and parts[i + 1] != "et" and "quatre" not in parts[:i]:
+            phones += "t"
         asked = part[-1:] in ("t", "d") and parts[i + 1] in ("il", "ils", "elle", "elles", "on")
         out += phones + "t" if asked and part != "t" else _bound(part, phones, parts[i + 1])
-    last = _token(parts[-1], parts[-2] if len(parts) > 1 else before)
-    return out + (_marked("", last) if len(parts) > 1 else last)
+    if out and parts[-1] == "ce":
+        return out + "s"
+    return out + _token(parts[-1], parts[-2] if len(parts) > 1 else before)
 
 
 def _token(word: str, before: str) -> str:
@@ -256,13 +266,14 @@ def _marked(word: str, phones: str) -> str:
     if word in UNSTRESSED or PRIMARY in phones:
         return phones
     found = [m.start() for m in re.finditer("[aeiouyøœɔɛɑ]", phones)]
-    return phones[: found[-1]] + PRIMARY + phones[found[-1] :] if found else phones
+    mark = SECONDARY if word in HALF_STRESSED else PRIMARY
+    return phones[: found[-1]] + mark + phones[found[-1] :] if found else phones
 
 
 def _bound(word: str, phones: str, following: str) -> str:
     """``phones`` of ``word`` with the consonant of a liaison, if the next word starts with a vowel."""
-    start = re.split("'", following)[0]
-    if not _VOWEL_FIRST.match(following) or start in ASPIRATED or following in ASPIRATED:
+    start = re.split("['-]", following)[0]
+    if not _VOWEL_FIRST.match(following) or start in ASPIRATED or re.sub("[sx]$", "", start) in ASPIRATED:
         return phones
     if word in LIAISON:
         changed = LIAISON[word]

@@ -23,7 +23,7 @@ _VOWELS = {
 }  # fmt: skip
 _NUKTA, _VIRAMA, _ANUSVARA, _CHANDRABINDU, _VISARGA = "़", "्", "ं", "ँ", "ः"
 _UNSTRESSED = frozenset("का की के को से में ने पर है हैं था थी थे और भी ही तो कि या न".split())
-_HOMORGANIC = (("kɡ", "ŋ"), ("cɟ", "ɲ"), ("ʈɖ", "ɳ"), ("td", "n"), ("pb", "m"))
+_HOMORGANIC = (("kɡ", "ŋ"), ("cɟ", "ɲ"), ("ʈɖ", "ɳ"), ("tds", "n"), ("pb", "m"))
 _MARKS = {"।": ".", "॥": ".", chr(34): ""}
 _TOKEN = re.compile('[\u0900-\u0963\u0970-\u097f]+|[;:,.!?—…"()“”।॥]')
 
@@ -51,7 +51,14 @@ def word_phones(word: str) -> str:
     if unicodedata.normalize("NFC", word) not in _UNSTRESSED and word not in _UNSTRESSED and vowels:
         stress = _stress(units, vowels)
         units[stress] = PRIMARY + ("ʌ" if units[stress] == "ə" else units[stress])
-    return "".join(units)
+    return _lengths("".join(units))
+
+
+def _lengths(phones: str) -> str:
+    """``phones`` with long i but at the end, doubled consonants as long ones, and a before y as it sounds."""
+    phones = re.sub("i(?!ː|̃|$)", "iː", phones)
+    phones = re.sub(r"([kcʈtpɟɡɖdbsmlʃ])\1(?!ʰ)", r"\1ː", phones)
+    return re.sub("əj(?=$|[^aeiouəɛɔɪʊʌ])", "ɛj", phones)
 
 
 def _units(word: str) -> list[str]:

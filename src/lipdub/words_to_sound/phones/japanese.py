@@ -68,19 +68,39 @@ def as_kana(text: str) -> str:
     return "".join(said for _, said in _readings(words))
 
 
-_PREFERRED = {"日本": "ニホン", "明日": "アシタ", "日本人": "ニホンジン", "日本語": "ニホンゴ"}
+_PREFERRED = {
+    "日本": "ニホン", "明日": "アシタ", "日本人": "ニホンジン", "日本語": "ニホンゴ", "夜中": "ヨナカ", "大勢": "オーゼイ", "明後日": "アサッテ",
+    "入り口": "イリグチ", "他": "ホカ", "米": "コメ", "角": "カド", "抱く": "ダク", "八百屋": "ヤオヤ", "風邪薬": "カゼグスリ",
+    "この間": "コノアイダ",
+}  # fmt: skip
+_NEAR = ("この", "その", "あの", "どの")
 
 
 def _readings(words: Iterable[Any]) -> Iterator[tuple[Any, str]]:
-    """Words with their readings in katakana; 行っ is that of 行く, except after を."""
-    before = ""
+    """Words with their readings in katakana: those of Janome, but for a few words whose reading depends on the word
+    before them."""
+    before, kind, last = "", "", ""
     for word in words:
         surface = word if isinstance(word, str) else word.surface
         said = surface if isinstance(word, str) or word.phonetic == "*" else word.phonetic
-        if surface == "行っ" and before != "を":
-            said = "イッ"
-        yield word, _katakana(_PREFERRED.get(surface, said))
-        before = surface
+        if surface == "々":
+            said = last
+        last = _katakana(_by_context(surface, before, kind) or _PREFERRED.get(surface, said))
+        yield word, last
+        before, kind = surface, "" if isinstance(word, str) else word.part_of_speech.split(",")[0]
+
+
+def _by_context(surface: str, before: str, kind: str) -> str:
+    """The reading of ``surface`` after the word ``before`` of a ``kind``; "" for most."""
+    if surface == "行っ" and before != "を":
+        return "イッ"
+    if surface == "間" and (before in (*_NEAR, "の") or kind in ("動詞", "助動詞", "形容詞")):
+        return "アイダ"
+    if surface == "間" and (not kind or before[-1:] in (*"年月日時分秒週",)):
+        return "カン"
+    if surface == "方" and before in ("この", "あの", "どの"):
+        return "カタ"
+    return "アク" if surface == "開く" and before == "が" else ""
 
 
 def _words(text: str) -> Iterator[Any]:
@@ -93,11 +113,11 @@ def _words(text: str) -> Iterator[Any]:
 
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_DOUBLED = {"一": "イッ", "六": "ロッ", "八": "ハッ", "十": "ジュッ"}
+_DOUBLED = {"一": "イッ", "六": "ロッ", "八": "ハッ", "十": "ジュッ", "百": "ヒャッ"}
 _COUNTERS = {  # as said after a doubled consonant, after 三 and 何, after others
     "杯": ("パイ", "バイ", "ハイ"), "本": ("ポン", "ボン", "ホン"), "匹": ("ピキ", "ビキ", "ヒキ"), "分": ("プン", "プン", "フン"),
     "回": ("カイ", "カイ", "カイ"), "個": ("コ", "コ", "コ"), "階": ("カイ", "ガイ", "カイ"), "件": ("ケン", "ケン", "ケン"),
-    "キロ": ("キロ", "キロ", "キロ"),
+    "キロ": ("キロ", "キロ", "キロ"), "軒": ("ケン", "ゲン", "ケン"), **dict.fromkeys(("か月", "ヶ月", "ヵ月", "カ月", "ケ月"), ("カゲツ",) * 3),
 }  # fmt: skip
 _SOFT_COUNTERS = {
     "歳": "サイ",
@@ -112,17 +132,22 @@ _UNITS = {"二": "ニ", "三": "サン", "四": "ヨン", "五": "ゴ", "七": "
 _FIXED = {
     "一人": "ヒトリ", "二人": "フタリ", "四人": "ヨニン", "四時": "ヨジ", "七時": "シチジ", "九時": "クジ", "四月": "シガツ",
     "七月": "シチガツ", "九月": "クガツ", "二日": "フツカ", "三日": "ミッカ", "四日": "ヨッカ", "五日": "イツカ", "六日": "ムイカ",
-    "七日": "ナノカ", "八日": "ヨーカ", "九日": "ココノカ", "十日": "トーカ", "二十日": "ハツカ", "四年": "ヨネン",
+    "十四日": "ジューヨッカ", "二十四日": "ニジューヨッカ", "二十歳": "ハタチ", "月一日": "ガツツイタチ", "七日": "ナノカ", "八日": "ヨーカ", "九日": "ココノカ", "十日": "トーカ", "二十日": "ハツカ", "四年": "ヨネン", "四年生": "ヨネンセイ",
     "三百": "サンビャク", "六百": "ロッピャク", "八百": "ハッピャク", "三千": "サンゼン", "八千": "ハッセン",
 }  # fmt: skip
-_COUNT = re.compile(f"([一二三四五六七八九十何])({'|'.join([*_COUNTERS, *_SOFT_COUNTERS])})(?![年前])")
+_COUNT = re.compile(f"([一二三四五六七八九十百何])({'|'.join([*_COUNTERS, *_SOFT_COUNTERS])})(?!年)")
+_ENOUGH = re.compile("(?<![一二三四五六七八九十時])十分(?=[にな、。]|です|でし|だ)")
 _WHOLE_COUNT = re.compile(
-    "(?<![一二三四五六七八九十百千])(?:二十日|[一二三四五六七八九十][人日](?![本々])|[四七九][時月年])|三百|六百|八百|三千|八千"
+    "(?<![一二三四五六七八九十百千])(?:二十日|二?十四日|二十歳|[一二三四五六七八九十](?:人(?![々前])|日(?![本々]))|四年生|[四七九][時月年])"
+    "|(?<=[一二三四五六七八九十])月一日|三百|六百|八百(?!屋)|三千|八千"
 )
 
 
 def _counted(text: str) -> str:
-    """``text`` with numerals and their counters in katakana, where the sound of one changes the other."""
+    """``text`` with numerals and their counters in katakana, where the sound of one changes the other; and with what
+    Janome reads otherwise because it sees one word at a time."""
+    text = re.sub("来(?=られ|させ)", _kana("コ"), text)
+    text = _ENOUGH.sub(_kana("ジューブン"), text)
     text = _WHOLE_COUNT.sub(lambda m: _kana(_FIXED[m.group()]) if m.group() in _FIXED else m.group(), text)
     return _COUNT.sub(lambda m: _kana(_with_counter(*m.groups())), text)
 
@@ -133,7 +158,7 @@ def _kana(text: str) -> str:
 
 def _with_counter(numeral: str, counter: str) -> str:
     if counter in _SOFT_COUNTERS:
-        doubled = _DOUBLED if numeral != "六" else {"六": "ロク"}
+        doubled = _DOUBLED | {"六": "ロク", "百": "ヒャク"}
         return (doubled.get(numeral) or _UNITS[numeral]) + _SOFT_COUNTERS[counter]
     after_doubled, after_n, plain = _COUNTERS[counter]
     if numeral in _DOUBLED:

@@ -30,7 +30,7 @@ from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 
 _SLOWEST, _FASTEST = 0.5, 2.0
 _WOMEN = 165.0  # hertz; between the median pitches of men and of women
-_VERSION = 3  # raise when the same line sounds otherwise
+_VERSION = 4  # raise when the same line sounds otherwise
 
 
 def make(detail: str = "") -> "KokoroVoice":

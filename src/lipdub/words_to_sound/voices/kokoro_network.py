@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from lipdub.errors import WeightsError
 from lipdub.words_to_sound.phones.vocabulary import tokens
+from lipdub.words_to_sound.voices.signed_convolutions import exact_and_fast, with_signed_inputs
 from lipdub.words_to_sound.voices.speakable_text import split_text
 from lipdub.words_to_sound.voices.trim_and_level import trim_silence
 
@@ -54,8 +55,10 @@ def _session(model: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # so that the samples are the same each time
     options.log_severity_level = 3
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(model.parent))
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        network = with_signed_inputs(model) if exact_and_fast() else str(model)
+        return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     except Exception as broken:
         raise WeightsError(f"kokoro's network cannot be read ({broken})", file=model) from broken
 
