@@ -2,14 +2,13 @@
 
     python -m evals.voice_table OUT.npz [--said FOLDER]
 
-Every voice says six sentences of ``evals/voices_text`` in its language, every mean of two of one language and sex says
-three. The table holds their median pitch, the spacing of their formants and the embedding of their voice (``lipdub
+Every voice, and every mean of two that lipdub uses, says six sentences of ``evals/voices_text`` in its language. The
+table holds their median pitch, the spacing of their formants and the embedding of their voice (``lipdub
 weights fetch speaker``). ``--said`` keeps what was spoken, so that it goes on where it was interrupted.
 """
 
 import argparse
 from collections.abc import Iterator
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -28,25 +27,21 @@ from lipdub.words_to_sound.voices.speakable_text import speakable_text
 from lipdub.words_to_sound.voices.speaker_embedding import MODEL, embed
 from lipdub.words_to_sound.voices.vocal_tract import formant_spacing
 
-SINGLE, MEAN = 6, 3
-"""Sentences that a voice says, and that a mean of two says."""
+COUNT = 6
+"""Sentences that a voice says."""
 
 
-def every_voice() -> Iterator[tuple[str, str, int]]:
-    """Language, name and number of sentences of all voices and means."""
+def every_voice() -> Iterator[tuple[str, str]]:
+    """Language and name of all voices and means."""
     for tag, names in VOICES.items():
-        known = (*names, *MIXED.get(tag, ()))
-        for name in known:
-            yield tag, name, SINGLE
-        for a, b in combinations([n for n in names if not n.endswith("_santa")], 2):
-            if a[1] == b[1] and f"{a}+{b}" not in known:
-                yield tag, f"{a}+{b}", MEAN
+        for name in (*names, *MIXED.get(tag, ())):
+            yield tag, name
 
 
-def spoken(tag: str, name: str, count: int, said: Path) -> np.ndarray:
-    """The first ``count`` sentences of a language, by one voice, at 16 kHz; kept in the folder ``said``."""
+def spoken(tag: str, name: str, said: Path) -> np.ndarray:
+    """The first sentences of a language, by one voice, at 16 kHz; kept in the folder ``said``."""
     folder, pieces = weights.resolve("kokoro"), []
-    for number, text in enumerate(sentences(tag.split("-", maxsplit=1)[0])[:count]):
+    for number, text in enumerate(sentences(tag.split("-", maxsplit=1)[0])[:COUNT]):
         file = said / f"{tag}_{name}_{number}.npy"
         if not file.exists():
             styles = [folder / f"{one}.bin" for one in name.split("+")]
@@ -67,8 +62,8 @@ def main() -> int:
     with temporary_folder_in(asked.out.parent, ".said-") as temporary:
         said = asked.said or temporary
         said.mkdir(exist_ok=True)
-        for tag, name, count in every_voice():
-            speech = spoken(tag, name, count, said)
+        for tag, name in every_voice():
+            speech = spoken(tag, name, said)
             names.append(name)
             hertz.append(round(median_pitch(speech) or 0))
             spacing.append(round(formant_spacing(speech) or 0))

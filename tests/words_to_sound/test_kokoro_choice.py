@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from lipdub import weights
 from lipdub.errors import WeightsError
 from lipdub.words_to_sound.voices.assign import VoiceTraits
-from lipdub.words_to_sound.voices.kokoro_choice import known_voices, most_alike, moved_towards, nearest, womanly
+from lipdub.words_to_sound.voices.kokoro_choice import (
+    BLEND_GAIN,
+    known_voices,
+    most_alike,
+    moved_towards,
+    nearest,
+    sound_of,
+    womanly,
+)
 from lipdub.words_to_sound.voices.kokoro_voices import MIXED, PITCHES, VOICES
 from lipdub.words_to_sound.voices.pitch_and_formants import MOST_FORMANTS, MOST_SEMITONES
 
@@ -113,16 +121,27 @@ def test_an_embedding_finds_its_voice(name: str) -> None:
 
 
 def test_a_mean_is_chosen_only_where_it_is_nearer_and_free() -> None:
-    known = known_voices()
-    for mean in ("am_adam+am_liam", "af_heart+af_sky", "am_fenrir+am_puck"):
-        parts = sorted(mean.split("+"))
-        person = VoiceTraits(known[mean].traits.hertz, 0.0, embedding_of(mean))
-        best = max(EVERY["en-US"], key=lambda n: float(known[n].embedding @ np.array(person.embedding)))
-        gain = 1 - float(known[best].embedding @ np.array(person.embedding))
-        made = most_alike(person, EVERY["en-US"]).name
-        assert (made == mean) == (gain > 0.03), (mean, gain)
+    known, chosen = known_voices(), []
+    for mean in ("am_adam+am_liam", "af_heart+af_bella", "am_fenrir+am_onyx"):
+        parts = mean.split("+")
+        own = np.array(embedding_of(*parts))
+        person = VoiceTraits(sound_of(mean).traits.hertz, 0.0, tuple(own.tolist()))
+        best = max(EVERY["en-US"], key=lambda n: float(known[n].embedding @ own))
+        made = most_alike(person, EVERY["en-US"])
+        wanted = mean if 1 > float(known[best].embedding @ own) + BLEND_GAIN else best
+        assert sorted(made.name.split("+")) == sorted(wanted.split("+"))
+        chosen.append(made.name)
         taken = most_alike(person, EVERY["en-US"], [f"{parts[0]} +0.0"]).name
         assert parts[0] not in taken.split("+")
+    assert any("+" in name for name in chosen)
+
+
+def test_a_mean_that_was_not_measured_lies_between_its_parts() -> None:
+    for name in ("am_adam+am_onyx", "af_heart+af_sky"):
+        mean, parts = sound_of(name), [known_voices()[part] for part in name.split("+")]
+        assert min(p.traits.hertz for p in parts) < mean.traits.hertz < max(p.traits.hertz for p in parts)
+        assert float(mean.embedding @ mean.embedding) == pytest.approx(1, abs=1e-5)
+        assert all(float(mean.embedding @ p.embedding) > float(parts[0].embedding @ parts[1].embedding) for p in parts)
 
 
 def test_an_embedding_of_another_model_is_refused() -> None:

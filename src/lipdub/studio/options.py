@@ -101,8 +101,8 @@ class DubOptions(AudioStreamOptions, OverwriteOptions):
     """Number of processes that make the film, each on another part of it; 0: as many as there are cores."""
 
     consent: bool = False
-    """State that the people in the footage agreed to be dubbed, with voices that are made to resemble theirs; without it
-    you are asked once per clip."""
+    """State that the people in the footage agreed to be dubbed, with voices that are made to resemble theirs; without
+    it you are asked once per clip."""
 
 
 @dataclass(frozen=True)
