@@ -73,7 +73,7 @@ def _told(speech: Float32[np.ndarray, " n"], likeness: VoiceLikeness, network: P
     embedding = embed(network, speech) if network is not None else None
     return {
         "hertz": hertz,
-        "spacing": round(spacing or 0.0),
+        "spacing": float(round(spacing or 0.0)),
         "embedding": [] if embedding is None else [round(float(x), 4) for x in embedding],
     }
 
