@@ -44,7 +44,7 @@ def test_neither_the_level_nor_silence_counts(network: Path) -> None:
     voice = vowel(130.0, 1000.0, 2.4)
     plain, quiet = embed(network, voice), embed(network, voice * np.float32(0.05))
     pause = np.zeros(14_400, np.float32)
-    heard = speaker_embedding._speech(np.concatenate([pause, voice, pause]))
+    heard = speaker_embedding.spoken_parts(np.concatenate([pause, voice, pause]))
     assert plain is not None
     assert quiet is not None
     assert float(plain @ quiet) > 0.99

@@ -57,7 +57,7 @@ def embed(file: Path, samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray,
     The mean over windows of 1.6 s that overlap by half. Raises ``WeightsError`` if ``file`` cannot be read.
     """
     network = read_network(file)
-    speech = _speech(samples)
+    speech = spoken_parts(samples)
     if len(speech) < LEAST * ANALYSIS_RATE:
         return None
     mels = _mel_powers(speech)
@@ -121,7 +121,7 @@ def read_network(file: Path) -> SpeakerNetwork:
     return SpeakerNetwork(arrays)
 
 
-def _speech(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " m"]:
+def spoken_parts(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " m"]:
     """The blocks of 30 ms that are not silent, at the level that the network knows."""
     blocks = samples[: len(samples) - len(samples) % _BLOCK].reshape(-1, _BLOCK)
     if not len(blocks):
@@ -140,18 +140,18 @@ def _mel_powers(samples: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "fram
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)
     spectra = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
-    return (spectra @ _mel_bands().T).astype(np.float32)
+    return (spectra @ mel_bands(_WINDOW).T).astype(np.float32)
 
 
 @cache
-def _mel_bands() -> Float64[np.ndarray, "40 201"]:
-    """Triangles on the mel scale of M. Slaney's Auditory Toolbox (1998): linear to 1 kHz, logarithmic above, each with
-    the same area."""
+def mel_bands(size: int) -> Float64[np.ndarray, "40 bins"]:
+    """What takes the power spectrum of ``size`` samples to 40 mel bands: triangles on the mel scale of M. Slaney's
+    Auditory Toolbox (1998), linear to 1 kHz and logarithmic above, each with the same area."""
     step = np.log(6.4) / 27
     top = 15 + np.log(ANALYSIS_RATE / 2 / 1000) / step
     mels = np.linspace(0, top, _MELS + 2)
     edges = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp(step * (mels - 15)))
-    bins = np.arange(_WINDOW // 2 + 1) * ANALYSIS_RATE / _WINDOW
+    bins = np.arange(size // 2 + 1) * ANALYSIS_RATE / size
     low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising, falling = (bins - low) / (middle - low), (high - bins) / (high - middle)
     return np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)
