@@ -17,6 +17,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -171,8 +172,8 @@ def main() -> int:
     people = [one for clip in asked.clips if (one := heard(clip, network, judge)) is not None]
     with temporary_folder_in(Path.cwd(), ".said-") as temporary:
         measured = Measured(asked.said or temporary, judge, {})
-        rows = [row(people, TAGS[to], way, measured) for to in asked.to.split(",") for way in WAYS]
-    print("\n".join(rows))
+        for to, way in product(asked.to.split(","), WAYS):
+            print(row(people, TAGS[to], way, measured), flush=True)
     return 0
 
 
