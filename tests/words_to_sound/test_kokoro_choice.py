@@ -144,6 +144,19 @@ def test_a_mean_that_was_not_measured_lies_between_its_parts() -> None:
         assert all(float(mean.embedding @ p.embedding) > float(parts[0].embedding @ parts[1].embedding) for p in parts)
 
 
+def test_people_of_one_timbre_get_different_voices() -> None:
+    traits = known_voices()["am_fenrir"].traits
+    person, taken = VoiceTraits(traits.hertz, traits.spacing, embedding_of("am_fenrir", "am_onyx")), list[str]()
+    for _ in range(5):
+        taken.append(most_alike(person, EVERY["en-US"], taken).key)
+    names = [key.rpartition(" ")[0] for key in taken]
+    assert len(set(names)) == 5
+    parts = [part for name in names[:4] for part in name.split("+")]
+    assert len(set(parts)) == len(parts), "no style is in two people's voices as long as there are others"
+    assert any("+" in name for name in names)
+    assert all(part.startswith("am_") for part in parts)
+
+
 def test_an_embedding_of_another_model_is_refused() -> None:
     with pytest.raises(WeightsError, match=r"192 numbers.*another model"):
         most_alike(VoiceTraits(120.0, 1000.0, (0.1,) * 192), EVERY["en-US"])
