@@ -326,6 +326,50 @@ def test_people_are_heard_for_how_high_they_speak(
     assert speaker_pitch(clip, others, windows, session) == pitch
 
 
+def test_people_are_heard_for_how_they_sound(clip: Clip, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = (clip.span.start + clip.span.end) / 2
+    lines = (
+        Line("Hola", Span(clip.span.start, half), "es", "Ana"),
+        Line("Sí", Span(half, clip.span.end), "es", "Luis"),
+    )
+    assert speaker_pitch(clip, lines, (clip.span,), session).traits == {}
+    pitch = speaker_pitch(clip, lines, (clip.span,), session, "pitch")
+    assert {name: each.hertz for name, each in pitch.traits.items()} == pitch.hertz
+    assert all(each.spacing == 0 or 800 < each.spacing < 1500 for each in pitch.traits.values())
+    assert any(each.spacing for each in pitch.traits.values())
+    assert not any(each.embedding for each in pitch.traits.values())
+
+    monkeypatch.setitem(vars(session.tools), "speaker_network", Path("network"))
+    asked: list[Path] = []
+
+    def embedded(file: Path, samples: np.ndarray) -> np.ndarray:
+        asked.append(file)
+        return np.full(256, 1 / 16, np.float32)
+
+    monkeypatch.setattr("lipdub.studio.plan.speaker_pitch.embed", embedded)
+    full = speaker_pitch(clip, lines, (clip.span,), session, "full")
+    assert all(len(each.embedding) == 256 for each in full.traits.values())
+    assert asked == [Path("network")] * 2
+    assert speaker_pitch(clip, lines, (clip.span,), session, "full") == full
+    assert len(asked) == 2, "it was kept"
+
+
+def test_without_its_network_full_likeness_is_refused_before_the_work(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIPDUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LIPDUB_DOWNLOAD", "none")
+    monkeypatch.delenv("LIPDUB_WEIGHTS", raising=False)
+    wanted = SpeechOptions(line="Hola", to="es", voice=("nanotts",), voice_likeness="full")
+    with pytest.raises(WeightsError, match="model 'speaker' is not on this machine"):
+        job_of(clip, wanted)
+    job_of(clip, replace(wanted, voice_likeness="pitch"))
+    script = tmp_path / "talk.es.srt"
+    script.write_text("1\n00:00:00,000 --> 00:00:01,000\nHola\n", "utf-8")
+    with pytest.raises(WeightsError, match="'speaker'"):
+        sound_steps.speak(script, tmp_path / "o.wav", None, SpeakOptions(voice=("nanotts",), voice_likeness="full"))
+
+
 def test_a_separator_of_the_users_leaves_the_music(clip: Clip, session: Session, tmp_path: Path) -> None:
     silence = (
         "import sys, wave\n"

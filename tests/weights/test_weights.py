@@ -323,6 +323,7 @@ def test_every_model_has_two_sources_for_every_file() -> None:
         "voice-activity",
         "whisper-base",
         "kokoro",
+        "speaker",
     }
     for model in weights.catalogue():
         names = {file.name for file in model.files}

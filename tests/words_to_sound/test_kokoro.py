@@ -19,7 +19,13 @@ from lipdub.words_to_sound.phones import english
 from lipdub.words_to_sound.phones.front_ends import front_end
 from lipdub.words_to_sound.recognise.word_error_rate import word_error_rate
 from lipdub.words_to_sound.voices import choose, kokoro
-from lipdub.words_to_sound.voices.assign import AssignedVoice, SpeakerPitch, assign_voices
+from lipdub.words_to_sound.voices.assign import (
+    AssignedVoice,
+    SpeakerPitch,
+    VoiceTraits,
+    assign_voices,
+    voice_described,
+)
 from lipdub.words_to_sound.voices.kokoro_network import RATE, say
 from lipdub.words_to_sound.voices.kokoro_voices import PITCHES, VOICES
 from words_to_sound.conformance import VoiceConformance, line
@@ -52,7 +58,8 @@ class TestKokoro(VoiceConformance):
 
     def test_people_and_languages(self, voice):
         def speaker(which, language):
-            return which._who(line("x", language))
+            who, tag = which._who(line("x", language))
+            return who.name, tag
 
         assert speaker(voice, "pt") == ("pf_dora", "pt-BR")
         assert speaker(voice.member(1), "en-GB") == ("bm_george", "en-GB")
@@ -64,7 +71,7 @@ class TestKokoro(VoiceConformance):
     def test_a_speaker_gets_a_voice_of_a_similar_pitch(self, voice):
         pitch = SpeakerPitch({"ann": 210.0, "bob": 105.0}, "en")
         given = assign_voices(["ann", "bob"], "kokoro", pitch=pitch)
-        names = {speaker: each.voice._who(line("x", "en"))[0] for speaker, each in given.items()}
+        names = {speaker: each.voice._who(line("x", "en"))[0].name for speaker, each in given.items()}
         assert names["ann"][1] == "f"
         assert names["bob"][1] == "m"
         assert abs(PITCHES[names["bob"]] - 105) < 15
@@ -73,13 +80,33 @@ class TestKokoro(VoiceConformance):
     def test_two_people_of_nearly_one_pitch_get_two_voices(self, voice):
         pitch = SpeakerPitch({"ann": 100.0, "bob": 116.0, "cem": 134.0}, "en")
         given = assign_voices(["ann", "bob", "cem"], "kokoro", pitch=pitch)
-        names = [each.voice._who(line("x", "en"))[0] for each in given.values()]
+        names = [each.voice._who(line("x", "en"))[0].name for each in given.values()]
         assert len(set(names)) == 3
         assert all(name[1] == "m" for name in names)
         assert len({each.voice.detail for each in given.values()}) == 3
         women = SpeakerPitch({"ann": 200.0, "bob": 235.0, "cem": 271.0}, "fr")
         few = assign_voices(["ann", "bob", "cem"], "kokoro", pitch=women)
-        assert {each.voice._who(line("x", "fr"))[0] for each in few.values()} == {"ff_siwis", "ff_siwis+if_sara"}
+        assert {each.voice._who(line("x", "fr"))[0].name for each in few.values()} == {"ff_siwis", "ff_siwis+if_sara"}
+
+    def test_a_voice_that_resembles_a_person_is_told_and_stays_the_same(self, voice):
+        people = {"ann": VoiceTraits(235.0, 1250.0), "bob": VoiceTraits(120.0, 900.0), "cem": VoiceTraits(121.0, 900.0)}
+        pitch = SpeakerPitch({name: one.hertz for name, one in people.items()}, "es", people)
+        given = assign_voices(list(people), "kokoro", pitch=pitch)
+        told = {name: voice_described(each, "es") for name, each in given.items()}
+        assert told["ann"].startswith("kokoro ef_dora+if_sara, pitch +2.")
+        assert "formants +" in told["ann"]
+        assert "formants -" in told["bob"]
+        assert len({each.voice.detail for each in given.values()}) == 3
+        assert len({each.voice.in_language("es-ES").key for each in given.values()}) == 3
+        again = assign_voices(list(people), "kokoro", pitch=pitch)
+        assert {name: each.voice for name, each in again.items()} == {name: each.voice for name, each in given.items()}
+        plain = voice.at_pitch(202.0, "es")
+        moved, unmoved = given["ann"].voice.speak(line("Hola", "es")), plain.speak(line("Hola", "es"))
+        assert not np.array_equal(moved.samples[:, :200], unmoved.samples[:, :200])
+        assert np.array_equal(moved.samples, again["ann"].voice.speak(line("Hola", "es")).samples)
+        assert kokoro.make("am_puck").resembling(people["ann"], "en") == kokoro.make("am_puck")
+        assert voice_described(AssignedVoice(kokoro.make("am_puck")), "en") == "kokoro am_puck"
+        assert voice_described(AssignedVoice(kokoro.make("am_puck")), "fr") == "kokoro"
 
     def test_voices_differ_in_sound(self, voice):
         one, other = (kokoro.make(name).speak(line("One word")).samples for name in ("am_puck", "af_heart"))

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+VoiceLikeness = Literal["off", "pitch", "full"]
+"""How much a voice is made to resemble the person in the clip."""
+
 _HIDDEN = -40.0
 """Ducking (dB) below which the clip's own speech cannot be heard: room tone takes its place."""
 
@@ -98,7 +101,8 @@ class DubOptions(AudioStreamOptions, OverwriteOptions):
     """Number of processes that make the film, each on another part of it; 0: as many as there are cores."""
 
     consent: bool = False
-    """State that the people in the footage agreed; without it you are asked once per clip."""
+    """State that the people in the footage agreed to be dubbed, with voices that are made to resemble theirs; without
+    it you are asked once per clip."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,11 @@ class VoiceOptions:
 
     voice: tuple[str, ...] = ()
     """Voice that speaks the lines: NAME, NAME:DETAIL or SPEAKER=NAME:DETAIL, e.g. nanotts:es-ES; may be repeated."""
+
+    voice_likeness: VoiceLikeness = "pitch"
+    """How much the voice kokoro is made to resemble the person in the clip. off: the voice whose pitch is nearest;
+    pitch: its pitch and formants are moved a little towards the person's, too; full: the voice, or the mean of two, is
+    chosen by timbre (fetch its network first: lipdub weights fetch speaker)."""
 
     duration_fit: Literal["audio", "none"] = "audio"
     """audio: move and time-stretch the speech to where the clip speaks; none: natural pace, from the start of each

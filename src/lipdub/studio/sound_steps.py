@@ -155,6 +155,7 @@ def speak(
     named = tools.voices(lines.lines, voices.voice)
     check_voices(lines.lines, named)
     check_references(named, picture is not None and picture.has_sound)
+    tools.check_likeness(voices.voice_likeness)
     with caller.session(tools) as session:
         made = session.scratch / f"speech{output.suffix.lower()}"
         sound = clip_features(picture, session) if picture is not None and picture.has_sound else None
@@ -179,7 +180,8 @@ def _spoken(
     features = None if sound is None else sound.features
     windows = () if features is None else source_phrases(features)
     whole = _whole(lines) if clip is None else Span(clip.start, clip.span.end)
-    pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows, session)
+    like = options.voice_likeness
+    pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows, session, like)
     voices = with_references(session.tools.voices(lines.lines, options.voice, pitch), lines.lines, clip, features)
     fitted = FittedSpeech(lines, voices, session)
     voiced = VoicedLines(fitted.placed(windows, whole, options.duration_fit), fitted.models, fitted.notes)

@@ -17,12 +17,14 @@ from lipdub.sound_to_mouth.analyser import SpeechAnalyser
 from lipdub.sound_to_mouth.encoder import IDENTITY as ENCODER_IDENTITY
 from lipdub.sound_to_mouth.encoder import SpeechEncoder
 from lipdub.sound_to_mouth.prior import Prior
-from lipdub.studio.options import DubOptions
+from lipdub.studio.options import DubOptions, VoiceLikeness
 from lipdub.timeline.lines import Line
 from lipdub.words_to_sound.seam import Recogniser, Translator, Voice, recogniser_named, translator_named
 from lipdub.words_to_sound.voices import assign
 from lipdub.words_to_sound.voices.assign import AssignedVoice, SpeakerPitch
 from lipdub.words_to_sound.voices.choose import voices_for
+from lipdub.words_to_sound.voices.speaker_embedding import MODEL as SPEAKER_MODEL
+from lipdub.words_to_sound.voices.speaker_embedding import read_network
 
 Made = TypeVar("Made")
 
@@ -104,6 +106,16 @@ class Tools:
     def analyser(self) -> ChosenAnalyser:
         """The analyser of speech that the options ask for. Raises ``WeightsError``."""
         return choose_analyser(self.options.speech_features, self.ask_download)
+
+    @cached_property
+    def speaker_network(self) -> Path:
+        """The file of the network that tells voices apart. Raises ``WeightsError``."""
+        return weights.resolve(SPEAKER_MODEL, self.ask_download)
+
+    def check_likeness(self, likeness: VoiceLikeness) -> None:
+        """Raises ``WeightsError`` if voices cannot be made to resemble people as far as ``likeness`` asks."""
+        if likeness == "full":
+            read_network(self.speaker_network)
 
     def voices(
         self, lines: Sequence[Line], names: Sequence[str], pitch: SpeakerPitch | None = None

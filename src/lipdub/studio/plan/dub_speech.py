@@ -146,7 +146,7 @@ def spoken_speech(
         every = tuple(replace(line, span=clip.clock.file_span(line.span)) for line in every)
     windows = source_phrases(source) if source is not None else ()
     new = [line for line in lines.lines if line.id not in choices.kept]
-    pitch = speaker_pitch(filmed, every, windows, session) if new else None
+    pitch = speaker_pitch(filmed, every, windows, session, speech.voice_likeness) if new else None
     voices = session.tools.voices(every, speech.voice, pitch) if new else {}
     single = {
         line.id: session.tools.voices([line], (choices.voices[line.id],), pitch)[line.speaker]

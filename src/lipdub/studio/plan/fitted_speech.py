@@ -31,7 +31,7 @@ from lipdub.words_to_sound.duration_fit.respeak import (
 )
 from lipdub.words_to_sound.duration_fit.source_breaks import text_with_breaks
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, source_timings
-from lipdub.words_to_sound.voices.assign import AssignedVoice
+from lipdub.words_to_sound.voices.assign import AssignedVoice, voice_described
 from lipdub.words_to_sound.voices.choose import can_read, reads_latin_only
 from lipdub.words_to_sound.voices.speak import speak_line
 from lipdub.words_to_sound.voices.speakable_text import non_latin_letters, speakable_text
@@ -99,8 +99,10 @@ class FittedSpeech:
         """Which voice speaks each line, by its id, for the report."""
         kept = ((line, each.voice) for line, each in self.choices.kept.items())
         models = {line: ModelUsed(voice.model, voice.licence) for line, voice in kept if voice is not None}
-        cards = ((line.id, self._voice_of(line).voice.card) for line in self.lines)
-        return models | {line: ModelUsed(card.name, card.licence) for line, card in cards}
+        new = ((line, self._voice_of(line)) for line in self.lines)
+        return models | {
+            line.id: ModelUsed(voice_described(by, line.language), by.voice.card.licence) for line, by in new
+        }
 
     def placed(self, windows: Sequence[Span], whole: Span, fit: str = "audio") -> Iterator[PlacedLine]:
         """The lines with their sound at its place, in order of time. ``windows`` is when the clip speaks, on the

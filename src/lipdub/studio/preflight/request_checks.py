@@ -53,6 +53,7 @@ def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, tools: T
         voices = tools.voices(lines, speech.voice)
         check_voices(lines, voices)
         check_references(voices, clip.has_sound)
+        tools.check_likeness(speech.voice_likeness)
     return script
 
 

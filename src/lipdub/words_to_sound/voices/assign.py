@@ -1,7 +1,8 @@
 """A voice for each speaker of a programme, and what voices can do beyond ``Voice``."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from lipdub.timeline.lines import Line
@@ -24,6 +25,35 @@ class PitchedVoice(Protocol):
     def at_pitch(self, hertz: float, language: str, beside: Sequence[Voice] = ()) -> Voice:
         """The voice with a median pitch of about ``hertz`` in ``language``, within the limits of the voice; unlike the
         voices ``beside`` it, which other people have, where there are several to choose from."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceTraits:
+    """How a person speaks: the median pitch in ``hertz``; the ``spacing`` of the formants in hertz (0: not known; see
+    ``vocal_tract``); and the ``embedding`` of the voice (see ``speaker_embedding``; empty: not known)."""
+
+    hertz: float
+    spacing: float = 0.0
+    embedding: tuple[float, ...] = ()
+
+
+@runtime_checkable
+class ResemblingVoice(Protocol):
+    """A voice that can be made to sound a little like a certain person."""
+
+    def resembling(self, person: VoiceTraits, language: str, beside: Sequence[Voice] = ()) -> Voice:
+        """The voice that is most like ``person`` in ``language``, and unlike the voices ``beside`` it, which other
+        people have; the same each time."""
+        ...
+
+
+@runtime_checkable
+class DescribedVoice(Protocol):
+    """A voice that can tell more about itself than its card does."""
+
+    def described(self, language: str) -> str:
+        """Its name, and all that was done to it, as it speaks ``language``, for the report."""
         ...
 
 
@@ -71,10 +101,12 @@ MakeVoice = Callable[[str], Voice]
 
 @dataclass(frozen=True, slots=True)
 class SpeakerPitch:
-    """The median pitch of speakers (``hertz``, by name), and the ``language`` in which they get voices."""
+    """The median pitch of speakers (``hertz``, by name), and the ``language`` in which they get voices; the ``traits``
+    of those whom their voices shall resemble, by name."""
 
     hertz: Mapping[str, float]
     language: str = ""
+    traits: Mapping[str, VoiceTraits] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def assign_voices(
@@ -86,8 +118,9 @@ def assign_voices(
 ) -> dict[str, AssignedVoice]:
     """A voice for each of ``speakers``: the one that ``named`` gives them, else ``default``, both as ``NAME:DETAIL``.
 
-    Speakers with the voice ``default`` get their own pitch (from ``pitch``), no two the same, if the voice is a
-    ``PitchedVoice``; else they are different members of it, in order, if it is a ``VoiceFamily``. ``make`` makes a
+    Speakers with the voice ``default`` and with traits in ``pitch`` get one that resembles them if the voice is a
+    ``ResemblingVoice``; others get their own pitch (from ``pitch``), no two the same, if it is a ``PitchedVoice``;
+    else they are different members of it, in order, if it is a ``VoiceFamily``. ``make`` makes a
     voice from its name (None: ``voice_named``). Raises ``OptionError`` for a voice that is not installed, and what
     the making of a voice raises.
     """
@@ -97,6 +130,9 @@ def assign_voices(
     for speaker in dict.fromkeys(speakers):
         if speaker in named:
             out[speaker] = AssignedVoice(make(named[speaker]), named[speaker])
+        elif pitch and speaker in pitch.traits and isinstance(shared, ResemblingVoice):
+            others = [other.voice for other in out.values()]
+            out[speaker] = AssignedVoice(shared.resembling(pitch.traits[speaker], pitch.language, others), default)
         elif speaker in hertz and pitch and isinstance(shared, PitchedVoice):
             others = [other.voice for other in out.values()]
             out[speaker] = AssignedVoice(shared.at_pitch(hertz[speaker], pitch.language, others), default)
@@ -134,3 +170,9 @@ def voice_named(text: str) -> Voice:
     if isinstance(voice, SelfCheckingVoice):
         voice.check_ready()
     return voice
+
+
+def voice_described(assigned: AssignedVoice, language: str) -> str:
+    """What the report calls the voice of a line in ``language``."""
+    voice = assigned.voice
+    return voice.described(language) if isinstance(voice, DescribedVoice) else voice.card.name

@@ -4,6 +4,7 @@ The model is fetched by ``lipdub weights fetch kokoro``. Text becomes phones her
 Chinese and Japanese need the extra ``kokoro``.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -22,15 +23,17 @@ from lipdub.timeline.sound import Sound
 from lipdub.weights import kokoro_files
 from lipdub.words_to_sound.phones.lexicon import Lexicon, phones_of, read_lexicon
 from lipdub.words_to_sound.seam import ModelCard, Voice, VoiceReference
+from lipdub.words_to_sound.voices.assign import VoiceTraits
+from lipdub.words_to_sound.voices.kokoro_choice import Resemblance, most_alike, nearest
 from lipdub.words_to_sound.voices.kokoro_network import RATE, say
-from lipdub.words_to_sound.voices.kokoro_voices import MIXED, PITCHES, VOICES, tag_of
+from lipdub.words_to_sound.voices.kokoro_voices import MIXED, VOICES, tag_of
 from lipdub.words_to_sound.voices.languages import unsupported_language
+from lipdub.words_to_sound.voices.pitch_and_formants import move_pitch_and_formants
 from lipdub.words_to_sound.voices.speakable_text import require_speakable, speakable_text
 from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 
 _SLOWEST, _FASTEST = 0.5, 2.0
-_WOMEN = 165.0  # hertz; between the median pitches of men and of women
-_VERSION = 4  # raise when the same line sounds otherwise
+_VERSION = 5  # raise when the same line sounds otherwise
 
 
 def make(detail: str = "") -> "KokoroVoice":
@@ -55,13 +58,14 @@ def make(detail: str = "") -> "KokoroVoice":
 @dataclass(frozen=True, slots=True)
 class KokoroVoice:
     """The voice that Kokoro calls ``name``; "": voice number ``index`` of the line's language, or the one whose pitch
-    is nearest to ``hertz`` (0: not given) of those that are not ``taken`` by other people. ``lexicon``: the user's
-    pronunciations, from a file with this ``digest``."""
+    is nearest to ``hertz`` (0: not given) of those that are not ``taken`` by other people, or the one that is most
+    like ``person``, and moved towards it. ``lexicon``: the user's pronunciations, from a file with this ``digest``."""
 
     name: str = ""
     index: int = 0
     hertz: float = 0.0
     taken: tuple[str, ...] = ()
+    person: VoiceTraits | None = None
     lexicon: Lexicon = field(default_factory=lambda: MappingProxyType({}), compare=False, hash=False)
     digest: str = ""
 
@@ -75,6 +79,9 @@ class KokoroVoice:
     def detail(self) -> str:
         """Which of Kokoro's voices it is."""
         other = f", not {', '.join(self.taken)}" if self.taken else ""
+        if self.person and not self.name:
+            timbre = hashlib.sha256(repr(self.person.embedding).encode()).hexdigest()[:16]
+            return f"like {self.person.hertz:g} {self.person.spacing:g} {timbre}{other}"
         return self.name or (f"pitch {self.hertz:.0f}{other}" if self.hertz else f"person {self.index}")
 
     def fingerprint(self) -> tuple[object, ...]:
@@ -91,15 +98,31 @@ class KokoroVoice:
         """The voice whose median pitch is nearest to ``hertz``, of each line's language, and that nobody ``beside`` has
         in ``language``, if it has enough of them; unchanged if a ``name`` was given."""
         tag = _tag_for(tuple(VOICES), language)
-        taken = {one.in_language(tag) for one in beside if isinstance(one, KokoroVoice)} if tag else set[str]()
+        taken = {one.in_language(tag).name for one in beside if isinstance(one, KokoroVoice)} if tag else set[str]()
         return self if self.name else replace(self, hertz=float(round(hertz)), taken=tuple(sorted(taken)))
 
-    def in_language(self, tag: str) -> str:
-        """The name of the voice that speaks the language ``tag``, one of ``VOICES``."""
+    def resembling(self, person: VoiceTraits, language: str, beside: Sequence[Voice] = ()) -> "KokoroVoice":
+        """The voice that is most like ``person``, of each line's language, and that nobody ``beside`` has in
+        ``language``, if it has enough of them; unchanged if a ``name`` was given."""
+        if self.name:
+            return self
+        tag = _tag_for(tuple(VOICES), language)
+        taken = {one.in_language(tag).key for one in beside if isinstance(one, KokoroVoice)} if tag else set[str]()
+        return replace(self, person=person, taken=tuple(sorted(taken)))
+
+    def in_language(self, tag: str) -> Resemblance:
+        """The voice that speaks the language ``tag``, one of ``VOICES``, and how far it is moved."""
         names = (*VOICES[tag], *MIXED.get(tag, ()))
         if self.name:
-            return self.name
-        return _nearest(names, self.hertz, self.taken) if self.hertz else names[self.index % len(names)]
+            return Resemblance(self.name)
+        if self.person:
+            return most_alike(self.person, names, self.taken)
+        return Resemblance(nearest(names, self.hertz, self.taken) if self.hertz else names[self.index % len(names)])
+
+    def described(self, language: str) -> str:
+        """Kokoro's name of the voice that speaks ``language``, and how far it was moved towards a person."""
+        tag = _tag_for(self.card.languages, language)
+        return "kokoro" if tag is None else f"kokoro {self.in_language(tag).described}"
 
     def with_lexicon(self, path: Path) -> "KokoroVoice":
         """The voice with the pronunciations in the file ``path``. Raises ``OptionError``."""
@@ -121,7 +144,7 @@ class KokoroVoice:
         Raises ``OptionError`` for a language it does not speak or a text with nothing to say, ``MissingExtra`` and
         ``WeightsError``.
         """
-        name, tag = self._who(line)
+        who, tag = self._who(line)
         text = require_speakable(line.text, line.language)
         phones = phones_of(text, tag, self.lexicon)
         if not _has_sound(phones):
@@ -132,15 +155,16 @@ class KokoroVoice:
             )
         folder = weights.resolve("kokoro")
         speed = min(max(pace, _SLOWEST), _FASTEST)
-        styles = [folder / f"{one}.bin" for one in name.split("+")]
+        styles = [folder / f"{one}.bin" for one in who.name.split("+")]
         try:
             samples = say(folder / kokoro_files.MODEL[0], styles, phones, speed)
         except RuntimeError as failed:
             raise ServiceError(f"kokoro failed on '{line.text[:40]}' ({failed})", at=line.span.start) from failed
-        return trim_and_level(np.asarray(samples, np.float32), RATE)
+        samples = np.asarray(samples, np.float32)
+        return trim_and_level(move_pitch_and_formants(samples, RATE, who.semitones, who.formants), RATE)
 
-    def _who(self, line: Line) -> tuple[str, str]:
-        """The name of the voice that speaks ``line``, and the tag of its language."""
+    def _who(self, line: Line) -> tuple[Resemblance, str]:
+        """The voice that speaks ``line``, and the tag of its language."""
         tags = self.card.languages
         tag = _tag_for(tags, line.language)
         if tag is None:
@@ -162,14 +186,6 @@ def ready_for(language: str) -> bool:
 
 
 _PACKAGES = {"zh": ("rjieba", "pypinyin"), "ja": ("janome",)}
-
-
-def _nearest(names: Sequence[str], hertz: float, taken: Sequence[str] = ()) -> str:
-    """The voice of a man below 165 Hz, else of a woman, if there is one, whose pitch is nearest to ``hertz``; one that
-    is not ``taken``, as long as there is one."""
-    fitting = [n for n in names if n[1] == ("m" if hertz < _WOMEN else "f") and not n.endswith("_santa")] or names
-    free = [n for n in fitting if n not in taken] or fitting
-    return min(free, key=lambda n: abs(np.log(PITCHES[n] / hertz)))
 
 
 def _has_sound(phones: str) -> bool:
