@@ -147,6 +147,9 @@ class SpeakOptions(VoiceOptions):
     to: str = ""
     """Language of the script, e.g. es, where its name does not tell it (talk.es.srt does)."""
 
+    consent: bool = False
+    """State that the people in the clip agreed to be imitated; without it you are asked, if a voice imitates them."""
+
 
 @dataclass(frozen=True)
 class SpeechMakingOptions(VoiceOptions, TranslatorOptions, RecogniserOptions):

@@ -17,7 +17,7 @@ from lipdub.studio.job import Job
 from lipdub.studio.plan.fitted_speech import RATE, FittedSpeech
 from lipdub.studio.plan.lines import DubLines
 from lipdub.studio.plan.speaker_pitch import speaker_pitch
-from lipdub.studio.plan.voice_reference import with_references
+from lipdub.studio.plan.voice_reference import recognised_sample, with_references
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import clip_features, whole_of
 from lipdub.timeline.clip import Clip
@@ -152,12 +152,13 @@ def spoken_speech(
         for line in new
         if choices.voices.get(line.id)
     }
+    read = recognised_sample(speech.recogniser, session)
     fitted = FittedSpeech(
         lines,
-        with_references(voices, filmed_lines, filmed, source),
+        with_references(voices, filmed_lines, filmed, source, read),
         session,
         choices,
-        with_references(single, filmed_lines, filmed, source),
+        with_references(single, filmed_lines, filmed, source, read),
         clip.clock,
     )
     voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, fitted.notes)
