@@ -341,6 +341,7 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, session: Session,
     length = min(len(dub), len(track))
     assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
     assert any("took the speech out" in note for note in mixed.account.notes)
+    assert any("shorter than the clip: silence follows" in note for note in mixed.account.notes), "one second is left"
 
 
 def separated(

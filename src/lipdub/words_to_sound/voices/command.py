@@ -136,7 +136,7 @@ class CommandVoice:
             raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            reason = f": {redacted(lines[-1])[:200]}" if lines else ""
+            reason = f": {redacted(lines[-1].strip())[:200]}" if lines else ""
             raise ServiceError(
                 f"{command[0]} failed for '{line.text[:40]}' (exit {done.returncode}){reason}".rstrip("."),
                 at=line.span.start,
