@@ -19,6 +19,7 @@ from lipdub.disk.temporary_folder import temporary_folder_in
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
 from lipdub.plugins import package_version
 from lipdub.timeline.language import primary
+from lipdub.words_to_sound.script.orthography import join_words, sentences
 from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.translate.length_budget import duration_of
 from lipdub.words_to_sound.voices.speakable_text import split_text
@@ -26,9 +27,12 @@ from lipdub.words_to_sound.voices.speakable_text import split_text
 _PAGE = "https://www.argosopentech.com/argospm/index/"
 _BEAM = 4
 _HYPOTHESES = 8  # of which the shortest is taken if a text was too long
-_VERSION = 1  # raise when the same text gives another translation
-_LONGEST = 400  # characters that are translated at once
+_VERSION = 2  # raise when the same text gives another translation
+_LONGEST = 400  # characters that are translated at once; the models know single sentences only
 _PIVOT = "en"
+_TAGS = {"pb": "pt-BR", "zt": "zh-Hant"}
+"""Codes of Argos that are no language tags."""
+_TRADITIONAL = frozenset({"zh-hant", "zh-tw", "zh-hk", "zh-mo"})
 
 
 def make(detail: str = "") -> "ArgosTranslator":
@@ -54,8 +58,8 @@ def usual_folders() -> tuple[Path, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ArgosPackage:
-    """An unpacked package that translates from ``source`` to ``target`` (its own language codes); each translation
-    begins with the token ``prefix`` ("": none)."""
+    """An unpacked package that translates from ``source`` to ``target`` (BCP 47); each translation begins with the
+    token ``prefix`` ("": none)."""
 
     folder: Path
     source: str
@@ -104,15 +108,18 @@ class ArgosTranslator:
             line = request.line
             if not line.language:
                 raise OptionError(f"the line '{line.text[:40]}' has no language", at=line.span.start)
-            parts = list(split_text(line.text, _LONGEST))
+            parts = [part for text in sentences(line.text, line.language) for part in split_text(text, _LONGEST)]
             for package in self._route(line.language, language):
                 parts = [_translated(part, package, request) for part in parts]
-            yield index, " ".join(" ".join(parts).split())
+            yield index, " ".join(join_words(parts, language).split())
 
     def _route(self, source: str, target: str) -> tuple[ArgosPackage, ...]:
         """The package from ``source`` to ``target``, or two, through English. Raises ``WeightsError`` if there is
         none."""
-        pairs = {(primary(p.source), primary(p.target)): p for p in reversed(packages(self.folders))}
+        found = sorted(
+            reversed(packages(self.folders)), key=lambda p: (_alike(p.source, source), _alike(p.target, target))
+        )
+        pairs = {(primary(p.source), primary(p.target)): p for p in found}  # of several, the most alike is the last
         start, end = primary(source), primary(target)
         if (start, end) in pairs:
             return (pairs[start, end],)
@@ -123,6 +130,12 @@ class ArgosTranslator:
             f"there is no Argos package from '{source}' to '{target}' (installed: {installed})",
             remedy=f"Get it from {_PAGE} and put it into the folder argos below LIPDUB_WEIGHTS",
         )
+
+
+def _alike(one: str, other: str) -> bool:
+    """True if two tags are the same variety of a language."""
+    one, other = one.lower().replace("_", "-"), other.lower().replace("_", "-")
+    return one == other or {one, other} <= _TRADITIONAL
 
 
 def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
@@ -143,6 +156,10 @@ def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
 
 def _package(meta: Path) -> ArgosPackage | None:
     """The package that the file ``meta`` describes, or None if it is not one that can be read."""
+
+    def tag(code: str) -> str:
+        return _TAGS.get(code, code)
+
     try:
         metadata = parse_json(meta.read_text("utf-8"))
         source, target = str(metadata["from_code"]), str(metadata["to_code"])
@@ -150,7 +167,7 @@ def _package(meta: Path) -> ArgosPackage | None:
         return None
     if not (meta.parent / "model").is_dir() or not (meta.parent / "sentencepiece.model").is_file():
         return None
-    return ArgosPackage(meta.parent, source, target, str(metadata.get("target_prefix") or ""))
+    return ArgosPackage(meta.parent, tag(source), tag(target), str(metadata.get("target_prefix") or ""))
 
 
 def _unpack(archive: Path) -> None:
