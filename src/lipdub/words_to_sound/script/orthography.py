@@ -64,7 +64,7 @@ def sentences(text: str, language: str) -> tuple[str, ...]:
     words, out = text.split(), []
     start = 0
     for number, (word, following) in enumerate(zip_longest(words, words[1:], fillvalue=""), 1):
-        if number == len(words) or ends_sentence(word, following, language, pause=True):
+        if number == len(words) or ends_sentence(word, following, language):
             out.append(" ".join(words[start:number]))
             start = number
     return tuple(out)

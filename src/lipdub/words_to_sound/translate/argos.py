@@ -116,10 +116,9 @@ class ArgosTranslator:
     def _route(self, source: str, target: str) -> tuple[ArgosPackage, ...]:
         """The package from ``source`` to ``target``, or two, through English. Raises ``WeightsError`` if there is
         none."""
-        found = sorted(
-            reversed(packages(self.folders)), key=lambda p: (_alike(p.source, source), _alike(p.target, target))
-        )
-        pairs = {(primary(p.source), primary(p.target)): p for p in found}  # of several, the most alike is the last
+        every = packages(self.folders)[::-1]
+        nearest_last = sorted(every, key=lambda p: (_nearness(p.source, source), _nearness(p.target, target)))
+        pairs = {(primary(p.source), primary(p.target)): p for p in nearest_last}
         start, end = primary(source), primary(target)
         if (start, end) in pairs:
             return (pairs[start, end],)
@@ -132,10 +131,10 @@ class ArgosTranslator:
         )
 
 
-def _alike(one: str, other: str) -> bool:
-    """True if two tags are the same variety of a language."""
-    one, other = one.lower().replace("_", "-"), other.lower().replace("_", "-")
-    return one == other or {one, other} <= _TRADITIONAL
+def _nearness(tag: str, wanted: str) -> int:
+    """How near the language ``tag`` is to the ``wanted`` one: 2 the same variety, 1 no variety, 0 another."""
+    one, other = tag.lower().replace("_", "-"), wanted.lower().replace("_", "-")
+    return 2 if one == other or {one, other} <= _TRADITIONAL else 1 if one == primary(one) else 0
 
 
 def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
