@@ -134,7 +134,8 @@ class TranslatorOptions(SourceLanguageOptions):
     """Options of the translation of lines."""
 
     translator: str = ""
-    """Translator: openai:URL#MODEL (any such server, local ones too), argos, or another that is installed."""
+    """Translator: openai:URL#MODEL (any such server, local ones too), argos, command:PROGRAM, or another that is
+    installed."""
 
     glossary: Path | None = None
     """How terms are translated: CSV, TSV or JSON with term and rendering."""
