@@ -284,6 +284,27 @@ def test_the_steps_leave_files_that_can_be_edited(clip: Clip, tmp_path: Path, fa
         sound_steps.transcribe(clip.path, tmp_path / "talk.en.srt")
 
 
+def test_two_people_with_a_channel_each_are_told_apart(tmp_path: Path, fakes: Fakes, monkeypatch) -> None:
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+    voice = load_speech("en").sound
+    samples, half = voice.samples[0], voice.samples.shape[1] // 2
+    first = np.where(np.arange(len(samples)) < half, samples, 0.1 * samples)
+    other = np.where(np.arange(len(samples)) < half, 0.1 * samples, samples)
+    write_wave(tmp_path / "call.wav", Sound(np.stack([first, other]).astype(np.float32), voice.rate))
+    write_wave(tmp_path / "plain.wav", Sound(np.stack([samples, samples]), voice.rate))
+    middle = voice.span.end / 2
+    fakes.words += [
+        Word(text, Span(middle + shift, middle + shift + Fraction(1, 2)))
+        for text, shift in (("Hello", Fraction(-3)), ("you", Fraction(-2)), ("there.", Fraction(1)))
+    ]
+    said = {}
+    for name in ("call", "plain"):
+        told = sound_steps.transcribe(tmp_path / f"{name}.wav", tmp_path / f"{name}.srt")
+        said[name] = [(line.speaker, line.text) for line in read_script(tmp_path / f"{name}.srt").lines]
+        assert any("one person in each channel" in note for note in told.notes) == (name == "call")
+    assert said == {"call": [("left", "Hello you"), ("right", "there.")], "plain": [("", "Hello you"), ("", "there.")]}
+
+
 def test_a_mute_clip_is_not_heard(clip: Clip, tmp_path: Path, session: Session, fakes: Fakes) -> None:
     mute = open_clip(clip.path.with_name("mute.mp4"))
     with pytest.raises(NoSound, match="no sound"):
@@ -385,6 +406,7 @@ def test_a_separator_of_the_users_leaves_the_music(clip: Clip, session: Session,
     length = min(len(dub), len(track))
     assert np.abs(dub[:length] - track[:length]).max() < 1e-3, "over a silent stem only the dub is heard"
     assert any("took the speech out" in note for note in mixed.account.notes)
+    assert any("shorter than the clip: silence follows" in note for note in mixed.account.notes), "one second is left"
 
 
 def separated(

@@ -19,7 +19,7 @@ from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrases import find_phrases
 from lipdub.words_to_sound.fake import FakeVoice
-from lipdub.words_to_sound.seam import ModelCard
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.voices.assign import AssignedVoice
 from lipdub.words_to_sound.voices.choose import DEFAULT_VOICE
 
@@ -48,6 +48,15 @@ def test_a_line_that_the_voice_cannot_read_is_left_out_and_told(session: Session
     assert [line.line.text for line in fitted.placed((), WHOLE)] == ["Hola.", "Hola Иван."]
     assert len(fitted.notes) == 3
     assert any("привет" in note and "not said" in note for note in fitted.notes)
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_whose_voice_leaves_the_machine_is_told(session: Session, local: bool) -> None:
+    voice = FakeVoice(card=ModelCard("clones", "MIT", (), local))
+    reference = VoiceReference(Sound(np.zeros((1, 16_000 * 4), np.float32), 16_000))
+    fitted = FittedSpeech(words("Hola.", "Adiós."), {"": AssignedVoice(voice, "", reference)}, session)
+    told = "4.0 s of the speech of the speaker were sent to the server clones"
+    assert [note for note in fitted.notes if "sent" in note] == ([] if local else [told])
 
 
 def test_a_line_of_emoji_is_told_and_the_rest_is_spoken(session: Session) -> None:

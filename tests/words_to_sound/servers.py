@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+class Refusal(Exception):
+    """Raised by a body's function: the server answers with this ``status`` and JSON instead."""
+
+    def __init__(self, status: int, told: dict) -> None:
+        super().__init__(status, told)
+        self.status, self.body = status, json.dumps(told).encode()
+
+
 @dataclass
 class Answer:
     """``status`` and ``body`` (or a function of the request's JSON), after ``delay`` seconds."""
@@ -22,7 +30,7 @@ class Answer:
 
 @dataclass
 class Served:
-    """The address of the server, and the requests that it got."""
+    """The address of the server, and the requests that it got: JSON, or the bytes of a ``form``."""
 
     url: str
     asked: list[dict] = field(default_factory=list)
@@ -37,15 +45,20 @@ def server(answers: list[Answer]) -> Iterator[Served]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            sent = self.rfile.read(int(self.headers["Content-Length"]))
+            asked = json.loads(sent) if self.headers["Content-Type"] == "application/json" else {"form": sent}
             served.asked.append(asked)
             served.paths.append(self.path)
             served.keys.append(self.headers["Authorization"])
             answer = left.pop(0) if len(left) > 1 else left[0]
             time.sleep(answer.delay)
-            body = answer.body(asked) if callable(answer.body) else answer.body
+            status = answer.status
             try:
-                self.send_response(answer.status)
+                body = answer.body(asked) if callable(answer.body) else answer.body
+            except Refusal as refusal:
+                status, body = refusal.status, refusal.body
+            try:
+                self.send_response(status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body) + (9 if answer.cut else 0)))

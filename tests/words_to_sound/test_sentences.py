@@ -1,11 +1,12 @@
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.timeline.lines import Word
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.script.orthography import ends_sentence, join_words, width
+from lipdub.words_to_sound.script.orthography import ends_sentence, join_words, sentences, width
 from lipdub.words_to_sound.script.sentences import LineOptions, lines_from_words
 
 
@@ -101,3 +102,18 @@ def test_every_word_is_in_one_line_in_order_and_lines_keep_their_limits(drawn, l
         assert (line.language, line.speaker) == (language, "Anna")
         limit = 32 if language == "ja" else 84
         assert len(line.words) == 1 or (line.span.duration <= 7 and width(line.text, language) <= limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "pieces"),
+    [
+        ("", "en", ()),
+        ("One", "en", ("One",)),
+        ("One.  Two? “Three!” Four", "en", ("One.", "Two?", "“Three!”", "Four")),
+        ("Dr. No lives. e.g. here. U.S. law", "en", ("Dr. No lives. e.g. here.", "U.S. law")),
+        ("Am 3. Mai. Ja.", "de", ("Am 3. Mai.", "Ja.")),
+        ("你好。「天气好！」3.5度", "zh", ("你好。", "「天气好！」", "3.5度")),
+    ],
+)
+def test_text_is_divided_after_sentences(text, language, pieces):
+    assert sentences(text, language) == pieces

@@ -27,10 +27,43 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "in" / "sound.wav"
 
 
-@pytest.mark.parametrize("where", ["{output}", "{folder}/htdemucs/sound/no_vocals.wav", "{folder}/Instrumental.flac"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "{output}",
+        "{folder}/htdemucs/sound/no_vocals.wav",
+        "{folder}/Instrumental.flac",
+        "{folder}/sound_(Instrumental)_model.wav",
+        "{folder}/other.wav",
+    ],
+)
 def test_its_stem_is_found(source: Path, tmp_path: Path, where: str) -> None:
     separator = SeparationProgram.parse(command(COPY, "{input}", where))
     assert separator.separate(source, tmp_path).read_bytes() == source.read_bytes()
+
+
+WRITE = "import sys, pathlib\n[(pathlib.Path(sys.argv[2]) / n).write_text(n) for n in sys.argv[3:]]"
+
+
+@pytest.mark.parametrize(
+    ("stems", "taken"),
+    [
+        (["vocals.wav", "no_vocals.wav", "minus_vocals.wav"], "no_vocals.wav"),
+        (["a_(Vocals)_instrumental_model.wav", "a_(No Vocals)_x.wav"], "a_(No Vocals)_x.wav"),
+        (["bass.wav", "no_vocals.wav", "other.wav"], "no_vocals.wav"),
+        (["vocals.wav", "other.wav"], "other.wav"),
+    ],
+)
+def test_the_stem_without_the_voice_is_taken(source: Path, tmp_path: Path, stems: list[str], taken: str) -> None:
+    separator = SeparationProgram.parse(command(WRITE, "{input}", "{folder}", *map(shlex.quote, stems)))
+    assert separator.separate(source, tmp_path).name == taken
+
+
+@pytest.mark.parametrize("stems", [["bass.wav", "drums.wav", "other.wav", "vocals.wav"], ["effects.wav", "music.wav"]])
+def test_parts_of_music_and_effects_are_refused(source: Path, tmp_path: Path, stems: list[str]) -> None:
+    separator = SeparationProgram.parse(command(WRITE, "{input}", "{folder}", *stems))
+    with pytest.raises(ServiceError, match=r"none of them is all that is not speech.*two stems"):
+        separator.separate(source, tmp_path)
 
 
 @pytest.mark.parametrize(

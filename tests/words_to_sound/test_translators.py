@@ -1,5 +1,7 @@
 import json
+import shlex
 import shutil
+import sys
 import zipfile
 from types import MappingProxyType, SimpleNamespace
 
@@ -8,7 +10,7 @@ import pytest
 from lipdub.errors import OptionError, ServiceError, WeightsError
 from lipdub.words_to_sound.http_service import RetryPolicy
 from lipdub.words_to_sound.seam import TRANSLATORS, TranslationRequest
-from lipdub.words_to_sound.translate import argos, openai
+from lipdub.words_to_sound.translate import argos, command, openai
 from words_to_sound.argos_package import package
 from words_to_sound.conformance import TranslatorConformance, line
 from words_to_sound.servers import Answer, server
@@ -187,6 +189,76 @@ class TestArgos(TranslatorConformance):
         monkeypatch.setattr(argos, "_loaded", lambda folder: (Model(), pieces))
         usual, shorter = (TranslationRequest(line("many words", "en"), 9, too_long=before) for before in ("", "x"))
         assert translator.translate([usual, shorter], "es") == ["muchas palabras largas", "pocas palabras"]
+
+
+def test_argos_gets_one_sentence_at_a_time(home, monkeypatch):
+    asked = []
+
+    class Model:
+        def translate_batch(self, batch, **options):
+            asked.extend(" ".join(tokens) for tokens in batch)
+            return [SimpleNamespace(hypotheses=[["Hola."]])]
+
+    pieces = SimpleNamespace(encode=lambda text, out_type: text.split(), decode_pieces=" ".join)
+    monkeypatch.setattr(argos, "_loaded", lambda folder: (Model(), pieces))
+    text = "Good morning, Mr. Smith. How are you? See you at 3.30!"
+    assert argos.make(str(home)).translate([TranslationRequest(line(text, "en"), 90)], "es") == ["Hola. Hola. Hola."]
+    assert asked == ["Good morning, Mr. Smith.", "How are you?", "See you at 3.30!"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [("pt", "pt"), ("pt-BR", "pb"), ("pt-PT", "pt"), ("zh-TW", "zt"), ("zh-Hant", "zt"), ("zh", "zh")],
+)
+def test_codes_of_argos_are_understood(tmp_path, wanted, code):
+    for name in ("zt", "pt", "zh", "pb"):
+        folder = tmp_path / f"translate-en_{name}"
+        (folder / "model").mkdir(parents=True)
+        (folder / "sentencepiece.model").touch()
+        (folder / "metadata.json").write_text(json.dumps({"from_code": "en", "to_code": name}))
+    (used,) = argos.make(str(tmp_path))._route("en", wanted)
+    assert used.folder.name == f"translate-en_{code}"
+    if wanted == "pt-BR":
+        shutil.rmtree(tmp_path / "translate-en_pb")
+        assert argos.make(str(tmp_path))._route("en", wanted)[0].folder.name == "translate-en_pt"
+
+
+def translating(code: str, *words: str) -> str:
+    return " ".join([shlex.quote(sys.executable), "-c", shlex.quote(code), *words])
+
+
+UPPER = "import sys; print(sys.stdin.read().upper())"
+
+
+class TestCommand(TranslatorConformance):
+    @pytest.fixture
+    def translator(self):
+        return command.make(translating(UPPER))
+
+
+def test_a_program_gets_languages_and_text_without_a_shell():
+    plain = TranslationRequest(line("$(rm) {source}\nГо", "en-GB"), 9)
+    told = command.make(translating("import sys; print(sys.argv[1:], sys.stdin.read())", "{source}-{target}", "{text}"))
+    assert told.translate([plain], "pt-BR") == ["['en-pt', '$(rm) {source} Го']"]
+    assert command.make(translating(UPPER)).translate([plain], "pt-BR") == ["$(RM) {SOURCE} ГО"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import sys; sys.exit('Error: no such pair\\n  list of pairs')", r"exit 1.: Error: no such pair at 4\.000 s"),
+        ("pass", r"did not translate 'Hello' .exit 0. at 4\.000 s"),
+    ],
+)
+def test_a_program_that_does_not_translate_is_named(code, said):
+    with pytest.raises(ServiceError, match=said):
+        command.make(translating(code)).translate([TranslationRequest(line("Hello", "en", start=4), 9)], "es")
+
+
+@pytest.mark.parametrize("wrong", ["", "'", "no-such-program-here", "cat {words}"])
+def test_a_translation_command_that_cannot_work_is_refused(wrong):
+    with pytest.raises(OptionError):
+        command.make(wrong)
 
 
 def test_packages_are_unpacked_and_damaged_ones_named(home, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from lipdub.words_to_sound.voices import server as servers
 from lipdub.words_to_sound.voices.assign import assign_voices
 from lipdub.words_to_sound.voices.wav import read_wav, write_wav
 from words_to_sound.conformance import VoiceConformance, line
-from words_to_sound.servers import Answer, server
+from words_to_sound.servers import Answer, Refusal, server
 
 QUICK = RetryPolicy(wait=0.01, timeout=0.3)
 
@@ -90,12 +90,27 @@ def test_a_busy_server_is_asked_again():
     assert waits == [0.5, 7.0]
 
 
+def test_a_server_that_takes_no_slow_pace_is_asked_without_it():
+    def never_slower(asked):
+        if asked.get("speed", 1.0) < 1:
+            raise Refusal(422, {"detail": [{"loc": ["body", "speed"], "msg": "greater than or equal to 1"}]})
+        return hummed(asked)
+
+    with server([Answer(never_slower)]) as served:
+        voice = speaking(served.url)
+        natural, slow, fast = (voice.speak(line("Hello you"), pace).span.duration for pace in (1.0, 0.87, 1.25))
+    assert natural == slow > fast
+    assert [asked.get("speed") for asked in served.asked] == [None, 0.87, None, 1.25]
+
+
 @pytest.mark.parametrize(
     ("answer", "said", "asked"),
     [
         (Answer(b"broken", status=500), "answers 500: broken", 3),
         (Answer(b'{"error": {"message": "no such model"}}', status=404), "answers 404: no such model", 1),
-        (Answer(b'{"detail": "pull it first"}', status=400), "answers 400: pull it first", 1),
+        (Answer(b'{"detail": "pull it first"}', status=400), r"400: pull it first at .* can be named: server:URL#", 1),
+        (Answer(b'{"detail": [{"loc": ["body", "voice"], "msg": "Too long"}]}', status=422), "422: voice: Too long", 1),
+        (Answer(b'{"message": "tts failed", "Exception": "no file"}', status=403), "403: tts failed: no file", 1),
         (Answer(status=401), "answers 401.*Check the key", 1),
         (Answer(b"ID3 and so on"), "answered with mp3 where a WAV", 1),
         (Answer(b""), "not sound", 1),
@@ -186,10 +201,12 @@ def test_a_program_gets_the_values_of_its_placeholders(tmp_path):
         "shutil.copy(sys.argv[1], sys.argv[4])\n"
     )
     told = tmp_path / "told"
-    voice = command.make(f"{sys.executable} {program} {{reference}} '{{language}} x' {told} {{out}}")
-    reference = VoiceReference(Sound(FakeVoice().speak(line("I sound so")).samples, 16000))
+    voice = command.make(f"{sys.executable} {program} {{reference}} '{{language}} {{reference_text}}' {told} {{out}}")
+    reference = VoiceReference(Sound(FakeVoice().speak(line("I sound so")).samples, 16000), "I {text} so")
     sound = voice.speak(line("$(rm -rf) {out}; `x`", "pt-BR"), 1.0, reference)
-    assert told.read_text() == "pt-BR x|$(rm -rf) out; 'x'"
+    assert told.read_text() == "pt-BR I {text} so|$(rm -rf) out; 'x'"
+    assert voice.needs_reference
+    assert voice.wants_reference_text
     assert sound.rate == 16000
     with pytest.raises(OptionError, match="no sound of the speaker"):
         voice.speak(line("Hello"))

@@ -160,11 +160,11 @@ def speak(
 @contextmanager
 def _step(files: OverwriteOptions) -> Iterator["StepCaller"]:
     """What a single step of a dub's sound needs from its caller; progress is shown while the block runs."""
-    from lipdub.cli.consent import ask_download
+    from lipdub.cli.consent import ask_download, ask_people
     from lipdub.studio.sound_steps import StepCaller
 
     with progress() as listener:
-        yield StepCaller(listener, ask_download, files.overwrite)
+        yield StepCaller(listener, ask_download, files.overwrite, ask_people)
 
 
 @app.command

@@ -143,7 +143,8 @@ class TranslatorOptions(SourceLanguageOptions):
     """Options of the translation of lines."""
 
     translator: str = ""
-    """Translator: openai:URL#MODEL (any such server, local ones too), argos, or another that is installed."""
+    """Translator: openai:URL#MODEL (any such server, local ones too), argos, command:PROGRAM, or another that is
+    installed."""
 
     glossary: Path | None = None
     """How terms are translated: CSV, TSV or JSON with term and rendering."""
@@ -155,6 +156,9 @@ class SpeakOptions(VoiceOptions):
 
     to: str = ""
     """Language of the script, e.g. es, where its name does not tell it (talk.es.srt does)."""
+
+    consent: bool = False
+    """State that the people in the clip agreed to be imitated; without it you are asked, if a voice imitates them."""
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,16 @@ from lipdub.disk.publish import atomic_output, check_output_path
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import chosen_sound_stream, container_start, open_clip, probe
 from lipdub.review.report import SpeechReport
+from lipdub.studio.caller import AskPeople, granted_by_caller
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.language_names import check_language, language_in_name
-from lipdub.studio.options import DubOptions, SpeakOptions, TranslatorOptions, VoiceOptions
+from lipdub.studio.options import DubOptions, RecogniserOptions, SpeakOptions, TranslatorOptions, VoiceOptions
 from lipdub.studio.plan.dub_speech import SpeechRecorder, VoicedLines, write_speech
 from lipdub.studio.plan.fitted_speech import FittedSpeech
 from lipdub.studio.plan.lines import DubLines, recognised_lines, shifted, translated
 from lipdub.studio.plan.speaker_pitch import speaker_pitch
-from lipdub.studio.plan.voice_reference import with_references
+from lipdub.studio.plan.voice_reference import recognised_sample, with_references
+from lipdub.studio.preflight.consent import ensure_consent
 from lipdub.studio.progress import Listener, silent
 from lipdub.studio.session import Session, open_session
 from lipdub.studio.speech_account import speech_account
@@ -36,7 +38,7 @@ from lipdub.words_to_sound.script.write import check_script_name, write_script
 from lipdub.words_to_sound.translate.length_budget import natural_duration
 from lipdub.words_to_sound.translate.translate import PairTranslator
 from lipdub.words_to_sound.voices.choose import check_voices
-from lipdub.words_to_sound.voices.cloning import check_references
+from lipdub.words_to_sound.voices.cloning import check_references, needs_reference
 
 TAIL = Fraction(1)
 """Seconds after the last line of a script that is spoken without a clip."""
@@ -44,12 +46,13 @@ TAIL = Fraction(1)
 
 @dataclass(frozen=True)
 class StepCaller:
-    """Who asks for a step: how to tell them of progress, how to ask them for downloads, and whether files may be
-    replaced."""
+    """Who asks for a step: how to tell them of progress, how to ask them for downloads and for the consent of people
+    whose voices are imitated, and whether files may be replaced."""
 
     listener: Listener = silent
     ask_download: weights.AskDownload | None = None
     overwrite: bool = False
+    ask_people: AskPeople = granted_by_caller
 
     def check(self, output: Path, *inputs: Path | None) -> None:
         """Raises ``OutputError`` if ``output`` may not be written, or is one of ``inputs`` (None: not given)."""
@@ -142,7 +145,8 @@ def speak(
     as it, or at the script's own times. ``audio_stream``: in which of the clip's sound streams, counted from 0 (None:
     the one that players play).
 
-    Raises ``InputError``, ``OutputError`` or what voices raise.
+    Voices that imitate the people in ``clip`` need their consent, which is asked for. Raises ``InputError``,
+    ``OutputError``, what voices raise, and what ``caller.ask_people`` raises.
     """
     if output.suffix.lower() not in (".flac", ".wav"):
         raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
@@ -157,6 +161,8 @@ def speak(
     check_references(named, picture is not None and picture.has_sound)
     tools.check_likeness(voices.voice_likeness)
     with caller.session(tools) as session:
+        if picture is not None and any(map(needs_reference, named.values())):
+            ensure_consent(picture.path, session.inputs.digest(picture.path), voices.consent, caller.ask_people)
         made = session.scratch / f"speech{output.suffix.lower()}"
         sound = clip_features(picture, session) if picture is not None and picture.has_sound else None
         speech = _spoken(lines, picture, sound, voices, made, session)
@@ -182,7 +188,9 @@ def _spoken(
     whole = _whole(lines) if clip is None else Span(clip.start, clip.span.end)
     like = options.voice_likeness
     pitch = None if clip is None or features is None else speaker_pitch(clip, lines.lines, windows, session, like)
-    voices = with_references(session.tools.voices(lines.lines, options.voice, pitch), lines.lines, clip, features)
+    voices = session.tools.voices(lines.lines, options.voice, pitch)
+    read = recognised_sample(RecogniserOptions.recogniser, session)
+    voices = with_references(voices, lines.lines, clip, features, read)
     fitted = FittedSpeech(lines, voices, session)
     voiced = VoicedLines(fitted.placed(windows, whole, options.duration_fit), fitted.models, fitted.notes)
     recorder = SpeechRecorder(voiced.lines)

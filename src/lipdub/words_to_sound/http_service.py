@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import email.utils
+import hashlib
 import json
 import os
 import re
@@ -161,7 +162,21 @@ def post_json(url: str, body: Mapping[str, object], key: str = "", retry: RetryP
     Raises ``HttpStatusError`` or another ``ServiceError`` with the URL and the server's message; keys, passwords and
     query values are never shown (see ``redacted``).
     """
-    request = urllib.request.Request(_request_url(url), json.dumps(body).encode(), {"Content-Type": "application/json"})
+    return _post(url, json.dumps(body).encode(), "application/json", key, retry)
+
+
+def post_file(url: str, field: str, name: str, data: bytes, key: str = "", retry: RetryPolicy = RetryPolicy()) -> bytes:
+    """Post the file ``data`` as the ``field`` of a form (RFC 7578), under the file name ``name`` (letters, digits and
+    ``-_.`` only); the answer. Tries, limits and errors are those of ``post_json``."""
+    assert re.fullmatch(r"[\w.-]+", name + field, re.ASCII), "quoted names are not written"
+    border = hashlib.sha256(data).hexdigest()
+    head = f'--{border}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+    body = f"{head}Content-Type: audio/wav\r\n\r\n".encode() + data + f"\r\n--{border}--\r\n".encode()
+    return _post(url, body, f"multipart/form-data; boundary={border}", key, retry)
+
+
+def _post(url: str, body: bytes, content_type: str, key: str, retry: RetryPolicy) -> bytes:
+    request = urllib.request.Request(_request_url(url), body, {"Content-Type": content_type})
     request.add_header("User-Agent", "lipdub")
     if key or _login(url):
         request.add_unredirected_header("Authorization", f"Bearer {key}" if key else f"Basic {_login(url)}")
@@ -207,11 +222,24 @@ def _status_error(url: str, refused: urllib.error.HTTPError, secrets: Sequence[s
     with contextlib.suppress(ValueError):
         answer = parse_json(message)
         answer = answer.get("error", answer.get("detail", answer)) if isinstance(answer, dict) else answer
-        message = str(answer.get("message", answer)) if isinstance(answer, dict) else str(answer)
+        message = _told(answer)
     remedy = {401: "Check the key", 403: "Check the key", 404: "Check the address and the model", 429: "Try later"}
     short = " ".join(redacted(message, *secrets).split())[:200]
     what = f"{redacted(url)} answers {refused.code}" + (f": {short}" if short else "")
     return HttpStatusError(what.rstrip("."), refused.code, remedy.get(refused.code, ""))
+
+
+def _told(answer: object) -> str:
+    """The message in an error's JSON: a text, a ``message`` (and ``Exception``), or what FastAPI writes about fields
+    that it refuses."""
+    if isinstance(answer, list):
+        return "; ".join(_told(each) for each in answer)
+    if not isinstance(answer, dict):
+        return str(answer)
+    if "msg" in answer and isinstance(place := answer.get("loc", []), list):
+        return ": ".join([*(str(part) for part in place[-1:]), str(answer["msg"])])
+    texts = [str(answer[name]) for name in ("message", "Exception") if answer.get(name)]
+    return ": ".join(texts) if texts else str(answer)
 
 
 def _no_answer(url: str, broken: Exception, retry: RetryPolicy, secrets: Sequence[str]) -> ServiceError:

@@ -100,11 +100,12 @@ class Translator(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class VoiceReference:
-    """A sample of a person's voice, for voice cloning: clean speech (``sound``, mono) and its ``text`` ("": not
-    known)."""
+    """A sample of a person's voice, for voice cloning: clean speech (``sound``, mono), its ``text`` ("": not known) and
+    the ``language`` of that (BCP 47)."""
 
     sound: Sound
     text: str = ""
+    language: str = ""
 
 
 @runtime_checkable

@@ -18,8 +18,11 @@ from lipdub.words_to_sound.http_service import redacted
 
 _PLACES = ("input", "output", "folder")
 _SOUNDS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".m4a"})
-_NAMES = re.compile(r"no[_ -]?vocals|instrumental|accompaniment|background|other|music|effects", re.IGNORECASE)
-"""Names that separators give to the stem without the voice."""
+_WHOLE = re.compile(r"no[_ -]?vocals|instrumental|accompaniment|background", re.IGNORECASE)
+"""Names that separators give to all that is not the voice."""
+
+_PART = re.compile(r"other|music|effects|sfx|drums|bass|guitar|piano", re.IGNORECASE)
+"""Names of stems without the voice, which are all that is not the voice only if there is one of them."""
 
 
 NO_SEPARATOR = "none"
@@ -63,7 +66,7 @@ class SeparationProgram:
         """Run the program on the sound file ``source``; the path of the music and effects, a file in ``folder``.
 
         Raises ``ServiceError`` if the program fails, takes longer than ``timeout``, or writes no file that looks like
-        music and effects by its name.
+        music and effects by its name, or several that are parts of them.
         """
         output = folder / "effects.wav"
         values = {"input": str(source), "output": str(output), "folder": str(folder)}
@@ -76,13 +79,25 @@ class SeparationProgram:
             raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            reason = f": {redacted(lines[-1])[:200]}" if lines else ""
+            reason = f": {redacted(lines[-1].strip())[:200]}" if lines else ""
             raise ServiceError(f"the separator {command[0]} failed (exit {done.returncode}){reason}".rstrip("."))
-        if output.is_file() and output.stat().st_size:
+        if any("{output}" in word for word in self.words) and output.is_file() and output.stat().st_size:
             return output
         stems = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _SOUNDS and path != source]
-        named = [path for path in stems if _NAMES.search(path.stem)]
+        named = [path for path in stems if _WHOLE.search(_label(path))]
+        named = named or [path for path in stems if _PART.search(_label(path))]
+        written = ", ".join(path.name for path in stems) or "no sound"
         if not named:
-            written = ", ".join(path.name for path in stems) or "no sound"
             raise ServiceError(f"the separator {command[0]} wrote {written}; no file is named like music or effects")
+        if len(named) > 1 and not _WHOLE.search(_label(named[0])):
+            raise ServiceError(
+                f"the separator {command[0]} wrote {written}; none of them is all that is not speech",
+                remedy="Let it write two stems, e.g. demucs --two-stems vocals",
+            )
         return named[0]
+
+
+def _label(stem: Path) -> str:
+    """What the name of a stem's file says about it: what is in brackets, as in ``talk_(Vocals)_model.wav``, or all."""
+    bracketed = re.search(r"\(([^()]+)\)", stem.stem)
+    return bracketed[1] if bracketed else stem.stem

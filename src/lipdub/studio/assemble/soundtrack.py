@@ -24,7 +24,6 @@ from lipdub.media.sound_write import write_sound
 from lipdub.studio.assemble.music_effects import FilmedSound, music_and_effects
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.job import Job
-from lipdub.studio.options import SpeechOptions
 from lipdub.studio.session import Session
 from lipdub.studio.store import key
 from lipdub.studio.track_features import whole_of
@@ -126,9 +125,11 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
             track = session.scratch / ("mix.wav" if plain else "mix.flac")
             write_sound(track, render_mix(parts, planned_mix), shape)
     report = planned_mix.report
-    notes = (*report.notes, *_length_notes(job.speech, clip, Fraction(parts.mix_format.samples, shape.rate)))
+    notes = report.notes
     if effects is not None:
-        notes = (*notes, *effects.notes)
+        brought = None if effects.under_speech else effects.file
+        whole = Fraction(parts.mix_format.samples, shape.rate)
+        notes = (*notes, *_length_notes(brought, clip, whole), *effects.notes)
     found = {
         "loudness": report.result.integrated,
         "loudness_range": report.result.loudness_range,
@@ -173,11 +174,12 @@ class Stems:
         return merge_spans(Span(max(s.start, begin) - begin, s.end - begin) for s in spans if s.end > begin)
 
 
-def _length_notes(speech: SpeechOptions, clip: Clip, whole: Fraction) -> tuple[str, ...]:
-    """Whether the music and effects that were given, on the clock of ``clip``, are as long as the ``whole`` mix (s)."""
-    if speech.music_effects is None:
+def _length_notes(brought: Path | None, clip: Clip, whole: Fraction) -> tuple[str, ...]:
+    """Whether the music and effects in the file ``brought`` (None: there is none), on the clock of ``clip``, are as
+    long as the ``whole`` mix (s)."""
+    if brought is None:
         return ()
-    length = clip.instant(clip.start + probe(speech.music_effects).duration) - clip.start
+    length = clip.instant(clip.start + probe(brought).duration) - clip.start
     if abs(length - whole) <= SHORT:
         return ()
     what = "shorter than the clip: silence follows them" if length < whole else "longer than the clip: their end is cut"

@@ -18,7 +18,7 @@ from lipdub.studio.plan.casting import casting_note
 from lipdub.studio.plan.fitted_speech import RATE, FittedSpeech
 from lipdub.studio.plan.lines import DubLines
 from lipdub.studio.plan.speaker_pitch import speaker_pitch
-from lipdub.studio.plan.voice_reference import with_references
+from lipdub.studio.plan.voice_reference import recognised_sample, with_references
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import clip_features, whole_of
 from lipdub.timeline.clip import Clip
@@ -153,12 +153,13 @@ def spoken_speech(
         for line in choices.cast(new)
         if choices.voices.get(line.id)
     }
+    read = recognised_sample(speech.recogniser, session)
     fitted = FittedSpeech(
         lines,
-        with_references(voices, every, filmed, source),
+        with_references(voices, every, filmed, source, read),
         session,
         choices,
-        with_references(single, every, filmed, source),
+        with_references(single, every, filmed, source, read),
         clip.clock,
     )
     notes = chain(fitted.notes, [casting_note(choices.speakers)] if choices.speakers else [])

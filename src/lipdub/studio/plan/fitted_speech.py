@@ -86,6 +86,17 @@ class FittedSpeech:
                     self._note(many, f"{name} cannot read '{{}}' and leaves it out", letters)
                 self.lines.append(line)
         self.paces, self.shortened = [1.0] * len(self.lines), [0] * len(self.lines)
+        self._note_sent_samples()
+
+    def _note_sent_samples(self) -> None:
+        """Note whose voice leaves this machine, as the sample that a server imitates."""
+        voices = {line.speaker: self._voice_of(line) for line in self.lines}
+        for speaker, voice in voices.items():
+            if voice.reference is not None and not voice.voice.card.local:
+                who, long = f"'{speaker}'" if speaker else "the speaker", float(voice.reference.sound.span.duration)
+                many = f"samples of the speech of {{}} people were sent to the server {voice.voice.card.name}"
+                one = f"{long:.1f} s of the speech of {who} were sent to the server {voice.voice.card.name}"
+                self.notes.add(many, one, who)
 
     def _voice_of(self, line: Line) -> AssignedVoice:
         return self.line_voices.get(line.id) or self.voices[self.choices.speaker(line)]

@@ -11,6 +11,7 @@ from lipdub.acoustics.speech_spans import speech_spans
 from lipdub.disk.json_text import parse_json
 from lipdub.disk.publish import write_text
 from lipdub.errors import NoSound, ServiceError
+from lipdub.media.sound_blocks import sound_format
 from lipdub.media.sound_read import read_sound_chunks
 from lipdub.plugins import fingerprint_of
 from lipdub.studio.options import SpeechOptions
@@ -24,12 +25,17 @@ from lipdub.timeline.model_used import ModelUsed
 from lipdub.timeline.sound import ANALYSIS_RATE
 from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
+from lipdub.words_to_sound.recognise.channel_speakers import (
+    channel_energies,
+    lines_by_channel,
+    one_person_a_channel,
+)
 from lipdub.words_to_sound.recognise.transcribe import transcribe
 from lipdub.words_to_sound.script.place_untimed import place_untimed_lines
 from lipdub.words_to_sound.script.read import ScriptLines, read_script
 from lipdub.words_to_sound.script.sentences import lines_from_words
 from lipdub.words_to_sound.script.write import write_script
-from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
+from lipdub.words_to_sound.seam import ModelCard, Transcript, TranslationRequest
 from lipdub.words_to_sound.translate.glossary import read_glossary
 from lipdub.words_to_sound.translate.translate import (
     TranslatedLine,
@@ -39,8 +45,10 @@ from lipdub.words_to_sound.translate.translate import (
     translation_notes,
 )
 
-VERSION = 3
+VERSION = 4
 """Raise when the same clip gives other words."""
+
+ONE_PERSON_A_CHANNEL = "the sound has one person in each channel: the lines have the speakers 'left' and 'right'"
 
 Shorten = Callable[[Line, int], str]
 """Gives a shorter rendering of a line: (the line with its text now, characters it may have) -> text."""
@@ -108,7 +116,7 @@ def recognised_lines(
         pieces = read_sound_chunks(path, rate=ANALYSIS_RATE, mono=True, stream=track.stream)
         found = transcribe(who, pieces, features, language)
         if found.words:
-            write_script(folder / "words.json", lines_from_words(found.words, found.language))
+            write_script(folder / "words.json", _lines_of(found, track, features))
         write_text(folder / "who.json", json.dumps([who.card.name, who.card.licence]))
 
     with session.clock.stage("transcribe"):
@@ -119,7 +127,18 @@ def recognised_lines(
         name, licence = parse_json((folder / "who.json").read_text("utf-8"))
     if not lines:
         raise NoSound("no speech was found in it", file=path, remedy="Check its sound, or write a script")
-    return DubLines(numbered(lines), lines[0].language, path, helpers=(ModelUsed(name, licence),))
+    notes = (ONE_PERSON_A_CHANNEL,) if any(line.speaker for line in lines) else ()
+    return DubLines(numbered(lines), lines[0].language, path, helpers=(ModelUsed(name, licence),), notes=notes)
+
+
+def _lines_of(found: Transcript, track: SoundTrack, features: SpeechFeatures) -> tuple[Line, ...]:
+    """Lines of recognised words, with speakers if the track has one person in each of two channels."""
+    if len(sound_format(track.path, track.stream).channels) == 2:
+        blocks = read_sound_chunks(track.path, rate=ANALYSIS_RATE, stream=track.stream)
+        energies = channel_energies(blocks, features)
+        if one_person_a_channel(energies, features):
+            return lines_by_channel(found.words, found.language, energies, features)
+    return lines_from_words(found.words, found.language)
 
 
 def translated(source: DubLines, language: str, translator: str, glossary: Path | None, session: Session) -> DubLines:

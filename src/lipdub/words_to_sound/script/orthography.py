@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from lipdub.timeline.language import primary
 
@@ -10,6 +11,7 @@ _NO_SPACES = frozenset({"ja", "zh", "yue", "th", "lo", "km", "my", "bo"})
 _CJK = frozenset({"ja", "zh", "yue", "ko"})
 _CLOSING = "\"'”’»›)]}」』）】》〉"
 _FULL_STOPS = ".!?…。！？｡؟۔।॥።"
+_WIDE_STOPS = "!?…。！？｡"
 _CLAUSE_MARKS = ",;:—–،؛、，；：・"
 # Words that end in a full stop without ending a sentence.
 _TITLES = frozenset(
@@ -52,6 +54,20 @@ def width(text: str, language: str) -> float:
     if not is_cjk(language):
         return float(len(seen))
     return sum(1.0 if unicodedata.east_asian_width(c) in "WF" else 0.5 for c in seen)
+
+
+def sentences(text: str, language: str) -> tuple[str, ...]:
+    """``text`` divided after each sentence, without the spaces between them; () if there is nothing in it."""
+    if not uses_spaces(language):
+        found = re.findall(rf"[^{_WIDE_STOPS}]*[{_WIDE_STOPS}]*[{re.escape(_CLOSING)}]*", text)
+        return tuple(stripped for piece in found if (stripped := piece.strip()))
+    words, out = text.split(), []
+    start = 0
+    for number, (word, following) in enumerate(zip_longest(words, words[1:], fillvalue=""), 1):
+        if number == len(words) or ends_sentence(word, following, language):
+            out.append(" ".join(words[start:number]))
+            start = number
+    return tuple(out)
 
 
 def ends_clause(word: str) -> bool:

@@ -19,6 +19,7 @@ from lipdub.disk.temporary_folder import temporary_folder_in
 from lipdub.errors import MissingExtra, OptionError, ServiceError, WeightsError
 from lipdub.plugins import package_version
 from lipdub.timeline.language import primary
+from lipdub.words_to_sound.script.orthography import join_words, sentences
 from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 from lipdub.words_to_sound.translate.length_budget import duration_of
 from lipdub.words_to_sound.voices.speakable_text import split_text
@@ -26,9 +27,12 @@ from lipdub.words_to_sound.voices.speakable_text import split_text
 _PAGE = "https://www.argosopentech.com/argospm/index/"
 _BEAM = 4
 _HYPOTHESES = 8  # of which the shortest is taken if a text was too long
-_VERSION = 1  # raise when the same text gives another translation
-_LONGEST = 400  # characters that are translated at once
+_VERSION = 2  # raise when the same text gives another translation
+_LONGEST = 400  # characters that are translated at once; the models know single sentences only
 _PIVOT = "en"
+_TAGS = {"pb": "pt-BR", "zt": "zh-Hant"}
+"""Codes of Argos that are no language tags."""
+_TRADITIONAL = frozenset({"zh-hant", "zh-tw", "zh-hk", "zh-mo"})
 
 
 def make(detail: str = "") -> "ArgosTranslator":
@@ -54,8 +58,8 @@ def usual_folders() -> tuple[Path, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ArgosPackage:
-    """An unpacked package that translates from ``source`` to ``target`` (its own language codes); each translation
-    begins with the token ``prefix`` ("": none)."""
+    """An unpacked package that translates from ``source`` to ``target`` (BCP 47); each translation begins with the
+    token ``prefix`` ("": none)."""
 
     folder: Path
     source: str
@@ -104,15 +108,17 @@ class ArgosTranslator:
             line = request.line
             if not line.language:
                 raise OptionError(f"the line '{line.text[:40]}' has no language", at=line.span.start)
-            parts = list(split_text(line.text, _LONGEST))
+            parts = [part for text in sentences(line.text, line.language) for part in split_text(text, _LONGEST)]
             for package in self._route(line.language, language):
                 parts = [_translated(part, package, request) for part in parts]
-            yield index, " ".join(" ".join(parts).split())
+            yield index, " ".join(join_words(parts, language).split())
 
     def _route(self, source: str, target: str) -> tuple[ArgosPackage, ...]:
         """The package from ``source`` to ``target``, or two, through English. Raises ``WeightsError`` if there is
         none."""
-        pairs = {(primary(p.source), primary(p.target)): p for p in reversed(packages(self.folders))}
+        every = packages(self.folders)[::-1]
+        nearest_last = sorted(every, key=lambda p: (_nearness(p.source, source), _nearness(p.target, target)))
+        pairs = {(primary(p.source), primary(p.target)): p for p in nearest_last}
         start, end = primary(source), primary(target)
         if (start, end) in pairs:
             return (pairs[start, end],)
@@ -123,6 +129,12 @@ class ArgosTranslator:
             f"there is no Argos package from '{source}' to '{target}' (installed: {installed})",
             remedy=f"Get it from {_PAGE} and put it into the folder argos below LIPDUB_WEIGHTS",
         )
+
+
+def _nearness(tag: str, wanted: str) -> int:
+    """How near the language ``tag`` is to the ``wanted`` one: 2 the same variety, 1 no variety, 0 another."""
+    one, other = tag.lower().replace("_", "-"), wanted.lower().replace("_", "-")
+    return 2 if one == other or {one, other} <= _TRADITIONAL else 1 if one == primary(one) else 0
 
 
 def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
@@ -143,6 +155,10 @@ def packages(folders: Sequence[Path]) -> tuple[ArgosPackage, ...]:
 
 def _package(meta: Path) -> ArgosPackage | None:
     """The package that the file ``meta`` describes, or None if it is not one that can be read."""
+
+    def tag(code: str) -> str:
+        return _TAGS.get(code, code)
+
     try:
         metadata = parse_json(meta.read_text("utf-8"))
         source, target = str(metadata["from_code"]), str(metadata["to_code"])
@@ -150,7 +166,7 @@ def _package(meta: Path) -> ArgosPackage | None:
         return None
     if not (meta.parent / "model").is_dir() or not (meta.parent / "sentencepiece.model").is_file():
         return None
-    return ArgosPackage(meta.parent, source, target, str(metadata.get("target_prefix") or ""))
+    return ArgosPackage(meta.parent, tag(source), tag(target), str(metadata.get("target_prefix") or ""))
 
 
 def _unpack(archive: Path) -> None:

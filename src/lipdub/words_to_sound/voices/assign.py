@@ -68,6 +68,16 @@ class CloningVoice(Protocol):
 
 
 @runtime_checkable
+class ReferenceReadingVoice(Protocol):
+    """A voice that imitates better if it is told what is said in the reference."""
+
+    @property
+    def wants_reference_text(self) -> bool:
+        """True if the ``VoiceReference`` shall have its text."""
+        ...
+
+
+@runtime_checkable
 class SelfCheckingVoice(Protocol):
     """A voice that can tell in advance whether it works on this machine."""
 

@@ -11,12 +11,17 @@ from lipdub.timeline.speech_features import SpeechFeatures
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.source_timing import source_windows
 from lipdub.words_to_sound.recognise.voice_reference import reference_span
-from lipdub.words_to_sound.voices.assign import AssignedVoice, CloningVoice
+from lipdub.words_to_sound.voices.assign import AssignedVoice, CloningVoice, ReferenceReadingVoice
 
 
 def needs_reference(voice: AssignedVoice) -> bool:
     """True if the voice cannot speak without a ``VoiceReference`` of the person whom it imitates."""
     return isinstance(voice.voice, CloningVoice) and voice.voice.needs_reference
+
+
+def wants_text(voice: AssignedVoice) -> bool:
+    """True if the voice wants to know what is said in its reference."""
+    return isinstance(voice.voice, ReferenceReadingVoice) and voice.voice.wants_reference_text
 
 
 def check_references(voices: Mapping[str, AssignedVoice], clip_has_sound: bool) -> None:
@@ -48,7 +53,7 @@ def no_sound_for_reference(speaker: str) -> OptionError:
     """The error for a voice that needs a reference of ``speaker`` though there is no clip with sound."""
     return OptionError(
         f"the voice of {_named(speaker)} needs a sample of that person's speech, and there is no clip with sound",
-        remedy="Give the clip, or a voice without {reference}",
+        remedy="Give the clip, or a voice that imitates nobody",
     )
 
 
@@ -57,7 +62,7 @@ def no_clear_speech(speaker: str, clip: Path) -> OptionError:
     return OptionError(
         f"the voice of {_named(speaker)} needs three seconds in which that person speaks alone and clearly",
         file=clip,
-        remedy="Name a voice without {reference} for this speaker (--voice)",
+        remedy="Name a voice that imitates nobody for this speaker (--voice)",
     )
 
 

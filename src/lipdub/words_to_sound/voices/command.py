@@ -28,14 +28,15 @@ from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 from lipdub.words_to_sound.voices.wav import read_wav, write_wav
 
 _VERSION = 1  # raise when the same line sounds otherwise
-_PLACES = ("text", "language", "out", "pace", "reference")
+_PLACES = ("text", "language", "out", "pace", "reference", "reference_text")
 
 
 def make(detail: str = "") -> "CommandVoice":
     """The voice that runs the command line ``detail``. Raises ``OptionError`` if it cannot be read.
 
     It must hold ``{out}`` (the file that the program writes), and may hold ``{text}``, ``{language}`` (BCP 47),
-    ``{pace}`` (1: natural) and ``{reference}`` (a WAV file of the person to imitate).
+    ``{pace}`` (1: natural), ``{reference}`` (a WAV file of the person to imitate) and ``{reference_text}`` (what is
+    said in it, empty if that is not known).
     """
     try:
         words = tuple(shlex.split(detail))
@@ -79,8 +80,13 @@ class CommandVoice:
 
     @property
     def needs_reference(self) -> bool:
-        """True if the command line has ``{reference}``."""
-        return self._has("reference")
+        """True if the command line has ``{reference}`` or ``{reference_text}``."""
+        return self._has("reference") or self._has("reference_text")
+
+    @property
+    def wants_reference_text(self) -> bool:
+        """True if the command line has ``{reference_text}``."""
+        return self._has("reference_text")
 
     def check_ready(self) -> None:
         """Raises ``OptionError`` if the program is not installed."""
@@ -99,8 +105,9 @@ class CommandVoice:
         with temporary_folder("voice") as folder:
             out = folder / "line.wav"
             values = {"text": text, "language": line.language, "out": str(out), "pace": f"{pace:.3f}"}
-            if self._has("reference"):
+            if self.needs_reference:
                 values["reference"] = str(self._reference_file(reference, folder))
+                values["reference_text"] = reference.text if reference else ""
             self._run([_filled(word, values) for word in self.words], None if self._has("text") else text, line)
             if not out.is_file() or out.stat().st_size == 0:
                 raise ServiceError(f"{self.words[0]} wrote no sound for '{text[:40]}'", at=line.span.start)
@@ -129,7 +136,7 @@ class CommandVoice:
             raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
-            reason = f": {redacted(lines[-1])[:200]}" if lines else ""
+            reason = f": {redacted(lines[-1].strip())[:200]}" if lines else ""
             raise ServiceError(
                 f"{command[0]} failed for '{line.text[:40]}' (exit {done.returncode}){reason}".rstrip("."),
                 at=line.span.start,

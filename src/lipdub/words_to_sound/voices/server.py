@@ -1,7 +1,7 @@
 """``server``: a voice that asks a server with ``POST /v1/audio/speech``, on this machine or elsewhere.
 
-The answer is requested as WAV. The key is that in ``LIPDUB_VOICE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent
-over https or to this machine.
+The answer is requested as WAV. A server that refuses the pace (some take none below 1) is asked again without it. The
+key is that in ``LIPDUB_VOICE_KEY`` or ``OPENAI_API_KEY``; the latter is only sent over https or to this machine.
 """
 
 from dataclasses import dataclass, field, replace
@@ -10,6 +10,7 @@ from lipdub.errors import ServiceError
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.http_service import (
+    HttpStatusError,
     RetryPolicy,
     ServiceAddress,
     parse_address,
@@ -26,6 +27,9 @@ PATH = "/v1/audio/speech"
 _MODEL, _VOICE = "tts-1", "alloy"
 _VERSION = 1  # raise when the same line sounds different
 _SLOWEST, _FASTEST = 0.25, 4.0  # the paces that servers of this kind accept
+
+
+_REFUSED = (400, 422)  # HTTP statuses for values that a server does not take
 
 
 def make(detail: str = "") -> "ServerVoice":
@@ -81,11 +85,27 @@ class ServerVoice:
             body["speed"] = round(min(max(pace, _SLOWEST), _FASTEST), 3)
         url = self.where.under(PATH)
         try:
-            return trim_and_level(*read_wav(post_json(url, body, self.key, self.retry), redacted(url)))
+            return trim_and_level(*read_wav(self._answer(url, body), redacted(url)))
         except ServiceError as failed:
-            what = f"the line '{line.text.strip()[:40]}' was not spoken: {failed.what}"
-            raise ServiceError(what, at=line.span.start, remedy=failed.remedy) from failed
+            raise not_spoken(line, failed) from failed
+
+    def _answer(self, url: str, body: dict[str, object]) -> bytes:
+        try:
+            return post_json(url, body, self.key, self.retry)
+        except HttpStatusError as refused:
+            if refused.status not in _REFUSED:
+                raise
+            if body.pop("speed", None) is not None:
+                return self._answer(url, body)
+            refused.remedy = refused.remedy or "Model and voice can be named: server:URL#MODEL,VOICE"
+            raise
 
     def with_retry(self, retry: RetryPolicy) -> "ServerVoice":
         """The same voice with another ``retry``."""
         return replace(self, retry=retry)
+
+
+def not_spoken(line: Line, failed: ServiceError) -> ServiceError:
+    """The error for ``line``, whose request ``failed``, with the line's time."""
+    what = f"the line '{line.text.strip()[:40]}' was not spoken: {failed.what}"
+    return ServiceError(what, at=line.span.start, remedy=failed.remedy)
