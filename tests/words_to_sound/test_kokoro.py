@@ -105,6 +105,9 @@ class TestKokoro(VoiceConformance):
         assert not np.array_equal(moved.samples[:, :200], unmoved.samples[:, :200])
         assert np.array_equal(moved.samples, again["ann"].voice.speak(line("Hola", "es")).samples)
         assert kokoro.make("am_puck").resembling(people["ann"], "en") == kokoro.make("am_puck")
+        marks = {given[name].voice.fingerprint() for name in people}
+        assert len(marks) == 3
+        assert any("ef_dora+if_sara, pitch +2." in str(mark) for mark in marks)
         assert voice_described(AssignedVoice(kokoro.make("am_puck")), "en") == "kokoro am_puck"
         assert voice_described(AssignedVoice(kokoro.make("am_puck")), "fr") == "kokoro"
 

@@ -28,7 +28,7 @@ from lipdub.words_to_sound.voices.kokoro_choice import Resemblance, most_alike, 
 from lipdub.words_to_sound.voices.kokoro_network import RATE, say
 from lipdub.words_to_sound.voices.kokoro_voices import MIXED, VOICES, tag_of
 from lipdub.words_to_sound.voices.languages import unsupported_language
-from lipdub.words_to_sound.voices.pitch_and_formants import move_pitch_and_formants
+from lipdub.words_to_sound.voices.pitch_and_formants import MOVES_VERSION, move_pitch_and_formants
 from lipdub.words_to_sound.voices.speakable_text import require_speakable, speakable_text
 from lipdub.words_to_sound.voices.trim_and_level import trim_and_level
 
@@ -88,7 +88,14 @@ class KokoroVoice:
         """All that its sound depends on: versions, its name, the digests of the model's files and of the lexicon."""
         packages = ("onnxruntime", "unicode-rbnf", "pypinyin", "rjieba", "janome")
         versions = tuple(package_version(package) for package in packages)
-        return (_VERSION, versions, self.detail, self.digest, weights.identity("kokoro"))
+        return (_VERSION, versions, self.detail, self.digest, weights.identity("kokoro"), *self._moves())
+
+    def _moves(self) -> tuple[object, ...]:
+        """All that the likeness to a person depends on: versions, and the voice that speaks each language."""
+        if self.person is None or self.name:
+            return ()
+        packages = tuple(package_version(package) for package in ("python-stretch", "av", "soxr"))
+        return (MOVES_VERSION, packages, tuple(self.in_language(tag).described for tag in VOICES))
 
     def member(self, index: int) -> "KokoroVoice":
         """Another of Kokoro's voices; the same one if a language has only one, or a ``name`` was given."""

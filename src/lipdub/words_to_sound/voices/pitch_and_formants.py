@@ -12,6 +12,9 @@ from jaxtyping import Float32, Float64
 
 from lipdub.words_to_sound.duration_fit.time_stretch import time_stretch
 
+MOVES_VERSION = 1
+"""Raise when the same move gives other samples."""
+
 MOST_SEMITONES = 3.0
 """The pitch is moved by this much at most, up or down."""
 
