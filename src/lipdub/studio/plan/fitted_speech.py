@@ -19,7 +19,7 @@ from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.take import LineVoice
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
+from lipdub.words_to_sound.duration_fit.phrase_alignment import AlignedPhrases, align_phrases
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
 from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
 from lipdub.words_to_sound.duration_fit.render import render_line
@@ -29,7 +29,8 @@ from lipdub.words_to_sound.duration_fit.respeak import (
     RespeakRequest,
     respeak_requests,
 )
-from lipdub.words_to_sound.duration_fit.source_breaks import text_with_breaks
+from lipdub.words_to_sound.duration_fit.separate_parts import join_parts
+from lipdub.words_to_sound.duration_fit.source_breaks import parts_at_breaks, text_with_breaks, text_without_breaks
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, source_timings
 from lipdub.words_to_sound.voices.assign import AssignedVoice
 from lipdub.words_to_sound.voices.choose import can_read, reads_latin_only
@@ -63,7 +64,7 @@ class FittedSpeech:
     clock: Retiming = SAME_CLOCK
     lines: list[Line] = field(default_factory=list, init=False)
     paces: list[float] = field(init=False)
-    broken: dict[int, str] = field(default_factory=dict, init=False)  # texts with the source's pauses as commas
+    parts: dict[int, tuple[str, ...]] = field(default_factory=dict, init=False)  # texts that pause with the source
     shortened: list[int] = field(init=False)  # how often each line was rendered shorter
     translator_failed: bool = field(default=False, init=False)
     notes: Notes = field(default_factory=Notes)
@@ -158,21 +159,38 @@ class FittedSpeech:
         return plan_fit(every, targets, whole.end, options)
 
     def _make_breaks(self, every: list[MeasuredLine], targets: Sequence[SourceTiming]) -> None:
-        """Lines in which the source pauses and the voice does not are spoken again with commas there. What they are
-        in ``every`` changes if more of their phrases begin with the source's then."""
+        """Lines whose voice does not pause where the source does are spoken again: with commas there, in parts, without
+        commas elsewhere. What they are in ``every`` changes if more of their phrases begin with the source's then, or
+        as many, with less silence."""
         for index, line in enumerate(self.lines):
             if not every[index].phrases or not targets[index].has_speech:
                 continue
-            text = text_with_breaks(line.text, line.language, targets[index])
-            if text == line.text:
-                continue
-            self.broken[index] = text
-            again = measure_line(self._speak(index))
-            more, before = (len(align_phrases(one, targets[index])) for one in (again, every[index]))
-            if more > before:
-                every[index] = again
-            else:
-                del self.broken[index]
+            for way in self._ways(line, targets[index]):
+                wanted = len(parts_at_breaks(line.text, line.language, targets[index]))
+                now = every[index]
+                blocks = align_phrases(now, targets[index])
+                idle = _silence_inside(now, blocks)
+                if len(blocks) >= wanted and idle < 0.1:
+                    break
+                before = self.parts.get(index)
+                self.parts[index] = way
+                again = measure_line(self._speak(index))
+                new = align_phrases(again, targets[index])
+                if len(new) > len(blocks) or (len(new) == len(blocks) and _silence_inside(again, new) < idle - 0.1):
+                    every[index] = again
+                elif before is None:
+                    del self.parts[index]
+                else:
+                    self.parts[index] = before
+
+    def _ways(self, line: Line, timing: SourceTiming) -> tuple[tuple[str, ...], ...]:
+        """The texts, in one or several parts, with which ``line`` may be spoken so that it pauses with the source."""
+        given = (line.text, line.language, timing)
+        without = text_without_breaks(*given)
+        ways = [(text_with_breaks(*given),), (without,), parts_at_breaks(*given), parts_at_breaks(without, *given[1:])]
+        voice = self._voice_of(line)
+        readable = [way for way in ways if all(can_read(voice, replace(line, text=part)) for part in way)]
+        return tuple(dict.fromkeys(way for way in readable if way != (line.text,)))
 
     def _timings(self, windows: Sequence[Span]) -> tuple[SourceTiming, ...]:
         """When the source says each of the lines that are spoken now, given all lines of the dub."""
@@ -181,9 +199,11 @@ class FittedSpeech:
         return source_timings(together, windows, self.clock)[: len(self.lines)]
 
     def _speak(self, index: int) -> SpokenLine:
-        line = self.lines[index]
-        said = replace(line, text=self.broken.get(index, line.text))
-        return speak_line(said, self._voice_of(line), self.paces[index], self.session.store.folder)
+        line, keep = self.lines[index], self.session.store.folder
+        voice, pace = self._voice_of(line), self.paces[index]
+        parts = self.parts.get(index, (line.text,))
+        spoken = [speak_line(replace(line, text=part), voice, pace, keep) for part in parts]
+        return spoken[0] if len(spoken) == 1 else join_parts(replace(line, text=", ".join(parts)), spoken)
 
     def _change(self, wish: RespeakRequest) -> bool:
         """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed."""
@@ -195,7 +215,7 @@ class FittedSpeech:
                 many = "{} lines were said shorter to fit their time"
                 self.notes.add(many, f"'{line.text}' was said shorter to fit its time: '{text}'", f"'{short(text)}'")
                 self.lines[index] = replace(line, text=text)
-                self.broken.pop(index, None)
+                self.parts.pop(index, None)
                 return True
         pace = min(FASTEST_VOICE, max(SLOWEST_VOICE, self.paces[index] * wish.pace))
         changed = abs(pace - self.paces[index]) > 0.01
@@ -213,6 +233,12 @@ class FittedSpeech:
             note = f"lines that are too long were not put shorter ({failed.what})"
             self.notes.add(note, note, "")
             return ""
+
+
+def _silence_inside(line: MeasuredLine, blocks: Sequence[AlignedPhrases]) -> float:
+    """The seconds of pauses of ``line`` in windows in which the source speaks on."""
+    inner = (sum(line.pauses[block.first : block.stop - 1], Fraction(0)) - block.pauses for block in blocks)
+    return float(sum(max(pause, Fraction(0)) for pause in inner))
 
 
 def kept_line(line: Line, voice: LineVoice) -> PlacedLine:
