@@ -10,7 +10,7 @@ from lipdub.words_to_sound.duration_fit.plan import LinePlacement
 FASTEST_VOICE = 1.2
 """Up to this pace, a voice that speaks faster itself sounds better than time-stretched speech."""
 
-SLOWEST_VOICE = 0.87
+SLOWEST_VOICE = 0.8
 """At a slower pace speech drags, so shorter lines leave silence."""
 
 FASTEST_TEXT = 1.25
@@ -22,7 +22,7 @@ _BY_STRETCHING = 1.04  # the rate up to which a line is only time-stretched
 
 @dataclass(frozen=True, slots=True)
 class RespeakRequest:
-    """Line ``index`` should be spoken ``pace`` times as fast as it was (0.87 .. 1.2). If it would have to be hurried,
+    """Line ``index`` should be spoken ``pace`` times as fast as it was (0.8 .. 1.2). If it would have to be hurried,
     its text should first lose so many ``characters`` (0: none)."""
 
     index: int
