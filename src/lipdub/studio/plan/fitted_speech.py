@@ -1,15 +1,17 @@
 """Lines are spoken and brought to their time: shorter or faster words first, then time-stretched sound."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from heapq import merge
+from pathlib import Path
 
 import numpy as np
 
-from lipdub.errors import InputError, ServiceError
+from lipdub.errors import InputError, LipdubError
 from lipdub.studio.dub_plan import LineChoices
 from lipdub.studio.plan.lines import DubLines
+from lipdub.studio.plan.voice_requests import VoiceRequests
 from lipdub.studio.session import Session
 from lipdub.timeline.lines import Line
 from lipdub.timeline.model_used import ModelUsed
@@ -28,6 +30,7 @@ from lipdub.words_to_sound.duration_fit.respeak import (
     SLOWEST_VOICE,
     RespeakRequest,
     respeak_requests,
+    worth_a_request,
 )
 from lipdub.words_to_sound.duration_fit.separate_parts import join_parts
 from lipdub.words_to_sound.duration_fit.source_breaks import parts_at_breaks, text_with_breaks, text_without_breaks
@@ -67,6 +70,7 @@ class FittedSpeech:
     parts: dict[int, tuple[str, ...]] = field(default_factory=dict, init=False)  # texts that pause with the source
     shortened: list[int] = field(init=False)  # how often each line was rendered shorter
     translator_failed: bool = field(default=False, init=False)
+    requests: VoiceRequests = field(default_factory=VoiceRequests, init=False)
     notes: Notes = field(default_factory=Notes)
 
     def __post_init__(self) -> None:
@@ -125,6 +129,8 @@ class FittedSpeech:
             if self.choices.offsets:  # they may change the order
                 made = sorted(made, key=lambda line: line.span)
             yield from merge(kept, made, key=lambda line: line.span)
+            for told in self.requests.told():
+                self.notes.add(told, told, "")
 
     def _kept(self) -> Iterator[PlacedLine]:
         """The lines that are not spoken again, as they are placed."""
@@ -163,7 +169,8 @@ class FittedSpeech:
         commas elsewhere. What they are in ``every`` changes if more of their phrases begin with the source's then, or
         as many, with less silence."""
         for index, line in enumerate(self.lines):
-            if not every[index].phrases or not targets[index].has_speech:
+            local = self._voice_of(line).voice.card.local
+            if not every[index].phrases or not targets[index].has_speech or not local:
                 continue
             for way in self._ways(line, targets[index]):
                 wanted = len(parts_at_breaks(line.text, line.language, targets[index]))
@@ -199,21 +206,35 @@ class FittedSpeech:
         return source_timings(together, windows, self.clock)[: len(self.lines)]
 
     def _speak(self, index: int) -> SpokenLine:
-        line, keep = self.lines[index], self.session.store.folder
-        voice, pace = self._voice_of(line), self.paces[index]
+        line, voice = self.lines[index], self._voice_of(self.lines[index])
         parts = self.parts.get(index, (line.text,))
-        spoken = [speak_line(replace(line, text=part), voice, pace, keep) for part in parts]
+        spoken = [self._spoken(replace(line, text=part), voice, self.paces[index]) for part in parts]
         return spoken[0] if len(spoken) == 1 else join_parts(replace(line, text=", ".join(parts)), spoken)
 
+    def _spoken(self, line: Line, voice: AssignedVoice, pace: float) -> SpokenLine:
+        """``line`` from the cache, or as ``voice`` speaks it now, which is counted if it is a service."""
+
+        def keep(name: str, make: Callable[[Path], None]) -> Path:
+            def ask(folder: Path) -> None:
+                self.requests.count(voice.voice.card, line.text)
+                make(folder)
+
+            return self.session.store.folder(name, ask)
+
+        return speak_line(line, voice, pace, keep)
+
     def _change(self, wish: RespeakRequest) -> bool:
-        """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed."""
+        """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed, or
+        too little for a service to be asked again."""
         index, line = wish.index, self.lines[wish.index]
+        if not self._voice_of(line).voice.card.local and not worth_a_request(wish):
+            return False
         if wish.characters and self.source.shorten is not None and self.shortened[index] < SHORTER:
             self.shortened[index] += 1
             text = self._shorter(line, len(line.text) - wish.characters)
             if text and len(text) < len(line.text):
-                many = "{} lines were said shorter to fit their time"
-                self.notes.add(many, f"'{line.text}' was said shorter to fit its time: '{text}'", f"'{short(text)}'")
+                told = f"'{line.text}' was said shorter to fit its time: '{text}'"
+                self.notes.add(told, told, "")  # a kind of its own, so that each of these lines is told
                 self.lines[index] = replace(line, text=text)
                 self.parts.pop(index, None)
                 return True
@@ -228,7 +249,7 @@ class FittedSpeech:
             return ""
         try:
             return self.source.shorten(line, characters)
-        except ServiceError as failed:
+        except LipdubError as failed:
             self.translator_failed = True
             note = f"lines that are too long were not put shorter ({failed.what})"
             self.notes.add(note, note, "")

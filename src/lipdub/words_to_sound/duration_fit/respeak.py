@@ -16,6 +16,10 @@ SLOWEST_VOICE = 0.8
 FASTEST_TEXT = 1.25
 """Above this pace, stretching included, a line should lose words before it is hurried."""
 
+WORTH_A_REQUEST = (0.9, 1.12)
+"""Between these paces, a service that speaks is not asked again, because every request may cost money: the line is
+time-stretched, or leaves a little silence."""
+
 _SHORT = 0.95  # of the source's speech: a line that fills less should be spoken more slowly
 _BY_STRETCHING = 1.04  # the rate up to which a line is only time-stretched
 
@@ -51,3 +55,9 @@ def respeak_requests(
         elif placement.timing.has_speech and placement.filled < _SHORT:
             out.append(RespeakRequest(placement.index, round(max(SLOWEST_VOICE, placement.filled), 3), 0))
     return tuple(out)
+
+
+def worth_a_request(wish: RespeakRequest) -> bool:
+    """True if a line is so much too long or too short that a service, which may cost money, should speak it again."""
+    slow, fast = WORTH_A_REQUEST
+    return not slow <= wish.pace <= fast
