@@ -18,6 +18,8 @@ from lipdub.timeline.lines import Line, Word, numbered
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrases import find_phrases
+from lipdub.words_to_sound.duration_fit.source_breaks import text_without_breaks
+from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.seam import ModelCard
 from lipdub.words_to_sound.voices.assign import AssignedVoice
@@ -148,10 +150,17 @@ def test_a_voice_that_does_not_pause_at_commas_speaks_the_line_in_parts(session:
 
 def test_the_voice_does_not_pause_where_the_source_speaks_on(session: Session) -> None:
     voice = AssignedVoice(PausingVoice())
-    fitted = FittedSpeech(words("Bueno, cuando vivimos en otra ciudad, nos gusta mucho"), {"": voice}, session)
+    fitted = FittedSpeech(words("Nos gusta mucho, cuando vivimos en otra ciudad, nuestra vida"), {"": voice}, session)
     (placed,) = fitted.placed(spoken_at(1.8), WHOLE)
-    assert fitted.parts == {0: ("Bueno cuando vivimos en otra ciudad, nos gusta mucho",)}
-    assert "Bueno," in placed.line.text, "the report and subtitles keep it"
+    assert fitted.parts == {0: ("Nos gusta mucho cuando vivimos en otra ciudad, nuestra vida",)}
+    assert "mucho," in placed.line.text, "the report and subtitles keep it"
+
+
+def test_a_comma_after_no_stays() -> None:
+    on = SourceTiming(tuple(spoken_at(2.0)))
+    for text in ("No, porque hoy no quiero", "A esto te digo que no, porque hoy no quiero", "Rojo, verde y azul"):
+        assert text_without_breaks(text, "es", on) == text
+    assert text_without_breaks("A esto no me apunto, porque no", "es", on) == "A esto no me apunto porque no"
 
 
 @pytest.mark.parametrize(("local", "times"), [(True, 2), (False, 1)])

@@ -15,6 +15,7 @@ MARKED_SHIFT = 0.6
 
 _LEAST = 2.5  # syllables before and after a break
 _OPENING = 3.0  # syllables of an opening, as in "Well, ..."
+_ANSWERS = frozenset("yes no not sí si non oui nein ja doch nicht".split())
 _PUNCTUATION = re.compile(r"[,;:.!?…]\W*$|^\W*[-–—]\W*$")  # of a word after which a voice pauses already
 _STARTS = {
     "en": "and or but because although if when while where who which that to in on at with without for from of by "
@@ -57,16 +58,17 @@ def text_with_breaks(text: str, language: str, timing: SourceTiming) -> str:
 
 def text_without_breaks(text: str, language: str, timing: SourceTiming) -> str:
     """``text_with_breaks`` without the commas at which the source does not pause, so that the voice does not pause
-    there: before a word with which a phrase begins, or after an opening of up to three syllables."""
+    there: those before a word with which a phrase begins. Commas after an opening of up to three syllables and after
+    yes and no stay, as "No, because" must not become "No because"."""
     words, breaks = text.split(), _breaks(text, language, timing)
     starts = set(_STARTS.get(primary(language), "").split())
     out, said = [], 0.0
     for n, word in enumerate(words):
         said += syllables(word, language)
-        after = re.sub(r"\W", "", words[n + 1]).lower() if n + 1 < len(words) else ""
+        own, after = (re.sub(r"\W", "", one).lower() for one in (word, words[n + 1] if n + 1 < len(words) else ""))
         if n in breaks:
             out.append(_with_comma(word))
-        elif word.endswith(",") and after and (after in starts or said <= _OPENING):
+        elif word.endswith(",") and after in starts and said > _OPENING and own not in _ANSWERS:
             out.append(word[:-1])
         else:
             out.append(word)
