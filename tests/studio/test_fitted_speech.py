@@ -18,6 +18,8 @@ from lipdub.timeline.lines import Line, Word, numbered
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.duration_fit.phrases import find_phrases
+from lipdub.words_to_sound.duration_fit.source_breaks import text_without_breaks
+from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming
 from lipdub.words_to_sound.fake import FakeVoice
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.voices.assign import AssignedVoice
@@ -103,20 +105,107 @@ class PausingVoice(FakeVoice):
         return Sound(np.concatenate(pieces[:-1])[None], rate)
 
 
+def spoken_at(*lengths: float) -> list[Span]:
+    """When the source speaks: every second one of ``lengths``, the others are its pauses."""
+    at, spans = Fraction(0), []
+    for n, length in enumerate(lengths):
+        step = Fraction(round(length * 10), 10)
+        spans += [Span(at, at + step)] if n % 2 == 0 else []
+        at += step
+    return spans
+
+
 @pytest.mark.parametrize(("windows", "commas"), [((0.6, 0.3, 0.6), 1), ((1.2,), 0)])
 def test_the_voice_pauses_where_the_source_does(session: Session, windows: tuple[float, ...], commas: int) -> None:
     fitted = FittedSpeech(
         words("Nunca hemos estado en otra ciudad nueva"), {"": AssignedVoice(PausingVoice())}, session
     )
-    at, spans = Fraction(0), []
-    for n, length in enumerate(windows):
-        step = Fraction(round(length * 10), 10)
-        spans += [Span(at, at + step)] if n % 2 == 0 else []
-        at += step
-    (placed,) = fitted.placed(spans, WHOLE)
+    (placed,) = fitted.placed(spoken_at(*windows), WHOLE)
     assert placed.line.text == "Nunca hemos estado en otra ciudad nueva", "the report and subtitles have no such comma"
-    assert "".join(fitted.broken.values()).count(",") == commas
+    assert str(list(fitted.parts.values())).count("estado,") == commas
     assert len(find_phrases(placed.sound)) == commas + 1
+
+
+class SteadyVoice(FakeVoice):
+    """A voice of steady pace that never pauses; ``asked`` is what it was to say, and how fast."""
+
+    asked: list[tuple[str, float]]
+
+    def speak(self, line: Line, pace: float = 1.0, reference: object = None) -> Sound:
+        self.asked.append((line.text, round(pace, 2)))
+        size = round(len(line.text) * 16_000 / 30 / pace)
+        return Sound(np.sign(np.sin(np.arange(size) * 0.06)).astype(np.float32)[None] * np.float32(0.3), 16_000)
+
+
+def steady(*, local: bool = True) -> SteadyVoice:
+    voice = SteadyVoice(card=ModelCard("steady", "Apache-2.0", local=local))
+    object.__setattr__(voice, "asked", [])
+    return voice
+
+
+@pytest.mark.parametrize(
+    "text", ["Nunca hemos estado, en otra ciudad nueva", "Nunca hemos estado en otra ciudad nueva"]
+)
+def test_a_voice_that_does_not_pause_at_commas_speaks_the_line_in_parts(session: Session, text: str) -> None:
+    voice = steady()
+    fitted = FittedSpeech(words(text), {"": AssignedVoice(voice)}, session)
+    (placed,) = fitted.placed(spoken_at(0.6, 0.4, 0.7), WHOLE)
+    assert placed.line.text == text
+    assert {said.strip(",") for said, _ in voice.asked} >= {"Nunca hemos estado", "en otra ciudad nueva"}
+    first, second = find_phrases(placed.sound)
+    assert float(second.start) == pytest.approx(1.0, abs=0.03), "the second part begins with the source's"
+    assert float(first.end) < 0.75
+
+
+def test_the_voice_does_not_pause_where_the_source_speaks_on(session: Session) -> None:
+    voice = AssignedVoice(PausingVoice())
+    fitted = FittedSpeech(words("Nos gusta mucho, cuando vivimos en otra ciudad, nuestra vida"), {"": voice}, session)
+    (placed,) = fitted.placed(spoken_at(1.8), WHOLE)
+    assert fitted.parts == {0: ("Nos gusta mucho cuando vivimos en otra ciudad, nuestra vida",)}
+    assert "mucho," in placed.line.text, "the report and subtitles keep it"
+
+
+def test_a_comma_after_no_stays() -> None:
+    on = SourceTiming(tuple(spoken_at(2.0)))
+    for text in ("No, porque hoy no quiero", "A esto te digo que no, porque hoy no quiero", "Rojo, verde y azul"):
+        assert text_without_breaks(text, "es", on) == text
+    assert text_without_breaks("A esto no me apunto, porque no", "es", on) == "A esto no me apunto porque no"
+
+
+@pytest.mark.parametrize(("local", "times"), [(True, 2), (False, 1)])
+def test_services_are_not_asked_again_for_a_little(session: Session, local: bool, times: int) -> None:
+    voice = steady(local=local)
+    fitted = FittedSpeech(words("Una frase con un final"), {"": AssignedVoice(voice)}, session)
+    window = Span(Fraction(0), Fraction(64, 100))  # at its own pace it takes .73 s
+    (placed,) = fitted.placed([window], WHOLE)
+    assert len(voice.asked) == times
+    assert placed.missing == 0
+    told = [note for note in fitted.notes if "was asked" in note]
+    assert told == ([] if local else ["the voice steady was asked once, with 22 characters in all"])
+
+
+def test_services_are_asked_again_for_lines_that_are_far_too_long_or_short(session: Session) -> None:
+    voice = steady(local=False)
+    fitted = FittedSpeech(words("Una frase con un final", "Una vez", "Y una vez"), {"": AssignedVoice(voice)}, session)
+    list(fitted.placed([Span(Fraction(t), Fraction(t) + Fraction(1, 2)) for t in (0, 3, 6)], WHOLE))
+    paces = {text: [pace for said, pace in voice.asked if said == text] for text, _ in voice.asked}
+    assert paces["Una frase con un final"] == [1, 1.2]
+    assert paces["Una vez"][0] == 1
+    assert paces["Una vez"][1] < 0.9
+    assert list(fitted.notes) == ["the voice steady was asked 6 times, with 76 characters in all"]
+    again = steady(local=False)
+    list(FittedSpeech(fitted.source, {"": AssignedVoice(again)}, session).placed((), WHOLE))
+    assert not again.asked, "what is in the cache is not asked for"
+
+
+def test_every_line_that_was_said_shorter_is_told(session: Session) -> None:
+    texts = [f"una frase número {n} que es demasiado larga para el tiempo que tiene en esta película" for n in range(6)]
+    lines = words(*texts, shorten=lambda line, characters: line.text[:characters].strip())
+    fitted = FittedSpeech(lines, {"": AssignedVoice(FakeVoice())}, session)
+    placed = list(fitted.placed((), WHOLE))
+    notes = list(fitted.notes)
+    for text, line in zip(texts, placed, strict=True):
+        assert any(note.startswith(f"'{text[:20]}") and f"'{line.line.text}'" in note for note in notes)
 
 
 def test_a_translator_that_dies_meanwhile_does_not_stop_the_dub(session: Session) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +27,8 @@ from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.lines import Line
 from lipdub.timeline.project import InputFile, NamedPerson, Project
 from lipdub.timeline.sound import Sound
-from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+from lipdub.words_to_sound.fake import FakeTranslator, FakeVoice
+from lipdub.words_to_sound.seam import ModelCard, TranslationRequest, VoiceReference
 
 RATE = Fraction(30000, 1001)
 FRAMES = 300
@@ -159,6 +160,36 @@ def test_one_line_is_made_again_and_all_else_stays(films: Films, home: Path) -> 
     project.choose("es", "3", 1)
     project.render("es", home / "three.mp4", PLAIN)
     assert (home / "three.mp4").read_bytes() == (home / "one.mp4").read_bytes()
+
+
+def test_a_line_made_again_that_is_too_long_is_put_shorter_by_the_translator(
+    films: Films, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Shortening(FakeTranslator):
+        def translate(self, requests: Sequence[TranslationRequest], language: str) -> Sequence[str]:
+            asked.extend((r.line.text, r.line.language, r.too_long) for r in requests)
+            return super().translate(requests, language)
+
+    monkeypatch.setattr("lipdub.studio.tools.translator_named", lambda name, source, target: Shortening())
+    monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: FakeVoice())
+    script = home / "talk.en.srt"
+    script.write_text(films.script.read_text("utf-8"), "utf-8")
+    speech = lipdub.SpeechOptions(script=script, to="es", translator="fake", asr_check=False, subtitles="none")
+    project = lipdub.open_project(home / "talk.lipdub", films.clip)
+    plan = project.plan(given=lipdub.ProjectOptions(GIVEN, speech))
+    assert plan.source_language == project.language_plan("es").source_language == "en"
+    asked.clear()
+    long = (
+        "Una frase que dura mucho más de lo que cabe en el tiempo de esta línea, sin ninguna duda y sin remedio alguno"
+    )
+    take = project.redo("es", "3", lipdub.LineChange(text=long), PLAIN)
+    assert asked
+    assert asked[0] == (plan.originals["3"], "en", long)
+    assert take.recipe.text == long
+    assert take.voice is not None
+    assert len(take.voice.text) < len(long)
 
 
 def read_samples(path: Path) -> np.ndarray:

@@ -50,8 +50,9 @@ class LanguagePlan:
     """The plan of a dub into ``language`` ("" if the words of a finished dub track are not known).
 
     ``lines`` are in order of time. ``track`` is the finished dub track (None: voices speak the lines), ``script`` the
-    file from which the lines were read. ``originals`` are the texts that the lines render, by line id. ``left`` are the
-    spans that stay as filmed, with reasons: for people to read. ``voices`` are as after ``--voice``.
+    file from which the lines were read. ``originals`` are the texts that the lines render, by line id, in the
+    ``source_language`` ("": not known). ``left`` are the spans that stay as filmed, with reasons: for people to read.
+    ``voices`` are as after ``--voice``.
     """
 
     language: str
@@ -59,6 +60,7 @@ class LanguagePlan:
     track: InputFile | None = None
     script: InputFile | None = None
     originals: Mapping[str, str] = field(default_factory=dict)
+    source_language: str = ""
     left: tuple[PassthroughSpan, ...] = ()
     voices: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

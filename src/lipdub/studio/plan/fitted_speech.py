@@ -1,15 +1,17 @@
 """Lines are spoken and brought to their time: shorter or faster words first, then time-stretched sound."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from heapq import merge
+from pathlib import Path
 
 import numpy as np
 
-from lipdub.errors import InputError, ServiceError
+from lipdub.errors import InputError, LipdubError
 from lipdub.studio.dub_plan import LineChoices
 from lipdub.studio.plan.lines import DubLines
+from lipdub.studio.plan.voice_requests import VoiceRequests
 from lipdub.studio.session import Session
 from lipdub.timeline.lines import Line
 from lipdub.timeline.model_used import ModelUsed
@@ -19,7 +21,7 @@ from lipdub.timeline.sound import Sound
 from lipdub.timeline.spoken_lines import PlacedLine, SpokenLine
 from lipdub.timeline.take import LineVoice
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.duration_fit.phrase_alignment import align_phrases
+from lipdub.words_to_sound.duration_fit.phrase_alignment import AlignedPhrases, align_phrases
 from lipdub.words_to_sound.duration_fit.phrases import MeasuredLine, measure_line
 from lipdub.words_to_sound.duration_fit.plan import FitOptions, LinePlacement, plan_fit
 from lipdub.words_to_sound.duration_fit.render import render_line
@@ -28,8 +30,10 @@ from lipdub.words_to_sound.duration_fit.respeak import (
     SLOWEST_VOICE,
     RespeakRequest,
     respeak_requests,
+    worth_a_request,
 )
-from lipdub.words_to_sound.duration_fit.source_breaks import text_with_breaks
+from lipdub.words_to_sound.duration_fit.separate_parts import join_parts
+from lipdub.words_to_sound.duration_fit.source_breaks import parts_at_breaks, text_with_breaks, text_without_breaks
 from lipdub.words_to_sound.duration_fit.source_timing import SourceTiming, source_timings
 from lipdub.words_to_sound.voices.assign import AssignedVoice, voice_described
 from lipdub.words_to_sound.voices.choose import can_read, reads_latin_only
@@ -63,9 +67,10 @@ class FittedSpeech:
     clock: Retiming = SAME_CLOCK
     lines: list[Line] = field(default_factory=list, init=False)
     paces: list[float] = field(init=False)
-    broken: dict[int, str] = field(default_factory=dict, init=False)  # texts with the source's pauses as commas
+    parts: dict[int, tuple[str, ...]] = field(default_factory=dict, init=False)  # texts that pause with the source
     shortened: list[int] = field(init=False)  # how often each line was rendered shorter
     translator_failed: bool = field(default=False, init=False)
+    requests: VoiceRequests = field(default_factory=VoiceRequests, init=False)
     notes: Notes = field(default_factory=Notes)
 
     def __post_init__(self) -> None:
@@ -137,6 +142,8 @@ class FittedSpeech:
             if self.choices.offsets:  # they may change the order
                 made = sorted(made, key=lambda line: line.span)
             yield from merge(kept, made, key=lambda line: line.span)
+            for told in self.requests.told():
+                self.notes.add(told, told, "")
 
     def _kept(self) -> Iterator[PlacedLine]:
         """The lines that are not spoken again, as they are placed."""
@@ -171,21 +178,39 @@ class FittedSpeech:
         return plan_fit(every, targets, whole.end, options)
 
     def _make_breaks(self, every: list[MeasuredLine], targets: Sequence[SourceTiming]) -> None:
-        """Lines in which the source pauses and the voice does not are spoken again with commas there. What they are
-        in ``every`` changes if more of their phrases begin with the source's then."""
+        """Lines whose voice does not pause where the source does are spoken again: with commas there, in parts, without
+        commas elsewhere. What they are in ``every`` changes if more of their phrases begin with the source's then, or
+        as many, with less silence."""
         for index, line in enumerate(self.lines):
-            if not every[index].phrases or not targets[index].has_speech:
+            local = self._voice_of(line).voice.card.local
+            if not every[index].phrases or not targets[index].has_speech or not local:
                 continue
-            text = text_with_breaks(line.text, line.language, targets[index])
-            if text == line.text:
-                continue
-            self.broken[index] = text
-            again = measure_line(self._speak(index))
-            more, before = (len(align_phrases(one, targets[index])) for one in (again, every[index]))
-            if more > before:
-                every[index] = again
-            else:
-                del self.broken[index]
+            for way in self._ways(line, targets[index]):
+                wanted = len(parts_at_breaks(line.text, line.language, targets[index]))
+                now = every[index]
+                blocks = align_phrases(now, targets[index])
+                idle = _silence_inside(now, blocks)
+                if len(blocks) >= wanted and idle < 0.1:
+                    break
+                before = self.parts.get(index)
+                self.parts[index] = way
+                again = measure_line(self._speak(index))
+                new = align_phrases(again, targets[index])
+                if len(new) > len(blocks) or (len(new) == len(blocks) and _silence_inside(again, new) < idle - 0.1):
+                    every[index] = again
+                elif before is None:
+                    del self.parts[index]
+                else:
+                    self.parts[index] = before
+
+    def _ways(self, line: Line, timing: SourceTiming) -> tuple[tuple[str, ...], ...]:
+        """The texts, in one or several parts, with which ``line`` may be spoken so that it pauses with the source."""
+        given = (line.text, line.language, timing)
+        without = text_without_breaks(*given)
+        ways = [(text_with_breaks(*given),), (without,), parts_at_breaks(*given), parts_at_breaks(without, *given[1:])]
+        voice = self._voice_of(line)
+        readable = [way for way in ways if all(can_read(voice, replace(line, text=part)) for part in way)]
+        return tuple(dict.fromkeys(way for way in readable if way != (line.text,)))
 
     def _timings(self, windows: Sequence[Span]) -> tuple[SourceTiming, ...]:
         """When the source says each of the lines that are spoken now, given all lines of the dub."""
@@ -194,21 +219,37 @@ class FittedSpeech:
         return source_timings(together, windows, self.clock)[: len(self.lines)]
 
     def _speak(self, index: int) -> SpokenLine:
-        line = self.lines[index]
-        said = replace(line, text=self.broken.get(index, line.text))
-        return speak_line(said, self._voice_of(line), self.paces[index], self.session.store.folder)
+        line, voice = self.lines[index], self._voice_of(self.lines[index])
+        parts = self.parts.get(index, (line.text,))
+        spoken = [self._spoken(replace(line, text=part), voice, self.paces[index]) for part in parts]
+        return spoken[0] if len(spoken) == 1 else join_parts(replace(line, text=", ".join(parts)), spoken)
+
+    def _spoken(self, line: Line, voice: AssignedVoice, pace: float) -> SpokenLine:
+        """``line`` from the cache, or as ``voice`` speaks it now, which is counted if it is a service."""
+
+        def keep(name: str, make: Callable[[Path], None]) -> Path:
+            def ask(folder: Path) -> None:
+                self.requests.count(voice.voice.card, line.text)
+                make(folder)
+
+            return self.session.store.folder(name, ask)
+
+        return speak_line(line, voice, pace, keep)
 
     def _change(self, wish: RespeakRequest) -> bool:
-        """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed."""
+        """Change a line as wished: its words, if a translator can, else its pace. False if nothing can be changed, or
+        too little for a service to be asked again."""
         index, line = wish.index, self.lines[wish.index]
+        if not self._voice_of(line).voice.card.local and not worth_a_request(wish):
+            return False
         if wish.characters and self.source.shorten is not None and self.shortened[index] < SHORTER:
             self.shortened[index] += 1
             text = self._shorter(line, len(line.text) - wish.characters)
             if text and len(text) < len(line.text):
-                many = "{} lines were said shorter to fit their time"
-                self.notes.add(many, f"'{line.text}' was said shorter to fit its time: '{text}'", f"'{short(text)}'")
+                told = f"'{line.text}' was said shorter to fit its time: '{text}'"
+                self.notes.add(told, told, "")  # a kind of its own, so that each of these lines is told
                 self.lines[index] = replace(line, text=text)
-                self.broken.pop(index, None)
+                self.parts.pop(index, None)
                 return True
         pace = min(FASTEST_VOICE, max(SLOWEST_VOICE, self.paces[index] * wish.pace))
         changed = abs(pace - self.paces[index]) > 0.01
@@ -221,11 +262,17 @@ class FittedSpeech:
             return ""
         try:
             return self.source.shorten(line, characters)
-        except ServiceError as failed:
+        except LipdubError as failed:
             self.translator_failed = True
             note = f"lines that are too long were not put shorter ({failed.what})"
             self.notes.add(note, note, "")
             return ""
+
+
+def _silence_inside(line: MeasuredLine, blocks: Sequence[AlignedPhrases]) -> float:
+    """The seconds of pauses of ``line`` in windows in which the source speaks on."""
+    inner = (sum(line.pauses[block.first : block.stop - 1], Fraction(0)) - block.pauses for block in blocks)
+    return float(sum(max(pause, Fraction(0)) for pause in inner))
 
 
 def kept_line(line: Line, voice: LineVoice) -> PlacedLine:

@@ -2,7 +2,7 @@
 dub."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -59,7 +59,8 @@ class DubLines:
     """What is to be said: ``lines`` in ``language``, on the clip's clock, each with an id of its own; ``originals`` are
     the texts that they render, by line id.
 
-    ``name`` is what the report calls them. ``shorten`` is there if a translator can give shorter renderings.
+    ``name`` is what the report calls them. ``shorten`` is there if a translator can give shorter renderings;
+    ``source_language`` is the one that they were translated from ("": they are no translations).
     ``helpers`` are the recogniser and the translator; ``notes`` are sentences for the report.
     """
 
@@ -70,6 +71,7 @@ class DubLines:
     helpers: tuple[ModelUsed, ...] = ()
     notes: tuple[str, ...] = ()
     shorten: Shorten | None = None
+    source_language: str = ""
 
     def outside(self, excluded: Sequence[Span]) -> tuple[Line, ...]:
         """The lines that begin in none of the spans ``excluded``."""
@@ -158,11 +160,6 @@ def translated(source: DubLines, language: str, translator: str, glossary: Path 
             failed.remedy = failed.remedy or "What was translated is kept: run it again to go on"
             raise
     originals = {each.line.id: each.original for each in done}
-
-    def shorten(line: Line, characters: int) -> str:
-        request = TranslationRequest(originals[line.id], characters, glossary=options.glossary, too_long=line.text)
-        return translate_request(request, who, language, keep)
-
     return DubLines(
         lines=tuple(each.line for each in done),
         language=language,
@@ -170,8 +167,29 @@ def translated(source: DubLines, language: str, translator: str, glossary: Path 
         originals={id_: line.text for id_, line in originals.items()},
         helpers=(*source.helpers, model_used(who.card)),
         notes=(*source.notes, *translation_notes(done)),
-        shorten=shorten,
+        shorten=shortening(originals, language, translator, options.glossary, session),
+        source_language=source.language,
     )
+
+
+def shortening(
+    originals: Mapping[str, Line], language: str, translator: str, glossary: Mapping[str, str], session: Session
+) -> Shorten:
+    """Shorter renderings in ``language`` of lines that translate ``originals`` (by line id), by the translator of this
+    name; what it was asked before is in the cache. A line that is no translation keeps its text.
+
+    Calling it raises what making the translator raises, ``ServiceError`` and ``OptionError``.
+    """
+
+    def shorten(line: Line, characters: int) -> str:
+        original = originals.get(line.id)
+        if original is None:
+            return line.text
+        who = session.tools.translator(translator, original.language, language)
+        request = TranslationRequest(original, characters, glossary=glossary, too_long=line.text)
+        return translate_request(request, who, language, session.store.folder)
+
+    return shorten
 
 
 def _from_script(clip: Clip, speech: SpeechOptions, script: ScriptLines, source: SpeechFeatures | None) -> DubLines:

@@ -10,11 +10,12 @@ from lipdub.studio.job import Job
 from lipdub.studio.plan.engine_speech import features_before
 from lipdub.studio.plan.face_plans import FollowedSpeech, plan_faces
 from lipdub.studio.plan.line_slots import phrases, timed_lines
-from lipdub.studio.plan.lines import DubLines, lines_to_say
+from lipdub.studio.plan.lines import DubLines, lines_to_say, shortening
 from lipdub.studio.session import Session
 from lipdub.studio.track_features import dub_features
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.project import InputFile
+from lipdub.words_to_sound.translate.glossary import read_glossary
 
 
 def make_plan(
@@ -51,14 +52,26 @@ def make_plan(
         track=track,
         script=script,
         originals=dict(found.originals),
+        source_language=found.source_language,
         left=faces.passthrough,
         voices=job.speech.voice,
         notes=(*found.notes, *faces.notes),
     )
 
 
-def dub_lines(job: Job, plan: LanguagePlan) -> DubLines:
-    """The lines of a plan as they are to be spoken; those that stay as filmed are left out."""
+def dub_lines(job: Job, plan: LanguagePlan, session: Session) -> DubLines:
+    """The lines of a plan as they are to be spoken; those that stay as filmed are left out. Lines that were translated
+    can be put shorter, if the job names a translator."""
     name = plan.script.path if plan.script is not None else job.clip.path
     lines = tuple(replace(planned.line, language=plan.language) for planned in plan.lines if not planned.leave)
-    return DubLines(lines, plan.language, name, dict(plan.originals), notes=plan.notes)
+    found = DubLines(lines, plan.language, name, dict(plan.originals), notes=plan.notes)
+    if not job.speech.translator or not plan.originals:
+        return found
+    originals = {
+        line.id: replace(line, text=plan.originals[line.id], language=plan.source_language)
+        for line in lines
+        if line.id in plan.originals
+    }
+    glossary = read_glossary(job.speech.glossary) if job.speech.glossary else {}
+    shorten = shortening(originals, plan.language, job.speech.translator, glossary, session)
+    return replace(found, shorten=shorten, source_language=plan.source_language)

@@ -149,7 +149,7 @@ def plan_takes(
     """
     made = [line for line in work.recipes if line in wanted]
     kept = {line: take for line, take in work.have.items() if line not in made}
-    lines = dub_lines(work.job, work.plan)
+    lines = dub_lines(work.job, work.plan, session)
     lines = replace(lines, lines=tuple(line for line in lines.lines if line.id in kept or line.id in made))
     making = {line: work.takes.to_make(line, work.recipes[line], anew=line in anew) for line in made}
     choices = _choices(work, kept, making)

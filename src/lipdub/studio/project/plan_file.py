@@ -27,7 +27,18 @@ _HELP = (
 _LINE_FIELDS = {
     "id", "start", "end", "text", "speaker", "person", "voice", "offset", "engine", "seed", "leave", "take",
 }  # fmt: skip
-_FIELDS = {"about", "language", "dub_track", "script", "voices", "lines", "originals", "left_as_filmed", "notes"}
+_FIELDS = {
+    "about",
+    "language",
+    "dub_track",
+    "script",
+    "voices",
+    "lines",
+    "originals",
+    "source_language",
+    "left_as_filmed",
+    "notes",
+}
 
 
 def write_plan(path: Path, plan: LanguagePlan, zero: Fraction) -> None:
@@ -43,6 +54,7 @@ def write_plan(path: Path, plan: LanguagePlan, zero: Fraction) -> None:
         "voices": list(plan.voices),
         "lines": [_line_told(planned, zero) for planned in plan.lines],
         "originals": dict(plan.originals),
+        "source_language": plan.source_language,
         "left_as_filmed": [_left_told(left, zero) for left in plan.left],
         "notes": list(plan.notes),
     }
@@ -68,6 +80,7 @@ def read_plan(path: Path, zero: Fraction) -> LanguagePlan:
             track=unpacked(InputFile | None, told.get("dub_track"), "dub_track"),
             script=unpacked(InputFile | None, told.get("script"), "script"),
             originals=unpacked(dict[str, str], told.get("originals", {}), "originals"),
+            source_language=reader.text(told, "source_language", "the plan", ""),
             left=tuple(reader.left(given) for given in told.get("left_as_filmed", ())),
             voices=unpacked(tuple[str, ...], told.get("voices", []), "voices"),
             notes=unpacked(tuple[str, ...], told.get("notes", []), "notes"),

@@ -19,11 +19,12 @@ VARIED = 1.08
 """How much faster or slower than the line one of its phrases may be, beside a pause of the source."""
 
 CLOSURE = 0.1
-"""Seconds; silence inside words is made no shorter than this, except by the rate of the line."""
+"""Seconds; silence inside words is made no shorter than this, .08 after a weak end, except by the rate of the line."""
 
 CLOSEST = 0.03
 """Seconds; the shortest pause after a phrase that ends weakly."""
 
+_WEAK_CLOSURE = 0.02  # seconds by which CLOSURE is shorter at most
 _SLOWEST_PART, _FASTEST_PART = 0.85, 1.2  # rates that a phrase gets at most because of its own window
 _HEARD_PAUSE = 0.15  # seconds
 _NOTICED = 0.04  # seconds by which a block misses its window before its own rate is worth it
@@ -82,8 +83,11 @@ class LineDurations:
         return self.tails[phrase] if self.tails else 0.0
 
     def closest(self, phrase: int) -> float:
-        """The shortest pause after a phrase: the closures of plosives stay as long as people make them."""
-        return max(CLOSEST, SHORTEST_PAUSE - self.tail(phrase)) if phrase in self.breaks else CLOSURE
+        """The shortest pause after a phrase: the closures of plosives stay as long as people make them, and are a
+        little shorter after a weak end, which is heard as silence, too."""
+        if phrase in self.breaks:
+            return max(CLOSEST, SHORTEST_PAUSE - self.tail(phrase))
+        return CLOSURE - min(self.tail(phrase) / 4, _WEAK_CLOSURE)
 
 
 def line_durations(measured: MeasuredLine, blocks: tuple[AlignedPhrases, ...], room: float = 1.0) -> LineDurations:

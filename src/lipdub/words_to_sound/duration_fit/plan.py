@@ -1,9 +1,10 @@
 """The placement of all lines: the time and the rate of each phrase, in exact time, without touching samples."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -82,13 +83,13 @@ def plan_fit(
     tasks = _tasks([spoken[i] for i in order], [timings[i] for i in order], end, options)
     rates = rate_grid(options.slowest, options.limit) if options.stretch else (Fraction(1),)
     chosen = _choose(tasks, rates, options)
-    placed: list[LinePlacement] = []
+    placed, before = list[LinePlacement](), _Before.of(options.occupied)
     open_: list[tuple[FitTask, Fraction]] = []  # lines that may not have ended yet, and when they end
     for i, task, wanted in zip(order, tasks, chosen, strict=True):
         open_ = [(t, until) for t, until in open_ if until > task.timing.span.start - options.early - options.gap]
         free = max(
             [
-                _heard_before(task, options),
+                before.heard(task),
                 *(until for t, until in open_ if not may_overlap(t.spoken.line, task.spoken.line)),
             ]
         )
@@ -112,27 +113,54 @@ class FitTask:
 
 
 def _tasks(lines: list[MeasuredLine], timings: list[SourceTiming], end: Fraction, options: FitOptions) -> list[FitTask]:
-    out = []
+    out, occupied = [], sorted(options.occupied, key=lambda one: one[1].start)
     for n, (line, timing) in enumerate(zip(lines, timings, strict=True)):
         latest = end
-        for other, next_ in zip(lines[n + 1 :], timings[n + 1 :], strict=True):
-            if not may_overlap(line.line, other.line):
-                pause = max(next_.span.start - timing.span.end, Fraction(0))
-                latest = min(end, next_.span.start - min(options.gap, pause))
+        for k in range(n + 1, len(lines)):
+            if not may_overlap(line.line, lines[k].line):
+                start = timings[k].span.start
+                latest = min(end, start - min(options.gap, max(start - timing.span.end, Fraction(0))))
                 break
-        for other, span in options.occupied:
-            if span.start >= timing.span.start and not may_overlap(line.line, other):
+        for other, span in _from(occupied, timing.span.start):
+            if span.start - options.gap >= latest:
+                break
+            if not may_overlap(line.line, other):
                 latest = min(latest, span.start - min(options.gap, max(span.start - timing.span.end, Fraction(0))))
         durations = line_durations(line, align_phrases(line, timing), float(latest - timing.span.end))
         out.append(FitTask(line, timing, durations, latest))
     return out
 
 
-def _heard_before(task: FitTask, options: FitOptions) -> Fraction:
-    """When the last line ends that is placed already, begins before ``task`` and may not overlap it; 0 without one."""
-    start, line = task.timing.span.start, task.spoken.line
-    ends = (span.end for other, span in options.occupied if span.start < start and not may_overlap(line, other))
-    return max(ends, default=Fraction(0))
+def _from(occupied: list[tuple[Line, Span]], start: Fraction) -> Iterator[tuple[Line, Span]]:
+    """Those of ``occupied``, sorted by start, that begin at ``start`` or later."""
+    first = bisect_left(occupied, start, key=lambda one: one[1].start)
+    return (occupied[i] for i in range(first, len(occupied)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """Lines that are placed already, sorted by start, and the latest end of each and all before it."""
+
+    lines: list[tuple[Line, Span]]
+    ends: list[Fraction]
+
+    @classmethod
+    def of(cls, occupied: Iterable[tuple[Line, Span]]) -> "_Before":
+        """The lines in order."""
+        lines = sorted(occupied, key=lambda one: one[1].start)
+        return cls(lines, list(accumulate((span.end for _, span in lines), max)))
+
+    def heard(self, task: FitTask) -> Fraction:
+        """When the last line ends that begins before ``task`` and may not overlap it; 0 without one."""
+        found, line = Fraction(0), task.spoken.line
+        last = bisect_left(self.lines, task.timing.span.start, key=lambda one: one[1].start) - 1
+        for i in range(last, -1, -1):
+            if self.ends[i] <= found:
+                break
+            other, span = self.lines[i]
+            if span.end > found and not may_overlap(line, other):
+                found = span.end
+        return found
 
 
 def _choose(tasks: list[FitTask], rates: tuple[Fraction, ...], options: FitOptions) -> list[Fraction]:

@@ -10,11 +10,15 @@ from lipdub.words_to_sound.duration_fit.plan import LinePlacement
 FASTEST_VOICE = 1.2
 """Up to this pace, a voice that speaks faster itself sounds better than time-stretched speech."""
 
-SLOWEST_VOICE = 0.87
+SLOWEST_VOICE = 0.8
 """At a slower pace speech drags, so shorter lines leave silence."""
 
 FASTEST_TEXT = 1.25
 """Above this pace, stretching included, a line should lose words before it is hurried."""
+
+WORTH_A_REQUEST = (0.9, 1.12)
+"""Between these paces, a service that speaks is not asked again, because every request may cost money: the line is
+time-stretched, or leaves a little silence."""
 
 _SHORT = 0.95  # of the source's speech: a line that fills less should be spoken more slowly
 _BY_STRETCHING = 1.04  # the rate up to which a line is only time-stretched
@@ -22,7 +26,7 @@ _BY_STRETCHING = 1.04  # the rate up to which a line is only time-stretched
 
 @dataclass(frozen=True, slots=True)
 class RespeakRequest:
-    """Line ``index`` should be spoken ``pace`` times as fast as it was (0.87 .. 1.2). If it would have to be hurried,
+    """Line ``index`` should be spoken ``pace`` times as fast as it was (0.8 .. 1.2). If it would have to be hurried,
     its text should first lose so many ``characters`` (0: none)."""
 
     index: int
@@ -51,3 +55,9 @@ def respeak_requests(
         elif placement.timing.has_speech and placement.filled < _SHORT:
             out.append(RespeakRequest(placement.index, round(max(SLOWEST_VOICE, placement.filled), 3), 0))
     return tuple(out)
+
+
+def worth_a_request(wish: RespeakRequest) -> bool:
+    """True if a line is so much too long or too short that a service, which may cost money, should speak it again."""
+    slow, fast = WORTH_A_REQUEST
+    return not slow <= wish.pace <= fast

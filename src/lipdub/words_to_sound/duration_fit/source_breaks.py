@@ -10,7 +10,12 @@ from lipdub.words_to_sound.translate.length_budget import syllables
 LONGEST_SHIFT = 0.3
 """Seconds of speech by which a break of the text may be away from the source's pause."""
 
+MARKED_SHIFT = 0.6
+"""The same, for a break that the text has already."""
+
 _LEAST = 2.5  # syllables before and after a break
+_OPENING = 3.0  # syllables of an opening, as in "Well, ..."
+_ANSWERS = frozenset("yes no not sí si non oui nein ja doch nicht".split())
 _PUNCTUATION = re.compile(r"[,;:.!?…]\W*$|^\W*[-–—]\W*$")  # of a word after which a voice pauses already
 _STARTS = {
     "en": "and or but because although if when while where who which that to in on at with without for from of by "
@@ -45,28 +50,68 @@ def text_with_breaks(text: str, language: str, timing: SourceTiming) -> str:
     for which there is no such place within ``LONGEST_SHIFT``, or which the text has a comma for already, change
     nothing; nor do languages of which these words are not known here (others than en, de, fr, es and it).
     """
-    words, code = text.split(), primary(language)
-    if code not in _STARTS or len(timing.windows) < 2 or len(words) < 3:
+    words, breaks = text.split(), _breaks(text, language, timing)
+    if all(_PUNCTUATION.search(words[n]) for n in breaks):
         return text
+    return " ".join(_with_comma(word) if n in breaks else word for n, word in enumerate(words))
+
+
+def text_without_breaks(text: str, language: str, timing: SourceTiming) -> str:
+    """``text_with_breaks`` without the commas at which the source does not pause, so that the voice does not pause
+    there: those before a word with which a phrase begins. Commas after an opening of up to three syllables and after
+    yes and no stay, as "No, because" must not become "No because"."""
+    words, breaks = text.split(), _breaks(text, language, timing)
+    starts = set(_STARTS.get(primary(language), "").split())
+    out, said = [], 0.0
+    for n, word in enumerate(words):
+        said += syllables(word, language)
+        own, after = (re.sub(r"\W", "", one).lower() for one in (word, words[n + 1] if n + 1 < len(words) else ""))
+        if n in breaks:
+            out.append(_with_comma(word))
+        elif word.endswith(",") and after in starts and said > _OPENING and own not in _ANSWERS:
+            out.append(word[:-1])
+        else:
+            out.append(word)
+    return " ".join(out)
+
+
+def parts_at_breaks(text: str, language: str, timing: SourceTiming) -> tuple[str, ...]:
+    """``text`` cut where the source pauses inside the line, at commas that it has or that ``text_with_breaks`` would
+    give it: for voices that hardly pause at commas. One part, the text itself, if there is no such place."""
+    words = text.split()
+    edges = [0, *(n + 1 for n in sorted(_breaks(text, language, timing))), len(words)]
+    parts = [" ".join(words[a:b]) for a, b in pairwise(edges)]
+    return tuple(parts) if len(parts) > 1 else (text,)
+
+
+def _breaks(text: str, language: str, timing: SourceTiming) -> set[int]:
+    """The words of ``text`` after which it should pause because the source does, one for each pause that has one."""
+    words, code = text.split(), primary(language)
     counts = [syllables(word, language) for word in words]
     said = list(accumulate(counts))
-    if said[-1] < 2 * _LEAST:
-        return text
+    if len(timing.windows) < 2 or len(words) < 3 or said[-1] < 2 * _LEAST:
+        return set()
     lengths = [float(window.duration) for window in timing.windows]
     spoken = list(accumulate(lengths))
     marked = {n for n, word in enumerate(words[:-1]) if _PUNCTUATION.search(word)}
+    found: set[int] = set()
     for until in spoken[:-1]:
         share = until / spoken[-1]
         shifts = {n: abs(said[n] / said[-1] - share) * spoken[-1] for n in range(len(words) - 1)}
-        if any(shifts[n] <= LONGEST_SHIFT for n in marked):
-            continue
-        edges = [0.0, *(said[n] for n in sorted(marked)), said[-1]]
-        fitting = [n for n in shifts if shifts[n] <= LONGEST_SHIFT and _may_break(words, n, code)]
-        fitting = [n for n in fitting if all(abs(said[n] - edge) >= _LEAST for edge in edges)]
-        if fitting:
-            marked.add(min(fitting, key=lambda n: shifts[n]))
-    broken = [f"{word}," if n in marked and not _PUNCTUATION.search(word) else word for n, word in enumerate(words)]
-    return " ".join(broken) if broken != words else text
+        near = [n for n in marked if shifts[n] <= LONGEST_SHIFT]
+        if not near and code in _STARTS:
+            edges = [0.0, *(said[n] for n in sorted(marked)), said[-1]]
+            near = [n for n in shifts if shifts[n] <= LONGEST_SHIFT and _may_break(words, n, code)]
+            near = [n for n in near if all(abs(said[n] - edge) >= _LEAST for edge in edges)]
+        near = near or [n for n in marked - found if shifts[n] <= MARKED_SHIFT]
+        if near:
+            found.add(min(near, key=lambda n: shifts[n]))
+            marked |= found
+    return found
+
+
+def _with_comma(word: str) -> str:
+    return word if _PUNCTUATION.search(word) else f"{word},"
 
 
 def _may_break(words: list[str], n: int, code: str) -> bool:

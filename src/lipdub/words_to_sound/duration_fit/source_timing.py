@@ -149,7 +149,7 @@ def _areas(lines: Sequence[Line], spans: Sequence[Span], speech: tuple[Span, ...
     first = [span.start - REACH for span in spans]
     last = [span.end + REACH for span in spans]
     for place, i in enumerate(order):
-        for j in order[place + 1 :]:
+        for j in (order[k] for k in range(place + 1, len(order))):
             if may_overlap(lines[i], lines[j]):
                 last[i], first[j] = min(last[i], spans[i].end), max(first[j], spans[j].start)
                 continue
