@@ -95,7 +95,7 @@ class FittedSpeech:
 
     def _note_sent_samples(self) -> None:
         """Note whose voice leaves this machine, as the sample that a server imitates."""
-        voices = {line.speaker: self._voice_of(line) for line in self.lines}
+        voices = {self.choices.speaker(line): self._voice_of(line) for line in self.lines}
         for speaker, voice in voices.items():
             if voice.reference is not None and not voice.voice.card.local:
                 who, long = f"'{speaker}'" if speaker else "the speaker", float(voice.reference.sound.span.duration)
