@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lipdub.errors import OptionError
 from lipdub.studio.shard import Shard
 
