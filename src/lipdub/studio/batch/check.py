@@ -20,7 +20,7 @@ from lipdub.studio.progress import Listener, silent
 from lipdub.timeline.clip import Clip
 
 _NOT_OURS = "exists already, and this batch did not make it"
-_REMEDY = "name another output, or add --overwrite"
+_REMEDY = "Name another output, or add --overwrite"
 
 
 @dataclass(frozen=True)

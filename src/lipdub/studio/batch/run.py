@@ -137,12 +137,15 @@ class _Keeper:
     def ended(self, job: CheckedJob, outcome: Outcome) -> None:
         """Record what came of a job."""
         self.running.pop(job.job.key, None)
-        before = self.state.records.get(job.job.key)
+        before, film = self.state.records.get(job.job.key), FilmFile.of(job.job.output)
+        begun = before if before is not None and before.state == RUNNING else None
+        if outcome.exit_code and begun is not None and film is not None and film != begun.film:
+            outcome = _completed(job, outcome)
         record = Record(
             FAILED if outcome.exit_code else DONE,
             *_names(job),
-            recipe=before.recipe if before is not None and before.state == RUNNING else {},
-            film=FilmFile.of(job.job.output),
+            recipe={} if begun is None else begun.recipe,
+            film=film,
             seconds=round(outcome.seconds, 3),
             peak=outcome.peak,
             exit_code=outcome.exit_code,
@@ -188,6 +191,13 @@ class _Keeper:
                 self.unwritten = str(refused)
                 what = "The work goes on; if it is killed before this can be written, films are not known as done"
                 self.listener.trouble(f"{refused} {what}")
+
+
+def _completed(job: CheckedJob, outcome: Outcome) -> Outcome:
+    """The outcome of a job whose film appeared, and is complete therefore, before something went wrong."""
+    told = outcome_in_report(job.job.request)
+    warnings = (*told.warnings, f"after the film was complete: {outcome.error}")
+    return replace(told, warnings=warnings, seconds=outcome.seconds, peak=outcome.peak)
 
 
 def _names(job: CheckedJob) -> tuple[int, str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from lipdub.errors import MachineError
 from lipdub.process.exit_codes import INTERNAL_ERROR
@@ -26,6 +26,7 @@ RunJobs = Callable[[Connection, int], None]
 """What a process does: ``runner.run_jobs``, or a stand-in for tests."""
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Is told what the processes do."""
 
