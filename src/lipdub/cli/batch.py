@@ -2,7 +2,7 @@
 runs."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,6 +18,7 @@ from lipdub.studio.shard import Shard
 if TYPE_CHECKING:
     from lipdub.studio.batch.check import CheckedBatch, CheckedJob
     from lipdub.studio.batch.jobs import Batch
+    from lipdub.studio.batch.rows import Problem
     from lipdub.studio.batch.run import BatchListener, Now
     from lipdub.studio.batch.state import BatchState, Record
     from lipdub.studio.batch.summary import BatchSummary
@@ -112,10 +113,11 @@ def _summarise(read: "Batch", run: BatchOptions, screen: ScreenOptions) -> int:
     from lipdub.studio.batch.summary import summary_of_shards
 
     state = state_file(read.path, run.state, run.output, Shard())
+    _tell_problems(read, read.problems)
     summary = summary_of_shards(read, state)
     summary.write(summary_file(state))
     _show(summary, read, screen, summary_file(state))
-    return summary.exit_code
+    return max(summary.exit_code, _REFUSED if read.problems else 0)
 
 
 def _run(read: "Batch", run: BatchOptions, shard: Shard, screen: ScreenOptions) -> int:
@@ -125,13 +127,14 @@ def _run(read: "Batch", run: BatchOptions, shard: Shard, screen: ScreenOptions) 
     from lipdub.studio.languages import make_folder
 
     path = state_file(read.path, run.state, run.output, shard)
-    state = load_state(path, read.path.name, shard)
+    state = load_state(path, read.name, shard)
     for text in read.notes:
         note(text)
     with progress(quiet=screen.json) as listener:
         checked = check_batch(read, state, retry=run.retry, listener=listener)
     if checked.problems:
-        _tell_problems(read, checked)
+        _tell_problems(read, checked.problems)
+        note("lipdub: no job was begun.")
         return _REFUSED
     if screen.dry_run:
         _tell_plan(checked)
@@ -139,15 +142,15 @@ def _run(read: "Batch", run: BatchOptions, shard: Shard, screen: ScreenOptions) 
     if run.output is not None:
         make_folder(run.output)
     with locked(path):
-        state.records |= load_state(path, read.path.name, shard).records
+        state.records |= load_state(path, read.name, shard).records
         return _make(read, checked, state, run, screen)
 
 
-def _tell_problems(read: "Batch", checked: "CheckedBatch") -> None:
-    for problem in checked.problems:
+def _tell_problems(read: "Batch", problems: "Sequence[Problem]") -> None:
+    for problem in problems:
         note(f"{read.path}, {problem.told(read.unit)}" if problem.line else f"{read.path}: {problem.told(read.unit)}")
-    number = len(checked.problems)
-    note(f"lipdub: {number} {'thing is' if number == 1 else 'things are'} wrong; no job was begun.")
+    if problems:
+        note(f"lipdub: {len(problems)} {'thing is' if len(problems) == 1 else 'things are'} wrong.")
 
 
 def _tell_plan(checked: "CheckedBatch") -> None:

@@ -62,7 +62,7 @@ def check_batch(batch: Batch, state: BatchState, *, retry: bool = False, listene
             problems += [Problem(job.line, column, str(error))] if (job.line, column) not in wrong else []
         except (OSError, MemoryError) as error:
             problems.append(Problem(job.line, "", str(as_lipdub_error(error))))
-        listener("check", number, len(mine))
+        listener("preflight", number, len(mine))
     jobs = tuple(checked[job.key] for job in mine if job.key in checked)
     return CheckedBatch(jobs, tuple(sorted(problems, key=lambda one: (one.line, one.column))))
 

@@ -57,6 +57,11 @@ class Batch:
     notes: tuple[str, ...] = ()
     unit: str = "line"
 
+    @property
+    def name(self) -> str:
+        """The name of the jobs file or folder."""
+        return self.path.name or self.path.resolve().name
+
 
 def batch_of(path: Path, rows: Rows, defaults: BatchDefaults = BatchDefaults()) -> Batch:
     """The jobs of ``rows``, which were read from ``path``. Nothing but the rows is looked at."""

@@ -78,7 +78,6 @@ def run_jobs(connection: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     _end_with(parent)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     maker = JobMaker()
     try:
         while True:

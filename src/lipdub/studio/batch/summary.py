@@ -111,7 +111,7 @@ def summary_of_shards(batch: Batch, state: Path) -> BatchSummary:
     Of several records of a job the best counts. Raises ``InputError`` if a state cannot be read.
     """
     shards = _shards(state)
-    states = [load_state(path, batch.path.name, shard) for path, shard in shards.items()]
+    states = [load_state(path, batch.name, shard) for path, shard in shards.items()]
     notes = [
         f"shard {shard.number} of {shard.of} has not ended"
         for path, shard in shards.items()
@@ -126,7 +126,7 @@ def summary_of_shards(batch: Batch, state: Path) -> BatchSummary:
         best = min(records, key=lambda one: _BEST_FIRST.index(one.state), default=None)
         record = _record(job, best)
         jobs.append(JobSummary(record.state, record))
-    return BatchSummary(batch.path.name, Shard(), tuple(jobs), notes=tuple(notes))
+    return BatchSummary(batch.name, Shard(), tuple(jobs), notes=tuple(notes))
 
 
 def _shards(state: Path) -> Mapping[Path, Shard]:
@@ -183,7 +183,7 @@ def row_of(job: JobSummary, folder: Path) -> tuple[str, ...]:
 
 def _remarks(record: Record) -> Sequence[str]:
     if record.error:
-        return (record.error,)
+        return (record.error.replace(record.source, Path(record.source).name),)
     told = []
     if record.left:
         reason, seconds = next(iter(record.left.items()))
