@@ -266,4 +266,4 @@ def _left(now: "Now") -> str:
 
     if now.left is None or now.ended == now.total:
         return ""
-    return f"about {duration_text(now.left)} left"
+    return f"about {duration_text(now.left)} left" if now.left >= 10 else "a few seconds left"

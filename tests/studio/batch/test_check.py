@@ -53,6 +53,15 @@ def test_a_row_that_cannot_be_done_is_told(small: Small, row: str, column: str, 
     assert says in checked.problems[0].what
 
 
+def test_of_a_large_clip_the_header_is_believed(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = small.jobs("one.mp4,dub.wav,a.mp4,", "one.mp4,dub.wav,b.mp4,0:01", head="source,audio,output,from")
+    opened = check(jobs)
+    monkeypatch.setattr("lipdub.studio.batch.check.LARGE", 0)
+    monkeypatch.setattr("lipdub.studio.batch.check.open_clip", None)
+    assert told(check(jobs)) == told(opened) == [(3, "from")]
+    assert [job.seconds for job in check(jobs).jobs] == [job.seconds for job in opened.jobs]
+
+
 def test_all_wrong_rows_are_told_together(small: Small) -> None:
     jobs = small.jobs(
         "one.mp4,dub.wav,a.mp4,",

@@ -153,13 +153,14 @@ def test_a_stopped_batch_tells_what_is_done(desk: Desk) -> None:
     desk.write(*ROWS, "talk.mp4,dub.wav,d.mp4")
     run = desk.start()
     desk.wait_until("c.mp4", "running")
-    os.kill(run.pid, signal.SIGINT)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does it
     table, told = run.communicate(timeout=60)
     assert run.returncode == 130, told
     assert "1 done, 1 failed" in table
     assert "not done" in table
     assert "stopped" in told
     assert "no output file was written" not in told
+    assert "Traceback" not in told
     assert desk.states()["d.mp4"] == "not done"
     assert list((desk.folder / "tmp").glob("lipdub-*")) == []
     table, _ = desk.run("--retry", code=3)

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lipdub.disk.regular_file import check_regular_file
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import LipdubError, OutputError
-from lipdub.media.probe import open_clip
+from lipdub.media.probe import clip_as_stated, open_clip
 from lipdub.process.exit_codes import as_lipdub_error
 from lipdub.studio.batch.jobs import Batch, BatchJob, column_of
 from lipdub.studio.batch.recipe import Digests, changes, input_files, recipe_of
@@ -21,6 +22,10 @@ from lipdub.timeline.clip import Clip
 
 _NOT_OURS = "exists already, and this batch did not make it"
 _REMEDY = "Name another output, or add --overwrite"
+
+LARGE = 1 << 30
+"""Size of a clip in bytes above which a check believes its header: to read all packets of a hundred such files can take
+an hour where they come over a network."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,9 @@ class CheckedBatch:
 def check_batch(batch: Batch, state: BatchState, *, retry: bool = False, listener: Listener = silent) -> CheckedBatch:
     """Check the jobs of ``batch`` that belong to the shard of ``state``.
 
-    Rows, names and outputs are compared for all jobs; files are opened for those of the shard only: clips, dub tracks
-    and scripts are read as for a dry run, each clip once, and voices, engine and translator are made. A job whose film
+    Rows, names and outputs are compared for all jobs; files are opened for those of the shard only: clips (up
+    to ``LARGE``), dub tracks and scripts are read as for a dry run, each clip once; voices, engine and translator are
+    made. A job whose film
     is there, as the state knows it, is compared by its recipe; with ``retry`` it is not looked at.
     """
     inputs = _inputs_by_place(batch.jobs)
@@ -96,7 +102,9 @@ class _Checks:
     def _open(self, path: Path, sound: int | None) -> Clip:
         """The clip, opened once for jobs that follow each other."""
         if self._clip is None or self._clip[0] != (path, sound):
-            self._clip = ((path, sound), open_clip(path, sound=sound))
+            large = check_regular_file(path) > LARGE
+            stated = clip_as_stated(path, sound) if large else None
+            self._clip = ((path, sound), open_clip(path, sound=sound) if stated is None else stated)
         return self._clip[1]
 
     def _kept(self, job: BatchJob) -> Record | None:

@@ -155,7 +155,7 @@ def job_key(output: Path, base: Path) -> str:
 
 
 def column_of(error: LipdubError, request: DubRequest) -> str:
-    """The column that an error about a request is about, by the file or the option that it names; "" if none."""
+    """The column that an error about a request is about, by the option or the file that it names; "" if none."""
     speech, options = request.speech, request.options
     by_file = {
         "output": request.output,
@@ -166,10 +166,9 @@ def column_of(error: LipdubError, request: DubRequest) -> str:
         "music_effects": speech.music_effects,
         "prior": options.prior,
     }
-    for column, path in by_file.items():
-        if path is not None and error.file is not None and Path(error.file) == path:
-            return column
-    return next(_options_in(error.what), "")
+    about = error.file
+    by_name = (column for column, path in by_file.items() if path is not None and about and Path(about) == path)
+    return next(_options_in(error.what), None) or next(by_name, "")
 
 
 def _options_in(text: str) -> Iterator[str]:

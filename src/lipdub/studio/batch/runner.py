@@ -75,7 +75,9 @@ def stated_for_the_batch(clip: str) -> None:
 def run_jobs(connection: Connection, parent: int) -> None:
     """Make the jobs that come through ``connection`` until None comes. ``parent``: the process that started this one;
     when it is gone, this one ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP"):  # they reach all processes of a terminal: the first one ends this one
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     _end_with(parent)
     maker = JobMaker()

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -59,7 +61,8 @@ class _Runner:
         context: Any = get_context("loky")
         ours, theirs = context.Pipe()
         process = context.Process(target=target, args=(theirs, os.getpid()))
-        process.start()
+        with _ctrl_c_ignored():
+            process.start()
         theirs.close()
         return cls(process, ours)
 
@@ -176,6 +179,19 @@ class Runners:
         runner.end(at_once=True)
         assert job is not None
         watcher.ended(job, _outcome_of_a_death(runner.process.exitcode, time.monotonic() - runner.began))
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """A process that is started in the block ignores Ctrl-C from its first moment on (execve(2) keeps that)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def _outcome_of_a_death(exit_code: int | None, seconds: float) -> Outcome:
