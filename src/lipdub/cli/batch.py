@@ -112,22 +112,23 @@ def _summarise(read: "Batch", run: BatchOptions, screen: ScreenOptions) -> int:
     from lipdub.studio.batch.state import state_file, summary_file
     from lipdub.studio.batch.summary import summary_of_shards
 
-    state = state_file(read.path, run.state, run.output, Shard())
+    state = state_file(read.path, run.state, run.output)
     _tell_problems(read, read.problems)
     summary = summary_of_shards(read, state)
     summary.write(summary_file(state))
-    _show(summary, read, screen, summary_file(state))
+    _show(summary, read, run, screen)
+    _tell_written(screen, summary_file(state))
     return max(summary.exit_code, _REFUSED if read.problems else 0)
 
 
 def _run(read: "Batch", run: BatchOptions, shard: Shard, screen: ScreenOptions) -> int:
     """Check, and make, unless anything is wrong or it is a dry run."""
     from lipdub.studio.batch.check import check_batch
-    from lipdub.studio.batch.state import load_state, locked, state_file
+    from lipdub.studio.batch.state import load_with_others, locked, state_file
     from lipdub.studio.languages import make_folder
 
-    path = state_file(read.path, run.state, run.output, shard)
-    state = load_state(path, read.name, shard)
+    whole = state_file(read.path, run.state, run.output)
+    state = load_with_others(whole, read.name, shard)
     for text in read.notes:
         note(text)
     with progress(quiet=screen.json) as listener:
@@ -137,12 +138,11 @@ def _run(read: "Batch", run: BatchOptions, shard: Shard, screen: ScreenOptions) 
         note("lipdub: no job was begun.")
         return _REFUSED
     if screen.dry_run:
-        _tell_plan(checked)
+        _tell_plan(read, checked)
         return 0
     if run.output is not None:
         make_folder(run.output)
-    with locked(path):
-        state.records |= load_state(path, read.name, shard).records
+    with locked(state.path):
         return _make(read, checked, state, run, screen)
 
 
@@ -153,11 +153,11 @@ def _tell_problems(read: "Batch", problems: "Sequence[Problem]") -> None:
         note(f"lipdub: {len(problems)} {'thing is' if len(problems) == 1 else 'things are'} wrong.")
 
 
-def _tell_plan(checked: "CheckedBatch") -> None:
+def _tell_plan(read: "Batch", checked: "CheckedBatch") -> None:
     work = [job for job in checked.jobs if job.kept is None]
     for job in checked.jobs:
         what = "would be made" if job.kept is None else "is done"
-        stdout.print(f"line {job.job.line}: {job.job.output} {what}", soft_wrap=True)
+        stdout.print(f"{read.unit} {job.job.line}: {job.job.output} {what}", soft_wrap=True)
     minutes = sum(job.seconds for job in work) / 60
     stdout.print(f"{len(work)} to make ({minutes:.1f} minutes of film), {len(checked.jobs) - len(work)} done")
 
@@ -183,15 +183,22 @@ def _make(read: "Batch", checked: "CheckedBatch", state: "BatchState", run: Batc
         stopped = SIGNAL_BASE + signal.number
     kept = [job.job.key for job in checked.jobs if job.kept is not None]
     summary = summary_of(read, state, kept, time.monotonic() - began)
+    _show(summary, read, run, screen)
     if stopped:
         note("lipdub: stopped; the jobs that are not done are made by the next run.")
-    else:
-        summary.write(ended)
-    _show(summary, read, screen, None if stopped else ended)
-    return stopped or summary.exit_code
+        return stopped
+    summary.write(ended)
+    _tell_written(screen, ended)
+    return summary.exit_code
 
 
-def _show(summary: "BatchSummary", read: "Batch", screen: ScreenOptions, written: Path | None) -> None:
+def _tell_written(screen: ScreenOptions, written: Path) -> None:
+    """Say where the summary was written, unless JSON is printed."""
+    if not screen.json:
+        stdout.print(f"written to {written}", soft_wrap=True)
+
+
+def _show(summary: "BatchSummary", read: "Batch", run: BatchOptions, screen: ScreenOptions) -> None:
     """Print the summary: JSON, or a table for people."""
     from rich.table import Table
 
@@ -206,11 +213,11 @@ def _show(summary: "BatchSummary", read: "Batch", screen: ScreenOptions, written
     for name in ("state", "time", "changed", "sync"):
         table.add_column(name, no_wrap=True)
     table.add_column("to know", overflow="fold", ratio=1)
-    folder = read.path if read.path.is_dir() else read.path.parent
+    folder = run.output if run.output is not None and read.path.is_dir() else read.path.parent
     for job in summary.jobs:
         table.add_row(*row_of(job, folder))
     stdout.print(table)
-    for text in (*summary.notes, summary_line(summary), *([f"written to {written}"] if written else [])):
+    for text in (*summary.notes, summary_line(summary)):
         stdout.print(text, soft_wrap=True)
 
 

@@ -20,7 +20,9 @@ from lipdub.studio.batch.state import (
     RUNNING,
     BatchState,
     Record,
+    best_records,
     load_state,
+    load_with_others,
     locked,
     state_file,
     summary_file,
@@ -36,7 +38,7 @@ def batch(jobs: Path) -> Batch:
 
 
 def state_of(jobs: Path, shard: Shard = Shard()) -> BatchState:
-    return load_state(state_file(jobs, None, None, shard), jobs.name, shard)
+    return load_with_others(state_file(jobs, None, None), jobs.name, shard)
 
 
 def run(jobs: Path, at_a_time: int = 1, listener: BatchListener = BatchListener(), shard: Shard = Shard()):
@@ -134,7 +136,7 @@ def test_a_film_whose_run_was_killed_before_it_was_recorded_is_known(small: Smal
     """The process that makes it dies after the film appeared; then the whole run is taken back to that moment."""
     jobs = small.jobs(*rows(1, DIES_AFTER), head=HEAD)
     running: list[bytes] = []
-    path = state_file(jobs, None, None, Shard())
+    path = state_file(jobs, None, None)
 
     def keep(*_: object) -> None:
         running.append(path.read_bytes())
@@ -172,7 +174,7 @@ def test_the_time_that_is_left_is_told_from_the_first_job_on(small: Small) -> No
 
 def test_shards_make_all_jobs_once_and_are_put_together(small: Small) -> None:
     jobs = small.jobs(*rows(*[1] * 9, FAILS), head=HEAD)
-    whole = state_file(jobs, None, None, Shard())
+    whole = state_file(jobs, None, None)
     for number in (1, 2, 3):
         shard = Shard(number, 3)
         part = run(jobs, shard=shard)
@@ -187,6 +189,17 @@ def test_shards_make_all_jobs_once_and_are_put_together(small: Small) -> None:
     state_of(jobs, Shard(2, 3)).path.unlink()
     assert "shard 2 of 3 has not begun" in summary_of_shards(batch(jobs), whole).notes
     assert NOT_DONE in states(summary_of_shards(batch(jobs), whole))
+
+
+def test_films_of_shards_are_done_for_the_whole_and_for_other_shards(small: Small) -> None:
+    jobs = small.jobs(*rows(*[1] * 5, FAILS), head=HEAD)
+    for number in (1, 2):
+        run(jobs, shard=Shard(number, 2))
+    jobs = small.jobs(*rows(*[1] * 6), head=HEAD)
+    assert states(run(jobs)) == [SKIPPED] * 5 + [DONE]
+    assert states(run(jobs, shard=Shard(1, 3))) == [SKIPPED] * len(
+        [n for n in range(6) if Shard(1, 3).holds(f"{n}.mp4")]
+    )
 
 
 def test_a_summary_is_json_with_all_that_is_known(small: Small) -> None:

@@ -24,6 +24,7 @@ from lipdub.studio.shard import Shard
 VERSION = 1
 DONE, FAILED, RUNNING, NOT_DONE = "done", "failed", "running", "not done"
 STATES = (DONE, FAILED, RUNNING, NOT_DONE)
+"""All states, the best one first."""
 
 
 @dataclass(frozen=True)
@@ -143,18 +144,58 @@ def _damaged(path: Path, what: str) -> InputError:
     return InputError(f"the state of the batch cannot be used: {what}", file=path, remedy=remedy)
 
 
-def state_file(jobs_file: Path, given: Path | None, folder: Path | None, shard: Shard) -> Path:
-    """Where the state lies: ``given``, or ``jobs.batch.json`` beside ``jobs.csv`` (of a folder of clips: in the folder
-    of the films); each shard has its own, ``jobs.batch.3-of-8.json``."""
-    if given is None:
-        place = folder if folder is not None and jobs_file.is_dir() else jobs_file.parent
-        given = place / f"{jobs_file.resolve().name if jobs_file.is_dir() else jobs_file.stem}.batch.json"
-    return shard_file(given, shard)
+def state_file(jobs_file: Path, given: Path | None, folder: Path | None) -> Path:
+    """Where the state of a whole batch lies: ``given``, or ``jobs.batch.json`` beside ``jobs.csv`` (of a folder of
+    clips: in the ``folder`` of the films)."""
+    if given is not None:
+        return given
+    place = folder if folder is not None and jobs_file.is_dir() else jobs_file.parent
+    return place / f"{jobs_file.resolve().name if jobs_file.is_dir() else jobs_file.stem}.batch.json"
 
 
 def shard_file(state: Path, shard: Shard) -> Path:
-    """The state of a shard, from that of the whole batch."""
+    """The state of a shard, from that of the whole batch: ``jobs.batch.3-of-8.json``."""
     return state if shard.of == 1 else state.with_name(f"{state.stem}.{shard.file_name}{state.suffix}")
+
+
+def states_there(state: Path) -> Mapping[Path, Shard]:
+    """The states that are there of a batch whose own, as a whole, is ``state``: that one, and those of shards."""
+    found: dict[Path, Shard] = {}
+    if state.exists():
+        found[state] = Shard()
+    for path in sorted(state.absolute().parent.glob("*" + state.suffix)):
+        middle = path.name.removeprefix(f"{state.stem}.").removesuffix(state.suffix)
+        number, of, count = middle.partition("-of-")
+        if path.name.startswith(f"{state.stem}.") and of and number.isdecimal() and count.isdecimal():
+            found[path] = Shard(int(number), int(count))
+    return dict(sorted(found.items(), key=lambda one: (one[1].of, one[1].number)))
+
+
+def best_records(state: Path, jobs_file: str) -> dict[str, Record]:
+    """What is known of each job, whichever run made it: of all ``states_there`` the best record counts, a film that is
+    done before all others, and of two that are done the later one. Raises ``InputError`` if a state cannot be read."""
+    best: dict[str, Record] = {}
+    for path, shard in states_there(state).items():
+        for key, record in load_state(path, jobs_file, shard).records.items():
+            if key not in best or _is_better(record, best[key]):
+                best[key] = record
+    return best
+
+
+def _is_better(one: Record, other: Record) -> bool:
+    if one.state != other.state:
+        return STATES.index(one.state) < STATES.index(other.state)
+    return one.ended > other.ended
+
+
+def load_with_others(whole: Path, jobs_file: str, shard: Shard) -> BatchState:
+    """The state of a shard of the batch whose state as a whole is ``whole``; films that are done by another shard, or
+    by a run of the whole batch, are done for it, too. Raises ``InputError``."""
+    state = load_state(shard_file(whole, shard), jobs_file, shard)
+    state.records |= {
+        key: r for key, r in best_records(whole, jobs_file).items() if r.state == DONE and shard.holds(key)
+    }
+    return state
 
 
 def summary_file(state: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,17 @@ from typing import Any
 from lipdub import __version__
 from lipdub.disk.publish import write_text
 from lipdub.studio.batch.jobs import Batch, BatchJob
-from lipdub.studio.batch.state import DONE, FAILED, NOT_DONE, RUNNING, BatchState, Record, load_state, summary_file
+from lipdub.studio.batch.state import (
+    DONE,
+    FAILED,
+    NOT_DONE,
+    RUNNING,
+    BatchState,
+    Record,
+    best_records,
+    states_there,
+    summary_file,
+)
 from lipdub.studio.shard import Shard
 
 VERSION = 1
@@ -20,8 +30,6 @@ SKIPPED = "skipped"
 
 UNFINISHED = 1
 """Exit code if no job failed and some are not done."""
-
-_BEST_FIRST = (DONE, FAILED, RUNNING, NOT_DONE)
 
 
 @dataclass(frozen=True)
@@ -110,8 +118,8 @@ def summary_of_shards(batch: Batch, state: Path) -> BatchSummary:
 
     Of several records of a job the best counts. Raises ``InputError`` if a state cannot be read.
     """
-    shards = _shards(state)
-    states = [load_state(path, batch.name, shard) for path, shard in shards.items()]
+    shards = states_there(state)
+    records = best_records(state, batch.name)
     notes = [
         f"shard {shard.number} of {shard.of} has not ended"
         for path, shard in shards.items()
@@ -122,24 +130,9 @@ def summary_of_shards(batch: Batch, state: Path) -> BatchSummary:
         notes += [f"shard {n} of {of} has not begun" for n in range(1, of + 1) if n not in begun]
     jobs = []
     for job in batch.jobs:
-        records = [one.records[job.key] for one in states if job.key in one.records]
-        best = min(records, key=lambda one: _BEST_FIRST.index(one.state), default=None)
-        record = _record(job, best)
+        record = _record(job, records.get(job.key))
         jobs.append(JobSummary(record.state, record))
     return BatchSummary(batch.name, Shard(), tuple(jobs), notes=tuple(notes))
-
-
-def _shards(state: Path) -> Mapping[Path, Shard]:
-    """The states that are there: that of the whole batch, and those of shards."""
-    found: dict[Path, Shard] = {}
-    if state.exists():
-        found[state] = Shard()
-    for path in sorted(state.absolute().parent.glob("*" + state.suffix)):
-        middle = path.name.removeprefix(f"{state.stem}.").removesuffix(state.suffix)
-        number, of, count = middle.partition("-of-")
-        if path.name.startswith(f"{state.stem}.") and of and number.isdecimal() and count.isdecimal():
-            found[path] = Shard(int(number), int(count))
-    return dict(sorted(found.items(), key=lambda one: (one[1].of, one[1].number)))
 
 
 def _record(job: BatchJob, record: Record | None) -> Record:
