@@ -192,9 +192,8 @@ def load_with_others(whole: Path, jobs_file: str, shard: Shard) -> BatchState:
     """The state of a shard of the batch whose state as a whole is ``whole``; films that are done by another shard, or
     by a run of the whole batch, are done for it, too. Raises ``InputError``."""
     state = load_state(shard_file(whole, shard), jobs_file, shard)
-    state.records |= {
-        key: r for key, r in best_records(whole, jobs_file).items() if r.state == DONE and shard.holds(key)
-    }
+    done = {key: one for key, one in best_records(whole, jobs_file).items() if one.state == DONE}
+    state.records |= {key: one for key, one in done.items() if shard.holds(key)}
     return state
 
 
