@@ -213,8 +213,8 @@ def locked(state: Path) -> Iterator[None]:
     try:
         held = create_locked(state.absolute().parent, prefix)
     except OSError as refused:
-        cause = cause_of(refused)
-        raise OutputError(f"cannot be written: {cause.what}", file=state, remedy=cause.remedy) from refused
+        what = f"what is done cannot be written there: {cause_of(refused).what}"
+        raise OutputError(what, file=state, remedy="Name another place with --state") from refused
     try:
         for other in state.absolute().parent.glob(f"{glob.escape(prefix)}*"):
             if other != held.path and not remove_if_unlocked(other) and is_locked(other):
