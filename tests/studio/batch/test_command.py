@@ -165,3 +165,17 @@ def test_a_stopped_batch_tells_what_is_done(desk: Desk) -> None:
     assert list((desk.folder / "tmp").glob("lipdub-*")) == []
     table, _ = desk.run("--retry", code=3)
     assert "2 done, 1 failed, 1 skipped" in table
+
+
+@pytest.mark.slow
+def test_work_that_is_not_kept_serves_the_next_job_of_its_clip_and_is_removed(desk: Desk) -> None:
+    desk.write(ROWS[0], ROWS[2])
+    desk.run("--no-reuse")
+    frames = {}
+    for name in ("a", "c"):
+        report = json.loads((desk.folder / f"{name}.report.json").read_text())
+        frames[name] = next(stage["frames"] for stage in report["timings"] if stage["stage"] == "analyse")
+    assert frames["a"] == 40
+    assert frames["c"] == 0, "the faces of the clip were found before"
+    assert list((desk.folder / "tmp").glob("lipdub-*")) == []
+    assert not list((desk.folder / "cache").rglob("faces-*"))
