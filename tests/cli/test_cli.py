@@ -19,7 +19,7 @@ def lipdub(*args: str, home: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("args", [["--help"], ["dub", "--help"], ["speak", "--help"], ["--version"]])
+@pytest.mark.parametrize("args", [["--help"], ["dub", "--help"], ["batch", "-h"], ["speak", "--help"], ["--version"]])
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
     code = (
         f"import sys; sys.argv[1:] = {args!r}\nfrom lipdub.cli.main import main\n"

@@ -205,6 +205,11 @@ def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
     write_data(folder / "pairs", checkpoint_digest(folder / "tiny-ltx" / "ckpt.safetensors"))
     (folder / "recipe.toml").write_text(RECIPE, "utf-8")
     package(tmp_path / "argos", "en", "fr", 1)
+    batch = (ROOT / "docs" / "batch.md").read_text("utf-8")
+    for name, language in (("jobs.csv", "csv"), ("more.jsonl", "jsonl")):
+        shown = re.search(rf"^```{language}\n(.*?)^```", batch, re.MULTILINE | re.DOTALL)
+        assert shown is not None, f"docs/batch.md shows no {language}"
+        (folder / name).write_text(shown[1], "utf-8")
     (home / "weights").symlink_to(weights.cache_folder(), target_is_directory=True)
     for name, words in (("lipdub", f"{sys.executable} -m lipdub"), ("python", sys.executable)):
         (programs / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')

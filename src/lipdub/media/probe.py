@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+import numpy as np
 from av.sidedata.sidedata import SideData
 from av.stream import Stream
 from av.video.stream import VideoStream
@@ -134,6 +135,36 @@ def open_clip(path: Path, stream: int | None = None, sound: int | None = None) -
             matched_by_order=listing.repaired > 0,
             warnings=doubts,
         )
+
+
+def clip_as_stated(path: Path, sound: int | None = None) -> Clip | None:
+    """What ``open_clip`` would measure, as the file's header states it: as many frames as duration and rate say, evenly
+    spaced. For checks of large files only. None if the header does not state it.
+
+    The first few frames are decoded. Raises what ``open_clip`` raises for a file that is damaged there.
+    """
+    with open_input(path) as container:
+        video = picture_stream(container, path)
+        number, rate = container.streams.video.index(video), Fraction(video.average_rate or 0)
+        length = Fraction(container.duration or 0, av.time_base)
+        start = playback_start(container)
+        has_sound = any(s.codec_context is not None for s in container.streams.audio)
+        stream = sound_stream_index(container, path, sound) if has_sound or sound is not None else None
+    frames = round(length * rate)
+    if frames < 1:
+        return None
+    facts = _decode_first_frames(path, number)[0]
+    first = round(start * rate)
+    return Clip(
+        path=path,
+        times=FrameTimes(np.arange(first, first + frames, dtype=np.int64), 1 / rate),
+        size=display_size(*facts.size, facts.pixel_aspect, facts.rotation),
+        rate=rate,
+        has_sound=has_sound,
+        start=start,
+        stream=number,
+        sound=stream,
+    )
 
 
 def _decoder_agrees(stated: list[int], shown: list[int], errors: int) -> bool:

@@ -1,6 +1,8 @@
 """Everything that is given is looked at before any work is done; what was made for that is kept for the stages."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from lipdub.errors import NoSound
 from lipdub.faces.active_speaker import FaceSelector, parse_face_selectors
@@ -66,16 +68,24 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
     )
 
 
-def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
-    """Refuse a request that cannot be carried out. Raises ``InputError``, ``OutputError``, ``WeightsError``,
-    ``MissingExtra``."""
+OpenClip = Callable[[Path, int | None], Clip]
+"""Opens a clip with one of its sound streams (counted from 0; None: the one that players play)."""
+
+
+def _open(path: Path, sound: int | None) -> Clip:
+    return open_clip(path, sound=sound)
+
+
+def check_request(request: DubRequest, tools: Tools, opened: OpenClip = _open) -> CheckedRequest:
+    """Refuse a request that cannot be carried out; ``opened`` opens its clip. Raises ``InputError``, ``OutputError``,
+    ``WeightsError``, ``MissingExtra``."""
     options, speech = request.options, request.speech
     selectors = parse_face_selectors(options.face)
     check_options(options)
     check_length_options(request)
     if options.prior is not None:
         _ = tools.prior
-    clip = open_clip(request.source, sound=options.audio_stream)
+    clip = opened(request.source, options.audio_stream)
     _ = tools.engine
     script = None if request.planned else check_speech(clip, request.audio, speech, tools)
     if request.audio is not None and not probe(request.audio).has_sound:
