@@ -25,6 +25,18 @@ class OverwriteOptions:
 
 
 @dataclass(frozen=True)
+class TimelineOptions(OverwriteOptions):
+    """Options of a timeline for editing software."""
+
+    film: Path | None = None
+    """Where the film is now, if it was moved."""
+
+    rate: str = ""
+    """Frames a second of the timeline, e.g. 24000/1001: by default that of the source, which only for a source of
+    varying rate may be another."""
+
+
+@dataclass(frozen=True)
 class DubOptions(AudioStreamOptions, OverwriteOptions):
     """Options of one dub: engine, picture, files. The defaults suit most clips."""
 
