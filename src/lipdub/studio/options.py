@@ -188,8 +188,12 @@ class SpeechMakingOptions(VoiceOptions, TranslatorOptions, RecogniserOptions):
     asr_check: bool = True
     """Transcribe the finished speech and report its word error rate (needs the recogniser; slow for long clips)."""
 
-    subtitles: Literal["srt", "vtt", "none"] = "srt"
-    """Write subtitles of the spoken lines beside the output."""
+    subtitles: Literal["srt", "vtt", "ttml", "none"] = "srt"
+    """Write subtitles of the spoken lines beside the output: SubRip, WebVTT, or TTML (IMSC 1.1 text profile)."""
+
+    stems: Path | None = None
+    """Folder for the sound in parts, WAV files as long as the film: speech, music and effects, and the mix, which is
+    their sum. For a dub track given by --audio with --mix."""
 
     embed_subtitles: bool = False
     """Put the subtitles into the output as a text track, too."""

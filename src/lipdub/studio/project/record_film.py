@@ -3,7 +3,7 @@
 from lipdub.edit.edit_rate import edit_rate
 from lipdub.media.embedded_timecode import embedded_timecode
 from lipdub.review.report import Report
-from lipdub.studio.job import Job
+from lipdub.studio.job import STEMS, Job
 from lipdub.studio.project.make_takes import LanguageWork, PlannedTakes
 from lipdub.studio.project.project_folder import told_as_output
 from lipdub.timeline.film_record import ChangedMouth, FilmRecord
@@ -40,5 +40,6 @@ def _record(job: Job, report: Report, takes: dict[str, int]) -> FilmRecord:
         shape=clip.size,
         has_sound=clip.has_sound,
         takes=takes,
+        stems={name: file.absolute() for name, file in zip(STEMS, job.names.stems, strict=False) if file.is_file()},
         changed=tuple(ChangedMouth(cue.cue.line_id, cue.changed) for cue in report.cues if cue.changed),
     )
