@@ -20,6 +20,7 @@ from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.media.embedded_timecode import embedded_timecode
 from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
+from lipdub.media.sound_blocks import sound_blocks, sound_format
 from lipdub.studio.options import TimelineOptions
 from lipdub.studio.project.open_project import OpenProject
 from lipdub.timeline.film_record import FilmRecord
@@ -52,13 +53,7 @@ def made(talk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """Six lines; the fifth is left as filmed, and the second has two takes, of which the film shows the first."""
     folder = tmp_path_factory.mktemp("export")
     source = folder / "talk.mp4"
-    with av.open(str(talk.clip)) as read, av.open(str(source), "w") as out:
-        streams = {stream.index: out.add_stream_from_template(stream) for stream in read.streams}
-        streams[read.streams.video[0].index].metadata["timecode"] = START
-        for packet in read.demux():
-            if packet.dts is not None:
-                packet.stream = streams[packet.stream.index]
-                out.mux(packet)
+    with_sound_and_timecode(talk.clip, source)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lipdub.studio.session.default_root", lambda: folder / "work")
         patch.setattr("lipdub.studio.tools.find", lambda name, setup: FakeEngine() if name == "fake" else find(name))
@@ -68,10 +63,29 @@ def made(talk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         project.plan(given=given)
         edit(project, lambda lines: lines[4].update(leave=True))
         plain = lipdub.ProjectOptions(GIVEN, lipdub.SpeechOptions(asr_check=False, subtitles="none"))
-        project.render("es", folder / "talk.es.mp4", plain)
+        told = lipdub.SpeechOptions(asr_check=False, subtitles="ttml", stems=folder / "stems", loudness="loud")
+        project.render("es", folder / "talk.es.mp4", lipdub.ProjectOptions(GIVEN, told))
         project.redo("es", "2", lipdub.LineChange(seed=3), plain)
         project.choose("es", "2", 1)
         yield Made(project, source, folder / "talk.es.mp4")
+
+
+def with_sound_and_timecode(clip: Path, made: Path) -> None:
+    """``clip`` with stereo noise of 6.4 s and the timecode ``START``."""
+    with av.open(str(clip)) as read, av.open(str(made), "w") as out:
+        picture = out.add_stream_from_template(read.streams.video[0])
+        picture.metadata["timecode"] = START
+        sound = out.add_stream("aac", rate=48_000, layout="stereo")
+        noise = np.random.default_rng(0).standard_normal((2, 300 * 1024)).astype(np.float32) * 0.02
+        for first in range(0, noise.shape[1], 1024):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(noise[:, first : first + 1024]), "fltp", "stereo")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, first, Fraction(1, 48_000)
+            out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+        for packet in read.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = picture
+                out.mux(packet)
 
 
 def edit(project: OpenProject, change) -> str:
@@ -255,6 +269,34 @@ def test_a_timecode_that_the_rate_does_not_have_is_not_used(made: Made, tmp_path
         true.save(made.project.folder.film("es"))
     assert done.cut.source.start == Timecode()
     assert any("the embedded timecode was not used" in note for note in done.notes)
+
+
+def test_stems_are_as_long_as_the_film_and_add_up_to_its_mix(made: Made) -> None:
+    files = [made.film.parent / "stems" / f"talk.es.{part}.wav" for part in ("speech", "music-effects", "mix")]
+    speech, background, mix = (np.concatenate(list(sound_blocks(file)), 1) for file in files)
+    shape = sound_format(made.source)
+    length = open_clip(made.film).span.duration
+    assert {sound_format(file) for file in files} == {shape}
+    assert speech.shape == background.shape == mix.shape == (len(shape.channels), int(length * shape.rate))
+    np.testing.assert_allclose(speech + background, mix, atol=2 / 2**23)
+    assert np.abs(speech).max() > 0.1
+    assert np.abs(background).max() > 0.02
+    heard = np.concatenate(list(sound_blocks(made.film)), 1)[:, : mix.shape[1]]
+    assert np.corrcoef(heard.ravel(), mix[:, : heard.shape[1]].ravel())[0, 1] > 0.99, (
+        "at the film's time, to the sample"
+    )
+    assert [path.name for _, path in made.project.export("es", made.film.with_name("stems.otio")).cut.stems] == [
+        file.name for file in files
+    ]
+    options = made.project.project.options
+    assert "stems" not in options
+
+
+def test_subtitles_as_ttml_lie_beside_the_film(made: Made) -> None:
+    text = made.film.with_suffix(".ttml").read_text("utf-8")
+    assert 'xml:lang="es"' in text
+    assert "Mucha paciencia." in text
+    assert "Muchas gracias." not in text, "the line that is left as filmed"
 
 
 def test_the_timecode_of_a_file_is_found(made: Made) -> None:
