@@ -3,6 +3,8 @@ write."""
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
+from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
 import opentimelineio as otio
@@ -108,8 +110,21 @@ def _describe_picture(root: ElementTree.Element, cut: CutList) -> None:
 
 
 def write_aaf(cut: CutList, path: Path) -> None:
-    """AAF, with the dub as the only sound: the adapter cannot disable a track."""
+    """AAF, with the dub as the only sound: the adapter cannot disable a track.
+
+    Every file is one master clip, with the same id in every AAF of it, so that an editing program links it once.
+    """
     made = otio_timeline(cut)
     for track in [track for track in made.tracks if not track.enabled]:
         made.tracks.remove(track)
-    otio.adapters.write_to_file(made, str(path), adapter_name="AAF", use_empty_mob_ids=True)
+    for clip in made.find_clips():
+        url = clip.media_reference.target_url
+        clip.name = unquote(url.rpartition("/")[2])
+        clip.metadata["AAF"] = {"MobID": _mob_id(url)}
+    otio.adapters.write_to_file(made, str(path), adapter_name="AAF")
+
+
+def _mob_id(url: str) -> str:
+    """A SMPTE ST 330 UMID for the file at ``url``, as AAF writes it: its material number is a UUID of the name."""
+    number = uuid5(NAMESPACE_URL, url).hex
+    return f"urn:smpte:umid:060a2b34.01010105.01010f00.13000000.{'.'.join(number[k : k + 8] for k in range(0, 32, 8))}"

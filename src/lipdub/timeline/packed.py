@@ -4,6 +4,7 @@ import types
 import typing
 from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,15 @@ def _fraction(given: str, where: str) -> Fraction:
         raise ValueError(f"{_at(where)}{given!r:.60} is not a fraction") from wrong
 
 
+@lru_cache
+def _field_types(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """The types of the fields of a dataclass, and the names of those without a default."""
+    needed = (f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
+    return typing.get_type_hints(kind), frozenset(needed)
+
+
 def _record(kind: Any, given: Any, where: str) -> Any:
-    hints = typing.get_type_hints(kind)
-    needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+    hints, needed = _field_types(kind)
     if not isinstance(given, dict) or not needed <= given.keys() <= hints.keys():
         raise ValueError(f"{_at(where)}a {kind.__name__.lower()} has the fields {', '.join(hints)}")
     values = {name: unpacked(hints[name], value, f"{where}.{name}".lstrip(".")) for name, value in given.items()}
