@@ -2,6 +2,7 @@
 write."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 from uuid import NAMESPACE_URL, uuid5
@@ -24,6 +25,11 @@ def write_otio(cut: CutList, path: Path) -> None:
     path.write_text(otio_timeline(cut).to_json_string() + "\n", "utf-8")
 
 
+def _without_takes(cut: CutList) -> CutList:
+    """The cut without what only OpenTimelineIO's own file holds."""
+    return replace(cut, lines=tuple(replace(line, takes=()) for line in cut.lines))
+
+
 def write_edl(cut: CutList, path: Path) -> None:
     """A CMX 3600 list of V1, with record timecodes equal to those of the source.
 
@@ -33,7 +39,7 @@ def write_edl(cut: CutList, path: Path) -> None:
     if cut.source.start.frames + cut.frames >= day_frames(cut.rate, cut.source.start.drop):
         what = "its timecodes would reach midnight, where an EDL counts from 0 again"
         raise OptionError(what, file=path, remedy="Write .otio instead")
-    whole = otio_timeline(cut)
+    whole = otio_timeline(_without_takes(cut))
     assert whole.global_start_time is not None
     drop, start = cut.source.start.drop, cut.source.start.frames
     rate = whole.global_start_time.rate if drop else float(counted_rate(cut.rate))
@@ -74,7 +80,7 @@ def write_fcp7(cut: CutList, path: Path) -> None:
     Lines are markers of the sequence: this kind of file counts a clip's markers from the start of its media, which the
     adapter does not. What the adapter leaves out is added: tracks that are disabled, and the size of the picture.
     """
-    made = otio_timeline(cut)
+    made = otio_timeline(_without_takes(cut))
     told = {"timecode": {"displayformat": "DF" if cut.source.start.drop else "NDF"}}
     made.metadata["fcp_xml"] = told
     for clip in made.find_clips():
@@ -114,7 +120,7 @@ def write_aaf(cut: CutList, path: Path) -> None:
 
     Every file is one master clip, with the same id in every AAF of it, so that an editing program links it once.
     """
-    made = otio_timeline(cut)
+    made = otio_timeline(_without_takes(cut))
     for track in [track for track in made.tracks if not track.enabled]:
         made.tracks.remove(track)
     for clip in made.find_clips():
