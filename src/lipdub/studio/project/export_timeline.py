@@ -230,6 +230,12 @@ class _Cut:
                 f"the nearest of them, up to {float(500 / self._rate):.0f} ms from the frame where the mouth changes. "
                 "For cuts that are exact to the frame, convert the source to a constant rate before dubbing"
             )
+        late = round((record.first - record.start) * self._rate)
+        if late > 0:
+            self._note(
+                f"the picture begins {float(record.first - record.start):.3f} s after the sound, and the timeline with "
+                f"it: if the editing program begins such files with their sound, media are {late} frames later in it"
+            )
         if self._film.stat().st_size != record.size:
             self._note(f"{self._film.name} is not the file that was made: the cut is that of the film that was made")
         stale = [line.id for line in every if line.verdict in ("changed", "not made")]
@@ -251,9 +257,10 @@ def _takes(work: ExportedProject, line: str) -> list[Take]:
 
 
 def _person(project: Project, planned: PlannedLine) -> str:
-    """The name of who says a line; else the name in the script, else the id of the person."""
+    """The name of who says a line; else the name in the script, else "person 2"; "" for nobody who is known."""
     person = planned.person or ""
-    return (project.settled(person).name if person else "") or planned.line.speaker or person
+    named = project.settled(person).name if person else ""
+    return named or planned.line.speaker or (f"person {person}" if person else "")
 
 
 def _verdict(planned: PlannedLine, take: Take | None, seen: bool) -> str:
