@@ -70,7 +70,7 @@ def made_project(folder: Path, lines: int, takes: int) -> ExportedProject:
         film_timecode="01:00:00:00",
         shape=(1920, 1080),
         takes={line.line.id: takes for line in planned},
-        changed=tuple(ChangedMouth(line.line.id, (line.line.span,)) for line in planned),
+        changed=tuple(_changed(line.line) for line in planned),
     ).save(place.film("es"))
     return ExportedProject(place, project, source, plan)
 
@@ -79,6 +79,10 @@ def _line(number: int, take: int) -> PlannedLine:
     span = Span((number - 1) * SLOT + Fraction(1, 5), number * SLOT - Fraction(1, 2))
     text = f"Esta es la línea número {number}, ni corta ni larga."
     return PlannedLine(Line(text, span, "es", id=str(number)), "1", take=take)
+
+
+def _changed(line: Line) -> ChangedMouth:
+    return ChangedMouth(line.id, (line.span,), ((round(line.span.start * RATE), round(line.span.end * RATE)),))
 
 
 def _take(planned: PlannedLine, number: int) -> Take:

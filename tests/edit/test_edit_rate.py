@@ -28,9 +28,23 @@ def test_a_rate_that_is_stated_in_milliseconds_is_the_usual_one_that_is_meant():
     assert edit_rate(times, F(19001, 634)) == EditRate(F(30000, 1001), True)
 
 
-@pytest.mark.parametrize(("stated", "rate"), [(F(2973, 100), F(30000, 1001)), (F(137, 10), F(14))])
-def test_an_uneven_picture_has_the_nearest_usual_rate(stated, rate):
-    at = np.cumsum([3000, 3000, 6000, 3000, 3100, 2900, 3000])
+@pytest.mark.parametrize(("stated", "usual"), [(F(2997, 100), F(30000, 1001)), (F(2997, 125), F(24000, 1001))])
+def test_a_rounded_rate_is_the_usual_one_however_long_the_picture(stated, usual):
+    times = FrameTimes(np.arange(600_000) * 400, 1 / (stated * 400))
+    assert edit_rate(times, stated) == EditRate(usual, True)
+
+
+@pytest.mark.parametrize(
+    ("steps", "rate"),
+    [
+        ([3003, 3003, 6006, 3003, 9009, 3003, 3003], F(30000, 1001)),
+        ([3600, 3600, 3500, 3700, 3600, 7200], F(25)),
+        ([6500, 6500, 6400, 6600, 9000], F(14)),
+    ],
+)
+def test_an_uneven_picture_has_the_rate_of_its_usual_step(steps, rate):
+    at = np.cumsum([0, *steps])
+    stated = F(len(steps) * 90000, int(at[-1]))
     assert edit_rate(FrameTimes(at, F(1, 90000)), stated) == EditRate(rate, False)
 
 

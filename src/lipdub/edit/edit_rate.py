@@ -13,6 +13,9 @@ _USUAL = (
 )
 """Rates that files are made at; files whose clock is coarse (milliseconds) state others."""
 
+_ROUNDED = Fraction(1, 50_000)
+"""Relative difference below which a rate is a usual one that was rounded: 29.97 differs by 1 / 1,000,000."""
+
 
 @dataclass(frozen=True, slots=True)
 class EditRate:
@@ -28,14 +31,19 @@ def edit_rate(times: FrameTimes, stated: Fraction) -> EditRate:
     frames per second.
 
     Constant is a rate that tells every time stamp to within one unit of the time base, or half a frame if the time base
-    is coarser. Of the rates that do, a usual one comes before the stated one, which files with a coarse clock round.
-    Otherwise it is the usual rate nearest to the stated one.
+    is coarser. Of the rates that do, a usual one comes before the stated one, which files with a coarse clock round; a
+    rounded one that does (29.97, 23.976) means the usual one.
+
+    Otherwise the rate is that of the usual step from frame to frame: cameras of varying rate mostly leave out frames of
+    an even one.
     """
     near = sorted(_USUAL, key=lambda rate: abs(rate - stated))
     for rate in (*near[:2], stated):
         if _tells(times, rate):
-            return EditRate(rate, True)
-    return EditRate(near[0] if abs(near[0] - stated) < stated / 20 else Fraction(max(1, round(stated))), False)
+            return EditRate(near[0] if abs(near[0] / rate - 1) < _ROUNDED else rate, True)
+    mostly = 1 / (Fraction(float(np.median(np.diff(times.pts)))) * times.time_base) if len(times) > 1 else stated
+    usual = min(_USUAL, key=lambda rate: abs(rate - mostly))
+    return EditRate(usual if abs(usual - mostly) < mostly / 20 else Fraction(max(1, round(mostly))), False)
 
 
 def _tells(times: FrameTimes, rate: Fraction) -> bool:

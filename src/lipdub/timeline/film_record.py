@@ -18,10 +18,12 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ChangedMouth:
-    """In ``spans`` (clip time) a cue of the line ``line`` ("": of none) changed a mouth."""
+    """In ``spans`` (clip time), which are the ``frames`` [first, stop) of the film, a cue of the line ``line`` ("": of
+    none) changed a mouth."""
 
     line: str
     spans: tuple[Span, ...]
+    frames: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,11 @@ class FilmRecord:
     """A film of one language: its file ``film`` and how many bytes that has (``size``).
 
     The picture: ``frames`` at ``rate`` frames per second, from the instant ``first`` on, for ``length`` seconds.
-    ``constant``: frame k appears k / rate seconds after the first. The source has ``source_frames`` in
-    ``source_length`` seconds, and ``own_frames`` at the beginning of the film are the source's at their own times.
-    ``timecode`` is that of the source's first frame and ``film_timecode`` that of the film's, as the files tell it.
-    Players begin at ``start``. ``shape`` is width and height in pixels; ``has_sound`` tells of the source.
+    ``constant``: frame k appears k / rate seconds after the first; ``rate`` is a usual one then (30000/1001 for 29.97).
+    The source has ``source_frames`` in ``source_length`` seconds, and ``own_frames`` at the beginning of the film are
+    the source's at their own times. ``timecode`` is that of the source's first frame and ``film_timecode`` that of the
+    film's, as the files tell it. Players begin at ``start``. ``shape`` is width and height in pixels; ``has_sound``
+    tells of the source.
 
     ``takes`` are the numbers of the takes that it shows, by line id, ``changed`` where mouths are changed, ``stems``
     the files of its sound in parts, by name.

@@ -191,7 +191,10 @@ class _Cut:
         by_line: dict[str, list[tuple[int, int]]] = {}
         for mouth in self._record.changed:
             pieces = by_line.setdefault(mouth.line, [])
-            pieces += [(inside.start, inside.stop) for inside in map(self._frames, mouth.spans)]
+            if self._record.constant:
+                pieces += [(frames[0], frames[-1]) for frames in mouth.frames]
+            else:
+                pieces += [(inside.start, inside.stop) for inside in map(self._frames, mouth.spans)]
         for line, pieces in by_line.items():
             yield line, list(joined_spans(pieces, int(_JOINED * self._rate)))
 

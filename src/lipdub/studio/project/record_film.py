@@ -2,10 +2,11 @@
 
 from lipdub.edit.edit_rate import edit_rate
 from lipdub.media.embedded_timecode import embedded_timecode
-from lipdub.review.report import Report
+from lipdub.review.report import RenderedCue, Report
 from lipdub.studio.job import STEMS, Job
 from lipdub.studio.project.make_takes import LanguageWork, PlannedTakes
 from lipdub.studio.project.project_folder import told_as_output
+from lipdub.timeline.clip import Clip
 from lipdub.timeline.film_record import ChangedMouth, FilmRecord
 
 
@@ -18,6 +19,11 @@ def write_film_record(work: LanguageWork, takes: PlannedTakes, report: Report) -
         record = _record(work.job, report, numbers)
         file.parent.mkdir(parents=True, exist_ok=True)
     record.save(file)
+
+
+def _changed(cue: RenderedCue, clip: Clip) -> ChangedMouth:
+    inside = [clip.times.within(span) for span in cue.changed]
+    return ChangedMouth(cue.cue.line_id, cue.changed, tuple((frames.start, frames.stop) for frames in inside))
 
 
 def _record(job: Job, report: Report, takes: dict[str, int]) -> FilmRecord:
@@ -41,5 +47,5 @@ def _record(job: Job, report: Report, takes: dict[str, int]) -> FilmRecord:
         has_sound=clip.has_sound,
         takes=takes,
         stems={name: file.absolute() for name, file in zip(STEMS, job.names.stems, strict=False) if file.is_file()},
-        changed=tuple(ChangedMouth(cue.cue.line_id, cue.changed) for cue in report.cues if cue.changed),
+        changed=tuple(_changed(cue, clip) for cue in report.cues if cue.changed),
     )
