@@ -301,3 +301,27 @@ def test_subtitles_as_ttml_lie_beside_the_film(made: Made) -> None:
 
 def test_the_timecode_of_a_file_is_found(made: Made) -> None:
     assert embedded_timecode(made.source) == embedded_timecode(made.film) == START
+
+
+def test_a_take_that_an_earlier_film_shows_is_media_of_that_film(made: Made) -> None:
+    true = FilmRecord.load(made.project.folder.film("es"))
+    second = made.film.with_name("second.es.mp4")
+    plain = lipdub.ProjectOptions(GIVEN, lipdub.SpeechOptions(asr_check=False, subtitles="none"))
+    made.project.choose("es", "2", 2)
+    try:
+        made.project.render("es", second, plain)
+        read = made.read("second.otio")
+        line = next(clip for clip in read.find_clips() if clip.name.startswith("2"))
+        media = line.media_references()
+        assert (
+            Path(media["DEFAULT_MEDIA"].target_url).name == Path(media["line 2 take 2"].target_url).name == second.name
+        )
+        assert Path(media["line 2 take 1"].target_url).name == made.film.name
+        assert media["line 2 take 1"].available_range == media["DEFAULT_MEDIA"].available_range
+        with made.film.open("ab") as file:  # it was written over by something else
+            file.write(b"more")
+        line = next(clip for clip in made.read("third.otio").find_clips() if clip.name.startswith("2"))
+        assert isinstance(line.media_references()["line 2 take 1"], otio.schema.MissingReference)
+    finally:
+        made.project.choose("es", "2", 1)
+        true.save(made.project.folder.film("es"))

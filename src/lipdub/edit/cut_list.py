@@ -27,12 +27,14 @@ class EditMedia:
 
 @dataclass(frozen=True, slots=True)
 class EditTake:
-    """Take ``number`` of a line: what it says, its ``folder`` in the project, and whether the film shows it."""
+    """Take ``number`` of a line: what it says, its ``folder`` in the project, whether the film shows it, and the
+    ``film`` that does, which may be an earlier one (None: there is none)."""
 
     number: int
     text: str = ""
     folder: Path | None = None
     shown: bool = False
+    film: EditMedia | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,12 +100,11 @@ class _Builder:
         return "mouth at rest" if clip.first < self._cut.source.frames else "added frames"
 
     def _take(self, line: EditLine, take: EditTake) -> otio.core.MediaReference:
-        """The film for the take that it shows. The others are pictures only when a film is made with them: media that
-        is missing, with the command that makes it."""
-        if take.shown:
-            made = self._media(self._cut.film, f"line {line.id} take {take.number}")
-        else:
-            made = otio.schema.MissingReference(f"line {line.id} take {take.number}")
+        """The film that shows the take, this one or an earlier one. A take that no film shows is media that is missing:
+        it is a picture only when a film is made with it."""
+        name = f"line {line.id} take {take.number}"
+        film = self._cut.film if take.shown else take.film
+        made = otio.schema.MissingReference(name) if film is None else self._media(film, name)
         told: dict[str, Any] = {"line": line.id, "take": take.number, "text": take.text, "shown": take.shown}
         if take.folder is not None:
             told["folder"] = take.folder.as_posix()

@@ -2,7 +2,7 @@
 without looking at the picture again."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from lipdub.timeline.time import Span
 VERSION = 1
 """The version this program writes."""
 
+MOST_EARLIER = 20
+"""So many earlier films are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChangedMouth:
@@ -24,6 +27,18 @@ class ChangedMouth:
     line: str
     spans: tuple[Span, ...]
     frames: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierFilm:
+    """A film of the same language that was made before, of ``size`` bytes and so many ``frames``, which shows other
+    ``takes`` (numbers by line id)."""
+
+    film: Path
+    size: int
+    frames: int
+    film_timecode: str = ""
+    takes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +53,7 @@ class FilmRecord:
     tells of the source.
 
     ``takes`` are the numbers of the takes that it shows, by line id, ``changed`` where mouths are changed, ``stems``
-    the files of its sound in parts, by name.
+    the files of its sound in parts, by name. ``earlier`` are films that were made before, the newest first.
     """
 
     film: Path
@@ -59,6 +74,14 @@ class FilmRecord:
     takes: dict[str, int] = field(default_factory=dict)
     changed: tuple[ChangedMouth, ...] = ()
     stems: dict[str, Path] = field(default_factory=dict)
+    earlier: tuple[EarlierFilm, ...] = ()
+
+    def following(self, other: "FilmRecord") -> "FilmRecord":
+        """This record, with the film of ``other``, which was made before it, and those before that one: at most
+        ``MOST_EARLIER``. A file that was written over is not among them."""
+        last = EarlierFilm(other.film, other.size, other.frames, other.film_timecode, other.takes)
+        earlier = [film for film in (last, *other.earlier) if film.film != self.film]
+        return replace(self, earlier=tuple(earlier[:MOST_EARLIER]))
 
     def save(self, path: Path) -> None:
         """Write the record at once and whole. Raises ``OutputError``."""

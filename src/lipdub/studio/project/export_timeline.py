@@ -142,13 +142,16 @@ class _Cut:
     def __init__(self, work: ExportedProject, record: FilmRecord, film: Path, rate: Fraction) -> None:
         self._work, self._record, self._film, self._rate = work, record, film, rate
         self._notes: list[str] = []
+        self._films = [film for film in record.earlier if film.film.is_file() and film.film.stat().st_size == film.size]
+        self._length = record.frames if record.constant else round(record.length * rate)
+        self._film_start = self._timecode(record.film_timecode)
 
     def made(self) -> tuple[CutList, tuple[str, ...]]:
         """The cut, and sentences on what was decided."""
         work, record = self._work, self._record
-        frames = record.frames if record.constant else round(record.length * self._rate)
+        frames = self._length
         filmed = record.source_frames if record.constant else round(record.source_length * self._rate)
-        start, film_start = (self._timecode(text) for text in (record.timecode, record.film_timecode))
+        start = self._timecode(record.timecode)
         changed = dict(self._changed())
         dubbed = [(line, *piece) for line, pieces in changed.items() for piece in pieces]
         if frames > filmed:
@@ -160,7 +163,7 @@ class _Cut:
             language=work.plan.language,
             rate=self._rate,
             source=EditMedia(work.source, filmed, start, record.has_sound),
-            film=EditMedia(self._film, frames, film_start),
+            film=EditMedia(self._film, frames, self._film_start),
             clips=cut(frames, dubbed),
             lines=lines,
             variable=not record.constant,
@@ -222,7 +225,17 @@ class _Cut:
     def _take(self, take: Take, shown: bool) -> EditTake:
         folder = self._work.folder.line(self._work.plan.language, take.line) / str(take.number)
         text = take.recipe.text if take.voice is None else take.voice.text
-        return EditTake(take.number, text, folder.relative_to(self._work.folder.path), shown)
+        film = None if shown else self._earlier(take)
+        return EditTake(take.number, text, folder.relative_to(self._work.folder.path), shown, film)
+
+    def _earlier(self, take: Take) -> EditMedia | None:
+        """The newest earlier film that shows a take, with the same frames at the same timecodes as this one."""
+        record = self._record
+        for film in self._films:
+            same = (film.frames, film.film_timecode) == (record.frames, record.film_timecode)
+            if same and film.takes.get(take.line) == take.number:
+                return EditMedia(film.film, self._length, self._film_start)
+        return None
 
     def _tell(self, lines: Iterable[EditLine], frames: int) -> None:
         """Note what a person should know about this cut."""

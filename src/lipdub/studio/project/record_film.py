@@ -1,6 +1,9 @@
 """What a film shows is written down when it is made, so that exporting a cut reads a few small files only."""
 
+from contextlib import suppress
+
 from lipdub.edit.edit_rate import edit_rate
+from lipdub.errors import InputError
 from lipdub.media.embedded_timecode import embedded_timecode
 from lipdub.review.report import RenderedCue, Report
 from lipdub.studio.job import STEMS, Job
@@ -18,6 +21,9 @@ def write_film_record(work: LanguageWork, takes: PlannedTakes, report: Report) -
     with told_as_output(file):
         record = _record(work.job, report, numbers)
         file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists():
+        with suppress(InputError):  # a damaged record is replaced
+            record = record.following(FilmRecord.load(file))
     record.save(file)
 
 
