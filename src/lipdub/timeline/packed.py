@@ -29,9 +29,11 @@ def unpacked(kind: Any, given: Any, where: str = "") -> Any:
 
     Raises ``ValueError``, with the field's name, where ``given`` does not fit. ``where`` is the name of the value.
     """
+    if kind in _PLAIN and type(given) is kind:
+        return given
     if is_dataclass(kind):
         return _record(kind, given, where)
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    origin, inner = _parts(kind)
     if origin in (typing.Union, types.UnionType):
         return _union(inner, given, where)
     if origin is tuple and isinstance(given, list):
@@ -47,6 +49,15 @@ def unpacked(kind: Any, given: Any, where: str = "") -> Any:
     if origin is None and kind not in (Fraction, Path) and type(given) is kind:
         return given
     raise ValueError(f"{_at(where)}{given!r:.60} is not a {getattr(kind, '__name__', kind)}")
+
+
+_PLAIN = (str, int, float, bool)
+
+
+@lru_cache(maxsize=1024)
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """``tuple`` and ``(int, ...)`` of ``tuple[int, ...]``."""
+    return typing.get_origin(kind), typing.get_args(kind)
 
 
 def _at(where: str) -> str:
