@@ -102,7 +102,7 @@ def test_the_cut_is_the_same_to_the_frame(ending: str, drawn: tuple, tmp_path_fa
     assert read.duration().value == made.frames
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(drawn=CUTS)
 def test_the_cut_in_aaf_is_the_same_to_the_frame(drawn: tuple, tmp_path_factory: pytest.TempPathFactory) -> None:
     made = built(drawn)
