@@ -17,6 +17,7 @@ from lipdub.compose.mix.mixer import (
     render_background,
     render_mix,
     render_ranges,
+    render_stems,
 )
 from lipdub.compose.mix.stems import BLOCK_SAMPLES, stem_blocks
 from lipdub.errors import OptionError
@@ -258,3 +259,35 @@ def test_a_peak_is_forgotten_after_a_known_time(loud_scenes):
     assert 150_000 in differs
     assert differs.max() < 150_000 + limiter_memory(16000)
     assert differs.max() > 150_000 + limiter_memory(16000) // 4
+
+
+@settings(max_examples=12)
+@given(
+    st.sampled_from(["source", "broadcast", "loud", "-6", "none"]),
+    st.sampled_from([1, 2, 6]),
+    st.sampled_from(["source", "music", "bed", "nothing"]),
+)
+def test_dub_and_background_are_the_mix_when_they_are_added(loudness, channels, below):
+    parts, filmed, dub = scene(channels=channels)
+    parts = replace(parts, dub=stem(3 * dub))
+    if below == "nothing":
+        parts = replace(parts, source=None, source_speech=())
+    elif below != "source":
+        parts = replace(parts, music_effects=stem(0.3 * filmed), bed=below == "bed")
+    plan, mix = made(parts, loudness=loudness)
+    speech, background, whole = (np.concatenate(blocks, 1) for blocks in zip(*render_stems(parts, plan), strict=True))
+    np.testing.assert_array_equal(whole, mix)
+    np.testing.assert_allclose(speech + background, mix, atol=3e-7)
+    assert (plan.report.limited_share > 0) == (plan.report.limited_by > 0)
+    assert np.any(background) == (below != "nothing")
+    quiet = slice(parts.mix_format.samples - 8000, None)
+    assert not np.any(speech[:, quiet]), "the dub alone, without a trace of the clip"
+
+
+def test_parts_of_a_limited_mix_have_the_gain_of_the_limiter():
+    parts, _, dub = scene()
+    parts = replace(parts, dub=stem(3 * dub))
+    plan, mix = made(parts, loudness="-6")
+    assert plan.report.limited_by > 1
+    speech, background, _ = (np.concatenate(blocks, 1) for blocks in zip(*render_stems(parts, plan), strict=True))
+    np.testing.assert_allclose(speech + background, mix, atol=3e-7)

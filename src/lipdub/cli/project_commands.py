@@ -1,4 +1,6 @@
-"""The commands of a project: plan, status, people, redo, takes, choose. They import what they need when they run."""
+"""The commands of a project: plan, status, people, redo, takes, choose, export.
+
+They import what they need when they run."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +15,7 @@ from cyclopts import App, Parameter
 from lipdub.cli.renamed import with_new_names
 from lipdub.cli.screen import note, progress, stdout
 from lipdub.errors import OptionError
-from lipdub.studio.options import DubOptions, SpeechMakingOptions, SpeechOptions
+from lipdub.studio.options import DubOptions, SpeechMakingOptions, SpeechOptions, TimelineOptions
 from lipdub.timeline.time import parse_instant
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def named_options(arguments: Sequence[str] | None = None) -> frozenset[str]:
 
 def register(app: App) -> None:
     """Add the commands of a project to ``app``."""
-    for command in (plan, status, people, redo, takes, choose):
+    for command in (plan, status, people, redo, takes, choose, export):
         app.command(command)
 
 
@@ -358,6 +360,35 @@ def choose(
     for row in take_rows(every, take):
         stdout.print(row, soft_wrap=True)
     _not_written(project, film)
+    return 0
+
+
+def export(
+    project: Path,
+    /,
+    *,
+    output: Annotated[tuple[Path, ...], Parameter(name=["--output", "-o", "--otio"], negative=())],
+    to: str = "",
+    options: Annotated[TimelineOptions, Parameter(name="*")] = TimelineOptions(),
+) -> int:
+    """Write the cut of the last film of a project for editing software; nothing is rendered (needs the extra edit).
+
+    Parameters
+    ----------
+    project
+        Folder of the project.
+    output
+        The timeline; its extension selects the format: .otio (OpenTimelineIO), .edl (CMX 3600), .xml (Final Cut Pro 7)
+        or .aaf. May be repeated.
+    to
+        Language, if the project has several.
+    """
+    with opened(project, quiet=True) as work:
+        made = work.export(to, *output, options=options)
+    for file in made.files:
+        stdout.print(f"{file}: {made.summary()}", soft_wrap=True)
+    for text in made.notes:
+        note(text)
     return 0
 
 

@@ -1,6 +1,7 @@
 """Writing sound files in blocks: WAV or FLAC, 24 bits."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,51 +34,82 @@ def write_sound(path: Path, blocks: Iterable[Block], sound_format: SoundFormat) 
     a former one. Raises ``OptionError`` for another suffix or too many channels, ``OutputError`` if it cannot be
     written.
     """
+    return write_sounds((path,), ((block,) for block in blocks), sound_format)
+
+
+def write_sounds(paths: Sequence[Path], blocks: Iterable[tuple[Block, ...]], sound_format: SoundFormat) -> int:
+    """Write several sounds of equal length in one pass: ``blocks`` has one for each of ``paths`` at a time. Everything
+    else is as in ``write_sound``, which this is for one."""
+    for path in paths:
+        _check_type(path, sound_format)
+    with ExitStack() as files:
+        parts = [files.enter_context(atomic_output(path, overwrite=True)) for path in paths]
+        with ExitStack() as opened:
+            writers = []
+            for path, part in zip(paths, parts, strict=True):
+                opened.enter_context(_told(path))
+                writers.append(opened.enter_context(_Writer(part, _FORMATS[path.suffix.lower()], sound_format)))
+            for each in blocks:
+                for writer, block in zip(writers, each, strict=True):
+                    writer.add(block)
+        return writers[0].count
+
+
+def _check_type(path: Path, sound_format: SoundFormat) -> None:
     if path.suffix.lower() not in _FORMATS:
         raise OptionError(
             "is not a file type for sound that can be written", file=path, remedy="Name it .wav or .flac."
         )
-    file_type = _FORMATS[path.suffix.lower()]
-    if file_type[0] == "flac" and len(sound_format.channels) > 8:
+    if path.suffix.lower() == ".flac" and len(sound_format.channels) > 8:
         raise OptionError("FLAC holds up to 8 channels", file=path, remedy="Name it .wav.")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Errors of FFmpeg as ``OutputError`` about ``path``."""
     try:
-        with atomic_output(path, overwrite=True) as part:
-            return _written(part, blocks, sound_format, file_type)
+        yield
     except FFmpegError as refused:
         cause = cause_of(refused)
         raise OutputError(f"cannot be written: {cause.what}", file=path, remedy=cause.remedy) from refused
 
 
-def _written(
-    part: Path, blocks: Iterable[Block], sound_format: SoundFormat, file_type: tuple[str, str, dict[str, str]]
-) -> int:
-    container, codec, settings = file_type
-    count = 0
-    with av.open(str(part), "w", format=container, container_options=settings) as out:
-        layout = "+".join(sound_format.channels)
-        stream = out.add_stream(codec, rate=sound_format.rate, layout=layout, format="s32")
+class _Writer:
+    """Writes one sound file; frames of equal size except the last are given to its encoder."""
+
+    def __init__(self, part: Path, file_type: tuple[str, str, dict[str, str]], sound_format: SoundFormat) -> None:
+        container, codec, settings = file_type
+        self._out = av.open(str(part), "w", format=container, container_options=settings)
+        self._layout, self._rate = "+".join(sound_format.channels), sound_format.rate
+        stream = self._out.add_stream(codec, rate=sound_format.rate, layout=self._layout, format="s32")
         assert isinstance(stream, AudioStream)
         stream.time_base = Fraction(1, sound_format.rate)
-        for samples in _frames(blocks):
-            frame = av.AudioFrame.from_ndarray(samples, "s32", layout)
-            frame.sample_rate, frame.pts, frame.time_base = sound_format.rate, count, stream.time_base
-            count += frame.samples
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return count
+        self._stream, self.count = stream, 0
+        self._held: Block | None = None
 
+    def __enter__(self) -> "_Writer":
+        return self
 
-def _frames(blocks: Iterable[Block]) -> Iterator[Int32[np.ndarray, "1 interleaved"]]:
-    """``blocks`` as packed 24-bit integers, in frames of equal size except the last."""
-    held: Block | None = None
-    for block in blocks:
-        held = block if held is None else np.concatenate([held, block], 1)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
+        with closing(self._out):
+            if error is None:
+                if self._held is not None and self._held.shape[1]:
+                    self._encode(self._held)
+                self._out.mux(self._stream.encode(None))
+
+    def add(self, block: Block) -> None:
+        """Write the next samples."""
+        held = block if self._held is None else np.concatenate([self._held, block], 1)
         whole = held.shape[1] // _LARGEST * _LARGEST
         for first in range(0, whole, _LARGEST):
-            yield _packed(held[:, first : first + _LARGEST])
-        held = held[:, whole:]
-    if held is not None and held.shape[1]:
-        yield _packed(held)
+            self._encode(held[:, first : first + _LARGEST])
+        self._held = held[:, whole:]
+
+    def _encode(self, block: Block) -> None:
+        frame = av.AudioFrame.from_ndarray(_packed(block), "s32", self._layout)
+        frame.sample_rate, frame.pts, frame.time_base = self._rate, self.count, self._stream.time_base
+        self.count += frame.samples
+        self._out.mux(self._stream.encode(frame))
 
 
 def _packed(block: Float32[np.ndarray, "channels samples"]) -> Int32[np.ndarray, "1 interleaved"]:

@@ -20,7 +20,8 @@ class Film:
     tells what became of every stream, ``damage`` which frames of the source could not be decoded, ``segments`` which
     frames were copied and which encoded. ``notes`` are sentences on that for the report.
 
-    ``levels``, ``mix_notes`` and ``mix_levels`` tell about the mix, if its sound was ``mixed``.
+    ``levels``, ``mix_notes`` and ``mix_levels`` tell about the mix, if its sound was ``mixed``; ``stems`` are its
+    parts, one file for each of ``lipdub.studio.job.STEMS``, if they were asked for.
     """
 
     path: Path
@@ -34,3 +35,4 @@ class Film:
     levels: dict[str, float] = field(default_factory=dict)
     mix_notes: tuple[str, ...] = ()
     mix_levels: "MixLevels | None" = None
+    stems: tuple[Path, ...] = ()

@@ -11,7 +11,7 @@ from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.subtitles import captions_for, captions_text
 
 
-def subtitle_kind(audio: Path | None, speech: SpeechOptions) -> Literal["srt", "vtt", "none"]:
+def subtitle_kind(audio: Path | None, speech: SpeechOptions) -> Literal["srt", "vtt", "ttml", "none"]:
     """Which subtitles will be written: none for a dub track, whose words are not known."""
     return "none" if audio is not None else speech.subtitles
 
@@ -24,6 +24,7 @@ def captions(said: DubSpeech, speech: SpeechOptions) -> tuple[tuple[Span, str], 
 
 
 def subtitle_file(said: DubSpeech, clip: Clip, kind: str) -> str:
-    """The text of a subtitle file of ``kind`` ("srt", "vtt"), counted from where players start ``clip``."""
+    """The text of a subtitle file of ``kind`` ("srt", "vtt", "ttml"), counted from where players start ``clip``."""
     lines = [replace(line, span=line.span.shifted(-clip.start)) for line in said.lines]
-    return captions_text(captions_for(lines), f".{kind}")
+    language = said.language or next((line.language for line in lines if line.language), "")
+    return captions_text(captions_for(lines), f".{kind}", language)

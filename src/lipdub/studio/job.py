@@ -33,9 +33,14 @@ class DubRequest:
         return tuple(path for path in (*files, *self.others) if path is not None)
 
 
+STEMS = ("speech", "music-effects", "mix")
+"""The parts of a film's sound, in the order of their files: the last one is the sum of the others."""
+
+
 @dataclass(frozen=True)
 class OutputNames:
-    """Where the dubbed ``film``, its ``report``, its review ``page`` and its ``subtitles`` go (None: not written).
+    """Where the dubbed ``film``, its ``report``, its review ``page`` and its ``subtitles`` go (None: not written), and
+    its sound in parts, one file for each of ``STEMS`` (empty: not written).
 
     ``notes`` say which name is not the usual one, and why.
     """
@@ -45,11 +50,13 @@ class OutputNames:
     page: Path | None = None
     subtitles: Path | None = None
     notes: tuple[str, ...] = ()
+    stems: tuple[Path, ...] = ()
 
     @property
     def every(self) -> tuple[Path, ...]:
         """All names, the film's first."""
-        return tuple(path for path in (self.film, self.report, self.page, self.subtitles) if path is not None)
+        beside = (self.film, self.report, self.page, self.subtitles)
+        return (*(path for path in beside if path is not None), *self.stems)
 
 
 NO_OUTPUT = OutputNames(Path(), Path())

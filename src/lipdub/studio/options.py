@@ -28,6 +28,18 @@ class OverwriteOptions:
 
 
 @dataclass(frozen=True)
+class TimelineOptions(OverwriteOptions):
+    """Options of a timeline for editing software."""
+
+    film: Path | None = None
+    """Where the film is now, if it was moved."""
+
+    rate: str = ""
+    """Frames a second of the timeline, e.g. 24000/1001: by default that of the source, which only for a source of
+    varying rate may be another."""
+
+
+@dataclass(frozen=True)
 class DubOptions(AudioStreamOptions, OverwriteOptions):
     """Options of one dub: engine, picture, files. The defaults suit most clips."""
 
@@ -189,8 +201,12 @@ class SpeechMakingOptions(VoiceOptions, TranslatorOptions, RecogniserOptions):
     asr_check: bool = True
     """Transcribe the finished speech and report its word error rate (needs the recogniser; slow for long clips)."""
 
-    subtitles: Literal["srt", "vtt", "none"] = "srt"
-    """Write subtitles of the spoken lines beside the output."""
+    subtitles: Literal["srt", "vtt", "ttml", "none"] = "srt"
+    """Write subtitles of the spoken lines beside the output: SubRip, WebVTT, or TTML (IMSC 1.1 text profile)."""
+
+    stems: Path | None = None
+    """Folder for the sound in parts, WAV files as long as the film: speech, music and effects, and the mix, which is
+    their sum. For a dub track given by --audio with --mix."""
 
     embed_subtitles: bool = False
     """Put the subtitles into the output as a text track, too."""

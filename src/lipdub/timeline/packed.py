@@ -4,6 +4,7 @@ import types
 import typing
 from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ def unpacked(kind: Any, given: Any, where: str = "") -> Any:
 
     Raises ``ValueError``, with the field's name, where ``given`` does not fit. ``where`` is the name of the value.
     """
+    if kind in _PLAIN and type(given) is kind:
+        return given
     if is_dataclass(kind):
         return _record(kind, given, where)
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    origin, inner = _parts(kind)
     if origin in (typing.Union, types.UnionType):
         return _union(inner, given, where)
     if origin is tuple and isinstance(given, list):
@@ -48,6 +51,15 @@ def unpacked(kind: Any, given: Any, where: str = "") -> Any:
     raise ValueError(f"{_at(where)}{given!r:.60} is not a {getattr(kind, '__name__', kind)}")
 
 
+_PLAIN = (str, int, float, bool)
+
+
+@lru_cache(maxsize=1024)
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """``tuple`` and ``(int, ...)`` of ``tuple[int, ...]``."""
+    return typing.get_origin(kind), typing.get_args(kind)
+
+
 def _at(where: str) -> str:
     return f"{where}: " if where else ""
 
@@ -59,9 +71,15 @@ def _fraction(given: str, where: str) -> Fraction:
         raise ValueError(f"{_at(where)}{given!r:.60} is not a fraction") from wrong
 
 
+@lru_cache
+def _field_types(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """The types of the fields of a dataclass, and the names of those without a default."""
+    needed = (f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
+    return typing.get_type_hints(kind), frozenset(needed)
+
+
 def _record(kind: Any, given: Any, where: str) -> Any:
-    hints = typing.get_type_hints(kind)
-    needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+    hints, needed = _field_types(kind)
     if not isinstance(given, dict) or not needed <= given.keys() <= hints.keys():
         raise ValueError(f"{_at(where)}a {kind.__name__.lower()} has the fields {', '.join(hints)}")
     values = {name: unpacked(hints[name], value, f"{where}.{name}".lstrip(".")) for name, value in given.items()}

@@ -100,15 +100,18 @@ def limiter_memory(rate: int) -> int:
     return ceil((_MOST / _RELEASE + 2 * _LOOKAHEAD) * rate) + 2 * _FILTER_REACH
 
 
-def limit_peaks(blocks: Iterable[Block], rate: int, ceiling_db: float, stats: LimiterStats) -> Iterator[Block]:
+def limit_peaks(
+    blocks: Iterable[Block], rate: int, ceiling_db: float, stats: LimiterStats, measured: int | None = None
+) -> Iterator[Block]:
     """``blocks`` with their true peaks under ``ceiling_db`` (dBTP), all channels by the same gain; the length stays.
 
-    Samples that need no reduction are not changed. ``stats`` is kept up to date.
+    Samples that need no reduction are not changed. ``stats`` is kept up to date. Only the first ``measured`` channels
+    are measured (None: all of them); the others are reduced with them.
     """
     ahead = max(1, round(_LOOKAHEAD * rate))
     window = np.hanning(2 * ahead + 3)[1:-1]
     window /= window.sum()
-    for padded in with_context(_with_reduction(blocks, rate, ceiling_db), 2 * ahead):
+    for padded in with_context(_with_reduction(blocks, rate, ceiling_db, measured), 2 * ahead):
         block, reduction = padded[:-1, 2 * ahead : -2 * ahead].astype(np.float32), padded[-1]
         if not reduction.any():
             yield block
@@ -121,7 +124,9 @@ def limit_peaks(blocks: Iterable[Block], rate: int, ceiling_db: float, stats: Li
         yield (block * 10 ** (smooth / 20)).astype(np.float32)
 
 
-def _with_reduction(blocks: Iterable[Block], rate: int, ceiling_db: float) -> Iterator[Float64[np.ndarray, "rows _n"]]:
+def _with_reduction(
+    blocks: Iterable[Block], rate: int, ceiling_db: float, measured: int | None
+) -> Iterator[Float64[np.ndarray, "rows _n"]]:
     """Every block, float64, with a last row: the dB (<= 0) by which each sample must be reduced, with its release."""
     oversampler, fall = Oversampler(), _RELEASE / rate
     ceiling = 10 ** ((ceiling_db - LIMITER_MARGIN) / 20)
@@ -129,7 +134,7 @@ def _with_reduction(blocks: Iterable[Block], rate: int, ceiling_db: float) -> It
     for padded in with_context(blocks, _FILTER_REACH):
         block = padded[:, _FILTER_REACH:-_FILTER_REACH]
         # A peak between two samples reduces both.
-        peaks = maximum_filter1d(oversampler.peaks(padded, ceiling), 3, mode="nearest")
+        peaks = maximum_filter1d(oversampler.peaks(padded[:measured], ceiling), 3, mode="nearest")
         reduction = np.clip(20 * np.log10(ceiling / np.maximum(peaks, ceiling)), -_MOST, 0.0)
         if carried < 0 or reduction.any():
             slope = fall * np.arange(1, len(reduction) + 1)

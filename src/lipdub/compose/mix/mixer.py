@@ -406,6 +406,26 @@ def _dub_over_background(plan: MixPlan, stems: StemBlocks) -> Iterator[Block]:
         yield dub if below is None else dub + _background_block(below, first, plan)
 
 
+def render_stems(inputs: MixInputs, plan: MixPlan) -> Iterator[tuple[Block, Block, Block]]:
+    """The mix in parts: (the dub, the background, the mix) in blocks. The mix equals that of ``render_mix``, bit for
+    bit, and the dub and the background have its gain, its limiter's too: they are the mix when they are added, up to
+    rounding. Without a background that is silent."""
+    channels = len(inputs.mix_format.channels)
+    blocks = _amplified(_mix_and_parts(inputs, plan), plan.report.gain)
+    if plan.ceiling_db is not None:
+        blocks = limit_peaks(blocks, inputs.mix_format.rate, plan.ceiling_db, LimiterStats(), channels)
+    for block in blocks:
+        yield block[channels : 2 * channels], block[2 * channels :], block[:channels]
+
+
+def _mix_and_parts(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
+    """The channels of the mix, of the dub and of the background, before the gain of the mix."""
+    for first, dub, below in _stems(inputs):
+        dub = _amplified_block(dub, plan.report.dub_gain)
+        under = np.zeros_like(dub) if below is None else _background_block(below, first, plan)
+        yield np.concatenate([dub if below is None else dub + under, dub, under])
+
+
 def render_background(inputs: MixInputs, plan: MixPlan) -> Iterator[Block]:
     """The background: music and effects as they are, or the source with its speech ducked and lowered under the dub."""
     assert inputs.background is not None

@@ -39,4 +39,5 @@ def assemble(work: FilmWork, session: Session, sound: Soundtrack | None = None) 
         levels=sound.levels,
         mix_notes=sound.notes,
         mix_levels=sound.mix_levels,
+        stems=sound.stems,
     )

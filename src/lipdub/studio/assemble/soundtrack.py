@@ -51,13 +51,15 @@ _PLAIN = frozenset({".mp4", ".m4v", ".mov"})
 @dataclass(frozen=True)
 class Soundtrack:
     """The ``track`` that is written into the film: a file, or a mix that is encoded already. Of a mix: its ``levels``
-    (LUFS, LU and dBTP, named), ``notes`` for the report, and ``mix_levels``, by which a later mix sounds the same."""
+    (LUFS, LU and dBTP, named), ``notes`` for the report, and ``mix_levels``, by which a later mix sounds the same.
+    ``stems`` are its parts, if they were asked for."""
 
     track: Path | PiecedSound
     mixed: bool = False
     levels: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     mix_levels: MixLevels | None = None
+    stems: tuple[Path, ...] = ()
 
     @property
     def length(self) -> Fraction:
@@ -95,6 +97,7 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
     """The mix of the dub's speech, which is heard in ``spans``, and the clip's sound."""
     from lipdub.compose.mix.mixer import MixInputs, MixLevels, plan_mix, plan_mix_again, render_mix
     from lipdub.studio.assemble.pieced_mix import PiecedMix
+    from lipdub.studio.assemble.stem_files import write_stems
     from lipdub.studio.mix_options import mix_options
 
     clip, stems = job.clip, Stems(job.clip, work.go_on)
@@ -124,19 +127,22 @@ def _mix(job: Job, plan: DubPlan, spans: Sequence[Span], session: Session, work:
             plain = job.names.film.suffix.lower() in _PLAIN or len(shape.channels) > 8
             track = session.scratch / ("mix.wav" if plain else "mix.flac")
             write_sound(track, render_mix(parts, planned_mix), shape)
+        apart = write_stems(parts, planned_mix, shape, session.scratch) if job.names.stems else ()
     report = planned_mix.report
     notes = report.notes
     if effects is not None:
         brought = None if effects.under_speech else effects.file
         whole = Fraction(parts.mix_format.samples, shape.rate)
         notes = (*notes, *_length_notes(brought, clip, whole), *effects.notes)
+    if apart:
+        notes = (*notes, f"the sound in parts: {' + '.join(path.name for path in job.names.stems[:-1])} are the mix")
     found = {
         "loudness": report.result.integrated,
         "loudness_range": report.result.loudness_range,
         "true_peak": report.result.true_peak,
     }
     measured = {name: value for name, value in found.items() if value is not None}
-    return Soundtrack(track, True, measured, notes, MixLevels.of(planned_mix))
+    return Soundtrack(track, True, measured, notes, MixLevels.of(planned_mix), apart)
 
 
 class Stems:

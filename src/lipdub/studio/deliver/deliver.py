@@ -1,8 +1,12 @@
 """The stage ``deliver``: the speech is checked, the report is made, and all files appear under their names."""
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
+from lipdub.disk.os_errors import cause_of
+from lipdub.errors import OutputError
 from lipdub.process.memory import give_back_memory
 from lipdub.review.page import page
 from lipdub.review.report import Report
@@ -44,4 +48,17 @@ def _publish(job: Job, plan: DubPlan, film: Film, report: Report, session: Sessi
         outputs.part(names.page).write_text(page(report, names.page.parent))
     if names.subtitles is not None and plan.speech.lines:
         outputs.part(names.subtitles).write_text(subtitle_file(plan.speech, job.clip, job.speech.subtitles))
+    _make_folders(names.stems)
+    for made, target in zip(film.stems, names.stems, strict=False):
+        shutil.copyfile(made, outputs.part(target).path)
     outputs.publish()
+
+
+def _make_folders(files: Iterable[Path]) -> None:
+    """The folders of ``files``, where they are missing. Raises ``OutputError``."""
+    for folder in {file.parent for file in files}:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as refused:
+            cause = cause_of(refused)
+            raise OutputError(f"cannot be made: {cause.what}", file=folder, remedy=cause.remedy) from refused

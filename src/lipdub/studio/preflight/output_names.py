@@ -5,21 +5,29 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lipdub.disk.publish import check_output_path, same_file
-from lipdub.studio.job import OutputNames
+from lipdub.studio.job import STEMS, OutputNames
 
 _LARGEST_REPORT = 64 * 1024 * 1024
 
 
 def check_names(names: OutputNames, inputs: Iterable[Path], *, overwrite: bool) -> None:
     """Raise ``OutputError`` if one of ``names`` is one of the ``inputs``, is there already and may not be overwritten,
-    or cannot be written."""
+    or cannot be written. The folder of stems is made when they are written."""
     given = list(inputs)
     for path in names.every:
-        check_output_path(path, given, overwrite=overwrite)
+        if path in names.stems and not path.parent.is_dir():
+            check_output_path(path.parent)
+        else:
+            check_output_path(path, given, overwrite=overwrite)
+
+
+def stem_names(film: Path, folder: Path | None) -> tuple[Path, ...]:
+    """The names of the parts of the sound of ``film`` in ``folder`` (None: there are none): ``talk.es.speech.wav``."""
+    return () if folder is None else tuple(folder / f"{film.stem}.{part}.wav" for part in STEMS)
 
 
 def output_names(film: Path, inputs: Iterable[Path], *, page: bool, subtitles: str) -> OutputNames:
-    """The names of all files of a dub that is written to ``film``; ``subtitles`` is "srt", "vtt" or "none".
+    """The names of all files of a dub that is written to ``film``; ``subtitles`` is "srt", "vtt", "ttml" or "none".
 
     Usually ``talk.es.mp4`` goes with ``talk.es.report.json``, ``talk.es.review.html`` and ``talk.es.srt``. If that
     report belongs to another film of the same stem (``talk.es.mov``), the whole name is used:

@@ -1,7 +1,7 @@
 """Everything that is given is looked at before any work is done; what was made for that is kept for the stages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lipdub.errors import NoSound
@@ -14,7 +14,7 @@ from lipdub.studio.job import NO_OUTPUT, DubRequest, Job, OutputNames
 from lipdub.studio.preflight.consent import ensure_consent
 from lipdub.studio.preflight.excluded_spans import excluded_spans
 from lipdub.studio.preflight.fit_picture import check_length_options, fit_picture
-from lipdub.studio.preflight.output_names import check_names, output_names
+from lipdub.studio.preflight.output_names import check_names, output_names, stem_names
 from lipdub.studio.preflight.request_checks import check_options, check_speech
 from lipdub.studio.session import Session
 from lipdub.studio.tools import Tools
@@ -104,5 +104,6 @@ def _names(request: DubRequest) -> OutputNames:
     check_output(request.source, request.output, write_options(options, speech))
     kind = subtitle_kind(request.audio, speech)
     names = output_names(request.output, request.inputs, page=options.page, subtitles=kind)
+    names = replace(names, stems=stem_names(request.output, speech.stems))
     check_names(names, request.inputs, overwrite=options.overwrite)
     return names

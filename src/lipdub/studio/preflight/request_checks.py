@@ -98,8 +98,8 @@ def _check_effect(speech: SpeechOptions) -> None:
     }
     for name in (name for name, given in idle.items() if given):
         raise OptionError(f"{name} does nothing with --audio, whose words are not known", remedy="Leave it out")
-    if (speech.music_effects or speech.separator) and not speech.mix:
-        what = "--music-effects" if speech.music_effects else "--separator"
+    mixed = {"--music-effects": speech.music_effects, "--separator": speech.separator, "--stems": speech.stems}
+    for what in (name for name, given in mixed.items() if given and not speech.mix):
         raise OptionError(f"{what} does nothing with --audio, which stays untouched", remedy="Add --mix")
 
 

@@ -23,6 +23,7 @@ from lipdub.studio.project.make_takes import (
 )
 from lipdub.studio.project.mix_levels_file import read_levels, write_levels
 from lipdub.studio.project.project_folder import told_as_output
+from lipdub.studio.project.record_film import write_film_record
 from lipdub.studio.session import Session
 from lipdub.studio.store import key
 from lipdub.studio.workers.make_film import make_film
@@ -50,6 +51,7 @@ def export_film(work: LanguageWork, session: Session, anew: Collection[str] = ()
         with told_as_output(work.folder.path):
             write_levels(_levels_file(work), film.mix_levels, _levels_identity(work))
     report = deliver(made, film, session)
+    write_film_record(work, takes, report)
     remove_old_segments(made)
     if isinstance(film.sound, PiecedSound):
         remove_old_pieces(made.sound, film.sound)

@@ -26,9 +26,14 @@ from lipdub.studio.analysis import Analysis
 from lipdub.studio.caller import Caller
 from lipdub.studio.job import DubRequest, Job
 from lipdub.studio.language_names import language_in_name
-from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.options import DubOptions, SpeechOptions, TimelineOptions
 from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.project.export_film import export_film
+from lipdub.studio.project.export_timeline import (
+    ExportedProject,
+    ExportedTimeline,
+    export_timeline,
+)
 from lipdub.studio.project.make_plan import make_plan
 from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
 from lipdub.studio.project.people import PersonSeen, as_heads, as_settled, people_by_name, people_seen, with_parted
@@ -262,6 +267,18 @@ class OpenProject:
     def status(self) -> ProjectStatus:
         """What is planned, made and missing. Nothing is analysed for it."""
         return project_status(self.folder, self.project, container_start(self.source))
+
+    def export(
+        self, language: str, *files: str | Path, options: TimelineOptions = TimelineOptions()
+    ) -> ExportedTimeline:
+        """Write the cut of a language, from its last film, to ``files`` for editing software: ``.otio``, ``.edl``,
+        ``.xml`` (Final Cut Pro 7) or ``.aaf``. Nothing is analysed or rendered.
+
+        Raises ``InputError`` if no film was made, ``OptionError`` for another type, ``MissingExtra``, ``OutputError``.
+        """
+        plan = self.language_plan(language)
+        work = ExportedProject(self.folder, self.project, self.source, plan)
+        return export_timeline(work, tuple(Path(file) for file in files), options)
 
     def _made(self, plan: LanguagePlan, lines: Sequence[str], run: "ProjectRun", *, anew: bool) -> LanguagePlan:
         """The plan after takes of ``lines``, which have the same engine, were made and chosen. The film is written if

@@ -4,6 +4,7 @@
       project.json                 source, people, consent, options, languages
       plans/es.json                what is said, by whom and when: to be edited
       takes/es/7/2/take.json       take 2 of line 7, its speech and its patches
+      films/es.json                what the last film in es shows: for 'lipdub export'
       segments/es/                 encoded parts of the film, which a later export uses again; may be removed
       people/1.jpg                 pictures of the people
 
@@ -60,6 +61,10 @@ class ProjectFolder:
     def sound(self, language: str) -> Path:
         """The folder of the encoded pieces of the sound of a language's film."""
         return self.path / "sound" / plan_name(language)
+
+    def film(self, language: str) -> Path:
+        """The file that says what the last film of a language shows."""
+        return self.path / "films" / f"{plan_name(language)}.json"
 
     def resting(self, language: str) -> Path:
         """The folder of cues that belong to no line: mouths that rest while nobody speaks."""

@@ -64,11 +64,11 @@ def _line(planned: PlannedLine, takes: LineTakes) -> LineStatus:
     elif used is None:
         state = "missing"
     else:
-        state = "made" if _fits(planned, used) else "changed"
+        state = "made" if fits_plan(planned, used) else "changed"
     return LineStatus(planned, state, used, len(every))
 
 
-def _fits(planned: PlannedLine, take: Take) -> bool:
+def fits_plan(planned: PlannedLine, take: Take) -> bool:
     """True if the take was made from what the plan says now, as far as the plan itself tells."""
     recipe = take.recipe
     return (

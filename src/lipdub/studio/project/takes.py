@@ -91,7 +91,7 @@ class TakeFolder:
     @property
     def take(self) -> Take | None:
         """The complete take; None if it is not complete, or its files are damaged or gone."""
-        told = _read(Take, self.path / _TAKE)
+        told = self.told
         if told is None:
             return None
         patches = tuple(
@@ -102,6 +102,12 @@ class TakeFolder:
         take = replace(told, patches=patches, voice=voice)
         files = [file for p in take.patches for file in (p.reel, p.shapes)] + [take.voice and take.voice.file]
         return take if all(file is None or file.is_file() for file in files) and not self._altered() else None
+
+    @property
+    def told(self) -> Take | None:
+        """The complete take as it was written down, with paths below its folder; its files are not looked at. None if
+        it is not complete."""
+        return _read(Take, self.path / _TAKE)
 
     @property
     def damage(self) -> str:

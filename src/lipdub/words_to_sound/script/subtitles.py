@@ -14,6 +14,7 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span
 from lipdub.words_to_sound.script.orthography import is_cjk, width
 from lipdub.words_to_sound.script.row_breaks import TextUnit, break_cost, break_rows, row_width, text_units
+from lipdub.words_to_sound.script.ttml import ttml_text
 from lipdub.words_to_sound.script.write import subtitle_text
 
 _CHAIN = Fraction(1, 2)  # seconds; if the pause between two captions is shorter, the first is shown until the second
@@ -55,9 +56,10 @@ def captions_for(lines: Sequence[Line], options: SubtitleOptions = SubtitleOptio
     return _captions(drafts, options)
 
 
-def captions_text(captions: Sequence[Caption], ending: str) -> str:
-    """``captions`` as SubRip (``ending`` ".srt") or WebVTT (".vtt")."""
-    return subtitle_text([(caption.span, caption.rows) for caption in captions], ending)
+def captions_text(captions: Sequence[Caption], ending: str, language: str = "") -> str:
+    """``captions`` as SubRip (``ending`` ".srt"), WebVTT (".vtt") or TTML in ``language`` (".ttml")."""
+    rows = [(caption.span, caption.rows) for caption in captions]
+    return ttml_text(rows, language) if ending == ".ttml" else subtitle_text(rows, ending)
 
 
 @dataclass(frozen=True, slots=True)
