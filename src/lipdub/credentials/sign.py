@@ -1,0 +1,221 @@
+"""A content credential is written into a file, or into a file beside one that cannot hold it. No network is used: there
+is no time stamp of an authority."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from lipdub.credentials.manifest import DubAccount, Ingredient, manifest
+from lipdub.credentials.signing_key import EXTRA, SigningKey
+from lipdub.errors import InputError, MissingExtra, OptionError, OutputError
+
+if TYPE_CHECKING:
+    import c2pa
+
+EMBEDDED = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".m4a": "audio/mp4",
+    ".avi": "video/avi",
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+}
+"""File suffix -> media type, of files that hold their own credential."""
+
+BESIDE = {".mkv": "video/x-matroska", ".webm": "video/webm", ".mxf": "application/mxf", ".opus": "audio/ogg"}
+"""File suffix -> media type, of files whose credential lies beside them."""
+
+SIDECAR = ".c2pa"
+"""The suffix of a credential beside a file."""
+
+_UNKNOWN = "application/octet-stream"
+_OFFLINE = {
+    "builder": {"thumbnail": {"enabled": False}},
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
+}
+"""No pictures of the film in the credential, and nothing from a network."""
+
+
+def media_type(path: Path) -> str:
+    """The media type of a file by its suffix; "application/octet-stream" if it is not one that is known."""
+    return (EMBEDDED | BESIDE).get(path.suffix.lower(), _UNKNOWN)
+
+
+def sidecar_for(path: Path) -> Path | None:
+    """Where the credential of the output ``path`` lies: None if it is in the file itself.
+
+    Raises ``OptionError`` for a file type that has none.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in EMBEDDED and suffix not in BESIDE:
+        known = " ".join((*EMBEDDED, *BESIDE))
+        raise OptionError("files of this type cannot be signed", file=path, remedy=f"Use one of: {known}")
+    return path.with_suffix(SIDECAR) if suffix in BESIDE else None
+
+
+def sign_into(film: Path, signed: Path, kind: str, account: DubAccount, key: SigningKey) -> None:
+    """Write the file ``film`` with its credential to ``signed``. ``kind`` is its media type, one of ``EMBEDDED``.
+
+    Packets of pictures and sound stay as they are. Raises ``OutputError`` or ``InputError``.
+    """
+    with (
+        _builder(account) as builder,
+        _signer(key) as signer,
+        film.open("rb") as source,
+        signed.open("w+b") as target,
+        _told(film),
+    ):
+        builder.sign(signer, kind, source, target)
+
+
+def sign_beside(film: Path, kind: str, account: DubAccount, key: SigningKey) -> bytes:
+    """The credential of the file ``film`` of media type ``kind``, for a file beside it. Raises as ``sign_into``."""
+    with _builder(account) as builder, _signer(key) as signer, film.open("rb") as source, _told(film):
+        builder.set_no_embed()
+        return bytes(builder.sign(signer, kind, source, _Nowhere()))
+
+
+def check_signs(key: SigningKey, file: Path | None) -> None:
+    """Sign a few bytes with ``key`` and read them again, so that whatever is wrong with it is known before any work.
+    ``file`` is what the error names. Raises ``InputError``, ``MissingExtra``."""
+    from datetime import UTC, datetime
+
+    import_c2pa()
+    account = DubAccount("trial", "0", datetime.now(UTC), sound="a trial")
+    try:
+        with _builder(account) as builder, _signer(key) as signer, _told(file):
+            builder.set_no_embed()
+            made = bytes(builder.sign(signer, _UNKNOWN, io.BytesIO(b"trial"), _Nowhere()))
+        state = _state_of(made)
+    except OutputError as refused:
+        raise InputError(f"this key cannot sign: {refused.what}", file=file) from refused
+    if state not in ("Valid", "Trusted"):
+        remedy = "docs/disclosure.md says which certificates can be used"
+        raise InputError(
+            "what this key signs is not valid for readers of content credentials", file=file, remedy=remedy
+        )
+
+
+def _state_of(credential: bytes) -> str:
+    import c2pa
+
+    with (
+        c2pa.Context.from_dict(_OFFLINE) as context,
+        c2pa.Reader(_UNKNOWN, io.BytesIO(b"trial"), credential, context=context) as reader,
+    ):
+        return reader.get_validation_state() or ""
+
+
+def import_c2pa() -> None:
+    """Raise ``MissingExtra`` if the packages for content credentials are not installed."""
+    with MissingExtra.guard(EXTRA, "content credentials"):
+        import c2pa
+        import cryptography  # noqa: F401
+
+        _ = c2pa
+
+
+@contextmanager
+def _builder(account: DubAccount) -> "Iterator[c2pa.Builder]":
+    import_c2pa()
+    import c2pa
+
+    told = manifest(account)
+    with c2pa.Context.from_dict(_OFFLINE) as context, c2pa.Builder(told, context) as builder:
+        for one in account.ingredients:
+            with _told(one.path):
+                _add(builder, one)
+        yield builder
+
+
+def _add(builder: "c2pa.Builder", one: Ingredient) -> None:
+    """Add an ingredient; a credential that lies beside it is taken, too."""
+    told: dict[str, Any] = {"title": one.path.name, "relationship": one.relation, "label": one.name}
+    told["instance_id"] = one.name
+    beside = one.path.with_suffix(SIDECAR)
+    if one.path.suffix.lower() not in EMBEDDED and beside.is_file():
+        told |= _from_beside(builder, one, beside.read_bytes())
+    with one.path.open("rb") as source:
+        builder.add_ingredient(json.dumps(told), one.mime, source)
+
+
+def _from_beside(builder: "c2pa.Builder", one: Ingredient, credential: bytes) -> dict[str, Any]:
+    """What is told of an ingredient whose ``credential`` lies beside it: which it is, and whether it fits the file."""
+    import c2pa
+
+    name = f"{one.name}.c2pa"
+    with (
+        c2pa.Context.from_dict(_OFFLINE) as context,
+        one.path.open("rb") as source,
+        c2pa.Reader(one.mime, source, credential, context=context) as reader,
+    ):
+        read = json.loads(reader.json())
+    builder.add_resource(name, io.BytesIO(credential))
+    return {
+        "manifest_data": {"format": "application/c2pa", "identifier": name},
+        "active_manifest": read["active_manifest"],
+        "validation_results": read.get("validation_results", {}),
+    }
+
+
+@contextmanager
+def _signer(key: SigningKey) -> "Iterator[c2pa.Signer]":
+    import c2pa
+
+    algorithm = c2pa.C2paSigningAlg[key.algorithm.upper()]
+    with _told(None):
+        signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm, key.chain, key.private, None))
+    with signer:
+        yield signer
+
+
+@contextmanager
+def _told(file: Path | None) -> Iterator[None]:
+    """Errors of the library as ``OutputError`` about ``file``."""
+    import c2pa
+
+    try:
+        yield
+    except c2pa.C2paError as refused:
+        what = " ".join(str(refused).split()).rstrip(".")
+        raise OutputError(f"the content credential cannot be made ({what})", file=file) from refused
+
+
+class _Nowhere(io.RawIOBase):
+    """Takes what is written and keeps nothing: the copy of the film that the library writes beside a sidecar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._place = self._end = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return 0
+
+    def write(self, data: Any) -> int:
+        self._place += len(data)
+        self._end = max(self._end, self._place)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._place = offset + (0, self._place, self._end)[whence]
+        return self._place
+
+
+Opener = Callable[[], BinaryIO]
