@@ -30,7 +30,12 @@ def local_key_folder() -> Path:
     return (Path(given) if given else user_config_path("lipdub", appauthor=False)) / "credentials"
 
 
-def local_root() -> Path:
+def local_key_exists() -> bool:
+    """True if this machine made itself a key already."""
+    return (local_key_folder() / _KEY).exists()
+
+
+def local_certificates() -> Path:
     """The certificates of the key of this machine: with ``lipdub verify --trust`` they make it a trusted one. May not
     be there."""
     return local_key_folder() / _CHAIN

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lipdub.credentials.sign import EMBEDDED, SIDECAR, import_c2pa, media_type
+from lipdub.credentials.sign import EMBEDDED, import_c2pa, media_type, sidecar_name
 from lipdub.disk.os_errors import cause_of
 from lipdub.errors import InputError
 
@@ -74,7 +74,7 @@ def read_credentials(file: Path, trust: Path | None = None) -> CredentialsRead |
     if trust is not None:
         settings["trust"] = {"trust_anchors": _certificates(trust)}
         settings["verify"]["verify_trust"] = True
-    beside = file.with_suffix(SIDECAR)
+    beside = sidecar_name(file)
     held = file.suffix.lower() not in EMBEDDED and beside.is_file()
     try:
         with ExitStack() as stack:

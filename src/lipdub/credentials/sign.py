@@ -46,6 +46,11 @@ def media_type(path: Path) -> str:
     return (EMBEDDED | BESIDE).get(path.suffix.lower(), _UNKNOWN)
 
 
+def sidecar_name(path: Path) -> Path:
+    """What a credential beside the file ``path`` is called."""
+    return path.with_suffix(SIDECAR)
+
+
 def sidecar_for(path: Path) -> Path | None:
     """Where the credential of the output ``path`` lies: None if it is in the file itself.
 
@@ -55,7 +60,7 @@ def sidecar_for(path: Path) -> Path | None:
     if suffix not in EMBEDDED and suffix not in BESIDE:
         known = " ".join((*EMBEDDED, *BESIDE))
         raise OptionError("files of this type cannot be signed", file=path, remedy=f"Use one of: {known}")
-    return path.with_suffix(SIDECAR) if suffix in BESIDE else None
+    return sidecar_name(path) if suffix in BESIDE else None
 
 
 def sign_into(film: Path, signed: Path, kind: str, account: DubAccount, key: SigningKey) -> None:
@@ -137,7 +142,7 @@ def _add(builder: "c2pa.Builder", one: Ingredient) -> None:
     """Add an ingredient; a credential that lies beside it is taken, too."""
     told: dict[str, Any] = {"title": one.path.name, "relationship": one.relation, "label": one.name}
     told["instance_id"] = one.name
-    beside = one.path.with_suffix(SIDECAR)
+    beside = sidecar_name(one.path)
     if one.path.suffix.lower() not in EMBEDDED and beside.is_file():
         told |= _from_beside(builder, one, beside.read_bytes())
     with one.path.open("rb") as source:

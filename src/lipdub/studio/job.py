@@ -30,12 +30,14 @@ class DubRequest:
         """Every file that is read: none of them is written over, and none may change meanwhile. The clip is first."""
         speech = self.speech
         files = (self.source, self.audio, speech.script, speech.glossary, speech.music_effects, self.options.prior)
-        return tuple(path for path in (*files, *self.others) if path is not None)
+        keys = (self.options.sign_key, self.options.sign_cert)
+        return tuple(path for path in (*files, *keys, *self.others) if path is not None)
 
 
 @dataclass(frozen=True)
 class OutputNames:
-    """Where the dubbed ``film``, its ``report``, its review ``page`` and its ``subtitles`` go (None: not written).
+    """Where the dubbed ``film``, its ``report``, its review ``page``, its ``subtitles`` and a content ``credential``
+    beside it go (None: not written).
 
     ``notes`` say which name is not the usual one, and why.
     """
@@ -45,11 +47,13 @@ class OutputNames:
     page: Path | None = None
     subtitles: Path | None = None
     notes: tuple[str, ...] = ()
+    credential: Path | None = None
 
     @property
     def every(self) -> tuple[Path, ...]:
         """All names, the film's first."""
-        return tuple(path for path in (self.film, self.report, self.page, self.subtitles) if path is not None)
+        every = (self.film, self.report, self.page, self.subtitles, self.credential)
+        return tuple(path for path in every if path is not None)
 
 
 NO_OUTPUT = OutputNames(Path(), Path())

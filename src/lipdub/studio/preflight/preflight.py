@@ -1,12 +1,14 @@
 """Everything that is given is looked at before any work is done; what was made for that is kept for the stages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from lipdub.credentials.sign import sidecar_for, sidecar_name
 from lipdub.errors import NoSound
 from lipdub.faces.active_speaker import FaceSelector, parse_face_selectors
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import check_output
 from lipdub.studio.caller import Caller
+from lipdub.studio.film_label import check_label
 from lipdub.studio.final_subtitles import subtitle_kind
 from lipdub.studio.job import NO_OUTPUT, DubRequest, Job, OutputNames
 from lipdub.studio.preflight.consent import ensure_consent
@@ -15,6 +17,7 @@ from lipdub.studio.preflight.fit_picture import check_length_options, fit_pictur
 from lipdub.studio.preflight.output_names import check_names, output_names
 from lipdub.studio.preflight.request_checks import check_options, check_speech
 from lipdub.studio.session import Session
+from lipdub.studio.signing import check_signing, make_key
 from lipdub.studio.tools import Tools
 from lipdub.studio.write_options import write_options
 from lipdub.timeline.clip import Clip
@@ -46,6 +49,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
     with session.clock.stage("preflight"):
         inputs.watch(request.inputs)
         checked = check_request(request, tools)
+        make_key(options)
         inputs.begin()
         digest = inputs.digest(request.source)
         consent = ensure_consent(request.source, digest, options.consent, caller.ask_people, caller.why)
@@ -80,9 +84,11 @@ def check_request(request: DubRequest, tools: Tools) -> CheckedRequest:
     script = None if request.planned else check_speech(clip, request.audio, speech, tools)
     if request.audio is not None and not probe(request.audio).has_sound:
         raise NoSound("there is no sound in it", file=request.audio, remedy="Give the file that holds the dub track")
+    check_signing(options, request.output)
     names, length = _names(request), None
     if request.audio is not None:
         clip, length = fit_picture(clip, request.audio, options)
+    check_label(options, clip)
     return CheckedRequest(clip, names, selectors, script, excluded_spans(clip, options), length)
 
 
@@ -94,5 +100,7 @@ def _names(request: DubRequest) -> OutputNames:
     check_output(request.source, request.output, write_options(options, speech))
     kind = subtitle_kind(request.audio, speech)
     names = output_names(request.output, request.inputs, page=options.page, subtitles=kind)
-    check_names(names, request.inputs, overwrite=options.overwrite)
+    if options.credentials:
+        names = replace(names, credential=sidecar_for(names.film))
+    check_names(names, (*request.inputs, sidecar_name(request.source)), overwrite=options.overwrite)
     return names
