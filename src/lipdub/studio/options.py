@@ -171,11 +171,14 @@ class TranslatorOptions(SourceLanguageOptions):
 
 
 @dataclass(frozen=True)
-class SpeakOptions(VoiceOptions):
-    """Options of speech without a picture: the voices, and the language of the script."""
+class SpeakOptions(CredentialOptions, VoiceOptions):
+    """Options of speech without a picture: voices, the language of the script, and what tells that it is synthetic."""
 
     to: str = ""
     """Language of the script, e.g. es, where its name does not tell it (talk.es.srt does)."""
+
+    notice: str | bool = False
+    """Say a notice before the speech: TEXT, or without one that the voice was made by artificial intelligence."""
 
 
 @dataclass(frozen=True)

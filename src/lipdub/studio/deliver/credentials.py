@@ -43,6 +43,21 @@ def sign_film(work: FilmWork, film: PendingFile, mixed: bool, outputs: Outputs) 
     return (_who(key, job.names.credential),)
 
 
+def sign_speech(made: Path, signed: Path, title: str, speech: DubSpeech, key: SigningKey) -> str:
+    """Write the synthetic speech in the file ``made`` with its credential to ``signed``; returns a sentence for the
+    report. ``title`` is how the file will be called. Raises ``OutputError``."""
+    account = DubAccount(
+        title=title,
+        version=__version__,
+        when=datetime.now(UTC),
+        sound=_sound(speech, mixed=False),
+        synthetic=True,
+        language=speech.language,
+    )
+    sign_into(made, signed, media_type(made), account, key)
+    return _who(key, None)
+
+
 def _who(key: SigningKey, beside: Path | None) -> str:
     where = "" if beside is None else f", in {beside.name}"
     if key.local:
