@@ -17,6 +17,9 @@ State = Literal["trusted", "untrusted", "expired", "tampered", "invalid"]
 and nobody vouches for the signer; expired: the certificate was not valid any more; tampered: the file or the credential
 was changed after it was signed; invalid: something else is wrong with it."""
 
+_NONE = ("ManifestNotFound", "NotSupported")
+"""How errors of the library begin that mean that a file bears no credentials."""
+
 _UNTRUSTED = "signingCredential.untrusted"
 _EXPIRED = frozenset({"signingCredential.expired", "claimSignature.outsideValidity"})
 
@@ -83,12 +86,10 @@ def read_credentials(file: Path, trust: Path | None = None) -> CredentialsRead |
             credential = beside.read_bytes() if held else None
             reader = c2pa.Reader(media_type(file), source, credential, context=context)
             told = json.loads(stack.enter_context(reader).json())
-    except c2pa.C2paError.ManifestNotFound:
-        return None
-    except c2pa.C2paError.NotSupported:
-        return None
     except c2pa.C2paError as damaged:
         what = " ".join(str(damaged).split()).rstrip(".")
+        if what.startswith(_NONE):
+            return None
         return CredentialsRead("tampered", (), (f"it cannot be read: {what}",), beside=beside if held else None)
     except OSError as refused:
         cause = cause_of(refused)

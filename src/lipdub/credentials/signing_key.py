@@ -179,6 +179,9 @@ def _check_purpose(own: "Certificate", file: Path) -> None:
         named = {one.dotted_string for one in found.get_extension_for_class(x509.ExtendedKeyUsage).value}
     except x509.ExtensionNotFound:
         signs, named = False, set()
+    if not any(isinstance(one.value, x509.AuthorityKeyIdentifier) for one in found):
+        what = "the certificate does not name the key of its authority (extension authorityKeyIdentifier)"
+        raise InputError(what, file=file, remedy=_HELP)
     if not signs or not named & _PURPOSES:
         what = "the certificate is not for signing documents or e-mail (key usage digitalSignature, extended key usage"
         raise InputError(f"{what} emailProtection or documentSigning)", file=file, remedy=_HELP)
