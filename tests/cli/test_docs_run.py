@@ -19,6 +19,7 @@ import pytest
 from documented import DOCUMENTS, ROOT, Example, examples
 
 import lipdub
+from credentials.keys import issue
 from golden import make_checkpoint
 from lipdub import weights
 from lipdub.cli.main import app
@@ -205,6 +206,9 @@ def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
     write_data(folder / "pairs", checkpoint_digest(folder / "tiny-ltx" / "ckpt.safetensors"))
     (folder / "recipe.toml").write_text(RECIPE, "utf-8")
     package(tmp_path / "argos", "en", "fr", 1)
+    signer = issue(tmp_path / "keys")
+    for name, made in (("studio-key", signer.key), ("studio-chain", signer.chain), ("authority", signer.root)):
+        shutil.copy(made, folder / f"{name}.pem")
     (home / "weights").symlink_to(weights.cache_folder(), target_is_directory=True)
     for name, words in (("lipdub", f"{sys.executable} -m lipdub"), ("python", sys.executable)):
         (programs / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
@@ -215,6 +219,7 @@ def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(filter(None, where)),
         "LIPDUB_CACHE": str(home),
+        "LIPDUB_CONFIG": str(tmp_path / "settings"),
         "ARGOS_PACKAGES_DIR": str(tmp_path / "argos"),
         "NO_COLOR": "1",
     }

@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("cryptography", reason="content credentials need the extra credentials")
 
-from keys import Wish, issue
-
+from credentials.keys import Wish, issue
 from lipdub.credentials.local_key import local_certificates, local_key, local_key_exists, local_key_folder
 from lipdub.credentials.sign import check_signs
 from lipdub.credentials.signing_key import read_signing_key

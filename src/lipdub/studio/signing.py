@@ -21,7 +21,7 @@ def signing_key(options: CredentialOptions) -> SigningKey:
     ``OutputError`` if a new key cannot be kept, ``MissingExtra``.
     """
     import_c2pa()
-    files = _files(options)
+    files = files_to_sign_with(options)
     return local_key() if files is None else read_signing_key(*files)
 
 
@@ -36,7 +36,7 @@ def check_signing(options: CredentialOptions, output: Path | None) -> None:
     if output is not None:
         sidecar_for(output)
     import_c2pa()
-    files = _files(options)
+    files = files_to_sign_with(options)
     if files is not None:
         check_signs(read_signing_key(*files), files[1])
     elif local_key_exists():
@@ -45,12 +45,13 @@ def check_signing(options: CredentialOptions, output: Path | None) -> None:
 
 def make_key(options: CredentialOptions) -> None:
     """Make the key of this machine, if it will be needed and is not there. Raises what ``signing_key`` raises."""
-    if options.credentials and _files(options) is None and not local_key_exists():
+    if options.credentials and files_to_sign_with(options) is None and not local_key_exists():
         check_signs(local_key(), None)
 
 
-def _files(options: CredentialOptions) -> tuple[Path, Path] | None:
-    """The files of the user's key and of its certificates; None if there are none."""
+def files_to_sign_with(options: CredentialOptions) -> tuple[Path, Path] | None:
+    """The files of the user's key and of its certificates, as the options or the environment name them; None if they
+    name none. Raises ``OptionError`` if they name one of both."""
     key = options.sign_key or _named(KEY)
     certificates = options.sign_cert or _named(CERTIFICATES)
     if key is None and certificates is None:
