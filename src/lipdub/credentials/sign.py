@@ -35,10 +35,12 @@ SIDECAR = ".c2pa"
 
 _UNKNOWN = "application/octet-stream"
 _OFFLINE = {
+    "core": {"backing_store_memory_threshold_in_mb": 16},
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
 }
-"""No pictures of the film in the credential, and nothing from a network."""
+"""No pictures of the film in the credential, nothing from a network, and copies of large files on the disk, not in
+memory: the library's own buffers are 512 MB at most."""
 
 
 def media_type(path: Path) -> str:
