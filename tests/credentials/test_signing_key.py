@@ -123,11 +123,11 @@ def test_a_damaged_key_of_this_machine_is_told_and_not_replaced(own_settings: Pa
 
 def test_options_choose_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, other = issue(tmp_path / "a", Wish(name="Mine")), issue(tmp_path / "b", Wish(name="Other"))
-    wanted = CredentialOptions(credentials=True)
+    wanted, film = CredentialOptions(credentials=True), tmp_path / "film.mp4"
     assert signing_key(wanted).local
     monkeypatch.setenv("LIPDUB_SIGN_KEY", str(other.key))
     with pytest.raises(OptionError, match="certificates are not given"):
-        check_signing(wanted, None)
+        check_signing(wanted, film)
     monkeypatch.setenv("LIPDUB_SIGN_CERT", str(other.chain))
     assert signing_key(wanted).name == "Other"
     named = CredentialOptions(True, mine.key, mine.chain)
@@ -137,7 +137,7 @@ def test_options_choose_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("LIPDUB_SIGN_KEY")
     monkeypatch.delenv("LIPDUB_SIGN_CERT")
     with pytest.raises(OptionError, match="private key is not given"):
-        check_signing(CredentialOptions(True, None, mine.chain), None)
+        check_signing(CredentialOptions(True, None, mine.chain), film)
 
 
 def test_a_check_makes_no_key_and_refuses_other_files(tmp_path: Path, own_settings: Path) -> None:

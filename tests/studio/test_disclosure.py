@@ -110,6 +110,7 @@ def test_signing_changes_no_packet_and_says_what_the_report_says(clip: Path, hom
     assert (spoken.source_type, "not known" in spoken.description) == ("", True)
     assert any("key of this machine" in note for note in report.notes)
     assert synthetic_mark(home / name).startswith("AI-dubbed")
+    assert str(home).encode() not in (beside if beside.exists() else home / name).read_bytes(), "no paths"
     assert not [left for left in home.iterdir() if left.name.startswith(".lipdub")]
 
 
@@ -176,6 +177,13 @@ def test_a_credential_beside_the_source_is_never_replaced(clip: Path, home: Path
     assert (home / "talk.c2pa").read_text() == "the camera's"
 
 
+def test_a_credential_of_an_earlier_film_is_told(clip: Path, home: Path) -> None:
+    (home / "out.c2pa").write_text("of another film")
+    report = dubbed(clip, home / "out.mkv", PLAIN)
+    assert any("out.c2pa is the credential of an earlier file" in note for note in report.notes)
+    assert (home / "out.c2pa").read_text() == "of another film"
+
+
 def test_a_label_is_seen_in_its_corner_and_span_and_all_else_stays(clip: Path, home: Path) -> None:
     dubbed(clip, home / "plain.mkv", LOSSLESS)
     report = dubbed(
@@ -232,6 +240,7 @@ def test_a_project_remembers_that_it_is_signed_but_no_key(clip: Path, home: Path
     speech = lipdub.SpeechOptions(line="Hola a todos.", to="es", asr_check=False, source_language="en")
     work = lipdub.open_project(home / "talk.lipdub", clip)
     work.render("es", home / "one.mp4", lipdub.ProjectOptions(options, speech))
+    work.people(lipdub.ProjectOptions(replace(options, sign_key=home / "none.pem")))  # nothing is signed for that
     manifest = (home / "talk.lipdub" / "project.json").read_text()
     assert json.loads(manifest)["options"]["credentials"] is True
     for file in (path for path in (home / "talk.lipdub").rglob("*") if path.is_file()):

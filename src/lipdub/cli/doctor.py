@@ -101,18 +101,16 @@ def examine(weights_folder: Path | None = None) -> dict[str, Any]:
 
 def credentials_finding() -> str:
     """Whether content credentials can be made here, and which key would sign them. No key is made for it."""
-    from lipdub.credentials.local_key import local_key_exists, local_key_folder
+    from lipdub.credentials.local_key import local_key_folder
     from lipdub.studio.options import CredentialOptions
-    from lipdub.studio.signing import check_signing, files_to_sign_with, signing_key
+    from lipdub.studio.signing import check_key
 
-    wanted = CredentialOptions(credentials=True)
     try:
-        check_signing(wanted, None)
-        if files_to_sign_with(wanted) is None and not local_key_exists():
-            return f"can be made; the first one makes a key for this machine in {local_key_folder()} (not trusted)"
-        key = signing_key(wanted)
+        key = check_key(CredentialOptions(credentials=True))
     except LipdubError as refused:
         return f"cannot be made: {refused}"
+    if key is None:
+        return f"can be made; the first one makes a key for this machine in {local_key_folder()} (not trusted)"
     whose = "by the key of this machine (not trusted)" if key.local else f"by '{key.name}' ({key.algorithm})"
     return f"can be made, signed {whose}, until {key.until:%Y-%m-%d}"
 

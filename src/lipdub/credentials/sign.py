@@ -65,6 +65,11 @@ def sidecar_for(path: Path) -> Path | None:
     return sidecar_name(path) if suffix in BESIDE else None
 
 
+def other_credential(path: Path) -> bool:
+    """Whether a credential lies where readers look for that of the file ``path``, which is about to be written."""
+    return path.suffix.lower() in BESIDE and sidecar_name(path).exists()
+
+
 def sign_into(film: Path, signed: Path, kind: str, account: DubAccount, key: SigningKey) -> None:
     """Write the file ``film`` with its credential to ``signed``. ``kind`` is its media type, one of ``EMBEDDED``.
 

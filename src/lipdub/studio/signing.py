@@ -26,26 +26,33 @@ def signing_key(options: CredentialOptions) -> SigningKey:
 
 
 def check_signing(options: CredentialOptions, output: Path | None) -> None:
-    """Refuse credentials that cannot be made for ``output`` (None: no film is written). Nothing is made. Raises what
-    ``signing_key`` raises, and ``OptionError``."""
+    """Refuse credentials that cannot be made for ``output`` (None: no film is written, so nothing is signed). Makes
+    nothing. Raises what ``check_key`` raises, and ``OptionError``."""
     if not options.credentials:
         given = "--sign-key" if options.sign_key else "--sign-cert" if options.sign_cert else ""
         if given:
             raise OptionError(f"{given} does nothing without --credentials", remedy="Add --credentials")
-        return
-    if output is not None:
+    elif output is not None:
         sidecar_for(output)
+        check_key(options)
+
+
+def check_key(options: CredentialOptions) -> SigningKey | None:
+    """The key that would sign, after it was tried; None if it would have to be made. Raises what ``signing_key``
+    raises."""
     import_c2pa()
     files = files_to_sign_with(options)
-    if files is not None:
-        check_signs(read_signing_key(*files), files[1])
-    elif local_key_exists():
-        check_signs(local_key(), None)
+    if files is None and not local_key_exists():
+        return None
+    key = signing_key(options)
+    check_signs(key, None if files is None else files[1])
+    return key
 
 
-def make_key(options: CredentialOptions) -> None:
-    """Make the key of this machine, if it will be needed and is not there. Raises what ``signing_key`` raises."""
-    if options.credentials and files_to_sign_with(options) is None and not local_key_exists():
+def make_key(options: CredentialOptions, output: Path | None) -> None:
+    """Make the key of this machine, if it will be needed for ``output`` and is not there. Raises what ``signing_key``
+    raises."""
+    if options.credentials and output is not None and check_key(options) is None:
         check_signs(local_key(), None)
 
 

@@ -165,7 +165,7 @@ def speak(
     check_voices(lines.lines, named)
     check_references(named, picture is not None and picture.has_sound)
     check_notice(notice, named)
-    make_key(voices)
+    make_key(voices, output)
     with caller.session(tools) as session:
         lines = with_notice(lines, notice, named, session)
         made = session.scratch / f"speech{output.suffix.lower()}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from lipdub.credentials.sign import sidecar_for, sidecar_name
+from lipdub.credentials.sign import other_credential, sidecar_for, sidecar_name
 from lipdub.errors import NoSound
 from lipdub.faces.active_speaker import FaceSelector, parse_face_selectors
 from lipdub.media.probe import open_clip, probe
@@ -49,7 +49,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
     with session.clock.stage("preflight"):
         inputs.watch(request.inputs)
         checked = check_request(request, tools)
-        make_key(options)
+        make_key(options, request.output)
         inputs.begin()
         digest = inputs.digest(request.source)
         consent = ensure_consent(request.source, digest, options.consent, caller.ask_people, caller.why)
@@ -102,5 +102,8 @@ def _names(request: DubRequest) -> OutputNames:
     names = output_names(request.output, request.inputs, page=options.page, subtitles=kind)
     if options.credentials:
         names = replace(names, credential=sidecar_for(names.film))
+    elif other_credential(names.film):
+        told = f"{sidecar_name(names.film).name} is the credential of an earlier file, and does not fit this one"
+        names = replace(names, notes=(*names.notes, told))
     check_names(names, (*request.inputs, sidecar_name(request.source)), overwrite=options.overwrite)
     return names
