@@ -19,14 +19,19 @@ from lipdub.demo.media_files import write_synthetic_clip, write_wave
 from lipdub.demo.speech_assets import load_speech
 from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.media.mark import synthetic_mark
-from lipdub.media.probe import open_clip
+from lipdub.media.probe import open_clip, picture_facts
 from lipdub.media.read import read_frames
 from lipdub.review.report import Report
 from lipdub.studio import dub as dub_module
+from lipdub.studio import film_label as film_label_module
+from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.film_label import film_label
 from lipdub.studio.options import LabelOptions
 from lipdub.studio.workers.divide import with_label
+from lipdub.timeline.picture import Frame, PixelLayout
+from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
 
 pytest.importorskip("c2pa", reason="content credentials need the extra credentials (c2pa-python)")
 pytest.importorskip("cryptography", reason="content credentials need the extra credentials (cryptography)")
@@ -36,6 +41,7 @@ from lipdub.credentials.local_key import local_key
 from lipdub.credentials.manifest import DubAccount
 from lipdub.credentials.read import read_credentials
 from lipdub.credentials.sign import sign_into
+from lipdub.studio.deliver.credentials import is_translated
 
 RATE = Fraction(25)
 FACE, BLANK = 26, 60
@@ -125,6 +131,25 @@ def test_the_credential_of_the_source_is_the_first_in_the_chain(clip: Path, home
     assert [one.title for one in found.credentials] == ["out.mp4", "camera.mp4"]
     assert found.credentials[0].ingredients[0] == ("camera.mp4", "parentOf", found.credentials[1].id)
     assert (found.state, found.earlier) == ("untrusted", ())
+
+
+@pytest.mark.parametrize(
+    ("original", "source", "language", "expected"),
+    [
+        ("Hello.", "", "es", True),
+        ("", "en", "es", True),
+        ("", "en", "en-GB", False),
+        ("", "en", "", False),
+        ("", "", "es", False),
+        ("Hola.", "", "es", False),  # it was kept as it is
+    ],
+)
+def test_it_says_that_words_were_translated_only_if_they_were(
+    original: str, source: str, language: str, expected: bool
+) -> None:
+    span = Span(Fraction(0), Fraction(1))
+    speech = DubSpeech(Path("a.wav"), Path("a.srt"), said=(SaidLine(span, span, "Hola.", original),))
+    assert is_translated(speech, source, language) == expected
 
 
 def test_if_it_cannot_be_signed_nothing_appears(clip: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +255,23 @@ def test_frames_with_a_label_alone_may_be_cut_anywhere(clip: Path) -> None:
         range(30, 40),
     ]
     assert with_label([range(3, 6)], None) == [range(3, 6)]
+
+
+@pytest.mark.parametrize(("transfer", "white"), [(1, 1.0), (16, 0.58), (18, 0.75)])
+def test_letters_are_as_bright_as_the_white_of_the_picture(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, transfer: int, white: float
+) -> None:
+    source = open_clip(clip)
+    facts = picture_facts(source)
+    colours = replace(facts.colours, transfer=transfer)
+    monkeypatch.setattr(film_label_module, "picture_facts", lambda _: replace(facts, colours=colours))
+    label = film_label(LabelOptions(label=True), source)
+    assert label is not None
+    black = np.zeros((256, 256), np.uint8)
+    layout = PixelLayout("gray", 8, (1, 1), "bt709", True)
+    frame = Frame(0, 0, (black,), layout, lambda box: np.zeros((box.height, box.width, 3), np.uint8))
+    label.drawing(source).draw(frame)
+    assert black.max() == pytest.approx(255 * white, abs=2)
 
 
 def test_a_project_remembers_that_it_is_signed_but_no_key(clip: Path, home: Path) -> None:

@@ -84,12 +84,12 @@ def dub_account(work: FilmWork, mixed: bool) -> DubAccount:
         synthetic=None if speech.brought else True,
         language=language,
         source_language=source_language,
-        translated=_translated(speech, source_language, language),
+        translated=is_translated(speech, source_language, language),
         ingredients=tuple(_ingredients(job)),
     )
 
 
-def _translated(speech: DubSpeech, source: str, language: str) -> bool:
+def is_translated(speech: DubSpeech, source: str, language: str) -> bool:
     """Whether a text was translated, or the languages of clip and dub are known and differ."""
     differ = bool(source and language) and not same_language(source, language)
     return differ or any(line.original and line.original != line.text for line in speech.said)
