@@ -1,6 +1,7 @@
 """Credentials are signed and read back by the library of the standard, with and without trust, whole and damaged."""
 
 import json
+import os
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -95,7 +96,9 @@ def test_a_film_that_cannot_hold_credentials_has_them_beside_it(
     before = made.read_bytes()
     beside = sidecar_for(made)
     assert beside == tmp_path / "out.c2pa"
-    beside.write_bytes(sign_beside(made, media_type(made), account(), key))
+    credential, unread = sign_beside(made, media_type(made), account(), key)
+    assert unread == ()
+    beside.write_bytes(credential)
     assert made.read_bytes() == before
     found = read_credentials(made, issued.root)
     assert found is not None
@@ -157,7 +160,8 @@ def test_a_source_that_was_tampered_with_is_told(tmp_path: Path, key: SigningKey
 
 def test_credentials_beside_a_source_stay_in_the_chain(tmp_path: Path, key: SigningKey) -> None:
     source = film(tmp_path / "source.mkv", 3)
-    (tmp_path / "source.c2pa").write_bytes(sign_beside(source, media_type(source), account(title="source.mkv"), key))
+    credential, _ = sign_beside(source, media_type(source), account(title="source.mkv"), key)
+    (tmp_path / "source.c2pa").write_bytes(credential)
     part = Ingredient(sound(tmp_path / "dub.wav"), "audio/wav", "componentOf", "dub track")
     found = read_credentials(signed(tmp_path / "out.mp4", key, source_of(source), part))
     assert found is not None
@@ -168,6 +172,40 @@ def test_credentials_beside_a_source_stay_in_the_chain(tmp_path: Path, key: Sign
     found = read_credentials(signed(tmp_path / "again.mp4", key, source_of(source)))
     assert found is not None
     assert any(code.endswith("mismatch") for code in found.earlier)
+
+
+@pytest.mark.parametrize("damage", ["beside", "inside", "boxes"])
+def test_a_source_whose_credential_cannot_be_read_is_told_and_stops_nothing(
+    tmp_path: Path, key: SigningKey, damage: str
+) -> None:
+    if damage == "beside":
+        source = film(tmp_path / "source.mkv", 3)
+        (tmp_path / "source.c2pa").write_bytes(b"nothing of the kind")
+    else:
+        source = signed(tmp_path / "source.mp4", key)
+        content = source.read_bytes()
+        at = content.index(b"jumb")
+        broken = content[:at] + (bytes(60) if damage == "inside" else b"jumb\0\0\0\xffjumd") + content[at + 60 :]
+        source.write_bytes(broken)
+    made, plain = tmp_path / "out.mp4", film(tmp_path / "plain.mp4", 2)
+    assert sign_into(plain, made, "video/mp4", account(source_of(source)), key) == (source.name,)
+    found = read_credentials(made)
+    assert found is not None
+    assert (found.state, len(found.credentials)) == ("untrusted", 1)
+    assert found.credentials[0].ingredients == ((source.name, "parentOf", ""),)
+    assert packets(plain) == packets(made)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_names_that_are_not_utf8_are_written_as_escapes(tmp_path: Path, key: SigningKey) -> None:
+    source = film(tmp_path / "source.mp4").rename(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    made = tmp_path / "out.mp4"
+    told = replace(account(source_of(source), title=source.name), sound=f"the dub track {source.name}")
+    sign_into(film(tmp_path / "plain.mp4"), made, "video/mp4", told, key)
+    found = read_credentials(made)
+    assert found is not None
+    assert found.credentials[0].title == "caf\\udce9.mp4"
+    assert found.credentials[0].ingredients[0][0] == "caf\\udce9.mp4"
 
 
 def test_the_key_of_this_machine_is_trusted_by_its_own_certificates_only(tmp_path: Path, issued: Issued) -> None:

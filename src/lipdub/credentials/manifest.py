@@ -70,6 +70,7 @@ class DubAccount:
 def manifest(account: DubAccount) -> dict[str, Any]:
     """The manifest of a dub, as ``c2pa.Builder`` takes it. Sound alone that was made of nothing is "created", all else
     is "opened" and then changed."""
+    sound = plain_text(account.sound)
     agent = {"name": "lipdub", "version": account.version}
     actions: list[dict[str, Any]] = []
     parents = [one.name for one in account.ingredients if one.relation == "parentOf"]
@@ -78,7 +79,7 @@ def manifest(account: DubAccount) -> dict[str, Any]:
         actions.append({"action": "c2pa.opened", "parameters": {"ingredientIds": parents}})
     else:
         kind = MADE_BY_AI if account.synthetic else "http://c2pa.org/digitalsourcetype/empty"
-        actions.append({"action": "c2pa.created", "digitalSourceType": kind, "description": account.sound})
+        actions.append({"action": "c2pa.created", "digitalSourceType": kind, "description": sound})
     if parts:
         actions.append({"action": "c2pa.placed", "parameters": {"ingredientIds": parts}})
     if account.changed:
@@ -89,18 +90,23 @@ def manifest(account: DubAccount) -> dict[str, Any]:
         actions.append({"action": "c2pa.edited", "description": "a visible label was drawn", "changes": spans})
     if account.sound and parents:
         kind = {"digitalSourceType": MADE_BY_AI} if account.synthetic else {}
-        actions.append({"action": "c2pa.dubbed", **kind, "description": account.sound})
+        actions.append({"action": "c2pa.dubbed", **kind, "description": sound})
     if account.translated:
         known = {"sourceLanguage": account.source_language, "targetLanguage": account.language}
         actions.append({"action": "c2pa.translated", "parameters": {k: v for k, v in known.items() if v}})
     when = account.when.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "claim_generator_info": [agent],
-        "title": account.title,
+        "title": plain_text(account.title),
         "assertions": [
             {"label": ACTIONS, "data": {"actions": [{**one, "when": when, "softwareAgent": agent} for one in actions]}}
         ],
     }
+
+
+def plain_text(text: str) -> str:
+    """``text`` as UTF-8 can hold it: bytes of a name that is not UTF-8 become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _change(span: Span, what: str) -> dict[str, Any]:

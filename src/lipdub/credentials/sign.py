@@ -3,12 +3,12 @@ is no time stamp of an authority."""
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from lipdub.credentials.manifest import DubAccount, Ingredient, manifest
+from lipdub.credentials.manifest import DubAccount, Ingredient, manifest, plain_text
 from lipdub.credentials.signing_key import EXTRA, SigningKey
 from lipdub.errors import InputError, MissingExtra, OptionError, OutputError
 
@@ -70,26 +70,29 @@ def other_credential(path: Path) -> bool:
     return path.suffix.lower() in BESIDE and sidecar_name(path).exists()
 
 
-def sign_into(film: Path, signed: Path, kind: str, account: DubAccount, key: SigningKey) -> None:
+def sign_into(film: Path, signed: Path, kind: str, account: DubAccount, key: SigningKey) -> tuple[str, ...]:
     """Write the file ``film`` with its credential to ``signed``. ``kind`` is its media type, one of ``EMBEDDED``.
 
-    Packets of pictures and sound stay as they are. Raises ``OutputError`` or ``InputError``.
+    Packets of pictures and sound stay as they are. Returns the names of the ingredients whose own credentials could not
+    be read, and so are not in the chain. Raises ``OutputError``, and ``OSError`` if the disk refuses.
     """
     with (
-        _builder(account) as builder,
+        _builder(account) as (builder, unread),
         _signer(key) as signer,
         film.open("rb") as source,
         signed.open("w+b") as target,
         _told(film),
     ):
         builder.sign(signer, kind, source, target)
+    return unread
 
 
-def sign_beside(film: Path, kind: str, account: DubAccount, key: SigningKey) -> bytes:
-    """The credential of the file ``film`` of media type ``kind``, for a file beside it. Raises as ``sign_into``."""
-    with _builder(account) as builder, _signer(key) as signer, film.open("rb") as source, _told(film):
+def sign_beside(film: Path, kind: str, account: DubAccount, key: SigningKey) -> tuple[bytes, tuple[str, ...]]:
+    """The credential of the file ``film`` of media type ``kind``, for a file beside it; and what ``sign_into`` returns.
+    Raises as that."""
+    with _builder(account) as (builder, unread), _signer(key) as signer, film.open("rb") as source, _told(film):
         builder.set_no_embed()
-        return bytes(builder.sign(signer, kind, source, _Nowhere()))
+        return bytes(builder.sign(signer, kind, source, _Nowhere())), unread
 
 
 def check_signs(key: SigningKey, file: Path | None) -> None:
@@ -100,7 +103,7 @@ def check_signs(key: SigningKey, file: Path | None) -> None:
     import_c2pa()
     account = DubAccount("trial", "0", datetime.now(UTC), sound="a trial")
     try:
-        with _builder(account) as builder, _signer(key) as signer, _told(file):
+        with _builder(account) as (builder, _), _signer(key) as signer, _told(file):
             builder.set_no_embed()
             made = bytes(builder.sign(signer, _UNKNOWN, io.BytesIO(b"trial"), _Nowhere()))
         state = _state_of(made)
@@ -133,27 +136,37 @@ def import_c2pa() -> None:
 
 
 @contextmanager
-def _builder(account: DubAccount) -> "Iterator[c2pa.Builder]":
+def _builder(account: DubAccount) -> "Iterator[tuple[c2pa.Builder, tuple[str, ...]]]":
+    """What makes a credential, and the names of the ingredients whose own credentials cannot be read."""
     import_c2pa()
     import c2pa
 
-    told = manifest(account)
-    with c2pa.Context.from_dict(_OFFLINE) as context, c2pa.Builder(told, context) as builder:
-        for one in account.ingredients:
-            with _told(one.path):
-                _add(builder, one)
-        yield builder
+    with c2pa.Context.from_dict(_OFFLINE) as context:
+        with _told(None):
+            builder = c2pa.Builder(manifest(account), context)
+        with builder:
+            yield builder, tuple(one.path.name for one in account.ingredients if not _added(builder, one))
 
 
-def _add(builder: "c2pa.Builder", one: Ingredient) -> None:
-    """Add an ingredient; a credential that lies beside it is taken, too."""
-    told: dict[str, Any] = {"title": one.path.name, "relationship": one.relation, "label": one.name}
-    told["instance_id"] = one.name
+def _added(builder: "c2pa.Builder", one: Ingredient) -> bool:
+    """Add an ingredient, with the credential that it bears or that lies beside it. One that cannot be read is left out,
+    and False is returned: a film that took hours is not lost for it."""
+    import c2pa
+
+    told: dict[str, Any] = {"title": plain_text(one.path.name), "relationship": one.relation}
+    told |= {"label": one.name, "instance_id": one.name}
     beside = sidecar_name(one.path)
-    if one.path.suffix.lower() not in EMBEDDED and beside.is_file():
-        told |= _from_beside(builder, one, beside.read_bytes())
     with one.path.open("rb") as source:
-        builder.add_ingredient(json.dumps(told), one.mime, source)
+        try:
+            more = {}
+            if one.path.suffix.lower() not in EMBEDDED and beside.is_file():
+                more = _from_beside(builder, one, beside.read_bytes())
+            builder.add_ingredient(json.dumps(told | more), one.mime, source)
+            return True
+        except (c2pa.C2paError, KeyError):
+            with _told(one.path):
+                builder.add_ingredient(json.dumps(told), _UNKNOWN, io.BytesIO())
+            return False
 
 
 def _from_beside(builder: "c2pa.Builder", one: Ingredient, credential: bytes) -> dict[str, Any]:
@@ -228,6 +241,3 @@ class _Nowhere(io.RawIOBase):
     def seek(self, offset: int, whence: int = 0) -> int:
         self._place = offset + (0, self._place, self._end)[whence]
         return self._place
-
-
-Opener = Callable[[], BinaryIO]

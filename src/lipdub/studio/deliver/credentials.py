@@ -36,11 +36,19 @@ def sign_film(work: FilmWork, film: PendingFile, mixed: bool, outputs: Outputs) 
     job = work.job
     key = signing_key(job.options)
     account, kind = dub_account(work, mixed), media_type(film.target)
+    unread: tuple[str, ...] = ()
+
+    def sign(new: Path) -> None:
+        nonlocal unread
+        unread = sign_into(film.path, new, kind, account, key)
+
     if job.names.credential is None:
-        outputs.rewrite(film.path, lambda new: sign_into(film.path, new, kind, account, key))
+        outputs.rewrite(film.path, sign)
     else:
-        outputs.part(job.names.credential).write_bytes(sign_beside(film.path, kind, account, key))
-    return (_who(key, job.names.credential),)
+        credential, unread = sign_beside(film.path, kind, account, key)
+        outputs.part(job.names.credential).write_bytes(credential)
+    lost = (f"the content credential of {name} cannot be read, so it is not in the chain" for name in unread)
+    return (_who(key, job.names.credential), *lost)
 
 
 def sign_speech(made: Path, signed: Path, title: str, speech: DubSpeech, key: SigningKey) -> str:
