@@ -25,7 +25,7 @@ from lipdub.credentials.manifest import (
     manifest,
     npt,
 )
-from lipdub.credentials.read import read_credentials
+from lipdub.credentials.read import read_credentials, state_of
 from lipdub.credentials.sign import media_type, sidecar_for, sign_beside, sign_into
 from lipdub.credentials.signing_key import SigningKey, read_signing_key
 from lipdub.errors import InputError, OptionError
@@ -243,6 +243,23 @@ def test_a_dub_track_of_the_user_is_not_called_synthetic() -> None:
     assert COMPOSITE_WITH_AI in told
     assert MADE_BY_AI not in told
     assert "c2pa.translated" not in told
+
+
+@pytest.mark.parametrize(
+    ("state", "problems", "expected"),
+    [
+        ("Trusted", (), "trusted"),
+        ("Valid", ("signingCredential.untrusted",), "untrusted"),
+        # as the library told of a certificate that expired after the film was signed
+        ("Invalid", ("signingCredential.untrusted", "signingCredential.expired"), "expired"),
+        ("Invalid", ("signingCredential.expired", "assertion.bmffHash.mismatch"), "tampered"),
+        ("Invalid", ("claimSignature.mismatch",), "tampered"),
+        ("Invalid", ("signingCredential.invalid",), "invalid"),
+        ("Valid", ("something.new",), "invalid"),
+    ],
+)
+def test_what_is_wrong_decides_what_is_said(state: str, problems: tuple[str, ...], expected: str) -> None:
+    assert state_of(state, problems) == expected
 
 
 @given(st.fractions(0, 10**5))

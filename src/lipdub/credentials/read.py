@@ -117,7 +117,7 @@ def _read(told: dict[str, Any], beside: Path | None) -> CredentialsRead:
     manifests, active = told.get("manifests", {}), told.get("active_manifest", "")
     every = tuple(_credential(name, manifests[name]) for name in _chain(active, manifests))
     problems, earlier = _problems(told)
-    return CredentialsRead(_state(told.get("validation_state", ""), problems), every, problems, earlier, beside)
+    return CredentialsRead(state_of(told.get("validation_state", ""), problems), every, problems, earlier, beside)
 
 
 def _chain(active: str, manifests: Mapping[str, Any]) -> list[str]:
@@ -145,7 +145,9 @@ def _failures(found: Mapping[str, Any] | None) -> list[str]:
     return [str(one["code"]) for one in (found or {}).get("failure") or ()]
 
 
-def _state(state: str, problems: Iterable[str]) -> State:
+def state_of(state: str, problems: Iterable[str]) -> State:
+    """What is known of a credential, from the library's own ``state`` (Trusted, Valid, Invalid) and its codes of
+    ``problems``."""
     found = set(problems)
     if any(code.endswith((".mismatch", ".missing", ".malformed")) for code in found):
         return "tampered"
