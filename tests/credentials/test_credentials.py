@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -25,6 +26,7 @@ from lipdub.credentials.manifest import (
     manifest,
     npt,
 )
+from lipdub.credentials.presence import bears_credentials
 from lipdub.credentials.read import read_credentials, state_of
 from lipdub.credentials.sign import media_type, sidecar_for, sign_beside, sign_into
 from lipdub.credentials.signing_key import SigningKey, read_signing_key
@@ -206,6 +208,28 @@ def test_names_that_are_not_utf8_are_written_as_escapes(tmp_path: Path, key: Sig
     assert found is not None
     assert found.credentials[0].title == "caf\\udce9.mp4"
     assert found.credentials[0].ingredients[0][0] == "caf\\udce9.mp4"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_that_a_film_bears_credentials_is_seen_without_reading_them(
+    tmp_path: Path, key: SigningKey, suffix: str
+) -> None:
+    made = film(tmp_path / f"film{suffix}")
+    assert not bears_credentials(made)
+    if suffix == ".mkv":
+        (tmp_path / "film.c2pa").write_bytes(b"whatever")
+    else:
+        made = signed(tmp_path / f"signed{suffix}", key)
+    assert bears_credentials(made)
+
+
+@given(st.binary(max_size=80))
+def test_damaged_boxes_bear_nothing_and_end(content: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.mp4"
+        path.write_bytes(content)
+        assert not bears_credentials(path)
+        assert not bears_credentials(Path(folder) / "none.mp4")
 
 
 def test_the_key_of_this_machine_is_trusted_by_its_own_certificates_only(tmp_path: Path, issued: Issued) -> None:

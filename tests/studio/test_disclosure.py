@@ -99,6 +99,7 @@ def test_signing_changes_no_packet_and_says_what_the_report_says(clip: Path, hom
     dubbed(clip, plain, PLAIN)
     report = dubbed(clip, home / name, replace(PLAIN, credentials=True, language="es"))
     assert packets(plain) == packets(home / name)
+    assert not any("bears content credentials" in warning for warning in report.warnings)
     beside = (home / name).with_suffix(".c2pa")
     assert beside.exists() == name.endswith("mkv")
     found = read_credentials(home / name)
@@ -131,6 +132,8 @@ def test_the_credential_of_the_source_is_the_first_in_the_chain(clip: Path, home
     assert [one.title for one in found.credentials] == ["out.mp4", "camera.mp4"]
     assert found.credentials[0].ingredients[0] == ("camera.mp4", "parentOf", found.credentials[1].id)
     assert (found.state, found.earlier) == ("untrusted", ())
+    report = lipdub.dub(source, audio=clip.with_name("dub.wav"), output=home / "unsigned.mp4", options=PLAIN)
+    assert any("the clip bears content credentials" in warning for warning in report.warnings)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lipdub import __version__
 from lipdub.credentials.manifest import ChangedSpan, DubAccount, Ingredient, joined
+from lipdub.credentials.presence import bears_credentials
 from lipdub.credentials.sign import media_type, sign_beside, sign_into
 from lipdub.credentials.signing_key import SigningKey
 from lipdub.disk.publish import Outputs, PendingFile
@@ -49,6 +50,13 @@ def sign_film(work: FilmWork, film: PendingFile, mixed: bool, outputs: Outputs) 
         outputs.part(job.names.credential).write_bytes(credential)
     lost = (f"the content credential of {name} cannot be read, so it is not in the chain" for name in unread)
     return (_who(key, job.names.credential), *lost)
+
+
+def lost_credentials(job: Job) -> tuple[str, ...]:
+    """Sentences on content credentials of the clip that are in no chain, because the dub is not signed."""
+    if job.options.credentials or not bears_credentials(job.clip.path):
+        return ()
+    return ("the clip bears content credentials, which do not fit the dub: --credentials keeps them in the chain",)
 
 
 def sign_speech(made: Path, signed: Path, title: str, speech: DubSpeech, key: SigningKey) -> str:

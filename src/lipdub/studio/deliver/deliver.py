@@ -8,7 +8,7 @@ from lipdub.process.memory import give_back_memory
 from lipdub.review.page import page
 from lipdub.review.report import Report
 from lipdub.studio.deliver.asr_check import AsrCheck, check_words
-from lipdub.studio.deliver.credentials import sign_film
+from lipdub.studio.deliver.credentials import lost_credentials, sign_film
 from lipdub.studio.deliver.report import Outcome, make_report
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.film import Film
@@ -34,7 +34,8 @@ def deliver(work: FilmWork, film: Film, session: Session) -> Report:
             signed = sign_film(work, part, film.mixed, session.outputs)
     with session.clock.stage("deliver"):
         report = make_report(Outcome(job, plan, work.patches, film, check), session)
-        notes, warnings = (*report.notes, *signed), (*report.warnings, *session.store.notes)
+        notes = (*report.notes, *signed)
+        warnings = (*report.warnings, *lost_credentials(job), *session.store.notes)
         report = replace(report, notes=notes, warnings=warnings)
     session.inputs.check_unchanged()
     _publish(job, plan, report, session)
