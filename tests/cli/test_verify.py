@@ -134,3 +134,25 @@ def test_the_key_that_the_documents_make_can_sign(tmp_path: Path) -> None:
     made = tmp_path / "made.mp4"
     sign_into(film(tmp_path / "plain.mp4"), made, "video/mp4", account(), key)
     assert run("verify", made, "--trust", tmp_path / "authority.pem") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [((), False), (("--label",), True), (("--label", "Hecho con IA"), "Hecho con IA"), (("--no-label",), False)],
+)
+def test_a_label_stands_with_a_text_or_without(words: tuple[str, ...], expected: str | bool) -> None:
+    given = ["dub", "a.mp4", "--audio", "b.wav", "-o", "c.mp4", *words, "--credentials"]
+    _, bound, _ = app.parse_args(given, exit_on_error=False, print_error=False)
+    options = bound.arguments["options"]
+    assert (options.label, options.credentials) == (expected, True)
+
+
+def test_a_label_is_part_of_what_would_be_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = film(tmp_path / "source.mp4")
+    command = ("dub", source, "--line", "Hola.", "--to", "es", "-o", tmp_path / "out.mkv", "--dry-run", "--credentials")
+    with pytest.raises(InputError, match="too long for a picture"):
+        run(*command, "--label")
+    assert run(*command) == 0
+    assert "would be signed with content credentials, in" in capsys.readouterr().out
+    assert not (tmp_path / "settings").exists()
+    assert not list(tmp_path.glob("out*"))
