@@ -1,7 +1,7 @@
 """The key that this machine makes for itself where the user has none: made once, kept in the user's own folder for
 settings, readable by that user alone. Nobody vouches for it, so readers call what it signs "untrusted".
 
-C2PA does not allow self-signed certificates. So an authority is made for this one certificate; its key is thrown away.
+Readers may refuse self-signed certificates. So an authority is made for this one certificate; its key is thrown away.
 """
 
 import os

@@ -154,7 +154,7 @@ def _check_chain(chain: "Sequence[Certificate]", file: Path, now: datetime) -> N
             raise InputError(what, file=file, remedy="Check the clock of this machine, or wait")
     own = chain[0]
     if own.issuer == own.subject:
-        what = "the certificate is self-signed, which content credentials do not allow"
+        what = "the certificate is self-signed: nobody vouches for it, and readers of content credentials may refuse it"
         raise InputError(what, file=file, remedy=_HELP)
     for one, issuer in pairwise(chain):
         try:
