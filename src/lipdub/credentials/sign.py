@@ -128,7 +128,7 @@ def _state_of(credential: bytes) -> str:
 
 def import_c2pa() -> None:
     """Raise ``MissingExtra`` if the packages for content credentials are not installed."""
-    with MissingExtra.guard(EXTRA, "content credentials"):
+    with MissingExtra.guard(EXTRA, "signing or reading content credentials"):
         import c2pa
         import cryptography  # noqa: F401
 
