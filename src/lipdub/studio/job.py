@@ -30,7 +30,8 @@ class DubRequest:
         """Every file that is read: none of them is written over, and none may change meanwhile. The clip is first."""
         speech = self.speech
         files = (self.source, self.audio, speech.script, speech.glossary, speech.music_effects, self.options.prior)
-        return tuple(path for path in (*files, *self.others) if path is not None)
+        keys = (self.options.sign_key, self.options.sign_cert)
+        return tuple(path for path in (*files, *keys, *self.others) if path is not None)
 
 
 STEMS = ("speech", "music-effects", "mix")
@@ -39,8 +40,8 @@ STEMS = ("speech", "music-effects", "mix")
 
 @dataclass(frozen=True)
 class OutputNames:
-    """Where the dubbed ``film``, its ``report``, its review ``page`` and its ``subtitles`` go (None: not written), and
-    its sound in parts, one file for each of ``STEMS`` (empty: not written).
+    """Where the dubbed ``film``, its ``report``, its review ``page``, its ``subtitles`` and a content ``credential``
+    beside it go (None: not written), and its sound in parts, one file for each of ``STEMS`` (empty: not written).
 
     ``notes`` say which name is not the usual one, and why.
     """
@@ -51,11 +52,12 @@ class OutputNames:
     subtitles: Path | None = None
     notes: tuple[str, ...] = ()
     stems: tuple[Path, ...] = ()
+    credential: Path | None = None
 
     @property
     def every(self) -> tuple[Path, ...]:
         """All names, the film's first."""
-        beside = (self.film, self.report, self.page, self.subtitles)
+        beside = (self.film, self.report, self.page, self.subtitles, self.credential)
         return (*(path for path in beside if path is not None), *self.stems)
 
 

@@ -40,7 +40,37 @@ class TimelineOptions(OverwriteOptions):
 
 
 @dataclass(frozen=True)
-class DubOptions(AudioStreamOptions, OverwriteOptions):
+class CredentialOptions:
+    """Content credentials (C2PA): a signed record in the output of what was changed in it."""
+
+    credentials: bool = False
+    """Sign the output with content credentials (C2PA), which say what was changed, when and by whom (extra
+    credentials). They are embedded in mp4 and mov, and lie beside mkv and webm (.c2pa)."""
+
+    sign_key: Path | None = None
+    """Private key (PEM) that signs; by default that of LIPDUB_SIGN_KEY, else one that this machine makes for itself:
+    nobody vouches for it, and readers say so."""
+
+    sign_cert: Path | None = None
+    """Certificates (PEM) of the key, the signer's own first; by default those of LIPDUB_SIGN_CERT."""
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """A label in the picture that says what it is."""
+
+    label: str | bool = False
+    """Draw a label into the picture: TEXT, or without one "AI-dubbed"."""
+
+    label_corner: Literal["top-left", "top-right", "bottom-left", "bottom-right"] = "top-left"
+    """Corner of the picture in which the label is."""
+
+    label_seconds: float = 0.0
+    """Seconds from the start for which the label is seen; 0: as long as the film. The rest stays without it."""
+
+
+@dataclass(frozen=True)
+class DubOptions(LabelOptions, CredentialOptions, AudioStreamOptions, OverwriteOptions):
     """Options of one dub: engine, picture, files. The defaults suit most clips."""
 
     engine: str = "exemplar"
@@ -163,14 +193,17 @@ class TranslatorOptions(SourceLanguageOptions):
 
 
 @dataclass(frozen=True)
-class SpeakOptions(VoiceOptions):
-    """Options of speech without a picture: the voices, and the language of the script."""
+class SpeakOptions(CredentialOptions, VoiceOptions):
+    """Options of speech without a picture: voices, the language of the script, and what tells that it is synthetic."""
 
     to: str = ""
     """Language of the script, e.g. es, where its name does not tell it (talk.es.srt does)."""
 
     consent: bool = False
     """State that the people in the clip agreed to be imitated; without it you are asked, if a voice imitates them."""
+
+    notice: str | bool = False
+    """Say a notice before the speech: TEXT, or without one that the voice was made by artificial intelligence."""
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,27 @@ from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import chosen_sound_stream, container_start, open_clip, probe
 from lipdub.review.report import SpeechReport
 from lipdub.studio.caller import AskPeople, granted_by_caller
+from lipdub.studio.deliver.credentials import sign_speech
 from lipdub.studio.dub_plan import DubSpeech
 from lipdub.studio.language_names import check_language, language_in_name
-from lipdub.studio.options import DubOptions, RecogniserOptions, SpeakOptions, TranslatorOptions, VoiceOptions
+from lipdub.studio.options import (
+    CredentialOptions,
+    DubOptions,
+    RecogniserOptions,
+    SpeakOptions,
+    TranslatorOptions,
+    VoiceOptions,
+)
 from lipdub.studio.plan.dub_speech import SpeechRecorder, VoicedLines, write_speech
 from lipdub.studio.plan.fitted_speech import FittedSpeech
 from lipdub.studio.plan.lines import DubLines, recognised_lines, shifted, translated
 from lipdub.studio.plan.speaker_pitch import speaker_pitch
+from lipdub.studio.plan.spoken_notice import check_notice, notice_line, with_notice
 from lipdub.studio.plan.voice_reference import recognised_sample, with_references
 from lipdub.studio.preflight.consent import ensure_consent
 from lipdub.studio.progress import Listener, silent
 from lipdub.studio.session import Session, open_session
+from lipdub.studio.signing import check_signing, make_key, signing_key
 from lipdub.studio.speech_account import speech_account
 from lipdub.studio.tools import Tools
 from lipdub.studio.track_features import SoundTrack, TrackFeatures, clip_features, track_features
@@ -145,24 +155,33 @@ def speak(
     as it, or at the script's own times. ``audio_stream``: in which of the clip's sound streams, counted from 0 (None:
     the one that players play).
 
+    ``voices`` say whether a notice is spoken first, which makes the sound longer, and whether the file is signed.
     Voices that imitate the people in ``clip`` need their consent, which is asked for. Raises ``InputError``,
     ``OutputError``, what voices raise, and what ``caller.ask_people`` raises.
     """
     if output.suffix.lower() not in (".flac", ".wav"):
         raise OptionError("is no file type that speech is written to", file=output, remedy="Name it .flac or .wav")
     check_language(voices.to, "--to")
-    caller.check(output, script, clip)
+    caller.check(output, script, clip, voices.sign_key, voices.sign_cert)
+    if clip is not None and voices.notice is not False:
+        what = "a notice would move the speech away from the picture of the clip"
+        raise OptionError(what, file=clip, remedy="Leave out --notice, and give the film a label: lipdub dub --label")
+    check_signing(voices, output)
     picture = open_clip(clip, sound=audio_stream) if clip is not None else None
     lines = _read(script, picture, voices.to)
     _check_language_spoken(lines, voices.to)
+    notice = notice_line(voices.notice, lines)
     tools = caller.tools()
     named = tools.voices(lines.lines, voices.voice)
     check_voices(lines.lines, named)
     check_references(named, picture is not None and picture.has_sound)
+    check_notice(notice, named)
     tools.check_likeness(voices.voice_likeness)
+    make_key(voices, output)
     with caller.session(tools) as session:
         if picture is not None and any(map(needs_reference, named.values())):
             ensure_consent(picture.path, session.inputs.digest(picture.path), voices.consent, caller.ask_people)
+        lines = with_notice(lines, notice, named, session)
         made = session.scratch / f"speech{output.suffix.lower()}"
         sound = clip_features(picture, session) if picture is not None and picture.has_sound else None
         speech = _spoken(lines, picture, sound, voices, made, session)
@@ -170,8 +189,17 @@ def speak(
         doubts = [] if picture is None else [f"the clip: {doubt}" for doubt in picture.warnings]
         doubts += [] if sound is None else sound.damage.warnings_about("the clip's sound")
         with atomic_output(output, overwrite=caller.overwrite) as part:
-            shutil.copyfile(made, part)
+            doubts += _delivered(made, part, output, speech, voices)
     return speech_account(speech, notes=doubts)
+
+
+def _delivered(made: Path, part: Path, output: Path, speech: DubSpeech, options: CredentialOptions) -> list[str]:
+    """Write the sound ``made`` to ``part``, which will be called ``output``, signed if that is asked for; returns
+    sentences for the report."""
+    if not options.credentials:
+        shutil.copyfile(made, part)
+        return []
+    return [sign_speech(made, part, output.name, speech, signing_key(options))]
 
 
 def _spoken(

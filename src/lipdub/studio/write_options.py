@@ -1,5 +1,6 @@
 """How the film is written, from the user's options."""
 
+from lipdub.media.mark import TAG
 from lipdub.media.write import WriteOptions
 from lipdub.studio.options import DubOptions, SpeechOptions
 
@@ -13,6 +14,6 @@ def write_options(options: DubOptions, speech: SpeechOptions) -> WriteOptions:
         hardware=options.hardware,
         keep_original_audio=options.keep_original_audio,
         overwrite=options.overwrite,
-        metadata={"synthetic_media": "AI-dubbed: the lips and the voice were changed with lipdub"},
+        metadata={TAG: "AI-dubbed: the lips and the voice were changed with lipdub"},
         language=options.language or speech.to or None,
     )

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from lipdub.disk.os_errors import cause_of
+from lipdub.disk.publish import PendingFile
 from lipdub.errors import OutputError
 from lipdub.process.memory import give_back_memory
 from lipdub.review.page import page
 from lipdub.review.report import Report
 from lipdub.studio.deliver.asr_check import AsrCheck, check_words
+from lipdub.studio.deliver.credentials import lost_credentials, sign_film
 from lipdub.studio.deliver.report import Outcome, make_report
 from lipdub.studio.dub_plan import DubPlan
 from lipdub.studio.film import Film
@@ -30,19 +32,32 @@ def deliver(work: FilmWork, film: Film, session: Session) -> Report:
     give_back_memory()  # of rendering, before a recogniser is loaded
     if job.speech.asr_check and not plan.speech.brought:
         check = check_words(plan.speech, plan.features.features, job.speech.recogniser, session)
+    part, signed = _pending(job, film, session), ()
+    if job.options.credentials:
+        with session.clock.stage("sign"):
+            signed = sign_film(work, part, film.mixed, session.outputs)
     with session.clock.stage("deliver"):
         report = make_report(Outcome(job, plan, work.patches, film, check), session)
-        report = replace(report, warnings=(*report.warnings, *session.store.notes))
+        notes = (*report.notes, *signed)
+        warnings = (*report.warnings, *lost_credentials(job), *session.store.notes)
+        report = replace(report, notes=notes, warnings=warnings)
     session.inputs.check_unchanged()
-    _publish(job, plan, film, report, session)
+    _publish(job, plan, report, session)
     return report
 
 
-def _publish(job: Job, plan: DubPlan, film: Film, report: Report, session: Session) -> None:
+def _pending(job: Job, film: Film, session: Session) -> PendingFile:
+    """The film where it is being written beside its place; it is copied there if it was assembled elsewhere."""
+    part = session.outputs.pending(film.path)
+    if part is None:
+        part = session.outputs.part(job.names.film)
+        shutil.copyfile(film.path, part.path)
+    return part
+
+
+def _publish(job: Job, plan: DubPlan, report: Report, session: Session) -> None:
     """Write what goes beside the film, and give all files their names, the film last."""
     names, outputs = job.names, session.outputs
-    if not outputs.contains(film.path):  # it was assembled elsewhere
-        shutil.copyfile(film.path, outputs.part(names.film).path)
     outputs.part(names.report).write_text(report.to_json() + "\n")
     if names.page is not None:
         outputs.part(names.page).write_text(page(report, names.page.parent))

@@ -35,6 +35,9 @@ from lipdub.timeline.runs import consecutive
 from lipdub.timeline.take import CuePatches
 from lipdub.timeline.time import subtract_spans, timecode
 
+_OWN = frozenset({"sign_key", "sign_cert"})
+"""Options that say where a key of the user is: nobody else's business."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -86,7 +89,7 @@ def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:
         seed=options.seed,
         prior="the shipped prior" if options.prior is None else f"the prior {options.prior.name}",
         speech_features=f"light speech features: {why}" if why else "speech features with the speech encoder",
-        options={k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
+        options={k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items() if k not in _OWN},
         models=tuple(_models(detailed, recognised=session.tools.identifier.folder is not None)),
     )
 

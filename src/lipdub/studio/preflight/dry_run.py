@@ -1,10 +1,12 @@
 """What a dub would do, in sentences: for ``--dry-run``."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 from lipdub import weights
 from lipdub.media.dub_track import dub_length
+from lipdub.studio.film_label import film_label
 from lipdub.studio.job import DubRequest
 from lipdub.studio.options import SpeechOptions
 from lipdub.studio.preflight.preflight import CheckedRequest, check_request
@@ -41,9 +43,20 @@ def dry_run(request: DubRequest) -> list[str]:
         f"{request.source}: {len(clip)} frames, {size}, {rate} frames/s, {timecode(clip.span.duration)}",
         *_speech(checked, request, tools),
         f"engine {options.engine}, face {faces}, output {request.output}",
+        *_disclosed(checked, request),
         *(f"look at this: {doubt}" for doubt in clip.warnings),
         *(f"would fetch {m.name}: {m.bytes / 1e6:.1f} MB, licence {m.licence}" for m in wanted),
     ]
+
+
+def _disclosed(checked: CheckedRequest, request: DubRequest) -> Iterator[str]:
+    """What would tell that the film is dubbed, beside the mark in its metadata."""
+    label = film_label(request.options, checked.clip)
+    if label is not None:
+        yield f"label '{label.text}', {label.corner}, in {len(label.frames)} of {len(checked.clip)} frames"
+    if request.options.credentials:
+        beside = "" if checked.names.credential is None else f", in {checked.names.credential}"
+        yield f"would be signed with content credentials{beside}"
 
 
 def _speech(checked: CheckedRequest, request: DubRequest, tools: Tools) -> list[str]:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lipdub.credentials.sign import other_credential, sidecar_for, sidecar_name
 from lipdub.errors import NoSound
 from lipdub.faces.active_speaker import FaceSelector, parse_face_selectors
 from lipdub.media.probe import open_clip, probe
 from lipdub.media.write import check_output
 from lipdub.studio.caller import Caller
+from lipdub.studio.film_label import check_label
 from lipdub.studio.final_subtitles import subtitle_kind
 from lipdub.studio.job import NO_OUTPUT, DubRequest, Job, OutputNames
 from lipdub.studio.preflight.consent import ensure_consent
@@ -17,6 +19,7 @@ from lipdub.studio.preflight.fit_picture import check_length_options, fit_pictur
 from lipdub.studio.preflight.output_names import check_names, output_names, stem_names
 from lipdub.studio.preflight.request_checks import check_options, check_speech
 from lipdub.studio.session import Session
+from lipdub.studio.signing import check_signing, make_key
 from lipdub.studio.tools import Tools
 from lipdub.studio.write_options import write_options
 from lipdub.timeline.clip import Clip
@@ -48,6 +51,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
     with session.clock.stage("preflight"):
         inputs.watch(request.inputs)
         checked = check_request(request, tools)
+        make_key(options, request.output)
         inputs.begin()
         digest = inputs.digest(request.source)
         consent = ensure_consent(request.source, digest, options.consent, caller.ask_people, caller.why)
@@ -90,9 +94,11 @@ def check_request(request: DubRequest, tools: Tools, opened: OpenClip = _open) -
     script = None if request.planned else check_speech(clip, request.audio, speech, tools)
     if request.audio is not None and not probe(request.audio).has_sound:
         raise NoSound("there is no sound in it", file=request.audio, remedy="Give the file that holds the dub track")
+    check_signing(options, request.output)
     names, length = _names(request), None
     if request.audio is not None:
         clip, length = fit_picture(clip, request.audio, options)
+    check_label(options, clip)
     return CheckedRequest(clip, names, selectors, script, excluded_spans(clip, options), length)
 
 
@@ -105,5 +111,10 @@ def _names(request: DubRequest) -> OutputNames:
     kind = subtitle_kind(request.audio, speech)
     names = output_names(request.output, request.inputs, page=options.page, subtitles=kind)
     names = replace(names, stems=stem_names(request.output, speech.stems))
-    check_names(names, request.inputs, overwrite=options.overwrite)
+    if options.credentials:
+        names = replace(names, credential=sidecar_for(names.film))
+    elif other_credential(names.film):
+        told = f"{sidecar_name(names.film).name} is the credential of an earlier file, and does not fit this one"
+        names = replace(names, notes=(*names.notes, told))
+    check_names(names, (*request.inputs, sidecar_name(request.source)), overwrite=options.overwrite)
     return names

@@ -40,7 +40,8 @@ def export_film(work: LanguageWork, session: Session, anew: Collection[str] = ()
     """
     takes = plan_takes(work, session, {*work.missing, *anew}, anew=anew)
     check_something_to_do(work, takes)
-    plan = replace(takes.plan, mix_levels=_levels(work))
+    engines = frozenset(take.recipe.engine.split(":")[0] for take in work.have.values())
+    plan = replace(takes.plan, mix_levels=_levels(work), engines=engines)
 
     def complete() -> None:
         render_lines(work, takes, session)

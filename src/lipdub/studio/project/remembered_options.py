@@ -10,7 +10,22 @@ from lipdub.studio.options import DubOptions, SpeechOptions
 from lipdub.timeline.project import Project
 
 _OF_ONE_RUN = frozenset(
-    {"codec", "crf", "preset", "hardware", "overwrite", "page", "reuse", "workers", "consent", "language", "stems"}
+    {
+        *(
+            "codec",
+            "crf",
+            "preset",
+            "hardware",
+            "overwrite",
+            "page",
+            "reuse",
+            "workers",
+            "consent",
+            "language",
+            "stems",
+        ),
+        *("sign_key", "sign_cert"),  # a project remembers that it is signed, never a key
+    }
 )
 _OF_ONE_LANGUAGE = frozenset({"script", "line", "to", "voice", "source_language"})
 

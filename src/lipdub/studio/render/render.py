@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lipdub.compose.label import Label
 from lipdub.compose.patch_reel import PatchReel, PatchReelWriter
 from lipdub.engines.seam import ExpectingStudy, Guide, WorkForecast
 from lipdub.errors import InputError
@@ -20,6 +21,7 @@ from lipdub.faces.redetect import LandmarkRedetector
 from lipdub.studio.cue_folder import CueFolders
 from lipdub.studio.dub_plan import DubPlan, PlannedCue
 from lipdub.studio.face_views import dub_sound, source_sound
+from lipdub.studio.film_label import FilmLabel, film_label
 from lipdub.studio.job import Job
 from lipdub.studio.patch_scores import PatchScores
 from lipdub.studio.render.cue_rendering import CueRendering, FrameQueue
@@ -89,12 +91,19 @@ class CueRenderer:
                 self._apply(frame, patches, kept)
                 active = [cue for cue in active if not self._ended(cue, index)]
                 if index >= first:
-                    yield frame
+                    yield self._labelled(frame)
         finally:
             for cue in active:
                 cue.close()
             for found in kept:
                 found.reel.close()
+
+    def _labelled(self, frame: Frame) -> Frame:
+        """``frame`` with the film's label, where it has one."""
+        label, drawing = self._label
+        if label is None or drawing is None or frame.index not in label.frames:
+            return frame
+        return drawing.draw(frame)
 
     def _announce(self) -> None:
         """Tell an engine that prepares several calls together, once, what will be rendered."""
@@ -153,6 +162,12 @@ class CueRenderer:
             seed=self._plan.seeds.get(cue.line_id, job.options.seed),
             own_voice=frozenset([cue.id] if cue.line is not None and cue.line.id in own else []),
         )
+
+    @cached_property
+    def _label(self) -> tuple[FilmLabel | None, Label | None]:
+        """The film's label and what draws it; None if it has none."""
+        label = film_label(self._job.options, self._job.clip)
+        return label, None if label is None else label.drawing(self._job.clip)
 
     @cached_property
     def _sounds(self) -> tuple[Sound | None, Sound | None]:
