@@ -103,6 +103,9 @@ def test_excels_first_line_names_the_delimiter() -> None:
 @pytest.mark.parametrize(
     ("column", "cell", "value"),
     [
+        ("label", "yes", True),
+        ("label", True, True),
+        ("label", "AI voice", "AI voice"),
         ("face", "left | 640,300@0:12", ("left", "640,300@0:12")),
         ("voice", ["Ana=nanotts", "Ben=kokoro|x"], ("Ana=nanotts", "Ben=kokoro|x")),
         ("mix", "TRUE", True),

@@ -93,7 +93,9 @@ def _several(cell: Cell, reading: CellReading) -> Iterable[Cell]:
 def _one(kind: Any, cell: Cell, reading: CellReading) -> Any:
     """One value of the type ``kind``."""
     if get_origin(kind) in (Union, types.UnionType):
-        kind = next(one for one in get_args(kind) if one is not type(None))
+        kinds = [one for one in get_args(kind) if one is not type(None)]
+        said = isinstance(cell, bool) or str(cell).strip().lower() in _WORDS
+        kind = bool if bool in kinds and said else kinds[0]  # --label with or without its text
     if get_origin(kind) is Literal:
         return _choice(get_args(kind), cell)
     if kind is bool:

@@ -42,7 +42,7 @@ def deliver(work: FilmWork, film: Film, session: Session) -> Report:
         warnings = (*report.warnings, *lost_credentials(job), *session.store.notes)
         report = replace(report, notes=notes, warnings=warnings)
     session.inputs.check_unchanged()
-    _publish(job, plan, report, session)
+    _publish(job, plan, report, film, session)
     return report
 
 
@@ -55,7 +55,7 @@ def _pending(job: Job, film: Film, session: Session) -> PendingFile:
     return part
 
 
-def _publish(job: Job, plan: DubPlan, report: Report, session: Session) -> None:
+def _publish(job: Job, plan: DubPlan, report: Report, film: Film, session: Session) -> None:
     """Write what goes beside the film, and give all files their names, the film last."""
     names, outputs = job.names, session.outputs
     outputs.part(names.report).write_text(report.to_json() + "\n")
