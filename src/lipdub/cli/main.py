@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import lipdub
+from lipdub.cli import shard_commands
 from lipdub.cli.cache import cache_app
 from lipdub.cli.project_commands import DubFiles, LanguagesOptions, register
 from lipdub.cli.renamed import with_new_names
@@ -43,6 +44,7 @@ app.command(weights_app)
 app.command(cache_app)
 app.command(train_app)
 register(app)
+shard_commands.register(app)
 
 
 @app.command

@@ -1,6 +1,6 @@
 """The segments of a film, made in this process or by the workers of the session."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -12,14 +12,15 @@ from lipdub.studio.workers.segment_run import make_run
 from lipdub.timeline.runs import consecutive
 
 
-def make_segments(work: FilmWork, session: Session) -> None:
-    """Make all missing segments of ``work``, in this process or in several. The bytes are the same either way.
+def make_segments(work: FilmWork, session: Session, share: Collection[int] | None = None) -> None:
+    """Make all missing segments of ``work`` (those of a ``share``, if one is given), in this process or in several. The
+    bytes are the same either way.
 
     Raises what rendering and encoding raise, and ``MachineError`` if the system ended a worker.
     """
-    for file in work.remove_damaged():
+    for file in work.remove_damaged(work.segments.encoded if share is None else share):
         session.store.tell(f"{file}: this part of the film was damaged and is made again")
-    missing = work.missing
+    missing = [number for number in work.missing if share is None or number in share]
     lengths = {number: len(work.segments.segments[number]) for number in missing}
     clock, total = session.clock, sum(lengths.values())
     with clock.stage("render"):
@@ -61,7 +62,7 @@ def _made(work: FilmWork, missing: Sequence[int], session: Session) -> Iterator[
 def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int, session: Session) -> Iterator[int]:
     remedy = "Run it again with --workers 1: what is finished is kept"
     with ExitStack() as undo, session.workers(workers, remedy, work.job.clip.path) as submit:
-        undo.callback(work.remove_unfinished)
+        undo.callback(work.remove_unfinished, [number for run in runs for number in run])
         futures = [submit(_run_in_worker, work, tuple(run)) for run in runs]
         left = {number for run in runs for number in run}
         for _ in until_done(futures):
