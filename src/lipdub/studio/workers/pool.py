@@ -8,8 +8,12 @@ import numpy as np
 from lipdub.studio.film_work import FilmWork
 from lipdub.studio.processes import FEW_SECONDS, RUN_SECONDS, until_done
 from lipdub.studio.session import Session
+from lipdub.studio.workers.attempts import Attempts
 from lipdub.studio.workers.segment_run import make_run
 from lipdub.timeline.runs import consecutive
+from lipdub.timeline.time import timecode
+
+_ATTEMPTS = "attempts"
 
 
 def make_segments(work: FilmWork, session: Session, share: Collection[int] | None = None) -> None:
@@ -61,6 +65,7 @@ def _made(work: FilmWork, missing: Sequence[int], session: Session) -> Iterator[
 
 def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int, session: Session) -> Iterator[int]:
     remedy = "Run it again with --workers 1: what is finished is kept"
+    Attempts(session.scratch / _ATTEMPTS).forget()
     with ExitStack() as undo, session.workers(workers, remedy, work.job.clip.path) as submit:
         undo.callback(work.remove_unfinished, [number for run in runs for number in run])
         futures = [submit(_run_in_worker, work, tuple(run)) for run in runs]
@@ -72,6 +77,19 @@ def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int
 
 
 def _run_in_worker(session: Session, work: FilmWork, numbers: Sequence[int]) -> None:
-    """Make ``numbers`` in this process."""
-    for _ in make_run(work, numbers, session):
-        pass
+    """Make those of the segments ``numbers`` in this process that are not there: another worker may have begun them and
+    was lost. Raises ``MachineError`` for a segment with which several workers were lost."""
+    attempts, times = Attempts(session.scratch / _ATTEMPTS), work.job.clip.times
+    left = [number for number in numbers if not work.file(number).is_file()]
+
+    def begin(number: int) -> None:
+        at = timecode(times.instant(work.segments.segments[number].first))
+        attempts.begin(work.names[number], f"{work.job.clip.path}: the part of the film at {at}")
+
+    for together in consecutive(np.array(left, int)):
+        run = together.tolist()
+        begin(run[0])
+        for number, coming in zip(make_run(work, run, session), [*run[1:], None], strict=True):
+            attempts.finish(work.names[number])
+            if coming is not None:
+                begin(coming)
