@@ -4,6 +4,7 @@ Ray's own classes are used by value here: on a node without lipdub, Ray could no
 would say so in words that help nobody.
 """
 
+import inspect
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +111,7 @@ def _question() -> Callable[[dict[str, Any], bytes], tuple[str, str, dict[str, s
         except Exception as failed:
             return f"{type(failed).__name__}: {failed}", "", {}
 
-    return ask
+    return inspect.unwrap(ask)  # without what tests wrap around functions
 
 
 def told_of(error: BaseException, node: str) -> BaseException:

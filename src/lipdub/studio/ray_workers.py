@@ -6,6 +6,7 @@ what ended an actor on the restarted actor, and after its last restart fail ever
 is counted where it is made (``workers/attempts.py``).
 """
 
+import inspect
 import os
 import socket
 import threading
@@ -274,6 +275,7 @@ def _joined(address: str) -> tuple[Any, bool]:
         quiet = {**quiet, **own}
     try:
         ray.init(address or "local", **quiet)
+        _silence(ray)
     except (ConnectionError, RuntimeError, ValueError, OSError, SystemExit) as refused:
         told = " ".join(str(refused).split())[:300].rstrip(".")
         what = f"the Ray cluster at {address} cannot be joined" if address else "Ray cannot be started"
@@ -283,9 +285,16 @@ def _joined(address: str) -> tuple[Any, bool]:
     return ray, True
 
 
+def _silence(ray: Any) -> None:
+    """Ray prints pages of its own log on stdout when a node is lost, whatever is asked of it, and the report may be
+    written there (--json). What matters of it is told by ``_replace``."""
+    with suppress(AttributeError):
+        ray._private.worker.print_to_stdstream = lambda *_, **__: None
+
+
 def _check_address(address: str) -> None:
     """Raise ``MachineError`` unless something answers at ``address`` (HOST:PORT); names as "auto" are left to Ray."""
-    if address.startswith("ray://"):
+    if address.startswith(("ray://", "//")):
         raise MachineError(
             "lipdub works on a machine of the cluster, not through the Ray Client (ray://)",
             remedy="Run it on one of its nodes, or submit it there: --workers ray:HOST:6379",
@@ -306,23 +315,23 @@ def _check_address(address: str) -> None:
 def _actor() -> type:
     """The class of a worker, which Ray sends by value."""
 
-    class LipdubWorker:
-        def __init__(self, folder: str) -> None:
-            os.chdir(folder)
+    def begin(self: object, folder: str) -> None:
+        os.chdir(folder)
 
-        def node(self) -> str:
-            """The address of the node on which it runs."""
-            import ray
+    def node(self: object) -> str:
+        """The address of the node on which it runs."""
+        import ray
 
-            return ray.util.get_node_ip_address()
+        return ray.util.get_node_ip_address()
 
-        def do(self, function: Callable[..., object], *values: Any) -> tuple[bool, Any]:
-            """Whether ``function`` succeeded, and its result or its error."""
-            import ray
+    def do(self: object, function: Callable[..., object], *values: Any) -> tuple[bool, Any]:
+        """Whether ``function`` succeeded, and its result or its error."""
+        import ray
 
-            try:
-                return True, function(*values)
-            except Exception as error:
-                return False, ray.cloudpickle.dumps(error)
+        try:
+            return True, function(*values)
+        except Exception as error:
+            return False, ray.cloudpickle.dumps(error)
 
-    return LipdubWorker
+    methods = {"__init__": begin, "node": node, "do": do}
+    return type("LipdubWorker", (), {name: inspect.unwrap(method) for name, method in methods.items()})

@@ -102,7 +102,7 @@ class Session:
         would share a GPU, and in a worker. Of a Ray cluster, which is joined now: its cores, or its GPUs."""
         if self._spec is not None:
             return 1
-        if isinstance(self._pool, RayPool):
+        if self._asked.ray is not None and isinstance(self._pool, RayPool):
             with self.clock.stage("start Ray"):
                 return self._pool.room
         if self._asked.count:
