@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -158,8 +158,10 @@ class RayPool:
             try:
                 with self._lock:
                     workers = list(self._workers)
-                for worker in workers:
-                    self._look_at(worker)
+                answers = [worker.answer if worker.node else worker.ready for worker in workers]
+                done = self._done([answer for answer in answers if answer is not None])
+                for worker, answer in zip(workers, answers, strict=True):
+                    self._look_at(worker, answer in done)
                 if any(worker.node for worker in workers):
                     alone_since = time.monotonic()
                 elif time.monotonic() - alone_since > _WITHOUT:
@@ -169,15 +171,18 @@ class RayPool:
                 return
             self._ended.wait(_LOOK)
 
-    def _look_at(self, worker: _Worker) -> None:
+    def _done(self, answers: Sequence[Any]) -> set[Any]:
+        """Those of ``answers`` that are there, found by one question: there may be a thousand workers."""
+        return set(self._ray.wait(list(answers), num_returns=len(answers), timeout=0)[0]) if answers else set()
+
+    def _look_at(self, worker: _Worker, done: bool) -> None:
+        """Take the answer of a worker if it is ``done``, and give it something to do if it is idle."""
         from ray.exceptions import RayError, RayTaskError
 
         try:
-            if not worker.node:
-                if not self._is_done(worker.ready):
-                    return
+            if done and not worker.node:
                 worker.node = self._ray.get(worker.ready)
-            if worker.task is not None and self._is_done(worker.answer):
+            elif done and worker.task is not None:
                 made, result = self._ray.get(worker.answer)
                 task, worker.task, worker.answer = worker.task, None, None
                 if made:
@@ -191,7 +196,7 @@ class RayPool:
         except RayError as lost:
             self._replace(worker, lost)
             return
-        if worker.task is None:
+        if worker.node and worker.task is None:
             self._give(worker)
 
     def _give(self, worker: _Worker) -> None:
@@ -231,9 +236,6 @@ class RayPool:
                 self._waiting.appendleft(task)
             if not self._ended.is_set():
                 self._workers.append(self._started(folder_here()))
-
-    def _is_done(self, answer: Any) -> bool:
-        return bool(self._ray.wait([answer], timeout=0)[0])
 
     def _fail(self, error: BaseException) -> None:
         """Nothing that was given will be done: raise ``error`` where it is waited for."""
@@ -326,12 +328,12 @@ def _actor() -> type:
 
     def do(self: object, function: Callable[..., object], *values: Any) -> tuple[bool, Any]:
         """Whether ``function`` succeeded, and its result or its error."""
-        import ray
+        from ray import cloudpickle
 
         try:
             return True, function(*values)
         except Exception as error:
-            return False, ray.cloudpickle.dumps(error)
+            return False, cloudpickle.dumps(error)
 
     methods = {"__init__": begin, "node": node, "do": do}
     return type("LipdubWorker", (), {name: inspect.unwrap(method) for name, method in methods.items()})
