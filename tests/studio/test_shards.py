@@ -4,10 +4,14 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lipdub
+from lipdub import weights
 from lipdub.demo.media_files import write_synthetic_clip
 from lipdub.disk.shared_lease import SharedLease
 from lipdub.engines.fake import FakeEngine
@@ -257,3 +262,47 @@ def test_lines_of_another_engine_are_made_before(machines: list[Machine]) -> Non
     plan.write_text(json.dumps(told), "utf-8")
     with pytest.raises(OptionError, match=r"line 2 is rendered by another engine .*lipdub redo"):
         machines[0].make("1/2")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_two_commands_at_once_of_which_one_is_killed(talk: Any, tmp_path: Path) -> None:
+    """One prepares the film while the other waits; one is killed, and run again when it counts as gone."""
+    project = tmp_path / "film.lipdub"
+    environment = {
+        **os.environ,
+        "LIPDUB_CACHE": str(tmp_path / "cache"),
+        "LIPDUB_WEIGHTS": os.environ.get("LIPDUB_WEIGHTS") or str(weights.cache_folder()),
+    }
+
+    def begin(*words: object) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "lipdub", *map(str, words), "--workers", "1", "--no-page"]
+        told: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, env=environment, **told)
+
+    def finish(run: "subprocess.Popen[str]") -> str:
+        told, _ = run.communicate(timeout=200)
+        assert run.returncode == 0, told
+        return told
+
+    usual = ("--consent", "--speech-features", "light", "--voice", "nanotts", "--no-asr-check")
+    finish(begin("plan", talk.clip, "--script", talk.script, "--to", "es", "--project", project, *usual))
+    shutil.copytree(project, tmp_path / "plain.lipdub")
+    finish(begin("dub", "--project", tmp_path / "plain.lipdub", "--voice", "nanotts", "-o", tmp_path / "plain.mp4"))
+    film = tmp_path / "film.mp4"
+    first, second = (begin("make", project, "--output", film, "--shard", f"{number}/2") for number in (1, 2))
+    until = time.monotonic() + 120
+    while not list(project.glob("segments/es/*.part.segment")) and time.monotonic() < until:
+        time.sleep(0.01)
+    first.kill()
+    first.communicate()
+    assert "shard 2/2 is done" in finish(second)
+    told, _ = begin("make", project, "--output", film, "--shard", "1/2").communicate()
+    if first.returncode != 0:
+        assert "shard 1/2 is being made already on" in told
+        (lease,) = project.glob("shards/es/shard-1-of-2.*.lease")
+        os.utime(lease, (1.0, 1.0))
+        assert "shard 1/2 is done" in finish(begin("make", project, "--output", film, "--shard", "1/2"))
+    finish(begin("assemble", project, "-o", film, "--no-make"))
+    assert film.read_bytes() == (tmp_path / "plain.mp4").read_bytes()
+    assert list(project.rglob("*.part.*")) == []
