@@ -17,9 +17,10 @@ from lipdub import weights
 from lipdub.errors import MachineError, MissingExtra, OptionError
 from lipdub.plugins import package_version
 from lipdub.review.report import Report
-from lipdub.studio import ray_nodes
+from lipdub.studio import ray_nodes, ray_workers
 from lipdub.studio.processes import AskedWorkers
 from lipdub.studio.progress import Listener, silent
+from lipdub.studio.ray_workers import RayPool
 from lipdub.studio.workers.attempts import MOST, Attempts
 
 needs_ray = pytest.mark.skipif(not package_version("ray"), reason="the extra ray is not installed")
@@ -166,6 +167,37 @@ def test_nodes_that_cannot_work_are_named_before_anything_is_begun(talk: Any, tm
             film(talk, tmp_path / "film.mp4", workers=nodes.workers)
         nodes.cluster.remove_node(node)
     assert list((tmp_path / "cache" / "runs").iterdir()) == []
+
+
+@needs_ray
+@pytest.mark.slow
+def test_each_worker_has_a_gpu_of_its_own_and_what_ends_workers_is_given_up(
+    tmp_path: Path, nodes: TwoNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The GPUs are there in name only."""
+    nodes.cluster.add_node(**nodes.small, num_gpus=2)
+    (tmp_path / "talk.mp4").touch()
+    monkeypatch.setattr(ray_workers, "_MOST", 1)
+    said: list[str] = []
+
+    def needs(file: Path) -> ray_nodes.NodeNeeds:
+        return ray_nodes.NodeNeeds(tmp_path, file, tmp_path, dict, lambda there, here: "", accelerator=True)
+
+    with RayPool(nodes.cluster.address, True, needs, said.append) as pool:
+        assert pool.room == 2
+        with pool.tasks(5, file=tmp_path / "talk.mp4") as submit:
+            asked = [submit(os.getenv, "CUDA_VISIBLE_DEVICES") for _ in range(6)]
+            assert {each.result(timeout=120) for each in asked} <= {"0", "1"}
+            refused = submit(int, "no number")
+            with pytest.raises(ValueError, match="invalid literal") as found:
+                refused.result(timeout=60)
+            assert any("a worker on node" in note for note in found.value.__notes__)
+        with (
+            pytest.raises(MachineError, match="workers end again and again"),
+            pool.tasks(2, file=tmp_path / "talk.mp4"),
+        ):
+            pool._submit(os._exit, 1).result(timeout=120)
+        assert "what it was making is made by another one" in said[0]
 
 
 def test_a_node_says_what_it_does_not_see(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class RayPool:
     def room(self) -> int:
         """How many workers the cluster has room for; it is joined, or started, if it was not. Raises ``MissingExtra``
         and ``MachineError``."""
-        resource = "GPU" if self.accelerator else "CPU"
+        resource = self._resource
         room = sum(int(node["Resources"].get(resource, 0)) for node in self._nodes())
         if room == 0:
             raise MachineError(
@@ -117,12 +117,15 @@ class RayPool:
             self._ray.shutdown()
         self._ray, self._own = None, False
 
+    @property
+    def _resource(self) -> str:
+        return "GPU" if self.accelerator else "CPU"
+
     def _nodes(self) -> list[dict[str, Any]]:
-        """The living nodes that have something to work with."""
+        """The living nodes that have what a worker needs."""
         if self._ray is None:
             self._ray, self._own = _joined(self.address)
-        living = [node for node in self._ray.nodes() if node["Alive"]]
-        return [node for node in living if node["Resources"].get("CPU") or node["Resources"].get("GPU")]
+        return [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get(self._resource)]
 
     def _begin(self, most: int, file: Path) -> None:
         """Ask nodes that were not asked before, and start workers until there are ``most``."""
