@@ -155,8 +155,12 @@ def holder(folder: Path, name: str) -> Holder | None:
 
 def holders(folder: Path) -> dict[str, Holder]:
     """The living runs that have leases in ``folder``, by the names of the leases."""
-    names = {file.name.split(".")[0] for file in folder.glob(f"*{_ENDING}")}
-    return {name: found for name in sorted(names) if (found := holder(folder, name)) is not None}
+    return {name: found for name in lease_names(folder) if (found := holder(folder, name)) is not None}
+
+
+def lease_names(folder: Path) -> list[str]:
+    """The names of all leases in ``folder``, living or not; none of their files is read."""
+    return sorted({file.name.split(".")[0] for file in folder.glob(f"*{_ENDING}")})
 
 
 def _holder(folder: Path, name: str, generation: int) -> Holder | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lipdub.errors import InputError, OptionError
 from lipdub.review.report import Report
+from lipdub.studio.inputs import Inputs
 from lipdub.studio.job import Job
 from lipdub.studio.options import DubOptions
 from lipdub.studio.project.export_film import export_film, film_of
@@ -40,16 +41,21 @@ class ShardOptions:
 def shard_folder(
     folder: ProjectFolder, source: Path, plan: LanguagePlan, given: ProjectOptions, output: Path
 ) -> ShardFolder:
-    """What the shards of the film of ``plan`` know of each other, whatever the number of workers and what happens to
-    files. Raises ``InputError`` for options that a project cannot have."""
+    """What the shards of the film of ``plan`` know of each other. The same for any number of workers, whatever happens
+    to files, and wherever machines have the weights of the engine, which are compared by themselves.
+
+    Raises ``InputError`` for options that a project cannot have.
+    """
     project = folder.load()
     options, speech = combined(project, given, folder.manifest)
     if plan.track is None:
         options = for_spoken_lines(options, given.options)
-    usual, files = DubOptions(), {"overwrite": False, "consent": False}
+    usual, files = DubOptions(), {"overwrite": False, "consent": False, "weights": None, "prior": None}
     plain = replace(options, workers=usual.workers, page=usual.page, reuse=usual.reuse, **files)
+    prior = "" if options.prior is None else Inputs().digest(options.prior)
+    said = replace(speech, glossary=None, music_effects=None)  # of the plan, and of the sound
     container = output.suffix.lower()
-    recipe = recipe_of(folder.plan(plan.language), project.source.sha256, project.people, plain, speech, container)
+    recipe = recipe_of(folder.plan(plan.language), project.source.sha256, project.people, plain, prior, said, container)
     return ShardFolder(folder, plan.language, source, recipe)
 
 
@@ -139,7 +145,7 @@ def assemble_film(
     parts = found.parts
     own = replace(parts.work, job=job)
     film = divide(job, parts.takes.plan, film_folders(own, parts.takes, session))
-    damaged = film.remove_damaged(film.segments.encoded)
+    damaged = [] if make else film.remove_damaged(film.segments.encoded)  # making looks itself
     missing, undone = film.missing, shards.undone(found.token)
     if missing:
         what = f"{len(missing)} of {len(film.segments.encoded)} parts of the film are missing"

@@ -17,7 +17,7 @@ from typing import Any
 
 from lipdub.disk.atomic import remove_at_once, written_beside
 from lipdub.disk.json_text import parse_json
-from lipdub.disk.shared_lease import SharedLease, holder, holders
+from lipdub.disk.shared_lease import SharedLease, holder, lease_names
 from lipdub.errors import OutputError
 from lipdub.studio.project.prepared_film import PreparedFiles, PreparedFilm
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name, told_as_output
@@ -88,27 +88,31 @@ class ShardFolder:
     def _check_nothing_else(self, shard: Shard) -> None:
         if holder(self.path, _ASSEMBLE) is not None or self.project.is_worked_in:
             raise OutputError("another run of lipdub works in this project", file=self.project.path, remedy=_WAIT)
-        others = [each for each in self.working_shards if each.of != shard.of]
-        if others:
+        other = self._works(lambda each: each.of != shard.of)
+        if other is not None:
             raise OutputError(
-                f"it is being made in {others[0].of} shards, and this is one of {shard.of}",
+                f"it is being made in {other.of} shards, and this is one of {shard.of}",
                 file=self.path,
                 remedy="Wait until they have ended: what they finish is used, whatever the number of shards",
             )
         told = self.files.told
         mine = told is None or told.get("recipe") == self.recipe
-        if not mine and [each for each in self.working_shards if each != shard]:
+        if not mine and self._works(lambda each: each != shard) is not None:
             raise OutputError(
                 "other shards make this film from another plan, or with other options",
                 file=self.path,
                 remedy="Give the same options to all of them, and change the plan when they have ended",
             )
 
-    @property
-    def working_shards(self) -> tuple[Shard, ...]:
-        """The shards that are being made now."""
-        names = (name.removeprefix(_SHARD) for name in holders(self.path) if name.startswith(_SHARD))
-        return tuple(Shard.parse(name.replace("-of-", "/")) for name in names)
+    def _works(self, wanted: Callable[[Shard], bool]) -> Shard | None:
+        """One of the ``wanted`` shards that is being made now. Leases of others are not read: there may be a thousand
+        shards, which all look here when they begin."""
+        for name in lease_names(self.path):
+            if name.startswith(_SHARD):
+                shard = Shard.parse(name.removeprefix(_SHARD).replace("-of-", "/"))
+                if wanted(shard) and holder(self.path, name) is not None:
+                    return shard
+        return None
 
     @contextmanager
     def assembling(self) -> Iterator[None]:
