@@ -8,6 +8,7 @@ is counted where it is made (``workers/attempts.py``).
 
 import inspect
 import os
+import pickle
 import socket
 import threading
 import time
@@ -191,7 +192,7 @@ class RayPool:
                 if made:
                     task.future.set_result(result)
                 else:
-                    task.future.set_exception(told_of(self._ray.cloudpickle.loads(result), f"node {worker.node}"))
+                    task.future.set_exception(told_of(pickle.loads(result), f"node {worker.node}"))
         except RayTaskError as failed:
             told = " ".join(str(failed.cause).split())[:300].rstrip(".")
             what = f"a worker on node {worker.node or '(none yet)'} cannot do its part: {told}"
@@ -331,12 +332,13 @@ def _actor() -> type:
 
     def do(self: object, function: Callable[..., object], *values: Any) -> tuple[bool, Any]:
         """Whether ``function`` succeeded, and its result or its error."""
-        from ray import cloudpickle
-
         try:
             return True, function(*values)
         except Exception as error:
-            return False, cloudpickle.dumps(error)
+            try:
+                return False, pickle.dumps(error)
+            except Exception:  # an error may hold anything
+                return False, pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
 
     methods = {"__init__": begin, "node": node, "do": do}
     return type("LipdubWorker", (), {name: inspect.unwrap(method) for name, method in methods.items()})
