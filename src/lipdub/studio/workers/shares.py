@@ -15,8 +15,8 @@ def shares(work: FilmWork, count: int) -> list[list[int]]:
 
     Runs of segments that follow each other go, the longest first, to the share that has least (R. L. Graham, "Bounds on
     Multiprocessing Timing Anomalies", SIAM J. Appl. Math. 17, 1969: at most 4/3 of the least possible longest share).
-    A hash of each segment would be as deterministic, but of eight such shares of 80 segments the longest is 1.5 times the
-    mean (``benchmarks/scale.py``).
+    A hash of each segment would be as deterministic, but of eight such shares of 80 segments the longest is 1.5 times
+    the mean (``benchmarks/scale.py``).
     """
     lengths = {number: len(work.segments.segments[number]) for number in work.segments.encoded}
     runs = runs_of(work, sorted(lengths), count * RUNS_EACH)
