@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lipdub.disk.atomic import partial_path, written_beside
+from lipdub.disk.atomic import partial_path, remove_partial, written_beside
 from lipdub.disk.json_text import parse_json
 from lipdub.errors import OutputError
 from lipdub.media.read import PictureDamage
@@ -61,10 +61,13 @@ class FilmWork:
                 removed.append(file)
         return removed
 
-    def remove_unfinished(self, numbers: Collection[int]) -> None:
-        """Remove what workers that were ended left of the segments ``numbers``."""
-        for number in numbers:
-            with suppress(OSError):
+    def remove_unfinished(self, numbers: Collection[int] | None) -> None:
+        """Remove what workers that were ended left of the segments ``numbers`` (None: of all, also of other films: no
+        other process may be writing there)."""
+        with suppress(OSError):
+            if numbers is None:
+                remove_partial(self.folder)
+            for number in numbers or ():
                 partial_path(self.file(number)).unlink(missing_ok=True)
 
     @property

@@ -29,7 +29,7 @@ def make_segments(work: FilmWork, session: Session, share: Collection[int] | Non
     clock, total = session.clock, sum(lengths.values())
     with clock.stage("render"):
         frames = clock.counter("render", total)
-        for number in _made(work, missing, session):
+        for number in _made(work, missing, session, share):
             frames.add(lengths[number])
 
 
@@ -51,7 +51,7 @@ def runs_of(work: FilmWork, missing: Sequence[int], workers: int) -> list[list[i
     return runs
 
 
-def _made(work: FilmWork, missing: Sequence[int], session: Session) -> Iterator[int]:
+def _made(work: FilmWork, missing: Sequence[int], session: Session, share: Collection[int] | None) -> Iterator[int]:
     """The numbers of the segments as they are finished."""
     workers = session.worker_count
     seconds = sum(len(work.segments.segments[number]) for number in missing) / float(work.job.clip.rate)
@@ -60,14 +60,15 @@ def _made(work: FilmWork, missing: Sequence[int], session: Session) -> Iterator[
         for run in runs:
             yield from make_run(work, run, session)
         return
-    yield from _made_by_workers(work, runs, min(workers, len(runs)), session)
+    with ExitStack() as undo:
+        undo.callback(work.remove_unfinished, share)
+        yield from _made_by_workers(work, runs, min(workers, len(runs)), session)
 
 
 def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int, session: Session) -> Iterator[int]:
     remedy = "Run it again with --workers 1: what is finished is kept"
     Attempts(session.scratch / _ATTEMPTS).forget()
-    with ExitStack() as undo, session.workers(workers, remedy, work.job.clip.path) as submit:
-        undo.callback(work.remove_unfinished, [number for run in runs for number in run])
+    with session.workers(workers, remedy, work.job.clip.path) as submit:
         futures = [submit(_run_in_worker, work, tuple(run)) for run in runs]
         left = {number for run in runs for number in run}
         for _ in until_done(futures):
