@@ -277,6 +277,7 @@ def _joined(address: str) -> tuple[Any, bool]:
     _check_address(address)
     quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False, "configure_logging": False}
     if not address:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # as other workers here; Ray's own is 15
         own = {"num_cpus": available_cores(), "include_dashboard": False, "object_store_memory": _STORE_BYTES}
         quiet = {**quiet, **own}
     try:
