@@ -209,9 +209,8 @@ class OpenProject:
         which: ShardOptions = ShardOptions(Shard()),
         given: ProjectOptions = ProjectOptions(),
     ) -> ShardDone | None:
-        """Make one share of the film ``output``, whose extension selects the container, while other machines make
-        others. The plan of ``language`` must be there. ``assemble`` writes the film. Returns None if it is only to be
-        prepared.
+        """Make one share of the film ``output``, while other machines make others; None if it is only prepared. The plan
+        of ``language`` must be there. ``assemble`` writes the film.
 
         Raises ``OutputError`` if this shard is being made elsewhere, ``MachineError`` if other versions or models are
         here, and what making it raises.
@@ -232,8 +231,7 @@ class OpenProject:
     ) -> Report:
         """Write the film that shards made to ``output``. What is missing is made, or refused without ``make``.
 
-        Raises ``OutputError`` if shards are still being made, ``InputError`` for missing parts, and what ``render``
-        raises.
+        Raises ``OutputError`` if shards are being made, ``InputError`` for missing parts, and what ``render`` raises.
         """
         plan, run = self.language_plan(language), ProjectRun(given, Path(output))
         shards = shard_folder(self.folder, self.source, plan, given, Path(output))
