@@ -209,8 +209,8 @@ class OpenProject:
         which: ShardOptions = ShardOptions(Shard()),
         given: ProjectOptions = ProjectOptions(),
     ) -> ShardDone | None:
-        """Make one share of the film ``output``, while other machines make others; None if it is only prepared. The plan
-        of ``language`` must be there. ``assemble`` writes the film.
+        """Make one share of the film ``output``, while other machines make others (None: it is only prepared). The
+        plan of ``language`` must be there. ``assemble`` writes the film.
 
         Raises ``OutputError`` if this shard is being made elsewhere, ``MachineError`` if other versions or models are
         here, and what making it raises.
