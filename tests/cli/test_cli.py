@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("av", "cv2", "numpy", "onnxruntime", "ai_edge_litert", "scipy", "torch", "diffusers")
+HEAVY = ("av", "cv2", "numpy", "onnxruntime", "ai_edge_litert", "scipy", "torch", "diffusers", "ray")
 
 
 def lipdub(*args: str, home: Path) -> subprocess.CompletedProcess[str]:

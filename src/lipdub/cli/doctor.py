@@ -38,6 +38,7 @@ OPTIONAL = {
     "opentimelineio": "edit",
     "c2pa-python": "credentials",
     "torch": "ltx",
+    "ray": "ray",
 }
 """Optional package -> the extra of lipdub that installs it."""
 

@@ -94,6 +94,7 @@ STAGES = {
     "mix": "Mixing",
     "asr check": "ASR check",
     "assign speakers": "Assigning",
+    "start Ray": "Starting Ray",
     "render": "Rendering",
     "engine": "Engine",
     "assemble": "Assembling",

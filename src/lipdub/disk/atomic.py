@@ -30,7 +30,7 @@ def written_beside(target: Path) -> Iterator[Path]:
 
     Only one process may write ``target`` at a time: the path is the same every time. Raises ``OSError``.
     """
-    partial = target.with_name(f"{target.stem}.part{target.suffix}")
+    partial = partial_path(target)
     try:
         yield partial
         os.replace(partial, target)
@@ -38,6 +38,11 @@ def written_beside(target: Path) -> Iterator[Path]:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def partial_path(target: Path) -> Path:
+    """Where ``written_beside`` writes what becomes ``target``."""
+    return target.with_name(f"{target.stem}.part{target.suffix}")
 
 
 def remove_partial(folder: Path) -> None:

@@ -151,7 +151,7 @@ def _living(file: Path) -> bool:
     if locked is False and _machine_of(file) in ("", machine()):
         return False
     try:
-        return _time_of_the_disk(file.parent) - file.stat().st_mtime < PATIENCE
+        return time_of_the_disk(file.parent) - file.stat().st_mtime < PATIENCE
     except OSError:
         return False
 
@@ -176,7 +176,7 @@ def _files(root: Path, prefix: str) -> list[Path]:
         return [Path(entry.path) for entry in entries if entry.name.startswith(prefix)]
 
 
-def _time_of_the_disk(root: Path) -> float:
+def time_of_the_disk(root: Path) -> float:
     """The time by the clock that sets the time stamps in ``root``: that of a server may differ from ours."""
     with contextlib.suppress(OSError):
         (root / ".clock").touch()

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lipdub.disk.lease import machine
 from lipdub.disk.lock_file import LockedFile, create_locked, remove_if_unlocked
 from lipdub.disk.os_errors import FILE_TOO_LARGE, cause_of, is_disk_full
 from lipdub.errors import OutputError
@@ -65,6 +67,26 @@ def temporary_folder_in(root: Path, prefix: str) -> Iterator[Path]:
     runs are removed first. Raises ``OSError``."""
     remove_abandoned_folders(root, prefix, _LOCK_PREFIX)
     folder, sign = _create(root, prefix)
+    try:
+        yield folder
+    finally:
+        sign.release()
+        _remove(folder)
+
+
+@contextmanager
+def shared_folder(root: Path) -> Iterator[Path]:
+    """A new folder in ``root``, which other machines see too; it is removed when the block ends. Folders that killed
+    runs of this machine left there are removed first; locks of other machines may not be seen here. Raises
+    ``OutputError``."""
+    prefix = f"{_PREFIX}{hashlib.sha256(machine().encode()).hexdigest()[:8]}-"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        remove_abandoned_folders(root, prefix, _LOCK_PREFIX)
+        folder, sign = _create(root, prefix)
+    except OSError as refused:
+        cause = cause_of(refused)
+        raise OutputError(f"no folder can be made there: {cause.what}", file=root, remedy=cause.remedy) from refused
     try:
         yield folder
     finally:

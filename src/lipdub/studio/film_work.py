@@ -1,11 +1,12 @@
 """A film that is to be made, divided into segments that workers make one by one: a value that can be pickled."""
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lipdub.disk.atomic import remove_partial, written_beside
+from lipdub.disk.atomic import partial_path, remove_partial, written_beside
 from lipdub.disk.json_text import parse_json
 from lipdub.errors import OutputError
 from lipdub.media.read import PictureDamage
@@ -47,10 +48,11 @@ class FilmWork:
         """The numbers of the segments that are still to be made, in order."""
         return [number for number, file in self.files.items() if not file.is_file()]
 
-    def remove_damaged(self) -> list[Path]:
-        """Remove the files of encoded segments that are damaged; returns which. Every byte is read."""
+    def remove_damaged(self, numbers: Collection[int]) -> list[Path]:
+        """Remove the files of those of the encoded segments ``numbers`` that are damaged; returns which. Every byte is
+        read."""
         removed = []
-        for file in filter(Path.is_file, self.files.values()):
+        for file in filter(Path.is_file, map(self.file, numbers)):
             try:
                 check_segment_file(file)
                 _damage_told(file)
@@ -59,10 +61,14 @@ class FilmWork:
                 removed.append(file)
         return removed
 
-    def remove_unfinished(self) -> None:
-        """Remove what workers that were ended left of segments."""
+    def remove_unfinished(self, numbers: Collection[int] | None) -> None:
+        """Remove what workers that were ended left of the segments ``numbers`` (None: of all, also of other films: no
+        other process may be writing there)."""
         with suppress(OSError):
-            remove_partial(self.folder)
+            if numbers is None:
+                remove_partial(self.folder)
+            for number in numbers or ():
+                partial_path(self.file(number)).unlink(missing_ok=True)
 
     @property
     def patches(self) -> tuple[CuePatches, ...]:

@@ -139,8 +139,9 @@ class DubOptions(LabelOptions, CredentialOptions, AudioStreamOptions, OverwriteO
     reuse: bool = True
     """Keep the analysis of the clip in the cache, so that the next dub of the clip need not repeat it."""
 
-    workers: int = 0
-    """Number of processes that make the film, each on another part of it; 0: as many as there are cores."""
+    workers: int | str = 0
+    """Number of processes that make the film, each on another part of it; 0: as many as there are cores. ray or
+    ray:HOST:PORT: the cores of a Ray cluster (extra ray)."""
 
     consent: bool = False
     """State that the people in the footage agreed to be dubbed, with voices that are made to resemble theirs; without

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from lipdub.errors import MachineError
+from lipdub.errors import MachineError, OptionError
 
 if TYPE_CHECKING:
     from loky import ProcessPoolExecutor
@@ -36,6 +37,26 @@ Submit = Callable[..., Future]
 def available_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class AskedWorkers:
+    """How many workers ``--workers`` asks for (0: as many as there is room for), and where: on this machine, or on the
+    Ray cluster at ``ray`` (None: on this machine; "": that of RAY_ADDRESS, or one that is started here)."""
+
+    count: int = 0
+    ray: str | None = None
+
+    @classmethod
+    def parse(cls, given: int | str) -> "AskedWorkers":
+        """What ``2``, ``"ray"`` or ``"ray:HOST:PORT"`` asks for. Raises ``OptionError``."""
+        text = str(given).strip()
+        if text.isascii() and text.isdecimal():
+            return cls(int(text))
+        name, _, address = text.partition(":")
+        if name != "ray":
+            raise OptionError(f"--workers {text} cannot be read", remedy="Give a number, ray, or ray:HOST:PORT")
+        return cls(ray=address)
 
 
 class WorkerPool:

@@ -18,16 +18,19 @@ import cv2
 from lipdub import weights
 from lipdub.disk.lock_file import create_locked
 from lipdub.disk.publish import Outputs, PendingFile
-from lipdub.disk.temporary_folder import temporary_folder
+from lipdub.disk.temporary_folder import shared_folder, temporary_folder
 from lipdub.errors import InputError, OutputError
 from lipdub.process.blas_threads import one_blas_thread
 from lipdub.studio.cache_size import cache_size
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
-from lipdub.studio.processes import WorkerPool, available_cores
+from lipdub.studio.processes import AskedWorkers, WorkerPool, available_cores
 from lipdub.studio.progress import Clock, Listener, silent
+from lipdub.studio.ray_nodes import NodeNeeds, folder_here
+from lipdub.studio.ray_workers import RayPool
 from lipdub.studio.store import Store, default_root
 from lipdub.studio.tools import Tools
+from lipdub.studio.worker_setup import difference, setup_here
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,12 @@ class Session:
 
     @cached_property
     def scratch(self) -> Path:
-        """A folder for the files of this run, removed when the session ends."""
-        return self._resources.enter_context(temporary_folder()) if self._spec is None else self._spec.scratch
+        """A folder for the files of this run, removed when the session ends: where workers on other machines see it, if
+        there are such."""
+        if self._spec is not None:
+            return self._spec.scratch
+        shared = None if self._asked.ray is None else shared_folder(default_root().parent / "runs")
+        return self._resources.enter_context(shared or temporary_folder())
 
     @cached_property
     def store(self) -> Store:
@@ -92,11 +99,14 @@ class Session:
     @property
     def worker_count(self) -> int:
         """How many processes may work for this session: as many as were asked for, else as there are cores; one if they
-        would share a GPU, and in a worker."""
+        would share a GPU, and in a worker. Of a Ray cluster, which is joined now: its cores, or its GPUs."""
         if self._spec is not None:
             return 1
-        if self.options.workers:
-            return self.options.workers
+        if self._asked.ray is not None and isinstance(self._pool, RayPool):
+            with self.clock.stage("start Ray"):
+                return self._pool.room
+        if self._asked.count:
+            return self._asked.count
         return 1 if self.tools.engine.limits.accelerator else available_cores()
 
     @contextmanager
@@ -112,9 +122,20 @@ class Session:
             yield partial(submit, _in_worker, spec)
 
     @cached_property
-    def _pool(self) -> WorkerPool:
-        _ = self.spec  # the folders are removed after the workers have ended
-        return self._resources.enter_context(WorkerPool())
+    def _asked(self) -> AskedWorkers:
+        return AskedWorkers.parse(self.options.workers)
+
+    @cached_property
+    def _pool(self) -> WorkerPool | RayPool:
+        shared = self.spec.scratch  # the folders are removed after the workers have ended
+        if self._asked.ray is None:
+            return self._resources.enter_context(WorkerPool())
+        accelerator, setup = self.tools.engine.limits.accelerator, partial(setup_here, self.options)
+
+        def needs(file: Path) -> NodeNeeds:
+            return NodeNeeds(folder_here(), file, shared, setup, difference, accelerator)
+
+        return self._resources.enter_context(RayPool(self._asked.ray, accelerator, needs, self.store.tell))
 
 
 @contextmanager

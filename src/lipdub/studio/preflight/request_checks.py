@@ -7,6 +7,7 @@ from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import probe
 from lipdub.studio.language_names import check_language, language_in_name
 from lipdub.studio.options import DubOptions, SpeechOptions
+from lipdub.studio.processes import AskedWorkers
 from lipdub.studio.tools import Tools
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.language import same_language
@@ -31,6 +32,7 @@ def check_options(options: DubOptions) -> None:
         raise OptionError(f"--seed {options.seed} is below 0", remedy="Give 0 or more")
     if options.crf is not None and not 0 <= options.crf <= _WORST:
         raise OptionError(f"--crf {options.crf} is no quality", remedy=f"Give 0 (best) to {_WORST}")
+    AskedWorkers.parse(options.workers)
 
 
 def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, tools: Tools) -> ScriptLines | None:

@@ -14,6 +14,7 @@ from lipdub.studio.assemble.music_effects import default_separator
 from lipdub.studio.deliver.deliver import deliver
 from lipdub.studio.project.make_takes import (
     LanguageWork,
+    PlannedTakes,
     check_something_to_do,
     film_folders,
     finish_takes,
@@ -40,6 +41,12 @@ def export_film(work: LanguageWork, session: Session, anew: Collection[str] = ()
     """
     takes = plan_takes(work, session, {*work.missing, *anew}, anew=anew)
     check_something_to_do(work, takes)
+    return film_of(work, takes, session)
+
+
+def film_of(work: LanguageWork, takes: PlannedTakes, session: Session) -> Report:
+    """Make what ``takes`` are missing, and write the film with its report, page and subtitles. Raises what
+    ``export_film`` raises, but for planning."""
     engines = frozenset(take.recipe.engine.split(":")[0] for take in work.have.values())
     plan = replace(takes.plan, mix_levels=_levels(work), engines=engines)
 

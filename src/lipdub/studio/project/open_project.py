@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from lipdub.disk.publish import same_file
@@ -45,9 +46,19 @@ from lipdub.studio.project.remembered_options import (
     remembered,
     with_length_options,
 )
+from lipdub.studio.project.sharded_film import (
+    ShardOptions,
+    assemble_film,
+    check_one_engine,
+    make_shard,
+    prepared_film,
+    shard_folder,
+)
+from lipdub.studio.project.shards import ShardDone
 from lipdub.studio.project.status import ProjectStatus, project_status
 from lipdub.studio.project.takes import LineTakes
 from lipdub.studio.session import Session, open_session
+from lipdub.studio.shard import Shard
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.project import InputFile, NamedPerson, Project
 from lipdub.timeline.take import Take
@@ -196,6 +207,44 @@ class OpenProject:
             number = self._line(plan, line).take
             return LineTakes(self.folder, plan.language).numbered(line, number)
 
+    def make_shard(
+        self,
+        language: str,
+        output: str | Path,
+        which: ShardOptions = ShardOptions(Shard()),
+        given: ProjectOptions = ProjectOptions(),
+    ) -> ShardDone | None:
+        """Make one share of the film ``output``, while other machines make others (None: it is only prepared). The
+        plan of ``language`` must be there. ``assemble`` writes the film.
+
+        Raises ``OutputError`` if this shard is being made elsewhere, ``MachineError`` if other versions or models are
+        here, and what making it raises.
+        """
+        plan, options = self.language_plan(language), combined(self.project, given, self.folder.manifest)[0]
+        check_one_engine(self.folder, plan, options.engine)
+        shards = shard_folder(self.folder, self.source, plan, given, Path(output))
+        opened = partial(self._opened, plan, ProjectRun(given, Path(output), plan=plan))
+        with open_session(options, self.caller.listener, self.caller.ask_download) as session:
+            prepared = partial(prepared_film, shards, opened, session, prepare=which.prepare)
+            if which.shard is None:
+                prepared()
+                return None
+            return make_shard(shards, which.shard, prepared, session)
+
+    def assemble(
+        self, language: str, output: str | Path, given: ProjectOptions = ProjectOptions(), *, make: bool = True
+    ) -> Report:
+        """Write the film that shards made to ``output``. What is missing is made, or refused without ``make``.
+
+        Raises ``OutputError`` if shards are being made, ``InputError`` for missing parts, and what ``render`` raises.
+        """
+        plan, run = self.language_plan(language), ProjectRun(given, Path(output))
+        shards = shard_folder(self.folder, self.source, plan, given, Path(output))
+        with self.folder.locked(), shards.assembling(), self._job(replace(run, plan=plan)) as (job, session):
+            report = assemble_film(shards, partial(self._work, plan, job, session), job, session, make=make)
+        shards.remove()
+        return report
+
     def takes(self, language: str, line: str) -> tuple[Take, ...]:
         """All complete takes of a line, by number. Raises ``InputError`` for a line that is not in the plan."""
         plan = self.language_plan(language)
@@ -312,6 +361,11 @@ class OpenProject:
             lines = [p.line.id for p in plan.lines if p.engine == engine and p.line.id in missing]
             plan = self._made(plan, lines, ProjectRun(given), anew=False) if lines else plan
         return plan
+
+    @contextmanager
+    def _opened(self, plan: LanguagePlan, run: "ProjectRun") -> Iterator[tuple[LanguageWork, Session]]:
+        with self._job(run) as (job, session):
+            yield self._work(plan, job, session), session
 
     def _settle(self, person: str, **change: object) -> Project:
         with self.folder.locked():

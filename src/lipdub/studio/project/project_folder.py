@@ -7,6 +7,7 @@
       films/es.json                what the last film in es shows: for 'lipdub export'
       segments/es/                 encoded parts of the film, which a later export uses again; may be removed
       people/1.jpg                 pictures of the people
+      shards/es/                   what machines that make one film together know of each other; gone afterwards
 
 Paths inside the files are relative to the folder, so that it can be moved.
 """
@@ -20,6 +21,7 @@ from urllib.parse import quote
 
 from lipdub.disk.lock_file import create_locked, is_locked, remove_if_unlocked
 from lipdub.disk.os_errors import cause_of
+from lipdub.disk.shared_lease import holders
 from lipdub.errors import InputError, OutputError
 from lipdub.studio.project.plan_file import read_plan, write_plan
 from lipdub.timeline.language_plan import LanguagePlan
@@ -70,6 +72,11 @@ class ProjectFolder:
         """The folder of cues that belong to no line: mouths that rest while nobody speaks."""
         return self.takes(language) / "_resting"
 
+    @property
+    def shards(self) -> Path:
+        """The folder of what machines that make one film together know of each other."""
+        return self.path / "shards"
+
     def line(self, language: str, line: str) -> Path:
         """The folder of the takes of a line."""
         return self.takes(language) / quote(line, safe="")
@@ -104,7 +111,7 @@ class ProjectFolder:
     def locked(self) -> Iterator[None]:
         """Keep other runs out of the project while the block runs; the folder is made if it is not there.
 
-        Raises ``OutputError`` if another run works in it, or if it cannot be written to.
+        Raises ``OutputError`` if another run or a shard works in it, or if it cannot be written to.
         """
         with told_as_output(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -117,12 +124,30 @@ class ProjectFolder:
                         file=self.path,
                         remedy="Wait until it has ended, or stop it; nothing is lost",
                     )
+            self.check_no_shard_works()
             yield
         finally:
             held.path.unlink(missing_ok=True)
             held.release()
             with suppress(OSError):  # nothing was begun: it is empty
                 self.path.rmdir()
+
+    @property
+    def is_worked_in(self) -> bool:
+        """True if a run of this machine has the project (see ``locked``)."""
+        return any(is_locked(file) for file in self.path.glob(f"{_RUN}*"))
+
+    def check_no_shard_works(self) -> None:
+        """Raise ``OutputError`` if a machine makes a shard of one of the films."""
+        for folder in self.shards.glob("*"):
+            found = {name: who for name, who in holders(folder).items() if name.startswith("shard-")}
+            for name, who in found.items():
+                shard = name.removeprefix("shard-").replace("-of-", "/")
+                raise OutputError(
+                    f"shard {shard} of the film '{folder.name}' is being made {who}",
+                    file=self.path,
+                    remedy="Wait until it has ended; a machine that is gone counts as ended three minutes after that",
+                )
 
 
 def plan_name(language: str) -> str:

@@ -1,6 +1,6 @@
 """The segments of a film, made in this process or by the workers of the session."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -8,23 +8,28 @@ import numpy as np
 from lipdub.studio.film_work import FilmWork
 from lipdub.studio.processes import FEW_SECONDS, RUN_SECONDS, until_done
 from lipdub.studio.session import Session
+from lipdub.studio.workers.attempts import Attempts
 from lipdub.studio.workers.segment_run import make_run
 from lipdub.timeline.runs import consecutive
+from lipdub.timeline.time import timecode
+
+_ATTEMPTS = "attempts"
 
 
-def make_segments(work: FilmWork, session: Session) -> None:
-    """Make all missing segments of ``work``, in this process or in several. The bytes are the same either way.
+def make_segments(work: FilmWork, session: Session, share: Collection[int] | None = None) -> None:
+    """Make all missing segments of ``work`` (those of a ``share``, if one is given), in this process or in several. The
+    bytes are the same either way.
 
     Raises what rendering and encoding raise, and ``MachineError`` if the system ended a worker.
     """
-    for file in work.remove_damaged():
+    for file in work.remove_damaged(work.segments.encoded if share is None else share):
         session.store.tell(f"{file}: this part of the film was damaged and is made again")
-    missing = work.missing
+    missing = [number for number in work.missing if share is None or number in share]
     lengths = {number: len(work.segments.segments[number]) for number in missing}
     clock, total = session.clock, sum(lengths.values())
     with clock.stage("render"):
         frames = clock.counter("render", total)
-        for number in _made(work, missing, session):
+        for number in _made(work, missing, session, share):
             frames.add(lengths[number])
 
 
@@ -46,7 +51,7 @@ def runs_of(work: FilmWork, missing: Sequence[int], workers: int) -> list[list[i
     return runs
 
 
-def _made(work: FilmWork, missing: Sequence[int], session: Session) -> Iterator[int]:
+def _made(work: FilmWork, missing: Sequence[int], session: Session, share: Collection[int] | None) -> Iterator[int]:
     """The numbers of the segments as they are finished."""
     workers = session.worker_count
     seconds = sum(len(work.segments.segments[number]) for number in missing) / float(work.job.clip.rate)
@@ -55,13 +60,15 @@ def _made(work: FilmWork, missing: Sequence[int], session: Session) -> Iterator[
         for run in runs:
             yield from make_run(work, run, session)
         return
-    yield from _made_by_workers(work, runs, min(workers, len(runs)), session)
+    with ExitStack() as undo:
+        undo.callback(work.remove_unfinished, share)
+        yield from _made_by_workers(work, runs, min(workers, len(runs)), session)
 
 
 def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int, session: Session) -> Iterator[int]:
     remedy = "Run it again with --workers 1: what is finished is kept"
-    with ExitStack() as undo, session.workers(workers, remedy, work.job.clip.path) as submit:
-        undo.callback(work.remove_unfinished)
+    Attempts(session.scratch / _ATTEMPTS).forget()
+    with session.workers(workers, remedy, work.job.clip.path) as submit:
         futures = [submit(_run_in_worker, work, tuple(run)) for run in runs]
         left = {number for run in runs for number in run}
         for _ in until_done(futures):
@@ -71,6 +78,19 @@ def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int
 
 
 def _run_in_worker(session: Session, work: FilmWork, numbers: Sequence[int]) -> None:
-    """Make ``numbers`` in this process."""
-    for _ in make_run(work, numbers, session):
-        pass
+    """Make those of the segments ``numbers`` in this process that are not there: another worker may have begun them and
+    was lost. Raises ``MachineError`` for a segment with which several workers were lost."""
+    attempts, times = Attempts(session.scratch / _ATTEMPTS), work.job.clip.times
+    left = [number for number in numbers if not work.file(number).is_file()]
+
+    def begin(number: int) -> None:
+        at = timecode(times.instant(work.segments.segments[number].first))
+        attempts.begin(work.names[number], f"{work.job.clip.path}: the part of the film at {at}")
+
+    for together in consecutive(np.array(left, int)):
+        run = together.tolist()
+        begin(run[0])
+        for number, coming in zip(make_run(work, run, session), [*run[1:], None], strict=True):
+            attempts.finish(work.names[number])
+            if coming is not None:
+                begin(coming)
