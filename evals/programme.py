@@ -16,8 +16,7 @@ voice), ``silent`` (a person, no voice) and ``two`` (two people side by side, on
     right         speech of people in view that is given to their face, of all such speech
     wrong s       seconds of speech given to a face that is not the speaker's: "listener", "narrated" and so on
     names         speaker names of the script, each with the person whom it was found to be
-    cast          the same script without names: lines whose voice is that of their true speaker, of all lines, and the
-                  number of voices (the best pairing of voices and people counts)
+    cast          the same script without names: lines with their speaker's voice, and how many voices there are
 """
 
 import argparse
@@ -25,7 +24,7 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,8 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from evals.programme_cast import cast_scores
 from lipdub import weights
 from lipdub.acoustics.voice_activity import VoiceActivity
 from lipdub.disk.identity import content_digest
@@ -45,15 +44,11 @@ from lipdub.media.read import read_frames
 from lipdub.media.sound_read import read_sound
 from lipdub.studio.analyse.analyse import analyse
 from lipdub.studio.analysis import Analysis
-from lipdub.studio.dub_plan import LineChoices
 from lipdub.studio.job import Job, OutputNames
 from lipdub.studio.options import DubOptions, SpeechOptions
-from lipdub.studio.plan.casting import cast_by_sight
-from lipdub.studio.plan.line_slots import timed_lines
 from lipdub.studio.plan.speakers import SpeakersFound, find_speakers, other_voice_reason, speaking_spans
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.lines import Line, numbered
 from lipdub.timeline.picture import Window
 from lipdub.timeline.runs import true_runs
 from lipdub.timeline.time import Span, timecode, total_duration
@@ -441,27 +436,10 @@ def check(path: Path, script: str) -> dict[str, Any]:
     with open_session(DubOptions()) as session:
         vars(session.tools)["engine"] = FakeEngine()
         analysis, job = _analysed(truth.film, session)
-        lines = ()
-        if script:
-            lines = read_script(path.with_name(f"programme.{script}.srt")).lines
+        lines = read_script(path.with_name(f"programme.{script}.srt")).lines if script else ()
         found = find_speakers(job.clip, analysis, session.tools.prior, job.selectors, lines)
         told = scores(truth, job.clip, analysis, found, _given(job.clip, analysis, found, session))
-        return told | {"cast": _cast_scores(lines, job, analysis, session)} if lines else told
-
-
-def _cast_scores(lines: Sequence[Line], job: Job, analysis: Analysis, session: Session) -> str:
-    """How many lines of a script without names get the voice of their speaker."""
-    unnamed = numbered(replace(line, speaker="") for line in lines)
-    timed = timed_lines(unnamed, None if analysis.sound is None else analysis.sound.features)
-    found = find_speakers(job.clip, analysis, session.tools.prior, job.selectors, timed)
-    speakers = cast_by_sight(job, analysis, found, timed, LineChoices(), session)
-    table: dict[str, Counter[str]] = defaultdict(Counter)
-    for line, mute in zip(lines, unnamed, strict=True):
-        table[speakers.get(mute.id, "one voice")][line.speaker] += 1
-    voices, people = sorted(table), sorted({line.speaker for line in lines})
-    counts = np.array([[table[voice][person] for person in people] for voice in voices])
-    rows, columns = linear_sum_assignment(-counts)
-    return f"{int(counts[rows, columns].sum())} of {len(lines)} lines, {len(voices)} voices for {len(people)} people"
+        return told | {"cast": cast_scores(lines, job, analysis, session)} if lines else told
 
 
 def scores(truth: Truth, clip: Clip, analysis: Analysis, found: SpeakersFound, given: Mapping) -> dict[str, Any]:
@@ -512,8 +490,7 @@ def main() -> None:
         build(asked.clips, asked.out, asked.minutes, asked.seed, cast, narrator)
         return
     found = check(asked.truth, asked.script)
-    for name, value in found.items():
-        print(f"{name:16} {value}")
+    print("\n".join(f"{name:16} {value}" for name, value in found.items()))
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=1), "utf-8")
 

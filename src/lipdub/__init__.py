@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from lipdub.studio.dub import dub
     from lipdub.studio.languages import dub_languages
     from lipdub.studio.options import DubOptions, SpeechOptions
-    from lipdub.studio.project.open_project import LineChange, ProjectOptions, open_project
+    from lipdub.studio.project.line_change import LineChange
+    from lipdub.studio.project.open_project import ProjectOptions, open_project
 
 _HOMES = {
     "Caller": "lipdub.studio.caller",
     "DubOptions": "lipdub.studio.options",
-    "LineChange": "lipdub.studio.project.open_project",
+    "LineChange": "lipdub.studio.project.line_change",
     "LipdubError": "lipdub.errors",
     "ProjectOptions": "lipdub.studio.project.open_project",
     "Report": "lipdub.review.report",

@@ -259,7 +259,8 @@ def redo(
         Language, if the project has several.
     """
     from lipdub.cli.project_tables import take_rows
-    from lipdub.studio.project.open_project import LineChange, ProjectOptions
+    from lipdub.studio.project.line_change import LineChange
+    from lipdub.studio.project.open_project import ProjectOptions
 
     moved = None if change.offset is None else parse_offset(change.offset)
     with opened(project) as work:

@@ -38,10 +38,11 @@ class BatchListener:
 
 @dataclass(frozen=True)
 class HowMany:
-    """How many ``jobs`` are made at a time, and by how many ``workers`` each (0: the cores, divided by the jobs)."""
+    """How many ``jobs`` are made at a time, and by how many ``workers`` each (0: the cores, divided by the jobs; or as
+    in ``DubOptions``)."""
 
     jobs: int = 1
-    workers: int = 0
+    workers: int | str = 0
 
 
 def run_batch(

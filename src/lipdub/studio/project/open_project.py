@@ -35,6 +35,7 @@ from lipdub.studio.project.export_timeline import (
     ExportedTimeline,
     export_timeline,
 )
+from lipdub.studio.project.line_change import LineChange
 from lipdub.studio.project.make_plan import make_plan
 from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
 from lipdub.studio.project.people import PersonSeen, as_heads, as_settled, people_by_name, people_seen, with_parted
@@ -62,39 +63,6 @@ from lipdub.studio.shard import Shard
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.project import InputFile, NamedPerson, Project
 from lipdub.timeline.take import Take
-
-
-@dataclass(frozen=True)
-class LineChange:
-    """What is changed about a line before it is made again; None leaves it as it is.
-
-    ``text`` is what is said, ``voice`` is as after ``--voice``, ``seed`` and ``engine`` are those of the mouth engine,
-    ``offset`` moves the speech by seconds, later if positive; ``person`` is the id of who says it ("": off screen).
-    """
-
-    text: str | None = None
-    voice: str | None = None
-    seed: int | None = None
-    offset: Fraction | None = None
-    engine: str | None = None
-    person: str | None = None
-
-    def applied(self, planned: PlannedLine) -> PlannedLine:
-        """The line with the changes. Raises ``OptionError`` for a text without words or a seed below 0."""
-        if self.text is not None and not self.text.strip():
-            raise OptionError(
-                "--text holds nothing to say", remedy="To leave the line as filmed, set leave in the plan"
-            )
-        if self.seed is not None and self.seed < 0:
-            raise OptionError(f"--seed {self.seed} is below 0", remedy="Give 0 or more")
-        text = planned.line.text if self.text is None else " ".join(self.text.split())
-        changed = replace(planned, line=replace(planned.line, text=text), leave=False)
-        given = {
-            name: value
-            for name in ("voice", "seed", "offset", "engine", "person")
-            if (value := getattr(self, name)) is not None
-        }
-        return replace(changed, **given)
 
 
 def open_project(path: str | Path, source: str | Path | None = None, caller: Caller = Caller()) -> "OpenProject":
