@@ -154,7 +154,7 @@ class TestDamage:
         damage(made.parts("*.mix.npz")[0])
         made.again()
 
-    @pytest.mark.parametrize("name", ["project.json", "es.json"])
+    @pytest.mark.parametrize("name", ["project.json", "plans/es.json"])
     def test_what_only_the_user_can_mend(self, made: Made, damage: Callable[[Path], None], name: str) -> None:
         file = made.parts(name)[0]
         whole = file.read_bytes()

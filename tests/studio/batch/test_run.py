@@ -86,7 +86,7 @@ def test_two_jobs_of_one_clip_wait_for_its_first_one(small: Small) -> None:
     run(jobs, 2)
     log = [f"{what} {film}" for _, what, film in log_of(small.folder)]
     assert log.index("ends 0.mp4") < min(log.index("begins 1.mp4"), log.index("begins 2.mp4"))
-    assert log.index("begins x.mp4") < log.index("begins 1.mp4")
+    assert list(state_of(jobs).records)[:2] == ["0.mp4", "x.mp4"]
 
 
 def test_a_second_run_makes_what_is_missing_alone(small: Small) -> None:
