@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from batch_stand_in import CRASHES, DIES, DIES_AFTER, FAILS, HANGS, Small, log_of, pretend
@@ -13,6 +14,7 @@ from lipdub.studio.batch.check import CheckedJob, check_batch
 from lipdub.studio.batch.job_table import read_jobs_file
 from lipdub.studio.batch.jobs import Batch, batch_of
 from lipdub.studio.batch.run import BatchListener, HowMany, Now, ask_once, run_batch
+from lipdub.studio.batch.runners import Runners
 from lipdub.studio.batch.state import (
     DONE,
     FAILED,
@@ -86,7 +88,18 @@ def test_two_jobs_of_one_clip_wait_for_its_first_one(small: Small) -> None:
     run(jobs, 2)
     log = [f"{what} {film}" for _, what, film in log_of(small.folder)]
     assert log.index("ends 0.mp4") < min(log.index("begins 1.mp4"), log.index("begins 2.mp4"))
-    assert list(state_of(jobs).records)[:2] == ["0.mp4", "x.mp4"]
+
+
+def test_while_the_first_job_of_a_clip_is_made_one_of_another_clip_is_next(small: Small) -> None:
+    jobs = small.jobs(*(f"one.mp4,dub.wav,{n}.mp4,1" for n in range(3)), "two.mp4,dub.wav,x.mp4,1", head=HEAD)
+    first, *pending = check_batch(batch(jobs), state_of(jobs)).jobs
+    runners = Runners(2)
+    runners._busy.append(SimpleNamespace(job=first))  # type: ignore[arg-type]
+    taken = [runners._next(pending, set()), runners._next(pending, set())]
+    assert [job and job.job.output.name for job in taken] == ["x.mp4", None]
+    again = runners._next(pending, {first.job.request.source})
+    assert again is not None
+    assert again.job.output.name == "1.mp4"
 
 
 def test_a_second_run_makes_what_is_missing_alone(small: Small) -> None:
