@@ -163,4 +163,6 @@ def read_versioned(
 
 def damaged(path: Path, kind: str, why: str) -> InputError:
     """The error for a file of ours that cannot be used."""
-    return InputError(f"this {kind} file is damaged: {why}", file=path, remedy="Restore it from a copy, or start anew")
+    remedies = {"film": "Make the film again: lipdub dub --project"}
+    remedy = remedies.get(kind, "Restore it from a copy, or start anew")
+    return InputError(f"this {kind} file is damaged: {why}", file=path, remedy=remedy)
