@@ -78,10 +78,10 @@ def chosen(way: str, person: VoiceTraits, tag: str) -> Resemblance:
     return most_alike(person if way == "full" else replace(person, embedding=()), names)
 
 
-def spoken(tag: str, name: str, said: Path) -> list[np.ndarray]:
-    """The sentences by one voice, kept in the folder ``said``."""
+def spoken(tag: str, name: str, said: Path, count: int = COUNT) -> list[np.ndarray]:
+    """The first ``count`` sentences by one voice, kept in the folder ``said``."""
     folder, pieces = weights.resolve("kokoro"), []
-    for number, text in enumerate(sentences(tag.split("-", maxsplit=1)[0])[:COUNT]):
+    for number, text in enumerate(sentences(tag.split("-", maxsplit=1)[0])[:count]):
         file = said / f"{tag}_{name}_{number}.npy"
         if not file.exists():
             styles = [folder / f"{one}.bin" for one in name.split("+")]

@@ -14,16 +14,13 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from evals.voices import sentences
+from evals.likeness import spoken
 from lipdub import weights
 from lipdub.disk.temporary_folder import temporary_folder_in
 from lipdub.timeline.sound import ANALYSIS_RATE
-from lipdub.weights import kokoro_files
-from lipdub.words_to_sound.phones.lexicon import phones_of
-from lipdub.words_to_sound.voices.kokoro_network import RATE, say
+from lipdub.words_to_sound.voices.kokoro_network import RATE
 from lipdub.words_to_sound.voices.kokoro_voices import MIXED, VOICES
 from lipdub.words_to_sound.voices.pitch import median_pitch
-from lipdub.words_to_sound.voices.speakable_text import speakable_text
 from lipdub.words_to_sound.voices.speaker_embedding import MODEL, embed
 from lipdub.words_to_sound.voices.vocal_tract import formant_spacing
 
@@ -38,16 +35,9 @@ def every_voice() -> Iterator[tuple[str, str]]:
             yield tag, name
 
 
-def spoken(tag: str, name: str, said: Path) -> np.ndarray:
-    """The first sentences of a language, by one voice, at 16 kHz; kept in the folder ``said``."""
-    folder, pieces = weights.resolve("kokoro"), []
-    for number, text in enumerate(sentences(tag.split("-", maxsplit=1)[0])[:COUNT]):
-        file = said / f"{tag}_{name}_{number}.npy"
-        if not file.exists():
-            styles = [folder / f"{one}.bin" for one in name.split("+")]
-            phones = phones_of(speakable_text(text, tag), tag, {})
-            np.save(file, say(folder / kokoro_files.MODEL[0], styles, phones, 1.0))
-        pieces.append(soxr.resample(np.load(file), RATE, ANALYSIS_RATE))
+def spoken_at_16_khz(tag: str, name: str, said: Path) -> np.ndarray:
+    """The first sentences of a language, by one voice; kept in the folder ``said``."""
+    pieces = [soxr.resample(piece, RATE, ANALYSIS_RATE) for piece in spoken(tag, name, said, COUNT)]
     return np.concatenate(pieces).astype(np.float32)
 
 
@@ -63,7 +53,7 @@ def main() -> int:
         said = asked.said or temporary
         said.mkdir(exist_ok=True)
         for tag, name in every_voice():
-            speech = spoken(tag, name, said)
+            speech = spoken_at_16_khz(tag, name, said)
             names.append(name)
             hertz.append(round(median_pitch(speech) or 0))
             spacing.append(round(formant_spacing(speech) or 0))

@@ -14,6 +14,7 @@ from pathlib import Path
 from lipdub.disk.os_errors import cause_of
 from lipdub.errors import OptionError, ServiceError
 from lipdub.process.child import run_child
+from lipdub.words_to_sound.command_line import filled
 from lipdub.words_to_sound.http_service import redacted
 
 _PLACES = ("input", "output", "folder")
@@ -70,7 +71,7 @@ class SeparationProgram:
         """
         output = folder / "effects.wav"
         values = {"input": str(source), "output": str(output), "folder": str(folder)}
-        command = [re.sub(r"\{(\w+)\}", lambda place: values[place[1]], word) for word in self.words]
+        command = filled(self.words, values)
         try:
             done = run_child(command, timeout=self.timeout)
         except subprocess.TimeoutExpired:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from lipdub.demo.media_files import write_synthetic_clip, write_wave
-from lipdub.studio.batch.outcome import Outcome
+from lipdub.studio.batch.outcome import JobOutcome
 from lipdub.studio.batch.recipe import Digests, recipe_of
 from lipdub.studio.batch.runner import BEGINS, ENDED, GO, PROGRESS
 from lipdub.timeline.sound import Sound
@@ -38,14 +38,14 @@ def pretend(connection: Connection, parent: int) -> None:
             os.kill(os.getpid(), signal.SIGSEGV)
         time.sleep(0.05)
         if seed == FAILS:
-            connection.send((ENDED, Outcome(3, "nothing to dub")))
+            connection.send((ENDED, JobOutcome(3, "nothing to dub")))
             continue
         output.write_text(request.source.name)
         if seed == DIES_AFTER:
             os.kill(os.getpid(), signal.SIGKILL)
         with (output.parent / "log.txt").open("a") as log:
             log.write(f"{os.getpid()} ends {output.name}\n")
-        connection.send((ENDED, Outcome(figures={"film_seconds": 0.4}, seconds=0.05)))
+        connection.send((ENDED, JobOutcome(figures={"film_seconds": 0.4}, seconds=0.05)))
 
 
 def log_of(folder: Path) -> list[list[str]]:

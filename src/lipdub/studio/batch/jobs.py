@@ -8,6 +8,7 @@ from typing import Any
 
 from lipdub.errors import LipdubError, OptionError
 from lipdub.studio.batch.columns import FILES, CellReading, is_given, value_of
+from lipdub.studio.batch.recipe import input_files
 from lipdub.studio.batch.rows import Problem, Row, Rows
 from lipdub.studio.job import DubRequest
 from lipdub.studio.language_names import check_language, language_in_name
@@ -156,18 +157,9 @@ def job_key(output: Path, base: Path) -> str:
 
 def column_of(error: LipdubError, request: DubRequest) -> str:
     """The column that an error about a request is about, by the option or the file that it names; "" if none."""
-    speech, options = request.speech, request.options
-    by_file = {
-        "output": request.output,
-        "source": request.source,
-        "audio": request.audio,
-        "script": speech.script,
-        "glossary": speech.glossary,
-        "music_effects": speech.music_effects,
-        "prior": options.prior,
-    }
+    by_file = {"output": request.output, **input_files(request)}
     about = error.file
-    by_name = (column for column, path in by_file.items() if path is not None and about and Path(about) == path)
+    by_name = (column for column, path in by_file.items() if about and Path(about) == path)
     return next(_options_in(error.what), None) or next(by_name, "")
 
 

@@ -11,7 +11,7 @@ from lipdub.studio.job import DubRequest
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """``exit_code`` 0: the film is there. Else ``error`` says why not (a sentence or two). The other fields are those
     of ``Record``."""
 
@@ -66,13 +66,13 @@ def left_as_filmed(report: Mapping[str, Any]) -> dict[str, float]:
     return {reason: round(left[reason], 3) for reason in sorted(left, key=lambda reason: (-left[reason], reason))}
 
 
-def outcome_of(report: Mapping[str, Any]) -> Outcome:
+def outcome_of(report: Mapping[str, Any]) -> JobOutcome:
     """The outcome of a job that succeeded, from its report (``Report.to_dict``)."""
     warnings = tuple(map(str, report["warnings"]))
-    return Outcome(warnings=warnings, figures=figures_of(report), left=left_as_filmed(report))
+    return JobOutcome(warnings=warnings, figures=figures_of(report), left=left_as_filmed(report))
 
 
-def outcome_in_report(request: DubRequest) -> Outcome:
+def outcome_in_report(request: DubRequest) -> JobOutcome:
     """What the report beside a finished film says of it, where the run that made it could not tell: nothing if the
     report is not there or cannot be understood."""
     assert request.output is not None
@@ -83,4 +83,4 @@ def outcome_in_report(request: DubRequest) -> Outcome:
                 return outcome_of(report)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-    return Outcome()
+    return JobOutcome()

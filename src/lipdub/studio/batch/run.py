@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from lipdub.errors import OutputError
 from lipdub.studio.batch.check import CheckedJob
-from lipdub.studio.batch.outcome import Outcome, outcome_in_report
+from lipdub.studio.batch.outcome import JobOutcome, outcome_in_report
 from lipdub.studio.batch.recipe import Recipe
 from lipdub.studio.batch.runner import run_jobs
 from lipdub.studio.batch.runners import RunJobs, Runners
@@ -135,7 +135,7 @@ class _Keeper:
         """The time that is left changes."""
         self.listener.now(self.now())
 
-    def ended(self, job: CheckedJob, outcome: Outcome) -> None:
+    def ended(self, job: CheckedJob, outcome: JobOutcome) -> None:
         """Record what came of a job."""
         self.running.pop(job.job.key, None)
         before, film = self.state.records.get(job.job.key), FilmFile.of(job.job.output)
@@ -194,7 +194,7 @@ class _Keeper:
                 self.listener.trouble(f"{refused} {what}")
 
 
-def _completed(job: CheckedJob, outcome: Outcome) -> Outcome:
+def _completed(job: CheckedJob, outcome: JobOutcome) -> JobOutcome:
     """The outcome of a job whose film appeared, and is complete therefore, before something went wrong."""
     told = outcome_in_report(job.job.request)
     warnings = (*told.warnings, f"after the film was complete: {outcome.error}")

@@ -20,7 +20,7 @@ from typing import Any
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.process.exit_codes import INTERNAL_ERROR, StoppedBySignal, as_lipdub_error
 from lipdub.process.memory import give_back_memory
-from lipdub.studio.batch.outcome import Outcome, outcome_of
+from lipdub.studio.batch.outcome import JobOutcome, outcome_of
 from lipdub.studio.batch.recipe import Recipe, recipe_of
 from lipdub.studio.batch.same_tools import SameTools
 from lipdub.studio.caller import Caller
@@ -46,7 +46,7 @@ class JobMaker:
     _source: Path | None = None
     _folder: Path | None = None
 
-    def make(self, request: DubRequest, listener: Listener, begins: Callable[[Recipe], None]) -> Outcome:
+    def make(self, request: DubRequest, listener: Listener, begins: Callable[[Recipe], None]) -> JobOutcome:
         """Make the film of a request. ``begins`` is called with its recipe before. Raises what ``dub`` raises."""
         options = request.options
         caller = Caller(listener, stated_for_the_batch)
@@ -94,7 +94,7 @@ def run_jobs(connection: Connection, parent: int) -> None:
         maker.close()
 
 
-def _outcome(maker: JobMaker, request: DubRequest, connection: Connection) -> Outcome:
+def _outcome(maker: JobMaker, request: DubRequest, connection: Connection) -> JobOutcome:
     """Make a job; whatever goes wrong is its outcome."""
     began = time.monotonic()
 
@@ -107,16 +107,16 @@ def _outcome(maker: JobMaker, request: DubRequest, connection: Connection) -> Ou
         made = maker.make(request, _teller(connection), begins)
     except Exception as error:
         made = _failed(error)
-    return Outcome(
+    return JobOutcome(
         made.exit_code, made.error, time.monotonic() - began, peak_memory(), made.warnings, made.figures, made.left
     )
 
 
-def _failed(error: Exception) -> Outcome:
+def _failed(error: Exception) -> JobOutcome:
     told = as_lipdub_error(error)
     if told is not None:
-        return Outcome(told.exit_code, str(told))
-    return Outcome(INTERNAL_ERROR, f"a mistake of ours ({type(error).__name__}: {error}). Please report it.")
+        return JobOutcome(told.exit_code, str(told))
+    return JobOutcome(INTERNAL_ERROR, f"a mistake of ours ({type(error).__name__}: {error}). Please report it.")
 
 
 def _teller(connection: Connection) -> Listener:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from lipdub.errors import MachineError
 from lipdub.process.exit_codes import INTERNAL_ERROR
 from lipdub.studio.batch.check import CheckedJob
-from lipdub.studio.batch.outcome import Outcome
+from lipdub.studio.batch.outcome import JobOutcome
 from lipdub.studio.batch.recipe import Recipe
 from lipdub.studio.batch.runner import BEGINS, ENDED, GO, PROGRESS, run_jobs
 
@@ -38,7 +38,7 @@ class Watcher(Protocol):
     def progress(self, job: CheckedJob, stage: str, done: int, total: int) -> None:
         """``done`` of ``total`` steps of a stage are done (0: unknown)."""
 
-    def ended(self, job: CheckedJob, outcome: Outcome) -> None:
+    def ended(self, job: CheckedJob, outcome: JobOutcome) -> None:
         """``job`` is made, or failed."""
 
     def waits(self) -> None:
@@ -194,12 +194,12 @@ def _ctrl_c_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, former)
 
 
-def _outcome_of_a_death(exit_code: int | None, seconds: float) -> Outcome:
+def _outcome_of_a_death(exit_code: int | None, seconds: float) -> JobOutcome:
     """What to say of a job whose process ended with ``exit_code`` (negative: by that signal) without a word."""
     number = -exit_code if exit_code is not None and exit_code < 0 else 0
     if number in (getattr(signal, "SIGKILL", 9), getattr(signal, "SIGTERM", 15)):
         what = "the system or another program ended the process that made it, most likely because memory ran out"
         error = MachineError(what, remedy="Close other programs, or give fewer --jobs and --workers")
-        return Outcome(error.exit_code, str(error), seconds)
+        return JobOutcome(error.exit_code, str(error), seconds)
     name = signal.Signals(number).name if number in set(signal.Signals) else f"exit code {exit_code}"
-    return Outcome(INTERNAL_ERROR, f"the process that made it crashed ({name}). Please report it.", seconds)
+    return JobOutcome(INTERNAL_ERROR, f"the process that made it crashed ({name}). Please report it.", seconds)

@@ -4,21 +4,17 @@ The program is run without a shell, once for each line: it reads the line from i
 ``{text}``) and writes the translation to its standard output.
 """
 
-import os
-import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lipdub.disk.identity import command_file_stamps
-from lipdub.disk.os_errors import cause_of
 from lipdub.errors import OptionError, ServiceError
-from lipdub.process.child import run_child
 from lipdub.timeline.language import primary
 from lipdub.timeline.lines import Line
+from lipdub.words_to_sound.command_line import check_placeholders, filled, has_placeholder, run_for_line, words_of
 from lipdub.words_to_sound.http_service import redacted
 from lipdub.words_to_sound.seam import ModelCard, TranslationRequest
 
@@ -29,18 +25,10 @@ _PLACES = ("text", "source", "target")
 def make(detail: str = "") -> "CommandTranslator":
     """The translator that runs the command line ``detail``, which may hold ``{text}``, ``{source}`` and ``{target}``
     (languages, as ``es``). Raises ``OptionError`` if it cannot be read or its program is not installed."""
-    try:
-        words = tuple(shlex.split(detail))
-    except ValueError as broken:
-        raise OptionError(f"the command '{redacted(detail)}' cannot be read ({broken})") from broken
+    words = words_of(detail)
     if not words:
         raise OptionError("the translator has no command", remedy="Write one like: command:apertium -u eng-spa")
-    unknown = {name for word in words for name in re.findall(r"\{(\w+)\}", word)} - set(_PLACES)
-    if unknown:
-        raise OptionError(
-            f"the translator's command has the unknown placeholder {{{sorted(unknown)[0]}}}",
-            remedy=f"Known are {', '.join('{' + p + '}' for p in _PLACES)}",
-        )
+    check_placeholders(words, _PLACES, "translator")
     if shutil.which(words[0]) is None:
         raise OptionError(f"the translator's program '{words[0]}' is not installed or cannot be run")
     return CommandTranslator(words)
@@ -82,16 +70,9 @@ class CommandTranslator:
     def _answer(self, line: Line, language: str) -> str:
         text = " ".join(line.text.split())
         values = {"text": text, "source": primary(line.language), "target": primary(language)}
-        command = [re.sub(r"\{(\w+)\}", lambda place: values[place[1]], word) for word in self.words]
-        given = "" if any("{text}" in word for word in self.words) else f"{text}\n"
-        try:
-            environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-            done = run_child(command, given.encode(), self.timeout, environment)
-        except subprocess.TimeoutExpired:
-            late = f"{command[0]} did not finish within {self.timeout:g} s for '{text[:40]}'"
-            raise ServiceError(late, at=line.span.start) from None
-        except OSError as refused:
-            raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
+        command = filled(self.words, values)
+        given = "" if has_placeholder(self.words, "text") else f"{text}\n"
+        done = run_for_line(command, given, self.timeout, text, line.span.start)
         answer = " ".join(done.stdout.decode("utf-8", "replace").split())
         if done.returncode != 0 or not answer:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()

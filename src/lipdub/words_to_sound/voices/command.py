@@ -4,23 +4,20 @@ Example: ``command:espeak-ng -v {language} -w {out} {text}``. The program is run
 Without ``{text}`` in the command line, the text is written to its standard input.
 """
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lipdub.disk.identity import command_file_stamps
-from lipdub.disk.os_errors import cause_of
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OptionError, ServiceError
-from lipdub.process.child import run_child
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
+from lipdub.words_to_sound.command_line import check_placeholders, filled, has_placeholder, run_for_line, words_of
 from lipdub.words_to_sound.http_service import redacted
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 from lipdub.words_to_sound.voices.speakable_text import require_speakable
@@ -38,21 +35,13 @@ def make(detail: str = "") -> "CommandVoice":
     ``{pace}`` (1: natural), ``{reference}`` (a WAV file of the person to imitate) and ``{reference_text}`` (what is
     said in it, empty if that is not known).
     """
-    try:
-        words = tuple(shlex.split(detail))
-    except ValueError as broken:
-        raise OptionError(f"the command '{redacted(detail)}' cannot be read ({broken})") from broken
-    if not words or not any("{out}" in word for word in words):
+    words = words_of(detail)
+    if not has_placeholder(words, "out"):
         raise OptionError(
             f"the voice's command '{redacted(detail)}' has no {{out}}, the file that the program writes",
             remedy="Write one like: command:espeak-ng -v {language} -w {out} {text}",
         )
-    unknown = {name for word in words for name in re.findall(r"\{(\w+)\}", word)} - set(_PLACES)
-    if unknown:
-        raise OptionError(
-            f"the voice's command has the unknown placeholder {{{sorted(unknown)[0]}}}",
-            remedy=f"Known are {', '.join('{' + p + '}' for p in _PLACES)}",
-        )
+    check_placeholders(words, _PLACES, "voice")
     return CommandVoice(words)
 
 
@@ -108,13 +97,13 @@ class CommandVoice:
             if self.needs_reference:
                 values["reference"] = str(self._reference_file(reference, folder))
                 values["reference_text"] = reference.text if reference else ""
-            self._run([_filled(word, values) for word in self.words], None if self._has("text") else text, line)
+            self._run(filled(self.words, values), "" if self._has("text") else text, line)
             if not out.is_file() or out.stat().st_size == 0:
                 raise ServiceError(f"{self.words[0]} wrote no sound for '{text[:40]}'", at=line.span.start)
             return trim_and_level(*read_wav(out.read_bytes(), self.words[0]))
 
     def _has(self, placeholder: str) -> bool:
-        return any("{" + placeholder + "}" in word for word in self.words)
+        return has_placeholder(self.words, placeholder)
 
     def _reference_file(self, reference: VoiceReference | None, folder: Path) -> Path:
         if reference is None:
@@ -123,17 +112,9 @@ class CommandVoice:
         path.write_bytes(write_wav(np.ascontiguousarray(reference.sound.samples[0]), reference.sound.rate))
         return path
 
-    def _run(self, command: list[str], text: str | None, line: Line) -> None:
-        """Run ``command`` with ``text`` on its standard input."""
-        try:
-            environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-            done = run_child(command, (text or "").encode(), self.timeout, environment)
-        except subprocess.TimeoutExpired:
-            raise ServiceError(
-                f"{command[0]} did not finish within {self.timeout:g} s for '{line.text[:40]}'", at=line.span.start
-            ) from None
-        except OSError as refused:
-            raise OptionError(f"{command[0]} cannot be run: {cause_of(refused).what}") from refused
+    def _run(self, command: list[str], given: str, line: Line) -> None:
+        """Run ``command`` with ``given`` on its standard input."""
+        done = run_for_line(command, given, self.timeout, line.text, line.span.start)
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
             reason = f": {redacted(lines[-1].strip())[:200]}" if lines else ""
@@ -141,8 +122,3 @@ class CommandVoice:
                 f"{command[0]} failed for '{line.text[:40]}' (exit {done.returncode}){reason}".rstrip("."),
                 at=line.span.start,
             )
-
-
-def _filled(word: str, values: dict[str, str]) -> str:
-    """``word`` with its placeholders replaced by ``values``; placeholders within values are not replaced."""
-    return re.sub(r"\{(\w+)\}", lambda place: values.get(place[1], place[0]), word)
