@@ -1,0 +1,1 @@
+"""The studio: a page on your machine, its API, and the jobs behind it."""
