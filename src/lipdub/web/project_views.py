@@ -26,28 +26,26 @@ def shown_project(studio: Studio, row: ListedProject, *, look: bool = True) -> P
     """
     jobs = studio.jobs.jobs(row.id, limit=50)
     job = next((each for each in jobs if each.status in OPEN), None)
-    shown = None if job is None else job.shown()
+    project, ranges, languages, problem = None, [], [], None
     try:
         opened = open_project(row.path, row.source)
         project = opened.project if opened.folder.exists else None
-        languages = [] if project is None else _languages(studio, row, jobs)
+        if project is not None:
+            ranges, languages = ranges_of(opened), _languages(studio, row, jobs)
     except LipdubError as wrong:
-        source = Source(name="" if row.source is None else row.source.name, exists=False)
-        return ProjectShown(
-            id=row.id, name=row.shown_name, status="failed", source=source, languages=[], people=[], ranges=[],
-            consent=bool(row.consent), removable=row.made, job=shown, problem=problem_of(wrong).told(),
-        )  # fmt: skip
+        problem = problem_of(wrong).told()
     return ProjectShown(
         id=row.id,
         name=row.shown_name,
-        status=_status(project, jobs, job),
+        status=_status(project, jobs, job) if problem is None else "failed",
         source=shown_source(studio, row, project, look=look),
         languages=languages,
-        people=people_of(row),
-        ranges=ranges_of(opened) if project is not None else [],
+        people=people_of(row) if project is not None else [],
+        ranges=ranges,
         consent=bool(row.consent or (project is not None and project.consent)),
         removable=row.made,
-        job=shown,
+        job=None if job is None else job.shown(),
+        problem=problem,
     )
 
 

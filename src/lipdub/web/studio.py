@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Raw
 
@@ -23,39 +23,7 @@ from lipdub.web.told_takes import ToldTakes
 from lipdub.web.uploads import Uploads
 
 
-class ShownJob(Protocol):
-    """A job of the queue."""
-
-    @property
-    def id(self) -> str:
-        """What users call it."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """What it does."""
-        ...
-
-    @property
-    def language(self) -> str:
-        """The language that it is for."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """Queued, processing, completed, failed or cancelled."""
-        ...
-
-    @property
-    def request(self) -> Mapping[str, Any]:
-        """What was asked for."""
-        ...
-
-    def shown(self) -> dict[str, Any]:
-        """As the API shows it."""
-        ...
-
-
+@runtime_checkable
 class Queue(Protocol):
     """The table of jobs, as far as the API needs it."""
 

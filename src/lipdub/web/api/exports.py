@@ -13,7 +13,7 @@ from lipdub.disk.publish import write_text
 from lipdub.errors import InputError, OutputError
 from lipdub.studio.options import TimelineOptions
 from lipdub.timeline.time import Span, timecode
-from lipdub.web.api.shapes import Export, Exported, ExportFormat
+from lipdub.web.api.work_shapes import Export, Exported, ExportFormat
 from lipdub.web.make_project import FILMS
 from lipdub.web.operations import Call, Operation, Reply
 from lipdub.web.problems import NotThere
@@ -57,7 +57,7 @@ def fetch(call: Call) -> Reply:
         known = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
     except OSError:
         known = []
-    file = folder / name if name in known else None
+    file = folder / name if name in known and inside(folder, work.project.folder.path.parent) else None
     if file is None or not file.is_file() or not inside(file, folder):
         raise NotThere("there is no such export", remedy="POST .../export makes it")
     return Reply(FileResponse(file, filename=file.name, media_type="application/octet-stream"))

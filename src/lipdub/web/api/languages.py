@@ -11,13 +11,12 @@ from lipdub.web.api.shapes import (
     LeftAsFilmed,
     NewLanguage,
     OneSegmentChange,
-    Redo,
     SegmentChange,
     SegmentEdited,
     SegmentList,
     SetEdit,
-    StaleShown,
 )
+from lipdub.web.api.work_shapes import Redo, StaleShown
 from lipdub.web.edit_lines import apply_edits, given_fields
 from lipdub.web.make_project import checked_input, take_input
 from lipdub.web.operations import Call, NoBody, Operation, Reply

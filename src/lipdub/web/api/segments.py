@@ -6,7 +6,8 @@ from urllib.parse import quote
 from lipdub.timeline.take import Take
 from lipdub.web.allowed import check_text, check_voice
 from lipdub.web.api.languages import segment, tag
-from lipdub.web.api.shapes import Hear, JobShown, RecipeShown, SegmentEdited, TakeList, TakeShown
+from lipdub.web.api.shapes import JobShown, SegmentEdited
+from lipdub.web.api.work_shapes import Hear, RecipeShown, TakeList, TakeShown
 from lipdub.web.operations import Call, NoBody, Operation, Reply
 from lipdub.web.problems import NotThere
 from lipdub.web.project_views import reviewed
