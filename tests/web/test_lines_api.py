@@ -326,3 +326,40 @@ def test_no_link_leads_out_of_the_exports(asked: Any, clip: Path, tmp_path: Path
     assert asked.get(f"{es}/exports/secret.txt").status_code == 404
     assert asked.client.post(f"{es}/export", json={"format": "srt"}).status_code == 507
     assert not list(tmp_path.glob("*.srt"))
+
+
+def test_parts_in_which_nobody_is_dubbed(asked: Any, clip: Path) -> None:
+    es, ranges = asked.project(clip), "/v1/projects/talk/ranges"
+    given = [{"start": 0.5, "end": 0.9}, {"start": 1.25, "end": 1.5}]
+    assert asked.client.put(ranges, json=given).json()["data"] == given
+    assert asked.get("/v1/projects/talk").json()["ranges"] == given
+    edit = {"edits": [{"op": "ranges", "ranges": [{"start": 0.1, "end": 0.3}]}]}
+    done = asked.client.post(f"{es}/edits", json=edit)
+    assert done.status_code == 200, done.text
+    assert asked.get(es).json()["segments"][0]["state"] == "left", "it begins in there"
+    assert asked.client.post(f"{es}/edits", json={"edits": done.json()["undo"]}).status_code == 200
+    assert asked.get(ranges).json()["data"] == given
+    for wrong in (
+        [{"start": 1, "end": 1}],
+        [{"start": -1, "end": 1}],
+        [{"start": 1}],
+        {},
+        [5],
+        [{"start": 1, "end": "x"}],
+    ):
+        assert asked.client.put(ranges, json=wrong).status_code == 422
+    assert asked.get(ranges).json()["data"] == given
+
+
+def test_what_a_redo_would_make(asked: Any, clip: Path) -> None:
+    es = asked.project(clip)
+    asked.client.patch(f"{es}/segments/1", json={"leave": True})
+    assert asked.get(f"{es}/stale").json() == {"lines": ["2"], "seconds": None, "film_seconds": None}
+    assert asked.get(f"{es}/segments/1/takes").json() == {"data": [], "next_cursor": None}
+
+
+def test_a_line_of_which_nobody_knows_who_says_it_is_flagged(asked: Any, clip: Path) -> None:
+    es = asked.project(clip)
+    asked.client.patch(f"{es}/segments/1", json={"person": "1"})
+    assert [flag["kind"] for flag in asked.get(es).json()["segments"][1]["flags"]] == ["unsure"]
+    assert [each["id"] for each in asked.get(f"{es}/segments?filter=flagged").json()["data"]] == ["2"]

@@ -1,4 +1,4 @@
-"""What the calls of the API share: places, limits, jobs, uploads, and what was found out about sources and takes."""
+"""What the calls of the API share: places, limits, jobs, uploads, and what was found out about sources."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,6 @@ from lipdub.web.places import Places
 from lipdub.web.problems import Busy, NotThere
 from lipdub.web.project_list import ListedProject
 from lipdub.web.sources import Sources
-from lipdub.web.told_takes import ToldTakes
 from lipdub.web.uploads import Uploads
 
 
@@ -55,7 +54,6 @@ class Studio:
     jobs: Queue
     limits: Limits = field(default_factory=Limits)
     times: ExactTimes = field(default_factory=ExactTimes)
-    takes: ToldTakes = field(default_factory=ToldTakes)
     answers: Any = None
     sources: Sources = field(init=False)
     uploads: Uploads = field(init=False)

@@ -18,7 +18,7 @@ from lipdub.web.make_project import FILMS
 from lipdub.web.operations import Call, Operation, Reply
 from lipdub.web.problems import NotThere
 from lipdub.web.project_views import film_file, film_record, reviewed
-from lipdub.web.segments import ReviewedLanguage, state_of
+from lipdub.web.segments import ReviewedLanguage
 from lipdub.web.studio import inside
 from lipdub.words_to_sound.script.subtitles import captions_for, captions_text
 
@@ -75,11 +75,11 @@ def film(call: Call) -> Reply:
 def subtitles(work: ReviewedLanguage, kind: str) -> str:
     """What is said, as subtitles of the ``kind`` srt, vtt or ttml. Lines with a take are where the take is heard."""
     lines = []
-    for planned in work.reviewed.plan.lines:
-        used = None if planned.leave else work.used(planned)
-        if planned.leave or not planned.line.text.strip():
+    for status in work.status.lines:
+        planned, used = status.planned, status.take
+        if status.state == "left" or not planned.line.text.strip():
             continue
-        voice = used.voice if used is not None and state_of(planned, used) == "made" else None
+        voice = used.voice if used is not None and status.state == "made" else None
         span = planned.line.span if voice is None else voice.span
         text = planned.line.text if voice is None else voice.text
         start = max(Fraction(0), span.start - work.reviewed.zero)
