@@ -166,12 +166,10 @@ def test_an_editor_that_is_killed_loses_nothing_that_it_was_told_is_kept(tmp_pat
 def test_an_editor_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = drawn_project(tmp_path / "talk.lipdub", 2)
     monkeypatch.setattr(project_folder, "_PATIENCE", 0.05)
-    with (
-        held_alone(tmp_path / "talk.lipdub" / ".edit") as held,
-        pytest.raises(OutputError, match="another program has been saving in this project for long"),
-    ):
+    with held_alone(tmp_path / "talk.lipdub" / ".edit") as held:
         assert held
-        project.edit("es", [SetLine("1", {"text": "one"})])
+        with pytest.raises(OutputError, match="another program has been saving in this project for long"):
+            project.edit("es", [SetLine("1", {"text": "one"})])
     project.edit("es", [SetLine("1", {"text": "two"})])
 
 

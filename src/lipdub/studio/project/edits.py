@@ -15,7 +15,7 @@ from typing import Any
 from lipdub.errors import OptionError
 from lipdub.studio.project.divide_text import divide_text
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
-from lipdub.timeline.review_marks import VERDICTS, LineMark, ReviewMarks, seen_as
+from lipdub.timeline.review_marks import VERDICTS, LineMark, ReviewMarks, Verdict, seen_as
 from lipdub.timeline.time import Span, timecode
 from lipdub.words_to_sound.script.orthography import join_words
 
@@ -257,7 +257,7 @@ def _with_verdict(line: str, planned: PlannedLine, mark: LineMark, given: dict[s
     return given
 
 
-def _verdict_after(mark: LineMark, changed: PlannedLine) -> str:
+def _verdict_after(mark: LineMark, changed: PlannedLine) -> Verdict:
     """The verdict on a line that changed."""
     return "rejected" if mark.verdict == "rejected" and changed.leave else "unchecked"
 

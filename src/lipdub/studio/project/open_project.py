@@ -22,6 +22,7 @@ from lipdub.review.report import Report
 from lipdub.studio.analyse.analyse import analyse
 from lipdub.studio.caller import Caller
 from lipdub.studio.project.export_film import export_film
+from lipdub.studio.project.hear_line import HeardLine
 from lipdub.studio.project.line_change import LineChange
 from lipdub.studio.project.people import PersonSeen, as_settled, people_seen, with_parted
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
@@ -36,7 +37,6 @@ from lipdub.studio.project.sharded_film import (
     shard_folder,
 )
 from lipdub.studio.project.shards import ShardDone
-from lipdub.studio.project.takes import LineTakes
 from lipdub.studio.session import open_session
 from lipdub.studio.shard import Shard
 from lipdub.timeline.language_plan import LanguagePlan
@@ -122,8 +122,49 @@ class OpenProject(ProjectRuns):
             begun = self.language_plan(language)
             plan = begun.with_line(change.applied(self._line(begun, line)))
             run = ProjectRun(given, None if output is None else Path(output), plan=plan, begun=begun)
-            self._made([line], run, anew=True)
-            return LineTakes(self.folder, plan.language).complete(line)[-1]
+            self._made_by_engines([line], run, anew=True)
+            return self._newest(plan.language, line, anew=True)
+
+    def redo_lines(
+        self,
+        language: str,
+        lines: Sequence[str],
+        given: ProjectOptions = ProjectOptions(),
+        output: str | Path | None = None,
+        *,
+        anew: bool = True,
+    ) -> tuple[Take, ...]:
+        """Make new takes of several lines, and choose them; the takes are returned in the order of ``lines``. With
+        ``anew`` False, a line that has a take that fits the plan gets that one. With ``output`` the film is written,
+        too.
+
+        Lines are made as the plan says; a line that is left as filmed is refused. Raises ``InputError`` for a line that
+        is not in the plan, ``OptionError`` for one that is left, and what making them raises.
+        """
+        with self.folder.locked():
+            plan = self.language_plan(language)
+            for line in lines:
+                if self._line(plan, line).leave:
+                    raise OptionError(
+                        f"line {line} is left as filmed", file=self.folder.plan(plan.language), remedy="Unset leave"
+                    )
+            run = ProjectRun(given, None if output is None else Path(output), plan=plan)
+            self._made_by_engines(tuple(dict.fromkeys(lines)), run, anew=anew)
+            return tuple(self._newest(plan.language, line, anew=anew) for line in lines)
+
+    def hear(
+        self,
+        language: str,
+        line: str,
+        change: LineChange = LineChange(),
+        given: ProjectOptions = ProjectOptions(),
+    ) -> HeardLine:
+        """Speak one line as ``redo`` would with this ``change``; nothing is rendered, and the plan stays as it is. A
+        ``redo`` after it does not speak it again.
+
+        Of a finished dub track it is the line's part. Raises what ``redo`` raises, but for rendering.
+        """
+        raise NotImplementedError
 
     def make_shard(
         self,

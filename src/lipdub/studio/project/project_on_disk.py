@@ -16,11 +16,14 @@ from lipdub.studio.options import DubOptions, TimelineOptions
 from lipdub.studio.project.edits import Edit, Edited, Reviewed, edited, revision_of, same_edits
 from lipdub.studio.project.export_timeline import ExportedProject, ExportedTimeline, export_timeline
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
+from lipdub.studio.project.ranges import project_with_ranges, ranges_of
+from lipdub.studio.project.stale_lines import StaleLines
 from lipdub.studio.project.status import ProjectStatus, project_status
 from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.project import NamedPerson, Project
 from lipdub.timeline.take import Take
+from lipdub.timeline.time import Span
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,31 @@ class ProjectOnDisk:
             if done.undo or done.marks != now.marks:
                 self.folder.save_plan(done.plan, now.zero, done.marks)
             return done
+
+    def stale(self, language: str) -> StaleLines:
+        """Which lines a redo would make, and about how long that and the film take. Nothing is analysed for it.
+
+        Raises ``InputError`` if there is no plan, or if it cannot be used.
+        """
+        language = self._known(language)
+        status = next(one for one in self.status().languages if one.language == language)
+        return StaleLines(tuple(s.planned.line.id for s in status.lines if s.state in ("missing", "changed")))
+
+    @property
+    def ranges(self) -> tuple[Span, ...]:
+        """The parts of the source that are not dubbed (``--skip``), on the plan's clock. Raises ``InputError``."""
+        return ranges_of(self.project, self.zero)
+
+    def with_ranges(self, spans: Sequence[Span]) -> Project:
+        """Settle that ``spans`` (s, on the plan's clock) are not dubbed from now on, in any language, and nothing else
+        is: lines that begin there are left as filmed, and takes of lines that reach into them are made again.
+
+        Raises ``OptionError`` for a span that ends before it starts, or lies before the clip.
+        """
+        with self.folder.editing():
+            project = project_with_ranges(self.project, spans, self.zero)
+            self.folder.save(project)
+            return project
 
     def takes(self, language: str, line: str) -> tuple[Take, ...]:
         """All complete takes of a line, by number. Raises ``InputError`` for a line that is not in the plan."""

@@ -26,10 +26,12 @@ from lipdub.studio.project.remembered_options import (
     remembered,
     with_length_options,
 )
+from lipdub.studio.project.takes import LineTakes
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.language_plan import LanguagePlan
 from lipdub.timeline.project import InputFile, Project
 from lipdub.timeline.review_marks import ReviewMarks
+from lipdub.timeline.take import Take
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,32 @@ class ProjectRuns(ProjectOnDisk):
         if run.output is not None:
             self._film(replace(run, plan=plan, begun=None))
         return plan
+
+    def _made_by_engines(self, lines: Sequence[str], run: ProjectRun, *, anew: bool) -> None:
+        """Make takes of ``lines``, whatever engines render them, and the film if ``run`` has an output."""
+        assert run.plan is not None, "there is a plan"
+        usual = ("", self._usual_engine(run.given))
+        engines = {line: self._line(run.plan, line).engine for line in lines}
+        others = sorted({engine for engine in engines.values() if engine not in usual})
+        groups = [[line for line in lines if engines[line] == engine] for engine in others]
+        groups.append([line for line in lines if engines[line] in usual])
+        left = [group for group in groups if group]
+        for number, group in enumerate(left, 1):
+            assert run.plan is not None, "there is a plan"
+            there = [line for line in group if run.plan.planned(line) is not None]  # it may have been removed meanwhile
+            output = run.output if number == len(left) else None
+            if there:
+                run = replace(run, plan=self._made(there, replace(run, output=output), anew=anew), begun=None)
+            elif output is not None:
+                self._film(run)
+
+    def _newest(self, language: str, line: str, *, anew: bool) -> Take:
+        """The take that a run made of a line last; without ``anew`` that which is used."""
+        takes = LineTakes(self.folder, language)
+        planned = self.language_plan(language).planned(line)
+        if not anew and planned is not None and planned.take:
+            return takes.numbered(line, planned.take)
+        return takes.complete(line)[-1]
 
     def _film(self, run: ProjectRun) -> None:
         """Make what is missing, and the film."""
