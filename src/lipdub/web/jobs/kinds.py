@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.studio.progress import Listener
@@ -39,6 +39,7 @@ _STATED = "consent was stated in the studio"
 _HAS_ARGUMENTS = ("voice", "translator", "separator", "recogniser", "engine")
 
 
+@runtime_checkable
 class Row(Protocol):
     """A project: its folder, and its source if it has no manifest yet."""
 
@@ -50,6 +51,7 @@ class Row(Protocol):
     def source(self) -> Path | None: ...
 
 
+@runtime_checkable
 class KnownProjects(Protocol):
     """Where projects are: ``web.places.Places``."""
 

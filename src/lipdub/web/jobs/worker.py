@@ -244,7 +244,7 @@ def main(arguments: list[str]) -> int:
     places = import_module("lipdub.web.places").Places(Path(folder), tuple(map(Path, given)))
     workers = int(os.environ.get("LIPDUB_STUDIO_CORES", "0"))
     table = JobTable(Path(database))
-    kinds = JobKinds(table, places, workers)
+    kinds = JobKinds(table.tell, places, workers)
     return run_worker(table, name, kinds.run, quick=name.startswith("quick"))
 
 
