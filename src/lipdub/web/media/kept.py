@@ -1,8 +1,8 @@
 """What is kept of a film for the page, in the folder of kept work: under a name that changes with the film's file.
 
 The name is a digest of path, size and time of the last change, so that the film need not be read to find it. Any of it
-may be removed at any time (``lipdub cache``), and is made again then. Reading takes no lock and no lease: a file that is
-open stays readable while it is removed.
+may be removed at any time (``lipdub cache``), and is made again then. Reading takes no lock and no lease: a file that
+is open stays readable while it is removed.
 """
 
 import os

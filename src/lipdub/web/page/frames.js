@@ -2,14 +2,15 @@
 //
 // A browser shows the frame at or before `currentTime`, but times are rounded on the way, so a seek to the time stamp of a
 // frame often shows the one before. A seek to the middle of the frame does not. Where frames last differently and are
-// coded out of order, even that may fail; so the frame that is really shown is asked for (requestVideoFrameCallback), and
-// other places inside the frame are tried.
+// coded out of order, even that may fail; so the browser is asked which frame it shows (requestVideoFrameCallback). If it is
+// another one, a later place in the frame is tried, and then the film is played up to the frame.
 //
 // A table is { pts, frames, rate, constant, timecode }: `pts` (Float64Array, frames + 1) are seconds from where players
 // begin, and end with the end of the last frame; `rate` is in frames per second; `timecode` is { first, base, drop }.
 
 const CLOSE = 5e-6; // s; browsers round time stamps to microseconds
 const SETTLE = 250; // ms after "seeked" within which the new picture is announced
+const PLACES = [0.5, 0.99]; // where in a frame to seek to, the best place first
 
 // The table from what the server or the page of a review tells: { pts: [s, ...] } or { unit: [num, den], first, steps }
 // with steps in units, [step, count] where a step repeats; and { rate: "30000/1001", timecode: "01:00:00;00", drop }.
@@ -124,19 +125,22 @@ async function untilShown(video, state) {
   if (!video.paused) video.pause();
   if (video.readyState < 1) await new Promise(go => ["loadedmetadata", "error"].forEach(e => video.addEventListener(e, go, { once: true })));
   for (;;) {
-    const { wanted, table } = state;
-    for (const place of placesIn(table, wanted)) {
-      state.shown = await shownAt(video, table, place, wanted, state.shown);
-      if (state.shown === wanted || state.wanted !== wanted || video.error) break;
+    const { wanted, table } = state, settled = () => state.shown === wanted || state.wanted !== wanted || video.error;
+    for (const part of PLACES) {
+      state.shown = await shownAt(video, table, placeIn(table, wanted, part), wanted, state.shown);
+      if (settled()) break;
+    }
+    if (!settled() && wanted > 0 && "requestVideoFrameCallback" in video && !document.hidden) {
+      const before = Math.max(wanted - 1, 0);
+      await shownAt(video, table, placeIn(table, before, 0.9), before, state.shown);
+      state.shown = await playedTo(video, table, wanted);
     }
     if (state.wanted === wanted) return state.shown;
   }
 }
 
-// Where in a frame to seek to, the best place first.
-function placesIn(table, frame) {
-  const [start, end] = [table.pts[frame], table.pts[frame + 1]], long = end - start;
-  return [0.5, 0.9, 0.1, 0.99, 0.01].map(part => start + part * long);
+function placeIn(table, frame, part) {
+  return table.pts[frame] + part * (table.pts[frame + 1] - table.pts[frame]);
 }
 
 // Seek to `time` and tell which frame is shown then; `before` is the one that was shown before (-1: not known).
@@ -159,11 +163,35 @@ function shownAt(video, table, time, wanted, before) {
     const seeked = () => {
       if (!exact || document.hidden || video.error) finish(frameAt(table, video.currentTime));
       else if (told === wanted) finish(told);
-      else timer = setTimeout(() => finish(told >= 0 ? told : before >= 0 ? before : frameAt(table, video.currentTime)), SETTLE);
+      else timer = setTimeout(() => finish(told >= 0 ? told : before >= 0 ? before : frameAt(table, video.currentTime)), told < 0 ? SETTLE : SETTLE / 4);
     };
     video.addEventListener("seeked", seeked);
     video.addEventListener("error", seeked);
     if (exact) handle = video.requestVideoFrameCallback(pictured);
     video.currentTime = time;
+  });
+}
+
+// Play slowly and in silence until the frame `wanted`, which no seek shows, is shown; tell which frame is shown then.
+function playedTo(video, table, wanted) {
+  const { muted, playbackRate } = video, long = table.pts[wanted + 1] - table.pts[wanted];
+  return new Promise(resolve => {
+    let [told, handle, timer] = [frameAt(table, video.currentTime), 0, 0];
+    const finish = () => {
+      clearTimeout(timer);
+      video.cancelVideoFrameCallback(handle);
+      video.pause();
+      Object.assign(video, { muted, playbackRate });
+      resolve(told);
+    };
+    const pictured = (now, picture) => {
+      told = frameAt(table, picture.mediaTime);
+      if (told >= wanted) finish();
+      else handle = video.requestVideoFrameCallback(pictured);
+    };
+    handle = video.requestVideoFrameCallback(pictured);
+    timer = setTimeout(finish, 4000);
+    Object.assign(video, { muted: true, playbackRate: Math.min(Math.max(long / 0.15, 1 / 16), 1) });
+    video.play().catch(finish);
   });
 }
