@@ -130,10 +130,9 @@ async function untilShown(video, state) {
       state.shown = await shownAt(video, table, placeIn(table, wanted, part), wanted, state.shown);
       if (settled()) break;
     }
-    if (!settled() && wanted > 0 && "requestVideoFrameCallback" in video && !document.hidden) {
-      const before = Math.max(wanted - 1, 0);
-      await shownAt(video, table, placeIn(table, before, 0.9), before, state.shown);
-      state.shown = await playedTo(video, table, wanted);
+    for (let from = wanted - 1; from >= Math.max(wanted - 4, 0) && !settled() && "requestVideoFrameCallback" in video && !document.hidden; from -= 1) {
+      state.shown = await shownAt(video, table, placeIn(table, from, 0.5), from, state.shown);
+      if (state.shown < wanted) state.shown = await playedTo(video, table, wanted);
     }
     if (state.wanted === wanted) return state.shown;
   }
