@@ -14,8 +14,11 @@ from lipdub.edit.write_timeline import check_rate, check_timeline_name, timeline
 from lipdub.errors import InputError, OptionError
 from lipdub.media.probe import probe
 from lipdub.studio.options import TimelineOptions
+from lipdub.studio.project.line_flags import closure_counts
+from lipdub.studio.project.planned_slots import planned_slots
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
-from lipdub.studio.project.status import fits_plan
+from lipdub.studio.project.ranges import excluded_of
+from lipdub.studio.project.status import PlanNow, fits_plan, is_left
 from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
@@ -145,6 +148,7 @@ class _Cut:
         self._films = [film for film in record.earlier if film.film.is_file() and film.film.stat().st_size == film.size]
         self._length = record.frames if record.constant else round(record.length * rate)
         self._film_start = self._timecode(record.film_timecode)
+        self._now = PlanNow(excluded_of(work.project, record.start), planned_slots(work.plan, work.project))
 
     def made(self) -> tuple[CutList, tuple[str, ...]]:
         """The cut, and sentences on what was decided."""
@@ -217,10 +221,25 @@ class _Cut:
             frames=self._frames(span),
             text=line.text if voice is None else voice.text,
             person=_person(self._work.project, planned),
-            verdict=_verdict(planned, take, line.id in changed),
+            verdict=self._verdict(planned, take, line.id in changed),
             take=0 if take is None else shown,
             takes=tuple(self._take(each, each is take) for each in takes.values()),
         )
+
+    def _verdict(self, planned: PlannedLine, take: Take | None, seen: bool) -> str:
+        """One of ``lipdub.edit.cut_list.VERDICTS``. ``seen``: a mouth is changed for the line."""
+        if is_left(self._work.plan, planned, self._now.excluded):
+            return "left as filmed"
+        if take is None:
+            return "not made"
+        if planned.take != take.number or not fits_plan(planned, take, self._now):
+            return "changed"
+        if take.voice is not None and take.voice.missing:
+            return "end cut"
+        if not seen:
+            return "voice only"
+        found, wanted = closure_counts(take)
+        return "closures missed" if found < wanted else "made"
 
     def _take(self, take: Take, shown: bool) -> EditTake:
         folder = self._work.folder.line(self._work.plan.language, take.line) / str(take.number)
@@ -277,22 +296,3 @@ def _person(project: Project, planned: PlannedLine) -> str:
     person = planned.person or ""
     named = project.settled(person).name if person else ""
     return named or planned.line.speaker or (f"person {person}" if person else "")
-
-
-def _verdict(planned: PlannedLine, take: Take | None, seen: bool) -> str:
-    """One of ``lipdub.edit.cut_list.VERDICTS``. ``seen``: a mouth is changed for the line."""
-    if planned.leave:
-        return "left as filmed"
-    if take is None:
-        return "not made"
-    if planned.take != take.number or not fits_plan(planned, take):
-        return "changed"
-    if take.voice is not None and take.voice.missing:
-        return "end cut"
-    if not seen:
-        return "voice only"
-    wanted, found = (
-        sum(patches.metrics.get(name, 0.0) for patches in take.patches)
-        for name in ("closures_requested", "closures_found")
-    )
-    return "closures missed" if found < wanted else "made"

@@ -23,7 +23,9 @@ from lipdub.studio.plan.plan_speech import GivenLines
 from lipdub.studio.project.make_plan import dub_lines
 from lipdub.studio.project.merge_plans import merge_plans
 from lipdub.studio.project.people import people_by_name
+from lipdub.studio.project.planned_slots import planned_slots
 from lipdub.studio.project.project_folder import ProjectFolder
+from lipdub.studio.project.ranges import begins_in
 from lipdub.studio.project.sound_digests import slot_digests
 from lipdub.studio.project.takes import LineTakes, TakeFolder
 from lipdub.studio.render.render import CueRenderer
@@ -32,7 +34,7 @@ from lipdub.studio.store import key
 from lipdub.timeline.language_plan import LanguagePlan
 from lipdub.timeline.lines import Line
 from lipdub.timeline.take import LineRecipe, Take
-from lipdub.timeline.time import Span
+from lipdub.timeline.time import Span, shared_spans
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +100,10 @@ def language_work(
     recipes, have = {}, {}
     for planned in plan.lines:
         line = planned.line.id
-        if planned.leave:
+        if planned.leave or (plan.track is None and begins_in(planned, job.excluded)):
             continue
-        recipes[line] = planned.recipe(slots[line].span, digests.get(line, ""), engine, job.options.seed)
+        recipe = planned.recipe(slots[line].span, digests.get(line, ""), engine, job.options.seed)
+        recipes[line] = replace(recipe, excluded=shared_spans([recipe.slot], job.excluded))
         fitting = []
         for made in takes.all(line):
             take = made.take
@@ -207,8 +210,11 @@ def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
     if the plan on the disk cannot be used any more.
     """
     numbers = {line: take.number for line, take in work.have.items() if line not in takes.making}
+    slots = planned_slots(work.plan, work.folder.load())
+    for line, number in numbers.items():
+        work.takes.folder_of(line, number).keep_planned(slots[line])
     for line, folder in takes.making.items():
-        take = folder.take or folder.finish(tuple(planned.cue for planned in takes.cues_of(line)))
+        take = folder.take or folder.finish(tuple(planned.cue for planned in takes.cues_of(line)), slots[line])
         if take is not None:
             numbers[line] = take.number
     lines = tuple(replace(p, take=numbers.get(p.line.id, p.take)) for p in work.plan.lines)
