@@ -35,6 +35,9 @@ TIMELINES = ("otio", "edl", "xml", "aaf")
 
 SUBTITLES = ("srt", "vtt", "ttml")
 
+_DEMO: Mapping[str, Any] = {"options": {"separator": "none", "asr_check": False}}
+"""The demo has no music, and shall be there soon."""
+
 _STATED = "consent was stated in the studio"
 _HAS_ARGUMENTS = ("voice", "translator", "separator", "recogniser", "engine")
 
@@ -182,14 +185,16 @@ class JobKinds:
         return {"language": language, "format": kind, "url": f"/v1/jobs/{job.id}/file", "_file": str(file)}
 
     def _demo(self, job: Job, listener: Listener) -> dict[str, Any]:
-        from lipdub.demo.make import CONSENT_NOTE
+        from lipdub.demo.make import CONSENT_NOTE, make_demo_clip
+        from lipdub.studio.caller import Caller
 
         folder = self.places.folder / "demo"
-        clip, script = demo_clip(folder, listener)
+        clip, script = make_demo_clip(folder, Caller(listener))
         place = _DemoRow(folder / "demo.lipdub", clip)
         with self._opened(place, listener, CONSENT_NOTE) as project:
-            given = self._given({"script": str(script)}, "es")
             film = film_place(project, "es")
+            fresh = not _has_plan(project, "es")
+            given = self._given({**_DEMO, "script": str(script) if fresh else ""}, "es" if fresh else "")
             project.render("es", film, given)
         id = next((row.id for row in self.places.rows() if row.path == place.path.absolute()), "demo")
         self._told_of(id, "es")
@@ -342,11 +347,6 @@ def films_of(project: "OpenProject") -> dict[str, Path]:
         if film is not None and film.is_file():
             out[language] = film
     return out
-
-
-def demo_clip(folder: Path, listener: Listener) -> tuple[Path, Path]:
-    """The demo's clip and the script of its dub, which are made if they are not there."""
-    raise OptionError("the demo is not there yet", file=folder)
 
 
 def _film_result(job: Job, film: Path | None) -> dict[str, Any]:
