@@ -1,8 +1,8 @@
 """A proxy: a small copy of a film that browsers play, and of which a seek shows exactly the frame that was meant.
 
-H.264 without reordered frames in short closed groups, with the time stamps of the film on the clock of players, upright,
-square pixels, BT.709; and its sound as AAC. Interlaced frames stay woven. A film of ten minutes is decoded, scaled and
-encoded frame by frame, in bounded memory.
+H.264 without reordered frames in short closed groups, with the time stamps of the film from where players begin,
+upright, square pixels, BT.709; and its sound as AAC. Interlaced frames stay woven. A film of any length is decoded,
+scaled and encoded frame by frame, in bounded memory.
 """
 
 from collections.abc import Callable, Iterator
@@ -70,15 +70,15 @@ def proxy_size(size: tuple[int, int]) -> tuple[int, int]:
 def write_proxy(clip: Clip, target: Path, listener: Listener = silent) -> None:
     """Write the proxy of ``clip`` to ``target`` (mp4).
 
-    ``listener`` is told of the frames; an exception that it raises ends the work, and goes on. Raises ``NotMedia`` if no
-    frame can be decoded, and ``OSError`` (of FFmpeg) if the disk refuses.
+    ``listener`` is told of the frames; an exception that it raises ends the work. Raises ``NotMedia`` if no frame can be
+    decoded, and ``OSError`` (of FFmpeg) if the disk refuses.
     """
     clock = ProxyClock.of(clip)
     options = {"movflags": "+faststart", "video_track_timescale": str(clock.scale)}
     with av.open(str(target), "w", format="mp4", container_options=options) as out:
         video = _video_stream(out, clip, clock)
         sound = _Sound(out, clip) if clip.has_sound else None
-        with closing(prefetch(_pictures(clip, clock))) as pictures:
+        with closing(prefetch(_pictures(clip, clock))) as pictures:  # type: ignore[type-var]
             for number, picture in enumerate(pictures, 1):
                 with usual_scheduling():
                     out.mux(video.encode(picture))
@@ -111,7 +111,7 @@ def _video_stream(out: OutputContainer, clip: Clip, clock: ProxyClock) -> VideoS
 def _pictures(clip: Clip, clock: ProxyClock) -> Iterator[av.VideoFrame]:
     """The pictures of ``clip`` as the proxy shows them, each with its time stamp."""
     shown: Callable[[Frame], av.VideoFrame] | None = None
-    with closing(read_frames(clip, shared=True)) as frames:
+    with closing(read_frames(clip, shared=True)) as frames:  # type: ignore[type-var]
         for frame in frames:
             shown = shown or _converter(clip, frame)
             picture = shown(frame)
