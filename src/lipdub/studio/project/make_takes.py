@@ -6,6 +6,7 @@ Lines with a take that still fits the plan are not made again, whatever changes 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from lipdub.errors import InputError, NothingToDub
@@ -20,6 +21,7 @@ from lipdub.studio.plan.line_slots import slots_by_person, timed_lines
 from lipdub.studio.plan.plan_dub import plan_dub
 from lipdub.studio.plan.plan_speech import GivenLines
 from lipdub.studio.project.make_plan import dub_lines
+from lipdub.studio.project.merge_plans import merge_plans
 from lipdub.studio.project.people import people_by_name
 from lipdub.studio.project.project_folder import ProjectFolder
 from lipdub.studio.project.sound_digests import slot_digests
@@ -38,7 +40,7 @@ class LanguageWork:
     """The dub of a project's source in one language, in one run: the ``plan``, and for every line the
     ``recipe`` of the take that it needs, and the take with that recipe, if there is one (``have``). ``timed`` are the
     lines with the spans in which the source says them, ``names`` the ids of people by name, ``slots`` the
-    time that belongs to each line."""
+    time that belongs to each line. ``begun`` is the plan as it was on the disk when the run began (None: ``plan``)."""
 
     folder: ProjectFolder
     plan: LanguagePlan
@@ -49,6 +51,7 @@ class LanguageWork:
     have: Mapping[str, Take]
     names: Mapping[str, str] = field(default_factory=dict)
     slots: Mapping[str, Span] = field(default_factory=dict)
+    begun: LanguagePlan | None = None
 
     @property
     def takes(self) -> LineTakes:
@@ -200,7 +203,8 @@ def render_lines(work: LanguageWork, takes: PlannedTakes, session: Session) -> N
 def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
     """Complete the takes whose cues are all rendered, and choose them: the plan with their numbers, which is saved.
 
-    Raises ``OutputError``.
+    What was edited in the plan while the run worked stays (``merge_plans``). Raises ``OutputError``, and ``InputError``
+    if the plan on the disk cannot be used any more.
     """
     numbers = {line: take.number for line, take in work.have.items() if line not in takes.making}
     for line, folder in takes.making.items():
@@ -208,10 +212,18 @@ def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
         if take is not None:
             numbers[line] = take.number
     lines = tuple(replace(p, take=numbers.get(p.line.id, p.take)) for p in work.plan.lines)
-    plan = replace(work.plan, lines=lines)
-    if plan != work.plan:
-        work.folder.save_plan(plan, work.job.clip.start)
-    return plan
+    return save_ended(work.folder, work.begun or work.plan, replace(work.plan, lines=lines), work.job.clip.start)
+
+
+def save_ended(folder: ProjectFolder, begun: LanguagePlan, ended: LanguagePlan, zero: Fraction) -> LanguagePlan:
+    """Save what a run made of the plan ``begun``, into the plan as it is on the disk now, which is returned. Raises
+    what ``finish_takes`` raises."""
+    with folder.editing():
+        now = folder.load_plan(ended.language, zero) if folder.plan(ended.language).exists() else begun
+        plan = merge_plans(begun, ended, now)
+        if plan != now:
+            folder.save_plan(plan, zero)
+        return plan
 
 
 def film_folders(work: LanguageWork, takes: PlannedTakes, session: Session) -> FilmFolders:

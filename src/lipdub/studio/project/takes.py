@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote
 
 from lipdub.disk.atomic import remove_partial, written_beside
 from lipdub.disk.identity import content_digest
@@ -134,6 +135,12 @@ class LineTakes:
 
     folder: ProjectFolder
     language: str
+
+    @property
+    def lines(self) -> frozenset[str]:
+        """The ids of all lines that ever had a take, or one that was begun."""
+        where = self.folder.takes(self.language)
+        return frozenset(unquote(entry.name) for entry in where.iterdir()) if where.is_dir() else frozenset()
 
     def all(self, line: str) -> tuple[TakeFolder, ...]:
         """The folders of the takes of a line, by number, complete or not."""
