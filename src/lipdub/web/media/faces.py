@@ -3,7 +3,6 @@
 Nothing is analysed here, and nothing of the source is opened: without an analysis nobody is known.
 """
 
-import json
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -167,14 +166,13 @@ def _read(project: Path, found: Path, source: Path, stamps: tuple[int, int]) -> 
         shots, faces = read_faces(clip, found)
         analysis = Analysis(shots, faces, find_people(faces).people, None)
         analysis = as_settled(analysis, ProjectFolder(project).load())
-        files = {
-            entry["id"]: found / entry["landmarks"] for entry in json.loads((found / "index.json").read_text())["faces"]
-        }
     except (LipdubError, OSError, ValueError, KeyError):
         return None
     whose = {track: person.id for person in analysis.people for track in person.tracks}
     tracks = tuple(
-        (face.track.first, face.track.stop, files[face.id], whose[face.id]) for face in faces if face.id in whose
+        (face.track.first, face.track.stop, face.track.landmarks.path, whose[face.id])
+        for face in faces
+        if face.id in whose
     )
     spans = {face.id: clip.times.span(face.track.first, face.track.stop).shifted(-clip.start) for face in faces}
     kept = _pictures(project)

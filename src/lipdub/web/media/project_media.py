@@ -2,45 +2,52 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from lipdub.disk.json_text import parse_json
 from lipdub.errors import InputError
 from lipdub.studio.progress import Listener, silent
 from lipdub.studio.project.open_project import open_project
 from lipdub.studio.project.project_folder import ProjectFolder
 from lipdub.timeline.film_record import FilmRecord
-from lipdub.web.media.view import ViewFile, is_ready, make_view, view_of
+from lipdub.web.media.frames import kept_table
+from lipdub.web.media.peaks import kept_peaks
+from lipdub.web.media.view import ViewFile, is_complete, make_view, view_of, why_not_played
 
 SOURCE = "source"
 """What the source is called among the media of a project; a film is called by its language."""
 
+_LARGEST_REPORT = 64 * 1024**2
+"""Bytes of a report that is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShownFilm:
-    """A film of the page: its ``file``, what a browser plays of it (None: that is not made yet), whether all that the
-    page shows of it is there (``ready``), and when the film was made (s since 1970)."""
+    """A film of the page: its ``file``, what a browser plays of it (``view``; None: that is not made yet), and when the
+    film was made (s since 1970). ``playable``: it can be played, with its table of frames and its waveform;
+    ``complete``: nothing is left to make. ``why`` browsers do not play the film itself, as a clause."""
 
     file: Path
     view: ViewFile | None
-    ready: bool
+    playable: bool
+    complete: bool
     made: float
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectMedia:
-    """The ``source`` of a project (None: it is not there any more) and the ``films`` by language, as far as they were
-    made and are where they were made."""
+    """The ``source`` of a project (None: it is not there any more), its ``languages``, and the ``films`` by language if
+    they were made and are where they were made."""
 
     source: ShownFilm | None
+    languages: tuple[str, ...] = ()
     films: dict[str, ShownFilm] = field(default_factory=dict)
 
-    def named(self, what: str) -> ShownFilm | None:
-        """The source or the film of a language; None if there is none."""
-        return self.source if what == SOURCE else self.films.get(what)
-
     @property
-    def ready(self) -> bool:
+    def complete(self) -> bool:
         """True if nothing has to be made for the page."""
-        return all(film.ready for film in (self.source, *self.films.values()) if film is not None)
+        return all(film.complete for film in (self.source, *self.films.values()) if film is not None)
 
 
 def source_of(project: Path) -> Path:
@@ -73,7 +80,8 @@ def project_media(project: Path) -> ProjectMedia:
     except InputError:
         source = None
     films = {language: film_of(project, language) for language in languages}
-    return ProjectMedia(source, {name: shown for name, film in films.items() if film and (shown := _shown(film))})
+    shown = {name: found for name, film in films.items() if film and (found := _shown(film))}
+    return ProjectMedia(source, languages, shown)
 
 
 def make_project_media(project: Path, listener: Listener = silent) -> ProjectMedia:
@@ -83,7 +91,7 @@ def make_project_media(project: Path, listener: Listener = silent) -> ProjectMed
     """
     known = project_media(project)
     for film in (known.source, *known.films.values()):
-        if film is not None and not film.ready:
+        if film is not None and not film.complete:
             make_view(film.file, listener)
     return project_media(project)
 
@@ -91,6 +99,41 @@ def make_project_media(project: Path, listener: Listener = silent) -> ProjectMed
 def _shown(file: Path) -> ShownFilm | None:
     """What is there of one film; None if the film is gone."""
     try:
-        return ShownFilm(file, view_of(file), is_ready(file), file.stat().st_mtime)
+        view = view_of(file)
+        listed = view is not None and kept_table(file) is not None and kept_peaks(file) is not None
+        return ShownFilm(file, view, listed, is_complete(file), file.stat().st_mtime, why_not_played(file))
     except (InputError, OSError):
         return None
+
+
+def film_clock(film: ShownFilm) -> list[list[float]] | None:
+    """The times of a film and of its source that belong together, [film, source] (s, from where players begin), if its
+    picture was slowed: in between both run evenly. None if both have the same clock.
+
+    From the report beside the film; without it, the clock is not known, and None.
+    """
+    for name in (f"{film.file.stem}.report.json", f"{film.file.name}.report.json"):
+        try:
+            file = film.file.with_name(name)
+            told = parse_json(file.read_text("utf-8")) if file.stat().st_size < _LARGEST_REPORT else {}
+            if Path(told["output"]["path"]).name == film.file.name:
+                return _points(told)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
+            continue
+    return None
+
+
+def _points(report: dict[str, Any]) -> list[list[float]] | None:
+    """``film_clock`` from what a report tells. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it tells
+    nothing of the kind."""
+    clock = (report.get("length") or {}).get("clock") or {}
+    start, end, slower = float(report["output"]["start"]), float(report["output"]["duration"]), clock.get("outside", 1)
+    points = [[float(point["clip"]) - start, float(point["file"]) - start] for point in clock.get("points", [])]
+    if not points:
+        return None
+    (first, source_first), (last, source_last) = points[0], points[-1]
+    if first > 0:
+        points.insert(0, [0.0, source_first - first / slower])
+    if last < end:
+        points.append([end, source_last + (end - last) / slower])
+    return [[round(film, 6), round(source, 6)] for film, source in points]
