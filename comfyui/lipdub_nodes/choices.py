@@ -19,10 +19,10 @@ AS_IT_IS = "as it is"
 _LANGUAGES = (
     "ar Arabic|bg Bulgarian|bn Bengali|ca Catalan|cs Czech|da Danish|de German|el Greek|en English|es Spanish|"
     "et Estonian|eu Basque|fa Persian|fi Finnish|fil Filipino|fr French|gl Galician|he Hebrew|hi Hindi|hr Croatian|"
-    "hu Hungarian|id Indonesian|is Icelandic|it Italian|ja Japanese|ko Korean|lt Lithuanian|lv Latvian|mk Macedonian|ms Malay|"
-    "nb Norwegian|nl Dutch|pl Polish|pt-BR Portuguese (Brazil)|pt-PT Portuguese (Portugal)|ro Romanian|ru Russian|"
-    "sk Slovak|sl Slovenian|sq Albanian|sr Serbian|sv Swedish|sw Swahili|ta Tamil|te Telugu|th Thai|tr Turkish|"
-    "uk Ukrainian|ur Urdu|vi Vietnamese|yue Cantonese|zh Chinese"
+    "hu Hungarian|id Indonesian|is Icelandic|it Italian|ja Japanese|ko Korean|lt Lithuanian|lv Latvian|mk Macedonian|"
+    "ms Malay|nb Norwegian|nl Dutch|pl Polish|pt-BR Portuguese (Brazil)|pt-PT Portuguese (Portugal)|ro Romanian|"
+    "ru Russian|sk Slovak|sl Slovenian|sq Albanian|sr Serbian|sv Swedish|sw Swahili|ta Tamil|te Telugu|th Thai|"
+    "tr Turkish|uk Ukrainian|ur Urdu|vi Vietnamese|yue Cantonese|zh Chinese"
 )
 
 _VOICES = (

@@ -83,7 +83,7 @@ class LipdubPlan(io.ComfyNode):
                 *_common_inputs(),
             ],
             outputs=[
-                io.String.Output(id="plan", display_name="plan", tooltip="Lines with times and persons, as JSON.")
+                io.String.Output(id="made_plan", display_name="plan", tooltip="Lines with times and persons, as JSON.")
             ],
         )
 
@@ -263,7 +263,7 @@ def _film_outputs() -> list[Any]:
     )
     kinds = (io.Video, io.Audio, io.String, io.String, io.String)
     every = zip(kinds, _OUTPUT_NAMES, tips, strict=True)
-    return [kind.Output(id=name, display_name=name, tooltip=tip) for kind, name, tip in every]
+    return [kind.Output(id=f"film_{name}", display_name=name, tooltip=tip) for kind, name, tip in every]
 
 
 def _outputs(film: work.Film) -> Any:

@@ -40,6 +40,23 @@ def _kind(io_type: str) -> Any:
     return SimpleNamespace(Input=made, Output=made, io_type=io_type)
 
 
+@dataclass
+class Schema:
+    """What a node says of itself. As in ComfyUI, no id may stand for two things."""
+
+    node_id: str
+    display_name: str
+    category: str
+    description: str
+    inputs: list[Slot]
+    outputs: list[Slot]
+    is_output_node: bool = False
+
+    def __post_init__(self) -> None:
+        ids = [slot.id for slot in (*self.inputs, *self.outputs)]
+        assert len(ids) == len(set(ids)), f"ids must be unique between inputs and outputs: {ids}"
+
+
 class NodeOutput:
     """What a node returns."""
 
@@ -139,7 +156,7 @@ class FakeComfy:
             get_temp_directory=lambda: str(self.base / "temp"),
         )
         kinds = {name: _kind(name.upper()) for name in ("Boolean", "Int", "Float", "String", "Combo", "Video", "Audio")}
-        schema = _module("comfy_api.io", ComfyNode=ComfyNode, NodeOutput=NodeOutput, Schema=SimpleNamespace, **kinds)
+        schema = _module("comfy_api.io", ComfyNode=ComfyNode, NodeOutput=NodeOutput, Schema=Schema, **kinds)
         api = _module(
             "comfy_api.v0_0_2",
             ComfyExtension=ComfyExtension,
