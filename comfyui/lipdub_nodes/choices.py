@@ -17,12 +17,16 @@ AS_IT_IS = "as it is"
 """The voice of a line that is made again with the voice it has."""
 
 _LANGUAGES = (
-    "ar Arabic|bg Bulgarian|bn Bengali|ca Catalan|cs Czech|da Danish|de German|el Greek|en English|es Spanish|"
-    "et Estonian|eu Basque|fa Persian|fi Finnish|fil Filipino|fr French|gl Galician|he Hebrew|hi Hindi|hr Croatian|"
-    "hu Hungarian|id Indonesian|is Icelandic|it Italian|ja Japanese|ko Korean|lt Lithuanian|lv Latvian|mk Macedonian|"
-    "ms Malay|nb Norwegian|nl Dutch|pl Polish|pt-BR Portuguese (Brazil)|pt-PT Portuguese (Portugal)|ro Romanian|"
-    "ru Russian|sk Slovak|sl Slovenian|sq Albanian|sr Serbian|sv Swedish|sw Swahili|ta Tamil|te Telugu|th Thai|"
-    "tr Turkish|uk Ukrainian|ur Urdu|vi Vietnamese|yue Cantonese|zh Chinese"
+    "af Afrikaans|am Amharic|ar Arabic|az Azerbaijani|be Belarusian|bg Bulgarian|bn Bengali|bs Bosnian|"
+    "ca Catalan|cs Czech|cy Welsh|da Danish|de German|el Greek|en English|es Spanish|et Estonian|eu Basque|"
+    "fa Persian|fi Finnish|fil Filipino|fr French|ga Irish|gl Galician|gu Gujarati|ha Hausa|he Hebrew|hi Hindi|"
+    "hr Croatian|hu Hungarian|hy Armenian|id Indonesian|ig Igbo|is Icelandic|it Italian|ja Japanese|"
+    "jv Javanese|ka Georgian|kk Kazakh|km Khmer|kn Kannada|ko Korean|ky Kyrgyz|lb Luxembourgish|lo Lao|"
+    "lt Lithuanian|lv Latvian|mi Maori|mk Macedonian|ml Malayalam|mn Mongolian|mr Marathi|ms Malay|mt Maltese|"
+    "my Burmese|nb Norwegian|ne Nepali|nl Dutch|pa Punjabi|pl Polish|ps Pashto|pt-BR Portuguese (Brazil)|"
+    "pt-PT Portuguese (Portugal)|ro Romanian|ru Russian|sd Sindhi|si Sinhala|sk Slovak|sl Slovenian|so Somali|"
+    "sq Albanian|sr Serbian|su Sundanese|sv Swedish|sw Swahili|ta Tamil|te Telugu|tg Tajik|th Thai|tr Turkish|"
+    "uk Ukrainian|ur Urdu|uz Uzbek|vi Vietnamese|xh Xhosa|yo Yoruba|yue Cantonese|zh Chinese|zu Zulu"
 )
 
 _VOICES = (

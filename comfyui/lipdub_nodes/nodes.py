@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import work
-from .choices import AS_IT_IS, AUTO, engines, language_tag, languages, voices
+from .choices import AS_IT_IS, AUTO, engines, languages, voices
 from .host import io, video_from_file
 from .places import digest_of, named_script
 
@@ -46,9 +46,9 @@ class LipdubDub(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, consent: Any = None, language: Any = None) -> Any:
-        """True, or why it cannot be run. A language may be any tag, not only one of the list."""
-        return _checked(consent, language)
+    def validate_inputs(cls, consent: Any = None) -> Any:
+        """True, or why it cannot be run; None stands for a value that another node gives."""
+        return True if consent is None or consent is True else work.CONSENT
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
@@ -88,9 +88,9 @@ class LipdubPlan(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, consent: Any = None, language: Any = None) -> Any:
-        """True, or why it cannot be run. A language may be any tag, not only one of the list."""
-        return _checked(consent, language)
+    def validate_inputs(cls, consent: Any = None) -> Any:
+        """True, or why it cannot be run; None stands for a value that another node gives."""
+        return True if consent is None or consent is True else work.CONSENT
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: Any) -> str:
@@ -184,7 +184,7 @@ def _common_inputs() -> list[Any]:
             "language",
             options=languages(),
             default="es Spanish",
-            tooltip="Language of the dub; unknown only with a dub track. In API workflows any tag: pt-BR.",
+            tooltip="Language of the dub; unknown only with a dub track.",
         ),
         io.Combo.Input(
             "voice", options=voices(), default=AUTO, tooltip="Voice that speaks a script; auto: by language and person."
@@ -284,16 +284,6 @@ def _read(language: str, inputs: dict[str, Any]) -> tuple[work.Words, work.Pictu
 def _require(consent: bool) -> None:
     if consent is not True:
         raise work.LipdubError(work.CONSENT)
-
-
-def _checked(consent: Any, language: Any) -> Any:
-    """None stands for a value that comes from another node and is not known yet."""
-    if consent is not None and consent is not True:
-        return work.CONSENT
-    tag = language_tag(language)
-    if tag and not all(part.isalnum() and part.isascii() and len(part) <= 8 for part in tag.split("-")):
-        return f"'{tag}' is no language. Choose one of the list, or write a tag like pt-BR."
-    return True
 
 
 def _fingerprint(inputs: dict[str, Any]) -> str:

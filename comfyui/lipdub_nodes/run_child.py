@@ -21,7 +21,7 @@ CHILD = Path(__file__).with_name("child.py")
 POLL = 0.2
 """Seconds between two looks at whether the user cancelled."""
 
-GRACE = 20.0
+GRACE = 10.0
 """Seconds that a cancelled process has to end in order, before it is killed."""
 
 _SHOWN = 600
