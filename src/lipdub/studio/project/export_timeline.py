@@ -15,10 +15,8 @@ from lipdub.errors import InputError, OptionError
 from lipdub.media.probe import probe
 from lipdub.studio.options import TimelineOptions
 from lipdub.studio.project.line_flags import closure_counts
-from lipdub.studio.project.planned_slots import planned_slots
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
-from lipdub.studio.project.ranges import excluded_of
-from lipdub.studio.project.status import PlanNow, fits_plan, is_left
+from lipdub.studio.project.status import fits_plan, is_left, plan_now
 from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
@@ -148,7 +146,7 @@ class _Cut:
         self._films = [film for film in record.earlier if film.film.is_file() and film.film.stat().st_size == film.size]
         self._length = record.frames if record.constant else round(record.length * rate)
         self._film_start = self._timecode(record.film_timecode)
-        self._now = PlanNow(excluded_of(work.project, record.start), planned_slots(work.plan, work.project))
+        self._now = plan_now(work.plan, work.project, record.start)
 
     def made(self) -> tuple[CutList, tuple[str, ...]]:
         """The cut, and sentences on what was decided."""

@@ -78,7 +78,7 @@ def project_status(folder: ProjectFolder, project: Project, zero: Fraction) -> P
 def language_status(folder: ProjectFolder, project: Project, language: str, zero: Fraction) -> LanguageStatus:
     """The state of one language; as ``project_status``."""
     plan = folder.load_plan(language, zero)
-    now = PlanNow(excluded_of(project, zero), planned_slots(plan, project))
+    now = plan_now(plan, project, zero)
     reader = _Reader(plan, LineTakes(folder, language), now, _film(folder, language))
     marks = folder.load_marks(language).settled(plan)
     lines = tuple(reader.line(planned, marks.of(planned.line.id)) for planned in plan.lines)
@@ -99,6 +99,11 @@ class PlanNow:
 
     excluded: tuple[Span, ...] = ()
     slots: Mapping[str, Span] = field(default_factory=dict)
+
+
+def plan_now(plan: LanguagePlan, project: Project, zero: Fraction) -> PlanNow:
+    """What ``plan`` and the options of its project say beside the fields of lines. Raises ``InputError``."""
+    return PlanNow(excluded_of(project, zero), planned_slots(plan, project))
 
 
 @dataclass(frozen=True)
