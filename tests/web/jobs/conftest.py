@@ -10,6 +10,7 @@ from tests.web.jobs.made_jobs import SetClock
 from tests.web.jobs.small_projects import use_small_tools
 
 from lipdub.web.jobs.table import JobTable
+from lipdub.web.places import Places
 
 __all__ = ["models", "no_default_separator", "portrait", "talk"]
 
@@ -43,7 +44,16 @@ def folder(
     monkeypatch.setenv("LIPDUB_TEST_CACHE", str(cache))
     use_small_tools(monkeypatch.setattr, cache)
     made = tmp_path / "lipdub"
-    (made / "talk").mkdir(parents=True)
-    shutil.copy(talk.clip, made / "talk" / "talk.mp4")
-    shutil.copy(talk.script, made / "talk" / "talk.es.srt")
+    new_project(made, "talk", talk)
     return made
+
+
+def new_project(folder: Path, name: str, talk: Talk) -> None:
+    """A project in which nothing is planned yet, with its clip and its script beside it."""
+    places = Places(folder)
+    places.make()
+    place = folder / name
+    place.mkdir()
+    clip = shutil.copy(talk.clip, place / f"{name}.mp4")
+    shutil.copy(talk.script, place / f"{name}.es.srt")
+    places.listed.add((place / f"{name}.lipdub").absolute(), Path(clip).absolute(), name, {}, made=True)

@@ -8,7 +8,6 @@ is a worker of such a studio.
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from lipdub.timeline.sound import Sound
 from lipdub.web.jobs.kinds import JobKinds
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.worker import run_worker
+from lipdub.web.places import Places
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
 
@@ -36,31 +36,6 @@ class Recording:
         return Sound(voice.sound.samples[:, start : start + length], rate)
 
 
-@dataclass(frozen=True)
-class SmallRow:
-    """A project: FOLDER/talk/talk.lipdub, whose source is beside it."""
-
-    id: str
-    path: Path
-    source: Path | None
-
-
-@dataclass(frozen=True)
-class SmallPlaces:
-    """Projects in a folder."""
-
-    folder: Path
-
-    def row(self, id: str) -> SmallRow:
-        path = self.folder / id / f"{id}.lipdub"
-        if not path.parent.is_dir():
-            raise InputError(f"there is no project '{id}'")
-        return SmallRow(id, path, next(path.parent.glob("*.mp4"), None))
-
-    def rows(self) -> tuple[SmallRow, ...]:
-        return tuple(self.row(path.name) for path in self.folder.iterdir() if path.is_dir())
-
-
 def use_small_tools(replace: Callable[[str, Any], None], cache: Path) -> None:
     """``replace`` what is slow by what is small; work is kept in ``cache``."""
     from lipdub.engines.fake import FakeEngine
@@ -76,7 +51,7 @@ def use_small_tools(replace: Callable[[str, Any], None], cache: Path) -> None:
 
 def small_kinds(table: JobTable, folder: Path) -> JobKinds:
     """What jobs do in the projects in ``folder``."""
-    return JobKinds(table.tell, SmallPlaces(folder), 1)
+    return JobKinds(table.tell, Places(folder), 1)
 
 
 def _replace(name: str, value: Any) -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.studio.conftest import Talk
+from tests.web.jobs.conftest import new_project
 from tests.web.jobs.small_projects import small_kinds
 
 import lipdub
 from lipdub.disk.lock_file import create_locked
 from lipdub.errors import OptionError
 from lipdub.web.jobs.job import Job
-from lipdub.web.jobs.kinds import check_starts_nothing, checked_options, film_place, line_change
+from lipdub.web.jobs.kinds import changed_fields, check_starts_nothing, checked_options, film_place
 from lipdub.web.jobs.supervisor import Supervisor
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.worker import Worker
@@ -55,7 +57,8 @@ def test_a_project_is_planned_rendered_changed_and_exported(real: JobTable, fold
     start = real.last_event()
     assert result(planned(real, folder)) == {"language": "es", "lines": 6}
     changed = next(event.data for event in real.events(start) if event.event == "project")
-    assert changed == {"project": "talk", "language": "es", "revision": None}
+    revision = lipdub.open_project(folder / "talk" / "talk.lipdub").reviewed("es").revision
+    assert changed == {"project": "talk", "language": "es", "revision": revision}
     twice = planned(real, folder)
     assert twice.error is not None
     assert "has a plan for 'es' already" in twice.error.detail
@@ -211,29 +214,26 @@ def test_options_have_the_types_of_their_classes() -> None:
 
 
 def test_changes_of_lines() -> None:
-    change = line_change({"text": "Hola", "offset": -0.04, "seed": 3, "voice": None})
-    assert (change.text, change.offset, change.seed, change.voice) == ("Hola", Fraction(-1, 25), 3, None)
+    change = changed_fields({"text": "Hola", "offset": -0.04, "seed": 3, "voice": None})
+    assert change == {"text": "Hola", "offset": Fraction(-1, 25), "seed": 3}
     for wrong in ({"take": 3}, {"voice": "command:sh"}, {"engine": "command:sh"}):
         with pytest.raises(OptionError):
-            line_change(wrong)
+            changed_fields(wrong)
     check_starts_nothing("separator", "bed")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_workers_killed_at_random_lose_nothing_and_every_film_is_made(
-    real: JobTable, folder: Path, models: None
-) -> None:
+def test_workers_killed_at_random_lose_nothing_and_every_film_is_made(real: JobTable, folder: Path, talk: Talk) -> None:
     """A killed attempt costs time alone: the films are those of a run that nobody disturbed."""
     planned(real, folder)
     undisturbed = Path(result(done(real, folder, "render"))["_file"]).read_bytes()
     for number in range(3):
-        other = folder / f"p{number}"
-        other.mkdir()
-        for name in ("talk.mp4", "talk.es.srt"):
-            (other / name).write_bytes((folder / "talk" / name).read_bytes())
+        new_project(folder, f"p{number}", talk)
     jobs = [
-        real.add("render", f"p{number}", "es", {"script": str(folder / f"p{number}" / "talk.es.srt"), "options": SMALL})
+        real.add(
+            "render", f"p{number}", "es", {"script": str(folder / f"p{number}" / f"p{number}.es.srt"), "options": SMALL}
+        )
         for number in range(3)
     ]
     chance = random.Random(1)
