@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from lipdub.errors import InputError, OptionError
 from lipdub.studio.project.project_folder import ProjectFolder
+from lipdub.web.jobs.table import JobTable
 from lipdub.web.media.faces import faces_at, picture_of
 from lipdub.web.media.frames import kept_table
 from lipdub.web.media.peaks import PER_SECOND, kept_peaks
@@ -51,22 +52,10 @@ _MAKE = "Make it: POST to the media of the project"
 _MOST_SECONDS = 1_000_000
 
 
-class Queue(Protocol):
-    """The table of jobs, as far as it is needed here."""
-
-    def add(self, kind: str, project: str, language: str, request: Mapping[str, Any]) -> Any:
-        """A new job."""
-        ...
-
-    def jobs(self, project: str = "", after: str = "", limit: int = 50, *, status: tuple[str, ...] = ()) -> list[Any]:
-        """Jobs, the newest first."""
-        ...
-
-
-def routes(places: Places, queue: Queue | None = None) -> list[Route]:
-    """The routes of media. ``queue`` takes the job that makes what is missing (None: the table of ``places``). Their
+def routes(places: Places, table: JobTable | None = None) -> list[Route]:
+    """The routes of media. ``table`` takes the job that makes what is missing (None: that of ``places``). Their
     errors are ``LipdubError``s: the app makes problem documents of them."""
-    media, project = _Media(places, queue), "/v1/projects/{p}"
+    media, project = _Media(places, table), "/v1/projects/{p}"
     listed: tuple[tuple[str, Callable[[Request], Response], str], ...] = (
         (f"{project}/media", media.every, "GET"),
         (f"{project}/media", media.make, "POST"),
@@ -83,14 +72,12 @@ def routes(places: Places, queue: Queue | None = None) -> list[Route]:
 class _Media:
     """The answers. Starlette calls them in threads."""
 
-    def __init__(self, places: Places, queue: Queue | None) -> None:
-        self._places, self._given = places, queue
+    def __init__(self, places: Places, table: JobTable | None) -> None:
+        self._places, self._given = places, table
 
     @property
-    def _queue(self) -> Queue:
+    def _table(self) -> JobTable:
         if self._given is None:
-            from lipdub.web.jobs.table import JobTable
-
             self._given = JobTable(self._places.database)
         return self._given
 
@@ -98,13 +85,13 @@ class _Media:
         """What there is of the source and of the films."""
         id = request.path_params["p"]
         shown = _shown(id, project_media(self._project(request)))
-        running = [job for job in self._queue.jobs(id, status=("queued", "processing")) if job.kind == "view"]
+        running = [job for job in self._table.jobs(id, status=("queued", "processing")) if job.kind == "view"]
         return JSONResponse({**shown, "job": running[0].shown() if running else None}, headers=_FRESH)
 
     def make(self, request: Request) -> Response:
         """Make what is missing."""
         self._project(request)
-        job = self._queue.add("view", request.path_params["p"], "", {})
+        job = self._table.add("view", request.path_params["p"], "", {})
         return JSONResponse(job.shown(), status_code=202, headers=_FRESH)
 
     def video(self, request: Request) -> Response:
