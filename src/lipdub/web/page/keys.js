@@ -14,7 +14,7 @@ const selected = () => state.selected;
 
 function write(id) {
   set({ pane: "line" });
-  requestAnimationFrame(() => {
+  setTimeout(() => { // the pane may have to be drawn first
     const field = document.getElementById(id);
     field?.focus();
     if (id === "dub-text") field?.setSelectionRange(field.value.length, field.value.length);
