@@ -1,4 +1,4 @@
-"""What the page's files promise: sizes, words in each language, nothing from elsewhere, licences of what is vendored."""
+"""What the page's files promise: sizes, words in each language, nothing from elsewhere, licences of vendored files."""
 
 import re
 from collections.abc import Iterator
