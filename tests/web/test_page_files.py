@@ -1,4 +1,4 @@
-"""What the page's files promise: sizes, words in every language, nothing from elsewhere, licences beside what is vendored."""
+"""What the page's files promise: sizes, words in each language, nothing from elsewhere, licences of vendored files."""
 
 import re
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """A real Chromium that drives the page. Puts this folder on ``sys.path`` for ``mock_studio``.
 
-No test may leave an error in the browser's console, an exception in the page, or a refusal by its content security policy.
+No test may leave an error in the browser's console, an exception in the page, or a refusal by its security policy.
 """
 
 import shutil
@@ -64,7 +64,7 @@ class Studio:
     contexts: list[Any] = field(default_factory=list)
 
     def open(self, place: str = "", size: tuple[int, int] = WIDE, **options: Any) -> Any:
-        """A new window that shows ``place``, such as "talk/es"."""
+        """A new window with a state of its own that shows ``place``, such as "talk/es"."""
         viewport = {"width": size[0], "height": size[1]}
         context = self.browser.new_context(
             **{"viewport": viewport, "locale": "en-GB", "reduced_motion": "reduce"} | options
@@ -110,13 +110,11 @@ def talk(studio: Studio) -> Any:
 
 def ready(page: Any) -> None:
     """Waits until both videos can be sought in by their tables of frames."""
-    page.wait_for_selector(".block")
     from driving import until
 
-    until(
-        page,
-        "document.querySelector('.stage .film').readyState > 1 && document.querySelector('.stage .source').readyState > 1",
-    )
+    page.wait_for_selector(".block")
+    for name in ("film", "source"):
+        until(page, f"document.querySelector('.stage .{name}').readyState > 1")
     until(page, "document.querySelector('.tc').textContent !== ''")
 
 

@@ -13,12 +13,15 @@ const flip = (name) => setView({ [name]: !state.view[name] });
 const selected = () => state.selected;
 
 function write(id) {
-  set({ pane: "line" });
-  requestAnimationFrame(() => {
+  const focus = () => {
     const field = document.getElementById(id);
-    field?.focus();
-    if (id === "dub-text") field?.setSelectionRange(field.value.length, field.value.length);
-  });
+    if (!field?.checkVisibility()) return false;
+    field.focus();
+    if (id === "dub-text") field.setSelectionRange(field.value.length, field.value.length);
+    return true;
+  };
+  set({ pane: "line" });
+  if (!focus()) setTimeout(focus, 30); // a narrow window has to draw the pane first
 }
 
 function trim(edge) {

@@ -4,7 +4,7 @@ import { hear, merge, nudge, redoLines, setFields, split, verdict } from "./edit
 import { Standing } from "./lines.js";
 import { Button, Icon } from "./pieces.js";
 import { now, playLine, playSound } from "./playback.js";
-import { announce, isStale, lineOf, personOf, state, useStore } from "./store.js";
+import { announce, isStale, lineOf, personOf, set, state, useStore } from "./store.js";
 import { Takes } from "./takes.js";
 import { clock, readClock, t } from "./words.js";
 
@@ -14,25 +14,29 @@ const IDLE = 1500; // ms without a key after which a text is saved
 function useDraft(line, field, name) {
   const [draft, setDraft] = useState(null), base = useRef(line[field]), timer = useRef(0), mark = useRef(0);
   const latest = useRef(null);
-  const saved = async () => {
+  const changedElsewhere = () => {
+    const now = lineOf(line.id)?.[field];
+    return latest.current !== null && now !== undefined && now !== base.current && now !== latest.current && !state.saving;
+  };
+  const saved = async (force = false) => {
     clearTimeout(timer.current);
     const text = latest.current;
-    if (text === null || text.trim() === "" || text === base.current) return;
-    const before = base.current;
+    if (text === null || text.trim() === "" || text === base.current) return true;
+    if (!force && changedElsewhere()) return false;
     base.current = text;
     const done = await setFields(line.id, { [field]: text }, { tag: `${field}:${line.id}:${mark.current}`, name });
-    if (!done) base.current = lineOf(line.id)?.[field] ?? before;
+    if (!done) base.current = lineOf(line.id)?.[field];
+    return true;
   };
   const write = (text) => {
     if (latest.current === null) base.current = line[field];
     latest.current = text;
     setDraft(text);
     clearTimeout(timer.current);
-    timer.current = setTimeout(saved, IDLE);
+    timer.current = setTimeout(() => saved(), IDLE);
   };
   const leave = async () => {
-    await saved();
-    end();
+    if (await saved()) end();
   };
   const end = () => {
     clearTimeout(timer.current);
@@ -40,12 +44,13 @@ function useDraft(line, field, name) {
     mark.current += 1;
     setDraft(null);
   };
-  useEffect(() => () => void saved(), []); // another line was chosen
-  const theirs = draft !== null && line[field] !== base.current && line[field] !== draft && !state.saving ? line[field] : null;
-  const keep = () => {
-    base.current = null;
-    saved();
+  const gone = async () => { // another line was chosen
+    const edit = { op: "set", segment: line.id, fields: { [field]: latest.current } };
+    if (!(await saved())) set({ conflict: { edits: [edit], line: line.id } });
   };
+  useEffect(() => () => void gone(), []);
+  const theirs = draft !== null && changedElsewhere() ? line[field] : null;
+  const keep = () => saved(true);
   return { text: draft ?? line[field], write, leave, theirs, take: end, keep, dirty: draft !== null && draft !== line[field] };
 }
 
@@ -138,7 +143,7 @@ function Who({ line }) {
   const people = useStore((s) => s.project.people), status = useStore((s) => s.status), person = personOf(line.person);
   const voices = status?.voices ?? [], engines = status?.engines ?? [];
   const choose = (event) => setFields(line.id, { person: event.target.value === "?" ? null : event.target.value }, { name: t("step_person") });
-  const set = (field, value) => setFields(line.id, { [field]: value }, { name: t("step_" + field) });
+  const change = (field, value) => setFields(line.id, { [field]: value }, { name: t("step_" + field) });
   const names = voices.map((voice) => voice.name ?? voice);
   return html`<div class="who-says">
     <label class="field"><span>${t("person")}</span><span class="with-face">${person?.picture && html`<img src=${person.picture} alt="" width="24" height="24" />`}
@@ -146,10 +151,10 @@ function Who({ line }) {
         <option value="?" selected=${line.person === null}>${t("find_out")}</option>
         <option value="" selected=${line.person === ""}>${t("off_screen")}</option>
         ${people.map((one) => html`<option value=${one.id} selected=${one.id === line.person}>${one.name || t("person_n", { n: one.id })}</option>`)}</select></span></label>
-    <label class="field"><span>${t("voice")}</span><input list="voices" value=${line.voice} placeholder=${t("voice_of_plan")} onChange=${(e) => set("voice", e.target.value.trim())} />
+    <label class="field"><span>${t("voice")}</span><input list="voices" value=${line.voice} placeholder=${t("voice_of_plan")} onChange=${(e) => change("voice", e.target.value.trim())} />
       <datalist id="voices">${names.map((voice) => html`<option value=${voice} />`)}</datalist></label>
-    <label class="field small"><span>${t("seed")}</span><input type="number" min="0" step="1" value=${line.seed ?? ""} placeholder="–" onChange=${(e) => set("seed", e.target.value === "" ? null : Math.max(0, Math.round(Number(e.target.value))))} /></label>
-    <label class="field small"><span>${t("engine")}</span><select onChange=${(e) => set("engine", e.target.value)}>
+    <label class="field small"><span>${t("seed")}</span><input type="number" min="0" step="1" value=${line.seed ?? ""} placeholder="–" onChange=${(e) => change("seed", e.target.value === "" ? null : Math.max(0, Math.round(Number(e.target.value))))} /></label>
+    <label class="field small"><span>${t("engine")}</span><select onChange=${(e) => change("engine", e.target.value)}>
       <option value="" selected=${!line.engine}>${t("engine_of_project")}</option>${engines.map((one) => one.name ?? one).map((name) => html`<option value=${name} selected=${name === line.engine}>${name}</option>`)}</select></label></div>`;
 }
 

@@ -84,7 +84,6 @@ function Stage() {
     ${both && view.mode !== "difference" && html`<span class="tag left">${t("source")}</span><span class="tag right">${t("dub")}</span>`}
     ${view.mode !== "difference" && html`<${Subtitle} />`}
     ${view.faces && view.mode !== "side" && html`<${Faces} aspect=${aspect} />`}
-    ${view.mouth && html`<${Mouth} />`}
     ${media && !media.source.ready && !missing && html`<p class="notice">${t("preparing")}</p>`}
     ${missing && html`<p class="notice" role="alert">${t("source_gone", { name: project.source.name })}</p>`}</div>`;
 }
@@ -116,7 +115,7 @@ export function Player() {
   useEffect(apply, [view]);
   const flip = (name) => () => setView({ [name]: !view[name] });
   return html`<section class="player" aria-label=${t("picture")}>
-    <${Stage} /><${Seek} />
+    <${Stage} />${view.mouth && html`<${Mouth} />`}<${Seek} />
     <div class="transport">
       <div class="group">
         <${Button} icon="back" label=${t("frame_back")} keys="←" onClick=${() => step(-1)} />
