@@ -17,18 +17,23 @@ that is there was made from the same things. ``sound`` is where the sound of the
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 _LINE = ("id", "start", "end", "text", "speaker", "person", "voice", "offset", "engine", "seed", "leave", "take")
 """What is known of a line in a plan; a plan that nodes hand on has more, for people to read."""
+
+_BLOCK = 1 << 20
+"""Samples that are held in memory at once."""
 
 _PATHS = ("script", "weights")
 
@@ -213,10 +218,11 @@ class _Work:
         from lipdub.media.sound_blocks import SoundFormat
         from lipdub.media.sound_write import write_sound
 
-        samples = np.load(dub["array"])
+        samples = np.load(dub["array"], mmap_mode="r")
+        blocks = (np.array(samples[:, at : at + _BLOCK]) for at in range(0, samples.shape[1], _BLOCK))
         wav = Path(dub["wav"])
         wav.parent.mkdir(parents=True, exist_ok=True)
-        write_sound(wav, [samples], SoundFormat(dub["rate"], ("FC",) if len(samples) == 1 else ("FL", "FR")))
+        write_sound(wav, blocks, SoundFormat(dub["rate"], ("FC",) if len(samples) == 1 else ("FL", "FR")))
         return wav
 
     def _film(self, language: str) -> dict[str, Any]:
@@ -261,17 +267,13 @@ class _Work:
 
     def _sound_of(self, film: Path) -> int:
         """Write the sound of the film as an array; its rate, or 0 if there is none."""
-        import numpy as np
-
         from lipdub.errors import NoSound
-        from lipdub.media.sound_read import read_sound
+        from lipdub.media.sound_read import read_sound_chunks
 
         try:
-            sound = read_sound(film)
+            return _write_array(Path(self.request["sound"]), read_sound_chunks(film))
         except NoSound:
             return 0
-        np.save(self.request["sound"], sound.samples)
-        return sound.rate
 
     def _told_plan(self, language: str) -> dict[str, Any]:
         """The plan as people and the next node read it."""
@@ -293,6 +295,29 @@ class _Work:
             "left_as_filmed": told["left_as_filmed"],
             "notes": told["notes"],
         }
+
+
+def _write_array(file: Path, chunks: Iterator[Any]) -> int:
+    """Write sound that comes in chunks as one array (channels, samples) of floats; returns its rate. A long sound is
+    never whole in memory: each channel goes to a file of its own first."""
+    import numpy as np
+
+    rate = count = 0
+    with ExitStack() as opened:
+        channels: list[Any] = []
+        for chunk in chunks:
+            rate, count = chunk.rate, count + chunk.samples.shape[1]
+            if not channels:
+                channels = [opened.enter_context(tempfile.TemporaryFile(dir=file.parent)) for _ in chunk.samples]
+            for channel, samples in zip(channels, chunk.samples, strict=True):
+                channel.write(np.ascontiguousarray(samples, "<f4").tobytes())
+        with file.open("wb") as out:
+            shape = {"descr": "<f4", "fortran_order": False, "shape": (len(channels), count)}
+            np.lib.format.write_array_header_1_0(out, shape)
+            for channel in channels:
+                channel.seek(0)
+                shutil.copyfileobj(channel, out)
+    return rate
 
 
 def _typed(given: dict[str, Any]) -> dict[str, Any]:

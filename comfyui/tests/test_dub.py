@@ -123,7 +123,9 @@ def test_what_lipdub_refuses_is_one_sentence_in_words_of_the_node(real: Pack, ta
         real.run("LipdubDub", video=VideoFromFile(str(broken)), script="Hola.", consent=True, language="es Spanish")
 
 
-def test_cancel_stops_the_work_and_what_is_finished_is_kept(real: Pack, talk: Path) -> None:
+def test_cancel_stops_the_work_and_what_is_finished_is_kept(
+    real: Pack, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The exception of ComfyUI passes, no process stays, and the next run goes on."""
     started = []
 
@@ -138,7 +140,7 @@ def test_cancel_stops_the_work_and_what_is_finished_is_kept(real: Pack, talk: Pa
         started.append(start(*given))
         return started[-1]
 
-    child._started = watched
+    monkeypatch.setattr(child, "_started", watched)
     source = VideoFromFile(str(talk))
     with pytest.raises(BaseException, match=r"^$") as stopped:
         real.run("LipdubDub", video=source, script=SCRIPT, **SPANISH)

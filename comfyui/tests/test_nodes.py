@@ -28,7 +28,7 @@ def never(pack: Pack) -> Pack:
     def started(*given: Any, **named: Any) -> Any:
         pytest.fail("lipdub was started")
 
-    pack.module("work").run_child = started
+    vars(pack.module("work"))["run_child"] = started
     return pack
 
 
@@ -192,7 +192,7 @@ def asked(pack: Pack, answer: dict[str, Any] | None = None) -> list[dict[str, An
         film = {"film": request.get("output"), "report": "{}", "page": "", "rate": 48_000, "plan": plan}
         return answer or film
 
-    pack.module("work").run_child = run
+    vars(pack.module("work"))["run_child"] = run
     return requests
 
 
