@@ -17,17 +17,24 @@ that is there was made from the same things. ``sound`` is where the sound of the
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-_EDITABLE = ("start", "end", "text", "person", "voice", "offset", "engine", "seed", "leave")
+_LINE = ("id", "start", "end", "text", "speaker", "person", "voice", "offset", "engine", "seed", "leave", "take")
+"""What is known of a line in a plan; a plan that nodes hand on has more, for people to read."""
+
+_BLOCK = 1 << 20
+"""Samples that are held in memory at once."""
+
 _PATHS = ("script", "weights")
 
 Tell = Callable[[dict[str, Any]], None]
@@ -108,7 +115,7 @@ class _Work:
         if kind == "plan":
             return {"plan": self._told_plan(self._planned())}
         if kind == "film":
-            return self._film(self._edited() if self.request["plan"] else self._planned())
+            return self._film(self._with_given_plan() if self.request["plan"] else self._planned())
         return self._redone()
 
     def _given(self, *, planning: bool) -> Any:
@@ -128,29 +135,78 @@ class _Work:
         )
 
     def _planned(self) -> str:
-        """The language, of which the plan is there: it is made where it is missing, or was made from other things."""
+        """The language, of which the plan is there: it is made where it is missing, or was made from other things.
+
+        A plan that was made from the same things stays as it is, with what somebody edited in it.
+        """
         language, made_from = self.request["language"], self.request["made_from"]
-        known = self._known_plans()
-        if known.get(language) == made_from and language in self._languages():
+        if self._current().get(language) == made_from and language in self._languages():
             return language
+        if self._as_made(made_from).exists():
+            return self._restored(_read_json(self._as_made(made_from)), made_from)
         audio = self._dub_track()
         plan = self.project.plan(audio, self._given(planning=True), overwrite=True)
-        _write_json(self._notes, {**known, plan.language: made_from})
+        told = _read_json(self.project.folder.plan(plan.language))
+        self._as_made(made_from).parent.mkdir(exist_ok=True)
+        _write_json(self._as_made(made_from), told)
+        self._is_current(plan.language, made_from)
         return plan.language
 
     def _languages(self) -> tuple[str, ...]:
         return self.project.project.languages if self.project.folder.exists else ()
 
-    @property
-    def _notes(self) -> Path:
-        """From what each plan was made."""
-        return self.folder.parent / "made_from.json"
+    def _as_made(self, made_from: str) -> Path:
+        """The plan that was made from these things, as it was before anybody edited it."""
+        return self.folder.parent / "plans" / f"{made_from}.json"
 
-    def _known_plans(self) -> dict[str, str]:
+    def _current(self) -> dict[str, str]:
+        """From what the plan of each language in the project was made."""
         try:
-            return dict(json.loads(self._notes.read_text("utf-8")))
+            return dict(_read_json(self.folder.parent / "made_from.json"))
         except (OSError, ValueError, TypeError):
             return {}
+
+    def _is_current(self, language: str, made_from: str) -> None:
+        _write_json(self.folder.parent / "made_from.json", {**self._current(), language: made_from})
+
+    def _with_given_plan(self) -> str:
+        """The language, after the given plan became that of the project: its lines, as they may have been edited, and
+        everything else as it was made. The project may have got another plan since; takes are found by their recipes.
+        """
+        import lipdub
+
+        given = self.request["plan"]
+        try:
+            told = _read_json(self._as_made(given["made_from"]))
+        except (OSError, ValueError) as gone:
+            raise lipdub.LipdubError(
+                "this plan is not in the project any more",
+                file=self.folder,
+                remedy="Run the node that makes the plan again",
+            ) from gone
+        told["lines"] = [{name: line[name] for name in _LINE if name in line} for line in given["lines"]]
+        return self._restored(told, given["made_from"])
+
+    def _restored(self, told: dict[str, Any], made_from: str) -> str:
+        """The language of the plan ``told``, after it was written into the project."""
+        import lipdub
+        from lipdub.errors import InputError
+        from lipdub.media.probe import container_start
+        from lipdub.studio.project.plan_file import read_plan
+
+        zero, folder = container_start(self.project.source), self.project.folder
+        with tempfile.TemporaryDirectory() as place:
+            file = Path(place) / "plan.json"
+            _write_json(file, told)
+            try:
+                plan = read_plan(file, zero)
+            except InputError as wrong:
+                raise lipdub.LipdubError(f"the plan: {wrong.what}", remedy="Mend it in the plan") from wrong
+        with folder.locked():
+            if not folder.plan(plan.language).exists() or folder.load_plan(plan.language, zero) != plan:
+                folder.save_plan(plan, zero)
+            self._is_current(plan.language, made_from)
+        return plan.language
 
     def _dub_track(self) -> Path | None:
         """The finished dub track as a file, which stays beside the project."""
@@ -162,42 +218,12 @@ class _Work:
         from lipdub.media.sound_blocks import SoundFormat
         from lipdub.media.sound_write import write_sound
 
-        samples = np.load(dub["array"])
+        samples = np.load(dub["array"], mmap_mode="r")
+        blocks = (np.array(samples[:, at : at + _BLOCK]) for at in range(0, samples.shape[1], _BLOCK))
         wav = Path(dub["wav"])
         wav.parent.mkdir(parents=True, exist_ok=True)
-        write_sound(wav, [samples], SoundFormat(dub["rate"], ("FC",) if len(samples) == 1 else ("FL", "FR")))
+        write_sound(wav, blocks, SoundFormat(dub["rate"], ("FC",) if len(samples) == 1 else ("FL", "FR")))
         return wav
-
-    def _edited(self) -> str:
-        """The language, after the lines of the given plan were written into that of the project."""
-        import lipdub
-        from lipdub.media.probe import container_start
-        from lipdub.studio.project.plan_file import read_plan
-
-        given = self.request["plan"]
-        language = given["language"]
-        with self.project.folder.locked():
-            self.project.language_plan(language)  # raises if there is none
-            told = json.loads(self.project.folder.plan(language).read_text("utf-8"))
-            lines = {line["id"]: line for line in told["lines"]}
-            changed = False
-            for line in given["lines"]:
-                here = lines.get(str(line.get("id")))
-                if here is None:
-                    raise lipdub.LipdubError(
-                        f"the plan of the project has no line '{line.get('id')}'",
-                        remedy="Make the plan again with the node LipdubPlan",
-                    )
-                for name in _EDITABLE:
-                    if name in line and line[name] != here[name]:
-                        here[name], changed = line[name], True
-            if changed:
-                zero = container_start(self.project.source)
-                with tempfile.TemporaryDirectory() as folder:
-                    file = Path(folder) / f"{language or 'plan'}.json"
-                    _write_json(file, told)
-                    self.project.folder.save_plan(read_plan(file, zero), zero)
-        return language
 
     def _film(self, language: str) -> dict[str, Any]:
         film = Path(self.request["output"])
@@ -208,7 +234,7 @@ class _Work:
         import lipdub
         from lipdub.studio.project.status import fits_plan
 
-        language, line = self.request["plan"]["language"], self.request["line"]
+        language, line = self._with_given_plan(), self.request["line"]
         film, take = Path(self.request["output"]), self.request["take"]
         if take:
             self.project.choose(language, line, take)
@@ -241,21 +267,17 @@ class _Work:
 
     def _sound_of(self, film: Path) -> int:
         """Write the sound of the film as an array; its rate, or 0 if there is none."""
-        import numpy as np
-
         from lipdub.errors import NoSound
-        from lipdub.media.sound_read import read_sound
+        from lipdub.media.sound_read import read_sound_chunks
 
         try:
-            sound = read_sound(film)
+            return _write_array(Path(self.request["sound"]), read_sound_chunks(film))
         except NoSound:
             return 0
-        np.save(self.request["sound"], sound.samples)
-        return sound.rate
 
     def _told_plan(self, language: str) -> dict[str, Any]:
         """The plan as people and the next node read it."""
-        told = json.loads(self.project.folder.plan(language).read_text("utf-8"))
+        told = _read_json(self.project.folder.plan(language))
         states = {
             line.planned.line.id: line
             for each in self.project.status().languages
@@ -268,10 +290,34 @@ class _Work:
             line["source_text"] = told["originals"].get(line["id"], "")
         return {
             "language": language,
+            "made_from": self._current()[language],
             "lines": [{"number": number, **line} for number, line in enumerate(told["lines"], 1)],
             "left_as_filmed": told["left_as_filmed"],
             "notes": told["notes"],
         }
+
+
+def _write_array(file: Path, chunks: Iterator[Any]) -> int:
+    """Write sound that comes in chunks as one array (channels, samples) of floats; returns its rate. A long sound is
+    never whole in memory: each channel goes to a file of its own first."""
+    import numpy as np
+
+    rate = count = 0
+    with ExitStack() as opened:
+        channels: list[Any] = []
+        for chunk in chunks:
+            rate, count = chunk.rate, count + chunk.samples.shape[1]
+            if not channels:
+                channels = [opened.enter_context(tempfile.TemporaryFile(dir=file.parent)) for _ in chunk.samples]
+            for channel, samples in zip(channels, chunk.samples, strict=True):
+                channel.write(np.ascontiguousarray(samples, "<f4").tobytes())
+        with file.open("wb") as out:
+            shape = {"descr": "<f4", "fortran_order": False, "shape": (len(channels), count)}
+            np.lib.format.write_array_header_1_0(out, shape)
+            for channel in channels:
+                channel.seek(0)
+                shutil.copyfileobj(channel, out)
+    return rate
 
 
 def _typed(given: dict[str, Any]) -> dict[str, Any]:
@@ -284,6 +330,10 @@ def _typed(given: dict[str, Any]) -> dict[str, Any]:
             value = Path(value)
         out[name] = value
     return out
+
+
+def _read_json(file: Path) -> Any:
+    return json.loads(file.read_text("utf-8"))
 
 
 def _write_json(file: Path, content: Any) -> None:

@@ -2,13 +2,21 @@
 
 import logging
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-try:  # the oldest version of the API with everything used here, which later versions of ComfyUI keep
-    from comfy_api.v0_0_2 import ComfyExtension, InputImpl, io  # pyright: ignore[reportMissingImports]
-except ImportError:
-    from comfy_api.latest import ComfyExtension, InputImpl, io  # pyright: ignore[reportMissingImports]
+
+def _api() -> Any:
+    """The oldest version of the API that has everything used here, which later versions of ComfyUI keep."""
+    try:
+        return import_module("comfy_api.v0_0_2")
+    except ImportError:
+        return import_module("comfy_api.latest")
+
+
+ComfyExtension: Any = _api().ComfyExtension
+io: Any = _api().io
 
 __all__ = [
     "ComfyExtension",
@@ -28,7 +36,7 @@ log = logging.getLogger("lipdub")
 
 def video_from_file(path: Path) -> Any:
     """A VIDEO that is the file ``path``. Nothing is decoded."""
-    return InputImpl.VideoFromFile(str(path))
+    return _api().InputImpl.VideoFromFile(str(path))
 
 
 def check_interrupted() -> None:

@@ -3,6 +3,7 @@
 output/lipdub/NAME/
   NAME.lipdub/       lipdub's project: plans, takes, people
   inputs/            scripts and dub tracks of nodes, by their content
+  plans/             plans as they were made, by what they were made from
   films/             films with report, review page and subtitles, by what they were made from
 output/lipdub/videos/    videos that came without a file of their own, by their content
 """

@@ -61,9 +61,8 @@ def run_child(request: Mapping[str, Any], told: Told, check: Callable[[], None],
 
 def _started(python: str, log: IO[str]) -> subprocess.Popen[bytes]:
     settings = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONIOENCODING": "utf-8"}
-    own_group: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        own_group = {"creationflags": subprocess.CREATE_NO_WINDOW}
+    # a group of its own, so that its workers can be ended with it; on Windows, no window
+    flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
     try:
         return subprocess.Popen(
             [python, str(CHILD)],
@@ -71,7 +70,8 @@ def _started(python: str, log: IO[str]) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=log,
             env=settings,
-            **own_group,
+            start_new_session=sys.platform != "win32",
+            creationflags=flags,
         )
     except OSError as refused:
         raise LipdubError(

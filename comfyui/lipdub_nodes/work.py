@@ -1,6 +1,7 @@
 """What the nodes do, without their schemas: requests to lipdub's process, and what comes back from it."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -140,9 +141,15 @@ def read_plan(text: str) -> tuple[dict[str, Any], ProjectPlace]:
     try:
         given = json.loads(text)
         name, lines = given["project"], given["lines"]
-        known = isinstance(name, str) and isinstance(given["language"], str) and isinstance(lines, list)
-        if not known or not name.strip() or not all(isinstance(line, dict) and "id" in line for line in lines):
-            raise ValueError("it lacks project, language or lines")
+        texts = (name, given["language"], given["made_from"])
+        known = all(isinstance(text, str) for text in texts) and isinstance(lines, list)
+        if (
+            not known
+            or not name.strip()
+            or not re.fullmatch(r"[0-9a-f]{64}", given["made_from"])
+            or not all(isinstance(line, dict) and "id" in line for line in lines)
+        ):
+            raise ValueError("it lacks project, language, made_from or lines")
     except (ValueError, KeyError, TypeError) as wrong:
         raise LipdubError(
             f"The input plan is no plan ({wrong}). Connect it to the output plan of another lipdub node."

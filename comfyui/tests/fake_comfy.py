@@ -120,7 +120,7 @@ def remux(source: Any, path: str) -> None:
     """Copy the packets of ``source`` into a new file, as SaveVideo does with format and codec ``auto``."""
     if isinstance(source, byte_streams.BytesIO):
         source.seek(0)
-    with av.open(source) as given, av.open(path, "w", options={"movflags": "use_metadata_tags"}) as out:
+    with av.open(source, "r") as given, av.open(path, "w", options={"movflags": "use_metadata_tags"}) as out:
         for key, value in given.metadata.items():
             out.metadata[key] = value
         out.metadata["prompt"] = "{}"

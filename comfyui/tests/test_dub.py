@@ -123,7 +123,9 @@ def test_what_lipdub_refuses_is_one_sentence_in_words_of_the_node(real: Pack, ta
         real.run("LipdubDub", video=VideoFromFile(str(broken)), script="Hola.", consent=True, language="es Spanish")
 
 
-def test_cancel_stops_the_work_and_what_is_finished_is_kept(real: Pack, talk: Path) -> None:
+def test_cancel_stops_the_work_and_what_is_finished_is_kept(
+    real: Pack, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The exception of ComfyUI passes, no process stays, and the next run goes on."""
     started = []
 
@@ -138,7 +140,7 @@ def test_cancel_stops_the_work_and_what_is_finished_is_kept(real: Pack, talk: Pa
         started.append(start(*given))
         return started[-1]
 
-    child._started = watched
+    monkeypatch.setattr(child, "_started", watched)
     source = VideoFromFile(str(talk))
     with pytest.raises(BaseException, match=r"^$") as stopped:
         real.run("LipdubDub", video=source, script=SCRIPT, **SPANISH)
@@ -154,15 +156,25 @@ def test_another_script_makes_another_plan_and_the_same_one_none(real: Pack, tal
     """A plan that somebody edited in its file stays, as long as the words of the node stay."""
     source = VideoFromElsewhere(talk)
     given = {"video": source, **SPANISH}
-    real.run("LipdubPlan", script=SCRIPT, **given)
+    (first,) = real.run("LipdubPlan", script=SCRIPT, **given)
     file = real.comfy.base / "output" / "lipdub" / "talk" / "talk.lipdub" / "plans" / "es.json"
     edited = json.loads(file.read_text("utf-8"))
     edited["lines"][0]["text"] = "Buenas."
     file.write_text(json.dumps(edited), "utf-8")
     (same,) = real.run("LipdubPlan", script=SCRIPT, **given)
     assert json.loads(same)["lines"][0]["text"] == "Buenas."
-    (other,) = real.run("LipdubPlan", script=SCRIPT.replace("Buenos", "Felices"), **given)
-    assert json.loads(other)["lines"][0]["text"] == "Felices días."
+    (other,) = real.run("LipdubPlan", script="Hola.", **given)
+    assert [line["text"] for line in json.loads(other)["lines"]] == ["Hola."]
+
+    # A node that ComfyUI did not run again still holds the first plan, and one after it works with that.
+    again = {"video": source, "plan": first, "line": 2, "text": "Gracias."}
+    _, _, _, _, redone = real.run("LipdubRedoLine", **again)
+    assert [(line["text"], line["takes"]) for line in json.loads(redone)["lines"]] == [
+        ("Buenos días.", 1),
+        ("Gracias.", 1),
+    ]
+    (back,) = real.run("LipdubPlan", script="Hola.", **given)
+    assert [line["text"] for line in json.loads(back)["lines"]] == ["Hola."]
 
 
 def test_a_bad_edit_of_a_plan_leaves_the_project_as_it_is(real: Pack, talk: Path) -> None:
@@ -173,12 +185,12 @@ def test_a_bad_edit_of_a_plan_leaves_the_project_as_it_is(real: Pack, talk: Path
     before = file.read_text("utf-8")
     plan = json.loads(planned)
     plan["lines"][0]["end"] = "0:00:00.100"
-    with pytest.raises(real.module("problems").LipdubError, match="line 1: end"):
+    problem = real.module("problems").LipdubError
+    with pytest.raises(problem, match=r"^the plan: line 1: end: 0:00:00\.100 is not after its start"):
         real.run("LipdubDub", video=source, plan=json.dumps(plan), **SPANISH)
     assert file.read_text("utf-8") == before
-    plan["lines"][0]["id"] = "7"
-    with pytest.raises(real.module("problems").LipdubError, match="no line '7'"):
-        real.run("LipdubDub", video=source, plan=json.dumps(plan), **SPANISH)
+    with pytest.raises(problem, match="not in the project any more"):
+        real.run("LipdubDub", video=source, plan=json.dumps({**plan, "made_from": "0" * 64}), **SPANISH)
 
 
 def test_nothing_heavy_is_imported_by_the_nodes(pack: Pack) -> None:

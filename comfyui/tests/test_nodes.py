@@ -16,6 +16,11 @@ from comfyui.tests.fake_comfy import FakeComfy, VideoFromFile
 NODES = ("LipdubDub", "LipdubPlan", "LipdubRedoLine")
 
 
+def plan_of(project: str, *lines: dict[str, str]) -> str:
+    """A plan as nodes hand it on."""
+    return json.dumps({"project": project, "language": "es", "made_from": "0" * 64, "lines": lines})
+
+
 @pytest.fixture
 def never(pack: Pack) -> Pack:
     """The pack, in which a test fails that starts lipdub."""
@@ -23,7 +28,7 @@ def never(pack: Pack) -> Pack:
     def started(*given: Any, **named: Any) -> Any:
         pytest.fail("lipdub was started")
 
-    pack.module("work").run_child = started
+    vars(pack.module("work"))["run_child"] = started
     return pack
 
 
@@ -134,10 +139,11 @@ def test_voices_and_engines_of_the_lists_are_those_of_lipdub(pack: Pack, monkeyp
         ({"dub": {"samples": 3}}, "is no sound"),
         ({"plan": "{}"}, "is no plan"),
         ({"plan": "nonsense"}, "is no plan"),
-        ({"plan": json.dumps({"project": "gone", "language": "es", "lines": []})}, "not there any more"),
-        ({"plan": json.dumps({"project": "../x", "language": "es", "lines": []})}, "no name for a project"),
+        ({"plan": plan_of("p").replace("0", "/")}, "is no plan"),
+        ({"plan": plan_of("gone")}, "not there any more"),
+        ({"plan": plan_of("../x")}, "no name for a project"),
         (
-            {"plan": json.dumps({"project": "p", "language": "es", "lines": [{"id": "1", "voice": "command:x"}]})},
+            {"plan": plan_of("p", {"id": "1", "voice": "command:x"})},
             "not allowed here",
         ),
     ],
@@ -169,7 +175,7 @@ def test_a_line_that_cannot_be_made_again(never: Pack, clip: VideoFromFile, inpu
     project = never.comfy.base / "output" / "lipdub" / "p" / "p.lipdub"
     project.mkdir(parents=True)
     (project / "project.json").write_text("{}")
-    plan = json.dumps({"project": "p", "language": "es", "lines": [{"id": "a"}, {"id": "b"}]})
+    plan = plan_of("p", {"id": "a"}, {"id": "b"})
     with pytest.raises(never.module("problems").LipdubError, match=told):
         never.run("LipdubRedoLine", **{"video": clip, "plan": plan, **inputs})
 
@@ -186,7 +192,7 @@ def asked(pack: Pack, answer: dict[str, Any] | None = None) -> list[dict[str, An
         film = {"film": request.get("output"), "report": "{}", "page": "", "rate": 48_000, "plan": plan}
         return answer or film
 
-    pack.module("work").run_child = run
+    vars(pack.module("work"))["run_child"] = run
     return requests
 
 
