@@ -13,6 +13,7 @@ from lipdub.errors import InputError
 from lipdub.studio.project.open_project import OpenProject, open_project
 from lipdub.web.exact_times import ExactTimes
 from lipdub.web.json_body import as_json
+from lipdub.web.kept_plans import KeptPlans
 from lipdub.web.limits import Limits
 from lipdub.web.operations import Reply
 from lipdub.web.places import Places
@@ -54,6 +55,7 @@ class Studio:
     jobs: Queue
     limits: Limits = field(default_factory=Limits)
     times: ExactTimes = field(default_factory=ExactTimes)
+    plans: KeptPlans = field(default_factory=KeptPlans)
     answers: Any = None
     sources: Sources = field(init=False)
     uploads: Uploads = field(init=False)
