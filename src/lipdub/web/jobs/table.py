@@ -35,7 +35,7 @@ from lipdub.web.jobs.job import (
     NoSuchJob,
     TooManyJobs,
 )
-from lipdub.web.jobs.rows import changed, job_of, left_behind, row_of, write_event
+from lipdub.web.jobs.rows import changed, job_of, left_behind, row_of, usual_webhook, write_event
 
 LEASE = 30.0
 """Seconds without a sign of life after which a job is taken from its worker."""
@@ -169,6 +169,24 @@ class JobTable:
                 asked = changed(connection, id, now, cancelling=1)
                 return asked if row["lease"] >= now else left_behind(connection, row_of(connection, id), now, _SILENT)
             return job_of(row)
+
+    def forget(self, project: str) -> None:
+        """Forget the jobs of a project that was removed: another one may get its id. Jobs that have not ended stay."""
+        with self.database.writing() as connection:
+            where = f"project = ? AND status IN ({', '.join(repr(state) for state in ENDED)})"
+            gone = [row["id"] for row in connection.execute(f"SELECT id FROM jobs WHERE {where}", (project,))]
+            connection.executemany("DELETE FROM events WHERE subject = ?", [(f"job {id}",) for id in gone])
+            connection.execute(f"DELETE FROM jobs WHERE {where}", (project,))
+
+    def webhook(self) -> str:
+        """The address that is told of the end of every job; "" if there is none."""
+        with self.database.reading() as connection:
+            return usual_webhook(connection)
+
+    def set_webhook(self, url: str) -> None:
+        """Tell ``url``, a checked address, of the end of every job from now on; "": nobody."""
+        with self.database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES ('webhook', ?)", (url,))
 
     # Events
 

@@ -43,6 +43,9 @@ RESTART = 75
 """Exit code of a process that makes room for a new one (EX_TEMPFAIL of sysexits.h)."""
 
 _PAUSE, _TRIES = 1.0, 5
+_NICENESS = 5
+"""How much workers stand back (nice(2)): the page answers while they work."""
+
 _SERVER_ENDED = "the server was ended meanwhile"
 
 log = logging.getLogger("lipdub.web.jobs")
@@ -240,6 +243,8 @@ def main(arguments: list[str]) -> int:
 
     name, database, folder, *given = arguments
     quiet()
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     places = Places(Path(folder), tuple(map(Path, given)))
     workers = int(os.environ.get("LIPDUB_STUDIO_CORES", "0"))
     table = JobTable(Path(database))
