@@ -51,7 +51,7 @@ class FrameTable:
 
     def told_short(self) -> dict[str, Any]:
         """The table as shorter JSON, exact: ``first`` and ``steps`` in units of ``unit`` ([seconds, per]) seconds;
-        [step, count] where a step repeats. What else ``told`` has, too."""
+        [step, count] where a step repeats. ``start`` as here, in seconds. What else ``told`` has, too."""
         unit = self.times.time_base
         if (self.start / unit).denominator > 1:
             unit /= (self.start / unit).denominator
@@ -59,7 +59,8 @@ class FrameTable:
         units = self._units * finer - int(self.start / unit)
         runs = ((step, sum(1 for _ in equal)) for step, equal in groupby(np.diff(units).tolist()))
         steps = [[step, count] if count > 1 else step for step, count in runs]
-        return {"unit": [unit.numerator, unit.denominator], "first": int(units[0]), "steps": steps, **self._labels}
+        whole = {"unit": [unit.numerator, unit.denominator], "first": int(units[0]), "steps": steps}
+        return {**whole, "start": round(float(self.start), 6), **self._labels}
 
     @property
     def _labels(self) -> dict[str, Any]:

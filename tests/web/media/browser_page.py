@@ -34,7 +34,9 @@ function numberShown(of = video) {
 async function open(url, told) {
   window.table = frames.tableOf(told);
   video.src = url;
-  await new Promise((go, fail) => { video.oncanplay = go; video.onerror = () => fail(new Error(video.error.message)); });
+  await new Promise((go, fail) => {
+    Object.assign(video, { oncanplay: go, onerror: () => fail(new Error(video.error.message)) });
+  });
   return [video.videoWidth, video.videoHeight, video.duration];
 }
 // [frame that was asked for, frame that seekTo told, frame read from the picture, ms] of each seek.

@@ -2,8 +2,8 @@
 
 What decides was measured with Chromium 150, by frames that carry their number (``tests/web/media``): right are H.264 of
 8 bits in mp4, rotated and with other than square pixels too, if frames last equally long or are coded in the order in
-which they are shown, and if the file's clock begins where players begin. A clock that begins later is shown as it is by
-Chromium and not by others, and of frames that are coded out of order and last differently some are never shown by a seek.
+which they are shown, and if the file's clock begins at 0. Chromium does not begin at 0 if the clock does not, and where
+frames last differently and are coded out of order, no seek shows some of them.
 """
 
 from dataclasses import dataclass

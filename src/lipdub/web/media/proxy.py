@@ -1,14 +1,15 @@
 """A proxy: a small copy of a film that browsers play, and of which a seek shows exactly the frame that was meant.
 
-H.264 without reordered frames in short closed groups, with the time stamps of the film on the clock of players, upright,
-square pixels, BT.709; and its sound as AAC. Interlaced frames stay woven. A film of ten minutes is decoded, scaled and
-encoded frame by frame, in bounded memory.
+H.264 without reordered frames in short closed groups, with the time stamps of the film from where players begin,
+upright, square pixels, BT.709; and its sound as AAC. Interlaced frames stay woven. A film of any length is decoded,
+scaled and encoded frame by frame, in bounded memory.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from math import lcm
 from pathlib import Path
 
@@ -36,6 +37,9 @@ MOST_SIDE = 1280
 _MOST_GROUP = 24
 """Frames from one key frame to the next, at most: so many a seek has to decode."""
 
+_FINEST = 50_000_000
+"""Units in a second of mp4, at most; its field has 32 bits."""
+
 _SOUND_RATE = 48_000
 _STAGE = "proxy"
 _BT709, _LIMITED, _FULL, _BT2020 = 1, 1, 2, 9
@@ -51,10 +55,10 @@ class ProxyClock:
 
     @classmethod
     def of(cls, clip: Clip) -> "ProxyClock":
-        """One that tells the times of ``clip`` exactly, if a second then has no more than a million units; else one of
-        microseconds."""
+        """One that tells the times of ``clip`` exactly, if a second then has no more than fifty million units; else one
+        of microseconds."""
         exact = lcm(clip.times.time_base.denominator, clip.start.denominator)
-        return cls(clip.start, exact if exact <= 1_000_000 else 1_000_000)
+        return cls(clip.start, exact if exact <= _FINEST else 1_000_000)
 
     def at(self, instant: Fraction) -> int:
         """The time stamp of an ``instant`` (s on the film's clock)."""
@@ -70,23 +74,24 @@ def proxy_size(size: tuple[int, int]) -> tuple[int, int]:
 def write_proxy(clip: Clip, target: Path, listener: Listener = silent) -> None:
     """Write the proxy of ``clip`` to ``target`` (mp4).
 
-    ``listener`` is told of the frames; an exception that it raises ends the work, and goes on. Raises ``NotMedia`` if no
-    frame can be decoded, and ``OSError`` (of FFmpeg) if the disk refuses.
+    ``listener`` is told of the frames; an exception that it raises ends the work. Raises ``NotMedia`` if no frame can
+    be decoded, and ``OSError`` (of FFmpeg) if the disk refuses.
     """
     clock = ProxyClock.of(clip)
-    options = {"movflags": "+faststart", "video_track_timescale": str(clock.scale)}
+    scales = {"video_track_timescale": str(clock.scale), "movie_timescale": str(clock.scale)}
+    options = {"movflags": "+faststart", **scales}
     with av.open(str(target), "w", format="mp4", container_options=options) as out:
-        video = _video_stream(out, clip, clock)
+        video, lengths = _video_stream(out, clip, clock), _lengths(clip, clock)
         sound = _Sound(out, clip) if clip.has_sound else None
-        with closing(prefetch(_pictures(clip, clock))) as pictures:
+        with closing(prefetch(_pictures(clip, clock))) as pictures:  # type: ignore[type-var]
             for number, picture in enumerate(pictures, 1):
                 with usual_scheduling():
-                    out.mux(video.encode(picture))
+                    out.mux([_lasting(packet, lengths) for packet in video.encode(picture)])
                 if sound is not None:
                     sound.write_until(clip.times.instant(number - 1) - clip.start)
                 if number % 8 == 0 or number == len(clip):
                     listener(_STAGE, number, len(clip))
-        out.mux(video.encode(None))
+        out.mux([_lasting(packet, lengths) for packet in video.encode(None)])
         if sound is not None:
             sound.finish()
 
@@ -108,10 +113,26 @@ def _video_stream(out: OutputContainer, clip: Clip, clock: ProxyClock) -> VideoS
     return video
 
 
+def _lengths(clip: Clip, clock: ProxyClock) -> Iterator[int]:
+    """How long each frame is shown, in units of the proxy."""
+    times = clip.times
+    ends = (times.instant(index) for index in range(1, len(times)))
+    at = clock.at(times.instant(0))
+    for end in chain(ends, (times.whole.end,)):
+        yield clock.at(end) - at
+        at = clock.at(end)
+
+
+def _lasting(packet: av.Packet, lengths: Iterator[int]) -> av.Packet:
+    """The packet of the next frame, which is shown as long as the film shows it."""
+    packet.duration = next(lengths)
+    return packet
+
+
 def _pictures(clip: Clip, clock: ProxyClock) -> Iterator[av.VideoFrame]:
     """The pictures of ``clip`` as the proxy shows them, each with its time stamp."""
     shown: Callable[[Frame], av.VideoFrame] | None = None
-    with closing(read_frames(clip, shared=True)) as frames:
+    with closing(read_frames(clip, shared=True)) as frames:  # type: ignore[type-var]
         for frame in frames:
             shown = shown or _converter(clip, frame)
             picture = shown(frame)
@@ -160,13 +181,13 @@ def _scaler(coded: tuple[int, int], layout: PixelLayout, size: tuple[int, int], 
     source = graph.add_buffer(
         width=coded[0], height=coded[1], format=av.VideoFormat(layout.name), time_base=Fraction(1, 1000)
     )
-    chain = [
+    filters = [
         graph.add("scale", f"{width}:{height}:flags=bicubic:{reading}:{writing}{woven}"),
         graph.add("format", "rgb48le" if high else "yuv420p"),
         *(graph.add(name, told) if told else graph.add(name) for name, told in turns[layout.rotation % 4]),
         graph.add("buffersink"),
     ]
-    for one, other in zip((source, *chain), chain, strict=False):
+    for one, other in zip((source, *filters), filters, strict=False):
         one.link_to(other)
     graph.configure()
     return graph

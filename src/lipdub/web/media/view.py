@@ -40,11 +40,18 @@ def view_of(file: Path) -> ViewFile | None:
     return None if told.why else ViewFile(file, False)
 
 
-def is_ready(file: Path) -> bool:
+def is_complete(file: Path) -> bool:
     """True if ``make_view`` has nothing left to do for ``file``. Raises ``InputError`` if the file is not there."""
     told, view = _kept_decision(file), view_of(file)
     made = told is not None and view is not None and (view.proxied or not told.slow)
     return made and kept_peaks(file) is not None and kept_table(file) is not None
+
+
+def why_not_played(file: Path) -> str:
+    """Why browsers do not play the film ``file`` itself, as a clause ("is a matroska file"); "" if they do, or if that
+    was not found out yet. Raises ``InputError`` if the file is not there."""
+    told = _kept_decision(file)
+    return "" if told is None else told.why
 
 
 def make_view(file: Path, listener: Listener = silent) -> ViewFile:
