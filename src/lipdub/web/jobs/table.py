@@ -291,6 +291,15 @@ class JobTable:
             query = "SELECT * FROM jobs WHERE status = 'processing' AND owner = ?"
             return [left_behind(connection, row, now, how) for row in connection.execute(query, (owner,)).fetchall()]
 
+    def release(self, owner: str, note: str) -> None:
+        """The process of the worker ``owner`` was ended on purpose: its jobs wait again, for what ``note`` says, and
+        this attempt does not count."""
+        with self.database.reading() as connection:
+            query = "SELECT id FROM jobs WHERE status = 'processing' AND owner = ?"
+            ids = [row["id"] for row in connection.execute(query, (owner,))]
+        for id in ids:
+            self.give_back(id, owner, note, 0.0)
+
     def _end(self, id: str, owner: str, **values: Any) -> bool:
         now = self.clock()
         with self.database.writing() as connection:

@@ -46,7 +46,8 @@ _PAUSE, _TRIES = 1.0, 5
 _NICENESS = 5
 """How much workers stand back (nice(2)): the page answers while they work."""
 
-_SERVER_ENDED = "the server was ended meanwhile"
+SERVER_ENDED = "the server was ended meanwhile"
+"""Why a job waits again whose worker was ended on purpose."""
 
 log = logging.getLogger("lipdub.web.jobs")
 
@@ -109,7 +110,7 @@ class Worker:
             if watch.wanted == "cancel":
                 _noted(lambda: table.cancelled(job.id, name))
             elif watch.wanted == "go on":
-                _noted(lambda: table.give_back(job.id, name, _SERVER_ENDED, 0.0))
+                _noted(lambda: table.give_back(job.id, name, SERVER_ENDED, 0.0))
         except JobWaits as why:
             waits = f"waits, because {why.what}"
             _noted(lambda: table.give_back(job.id, name, waits, 2.0))
@@ -189,7 +190,7 @@ class _Watch:
             if self.wanted == "cancel":
                 self._table.cancelled(self._job.id, self._name)
             elif self.wanted == "go on":
-                self._table.give_back(self._job.id, self._name, _SERVER_ENDED, 0.0)
+                self._table.give_back(self._job.id, self._name, SERVER_ENDED, 0.0)
         end_children()
         os._exit(RESTART)
 
