@@ -93,13 +93,29 @@ const asks = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 // Pause `video`, show one frame, and tell which one is shown then. While a seek is under way, only the newest wish
 // counts: all promises tell its frame.
 export function seekTo(video, table, frame) {
-  const state = seeks.get(video) || { wanted: 0, table: null, running: null, shown: -1 };
+  const state = seeks.get(video) || { wanted: 0, table: null, running: null, shown: -1, at: -1 };
   if (!seeks.has(video)) video.addEventListener("play", () => { state.shown = -1; });
   seeks.set(video, state);
-  if (state.table !== table) state.shown = -1;
+  if (!isStill(video, table)) state.shown = -1;
   Object.assign(state, { wanted: inside(table, frame), table });
   if (!state.running) state.running = untilShown(video, state).finally(() => { state.running = null; });
   return state.running;
+}
+
+// True while `video` is on its way to a frame. It may play then for a moment, which is not the user's playing.
+export function isSeeking(video) {
+  return Boolean(seeks.get(video)?.running);
+}
+
+// When the seeks of `video` that are under way have ended: wait for it before playing.
+export function settled(video) {
+  return seeks.get(video)?.running || Promise.resolve();
+}
+
+// True if `video` still shows the frame that the last seek showed.
+function isStill(video, table) {
+  const state = seeks.get(video);
+  return Boolean(state && state.table === table && state.shown >= 0 && video.paused && video.currentTime === state.at);
 }
 
 // Seconds from where players begin that `video` is at.
@@ -110,7 +126,8 @@ export function timeNow(video, table) {
 // The frame that `video` shows; while a seek is under way, the one that it will show.
 export function frameNow(video, table) {
   const state = seeks.get(video);
-  return state && state.running ? inside(table, state.wanted) : frameAt(table, timeNow(video, table));
+  if (state && state.running) return inside(table, state.wanted);
+  return isStill(video, table) ? state.shown : frameAt(table, timeNow(video, table));
 }
 
 // Call `tell(frame)` for each new frame that is shown, until the function that is returned is called.
@@ -135,7 +152,7 @@ async function untilShown(video, state) {
   for (;;) {
     const { wanted, table } = state, settled = () => state.shown === wanted || state.wanted !== wanted || video.error;
     if (table.shift === null) table.shift = await shiftOf(video, table);
-    if (state.shown !== wanted || video.seeking || frameAt(table, timeNow(video, table)) !== wanted) {
+    if (state.shown !== wanted) {
       for (const part of PLACES) {
         state.shown = await shownAt(video, table, wanted, part, state.shown);
         if (settled()) break;
@@ -145,6 +162,7 @@ async function untilShown(video, state) {
       state.shown = await shownAt(video, table, wanted - back, 0.5, state.shown);
       if (state.shown < wanted) state.shown = await playedTo(video, table, wanted, 0.15 * back);
     }
+    state.at = video.currentTime;
     if (state.wanted === wanted) return state.shown;
   }
 }

@@ -158,7 +158,7 @@ def review(folder: Path, source: Clip, film: Clip, length: LengthChange | None =
 
 
 READ = """async () => {
-  await Promise.all([dubbed, source].map(video => seeks.get(video)?.running));
+  await Promise.all([dubbed, source].map(settled));
   const canvas = document.createElement("canvas"), context = canvas.getContext("2d", { willReadFrequently: true });
   const number = video => {
     const [w, h] = [video.videoWidth, video.videoHeight];
@@ -236,6 +236,23 @@ def test_the_review_page_of_a_slowed_film_shows_the_frame_that_was_filmed_then(s
         film_shows, source_shows, clock = window.evaluate(READ)
         assert (film_shows, source_shows) == (frame, frame)
         assert f"frame {frame} of 60" in clock
+
+
+def test_the_review_page_plays_and_stops_at_the_frame_that_it_tells(shown: BrowserPage, opened: Any) -> None:
+    clip = make_video(
+        shown.folder / "played.mp4", pts=varying(120, 9), time_base=EVERY, size=(160, 96), options=IN_ORDER
+    )
+    known = open_clip(clip)
+    window = opened(review(shown.folder, known, known))
+    for _ in range(3):
+        before = window.evaluate("playedFrame")
+        window.keyboard.press(" ")
+        window.wait_for_function(f"playing() && playedFrame > {before} + 2")
+        window.keyboard.press(" ")
+        window.wait_for_function("dubbed.paused")
+        film_shows, source_shows, clock = window.evaluate(READ)
+        assert film_shows == source_shows > before
+        assert f"frame {film_shows} of 120" in clock
 
 
 def test_the_review_page_tells_timecodes(shown: BrowserPage, opened: Any) -> None:
