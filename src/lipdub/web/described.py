@@ -11,7 +11,7 @@ _P = "/v1/projects/{p}"
 _BINARY = ("application/octet-stream",)
 
 
-class JobList(Told):
+class JobList(Told, frozen=True):
     """Jobs, the newest first."""
 
     data: list[JobShown]
@@ -39,14 +39,14 @@ class Instant(Struct, frozen=True):
     at: float
 
 
-class FaceShown(Told):
+class FaceShown(Told, frozen=True):
     """A face in a frame: whose it is, and where (left, top, width, height, in parts of the picture)."""
 
     person: str
     box: tuple[float, float, float, float]
 
 
-class Frames(Told):
+class Frames(Told, frozen=True):
     """When every frame is shown, and the end of the last one (s)."""
 
     pts: list[float]
@@ -55,7 +55,7 @@ class Frames(Told):
     drop: bool
 
 
-class MediaShown(Told):
+class MediaShown(Told, frozen=True):
     """What a page can play of a project."""
 
     source: dict[str, Any]
@@ -63,7 +63,7 @@ class MediaShown(Told):
     job: JobShown | None = None
 
 
-class Generation(Told, rename="camel"):
+class Generation(Told, frozen=True, rename="camel"):
     """A generation, in the shape of sync.so's API."""
 
     id: str

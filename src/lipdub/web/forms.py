@@ -5,6 +5,7 @@ Files go straight to where uploads are kept, in pieces of a megabyte: nothing is
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -83,7 +84,7 @@ class _Reader:
     _value: bytearray = field(default_factory=bytearray)
     _parts: int = 0
 
-    def callbacks(self) -> dict:
+    def callbacks(self) -> Any:
         """The functions that the parser calls."""
         return {
             "on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end,

@@ -31,7 +31,7 @@ SCRIPTS = (".srt", ".vtt", ".ass", ".ssa", ".json", ".txt")
 
 @dataclass(frozen=True)
 class MadeProject:
-    """A new project, where its script or dub track is now, and the job that plans it (None: nothing was said about that)."""
+    """A new project, where its script or dub track is now, and the job that plans it (None: there is none)."""
 
     row: ListedProject
     inputs: dict[str, Path]
@@ -39,8 +39,11 @@ class MadeProject:
 
 
 def make_project(studio: Studio, new: NewProject, *, plans: bool = True) -> MadeProject:
-    """A new project; with ``plans`` a job plans it at once, if it is known in which language. Raises ``WrongField``, ``TooMany``, ``InputError`` for a file that cannot be used (its ``field``
-    names which), ``OutputError``."""
+    """A new project; with ``plans`` a job plans it at once, if it is known in which language.
+
+    Raises ``WrongField``, ``TooMany``, ``InputError`` for a file that cannot be used (its ``field`` names which), and
+    ``OutputError``.
+    """
     if not new.consent:
         raise WrongField(
             f"consent: it was not stated. Is this true? “{STATEMENT}”", "consent", remedy="If it is, send consent=true"
@@ -161,8 +164,8 @@ def _source(studio: Studio, new: NewProject) -> Upload | Path:
     if new.upload_id is not None:
         return studio.uploads.finished(new.upload_id, "upload_id")
     assert new.path is not None, "one of them is given"
+    path = Path(new.path)
     try:
-        path = Path(new.path)
         held = path.is_absolute() and studio.places.holds(path) and path.is_file()
     except (OSError, ValueError):
         held = False

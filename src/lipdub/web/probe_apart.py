@@ -21,7 +21,7 @@ from lipdub.process.child import run_child
 
 Kind = Literal["video", "audio", "script"]
 
-SECONDS, MEMORY = 60, 4 * 2**30
+SECONDS, MEMORY = 60.0, 4 * 2**30
 """What a look at a file may take: seconds of processor time, and bytes of address space."""
 
 _KNOWN = frozenset(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lipdub.errors import InputError, LipdubError
+from lipdub.errors import LipdubError
 from lipdub.studio.project.open_project import OpenProject, open_project
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.timeline.project import Project
@@ -16,6 +16,7 @@ from lipdub.web.project_list import ListedProject
 from lipdub.web.segments import ReviewedLanguage
 from lipdub.web.studio import Studio
 
+_TRIES = 5
 OPEN = ("queued", "processing")
 
 
@@ -26,28 +27,26 @@ def shown_project(studio: Studio, row: ListedProject, *, look: bool = True) -> P
     """
     jobs = studio.jobs.jobs(row.id, limit=50)
     job = next((each for each in jobs if each.status in OPEN), None)
-    shown = None if job is None else job.shown()
+    project, ranges, languages, problem = None, [], [], None
     try:
         opened = open_project(row.path, row.source)
         project = opened.project if opened.folder.exists else None
-        languages = [] if project is None else _languages(studio, row, jobs)
+        if project is not None:
+            ranges, languages = ranges_of(opened), _languages(studio, row, jobs)
     except LipdubError as wrong:
-        source = Source(name="" if row.source is None else row.source.name, exists=False)
-        return ProjectShown(
-            id=row.id, name=row.shown_name, status="failed", source=source, languages=[], people=[], ranges=[],
-            consent=bool(row.consent), removable=row.made, job=shown, problem=problem_of(wrong).told(),
-        )  # fmt: skip
+        problem = problem_of(wrong).told()
     return ProjectShown(
         id=row.id,
         name=row.shown_name,
-        status=_status(project, jobs, job),
+        status=_status(project, jobs, job) if problem is None else "failed",
         source=shown_source(studio, row, project, look=look),
         languages=languages,
-        people=people_of(row),
-        ranges=ranges_of(opened) if project is not None else [],
+        people=people_of(row) if project is not None else [],
+        ranges=ranges,
         consent=bool(row.consent or (project is not None and project.consent)),
         removable=row.made,
-        job=shown,
+        job=None if job is None else job.shown(),
+        problem=problem,
     )
 
 
@@ -103,7 +102,11 @@ def reviewed(studio: Studio, id: str, language: str) -> ReviewedLanguage:
     """A language of a project as it is now. Raises ``NotThere``, ``InputError``."""
     opened = studio.opened(id)
     language = studio.language(opened, language)
-    return ReviewedLanguage(studio, id, opened, language, opened.reviewed(language))
+    for _ in range(_TRIES):
+        now, status = opened.reviewed(language), opened.language_status(language)
+        if now.plan.lines == tuple(line.planned for line in status.lines):
+            break  # nobody edited it in between
+    return ReviewedLanguage(studio, id, opened, language, now, status)
 
 
 def _languages(studio: Studio, row: ListedProject, jobs: Sequence[Any]) -> list[LanguageSummary]:
@@ -112,7 +115,7 @@ def _languages(studio: Studio, row: ListedProject, jobs: Sequence[Any]) -> list[
 
 def summary(work: ReviewedLanguage, jobs: Sequence[Any]) -> LanguageSummary:
     """A language in short."""
-    counts, record = work.counts(), film_record(work)
+    counts, record = work.counts, film_record(work)
     return LanguageSummary(
         language=work.language,
         status=language_status(work, jobs, counts, record),
@@ -133,17 +136,14 @@ def language_status(work: ReviewedLanguage, jobs: Sequence[Any], counts: Counts,
         return "failed"
     if record is None:
         return "planned"
-    shows = {p.line.id: p.take for p in work.reviewed.plan.lines if not p.leave}
+    shows = {line.planned.line.id: line.planned.take for line in work.status.lines if line.state != "left"}
     whole = counts.missing == 0 and counts.changed == 0
     return "completed" if whole and record.takes == shows else "stale"
 
 
 def film_record(work: ReviewedLanguage) -> FilmRecord | None:
     """What the last film of a language shows; None if there is none."""
-    try:
-        return FilmRecord.load(work.project.folder.film(work.language))
-    except InputError:
-        return None
+    return work.status.film
 
 
 def film_file(work: ReviewedLanguage, record: FilmRecord | None) -> Path | None:
@@ -203,5 +203,6 @@ def shots_of(row: ListedProject) -> list[Range]:
 
 def ranges_of(opened: OpenProject) -> list[Range]:
     """The parts of the source in which nobody is dubbed, from where players start."""
-    ranges = getattr(opened, "ranges", ())
-    return [Range(start=round(float(span.start), 6), end=round(float(span.end), 6)) for span in ranges]
+    zero = opened.zero
+    spans = [(round(float(span.start - zero), 6), round(float(span.end - zero), 6)) for span in opened.ranges]
+    return [Range(start=start, end=end) for start, end in spans]

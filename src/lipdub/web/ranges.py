@@ -10,7 +10,8 @@ from lipdub.web.problems import WrongField
 
 def set_ranges(opened: OpenProject, edit: RangesEdit) -> None:
     """Set the parts in which nobody is dubbed. Raises ``WrongField`` for one that ends before it begins."""
-    opened.with_ranges(tuple(_span(given, number) for number, given in enumerate(edit.ranges)))  # type: ignore[attr-defined]
+    zero = opened.zero
+    opened.with_ranges([_span(given, number).shifted(zero) for number, given in enumerate(edit.ranges)])
 
 
 def _span(given: Range, number: int) -> Span:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-from urllib.parse import quote
 
+from lipdub.studio.project.edits import Reviewed
+from lipdub.studio.project.line_flags import closure_counts, line_flags, mean_sync
 from lipdub.studio.project.open_project import OpenProject
-from lipdub.studio.project.status import fits_plan
-from lipdub.timeline.language_plan import PlannedLine
+from lipdub.studio.project.status import LanguageStatus, LineStatus
 from lipdub.timeline.take import Take
 from lipdub.timeline.time import Span
 from lipdub.web.api.shapes import Counts, Flag, Pace, Range, Scores, Segment
@@ -19,13 +19,15 @@ _WORK = ("plan", "redo", "render")
 
 @dataclass(frozen=True)
 class ReviewedLanguage:
-    """A language of a project as it is now (see ``OpenProject.reviewed``), and everything to show its lines."""
+    """A language of a project as it was at one moment: the plan with its marks, the ``status`` of the lines, and
+    everything to show them."""
 
     studio: Studio
     id: str
     project: OpenProject
     language: str
-    reviewed: Any
+    reviewed: Reviewed
+    status: LanguageStatus
 
     @property
     def of(self) -> str:
@@ -46,36 +48,27 @@ class ReviewedLanguage:
 
     def segments(self, only: Sequence[str] | None = None) -> list[Segment]:
         """All lines, or those with the ids ``only``, in order of time."""
-        taken = self.studio.takes.lines(self.project.folder, self.language)
         running = states_by_jobs(self.studio.jobs.jobs(self.id, limit=100), self.language)
         wanted = None if only is None else set(only)
         return [
-            self._segment(planned, taken.get(quote(planned.line.id, safe=""), ()), running)
-            for planned in self.reviewed.plan.lines
-            if wanted is None or planned.line.id in wanted
+            self._segment(line, running)
+            for line in self.status.lines
+            if wanted is None or line.planned.line.id in wanted
         ]
 
-    def used(self, planned: PlannedLine) -> Take | None:
-        """The take that a line uses; None if there is none."""
-        if not planned.take:
-            return None
-        return self.studio.takes.used(self.project.folder, self.language, planned.line.id, planned.take)
-
+    @property
     def counts(self) -> Counts:
         """How many lines are in each state."""
-        states = [state_of(planned, self.used(planned)) for planned in self.reviewed.plan.lines]
-        return Counts(**{name: states.count(name) for name in ("made", "missing", "changed", "left")})
+        return Counts(**self.status.counts)
 
-    def _segment(self, planned: PlannedLine, takes: tuple[int, ...], running: Callable[[str, str], str]) -> Segment:
-        line, plan = planned.line, self.reviewed.plan
-        used, mark = self.used(planned), self.reviewed.marks.of(line.id)
-        state = state_of(planned, used)
+    def _segment(self, status: LineStatus, running: Callable[[str, str], str]) -> Segment:
+        planned, line, mark = status.planned, status.planned.line, status.mark
         return Segment(
             id=line.id,
             start=self.seconds(line.span.start),
             end=self.seconds(line.span.end),
             text=line.text,
-            source_text=plan.originals.get(line.id, ""),
+            source_text=self.reviewed.plan.originals.get(line.id, ""),
             speaker=line.speaker,
             person=planned.person,
             voice=planned.voice,
@@ -84,14 +77,14 @@ class ReviewedLanguage:
             seed=planned.seed,
             leave=planned.leave,
             take=planned.take,
-            takes=len(takes),
-            state=state,
+            takes=status.takes,
+            state=status.state,  # type: ignore[arg-type]
             verdict=mark.verdict,
             note=mark.note,
-            flags=flags_of(planned, used),
-            pace=self._pace(used),
-            scores=scores_of(used),
-            status=running(line.id, state),  # type: ignore[arg-type]
+            flags=[Flag(kind=flag.kind, text=flag.text) for flag in line_flags(status)],
+            pace=self._pace(status.take),
+            scores=scores_of(status.take, status.word_errors),
+            status=running(line.id, status.state),  # type: ignore[arg-type]
         )
 
     def _pace(self, take: Take | None) -> Pace | None:
@@ -101,33 +94,17 @@ class ReviewedLanguage:
         return Pace(rate=round(voice.rate, 4), missing=float(voice.missing), said=self.range(voice.span))
 
 
-def state_of(planned: PlannedLine, used: Take | None) -> Any:
-    """The state of a line, as ``lipdub status`` has it."""
-    if planned.leave:
-        return "left"
-    if used is None:
-        return "missing"
-    return "made" if fits_plan(planned, used) else "changed"
-
-
-def scores_of(take: Take | None) -> Scores:
-    """What was measured on the patches of a take: of several cues, the sum of closures and the worst sync."""
-    metrics = [patches.metrics for patches in take.patches] if take is not None else []
-
-    def found(name: str) -> list[float]:
-        return [each[name] for each in metrics if name in each]
-
-    syncs, shut, wanted = found("sync_score"), found("closures_found"), found("closures_requested")
+def scores_of(take: Take | None, word_errors: float | None = None) -> Scores:
+    """What was measured on a take."""
+    if take is None:
+        return Scores()
+    sync, (found, wanted) = mean_sync(take), closure_counts(take)
     return Scores(
-        sync=round(min(syncs), 4) if syncs else None,
-        closures_found=sum(shut) if shut else None,
-        closures_requested=sum(wanted) if wanted else None,
+        sync=None if sync is None else round(sync, 4),
+        closures_found=found,
+        closures_requested=wanted,
+        word_errors=None if word_errors is None else round(word_errors, 4),
     )
-
-
-def flags_of(planned: PlannedLine, take: Take | None) -> list[Flag]:
-    """What a reviewer should look at in a line."""
-    return []
 
 
 def states_by_jobs(jobs: Sequence[Any], language: str) -> Callable[[str, str], str]:

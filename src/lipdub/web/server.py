@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -42,7 +42,7 @@ class StudioOptions:
     key: str = ""
     jobs: int = 1
     webhook_hosts: tuple[str, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 def run_studio(places: Places, options: StudioOptions, ready: Callable[[str], None]) -> None:

@@ -1,11 +1,11 @@
-"""What the calls of the API share: places, limits, jobs, uploads, and what was found out about sources and takes."""
+"""What the calls of the API share: places, limits, jobs, uploads, and what was found out about sources."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Raw
 
@@ -19,43 +19,10 @@ from lipdub.web.places import Places
 from lipdub.web.problems import Busy, NotThere
 from lipdub.web.project_list import ListedProject
 from lipdub.web.sources import Sources
-from lipdub.web.told_takes import ToldTakes
 from lipdub.web.uploads import Uploads
 
 
-class ShownJob(Protocol):
-    """A job of the queue."""
-
-    @property
-    def id(self) -> str:
-        """What users call it."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """What it does."""
-        ...
-
-    @property
-    def language(self) -> str:
-        """The language that it is for."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """Queued, processing, completed, failed or cancelled."""
-        ...
-
-    @property
-    def request(self) -> Mapping[str, Any]:
-        """What was asked for."""
-        ...
-
-    def shown(self) -> dict[str, Any]:
-        """As the API shows it."""
-        ...
-
-
+@runtime_checkable
 class Queue(Protocol):
     """The table of jobs, as far as the API needs it."""
 
@@ -87,7 +54,6 @@ class Studio:
     jobs: Queue
     limits: Limits = field(default_factory=Limits)
     times: ExactTimes = field(default_factory=ExactTimes)
-    takes: ToldTakes = field(default_factory=ToldTakes)
     answers: Any = None
     sources: Sources = field(init=False)
     uploads: Uploads = field(init=False)

@@ -61,7 +61,7 @@ def begin_work(places: Places, limits: Limits, jobs: int, webhook_hosts: tuple[s
 
 def _media_routes(studio: Studio) -> list[BaseRoute]:
     media = import_module("lipdub.web.api.media") if find_spec("lipdub.web.api.media") else None
-    return [] if media is None else list(media.routes(studio.places))
+    return [] if media is None else list(media.routes(studio.places, studio.jobs))
 
 
 def _absolute(paths: Sequence[Path]) -> list[Path]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,14 +20,6 @@ from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.worker import JobStopped, Worker
 
 WORKER = Path(__file__).with_name("made_jobs.py")
-
-
-@pytest.fixture
-def real(tmp_path: Path) -> Iterator[JobTable]:
-    """A table with the clock of the machine, which processes share."""
-    table = JobTable(tmp_path / "studio.sqlite3")
-    yield table
-    table.close()
 
 
 def done(table: JobTable, job: Job, run: Callable = small_work) -> Job:

@@ -22,7 +22,7 @@ from lipdub.review.report import Report
 from lipdub.studio.analyse.analyse import analyse
 from lipdub.studio.caller import Caller
 from lipdub.studio.project.export_film import export_film
-from lipdub.studio.project.hear_line import HeardLine
+from lipdub.studio.project.hear_line import HeardLine, hear_line, hear_take, hear_track
 from lipdub.studio.project.line_change import LineChange
 from lipdub.studio.project.people import PersonSeen, as_settled, people_seen, with_parted
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
@@ -37,6 +37,8 @@ from lipdub.studio.project.sharded_film import (
     shard_folder,
 )
 from lipdub.studio.project.shards import ShardDone
+from lipdub.studio.project.status import fits_plan, plan_now
+from lipdub.studio.project.takes import LineTakes
 from lipdub.studio.session import open_session
 from lipdub.studio.shard import Shard
 from lipdub.timeline.language_plan import LanguagePlan
@@ -164,7 +166,30 @@ class OpenProject(ProjectRuns):
 
         Of a finished dub track it is the line's part. Raises what ``redo`` raises, but for rendering.
         """
-        raise NotImplementedError
+        begun = self.language_plan(language)
+        planned = change.applied(self._line(begun, line))
+        plan = begun.with_line(planned)
+        if plan.track is not None:
+            return hear_track(plan.track, planned.line.span, self.zero)
+        now = plan_now(plan, self.project, self.zero)
+        for take in reversed(LineTakes(self.folder, plan.language).there(line)):
+            if take.voice is not None and fits_plan(planned, take, now):
+                return hear_take(take.voice)
+        run = ProjectRun(given, plan=plan, begun=begun, engine=planned.engine)
+        with self._job(run) as (job, session):
+            return hear_line(self._work(run, job, session), line, session)
+
+    def hear_take(self, language: str, line: str, take: int) -> HeardLine:
+        """The speech of a take that was made; of a finished dub track the line's part. Raises ``InputError`` if there
+        is no such take."""
+        plan = self.language_plan(language)
+        planned = self._line(plan, line)
+        found = LineTakes(self.folder, plan.language).numbered(line, take)
+        if found.voice is not None:
+            return hear_take(found.voice)
+        if plan.track is None:
+            raise InputError(f"take {take} of line {line} has no speech", file=self.folder.path)
+        return hear_track(plan.track, planned.line.span, self.zero)
 
     def make_shard(
         self,

@@ -17,8 +17,8 @@ from lipdub.studio.project.edits import Edit, Edited, Reviewed, edited, revision
 from lipdub.studio.project.export_timeline import ExportedProject, ExportedTimeline, export_timeline
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
 from lipdub.studio.project.ranges import project_with_ranges, ranges_of
-from lipdub.studio.project.stale_lines import StaleLines
-from lipdub.studio.project.status import ProjectStatus, project_status
+from lipdub.studio.project.stale_lines import StaleLines, stale_lines
+from lipdub.studio.project.status import LanguageStatus, ProjectStatus, language_status, project_status
 from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.project import NamedPerson, Project
@@ -107,9 +107,7 @@ class ProjectOnDisk:
 
         Raises ``InputError`` if there is no plan, or if it cannot be used.
         """
-        language = self._known(language)
-        status = next(one for one in self.status().languages if one.language == language)
-        return StaleLines(tuple(s.planned.line.id for s in status.lines if s.state in ("missing", "changed")))
+        return stale_lines(self.language_status(language))
 
     @property
     def ranges(self) -> tuple[Span, ...]:
@@ -165,6 +163,11 @@ class ProjectOnDisk:
                 raise OptionError(str(wrong), file=self.folder.manifest) from wrong
             self.folder.save(project)
             return project
+
+    def language_status(self, language: str) -> LanguageStatus:
+        """The state of every line of a language, with what reviewers decided, from small files. What should be looked
+        at in a line: ``line_flags``. Raises ``InputError``."""
+        return language_status(self.folder, self.project, self._known(language), self.zero)
 
     def status(self) -> ProjectStatus:
         """What is planned, made and missing. Nothing is analysed for it."""

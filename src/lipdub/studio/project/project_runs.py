@@ -65,7 +65,8 @@ class ProjectRuns(ProjectOnDisk):
             if at_once:
                 export_film(work, session, anew=lines if anew else ())
                 return self.language_plan(run.plan.language)
-            takes = plan_takes(work, session, lines, anew=lines if anew else ())
+            wanted = lines if anew else [line for line in lines if line in work.missing]
+            takes = plan_takes(work, session, wanted, anew=lines if anew else ())
             render_lines(work, takes, session)
             plan = finish_takes(work, takes)
             session.inputs.check_unchanged()

@@ -1,1 +1,1 @@
-"""The calls of the API: one module for each kind of thing. ``shapes`` is what goes in and out."""
+"""The calls of the API: one module for each kind of thing. ``shapes`` and ``work_shapes`` are what goes in and out."""

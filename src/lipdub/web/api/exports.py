@@ -13,12 +13,12 @@ from lipdub.disk.publish import write_text
 from lipdub.errors import InputError, OutputError
 from lipdub.studio.options import TimelineOptions
 from lipdub.timeline.time import Span, timecode
-from lipdub.web.api.shapes import Export, Exported, ExportFormat
+from lipdub.web.api.work_shapes import Export, Exported, ExportFormat
 from lipdub.web.make_project import FILMS
 from lipdub.web.operations import Call, Operation, Reply
 from lipdub.web.problems import NotThere
 from lipdub.web.project_views import film_file, film_record, reviewed
-from lipdub.web.segments import ReviewedLanguage, state_of
+from lipdub.web.segments import ReviewedLanguage
 from lipdub.web.studio import inside
 from lipdub.words_to_sound.script.subtitles import captions_for, captions_text
 
@@ -57,7 +57,7 @@ def fetch(call: Call) -> Reply:
         known = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
     except OSError:
         known = []
-    file = folder / name if name in known else None
+    file = folder / name if name in known and inside(folder, work.project.folder.path.parent) else None
     if file is None or not file.is_file() or not inside(file, folder):
         raise NotThere("there is no such export", remedy="POST .../export makes it")
     return Reply(FileResponse(file, filename=file.name, media_type="application/octet-stream"))
@@ -75,11 +75,11 @@ def film(call: Call) -> Reply:
 def subtitles(work: ReviewedLanguage, kind: str) -> str:
     """What is said, as subtitles of the ``kind`` srt, vtt or ttml. Lines with a take are where the take is heard."""
     lines = []
-    for planned in work.reviewed.plan.lines:
-        used = None if planned.leave else work.used(planned)
-        if planned.leave or not planned.line.text.strip():
+    for status in work.status.lines:
+        planned, used = status.planned, status.take
+        if status.state == "left" or not planned.line.text.strip():
             continue
-        voice = used.voice if used is not None and state_of(planned, used) == "made" else None
+        voice = used.voice if used is not None and status.state == "made" else None
         span = planned.line.span if voice is None else voice.span
         text = planned.line.text if voice is None else voice.text
         start = max(Fraction(0), span.start - work.reviewed.zero)

@@ -11,13 +11,12 @@ from lipdub.web.api.shapes import (
     LeftAsFilmed,
     NewLanguage,
     OneSegmentChange,
-    Redo,
     SegmentChange,
     SegmentEdited,
     SegmentList,
     SetEdit,
-    StaleShown,
 )
+from lipdub.web.api.work_shapes import Redo, StaleShown
 from lipdub.web.edit_lines import apply_edits, given_fields
 from lipdub.web.make_project import checked_input, take_input
 from lipdub.web.operations import Call, NoBody, Operation, Reply
@@ -81,7 +80,7 @@ def get(call: Call) -> Reply:
     jobs, record, now = call.studio.jobs.jobs(work.id, limit=50), film_record(work), work.reviewed.plan
     shown = LanguageShown(
         language=work.language,
-        status=language_status(work, jobs, work.counts(), record),
+        status=language_status(work, jobs, work.counts, record),
         revision=work.reviewed.revision,
         source_language=now.source_language,
         segments=work.segments(),
@@ -149,7 +148,7 @@ def edit(call: Call) -> Reply:
 def stale(call: Call) -> StaleShown:
     """The lines that would be made anew, and about how long that takes."""
     work = reviewed(call.studio, call.path["p"], call.path["l"])
-    found = work.project.stale(work.language)  # type: ignore[attr-defined]
+    found = work.project.stale(work.language)
     return StaleShown(lines=list(found.lines), seconds=_about(found.seconds), film_seconds=_about(found.film_seconds))
 
 
@@ -191,8 +190,8 @@ def tag(revision: str) -> dict[str, str]:
     return {"ETag": f'"{revision}"'}
 
 
-def _about(seconds: object) -> float | None:
-    return None if seconds is None else round(float(seconds), 1)  # type: ignore[arg-type]
+def _about(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 OPERATIONS = (

@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from lipdub.studio.project.status import LineStatus
+from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.take import Take
 from lipdub.web.allowed import check_text, check_voice
 from lipdub.web.api.languages import segment, tag
-from lipdub.web.api.shapes import Hear, JobShown, RecipeShown, SegmentEdited, TakeList, TakeShown
+from lipdub.web.api.shapes import JobShown, SegmentEdited
+from lipdub.web.api.work_shapes import Hear, RecipeShown, TakeList, TakeShown
 from lipdub.web.operations import Call, NoBody, Operation, Reply
 from lipdub.web.problems import NotThere
 from lipdub.web.project_views import reviewed
@@ -31,9 +34,9 @@ def hear(call: Call) -> Reply:
 def takes(call: Call) -> TakeList:
     """All attempts at a line."""
     work, line = segment(call)
-    chosen = work.reviewed.plan.planned(line).take
-    found = call.studio.takes.all(work.project.folder, work.language, line)
-    return TakeList(data=[_take(work, line, take, take.number == chosen) for take in found])
+    status = next(each for each in work.status.lines if each.planned.line.id == line)
+    found = LineTakes(work.project.folder, work.language).there(line)
+    return TakeList(data=[_take(work, take, status) for take in found])
 
 
 def choose(call: Call) -> Reply:
@@ -42,7 +45,7 @@ def choose(call: Call) -> Reply:
     number = call.path["n"]
     if not number.isascii() or not number.isdecimal() or len(number) > 6:
         raise NotThere("takes are called 1, 2, 3 ...")
-    if all(take.number != int(number) for take in call.studio.takes.all(work.project.folder, work.language, line)):
+    if all(take.number != int(number) for take in LineTakes(work.project.folder, work.language).there(line)):
         raise NotThere(f"line {line} has no take {int(number)}")
     work.project.choose(work.language, line, int(number))
     now = reviewed(work.studio, work.id, work.language)
@@ -52,8 +55,9 @@ def choose(call: Call) -> Reply:
     return Reply(told, 200, tag(now.reviewed.revision))
 
 
-def _take(work: ReviewedLanguage, line: str, take: Take, chosen: bool) -> TakeShown:
-    recipe = take.recipe
+def _take(work: ReviewedLanguage, take: Take, status: LineStatus) -> TakeShown:
+    recipe, line = take.recipe, status.planned.line.id
+    chosen = take.number == status.planned.take
     where = f"/v1/projects/{work.id}/languages/{quote(work.language, safe='')}/segments/{quote(line, safe='')}"
     return TakeShown(
         number=take.number,
@@ -66,9 +70,9 @@ def _take(work: ReviewedLanguage, line: str, take: Take, chosen: bool) -> TakeSh
             engine=recipe.engine,
             person=recipe.person,
         ),
-        scores=scores_of(take),
+        scores=scores_of(take, status.word_errors if chosen else None),
         chosen=chosen,
-        audio=None if take.voice is None else f"{where}/takes/{take.number}/audio",
+        audio=f"{where}/takes/{take.number}/audio",
     )
 
 

@@ -17,7 +17,6 @@ Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Whole = Annotated[int, Meta(ge=0, le=2**53)]
 Verdict = Literal["accepted", "rejected", "unchecked"]
 State = Literal["made", "missing", "changed", "left"]
-ExportFormat = Literal["film", "srt", "vtt", "ttml", "otio", "edl", "xml", "aaf", "report", "markers.csv"]
 
 
 class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,14 +27,14 @@ class Told(Struct, frozen=True, kw_only=True):
     """Part of an answer."""
 
 
-class Range(Given):
+class Range(Given, frozen=True):
     """A part of the source."""
 
     start: Seconds
     end: Seconds
 
 
-class Source(Told):
+class Source(Told, frozen=True):
     """The clip of a project. Facts are null until it was looked at."""
 
     name: str
@@ -48,7 +47,7 @@ class Source(Told):
     digest: str = ""
 
 
-class Counts(Told):
+class Counts(Told, frozen=True):
     """How many lines are in each state."""
 
     made: int = 0
@@ -57,7 +56,7 @@ class Counts(Told):
     left: int = 0
 
 
-class Film(Told):
+class Film(Told, frozen=True):
     """The last film of a language."""
 
     url: str
@@ -66,7 +65,7 @@ class Film(Told):
     bytes: int
 
 
-class LanguageSummary(Told):
+class LanguageSummary(Told, frozen=True):
     """One language of a project. ``revision`` changes with every edit of the plan or of the marks."""
 
     language: str
@@ -76,7 +75,7 @@ class LanguageSummary(Told):
     film: Film | None = None
 
 
-class PersonShown(Told):
+class PersonShown(Told, frozen=True):
     """Somebody who is seen in the source, and when. ``lane`` is the place of the person on the time line."""
 
     id: str
@@ -86,7 +85,7 @@ class PersonShown(Told):
     lane: int = 0
 
 
-class JobError(Told):
+class JobError(Told, frozen=True):
     """Why a job failed."""
 
     title: str
@@ -94,7 +93,7 @@ class JobError(Told):
     remedy: str = ""
 
 
-class Progress(Told):
+class Progress(Told, frozen=True):
     """How far a job is: ``done`` of ``total`` in its ``stage``."""
 
     stage: str
@@ -102,7 +101,7 @@ class Progress(Told):
     total: float
 
 
-class JobShown(Told):
+class JobShown(Told, frozen=True):
     """A piece of work in the queue."""
 
     id: str
@@ -119,7 +118,7 @@ class JobShown(Told):
     result: dict[str, Any] | None = None
 
 
-class ProjectShown(Told):
+class ProjectShown(Told, frozen=True):
     """A project."""
 
     id: str
@@ -135,14 +134,14 @@ class ProjectShown(Told):
     problem: Any = None
 
 
-class ProjectList(Told):
+class ProjectList(Told, frozen=True):
     """A page of projects."""
 
     data: list[ProjectShown]
     next_cursor: str | None = None
 
 
-class NewProject(Given):
+class NewProject(Given, frozen=True):
     """A new project: its source is a finished upload, or a file that lies beside the studio's projects. With a script,
     a dub track (``audio``) or ``to`` it is planned at once. ``consent``: the people in it agreed to be dubbed."""
 
@@ -155,20 +154,20 @@ class NewProject(Given):
     name: Name | None = None
 
 
-class ProjectMade(Told):
+class ProjectMade(Told, frozen=True):
     """A project that was made, and the job that plans it, if there is one."""
 
     project: ProjectShown
     job: Any = None
 
 
-class ProjectChange(Given):
+class ProjectChange(Given, frozen=True):
     """What is changed about a project."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class SpeechChoices(Given):
+class SpeechChoices(Given, frozen=True):
     """How a language is made."""
 
     source_language: Name = ""
@@ -177,7 +176,7 @@ class SpeechChoices(Given):
     seed: Whole = 0
 
 
-class NewLanguage(Given):
+class NewLanguage(Given, frozen=True):
     """A language to plan: from a ``script`` or a finished dub track (``audio``), both ids of uploads, or by translating
     what is said in the source."""
 
@@ -189,14 +188,14 @@ class NewLanguage(Given):
     options: SpeechChoices = SpeechChoices()
 
 
-class Flag(Told):
+class Flag(Told, frozen=True):
     """Something that a reviewer should look at."""
 
     kind: str
     text: str
 
 
-class Pace(Told):
+class Pace(Told, frozen=True):
     """How the speech fits its time: stretched by ``rate``, ``missing`` seconds cut off, heard in ``said``."""
 
     rate: float
@@ -204,7 +203,7 @@ class Pace(Told):
     said: Range | None
 
 
-class Scores(Told):
+class Scores(Told, frozen=True):
     """What was measured on the take that is used."""
 
     sync: float | None = None
@@ -213,7 +212,7 @@ class Scores(Told):
     word_errors: float | None = None
 
 
-class Segment(Told):
+class Segment(Told, frozen=True):
     """A line of a language."""
 
     id: str
@@ -239,7 +238,7 @@ class Segment(Told):
     status: Literal["fresh", "stale", "queued", "running", "failed", "kept"]
 
 
-class SegmentList(Told):
+class SegmentList(Told, frozen=True):
     """Lines of a language."""
 
     data: list[Segment]
@@ -247,7 +246,7 @@ class SegmentList(Told):
     revision: str = ""
 
 
-class LeftAsFilmed(Told):
+class LeftAsFilmed(Told, frozen=True):
     """A part that stays as filmed, and why."""
 
     start: float
@@ -256,7 +255,7 @@ class LeftAsFilmed(Told):
     person: str | None = None
 
 
-class LanguageShown(Told):
+class LanguageShown(Told, frozen=True):
     """A language with all its lines."""
 
     language: str
@@ -271,7 +270,7 @@ class LanguageShown(Told):
     film: Film | None
 
 
-class SegmentChange(Given):
+class SegmentChange(Given, frozen=True):
     """What is changed about a line. A ``verdict`` "rejected" leaves the line as filmed."""
 
     text: Text | UnsetType = UNSET
@@ -289,13 +288,13 @@ class SegmentChange(Given):
     verdict: Verdict | UnsetType = UNSET
 
 
-class OneSegmentChange(SegmentChange):
+class OneSegmentChange(SegmentChange, frozen=True):
     """What is changed about a line, and the ``revision`` that it is based on (or the header If-Match)."""
 
     revision: Annotated[str, Meta(max_length=200)] | None = None
 
 
-class NewSegment(Given):
+class NewSegment(Given, frozen=True):
     """A line that is put in. ``id`` is only given to undo a removal."""
 
     start: Seconds
@@ -315,14 +314,14 @@ class NewSegment(Given):
     source_text: Text = ""
 
 
-class SetEdit(Given, tag_field="op", tag="set"):
+class SetEdit(Given, frozen=True, tag_field="op", tag="set"):
     """Change fields of a line."""
 
     segment: Id
     fields: SegmentChange
 
 
-class SplitEdit(Given, tag_field="op", tag="split"):
+class SplitEdit(Given, frozen=True, tag_field="op", tag="split"):
     """Make two lines of one."""
 
     segment: Id
@@ -330,26 +329,26 @@ class SplitEdit(Given, tag_field="op", tag="split"):
     text: tuple[Text, Text] | None = None
 
 
-class MergeEdit(Given, tag_field="op", tag="merge", rename={"other": "with"}):
+class MergeEdit(Given, frozen=True, tag_field="op", tag="merge", rename={"other": "with"}):
     """Make one line of two; the first one's id stays."""
 
     segment: Id
     other: Id
 
 
-class InsertEdit(Given, tag_field="op", tag="insert"):
+class InsertEdit(Given, frozen=True, tag_field="op", tag="insert"):
     """Put a line in."""
 
     segment: NewSegment
 
 
-class RemoveEdit(Given, tag_field="op", tag="remove"):
+class RemoveEdit(Given, frozen=True, tag_field="op", tag="remove"):
     """Take a line out."""
 
     segment: Id
 
 
-class RangesEdit(Given, tag_field="op", tag="ranges"):
+class RangesEdit(Given, frozen=True, tag_field="op", tag="ranges"):
     """Set the parts of the source in which nobody is dubbed."""
 
     ranges: Annotated[list[Range], Meta(max_length=500)]
@@ -358,14 +357,14 @@ class RangesEdit(Given, tag_field="op", tag="ranges"):
 AnyEdit = SetEdit | SplitEdit | MergeEdit | InsertEdit | RemoveEdit | RangesEdit
 
 
-class Edits(Given):
+class Edits(Given, frozen=True):
     """Edits that are made together, or not at all."""
 
     edits: Annotated[list[AnyEdit], Meta(min_length=1, max_length=1000)]
     revision: Annotated[str, Meta(max_length=200)] | None = None
 
 
-class SegmentEdited(Told):
+class SegmentEdited(Told, frozen=True):
     """A line after it was changed, and the edits that take the change back."""
 
     segment: Segment
@@ -373,7 +372,7 @@ class SegmentEdited(Told):
     undo: list[AnyEdit]
 
 
-class Edited(Told):
+class Edited(Told, frozen=True):
     """What edits changed, and the edits that take it back."""
 
     revision: str
@@ -382,113 +381,39 @@ class Edited(Told):
     undo: list[AnyEdit]
 
 
-class Hear(Given):
-    """How the line shall be heard; what is left out is as in the plan."""
-
-    text: Text | None = None
-    voice: Name | None = None
-    offset: Shift | None = None
-
-
-class RecipeShown(Told):
-    """What a take was made from."""
-
-    text: str
-    voice: str
-    offset: float
-    seed: int
-    engine: str
-    person: str
-
-
-class TakeShown(Told):
-    """One attempt at a line."""
-
-    number: int
-    made: str
-    recipe: RecipeShown
-    scores: Scores
-    chosen: bool
-    audio: str | None
-
-
-class TakeList(Told):
-    """All attempts at a line."""
-
-    data: list[TakeShown]
-    next_cursor: str | None = None
-
-
-class StaleShown(Told):
-    """The lines that would be made anew, and about how many seconds that and the film take (null: not known yet)."""
-
-    lines: list[str]
-    seconds: float | None
-    film_seconds: float | None
-
-
-class LineChanges(Given):
-    """Changes that hold for every line that is made anew."""
-
-    seed: Whole | None = None
-    engine: Name | None = None
-    voice: Name | None = None
-
-
-class Redo(Given):
-    """Which lines are made anew: their ids, or "stale" for all that changed. ``film``: the film, too."""
-
-    segments: Annotated[list[Id], Meta(max_length=5000)] | Literal["stale"] = "stale"
-    changes: LineChanges = LineChanges()
-    film: bool = False
-
-
-class Export(Given):
-    """What is exported."""
-
-    format: ExportFormat
-
-
-class Exported(Told):
-    """Where an export can be fetched."""
-
-    url: str
-    name: str
-
-
-class RangeList(Told):
+class RangeList(Told, frozen=True):
     """The parts of the source in which nobody is dubbed."""
 
     data: list[Range]
 
 
-class PersonName(Given):
+class PersonName(Given, frozen=True):
     """What a person is called."""
 
     name: Annotated[str, Meta(max_length=200)]
 
 
-class SamePeople(Given):
+class SamePeople(Given, frozen=True):
     """People who are the same person as this one."""
 
     others: Annotated[list[Id], Meta(min_length=1, max_length=100)]
 
 
-class PeopleList(Told):
+class PeopleList(Told, frozen=True):
     """Everybody who is seen."""
 
     data: list[PersonShown]
     next_cursor: str | None = None
 
 
-class NewUpload(Given):
+class NewUpload(Given, frozen=True):
     """A file that will be sent in parts."""
 
     name: Annotated[str, Meta(max_length=4096)]
     size: Annotated[int, Meta(ge=1)]
 
 
-class UploadShown(Told):
+class UploadShown(Told, frozen=True):
     """A file that is being sent: ``offset`` bytes of ``size`` are here."""
 
     id: str
@@ -498,7 +423,7 @@ class UploadShown(Told):
     complete: bool
 
 
-class LimitsShown(Told):
+class LimitsShown(Told, frozen=True):
     """What is taken at most."""
 
     upload_bytes: int
@@ -509,7 +434,7 @@ class LimitsShown(Told):
     body_bytes: int
 
 
-class VoiceShown(Told):
+class VoiceShown(Told, frozen=True):
     """A voice that can be chosen."""
 
     name: str
@@ -517,7 +442,7 @@ class VoiceShown(Told):
     languages: list[str]
 
 
-class StatusShown(Told):
+class StatusShown(Told, frozen=True):
     """The studio itself."""
 
     version: str

@@ -7,15 +7,18 @@ option that would start a program of the caller's choice is refused here, whoeve
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.studio.progress import Listener
+from lipdub.studio.project.edits import SetLine
+from lipdub.studio.project.line_change import LineChange
 from lipdub.web.jobs.job import Job
 from lipdub.web.jobs.worker import JobWaits
+from lipdub.web.places import Places
 
 if TYPE_CHECKING:
     from lipdub.studio.project.open_project import OpenProject, ProjectOptions
@@ -35,35 +38,11 @@ TIMELINES = ("otio", "edl", "xml", "aaf")
 
 SUBTITLES = ("srt", "vtt", "ttml")
 
+_DEMO: Mapping[str, Any] = {"options": {"separator": "none", "asr_check": False}}
+"""The demo has no music, and shall be there soon."""
+
 _STATED = "consent was stated in the studio"
 _HAS_ARGUMENTS = ("voice", "translator", "separator", "recogniser", "engine")
-
-
-@runtime_checkable
-class Row(Protocol):
-    """A project: its folder, and its source if it has no manifest yet."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def path(self) -> Path: ...
-    @property
-    def source(self) -> Path | None: ...
-
-
-@runtime_checkable
-class KnownProjects(Protocol):
-    """Where projects are: ``web.places.Places``."""
-
-    @property
-    def folder(self) -> Path: ...
-    def row(self, id: str) -> Any:
-        """The ``Row`` of a project. Raises ``InputError``."""
-        ...
-
-    def rows(self) -> tuple[Any, ...]:
-        """The ``Row``s of all projects."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +51,7 @@ class JobKinds:
     ``tell`` is told of projects that changed."""
 
     tell: Callable[[str, Mapping[str, Any]], None]
-    places: KnownProjects
+    places: Places
     workers: int = 0
 
     def run(self, job: Job, listener: Listener) -> Mapping[str, Any]:
@@ -89,19 +68,22 @@ class JobKinds:
             "export": self._export,
         }[job.kind]
         row = self.places.row(job.project)
-        with self._opened(row, listener) as project:
+        with self._opened(row.path, row.source, listener) as project:
             result = do(job, project, listener)
-        if job.kind in ("plan", "redo", "render"):
-            self._told_of(job.project, str(result.get("language", job.language)))
+            if job.kind in ("plan", "redo", "render"):
+                self._told_of(job.project, str(result.get("language", job.language)), project)
         return result
 
     @contextmanager
-    def _opened(self, row: Row, listener: Listener, why: str = _STATED) -> "Iterator[OpenProject]":
-        """The project, in which nobody else works. Raises ``JobWaits``."""
+    def _opened(
+        self, path: Path, source: Path | None, listener: Listener, why: str = _STATED
+    ) -> "Iterator[OpenProject]":
+        """The project at ``path``, in which nobody else works; ``source`` is the clip of a new one. Raises
+        ``JobWaits``."""
         import lipdub
 
-        source = None if (row.path / "project.json").exists() else row.source
-        project = lipdub.open_project(row.path, source, lipdub.Caller(listener, why=why))
+        new = not (path / "project.json").exists()
+        project = lipdub.open_project(path, source if new else None, lipdub.Caller(listener, why=why))
         _check_free(project)
         try:
             yield project
@@ -122,9 +104,18 @@ class JobKinds:
         asked, language = job.request, job.language
         given = self._given(asked)
         film = film_place(project, language) if asked.get("film") else None
-        lines = stale_lines(project, language) if asked["segments"] == "stale" else list(asked["segments"])
-        change = asked.get("changes") or {}
-        takes = redo_lines(project, language, lines, change, given, film)
+        stale = asked["segments"] == "stale"
+        lines = list(project.stale(language).lines if stale else asked["segments"])
+        if fields := changed_fields(asked.get("changes") or {}):
+            project.edit(language, [SetLine(line, fields) for line in lines])
+        # after a worker died, what it had finished is not made once more
+        left = [line for line in lines if stale or not made_since(project, language, line, job)]
+        if left:
+            project.redo_lines(language, left, given, film, anew=not stale)
+        elif film is not None:
+            project.render(language, film, given)
+        plan = project.language_plan(language)
+        takes = {line: found.take for line in lines if (found := plan.planned(line)) is not None}
         return {"language": language, "segments": lines, "takes": takes, **_film_result(job, film)}
 
     def _render(self, job: Job, project: "OpenProject", listener: Listener) -> dict[str, Any]:
@@ -140,7 +131,8 @@ class JobKinds:
 
     def _hear(self, job: Job, project: "OpenProject", listener: Listener) -> dict[str, Any]:
         asked = job.request
-        heard = hear(project, job.language, str(asked["segment"]), asked)
+        change = LineChange(**changed_fields({name: asked.get(name) for name in ("text", "voice", "offset")}))
+        heard = project.hear(job.language, str(asked["segment"]), change, self._given({}))
         return {
             "language": job.language,
             "segment": str(asked["segment"]),
@@ -153,7 +145,8 @@ class JobKinds:
         }
 
     def _view(self, job: Job, project: "OpenProject", listener: Listener) -> dict[str, Any]:
-        make_view = import_module("lipdub.web.media.view").make_view
+        from lipdub.web.media.view import make_view
+
         made = []
         for name, file in {"source": project.source, **films_of(project)}.items():
             make_view(file, listener)
@@ -182,17 +175,19 @@ class JobKinds:
         return {"language": language, "format": kind, "url": f"/v1/jobs/{job.id}/file", "_file": str(file)}
 
     def _demo(self, job: Job, listener: Listener) -> dict[str, Any]:
-        from lipdub.demo.make import CONSENT_NOTE
+        from lipdub.demo.make import CONSENT_NOTE, make_demo_clip
+        from lipdub.studio.caller import Caller
 
         folder = self.places.folder / "demo"
-        clip, script = demo_clip(folder, listener)
-        place = _DemoRow(folder / "demo.lipdub", clip)
-        with self._opened(place, listener, CONSENT_NOTE) as project:
-            given = self._given({"script": str(script)}, "es")
+        clip, script = make_demo_clip(folder, Caller(listener))
+        path = (folder / "demo.lipdub").absolute()
+        with self._opened(path, clip, listener, CONSENT_NOTE) as project:
             film = film_place(project, "es")
+            fresh = not _has_plan(project, "es")
+            given = self._given({**_DEMO, "script": str(script) if fresh else ""}, "es" if fresh else "")
             project.render("es", film, given)
-        id = next((row.id for row in self.places.rows() if row.path == place.path.absolute()), "demo")
-        self._told_of(id, "es")
+            id = next((row.id for row in self.places.rows() if row.path == path), "demo")
+            self._told_of(id, "es", project)
         return {"project": id, "language": "es", **_film_result(job, film)}
 
     def _given(self, asked: Mapping[str, Any], language: str = "") -> "ProjectOptions":
@@ -209,15 +204,9 @@ class JobKinds:
             dub, speech = replace(dub, language=dub.language or language or None), replace(speech, to="")
         return ProjectOptions(dub, speech, frozenset(named))
 
-    def _told_of(self, project: str, language: str) -> None:
-        self.tell("project", {"project": project, "language": language, "revision": None})
-
-
-@dataclass(frozen=True)
-class _DemoRow:
-    path: Path
-    source: Path
-    id: str = "demo"
+    def _told_of(self, id: str, language: str, project: "OpenProject") -> None:
+        """Tell those who listen that a language changed."""
+        self.tell("project", {"project": id, "language": language, "revision": project.reviewed(language).revision})
 
 
 def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,33 +246,11 @@ def check_starts_nothing(name: str, text: str) -> None:
         )
 
 
-def stale_lines(project: "OpenProject", language: str) -> list[str]:
-    """The ids of the lines that have no take, or one of something else than the plan says now."""
-    found = next((each for each in project.status().languages if each.language == language), None)
-    return [] if found is None else [s.planned.line.id for s in found.lines if s.state in ("missing", "changed")]
+def changed_fields(change: Mapping[str, Any]) -> dict[str, Any]:
+    """What is changed about lines before they are made: the fields of ``LineChange``, without those that are None.
 
-
-def redo_lines(
-    project: "OpenProject",
-    language: str,
-    lines: list[str],
-    change: Mapping[str, Any],
-    given: "ProjectOptions",
-    film: Path | None,
-) -> dict[str, int]:
-    """New takes of ``lines``; returns their numbers. With ``film`` it is written, too."""
-    takes = {}
-    for line in lines:
-        takes[line] = project.redo(language, line, line_change(change), given).number
-    if film is not None:
-        project.render(language, film, given)
-    return takes
-
-
-def line_change(change: Mapping[str, Any]) -> Any:
-    """What is changed about lines before they are made. Raises ``OptionError`` for a field that is not known."""
-    from lipdub.studio.project.line_change import LineChange
-
+    Raises ``OptionError`` for a field that is not known.
+    """
     known = {f.name for f in fields(LineChange)}
     wrong = next((name for name in change if name not in known), None)
     if wrong is not None:
@@ -296,16 +263,15 @@ def line_change(change: Mapping[str, Any]) -> Any:
     for name in ("voice", "engine"):
         if name in values:
             check_starts_nothing(name, str(values[name]))
-    return LineChange(**values)
+    return values
 
 
-def hear(project: "OpenProject", language: str, line: str, asked: Mapping[str, Any]) -> Any:
-    """The speech of one line alone, as ``HeardLine``."""
-    change = {name: asked[name] for name in ("text", "voice", "offset") if asked.get(name) is not None}
-    say: Any = getattr(project, "hear", None)
-    if say is None:
-        raise OptionError("this version cannot say one line alone")
-    return say(language, line, line_change(change))
+def made_since(project: "OpenProject", language: str, line: str, job: Job) -> bool:
+    """True if a take of ``line`` was made since ``job`` was begun first."""
+    if job.attempts < 2:
+        return False
+    made = [datetime.fromisoformat(take.made) for take in project.takes(language, line) if take.made]
+    return any(each.timestamp() >= job.started for each in made)
 
 
 def film_place(project: "OpenProject", language: str) -> Path:
@@ -342,11 +308,6 @@ def films_of(project: "OpenProject") -> dict[str, Path]:
         if film is not None and film.is_file():
             out[language] = film
     return out
-
-
-def demo_clip(folder: Path, listener: Listener) -> tuple[Path, Path]:
-    """The demo's clip and the script of its dub, which are made if they are not there."""
-    raise OptionError("the demo is not there yet", file=folder)
 
 
 def _film_result(job: Job, film: Path | None) -> dict[str, Any]:

@@ -235,13 +235,12 @@ def quiet() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run a worker on the studio whose state is in ``DATABASE``; see the module."""
-    from importlib import import_module
-
     from lipdub.web.jobs.kinds import JobKinds
+    from lipdub.web.places import Places
 
     name, database, folder, *given = arguments
     quiet()
-    places = import_module("lipdub.web.places").Places(Path(folder), tuple(map(Path, given)))
+    places = Places(Path(folder), tuple(map(Path, given)))
     workers = int(os.environ.get("LIPDUB_STUDIO_CORES", "0"))
     table = JobTable(Path(database))
     kinds = JobKinds(table.tell, places, workers)
