@@ -93,6 +93,14 @@ def test_what_is_missing_is_made_by_a_job(served: Served) -> None:
     assert served.client.post(MEDIA, json={}).status_code in (409, 422)
 
 
+def test_nothing_is_made_where_nothing_is_missing(ready: Served) -> None:
+    for _ in range(2):
+        answer = ready.client.post(MEDIA, json={})
+        assert (answer.status_code, answer.json()) == (200, {"job": None})
+        ready.drawn.source.unlink(missing_ok=True)
+    assert ready.table.jobs("talk") == []
+
+
 def test_what_was_made_is_shown(ready: Served) -> None:
     told = ready.get(MEDIA).json()
     for film, file in ((told["source"], ready.drawn.source), (told["languages"]["es"]["film"], ready.drawn.film)):

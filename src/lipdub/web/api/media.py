@@ -1,7 +1,7 @@
 """What the page plays and draws: films, tables of their frames, waveforms, faces, pictures of people, speech of takes.
 
 GET  /v1/projects/{p}/media                      what there is; see ``_shown``
-POST /v1/projects/{p}/media                      make what is missing: a job "view" (202)
+POST /v1/projects/{p}/media                      make what is missing: a job "view" (202); {"job": null} if nothing is
 GET  /v1/projects/{p}/media/{what}/video         a file that browsers play (what: "source", or a language)
 GET  /v1/projects/{p}/media/{what}/frames        {"pts": [...], "rate", "timecode", "drop", "constant"}
 GET  /v1/projects/{p}/media/{what}/peaks         int8 pairs (least, greatest), X-Per-Second of them in a second
@@ -89,8 +89,9 @@ class _Media:
         return JSONResponse({**shown, "job": running[0].shown() if running else None}, headers=_FRESH)
 
     def make(self, request: Request) -> Response:
-        """Make what is missing."""
-        self._project(request)
+        """Make what is missing; 200 and no job if nothing is."""
+        if project_media(self._project(request)).complete:
+            return JSONResponse({"job": None}, headers=_FRESH)
         job = self._table.add("view", request.path_params["p"], "", {})
         return JSONResponse(job.shown(), status_code=202, headers=_FRESH)
 
