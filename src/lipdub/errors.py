@@ -5,6 +5,7 @@
     |  |- NotMedia                            not a sound or video file, or broken
     |  |- NoPicture / NoSound                 the file has no picture or no sound
     |  `- OptionError                         options that contradict each other
+    |     `- ChangedMeanwhile                 somebody else changed what was to be edited
     |- NothingToDub                  exit 3   no face that may be dubbed; no output is written
     |- OutputError                   exit 4   the output cannot be written: it exists, no permission, disk full
     |- WeightsError                  exit 5   a model file is missing, refused or damaged
@@ -61,6 +62,10 @@ class NoSound(InputError):
 
 class OptionError(InputError):
     """Options contradict each other, or name something that does not exist."""
+
+
+class ChangedMeanwhile(OptionError):
+    """What was to be edited is not as the editor saw it: somebody else changed it meanwhile. Nothing was edited."""
 
 
 class NothingToDub(LipdubError):

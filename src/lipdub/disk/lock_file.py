@@ -125,6 +125,19 @@ def exclusive(path: Path, patience: float = 30.0) -> Iterator[None]:
             os.close(descriptor)
 
 
+@contextmanager
+def held_alone(path: Path, patience: float = 30.0) -> Iterator[bool]:
+    """As ``exclusive``, but tells the block whether it has the lock: False if another block has not ended after
+    ``patience`` seconds. Without locks on the disk it is True. Raises ``OSError`` if the file cannot be created."""
+    descriptor, until = os.open(path, _FLAGS & ~os.O_EXCL, 0o666), time.monotonic() + patience
+    try:
+        while (locked := _try_lock(descriptor)) is False and time.monotonic() < until:
+            time.sleep(0.001)
+        yield locked is not False
+    finally:
+        os.close(descriptor)
+
+
 def _is_name_of(path: Path, descriptor: int) -> bool:
     """True if ``path`` still leads to the open file."""
     try:

@@ -132,6 +132,7 @@ class SpeechReport:
     other ``models`` (recogniser, translator).
 
     ``metrics`` are numbers by name: word error rate 0.., median onset error in seconds, loudness in LUFS, ...
+    ``word_errors`` are the word error rates of the lines that were spoken in this run, by the ids of a plan.
     """
 
     language: str
@@ -140,6 +141,7 @@ class SpeechReport:
     models: tuple[ModelUsed, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    word_errors: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

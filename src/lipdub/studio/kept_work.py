@@ -22,6 +22,7 @@ KINDS = {
     "features": "speech features",
     "words": "recognised words",
     "spoken": "spoken lines",
+    "heard": "lines to listen to",
     "adapted": "translations",
     "effects": "music and effects",
     "bed": "sound without its speech",

@@ -53,7 +53,9 @@ class FilmRecord:
     tells of the source.
 
     ``takes`` are the numbers of the takes that it shows, by line id, ``changed`` where mouths are changed, ``stems``
-    the files of its sound in parts, by name. ``earlier`` are films that were made before, the newest first.
+    the files of its sound in parts, by name. ``word_errors`` are the word error rates of lines that were heard again,
+    by id, ``timings`` the seconds of each stage of the run that made the film. ``earlier`` are films that were made
+    before, the newest first.
     """
 
     film: Path
@@ -74,14 +76,20 @@ class FilmRecord:
     takes: dict[str, int] = field(default_factory=dict)
     changed: tuple[ChangedMouth, ...] = ()
     stems: dict[str, Path] = field(default_factory=dict)
+    word_errors: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
     earlier: tuple[EarlierFilm, ...] = ()
 
     def following(self, other: "FilmRecord") -> "FilmRecord":
         """This record, with the film of ``other``, which was made before it, and those before that one: at most
-        ``MOST_EARLIER``. A file that was written over is not among them."""
+        ``MOST_EARLIER``. A file that was written over is not among them. Word errors of takes that both show stay."""
         last = EarlierFilm(other.film, other.size, other.frames, other.film_timecode, other.takes)
         earlier = [film for film in (last, *other.earlier) if film.film != self.film]
-        return replace(self, earlier=tuple(earlier[:MOST_EARLIER]))
+        known = {line: rate for line, rate in other.word_errors.items() if self._shows_too(other, line)}
+        return replace(self, earlier=tuple(earlier[:MOST_EARLIER]), word_errors={**known, **self.word_errors})
+
+    def _shows_too(self, other: "FilmRecord", line: str) -> bool:
+        return self.takes.get(line) == other.takes.get(line)
 
     def save(self, path: Path) -> None:
         """Write the record at once and whole. Raises ``OutputError``."""

@@ -7,6 +7,7 @@ with advice.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ class NamedPerson:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What holds for all languages of a project. ``frames`` is how many the picture of the ``source`` has.
+    """What holds for all languages of a project. ``frames`` is how many the picture of the ``source`` has, ``start`` is
+    the instant on its clock at which players start it (None: not written down).
 
     ``people`` are those that were named or settled; ``consent`` is the record of who stated it; ``options`` are those
     of the dubs, by name, ``languages`` the names of the plans, in the order in which they were made.
@@ -61,6 +63,7 @@ class Project:
     consent: dict[str, str] = field(default_factory=dict)
     options: dict[str, Option | tuple[str, ...]] = field(default_factory=dict)
     languages: tuple[str, ...] = ()
+    start: Fraction | None = None
 
     def __post_init__(self) -> None:
         """Refuse two people of one id, or of one name, and two plans of one name, with ``ValueError``."""

@@ -42,7 +42,7 @@ class LineRecipe:
     ``text`` is what is said, by ``voice`` (as after ``--voice``; "" for the usual one). ``sound`` is the digest of the
     line's part of a finished dub track, where the user brought one. ``slot`` is the time that belongs to the line, and
     ``person`` the id of who says it. ``offset`` moves the speech, in seconds, later if positive. ``engine`` names the
-    mouth engine with its options, and ``seed`` is given to it.
+    mouth engine with its options, and ``seed`` is given to it. In the spans ``excluded`` of the slot nothing is dubbed.
     """
 
     text: str
@@ -53,6 +53,7 @@ class LineRecipe:
     offset: Fraction = Fraction(0)
     engine: str = ""
     seed: int = 0
+    excluded: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Take:
     each of its cues.
 
     ``line`` is the line's id and ``number`` counts the takes of a line from 1. ``made`` is when it was completed
-    (ISO 8601).
+    (ISO 8601). ``planned`` is the time that belongs to the line by the plan for which the take was made or used last
+    (None: not written down).
     """
 
     line: str
@@ -89,6 +91,7 @@ class Take:
     voice: LineVoice | None = None
     patches: tuple[CuePatches, ...] = ()
     made: str = ""
+    planned: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

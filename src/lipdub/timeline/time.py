@@ -37,6 +37,14 @@ def parse_instant(text: str) -> Fraction:
     return seconds
 
 
+def parse_time_or_fraction(text: str) -> Fraction:
+    """Seconds as ``parse_instant`` reads them, or from an exact fraction of them: ``"1001/30000"``. Raises
+    ``ValueError``."""
+    if not re.fullmatch(r"\d+/\d+", text.strip()):
+        return parse_instant(text)
+    return exact(text.strip())
+
+
 def timecode(instant: Fraction) -> str:
     """``h:mm:ss.mmm`` for display only, rounded down to the millisecond; negative times have a minus sign."""
     sign = "-" if instant < 0 else ""

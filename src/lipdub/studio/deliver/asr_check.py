@@ -35,11 +35,12 @@ _MARGIN = Fraction(3, 10)  # seconds around a line that is heard by itself
 @dataclass(frozen=True, slots=True)
 class AsrCheck:
     """``metrics``: ``word_error_rate`` from 0 up, where it could be measured; ``helpers``: the recogniser; ``notes``:
-    why it was not measured."""
+    why it was not measured; ``lines``: the word error rate of each line, by its id."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     helpers: tuple[ModelUsed, ...] = ()
     notes: tuple[str, ...] = ()
+    lines: dict[str, float] = field(default_factory=dict)
 
 
 def check_words(speech: DubSpeech, features: SpeechFeatures, recogniser: str, session: Session) -> AsrCheck:
@@ -65,7 +66,8 @@ def check_words(speech: DubSpeech, features: SpeechFeatures, recogniser: str, se
         return AsrCheck(notes=(f"the dub was not checked by hearing it again ({cannot.what})",))
     said, again = " ".join(line.text for line in lines), " ".join(heard)
     used = ModelUsed(who.card.name, who.card.licence)
-    return AsrCheck({"word_error_rate": word_error_rate(said, again, language)}, (used,))
+    errors = {line.id: _error(line, text) for line, text in zip(lines, heard, strict=True) if line.id}
+    return AsrCheck({"word_error_rate": word_error_rate(said, again, language)}, (used,), lines=errors)
 
 
 def _borders(lines: Sequence[Line], start: Fraction) -> list[Fraction]:

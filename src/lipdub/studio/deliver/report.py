@@ -1,7 +1,7 @@
 """The report of a dub: what changed, what stayed and why, how it measured, and what it was made with."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +77,8 @@ def _speech(outcome: Outcome) -> SpeechReport | None:
     said, film, check = outcome.plan.speech, outcome.film, outcome.check
     if said.brought and not film.mixed:
         return None
-    return speech_account(said, check.helpers, {**check.metrics, **film.levels}, (*film.mix_notes, *check.notes))
+    told = speech_account(said, check.helpers, {**check.metrics, **film.levels}, (*film.mix_notes, *check.notes))
+    return replace(told, word_errors=check.lines)
 
 
 def _recipe(job: Job, plan: DubPlan, session: Session) -> Recipe:

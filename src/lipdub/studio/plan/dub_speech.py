@@ -139,6 +139,22 @@ def spoken_speech(
     Raises ``OptionError`` for voices that cannot be used and, if the options refuse them, for lines that do not fit,
     ``ServiceError`` or what else voices raise, and ``OutputError`` if the disk refuses.
     """
+    voiced = voiced_lines(job, lines, analysis, session, choices)
+    made = written_speech(job, lines, voiced, session)
+    said = zip(choices.cast(made.lines), made.said, strict=True)
+    made = replace(made, said=tuple(replace(one, speaker=line.speaker) for line, one in said))
+    if job.options.if_longer == "refuse":
+        _refuse_long_lines(made.said, job.clip)
+    return replace(made, new=frozenset(line.id for line in lines.lines if line.id not in choices.kept))
+
+
+def voiced_lines(
+    job: Job, lines: DubLines, analysis: Analysis, session: Session, choices: LineChoices = LineChoices()
+) -> VoicedLines:
+    """``lines`` with the sound of voices, where the clip speaks. They are spoken as the result is taken.
+
+    Raises ``OptionError`` for voices that cannot be used; ``ServiceError`` or what else voices raise may come later.
+    """
     clip, speech, source = job.clip, job.speech, None if analysis.sound is None else analysis.sound.features
     filmed, every = clip.as_filmed(), choices.cast(sorted((*lines.lines, *choices.later), key=lambda line: line.span))
     if clip.retimed:  # pitch, references and when the source speaks are taken from the file, on its own clock
@@ -163,13 +179,7 @@ def spoken_speech(
         clip.clock,
     )
     notes = chain(fitted.notes, [casting_note(choices.speakers)] if choices.speakers else [])
-    voiced = VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, notes)
-    made = written_speech(job, lines, voiced, session)
-    said = zip(choices.cast(made.lines), made.said, strict=True)
-    made = replace(made, said=tuple(replace(one, speaker=line.speaker) for line, one in said))
-    if job.options.if_longer == "refuse":
-        _refuse_long_lines(made.said, clip)
-    return replace(made, new=frozenset(line.id for line in new))
+    return VoicedLines(fitted.placed(windows, clip.span, speech.duration_fit), fitted.models, notes)
 
 
 def _refuse_long_lines(said: Iterable[SaidLine], clip: Clip) -> None:

@@ -104,7 +104,8 @@ class LineCues:
             for edge in _ends(slot.span)
             if any(abs(cue.span.end - edge.start) < near or abs(cue.span.start - edge.end) < near for cue in old)
         ]
-        return subtract_spans(merge_spans([*subtract_spans(spans, closed), *ends], JOIN), closed)
+        joined = merge_spans([*subtract_spans(spans, closed), *ends], JOIN)
+        return subtract_spans(joined, [*closed, *self.choices.excluded])
 
     def _slots_of(self, person: str) -> tuple[LineSlot, ...]:
         """The slots of the lines that ``person`` may say."""

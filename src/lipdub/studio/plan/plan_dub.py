@@ -37,9 +37,7 @@ def plan_dub(
     """
     source = None if analysis.sound is None else analysis.sound.features
     given = complete_lines(job, analysis, session, given) if ahead is None else ahead.given
-    with session.clock.stage("assign speakers"):
-        found = _speakers(job, analysis, given, session)
-        given = _cast(job, analysis, found, given, session)
+    given, found = cast_lines(job, analysis, given, session)
     said = ahead if ahead is not None and not given.choices.speakers else plan_speech(job, analysis, session, given)
     choices, speech, features = said.given.choices, said.speech, said.features
     timed = phrases(features.features) if said.given.timed is None else said.given.timed
@@ -58,6 +56,14 @@ def plan_dub(
         lines=timed,
         seeds=dict(choices.seeds),
     )
+
+
+def cast_lines(job: Job, analysis: Analysis, given: GivenLines, session: Session) -> tuple[GivenLines, SpeakersFound]:
+    """The lines that are ``given`` (``complete_lines``), with the speakers whose voices they get, and who speaks when.
+    Raises ``OptionError`` if no face is where ``--face`` points."""
+    with session.clock.stage("assign speakers"):
+        found = _speakers(job, analysis, given, session)
+        return _cast(job, analysis, found, given, session), found
 
 
 def _speakers(job: Job, analysis: Analysis, given: GivenLines, session: Session) -> SpeakersFound:

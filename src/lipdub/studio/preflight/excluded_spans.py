@@ -5,7 +5,7 @@ from fractions import Fraction
 from lipdub.errors import OptionError
 from lipdub.studio.options import DubOptions
 from lipdub.timeline.clip import Clip
-from lipdub.timeline.time import Span, merge_spans, parse_instant, timecode
+from lipdub.timeline.time import Span, merge_spans, parse_time_or_fraction, timecode
 
 
 def excluded_spans(clip: Clip, options: DubOptions) -> tuple[Span, ...]:
@@ -39,7 +39,7 @@ def _skipped(clip: Clip, text: str) -> Span:
 
 def _instant(clip: Clip, text: str, option: str, *, beyond: bool = False) -> Fraction:
     try:
-        found = parse_instant(text) + clip.start
+        found = parse_time_or_fraction(text) + clip.start
     except ValueError as wrong:
         raise OptionError(f"{option}: {wrong}", remedy="For example 0:22.5") from wrong
     if found >= clip.span.end and not beyond and option != "--until":

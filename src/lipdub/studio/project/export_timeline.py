@@ -14,8 +14,9 @@ from lipdub.edit.write_timeline import check_rate, check_timeline_name, timeline
 from lipdub.errors import InputError, OptionError
 from lipdub.media.probe import probe
 from lipdub.studio.options import TimelineOptions
+from lipdub.studio.project.line_flags import closure_counts
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
-from lipdub.studio.project.status import fits_plan
+from lipdub.studio.project.status import fits_plan, is_left, plan_now
 from lipdub.studio.project.takes import LineTakes
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
@@ -145,6 +146,7 @@ class _Cut:
         self._films = [film for film in record.earlier if film.film.is_file() and film.film.stat().st_size == film.size]
         self._length = record.frames if record.constant else round(record.length * rate)
         self._film_start = self._timecode(record.film_timecode)
+        self._now = plan_now(work.plan, work.project, record.start)
 
     def made(self) -> tuple[CutList, tuple[str, ...]]:
         """The cut, and sentences on what was decided."""
@@ -217,16 +219,38 @@ class _Cut:
             frames=self._frames(span),
             text=line.text if voice is None else voice.text,
             person=_person(self._work.project, planned),
-            verdict=_verdict(planned, take, line.id in changed),
+            verdict=self._verdict(planned, take, line.id in changed),
             take=0 if take is None else shown,
-            takes=tuple(self._take(each, each is take) for each in takes.values()),
+            takes=self._takes(line.id, takes.values(), take),
         )
 
-    def _take(self, take: Take, shown: bool) -> EditTake:
-        folder = self._work.folder.line(self._work.plan.language, take.line) / str(take.number)
-        text = take.recipe.text if take.voice is None else take.voice.text
-        film = None if shown else self._earlier(take)
-        return EditTake(take.number, text, folder.relative_to(self._work.folder.path), shown, film)
+    def _verdict(self, planned: PlannedLine, take: Take | None, seen: bool) -> str:
+        """One of ``lipdub.edit.cut_list.VERDICTS``. ``seen``: a mouth is changed for the line."""
+        if is_left(self._work.plan, planned, self._now.excluded):
+            return "left as filmed"
+        if take is None:
+            return "not made"
+        if planned.take != take.number or not fits_plan(planned, take, self._now):
+            return "changed"
+        if take.voice is not None and take.voice.missing:
+            return "end cut"
+        if not seen:
+            return "voice only"
+        found, wanted = closure_counts(take)
+        return "closures missed" if found < wanted else "made"
+
+    def _takes(self, line: str, takes: Iterable[Take], shown: Take | None) -> tuple[EditTake, ...]:
+        folder = self._work.folder.line(self._work.plan.language, line).relative_to(self._work.folder.path)
+        return tuple(
+            EditTake(
+                number=take.number,
+                text=take.recipe.text if take.voice is None else take.voice.text,
+                folder=folder / str(take.number),
+                shown=take is shown,
+                film=None if take is shown else self._earlier(take),
+            )
+            for take in takes
+        )
 
     def _earlier(self, take: Take) -> EditMedia | None:
         """The newest earlier film that shows a take, with the same frames at the same timecodes as this one."""
@@ -277,22 +301,3 @@ def _person(project: Project, planned: PlannedLine) -> str:
     person = planned.person or ""
     named = project.settled(person).name if person else ""
     return named or planned.line.speaker or (f"person {person}" if person else "")
-
-
-def _verdict(planned: PlannedLine, take: Take | None, seen: bool) -> str:
-    """One of ``lipdub.edit.cut_list.VERDICTS``. ``seen``: a mouth is changed for the line."""
-    if planned.leave:
-        return "left as filmed"
-    if take is None:
-        return "not made"
-    if planned.take != take.number or not fits_plan(planned, take):
-        return "changed"
-    if take.voice is not None and take.voice.missing:
-        return "end cut"
-    if not seen:
-        return "voice only"
-    wanted, found = (
-        sum(patches.metrics.get(name, 0.0) for patches in take.patches)
-        for name in ("closures_requested", "closures_found")
-    )
-    return "closures missed" if found < wanted else "made"

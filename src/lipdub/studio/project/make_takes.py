@@ -6,6 +6,7 @@ Lines with a take that still fits the plan are not made again, whatever changes 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from lipdub.errors import InputError, NothingToDub
@@ -20,8 +21,11 @@ from lipdub.studio.plan.line_slots import slots_by_person, timed_lines
 from lipdub.studio.plan.plan_dub import plan_dub
 from lipdub.studio.plan.plan_speech import GivenLines
 from lipdub.studio.project.make_plan import dub_lines
+from lipdub.studio.project.merge_plans import merge_plans
 from lipdub.studio.project.people import people_by_name
+from lipdub.studio.project.planned_slots import planned_slots
 from lipdub.studio.project.project_folder import ProjectFolder
+from lipdub.studio.project.ranges import begins_in
 from lipdub.studio.project.sound_digests import slot_digests
 from lipdub.studio.project.takes import LineTakes, TakeFolder
 from lipdub.studio.render.render import CueRenderer
@@ -29,8 +33,8 @@ from lipdub.studio.session import Session
 from lipdub.studio.store import key
 from lipdub.timeline.language_plan import LanguagePlan
 from lipdub.timeline.lines import Line
-from lipdub.timeline.take import LineRecipe, Take
-from lipdub.timeline.time import Span
+from lipdub.timeline.take import LineRecipe, LineVoice, Take
+from lipdub.timeline.time import Span, shared_spans
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,7 @@ class LanguageWork:
     """The dub of a project's source in one language, in one run: the ``plan``, and for every line the
     ``recipe`` of the take that it needs, and the take with that recipe, if there is one (``have``). ``timed`` are the
     lines with the spans in which the source says them, ``names`` the ids of people by name, ``slots`` the
-    time that belongs to each line."""
+    time that belongs to each line. ``begun`` is the plan as it was on the disk when the run began (None: ``plan``)."""
 
     folder: ProjectFolder
     plan: LanguagePlan
@@ -49,6 +53,7 @@ class LanguageWork:
     have: Mapping[str, Take]
     names: Mapping[str, str] = field(default_factory=dict)
     slots: Mapping[str, Span] = field(default_factory=dict)
+    begun: LanguagePlan | None = None
 
     @property
     def takes(self) -> LineTakes:
@@ -95,9 +100,10 @@ def language_work(
     recipes, have = {}, {}
     for planned in plan.lines:
         line = planned.line.id
-        if planned.leave:
+        if planned.leave or (plan.track is None and begins_in(planned, job.excluded)):
             continue
-        recipes[line] = planned.recipe(slots[line].span, digests.get(line, ""), engine, job.options.seed)
+        recipe = planned.recipe(slots[line].span, digests.get(line, ""), engine, job.options.seed)
+        recipes[line] = replace(recipe, excluded=shared_spans([recipe.slot], job.excluded))
         fitting = []
         for made in takes.all(line):
             take = made.take
@@ -148,12 +154,9 @@ def plan_takes(
     Raises what ``plan_dub`` raises, and ``OutputError`` if takes cannot be written.
     """
     made = [line for line in work.recipes if line in wanted]
-    kept = {line: take for line, take in work.have.items() if line not in made}
-    lines = dub_lines(work.job, work.plan, session)
-    lines = replace(lines, lines=tuple(line for line in lines.lines if line.id in kept or line.id in made))
     making = {line: work.takes.to_make(line, work.recipes[line], anew=line in anew) for line in made}
-    choices = _choices(work, kept, making)
-    plan = plan_dub(work.job, work.analysis, session, GivenLines(lines, choices, work.timed))
+    given = given_lines(work, session, {line: folder.voice for line, folder in making.items()})
+    plan = plan_dub(work.job, work.analysis, session, given)
     for line, folder in making.items():
         voice = plan.speech.line_voices.get(line)
         if voice is not None and folder.voice is None:
@@ -161,15 +164,23 @@ def plan_takes(
     return PlannedTakes(plan, making, plan.cues(work.job.clip))
 
 
-def _choices(work: LanguageWork, kept: Mapping[str, Take], making: Mapping[str, TakeFolder]) -> LineChoices:
+def given_lines(work: LanguageWork, session: Session, made: Mapping[str, LineVoice | None]) -> GivenLines:
+    """The lines that are ``made`` in this run (by id, with their speech if they have any already), those that have a
+    take, and what was decided for single ones."""
+    kept = {line: take for line, take in work.have.items() if line not in made}
+    lines = dub_lines(work.job, work.plan, session)
+    lines = replace(lines, lines=tuple(line for line in lines.lines if line.id in kept or line.id in made))
+    return GivenLines(lines, _choices(work, kept, made), work.timed)
+
+
+def _choices(work: LanguageWork, kept: Mapping[str, Take], made: Mapping[str, LineVoice | None]) -> LineChoices:
     """What was decided for single lines. The speech of takes that were begun before is kept, too."""
     lines = {planned.line.id: planned for planned in work.plan.lines}
     stay = {line: KeptLine(lines[line].line, t.voice, tuple(p.cue for p in t.patches)) for line, t in kept.items()}
-    for line, folder in making.items():
-        voice = folder.voice
+    for line, voice in made.items():
         if voice is not None:
             stay[line] = KeptLine(lines[line].line, voice, None)
-    later = (line for line in work.timed if line.id in work.recipes and line.id not in stay and line.id not in making)
+    later = (line for line in work.timed if line.id in work.recipes and line.id not in stay and line.id not in made)
     return LineChoices(
         later=tuple(later),
         kept=stay,
@@ -200,18 +211,30 @@ def render_lines(work: LanguageWork, takes: PlannedTakes, session: Session) -> N
 def finish_takes(work: LanguageWork, takes: PlannedTakes) -> LanguagePlan:
     """Complete the takes whose cues are all rendered, and choose them: the plan with their numbers, which is saved.
 
-    Raises ``OutputError``.
+    What was edited in the plan while the run worked stays (``merge_plans``). Raises ``OutputError``, and ``InputError``
+    if the plan on the disk cannot be used any more.
     """
     numbers = {line: take.number for line, take in work.have.items() if line not in takes.making}
+    slots = planned_slots(work.plan, work.folder.load())
+    for line, number in numbers.items():
+        work.takes.folder_of(line, number).keep_planned(slots[line])
     for line, folder in takes.making.items():
-        take = folder.take or folder.finish(tuple(planned.cue for planned in takes.cues_of(line)))
+        take = folder.take or folder.finish(tuple(planned.cue for planned in takes.cues_of(line)), slots[line])
         if take is not None:
             numbers[line] = take.number
     lines = tuple(replace(p, take=numbers.get(p.line.id, p.take)) for p in work.plan.lines)
-    plan = replace(work.plan, lines=lines)
-    if plan != work.plan:
-        work.folder.save_plan(plan, work.job.clip.start)
-    return plan
+    return save_ended(work.folder, work.begun or work.plan, replace(work.plan, lines=lines), work.job.clip.start)
+
+
+def save_ended(folder: ProjectFolder, begun: LanguagePlan, ended: LanguagePlan, zero: Fraction) -> LanguagePlan:
+    """Save what a run made of the plan ``begun``, into the plan as it is on the disk now, which is returned. Raises
+    what ``finish_takes`` raises."""
+    with folder.editing():
+        now = folder.load_plan(ended.language, zero) if folder.plan(ended.language).exists() else begun
+        plan = merge_plans(begun, ended, now)
+        if plan != now:
+            folder.save_plan(plan, zero)
+        return plan
 
 
 def film_folders(work: LanguageWork, takes: PlannedTakes, session: Session) -> FilmFolders:

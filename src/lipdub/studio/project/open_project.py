@@ -11,42 +11,23 @@ Each method does its whole work before it returns. A ``Caller`` takes progress; 
 cancels the work, and what is finished is kept.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from lipdub.disk.publish import same_file
 from lipdub.errors import InputError, OptionError
-from lipdub.media.probe import container_start
 from lipdub.review.report import Report
 from lipdub.studio.analyse.analyse import analyse
-from lipdub.studio.analysis import Analysis
 from lipdub.studio.caller import Caller
-from lipdub.studio.job import DubRequest, Job
-from lipdub.studio.language_names import language_in_name
-from lipdub.studio.options import DubOptions, SpeechOptions, TimelineOptions
-from lipdub.studio.preflight.preflight import preflight
 from lipdub.studio.project.export_film import export_film
-from lipdub.studio.project.export_timeline import (
-    ExportedProject,
-    ExportedTimeline,
-    export_timeline,
-)
+from lipdub.studio.project.hear_line import HeardLine, hear_line, hear_take, hear_track
 from lipdub.studio.project.line_change import LineChange
-from lipdub.studio.project.make_plan import make_plan
-from lipdub.studio.project.make_takes import LanguageWork, finish_takes, language_work, plan_takes, render_lines
-from lipdub.studio.project.people import PersonSeen, as_heads, as_settled, people_by_name, people_seen, with_parted
+from lipdub.studio.project.people import PersonSeen, as_settled, people_seen, with_parted
 from lipdub.studio.project.project_folder import ProjectFolder, plan_name
-from lipdub.studio.project.remembered_options import (
-    ProjectOptions,
-    combined,
-    for_spoken_lines,
-    remembered,
-    with_length_options,
-)
+from lipdub.studio.project.project_runs import ProjectRun, ProjectRuns, language_of, says_something
+from lipdub.studio.project.remembered_options import ProjectOptions, combined
 from lipdub.studio.project.sharded_film import (
     ShardOptions,
     assemble_film,
@@ -56,13 +37,15 @@ from lipdub.studio.project.sharded_film import (
     shard_folder,
 )
 from lipdub.studio.project.shards import ShardDone
-from lipdub.studio.project.status import ProjectStatus, project_status
+from lipdub.studio.project.status import fits_plan, plan_now
 from lipdub.studio.project.takes import LineTakes
-from lipdub.studio.session import Session, open_session
+from lipdub.studio.session import open_session
 from lipdub.studio.shard import Shard
-from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
-from lipdub.timeline.project import InputFile, NamedPerson, Project
+from lipdub.timeline.language_plan import LanguagePlan
+from lipdub.timeline.project import Project
 from lipdub.timeline.take import Take
+
+__all__ = ["OpenProject", "ProjectOptions", "language_of", "open_project"]
 
 
 def open_project(path: str | Path, source: str | Path | None = None, caller: Caller = Caller()) -> "OpenProject":
@@ -80,40 +63,8 @@ def open_project(path: str | Path, source: str | Path | None = None, caller: Cal
 
 
 @dataclass(frozen=True)
-class OpenProject:
-    """A project that is open: see ``open_project``."""
-
-    folder: ProjectFolder
-    given_source: Path | None
-    caller: Caller
-
-    @property
-    def project(self) -> Project:
-        """Source, people, consent, options and languages, as they are on the disk now. Raises ``InputError``."""
-        return self.folder.load()
-
-    @property
-    def source(self) -> Path:
-        """Where the source is: where it was given, where it was, or beside the project.
-
-        Raises ``InputError`` if it is not found.
-        """
-        if self.given_source is not None:
-            return self.given_source
-        known = self.project.source.path
-        beside = self.folder.path.absolute().parent / known.name
-        for place in (known, beside):
-            if place.is_file():
-                return place
-        raise InputError(
-            "the source of this project is not there any more",
-            file=known,
-            remedy=f"If it was moved, say where it is: lipdub dub NEW_PLACE --project {self.folder.path} -o OUTPUT",
-        )
-
-    def language_plan(self, language: str) -> LanguagePlan:
-        """The plan of a language. Raises ``InputError`` if there is none, or if it cannot be used."""
-        return self.folder.load_plan(self._known(language), container_start(self.source))
+class OpenProject(ProjectRuns):
+    """A project that is open: see ``open_project``. What it can do without a run is in ``ProjectOnDisk``."""
 
     def plan(
         self, audio: str | Path | None = None, given: ProjectOptions = ProjectOptions(), *, overwrite: bool = False
@@ -147,13 +98,14 @@ class OpenProject:
         """
         audio = None if audio is None else Path(audio)
         with self.folder.locked():
-            wanted = language or (language_of(audio, given) if _says_something(audio, given) else "")
+            wanted = language or (language_of(audio, given) if says_something(audio, given) else "")
             plan = self._plan_at_hand(wanted, audio, given)
-            if plan is not None:
-                plan = self._with_other_engines(plan, given)
-            with self._job(ProjectRun(given, Path(output), audio, plan)) as (job, session):
-                plan = plan or self._planned(job, wanted, session)
-                return export_film(self._work(plan, job, session), session)
+            begun = None if plan is None else self.language_plan(plan.language)
+            run = ProjectRun(given, Path(output), audio, plan, begun=begun)
+            run = run if plan is None else self._with_other_engines(run)
+            with self._job(run) as (job, session):
+                run = replace(run, plan=run.plan or self._planned(job, wanted, session))
+                return export_film(self._work(run, job, session), session)
 
     def redo(
         self,
@@ -169,11 +121,75 @@ class OpenProject:
         Raises ``InputError`` for a line that is not in the plan, and what making it raises.
         """
         with self.folder.locked():
+            begun = self.language_plan(language)
+            plan = begun.with_line(change.applied(self._line(begun, line)))
+            run = ProjectRun(given, None if output is None else Path(output), plan=plan, begun=begun)
+            self._made_by_engines([line], run, anew=True)
+            return self._newest(plan.language, line, anew=True)
+
+    def redo_lines(
+        self,
+        language: str,
+        lines: Sequence[str],
+        given: ProjectOptions = ProjectOptions(),
+        output: str | Path | None = None,
+        *,
+        anew: bool = True,
+    ) -> tuple[Take, ...]:
+        """Make new takes of several lines, and choose them; the takes are returned in the order of ``lines``. With
+        ``anew`` False, a line that has a take that fits the plan gets that one. With ``output`` the film is written,
+        too.
+
+        Lines are made as the plan says; a line that is left as filmed is refused. Raises ``InputError`` for a line that
+        is not in the plan, ``OptionError`` for one that is left, and what making them raises.
+        """
+        with self.folder.locked():
             plan = self.language_plan(language)
-            plan = plan.with_line(change.applied(self._line(plan, line)))
-            plan = self._made(plan, [line], ProjectRun(given, None if output is None else Path(output)), anew=True)
-            number = self._line(plan, line).take
-            return LineTakes(self.folder, plan.language).numbered(line, number)
+            for line in lines:
+                if self._line(plan, line).leave:
+                    raise OptionError(
+                        f"line {line} is left as filmed", file=self.folder.plan(plan.language), remedy="Unset leave"
+                    )
+            run = ProjectRun(given, None if output is None else Path(output), plan=plan)
+            self._made_by_engines(tuple(dict.fromkeys(lines)), run, anew=anew)
+            return tuple(self._newest(plan.language, line, anew=anew) for line in lines)
+
+    def hear(
+        self,
+        language: str,
+        line: str,
+        change: LineChange = LineChange(),
+        given: ProjectOptions = ProjectOptions(),
+    ) -> HeardLine:
+        """Speak one line as ``redo`` would with this ``change``; nothing is rendered, and the plan stays as it is. A
+        ``redo`` after it does not speak it again.
+
+        Of a finished dub track it is the line's part. Raises what ``redo`` raises, but for rendering.
+        """
+        begun = self.language_plan(language)
+        planned = change.applied(self._line(begun, line))
+        plan = begun.with_line(planned)
+        if plan.track is not None:
+            return hear_track(plan.track, planned.line.span, self.zero)
+        now = plan_now(plan, self.project, self.zero)
+        for take in reversed(LineTakes(self.folder, plan.language).there(line)):
+            if take.voice is not None and fits_plan(planned, take, now):
+                return hear_take(take.voice)
+        run = ProjectRun(given, plan=plan, begun=begun, engine=planned.engine)
+        with self._job(run) as (job, session):
+            return hear_line(self._work(run, job, session), line, session)
+
+    def hear_take(self, language: str, line: str, take: int) -> HeardLine:
+        """The speech of a take that was made; of a finished dub track the line's part. Raises ``InputError`` if there
+        is no such take."""
+        plan = self.language_plan(language)
+        planned = self._line(plan, line)
+        found = LineTakes(self.folder, plan.language).numbered(line, take)
+        if found.voice is not None:
+            return hear_take(found.voice)
+        if plan.track is None:
+            raise InputError(f"take {take} of line {line} has no speech", file=self.folder.path)
+        return hear_track(plan.track, planned.line.span, self.zero)
 
     def make_shard(
         self,
@@ -191,7 +207,7 @@ class OpenProject:
         plan, options = self.language_plan(language), combined(self.project, given, self.folder.manifest)[0]
         check_one_engine(self.folder, plan, options.engine)
         shards = shard_folder(self.folder, self.source, plan, given, Path(output))
-        opened = partial(self._opened, plan, ProjectRun(given, Path(output), plan=plan))
+        opened = partial(self._opened, ProjectRun(given, Path(output), plan=plan))
         with open_session(options, self.caller.listener, self.caller.ask_download) as session:
             prepared = partial(prepared_film, shards, opened, session, prepare=which.prepare)
             if which.shard is None:
@@ -206,38 +222,13 @@ class OpenProject:
 
         Raises ``OutputError`` if shards are being made, ``InputError`` for missing parts, and what ``render`` raises.
         """
-        plan, run = self.language_plan(language), ProjectRun(given, Path(output))
+        plan = self.language_plan(language)
+        run = ProjectRun(given, Path(output), plan=plan)
         shards = shard_folder(self.folder, self.source, plan, given, Path(output))
-        with self.folder.locked(), shards.assembling(), self._job(replace(run, plan=plan)) as (job, session):
-            report = assemble_film(shards, partial(self._work, plan, job, session), job, session, make=make)
+        with self.folder.locked(), shards.assembling(), self._job(run) as (job, session):
+            report = assemble_film(shards, partial(self._work, run, job, session), job, session, make=make)
         shards.remove()
         return report
-
-    def takes(self, language: str, line: str) -> tuple[Take, ...]:
-        """All complete takes of a line, by number. Raises ``InputError`` for a line that is not in the plan."""
-        plan = self.language_plan(language)
-        self._line(plan, line)
-        return LineTakes(self.folder, plan.language).complete(line)
-
-    def choose(self, language: str, line: str, take: int) -> Take:
-        """Use take ``take`` of a line from now on. Raises ``InputError`` if there is none."""
-        with self.folder.locked():
-            plan = self.language_plan(language)
-            planned = self._line(plan, line)
-            found = LineTakes(self.folder, plan.language).numbered(line, take)
-            recipe, usual = found.recipe, self.project.options
-            engine = recipe.engine if recipe.engine.split(":")[0] != usual.get("engine", DubOptions().engine) else ""
-            chosen = replace(
-                planned,
-                line=replace(planned.line, text=recipe.text),
-                voice=recipe.voice,
-                offset=recipe.offset,
-                seed=None if recipe.seed == usual.get("seed", 0) else recipe.seed,
-                engine=engine.split(":")[0],
-                take=take,
-            )
-            self.folder.save_plan(plan.with_line(chosen), container_start(self.source))
-            return found
 
     def people(self, given: ProjectOptions = ProjectOptions()) -> tuple[PersonSeen, ...]:
         """Everybody who is seen in the source, with names where they were given."""
@@ -253,19 +244,6 @@ class OpenProject:
             )
         return self._settle(person, name=name)
 
-    def same_person(self, person: str, others: tuple[str, ...]) -> Project:
-        """Settle that ``others`` (ids) are the same person as ``person``, who keeps the id; or, of a person and those
-        who were parted from that one, that they are one again."""
-        with self.folder.locked():
-            project = self.project
-            try:
-                for other in others:
-                    project = project.with_joined(person, other)
-            except ValueError as wrong:
-                raise OptionError(str(wrong), file=self.folder.manifest) from wrong
-            self.folder.save(project)
-            return project
-
     def part_person(self, person: str, instants: Sequence[Fraction], given: ProjectOptions = ProjectOptions()) -> str:
         """Settle that the face tracks of ``person`` that are seen at ``instants`` (s, on the clock of
         ``PersonSeen.spans``) are a person of their own, and return that person's id. ``same_person`` undoes it.
@@ -280,206 +258,3 @@ class OpenProject:
             project, part = with_parted(self.project, job.clip, found, person, instants)
             self.folder.save(project)
             return part
-
-    def status(self) -> ProjectStatus:
-        """What is planned, made and missing. Nothing is analysed for it."""
-        return project_status(self.folder, self.project, container_start(self.source))
-
-    def export(
-        self, language: str, *files: str | Path, options: TimelineOptions = TimelineOptions()
-    ) -> ExportedTimeline:
-        """Write the cut of a language, from its last film, to ``files`` for editing software: ``.otio``, ``.edl``,
-        ``.xml`` (Final Cut Pro 7) or ``.aaf``. Nothing is analysed or rendered.
-
-        Raises ``InputError`` if no film was made, ``OptionError`` for another type, ``MissingExtra``, ``OutputError``.
-        """
-        plan = self.language_plan(language)
-        work = ExportedProject(self.folder, self.project, self.source, plan)
-        return export_timeline(work, tuple(Path(file) for file in files), options)
-
-    def _made(self, plan: LanguagePlan, lines: Sequence[str], run: "ProjectRun", *, anew: bool) -> LanguagePlan:
-        """The plan after takes of ``lines``, which have the same engine, were made and chosen. The film is written if
-        ``run`` has an output."""
-        engine = self._line(plan, lines[0]).engine
-        at_once = run.output is not None and engine in ("", self._usual_engine(run.given))
-        one = replace(run, plan=plan, engine=engine, output=run.output if at_once else None)
-        with self._job(one) as (job, session):
-            work = self._work(plan, job, session)
-            if at_once:
-                export_film(work, session, anew=lines)
-                return self.language_plan(plan.language)
-            takes = plan_takes(work, session, lines, anew=lines if anew else ())
-            render_lines(work, takes, session)
-            plan = finish_takes(work, takes)
-            session.inputs.check_unchanged()
-        if run.output is not None:
-            with self._job(replace(run, plan=plan)) as (job, session):
-                export_film(self._work(plan, job, session), session)
-        return plan
-
-    def _usual_engine(self, given: ProjectOptions) -> str:
-        """The engine of lines that name none."""
-        return combined(self.project, given, self.folder.manifest)[0].engine
-
-    def _with_other_engines(self, plan: LanguagePlan, given: ProjectOptions) -> LanguagePlan:
-        """The plan after the lines were made that another engine than the project's renders."""
-        for engine in sorted({planned.engine for planned in plan.lines if planned.engine and not planned.leave}):
-            with self._job(ProjectRun(given, plan=plan, engine=engine)) as (job, session):
-                missing = self._work(plan, job, session).missing
-            lines = [p.line.id for p in plan.lines if p.engine == engine and p.line.id in missing]
-            plan = self._made(plan, lines, ProjectRun(given), anew=False) if lines else plan
-        return plan
-
-    @contextmanager
-    def _opened(self, plan: LanguagePlan, run: "ProjectRun") -> Iterator[tuple[LanguageWork, Session]]:
-        with self._job(run) as (job, session):
-            yield self._work(plan, job, session), session
-
-    def _settle(self, person: str, **change: object) -> Project:
-        with self.folder.locked():
-            project = self.project
-            known = next((each for each in project.people if each.id == person), NamedPerson(person))
-            try:
-                project = project.with_person(replace(known, **change))  # type: ignore[arg-type]
-            except ValueError as wrong:
-                raise InputError(str(wrong), file=self.folder.manifest, remedy="Choose another name") from wrong
-            self.folder.save(project)
-            return project
-
-    def _known(self, language: str) -> str:
-        """``language``, if the project has a plan for it; without one, the only one. Raises ``InputError``."""
-        have = self.project.languages
-        if language in have:
-            return language
-        if not language and len(have) == 1:
-            return have[0]
-        names = ", ".join(plan_name(each) for each in have) or "none yet"
-        what = f"the project has no plan for '{language}'" if language else "the project has several languages"
-        raise InputError(f"{what} (plans: {names})", file=self.folder.path, remedy="Name one with --to")
-
-    def _line(self, plan: LanguagePlan, line: str) -> PlannedLine:
-        planned = plan.planned(line)
-        if planned is None:
-            ids = [each.line.id for each in plan.lines]
-            have = f"{ids[0]} to {ids[-1]}" if ids else "none"
-            raise InputError(f"there is no line {line} (lines: {have})", file=self.folder.plan(plan.language))
-        return planned
-
-    def _plan_at_hand(self, language: str, audio: Path | None, given: ProjectOptions) -> LanguagePlan | None:
-        """The plan that is rendered; None if one is to be made. A changed dub track becomes that of the plan."""
-        have = self.project.languages if self.folder.exists else ()
-        if language not in have and (_says_something(audio, given) or not have):
-            if not _says_something(audio, given):
-                raise OptionError(
-                    "the project has no plan yet", file=self.folder.path, remedy="Give --audio or --script"
-                )
-            return None
-        plan = self.language_plan(language)
-        if audio is not None and plan.track is not None and not same_file(audio, plan.track.path):
-            plan = replace(plan, track=InputFile(audio.absolute(), ""))
-        return plan
-
-    def _planned(self, job: Job, language: str, session: Session) -> LanguagePlan:
-        """A new plan, which is saved together with the project."""
-        analysis = self._analysis(job, session)
-        plan = make_plan(job, analysis, language, session, people_by_name(self.folder))
-        session.inputs.check_unchanged()
-        self.folder.save_plan(plan, job.clip.start)
-        project = self.project
-        if plan.language not in project.languages:
-            self.folder.save(replace(project, languages=(*project.languages, plan.language)))
-        people_seen(self.folder, job.clip, analysis)
-        return plan
-
-    def _work(self, plan: LanguagePlan, job: Job, session: Session) -> LanguageWork:
-        analysis = self._analysis(job, session)
-        return language_work(self.folder, as_heads(plan, self.project), job, analysis, session)
-
-    def _analysis(self, job: Job, session: Session) -> Analysis:
-        """The analysis of the source, with people as the user settled it."""
-        return as_settled(analyse(job, session), self.project)
-
-    @contextmanager
-    def _job(self, run: "ProjectRun") -> Iterator[tuple[Job, Session]]:
-        """The job of one run on the source, and its session. The project is begun if there is none."""
-        options, speech, audio, plan = run.given.options, run.given.speech, run.audio, run.plan
-        if self.folder.exists:
-            options, speech = combined(self.project, run.given, self.folder.manifest)
-        if run.engine:
-            options = replace(options, engine=run.engine)
-        if plan is not None:
-            audio = audio or _track_of(plan)
-            speech = replace(speech, voice=speech.voice or plan.voices, script=None, line="")
-            speech = replace(speech, to=plan.language if audio is None else "")
-        if audio is None:
-            options = for_spoken_lines(options, run.given.options)
-        if self.folder.exists and self.project.consent:
-            options = replace(options, consent=True)
-        request = DubRequest(
-            source=self.source,
-            output=run.output,
-            audio=audio,
-            speech=speech,
-            options=options,
-            planned=run.planned or plan is not None,
-            others=() if plan is None or plan.script is None else (plan.script.path,),
-        )
-        with open_session(options, self.caller.listener, self.caller.ask_download) as session:
-            job = self._with_consent(preflight(request, self.caller, session))
-            self._begin(job, options, speech)
-            yield job, session
-
-    def _with_consent(self, job: Job) -> Job:
-        """The job with the consent that the project records, if it does."""
-        known = self.project.consent if self.folder.exists else {}
-        return replace(job, consent=known) if known else job
-
-    def _begin(self, job: Job, options: DubOptions, speech: SpeechOptions) -> None:
-        """Write the manifest of a new project; check that the source of an old one is the same."""
-        source = InputFile(self.source.absolute(), job.digest)
-        if not self.folder.exists:
-            frames = len(job.clip.as_filmed())
-            self.folder.save(Project(source, frames, (), job.consent, remembered(options, speech)))
-            return
-        project = self.project
-        if project.source.sha256 != job.digest:
-            raise InputError(
-                "this is not the file that the project was begun with: its content is another",
-                file=self.source,
-                remedy="Give the file that it was begun with, or begin a new project for this one",
-            )
-        known = replace(project, source=source) if project.source.path != source.path else project
-        if job.audio is not None:
-            known = with_length_options(known, options)
-        if known != project:
-            self.folder.save(known)
-
-
-@dataclass(frozen=True)
-class ProjectRun:
-    """One run on a project: what was given, the output (None: no film), the dub track, the plan, the engine of the
-    lines that are made ("": the project's), and whether nothing has to be said."""
-
-    given: ProjectOptions
-    output: Path | None = None
-    audio: Path | None = None
-    plan: LanguagePlan | None = None
-    engine: str = ""
-    planned: bool = False
-
-
-def language_of(audio: Path | None, given: ProjectOptions) -> str:
-    """The language of a dub, as far as the options and the names of the files tell: "" if they do not."""
-    speech = given.speech
-    files = (audio, speech.script)
-    named = next((found for file in files if file is not None and (found := language_in_name(file))), "")
-    return speech.to or given.options.language or named
-
-
-def _says_something(audio: Path | None, given: ProjectOptions) -> bool:
-    speech = given.speech
-    return audio is not None or speech.script is not None or bool(speech.line) or bool(speech.to)
-
-
-def _track_of(plan: LanguagePlan) -> Path | None:
-    return None if plan.track is None else plan.track.path

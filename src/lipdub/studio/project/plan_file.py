@@ -44,6 +44,11 @@ _FIELDS = {
 def write_plan(path: Path, plan: LanguagePlan, zero: Fraction) -> None:
     """Write ``plan`` at once and whole. Times count from ``zero``, the instant at which players start the clip. Raises
     ``OutputError``."""
+    write_text(path, plan_text(plan, zero))
+
+
+def plan_text(plan: LanguagePlan, zero: Fraction) -> str:
+    """The text of the file of ``plan``, whose times count from ``zero``."""
     told = {
         "lipdub": "plan",
         "version": VERSION,
@@ -58,7 +63,7 @@ def write_plan(path: Path, plan: LanguagePlan, zero: Fraction) -> None:
         "left_as_filmed": [_left_told(left, zero) for left in plan.left],
         "notes": list(plan.notes),
     }
-    write_text(path, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_plan(path: Path, zero: Fraction) -> LanguagePlan:

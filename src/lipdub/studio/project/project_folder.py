@@ -3,6 +3,7 @@
     film.lipdub/
       project.json                 source, people, consent, options, languages
       plans/es.json                what is said, by whom and when: to be edited
+      marks/es.json                what reviewers decided about its lines
       takes/es/7/2/take.json       take 2 of line 7, its speech and its patches
       films/es.json                what the last film in es shows: for 'lipdub export'
       segments/es/                 encoded parts of the film, which a later export uses again; may be removed
@@ -13,21 +14,28 @@ Paths inside the files are relative to the folder, so that it can be moved.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import quote
 
-from lipdub.disk.lock_file import create_locked, is_locked, remove_if_unlocked
+from lipdub.disk.lock_file import create_locked, held_alone, is_locked, remove_if_unlocked
 from lipdub.disk.os_errors import cause_of
+from lipdub.disk.publish import Outputs
 from lipdub.disk.shared_lease import holders
 from lipdub.errors import InputError, OutputError
-from lipdub.studio.project.plan_file import read_plan, write_plan
+from lipdub.studio.project.marks_file import marks_text, read_marks
+from lipdub.studio.project.plan_file import plan_text, read_plan
 from lipdub.timeline.language_plan import LanguagePlan
 from lipdub.timeline.project import Project
+from lipdub.timeline.review_marks import ReviewMarks
 
 _RUN = ".run-"
+_EDIT = ".edit"
+_PATIENCE = 30.0
+"""Seconds that a change waits for another one, which takes milliseconds."""
+
 _UNKNOWN = "dub"
 """The name of the plan of a dub whose language is not known."""
 
@@ -51,6 +59,10 @@ class ProjectFolder:
     def plan(self, language: str) -> Path:
         """The file of the plan of a language."""
         return self.path / "plans" / f"{plan_name(language)}.json"
+
+    def marks(self, language: str) -> Path:
+        """The file of what reviewers decided about the lines of a language."""
+        return self.path / "marks" / f"{plan_name(language)}.json"
 
     def takes(self, language: str) -> Path:
         """The folder of all takes of a language."""
@@ -100,12 +112,42 @@ class ProjectFolder:
         ``InputError``."""
         return read_plan(self.plan(language), zero)
 
-    def save_plan(self, plan: LanguagePlan, zero: Fraction) -> None:
-        """Write a plan. Raises ``OutputError``."""
-        file = self.plan(plan.language)
-        with told_as_output(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        write_plan(file, plan, zero)
+    def load_marks(self, language: str) -> ReviewMarks:
+        """The marks of a language as they lie there; none if nothing was marked. Raises ``InputError``."""
+        file = self.marks(language)
+        return read_marks(file) if file.exists() else ReviewMarks()
+
+    def save_plan(self, plan: LanguagePlan, zero: Fraction, marks: ReviewMarks | None = None) -> None:
+        """Write a plan, and its marks if they are given: both at once, and to the disk before this returns. Call it
+        inside ``editing``. Raises ``OutputError``; then both are as they were."""
+        written = [(self.plan(plan.language), plan_text(plan, zero))]
+        if marks is not None:  # begun first, named last: marks are settled by the plan
+            written.insert(0, (self.marks(plan.language), marks_text(marks)))
+        with Outputs(overwrite=True) as outputs:
+            for file, text in written:
+                with told_as_output(file):
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                outputs.part(file).write_text(text)
+            outputs.publish()
+
+    @contextmanager
+    def editing(self) -> Iterator[None]:
+        """Keep other changes of the manifest, the plans and the marks out while the block reads, changes and writes
+        them: for milliseconds, also while a run works in the project (``locked``). Not for a block inside another one.
+
+        Raises ``OutputError`` if the project cannot be written to, or another program has held it for long.
+        """
+        with ExitStack() as held:
+            with told_as_output(self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
+                alone = held.enter_context(held_alone(self.path / _EDIT, _PATIENCE))
+            if not alone:
+                raise OutputError(
+                    "another program has been saving in this project for long",
+                    file=self.path,
+                    remedy="Look whether a lipdub hangs or was suspended, and end it; nothing is lost",
+                )
+            yield
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -130,6 +172,8 @@ class ProjectFolder:
             held.path.unlink(missing_ok=True)
             held.release()
             with suppress(OSError):  # nothing was begun: it is empty
+                if not self.exists:
+                    (self.path / _EDIT).unlink(missing_ok=True)
                 self.path.rmdir()
 
     @property

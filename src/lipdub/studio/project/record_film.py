@@ -53,5 +53,7 @@ def _record(job: Job, report: Report, takes: dict[str, int]) -> FilmRecord:
         has_sound=clip.has_sound,
         takes=takes,
         stems={name: file.absolute() for name, file in zip(STEMS, job.names.stems, strict=False) if file.is_file()},
+        word_errors={} if report.speech is None else dict(report.speech.word_errors),
+        timings={one.stage: one.seconds for one in report.timings},
         changed=tuple(_changed(cue, clip) for cue in report.cues if cue.changed),
     )

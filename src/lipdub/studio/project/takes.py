@@ -4,11 +4,14 @@ An attempt that was interrupted is gone on with: what of it is finished is not m
 """
 
 import json
+import os
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote
 
 from lipdub.disk.atomic import remove_partial, written_beside
 from lipdub.disk.identity import content_digest
@@ -20,6 +23,7 @@ from lipdub.studio.project.project_folder import ProjectFolder, told_as_output
 from lipdub.timeline.cue import Cue
 from lipdub.timeline.packed import packed, unpacked
 from lipdub.timeline.take import LineRecipe, LineVoice, Take
+from lipdub.timeline.time import Span
 
 _TAKE, _RECIPE, _VOICE, _VOICED, _CUES = "take.json", "recipe.json", "voice.npy", "voice.json", "cues"
 _DIGEST = "sha256"
@@ -70,15 +74,16 @@ class TakeFolder:
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
-    def finish(self, cues: tuple[Cue, ...]) -> Take | None:
-        """Complete the take, whose ``cues`` were rendered; None if one of them was not. Raises ``OutputError``."""
+    def finish(self, cues: tuple[Cue, ...], planned: Span | None = None) -> Take | None:
+        """Complete the take, whose ``cues`` were rendered; None if one of them was not. ``planned`` is the time that
+        belongs to the line by the plan. Raises ``OutputError``."""
         made = [self.cues.finished(cue.id) for cue in cues]
         recipe = self.recipe
         patches = tuple(each for each in made if each is not None)
         if recipe is None or len(patches) < len(cues):
             return None
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        take = Take(self.line, self.number, recipe, self.voice, patches, now)
+        take = Take(self.line, self.number, recipe, self.voice, patches, now, planned)
         inside = tuple(replace(p, reel=_below(p.reel, self.path), shapes=_below(p.shapes, self.path)) for p in patches)
         voice = take.voice and replace(take.voice, file=Path(_VOICE))
         with told_as_output(self.path):
@@ -88,9 +93,23 @@ class TakeFolder:
             _write(self.path / _TAKE, packed(replace(take, patches=inside, voice=voice)))
         return take
 
+    def keep_planned(self, planned: Span) -> None:
+        """Write down that the complete take is used for a plan by which that time belongs to the line. Raises
+        ``OutputError``."""
+        told = self.told
+        if told is not None and told.planned != planned:
+            with told_as_output(self.path):
+                _write(self.path / _TAKE, packed(replace(told, planned=planned)))
+
     @property
     def take(self) -> Take | None:
         """The complete take; None if it is not complete, or its files are damaged or gone."""
+        take = self.there
+        return take if take is not None and not self._altered() else None
+
+    @property
+    def there(self) -> Take | None:
+        """The complete take, if its files are there; their content is not looked at. None if it is not complete."""
         told = self.told
         if told is None:
             return None
@@ -99,15 +118,19 @@ class TakeFolder:
             for p in told.patches
         )
         voice = told.voice and replace(told.voice, file=self.path / told.voice.file)
-        take = replace(told, patches=patches, voice=voice)
-        files = [file for p in take.patches for file in (p.reel, p.shapes)] + [take.voice and take.voice.file]
-        return take if all(file is None or file.is_file() for file in files) and not self._altered() else None
+        files = [file for p in patches for file in (p.reel, p.shapes)] + [voice and voice.file]
+        whole = all(file is None or file.is_file() for file in files)
+        return replace(told, patches=patches, voice=voice) if whole else None
 
     @property
     def told(self) -> Take | None:
         """The complete take as it was written down, with paths below its folder; its files are not looked at. None if
         it is not complete."""
-        return _read(Take, self.path / _TAKE)
+        try:
+            state = (self.path / _TAKE).stat()
+        except OSError:
+            return None
+        return _told(self.path / _TAKE, state.st_mtime_ns, state.st_size, state.st_ino)
 
     @property
     def damage(self) -> str:
@@ -135,17 +158,33 @@ class LineTakes:
     folder: ProjectFolder
     language: str
 
+    @property
+    def lines(self) -> frozenset[str]:
+        """The ids of all lines that ever had a take, or one that was begun."""
+        where = self.folder.takes(self.language)
+        return frozenset(unquote(entry.name) for entry in where.iterdir()) if where.is_dir() else frozenset()
+
     def all(self, line: str) -> tuple[TakeFolder, ...]:
         """The folders of the takes of a line, by number, complete or not."""
         where = self.folder.line(self.language, line)
-        if not where.is_dir():
+        try:
+            with os.scandir(where) as entries:
+                numbers = sorted(int(entry.name) for entry in entries if entry.name.isdecimal() and entry.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
             return ()
-        numbers = sorted(int(entry.name) for entry in where.iterdir() if entry.name.isdecimal() and entry.is_dir())
         return tuple(TakeFolder(where / str(number), line, number) for number in numbers)
 
     def complete(self, line: str) -> tuple[Take, ...]:
         """The complete takes of a line, by number."""
         return tuple(take for folder in self.all(line) if (take := folder.take) is not None)
+
+    def folder_of(self, line: str, number: int) -> TakeFolder:
+        """The folder of take ``number`` of a line, which need not be there."""
+        return TakeFolder(self.folder.line(self.language, line) / str(number), line, number)
+
+    def there(self, line: str) -> tuple[Take, ...]:
+        """The complete takes of a line whose files are there, by number; the files are not read."""
+        return tuple(take for folder in self.all(line) if (take := folder.there) is not None)
 
     def numbered(self, line: str, number: int) -> Take:
         """Take ``number`` of a line. Raises ``InputError`` if there is none."""
@@ -169,9 +208,15 @@ class LineTakes:
             begun[-1].forget_damaged()
             return begun[-1]
         number = every[-1].number + 1 if every else 1
-        made = TakeFolder(self.folder.line(self.language, line) / str(number), line, number)
+        made = self.folder_of(line, number)
         made.begin(recipe)
         return made
+
+
+@lru_cache(maxsize=8192)
+def _told(file: Path, *state: int) -> Take | None:
+    """The take in a file that is in a ``state``: what was read once is not read again while nothing changes."""
+    return _read(Take, file)
 
 
 def _below(file: Path | None, folder: Path) -> Path | None:

@@ -5,21 +5,25 @@
 // coded out of order, even that may fail; so the browser is asked which frame it shows (requestVideoFrameCallback). If it is
 // another one, a later place in the frame is tried, and then the film is played up to the frame.
 //
-// A table is { pts, frames, rate, constant, timecode }: `pts` (Float64Array, frames + 1) are seconds from where players
-// begin, and end with the end of the last frame; `rate` is in frames per second; `timecode` is { first, base, drop }.
+// A table is { pts, frames, rate, constant, timecode, start, shift }: `pts` (Float64Array, frames + 1) are seconds from where
+// players begin, and end with the end of the last frame; `rate` is in frames per second; `timecode` is { first, base, drop }.
+// Where the file's own clock begins later (`start`, s), browsers differ in what `currentTime` counts from: `shift` is what
+// they add, found out by the first seek.
 
 const CLOSE = 5e-6; // s; browsers round time stamps to microseconds
 const SETTLE = 250; // ms after "seeked" within which the new picture is announced
+const LONGEST = 4000; // ms that a film is played to reach a frame
 const PLACES = [0.5, 0.99]; // where in a frame to seek to, the best place first
 
 // The table from what the server or the page of a review tells: { pts: [s, ...] } or { unit: [num, den], first, steps }
-// with steps in units, [step, count] where a step repeats; and { rate: "30000/1001", timecode: "01:00:00;00", drop }.
+// with steps in units, [step, count] where a step repeats; and { rate: "30000/1001", timecode: "01:00:00;00", drop, start }.
 export function tableOf(told) {
   const pts = told.pts ? Float64Array.from(told.pts) : unpacked(told);
   const [num, den] = String(told.rate || "25").split("/").map(Number);
   const rate = num / (den || 1), base = Math.max(1, Math.round(rate)), drop = Boolean(told.drop);
   const constant = told.constant === undefined ? isEven(pts) : told.constant;
-  return { pts, frames: Math.max(pts.length - 1, 0), rate, constant, timecode: { first: counted(told.timecode, base, drop), base, drop } };
+  const timecode = { first: counted(told.timecode, base, drop), base, drop }, start = told.start || 0;
+  return { pts, frames: Math.max(pts.length - 1, 0), rate, constant, timecode, start, shift: start ? null : 0 };
 }
 
 function unpacked({ unit: [num, den], first, steps }) {
@@ -83,41 +87,43 @@ function counted(text, base, drop) {
 }
 
 const seeks = new WeakMap();
-
-function seekState(video) {
-  if (!seeks.has(video)) seeks.set(video, { wanted: 0, table: null, running: null, shown: -1 });
-  return seeks.get(video);
-}
+const asks = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 
 // Pause `video`, show one frame, and tell which one is shown then. While a seek is under way, only the newest wish
 // counts: all promises tell its frame.
 export function seekTo(video, table, frame) {
-  const state = seekState(video);
+  if (!seeks.has(video)) seeks.set(video, { wanted: 0, table: null, running: null, shown: -1 });
+  const state = seeks.get(video);
+  if (state.table !== table) state.shown = -1;
   Object.assign(state, { wanted: inside(table, frame), table });
   if (!state.running) state.running = untilShown(video, state).finally(() => { state.running = null; });
   return state.running;
 }
 
+// Seconds from where players begin that `video` is at.
+export function timeNow(video, table) {
+  return video.currentTime - (table.shift || 0);
+}
+
 // The frame that `video` shows; while a seek is under way, the one that it will show.
 export function frameNow(video, table) {
   const state = seeks.get(video);
-  return state && state.running ? inside(table, state.wanted) : frameAt(table, video.currentTime);
+  return state && state.running ? inside(table, state.wanted) : frameAt(table, timeNow(video, table));
 }
 
 // Call `tell(frame)` for each new frame that is shown, until the function that is returned is called.
 export function followFrames(video, table, tell) {
   let [going, handle] = [true, 0];
-  const exact = "requestVideoFrameCallback" in video;
-  const next = () => { handle = exact ? video.requestVideoFrameCallback(seen) : requestAnimationFrame(seen); };
+  const next = () => { handle = asks ? video.requestVideoFrameCallback(seen) : requestAnimationFrame(seen); };
   const seen = (now, picture) => {
     if (!going) return;
-    tell(frameAt(table, exact ? picture.mediaTime : video.currentTime));
+    tell(frameAt(table, asks ? picture.mediaTime - (table.shift || 0) : timeNow(video, table)));
     next();
   };
   next();
   return () => {
     going = false;
-    if (exact) video.cancelVideoFrameCallback(handle); else cancelAnimationFrame(handle);
+    if (asks) video.cancelVideoFrameCallback(handle); else cancelAnimationFrame(handle);
   };
 }
 
@@ -126,47 +132,61 @@ async function untilShown(video, state) {
   if (video.readyState < 1) await new Promise(go => ["loadedmetadata", "error"].forEach(e => video.addEventListener(e, go, { once: true })));
   for (;;) {
     const { wanted, table } = state, settled = () => state.shown === wanted || state.wanted !== wanted || video.error;
-    for (const part of PLACES) {
-      state.shown = await shownAt(video, table, placeIn(table, wanted, part), wanted, state.shown);
-      if (settled()) break;
+    if (table.shift === null) table.shift = await shiftOf(video, table);
+    if (state.shown !== wanted || video.seeking || frameAt(table, timeNow(video, table)) !== wanted) {
+      for (const part of PLACES) {
+        state.shown = await shownAt(video, table, wanted, part, state.shown);
+        if (settled()) break;
+      }
     }
-    for (let from = wanted - 1; from >= Math.max(wanted - 4, 0) && !settled() && "requestVideoFrameCallback" in video && !document.hidden; from -= 1) {
-      state.shown = await shownAt(video, table, placeIn(table, from, 0.5), from, state.shown);
+    for (let from = wanted - 1; asks && !document.hidden && from >= Math.max(wanted - 4, 0) && !settled(); from -= 1) {
+      state.shown = await shownAt(video, table, from, 0.5, state.shown);
       if (state.shown < wanted) state.shown = await playedTo(video, table, wanted);
     }
     if (state.wanted === wanted) return state.shown;
   }
 }
 
-function placeIn(table, frame, part) {
-  return table.pts[frame] + part * (table.pts[frame + 1] - table.pts[frame]);
+// What the browser adds to the times of `table`: the time stamp of the first picture tells.
+async function shiftOf(video, table) {
+  if (!asks || document.hidden) return 0;
+  await pictureAt(video, table.pts[table.frames] / 2, () => true);
+  const first = await pictureAt(video, 0, () => true), off = first - table.pts[0];
+  return Math.abs(off - table.start) < Math.abs(off) ? table.start : 0;
 }
 
-// Seek to `time` and tell which frame is shown then; `before` is the one that was shown before (-1: not known).
-function shownAt(video, table, time, wanted, before) {
+// Seek to a place (0 to 1) in a frame and tell which one is shown then; `before` was shown before (-1: not known).
+async function shownAt(video, table, frame, part, before) {
+  const frameOf = mediaTime => frameAt(table, mediaTime - table.shift);
+  const time = table.pts[frame] + part * (table.pts[frame + 1] - table.pts[frame]);
+  const mediaTime = await pictureAt(video, time + table.shift, at => frameOf(at) === frame);
+  if (!Number.isNaN(mediaTime)) return frameOf(mediaTime);
+  return asks && !document.hidden && !video.error && before >= 0 ? before : frameAt(table, timeNow(video, table));
+}
+
+// Seek to `time` and tell the time stamp of the picture that is shown then; NaN if no new one is. As soon as one is
+// `enough`, nothing more is waited for.
+function pictureAt(video, time, enough) {
   return new Promise(resolve => {
-    const exact = "requestVideoFrameCallback" in video;
-    let [told, handle, timer] = [-1, 0, 0];
-    const finish = frame => {
+    let [told, handle, timer] = [NaN, 0, 0];
+    const finish = () => {
       clearTimeout(timer);
-      if (exact) video.cancelVideoFrameCallback(handle);
-      video.removeEventListener("seeked", seeked);
-      video.removeEventListener("error", seeked);
-      resolve(frame);
+      if (asks) video.cancelVideoFrameCallback(handle);
+      ["seeked", "error"].forEach(name => video.removeEventListener(name, seeked));
+      resolve(told);
     };
     const pictured = (now, picture) => {
-      told = frameAt(table, picture.mediaTime);
-      if (told === wanted && !video.seeking) finish(told);
+      told = picture.mediaTime;
+      if (!video.seeking && enough(told)) finish();
       else handle = video.requestVideoFrameCallback(pictured);
     };
     const seeked = () => {
-      if (!exact || document.hidden || video.error) finish(frameAt(table, video.currentTime));
-      else if (told === wanted) finish(told);
-      else timer = setTimeout(() => finish(told >= 0 ? told : before >= 0 ? before : frameAt(table, video.currentTime)), told < 0 ? SETTLE : SETTLE / 4);
+      const known = !Number.isNaN(told);
+      if (!asks || document.hidden || video.error || (known && enough(told))) finish();
+      else timer = setTimeout(finish, known ? SETTLE / 2 : SETTLE);
     };
-    video.addEventListener("seeked", seeked);
-    video.addEventListener("error", seeked);
-    if (exact) handle = video.requestVideoFrameCallback(pictured);
+    ["seeked", "error"].forEach(name => video.addEventListener(name, seeked));
+    if (asks) handle = video.requestVideoFrameCallback(pictured);
     video.currentTime = time;
   });
 }
@@ -175,7 +195,7 @@ function shownAt(video, table, time, wanted, before) {
 function playedTo(video, table, wanted) {
   const { muted, playbackRate } = video, long = table.pts[wanted + 1] - table.pts[wanted];
   return new Promise(resolve => {
-    let [told, handle, timer] = [frameAt(table, video.currentTime), 0, 0];
+    let [told, handle, timer] = [frameAt(table, timeNow(video, table)), 0, 0];
     const finish = () => {
       clearTimeout(timer);
       video.cancelVideoFrameCallback(handle);
@@ -184,12 +204,12 @@ function playedTo(video, table, wanted) {
       resolve(told);
     };
     const pictured = (now, picture) => {
-      told = frameAt(table, picture.mediaTime);
+      told = frameAt(table, picture.mediaTime - table.shift);
       if (told >= wanted) finish();
       else handle = video.requestVideoFrameCallback(pictured);
     };
     handle = video.requestVideoFrameCallback(pictured);
-    timer = setTimeout(finish, 4000);
+    timer = setTimeout(finish, LONGEST);
     Object.assign(video, { muted: true, playbackRate: Math.min(Math.max(long / 0.15, 1 / 16), 1) });
     video.play().catch(finish);
   });

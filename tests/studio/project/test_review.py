@@ -1,0 +1,302 @@
+"""A made project is reviewed: lines are heard, edited while a film is made, made again together, left as filmed."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+import lipdub
+from lipdub.demo.media_files import write_wave
+from lipdub.demo.speech_assets import load_speech
+from lipdub.engines.fake import FakeEngine
+from lipdub.engines.find import find
+from lipdub.errors import InputError, MissingExtra, OptionError
+from lipdub.media.probe import open_clip
+from lipdub.media.read import read_frames
+from lipdub.media.sound_read import read_sound
+from lipdub.studio.project.edits import InsertLine, RemoveLine, SetLine
+from lipdub.studio.project.line_flags import line_flags
+from lipdub.studio.project.open_project import OpenProject
+from lipdub.timeline.language_plan import PlannedLine
+from lipdub.timeline.lines import Line
+from lipdub.timeline.sound import Sound
+from lipdub.timeline.time import Span
+from lipdub.words_to_sound.seam import ModelCard, VoiceReference
+
+GIVEN = lipdub.DubOptions(
+    speech_features="light", consent=True, face=("largest",), engine="fake", page=False, workers=1, overwrite=True
+)
+PLAIN = lipdub.ProjectOptions(GIVEN, lipdub.SpeechOptions(asr_check=False, subtitles="none"))
+SPOKEN: list[str] = []
+
+
+class Counting:
+    """A voice that says every text with recorded syllables, more for longer texts, and writes down what it said."""
+
+    card = ModelCard("counting", "Apache-2.0")
+
+    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
+        SPOKEN.append(line.text)
+        voice = load_speech("es").sound
+        first, rate = voice.rate // 2, voice.rate
+        count = round(len(line.text) * rate / 20 / pace)
+        return Sound(voice.samples[:, first : first + count], rate)
+
+
+def missing(detail: str) -> None:
+    raise MissingExtra("it is not installed")
+
+
+@pytest.fixture(scope="module")
+def patched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder; what is kept, the voice and the engine are those of this module."""
+    folder = tmp_path_factory.mktemp("review")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lipdub.studio.assemble.music_effects.bed_separator", missing)
+        patch.setattr("lipdub.studio.session.default_root", lambda: folder / "work")
+        patch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Counting())
+        patch.setattr("lipdub.studio.tools.find", lambda name, setup: FakeEngine() if name == "fake" else find(name))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def finished(patched: Path, talk: Any) -> Path:
+    """The folder of a project whose Spanish is made, with its source and the film ``one.mp4``."""
+    home = patched / "finished"
+    home.mkdir()
+    shutil.copy(talk.clip, home / "talk.mp4")
+    project = lipdub.open_project(home / "talk.lipdub", home / "talk.mp4")
+    speech = lipdub.SpeechOptions(script=talk.script, to="es", asr_check=False, subtitles="none")
+    project.render("", home / "one.mp4", lipdub.ProjectOptions(GIVEN, speech))
+    return home
+
+
+@pytest.fixture
+def home(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished project."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    SPOKEN.clear()
+    return tmp_path
+
+
+def opened(home: Path, listener: object = None) -> OpenProject:
+    caller = lipdub.Caller() if listener is None else lipdub.Caller(listener)  # type: ignore[arg-type]
+    return lipdub.open_project(home / "talk.lipdub", caller=caller)
+
+
+def states(project: OpenProject) -> dict[str, str]:
+    return {line.planned.line.id: line.state for line in project.language_status("es").lines}
+
+
+def pictures(path: Path) -> list[bytes]:
+    return [b"".join(plane.tobytes() for plane in frame.planes) for frame in read_frames(open_clip(path))]
+
+
+def test_a_line_is_heard_before_it_is_made_and_not_spoken_again(home: Path) -> None:
+    project = opened(home)
+    change = lipdub.LineChange(text="Hablamos de pan y de agua", offset=Fraction(1, 10))
+    plan = project.folder.plan("es").read_bytes()
+    with project.folder.locked():  # while a run works in the project, too
+        heard = project.hear("es", "2", change, PLAIN)
+    assert SPOKEN
+    assert set(SPOKEN) == {"Hablamos de pan y de agua"}
+    assert project.folder.plan("es").read_bytes() == plan
+    assert (heard.text, heard.file.suffix) == ("Hablamos de pan y de agua", ".flac")
+    assert project.hear("es", "2", change, PLAIN) == heard
+    SPOKEN.clear()
+    take = project.redo("es", "2", change, PLAIN)
+    assert SPOKEN == []
+    assert take.voice is not None
+    assert (take.voice.span, take.voice.rate, take.voice.missing) == (heard.span, heard.rate, heard.missing)
+    sound = read_sound(heard.file)
+    kept = np.load(take.voice.file)
+    assert sound.rate == 48_000
+    assert np.abs(sound.samples[0] - kept.reshape(-1)).max() < 2**-22
+    assert project.hear_take("es", "2", 2).span == heard.span
+    assert project.hear_take("es", "2", 1).text == "Hablamos de pan."
+    with pytest.raises(InputError, match="has no take 7"):
+        project.hear_take("es", "2", 7)
+
+
+def test_what_is_made_is_heard_without_a_run(home: Path) -> None:
+    project = opened(home)
+    (home / "talk.mp4").unlink()
+    heard = project.hear("es", "3")
+    assert heard.text == "Mucha paciencia."
+    assert SPOKEN == []
+    with av.open(str(heard.file)) as file:
+        assert file.streams.audio[0].codec_context.name == "flac"
+
+
+def test_a_line_that_is_not_said_cannot_be_heard(home: Path) -> None:
+    project = opened(home)
+    with pytest.raises(OptionError, match=r"line 2 is not said: .*nothing to be said"):
+        project.hear("es", "2", lipdub.LineChange(text="..."), PLAIN)
+    project.with_ranges([Span(Fraction(1), Fraction(2))])
+    with pytest.raises(OptionError, match="line 2 is left as filmed"):
+        project.hear("es", "2", lipdub.LineChange(text="Otra cosa"), PLAIN)
+
+
+def test_a_line_of_a_finished_dub_track_is_its_part(patched: Path, home: Path) -> None:
+    voice = load_speech("es").sound
+    write_wave(home / "es.wav", Sound(voice.samples[:, : voice.rate * 5], voice.rate))
+    project = lipdub.open_project(home / "track.lipdub", home / "talk.mp4")
+    plan = project.plan(home / "es.wav", lipdub.ProjectOptions(replace(GIVEN, language="es")))
+    line = plan.lines[0].line
+    heard = project.hear("es", line.id)
+    assert heard.source_span == line.span
+    sound = read_sound(heard.file)
+    assert abs(sound.span.duration - heard.span.duration) <= Fraction(1, sound.rate)
+    first = round(heard.span.start * voice.rate)
+    whole = read_sound(home / "es.wav").samples
+    assert np.array_equal(sound.samples, whole[:, first : first + sound.samples.shape[1]])
+    (home / "es.wav").unlink()
+    with pytest.raises(InputError, match="the dub track is not there"):
+        project.hear("es", line.id)
+
+
+def test_edits_while_a_film_is_made_are_kept(home: Path) -> None:
+    edited: list[str] = []
+
+    def listener(stage: str, done: int, total: int) -> None:
+        if stage == "render" and not edited:
+            other = opened(home)
+            new = PlannedLine(Line("Una línea nueva", Span(Fraction(61, 10), Fraction(63, 10))))
+            edits = [
+                SetLine("1", {"text": "Buenos días a todos", "note": "longer"}),
+                SetLine("3", {"verdict": "rejected"}),
+                RemoveLine("6"),
+                InsertLine(new),
+                SetLine("2", {"voice": "other"}),
+            ]
+            edited.extend(other.edit("es", edits, other.reviewed("es").revision).changed)
+
+    project = opened(home, listener)
+    change = lipdub.LineChange(text="Se habla de pan", seed=4)
+    take = project.redo("es", "2", change, PLAIN, home / "two.mp4")
+    assert set(edited) == {"1", "2", "3", "7"}
+    assert (take.number, take.recipe.text) == (2, "Se habla de pan")
+    now = project.reviewed("es")
+    lines = {p.line.id: p for p in now.plan.lines}
+    assert list(lines) == ["1", "2", "3", "4", "5", "7"]
+    assert (lines["1"].line.text, lines["1"].take, now.marks.of("1").note) == ("Buenos días a todos", 1, "longer")
+    second = lines["2"]
+    assert (second.line.text, second.seed, second.take, second.voice) == ("Se habla de pan", 4, 2, "other")
+    assert now.marks.of("3").verdict == "rejected"
+    expected = {"1": "changed", "2": "changed", "3": "left", "4": "made", "5": "changed", "7": "missing"}
+    assert states(project) == expected, "line 5 has the time of line 6, too"
+    stale = project.stale("es")
+    assert stale.lines == ("1", "2", "5", "7")
+    assert stale.seconds is not None
+    assert stale.seconds > 0
+    assert stale.film_seconds is not None
+
+
+def test_stale_lines_are_made_together(home: Path) -> None:
+    project = opened(home)
+    assert project.stale("es").lines == ()
+    assert project.stale("es").seconds == 0
+    project.edit("es", [SetLine("1", {"text": "Buenas tardes"}), SetLine("5", {"text": "De nada"})])
+    assert project.stale("es").lines == ("1", "5")
+    takes = project.redo_lines("es", ["5", "1"], PLAIN)
+    assert [(take.line, take.number, take.recipe.text) for take in takes] == [
+        ("5", 2, "De nada"),
+        ("1", 2, "Buenas tardes"),
+    ]
+    assert set(states(project).values()) == {"made"}
+    back = project.edit("es", [SetLine("1", {"text": "Buenos días."})])
+    assert states(project)["1"] == "changed"
+    assert project.stale("es").lines == ("1",)
+    assert project.stale("es").seconds == 0, "there is a take that fits"
+    (take,) = project.redo_lines("es", ["1"], PLAIN, anew=False)
+    assert take.number == 1
+    assert states(project)["1"] == "made"
+    (take,) = project.redo_lines("es", ["1"], PLAIN, home / "two.mp4")
+    assert take.number == 3
+    assert (home / "two.mp4").exists()
+    project.edit("es", [SetLine("1", {"verdict": "rejected"})], back.revision)
+    with pytest.raises(OptionError, match="line 1 is left as filmed"):
+        project.redo_lines("es", ["1", "2"], PLAIN)
+    with pytest.raises(InputError, match="there is no line 9"):
+        project.redo_lines("es", ["9"], PLAIN)
+
+
+def test_a_line_that_is_moved_is_stale_and_so_is_the_one_beside_it(home: Path) -> None:
+    project = opened(home)
+    moved = project.edit("es", [SetLine("3", {"start": Fraction(23, 10)})])
+    assert {line for line, state in states(project).items() if state == "changed"} == {"2", "3"}
+    project.redo_lines("es", ["2", "3"], PLAIN)
+    assert set(states(project).values()) == {"made"}
+    project.edit("es", moved.undo)
+    assert project.stale("es").seconds == 0, "the first takes fit again"
+    project.render("es", home / "two.mp4", PLAIN)
+    assert (home / "two.mp4").read_bytes() == (home / "one.mp4").read_bytes()
+    assert set(states(project).values()) == {"made"}
+
+
+def test_ranges_that_are_not_dubbed_are_remembered(home: Path) -> None:
+    project = opened(home)
+    ranges = (Span(Fraction(21, 10), Fraction(1067, 350)), Span(Fraction(43, 10), Fraction(46, 10)))
+    project.with_ranges(ranges)
+    assert opened(home).ranges == ranges
+    assert states(project) == {"1": "made", "2": "made", "3": "left", "4": "made", "5": "changed", "6": "made"}
+    project.render("es", home / "two.mp4", PLAIN)
+    assert states(project) == {"1": "made", "2": "made", "3": "left", "4": "made", "5": "made", "6": "made"}
+    filmed, dubbed = pictures(home / "talk.mp4"), pictures(home / "two.mp4")
+    rate = Fraction(25)
+    inside = [
+        i for i in range(len(filmed)) if any(span.start + Fraction(1, 5) < i / rate < span.end for span in ranges)
+    ]
+    close = [
+        np.abs(np.frombuffer(filmed[i], np.uint8).astype(int) - np.frombuffer(dubbed[i], np.uint8)).max()
+        for i in inside
+    ]
+    assert max(close) < 40, "encoded again at most, and no mouth is painted"
+    one = pictures(home / "one.mp4")
+    painted = [
+        np.abs(np.frombuffer(filmed[i], np.uint8).astype(int) - np.frombuffer(one[i], np.uint8)).max() for i in inside
+    ]
+    assert max(painted) > 60
+    project.with_ranges([])
+    assert project.ranges == ()
+    assert project.stale("es").seconds == 0
+    project.render("es", home / "three.mp4", PLAIN)
+    assert (home / "three.mp4").read_bytes() == (home / "one.mp4").read_bytes()
+    assert set(states(project).values()) == {"made"}
+    with pytest.raises(OptionError, match="is no part of the clip"):
+        project.with_ranges([Span(Fraction(1), Fraction(1))])
+
+
+def test_takes_tell_what_to_look_at(home: Path) -> None:
+    project = opened(home)
+    long = "Una frase que dura mucho más de lo que cabe en el tiempo de esta línea, sin ninguna duda y sin remedio"
+    project.redo("es", "2", lipdub.LineChange(text=long), PLAIN)
+    status = {line.planned.line.id: line for line in project.language_status("es").lines}
+    kinds = {flag.kind: flag.text for flag in line_flags(status["2"])}
+    assert "fast" in kinds or "end_cut" in kinds
+    assert all(text for text in kinds.values())
+    assert {flag.kind for flag in line_flags(replace(status["3"], word_errors=0.5))} >= {"words"}
+    unsure = replace(status["3"], planned=replace(status["3"].planned, person=None))
+    assert "unsure" in {flag.kind for flag in line_flags(unsure)}
+    assert line_flags(replace(status["2"], state="left")) == ()
+
+
+def test_a_take_that_is_chosen_while_others_are_made_stays_chosen(home: Path) -> None:
+    opened(home).redo("es", "4", lipdub.LineChange(seed=9), PLAIN)
+    chosen: list[int] = []
+
+    def listener(stage: str, done: int, total: int) -> None:
+        if stage == "render" and not chosen:
+            chosen.append(opened(home).choose("es", "4", 1).number)
+
+    project = opened(home, listener)
+    project.redo("es", "2", lipdub.LineChange(seed=5), PLAIN)
+    lines = {p.line.id: p for p in project.language_plan("es").lines}
+    assert chosen == [1]
+    assert (lines["4"].take, lines["4"].seed, lines["2"].take) == (1, None, 2)
