@@ -69,7 +69,7 @@ class Studio:
         context = self.browser.new_context(
             **{"viewport": viewport, "locale": "en-GB", "reduced_motion": "reduce"} | options
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         self.contexts.append(context)
         return self.tab(context, place)
 

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 
-def until(page: Any, expression: str, seconds: float = 20) -> None:
+def until(page: Any, expression: str, seconds: float = 60) -> None:
     """Wait until ``expression`` is true in ``page``. Fails after ``seconds``."""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):
