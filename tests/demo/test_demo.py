@@ -222,6 +222,15 @@ def test_the_demo_command(quick, tmp_path, monkeypatch, capsys):
     assert '"spanish"' in capsys.readouterr().out
 
 
+def test_the_clip_and_the_script_of_a_project_are_made_once(quick, tmp_path):
+    clip, script = demo.make_demo_clip(tmp_path / "demo")
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {"portrait.jpg", clip.name, script.name}
+    assert script.read_text("utf-8") == "1\n00:00:00,200 --> 00:00:00,500\n¡Sí, mañana!\n"
+    before = clip.stat().st_mtime_ns
+    assert demo.make_demo_clip(tmp_path / "demo") == (clip, script)
+    assert clip.stat().st_mtime_ns == before
+
+
 def test_a_folder_that_cannot_be_made_is_said(quick, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):

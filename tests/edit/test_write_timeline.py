@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
@@ -11,14 +12,17 @@ from hypothesis import strategies as st
 
 from lipdub.edit import write_timeline as module
 from lipdub.edit.cut_list import REST, VERDICTS, CutList, EditLine, EditMedia, EditTake, cut
+from lipdub.edit.marks import COLOURS
 from lipdub.edit.timecode import NO_TIMECODE, Timecode, counted_rate, may_drop, parse_timecode, timecode_text
 from lipdub.edit.write_timeline import TYPES, check_timeline_name, timeline_notes, write_timeline
 from lipdub.errors import MissingExtra, OptionError, OutputError
 
 otio = pytest.importorskip("opentimelineio", reason="the extra edit is not installed: pip install 'lipdub[edit]'")
+aaf2 = pytest.importorskip("aaf2", reason="the extra edit is not installed: pip install 'lipdub[edit]'")
 for package in ("otio_cmx3600_adapter", "otio_fcp_adapter", "otio_aaf_adapter"):
-    pytest.importorskip(package, reason="the extra edit is not installed: pip install 'lipdub[edit]'")
-timeline_formats = pytest.importorskip("lipdub.edit.timeline_formats")
+    pytest.importorskip(package, reason="the extra dev is not installed: pip install 'lipdub[dev]'")
+otio_timeline = pytest.importorskip("lipdub.edit.otio_timeline")
+from tests.edit.by_adapters import adapter_aaf, adapter_edl, adapter_fcp7  # noqa: E402
 
 F = Fraction
 F25 = F(25)
@@ -102,18 +106,70 @@ def test_the_cut_is_the_same_to_the_frame(ending: str, drawn: tuple, tmp_path_fa
     assert read.duration().value == made.frames
 
 
+@settings(max_examples=30)
+@given(drawn=CUTS)
+def test_an_edl_is_the_one_that_the_adapter_writes(drawn: tuple, tmp_path_factory: pytest.TempPathFactory) -> None:
+    made, path = built(drawn), tmp_path_factory.getbasetemp() / "own.edl"
+    write_timeline(made, path, path)
+    assert path.read_text("utf-8") == adapter_edl(made, {"source": "ATALKMOR", "dub": "ATALKDUB"})
+
+
+@settings(max_examples=30)
+@given(drawn=CUTS)
+def test_xml_has_the_elements_that_the_adapter_writes(drawn: tuple, tmp_path_factory: pytest.TempPathFactory) -> None:
+    made, path = built(drawn), tmp_path_factory.getbasetemp() / "own.xml"
+    write_timeline(made, path, path)
+    assert elements(ElementTree.parse(path).getroot()) == elements(adapter_fcp7(made))
+
+
+def elements(element: ElementTree.Element) -> tuple:
+    """An element with all that it holds. What XML reads as one kind of space is one here."""
+    text = " ".join((element.text or "").split())
+    return element.tag, dict(element.attrib), text, [elements(child) for child in element]
+
+
 @settings(max_examples=8)
 @given(drawn=CUTS)
 def test_the_cut_in_aaf_is_the_same_to_the_frame(drawn: tuple, tmp_path_factory: pytest.TempPathFactory) -> None:
     made = built(drawn)
     read = written(made, tmp_path_factory.getbasetemp(), ".aaf")
-    place = [(first, stop, start) for first, stop, _, start in wanted(made)]
-    clips = [(clip.range_in_parent(), clip.source_range) for clip in read.video_tracks()[0].find_clips()]
-    assert [
-        (inside.start_time.value, inside.end_time_exclusive().value, source.start_time.value)
-        for inside, source in clips
-    ] == place
-    assert len(read.audio_tracks()) == 1
+    assert shown(read) == wanted(made)
+    rate = made.rate.numerator / made.rate.denominator
+    assert read.global_start_time == otio.opentime.RationalTime(made.source.start.frames, rate)
+    heard = [(media(clip), clip.enabled) for track in read.audio_tracks() for clip in track.find_clips()]
+    assert heard == [(made.film.path, True), *([(made.source.path, False)] if made.source.has_sound else [])]
+    lines = {f"{line.id}{f' {line.person}' if line.person else ''}".strip(): line for line in made.lines}
+    marked = [(marker, clip) for clip in read.video_tracks()[0].find_clips() for marker in clip.markers]
+    assert len(marked) == len(lines)
+    for marker, clip in marked:
+        line = lines[next(name for name in lines if marker.name.startswith(f"{name}: "))]
+        into = marker.marked_range.start_time - clip.source_range.start_time
+        assert (clip.range_in_parent().start_time + into).value == line.frames.start
+        assert marker.name.endswith(f"({line.verdict})")
+        assert marker.color == COLOURS[line.verdict]
+
+
+def media(clip) -> Path:
+    """The file of a clip."""
+    return Path(unquote(clip.media_reference.target_url.removeprefix("file://")))
+
+
+@settings(max_examples=5)
+@given(drawn=CUTS)
+def test_aaf_is_read_as_that_of_the_adapter(drawn: tuple, tmp_path_factory: pytest.TempPathFactory) -> None:
+    made, path = built(drawn), tmp_path_factory.getbasetemp() / "adapter.aaf"
+    adapter_aaf(made, path)
+    both = written(made, path.parent, ".aaf"), otio.adapters.read_from_file(str(path))
+    own, other = ([described(clip) for track in read.tracks[:2] for clip in track.find_clips()] for read in both)
+    assert own == other
+    assert both[0].name == both[1].name
+    assert both[0].global_start_time == both[1].global_start_time
+
+
+def described(clip) -> tuple:
+    """What a clip read from AAF says: its place, and what it refers to (the file, and the tape that it came from)."""
+    media = [(ref.target_url, ref.available_range) for ref in clip.media_references().values()]
+    return clip.name, clip.source_range, clip.range_in_parent(), media
 
 
 @settings(max_examples=30)
@@ -237,21 +293,38 @@ def test_a_rate_without_timecode_is_refused_but_by_otio(tmp_path: Path, ending: 
     assert shown(written(made, tmp_path, ".otio")) == wanted(made)
 
 
-def test_an_adapter_that_is_not_installed_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    find = module.find_spec
-    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "otio_fcp_adapter" else find(name))
-    with pytest.raises(MissingExtra, match=r"Final Cut Pro 7 XML.*otio_fcp_adapter.*pip install 'lipdub\[edit\]'"):
-        check_timeline_name(Path("a.xml"))
-    assert check_timeline_name(Path("a.edl")) is TYPES[".edl"]
+def test_a_package_that_is_not_installed_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    for ending, says in ((".otio", "OpenTimelineIO.*'opentimelineio'"), (".aaf", "AAF.*'aaf2'")):
+        with pytest.raises(MissingExtra, match=rf"{says}.*pip install 'lipdub\[edit\]'"):
+            check_timeline_name(Path(f"a{ending}"))
+    for ending in (".edl", ".xml"):
+        assert check_timeline_name(Path(f"a{ending}")) is TYPES[ending], "needs no package"
 
 
-def test_what_an_adapter_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refusal", [otio.exceptions.NotSupportedError, aaf2.exceptions.AAFPropertyError, ValueError])
+def test_what_a_package_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: type) -> None:
     def refuse(made: CutList, path: Path) -> None:
-        raise otio.exceptions.NotSupportedError("not this")
+        raise refusal("not this")
 
-    monkeypatch.setattr(timeline_formats, "write_edl", refuse)
-    with pytest.raises(OutputError, match=r"a.edl: EDL \(CMX 3600\) cannot hold this cut \(not this\)"):
-        write_timeline(a_cut(), tmp_path / "a.edl", tmp_path / "a.edl")
+    monkeypatch.setattr(otio_timeline, "write_otio", refuse)
+    with pytest.raises(OutputError, match=r"a.otio: OpenTimelineIO cannot hold this cut \(not this\)"):
+        write_timeline(a_cut(), tmp_path / "a.otio", tmp_path / "a.otio")
+
+
+def test_characters_that_xml_does_not_have_are_replaced(tmp_path: Path) -> None:
+    line = replace(a_cut().lines[0], text="a\x0bb\ud800 \U0001f600", person="\x00")
+    path = tmp_path / "a.xml"
+    write_timeline(replace(a_cut(), lines=(line,)), path, path)
+    root = ElementTree.parse(path).getroot()
+    assert root.findtext(".//sequence/marker/comment") == "end cut: a\ufffdb\ufffd \U0001f600"
+    assert shown(otio.adapters.read_from_file(str(path))) == wanted(a_cut())
+
+
+def test_a_long_line_fits_into_a_marker_of_aaf(tmp_path: Path) -> None:
+    line = replace(a_cut().lines[0], text="á" * 100_000, person="A" * 100_000)
+    read = written(replace(a_cut(), lines=(line,)), tmp_path, ".aaf")
+    assert [len(marker.name) for clip in read.find_clips() for marker in clip.markers] == [1000]
 
 
 def test_what_a_file_does_not_hold_is_said() -> None:

@@ -4,12 +4,8 @@ import sys
 
 from lipdub.cli.screen import note, stderr
 from lipdub.errors import OptionError
+from lipdub.studio.preflight.consent import STATEMENT
 from lipdub.weights import ModelEntry
-
-STATEMENT = (
-    "The people in this footage agreed to be dubbed, with voices that are made to resemble theirs, or I have another "
-    "right to do so."
-)
 
 TRAINING_STATEMENT = (
     "The people in this footage agreed to be dubbed for the training of models, and that models learn from it, "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import lipdub
-from lipdub.cli import batch, shard_commands
+from lipdub.cli import batch, shard_commands, studio
 from lipdub.cli.cache import cache_app
 from lipdub.cli.project_commands import DubFiles, LanguagesOptions, register
 from lipdub.cli.renamed import with_new_names
@@ -46,6 +46,7 @@ app.command(train_app)
 register(app)
 batch.register(app)
 shard_commands.register(app)
+studio.register(app)
 
 
 @app.command

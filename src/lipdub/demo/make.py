@@ -21,7 +21,7 @@ from lipdub.demo.idle_motion import IdleMotionOptions
 from lipdub.demo.media_files import write_animation, write_synthetic_clip, write_wave
 from lipdub.demo.speech_assets import DemoSpeech, demo_speech
 from lipdub.demo.talking_portrait import portrait_landmarks, talking_portrait
-from lipdub.disk.publish import atomic_output
+from lipdub.disk.publish import atomic_output, write_text
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OutputError
 from lipdub.faces.landmarker import FaceLandmarker
@@ -36,6 +36,7 @@ from lipdub.studio.progress import Clock
 from lipdub.studio.session import open_session
 from lipdub.studio.track_features import SoundTrack, track_features
 from lipdub.timeline.picture import Rgb, Window
+from lipdub.timeline.time import Span, timecode
 
 RATE = Fraction(25)
 SEED = 3
@@ -89,6 +90,37 @@ def make_demo(folder: Path, *, overwrite: bool = False, caller: Caller = Caller(
         pictures = clock.counted("compare", side_by_side(english, spanish, said, dubbed), len(open_clip(english)))
         write_synthetic_clip(both, pictures, RATE, dubbed.sound, SYNTHETIC_NOTICE, overwrite=overwrite)
     return Demo(portrait, english, voice, spanish, both, report, clock.seconds, voices)
+
+
+def make_demo_clip(folder: Path, caller: Caller = Caller()) -> tuple[Path, Path]:
+    """Make what a project of the demo begins with, in ``folder``: the clip of the portrait that speaks English, and a
+    Spanish script for it. What is there already stays. Returns both files. Raises ``OutputError``."""
+    portrait, clip, *_ = _outputs(folder, overwrite=True)
+    script = folder / "portrait.es.srt"
+    if clip.exists() and script.exists():
+        return clip, script
+    clock = Clock(caller.listener)
+    with clock.stage("voices"):
+        said, dubbed, _ = demo_speech()
+        with atomic_output(portrait, overwrite=True) as part:
+            part.write_bytes(_packaged())
+    with clock.stage("portrait"):
+        _animate_portrait(portrait, said, max(_frames(said), _frames(dubbed)), clip, clock, caller)
+    rows = zip(said.phrases, dubbed.phrases, strict=True)
+    cues = (f"{n}\n{_stamp(s)} --> {_stamp(e)}\n{text}\n" for n, ((s, e), text) in enumerate(map(_row, rows), 1))
+    write_text(script, "\n".join(cues), overwrite=True)
+    return clip, script
+
+
+def _row(phrases: tuple[tuple[Span, str], tuple[Span, str]]) -> tuple[tuple[Fraction, Fraction], str]:
+    """When the clip says a phrase, and what the dub says then."""
+    (span, _), (_, text) = phrases
+    return (span.start, span.end), text
+
+
+def _stamp(instant: Fraction) -> str:
+    """``h:mm:ss,mmm`` as SubRip has it."""
+    return f"0{timecode(instant)}".replace(".", ",")
 
 
 def _outputs(folder: Path, overwrite: bool) -> list[Path]:

@@ -8,7 +8,6 @@ OpenTimelineIO keeps a rate as one float: it is always numerator by denominator,
 in the metadata.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
 from lipdub.edit.cut_list import CutClip, CutList, EditLine, EditMedia, EditTake
+from lipdub.edit.marks import Mark, clip_names, line_marks
 from lipdub.edit.timecode import timecode_text
-from lipdub.timeline.notes import short
 
 VERSION = 1
 """Version of the metadata under the key ``lipdub``."""
@@ -26,16 +25,10 @@ VERSION = 1
 ACTIVE = "DEFAULT_MEDIA"
 """The key of the media that a clip shows; other programs know no other."""
 
-COLOURS = {
-    "made": "GREEN",
-    "voice only": "CYAN",
-    "closures missed": "YELLOW",
-    "end cut": "RED",
-    "changed": "ORANGE",
-    "not made": "MAGENTA",
-    "left as filmed": "WHITE",
-}
-"""Verdict -> colour of its marker, by OpenTimelineIO's names."""
+
+def write_otio(cut: CutList, path: Path) -> None:
+    """Write OpenTimelineIO's own file, which holds everything."""
+    path.write_text(otio_timeline(cut).to_json_string() + "\n", "utf-8")
 
 
 def otio_timeline(cut: CutList) -> otio.schema.Timeline:
@@ -68,18 +61,17 @@ class _Builder:
 
     def _picture(self) -> otio.schema.Track:
         track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
-        clips = [self._clip(clip) for clip in self._cut.clips]
-        firsts = [clip.first for clip in self._cut.clips]
-        for line in self._cut.lines:
-            at = bisect_right(firsts, min(max(line.frames.start, 0), self._cut.frames - 1)) - 1
-            clips[at].markers.append(self._marker(line, self._cut.clips[at]))
+        named = zip(self._cut.clips, clip_names(self._cut), strict=True)
+        clips = [self._clip(clip, name) for clip, name in named]
+        for mark in line_marks(self._cut):
+            clips[mark.clip].markers.append(self._marker(mark))
         track.extend(clips)
         return track
 
-    def _clip(self, clip: CutClip) -> otio.schema.Clip:
+    def _clip(self, clip: CutClip, name: str) -> otio.schema.Clip:
         shown = self._cut.film if clip.dubbed else self._cut.source
         inside = self._range(shown.start.frames + clip.first, clip.stop - clip.first)
-        made = otio.schema.Clip(self._name(clip), source_range=inside)
+        made = otio.schema.Clip(name, source_range=inside)
         media = {ACTIVE: self._media(shown, "dub" if clip.dubbed else "source")}
         if clip.dubbed:
             if clip.stop <= self._cut.source.frames:
@@ -90,14 +82,6 @@ class _Builder:
         made.set_media_references(media, ACTIVE)
         made.metadata["lipdub"] = {"dubbed": clip.dubbed, "lines": [id_ for id_ in clip.lines if id_]}
         return made
-
-    def _name(self, clip: CutClip) -> str:
-        if not clip.dubbed:
-            return self._cut.source.path.stem
-        named = [" ".join(filter(None, (id_, self._lines[id_].person))) for id_ in clip.lines if id_ in self._lines]
-        if named:
-            return " + ".join(named)
-        return "mouth at rest" if clip.first < self._cut.source.frames else "added frames"
 
     def _take(self, line: EditLine, take: EditTake) -> otio.core.MediaReference:
         """The film that shows the take, this one or an earlier one. A take that no film shows is media that is missing:
@@ -111,16 +95,13 @@ class _Builder:
         made.metadata["lipdub"] = told
         return made
 
-    def _marker(self, line: EditLine, clip: CutClip) -> otio.schema.Marker:
-        media = self._cut.film if clip.dubbed else self._cut.source
-        first = max(line.frames.start, clip.first)
-        first = min(first, clip.stop - 1)
-        length = max(1, min(line.frames.stop, clip.stop) - first)
-        who = f"{line.id} {line.person}".strip()
+    def _marker(self, mark: Mark) -> otio.schema.Marker:
+        line, dubbed = mark.line, self._cut.clips[mark.clip].dubbed
+        media = self._cut.film if dubbed else self._cut.source
         made = otio.schema.Marker(
-            name=f"{who}: {short(line.text, 60)}",
-            marked_range=self._range(media.start.frames + first, length),
-            color=COLOURS[line.verdict],
+            name=mark.name,
+            marked_range=self._range(media.start.frames + mark.first, mark.length),
+            color=mark.colour,
             comment=line.verdict,
         )
         made.metadata["lipdub"] = {

@@ -1,13 +1,15 @@
-"""The files of a cut: OpenTimelineIO's own, and those of other programs by its adapters.
+"""The files of a cut: OpenTimelineIO's own, and those of other programs.
 
-OpenTimelineIO is loaded when a file is written, and not before.
+OpenTimelineIO and pyaaf2 are loaded when a file is written with them, and not before.
 """
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +30,13 @@ _SMPTE = frozenset({24, 25, 30, 48, 50, 60})
 
 @dataclass(frozen=True)
 class TimelineType:
-    """A type of file: what people call it, the packages that write it, and the function of ``timeline_formats`` that
-    writes it."""
+    """A type of file: what people call it, the package that writes it ("": none is needed), and the module and the
+    function of ``lipdub.edit`` that do."""
 
     name: str
-    packages: tuple[str, ...]
-    writer: str
+    package: str
+    module: str
+    function: str
 
 
 def check_timeline_name(path: Path) -> TimelineType:
@@ -54,10 +57,9 @@ def check_timeline_name(path: Path) -> TimelineType:
             f"{what} not a kind of timeline that can be written", file=path, remedy=f"Choose {' or '.join(TYPES)}"
         )
     kind = TYPES[ending]
-    for package in kind.packages:
+    if kind.package and find_spec(kind.package) is None:
         with MissingExtra.guard(EXTRA, f"writing {kind.name} ({ending})"):
-            if find_spec(package) is None:
-                raise ImportError(name=package)
+            raise ImportError(name=kind.package)
     return kind
 
 
@@ -78,9 +80,7 @@ def write_timeline(cut: CutList, path: Path, target: Path) -> None:
     kind = check_timeline_name(target)
     check_rate(kind, cut.rate, target)
     with MissingExtra.guard(EXTRA, f"writing {kind.name}"), _told(kind, target):
-        from lipdub.edit import timeline_formats
-
-        getattr(timeline_formats, kind.writer)(cut, path)
+        getattr(import_module(f"lipdub.edit.{kind.module}"), kind.function)(cut, path)
 
 
 def timeline_notes(cut: CutList, path: Path) -> tuple[str, ...]:
@@ -94,26 +94,31 @@ def timeline_notes(cut: CutList, path: Path) -> tuple[str, ...]:
 
 @contextmanager
 def _told(kind: TimelineType, target: Path) -> Iterator[None]:
-    """What an adapter raises, as ``OutputError``."""
-    from opentimelineio.exceptions import OTIOError
-
+    """What a package or a text refuses, as ``OutputError``."""
     try:
         yield
-    except (OTIOError, ValueError, NotImplementedError) as refused:
+    except (ValueError, NotImplementedError, *_refusals()) as refused:
         why = " ".join(str(refused).split())[:200]
         raise OutputError(f"{kind.name} cannot hold this cut ({why})", file=target, remedy="Write .otio") from refused
 
 
+def _refusals() -> Iterator[type[Exception]]:
+    """The errors of the packages that were loaded."""
+    for module, name in (("opentimelineio.exceptions", "OTIOError"), ("aaf2.exceptions", "AAFError")):
+        if module in sys.modules:
+            yield getattr(sys.modules[module], name)
+
+
 TYPES = {
-    ".otio": TimelineType("OpenTimelineIO", ("opentimelineio",), "write_otio"),
-    ".edl": TimelineType("EDL (CMX 3600)", ("opentimelineio", "otio_cmx3600_adapter"), "write_edl"),
-    ".xml": TimelineType("Final Cut Pro 7 XML", ("opentimelineio", "otio_fcp_adapter"), "write_fcp7"),
-    ".aaf": TimelineType("AAF", ("opentimelineio", "otio_aaf_adapter", "aaf2"), "write_aaf"),
+    ".otio": TimelineType("OpenTimelineIO", "opentimelineio", "otio_timeline", "write_otio"),
+    ".edl": TimelineType("EDL (CMX 3600)", "", "edl", "write_edl"),
+    ".xml": TimelineType("Final Cut Pro 7 XML", "", "fcp7_xml", "write_fcp7"),
+    ".aaf": TimelineType("AAF", "aaf2", "aaf", "write_aaf"),
 }
 """Ending -> type of file."""
 
 _NOT_HELD = {
     ".edl": "an EDL holds the picture and the markers; sound, takes and the source under the dub are in .otio",
     ".xml": "Final Cut Pro 7 XML holds the cut and the markers; takes and the source under the dub are in .otio",
-    ".aaf": "AAF holds the cut and the dub's sound; markers, takes and all other sounds are in .otio",
+    ".aaf": "AAF holds the cut, the markers and both sounds; stems, takes and the source under the dub are in .otio",
 }

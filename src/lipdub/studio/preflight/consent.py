@@ -18,6 +18,12 @@ from lipdub.errors import OutputError
 from lipdub.studio.caller import AskPeople, granted_by_caller
 from lipdub.weights import Say, log
 
+STATEMENT = (
+    "The people in this footage agreed to be dubbed, with voices that are made to resemble theirs, or I have another "
+    "right to do so."
+)
+"""What somebody states who lets people in footage say something else."""
+
 
 def ensure_consent(clip: Path, digest: str, given: bool, ask: AskPeople, why: str = "") -> dict[str, str]:
     """The record of consent for a clip: who said so, when (and ``why``). ``given``: stated with this very command.

@@ -223,7 +223,7 @@ class _Cut:
             person=_person(self._work.project, planned),
             verdict=self._verdict(planned, take, line.id in changed),
             take=0 if take is None else shown,
-            takes=tuple(self._take(each, each is take) for each in takes.values()),
+            takes=self._takes(line.id, takes.values(), take),
             review="" if mark.verdict == "unchecked" else mark.verdict,
             note=mark.note,
         )
@@ -243,11 +243,18 @@ class _Cut:
         found, wanted = closure_counts(take)
         return "closures missed" if found < wanted else "made"
 
-    def _take(self, take: Take, shown: bool) -> EditTake:
-        folder = self._work.folder.line(self._work.plan.language, take.line) / str(take.number)
-        text = take.recipe.text if take.voice is None else take.voice.text
-        film = None if shown else self._earlier(take)
-        return EditTake(take.number, text, folder.relative_to(self._work.folder.path), shown, film)
+    def _takes(self, line: str, takes: Iterable[Take], shown: Take | None) -> tuple[EditTake, ...]:
+        folder = self._work.folder.line(self._work.plan.language, line).relative_to(self._work.folder.path)
+        return tuple(
+            EditTake(
+                number=take.number,
+                text=take.recipe.text if take.voice is None else take.voice.text,
+                folder=folder / str(take.number),
+                shown=take is shown,
+                film=None if take is shown else self._earlier(take),
+            )
+            for take in takes
+        )
 
     def _earlier(self, take: Take) -> EditMedia | None:
         """The newest earlier film that shows a take, with the same frames at the same timecodes as this one."""

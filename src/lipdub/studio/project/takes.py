@@ -4,6 +4,7 @@ An attempt that was interrupted is gone on with: what of it is finished is not m
 """
 
 import json
+import os
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -166,9 +167,11 @@ class LineTakes:
     def all(self, line: str) -> tuple[TakeFolder, ...]:
         """The folders of the takes of a line, by number, complete or not."""
         where = self.folder.line(self.language, line)
-        if not where.is_dir():
+        try:
+            with os.scandir(where) as entries:
+                numbers = sorted(int(entry.name) for entry in entries if entry.name.isdecimal() and entry.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
             return ()
-        numbers = sorted(int(entry.name) for entry in where.iterdir() if entry.name.isdecimal() and entry.is_dir())
         return tuple(TakeFolder(where / str(number), line, number) for number in numbers)
 
     def complete(self, line: str) -> tuple[Take, ...]:

@@ -69,12 +69,19 @@ def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int
     remedy = "Run it again with --workers 1: what is finished is kept"
     Attempts(session.scratch / _ATTEMPTS).forget()
     with session.workers(workers, remedy, work.job.clip.path) as submit:
-        futures = [submit(_run_in_worker, work, tuple(run)) for run in runs]
+        futures = [submit(_run_in_worker, work, tuple(run)) for run in _longest_first(work, runs)]
         left = {number for run in runs for number in run}
         for _ in until_done(futures):
             finished = sorted(number for number in left if work.file(number).is_file())
             left.difference_update(finished)
             yield from finished
+
+
+def _longest_first(work: FilmWork, runs: Sequence[Sequence[int]]) -> list[Sequence[int]]:
+    """``runs`` in the order in which workers begin them: the longest first, so that no worker has a long one left when
+    the others have ended (R. L. Graham, SIAM J. Appl. Math. 17, 1969)."""
+    segments = work.segments.segments
+    return sorted(runs, key=lambda run: (-sum(len(segments[number]) for number in run), run[0]))
 
 
 def _run_in_worker(session: Session, work: FilmWork, numbers: Sequence[int]) -> None:

@@ -1,54 +1,44 @@
-"""How a cut becomes each kind of file: what OpenTimelineIO's adapters need to be given, and what is added to what they
-write."""
+"""The same cuts as OpenTimelineIO's adapters write them: what lipdub's own writers are compared with.
 
-import re
+What the adapters leave out or get wrong is corrected here, each time with a word on it.
+"""
+
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
-from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
 import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
+from lipdub.edit.aaf import mob_urn
 from lipdub.edit.cut_list import CutList
 from lipdub.edit.otio_timeline import otio_timeline
-from lipdub.edit.timecode import counted_rate, day_frames
-from lipdub.errors import OptionError
-
-_REEL = 8
-"""Characters of a reel name in an edit list."""
+from lipdub.edit.timecode import counted_rate
 
 
-def write_otio(cut: CutList, path: Path) -> None:
-    """OpenTimelineIO's own file, with everything."""
-    path.write_text(otio_timeline(cut).to_json_string() + "\n", "utf-8")
-
-
-def _without_takes(cut: CutList) -> CutList:
+def without_takes(cut: CutList) -> CutList:
     """The cut without what only OpenTimelineIO's own file holds."""
     return replace(cut, lines=tuple(replace(line, takes=()) for line in cut.lines))
 
 
-def write_edl(cut: CutList, path: Path) -> None:
-    """A CMX 3600 list of V1, with record timecodes equal to those of the source.
+def adapter_edl(cut: CutList, reels: dict[str, str]) -> str:
+    """The text of a CMX 3600 list of V1. ``reels`` are the reel names of source and dub: the adapter's are the same for
+    both.
 
-    Timecodes that drop no frames count at the whole rate: at 29.97 the adapter would drop frames. Clips are named after
-    their files, by which programs find them. Raises ``OptionError`` if a timecode would be that of another day.
+    Timecodes that drop no frames count at the whole rate (at 29.97 the adapter always drops frames), record timecodes
+    are those of the source, clips are named after their files, and no name has line breaks.
     """
-    if cut.source.start.frames + cut.frames >= day_frames(cut.rate, cut.source.start.drop):
-        what = "its timecodes would reach midnight, where an EDL counts from 0 again"
-        raise OptionError(what, file=path, remedy="Write .otio instead")
-    whole = otio_timeline(_without_takes(cut))
+    whole = otio_timeline(without_takes(cut))
     assert whole.global_start_time is not None
     drop, start = cut.source.start.drop, cut.source.start.frames
     rate = whole.global_start_time.rate if drop else float(counted_rate(cut.rate))
-    track, reels = whole.video_tracks()[0].deepcopy(), _reels(cut)
+    track = whole.video_tracks()[0].deepcopy()
     if start:
         track.insert(0, otio.schema.Gap(source_range=TimeRange(RationalTime(0, rate), RationalTime(start, rate))))
     for clip in track.find_clips():
         kind = clip.media_reference.name
-        comments = [f"LINE {clip.name}"] if clip.metadata["lipdub"]["lines"] else []
+        comments = [f"LINE {' '.join(clip.name.splitlines())}"] if clip.metadata["lipdub"]["lines"] else []
         clip.metadata["cmx_3600"] = {"reel": reels[kind], "comments": comments}
         clip.name = (cut.film if kind == "dub" else cut.source).path.name
         clip.source_range = _counted_at(clip.source_range, rate)
@@ -59,7 +49,7 @@ def write_edl(cut: CutList, path: Path) -> None:
     made.tracks.append(track)
     text = otio.adapters.write_to_string(made, "cmx_3600", rate=rate, reelname_len=None)
     title, _, events = text.partition("\n")
-    path.write_text(f"{title}\nFCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}\n{events}", "utf-8")
+    return f"{title}\nFCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}\n{events}"
 
 
 def _counted_at(span: TimeRange, rate: float) -> TimeRange:
@@ -67,20 +57,14 @@ def _counted_at(span: TimeRange, rate: float) -> TimeRange:
     return TimeRange(RationalTime(span.start_time.value, rate), RationalTime(span.duration.value, rate))
 
 
-def _reels(cut: CutList) -> dict[str, str]:
-    """Reel names of source and dub: up to eight letters and digits, never the same."""
-    source, film = (re.sub("[^A-Z0-9]", "", media.path.stem.upper())[:_REEL] for media in (cut.source, cut.film))
-    source = source or "SOURCE"
-    return {"source": source, "dub": film if film and film != source else f"{source[: _REEL - 3]}DUB"}
-
-
-def write_fcp7(cut: CutList, path: Path) -> None:
-    """Final Cut Pro 7 XML.
+def adapter_fcp7(cut: CutList) -> ElementTree.Element:
+    """The root of Final Cut Pro 7 XML.
 
     Lines are markers of the sequence: this kind of file counts a clip's markers from the start of its media, which the
-    adapter does not. What the adapter leaves out is added: tracks that are disabled, and the size of the picture.
+    adapter does not. Tracks that are disabled and the size of the picture are added; the second of two equal rates of a
+    clip, and the sound of a file that has none, are removed.
     """
-    made = otio_timeline(_without_takes(cut))
+    made = otio_timeline(without_takes(cut))
     told = {"timecode": {"displayformat": "DF" if cut.source.start.drop else "NDF"}}
     made.metadata["fcp_xml"] = told
     for clip in made.find_clips():
@@ -95,16 +79,21 @@ def write_fcp7(cut: CutList, path: Path) -> None:
     root = ElementTree.fromstring(otio.adapters.write_to_string(made, "fcp_xml"))
     for track in root.findall(".//sequence/media/audio/track")[1:]:
         ElementTree.SubElement(track, "enabled").text = "FALSE"
+    for clip in root.iter("clipitem"):
+        clip.remove(clip.findall("rate")[1])
+    for file in root.iter("file"):
+        sound = file.find("media/audio")
+        if file.findtext("name") == "source" and not cut.source.has_sound and sound is not None:
+            file.find("media").remove(sound)  # type: ignore[union-attr]
     _describe_picture(root, cut)
-    ElementTree.indent(root, " ")
-    text = ElementTree.tostring(root, encoding="unicode")
-    path.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n{text}\n', "utf-8")
+    return root
 
 
 def _describe_picture(root: ElementTree.Element, cut: CutList) -> None:
     """Fill the ``format`` of a Final Cut Pro 7 sequence, which the adapter leaves empty."""
     shape = root.find(".//sequence/media/video/format")
-    if shape is None or cut.size is None:
+    assert shape is not None
+    if cut.size is None:
         return
     told = ElementTree.SubElement(shape, "samplecharacteristics")
     rate = ElementTree.SubElement(told, "rate")
@@ -115,22 +104,16 @@ def _describe_picture(root: ElementTree.Element, cut: CutList) -> None:
     ElementTree.SubElement(told, "pixelaspectratio").text = "square"
 
 
-def write_aaf(cut: CutList, path: Path) -> None:
-    """AAF, with the dub as the only sound: the adapter cannot disable a track.
+def adapter_aaf(cut: CutList, path: Path) -> None:
+    """Write AAF with the dub as the only sound (the adapter cannot disable a track), and one master clip for each file.
 
-    Every file is one master clip, with the same id in every AAF of it, so that an editing program links it once.
+    The adapter would write the cut of a file a second time as its marks in and out, and no markers.
     """
-    made = otio_timeline(_without_takes(cut))
+    made = otio_timeline(without_takes(cut))
     for track in [track for track in made.tracks if not track.enabled]:
         made.tracks.remove(track)
     for clip in made.find_clips():
         url = clip.media_reference.target_url
         clip.name = unquote(url.rpartition("/")[2])
-        clip.metadata["AAF"] = {"MobID": _mob_id(url)}
+        clip.metadata["AAF"] = {"MobID": mob_urn(url)}
     otio.adapters.write_to_file(made, str(path), adapter_name="AAF")
-
-
-def _mob_id(url: str) -> str:
-    """A SMPTE ST 330 UMID for the file at ``url``, as AAF writes it: its material number is a UUID of the name."""
-    number = uuid5(NAMESPACE_URL, url).hex
-    return f"urn:smpte:umid:060a2b34.01010105.01010f00.13000000.{'.'.join(number[k : k + 8] for k in range(0, 32, 8))}"
