@@ -23,6 +23,7 @@ from lipdub.disk.atomic import written_beside
 from lipdub.errors import LipdubError
 from lipdub.studio.project.project_folder import ProjectFolder
 from lipdub.web.api import media
+from lipdub.web.jobs.job import Failure
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.media.frames import frame_table
 from lipdub.web.media.peaks import peaks
@@ -91,6 +92,27 @@ def test_what_is_missing_is_made_by_a_job(served: Served) -> None:
     assert (job["kind"], job["project"]) == ("view", "talk")
     assert served.get(MEDIA).json()["job"]["id"] == job["id"]
     assert served.client.post(MEDIA, json={}).status_code in (409, 422)
+
+
+def test_nothing_is_made_where_nothing_is_missing(ready: Served) -> None:
+    for _ in range(2):
+        answer = ready.client.post(MEDIA, json={})
+        assert (answer.status_code, answer.json()) == (200, {"job": None})
+        ready.drawn.source.unlink(missing_ok=True)
+    assert ready.table.jobs("talk") == []
+
+
+def test_what_failed_is_not_tried_again_and_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.client.post(MEDIA, json={})
+    job = served.table.take("worker")
+    assert job is not None
+    served.table.fail(job.id, "worker", Failure("Not a media file", "It is damaged.", ""))
+    again = served.client.post(MEDIA, json={})
+    assert (again.status_code, again.json()["job"]["id"]) == (200, job.id)
+    monkeypatch.setattr(media, "_PAUSE", 0.0)
+    later = served.client.post(MEDIA, json={})
+    assert later.status_code == 202
+    assert later.json()["id"] != job.id
 
 
 def test_what_was_made_is_shown(ready: Served) -> None:
