@@ -222,7 +222,7 @@ class JobTable:
             )
             if connection.execute(f"{due} LIMIT 1", (now, now)).fetchone() is None:
                 return None
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             late = "SELECT * FROM jobs WHERE status = 'processing' AND lease < ?"
             for row in connection.execute(late, (now,)).fetchall():
                 left_behind(connection, row, now, _SILENT)
