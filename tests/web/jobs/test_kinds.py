@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -132,6 +133,13 @@ def test_a_line_is_heard_while_somebody_works_in_the_project(real: JobTable, fol
     seconds = float(read_sound(Path(heard["_file"])).span.duration)
     assert seconds == pytest.approx(heard["end"] - heard["start"], abs=0.05)
     assert (folder / "talk" / "talk.lipdub" / "plans" / "es.json").read_bytes() == before
+
+
+def test_a_worker_that_waits_is_small() -> None:
+    """What jobs need is loaded by the first one that needs it."""
+    modules, heavy = "lipdub.web.jobs.kinds, lipdub.web.jobs.worker, lipdub.web.places", ("numpy", "cv2", "av")
+    code = f"import sys, {modules}; print(set({heavy}) & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
 
 
 def test_what_is_heard_is_told_on_the_clock_of_players() -> None:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.studio.progress import Listener
 from lipdub.studio.project.edits import SetLine
-from lipdub.studio.project.hear_line import HeardLine
 from lipdub.studio.project.line_change import LineChange
 from lipdub.web.jobs.job import QUICK, Job
 from lipdub.web.jobs.worker import JobWaits
 from lipdub.web.places import Places
 
 if TYPE_CHECKING:
+    from lipdub.studio.project.hear_line import HeardLine
     from lipdub.studio.project.open_project import OpenProject, ProjectOptions
 
 OPTIONS = frozenset(
@@ -259,7 +259,7 @@ def changed_fields(change: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def heard_result(job: Job, heard: HeardLine, zero: Fraction) -> dict[str, Any]:
+def heard_result(job: Job, heard: "HeardLine", zero: Fraction) -> dict[str, Any]:
     """The result of a job ``hear``: seconds count from where players start the source, which plans call ``zero``."""
     return {
         "audio": f"/v1/jobs/{job.id}/file",
