@@ -291,6 +291,12 @@ class JobTable:
             query = "SELECT * FROM jobs WHERE status = 'processing' AND owner = ?"
             return [left_behind(connection, row, now, how) for row in connection.execute(query, (owner,)).fetchall()]
 
+    def owners(self) -> list[str]:
+        """The workers that have jobs."""
+        with self.database.reading() as connection:
+            rows = connection.execute("SELECT DISTINCT owner FROM jobs WHERE status = 'processing'").fetchall()
+        return [row["owner"] for row in rows]
+
     def release(self, owner: str, note: str) -> None:
         """The process of the worker ``owner`` was ended on purpose: its jobs wait again, for what ``note`` says, and
         this attempt does not count."""
