@@ -1,5 +1,6 @@
 """A made project is reviewed: lines are heard, edited while a film is made, made again together, left as filmed."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import lipdub
+from lipdub.cli.project_tables import status_json, status_rows
 from lipdub.demo.media_files import write_wave
 from lipdub.demo.speech_assets import load_speech
 from lipdub.engines.fake import FakeEngine
@@ -285,6 +287,24 @@ def test_takes_tell_what_to_look_at(home: Path) -> None:
     unsure = replace(status["3"], planned=replace(status["3"].planned, person=None))
     assert "unsure" in {flag.kind for flag in line_flags(unsure)}
     assert line_flags(replace(status["2"], state="left")) == ()
+
+
+def test_status_and_markers_tell_what_reviewers_decided(home: Path) -> None:
+    pytest.importorskip("opentimelineio")
+    project = opened(home)
+    edits = [SetLine("2", {"verdict": "accepted", "note": "lovely"}), SetLine("4", {"verdict": "rejected"})]
+    project.edit("es", edits)
+    status = project.status()
+    assert status.languages[0].verdicts == {"unchecked": 4, "accepted": 1, "rejected": 1}
+    rows = "\n".join(status_rows(status, "es"))
+    assert "es: 5 made, 1 left; 1 accepted, 1 rejected" in rows
+    assert "accepted; note: lovely" in rows
+    lines = {line["id"]: line for line in json.loads(status_json(status))["languages"]["es"]["lines"]}
+    assert (lines["2"]["verdict"], lines["2"]["note"], lines["4"]["state"]) == ("accepted", "lovely", "left")
+    project.export("es", home / "talk.otio")
+    told = (home / "talk.otio").read_text("utf-8")
+    assert '"review": "accepted"' in told
+    assert '"note": "lovely"' in told
 
 
 def test_a_take_that_is_chosen_while_others_are_made_stays_chosen(home: Path) -> None:

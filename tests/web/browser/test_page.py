@@ -37,7 +37,7 @@ def line(studio: Any, ident: str) -> dict[str, Any]:
 
 def saved(page: Any, studio: Any, of: Callable[[], Any], wanted: Any) -> None:
     """Waits until the studio has ``wanted``."""
-    for _ in range(80):
+    for _ in range(400):
         if of() == wanted:
             return
         page.wait_for_timeout(25)

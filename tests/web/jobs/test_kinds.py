@@ -115,6 +115,18 @@ def test_a_project_in_which_somebody_works_waits_and_says_so(real: JobTable, fol
     assert not (folder / "talk" / "films").exists()
 
 
+def test_a_timeline_can_be_had_while_somebody_works_in_the_project(real: JobTable, folder: Path) -> None:
+    pytest.importorskip("opentimelineio", reason="the extra edit is not installed")
+    planned(real, folder)
+    result(done(real, folder, "render"))
+    held = create_locked(folder / "talk" / "talk.lipdub", ".run-")
+    try:
+        assert Path(result(done(real, folder, "export", format="otio"))["_file"]).is_file()
+    finally:
+        held.path.unlink()
+        held.release()
+
+
 def test_unknown_projects_lines_and_sources(real: JobTable, folder: Path) -> None:
     planned(real, folder)
     line = done(real, folder, "redo", segments=["99"])

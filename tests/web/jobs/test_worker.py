@@ -230,6 +230,28 @@ def test_a_killed_worker_costs_an_attempt_and_nothing_that_is_finished(real: Job
     assert file.read_text().split() == [str(step) for step in range(30)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_work_that_does_not_stop_by_itself_is_ended(real: JobTable, tmp_path: Path) -> None:
+    stuck = real.add("render", "a", "es", {"stuck": str(tmp_path / "stuck")})
+    after = real.add("render", "a", "fr", {"file": str(tmp_path / "f")})
+    with supervised(real):
+        until(lambda: (tmp_path / "stuck").exists())
+        real.cancel(stuck.id)
+        until(lambda: ended(real))
+    states = [job.status for job in map(real.job, (stuck.id, after.id)) if job is not None]
+    assert states == ["cancelled", "completed"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_stuck_job_of_a_server_that_ends_waits_and_counts_as_not_begun(real: JobTable, tmp_path: Path) -> None:
+    stuck = real.add("render", "a", "es", {"stuck": str(tmp_path / "stuck")})
+    with supervised(real):
+        until(lambda: (tmp_path / "stuck").exists())
+    found = real.job(stuck.id)
+    assert found is not None
+    assert (found.status, found.attempts) == ("queued", 0)
+
+
 SERVER = """
 import sys, time
 from pathlib import Path

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.json_text import json_rows
 from lipdub.disk.publish import write_text
 from lipdub.errors import InputError
 from lipdub.timeline.cue import PassthroughSpan
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.lines import Line
 from lipdub.timeline.packed import packed, unpacked
-from lipdub.timeline.project import InputFile, read_versioned
+from lipdub.timeline.project import InputFile, parse_versioned, read_bytes
 from lipdub.timeline.time import Span, parse_instant, timecode
 
 VERSION = 1
@@ -63,13 +65,20 @@ def plan_text(plan: LanguagePlan, zero: Fraction) -> str:
         "left_as_filmed": [_left_told(left, zero) for left in plan.left],
         "notes": list(plan.notes),
     }
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    return json_rows(told) + "\n"
 
 
 def read_plan(path: Path, zero: Fraction) -> LanguagePlan:
     """Read a plan, whose times count from ``zero``. Raises ``InputError``, which names the line and the field that is
     wrong."""
-    told = read_versioned(path, "plan", VERSION, MIGRATIONS)
+    return _plan_in(read_bytes(path), path, zero)
+
+
+@lru_cache(maxsize=8)
+def _plan_in(data: bytes, path: Path, zero: Fraction) -> LanguagePlan:
+    """The plan that the content of a file is. The last ones are kept: a file is read again far more often than it
+    changes."""
+    told = parse_versioned(data, path, "plan", VERSION, MIGRATIONS)
     reader = _Reader(path, zero)
     unknown = sorted(told.keys() - _FIELDS)
     if unknown:
@@ -124,11 +133,11 @@ def _left_told(left: PassthroughSpan, zero: Fraction) -> dict[str, Any]:
 def time_text(seconds: Fraction, *, plain: bool = False) -> str:
     """An instant as ``h:mm:ss.mmm`` if it is whole milliseconds, else as an exact fraction of seconds. ``plain``: as
     decimal seconds."""
-    if (seconds * 1000).denominator != 1:
+    if 1000 % seconds.denominator:
         return f"{seconds.numerator}/{seconds.denominator}"
     if not plain:
         return timecode(seconds)
-    sign, thousandths = "-" if seconds < 0 else "", int(abs(seconds) * 1000)
+    sign, thousandths = "-" if seconds < 0 else "", abs(seconds.numerator) * (1000 // seconds.denominator)
     return f"{sign}{thousandths // 1000}.{thousandths % 1000:03d}".rstrip("0").rstrip(".")
 
 

@@ -16,7 +16,7 @@ from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.studio.progress import Listener
 from lipdub.studio.project.edits import SetLine
 from lipdub.studio.project.line_change import LineChange
-from lipdub.web.jobs.job import Job
+from lipdub.web.jobs.job import QUICK, Job
 from lipdub.web.jobs.worker import JobWaits
 from lipdub.web.places import Places
 
@@ -68,7 +68,7 @@ class JobKinds:
             "export": self._export,
         }[job.kind]
         row = self.places.row(job.project)
-        with self._opened(row.path, row.source, listener) as project:
+        with self._opened(row.path, row.source, listener, alone=job.kind not in QUICK) as project:
             result = do(job, project, listener)
             if job.kind in ("plan", "redo", "render"):
                 self._told_of(job.project, str(result.get("language", job.language)), project)
@@ -76,15 +76,16 @@ class JobKinds:
 
     @contextmanager
     def _opened(
-        self, path: Path, source: Path | None, listener: Listener, why: str = _STATED
+        self, path: Path, source: Path | None, listener: Listener, why: str = _STATED, *, alone: bool = True
     ) -> "Iterator[OpenProject]":
-        """The project at ``path``, in which nobody else works; ``source`` is the clip of a new one. Raises
-        ``JobWaits``."""
+        """The project at ``path``; ``source`` is the clip of a new one. Raises ``JobWaits`` if somebody else works in
+        it, for work that must be ``alone`` or finds that it must."""
         import lipdub
 
         new = not (path / "project.json").exists()
         project = lipdub.open_project(path, source if new else None, lipdub.Caller(listener, why=why))
-        _check_free(project)
+        if alone:
+            _check_free(project)
         try:
             yield project
         except OutputError:

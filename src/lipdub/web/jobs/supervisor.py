@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lipdub.errors import LipdubError
 from lipdub.web.jobs.table import JobTable
-from lipdub.web.jobs.worker import RESTART
+from lipdub.web.jobs.worker import RESTART, SERVER_ENDED
 
 QUICK_WORKERS = 1
 """Workers that are kept free for jobs of few seconds (``job.QUICK``)."""
@@ -103,7 +103,8 @@ class Supervisor:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 place.process.wait(max(0.0, until - time.monotonic()))
             _kill(place.process)
-            self._free(place, "the server was ended meanwhile")
+            with contextlib.suppress(LipdubError):
+                self.table.release(place.name, SERVER_ENDED)
             place.process = None
 
     @property

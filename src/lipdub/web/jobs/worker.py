@@ -43,7 +43,11 @@ RESTART = 75
 """Exit code of a process that makes room for a new one (EX_TEMPFAIL of sysexits.h)."""
 
 _PAUSE, _TRIES = 1.0, 5
-_SERVER_ENDED = "the server was ended meanwhile"
+_NICENESS = 5
+"""How much workers stand back (nice(2)): the page answers while they work."""
+
+SERVER_ENDED = "the server was ended meanwhile"
+"""Why a job waits again whose worker was ended on purpose."""
 
 log = logging.getLogger("lipdub.web.jobs")
 
@@ -106,7 +110,7 @@ class Worker:
             if watch.wanted == "cancel":
                 _noted(lambda: table.cancelled(job.id, name))
             elif watch.wanted == "go on":
-                _noted(lambda: table.give_back(job.id, name, _SERVER_ENDED, 0.0))
+                _noted(lambda: table.give_back(job.id, name, SERVER_ENDED, 0.0))
         except JobWaits as why:
             waits = f"waits, because {why.what}"
             _noted(lambda: table.give_back(job.id, name, waits, 2.0))
@@ -186,7 +190,7 @@ class _Watch:
             if self.wanted == "cancel":
                 self._table.cancelled(self._job.id, self._name)
             elif self.wanted == "go on":
-                self._table.give_back(self._job.id, self._name, _SERVER_ENDED, 0.0)
+                self._table.give_back(self._job.id, self._name, SERVER_ENDED, 0.0)
         end_children()
         os._exit(RESTART)
 
@@ -240,6 +244,8 @@ def main(arguments: list[str]) -> int:
 
     name, database, folder, *given = arguments
     quiet()
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     places = Places(Path(folder), tuple(map(Path, given)))
     workers = int(os.environ.get("LIPDUB_STUDIO_CORES", "0"))
     table = JobTable(Path(database))

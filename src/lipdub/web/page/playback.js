@@ -94,8 +94,8 @@ export async function load() {
   const wanted = { source: state.media?.source ?? null, film };
   const loads = [];
   for (const which of ["source", "film"]) {
-    const one = wanted[which], stamp = one?.made ? `?v=${encodeURIComponent(one.made)}` : "";
-    const url = one?.ready && one.video ? one.video + stamp : "";
+    const one = wanted[which], stamp = one?.made ? `v=${encodeURIComponent(one.made)}` : "";
+    const url = one?.ready && one.video ? [one.video, stamp].filter(Boolean).join(one.video.includes("?") ? "&" : "?") : "";
     if (url === urls[which]) continue;
     const at = now();
     urls[which] = url;

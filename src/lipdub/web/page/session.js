@@ -4,6 +4,7 @@ import { announce, lineOf, set, state, toast } from "./store.js";
 import { languageName, t } from "./words.js";
 
 const BUSY = ["queued", "processing"];
+let asked = ""; // what the studio was asked to make for this page
 const waiters = new Map(); // id of a job -> functions that are called when it has ended
 
 // The sentence of an error for a toast; errors that are bugs of the page go to the console, too.
@@ -87,15 +88,17 @@ async function refreshProject() {
 }
 
 export async function loadMedia() {
-  const id = state.project?.id;
-  if (!id) return;
+  const { id, languages } = state.project ?? {};
+  if (!languages?.length) return; // nothing was analysed yet
   const media = await get(at.project(id) + "/media");
   if (state.project?.id !== id) return;
   set({ media });
   const films = Object.values(media.languages ?? {}).map((one) => one.film).filter(Boolean);
-  if (!media.job && [media.source, ...films].some((one) => !one.ready)) {
-    await post(at.project(id) + "/media", {}).catch((error) => error.status === 409 || complain(error));
-  }
+  const lacking = [media.source, ...films].filter((one) => one.video && !(one.ready && one.complete !== false));
+  const wanted = lacking.map((one) => `${one.video} ${one.made}`).join();
+  if (media.job || !wanted || asked === wanted) return;
+  asked = wanted; // once: what could not be made is not asked for again
+  await post(at.project(id) + "/media", {}).then(takeIn, (error) => error.status === 409 || complain(error));
 }
 
 async function loadJobs(id) {

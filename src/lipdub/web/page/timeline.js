@@ -212,7 +212,7 @@ export function Timeline() {
   useEffect(() => {
     const box = ref.current;
     box.addEventListener("wheel", wheel, { passive: false });
-    view.scale = Math.min(Math.max((box.clientWidth - 20) / Math.max(duration(), 1), 38), 120);
+    view.scale = Math.min(Math.max((box.clientWidth - 20) / Math.max(duration(), 1), 38), 240);
     view.again();
     return () => box.removeEventListener("wheel", wheel);
   }, [project.id]);

@@ -212,7 +212,7 @@ export const words = {
   standing_accepted: "aceptada",
   standing_failed: "ha fallado",
   standing_flagged: "señalada",
-  standing_fresh: "hecha, sin revisar",
+  standing_fresh: "sin revisar",
   standing_left: "como se filmó",
   standing_running: "en curso",
   standing_stale: "por rehacer",

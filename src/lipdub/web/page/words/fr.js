@@ -212,7 +212,7 @@ export const words = {
   standing_accepted: "acceptée",
   standing_failed: "échec",
   standing_flagged: "signalée",
-  standing_fresh: "faite, à vérifier",
+  standing_fresh: "à vérifier",
   standing_left: "tel que filmé",
   standing_running: "en cours",
   standing_stale: "à refaire",

@@ -212,7 +212,7 @@ export const words = {
   standing_accepted: "已通过",
   standing_failed: "失败",
   standing_flagged: "有疑点",
-  standing_fresh: "已完成，未检查",
+  standing_fresh: "未检查",
   standing_left: "保持原样",
   standing_running: "制作中",
   standing_stale: "待重做",
