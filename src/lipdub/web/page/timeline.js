@@ -147,9 +147,10 @@ function Range({ range, height, remove }) {
 
 function Head({ id, lines }) {
   const person = personOf(id), name = person?.name || (id ? t("person_n", { n: id }) : t("off_screen"));
-  return html`<div class="head" style=${{ height: LANE + "px" }}>
+  const open = () => set({ dialog: `person ${id}` });
+  return html`<${person ? "button" : "div"} class="head" style=${{ height: LANE + "px" }} title=${person && t("person_settings", { name })} aria-label=${person && t("person_settings", { name })} onClick=${person && open}>
     ${person?.picture ? html`<img src=${person.picture} alt="" width="26" height="26" />` : html`<span class="nobody" aria-hidden="true">${name.slice(0, 1)}</span>`}
-    <span class="who"><b dir="auto">${name}</b><small>${t("n_lines", { n: lines })}</small></span></div>`;
+    <span class="who"><b dir="auto">${name}</b><small>${t("n_lines", { n: lines })}</small></span><//>`;
 }
 
 function Playhead({ height }) {
