@@ -7,7 +7,7 @@ import { busyJobs, complain, goTo, isBusy, jobName } from "./session.js";
 import { isStale, set, state, useStore } from "./store.js";
 import { LANGUAGES, about, keepLanguage, languageName, t } from "./words.js";
 
-const FORMATS = [["film", "mp4"], ["srt", ".srt"], ["vtt", ".vtt"], ["ttml", ".ttml"], ["otio", ".otio"], ["edl", ".edl"], ["xml", ".xml"], ["aaf", ".aaf"], ["markers.csv", ".csv"], ["report", ".json"]];
+const FORMATS = [["film", ".mp4"], ["srt", ".srt"], ["vtt", ".vtt"], ["ttml", ".ttml"], ["otio", ".otio"], ["edl", ".edl"], ["xml", ".xml"], ["aaf", ".aaf"], ["markers.csv", ".csv"], ["report", ".json"]];
 
 export function Languages() {
   const project = useStore((s) => s.project), here = useStore((s) => s.dub?.language) ?? "";

@@ -141,7 +141,7 @@ function Left({ span, row, lanes }) {
 function Range({ range, height, remove }) {
   const style = { left: range.start * view.scale + "px", width: Math.max((range.end - range.start) * view.scale, 4) + "px", height: height - lanesTop + "px", top: lanesTop + "px" };
   const label = `${t("not_dubbed")} ${clock(range.start)} – ${clock(range.end)}`;
-  return html`<div class="range" style=${style} title=${label}><span>${t("not_dubbed")}</span>
+  return html`<div class="range" style=${style} title=${label}>${(range.end - range.start) * view.scale > 130 && html`<span>${t("not_dubbed")}</span>`}
     <${Button} icon="cross" label=${t("dub_again", { range: label })} onClick=${remove} /></div>`;
 }
 
