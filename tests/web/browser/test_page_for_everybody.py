@@ -267,6 +267,27 @@ def test_it_says_that_the_studio_is_gone_and_goes_on_when_it_is_back(browser: An
         studio.close()
 
 
+def test_a_page_that_nobody_sees_gives_its_connections_back(studio: Any) -> None:
+    page = studio.open()
+    page.clock.install()
+    page.goto(f"{studio.address}/#/talk/es")
+    page.wait_for_selector(".block")
+    until(page, "document.querySelector('.stage .film').readyState > 1")
+    hide = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+    hide += " document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hide, True)
+    page.clock.run_for(31_000)
+    assert page.evaluate("[...document.querySelectorAll('.stage video')].map(v => v.getAttribute('src'))") == [
+        None,
+        None,
+    ]
+    studio.mock.projects["talk"].dubs["es"].apply([{"op": "set", "segment": "1", "fields": {"text": "Entretanto."}}])
+    page.evaluate(hide, False)
+    page.clock.run_for(1000)
+    until(page, "document.querySelector('.row[data-line=\"1\"] .of-dub').textContent === 'Entretanto.'")
+    until(page, "document.querySelector('.stage .film').readyState > 1")
+
+
 def test_a_source_that_is_gone_leaves_the_lines(studio: Any) -> None:
     shown = studio.mock.shown
     studio.mock.shown = lambda project: shown(project) | {"source": shown(project)["source"] | {"exists": False}}
