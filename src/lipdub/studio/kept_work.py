@@ -25,6 +25,7 @@ KINDS = {
     "adapted": "translations",
     "effects": "music and effects",
     "bed": "sound without its speech",
+    "object": "copies of another machine's files",
 }
 """What the names of entries begin with -> what they hold."""
 

@@ -24,6 +24,7 @@ _NO_COLUMNS = {
     "clip": "the clip is called source here",
     "workers": "it is the same for all jobs: --workers",
     "jobs": "it is the same for all jobs: --jobs",
+    "shared_store": "it is the same for all jobs: --shared-store",
 }
 """Names that people may try -> what to do instead."""
 

@@ -13,7 +13,7 @@ from lipdub.studio.options import DubOptions, SpeechOptions
 Recipe = dict[str, Any]
 """``inputs``: column -> SHA-256 of that file; ``options``: option -> its value, if it is not the default."""
 
-NOT_IN_RECIPE = frozenset({"overwrite", "consent", "workers", "reuse", "sign_key", "sign_cert"})
+NOT_IN_RECIPE = frozenset({"overwrite", "consent", "workers", "shared_store", "reuse", "sign_key", "sign_cert"})
 """Options that change nothing in the picture and the sound of the film."""
 
 
