@@ -24,7 +24,17 @@ from lipdub.disk.temporary_folder import shared_folder
 from lipdub.errors import LipdubError, MachineError
 from lipdub.studio.cache_size import cache_size
 from lipdub.studio.options import DubOptions
-from lipdub.studio.sent_files import FAR, FarRun, SentFile, SentFiles, SentValue, begun_folder, made_folder, value_name
+from lipdub.studio.sent_files import (
+    FAR,
+    MARK,
+    FarRun,
+    SentFile,
+    SentFiles,
+    SentValue,
+    begun_folder,
+    made_folder,
+    value_name,
+)
 from lipdub.studio.store import Store, default_root
 from lipdub.studio.values_file import packed_value, unpacked_value
 from lipdub.studio.worker_setup import setup_here
@@ -99,26 +109,31 @@ class FilesFetched:
         with archive.open("wb") as out:
             write_bundle(every, out)
         with self.store.told():
-            self.store.put_file(archive, f"{made_folder(self.about.run)}/{name}/{content_digest(archive)}")
+            self.store.put_file(archive, f"{made_folder(self.about.run)}/{name}{MARK}{content_digest(archive)}")
         archive.unlink()
         for path in files:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def handed_over(self, name: str) -> bool:
-        """Whether a worker handed over something under ``name``."""
-        return bool(self.store.names(f"{made_folder(self.about.run)}/{name}"))
+    def handed_over(self) -> set[str]:
+        """The names under which workers handed over something."""
+        folder = made_folder(self.about.run)
+        return {found.removeprefix(f"{folder}/").partition(MARK)[0] for found in self.store.names(folder)}
 
     def begin(self, name: str) -> int:
         """Count that ``name`` is begun; returns how often it was begun before and not ended."""
-        folder = f"{begun_folder(self.about.run)}/{name}"
         with self.store.told():
-            before = len(self.store.names(folder))
-            self.store.put_bytes(b".", f"{folder}/{secrets.token_hex(8)}")
+            before = len(self._begun(name))
+            self.store.put_bytes(b".", f"{begun_folder(self.about.run)}/{name}{MARK}{secrets.token_hex(8)}")
         return before
 
     def end(self, name: str) -> None:
         """Count that ``name`` is ended."""
-        self.store.remove(f"{begun_folder(self.about.run)}/{name}")
+        for found in self._begun(name):
+            self.store.remove(found)
+
+    def _begun(self, name: str) -> list[str]:
+        folder = begun_folder(self.about.run)
+        return [found for found in self.store.names(folder) if found.startswith(f"{folder}/{name}{MARK}")]
 
     def own_names(self, error: LipdubError) -> LipdubError:
         """``error`` with the name that its file has on the other machine."""

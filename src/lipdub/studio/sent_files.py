@@ -26,6 +26,9 @@ from lipdub.studio.values_file import packed_value, unpacked_value
 FAR = "far"
 """The name of the root folder of this machine in packed values."""
 
+MARK = "~"
+"""What stands in names of objects between the name of a part and what is random or a digest."""
+
 _AT_ONCE = 8  # files that pass at the same time
 _LOOK = 1.0  # seconds between two looks at what workers have made
 _SHOWN = 20.0  # seconds in which a store shows what was put there
@@ -182,7 +185,7 @@ class FilesSent:
         while True:
             folder = made_folder(self.run)
             for found in self.store.names(folder):
-                name, _, digest = found.removeprefix(f"{folder}/").partition("/")
+                name, _, digest = found.removeprefix(f"{folder}/").partition(MARK)
                 if found not in self._taken:
                     self._take(found, digest)
                 missing.discard(name)

@@ -72,8 +72,8 @@ def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int
         futures = [submit(_run_in_worker, partial(reach_of, work, run, session), work, tuple(run)) for run in runs]
         left = {number for run in runs for number in run}
         for _ in until_done(futures):
-            every = all(future.done() for future in futures)
-            session.take([work.names[number] for number in left] if every else None)
+            made = all(future.done() and future.exception() is None for future in futures)
+            session.take([work.names[number] for number in left] if made else None)
             finished = sorted(number for number in left if work.file(number).is_file())
             left.difference_update(finished)
             yield from finished
@@ -83,7 +83,7 @@ def _run_in_worker(session: Session, work: FilmWork, numbers: Sequence[int]) -> 
     """Make those of the segments ``numbers`` in this process that are not there: another worker may have begun them and
     was lost. Raises ``MachineError`` for a segment with which several workers were lost."""
     attempts, times = attempts_of(session), work.job.clip.times
-    left = [number for number in numbers if not _is_made(work, number, session)]
+    left = _left(work, numbers, session)
 
     def begin(number: int) -> None:
         at = timecode(times.instant(work.segments.segments[number].first))
@@ -99,7 +99,9 @@ def _run_in_worker(session: Session, work: FilmWork, numbers: Sequence[int]) -> 
                 begin(coming)
 
 
-def _is_made(work: FilmWork, number: int, session: Session) -> bool:
-    if session.fetched is not None:
-        return session.fetched.handed_over(work.names[number])
-    return work.file(number).is_file()
+def _left(work: FilmWork, numbers: Sequence[int], session: Session) -> list[int]:
+    """Those of the segments ``numbers`` that are not made, on this disk or by workers with other disks."""
+    if session.fetched is None:
+        return [number for number in numbers if not work.file(number).is_file()]
+    handed_over = session.fetched.handed_over()
+    return [number for number in numbers if work.names[number] not in handed_over]
