@@ -94,7 +94,6 @@ def _question() -> Callable[[dict[str, Any], bytes], tuple[str, str, dict[str, s
         share += "or name a store that all reach: --shared-store"
         try:
             import lipdub
-            import lipdub.disk.object_store
         except ImportError as missing:
             what = "lipdub is not installed there" if missing.name == "lipdub" else f"{missing.name} is missing there"
             return what, f"Install lipdub {expected['version']} on all nodes", {}
@@ -106,7 +105,9 @@ def _question() -> Callable[[dict[str, Any], bytes], tuple[str, str, dict[str, s
             )
         try:
             if expected["store"]:
-                lipdub.disk.object_store.see(expected["store"], expected["mark"])
+                from lipdub.disk.object_store import see
+
+                see(expected["store"], expected["mark"])
             else:
                 for name in ("folder", "mark", "source"):
                     if not os.path.exists(expected[name]):
