@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from driving import until
-
-from conftest import MEDIUM, NARROW, WIDE, ready
+from windows import MEDIUM, NARROW, WIDE, ready
 
 pytestmark = pytest.mark.browser
 
@@ -249,8 +248,7 @@ def test_the_demo_is_made_and_opened(studio: Any) -> None:
 
 def test_it_says_that_the_studio_is_gone_and_goes_on_when_it_is_back(browser: Any, media: Any) -> None:
     from mock_studio import Mock, served
-
-    from conftest import Studio
+    from windows import Studio
 
     mock = Mock(*media, wait=0.05)
     with served(mock) as address:
