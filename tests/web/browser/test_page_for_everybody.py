@@ -148,12 +148,12 @@ def test_language_and_colours_are_kept(studio: Any) -> None:
     ready(page)
     page.get_by_role("button", name="Settings").click()
     page.get_by_role("button", name="Dark").click()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 16, 19)"
+    until(page, "getComputedStyle(document.body).backgroundColor === 'rgb(14, 16, 19)'")
     page.get_by_label("Language of this page").select_option("de")
     page.get_by_role("button", name="Ausgeben").wait_for()
     page.reload()
     page.get_by_role("button", name="Ausgeben").wait_for()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 16, 19)"
+    until(page, "getComputedStyle(document.body).backgroundColor === 'rgb(14, 16, 19)'")
 
 
 def test_texts_of_other_directions_run_their_way(studio: Any) -> None:
