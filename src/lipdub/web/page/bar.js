@@ -7,7 +7,7 @@ import { busyJobs, complain, goTo, isBusy, jobName } from "./session.js";
 import { isStale, set, state, useStore } from "./store.js";
 import { LANGUAGES, about, keepLanguage, languageName, t } from "./words.js";
 
-const FORMATS = [["film", "mp4"], ["srt", ".srt"], ["vtt", ".vtt"], ["ttml", ".ttml"], ["otio", ".otio"], ["edl", ".edl"], ["xml", ".xml"], ["aaf", ".aaf"], ["markers.csv", ".csv"], ["report", ".json"]];
+const FORMATS = [["film", ".mp4"], ["srt", ".srt"], ["vtt", ".vtt"], ["ttml", ".ttml"], ["otio", ".otio"], ["edl", ".edl"], ["xml", ".xml"], ["aaf", ".aaf"], ["markers.csv", ".csv"], ["report", ".json"]];
 
 export function Languages() {
   const project = useStore((s) => s.project), here = useStore((s) => s.dub?.language) ?? "";
@@ -58,13 +58,21 @@ function Export() {
     ${!film && html`<p class="hint">${t("export_needs_film")}</p>`}</div>`}<//>`;
 }
 
+// Stages of the work, as the studio calls them, in the words of the page.
+const STAGES = {
+  preflight: "analyse", project: "analyse", frames: "analyse", analyse: "analyse", "speech features": "plan", "duration fit": "plan",
+  "assign speakers": "plan", translate: "plan", transcribe: "hear", "asr check": "hear", speak: "speak", voices: "speak", portrait: "render",
+  render: "render", clips: "render", compare: "render", measure: "assemble", separate: "assemble", mix: "assemble", assemble: "deliver",
+  deliver: "deliver", sign: "deliver",
+};
+
 function JobRow({ job }) {
   const { error } = job, progress = job.progress ?? {};
-  const stage = progress.stage ? t("stage_" + progress.stage) : "";
+  const stage = STAGES[progress.stage] ? t("stage_" + STAGES[progress.stage]) : progress.stage ?? "";
   return html`<li class=${"job is-" + job.status}><div><b>${jobName(job)}</b><span>${t("job_is_" + job.status)}</span></div>
     ${isBusy(job) && html`<${Progress} done=${progress.done} total=${progress.total} label=${jobName(job)} />
-      <div><small>${stage.startsWith("stage_") ? progress.stage : stage} ${progress.total ? `${progress.done} / ${progress.total}` : ""}</small>
-      <${Button} text=${true} label=${t("cancel")} aria-label=${t("cancel_job", { name: jobName(job) })} onClick=${() => cancel(job)} /></div>`}
+      <div><small>${progress.note || stage} ${progress.total ? `${progress.done} / ${progress.total}` : ""}</small>
+      <${Button} text=${true} label=${t("cancel")} disabled=${job.cancelling} aria-label=${t("cancel_job", { name: jobName(job) })} onClick=${() => cancel(job)} /></div>`}
     ${error && html`<p class="bad">${[error.detail || error.title, error.remedy].filter(Boolean).join(" ")}</p>`}</li>`;
 }
 
@@ -94,13 +102,13 @@ export function Settings() {
 }
 
 export function Bar() {
-  const project = useStore((s) => (s.opening ? null : s.project)), undos = useStore((s) => s.undo), redos = useStore((s) => s.redo), saving = useStore((s) => s.saving);
+  const project = useStore((s) => (s.opening ? null : s.project)), dub = useStore((s) => Boolean(s.dub)), undos = useStore((s) => s.undo), redos = useStore((s) => s.redo), saving = useStore((s) => s.saving);
   const name = (steps) => (steps.length && steps.at(-1).name ? `: ${steps.at(-1).name}` : "");
   return html`<header class="bar"><${Button} icon="home" label=${t("projects")} onClick=${() => goTo()} />
-    <h1 dir="auto">${project?.name ?? ""}</h1>${project && html`<${Languages} />`}
+    ${project ? html`<button type="button" class="name" title=${t("project_settings")} onClick=${() => set({ dialog: "project" })}><h1 dir="auto">${project.name}</h1></button>` : html`<h1></h1>`}${project && html`<${Languages} />`}
     <span class="push"></span><span class=${"saved" + (saving ? " now" : "")}>${saving ? t("saving") : ""}</span>
     ${project && html`<div class="group history"><${Button} icon="undo" label=${t("undo") + name(undos)} keys="Ctrl Z" disabled=${!undos.length} onClick=${undo} />
       <${Button} icon="redo" label=${t("redo") + name(redos)} keys="Ctrl Shift Z" disabled=${!redos.length} onClick=${redo} /></div>
-    <${Make} /><${Export} />`}
+    ${dub && html`<${Make} /><${Export} />`}`}
     <${Jobs} /><${Settings} /><${Button} icon="help" label=${t("help")} keys="?" onClick=${() => set({ dialog: "help" })} /></header>`;
 }

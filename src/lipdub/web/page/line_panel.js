@@ -54,11 +54,14 @@ function useDraft(line, field, name) {
   return { text: draft ?? line[field], write, leave, theirs, take: end, keep, dirty: draft !== null && draft !== line[field] };
 }
 
+const GROWS = CSS.supports("field-sizing", "content"); // the style sheet does it
+
 function Grow(props) {
   const ref = useRef(null);
   useLayoutEffect(() => {
+    if (GROWS) return;
     ref.current.style.height = "auto";
-    ref.current.style.height = ref.current.scrollHeight + 2 + "px";
+    ref.current.style.height = ref.current.scrollHeight ? ref.current.scrollHeight + 2 + "px" : "";
   }, [props.value]);
   return html`<textarea ref=${ref} rows="2" dir="auto" ...${props}></textarea>`;
 }
@@ -104,7 +107,7 @@ function Fit({ line }) {
       <span class="room" title=${t("said_in", { said: said.toFixed(2), room: length.toFixed(2) })}><i style=${{ width: `${Math.min(100, (100 * said) / Math.max(length, 0.01))}%` }}></i></span>
       <small>${pace.missing > 0 ? t("pace_missing", { seconds: pace.missing.toFixed(2) }) : t("said_in", { said: said.toFixed(2), room: length.toFixed(2) })}</small></dd></div>` : null}
     ${scores?.closures_requested != null && html`<div class=${"measure " + (scores.closures_found < scores.closures_requested ? "warn" : "ok")}><dt>${t("closures")}</dt>
-      <dd><b>${scores.closures_found} / ${scores.closures_requested}</b></dd></div>`}
+      <dd><b>${scores.closures_requested ? `${scores.closures_found} / ${scores.closures_requested}` : "–"}</b></dd></div>`}
     ${scores?.sync != null && html`<div class="measure"><dt>${t("sync")}</dt><dd><b>${scores.sync.toFixed(1)}</b></dd></div>`}
     ${words != null && html`<div class=${"measure " + (words > 0 ? "warn" : "ok")}><dt>${t("word_check")}</dt>
       <dd><b>${words > 0 ? t("words_wrong", { part: Math.round(words * 100) }) : t("words_right")}</b></dd></div>`}</div>`;

@@ -94,8 +94,8 @@ export async function load() {
   const wanted = { source: state.media?.source ?? null, film };
   const loads = [];
   for (const which of ["source", "film"]) {
-    const one = wanted[which], stamp = one?.made ? `?v=${encodeURIComponent(one.made)}` : "";
-    const url = one?.ready && one.video ? one.video + stamp : "";
+    const one = wanted[which], stamp = one?.made ? `v=${encodeURIComponent(one.made)}` : "";
+    const url = one?.ready && one.video ? [one.video, stamp].filter(Boolean).join(one.video.includes("?") ? "&" : "?") : "";
     if (url === urls[which]) continue;
     const at = now();
     urls[which] = url;
@@ -121,6 +121,22 @@ function show(video, url, which, at) {
   video.src = url;
   video.addEventListener("loadedmetadata", () => (video.currentTime = inVideo(which, at) || 1e-4), { once: true });
 }
+
+const UNSEEN = 20_000; // ms after which a page that nobody sees stops loading its videos
+let released = null, unseen = 0; // where it was then
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(unseen);
+  if (document.hidden) {
+    unseen = setTimeout(() => {
+      if (state.playing) return;
+      released = now();
+      for (const video of Object.values(videos)) if (video) show(video, "");
+    }, UNSEEN);
+  } else if (released !== null) {
+    for (const which of ["source", "film"]) if (videos[which] && urls[which]) show(videos[which], urls[which], which, released);
+    released = null;
+  }
+});
 
 export function unload() {
   pause();

@@ -4,6 +4,7 @@ import { announce, lineOf, set, state, toast } from "./store.js";
 import { languageName, t } from "./words.js";
 
 const BUSY = ["queued", "processing"];
+let asked = ""; // what the studio was asked to make for this page
 const waiters = new Map(); // id of a job -> functions that are called when it has ended
 
 // The sentence of an error for a toast; errors that are bugs of the page go to the console, too.
@@ -87,20 +88,21 @@ async function refreshProject() {
 }
 
 export async function loadMedia() {
-  const id = state.project?.id;
-  if (!id) return;
+  const { id, languages } = state.project ?? {};
+  if (!languages?.length) return; // nothing was analysed yet
   const media = await get(at.project(id) + "/media");
   if (state.project?.id !== id) return;
   set({ media });
   const films = Object.values(media.languages ?? {}).map((one) => one.film).filter(Boolean);
-  if (!media.job && [media.source, ...films].some((one) => !one.ready)) {
-    await post(at.project(id) + "/media", {}).catch((error) => error.status === 409 || complain(error));
-  }
+  const lacking = [media.source, ...films].filter((one) => one.video && !(one.ready && one.complete !== false));
+  const wanted = lacking.map((one) => `${one.video} ${one.made}`).join();
+  if (media.job || !wanted || asked === wanted) return;
+  asked = wanted; // once: what could not be made is not asked for again
+  await post(at.project(id) + "/media", {}).then(takeIn, (error) => error.status === 409 || complain(error));
 }
 
 async function loadJobs(id) {
-  const jobs = await list(`/v1/jobs?project=${encodeURIComponent(id)}`);
-  set({ jobs: { ...state.jobs, ...Object.fromEntries(jobs.map((job) => [job.id, job])) } });
+  for (const job of await list(`/v1/jobs?project=${encodeURIComponent(id)}`)) takeIn(job);
 }
 
 export async function loadTakes(id) {
@@ -130,6 +132,9 @@ export function takeIn(job) {
   const known = state.jobs[job.id];
   if (known && !isBusy(known) && isBusy(job)) return;
   set({ jobs: { ...state.jobs, [job.id]: job } });
+  if (isBusy(job)) return;
+  for (const tell of waiters.get(job.id) ?? []) tell(job);
+  waiters.delete(job.id);
 }
 
 async function onJob(job) {
@@ -139,8 +144,6 @@ async function onJob(job) {
     if (!known) announce(t("job_started", { name: jobName(job) }));
     return;
   }
-  for (const tell of waiters.get(job.id) ?? []) tell(job);
-  waiters.delete(job.id);
   if (known && !isBusy(known)) return;
   sayEnd(job);
   if (state.screen === "projects") await loadProjects();
@@ -170,9 +173,11 @@ async function onProject(told) {
   return Promise.all(news);
 }
 
-// Begin to listen; after the studio was away everything is loaded again.
+const UNSEEN = 30_000; // ms after which a page that nobody sees gives its connections back
+
+// Begin to listen; after the studio was away, or the page was not seen for long, everything is loaded again.
 export function follow() {
-  let lost = false;
+  let lost = false, timer = 0;
   const again = async () => {
     if (!lost) return;
     lost = false;
@@ -189,7 +194,7 @@ export function follow() {
       set({ reachable: false });
     } else if (!state.reachable) again().catch(complain);
   });
-  return listen({
+  const begin = () => listen({
     job: (job) => onJob(job).catch(complain),
     project: (told) => onProject(told).catch(complain),
     open: () => again().catch(complain),
@@ -197,5 +202,19 @@ export function follow() {
       lost = true;
       set({ reachable: false });
     },
+  });
+  let end = begin();
+  const release = () => {
+    end?.();
+    end = null;
+  };
+  // A browser opens six connections to a server, for all its tabs together: one that listens keeps one.
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(release, UNSEEN);
+    else if (!end) {
+      lost = true;
+      end = begin();
+    }
   });
 }

@@ -28,7 +28,7 @@ function Take({ take, takes, line }) {
     <header><b>${t("take_n", { n: take.number })}</b>${take.chosen && html`<span class="in-use"><${Icon} name="check" />${t("in_use")}</span>`}</header>
     <div class="recipe">${names.map((name) => html`<span key=${name} class=${"of-" + name} dir="auto">${shown(name, take.recipe?.[name])}</span>`)}</div>
     <p class="numbers">${scores.sync != null && html`<span class=${best("sync") ? "best" : ""}>${t("sync")} ${scores.sync.toFixed(1)}</span>`}
-      ${scores.closures_requested != null && html`<span class=${best("closures_found") ? "best" : ""}>${t("closures")} ${scores.closures_found}/${scores.closures_requested}</span>`}</p>
+      ${scores.closures_requested > 0 && html`<span class=${best("closures_found") ? "best" : ""}>${t("closures")} ${scores.closures_found}/${scores.closures_requested}</span>`}</p>
     <div class="take-do">${take.audio && html`<${Button} icon="play" label=${t("hear_take", { n: take.number })} onClick=${() => playSound(take.audio, line.start + (take.recipe?.offset ?? 0))} />`}
       ${!take.chosen && html`<${Button} text=${true} label=${t("use_take", { n: take.number })} onClick=${() => choose(line.id, take.number)} />`}</div></li>`;
 }
