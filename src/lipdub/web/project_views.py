@@ -11,6 +11,7 @@ from lipdub.studio.project.open_project import OpenProject, open_project
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.timeline.project import Project
 from lipdub.web.api.shapes import Counts, Film, LanguageSummary, PersonShown, ProjectShown, Range, Source
+from lipdub.web.media.faces import people_in, shots_in
 from lipdub.web.problems import problem_of
 from lipdub.web.project_list import ListedProject
 from lipdub.web.segments import ReviewedLanguage
@@ -168,10 +169,8 @@ def shown_film(work: ReviewedLanguage, record: FilmRecord | None) -> Film | None
 def people_of(row: ListedProject) -> list[PersonShown]:
     """Everybody who is seen in the source, as far as it was analysed."""
     try:
-        from lipdub.web.media.faces import people_in
-
         found = people_in(row.path)
-    except (ImportError, NotImplementedError, LipdubError):
+    except LipdubError:
         return []
     return [
         PersonShown(
@@ -188,10 +187,8 @@ def people_of(row: ListedProject) -> list[PersonShown]:
 def shots_of(row: ListedProject) -> list[Range]:
     """The shots of the source, as far as it was analysed."""
     try:
-        from lipdub.web.media.faces import shots_in
-
         found = shots_in(row.path)
-    except (ImportError, NotImplementedError, LipdubError):
+    except LipdubError:
         return []
     return [Range(start=round(float(s.start), 6), end=round(float(s.end), 6)) for s in found]
 
