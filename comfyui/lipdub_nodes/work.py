@@ -25,6 +25,9 @@ CONSENT = (
 SHARES_GPU = frozenset({"exemplar"})
 """Engines that need no GPU: ComfyUI's models may stay there."""
 
+_TOLD = frozenset({"number", "state", "takes", "source_text"})
+"""What a plan tells of a line for people to read: it does not change what is made."""
+
 _HANDED_ON = {"engine": str, "face": list, "seed": int, "weights": str, "engine_option": list}
 """Options of a dub that go from node to node with the plan, and their types."""
 
@@ -206,6 +209,9 @@ def _film(place: ProjectPlace, request: dict[str, Any], engine: str) -> Film:
     made_from = {name: value for name, value in request.items() if name not in ("project", "source")}
     if isinstance(made_from.get("speech"), dict):
         made_from["speech"] = {k: v for k, v in made_from["speech"].items() if k != "dub"}
+    if made_from.get("plan"):
+        lines = [{k: v for k, v in line.items() if k not in _TOLD} for line in made_from["plan"]["lines"]]
+        made_from["plan"] = {"made_from": made_from["plan"]["made_from"], "lines": lines}
     film = place.film(request["language"], made_from, Path(request["source"]))
     array = host.temporary_folder() / f"lipdub-{uuid.uuid4().hex}.npy"
     if engine and engine not in SHARES_GPU:

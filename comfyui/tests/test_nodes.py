@@ -244,6 +244,9 @@ def test_a_line_is_made_again_with_the_options_of_the_node_before(pack: Pack, cl
     options = {"engine": "ltx", "face": ["left"], "seed": True, "weights": None, "codec": "x", "engine_option": [1]}
     pack.run("LipdubRedoLine", video=clip, plan=json.dumps({**plan, "options": options}), seed=4)
     pack.run("LipdubRedoLine", video=clip, plan=json.dumps({**plan, "options": 3}), voice="nanotts", offset=-0.04)
+    told = {**plan, "lines": [{"id": "a", "state": "made", "takes": 7}]}
+    pack.run("LipdubRedoLine", video=clip, plan=json.dumps(told), voice="nanotts", offset=-0.04)
+    assert requests[2]["output"] == requests[1]["output"], "what is only told makes no other film"
     base = {"consent": True, "overwrite": True}
     assert requests[0]["options"] == {"engine": "ltx", "face": ["left"], "weights": None, **base}
     assert requests[0]["change"] == {"text": None, "voice": None, "offset": None, "seed": 4}

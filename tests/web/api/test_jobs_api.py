@@ -111,6 +111,7 @@ def test_the_file_of_a_job(served: Served, tmp_path: Path) -> None:
     assert (answer.status_code, answer.content) == (206, bytes(range(10, 20)))
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-type"] == "video/mp4"
     assert str(tmp_path) not in served.client.get(f"/v1/jobs/{job.id}").text
     film.unlink()
     assert "not there any more" in served.client.get(f"/v1/jobs/{job.id}/file").json()["detail"]

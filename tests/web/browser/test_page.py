@@ -338,3 +338,12 @@ def test_five_hundred_lines_are_not_five_hundred_elements(studio: Any) -> None:
     page.wait_for_selector(".block.selected[data-line='402']")
     assert page.locator(".block").count() < 60
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_a_person_gets_a_name(talk: Any, studio: Any) -> None:
+    talk.get_by_role("button", name="Ben: name, same person as …").click()
+    dialog = talk.get_by_role("dialog", name="Ben")
+    dialog.get_by_label("Name", exact=True).fill("Benno")
+    dialog.get_by_role("button", name="Save").click()
+    until(talk, "[...document.querySelectorAll('.head b')].map(b => b.textContent).join() === 'Ana,Benno,Off screen'")
+    assert studio.mock.projects["talk"].names["2"] == "Benno"

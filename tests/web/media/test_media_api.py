@@ -25,6 +25,7 @@ from lipdub.studio.project.project_folder import ProjectFolder
 from lipdub.web.api import media
 from lipdub.web.jobs.job import Failure
 from lipdub.web.jobs.table import JobTable
+from lipdub.web.media import playable
 from lipdub.web.media.frames import frame_table
 from lipdub.web.media.peaks import peaks
 from lipdub.web.media.project_media import make_project_media
@@ -138,6 +139,25 @@ def test_a_proxy_is_played_where_the_film_is_not(tmp_path: Path) -> None:
     assert video.headers["content-type"] == "video/mp4"
     assert video.content[4:8] == b"ftyp"
     assert served.get(f"{MEDIA}/source/video?of=film").status_code == 404
+    served.table.close()
+
+
+def test_what_can_be_played_at_once_waits_for_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "studio"
+    served = serve(folder, drawn_media(folder))
+    monkeypatch.setattr(playable, "_MOST_DECODED", 0)
+    seen: list[list[tuple[bool, bool]]] = []
+
+    def look(stage: str, done: int, total: int) -> None:
+        told = served.get(MEDIA).json()
+        films = (told["source"], told["languages"]["es"]["film"])
+        if stage == "proxy" and not seen:
+            seen.append([(film["ready"], film["complete"]) for film in films])
+
+    make_project_media(served.drawn.path, look)
+    assert seen == [[(True, False), (True, False)]]
+    told = served.get(MEDIA).json()["source"]
+    assert (told["ready"], told["complete"], told["proxied"], told["why"]) == (True, True, True, "")
     served.table.close()
 
 

@@ -1,7 +1,7 @@
 """What the page plays and draws: films, tables of their frames, waveforms, faces, pictures of people, speech of takes.
 
 GET  /v1/projects/{p}/media                      what there is; see ``_shown``
-POST /v1/projects/{p}/media                      make what is missing: a job "view" (202); 200: nothing is
+POST /v1/projects/{p}/media                      make what is missing: a job "view" (202; else see ``make``)
 GET  /v1/projects/{p}/media/{what}/video         a file that browsers play (what: "source", or a language)
 GET  /v1/projects/{p}/media/{what}/frames        {"pts": [...], "rate", "timecode", "drop", "constant"}
 GET  /v1/projects/{p}/media/{what}/peaks         int8 pairs (least, greatest), X-Per-Second of them in a second

@@ -3,6 +3,7 @@ import { html, render, useEffect } from "./vendor/preact-htm.js";
 import { Bar, keepTheme } from "./bar.js";
 import { settle } from "./edits.js";
 import { Help, onKey } from "./keys.js";
+import { PersonSettings, ProjectSettings } from "./dialogs.js";
 import { LinePanel } from "./line_panel.js";
 import { Lines } from "./lines.js";
 import { AddLanguage } from "./new_project.js";
@@ -56,7 +57,8 @@ function App() {
   useEffect(() => void (document.title = screen === "project" && title ? `${title} – lipdub` : "lipdub studio"), [screen, title]);
   return html`${!reachable && html`<div class="away" role="alert">${t("away")}</div>`}
     ${screen === "project" ? html`<${Project} key="project" />` : html`<${Projects} key="projects" />`}
-    ${dialog === "help" && html`<${Help} />`}${dialog === "language" && state.project && html`<${AddLanguage} />`}${conflict && html`<${Conflict} />`}<${Toast} />`;
+    ${dialog === "help" && html`<${Help} />`}${dialog === "language" && state.project && html`<${AddLanguage} />`}
+    ${dialog === "project" && html`<${ProjectSettings} />`}${dialog.startsWith("person ") && html`<${PersonSettings} id=${dialog.slice(7)} />`}${conflict && html`<${Conflict} />`}<${Toast} />`;
 }
 
 keepTheme(localStorage.getItem("lipdub.theme") ?? "auto");

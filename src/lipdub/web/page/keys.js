@@ -105,7 +105,7 @@ for (const entry of TABLE)
 
 function nameOf(event) {
   const key = event.key === " " ? "Space" : event.key;
-  const mod = event.ctrlKey || event.metaKey ? "Mod+" : "";
+  const mod = (event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph") ? "Mod+" : "";
   const letter = key.length === 1 && /[a-zA-Z]/.test(key);
   if (letter) return mod + (event.shiftKey ? "Shift+" + key.toUpperCase() : key.toLowerCase());
   return mod + (event.shiftKey && (key.length > 1 || ",.;:".includes(key)) ? "Shift+" : "") + key;
@@ -118,7 +118,8 @@ function isTyping(target) {
 }
 
 export function onKey(event) {
-  if (state.screen !== "project" || !state.project || event.defaultPrevented || event.altKey || isTyping(event.target)) return;
+  if (state.screen !== "project" || !state.project || event.defaultPrevented || isTyping(event.target)) return;
+  if (event.altKey && !event.getModifierState("AltGraph")) return;
   const action = ACTIONS.get(nameOf(event));
   if (!action) return;
   const button = event.target.closest("button, [role=tab], a, summary");

@@ -54,11 +54,14 @@ function useDraft(line, field, name) {
   return { text: draft ?? line[field], write, leave, theirs, take: end, keep, dirty: draft !== null && draft !== line[field] };
 }
 
+const GROWS = CSS.supports("field-sizing", "content"); // the style sheet does it
+
 function Grow(props) {
   const ref = useRef(null);
   useLayoutEffect(() => {
+    if (GROWS) return;
     ref.current.style.height = "auto";
-    ref.current.style.height = ref.current.scrollHeight + 2 + "px";
+    ref.current.style.height = ref.current.scrollHeight ? ref.current.scrollHeight + 2 + "px" : "";
   }, [props.value]);
   return html`<textarea ref=${ref} rows="2" dir="auto" ...${props}></textarea>`;
 }

@@ -102,8 +102,7 @@ export async function loadMedia() {
 }
 
 async function loadJobs(id) {
-  const jobs = await list(`/v1/jobs?project=${encodeURIComponent(id)}`);
-  set({ jobs: { ...state.jobs, ...Object.fromEntries(jobs.map((job) => [job.id, job])) } });
+  for (const job of await list(`/v1/jobs?project=${encodeURIComponent(id)}`)) takeIn(job);
 }
 
 export async function loadTakes(id) {
@@ -133,6 +132,9 @@ export function takeIn(job) {
   const known = state.jobs[job.id];
   if (known && !isBusy(known) && isBusy(job)) return;
   set({ jobs: { ...state.jobs, [job.id]: job } });
+  if (isBusy(job)) return;
+  for (const tell of waiters.get(job.id) ?? []) tell(job);
+  waiters.delete(job.id);
 }
 
 async function onJob(job) {
@@ -142,8 +144,6 @@ async function onJob(job) {
     if (!known) announce(t("job_started", { name: jobName(job) }));
     return;
   }
-  for (const tell of waiters.get(job.id) ?? []) tell(job);
-  waiters.delete(job.id);
   if (known && !isBusy(known)) return;
   sayEnd(job);
   if (state.screen === "projects") await loadProjects();
@@ -173,9 +173,11 @@ async function onProject(told) {
   return Promise.all(news);
 }
 
-// Begin to listen; after the studio was away everything is loaded again.
+const UNSEEN = 30_000; // ms after which a page that nobody sees gives its connections back
+
+// Begin to listen; after the studio was away, or the page was not seen for long, everything is loaded again.
 export function follow() {
-  let lost = false;
+  let lost = false, timer = 0;
   const again = async () => {
     if (!lost) return;
     lost = false;
@@ -192,7 +194,7 @@ export function follow() {
       set({ reachable: false });
     } else if (!state.reachable) again().catch(complain);
   });
-  return listen({
+  const begin = () => listen({
     job: (job) => onJob(job).catch(complain),
     project: (told) => onProject(told).catch(complain),
     open: () => again().catch(complain),
@@ -200,5 +202,19 @@ export function follow() {
       lost = true;
       set({ reachable: false });
     },
+  });
+  let end = begin();
+  const release = () => {
+    end?.();
+    end = null;
+  };
+  // A browser opens six connections to a server, for all its tabs together: one that listens keeps one.
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(release, UNSEEN);
+    else if (!end) {
+      lost = true;
+      end = begin();
+    }
   });
 }
