@@ -4,7 +4,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from lipdub.web.api.jobs import WebhookAsked
 from lipdub.web.api.shapes import JobShown, Told
 from lipdub.web.operations import NoBody, Operation, Page
 
@@ -64,13 +63,6 @@ class MediaShown(Told, frozen=True):
     job: JobShown | None = None
 
 
-class WebhookShown(Told):
-    """The address that is told of the end of every job ("": none), and the secret that signs what it is told."""
-
-    url: str
-    secret: str
-
-
 class Generation(Told, frozen=True, rename="camel"):
     """A generation, in the shape of sync.so's API."""
 
@@ -86,11 +78,7 @@ DESCRIBED = (
     Operation("GET", "/v1/jobs/{id}", "get_job", "One job", answer=JobShown),
     Operation("POST", "/v1/jobs/{id}/cancel", "cancel_job", "Cancel a job", answer=JobShown),
     Operation("GET", "/v1/jobs/{id}/file", "get_job_file", "The file that a job made", answers=_BINARY),
-    Operation("GET", "/v1/webhook", "get_webhook", "Where the end of every job is told", answer=WebhookShown),
-    Operation(
-        "PUT", "/v1/webhook", "set_webhook", "Tell an address of the end of every job", body=WebhookAsked,
-        answer=WebhookShown,
-    ),
+    Operation("GET", "/v1/webhook", "get_webhook_secret", "The secret that signs webhooks"),
     Operation(
         "GET", "/v1/events", "listen", "What happens, as server-sent events", query=OfProject,
         answers=("text/event-stream",), errors=(429,),

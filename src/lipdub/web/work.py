@@ -51,7 +51,7 @@ def begin_work(places: Places, limits: Limits, jobs: int, webhook_hosts: tuple[s
             command = worker_command(places.database, places.folder.absolute(), _absolute(places.given))
             stack.enter_context(Supervisor(command, table, count=jobs))
         routes: list[Any] = [
-            *jobs_api.routes(table, places.state, allowed),
+            *jobs_api.routes(table, places.state),
             *events.routes(streams),
             *generate_v2.routes(table, StudioAssets(studio), allowed),
             *_media_routes(studio),
