@@ -288,6 +288,15 @@ def test_a_job_is_cancelled(talk: Any, studio: Any) -> None:
     assert line(studio, "2")["takes"] == 1
 
 
+def test_another_take_of_a_line_that_did_not_change_has_another_seed(talk: Any, studio: Any) -> None:
+    row(talk, "1").click()
+    talk.locator(".take").nth(1).wait_for()
+    talk.get_by_role("button", name="Another take").click()
+    talk.locator(".take").nth(2).wait_for()
+    assert ("redo", "talk", ["1"]) in studio.mock.seen
+    assert ("changes", "talk", {"seed": 2}) in studio.mock.seen
+
+
 def test_takes_are_compared_and_chosen(talk: Any, studio: Any) -> None:
     row(talk, "1").click()
     takes = talk.locator(".take")
