@@ -141,14 +141,14 @@ class _Work:
         """
         language, made_from = self.request["language"], self.request["made_from"]
         if self._current().get(language) == made_from and language in self._languages():
+            if not self._as_made(made_from).exists():
+                self._keep_as_made(language, made_from)
             return language
         if self._as_made(made_from).exists():
             return self._restored(_read_json(self._as_made(made_from)), made_from)
         audio = self._dub_track()
         plan = self.project.plan(audio, self._given(planning=True), overwrite=True)
-        told = _read_json(self.project.folder.plan(plan.language))
-        self._as_made(made_from).parent.mkdir(exist_ok=True)
-        _write_json(self._as_made(made_from), told)
+        self._keep_as_made(plan.language, made_from)
         self._is_current(plan.language, made_from)
         return plan.language
 
@@ -158,6 +158,10 @@ class _Work:
     def _as_made(self, made_from: str) -> Path:
         """The plan that was made from these things, as it was before anybody edited it."""
         return self.folder.parent / "plans" / f"{made_from}.json"
+
+    def _keep_as_made(self, language: str, made_from: str) -> None:
+        self._as_made(made_from).parent.mkdir(exist_ok=True)
+        _write_json(self._as_made(made_from), _read_json(self.project.folder.plan(language)))
 
     def _current(self) -> dict[str, str]:
         """From what the plan of each language in the project was made."""

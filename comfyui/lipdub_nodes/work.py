@@ -3,7 +3,7 @@
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,11 @@ CONSENT = (
 SHARES_GPU = frozenset({"exemplar"})
 """Engines that need no GPU: ComfyUI's models may stay there."""
 
-Run = Callable[..., dict[str, Any]]
+_TOLD = frozenset({"number", "state", "takes", "source_text"})
+"""What a plan tells of a line for people to read: it does not change what is made."""
+
+_HANDED_ON = {"engine": str, "face": list, "seed": int, "weights": str, "engine_option": list}
+"""Options of a dub that go from node to node with the plan, and their types."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Picture:
 def make_plan(video: Any, words: Words, picture: Picture, project: str) -> str:
     """The plan as JSON. Raises ``LipdubError``."""
     with _request(video, words, picture, project) as (request, place):
-        return _plan_text(place, _done({**request, "kind": "plan"})["plan"])
+        return _plan_text(place, _done({**request, "kind": "plan"})["plan"], request)
 
 
 def make_film(video: Any, words: Words, picture: Picture, project: str, plan: str) -> Film:
@@ -131,9 +135,11 @@ def redo_line(video: Any, plan: str, line: int, change: Mapping[str, Any], take:
         "line": str(given["lines"][line - 1]["id"]),
         "change": dict(change),
         "take": take,
-        "options": {"consent": True, "overwrite": True},
+        "speech": {"translator": str(given.get("translator") or "")},
+        "options": {**_options_of(given), "consent": True, "overwrite": True},
     }
-    return _film(place, request, "")
+    refuse_programs(request["speech"]["translator"])
+    return _film(place, request, request["options"].get("engine", ""))
 
 
 def read_plan(text: str) -> tuple[dict[str, Any], ProjectPlace]:
@@ -203,13 +209,16 @@ def _film(place: ProjectPlace, request: dict[str, Any], engine: str) -> Film:
     made_from = {name: value for name, value in request.items() if name not in ("project", "source")}
     if isinstance(made_from.get("speech"), dict):
         made_from["speech"] = {k: v for k, v in made_from["speech"].items() if k != "dub"}
+    if made_from.get("plan"):
+        lines = [{k: v for k, v in line.items() if k not in _TOLD} for line in made_from["plan"]["lines"]]
+        made_from["plan"] = {"made_from": made_from["plan"]["made_from"], "lines": lines}
     film = place.film(request["language"], made_from, Path(request["source"]))
     array = host.temporary_folder() / f"lipdub-{uuid.uuid4().hex}.npy"
     if engine and engine not in SHARES_GPU:
         host.free_gpu()
     done = _done({**request, "output": str(film), "sound": str(array)})
     audio = read_audio(array, done["rate"]) if done["rate"] else silent_audio()
-    return Film(Path(done["film"]), audio, done["report"], done["page"], _plan_text(place, done["plan"]))
+    return Film(Path(done["film"]), audio, done["report"], done["page"], _plan_text(place, done["plan"], request))
 
 
 def _done(request: dict[str, Any]) -> dict[str, Any]:
@@ -220,8 +229,24 @@ def _done(request: dict[str, Any]) -> dict[str, Any]:
     return done
 
 
-def _plan_text(place: ProjectPlace, plan: Mapping[str, Any]) -> str:
-    return json.dumps({"project": place.name, **plan}, indent=1, ensure_ascii=False)
+def _plan_text(place: ProjectPlace, plan: Mapping[str, Any], request: Mapping[str, Any]) -> str:
+    """The plan as nodes hand it on, with the options that a line of it is made again with."""
+    options = {name: request["options"][name] for name in _HANDED_ON if name in request["options"]}
+    handed_on = {"project": place.name, "options": options, "translator": request["speech"].get("translator", "")}
+    return json.dumps({**handed_on, **plan}, indent=1, ensure_ascii=False)
+
+
+def _options_of(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a plan hands on, as far as they have the types of options."""
+    given = plan.get("options")
+    known = {name: given[name] for name in _HANDED_ON if name in given} if isinstance(given, dict) else {}
+    return {name: value for name, value in known.items() if _is_option(_HANDED_ON[name], value)}
+
+
+def _is_option(kind: type, value: Any) -> bool:
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return type(value) is kind or (value is None and kind is str)
 
 
 def _entries(text: str, separators: str) -> list[str]:

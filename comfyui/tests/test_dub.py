@@ -73,6 +73,11 @@ def test_a_script_is_planned_dubbed_and_one_line_made_again(real: Pack, talk: Pa
     assert packets(saved) == packets(film)
     assert frames(saved) == frames(film)
 
+    assert json.loads(after)["options"]["face"] == ["auto"]
+    manifest = film.parents[1] / "talk.lipdub" / "project.json"
+    remembered = json.loads(manifest.read_text("utf-8"))
+    remembered["options"]["face"] = ["9"]  # somebody began it with a person who is not there
+    manifest.write_text(json.dumps(remembered), "utf-8")
     again = {"video": source, "plan": after, "line": 2, "text": "Muchas gracias."}
     second, _, _, _, redone = real.run("LipdubRedoLine", **again)
     other = Path(second.get_stream_source())
@@ -161,6 +166,8 @@ def test_another_script_makes_another_plan_and_the_same_one_none(real: Pack, tal
     edited = json.loads(file.read_text("utf-8"))
     edited["lines"][0]["text"] = "Buenas."
     file.write_text(json.dumps(edited), "utf-8")
+    for kept_plan in (file.parents[2] / "plans").iterdir():
+        kept_plan.unlink()  # somebody tidied up
     (same,) = real.run("LipdubPlan", script=SCRIPT, **given)
     assert json.loads(same)["lines"][0]["text"] == "Buenas."
     (other,) = real.run("LipdubPlan", script="Hola.", **given)

@@ -233,6 +233,29 @@ def test_what_is_asked_of_lipdub(pack: Pack, clip: VideoFromFile) -> None:
     assert pack.comfy.freed == 1, "another process needs the GPU now"
 
 
+def test_a_line_is_made_again_with_the_options_of_the_node_before(pack: Pack, clip: VideoFromFile) -> None:
+    """They go with the plan; what is no option is left out."""
+    pytest.importorskip("torch")
+    requests = asked(pack)
+    project = pack.comfy.base / "output" / "lipdub" / "p" / "p.lipdub"
+    project.mkdir(parents=True)
+    (project / "project.json").write_text("{}")
+    plan = json.loads(plan_of("p", {"id": "a"}))
+    options = {"engine": "ltx", "face": ["left"], "seed": True, "weights": None, "codec": "x", "engine_option": [1]}
+    pack.run("LipdubRedoLine", video=clip, plan=json.dumps({**plan, "options": options}), seed=4)
+    pack.run("LipdubRedoLine", video=clip, plan=json.dumps({**plan, "options": 3}), voice="nanotts", offset=-0.04)
+    told = {**plan, "lines": [{"id": "a", "state": "made", "takes": 7}]}
+    pack.run("LipdubRedoLine", video=clip, plan=json.dumps(told), voice="nanotts", offset=-0.04)
+    assert requests[2]["output"] == requests[1]["output"], "what is only told makes no other film"
+    base = {"consent": True, "overwrite": True}
+    assert requests[0]["options"] == {"engine": "ltx", "face": ["left"], "weights": None, **base}
+    assert requests[0]["change"] == {"text": None, "voice": None, "offset": None, "seed": 4}
+    assert requests[0]["line"] == "a"
+    assert requests[1]["options"] == base
+    assert requests[1]["change"] == {"text": None, "voice": "nanotts", "offset": "-0.040", "seed": None}
+    assert pack.comfy.freed == 1
+
+
 def test_the_same_inputs_give_the_same_file_and_others_another(pack: Pack, clip: VideoFromFile) -> None:
     """So a film that another node still holds is not replaced by something else."""
     pytest.importorskip("torch")

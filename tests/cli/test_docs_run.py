@@ -40,10 +40,16 @@ PLACEHOLDERS = {
     ("--engine ltx", "FOLDER"): "tiny-ltx",
 }
 
+PROGRAMS = r"((?:LIPDUB_\w+=\S+ )?lipdub|python -m lipdub[\w.]*|pip install|\./test|curl)\b"
+
 # Beginnings of commands that are not run here, and why.
 NOT_RUN = {
     "lipdub train prepare": "latents take long without a GPU; tests/train/test_prepare.py makes small ones",
     "./test": "it is what runs this test",
+    "lipdub studio": "it runs until it is stopped; see tests/web/test_studio_page.py",
+    "LIPDUB_STUDIO_KEY=": "likewise",
+    "curl ": "it asks a studio; see tests/web/test_studio_page.py",
+    "import os, time, httpx": "likewise",
     "lipdub weights fetch ltx --to FOLDER": "74 GB, gated; tests/engines/ltx/test_hub.py fetches from a hub of our own",
     "pip install": "see test_every_extra_that_is_installed_exists and test_a_fresh_environment_makes_the_demo",
     "lipdub demo": "see test_a_fresh_environment_makes_the_demo",
@@ -92,7 +98,9 @@ def test_the_documents_and_their_examples_are_found():
 def test_every_command_is_known_and_every_placeholder_has_a_value():
     for example in (e for e in ALL if not e.python):
         for part in map(str, example.parts):
-            assert re.match(r"(lipdub|python -m lipdub[\w.]*|pip install|\./test)\b", part), f"unknown: {example}"
+            assert re.match(r"((?:LIPDUB_\w+=\S+ )?lipdub|python -m lipdub[\w.]*|pip install|\./test|curl)\b", part), (
+                f"unknown: {example}"
+            )
             filled = fill_placeholders(part, "http://localhost:1")
             assert skip_reason(part) or not re.search(r"\b(FOLDER|MODEL|URL|FILE|NAME)\b", filled), (
                 f"no value: {example}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lipdub.disk import lock_file
-from lipdub.disk.lock_file import create_locked, exclusive, is_locked, remove_if_unlocked
+from lipdub.disk.lock_file import create_locked, exclusive, held_alone, is_locked, remove_if_unlocked
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import OutputError
 
@@ -41,6 +41,32 @@ def test_a_file_that_is_removed_between_its_creation_and_its_locking_is_created_
     assert held.path.exists()
     assert held.path != removed[0]
     held.release()
+
+
+def test_whoever_waits_too_long_is_told_and_the_file_is_gone_afterwards(tmp_path: Path) -> None:
+    inside, most, told = [], [], []
+
+    def work() -> None:
+        for _ in range(20):
+            with held_alone(tmp_path / ".lock") as held:
+                told.append(held)
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [True] * 60
+    assert max(most) == 1
+    assert list(tmp_path.iterdir()) == []
+    with held_alone(tmp_path / ".lock"):
+        with held_alone(tmp_path / ".lock", patience=0.01) as held:
+            assert not held
+        assert (tmp_path / ".lock").exists(), "the other one still has it"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_blocks_of_one_name_exclude_each_other(tmp_path: Path) -> None:

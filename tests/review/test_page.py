@@ -5,14 +5,19 @@ import os
 import re
 from dataclasses import replace
 from fractions import Fraction
+from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lipdub.disk.publish import write_text
-from lipdub.review.page import page
+from lipdub.review.page import PageFrames
+from lipdub.review.page import page as page_of
 from lipdub.review.report import MediaFile, Recipe, RenderedCue, Report, SpeechReport, summary_rows
+from lipdub.timeline.clip import FrameTimes
 from lipdub.timeline.cue import Cue, PassthroughSpan
+from lipdub.timeline.frame_table import FrameTable
 from lipdub.timeline.lines import Line
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
@@ -38,6 +43,18 @@ def report(folder: Path) -> Report:
     )
 
 
+def evenly(frames: int, start: Fraction) -> FrameTable:
+    """So many frames, 25 a second, of a file whose clock begins at ``start``."""
+    first = start * 100
+    times = FrameTimes(np.arange(frames, dtype=np.int64) * 4 + int(first), Fraction(1, 100), 4)
+    return FrameTable(times, start, Fraction(25), True, "10:00:00:00")
+
+
+def page(report: Report, folder: Path) -> str:
+    tables = (evenly(file.frames, file.start) for file in (report.source, report.output))
+    return page_of(report, folder, PageFrames(*tables))
+
+
 def data_of(html: str) -> dict:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
     assert found is not None
@@ -49,7 +66,10 @@ def test_the_page_holds_the_report(tmp_path: Path) -> None:
     assert data["source"] == "../source%20files/talk%20%231.mov"
     assert data["dubbed"] == "talk.es.mp4"
     assert data["title"] == "talk.es.mp4"
-    assert (data["duration"], data["frames"]) == (10, 250)
+    assert data["duration"] == 10
+    table = {"unit": [1, 100], "first": 0, "steps": [[4, 250]], "start": 0.85}
+    labels = {"rate": "25/1", "timecode": "10:00:00:00", "drop": False, "constant": True}
+    assert data["frames"] == {"source": table | labels, "film": table | labels}
     assert data["rows"] == [[name, lines] for name, lines in summary_rows(report(tmp_path))]
 
 
@@ -100,3 +120,13 @@ def test_the_script_uses_only_elements_and_data_that_exist(tmp_path: Path) -> No
     script = html.rpartition("<script>")[2]
     assert set(re.findall(r'\$\("(\w+)"\)', script)) <= set(re.findall(r'\bid="(\w+)"', html))
     assert set(re.findall(r"\bdata\.(\w+)", script)) == set(data_of(html))
+
+
+def test_the_script_of_frames_is_inside_and_the_same_as_in_the_studio(tmp_path: Path) -> None:
+    own = files("lipdub.review").joinpath("frames.js").read_text("utf-8")
+    assert files("lipdub.web").joinpath("page", "frames.js").read_text("utf-8") == own
+    html = page(report(tmp_path), tmp_path)
+    assert "placeholder" not in html
+    assert "\nexport " not in html
+    for name in re.findall(r"^export (?:async )?function (\w+)", own, re.MULTILINE):
+        assert f"function {name}(" in html

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
+from lipdub.studio.project.line_flags import line_flags
 from lipdub.studio.project.people import PersonSeen
 from lipdub.studio.project.project_folder import plan_name
 from lipdub.studio.project.status import LanguageStatus, ProjectStatus
@@ -47,7 +48,8 @@ def status_rows(status: ProjectStatus, language: str = "") -> Iterator[str]:
         yield f"people: {named}"
     for one in status.languages:
         counts = ", ".join(f"{number} {state}" for state, number in one.counts.items()) or "no lines"
-        yield f"{plan_name(one.language)}: {counts}"
+        seen = ", ".join(f"{number} {told}" for told, number in one.verdicts.items() if told != "unchecked")
+        yield f"{plan_name(one.language)}: {counts}{f'; {seen}' if seen else ''}"
         if language and one.language == language:
             yield from _lines(one)
     if not status.languages:
@@ -59,6 +61,12 @@ def _lines(status: LanguageStatus) -> Iterator[str]:
         planned, used = line.planned, line.take
         take = f"take {used.number} of {line.takes}" if used else f"{line.takes} takes"
         yield f"  {planned.line.id:>4}  {line.state:8}{take:14}{short(planned.line.text, 60)}"
+        mark = line.mark
+        told = [flag.text for flag in line_flags(line)]
+        told += [mark.verdict] if mark.verdict != "unchecked" else []
+        told += [f"note: {short(mark.note, 60)}"] if mark.note else []
+        if told:
+            yield f"        {'; '.join(told)}"
 
 
 def status_json(status: ProjectStatus) -> str:
@@ -67,7 +75,15 @@ def status_json(status: ProjectStatus) -> str:
         plan_name(one.language): {
             "counts": one.counts,
             "lines": [
-                {"id": line.planned.line.id, "state": line.state, "take": line.planned.take, "takes": line.takes}
+                {
+                    "id": line.planned.line.id,
+                    "state": line.state,
+                    "take": line.planned.take,
+                    "takes": line.takes,
+                    "verdict": line.mark.verdict,
+                    "note": line.mark.note,
+                    "flags": [flag.kind for flag in line_flags(line)],
+                }
                 for line in one.lines
             ],
         }

@@ -128,14 +128,29 @@ def exclusive(path: Path, patience: float = 30.0) -> Iterator[None]:
 @contextmanager
 def held_alone(path: Path, patience: float = 30.0) -> Iterator[bool]:
     """As ``exclusive``, but tells the block whether it has the lock: False if another block has not ended after
-    ``patience`` seconds. Without locks on the disk it is True. Raises ``OSError`` if the file cannot be created."""
-    descriptor, until = os.open(path, _FLAGS & ~os.O_EXCL, 0o666), time.monotonic() + patience
+    ``patience`` seconds. Without locks on the disk it is True. The file is gone afterwards.
+
+    Raises ``OSError`` if the file cannot be created.
+    """
+    until, descriptor, locked = time.monotonic() + patience, -1, None
     try:
-        while (locked := _try_lock(descriptor)) is False and time.monotonic() < until:
+        while True:
+            descriptor = os.open(path, _FLAGS & ~os.O_EXCL, 0o666)
+            locked = _try_lock(descriptor)
+            if locked is None or (locked and _is_name_of(path, descriptor)):
+                break
+            if locked is False and time.monotonic() > until:
+                break
+            os.close(descriptor)  # it is locked, or whoever had it removed it before it was locked here
+            descriptor = -1
             time.sleep(0.001)
         yield locked is not False
     finally:
-        os.close(descriptor)
+        if descriptor >= 0 and locked:
+            with contextlib.suppress(OSError):  # Windows refuses to remove open files: it stays
+                path.unlink(missing_ok=True)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _is_name_of(path: Path, descriptor: int) -> bool:

@@ -40,7 +40,8 @@ class EditTake:
 @dataclass(frozen=True, slots=True)
 class EditLine:
     """A line of the dub: the ``frames`` in which it is said, ``person`` who says it ("" unknown), the ``verdict`` on it
-    (see ``VERDICTS``), the number of the ``take`` that the film shows (0: none) and all ``takes``."""
+    (see ``VERDICTS``), the number of the ``take`` that the film shows (0: none) and all ``takes``. ``review`` is what a
+    reviewer decided ("accepted", "rejected", "": nothing yet), with a ``note``."""
 
     id: str
     frames: range
@@ -49,6 +50,8 @@ class EditLine:
     verdict: str = "made"
     take: int = 0
     takes: tuple[EditTake, ...] = ()
+    review: str = ""
+    note: str = ""
 
 
 VERDICTS = ("made", "voice only", "closures missed", "end cut", "changed", "not made", "left as filmed")

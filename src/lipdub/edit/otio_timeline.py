@@ -112,6 +112,7 @@ class _Builder:
             "take": line.take,
             "first": line.frames.start,
             "stop": line.frames.stop,
+            **{name: told for name, told in (("review", line.review), ("note", line.note)) if told},
         }
         return made
 

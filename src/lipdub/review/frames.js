@@ -13,6 +13,7 @@
 const CLOSE = 5e-6; // s; browsers round time stamps to microseconds
 const SETTLE = 250; // ms after "seeked" within which the new picture is announced
 const LONGEST = 4000; // ms that a film is played to reach a frame
+const MOST_BACK = 5; // frames before the one that is wanted from which the film is played
 const PLACES = [0.5, 0.99]; // where in a frame to seek to, the best place first
 
 // The table from what the server or the page of a review tells: { pts: [s, ...] } or { unit: [num, den], first, steps }
@@ -92,12 +93,29 @@ const asks = "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 // Pause `video`, show one frame, and tell which one is shown then. While a seek is under way, only the newest wish
 // counts: all promises tell its frame.
 export function seekTo(video, table, frame) {
-  if (!seeks.has(video)) seeks.set(video, { wanted: 0, table: null, running: null, shown: -1 });
-  const state = seeks.get(video);
-  if (state.table !== table) state.shown = -1;
+  const state = seeks.get(video) || { wanted: 0, table: null, running: null, shown: -1, at: -1 };
+  if (!seeks.has(video)) video.addEventListener("play", () => { state.shown = -1; });
+  seeks.set(video, state);
+  if (!isStill(video, table)) state.shown = -1;
   Object.assign(state, { wanted: inside(table, frame), table });
   if (!state.running) state.running = untilShown(video, state).finally(() => { state.running = null; });
   return state.running;
+}
+
+// True while `video` is on its way to a frame. It may play then for a moment, which is not the user's playing.
+export function isSeeking(video) {
+  return Boolean(seeks.get(video)?.running);
+}
+
+// When the seeks of `video` that are under way have ended: wait for it before playing.
+export function settled(video) {
+  return seeks.get(video)?.running || Promise.resolve();
+}
+
+// True if `video` still shows the frame that the last seek showed.
+function isStill(video, table) {
+  const state = seeks.get(video);
+  return Boolean(state && state.table === table && state.shown >= 0 && video.paused && video.currentTime === state.at);
 }
 
 // Seconds from where players begin that `video` is at.
@@ -108,7 +126,8 @@ export function timeNow(video, table) {
 // The frame that `video` shows; while a seek is under way, the one that it will show.
 export function frameNow(video, table) {
   const state = seeks.get(video);
-  return state && state.running ? inside(table, state.wanted) : frameAt(table, timeNow(video, table));
+  if (state && state.running) return inside(table, state.wanted);
+  return isStill(video, table) ? state.shown : frameAt(table, timeNow(video, table));
 }
 
 // Call `tell(frame)` for each new frame that is shown, until the function that is returned is called.
@@ -133,16 +152,17 @@ async function untilShown(video, state) {
   for (;;) {
     const { wanted, table } = state, settled = () => state.shown === wanted || state.wanted !== wanted || video.error;
     if (table.shift === null) table.shift = await shiftOf(video, table);
-    if (state.shown !== wanted || video.seeking || frameAt(table, timeNow(video, table)) !== wanted) {
+    if (state.shown !== wanted) {
       for (const part of PLACES) {
         state.shown = await shownAt(video, table, wanted, part, state.shown);
         if (settled()) break;
       }
     }
-    for (let from = wanted - 1; asks && !document.hidden && from >= Math.max(wanted - 4, 0) && !settled(); from -= 1) {
-      state.shown = await shownAt(video, table, from, 0.5, state.shown);
-      if (state.shown < wanted) state.shown = await playedTo(video, table, wanted);
+    for (let back = 1; asks && !document.hidden && back <= Math.min(wanted, MOST_BACK) && !settled(); back += 1) {
+      state.shown = await shownAt(video, table, wanted - back, 0.5, state.shown);
+      if (state.shown < wanted) state.shown = await playedTo(video, table, wanted, 0.15 * back);
     }
+    state.at = video.currentTime;
     if (state.wanted === wanted) return state.shown;
   }
 }
@@ -191,26 +211,30 @@ function pictureAt(video, time, enough) {
   });
 }
 
-// Play slowly and in silence until the frame `wanted`, which no seek shows, is shown; tell which frame is shown then.
-function playedTo(video, table, wanted) {
+// Play in silence, so slowly that the frame `wanted`, which no seek shows, lasts `seconds`; stop there, and tell which frame
+// is shown then.
+function playedTo(video, table, wanted, seconds) {
   const { muted, playbackRate } = video, long = table.pts[wanted + 1] - table.pts[wanted];
   return new Promise(resolve => {
     let [told, handle, timer] = [frameAt(table, timeNow(video, table)), 0, 0];
     const finish = () => {
-      clearTimeout(timer);
       video.cancelVideoFrameCallback(handle);
-      video.pause();
       Object.assign(video, { muted, playbackRate });
       resolve(told);
     };
+    const stop = () => {
+      clearTimeout(timer);
+      video.pause();
+      timer = setTimeout(finish, SETTLE / 4); // one more picture may be on its way
+    };
     const pictured = (now, picture) => {
       told = frameAt(table, picture.mediaTime - table.shift);
-      if (told >= wanted) finish();
-      else handle = video.requestVideoFrameCallback(pictured);
+      if (told >= wanted && !video.paused) stop();
+      handle = video.requestVideoFrameCallback(pictured);
     };
     handle = video.requestVideoFrameCallback(pictured);
-    timer = setTimeout(finish, LONGEST);
-    Object.assign(video, { muted: true, playbackRate: Math.min(Math.max(long / 0.15, 1 / 16), 1) });
-    video.play().catch(finish);
+    timer = setTimeout(stop, LONGEST);
+    Object.assign(video, { muted: true, playbackRate: Math.min(Math.max(long / seconds, 1 / 16), 1) });
+    video.play().catch(stop);
   });
 }

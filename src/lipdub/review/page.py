@@ -1,22 +1,27 @@
 """The review page of a dub: one HTML file with source and dub under a wipe, a timeline of the changes, and the report.
 
-The two videos are linked relative to the folder of the page; everything else is inside the page, and nothing is loaded
-from a network.
+The two videos are linked relative to the folder of the page; everything else is inside the page, also the times of all
+frames (``FrameTable``) and the script that shows exactly one (``frames.js``). Nothing is loaded from a network.
 """
 
 import json
 import os
+import re
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from lipdub.review.report import Report, summary_rows
+from lipdub.timeline.frame_table import FrameTable
 from lipdub.timeline.retiming import SAME_CLOCK
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
 
 _PLACEHOLDER = '{"placeholder": "replaced by the data of the report"}'
+
+_SCRIPT = "// placeholder: frames.js"
 
 _AUDIBLE_SHIFT = 0.08
 """Seconds by which a line may start earlier or later than its target before the page says so."""
@@ -25,7 +30,15 @@ _AUDIBLE_RATE = 0.005
 """Change of tempo from which on the page says so: 1.005 times."""
 
 
-def page(report: Report, folder: Path) -> str:
+@dataclass(frozen=True, eq=False)
+class PageFrames:
+    """When the frames of the ``source`` and of the ``film`` are shown."""
+
+    source: FrameTable
+    film: FrameTable
+
+
+def page(report: Report, folder: Path, frames: PageFrames) -> str:
     """The review page of ``report`` as HTML, for a file in ``folder``."""
     template = files("lipdub.review").joinpath("page.html").read_text(encoding="utf-8")
     title = f"{report.source.path.name} dubbed with {report.dub_track.path.name}; the lips were made by a machine"
@@ -35,7 +48,7 @@ def page(report: Report, folder: Path) -> str:
         "source": _link(report.source.path, folder),
         "dubbed": _link(report.output.path, folder),
         "duration": max(float(report.output.duration), 1e-3),
-        "frames": report.output.frames,
+        "frames": {"source": frames.source.told_short(), "film": frames.film.told_short()},
         "clock": _clock(report),
         "tracks": _tracks(report),
         "rows": summary_rows(report),
@@ -43,7 +56,9 @@ def page(report: Report, folder: Path) -> str:
     }
     # "<" is written as an escape, so that no text can close the script element it stands in.
     packed = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    return template.replace(_PLACEHOLDER, packed)
+    script = files("lipdub.review").joinpath("frames.js").read_text(encoding="utf-8")
+    script = re.sub(r"^export ", "", script, flags=re.MULTILINE)  # a page from a disk may not load modules
+    return template.replace(_SCRIPT, script).replace(_PLACEHOLDER, packed)
 
 
 def _clock(report: Report) -> dict[str, Any]:

@@ -26,6 +26,12 @@ KINDS = {
     "adapted": "translations",
     "effects": "music and effects",
     "bed": "sound without its speech",
+    "frames": "tables of frames",
+    "peaks": "waveforms",
+    "view": "what browsers play",
+    "proxy": "copies of films for browsers",
+    "take": "speech of takes for browsers",
+    "object": "copies of another machine's files",
 }
 """What the names of entries begin with -> what they hold."""
 

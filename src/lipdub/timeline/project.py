@@ -142,10 +142,23 @@ def read_versioned(
 
     Raises ``InputError`` if it cannot be read, is another file, or was written by a newer program.
     """
+    return parse_versioned(read_bytes(path), path, kind, version, migrations)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of ours. Raises ``InputError`` if it cannot be read."""
     try:
-        told = parse_json(path.read_text(encoding="utf-8"))
+        return path.read_bytes()
     except OSError as refused:
         raise InputError(f"cannot be read ({refused.strerror or refused})", file=path) from refused
+
+
+def parse_versioned(
+    data: bytes, path: Path, kind: str, version: int, migrations: dict[int, Callable[[dict[str, Any]], dict[str, Any]]]
+) -> dict[str, Any]:
+    """The JSON object of the content of the file ``path``; as ``read_versioned``."""
+    try:
+        told = parse_json(data.decode("utf-8"))
     except (ValueError, RecursionError) as wrong:
         raise damaged(path, kind, f"it is not JSON ({wrong})") from wrong
     if not isinstance(told, dict) or told.pop("lipdub", None) != kind:

@@ -58,11 +58,16 @@ _UNMARKED = LineMark()
 
 def seen_as(planned: PlannedLine) -> str:
     """A digest of a line as a reviewer sees it: changes with its text, times, person, voice, engine, take and so on."""
-    line = planned.line
-    span = f"{line.span.start}-{line.span.end}"
-    choices = (planned.person, planned.voice, str(planned.offset), planned.engine, planned.seed, planned.leave)
-    told = repr((line.text, span, line.speaker, *choices, planned.take))
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256(repr(seen_values(planned)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def seen_values(planned: PlannedLine) -> tuple[object, ...]:
+    """What ``seen_as`` is made from; the number of the take is the last one."""
+    line, offset = planned.line, planned.offset
+    start, end = line.span.start, line.span.end
+    times = (start.numerator, start.denominator, end.numerator, end.denominator, offset.numerator, offset.denominator)
+    choices = (planned.person, planned.voice, planned.engine, planned.seed, planned.leave)
+    return (line.text, line.speaker, *times, *choices, planned.take)
 
 
 def _holds(mark: LineMark, planned: PlannedLine) -> bool:

@@ -5,7 +5,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
 from operator import attrgetter
 
 Instant = Fraction
@@ -29,12 +28,18 @@ def exact(value: "int | str | Fraction") -> Fraction:
 
 def parse_instant(text: str) -> Fraction:
     """Seconds from ``"83.5"``, ``"1:23.5"`` or ``"0:01:23.500"``. Raises ``ValueError`` otherwise."""
-    if not re.fullmatch(r"(\d+:){0,2}\d+([.,]\d+)?", text.strip()):
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
         raise ValueError(f"'{text}' is not a time; write seconds or h:mm:ss.mmm")
-    seconds = Fraction(0)
-    for part in text.strip().replace(",", ".").split(":"):
-        seconds = seconds * 60 + Fraction(part)
-    return seconds
+    before, whole, _, part = found.groups()
+    seconds = 0
+    for number in (before or "").split(":")[:-1]:
+        seconds = seconds * 60 + int(number)
+    unit = 10 ** len(part or "")
+    return Fraction((seconds * 60 + int(whole)) * unit + int(part or 0), unit)
+
+
+_TIME = re.compile(r"((?:\d+:){0,2})(\d+)([.,](\d+))?")
 
 
 def parse_time_or_fraction(text: str) -> Fraction:
@@ -48,7 +53,7 @@ def parse_time_or_fraction(text: str) -> Fraction:
 def timecode(instant: Fraction) -> str:
     """``h:mm:ss.mmm`` for display only, rounded down to the millisecond; negative times have a minus sign."""
     sign = "-" if instant < 0 else ""
-    milliseconds = floor(abs(instant) * 1000)
+    milliseconds = abs(instant.numerator) * 1000 // instant.denominator
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

@@ -102,10 +102,11 @@ def reviewed(studio: Studio, id: str, language: str) -> ReviewedLanguage:
     """A language of a project as it is now. Raises ``NotThere``, ``InputError``."""
     opened = studio.opened(id)
     language = studio.language(opened, language)
+    now, status = opened.reviewed(language), opened.language_status(language)
     for _ in range(_TRIES):
-        now, status = opened.reviewed(language), opened.language_status(language)
         if now.plan.lines == tuple(line.planned for line in status.lines):
-            break  # nobody edited it in between
+            break
+        now, status = opened.reviewed(language), opened.language_status(language)  # somebody edited it in between
     return ReviewedLanguage(studio, id, opened, language, now, status)
 
 

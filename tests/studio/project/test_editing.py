@@ -160,7 +160,7 @@ def test_an_editor_that_is_killed_loses_nothing_that_it_was_told_is_kept(tmp_pat
     assert int(now.marks.of("7").note) in (last, last + 1)
     assert len(now.plan.lines) == 40
     project.edit("es", [SetLine("7", {"text": "after"})])
-    assert not list((tmp_path / "talk.lipdub" / "plans").glob(".lipdub-*")), "what it left is removed"
+    assert not list((tmp_path / "talk.lipdub").rglob(".*")), "what it left is removed"
 
 
 def test_an_editor_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -271,7 +271,7 @@ def test_lines_of_a_finished_dub_track_have_no_text() -> None:
 
 def test_a_revision_tells_edits_from_takes() -> None:
     first = revision_of(PLAN, MARKS)
-    taken = revision_of(PLAN.with_line(replace(PLAN.lines[1], take=4)), MARKS)
+    taken = revision_of(PLAN.with_line(replace(PLAN.lines[1], take=4)), MARKS)  # a line that nobody marked
     assert first != taken
     assert same_edits(first, taken)
     text = edited(PLAN, MARKS, [SetLine("1", {"text": "Hola"})], ZERO).revision

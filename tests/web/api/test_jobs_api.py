@@ -19,9 +19,10 @@ from starlette.testclient import TestClient
 from lipdub.errors import InputError, LipdubError
 from lipdub.web.api import events, generate_v2, jobs
 from lipdub.web.api.generate_v2 import Asset
-from lipdub.web.jobs.job import Failure, KeyInUse, KeyUsedOtherwise, NoSuchJob
+from lipdub.web.jobs.job import Failure
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.webhook_address import AllowedHosts
+from lipdub.web.problems import problem_for
 
 
 @dataclass
@@ -58,9 +59,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
     streams = events.EventStreams(table, heartbeat=0.2)
 
     def problem(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, LipdubError)
-        status = {NoSuchJob: 404, KeyInUse: 409, KeyUsedOtherwise: 422}.get(type(error), 422)
-        return JSONResponse({"detail": error.what, "remedy": error.remedy}, status)
+        told = problem_for(error)
+        return JSONResponse(told.told(), told.status)
 
     app = Starlette(
         routes=[
@@ -95,7 +95,7 @@ def test_lists_refuse_what_makes_no_sense(served: Served, query: str) -> None:
 def test_unknown_jobs(served: Served) -> None:
     for path in ("/v1/jobs/nothing", "/v1/jobs/nothing/file", "/v2/generate/nothing", "/v1/jobs?cursor=nothing"):
         answer = served.client.get(path)
-        assert (answer.status_code, answer.json()["detail"]) == (404, "there is no job 'nothing'")
+        assert (answer.status_code, answer.json()["detail"]) == (404, "There is no job 'nothing'.")
     assert served.client.post("/v1/jobs/nothing/cancel").status_code == 404
     assert served.client.get("/v1/jobs/..%2f..%2fetc%2fpasswd/file").status_code == 404
 
@@ -111,13 +111,43 @@ def test_the_file_of_a_job(served: Served, tmp_path: Path) -> None:
     assert (answer.status_code, answer.content) == (206, bytes(range(10, 20)))
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-type"] == "video/mp4"
     assert str(tmp_path) not in served.client.get(f"/v1/jobs/{job.id}").text
     film.unlink()
     assert "not there any more" in served.client.get(f"/v1/jobs/{job.id}/file").json()["detail"]
 
 
-def test_the_secret_of_webhooks(served: Served) -> None:
-    assert served.get("/v1/webhook")["secret"].startswith("whsec_")
+def test_an_address_is_told_of_every_job(served: Served) -> None:
+    told = served.get("/v1/webhook")
+    assert told["url"] == ""
+    assert told["secret"].startswith("whsec_")
+    assert served.client.put("/v1/webhook", json={"url": "https://example.com/hook"}).json()["secret"] == told["secret"]
+    assert served.get("/v1/webhook")["url"] == "https://example.com/hook"
+    for number, own in enumerate(("", "https://example.com/hook", "https://example.com/own")):
+        job = served.table.add("render", str(number), "es", {}, webhook=own)
+        served.table.cancel(job.id)
+    with served.table.database.reading() as connection:
+        sent = sorted(row["url"] for row in connection.execute("SELECT url FROM deliveries"))
+    assert sent == [*["https://example.com/hook"] * 3, "https://example.com/own"]
+    served.client.put("/v1/webhook", json={"url": ""})
+    assert served.get("/v1/webhook")["url"] == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"url": "http://example.com/"}, 422),
+        ({"url": "https://169.254.169.254/"}, 422),
+        ({"url": 7}, 422),
+        ({"url": "x" * 3000}, 422),
+        ({}, 422),
+        ({"url": "", "more": 1}, 422),
+        ([], 422),
+    ],
+)
+def test_addresses_that_webhooks_may_not_go_to_are_not_taken(served: Served, body: Any, status: int) -> None:
+    assert served.client.put("/v1/webhook", json=body).status_code == status
+    assert served.get("/v1/webhook")["url"] == ""
 
 
 def test_how_far_a_webhook_is(served: Served) -> None:
@@ -349,7 +379,7 @@ def test_generations_that_make_no_sense_are_refused_and_nothing_is_made(served: 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a":' * 50_000, b" " * (1 << 21)])
 def test_bodies_that_cannot_be_read(served: Served, raw: bytes) -> None:
-    assert served.client.post("/v2/generate", content=raw).status_code == 422
+    assert served.client.post("/v2/generate", content=raw).status_code == (413 if len(raw) > 1 << 20 else 400)
 
 
 def test_an_idempotency_key_begins_one_generation(served: Served) -> None:

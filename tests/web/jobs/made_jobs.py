@@ -9,6 +9,7 @@ from typing import Any
 
 from lipdub.errors import InputError
 from lipdub.studio.progress import Listener
+from lipdub.web.jobs import worker
 from lipdub.web.jobs.job import Job
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.worker import JobWaits, run_worker
@@ -26,7 +27,7 @@ class SetClock:
 
 def small_work(job: Job, listener: Listener) -> Mapping[str, Any]:
     """Writes ``steps`` lines, each by a step of its own, to the file of the request; lines that are there stay, as
-    takes in a project do. "wrong", "waits" and "dies" do what they say."""
+    takes in a project do. "wrong", "bug", "waits" and "stuck" do what they say."""
     asked = job.request
     if asked.get("wrong"):
         raise InputError("the clip has no picture", file="secret folder/clip.mp4", remedy="Give another one")
@@ -34,6 +35,9 @@ def small_work(job: Job, listener: Listener) -> Mapping[str, Any]:
         raise ValueError("the user's own text")
     if asked.get("waits") and Path(asked["waits"]).exists():
         raise JobWaits("another run of lipdub works in this project")
+    if asked.get("stuck"):
+        Path(asked["stuck"]).touch()
+        time.sleep(1000)
     file, steps = Path(asked["file"]), int(asked.get("steps", 1))
     have = len(file.read_text().splitlines()) if file.exists() else 0
     for step in range(have, steps):
@@ -46,4 +50,5 @@ def small_work(job: Job, listener: Listener) -> Mapping[str, Any]:
 
 if __name__ == "__main__":
     name, database = sys.argv[1:3]
+    worker.STOPS_WITHIN = 0.5
     sys.exit(run_worker(JobTable(Path(database)), name, small_work, quick=name.startswith("quick")))

@@ -253,6 +253,16 @@ def followed(table: JobTable, last: int, known: dict[str, str]) -> int:
     return last
 
 
+def test_jobs_of_a_project_that_was_removed_are_forgotten(table: JobTable) -> None:
+    gone, stays = table.add("render", "a", "es", {}), table.add("render", "b", "es", {})
+    waits = table.add("render", "a", "fr", {})
+    table.cancel(gone.id)
+    table.cancel(stays.id)
+    table.forget("a")
+    assert [job.id for job in table.jobs()] == [waits.id, stays.id]
+    assert {event.data["id"] for event in table.events(0)} == {waits.id, stays.id}
+
+
 def test_old_jobs_and_keys_are_forgotten(table: JobTable, clock: SetClock) -> None:
     old = table.add("render", "a", "es", {}, key="k")
     table.cancel(old.id)

@@ -326,6 +326,22 @@ def test_a_server_that_dies_while_it_sends_costs_a_lease(table: JobTable, clock:
     assert len(receiver.came) == 1
 
 
+def test_a_mistake_of_ours_ends_no_thread(table: JobTable, clock: SetClock, caplog: pytest.LogCaptureFixture) -> None:
+    job = ended_job(table, "https://example.com/")
+
+    def broken(host: str, port: int) -> list[str]:
+        raise KeyError("a text of the user's")
+
+    deliveries = Deliveries(table, Sender(SECRET, resolve=broken))
+    for _ in range(len(PAUSES) + 1):
+        assert deliveries.send_next()
+        clock.now += 1e5
+    assert not deliveries.send_next()
+    assert delivery_of(table, job) == {"status": "given up", "attempts": len(PAUSES) + 1}
+    assert "KeyError" in caplog.text
+    assert "a text of the user's" not in caplog.text
+
+
 def test_threads_send_while_the_block_runs(table: JobTable, receiver: Receiver) -> None:
     for _ in range(3):
         ended_job(table, receiver.url)

@@ -230,6 +230,28 @@ def test_a_killed_worker_costs_an_attempt_and_nothing_that_is_finished(real: Job
     assert file.read_text().split() == [str(step) for step in range(30)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_work_that_does_not_stop_by_itself_is_ended(real: JobTable, tmp_path: Path) -> None:
+    stuck = real.add("render", "a", "es", {"stuck": str(tmp_path / "stuck")})
+    after = real.add("render", "a", "fr", {"file": str(tmp_path / "f")})
+    with supervised(real):
+        until(lambda: (tmp_path / "stuck").exists())
+        real.cancel(stuck.id)
+        until(lambda: ended(real))
+    states = [job.status for job in map(real.job, (stuck.id, after.id)) if job is not None]
+    assert states == ["cancelled", "completed"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_stuck_job_of_a_server_that_ends_waits_and_counts_as_not_begun(real: JobTable, tmp_path: Path) -> None:
+    stuck = real.add("render", "a", "es", {"stuck": str(tmp_path / "stuck")})
+    with supervised(real):
+        until(lambda: (tmp_path / "stuck").exists())
+    found = real.job(stuck.id)
+    assert found is not None
+    assert (found.status, found.attempts) == ("queued", 0)
+
+
 SERVER = """
 import sys, time
 from pathlib import Path
@@ -282,9 +304,26 @@ def test_two_servers_share_the_jobs_of_one_database(real: JobTable, tmp_path: Pa
     with supervised(real), supervised(other):
         until(lambda: ended(real))
     other.close()
-    assert {job.status for job in real.jobs()} == {"completed"}
+    assert {(job.status, job.attempts) for job in real.jobs()} == {("completed", 1)}
     for number in range(12):
         assert (tmp_path / f"f{number}").read_text().split() == ["0", "1", "2", "3"]
+
+
+def test_a_job_whose_worker_went_with_its_server_waits_for_no_lease(
+    real: JobTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lipdub.web.jobs.table.LEASE", 1e6)
+    gone = real.add("render", "a", "es", {"file": str(tmp_path / "f")})
+    assert real.take("worker-gone") is not None
+    left = tmp_path / ".worker-gone-0123456789abcdef"  # a worker that is killed leaves its file
+    left.touch()
+    with supervised(real):
+        until(lambda: ended(real))
+        assert not left.exists()
+    found = real.job(gone.id)
+    assert found is not None
+    assert (found.status, found.attempts) == ("completed", 2)
+    assert not list(tmp_path.glob(".worker-*"))
 
 
 @pytest.mark.slow

@@ -76,7 +76,15 @@ async function play(seconds) {
   video.pause();
   return out;
 }
-Object.assign(window, { frames, open, seeks, plainSeeks, play, numberShown, ready: true });
+// The picture as it is shown, 16 x 16 pixels, RGB row by row.
+function small() {
+  Object.assign(canvas, { width: 16, height: 16 });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "high";
+  context.drawImage(video, 0, 0, 16, 16);
+  return Array.from(context.getImageData(0, 0, 16, 16).data).filter((_, i) => i % 4 < 3);
+}
+Object.assign(window, { frames, open, seeks, plainSeeks, play, numberShown, small, ready: true });
 </script>"""
 
 
@@ -101,6 +109,10 @@ class BrowserPage:
     def plain_seeks(self, wanted: list[int], part: float) -> list[list[float]]:
         """Seek to a place in every frame, without ``seekTo``: [wanted, -1, shown, 0]."""
         return self.page.evaluate("([wanted, part]) => window.plainSeeks(wanted, part)", [wanted, part])
+
+    def small(self) -> list[int]:
+        """The picture as it is shown, 16 x 16 pixels, RGB row by row."""
+        return self.page.evaluate("window.small()")
 
     def play(self, seconds: float) -> list[list[float]]:
         """Play from the start: [frame by the table, frame in the picture, mediaTime] of each."""
@@ -170,7 +182,7 @@ def browser_page(folder: Path) -> Iterator[BrowserPage]:
     ]
     with served(Starlette(routes=routes)) as address, browser() as started:
         errors: list[str] = []
-        page = started.new_page()
+        page = started.new_context().new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(address)
         page.wait_for_function("window.ready")

@@ -23,7 +23,9 @@ from lipdub.disk.atomic import written_beside
 from lipdub.errors import LipdubError
 from lipdub.studio.project.project_folder import ProjectFolder
 from lipdub.web.api import media
+from lipdub.web.jobs.job import Failure
 from lipdub.web.jobs.table import JobTable
+from lipdub.web.media import playable
 from lipdub.web.media.frames import frame_table
 from lipdub.web.media.peaks import peaks
 from lipdub.web.media.project_media import make_project_media
@@ -93,6 +95,27 @@ def test_what_is_missing_is_made_by_a_job(served: Served) -> None:
     assert served.client.post(MEDIA, json={}).status_code in (409, 422)
 
 
+def test_nothing_is_made_where_nothing_is_missing(ready: Served) -> None:
+    for _ in range(2):
+        answer = ready.client.post(MEDIA, json={})
+        assert (answer.status_code, answer.json()) == (200, {"job": None})
+        ready.drawn.source.unlink(missing_ok=True)
+    assert ready.table.jobs("talk") == []
+
+
+def test_what_failed_is_not_tried_again_and_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.client.post(MEDIA, json={})
+    job = served.table.take("worker")
+    assert job is not None
+    served.table.fail(job.id, "worker", Failure("Not a media file", "It is damaged.", ""))
+    again = served.client.post(MEDIA, json={})
+    assert (again.status_code, again.json()["job"]["id"]) == (200, job.id)
+    monkeypatch.setattr(media, "_PAUSE", 0.0)
+    later = served.client.post(MEDIA, json={})
+    assert later.status_code == 202
+    assert later.json()["id"] != job.id
+
+
 def test_what_was_made_is_shown(ready: Served) -> None:
     told = ready.get(MEDIA).json()
     for film, file in ((told["source"], ready.drawn.source), (told["languages"]["es"]["film"], ready.drawn.film)):
@@ -116,6 +139,25 @@ def test_a_proxy_is_played_where_the_film_is_not(tmp_path: Path) -> None:
     assert video.headers["content-type"] == "video/mp4"
     assert video.content[4:8] == b"ftyp"
     assert served.get(f"{MEDIA}/source/video?of=film").status_code == 404
+    served.table.close()
+
+
+def test_what_can_be_played_at_once_waits_for_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "studio"
+    served = serve(folder, drawn_media(folder))
+    monkeypatch.setattr(playable, "_MOST_DECODED", 0)
+    seen: list[list[tuple[bool, bool]]] = []
+
+    def look(stage: str, done: int, total: int) -> None:
+        told = served.get(MEDIA).json()
+        films = (told["source"], told["languages"]["es"]["film"])
+        if stage == "proxy" and not seen:
+            seen.append([(film["ready"], film["complete"]) for film in films])
+
+    make_project_media(served.drawn.path, look)
+    assert seen == [[(True, False), (True, False)]]
+    told = served.get(MEDIA).json()["source"]
+    assert (told["ready"], told["complete"], told["proxied"], told["why"]) == (True, True, True, "")
     served.table.close()
 
 

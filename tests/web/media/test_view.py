@@ -1,5 +1,6 @@
 """Files that browsers show frame by frame are played as they are; of others a proxy is made, with the same frames."""
 
+import errno
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 from media_files import Extra, make_video, number_in
 
-from lipdub.errors import InputError, NotMedia
+from lipdub.errors import InputError, NotMedia, OutputError
 from lipdub.media.probe import open_clip, picture_facts
 from lipdub.media.read import read_frames
+from lipdub.studio.progress import Listener
+from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Window
 from lipdub.web.media import playable as playable_room
+from lipdub.web.media import view as view_room
 from lipdub.web.media.frames import frame_table
 from lipdub.web.media.peaks import kept_peaks
 from lipdub.web.media.playable import playable
@@ -167,6 +171,20 @@ def test_files_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
         view_of(tmp_path / "not there.mp4")
 
 
+def test_a_full_disk_leaves_nothing(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = make_video(tmp_path / "a.mkv", count=20)
+
+    def full(clip: Clip, target: Path, listener: Listener) -> None:
+        target.write_bytes(b"half a proxy")
+        raise av.error.OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(view_room, "write_proxy", full)
+    with pytest.raises(OutputError, match="is full"):
+        make_view(film)
+    assert view_of(film) is None
+    assert not [file for file in (own_cache / "work").iterdir() if file.name.startswith((".partial", "proxy"))]
+
+
 def test_a_film_that_changes_meanwhile_gets_no_proxy(tmp_path: Path) -> None:
     film = make_video(tmp_path / "a.mkv", count=60)
 
@@ -194,6 +212,25 @@ def test_bright_light_is_compressed_and_hues_stay(transfer: int) -> None:
     red = tone_mapped(np.array([[[60000, 20000, 20000]]], np.uint16), transfer, wide=False)[0, 0]
     assert red[0] > red[1] + 30
     assert abs(int(red[1]) - int(red[2])) <= 1
+
+
+def test_white_of_high_dynamic_range_is_white_in_a_proxy(tmp_path: Path) -> None:
+    film = tmp_path / "white.mkv"
+    with av.open(str(film), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"crf": "4"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc, context.color_range = 9, 9, 16, 1
+        for index in range(5):
+            frame = av.VideoFrame(64, 48, "yuv420p10le")
+            for plane, level in zip(frame.planes, (64 + 0.58 * 876, 512, 512), strict=True):
+                plane.update(np.full(plane.buffer_size // 2, round(level), "<u2").tobytes())
+            frame.pts = index
+            frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range = 9, 9, 16, 1
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    shown = next(read_frames(open_clip(make_view(film).file))).rgb(Window(0, 0, 64, 48))
+    assert 225 <= shown.min() <= shown.max() <= 245
 
 
 def test_a_proxy_of_high_dynamic_range_is_of_bt709(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from lipdub.disk.os_errors import cause_of
 from lipdub.disk.publish import PendingFile
+from lipdub.edit.frame_table import frame_table
 from lipdub.errors import OutputError
+from lipdub.media.embedded_timecode import embedded_timecode
 from lipdub.process.memory import give_back_memory
-from lipdub.review.page import page
+from lipdub.review.page import PageFrames, page
 from lipdub.review.report import Report
 from lipdub.studio.deliver.asr_check import AsrCheck, check_words
 from lipdub.studio.deliver.credentials import lost_credentials, sign_film
@@ -20,6 +22,7 @@ from lipdub.studio.film_work import FilmWork
 from lipdub.studio.final_subtitles import subtitle_file
 from lipdub.studio.job import Job
 from lipdub.studio.session import Session
+from lipdub.timeline.clip import Clip
 
 
 def deliver(work: FilmWork, film: Film, session: Session) -> Report:
@@ -42,7 +45,8 @@ def deliver(work: FilmWork, film: Film, session: Session) -> Report:
         warnings = (*report.warnings, *lost_credentials(job), *session.store.notes)
         report = replace(report, notes=notes, warnings=warnings)
     session.inputs.check_unchanged()
-    _publish(job, plan, report, film, session)
+    frames = None if job.names.page is None else _page_frames(job.clip, part.path)
+    _publish(job, plan, report, film, frames, session)
     return report
 
 
@@ -55,12 +59,21 @@ def _pending(job: Job, film: Film, session: Session) -> PendingFile:
     return part
 
 
-def _publish(job: Job, plan: DubPlan, report: Report, film: Film, session: Session) -> None:
+def _page_frames(clip: Clip, film: Path) -> PageFrames:
+    """When the frames of a clip's file and those of the ``film`` of the clip are shown."""
+    rate = clip.rate if clip.filmed is None else clip.filmed.rate
+    return PageFrames(
+        frame_table(clip.file_times, clip.start, rate, embedded_timecode(clip.path)),
+        frame_table(clip.times, clip.start, clip.rate, embedded_timecode(film)),
+    )
+
+
+def _publish(job: Job, plan: DubPlan, report: Report, film: Film, frames: PageFrames | None, session: Session) -> None:
     """Write what goes beside the film, and give all files their names, the film last."""
     names, outputs = job.names, session.outputs
     outputs.part(names.report).write_text(report.to_json() + "\n")
-    if names.page is not None:
-        outputs.part(names.page).write_text(page(report, names.page.parent))
+    if names.page is not None and frames is not None:
+        outputs.part(names.page).write_text(page(report, names.page.parent, frames))
     if names.subtitles is not None and plan.speech.lines:
         outputs.part(names.subtitles).write_text(subtitle_file(plan.speech, job.clip, job.speech.subtitles))
     _make_folders(names.stems)

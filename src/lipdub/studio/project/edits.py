@@ -5,6 +5,7 @@ Times are never moved to anything near: a line begins and ends where it is told 
 
 import hashlib
 import re
+from bisect import insort
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,7 +16,7 @@ from typing import Any
 from lipdub.errors import OptionError
 from lipdub.studio.project.divide_text import divide_text
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
-from lipdub.timeline.review_marks import VERDICTS, LineMark, ReviewMarks, Verdict, seen_as
+from lipdub.timeline.review_marks import VERDICTS, LineMark, ReviewMarks, Verdict, seen_as, seen_values
 from lipdub.timeline.time import Span, timecode
 from lipdub.words_to_sound.script.orthography import join_words
 
@@ -135,21 +136,22 @@ def edited(
     for edit in edits:
         now, back = _DO[type(edit)](now, edit)
         undo = [*back, *undo]
+    then, since = before.every(), now.every()
     return Edited(
         plan=now.plan,
         marks=now.marks,
         revision=revision_of(now.plan, now.marks),
         undo=tuple(undo),
-        changed=tuple(p.line.id for p in now.plan.lines if now.told(p.line.id) != before.told(p.line.id)),
-        removed=tuple(p.line.id for p in plan.lines if now.plan.planned(p.line.id) is None),
+        changed=tuple(line for line, told in since.items() if told != then.get(line)),
+        removed=tuple(line for line in then if line not in since),
     )
 
 
 def revision_of(plan: LanguagePlan, marks: ReviewMarks) -> str:
-    """A text that changes whenever a plan or its marks do: ``EDITS-TAKES``. The first half is the same if only other
-    takes are used, as after a run that made some."""
-    lines = [(p.line.id, seen_as(replace(p, take=0)), plan.originals.get(p.line.id, "")) for p in plan.lines]
-    marked = sorted((line, mark.verdict, mark.note) for line, mark in marks.settled(plan).lines.items())
+    """A text that changes whenever a plan or its marks (settled by it) do: ``EDITS-TAKES``. The first half is the same
+    if only other takes are used, as after a run that made some."""
+    lines = [(p.line.id, seen_values(p)[:-1], plan.originals.get(p.line.id, "")) for p in plan.lines]
+    marked = sorted((line, mark.verdict, mark.note) for line, mark in marks.lines.items())
     track = None if plan.track is None else (str(plan.track.path), plan.track.sha256)
     made = (plan.notes, plan.left, [(p.line.id, p.take) for p in plan.lines])
     return f"{_digest((lines, marked, track, plan.voices))}-{_digest(made)}"
@@ -179,10 +181,9 @@ class _State:
             raise OptionError(f"there is no line {line}", remedy="It may have been removed: look at the plan again")
         return planned
 
-    def told(self, line: str) -> tuple[object, ...] | None:
-        """All that is known of a line; None if it is not there."""
-        planned = self.plan.planned(line)
-        return planned and (planned, self.original(line), self.marks.of(line))
+    def every(self) -> dict[str, tuple[object, ...]]:
+        """All that is known of each line."""
+        return {p.line.id: (p, self.original(p.line.id), self.marks.of(p.line.id)) for p in self.plan.lines}
 
     def original(self, line: str) -> str:
         return self.plan.originals.get(line, "")
@@ -196,8 +197,8 @@ class _State:
 
     def with_line(self, planned: PlannedLine) -> "_State":
         """With a line that is new, or changed; lines stay in order of time."""
-        kept = (p for p in self.plan.lines if p.line.id != planned.line.id)
-        lines = sorted((*kept, self.checked(planned)), key=lambda p: (p.line.span, p.line.id))
+        lines = [p for p in self.plan.lines if p.line.id != planned.line.id]
+        insort(lines, self.checked(planned), key=_in_time)
         return replace(self, plan=replace(self.plan, lines=tuple(lines)))
 
     def without(self, line: str) -> "_State":
@@ -224,6 +225,10 @@ class _State:
     def new_id(self) -> str:
         taken = {p.line.id for p in self.plan.lines} | self.used | set(self.marks.retired)
         return next(name for number in count(len(self.plan.lines) + 1) if (name := str(number)) not in taken)
+
+
+def _in_time(planned: PlannedLine) -> tuple[Span, str]:
+    return planned.line.span, planned.line.id
 
 
 _Done = tuple[_State, tuple[Edit, ...]]
@@ -334,7 +339,7 @@ def _merge(state: _State, edit: MergeLines) -> _Done:
     kept, other = state.line(edit.line), state.line(edit.other)
     if edit.line == edit.other:
         raise OptionError(f"line {edit.line} cannot be put to itself")
-    first, second = sorted((kept, other), key=lambda p: (p.line.span, p.line.id))
+    first, second = sorted((kept, other), key=_in_time)
     between = next((p for p in _between(state.plan, first, second) if p.person == kept.person), None)
     if between is not None:
         raise OptionError(

@@ -147,6 +147,7 @@ class _Cut:
         self._length = record.frames if record.constant else round(record.length * rate)
         self._film_start = self._timecode(record.film_timecode)
         self._now = plan_now(work.plan, work.project, record.start)
+        self._marks = work.folder.load_marks(work.plan.language).settled(work.plan)
 
     def made(self) -> tuple[CutList, tuple[str, ...]]:
         """The cut, and sentences on what was decided."""
@@ -212,6 +213,7 @@ class _Cut:
         line, shown = planned.line, self._record.takes.get(planned.line.id, 0)
         takes = {take.number: take for take in _takes(self._work, line.id)}
         take = takes.get(shown)
+        mark = self._marks.of(line.id)
         voice = None if take is None else take.voice
         span = line.span.shifted(planned.offset) if voice is None else voice.span
         return EditLine(
@@ -222,6 +224,8 @@ class _Cut:
             verdict=self._verdict(planned, take, line.id in changed),
             take=0 if take is None else shown,
             takes=self._takes(line.id, takes.values(), take),
+            review="" if mark.verdict == "unchecked" else mark.verdict,
+            note=mark.note,
         )
 
     def _verdict(self, planned: PlannedLine, take: Take | None, seen: bool) -> str:

@@ -1,10 +1,10 @@
 """The review marks of a language as a JSON file with a version."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.json_text import json_rows
 from lipdub.timeline.packed import unpacked
 from lipdub.timeline.project import damaged, read_versioned
 from lipdub.timeline.review_marks import VERDICTS, LineMark, ReviewMarks
@@ -22,7 +22,7 @@ def marks_text(marks: ReviewMarks) -> str:
         line: {"verdict": mark.verdict, "note": mark.note, "seen": mark.seen} for line, mark in marks.lines.items()
     }
     told = {"lipdub": "marks", "version": VERSION, "lines": lines, "retired": list(marks.retired)}
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    return json_rows(told) + "\n"
 
 
 def read_marks(path: Path) -> ReviewMarks:

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.json_text import json_rows
 from lipdub.disk.publish import write_text
 from lipdub.errors import InputError
 from lipdub.timeline.cue import PassthroughSpan
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.lines import Line
 from lipdub.timeline.packed import packed, unpacked
-from lipdub.timeline.project import InputFile, read_versioned
+from lipdub.timeline.project import InputFile, parse_versioned, read_bytes
 from lipdub.timeline.time import Span, parse_instant, timecode
 
 VERSION = 1
@@ -63,13 +65,20 @@ def plan_text(plan: LanguagePlan, zero: Fraction) -> str:
         "left_as_filmed": [_left_told(left, zero) for left in plan.left],
         "notes": list(plan.notes),
     }
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    return json_rows(told) + "\n"
 
 
 def read_plan(path: Path, zero: Fraction) -> LanguagePlan:
     """Read a plan, whose times count from ``zero``. Raises ``InputError``, which names the line and the field that is
     wrong."""
-    told = read_versioned(path, "plan", VERSION, MIGRATIONS)
+    return _plan_in(read_bytes(path), path, zero)
+
+
+@lru_cache(maxsize=8)
+def _plan_in(data: bytes, path: Path, zero: Fraction) -> LanguagePlan:
+    """The plan that the content of a file is. The last ones are kept: a file is read again far more often than it
+    changes."""
+    told = parse_versioned(data, path, "plan", VERSION, MIGRATIONS)
     reader = _Reader(path, zero)
     unknown = sorted(told.keys() - _FIELDS)
     if unknown:
@@ -124,11 +133,11 @@ def _left_told(left: PassthroughSpan, zero: Fraction) -> dict[str, Any]:
 def time_text(seconds: Fraction, *, plain: bool = False) -> str:
     """An instant as ``h:mm:ss.mmm`` if it is whole milliseconds, else as an exact fraction of seconds. ``plain``: as
     decimal seconds."""
-    if (seconds * 1000).denominator != 1:
+    if 1000 % seconds.denominator:
         return f"{seconds.numerator}/{seconds.denominator}"
     if not plain:
         return timecode(seconds)
-    sign, thousandths = "-" if seconds < 0 else "", int(abs(seconds) * 1000)
+    sign, thousandths = "-" if seconds < 0 else "", abs(seconds.numerator) * (1000 // seconds.denominator)
     return f"{sign}{thousandths // 1000}.{thousandths % 1000:03d}".rstrip("0").rstrip(".")
 
 
@@ -142,6 +151,11 @@ def parse_time(text: str) -> Fraction:
     negative = text.strip().startswith("-")
     found = parse_instant(text.strip().removeprefix("-"))
     return -found if negative else found
+
+
+_MOST_KNOWN = 20_000
+_KNOWN: dict[tuple[object, ...], PlannedLine] = {}
+"""Lines by what is written in a file, with the types of the values: 1 is not true there."""
 
 
 class _Reader:
@@ -177,9 +191,20 @@ class _Reader:
         raise self.wrong(f"{of}: {name}: {json.dumps(value)[:40]} is not a whole number of 0 or more")
 
     def line(self, number: int, given: Any, language: str) -> PlannedLine:
-        """One line of the plan, the ``number``-th."""
+        """One line of the plan, the ``number``-th. Lines that were read before are known: an edit changes few."""
         if not isinstance(given, dict):
             raise self.wrong(f"the line at place {number}: this must be an object with id, start, end and text")
+        told = (language, self._zero, *given, *given.values(), *map(type, given.values()))
+        try:
+            return _KNOWN[told]
+        except (KeyError, TypeError):  # it is new, or holds lists, which are wrong
+            made = self._new_line(number, given, language)
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[told] = made
+        return made
+
+    def _new_line(self, number: int, given: dict[str, Any], language: str) -> PlannedLine:
         name = self.text(given, "id", f"the line at place {number}", None)
         of = f"line {name}" if name else f"the line at place {number}"
         unknown = sorted(given.keys() - _LINE_FIELDS)

@@ -172,8 +172,6 @@ class ProjectFolder:
             held.path.unlink(missing_ok=True)
             held.release()
             with suppress(OSError):  # nothing was begun: it is empty
-                if not self.exists:
-                    (self.path / _EDIT).unlink(missing_ok=True)
                 self.path.rmdir()
 
     @property

@@ -30,6 +30,8 @@ from lipdub.web.jobs.idempotency import Answer, Answers
 from lipdub.web.jobs.job import NoSuchJob
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.webhook_address import AllowedHosts
+from lipdub.web.json_body import read_json, typed
+from lipdub.web.problems import TooLarge
 
 _Short = Annotated[str, Meta(max_length=200)]
 _Address = Annotated[str, Meta(max_length=4000)]
@@ -128,7 +130,7 @@ def routes(table: JobTable, assets: Assets, allowed: AllowedHosts) -> list[Route
         async for part in request.stream():
             body += part
             if len(body) > _LARGEST:
-                raise OptionError(f"the request has more than {_LARGEST} bytes", remedy="Upload files first")
+                raise TooLarge(f"the request has more than {_LARGEST} bytes", remedy="Upload files first")
         key = request.headers.get("idempotency-key", "")
         if len(key) > 255 or not key.isascii() or not key.isprintable():
             raise OptionError("Idempotency-Key: give up to 255 printable ASCII characters")
@@ -220,11 +222,8 @@ def _asset(given: Input) -> Asset:
 
 
 def _read(body: bytes) -> Generate:
-    try:
-        return msgspec.json.decode(body, type=Generate)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        told = str(wrong) if isinstance(wrong, msgspec.ValidationError) else "it is no JSON"
-        raise OptionError(f"the request cannot be used: {told}") from None
+    """Raises ``BadRequest`` or ``WrongField``."""
+    return typed(read_json(body), Generate)
 
 
 def _shown(given: Input) -> Mapping[str, Any]:

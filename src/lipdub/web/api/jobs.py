@@ -4,12 +4,16 @@ GET  /v1/jobs?project=&status=&page_size=&cursor=     {"data": [Job], "next_curs
 GET  /v1/jobs/{id}                                    Job
 POST /v1/jobs/{id}/cancel                             Job
 GET  /v1/jobs/{id}/file                               the film, the speech or the timeline that a job made
-GET  /v1/webhook                                      {"secret": "whsec_..."}, which signs webhooks
+GET  /v1/webhook                                      {"url": "", "secret": "whsec_..."}
+PUT  /v1/webhook {"url": "https://..."}               this address is told of the end of every job ("": nobody)
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -18,16 +22,42 @@ from lipdub.errors import InputError, OptionError
 from lipdub.web.jobs.deliveries import delivery_of
 from lipdub.web.jobs.job import CANCELLED, COMPLETED, FAILED, PROCESSING, QUEUED, Job, NoSuchJob
 from lipdub.web.jobs.table import JobTable
+from lipdub.web.jobs.webhook_address import AllowedHosts
 from lipdub.web.jobs.webhooks import webhook_secret
+from lipdub.web.json_body import read_json, typed
 
 _STATES = (QUEUED, PROCESSING, COMPLETED, FAILED, CANCELLED)
 _MOST_ROWS, _USUAL_ROWS = 500, 50
+_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".json": "application/json",
+    ".otio": "application/json",
+    ".xml": "application/xml",
+    ".vtt": "text/vtt",
+    ".srt": "application/x-subrip",
+}
+"""Media types by suffix: the system's table lacks some, and what is not known is not guessed."""
+
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def routes(table: JobTable, state: Path) -> list[Route]:
-    """The routes of jobs. ``state`` is the folder of the studio's own files, where the secret of webhooks lies. Their
-    errors are ``LipdubError``s: the app makes problem documents of them."""
+class WebhookAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the end of every job is told."""
+
+    url: Annotated[str, Meta(max_length=2000)]
+
+
+def routes(table: JobTable, state: Path, allowed: AllowedHosts | None = None) -> list[Route]:
+    """The routes of jobs. ``state`` is the folder of the studio's own files, where the secret of webhooks lies, and
+    ``allowed`` are the hosts to which they may go besides public ones. Errors are ``LipdubError``s: the app makes
+    problem documents of them."""
+    hosts = allowed or AllowedHosts()
 
     def every(request: Request) -> Response:
         query = request.query_params
@@ -48,15 +78,26 @@ def routes(table: JobTable, state: Path) -> list[Route]:
     def file(request: Request) -> Response:
         return _file(_job(table, request))
 
-    def secret(request: Request) -> Response:
-        return _json({"secret": webhook_secret(state)})
+    def webhook(_: Request) -> Response:
+        return _json({"url": table.webhook(), "secret": webhook_secret(state)})
 
-    listed: tuple[tuple[str, Callable[[Request], Response], str], ...] = (
+    def set_webhook(body: bytes) -> Response:
+        url = typed(read_json(body), WebhookAsked).url
+        if url:
+            hosts.check(url)
+        table.set_webhook(url)
+        return _json({"url": url, "secret": webhook_secret(state)})
+
+    async def put_webhook(request: Request) -> Response:
+        return await run_in_threadpool(set_webhook, await request.body())
+
+    listed: tuple[tuple[str, Callable[[Request], Any], str], ...] = (
         ("/v1/jobs", every, "GET"),
         ("/v1/jobs/{id}", one, "GET"),
         ("/v1/jobs/{id}/cancel", cancel, "POST"),
         ("/v1/jobs/{id}/file", file, "GET"),
-        ("/v1/webhook", secret, "GET"),
+        ("/v1/webhook", webhook, "GET"),
+        ("/v1/webhook", put_webhook, "PUT"),
     )
     return [Route(path, endpoint, methods=[method]) for path, endpoint, method in listed]
 
@@ -84,7 +125,8 @@ def _file(job: Job) -> Response:
     if path is None or not path.is_file():
         what = "this job made no file" if path is None else "the file that this job made is not there any more"
         raise InputError(what, remedy="Make it again")
-    return FileResponse(path, filename=path.name, headers=_PRIVATE)
+    kind = _TYPES.get(path.suffix.lower(), "application/octet-stream")
+    return FileResponse(path, filename=path.name, headers=_PRIVATE, media_type=kind)
 
 
 def _json(value: object) -> Response:

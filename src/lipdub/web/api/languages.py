@@ -2,7 +2,7 @@
 
 import msgspec
 
-from lipdub.web.allowed import check_new_voice, check_text
+from lipdub.web.allowed import check_new_voice, check_plugins, check_text
 from lipdub.web.api.shapes import (
     Edited,
     Edits,
@@ -63,8 +63,10 @@ def plan(call: Call) -> Reply:
         check_new_voice(voice.partition("=")[2] or voice, f"options.voices[{number}]")
     script, audio = checked_input(studio, "script", new.script), checked_input(studio, "audio", new.audio)
     inputs = {name: each for name, each in (("script", script), ("audio", audio)) if each is not None}
+    check_plugins(choices)
     options = {"voice": choices.voices, "engine": choices.engine, "seed": choices.seed}
     options |= {"source_language": choices.source_language}
+    options |= {"translator": choices.translator, "recogniser": choices.recogniser}
     files = {name: str(take_input(studio, row.path.parent, each)) for name, each in inputs.items()}
     request = {
         **files,

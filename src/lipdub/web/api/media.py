@@ -1,7 +1,7 @@
 """What the page plays and draws: films, tables of their frames, waveforms, faces, pictures of people, speech of takes.
 
 GET  /v1/projects/{p}/media                      what there is; see ``_shown``
-POST /v1/projects/{p}/media                      make what is missing: a job "view" (202)
+POST /v1/projects/{p}/media                      make what is missing: a job "view" (202; else see ``make``)
 GET  /v1/projects/{p}/media/{what}/video         a file that browsers play (what: "source", or a language)
 GET  /v1/projects/{p}/media/{what}/frames        {"pts": [...], "rate", "timecode", "drop", "constant"}
 GET  /v1/projects/{p}/media/{what}/peaks         int8 pairs (least, greatest), X-Per-Second of them in a second
@@ -49,6 +49,9 @@ _KEPT = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosnif
 """Browsers ask each time whether a file is still the same, by its ETag."""
 
 _MAKE = "Make it: POST to the media of the project"
+_PAUSE = 30.0
+"""Seconds after a failed job before the same is tried again."""
+
 _MOST_SECONDS = 1_000_000
 
 
@@ -89,9 +92,15 @@ class _Media:
         return JSONResponse({**shown, "job": running[0].shown() if running else None}, headers=_FRESH)
 
     def make(self, request: Request) -> Response:
-        """Make what is missing."""
-        self._project(request)
-        job = self._table.add("view", request.path_params["p"], "", {})
+        """Make what is missing. 200 and no job if nothing is; 200 and the job that failed, if it did just now: pages
+        ask again after each job."""
+        id = request.path_params["p"]
+        if project_media(self._project(request)).complete:
+            return JSONResponse({"job": None}, headers=_FRESH)
+        views = [job for job in self._table.jobs(id) if job.kind == "view"]
+        if views and views[0].status == "failed" and self._table.clock() - views[0].ended < _PAUSE:
+            return JSONResponse({"job": views[0].shown()}, headers=_FRESH)
+        job = self._table.add("view", id, "", {})
         return JSONResponse(job.shown(), status_code=202, headers=_FRESH)
 
     def video(self, request: Request) -> Response:

@@ -59,7 +59,11 @@ class Deliveries:
         if taken is None:
             return False
         message, attempts = taken
-        came = self.sender.send(message, int(self.table.clock()))
+        try:
+            came = self.sender.send(message, int(self.table.clock()))
+        except Exception as error:  # a mistake of ours must not end the thread
+            log.error("webhook %s: %s", message.id, type(error).__name__)
+            came = AGAIN
         now = self.table.clock()
         if came == AGAIN and attempts <= len(PAUSES):
             change, values = "due = ?", (now + PAUSES[attempts - 1],)

@@ -16,11 +16,12 @@ from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.studio.progress import Listener
 from lipdub.studio.project.edits import SetLine
 from lipdub.studio.project.line_change import LineChange
-from lipdub.web.jobs.job import Job
+from lipdub.web.jobs.job import QUICK, Job
 from lipdub.web.jobs.worker import JobWaits
 from lipdub.web.places import Places
 
 if TYPE_CHECKING:
+    from lipdub.studio.project.hear_line import HeardLine
     from lipdub.studio.project.open_project import OpenProject, ProjectOptions
 
 OPTIONS = frozenset(
@@ -68,7 +69,7 @@ class JobKinds:
             "export": self._export,
         }[job.kind]
         row = self.places.row(job.project)
-        with self._opened(row.path, row.source, listener) as project:
+        with self._opened(row.path, row.source, listener, alone=job.kind not in QUICK) as project:
             result = do(job, project, listener)
             if job.kind in ("plan", "redo", "render"):
                 self._told_of(job.project, str(result.get("language", job.language)), project)
@@ -76,15 +77,16 @@ class JobKinds:
 
     @contextmanager
     def _opened(
-        self, path: Path, source: Path | None, listener: Listener, why: str = _STATED
+        self, path: Path, source: Path | None, listener: Listener, why: str = _STATED, *, alone: bool = True
     ) -> "Iterator[OpenProject]":
-        """The project at ``path``, in which nobody else works; ``source`` is the clip of a new one. Raises
-        ``JobWaits``."""
+        """The project at ``path``; ``source`` is the clip of a new one. Raises ``JobWaits`` if somebody else works in
+        it, for work that must be ``alone`` or finds that it must."""
         import lipdub
 
         new = not (path / "project.json").exists()
         project = lipdub.open_project(path, source if new else None, lipdub.Caller(listener, why=why))
-        _check_free(project)
+        if alone:
+            _check_free(project)
         try:
             yield project
         except OutputError:
@@ -133,16 +135,7 @@ class JobKinds:
         asked = job.request
         change = LineChange(**changed_fields({name: asked.get(name) for name in ("text", "voice", "offset")}))
         heard = project.hear(job.language, str(asked["segment"]), change, self._given({}))
-        return {
-            "language": job.language,
-            "segment": str(asked["segment"]),
-            "audio": f"/v1/jobs/{job.id}/file",
-            "start": round(float(heard.span.start), 6),
-            "end": round(float(heard.span.end), 6),
-            "rate": round(float(heard.rate), 4),
-            "missing": round(float(heard.missing), 4),
-            "_file": str(heard.file),
-        }
+        return {"language": job.language, "segment": str(asked["segment"]), **heard_result(job, heard, project.zero)}
 
     def _view(self, job: Job, project: "OpenProject", listener: Listener) -> dict[str, Any]:
         from lipdub.web.media.view import make_view
@@ -264,6 +257,18 @@ def changed_fields(change: Mapping[str, Any]) -> dict[str, Any]:
         if name in values:
             check_starts_nothing(name, str(values[name]))
     return values
+
+
+def heard_result(job: Job, heard: "HeardLine", zero: Fraction) -> dict[str, Any]:
+    """The result of a job ``hear``: seconds count from where players start the source, which plans call ``zero``."""
+    return {
+        "audio": f"/v1/jobs/{job.id}/file",
+        "start": round(float(heard.span.start - zero), 6),
+        "end": round(float(heard.span.end - zero), 6),
+        "rate": round(float(heard.rate), 4),
+        "missing": round(float(heard.missing), 4),
+        "_file": str(heard.file),
+    }
 
 
 def made_since(project: "OpenProject", language: str, line: str, job: Job) -> bool:

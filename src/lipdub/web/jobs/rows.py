@@ -55,16 +55,23 @@ def row_of(connection: sqlite3.Connection, id: str) -> sqlite3.Row:
 
 
 def changed(connection: sqlite3.Connection, id: str, now: float, **values: Any) -> Job:
-    """Change columns of a job, and tell those who listen. If it has ended by that, its webhook is put into the list of
-    deliveries, in the same transaction."""
+    """Change columns of a job, and tell those who listen. If it has ended by that, its webhooks are put into the list
+    of deliveries, in the same transaction."""
     names = ", ".join(f"{name} = ?" for name in values)
     connection.execute(f"UPDATE jobs SET {names} WHERE id = ?", (*values.values(), id))
     row = row_of(connection, id)
     job = job_of(row)
     write_event(connection, "job", job.project, f"job {id}", job.shown())
-    if values.get("status") in ENDED and row["webhook"]:
-        _to_be_delivered(connection, job, row["webhook"], now)
+    if values.get("status") in ENDED:
+        for url in {row["webhook"], usual_webhook(connection)} - {""}:
+            _to_be_delivered(connection, job, url, now)
     return job
+
+
+def usual_webhook(connection: sqlite3.Connection) -> str:
+    """The address that is told of the end of every job; "" if there is none."""
+    row = connection.execute("SELECT value FROM settings WHERE name = 'webhook'").fetchone()
+    return "" if row is None else row["value"]
 
 
 def write_event(

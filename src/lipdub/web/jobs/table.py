@@ -35,7 +35,7 @@ from lipdub.web.jobs.job import (
     NoSuchJob,
     TooManyJobs,
 )
-from lipdub.web.jobs.rows import changed, job_of, left_behind, row_of, write_event
+from lipdub.web.jobs.rows import changed, job_of, left_behind, row_of, usual_webhook, write_event
 
 LEASE = 30.0
 """Seconds without a sign of life after which a job is taken from its worker."""
@@ -170,6 +170,24 @@ class JobTable:
                 return asked if row["lease"] >= now else left_behind(connection, row_of(connection, id), now, _SILENT)
             return job_of(row)
 
+    def forget(self, project: str) -> None:
+        """Forget the jobs of a project that was removed: another one may get its id. Jobs that have not ended stay."""
+        with self.database.writing() as connection:
+            where = f"project = ? AND status IN ({', '.join(repr(state) for state in ENDED)})"
+            gone = [row["id"] for row in connection.execute(f"SELECT id FROM jobs WHERE {where}", (project,))]
+            connection.executemany("DELETE FROM events WHERE subject = ?", [(f"job {id}",) for id in gone])
+            connection.execute(f"DELETE FROM jobs WHERE {where}", (project,))
+
+    def webhook(self) -> str:
+        """The address that is told of the end of every job; "" if there is none."""
+        with self.database.reading() as connection:
+            return usual_webhook(connection)
+
+    def set_webhook(self, url: str) -> None:
+        """Tell ``url``, a checked address, of the end of every job from now on; "": nobody."""
+        with self.database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES ('webhook', ?)", (url,))
+
     # Events
 
     def tell(self, event: str, data: Mapping[str, Any]) -> None:
@@ -204,7 +222,7 @@ class JobTable:
             )
             if connection.execute(f"{due} LIMIT 1", (now, now)).fetchone() is None:
                 return None
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             late = "SELECT * FROM jobs WHERE status = 'processing' AND lease < ?"
             for row in connection.execute(late, (now,)).fetchall():
                 left_behind(connection, row, now, _SILENT)
@@ -272,6 +290,21 @@ class JobTable:
         with self.database.writing() as connection:
             query = "SELECT * FROM jobs WHERE status = 'processing' AND owner = ?"
             return [left_behind(connection, row, now, how) for row in connection.execute(query, (owner,)).fetchall()]
+
+    def owners(self) -> list[str]:
+        """The workers that have jobs."""
+        with self.database.reading() as connection:
+            rows = connection.execute("SELECT DISTINCT owner FROM jobs WHERE status = 'processing'").fetchall()
+        return [row["owner"] for row in rows]
+
+    def release(self, owner: str, note: str) -> None:
+        """The process of the worker ``owner`` was ended on purpose: its jobs wait again, for what ``note`` says, and
+        this attempt does not count."""
+        with self.database.reading() as connection:
+            query = "SELECT id FROM jobs WHERE status = 'processing' AND owner = ?"
+            ids = [row["id"] for row in connection.execute(query, (owner,))]
+        for id in ids:
+            self.give_back(id, owner, note, 0.0)
 
     def _end(self, id: str, owner: str, **values: Any) -> bool:
         now = self.clock()

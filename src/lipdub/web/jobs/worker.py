@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.lock_file import create_locked
 from lipdub.errors import LipdubError
 from lipdub.process.child import end_children
 from lipdub.process.memory import give_back_memory
@@ -43,7 +44,11 @@ RESTART = 75
 """Exit code of a process that makes room for a new one (EX_TEMPFAIL of sysexits.h)."""
 
 _PAUSE, _TRIES = 1.0, 5
-_SERVER_ENDED = "the server was ended meanwhile"
+_NICENESS = 5
+"""How much workers stand back (nice(2)): the page answers while they work."""
+
+SERVER_ENDED = "the server was ended meanwhile"
+"""Why a job waits again whose worker was ended on purpose."""
 
 log = logging.getLogger("lipdub.web.jobs")
 
@@ -106,7 +111,7 @@ class Worker:
             if watch.wanted == "cancel":
                 _noted(lambda: table.cancelled(job.id, name))
             elif watch.wanted == "go on":
-                _noted(lambda: table.give_back(job.id, name, _SERVER_ENDED, 0.0))
+                _noted(lambda: table.give_back(job.id, name, SERVER_ENDED, 0.0))
         except JobWaits as why:
             waits = f"waits, because {why.what}"
             _noted(lambda: table.give_back(job.id, name, waits, 2.0))
@@ -186,7 +191,7 @@ class _Watch:
             if self.wanted == "cancel":
                 self._table.cancelled(self._job.id, self._name)
             elif self.wanted == "go on":
-                self._table.give_back(self._job.id, self._name, _SERVER_ENDED, 0.0)
+                self._table.give_back(self._job.id, self._name, SERVER_ENDED, 0.0)
         end_children()
         os._exit(RESTART)
 
@@ -200,11 +205,20 @@ def run_worker(table: JobTable, name: str, run: Run, *, quick: bool = False) -> 
             signal.signal(getattr(signal, number), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: worker.stopping.set())
     threading.Thread(target=_end_with_parent, args=(worker.stopping,), name="lipdub-parent", daemon=True).start()
+    held = create_locked(table.database.path.parent, sign_of_life(name))
     try:
         worker.work()
     finally:
         table.close()
+        held.path.unlink(missing_ok=True)
+        held.release()
     return 0 if worker.stopping.is_set() else RESTART
+
+
+def sign_of_life(name: str) -> str:
+    """How the name of a file begins that a worker keeps locked beside the database as long as it lives, however it
+    ends: see ``supervisor.free_jobs_of_the_dead``."""
+    return f".{name}-"
 
 
 def _end_with_parent(stopping: threading.Event) -> None:
@@ -240,6 +254,8 @@ def main(arguments: list[str]) -> int:
 
     name, database, folder, *given = arguments
     quiet()
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     places = Places(Path(folder), tuple(map(Path, given)))
     workers = int(os.environ.get("LIPDUB_STUDIO_CORES", "0"))
     table = JobTable(Path(database))

@@ -12,7 +12,7 @@ from lipdub.studio.project.project_folder import ProjectFolder
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.web.media.frames import kept_table
 from lipdub.web.media.peaks import kept_peaks
-from lipdub.web.media.view import ViewFile, is_complete, make_view, view_of, why_not_played
+from lipdub.web.media.view import ViewFile, is_complete, make_view, prepare_view, view_of, why_not_played
 
 SOURCE = "source"
 """What the source is called among the media of a project; a film is called by its language."""
@@ -87,12 +87,14 @@ def project_media(project: Path) -> ProjectMedia:
 def make_project_media(project: Path, listener: Listener = silent) -> ProjectMedia:
     """Make everything that the page needs of the media of a project and that is not there yet: see ``make_view``.
 
-    Raises what ``make_view`` raises; what was made stays.
+    What takes seconds comes first, for all films, then the proxies without which a film cannot be played, and at last
+    those that are only faster to seek in. Raises what ``make_view`` raises; what was made stays.
     """
     known = project_media(project)
-    for film in (known.source, *known.films.values()):
-        if film is not None and not film.complete:
-            make_view(film.file, listener)
+    missing = [film.file for film in (known.source, *known.films.values()) if film is not None and not film.complete]
+    needed = [not prepare_view(file, listener).why for file in missing]
+    for _, file in sorted(zip(needed, missing, strict=True), key=lambda pair: pair[0]):
+        make_view(file, listener)
     return project_media(project)
 
 

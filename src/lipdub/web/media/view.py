@@ -54,13 +54,9 @@ def why_not_played(file: Path) -> str:
     return "" if told is None else told.why
 
 
-def make_view(file: Path, listener: Listener = silent) -> ViewFile:
-    """Make what the page needs of the film ``file`` and what is not there yet: its table of frames, the peaks of its
-    sound, and a proxy if browsers would not play the file well. Each of them appears when it is complete.
-
-    ``listener`` is told of the progress; an exception that it raises ends the work, and what is finished stays. Raises
-    ``InputError``, ``NotMedia`` or ``NoPicture`` for a file that cannot be shown, ``OutputError`` if the disk refuses.
-    """
+def prepare_view(file: Path, listener: Listener = silent) -> Playable:
+    """Make what takes seconds: the table of frames of the film ``file``, the peaks of its sound, and the decision
+    whether browsers play it. Raises as ``make_view`` does."""
     listener("frames", 0, 0)
     clip = clip_of(file)
     told = _kept_decision(file)
@@ -70,11 +66,23 @@ def make_view(file: Path, listener: Listener = silent) -> ViewFile:
         name = kept_name("view", file, VERSION)
         make_folder(name, file, lambda part: _write(part / _TOLD, found))
     make_peaks(file, listener)
+    return told
+
+
+def make_view(file: Path, listener: Listener = silent) -> ViewFile:
+    """Make what the page needs of the film ``file`` and what is not there yet: its table of frames, the peaks of its
+    sound, and a proxy if browsers would not play the file well. Each of them appears when it is complete.
+
+    ``listener`` is told of the progress; an exception that it raises ends the work, and what is finished stays. Raises
+    ``InputError``, ``NotMedia`` or ``NoPicture`` for a file that cannot be shown, ``OutputError`` if the disk refuses.
+    """
+    told = prepare_view(file, listener)
     if not told.why and not told.slow:
         return ViewFile(file, False)
     name = kept_name("proxy", file, VERSION)
     folder = kept_folder(name)
     if folder is None or not (folder / _PROXY).is_file():
+        clip = clip_of(file)
         folder = make_folder(name, file, lambda part: write_proxy(clip, part / _PROXY, listener))
     return ViewFile(folder / _PROXY, True, told.why)
 
