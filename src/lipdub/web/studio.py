@@ -41,6 +41,10 @@ class Queue(Protocol):
         """How many wait, and how many are being done."""
         ...
 
+    def forget(self, project: str) -> None:
+        """Forget the jobs of a project that was removed."""
+        ...
+
     def tell(self, event: str, data: Mapping[str, Any]) -> None:
         """Tell those who listen."""
         ...

@@ -286,6 +286,17 @@ def test_a_page_that_nobody_sees_gives_its_connections_back(studio: Any) -> None
     until(page, "document.querySelector('.stage .film').readyState > 1")
 
 
+def test_a_project_that_cannot_be_used_says_why(studio: Any) -> None:
+    shown = studio.mock.shown
+    source = {"name": "talk.mp4", "exists": False, "duration": None, "width": None, "height": None, "rate": None}
+    problem = {"title": "Newer", "detail": "It was written by a newer lipdub.", "remedy": "Install the newest one."}
+    broken = {"status": "failed", "languages": [], "people": [], "source": source, "problem": problem}
+    studio.mock.shown = lambda project: shown(project) | (broken if project.id == "talk" else {})
+    page = studio.open()
+    page.get_by_text("It was written by a newer lipdub.").click()
+    page.get_by_text("It was written by a newer lipdub. Install the newest one.").wait_for()
+
+
 def test_a_source_that_is_gone_leaves_the_lines(studio: Any) -> None:
     shown = studio.mock.shown
     studio.mock.shown = lambda project: shown(project) | {"source": shown(project)["source"] | {"exists": False}}
