@@ -146,6 +146,24 @@ def test_huge_bodies_are_refused_before_they_are_read(asked: Any) -> None:
     assert answer.status_code == 400
 
 
+def test_only_calls_that_take_files_take_much(asked: Any, clip: Path) -> None:
+    es, size = asked.project(clip), {"Content-Length": str(5 * 2**20)}
+    for method, path, kind in (
+        ("POST", f"{es}/edits", "multipart/form-data; boundary=b"),
+        ("POST", f"{es}/edits", "application/octet-stream"),
+        ("PATCH", "/v1/projects/talk", "application/offset+octet-stream"),
+        ("POST", "/v1/projects", "application/json"),
+        ("POST", "/v1/uploads", "application/octet-stream"),
+        ("POST", "/v2/generate", "application/json"),
+        ("PUT", "/v1/webhook", "application/json"),
+        ("POST", "/v1/projects/talk/media", "multipart/form-data; boundary=b"),
+    ):
+        answer = asked.client.request(method, path, content=b"x", headers={"Content-Type": kind, **size})
+        assert answer.status_code == 413, path
+    whole = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0", **size}
+    assert asked.client.patch(f"/v1/uploads/{'0' * 32}", content=b"x", headers=whole).status_code == 404
+
+
 def test_headers_that_come_twice_are_refused(asked: Any) -> None:
     import httpx
 

@@ -176,6 +176,14 @@ def test_paths_are_taken_beside_projects_only(asked: Any, clip: Path, tmp_path: 
     assert inside.exists(), "it was not uploaded"
 
 
+def test_no_link_leads_scripts_out_of_the_folder(asked: Any, clip: Path, tmp_path: Path) -> None:
+    post(asked, clip)
+    (asked.places.folder / "talk" / "inputs").symlink_to(tmp_path)
+    body = {"language": "es", "script": upload(asked, SCRIPT.encode(), "a.srt")}
+    assert asked.client.post("/v1/projects/talk/languages", json=body).status_code == 507
+    assert not list(tmp_path.glob("*.srt"))
+
+
 def test_strange_forms_are_refused(asked: Any) -> None:
     url, kind = "/v1/projects", "multipart/form-data; boundary=b"
     part = b'--b\r\nContent-Disposition: form-data; name="video"; filename="a.mp4"\r\n\r\nabc'

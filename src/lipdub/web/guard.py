@@ -69,28 +69,26 @@ ENTERED_PAGE = """<!doctype html>
 """
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+_PARTS = (b"application/offset+octet-stream", b"application/octet-stream")
+_FORM_ROOM = 2**20  # names and boundaries of a form
 _OWN_PLACES = frozenset({"same-origin", "none"})
 
 
 @dataclass(frozen=True)
 class BodyLimits:
-    """The largest body (bytes): ``usual``, and that of paths which take files (those that begin with one of ``files``).
-    ``patience`` is how many seconds nothing may come of a body that is not complete."""
+    """The largest body (bytes): ``usual``, and that of the calls which take files. For ``patience`` seconds nothing may
+    come of a body that is not complete."""
 
     usual: int = 4 * 2**20
     file_bytes: int = 8 * 2**30
-    files: tuple[str, ...] = ("/v1/uploads/", "/v1/projects")
     patience: float = 60.0
 
     def of(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> int:
         """The limit for a request."""
-        sends_file = method in ("POST", "PATCH") and headers.get(b"content-type", b"").split(b";")[0].strip() in (
-            b"multipart/form-data",
-            b"application/offset+octet-stream",
-            b"application/octet-stream",
-        )
-        room = 2**20  # names and boundaries of a form
-        return self.file_bytes + room if sends_file and path.startswith(self.files) else self.usual
+        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        form = (method, path, kind) == ("POST", "/v1/projects", b"multipart/form-data")
+        part = method == "PATCH" and path.startswith("/v1/uploads/") and kind in _PARTS
+        return self.file_bytes + _FORM_ROOM if form or part else self.usual
 
 
 @dataclass(frozen=True)

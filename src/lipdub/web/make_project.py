@@ -22,7 +22,7 @@ from lipdub.web.places import SUFFIX
 from lipdub.web.probe_apart import Kind
 from lipdub.web.problems import Busy, TooMany, WrongField
 from lipdub.web.project_list import ListedProject, slug
-from lipdub.web.studio import Studio
+from lipdub.web.studio import Studio, inside
 from lipdub.web.uploads import Upload, file_name
 
 INPUTS, FILMS = "inputs", "films"
@@ -109,6 +109,8 @@ def take_input(studio: Studio, folder: Path, upload: Upload) -> Path:
         inputs.mkdir(exist_ok=True)
     except OSError as refused:
         raise OutputError(f"cannot be written: {cause_of(refused).what}", file=inputs) from refused
+    if not inside(inputs, folder):
+        raise OutputError("the folder leads to another place", file=inputs, remedy="Remove the link")
     wanted = Path(upload.name)
     names = (wanted.name, *(f"{wanted.stem}-{n}{wanted.suffix}" for n in range(2, 1000)))
     target = next((inputs / name for name in names if not (inputs / name).exists()), None)
