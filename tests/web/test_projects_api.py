@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.web.conftest import write_project
 
 from lipdub.web.limits import Limits
 
@@ -229,6 +230,19 @@ def test_a_project_that_was_made_elsewhere_is_not_removed(asked: Any, clip: Path
     assert asked.get("/v1/projects/talk").json()["removable"] is False
     assert asked.client.delete("/v1/projects/talk?confirm=talk").status_code == 422
     assert asked.get("/v1/projects/talk").status_code == 200
+
+
+def test_the_demo_is_removed(asked: Any, clip: Path) -> None:
+    folder = asked.places.folder / "demo"
+    write_project(folder / "demo.lipdub", clip)
+    for name in ("portrait.jpg", "portrait.en.mp4", "mine.txt"):
+        (folder / name).write_text("x")
+    assert asked.get("/v1/projects/demo").json()["removable"] is True
+    assert asked.client.delete("/v1/projects/demo?confirm=demo").status_code == 204
+    assert os.listdir(folder) == ["mine.txt"]
+    begun = asked.client.post("/v1/projects/demo")
+    assert (begun.status_code, begun.json()["kind"]) == (202, "demo")
+    assert asked.client.post("/v1/projects/demo").status_code == 409
 
 
 def test_a_damaged_project_and_one_of_a_newer_version_are_shown_as_such(asked: Any, clip: Path) -> None:

@@ -124,18 +124,24 @@ def checked_input(studio: Studio, kind: Kind, id: str | None) -> Upload | None:
     return _script(studio, id) if kind == "script" else _audio(studio, id)
 
 
+def is_removable(studio: Studio, row: ListedProject) -> bool:
+    """True if the studio made the project: out of an upload, or as the demo."""
+    return row.made or row.path == studio.places.folder.absolute() / "demo" / f"demo{SUFFIX}"
+
+
 def remove_project(studio: Studio, row: ListedProject) -> None:
     """Remove what the studio made of a project: its folder, its source if it was uploaded, its films. Other files in
     that folder stay. Raises ``InputError`` for a project that the studio did not make, ``Busy`` while jobs work in
     it."""
     folder = row.path.parent
-    if not row.made or folder.parent != studio.places.folder.absolute() or folder.is_symlink():
+    if not is_removable(studio, row) or folder.parent != studio.places.folder.absolute() or folder.is_symlink():
         raise InputError("the studio did not make this project", remedy="Remove its folder yourself")
     jobs = studio.jobs.jobs(row.id, limit=50)
     job = next((each for each in jobs if each.status in ("queued", "processing")), None)
     if job is not None:
         raise Busy("a job works in this project", job=job.shown(), remedy="Cancel it first")
     own = [row.path, folder / INPUTS, folder / FILMS]
+    own += [] if row.made else sorted(folder.glob("portrait.*"))
     if row.source is not None and row.source.parent == folder:
         own.append(row.source)
     studio.places.listed.remove(row.id)

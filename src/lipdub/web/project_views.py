@@ -11,6 +11,7 @@ from lipdub.studio.project.open_project import OpenProject, open_project
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.timeline.project import Project
 from lipdub.web.api.shapes import Counts, Film, LanguageSummary, PersonShown, ProjectShown, Range, Source
+from lipdub.web.make_project import is_removable
 from lipdub.web.media.faces import people_in, shots_in
 from lipdub.web.problems import problem_of
 from lipdub.web.project_list import ListedProject
@@ -44,7 +45,7 @@ def shown_project(studio: Studio, row: ListedProject, *, look: bool = True) -> P
         people=people_of(row) if project is not None else [],
         ranges=ranges,
         consent=bool(row.consent or (project is not None and project.consent)),
-        removable=row.made,
+        removable=is_removable(studio, row),
         job=None if job is None else job.shown(),
         problem=problem,
     )
