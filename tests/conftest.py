@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 sys.path.append(str(Path(__file__).parents[1]))
-from tests.checked_types import check_types  # noqa: E402
+from tests.checked_types import check_types
 
 check_types("lipdub")
 

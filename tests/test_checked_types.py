@@ -7,7 +7,6 @@ from types import ModuleType
 
 import pytest
 from jaxtyping import TypeCheckError
-
 from tests.checked_types import check_types
 
 MODULE = '''

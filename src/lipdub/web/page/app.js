@@ -31,8 +31,12 @@ function Toast() {
 // Where there are no lines yet: being planned, or nothing asked for.
 function Waiting() {
   const project = useStore((s) => s.project), jobs = useStore((s) => s.jobs);
-  const job = busyJobs(jobs).find((one) => one.project === project.id);
-  return html`<section class="waiting">${job ? html`<h2>${jobName(job)}</h2><${Progress} done=${job.progress?.done} total=${job.progress?.total} label=${jobName(job)} /><p class="hint">${t("planning_text")}</p>`
+  const mine = Object.values(jobs).filter((one) => one.project === project.id), job = busyJobs(mine)[0];
+  const failed = mine.filter((one) => one.kind === "plan" && one.status !== "cancelled").sort((a, b) => String(b.created).localeCompare(String(a.created)))[0]?.error;
+  const problem = project.problem ?? failed;
+  const told = !job && problem && html`<p class="bad" role="alert">${[problem.detail || problem.title, problem.remedy].filter(Boolean).join(" ")}</p>`;
+  if (project.problem) return html`<section class="waiting"><${Icon} name="ban" />${told}</section>`;
+  return html`<section class="waiting">${told}${job ? html`<h2>${jobName(job)}</h2><${Progress} done=${job.progress?.done} total=${job.progress?.total} label=${jobName(job)} /><p class="hint">${t("planning_text")}</p>`
     : html`<${Icon} name="film" /><h2>${t("no_language")}</h2><${Button} icon="plus" kind="strong" text=${true} label=${t("add_language")} onClick=${() => set({ dialog: "language" })} />`}</section>`;
 }
 

@@ -45,7 +45,8 @@ export function Make() {
   const job = busyJobs(jobs).find((one) => one.project === project.id && one.language === language && ["redo", "render", "plan"].includes(one.kind));
   if (job) return html`<div class="making" title=${jobName(job)}><${Progress} done=${job.progress?.done} total=${job.progress?.total} label=${jobName(job)} />
     <span>${jobName(job)}</span><${Button} icon="cross" label=${t("cancel_job", { name: jobName(job) })} onClick=${() => cancel(job)} /></div>`;
-  if (!language || (!stale && film)) return html`<span class="all-made"><${Icon} name="check" />${language ? t("all_made") : ""}</span>`;
+  const old = project.languages.find((one) => one.language === language)?.status === "stale"; // the film shows other takes
+  if (!language || (!stale && film && !old)) return html`<span class="all-made"><${Icon} name="check" />${language ? t("all_made") : ""}</span>`;
   const text = stale ? t("redo_stale", { n: stale }) : t("make_film");
   return html`<${Popover} icon="redo_line" label=${text} text=${text} kind="strong" name="make">${(close) => html`<${Cost} close=${close} />`}<//>`;
 }

@@ -1,6 +1,6 @@
 // Loads what is shown and keeps it fresh: the list of projects, one project with a language, media, jobs and events.
 import { at, get, list, listen, onReach, post } from "./api.js";
-import { announce, lineOf, set, state, toast } from "./store.js";
+import { announce, guessed, lineOf, set, state, toast, unanswered } from "./store.js";
 import { languageName, t } from "./words.js";
 
 const BUSY = ["queued", "processing"];
@@ -67,14 +67,20 @@ async function loadDub(id, language) {
   set({ dub, selected: lineOf(state.selected) ? state.selected : dub?.segments[0]?.id ?? "" });
 }
 
-// The lines of the open language, as they are now.
+// Loads the lines of the open language as they are now, and gives them. Shown are those with the edits that are on their way.
 export async function refreshDub() {
   const { project, dub } = state;
-  if (!project || !dub) return;
-  const fresh = await get(at.language(project.id, dub.language));
-  if (state.dub?.language !== fresh.language || state.project?.id !== project.id) return;
-  const selected = fresh.segments.some((line) => line.id === state.selected) ? state.selected : fresh.segments[0]?.id ?? "";
-  set({ dub: fresh, selected });
+  if (!project || !dub) return [];
+  let fresh = null, answers = -1;
+  while (answers !== state.answers) { // an edit that was answered meanwhile is newer than what was asked for
+    answers = state.answers;
+    fresh = await get(at.language(project.id, dub.language));
+  }
+  if (state.dub?.language !== fresh.language || state.project?.id !== project.id) return fresh.segments;
+  const segments = guessed(fresh.segments, unanswered.flat());
+  const selected = segments.some((line) => line.id === state.selected) ? state.selected : segments[0]?.id ?? "";
+  set({ dub: { ...fresh, segments }, selected });
+  return fresh.segments;
 }
 
 async function refreshProject() {
@@ -142,6 +148,7 @@ async function onJob(job) {
   takeIn(job);
   if (isBusy(job)) {
     if (!known) announce(t("job_started", { name: jobName(job) }));
+    if (known?.status !== job.status && job.project === state.project?.id && job.kind !== "hear") await refreshDub();
     return;
   }
   if (known && !isBusy(known)) return;

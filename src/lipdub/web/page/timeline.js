@@ -85,8 +85,12 @@ function wheel(event) {
 function scrub(event) {
   if (event.button !== 0 || event.target.closest("button")) return;
   const box = view.box, left = box.getBoundingClientRect().left;
-  const show = (at) => seek((at.clientX - left + box.scrollLeft) / view.scale);
-  const target = event.currentTarget;
+  const instant = (at) => (at.clientX - left + box.scrollLeft) / view.scale, show = (at) => seek(instant(at));
+  const target = event.currentTarget, waves = target.offsetHeight - 2 * WAVE;
+  if (event.clientY - target.getBoundingClientRect().top > waves) { // a waveform: the line that is spoken there
+    const line = state.dub?.segments.find((one) => one.start <= instant(event) && instant(event) < one.end);
+    if (line) set({ selected: line.id });
+  }
   if (event.pointerType !== "touch") {
     target.setPointerCapture(event.pointerId);
     const move = (at) => show(at);

@@ -282,5 +282,6 @@ export const words = {
   remove_text: "Entfernt wird, was das Studio daraus gemacht hat: die Kopie des gesendeten Films, Zeilen, Takes und Filme.",
   same_as: "Ist dieselbe Person wie",
   same_nobody: "niemand sonst",
+  another_take: "Neuer Take",
   save: "Speichern",
 };

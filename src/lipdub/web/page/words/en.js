@@ -282,5 +282,6 @@ export const en = {
   remove_text: "This removes what the studio made of it: the copy of the film that you sent, its lines, its takes and films.",
   same_as: "Is the same person as",
   same_nobody: "nobody else",
+  another_take: "Another take",
   save: "Save",
 };

@@ -282,5 +282,6 @@ export const words = {
   remove_text: "Se quita lo que el estudio hizo con él: la copia de la película enviada, sus líneas, sus tomas y sus películas.",
   same_as: "Es la misma persona que",
   same_nobody: "nadie más",
+  another_take: "Otra toma",
   save: "Guardar",
 };

@@ -282,5 +282,6 @@ export const words = {
   remove_text: "Cela retire ce que le studio en a fait : la copie du film envoyé, ses répliques, ses prises et ses films.",
   same_as: "Est la même personne que",
   same_nobody: "personne d’autre",
+  another_take: "Autre prise",
   save: "Enregistrer",
 };

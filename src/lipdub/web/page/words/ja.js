@@ -282,5 +282,6 @@ export const words = {
   remove_text: "スタジオが作ったもの（送信した動画のコピー、セリフ、テイク、動画）を削除します。",
   same_as: "同一人物",
   same_nobody: "ほかにいない",
+  another_take: "別のテイク",
   save: "保存",
 };

@@ -282,5 +282,6 @@ export const words = {
   remove_text: "将移除工作室为其制作的内容：上传的影片副本、台词、版本和影片。",
   same_as: "与此人为同一人",
   same_nobody: "没有",
+  another_take: "再来一版",
   save: "保存",
 };
