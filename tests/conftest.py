@@ -12,9 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
 
-install_import_hook("lipdub", "beartype.beartype")
+sys.path.append(str(Path(__file__).parents[1]))
+from tests.checked_types import check_types
+
+check_types("lipdub")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -21,6 +21,7 @@ from lipdub.studio.analyse import faces_by_workers
 from lipdub.studio.analyse.faces import find_faces, read_faces
 from lipdub.studio.analyse.faces_by_workers import parts_of
 from lipdub.studio.options import DubOptions
+from lipdub.studio.sent_files import Reach
 from lipdub.studio.session import Session, open_session
 from lipdub.timeline.clip import Clip
 
@@ -208,7 +209,7 @@ def test_a_cancelled_analysis_leaves_no_process_and_no_file(film: Clip, tmp_path
 
     with open_session(DubOptions(workers=2, reuse=False), cancel, unkept=tmp_path) as session:
         with session.workers(2, "", film.path) as submit:
-            workers = {future.result() for future in [submit(process_of) for _ in range(8)]}
+            workers = {future.result() for future in [submit(process_of, Reach) for _ in range(8)]}
         assert all(map(is_alive, workers))
         with pytest.raises(Cancelled):
             session.store.folder("faces", lambda part: find_faces(film, session, part))

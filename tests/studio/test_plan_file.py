@@ -110,3 +110,11 @@ def test_a_plan_that_makes_no_sense_is_refused(tmp_path: Path, plan: dict[str, o
 def test_lines_are_read_in_order_of_time(tmp_path: Path) -> None:
     path = broken(tmp_path, {"start": "0:00:00", "end": "0:00:00.400"})
     assert [planned.line.id for planned in read_plan(path, Fraction(0)).lines] == ["2", "1", "3"]
+
+
+def test_what_was_read_before_does_not_hide_what_is_wrong(tmp_path: Path) -> None:
+    assert read_plan(broken(tmp_path, {"leave": True, "take": 1}), Fraction(0)).lines[1].leave
+    with pytest.raises(InputError, match="line 2: leave: 1 is neither true nor false"):
+        read_plan(broken(tmp_path, {"leave": 1, "take": 1}), Fraction(0))
+    with pytest.raises(InputError, match="line 2: take: true is not a whole number"):
+        read_plan(broken(tmp_path, {"leave": True, "take": True}), Fraction(0))

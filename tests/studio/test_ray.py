@@ -206,6 +206,7 @@ def test_a_node_says_what_it_does_not_see(tmp_path: Path) -> None:
     (tmp_path / "mark").touch()
     expected = {
         "version": lipdub.__version__,
+        "store": "",
         "folder": str(tmp_path),
         "mark": str(tmp_path / "mark"),
         "source": str(tmp_path / "talk.mp4"),

@@ -238,6 +238,21 @@ def test_machines_may_see_the_folder_under_other_names(
     assert machines[2].assemble(make=False) == planned[1]
 
 
+def test_machines_without_a_shared_disk_may_pass_copies_of_the_folder(
+    machines: list[Machine], planned: tuple[Path, bytes], home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As with rsync: the prepared folder goes to each machine, and what each made comes back."""
+    machines[0].project.make_shard("es", "film.mp4", ShardOptions(None), PLAIN)
+    for number, machine in enumerate(machines[1:], 1):
+        machine.home = tmp_path_factory.mktemp("away") / "home"
+        shutil.copytree(home, machine.home)
+        machine.make(f"{number}/2", prepare=False)
+    for machine in machines[1:]:
+        shutil.copytree(machine.home / "film.lipdub", home / "film.lipdub", dirs_exist_ok=True)
+    assert machines[0].assemble(make=False) == planned[1]
+    assert not machines[0].report.warnings
+
+
 def test_a_machine_with_another_version_is_refused(machines: list[Machine], monkeypatch: pytest.MonkeyPatch) -> None:
     machines[0].make("1/2")
     monkeypatch.setattr("lipdub.studio.worker_setup.__version__", "9.9")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from lipdub.errors import InputError
+from lipdub.studio import values_file
 from lipdub.studio.options import DubOptions
-from lipdub.studio.project import values_file
-from lipdub.studio.project.values_file import read_told, read_value, write_values
+from lipdub.studio.values_file import read_told, read_value, write_values
 from lipdub.timeline.spool import Spool
 from lipdub.timeline.time import Span
 

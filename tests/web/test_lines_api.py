@@ -359,3 +359,65 @@ def test_a_line_of_which_nobody_knows_who_says_it_is_flagged(asked: Any, clip: P
     asked.client.patch(f"{es}/segments/1", json={"person": "1"})
     assert [flag["kind"] for flag in asked.get(es).json()["segments"][1]["flags"]] == ["unsure"]
     assert [each["id"] for each in asked.get(f"{es}/segments?filter=flagged").json()["data"]] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("body", "about"),
+    [
+        ({"language": "es"}, "script"),
+        ({"language": "es", "script": "x"}, "script"),
+        ({"language": "es", "script": "0" * 32, "audio": "0" * 32}, "script"),
+        ({"translate": True}, "language"),
+        ({"language": "fr\0", "translate": True}, "language"),
+        ({"language": "x" * 36, "translate": True}, "language"),
+        ({"language": "fr", "translate": True, "options": {"translator": "command:ls"}}, "options.translator"),
+        (
+            {"language": "fr", "translate": True, "options": {"translator": "openai:http://10.0.0.1"}},
+            "options.translator",
+        ),
+        ({"language": "fr", "translate": True, "options": {"recogniser": "command"}}, "options.recogniser"),
+        ({"language": "fr", "translate": True, "options": {"engine": "exemplar:a=b"}}, "options.engine"),
+        ({"language": "fr", "translate": True, "options": {"voices": ["Ana=command:ls"]}}, "options.voices[0]"),
+        ({"language": "fr", "translate": True, "options": {"voices": ["server:http://10.0.0.1"]}}, "options.voices[0]"),
+        ({"language": "fr", "translate": True, "options": {"weights": "/etc"}}, "options.weights"),
+    ],
+)
+def test_plans_that_make_no_sense_are_refused(asked: Any, clip: Path, body: Any, about: str) -> None:
+    asked.project(clip)
+    answer = asked.client.post("/v1/projects/talk/languages", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, about), answer.text
+    assert asked.get("/v1/jobs").json()["data"] == []
+
+
+def test_a_language_is_planned_by_translation(asked: Any, clip: Path) -> None:
+    asked.project(clip)
+    options = {"translator": "argos", "voices": ["nanotts", "Ana=nanotts:es-ES"], "seed": 3}
+    body = {"language": "fr", "translate": True, "options": options}
+    answer = asked.client.post("/v1/projects/talk/languages", json=body)
+    assert (answer.status_code, answer.json()["language"]) == (202, "fr")
+    asked_for = asked.studio.jobs.jobs()[0].request
+    assert asked_for["options"] == {"translator": "argos", "voice": options["voices"], "seed": 3}
+
+
+def test_the_other_door_takes_no_other_voices(asked: Any, clip: Path) -> None:
+    def upload() -> str:
+        data = clip.read_bytes()
+        made = asked.client.post("/v1/uploads", json={"name": "a.mp4", "size": len(data)}).json()["id"]
+        headers = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+        assert asked.client.patch(f"/v1/uploads/{made}", content=data, headers=headers).status_code == 204
+        return made
+
+    def generate(**said: str) -> Any:
+        text = {"type": "text", "script": "Hola.", "language": "es", **said}
+        video = {"type": "video", "assetId": upload()}
+        return asked.client.post("/v2/generate", json={"input": [video, text], "options": {"consent": True}})
+
+    for voice in ("command:ls", "server:http://169.254.169.254/", "kokoro:lexicon=/etc/passwd"):
+        assert generate(voice=voice).status_code == 422
+    assert asked.get("/v1/jobs").json()["data"] == []
+    answer = generate(voice="nanotts:es-ES")
+    assert (answer.status_code, answer.json()["status"]) == (201, "PENDING"), answer.text
+    other = {
+        "input": [{"type": "video", "url": "file:///etc/passwd"}, {"type": "text", "script": "x", "language": "es"}]
+    }
+    assert asked.client.post("/v2/generate", json={**other, "options": {"consent": True}}).status_code == 422

@@ -69,6 +69,12 @@ def test_nothing_comes_from_elsewhere_and_nothing_is_inline() -> None:
         )
 
 
+def test_all_modules_are_asked_for_at_once() -> None:
+    asked = set(re.findall(r'(?:modulepreload" href|src)="([\w./-]+\.js)"', (PAGE / "index.html").read_text("utf-8")))
+    known = {module.relative_to(PAGE).as_posix() for module in MODULES if module.parent == PAGE}
+    assert asked == known | {"vendor/preact-htm.js", "words/en.js"}
+
+
 def test_what_is_vendored_has_its_licences() -> None:
     vendor = PAGE / "vendor"
     assert "Apache License" in (vendor / "htm.LICENSE.txt").read_text("utf-8")

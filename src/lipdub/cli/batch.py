@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from lipdub.cli.project_commands import named_options
 from lipdub.cli.screen import STAGES, ScreenOptions, note, progress, stderr, stdout
 from lipdub.errors import OptionError
 from lipdub.studio.options import DubOptions, SpeechMakingOptions, SpeechOptions
@@ -79,8 +80,8 @@ def batch(
     Parameters
     ----------
     jobs_file
-        A table (.csv, .tsv) or JSON Lines (.jsonl) with the columns source, audio or script or line, to, output, and
-        any option of `lipdub dub`; or a folder of clips.
+        A table (.csv, .tsv) or JSON Lines (.jsonl) with the columns source, audio or script or line, to, output,
+        project, and any option of `lipdub dub`; or a folder of clips.
     """
     if run.jobs < 1:
         raise OptionError(f"--jobs {run.jobs} is below 1", remedy="Give 1 or more")
@@ -105,7 +106,7 @@ def _read(jobs_file: Path, run: BatchOptions, speech: SpeechForAll, options: Dub
         )
     rows = read_clip_folder(jobs_file, alone=bool(speech.to)) if folder else read_jobs_file(jobs_file)
     for_all = SpeechOptions(**{f.name: getattr(speech, f.name) for f in fields(SpeechForAll)})
-    return batch_of(jobs_file, rows, BatchDefaults(options, for_all, run.output))
+    return batch_of(jobs_file, rows, BatchDefaults(options, for_all, run.output, named_options()))
 
 
 def _summarise(read: "Batch", run: BatchOptions, screen: ScreenOptions) -> int:

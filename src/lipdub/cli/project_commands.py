@@ -21,6 +21,7 @@ from lipdub.timeline.time import parse_instant
 if TYPE_CHECKING:
     from lipdub.review.report import Report
     from lipdub.studio.project.open_project import OpenProject
+    from lipdub.studio.project.project_on_disk import ProjectOnDisk
     from lipdub.timeline.take import Take
 
 
@@ -77,6 +78,17 @@ def opened(project: Path, clip: Path | None = None, *, quiet: bool = False) -> I
         yield lipdub.open_project(project, clip, lipdub.Caller(listener, ask_people, ask_download))
 
 
+def on_disk(project: Path) -> "ProjectOnDisk":
+    """The project in the folder ``project``, for what its files tell; what analyses and renders is not loaded."""
+    from lipdub.studio.caller import Caller
+    from lipdub.studio.project.project_folder import ProjectFolder
+    from lipdub.studio.project.project_on_disk import ProjectOnDisk
+
+    found = ProjectOnDisk(ProjectFolder(project), None, Caller())
+    found.folder.load()
+    return found
+
+
 def plan(
     clip: Path,
     /,
@@ -123,8 +135,7 @@ def status(project: Path, /, *, to: str = "", json: bool = False) -> int:
     """
     from lipdub.cli.project_tables import status_json, status_rows
 
-    with opened(project, quiet=True) as work:
-        found = work.status()
+    found = on_disk(project).status()
     if json:
         stdout.out(status_json(found))
     else:
@@ -320,9 +331,9 @@ def takes(project: Path, /, *, line: str, to: str = "") -> int:
     """
     from lipdub.cli.project_tables import take_rows
 
-    with opened(project, quiet=True) as work:
-        every: Sequence[Take] = work.takes(to, line)
-        planned = work.language_plan(to).planned(line)
+    work = on_disk(project)
+    every: Sequence[Take] = work.takes(to, line)
+    planned = work.language_plan(to).planned(line)
     for row in take_rows(every, planned.take if planned else 0):
         stdout.print(row, soft_wrap=True)
     return 0
@@ -384,8 +395,7 @@ def export(
     to
         Language, if the project has several.
     """
-    with opened(project, quiet=True) as work:
-        made = work.export(to, *output, options=options)
+    made = on_disk(project).export(to, *output, options=options)
     for file in made.files:
         stdout.print(f"{file}: {made.summary()}", soft_wrap=True)
     for text in made.notes:

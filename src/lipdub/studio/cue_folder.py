@@ -51,6 +51,11 @@ class CueFolders:
             return None
         return replace(told, reel=files[0], shapes=files[1])
 
+    @staticmethod
+    def files_in_order(folder: Path) -> list[Path]:
+        """The files that may be in the folder of a cue; the last one says that the others are complete."""
+        return [folder / name for name in (_REEL, _SHAPES, _TOLD)]
+
     def begin(self, cue: str) -> None:
         """Forget what was made of a cue before: it is rendered anew. Raises ``OSError``."""
         (self.folder(cue) / _TOLD).unlink(missing_ok=True)

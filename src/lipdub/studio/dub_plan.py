@@ -98,14 +98,6 @@ class LineChoices:
 
 
 @dataclass(frozen=True, eq=False)
-class LineSlot:
-    """A ``line``, and the time that belongs to it: ``span`` reaches to the slots of the lines before and after it."""
-
-    line: Line
-    span: Span
-
-
-@dataclass(frozen=True, eq=False)
 class FacePlan:
     """What one face does in the dub: the ``cues`` in which it follows the dub, and its mouth's ``trajectory``, one
     row for each frame of the track, with weight inside the cues.

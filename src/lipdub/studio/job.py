@@ -12,10 +12,20 @@ from lipdub.words_to_sound.script.read import ScriptLines
 
 
 @dataclass(frozen=True)
+class InProject:
+    """The project in which a dub is made: its ``folder``, which may be new, and the names of the options that hold
+    whatever the project remembers."""
+
+    folder: Path
+    named: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class DubRequest:
     """A dub of ``source`` to ``output`` (None: no film is written): with the finished dub track ``audio``, or with what
     ``speech`` asks for. ``planned``: the lines come from the plan of a project. ``others`` are
-    further files of the user that belong to the dub, such as the script of the plan."""
+    further files of the user that belong to the dub, such as the script of the plan. ``project``: where a batch keeps
+    the work (None: in no project)."""
 
     source: Path
     output: Path | None
@@ -24,6 +34,7 @@ class DubRequest:
     options: DubOptions
     planned: bool = False
     others: tuple[Path, ...] = ()
+    project: InProject | None = None
 
     @property
     def inputs(self) -> tuple[Path, ...]:

@@ -31,6 +31,7 @@ KINDS = {
     "view": "what browsers play",
     "proxy": "copies of films for browsers",
     "take": "speech of takes for browsers",
+    "object": "copies of another machine's files",
 }
 """What the names of entries begin with -> what they hold."""
 

@@ -143,6 +143,10 @@ class DubOptions(LabelOptions, CredentialOptions, AudioStreamOptions, OverwriteO
     """Number of processes that make the film, each on another part of it; 0: as many as there are cores. ray or
     ray:HOST:PORT: the cores of a Ray cluster (extra ray)."""
 
+    shared_store: str = ""
+    """URL of a store through which files pass to the workers of a Ray cluster whose machines share no disk, e.g.
+    s3://BUCKET/FOLDER (with the package s3fs), gs://, sftp:// or file:///FOLDER."""
+
     consent: bool = False
     """State that the people in the footage agreed to be dubbed, with voices that are made to resemble theirs; without
     it you are asked once per clip."""

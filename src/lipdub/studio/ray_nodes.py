@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lipdub import __version__
-from lipdub.errors import LipdubError, MachineError
+from lipdub.disk.object_store import ObjectStore
+from lipdub.errors import LipdubError, MachineError, OutputError, ServiceError, WeightsError
 
 _SECONDS = 180.0  # for one node to answer: it may import everything from a slow disk
 
@@ -22,7 +23,8 @@ _SECONDS = 180.0  # for one node to answer: it may import everything from a slow
 class NodeNeeds:
     """What every node must see and have: the ``folder`` that relative paths begin in, the file ``source``, a folder
     ``shared`` for the files of a run, and what ``setup`` returns, which is called on each node (with a GPU at hand if
-    an ``accelerator`` is needed); ``differ`` says how two of them differ ("": they do not)."""
+    an ``accelerator`` is needed); ``differ`` says how two of them differ ("": they do not). With a ``store``, nodes
+    must reach that instead of the folders and the file."""
 
     folder: Path
     source: Path
@@ -30,6 +32,19 @@ class NodeNeeds:
     setup: Callable[[], Mapping[str, str]]
     differ: Callable[[Mapping[str, str], Mapping[str, str]], str]
     accelerator: bool = False
+    store: ObjectStore | None = None
+
+    def mark(self) -> tuple[dict[str, Any], Callable[[], object]]:
+        """Leave a mark where nodes must see it: what to ask them for, and what removes it."""
+        name = f"seen-{secrets.token_hex(8)}"
+        if self.store is not None:
+            self.store.put_bytes(b"here", f"checks/{name}")
+            asked = {"store": self.store.url, "mark": f"checks/{name}"}
+            return asked, lambda: None if self.store is None else self.store.remove(f"checks/{name}")
+        mark, source = self.shared / name, self.source.absolute()
+        mark.write_text("here", "ascii")
+        asked = {"store": "", "folder": str(self.folder), "source": str(source), "mark": str(mark)}
+        return {**asked, "bytes": source.stat().st_size}, lambda: mark.unlink(missing_ok=True)
 
 
 def check_nodes(ray: Any, nodes: Sequence[Mapping[str, Any]], needs: NodeNeeds) -> None:
@@ -38,16 +53,8 @@ def check_nodes(ray: Any, nodes: Sequence[Mapping[str, Any]], needs: NodeNeeds) 
     from ray.exceptions import GetTimeoutError, RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    mark = needs.shared / f"seen-{secrets.token_hex(8)}"
-    mark.write_text("here", "ascii")
-    source = needs.source.absolute()
-    expected = {
-        "version": __version__,
-        "folder": str(needs.folder),
-        "source": str(source),
-        "bytes": source.stat().st_size,
-        "mark": str(mark),
-    }
+    asked_for, remove = needs.mark()
+    expected = {"version": __version__, **asked_for}
     here = dict(needs.setup())
     setup = ray.cloudpickle.dumps(needs.setup)
     ask = ray.remote(num_cpus=0, num_gpus=0.001 if needs.accelerator else 0, max_retries=0)(_question())
@@ -73,7 +80,7 @@ def check_nodes(ray: Any, nodes: Sequence[Mapping[str, Any]], needs: NodeNeeds) 
                     remedy="Install the same versions and weights on all nodes",
                 )
     finally:
-        mark.unlink(missing_ok=True)
+        remove()
 
 
 def _question() -> Callable[[dict[str, Any], bytes], tuple[str, str, dict[str, str]]]:
@@ -83,7 +90,8 @@ def _question() -> Callable[[dict[str, Any], bytes], tuple[str, str, dict[str, s
         import os
         import pickle
 
-        share = "Put source, project and cache (LIPDUB_CACHE) on a disk that all nodes see under the same names"
+        share = "Put source, project and cache (LIPDUB_CACHE) on a disk that all nodes see under the same names, "
+        share += "or name a store that all reach: --shared-store"
         try:
             import lipdub
         except ImportError as missing:
@@ -95,15 +103,20 @@ def _question() -> Callable[[dict[str, Any], bytes], tuple[str, str, dict[str, s
                 "Install the same version on all nodes",
                 {},
             )
-        for name in ("folder", "mark", "source"):
-            if not os.path.exists(expected[name]):
-                where = os.path.dirname(expected[name]) if name == "mark" else expected[name]
-                return f"it does not see {where}", share, {}
-        size = os.path.getsize(expected["source"])
-        if size != expected["bytes"]:
-            return f"it sees another file as {expected['source']} ({size} bytes)", share, {}
-        os.chdir(expected["folder"])
         try:
+            if expected["store"]:
+                from lipdub.disk.object_store import see
+
+                see(expected["store"], expected["mark"])
+            else:
+                for name in ("folder", "mark", "source"):
+                    if not os.path.exists(expected[name]):
+                        where = os.path.dirname(expected[name]) if name == "mark" else expected[name]
+                        return f"it does not see {where}", share, {}
+                size = os.path.getsize(expected["source"])
+                if size != expected["bytes"]:
+                    return f"it sees another file as {expected['source']} ({size} bytes)", share, {}
+                os.chdir(expected["folder"])
             return "", "", dict(pickle.loads(setup)())
         except lipdub.errors.LipdubError as refused:
             refused_remedy = getattr(refused, "remedy", "")
@@ -116,7 +129,8 @@ def _question() -> Callable[[dict[str, Any], bytes], tuple[str, str, dict[str, s
 
 def told_of(error: BaseException, node: str) -> BaseException:
     """``error``, which a worker raised, with the name of its ``node`` where that helps."""
-    if isinstance(error, MachineError) and node not in error.what:
+    of_machine = MachineError, OutputError, ServiceError, WeightsError
+    if isinstance(error, of_machine) and node not in error.what:
         error.what += f" (on {node})"
     elif not isinstance(error, LipdubError):
         error.add_note(f"It was raised by a worker on {node}.")

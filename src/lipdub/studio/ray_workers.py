@@ -23,7 +23,7 @@ from typing import Any
 
 from lipdub.errors import MachineError, MissingExtra
 from lipdub.studio.processes import Submit, available_cores
-from lipdub.studio.ray_nodes import NodeNeeds, check_nodes, folder_here, told_of
+from lipdub.studio.ray_nodes import NodeNeeds, check_nodes, told_of
 from lipdub.weights import Say, log
 
 _ANSWERS = 10.0  # seconds for the head of a cluster to accept a connection; Ray itself waits for two minutes
@@ -73,6 +73,7 @@ class RayPool:
     _waiting: "deque[_Task]" = field(default_factory=deque, init=False, repr=False)
     _kept: dict[int, tuple[Any, Any]] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _folder: str = field(default="", init=False, repr=False)
     _ended: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
     _thread: threading.Thread | None = field(default=None, init=False, repr=False)
 
@@ -135,17 +136,18 @@ class RayPool:
         if new:
             check_nodes(self._ray, new, needs)
             self._checked.update(node["NodeID"] for node in new)
+        self._folder = "" if needs.store is not None else str(needs.folder)
         with self._lock:
             while len(self._workers) < most:
-                self._workers.append(self._started(needs.folder))
+                self._workers.append(self._started())
         if self._thread is None:
             self._ended.clear()
             self._thread = threading.Thread(target=self._work, name="lipdub-ray", daemon=True)
             self._thread.start()
 
-    def _started(self, folder: Path) -> _Worker:
+    def _started(self) -> _Worker:
         room = {"num_gpus": 1, "num_cpus": 0} if self.accelerator else {"num_cpus": 1}
-        actor = self._ray.remote(max_restarts=0, max_task_retries=0, **room)(_actor()).remote(str(folder))
+        actor = self._ray.remote(max_restarts=0, max_task_retries=0, **room)(_actor()).remote(self._folder)
         return _Worker(actor, actor.node.remote())
 
     def _submit(self, function: Callable[..., object], *values: Any) -> "Future[Any]":
@@ -239,7 +241,7 @@ class RayPool:
             if task is not None:
                 self._waiting.appendleft(task)
             if not self._ended.is_set():
-                self._workers.append(self._started(folder_here()))
+                self._workers.append(self._started())
 
     def _fail(self, error: BaseException) -> None:
         """Nothing that was given will be done: raise ``error`` where it is waited for."""
@@ -323,7 +325,8 @@ def _actor() -> type:
     """The class of a worker, which Ray sends by value."""
 
     def begin(self: object, folder: str) -> None:
-        os.chdir(folder)
+        if folder:  # else this machine does not see it
+            os.chdir(folder)
 
     def node(self: object) -> str:
         """The address of the node on which it runs."""

@@ -6,7 +6,7 @@ that each loads its models once.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,20 +17,23 @@ import cv2
 
 from lipdub import weights
 from lipdub.disk.lock_file import create_locked
+from lipdub.disk.object_store import PAUSES, ObjectStore
 from lipdub.disk.publish import Outputs, PendingFile
 from lipdub.disk.temporary_folder import shared_folder, temporary_folder
-from lipdub.errors import InputError, OutputError
+from lipdub.errors import InputError, LipdubError, OutputError
 from lipdub.process.blas_threads import one_blas_thread
 from lipdub.studio.cache_size import cache_size
+from lipdub.studio.fetched_files import FilesFetched, far_setup
 from lipdub.studio.inputs import Inputs
 from lipdub.studio.options import DubOptions
-from lipdub.studio.processes import AskedWorkers, WorkerPool, available_cores
+from lipdub.studio.processes import AskedWorkers, Submit, WorkerPool, available_cores
 from lipdub.studio.progress import Clock, Listener, silent
 from lipdub.studio.ray_nodes import NodeNeeds, folder_here
 from lipdub.studio.ray_workers import RayPool
+from lipdub.studio.sent_files import FarRun, FilesSent, Reach, SentFiles, SentValue
 from lipdub.studio.store import Store, default_root
 from lipdub.studio.tools import Tools
-from lipdub.studio.worker_setup import difference, setup_here
+from lipdub.studio.worker_setup import MODELS, difference, setup_here
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class SessionSpec:
 @dataclass(eq=False)
 class Session:
     """One run. ``clock`` tells how far the work is, ``inputs`` are the files that are read, ``tools`` are the models.
+    ``fetched`` are the files of the first machine in a worker that does not see its disk.
 
     Folders are made when they are first asked for, so that a request that is refused leaves nothing behind.
     """
@@ -59,6 +63,7 @@ class Session:
     _resources: ExitStack
     _spec: SessionSpec | None = field(default=None)
     _unkept: Path | None = field(default=None)
+    fetched: FilesFetched | None = field(default=None)
 
     @cached_property
     def scratch(self) -> Path:
@@ -110,16 +115,51 @@ class Session:
         return 1 if self.tools.engine.limits.accelerator else available_cores()
 
     @contextmanager
-    def workers(self, most: int, remedy: str, file: Path) -> Iterator[Callable[..., Future]]:
-        """Worker processes: ``submit(task, *values)`` calls ``task(session, *values)`` in one of them. At most ``most``
-        are started if there are none yet; they live until the session ends.
+    def workers(self, most: int, remedy: str, file: Path) -> Iterator[Submit]:
+        """Worker processes: ``submit(task, reach, *values)`` calls ``task(session, *values)`` in one of them. At most
+        ``most`` are started if there are none yet; they live until the session ends. ``reach()`` tells which files the
+        task reads and where it writes; it is asked if workers do not see this disk. What they write there is handed
+        over (``hand_over``) and taken (``take``).
 
         If the block fails, all workers are ended before the error goes on. Raises ``MachineError`` about ``file``, with
         ``remedy`` as what to do, if the system ended one.
         """
-        spec = self.spec
+        spec, sent = self.spec, self.sent
+        about = None if sent is None else sent.about(spec)
         with self._pool.tasks(min(most, self.worker_count), remedy, file) as submit:
-            yield partial(submit, _in_worker, spec)
+
+            def give(task: Callable[..., object], reach: Callable[[], Reach], *values: object) -> Future:
+                if sent is None or about is None:
+                    return submit(_in_worker, spec, task, *values)
+                return sent.submit(partial(submit, _in_far_worker), (about, sent.sent(reach())), task, values)
+
+            yield give
+
+    @cached_property
+    def sent(self) -> FilesSent | None:
+        """The files that pass to and from workers that do not see this disk; None if they do. The store is looked at
+        now: raises what ``ObjectStore.check`` raises, and ``WeightsError``."""
+        if self._spec is not None or not self.options.shared_store:
+            return None
+        ObjectStore(self.options.shared_store, PAUSES[:3]).check()
+        models = (*MODELS, *(["face-identity"] if self.tools.identifier.folder is not None else []))
+        sent = FilesSent(ObjectStore(self.options.shared_store), self.scratch, self.options, models)
+        self._resources.callback(sent.close)
+        with self.clock.stage("shared store"):
+            sent.begin()
+        return sent
+
+    def take(self, names: Collection[str] | None = None) -> None:
+        """Write to this disk what workers handed over that do not see it, now and then; or, with ``names``, all that
+        was handed over under them. Raises what ``FilesSent.take`` raises."""
+        if self.sent is not None:
+            self.sent.take(names)
+
+    def hand_over(self, name: str, files: Sequence[Path]) -> None:
+        """Give finished ``files`` to the first machine, under ``name``, if it does not see this disk; they appear there
+        in this order."""
+        if self.fetched is not None:
+            self.fetched.hand_over(name, files)
 
     @cached_property
     def _asked(self) -> AskedWorkers:
@@ -130,10 +170,14 @@ class Session:
         shared = self.spec.scratch  # the folders are removed after the workers have ended
         if self._asked.ray is None:
             return self._resources.enter_context(WorkerPool())
-        accelerator, setup = self.tools.engine.limits.accelerator, partial(setup_here, self.options)
+        accelerator, sent = self.tools.engine.limits.accelerator, self.sent
+        setup = partial(setup_here, self.options)
+        if sent is not None:
+            setup = partial(far_setup, self.options, (self.options.shared_store, sent.models))
 
         def needs(file: Path) -> NodeNeeds:
-            return NodeNeeds(folder_here(), file, shared, setup, difference, accelerator)
+            store = None if sent is None else sent.store
+            return NodeNeeds(folder_here(), file, shared, setup, difference, accelerator, store)
 
         return self._resources.enter_context(RayPool(self._asked.ray, accelerator, needs, self.store.tell))
 
@@ -159,12 +203,14 @@ def open_session(
 
 
 @contextmanager
-def reopened(spec: SessionSpec) -> Iterator[Session]:
+def reopened(spec: SessionSpec, fetched: FilesFetched | None = None) -> Iterator[Session]:
     """The session of ``spec`` in this process: the same options and folders, tools of its own. Nothing is downloaded
-    beyond small models. The folders stay when it ends, and while it is open, whatever becomes of the first process."""
+    beyond small models. The folders stay when it ends, and while it is open, whatever becomes of the first process.
+    ``fetched`` are the files of the first machine, if this one does not see its disk."""
     with ExitStack() as resources:
         resources.enter_context(_one_thread_each())
-        session = Session(spec.options, Clock(), Inputs(), Tools(spec.options, None), resources, spec)
+        tools = Tools(spec.options, None)
+        session = Session(spec.options, Clock(), Inputs(), tools, resources, spec, fetched=fetched)
         session.store.hold(spec.held)
         yield session
 
@@ -186,6 +232,37 @@ def _in_worker(spec: SessionSpec, task: Callable[..., object], *values: object) 
         _OPENED.session, _OPENED.spec = reopened(spec).__enter__(), spec
     _OPENED.session.store.hold(spec.held)
     return task(_OPENED.session, *values)
+
+
+@dataclass
+class _OpenedFar:
+    """The session of a worker that does not see the first machine's disk, kept for its next task."""
+
+    about: FarRun | None = None
+    session: Session | None = None
+    resources: ExitStack = field(default_factory=ExitStack)
+
+
+_OPENED_FAR = _OpenedFar()
+
+
+def _in_far_worker(about: FarRun, reads: SentFiles, task: Callable[..., object], *values: bytes | SentValue) -> bytes:
+    """Do ``task`` in this process, on copies of the files that it reads; returns its packed result."""
+    opened = _OPENED_FAR
+    if opened.session is None or opened.about != about:
+        opened.resources.close()
+        opened.session = None
+        fetched = FilesFetched.open(about)
+        opened.resources.callback(fetched.close)
+        opened.session = opened.resources.enter_context(reopened(fetched.value(about.spec), fetched))
+        opened.about = about
+    fetched = opened.session.fetched
+    assert fetched is not None
+    try:
+        fetched.fetch(reads)
+        return fetched.packed(task(opened.session, *(fetched.value(value) for value in values)))
+    except LipdubError as error:
+        raise fetched.own_names(error) from None
 
 
 @contextmanager

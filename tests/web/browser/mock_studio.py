@@ -188,6 +188,7 @@ class Mock:
         stale = [one["id"] for one in dub.segments if one["status"] == "stale"]
         chosen = stale if body["segments"] == "stale" else body["segments"]
         self.seen.append(("redo", request.path_params["p"], chosen))
+        self.seen.append(("changes", request.path_params["p"], body.get("changes")))
 
         def end() -> None:
             dub.made_again(chosen)

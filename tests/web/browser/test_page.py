@@ -208,6 +208,12 @@ def test_split_and_merge_at_the_playhead(talk: Any, studio: Any) -> None:
     assert line(studio, "3")["text"] == "Necesitan paciencia, harina y una cocina cálida."
 
 
+def test_a_click_on_a_waveform_selects_the_line_there(talk: Any) -> None:
+    space, five = talk.locator(".space").bounding_box(), block(talk, "5").bounding_box()
+    talk.mouse.click(five["x"] + 30, space["y"] + space["height"] - 20)
+    until(talk, "document.querySelector('.row.selected').dataset.line === '5'")
+
+
 def test_ranges_are_excluded_by_marks(talk: Any, studio: Any) -> None:
     ranges = lambda: [(r["start"], r["end"]) for r in studio.mock.projects["talk"].ranges]  # noqa: E731
     row(talk, "2").click()
@@ -252,7 +258,8 @@ def test_verdicts_filters_and_notes(talk: Any, studio: Any) -> None:
     assert talk.locator(".row").count() == 1
 
 
-def test_hearing_a_line_plays_it_with_the_picture(talk: Any) -> None:
+def test_hearing_a_line_plays_it_with_the_picture(talk: Any, studio: Any) -> None:
+    studio.mock.wait = 0.5
     row(talk, "3").click()
     talk.keyboard.press("h")
     talk.wait_for_selector(".actions button:has-text('Speaking')")
@@ -286,6 +293,15 @@ def test_a_job_is_cancelled(talk: Any, studio: Any) -> None:
     talk.locator(".panel.wide").get_by_role("button", name=re.compile("Cancel: Making")).click()
     talk.wait_for_selector(".job.is-cancelled")
     assert line(studio, "2")["takes"] == 1
+
+
+def test_another_take_of_a_line_that_did_not_change_has_another_seed(talk: Any, studio: Any) -> None:
+    row(talk, "1").click()
+    talk.locator(".take").nth(1).wait_for()
+    talk.get_by_role("button", name="Another take").click()
+    talk.locator(".take").nth(2).wait_for()
+    assert ("redo", "talk", ["1"]) in studio.mock.seen
+    assert ("changes", "talk", {"seed": 2}) in studio.mock.seen
 
 
 def test_takes_are_compared_and_chosen(talk: Any, studio: Any) -> None:
@@ -338,3 +354,12 @@ def test_five_hundred_lines_are_not_five_hundred_elements(studio: Any) -> None:
     page.wait_for_selector(".block.selected[data-line='402']")
     assert page.locator(".block").count() < 60
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_a_person_gets_a_name(talk: Any, studio: Any) -> None:
+    talk.get_by_role("button", name="Ben: name, same person as …").click()
+    dialog = talk.get_by_role("dialog", name="Ben")
+    dialog.get_by_label("Name", exact=True).fill("Benno")
+    dialog.get_by_role("button", name="Save").click()
+    until(talk, "[...document.querySelectorAll('.head b')].map(b => b.textContent).join() === 'Ana,Benno,Off screen'")
+    assert studio.mock.projects["talk"].names["2"] == "Benno"

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from driving import until
-
-from conftest import MEDIUM, NARROW, WIDE, ready
+from windows import MEDIUM, NARROW, WIDE, ready
 
 pytestmark = pytest.mark.browser
 
@@ -149,12 +148,12 @@ def test_language_and_colours_are_kept(studio: Any) -> None:
     ready(page)
     page.get_by_role("button", name="Settings").click()
     page.get_by_role("button", name="Dark").click()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 16, 19)"
+    until(page, "getComputedStyle(document.body).backgroundColor === 'rgb(14, 16, 19)'")
     page.get_by_label("Language of this page").select_option("de")
     page.get_by_role("button", name="Ausgeben").wait_for()
     page.reload()
     page.get_by_role("button", name="Ausgeben").wait_for()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 16, 19)"
+    until(page, "getComputedStyle(document.body).backgroundColor === 'rgb(14, 16, 19)'")
 
 
 def test_texts_of_other_directions_run_their_way(studio: Any) -> None:
@@ -249,8 +248,7 @@ def test_the_demo_is_made_and_opened(studio: Any) -> None:
 
 def test_it_says_that_the_studio_is_gone_and_goes_on_when_it_is_back(browser: Any, media: Any) -> None:
     from mock_studio import Mock, served
-
-    from conftest import Studio
+    from windows import Studio
 
     mock = Mock(*media, wait=0.05)
     with served(mock) as address:
@@ -265,6 +263,38 @@ def test_it_says_that_the_studio_is_gone_and_goes_on_when_it_is_back(browser: An
         page.locator(".away").wait_for(state="detached", timeout=15_000)
         until(page, "document.querySelector('.row[data-line=\"1\"] .of-dub').textContent === 'De vuelta.'")
         studio.close()
+
+
+def test_a_page_that_nobody_sees_gives_its_connections_back(studio: Any) -> None:
+    page = studio.open()
+    page.clock.install()
+    page.goto(f"{studio.address}/#/talk/es")
+    page.wait_for_selector(".block")
+    until(page, "document.querySelector('.stage .film').readyState > 1")
+    hide = "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+    hide += " document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hide, True)
+    page.clock.run_for(31_000)
+    assert page.evaluate("[...document.querySelectorAll('.stage video')].map(v => v.getAttribute('src'))") == [
+        None,
+        None,
+    ]
+    studio.mock.projects["talk"].dubs["es"].apply([{"op": "set", "segment": "1", "fields": {"text": "Entretanto."}}])
+    page.evaluate(hide, False)
+    page.clock.run_for(1000)
+    until(page, "document.querySelector('.row[data-line=\"1\"] .of-dub').textContent === 'Entretanto.'")
+    until(page, "document.querySelector('.stage .film').readyState > 1")
+
+
+def test_a_project_that_cannot_be_used_says_why(studio: Any) -> None:
+    shown = studio.mock.shown
+    source = {"name": "talk.mp4", "exists": False, "duration": None, "width": None, "height": None, "rate": None}
+    problem = {"title": "Newer", "detail": "It was written by a newer lipdub.", "remedy": "Install the newest one."}
+    broken = {"status": "failed", "languages": [], "people": [], "source": source, "problem": problem}
+    studio.mock.shown = lambda project: shown(project) | (broken if project.id == "talk" else {})
+    page = studio.open()
+    page.get_by_text("It was written by a newer lipdub.").click()
+    page.get_by_text("It was written by a newer lipdub. Install the newest one.").wait_for()
 
 
 def test_a_source_that_is_gone_leaves_the_lines(studio: Any) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from driving import until
-
-from conftest import Studio
+from windows import Studio
 
 pytest.importorskip("starlette", reason="the studio needs the extra 'studio'")
 

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,11 +20,15 @@ from tests.web.jobs.small_projects import small_kinds
 import lipdub
 from lipdub.disk.lock_file import create_locked
 from lipdub.errors import OptionError
+from lipdub.media.sound_read import read_sound
+from lipdub.studio.project.hear_line import HeardLine
+from lipdub.timeline.time import Span
 from lipdub.web.jobs.job import Job
-from lipdub.web.jobs.kinds import changed_fields, check_starts_nothing, checked_options, film_place
+from lipdub.web.jobs.kinds import changed_fields, check_starts_nothing, checked_options, film_place, heard_result
 from lipdub.web.jobs.supervisor import Supervisor
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.worker import Worker
+from lipdub.web.media.view import view_of
 
 WORKER = Path(__file__).with_name("small_projects.py")
 SMALL = {
@@ -113,6 +118,45 @@ def test_a_project_in_which_somebody_works_waits_and_says_so(real: JobTable, fol
     assert (job.status, job.attempts) == ("queued", 0)
     assert "another run of lipdub works in this project" in job.progress.note
     assert not (folder / "talk" / "films").exists()
+
+
+def test_a_line_is_heard_while_somebody_works_in_the_project(real: JobTable, folder: Path) -> None:
+    planned(real, folder)
+    before = (folder / "talk" / "talk.lipdub" / "plans" / "es.json").read_bytes()
+    held = create_locked(folder / "talk" / "talk.lipdub", ".run-")
+    try:
+        heard = result(done(real, folder, "hear", segment="3", text="Mucha, mucha paciencia.", offset=0.1))
+    finally:
+        held.path.unlink()
+        held.release()
+    assert heard["end"] > heard["start"] >= 2.2
+    seconds = float(read_sound(Path(heard["_file"])).span.duration)
+    assert seconds == pytest.approx(heard["end"] - heard["start"], abs=0.05)
+    assert (folder / "talk" / "talk.lipdub" / "plans" / "es.json").read_bytes() == before
+
+
+def test_a_worker_that_waits_is_small() -> None:
+    """What jobs need is loaded by the first one that needs it."""
+    modules, heavy = "lipdub.web.jobs.kinds, lipdub.web.jobs.worker, lipdub.web.places", ("numpy", "cv2", "av")
+    code = f"import sys, {modules}; print(set({heavy}) & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+def test_what_is_heard_is_told_on_the_clock_of_players() -> None:
+    span = Span(Fraction(7, 2), Fraction(9, 2))
+    heard = HeardLine(Path("/kept/line.flac"), span, span, 1.25, Fraction(1, 10))
+    told = heard_result(Job(1, "id", "hear", "talk", "es", "processing"), heard, Fraction(3, 2))
+    assert (told["start"], told["end"], told["rate"], told["missing"]) == (2.0, 3.0, 1.25, 0.1)
+
+
+def test_what_the_page_plays_is_made(real: JobTable, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIPDUB_CACHE", str(folder.parent / "cache"))
+    planned(real, folder)
+    result(done(real, folder, "render"))
+    assert view_of(folder / "talk" / "talk.mp4") is None
+    assert result(done(real, folder, "view", ""))["made"] == ["source", "es"]
+    assert view_of(folder / "talk" / "talk.mp4") is not None
+    assert view_of(folder / "talk" / "films" / "talk.es.mp4") is not None
 
 
 def test_a_timeline_can_be_had_while_somebody_works_in_the_project(real: JobTable, folder: Path) -> None:

@@ -304,9 +304,26 @@ def test_two_servers_share_the_jobs_of_one_database(real: JobTable, tmp_path: Pa
     with supervised(real), supervised(other):
         until(lambda: ended(real))
     other.close()
-    assert {job.status for job in real.jobs()} == {"completed"}
+    assert {(job.status, job.attempts) for job in real.jobs()} == {("completed", 1)}
     for number in range(12):
         assert (tmp_path / f"f{number}").read_text().split() == ["0", "1", "2", "3"]
+
+
+def test_a_job_whose_worker_went_with_its_server_waits_for_no_lease(
+    real: JobTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lipdub.web.jobs.table.LEASE", 1e6)
+    gone = real.add("render", "a", "es", {"file": str(tmp_path / "f")})
+    assert real.take("worker-gone") is not None
+    left = tmp_path / ".worker-gone-0123456789abcdef"  # a worker that is killed leaves its file
+    left.touch()
+    with supervised(real):
+        until(lambda: ended(real))
+        assert not left.exists()
+    found = real.job(gone.id)
+    assert found is not None
+    assert (found.status, found.attempts) == ("completed", 2)
+    assert not list(tmp_path.glob(".worker-*"))
 
 
 @pytest.mark.slow

@@ -6,8 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from lipdub.media.read import can_begin_anywhere, listed_key_frames
-from lipdub.studio.analyse.shot_faces import FIRST_LEAD, ShotFaces, find_shots
+from lipdub.studio.analyse.shot_faces import FIRST_LEAD, ShotFaces, find_shots, shot_folder
 from lipdub.studio.processes import FEW_SECONDS, RUN_SECONDS, until_done
+from lipdub.studio.sent_files import Reach
 from lipdub.studio.session import Session
 from lipdub.timeline.clip import Clip
 
@@ -53,13 +54,17 @@ def find_in_workers(clip: Clip, session: Session, folder: Path, parts: Sequence[
     """
     progress = session.scratch / "analysed"
     progress.mkdir(exist_ok=True)
-    frames = session.clock.counter("analyse", len(clip))
+    frames, reach = session.clock.counter("analyse", len(clip)), Reach((clip.path,), (folder,))
     with session.workers(len(parts), "Run it again with --workers 1", clip.path) as submit:
         files = [progress / f"{part.start}.frames" for part in parts]
-        tasks = [submit(_find_in_worker, clip, folder, part, file) for part, file in zip(parts, files, strict=True)]
+        given = zip(parts, files, strict=True)
+        tasks = [submit(_find_in_worker, lambda: reach, clip, folder, part, file) for part, file in given]
         for _ in until_done(tasks):
+            ended = sum(len(part) for part, task in zip(parts, tasks, strict=True) if task.done())
             seen = sum(file.stat().st_size for file in files if file.is_file())
-            frames.add(seen - frames.done)
+            frames.add(max(ended if session.sent is not None else seen, frames.done) - frames.done)
+            session.take()
+        session.take([_handed(part) for part in parts])
     found = [shot for task in tasks for shot in task.result()]
     assert [shot.shot.first for shot in found] == [0, *(shot.shot.stop for shot in found[:-1])], "a shot is missing"
     return found
@@ -67,5 +72,13 @@ def find_in_workers(clip: Clip, session: Session, folder: Path, parts: Sequence[
 
 def _find_in_worker(session: Session, clip: Clip, folder: Path, part: range, progress: Path) -> list[ShotFaces]:
     """The shots of one part. One byte is added to the file ``progress`` for each frame."""
+    progress.parent.mkdir(parents=True, exist_ok=True)
     with progress.open("wb", buffering=0) as file:
-        return list(find_shots(clip, session.tools, folder, part, lambda: file.write(b".")))
+        found = list(find_shots(clip, session.tools, folder, part, lambda: file.write(b".")))
+    folders = [shot_folder(folder, shot.shot.first) for shot in found]
+    session.hand_over(_handed(part), [path for path in folders if path.is_dir()])
+    return found
+
+
+def _handed(part: range) -> str:
+    return f"shots-{part.start}"

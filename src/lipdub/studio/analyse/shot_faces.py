@@ -72,7 +72,7 @@ def _tracked(clip: Clip, tools: Tools, folder: Path, part: range) -> Iterator[tu
         if cut and frame.index >= part.stop:
             return
         if cut:
-            tracker = FaceTracker(_shot_folder(folder, frame.index), clip.size, tools.landmarker, rate=clip.rate)
+            tracker = FaceTracker(shot_folder(folder, frame.index), clip.size, tools.landmarker, rate=clip.rate)
         if tracker is not None:
             yield tracker, frame.index, tracker.follow(frame, cut)
         elif frame.index + 1 >= part.stop:
@@ -111,7 +111,7 @@ class _OpenShot:
     studies: dict[int, Study] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.own = _shot_folder(self.folder, self.first)
+        self.own = shot_folder(self.folder, self.first)
         self.looks = LookFiles(self.own, self.tools.identifier.identifier)
         self.redetect = LandmarkRedetector(self.tools.landmarker)
 
@@ -178,5 +178,6 @@ def _visibility_of(track: FaceTrack, motion: FaceMotion, clip: Clip, engine: Eng
     return visibility(track, motion, clip.times.seconds()[track.first : track.stop], limits)
 
 
-def _shot_folder(folder: Path, first: int) -> Path:
+def shot_folder(folder: Path, first: int) -> Path:
+    """The folder of the shot that begins with frame ``first``, in the folder of an analysis."""
     return folder / f"shot-{first:08d}"

@@ -11,6 +11,7 @@ from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.errors import LipdubError, OutputError
 from lipdub.media.probe import clip_as_stated, open_clip
 from lipdub.process.exit_codes import as_lipdub_error
+from lipdub.studio.batch.in_project import is_planned
 from lipdub.studio.batch.jobs import Batch, BatchJob, column_of
 from lipdub.studio.batch.recipe import Digests, changes, input_files, recipe_of
 from lipdub.studio.batch.rows import Problem
@@ -18,6 +19,7 @@ from lipdub.studio.batch.same_tools import SameTools
 from lipdub.studio.batch.state import DONE, RUNNING, BatchState, FilmFile, Record
 from lipdub.studio.preflight.preflight import check_request
 from lipdub.studio.progress import Listener, silent
+from lipdub.studio.shard import Shard
 from lipdub.timeline.clip import Clip
 
 _NOT_OURS = "exists already, and this batch did not make it"
@@ -55,7 +57,7 @@ def check_batch(batch: Batch, state: BatchState, *, retry: bool = False, listene
     is there, as the state knows it, is compared by its recipe; with ``retry`` it is not looked at.
     """
     inputs = _inputs_by_place(batch.jobs)
-    problems = [*batch.problems, *_collisions(batch, inputs)]
+    problems = [*batch.problems, *_collisions(batch, inputs), *_projects(batch, state.shard)]
     wrong = {(problem.line, problem.column) for problem in problems}
     mine = [job for job in batch.jobs if state.shard.holds(job.key)]
     checks = _Checks(state, inputs, retry)
@@ -91,7 +93,8 @@ class _Checks:
             return CheckedJob(job, kept)
         request = job.request
         with _where_it_can_be(job) as output:
-            looked = check_request(replace(request, output=output), self.tools.for_options(request.options), self._open)
+            asked = replace(request, output=output, planned=is_planned(request))
+            looked = check_request(asked, self.tools.for_options(request.options), self._open)
         for path in (job.output.with_name(name.name) for name in looked.names.every):
             other = self.inputs.get(_place(path))
             if other is not None:
@@ -170,6 +173,28 @@ def _collisions(batch: Batch, inputs: Mapping[object, BatchJob]) -> Iterator[Pro
                 yield _at_output(job, f"{what}: give {job.output.name} another name")
             stems.setdefault(stem, job)
         first.setdefault(place, job)
+
+
+def _projects(batch: Batch, shard: Shard) -> Iterator[Problem]:
+    """Projects with two sources, and those that several shards would use at once."""
+    first: dict[object, BatchJob] = {}
+    for job in batch.jobs:
+        project = job.request.project
+        if project is None:
+            continue
+        other = first.setdefault(_place(project.folder), job)
+        if _place(other.request.source) != _place(job.request.source):
+            what = f"{project.folder.name} is the project of another source in {batch.unit} {other.line}"
+            yield Problem(job.line, "project", what)
+        if any(one.holds(job.key) != one.holds(other.key) for one in _all_shards(shard)):
+            what = f"{project.folder.name} is the project of {batch.unit} {other.line}, which another shard makes"
+            yield Problem(
+                job.line, "project", f"{what}: two cannot work in one project; make this batch without shards"
+            )
+
+
+def _all_shards(shard: Shard) -> list[Shard]:
+    return [Shard(number, shard.of) for number in range(1, shard.of + 1)]
 
 
 def _at_output(job: BatchJob, what: str) -> Problem:

@@ -14,16 +14,16 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from lipdub.studio.batch.rows import SEPARATOR, Cell
 from lipdub.studio.options import DubOptions, SpeechOptions
 
-FILES = {"source": Path, "audio": Path, "output": Path}
+FILES = {"source": Path, "audio": Path, "output": Path, "project": Path}
 """The columns that are no options, and their types."""
 
 _WORDS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 _NO_COLUMNS = {
-    "project": "a batch makes no projects; use: lipdub dub --project",
     "clip": "the clip is called source here",
     "workers": "it is the same for all jobs: --workers",
     "jobs": "it is the same for all jobs: --jobs",
+    "shared_store": "it is the same for all jobs: --shared-store",
 }
 """Names that people may try -> what to do instead."""
 
@@ -59,7 +59,7 @@ def unknown_column(text: str) -> str:
     if name in _NO_COLUMNS:
         return f"there is no such column: {_NO_COLUMNS[name]}"
     near = difflib.get_close_matches(name, columns(), 1)
-    usual = "known are source, audio, script, line, to, output and the options of lipdub dub"
+    usual = "known are source, audio, script, line, to, output, project and the options of lipdub dub"
     meant = f"did you mean {near[0]}?" if near else usual
     return f"there is no such column; {meant}"
 

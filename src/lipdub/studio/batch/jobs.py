@@ -10,7 +10,7 @@ from lipdub.errors import LipdubError, OptionError
 from lipdub.studio.batch.columns import FILES, CellReading, is_given, value_of
 from lipdub.studio.batch.recipe import input_files
 from lipdub.studio.batch.rows import Problem, Row, Rows
-from lipdub.studio.job import DubRequest
+from lipdub.studio.job import DubRequest, InProject
 from lipdub.studio.language_names import check_language, language_in_name
 from lipdub.studio.languages import output_for
 from lipdub.studio.options import DubOptions, SpeechOptions
@@ -18,11 +18,13 @@ from lipdub.studio.options import DubOptions, SpeechOptions
 
 @dataclass(frozen=True)
 class BatchDefaults:
-    """What holds for all jobs whose rows do not say otherwise: options, and the ``folder`` for films without a name."""
+    """What holds for all jobs whose rows do not say otherwise: options, the ``folder`` for films without a name, and
+    the names of the options that were ``named`` for all."""
 
     options: DubOptions = DubOptions()
     speech: SpeechOptions = SpeechOptions()
     folder: Path | None = None
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,10 @@ def _job(row: Row, values: dict[str, Any], defaults: BatchDefaults, base: Path) 
     speech = replace(_words_for(defaults.speech, values), **_fields(SpeechOptions, values))
     audio = values.get("audio")
     output = values.get("output") or _own_name(row, values["source"], audio, (options, speech), defaults.folder)
-    request = DubRequest(values["source"], output, audio, speech, options)
+    project = None
+    if "project" in values:
+        project = InProject(values["project"], defaults.named | {name for name in values if name not in FILES})
+    request = DubRequest(values["source"], output, audio, speech, options, project=project)
     return BatchJob(row.line, job_key(output, base), request, named="output" in values)
 
 
@@ -158,6 +163,8 @@ def job_key(output: Path, base: Path) -> str:
 def column_of(error: LipdubError, request: DubRequest) -> str:
     """The column that an error about a request is about, by the option or the file that it names; "" if none."""
     by_file = {"output": request.output, **input_files(request)}
+    if request.project is not None and error.file and Path(error.file).is_relative_to(request.project.folder):
+        return "project"
     about = error.file
     by_name = (column for column, path in by_file.items() if about and Path(about) == path)
     return next(_options_in(error.what), None) or next(by_name, "")

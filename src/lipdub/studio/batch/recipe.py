@@ -13,7 +13,7 @@ from lipdub.studio.options import DubOptions, SpeechOptions
 Recipe = dict[str, Any]
 """``inputs``: column -> SHA-256 of that file; ``options``: option -> its value, if it is not the default."""
 
-NOT_IN_RECIPE = frozenset({"overwrite", "consent", "workers", "reuse", "sign_key", "sign_cert"})
+NOT_IN_RECIPE = frozenset({"overwrite", "consent", "workers", "shared_store", "reuse", "sign_key", "sign_cert"})
 """Options that change nothing in the picture and the sound of the film."""
 
 
@@ -36,7 +36,7 @@ def recipe_of(request: DubRequest, digest: Callable[[Path], str]) -> Recipe:
     files = input_files(request)
     return {
         "inputs": {column: digest(path) for column, path in files.items()},
-        "options": dict(_options(request, files.keys() | NOT_IN_RECIPE)),
+        "options": {**dict(_options(request, files.keys() | NOT_IN_RECIPE)), **_project(request)},
     }
 
 
@@ -47,6 +47,10 @@ def _options(request: DubRequest, left_out: frozenset[str] | set[str]) -> Iterat
             value = getattr(options, one.name)
             if one.name not in left_out and value != getattr(usual, one.name):
                 yield one.name.rstrip("_"), _json(value)
+
+
+def _project(request: DubRequest) -> dict[str, Any]:
+    return {} if request.project is None else {"project": str(request.project.folder)}
 
 
 def _json(value: Any) -> Any:

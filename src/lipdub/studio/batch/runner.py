@@ -20,8 +20,9 @@ from typing import Any
 from lipdub.disk.temporary_folder import temporary_folder
 from lipdub.process.exit_codes import INTERNAL_ERROR, StoppedBySignal, as_lipdub_error
 from lipdub.process.memory import give_back_memory
+from lipdub.studio.batch.in_project import make_in_project
 from lipdub.studio.batch.outcome import JobOutcome, outcome_of
-from lipdub.studio.batch.recipe import Recipe, recipe_of
+from lipdub.studio.batch.recipe import Digests, Recipe, recipe_of
 from lipdub.studio.batch.same_tools import SameTools
 from lipdub.studio.caller import Caller
 from lipdub.studio.dub import dub_in
@@ -50,6 +51,9 @@ class JobMaker:
         """Make the film of a request. ``begins`` is called with its recipe before. Raises what ``dub`` raises."""
         options = request.options
         caller = Caller(listener, stated_for_the_batch)
+        if request.project is not None:
+            begins(recipe_of(request, Digests()))
+            return outcome_of(make_in_project(request, caller).to_dict())
         unkept = None if options.reuse else self._unkept(request.source)
         with open_session(options, listener, tools=self.tools.for_options(options), unkept=unkept) as session:
             session.inputs.watch(request.inputs)

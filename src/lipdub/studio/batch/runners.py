@@ -114,7 +114,7 @@ class Runners:
         """Make all ``jobs``, in their order as far as possible; a job that fails stops no other.
 
         Two jobs with one clip are not made at the same time until a first one is finished: the others then find its
-        analysis.
+        analysis. Two jobs of one project are never made at the same time.
         """
         pending, analysed = list(jobs), set[Path]()
         while pending or self._busy:
@@ -124,9 +124,12 @@ class Runners:
 
     def _next(self, pending: list[CheckedJob], analysed: set[Path]) -> CheckedJob | None:
         """Take the first job that may begin now out of ``pending``; None if there is none."""
-        at_work = {runner.job.job.request.source for runner in self._busy if runner.job is not None} - analysed
+        requests = [runner.job.job.request for runner in self._busy if runner.job is not None]
+        at_work = {request.source for request in requests} - analysed
+        projects = {request.project.folder for request in requests if request.project is not None}
         for number, job in enumerate(pending):
-            if job.job.request.source not in at_work:
+            own = job.job.request.project
+            if job.job.request.source not in at_work and (own is None or own.folder not in projects):
                 return pending.pop(number)
         return None
 

@@ -8,10 +8,11 @@ from itertools import pairwise
 from math import ceil
 from urllib.parse import quote
 
-from lipdub.studio.dub_plan import LineChoices, LineSlot
+from lipdub.studio.dub_plan import LineChoices
 from lipdub.studio.plan.line_slots import line_slots
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.cue import Cue
+from lipdub.timeline.line_slot import LineSlot
 from lipdub.timeline.lines import Line
 from lipdub.timeline.time import Span, merge_spans, subtract_spans
 

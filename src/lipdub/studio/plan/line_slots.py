@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from lipdub.acoustics.speech_spans import SpeechSpanOptions, speech_spans
-from lipdub.studio.dub_plan import LineSlot
+from lipdub.timeline.line_slot import LineSlot
 from lipdub.timeline.lines import Line, numbered
 from lipdub.timeline.speech_features import FEATURE_STEP, SpeechFeatures
 from lipdub.timeline.time import Span

@@ -56,7 +56,7 @@ def preflight(request: DubRequest, caller: Caller, session: Session) -> Job:
         digest = inputs.digest(request.source)
         consent = ensure_consent(request.source, digest, options.consent, caller.ask_people, caller.why)
         _ = tools.landmarker
-    _ = session.worker_count, tools.analyser  # a cluster that is not there is noticed first
+    _ = session.sent, session.worker_count, tools.analyser  # a cluster or store that is not there is noticed first
     return Job(
         clip=checked.clip,
         digest=digest,

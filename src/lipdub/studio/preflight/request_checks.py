@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from lipdub.disk.object_store import check_url
 from lipdub.errors import NoSound, OptionError
 from lipdub.media.probe import probe
 from lipdub.studio.language_names import check_language, language_in_name
@@ -32,7 +33,12 @@ def check_options(options: DubOptions) -> None:
         raise OptionError(f"--seed {options.seed} is below 0", remedy="Give 0 or more")
     if options.crf is not None and not 0 <= options.crf <= _WORST:
         raise OptionError(f"--crf {options.crf} is no quality", remedy=f"Give 0 (best) to {_WORST}")
-    AskedWorkers.parse(options.workers)
+    asked = AskedWorkers.parse(options.workers)
+    if options.shared_store:
+        if asked.ray is None:
+            what = "--shared-store is for the workers of a Ray cluster"
+            raise OptionError(what, remedy="Leave it out, or add --workers ray")
+        check_url(options.shared_store)
 
 
 def check_speech(clip: Clip, audio: Path | None, speech: SpeechOptions, tools: Tools) -> ScriptLines | None:

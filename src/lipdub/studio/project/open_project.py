@@ -172,8 +172,8 @@ class OpenProject(ProjectRuns):
         if plan.track is not None:
             return hear_track(plan.track, planned.line.span, self.zero)
         now = plan_now(plan, self.project, self.zero)
-        for take in reversed(LineTakes(self.folder, plan.language).there(line)):
-            if take.voice is not None and fits_plan(planned, take, now):
+        for take in reversed(LineTakes(self.folder, plan.language).told(line)):
+            if take.voice is not None and fits_plan(planned, take, now) and take.voice.file.is_file():
                 return hear_take(take.voice)
         run = ProjectRun(given, plan=plan, begun=begun, engine=planned.engine)
         with self._job(run) as (job, session):

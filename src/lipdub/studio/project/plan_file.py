@@ -153,6 +153,11 @@ def parse_time(text: str) -> Fraction:
     return -found if negative else found
 
 
+_MOST_KNOWN = 20_000
+_KNOWN: dict[tuple[object, ...], PlannedLine] = {}
+"""Lines by what is written in a file, with the types of the values: 1 is not true there."""
+
+
 class _Reader:
     """Reads the parts of one plan file; what is wrong is told with the line and the field."""
 
@@ -186,9 +191,20 @@ class _Reader:
         raise self.wrong(f"{of}: {name}: {json.dumps(value)[:40]} is not a whole number of 0 or more")
 
     def line(self, number: int, given: Any, language: str) -> PlannedLine:
-        """One line of the plan, the ``number``-th."""
+        """One line of the plan, the ``number``-th. Lines that were read before are known: an edit changes few."""
         if not isinstance(given, dict):
             raise self.wrong(f"the line at place {number}: this must be an object with id, start, end and text")
+        told = (language, self._zero, *given, *given.values(), *map(type, given.values()))
+        try:
+            return _KNOWN[told]
+        except (KeyError, TypeError):  # it is new, or holds lists, which are wrong
+            made = self._new_line(number, given, language)
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[told] = made
+        return made
+
+    def _new_line(self, number: int, given: dict[str, Any], language: str) -> PlannedLine:
         name = self.text(given, "id", f"the line at place {number}", None)
         of = f"line {name}" if name else f"the line at place {number}"
         unknown = sorted(given.keys() - _LINE_FIELDS)

@@ -17,8 +17,8 @@ from lipdub.errors import InputError, MachineError
 from lipdub.studio.film_work import FilmWork
 from lipdub.studio.project.make_takes import LanguageWork, PlannedTakes
 from lipdub.studio.project.project_folder import told_as_output
-from lipdub.studio.project.values_file import read_told, read_value, write_values
 from lipdub.studio.session import Session
+from lipdub.studio.values_file import read_told, read_value, write_values
 from lipdub.studio.worker_setup import difference, setup_here
 
 _FILE, _KEPT = "film.values", "kept"

@@ -20,6 +20,7 @@ _OF_ONE_RUN = frozenset(
             "page",
             "reuse",
             "workers",
+            "shared_store",
             "consent",
             "language",
             "stems",

@@ -50,8 +50,11 @@ def shard_folder(
     options, speech = combined(project, given, folder.manifest)
     if plan.track is None:
         options = for_spoken_lines(options, given.options)
-    usual, files = DubOptions(), {"overwrite": False, "consent": False, "weights": None, "prior": None}
-    plain = replace(options, workers=usual.workers, page=usual.page, reuse=usual.reuse, **files)
+    usual, files = (
+        DubOptions(),
+        {"overwrite": False, "consent": False, "weights": None, "prior": None},
+    )
+    plain = replace(options, workers=usual.workers, shared_store="", page=usual.page, reuse=usual.reuse, **files)
     prior = "" if options.prior is None else Inputs().digest(options.prior)
     said = replace(speech, glossary=None, music_effects=None)  # of the plan, and of the sound
     container = output.suffix.lower()

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from fractions import Fraction
 
-from lipdub.studio.dub_plan import LineSlot
 from lipdub.studio.job import Job
 from lipdub.studio.track_features import dub_track, spooled
+from lipdub.timeline.line_slot import LineSlot
 from lipdub.timeline.sound import ANALYSIS_RATE
 
 _AROUND = Fraction(1, 5)

@@ -9,7 +9,7 @@ from lipdub.errors import InputError
 from lipdub.studio.project.planned_slots import planned_slots
 from lipdub.studio.project.project_folder import ProjectFolder
 from lipdub.studio.project.ranges import begins_in, excluded_of
-from lipdub.studio.project.takes import LineTakes
+from lipdub.studio.project.takes import LineTakes, files_are_there
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.project import Project
@@ -79,7 +79,8 @@ def language_status(folder: ProjectFolder, project: Project, language: str, zero
     """The state of one language; as ``project_status``."""
     plan = folder.load_plan(language, zero)
     now = plan_now(plan, project, zero)
-    reader = _Reader(plan, LineTakes(folder, language), now, _film(folder, language))
+    takes = LineTakes(folder, language).told_of(planned.line.id for planned in plan.lines)
+    reader = _Reader(plan, takes, now, _film(folder, language))
     marks = folder.load_marks(language).settled(plan)
     lines = tuple(reader.line(planned, marks.of(planned.line.id)) for planned in plan.lines)
     return LanguageStatus(language, lines, reader.film)
@@ -109,13 +110,13 @@ def plan_now(plan: LanguagePlan, project: Project, zero: Fraction) -> PlanNow:
 @dataclass(frozen=True)
 class _Reader:
     plan: LanguagePlan
-    takes: LineTakes
+    takes: Mapping[str, tuple[Take, ...]]
     now: PlanNow
     film: FilmRecord | None
 
     def line(self, planned: PlannedLine, mark: LineMark) -> LineStatus:
-        every = self.takes.there(planned.line.id)
-        used = next((take for take in every if take.number == planned.take), None)
+        every = self.takes[planned.line.id]
+        used = next((take for take in every if take.number == planned.take and files_are_there(take)), None)
         fitting = tuple(take.number for take in every if fits_plan(planned, take, self.now))
         if is_left(self.plan, planned, self.now.excluded):
             state = "left"

@@ -6,12 +6,13 @@ An attempt that was interrupted is gone on with: what of it is finished is not m
 import json
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from lipdub.disk.atomic import remove_partial, written_beside
 from lipdub.disk.identity import content_digest
@@ -110,27 +111,15 @@ class TakeFolder:
     @property
     def there(self) -> Take | None:
         """The complete take, if its files are there; their content is not looked at. None if it is not complete."""
-        told = self.told
-        if told is None:
-            return None
-        patches = tuple(
-            replace(p, reel=p.reel and self.path / p.reel, shapes=p.shapes and self.path / p.shapes)
-            for p in told.patches
-        )
-        voice = told.voice and replace(told.voice, file=self.path / told.voice.file)
-        files = [file for p in patches for file in (p.reel, p.shapes)] + [voice and voice.file]
-        whole = all(file is None or file.is_file() for file in files)
-        return replace(told, patches=patches, voice=voice) if whole else None
+        take = _placed(str(self.path))
+        return take if take is not None and files_are_there(take) else None
 
     @property
     def told(self) -> Take | None:
         """The complete take as it was written down, with paths below its folder; its files are not looked at. None if
         it is not complete."""
-        try:
-            state = (self.path / _TAKE).stat()
-        except OSError:
-            return None
-        return _told(self.path / _TAKE, state.st_mtime_ns, state.st_size, state.st_ino)
+        found = _told(str(self.path))
+        return None if found is None else found[0]
 
     @property
     def damage(self) -> str:
@@ -182,9 +171,19 @@ class LineTakes:
         """The folder of take ``number`` of a line, which need not be there."""
         return TakeFolder(self.folder.line(self.language, line) / str(number), line, number)
 
+    def told(self, line: str) -> tuple[Take, ...]:
+        """The complete takes of a line as they were written down, by number; whether their files are there is not
+        looked at (``files_are_there``)."""
+        return self.told_of([line])[line]
+
+    def told_of(self, lines: Iterable[str]) -> dict[str, tuple[Take, ...]]:
+        """The same for many lines, by line id."""
+        every = str(self.folder.takes(self.language))
+        return {line: tuple(_told_in(f"{every}/{quote(line, safe='')}")) for line in lines}
+
     def there(self, line: str) -> tuple[Take, ...]:
         """The complete takes of a line whose files are there, by number; the files are not read."""
-        return tuple(take for folder in self.all(line) if (take := folder.there) is not None)
+        return tuple(take for take in self.told(line) if files_are_there(take))
 
     def numbered(self, line: str, number: int) -> Take:
         """Take ``number`` of a line. Raises ``InputError`` if there is none."""
@@ -213,10 +212,49 @@ class LineTakes:
         return made
 
 
+def files_are_there(take: Take) -> bool:
+    """True if the files of a take are there; they are not read."""
+    files = [file for p in take.patches for file in (p.reel, p.shapes)] + [take.voice and take.voice.file]
+    return all(file is None or os.path.isfile(file) for file in files)
+
+
+def _told(folder: str) -> tuple[Take, Take] | None:
+    """The complete take in a folder as it was written down, and with the paths of its files; None if there is none."""
+    file = f"{folder}/{_TAKE}"
+    try:
+        state = os.stat(file)
+    except OSError:
+        return None
+    return _read_take(file, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+def _told_in(where: str) -> Iterator[Take]:
+    """The takes of a line in its folder."""
+    try:
+        numbers = sorted(int(name) for name in os.listdir(where) if name.isdecimal())
+    except OSError:
+        return
+    for number in numbers:
+        if (take := _placed(f"{where}/{number}")) is not None:
+            yield take
+
+
+def _placed(folder: str) -> Take | None:
+    found = _told(folder)
+    return None if found is None else found[1]
+
+
 @lru_cache(maxsize=8192)
-def _told(file: Path, *state: int) -> Take | None:
+def _read_take(file: str, *state: int) -> tuple[Take, Take] | None:
     """The take in a file that is in a ``state``: what was read once is not read again while nothing changes."""
-    return _read(Take, file)
+    told, folder = _read(Take, Path(file)), Path(file).parent
+    if told is None:
+        return None
+    patches = tuple(
+        replace(p, reel=p.reel and folder / p.reel, shapes=p.shapes and folder / p.shapes) for p in told.patches
+    )
+    voice = told.voice and replace(told.voice, file=folder / told.voice.file)
+    return told, replace(told, patches=patches, voice=voice)
 
 
 def _below(file: Path | None, folder: Path) -> Path | None:

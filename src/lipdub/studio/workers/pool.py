@@ -2,18 +2,18 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 
 from lipdub.studio.film_work import FilmWork
 from lipdub.studio.processes import FEW_SECONDS, RUN_SECONDS, until_done
 from lipdub.studio.session import Session
-from lipdub.studio.workers.attempts import Attempts
+from lipdub.studio.workers.attempts import attempts_of, forget_attempts
+from lipdub.studio.workers.far_reach import files_of, reach_of
 from lipdub.studio.workers.segment_run import make_run
 from lipdub.timeline.runs import consecutive
 from lipdub.timeline.time import timecode
-
-_ATTEMPTS = "attempts"
 
 
 def make_segments(work: FilmWork, session: Session, share: Collection[int] | None = None) -> None:
@@ -67,11 +67,16 @@ def _made(work: FilmWork, missing: Sequence[int], session: Session, share: Colle
 
 def _made_by_workers(work: FilmWork, runs: Sequence[Sequence[int]], workers: int, session: Session) -> Iterator[int]:
     remedy = "Run it again with --workers 1: what is finished is kept"
-    Attempts(session.scratch / _ATTEMPTS).forget()
+    forget_attempts(session)
     with session.workers(workers, remedy, work.job.clip.path) as submit:
-        futures = [submit(_run_in_worker, work, tuple(run)) for run in _longest_first(work, runs)]
+        futures = [
+            submit(_run_in_worker, partial(reach_of, work, run, session), work, tuple(run))
+            for run in _longest_first(work, runs)
+        ]
         left = {number for run in runs for number in run}
         for _ in until_done(futures):
+            made = all(future.done() and future.exception() is None for future in futures)
+            session.take([work.names[number] for number in left] if made else None)
             finished = sorted(number for number in left if work.file(number).is_file())
             left.difference_update(finished)
             yield from finished
@@ -87,8 +92,8 @@ def _longest_first(work: FilmWork, runs: Sequence[Sequence[int]]) -> list[Sequen
 def _run_in_worker(session: Session, work: FilmWork, numbers: Sequence[int]) -> None:
     """Make those of the segments ``numbers`` in this process that are not there: another worker may have begun them and
     was lost. Raises ``MachineError`` for a segment with which several workers were lost."""
-    attempts, times = Attempts(session.scratch / _ATTEMPTS), work.job.clip.times
-    left = [number for number in numbers if not work.file(number).is_file()]
+    attempts, times = attempts_of(session), work.job.clip.times
+    left = _left(work, numbers, session)
 
     def begin(number: int) -> None:
         at = timecode(times.instant(work.segments.segments[number].first))
@@ -98,6 +103,15 @@ def _run_in_worker(session: Session, work: FilmWork, numbers: Sequence[int]) -> 
         run = together.tolist()
         begin(run[0])
         for number, coming in zip(make_run(work, run, session), [*run[1:], None], strict=True):
+            session.hand_over(work.names[number], files_of(work, number))
             attempts.finish(work.names[number])
             if coming is not None:
                 begin(coming)
+
+
+def _left(work: FilmWork, numbers: Sequence[int], session: Session) -> list[int]:
+    """Those of the segments ``numbers`` that are not made, on this disk or by workers with other disks."""
+    if session.fetched is None:
+        return [number for number in numbers if not work.file(number).is_file()]
+    handed_over = session.fetched.handed_over()
+    return [number for number in numbers if work.names[number] not in handed_over]

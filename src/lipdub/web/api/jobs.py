@@ -28,6 +28,22 @@ from lipdub.web.json_body import read_json, typed
 
 _STATES = (QUEUED, PROCESSING, COMPLETED, FAILED, CANCELLED)
 _MOST_ROWS, _USUAL_ROWS = 500, 50
+_TYPES = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+    ".json": "application/json",
+    ".otio": "application/json",
+    ".xml": "application/xml",
+    ".vtt": "text/vtt",
+    ".srt": "application/x-subrip",
+}
+"""Media types by suffix: the system's table lacks some, and what is not known is not guessed."""
+
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -109,7 +125,8 @@ def _file(job: Job) -> Response:
     if path is None or not path.is_file():
         what = "this job made no file" if path is None else "the file that this job made is not there any more"
         raise InputError(what, remedy="Make it again")
-    return FileResponse(path, filename=path.name, headers=_PRIVATE)
+    kind = _TYPES.get(path.suffix.lower(), "application/octet-stream")
+    return FileResponse(path, filename=path.name, headers=_PRIVATE, media_type=kind)
 
 
 def _json(value: object) -> Response:

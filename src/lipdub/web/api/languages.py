@@ -2,7 +2,8 @@
 
 import msgspec
 
-from lipdub.web.allowed import check_new_voice, check_text
+from lipdub.errors import OptionError
+from lipdub.web.allowed import check_new_voice, check_plugins, check_text
 from lipdub.web.api.shapes import (
     Edited,
     Edits,
@@ -63,8 +64,10 @@ def plan(call: Call) -> Reply:
         check_new_voice(voice.partition("=")[2] or voice, f"options.voices[{number}]")
     script, audio = checked_input(studio, "script", new.script), checked_input(studio, "audio", new.audio)
     inputs = {name: each for name, each in (("script", script), ("audio", audio)) if each is not None}
+    check_plugins(choices)
     options = {"voice": choices.voices, "engine": choices.engine, "seed": choices.seed}
     options |= {"source_language": choices.source_language}
+    options |= {"translator": choices.translator, "recogniser": choices.recogniser}
     files = {name: str(take_input(studio, row.path.parent, each)) for name, each in inputs.items()}
     request = {
         **files,
@@ -124,12 +127,16 @@ def list_segments(call: Call) -> Reply:
 
 def change_segment(call: Call) -> Reply:
     """Change one line."""
-    work, line = segment(call)
+    work, line = reviewed(call.studio, call.path["p"], call.path["l"]), call.path["s"]
     fields = SegmentChange(**given_fields(call.body))
     if not given_fields(fields):
         raise WrongField("no field is given that could be changed", "")
     edit = SetEdit(segment=line, fields=fields)
-    done = apply_edits(work, [edit], call.revision or call.body.revision or "", where="")
+    try:
+        done = apply_edits(work, [edit], call.revision or call.body.revision or "", where="")
+    except OptionError:
+        segment(call)  # a line that is not there is told as such
+        raise
     now = done.work.reviewed.revision
     told = SegmentEdited(segment=done.work.segments([line])[0], revision=now, undo=done.undo)
     return Reply(told, 200, tag(now))

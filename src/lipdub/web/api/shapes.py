@@ -168,9 +168,12 @@ class ProjectChange(Given, frozen=True):
 
 
 class SpeechChoices(Given, frozen=True):
-    """How a language is made."""
+    """How a language is made. ``translator`` and ``recogniser`` are names of plugins, for a language without a script
+    or a dub track."""
 
     source_language: Name = ""
+    translator: Name = ""
+    recogniser: Name = ""
     voices: list[Name] = []
     engine: Name = ""
     seed: Whole = 0

@@ -21,6 +21,7 @@ from lipdub.web.jobs.worker import JobWaits
 from lipdub.web.places import Places
 
 if TYPE_CHECKING:
+    from lipdub.studio.project.hear_line import HeardLine
     from lipdub.studio.project.open_project import OpenProject, ProjectOptions
 
 OPTIONS = frozenset(
@@ -134,16 +135,7 @@ class JobKinds:
         asked = job.request
         change = LineChange(**changed_fields({name: asked.get(name) for name in ("text", "voice", "offset")}))
         heard = project.hear(job.language, str(asked["segment"]), change, self._given({}))
-        return {
-            "language": job.language,
-            "segment": str(asked["segment"]),
-            "audio": f"/v1/jobs/{job.id}/file",
-            "start": round(float(heard.span.start), 6),
-            "end": round(float(heard.span.end), 6),
-            "rate": round(float(heard.rate), 4),
-            "missing": round(float(heard.missing), 4),
-            "_file": str(heard.file),
-        }
+        return {"language": job.language, "segment": str(asked["segment"]), **heard_result(job, heard, project.zero)}
 
     def _view(self, job: Job, project: "OpenProject", listener: Listener) -> dict[str, Any]:
         from lipdub.web.media.view import make_view
@@ -265,6 +257,18 @@ def changed_fields(change: Mapping[str, Any]) -> dict[str, Any]:
         if name in values:
             check_starts_nothing(name, str(values[name]))
     return values
+
+
+def heard_result(job: Job, heard: "HeardLine", zero: Fraction) -> dict[str, Any]:
+    """The result of a job ``hear``: seconds count from where players start the source, which plans call ``zero``."""
+    return {
+        "audio": f"/v1/jobs/{job.id}/file",
+        "start": round(float(heard.span.start - zero), 6),
+        "end": round(float(heard.span.end - zero), 6),
+        "rate": round(float(heard.rate), 4),
+        "missing": round(float(heard.missing), 4),
+        "_file": str(heard.file),
+    }
 
 
 def made_since(project: "OpenProject", language: str, line: str, job: Job) -> bool:

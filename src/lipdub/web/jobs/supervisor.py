@@ -19,12 +19,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lipdub.disk.lock_file import is_locked, remove_if_unlocked
 from lipdub.errors import LipdubError
 from lipdub.web.jobs.table import JobTable
-from lipdub.web.jobs.worker import RESTART, SERVER_ENDED
+from lipdub.web.jobs.worker import RESTART, SERVER_ENDED, sign_of_life
 
 QUICK_WORKERS = 1
 """Workers that are kept free for jobs of few seconds (``job.QUICK``)."""
+
+_KINDS = ("worker", "quick")
+"""How the names of workers begin; those of quick ones with the second."""
 
 _LOOK_AGAIN = 0.2
 _SOON, _LATEST = 0.5, 30.0
@@ -82,8 +86,11 @@ class Supervisor:
         self.end()
 
     def start(self) -> None:
-        """Start the workers, and a thread that looks after them."""
-        self._places = [_Place("worker") for _ in range(self.count)] + [_Place("quick") for _ in range(QUICK_WORKERS)]
+        """Start the workers, and a thread that looks after them. Jobs whose workers are gone are free at once."""
+        with contextlib.suppress(LipdubError, OSError):  # their leases run out by themselves
+            free_jobs_of_the_dead(self.table)
+        usual, quick = _KINDS
+        self._places = [*(_Place(usual) for _ in range(self.count)), *(_Place(quick) for _ in range(QUICK_WORKERS))]
         for place in self._places:
             self._begin(place)
         self._thread = threading.Thread(target=self._look_after, name="lipdub-supervisor", daemon=True)
@@ -153,6 +160,20 @@ class Supervisor:
             self.table.abandon(place.name, how)
         except LipdubError as refused:  # its lease runs out by itself
             log.error("the jobs of worker %s: %s", place.name, refused)
+
+
+def free_jobs_of_the_dead(table: JobTable) -> None:
+    """Free the jobs of workers that do not live any more, and remove the files that told so.
+
+    Raises ``LipdubError`` or ``OSError``.
+    """
+    state = table.database.path.parent
+    for owner in table.owners():
+        if not any(is_locked(file) for file in state.glob(f"{sign_of_life(owner)}*")):
+            table.abandon(owner, "its process was ended together with the server")
+    for kind in _KINDS:
+        for file in state.glob(f"{sign_of_life(kind)}*"):
+            remove_if_unlocked(file)
 
 
 def how_it_ended(code: int) -> str:

@@ -222,7 +222,7 @@ class JobTable:
             )
             if connection.execute(f"{due} LIMIT 1", (now, now)).fetchone() is None:
                 return None
-        with self.database.writing() as connection:
+        with self.database.writing(durable=False) as connection:
             late = "SELECT * FROM jobs WHERE status = 'processing' AND lease < ?"
             for row in connection.execute(late, (now,)).fetchall():
                 left_behind(connection, row, now, _SILENT)
@@ -290,6 +290,12 @@ class JobTable:
         with self.database.writing() as connection:
             query = "SELECT * FROM jobs WHERE status = 'processing' AND owner = ?"
             return [left_behind(connection, row, now, how) for row in connection.execute(query, (owner,)).fetchall()]
+
+    def owners(self) -> list[str]:
+        """The workers that have jobs."""
+        with self.database.reading() as connection:
+            rows = connection.execute("SELECT DISTINCT owner FROM jobs WHERE status = 'processing'").fetchall()
+        return [row["owner"] for row in rows]
 
     def release(self, owner: str, note: str) -> None:
         """The process of the worker ``owner`` was ended on purpose: its jobs wait again, for what ``note`` says, and

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lipdub.disk.lock_file import create_locked
 from lipdub.errors import LipdubError
 from lipdub.process.child import end_children
 from lipdub.process.memory import give_back_memory
@@ -204,11 +205,20 @@ def run_worker(table: JobTable, name: str, run: Run, *, quick: bool = False) -> 
             signal.signal(getattr(signal, number), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: worker.stopping.set())
     threading.Thread(target=_end_with_parent, args=(worker.stopping,), name="lipdub-parent", daemon=True).start()
+    held = create_locked(table.database.path.parent, sign_of_life(name))
     try:
         worker.work()
     finally:
         table.close()
+        held.path.unlink(missing_ok=True)
+        held.release()
     return 0 if worker.stopping.is_set() else RESTART
+
+
+def sign_of_life(name: str) -> str:
+    """How the name of a file begins that a worker keeps locked beside the database as long as it lives, however it
+    ends: see ``supervisor.free_jobs_of_the_dead``."""
+    return f".{name}-"
 
 
 def _end_with_parent(stopping: threading.Event) -> None:

@@ -3,6 +3,7 @@ import { html, render, useEffect } from "./vendor/preact-htm.js";
 import { Bar, keepTheme } from "./bar.js";
 import { settle } from "./edits.js";
 import { Help, onKey } from "./keys.js";
+import { PersonSettings, ProjectSettings } from "./dialogs.js";
 import { LinePanel } from "./line_panel.js";
 import { Lines } from "./lines.js";
 import { AddLanguage } from "./new_project.js";
@@ -30,8 +31,12 @@ function Toast() {
 // Where there are no lines yet: being planned, or nothing asked for.
 function Waiting() {
   const project = useStore((s) => s.project), jobs = useStore((s) => s.jobs);
-  const job = busyJobs(jobs).find((one) => one.project === project.id);
-  return html`<section class="waiting">${job ? html`<h2>${jobName(job)}</h2><${Progress} done=${job.progress?.done} total=${job.progress?.total} label=${jobName(job)} /><p class="hint">${t("planning_text")}</p>`
+  const mine = Object.values(jobs).filter((one) => one.project === project.id), job = busyJobs(mine)[0];
+  const failed = mine.filter((one) => one.kind === "plan" && one.status !== "cancelled").sort((a, b) => String(b.created).localeCompare(String(a.created)))[0]?.error;
+  const problem = project.problem ?? failed;
+  const told = !job && problem && html`<p class="bad" role="alert">${[problem.detail || problem.title, problem.remedy].filter(Boolean).join(" ")}</p>`;
+  if (project.problem) return html`<section class="waiting"><${Icon} name="ban" />${told}</section>`;
+  return html`<section class="waiting">${told}${job ? html`<h2>${jobName(job)}</h2><${Progress} done=${job.progress?.done} total=${job.progress?.total} label=${jobName(job)} /><p class="hint">${t("planning_text")}</p>`
     : html`<${Icon} name="film" /><h2>${t("no_language")}</h2><${Button} icon="plus" kind="strong" text=${true} label=${t("add_language")} onClick=${() => set({ dialog: "language" })} />`}</section>`;
 }
 
@@ -56,7 +61,8 @@ function App() {
   useEffect(() => void (document.title = screen === "project" && title ? `${title} – lipdub` : "lipdub studio"), [screen, title]);
   return html`${!reachable && html`<div class="away" role="alert">${t("away")}</div>`}
     ${screen === "project" ? html`<${Project} key="project" />` : html`<${Projects} key="projects" />`}
-    ${dialog === "help" && html`<${Help} />`}${dialog === "language" && state.project && html`<${AddLanguage} />`}${conflict && html`<${Conflict} />`}<${Toast} />`;
+    ${dialog === "help" && html`<${Help} />`}${dialog === "language" && state.project && html`<${AddLanguage} />`}
+    ${dialog === "project" && html`<${ProjectSettings} />`}${dialog.startsWith("person ") && html`<${PersonSettings} id=${dialog.slice(7)} />`}${conflict && html`<${Conflict} />`}<${Toast} />`;
 }
 
 keepTheme(localStorage.getItem("lipdub.theme") ?? "auto");

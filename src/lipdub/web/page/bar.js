@@ -7,7 +7,7 @@ import { busyJobs, complain, goTo, isBusy, jobName } from "./session.js";
 import { isStale, set, state, useStore } from "./store.js";
 import { LANGUAGES, about, keepLanguage, languageName, t } from "./words.js";
 
-const FORMATS = [["film", "mp4"], ["srt", ".srt"], ["vtt", ".vtt"], ["ttml", ".ttml"], ["otio", ".otio"], ["edl", ".edl"], ["xml", ".xml"], ["aaf", ".aaf"], ["markers.csv", ".csv"], ["report", ".json"]];
+const FORMATS = [["film", ".mp4"], ["srt", ".srt"], ["vtt", ".vtt"], ["ttml", ".ttml"], ["otio", ".otio"], ["edl", ".edl"], ["xml", ".xml"], ["aaf", ".aaf"], ["markers.csv", ".csv"], ["report", ".json"]];
 
 export function Languages() {
   const project = useStore((s) => s.project), here = useStore((s) => s.dub?.language) ?? "";
@@ -45,7 +45,8 @@ export function Make() {
   const job = busyJobs(jobs).find((one) => one.project === project.id && one.language === language && ["redo", "render", "plan"].includes(one.kind));
   if (job) return html`<div class="making" title=${jobName(job)}><${Progress} done=${job.progress?.done} total=${job.progress?.total} label=${jobName(job)} />
     <span>${jobName(job)}</span><${Button} icon="cross" label=${t("cancel_job", { name: jobName(job) })} onClick=${() => cancel(job)} /></div>`;
-  if (!language || (!stale && film)) return html`<span class="all-made"><${Icon} name="check" />${language ? t("all_made") : ""}</span>`;
+  const old = project.languages.find((one) => one.language === language)?.status === "stale"; // the film shows other takes
+  if (!language || (!stale && film && !old)) return html`<span class="all-made"><${Icon} name="check" />${language ? t("all_made") : ""}</span>`;
   const text = stale ? t("redo_stale", { n: stale }) : t("make_film");
   return html`<${Popover} icon="redo_line" label=${text} text=${text} kind="strong" name="make">${(close) => html`<${Cost} close=${close} />`}<//>`;
 }
@@ -105,7 +106,7 @@ export function Bar() {
   const project = useStore((s) => (s.opening ? null : s.project)), dub = useStore((s) => Boolean(s.dub)), undos = useStore((s) => s.undo), redos = useStore((s) => s.redo), saving = useStore((s) => s.saving);
   const name = (steps) => (steps.length && steps.at(-1).name ? `: ${steps.at(-1).name}` : "");
   return html`<header class="bar"><${Button} icon="home" label=${t("projects")} onClick=${() => goTo()} />
-    <h1 dir="auto">${project?.name ?? ""}</h1>${project && html`<${Languages} />`}
+    ${project ? html`<button type="button" class="name" title=${t("project_settings")} onClick=${() => set({ dialog: "project" })}><h1 dir="auto">${project.name}</h1></button>` : html`<h1></h1>`}${project && html`<${Languages} />`}
     <span class="push"></span><span class=${"saved" + (saving ? " now" : "")}>${saving ? t("saving") : ""}</span>
     ${project && html`<div class="group history"><${Button} icon="undo" label=${t("undo") + name(undos)} keys="Ctrl Z" disabled=${!undos.length} onClick=${undo} />
       <${Button} icon="redo" label=${t("redo") + name(redos)} keys="Ctrl Shift Z" disabled=${!redos.length} onClick=${redo} /></div>

@@ -1,11 +1,10 @@
 // Everything that changes a project: edits of lines, each gesture one step of undo, and the jobs that make things.
 import { at, post } from "./api.js";
 import { complain, ended, loadTakes, refreshDub, takeIn } from "./session.js";
-import { announce, lineOf, set, state, toast } from "./store.js";
+import { announce, guessed, isStale, lineOf, set, state, toast, unanswered } from "./store.js";
 import { t } from "./words.js";
 
 let queue = Promise.resolve(); // edits are sent one after the other
-const waiting = []; // gestures that the studio has not answered yet, the oldest first
 
 // Lines with what the server answered: changed ones replaced, removed ones gone, in the order of time.
 function mixed(segments, answer) {
@@ -16,13 +15,6 @@ function mixed(segments, answer) {
     return now ?? line;
   });
   return [...kept, ...fresh.values()].sort((a, b) => a.start - b.start || a.end - b.end);
-}
-
-// What is shown at once, before the server has answered.
-function guessed(segments, edits) {
-  const fields = new Map();
-  for (const edit of edits) if (edit.op === "set") fields.set(edit.segment, { ...fields.get(edit.segment), ...edit.fields });
-  return segments.map((line) => (fields.has(line.id) ? { ...line, ...fields.get(line.id) } : line));
 }
 
 async function send(edits, revision) {
@@ -42,8 +34,8 @@ async function sendOrAsk(edits, base) {
     if (error.status !== 412) throw error;
   }
   const ids = touched(edits);
-  await refreshDub();
-  if (ids.every((id) => sameLine(base.get(id), lineOf(id)))) return send(edits, state.dub.revision);
+  const there = new Map((await refreshDub()).map((line) => [line.id, line]));
+  if (ids.every((id) => sameLine(base.get(id), there.get(id)))) return send(edits, state.dub.revision);
   set({ conflict: { edits, line: ids[0] } });
   announce(t("conflict"));
   return null;
@@ -54,22 +46,23 @@ async function sendOrAsk(edits, base) {
 export function gesture(edits, options = {}) {
   const base = new Map(touched(edits).map((id) => [id, lineOf(id)]));
   const before = state.dub;
+  unanswered.push(edits);
   set({ dub: { ...before, segments: guessed(before.segments, edits) }, saving: state.saving + 1 });
-  waiting.push(edits);
   const run = async () => {
     try {
       const answer = await sendOrAsk(edits, base);
-      waiting.splice(waiting.indexOf(edits), 1);
+      unanswered.splice(unanswered.indexOf(edits), 1);
       if (answer) taken(answer, options);
+      else await refreshDub(); // what the user wanted is not shown any more
       return Boolean(answer);
     } catch (error) {
-      waiting.splice(waiting.indexOf(edits), 1);
+      unanswered.splice(unanswered.indexOf(edits), 1);
       await refreshDub().catch(() => {});
       complain(error);
       return false;
     } finally {
       const { dub } = state;
-      set({ dub: dub && { ...dub, segments: guessed(dub.segments, waiting.flat()) }, saving: state.saving - 1 });
+      set({ dub: dub && { ...dub, segments: guessed(dub.segments, unanswered.flat()) }, saving: state.saving - 1 });
     }
   };
   const done = queue.then(run);
@@ -82,7 +75,7 @@ function taken(answer, { tag = "", stack = "undo", name = "" }) {
   const segments = mixed(state.dub.segments, answer);
   const selected = lineOf(state.selected) && !(answer.removed ?? []).includes(state.selected) ? state.selected
     : answer.segments?.[0]?.id ?? segments[0]?.id ?? "";
-  set({ dub: { ...state.dub, segments, revision: answer.revision }, selected });
+  set({ dub: { ...state.dub, segments, revision: answer.revision }, selected, answers: state.answers + 1 });
   if (answer.ranges) set({ project: { ...state.project, ranges: answer.ranges } });
   const step = { edits: answer.undo, tag, name };
   if (stack === "redo") return set({ redo: [...state.redo, step] });
@@ -193,14 +186,22 @@ export async function hear(id) {
   return result;
 }
 
-export async function redoLines(ids) {
+async function make(path, body) {
   await queue;
-  return ask(language() + "/redo", { segments: ids, film: true });
+  const job = await ask(language() + path, body);
+  if (job) await refreshDub().catch(complain); // its lines wait now
+  return job;
 }
 
-export async function makeFilm() {
-  await queue;
-  return ask(language() + "/render");
+// Makes lines again ("stale": all that changed), then the film. changes: for all of them, {seed}.
+export const redoLines = (ids, changes = {}) => make("/redo", { segments: ids, film: true, changes });
+export const makeFilm = () => make("/render");
+
+// Makes a line again; if nothing of it changed, with another seed, or the take would be the same.
+export function anotherTake(id) {
+  const line = lineOf(id), seeds = (state.takes[id] ?? []).map((take) => take.recipe?.seed ?? 0);
+  if (!line || line.leave || ["queued", "running"].includes(line.status)) return undefined;
+  return redoLines([id], isStale(line) ? {} : { seed: Math.max(line.seed ?? 0, ...seeds) + 1 });
 }
 
 export async function choose(id, number) {

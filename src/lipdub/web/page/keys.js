@@ -1,6 +1,6 @@
 // The keyboard: every key of a project, in one table that the help shows as well.
 import { html } from "./vendor/preact-htm.js";
-import { excludeMarked, merge, moveLine, nudge, redo, redoLines, split, undo, verdict } from "./edits.js";
+import { anotherTake, excludeMarked, merge, moveLine, nudge, redo, split, undo, verdict } from "./edits.js";
 import { listen } from "./line_panel.js";
 import { go } from "./lines.js";
 import { Dialog } from "./pieces.js";
@@ -73,7 +73,7 @@ export const TABLE = [
   ["y", "Y", "accept", line((id) => verdict(id, "accepted"))],
   ["n", "N", "reject", line((id) => verdict(id, "rejected"))],
   ["h", "H", "key_hear", line(listen)],
-  ["r", "R", "key_redo_line", line((id) => redoLines([id]))],
+  ["r", "R", "key_redo_line", line(anotherTake)],
   ["Shift+R", "Shift R", "key_redo_stale", () => state.dub?.segments.some(isStale) && document.querySelector(".make > button")?.click()],
   ["Enter|e", "Enter  E", "key_text", () => write("dub-text")],
   ["t", "T", "key_note", () => write("line-note")],
@@ -105,7 +105,7 @@ for (const entry of TABLE)
 
 function nameOf(event) {
   const key = event.key === " " ? "Space" : event.key;
-  const mod = event.ctrlKey || event.metaKey ? "Mod+" : "";
+  const mod = (event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph") ? "Mod+" : "";
   const letter = key.length === 1 && /[a-zA-Z]/.test(key);
   if (letter) return mod + (event.shiftKey ? "Shift+" + key.toUpperCase() : key.toLowerCase());
   return mod + (event.shiftKey && (key.length > 1 || ",.;:".includes(key)) ? "Shift+" : "") + key;
@@ -118,7 +118,8 @@ function isTyping(target) {
 }
 
 export function onKey(event) {
-  if (state.screen !== "project" || !state.project || event.defaultPrevented || event.altKey || isTyping(event.target)) return;
+  if (state.screen !== "project" || !state.project || event.defaultPrevented || isTyping(event.target)) return;
+  if (event.altKey && !event.getModifierState("AltGraph")) return;
   const action = ACTIONS.get(nameOf(event));
   if (!action) return;
   const button = event.target.closest("button, [role=tab], a, summary");

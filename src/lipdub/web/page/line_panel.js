@@ -1,6 +1,6 @@
 // The line that is selected: its words, who says it, how it fits, what to do with it.
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
-import { hear, merge, nudge, redoLines, setFields, split, verdict } from "./edits.js";
+import { anotherTake, hear, merge, nudge, setFields, split, verdict } from "./edits.js";
 import { Standing } from "./lines.js";
 import { Button, Icon } from "./pieces.js";
 import { now, playLine, playSound } from "./playback.js";
@@ -54,11 +54,14 @@ function useDraft(line, field, name) {
   return { text: draft ?? line[field], write, leave, theirs, take: end, keep, dirty: draft !== null && draft !== line[field] };
 }
 
+const GROWS = CSS.supports("field-sizing", "content"); // the style sheet does it
+
 function Grow(props) {
   const ref = useRef(null);
   useLayoutEffect(() => {
+    if (GROWS) return;
     ref.current.style.height = "auto";
-    ref.current.style.height = ref.current.scrollHeight + 2 + "px";
+    ref.current.style.height = ref.current.scrollHeight ? ref.current.scrollHeight + 2 + "px" : "";
   }, [props.value]);
   return html`<textarea ref=${ref} rows="2" dir="auto" ...${props}></textarea>`;
 }
@@ -170,7 +173,7 @@ function Actions({ line }) {
   const heard = useStore((s) => s.heard[line.id]), waiting = Boolean(heard?.waiting);
   return html`<div class="actions">
     <${Button} icon="ear" text=${true} label=${waiting ? t("speaking") : t("hear")} keys="H" kind="strong" disabled=${waiting} onClick=${() => listen(line.id)} />
-    <${Button} icon="redo_line" text=${true} label=${t("redo_line")} keys="R" kind=${isStale(line) ? "strong" : ""} disabled=${line.leave || ["queued", "running"].includes(line.status)} onClick=${() => redoLines([line.id])} />
+    <${Button} icon="redo_line" text=${true} label=${isStale(line) ? t("redo_line") : t("another_take")} keys="R" kind=${isStale(line) ? "strong" : ""} disabled=${line.leave || ["queued", "running"].includes(line.status)} onClick=${() => anotherTake(line.id)} />
     <${Button} icon="play" label=${t("play_line")} keys="\\" onClick=${() => playLine(line.id)} />
     <${Button} icon="split" label=${t("split")} keys="S" onClick=${() => split(line.id, now())} />
     <${Button} icon="merge" label=${t("merge")} keys="M" onClick=${() => merge(line.id)} /></div>`;

@@ -108,6 +108,7 @@ export function Dialog({ title, close, children, kind = "" }) {
   useLayoutEffect(() => {
     const before = document.activeElement, dialog = ref.current;
     dialog.showModal();
+    dialog.querySelector("input:not([type=radio], [type=file]), select, .strong")?.focus();
     return () => {
       if (dialog.open) dialog.close();
       if (before?.isConnected) before.focus();

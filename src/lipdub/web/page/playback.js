@@ -122,6 +122,22 @@ function show(video, url, which, at) {
   video.addEventListener("loadedmetadata", () => (video.currentTime = inVideo(which, at) || 1e-4), { once: true });
 }
 
+const UNSEEN = 20_000; // ms after which a page that nobody sees stops loading its videos
+let released = null, unseen = 0; // where it was then
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(unseen);
+  if (document.hidden) {
+    unseen = setTimeout(() => {
+      if (state.playing) return;
+      released = now();
+      for (const video of Object.values(videos)) if (video) show(video, "");
+    }, UNSEEN);
+  } else if (released !== null) {
+    for (const which of ["source", "film"]) if (videos[which] && urls[which]) show(videos[which], urls[which], which, released);
+    released = null;
+  }
+});
+
 export function unload() {
   pause();
   for (const which of ["source", "film"]) {

@@ -73,7 +73,7 @@ function Subtitle() {
 
 function Stage() {
   const view = useStore((s) => s.view), media = useStore((s) => s.media), project = useStore((s) => s.project);
-  const aspect = project.source ? project.source.width / project.source.height : 16 / 9, film = hasFilm();
+  const { width, height } = project.source ?? {}, aspect = width && height ? width / height : 16 / 9, film = hasFilm();
   const style = { "--aspect": aspect, "--wipe": view.wipe + "%" };
   const both = film && ["wipe", "side", "difference"].includes(view.mode);
   const missing = project.source && !project.source.exists;

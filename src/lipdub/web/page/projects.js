@@ -11,12 +11,14 @@ import { clock, languageName, t } from "./words.js";
 function Card({ project }) {
   const { source, languages, people = [] } = project, jobs = useStore((s) => s.jobs);
   const job = busyJobs(jobs).find((one) => one.project === project.id) ?? (project.job && ["queued", "processing"].includes(project.job.status) ? project.job : null);
-  const facts = source ? [source.name, clock(source.duration, 0), `${source.width} × ${source.height}`] : [];
+  const { problem } = project;
+  const facts = [source?.name, source?.duration && clock(source.duration, 0), source?.width && `${source.width} × ${source.height}`].filter(Boolean);
   return html`<li><a class="card" href=${`#/${encodeURIComponent(project.id)}`} aria-label=${project.name}>
     <span class="faces" aria-hidden="true">${people.slice(0, 3).map((person) => person.picture && html`<img key=${person.id} src=${person.picture} alt="" loading="lazy" width="44" height="44" />`)}
       ${!people.length && html`<${Icon} name="film" />`}</span>
     <span class="about"><b dir="auto">${project.name}</b><small>${facts.join("  ·  ")}</small>
-      ${source && !source.exists && html`<small class="bad">${t("source_gone_short")}</small>`}</span>
+      ${problem && html`<small class="bad">${problem.detail || problem.title}</small>`}
+      ${source && !source.exists && !problem && html`<small class="bad">${t("source_gone_short")}</small>`}</span>
     <span class="tongues">${languages.map((one) => html`<span class="tongue" key=${one.language} title=${t("status_" + one.status)}><i class=${"lamp is-" + one.status}></i>${languageName(one.language)}<span class="unseen">, ${t("status_" + one.status)}</span></span>`)}
       ${!languages.length && !job && html`<small>${t("project_" + project.status)}</small>`}</span>
     ${job && html`<span class="working"><${Progress} done=${job.progress?.done} total=${job.progress?.total} label=${jobName(job)} /><small>${jobName(job)}</small></span>`}</a></li>`;

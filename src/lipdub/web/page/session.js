@@ -1,6 +1,6 @@
 // Loads what is shown and keeps it fresh: the list of projects, one project with a language, media, jobs and events.
 import { at, get, list, listen, onReach, post } from "./api.js";
-import { announce, lineOf, set, state, toast } from "./store.js";
+import { announce, guessed, lineOf, set, state, toast, unanswered } from "./store.js";
 import { languageName, t } from "./words.js";
 
 const BUSY = ["queued", "processing"];
@@ -67,14 +67,20 @@ async function loadDub(id, language) {
   set({ dub, selected: lineOf(state.selected) ? state.selected : dub?.segments[0]?.id ?? "" });
 }
 
-// The lines of the open language, as they are now.
+// Loads the lines of the open language as they are now, and gives them. Shown are those with the edits that are on their way.
 export async function refreshDub() {
   const { project, dub } = state;
-  if (!project || !dub) return;
-  const fresh = await get(at.language(project.id, dub.language));
-  if (state.dub?.language !== fresh.language || state.project?.id !== project.id) return;
-  const selected = fresh.segments.some((line) => line.id === state.selected) ? state.selected : fresh.segments[0]?.id ?? "";
-  set({ dub: fresh, selected });
+  if (!project || !dub) return [];
+  let fresh = null, answers = -1;
+  while (answers !== state.answers) { // an edit that was answered meanwhile is newer than what was asked for
+    answers = state.answers;
+    fresh = await get(at.language(project.id, dub.language));
+  }
+  if (state.dub?.language !== fresh.language || state.project?.id !== project.id) return fresh.segments;
+  const segments = guessed(fresh.segments, unanswered.flat());
+  const selected = segments.some((line) => line.id === state.selected) ? state.selected : segments[0]?.id ?? "";
+  set({ dub: { ...fresh, segments }, selected });
+  return fresh.segments;
 }
 
 async function refreshProject() {
@@ -102,8 +108,7 @@ export async function loadMedia() {
 }
 
 async function loadJobs(id) {
-  const jobs = await list(`/v1/jobs?project=${encodeURIComponent(id)}`);
-  set({ jobs: { ...state.jobs, ...Object.fromEntries(jobs.map((job) => [job.id, job])) } });
+  for (const job of await list(`/v1/jobs?project=${encodeURIComponent(id)}`)) takeIn(job);
 }
 
 export async function loadTakes(id) {
@@ -133,6 +138,9 @@ export function takeIn(job) {
   const known = state.jobs[job.id];
   if (known && !isBusy(known) && isBusy(job)) return;
   set({ jobs: { ...state.jobs, [job.id]: job } });
+  if (isBusy(job)) return;
+  for (const tell of waiters.get(job.id) ?? []) tell(job);
+  waiters.delete(job.id);
 }
 
 async function onJob(job) {
@@ -140,10 +148,9 @@ async function onJob(job) {
   takeIn(job);
   if (isBusy(job)) {
     if (!known) announce(t("job_started", { name: jobName(job) }));
+    if (known?.status !== job.status && job.project === state.project?.id && job.kind !== "hear") await refreshDub();
     return;
   }
-  for (const tell of waiters.get(job.id) ?? []) tell(job);
-  waiters.delete(job.id);
   if (known && !isBusy(known)) return;
   sayEnd(job);
   if (state.screen === "projects") await loadProjects();
@@ -173,9 +180,11 @@ async function onProject(told) {
   return Promise.all(news);
 }
 
-// Begin to listen; after the studio was away everything is loaded again.
+const UNSEEN = 30_000; // ms after which a page that nobody sees gives its connections back
+
+// Begin to listen; after the studio was away, or the page was not seen for long, everything is loaded again.
 export function follow() {
-  let lost = false;
+  let lost = false, timer = 0;
   const again = async () => {
     if (!lost) return;
     lost = false;
@@ -192,7 +201,7 @@ export function follow() {
       set({ reachable: false });
     } else if (!state.reachable) again().catch(complain);
   });
-  return listen({
+  const begin = () => listen({
     job: (job) => onJob(job).catch(complain),
     project: (told) => onProject(told).catch(complain),
     open: () => again().catch(complain),
@@ -200,5 +209,19 @@ export function follow() {
       lost = true;
       set({ reachable: false });
     },
+  });
+  let end = begin();
+  const release = () => {
+    end?.();
+    end = null;
+  };
+  // A browser opens six connections to a server, for all its tabs together: one that listens keeps one.
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(release, UNSEEN);
+    else if (!end) {
+      lost = true;
+      end = begin();
+    }
   });
 }

@@ -19,6 +19,7 @@ export const state = {
   undo: [], // gestures that can be undone, the last one is the newest
   redo: [],
   saving: 0, // edits on their way
+  answers: 0, // how many edits were answered
   conflict: null, // {edits, theirs}: a line was changed in another window
   reachable: true,
   dialog: "", // which dialog is open
@@ -64,6 +65,16 @@ export function useStore(select) {
     return subscribe(check);
   });
   return value;
+}
+
+// Gestures that the studio has not answered yet, the oldest first; each is a list of edits.
+export const unanswered = [];
+
+// Lines as they will be after `edits`, as far as it can be known before the studio has answered.
+export function guessed(segments, edits) {
+  const fields = new Map();
+  for (const edit of edits) if (edit.op === "set") fields.set(edit.segment, { ...fields.get(edit.segment), ...edit.fields });
+  return segments.map((line) => (fields.has(line.id) ? { ...line, ...fields.get(line.id) } : line));
 }
 
 export const setView = (patch) => set({ view: { ...state.view, ...patch } });

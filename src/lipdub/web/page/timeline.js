@@ -85,8 +85,12 @@ function wheel(event) {
 function scrub(event) {
   if (event.button !== 0 || event.target.closest("button")) return;
   const box = view.box, left = box.getBoundingClientRect().left;
-  const show = (at) => seek((at.clientX - left + box.scrollLeft) / view.scale);
-  const target = event.currentTarget;
+  const instant = (at) => (at.clientX - left + box.scrollLeft) / view.scale, show = (at) => seek(instant(at));
+  const target = event.currentTarget, waves = target.offsetHeight - 2 * WAVE;
+  if (event.clientY - target.getBoundingClientRect().top > waves) { // a waveform: the line that is spoken there
+    const line = state.dub?.segments.find((one) => one.start <= instant(event) && instant(event) < one.end);
+    if (line) set({ selected: line.id });
+  }
   if (event.pointerType !== "touch") {
     target.setPointerCapture(event.pointerId);
     const move = (at) => show(at);
@@ -141,15 +145,16 @@ function Left({ span, row, lanes }) {
 function Range({ range, height, remove }) {
   const style = { left: range.start * view.scale + "px", width: Math.max((range.end - range.start) * view.scale, 4) + "px", height: height - lanesTop + "px", top: lanesTop + "px" };
   const label = `${t("not_dubbed")} ${clock(range.start)} – ${clock(range.end)}`;
-  return html`<div class="range" style=${style} title=${label}><span>${t("not_dubbed")}</span>
+  return html`<div class="range" style=${style} title=${label}>${(range.end - range.start) * view.scale > 130 && html`<span>${t("not_dubbed")}</span>`}
     <${Button} icon="cross" label=${t("dub_again", { range: label })} onClick=${remove} /></div>`;
 }
 
 function Head({ id, lines }) {
   const person = personOf(id), name = person?.name || (id ? t("person_n", { n: id }) : t("off_screen"));
-  return html`<div class="head" style=${{ height: LANE + "px" }}>
+  const open = () => set({ dialog: `person ${id}` });
+  return html`<${person ? "button" : "div"} class="head" style=${{ height: LANE + "px" }} title=${person && t("person_settings", { name })} aria-label=${person && t("person_settings", { name })} onClick=${person && open}>
     ${person?.picture ? html`<img src=${person.picture} alt="" width="26" height="26" />` : html`<span class="nobody" aria-hidden="true">${name.slice(0, 1)}</span>`}
-    <span class="who"><b dir="auto">${name}</b><small>${t("n_lines", { n: lines })}</small></span></div>`;
+    <span class="who"><b dir="auto">${name}</b><small>${t("n_lines", { n: lines })}</small></span><//>`;
 }
 
 function Playhead({ height }) {

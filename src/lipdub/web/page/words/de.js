@@ -275,4 +275,13 @@ export const words = {
   zoom_fit: "Ganzer Film",
   zoom_in: "Vergrößern",
   zoom_out: "Verkleinern",
+  person_settings: "{name}: Name, dieselbe Person wie …",
+  project_settings: "Name des Projekts",
+  remove_project: "Dieses Projekt entfernen",
+  remove_surely: "Endgültig entfernen",
+  remove_text: "Entfernt wird, was das Studio daraus gemacht hat: die Kopie des gesendeten Films, Zeilen, Takes und Filme.",
+  same_as: "Ist dieselbe Person wie",
+  same_nobody: "niemand sonst",
+  another_take: "Neuer Take",
+  save: "Speichern",
 };

@@ -275,4 +275,13 @@ export const en = {
   zoom_fit: "Whole film",
   zoom_in: "Zoom in",
   zoom_out: "Zoom out",
+  person_settings: "{name}: name, same person as …",
+  project_settings: "Name of the project",
+  remove_project: "Remove this project",
+  remove_surely: "Remove for good",
+  remove_text: "This removes what the studio made of it: the copy of the film that you sent, its lines, its takes and films.",
+  same_as: "Is the same person as",
+  same_nobody: "nobody else",
+  another_take: "Another take",
+  save: "Save",
 };

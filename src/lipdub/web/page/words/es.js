@@ -275,4 +275,13 @@ export const words = {
   zoom_fit: "Toda la película",
   zoom_in: "Acercar",
   zoom_out: "Alejar",
+  person_settings: "{name}: nombre, misma persona que…",
+  project_settings: "Nombre del proyecto",
+  remove_project: "Quitar este proyecto",
+  remove_surely: "Quitar para siempre",
+  remove_text: "Se quita lo que el estudio hizo con él: la copia de la película enviada, sus líneas, sus tomas y sus películas.",
+  same_as: "Es la misma persona que",
+  same_nobody: "nadie más",
+  another_take: "Otra toma",
+  save: "Guardar",
 };

@@ -275,4 +275,13 @@ export const words = {
   zoom_fit: "Film entier",
   zoom_in: "Agrandir",
   zoom_out: "Réduire",
+  person_settings: "{name} : nom, même personne que…",
+  project_settings: "Nom du projet",
+  remove_project: "Retirer ce projet",
+  remove_surely: "Retirer définitivement",
+  remove_text: "Cela retire ce que le studio en a fait : la copie du film envoyé, ses répliques, ses prises et ses films.",
+  same_as: "Est la même personne que",
+  same_nobody: "personne d’autre",
+  another_take: "Autre prise",
+  save: "Enregistrer",
 };

@@ -275,4 +275,13 @@ export const words = {
   zoom_fit: "全体を表示",
   zoom_in: "拡大",
   zoom_out: "縮小",
+  person_settings: "{name}：名前、同一人物",
+  project_settings: "プロジェクトの名前",
+  remove_project: "このプロジェクトを削除",
+  remove_surely: "完全に削除",
+  remove_text: "スタジオが作ったもの（送信した動画のコピー、セリフ、テイク、動画）を削除します。",
+  same_as: "同一人物",
+  same_nobody: "ほかにいない",
+  another_take: "別のテイク",
+  save: "保存",
 };

@@ -275,4 +275,13 @@ export const words = {
   zoom_fit: "整部影片",
   zoom_in: "放大",
   zoom_out: "缩小",
+  person_settings: "{name}：姓名、同一人",
+  project_settings: "项目名称",
+  remove_project: "移除此项目",
+  remove_surely: "永久移除",
+  remove_text: "将移除工作室为其制作的内容：上传的影片副本、台词、版本和影片。",
+  same_as: "与此人为同一人",
+  same_nobody: "没有",
+  another_take: "再来一版",
+  save: "保存",
 };

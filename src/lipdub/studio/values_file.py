@@ -45,12 +45,24 @@ Placed = Callable[[Path], tuple[str, str]]
 """Where a path is: the name of a folder ("" for none), and the path inside it."""
 
 
+def packed_value(value: object, placed: Placed) -> bytes:
+    """``value`` as bytes, with the paths in it as ``placed`` says."""
+    body = io.BytesIO()
+    _Pickler(body, placed).dump(value)
+    return body.getvalue()
+
+
+def unpacked_value(data: bytes, folders: Mapping[str, Path]) -> Any:
+    """The value that ``packed_value`` packed; its paths are below the ``folders`` of this machine. Raises
+    ``pickle.UnpicklingError`` for what may not be in it or names files that are not there, and what pickle raises for
+    damage."""
+    return _Unpickler(io.BytesIO(data), folders).load()
+
+
 def write_values(file: Path, told: Mapping[str, Any], value: object, placed: Placed) -> None:
     """Write ``value``, with the paths in it as ``placed`` says, and what is ``told`` about it (JSON). The file appears
     complete. One process at a time may write it. Raises ``OSError``."""
-    body = io.BytesIO()
-    _Pickler(body, placed).dump(value)
-    data = body.getvalue()
+    data = packed_value(value, placed)
     head = {**told, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     with written_beside(file) as partial:
         partial.write_bytes(json.dumps(head, ensure_ascii=True).encode("ascii") + b"\n" + data)
@@ -79,7 +91,7 @@ def read_value(file: Path, folders: Mapping[str, Path]) -> Any:
         told = parse_json(head)
         if told["bytes"] != len(body) or told["sha256"] != hashlib.sha256(body).hexdigest():
             raise _damaged(file)
-        return _Unpickler(io.BytesIO(body), folders).load()
+        return unpacked_value(body, folders)
     except pickle.UnpicklingError as refused:
         raise InputError(f"it cannot be used: {refused}", file=file, remedy=_REMEDY) from refused
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, ImportError) as damage:
