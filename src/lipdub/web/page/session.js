@@ -46,20 +46,22 @@ export const goTo = (project = "", language = "") => {
 async function openProject(id, language) {
   const same = state.project?.id === id;
   set({ screen: "project", ...(same ? {} : { opening: true, dub: null, media: null, takes: {}, heard: {} }) });
-  const [project] = await Promise.all([get(at.project(id)), loadJobs(id)]);
+  const early = !same && language ? get(at.language(id, language)).catch(() => null) : null; // asked for at once with the project
+  loadJobs(id).catch(complain);
+  const project = await get(at.project(id));
   const known = project.languages.map((one) => one.language);
   const chosen = known.includes(language) ? language : known[0] ?? "";
   set({ project, opening: false });
   if (state.dub?.language !== chosen || !same) {
     set({ dub: null, undo: [], redo: [], takes: {}, heard: {}, conflict: null, selected: "", marks: { start: null, end: null } });
-    if (chosen) await loadDub(id, chosen);
+    if (chosen) await loadDub(id, chosen, chosen === language ? early : null);
   }
   await loadMedia();
 }
 
-async function loadDub(id, language) {
+async function loadDub(id, language, early = null) {
   const path = at.language(id, language);
-  const dub = await get(path).catch((error) => {
+  const dub = (await early) ?? await get(path).catch((error) => {
     if (error.status === 404 || error.status === 409) return null; // it is only being planned
     throw error;
   });
