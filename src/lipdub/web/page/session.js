@@ -69,16 +69,29 @@ async function loadDub(id, language, early = null) {
   set({ dub, selected: lineOf(state.selected) ? state.selected : dub?.segments[0]?.id ?? "" });
 }
 
+let asks = 0, shown = 0; // how often the lines were asked for, and which answer is shown
+let told = null; // revision that was told of while edits were on their way
+
+// To be called when no edit is on its way any more: somebody else may have changed lines meanwhile.
+export function catchUp() {
+  const missed = told;
+  told = null;
+  if (missed !== null && missed !== state.dub?.revision) refreshDub().catch(complain);
+}
+
 // Loads the lines of the open language as they are now, and gives them. Shown are those with the edits that are on their way.
 export async function refreshDub() {
   const { project, dub } = state;
   if (!project || !dub) return [];
+  const turn = ++asks;
   let fresh = null, answers = -1;
   while (answers !== state.answers) { // an edit that was answered meanwhile is newer than what was asked for
     answers = state.answers;
     fresh = await get(at.language(project.id, dub.language));
   }
   if (state.dub?.language !== fresh.language || state.project?.id !== project.id) return fresh.segments;
+  if (turn < shown) return fresh.segments; // a later question was answered before
+  shown = turn;
   const segments = guessed(fresh.segments, unanswered.flat());
   const selected = segments.some((line) => line.id === state.selected) ? state.selected : segments[0]?.id ?? "";
   set({ dub: { ...fresh, segments }, selected });
@@ -173,12 +186,12 @@ async function afterJob() {
   if (state.selected && state.takes[state.selected]) await loadTakes(state.selected);
 }
 
-async function onProject(told) {
+async function onProject({ project, language, revision }) {
   if (state.screen === "projects") return loadProjects();
-  if (told.project !== state.project?.id) return undefined;
-  const news = [refreshProject()];
-  const here = told.language === state.dub?.language;
-  if (here && told.revision !== state.dub.revision && !state.saving) news.push(refreshDub());
+  if (project !== state.project?.id) return undefined;
+  const news = [refreshProject()], other = language === state.dub?.language && revision !== state.dub.revision;
+  if (other && state.saving) told = revision ?? "";
+  else if (other) news.push(refreshDub());
   return Promise.all(news);
 }
 
@@ -205,7 +218,7 @@ export function follow() {
   });
   const begin = () => listen({
     job: (job) => onJob(job).catch(complain),
-    project: (told) => onProject(told).catch(complain),
+    project: (news) => onProject(news).catch(complain),
     open: () => again().catch(complain),
     lost: () => {
       lost = true;
