@@ -1,5 +1,6 @@
 """A portrait that ships with the package, as the face in the clips of these tests."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.resources import files
@@ -11,18 +12,29 @@ import pytest
 
 from lipdub import weights
 from lipdub.demo.media_files import write_synthetic_clip
+from lipdub.engines.fake import FakeEngine
+from lipdub.engines.find import find
 from lipdub.errors import MissingExtra, WeightsError
 from lipdub.studio.assemble import music_effects
 
 
-@pytest.fixture(autouse=True)
-def no_default_separator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The separator that is tried by default has tests of its own; here it would only take time."""
+@pytest.fixture(autouse=True, scope="module")
+def no_default_separator() -> Iterator[None]:
+    """The separator that is tried by default has tests of its own; here it would only take time, also in what a module
+    makes once."""
 
     def missing(detail: str) -> None:
         raise MissingExtra("it is not installed")
 
-    monkeypatch.setattr(music_effects, "bed_separator", missing)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(music_effects, "bed_separator", missing)
+        yield
+
+
+@pytest.fixture
+def fake_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--engine fake``, for dubs of one process where it does not matter what mouths look like."""
+    monkeypatch.setattr("lipdub.studio.tools.find", lambda name, setup: FakeEngine() if name == "fake" else find(name))
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,9 @@ def test_only_new_lines_are_heard_where_they_are(
     assert not check.notes
     assert recogniser.heard == levels
     assert check.metrics["word_error_rate"] == pytest.approx(rate)
+    assert check.lines == {
+        line: error for line, error in {"1": 1, "2": 0, "3": 1}.items() if new is None or line in new
+    }
 
 
 def checked(recogniser: Recogniser, new: frozenset[str] | None, tmp_path: Path) -> AsrCheck:

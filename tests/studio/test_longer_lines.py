@@ -42,9 +42,19 @@ SCRIPT = f"1\n00:00:00,300 --> 00:00:01,200\n{LONG}\n\n2\n00:00:01,600 --> 00:00
 OPTIONS = DubOptions(speech_features="light", consent=True, face=("largest",), if_longer="hold")
 
 
+FAKE = replace(OPTIONS, engine="fake", workers=1)
+"""Where it does not matter what mouths look like."""
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kept work: what was found out about the clip of one test is not found out again for the next."""
+    return tmp_path_factory.mktemp("longer-work")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+def home(work: Path, fake_engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: work)
     monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: FakeVoice())
 
 
@@ -66,8 +76,8 @@ def speech(tmp_path: Path) -> SpeechOptions:
 
 @pytest.mark.usefixtures("models")
 def test_the_picture_is_held_until_a_line_is_said(clip: Path, speech: SpeechOptions, tmp_path: Path) -> None:
-    cut = lipdub.dub(clip, output=tmp_path / "cut.mp4", speech=speech, options=replace(OPTIONS, if_longer="cut"))
-    held = lipdub.dub(clip, output=tmp_path / "held.mp4", speech=speech, options=OPTIONS)
+    cut = lipdub.dub(clip, output=tmp_path / "cut.mp4", speech=speech, options=replace(FAKE, if_longer="cut"))
+    held = lipdub.dub(clip, output=tmp_path / "held.mp4", speech=speech, options=FAKE)
     assert cut.speech is not None
     assert held.speech is not None
     before, after = cut.speech.lines, held.speech.lines
@@ -104,7 +114,7 @@ def test_the_picture_is_held_until_a_line_is_said(clip: Path, speech: SpeechOpti
 def test_the_picture_is_slowed_while_a_line_is_said(clip: Path, speech: SpeechOptions, tmp_path: Path) -> None:
     options = replace(OPTIONS, if_longer="slow", workers=1)
     slow = lipdub.dub(clip, output=tmp_path / "slow.mp4", speech=speech, options=options)
-    cut = lipdub.dub(clip, output=tmp_path / "cut.mp4", speech=speech, options=replace(options, if_longer="cut"))
+    cut = lipdub.dub(clip, output=tmp_path / "cut.mp4", speech=speech, options=replace(FAKE, if_longer="cut"))
     assert slow.speech is not None
     assert cut.speech is not None
     assert [line.missing for line in slow.speech.lines] == [0, 0]
@@ -174,9 +184,7 @@ def test_a_slowed_line_goes_over_a_cut_in_a_picture_that_begins_late(
     clip = open_clip(begun_later(tmp_path / "plain.mp4", tmp_path / "late.mp4", Fraction(1, 5)))
     assert clip.span.start == Fraction(1, 5)
     assert clip.start == 0
-    report = lipdub.dub(
-        clip.path, output=tmp_path / "out.mp4", speech=speech, options=replace(OPTIONS, if_longer="slow")
-    )
+    report = lipdub.dub(clip.path, output=tmp_path / "out.mp4", speech=speech, options=replace(FAKE, if_longer="slow"))
     assert report.length is not None
     assert report.speech is not None
     assert [line.missing for line in report.speech.lines] == [0, 0]
@@ -226,7 +234,7 @@ def test_every_line_gets_its_time(clip: Path, tmp_path: Path) -> None:
 def test_nothing_changes_where_all_lines_fit(clip: Path, speech: SpeechOptions, tmp_path: Path) -> None:
     assert speech.script is not None
     speech.script.write_text(SCRIPT.replace(LONG, "Hola a todos."))
-    report = lipdub.dub(clip, output=tmp_path / "out.mp4", speech=speech, options=OPTIONS)
+    report = lipdub.dub(clip, output=tmp_path / "out.mp4", speech=speech, options=FAKE)
     assert report.length is None
     assert report.output.frames == 60
 

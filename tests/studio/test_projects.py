@@ -81,13 +81,22 @@ def stamp(seconds: str) -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Kept work is shared by the tests of this module; projects and films are not."""
-    cache = tmp_path_factory.getbasetemp() / "projects-work"
-    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: cache)
-    monkeypatch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Recording())
-    monkeypatch.setattr("lipdub.studio.tools.find", lambda name, setup: FakeEngine() if name == "fake" else find(name))
+    with_stand_ins(monkeypatch, work)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("projects-work")
+
+
+def with_stand_ins(patch: pytest.MonkeyPatch, work: Path) -> None:
+    """Kept work is in ``work``, and the voice and the engine are quick ones."""
+    patch.setattr("lipdub.studio.session.default_root", lambda: work)
+    patch.setattr("lipdub.words_to_sound.voices.assign.voice_named", lambda text: Recording())
+    patch.setattr("lipdub.studio.tools.find", lambda name, setup: FakeEngine() if name == "fake" else find(name))
 
 
 def spoken(films: Films) -> lipdub.ProjectOptions:
@@ -98,11 +107,21 @@ def spoken(films: Films) -> lipdub.ProjectOptions:
 PLAIN = lipdub.ProjectOptions(GIVEN, lipdub.SpeechOptions(asr_check=False, subtitles="none"))
 
 
-def made(films: Films, home: Path) -> OpenProject:
-    """A project whose Spanish is made, with the film ``one.mp4``."""
-    project = lipdub.open_project(home / "talk.lipdub", films.clip)
-    project.render("", home / "one.mp4", spoken(films))
-    return project
+@pytest.fixture(scope="module")
+def finished(films: Films, work: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which a project was made once."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        with_stand_ins(patch, work)
+        lipdub.open_project(folder / "talk.lipdub", films.clip).render("", folder / "one.mp4", spoken(films))
+    return folder
+
+
+@pytest.fixture
+def made(films: Films, finished: Path, home: Path) -> OpenProject:
+    """A project whose Spanish is made, with the film ``one.mp4``: a copy, which a test may change."""
+    shutil.copytree(finished, home, dirs_exist_ok=True)
+    return lipdub.open_project(home / "talk.lipdub", films.clip)
 
 
 def packets(path: Path, kind: str) -> list[tuple[int | None, bytes]]:
@@ -118,8 +137,8 @@ def times(folder: Path, pattern: str) -> dict[str, int]:
     return {str(file.relative_to(folder)): file.stat().st_mtime_ns for file in folder.rglob(pattern)}
 
 
-def test_what_is_made_is_not_made_again(films: Films, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = made(films, home)
+def test_what_is_made_is_not_made_again(made: OpenProject, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = made
     status = project.status()
     assert [line.state for line in status.languages[0].lines] == ["made"] * 4
     kept = times(home / "talk.lipdub", "*.reel") | times(home / "talk.lipdub", "*.segment")
@@ -135,8 +154,8 @@ def nothing(*_: object) -> Iterator[int]:
     raise AssertionError("this was made before")
 
 
-def test_one_line_is_made_again_and_all_else_stays(films: Films, home: Path) -> None:
-    project = made(films, home)
+def test_one_line_is_made_again_and_all_else_stays(films: Films, made: OpenProject, home: Path) -> None:
+    project = made
     before, pieces = times(home / "talk.lipdub", "*.reel"), times(home / "talk.lipdub", "sound/es/*")
     take = project.redo("es", "3", lipdub.LineChange(text="Gracias a todos ustedes."), PLAIN, home / "two.mp4")
     assert (take.line, take.number, take.recipe.text) == ("3", 2, "Gracias a todos ustedes.")
@@ -145,7 +164,8 @@ def test_one_line_is_made_again_and_all_else_stays(films: Films, home: Path) -> 
     assert len(after) == len(pieces) == 3
     assert after != pieces
     first, last = float(LINES[1][1]) + 0.2, float(LINES[3][0]) - 0.2  # the slot of line 3 lies between
-    seconds = [float(open_clip(films.clip).times.instant(i)) for i in range(FRAMES)]
+    instants = open_clip(films.clip).times
+    seconds = [float(instants.instant(i)) for i in range(FRAMES)]
     one, two = pictures(home / "one.mp4"), pictures(home / "two.mp4")
     changed = [at for at, a, b in zip(seconds, one, two, strict=True) if a != b]
     assert changed
@@ -197,8 +217,8 @@ def read_samples(path: Path) -> np.ndarray:
         return np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], 1)
 
 
-def test_only_edited_lines_of_a_plan_are_made(films: Films, home: Path) -> None:
-    project = made(films, home)
+def test_only_edited_lines_of_a_plan_are_made(made: OpenProject, home: Path) -> None:
+    project = made
     file = home / "talk.lipdub" / "plans" / "es.json"
     told = json.loads(file.read_text("utf-8"))
     told["lines"][0]["text"] = "Buenos días a todo el mundo."
@@ -223,8 +243,8 @@ def test_only_edited_lines_of_a_plan_are_made(films: Films, home: Path) -> None:
     assert (home / "three.mp4").read_bytes() == (home / "one.mp4").read_bytes()
 
 
-def test_a_take_that_is_damaged_is_made_again(films: Films, home: Path) -> None:
-    project = made(films, home)
+def test_a_take_that_is_damaged_is_made_again(made: OpenProject, home: Path) -> None:
+    project = made
     reel = next((home / "talk.lipdub" / "takes" / "es" / "2").rglob("*.reel"))
     reel.unlink()
     shutil.rmtree(home / "talk.lipdub" / "segments")
@@ -232,8 +252,8 @@ def test_a_take_that_is_damaged_is_made_again(films: Films, home: Path) -> None:
     assert (home / "two.mp4").read_bytes() == (home / "one.mp4").read_bytes()
 
 
-def test_what_a_run_that_was_ended_left_half_written_is_no_part_of_a_take(films: Films, home: Path) -> None:
-    project = made(films, home)
+def test_what_a_run_that_was_ended_left_half_written_is_no_part_of_a_take(made: OpenProject, home: Path) -> None:
+    project = made
     (folder,) = LineTakes(project.folder, "es").all("2")
     (folder.path / "take.json").unlink()
     (folder.path / "take.part.json").write_text("{")
@@ -431,8 +451,7 @@ class Stopped(Exception):
     """What a listener raises to cancel the work."""
 
 
-def test_work_that_was_cancelled_goes_on(films: Films, home: Path) -> None:
-    made(films, home)
+def test_work_that_was_cancelled_goes_on(films: Films, made: OpenProject, home: Path) -> None:
     seen: list[str] = []
 
     def listener(stage: str, done: int, total: int) -> None:

@@ -17,7 +17,10 @@ from lipdub.timeline.lines import Line
 from lipdub.timeline.sound import Sound
 from lipdub.words_to_sound.seam import ModelCard, VoiceReference
 
-LIGHT = lipdub.DubOptions(speech_features="light", consent=True, reuse=False, page=False, workers=1, face=("largest",))
+LIGHT = lipdub.DubOptions(
+    speech_features="light", consent=True, reuse=False, page=False, workers=1, face=("largest",), engine="fake"
+)
+pytestmark = pytest.mark.usefixtures("fake_engine")
 
 
 @dataclass

@@ -49,6 +49,13 @@ def test_what_is_no_record_is_refused(tmp_path: Path, text: str, why: str) -> No
         FilmRecord.load(tmp_path / "es.json")
 
 
+def test_word_errors_of_takes_that_are_shown_again_are_kept() -> None:
+    first = replace(RECORD, takes={"1": 2, "2": 1, "3": 1}, word_errors={"1": 0.5, "2": 0.25, "3": 0.0})
+    second = replace(RECORD, takes={"1": 3, "2": 1, "3": 1}, word_errors={"3": 0.1}, timings={"mix": 2.0})
+    assert second.following(first).word_errors == {"2": 0.25, "3": 0.1}
+    assert second.following(first).timings == {"mix": 2.0}
+
+
 def test_earlier_films_are_remembered_but_not_those_that_were_written_over() -> None:
     second = replace(RECORD, film=Path("/films/two.es.mp4"), takes={"1": 3}, earlier=()).following(RECORD)
     assert [(film.film.name, film.takes) for film in second.earlier] == [

@@ -397,3 +397,27 @@ def test_a_language_is_planned_by_translation(asked: Any, clip: Path) -> None:
     assert (answer.status_code, answer.json()["language"]) == (202, "fr")
     asked_for = asked.studio.jobs.jobs()[0].request
     assert asked_for["options"] == {"translator": "argos", "voice": options["voices"], "seed": 3}
+
+
+def test_the_other_door_takes_no_other_voices(asked: Any, clip: Path) -> None:
+    def upload() -> str:
+        data = clip.read_bytes()
+        made = asked.client.post("/v1/uploads", json={"name": "a.mp4", "size": len(data)}).json()["id"]
+        headers = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+        assert asked.client.patch(f"/v1/uploads/{made}", content=data, headers=headers).status_code == 204
+        return made
+
+    def generate(**said: str) -> Any:
+        text = {"type": "text", "script": "Hola.", "language": "es", **said}
+        video = {"type": "video", "assetId": upload()}
+        return asked.client.post("/v2/generate", json={"input": [video, text], "options": {"consent": True}})
+
+    for voice in ("command:ls", "server:http://169.254.169.254/", "kokoro:lexicon=/etc/passwd"):
+        assert generate(voice=voice).status_code == 422
+    assert asked.get("/v1/jobs").json()["data"] == []
+    answer = generate(voice="nanotts:es-ES")
+    assert (answer.status_code, answer.json()["status"]) == (201, "PENDING"), answer.text
+    other = {
+        "input": [{"type": "video", "url": "file:///etc/passwd"}, {"type": "text", "script": "x", "language": "es"}]
+    }
+    assert asked.client.post("/v2/generate", json={**other, "options": {"consent": True}}).status_code == 422

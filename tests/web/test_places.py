@@ -53,6 +53,8 @@ def test_a_project_of_another_start_is_not_reached(places: Places, tmp_path: Pat
 def test_a_project_without_manifest_is_listed(places: Places, tmp_path: Path) -> None:
     source = places.folder / "new" / "new.mp4"
     row = places.listed.add(places.folder.absolute() / "new" / "new.lipdub", source, "Ñew", {"how": "page"}, made=True)
+    assert places.rows() == (), "its folder was moved, or removed"
+    source.parent.mkdir()
     assert places.rows() == (row,)
     assert (row.id, row.shown_name, row.consent, row.made) == ("new", "Ñew", {"how": "page"}, True)
     places.listed.remove("new")

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from lipdub.errors import MissingExtra, OptionError
+from lipdub.web.impatient_http import ImpatientHttp
 from lipdub.web.server import address, hosts_of, listening_socket
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
@@ -131,6 +132,40 @@ def test_a_request_that_never_ends_stops_nobody(tmp_path: Path) -> None:
             each.close()
     assert code == 0, told
     assert "Traceback" not in told
+
+
+def test_a_connection_without_a_request_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncio
+
+    import uvicorn
+    from uvicorn.server import ServerState
+
+    monkeypatch.setattr(ImpatientHttp, "patience", 0.1)
+
+    async def answers(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def main() -> list[bytes]:
+        config, state = uvicorn.Config(answers, log_config=None, ws="none", lifespan="off"), ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: ImpatientHttp(config, state, {}), "127.0.0.1", 0)
+        port, got = server.sockets[0].getsockname()[1], []
+        for sent in (
+            b"",
+            b"GET / HTTP/1.1\r\nX-Slow: ",
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nX-Slow: ",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            got.append(await reader.read())  # until it is closed
+            writer.close()
+        server.close()
+        return got
+
+    nothing, slow, second = asyncio.run(main())
+    assert (nothing, slow) == (b"", b"")
+    assert second.startswith(b"HTTP/1.1 204")
 
 
 def test_others_are_let_in_only_with_a_key_that_cannot_be_guessed(tmp_path: Path) -> None:

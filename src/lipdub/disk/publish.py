@@ -160,7 +160,7 @@ class Outputs:
         for old in filter(None, kept):
             _remove(old)
         for folder in {part.target.absolute().parent for part in self._parts}:
-            _flush_folder(folder)
+            flush_folder(folder)
         self.discard()
 
     def discard(self) -> None:
@@ -219,7 +219,8 @@ def _flush(part: PendingFile) -> None:
             raise _output_error(part.target, refused) from refused
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on the disk, where that can be asked for."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
         try:

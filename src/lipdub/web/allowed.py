@@ -35,10 +35,13 @@ def check_text(text: str, field: str, *, rows: bool = False) -> None:
 def check_voice(work: "ReviewedLanguage", voice: str, field: str) -> None:
     """Raise ``WrongField`` for a voice that a request may not name."""
     check_text(voice, field)
-    plan, options = work.reviewed.plan, work.project.project.options
-    known = {*plan.voices, *(planned.voice for planned in plan.lines), str(options.get("voice", ""))}
-    if voice not in known:
+    try:
         check_new_voice(voice, field)
+    except WrongField:
+        plan, options = work.reviewed.plan, work.project.project.options
+        known = {*plan.voices, *(planned.voice for planned in plan.lines), str(options.get("voice", ""))}
+        if voice not in known:
+            raise
 
 
 def check_new_voice(voice: str, field: str) -> None:
@@ -57,8 +60,7 @@ def check_new_voice(voice: str, field: str) -> None:
 
 def check_engine(work: "ReviewedLanguage", engine: str, field: str) -> None:
     """Raise ``WrongField`` for an engine that is not installed, or is named with options."""
-    plan = work.reviewed.plan
-    if engine not in find.names() and engine not in {planned.engine for planned in plan.lines}:
+    if engine not in find.names() and all(planned.engine != engine for planned in work.reviewed.plan.lines):
         what = f"{field}: there is no engine '{engine[:60]}'"
         raise WrongField(what, field, remedy=f"Installed: {', '.join(find.names())}")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from lipdub.web.api.jobs import WebhookAsked
 from lipdub.web.api.shapes import JobShown, Told
 from lipdub.web.operations import NoBody, Operation, Page
 
@@ -55,6 +56,13 @@ class Frames(Told, frozen=True):
     drop: bool
 
 
+class Webhook(Told, frozen=True):
+    """Where the end of every job is told ("": nowhere), and the secret that signs it."""
+
+    url: str
+    secret: str
+
+
 class MediaShown(Told, frozen=True):
     """What a page can play of a project."""
 
@@ -78,7 +86,8 @@ DESCRIBED = (
     Operation("GET", "/v1/jobs/{id}", "get_job", "One job", answer=JobShown),
     Operation("POST", "/v1/jobs/{id}/cancel", "cancel_job", "Cancel a job", answer=JobShown),
     Operation("GET", "/v1/jobs/{id}/file", "get_job_file", "The file that a job made", answers=_BINARY),
-    Operation("GET", "/v1/webhook", "get_webhook_secret", "The secret that signs webhooks"),
+    Operation("GET", "/v1/webhook", "get_webhook", "Where the end of jobs is told, and the secret", answer=Webhook),
+    Operation("PUT", "/v1/webhook", "set_webhook", "Tell the end of jobs there", body=WebhookAsked, answer=Webhook),
     Operation(
         "GET", "/v1/events", "listen", "What happens, as server-sent events", query=OfProject,
         answers=("text/event-stream",), errors=(429,),

@@ -1,14 +1,14 @@
 """Edits as the API has them become edits of a plan, and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from msgspec import UNSET, structs
 
 from lipdub.errors import ChangedMeanwhile
-from lipdub.studio.project.edits import Edit, Edited, InsertLine, MergeLines, RemoveLine, SetLine, SplitLine
+from lipdub.studio.project.edits import Edit, Edited, InsertLine, MergeLines, RemoveLine, Reviewed, SetLine, SplitLine
 from lipdub.timeline.language_plan import PlannedLine
 from lipdub.timeline.lines import Line
 from lipdub.timeline.review_marks import LineMark
@@ -59,10 +59,14 @@ def apply_edits(
         before = shapes.RangesEdit(ranges=ranges_of(work.project))
         set_ranges(work.project, ranges[-1])
         undo.append(before)
-    now = reviewed(work.studio, work.id, work.language)
+    now = work if done is None else replace(work, given=_as_edited(work, done))
     data = {"project": work.id, "language": work.language, "revision": now.reviewed.revision}
     work.studio.jobs.tell("project", data)
     return DoneEdits(now, done, undo)
+
+
+def _as_edited(work: ReviewedLanguage, done: Edited) -> Reviewed:
+    return Reviewed(done.plan, done.marks, done.revision, work.zero)
 
 
 def _named(edits: Sequence[shapes.AnyEdit]) -> list[str]:
@@ -138,7 +142,7 @@ def _value(work: ReviewedLanguage, name: str, value: Any) -> Any:
 
 
 def _instant(work: ReviewedLanguage, seconds: float) -> Fraction:
-    return work.studio.times.exact(seconds, work.of) + work.reviewed.zero
+    return work.studio.times.exact(seconds, work.of) + work.zero
 
 
 def _length(work: ReviewedLanguage, seconds: float) -> Fraction:

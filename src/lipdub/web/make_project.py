@@ -139,6 +139,7 @@ def remove_project(studio: Studio, row: ListedProject) -> None:
     if row.source is not None and row.source.parent == folder:
         own.append(row.source)
     studio.places.listed.remove(row.id)
+    studio.jobs.forget(row.id)
     try:
         for path in own:
             remove_at_once(path, ".removed-")

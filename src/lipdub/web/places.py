@@ -121,7 +121,10 @@ class Places:
             yield from _projects_in(beside)
 
     def _is_reachable(self, path: Path) -> bool:
-        """True if the project at ``path`` may be shown: it was given, or lies where projects are looked for."""
+        """True if the project at ``path`` may be shown: it was given, or lies where projects are looked for, and the
+        folder around it is there."""
+        if not path.parent.is_dir():
+            return False
         folder = self.folder.absolute()
         if path.parent == folder or path.parent.parent == folder:
             return path.suffix == SUFFIX and self.state.absolute() not in path.parents
@@ -129,7 +132,7 @@ class Places:
 
     @staticmethod
     def _is_there(row: ListedProject) -> bool:
-        return (row.path / _MANIFEST).is_file() or bool(row.source)
+        return (row.path / _MANIFEST).is_file() or row.source is not None
 
 
 def _projects_in(folder: Path) -> Iterator[Path]:

@@ -11,12 +11,12 @@ from lipdub.studio.project.open_project import OpenProject, open_project
 from lipdub.timeline.film_record import FilmRecord
 from lipdub.timeline.project import Project
 from lipdub.web.api.shapes import Counts, Film, LanguageSummary, PersonShown, ProjectShown, Range, Source
+from lipdub.web.media.faces import people_in, shots_in
 from lipdub.web.problems import problem_of
 from lipdub.web.project_list import ListedProject
 from lipdub.web.segments import ReviewedLanguage
 from lipdub.web.studio import Studio
 
-_TRIES = 5
 OPEN = ("queued", "processing")
 
 
@@ -102,12 +102,7 @@ def reviewed(studio: Studio, id: str, language: str) -> ReviewedLanguage:
     """A language of a project as it is now. Raises ``NotThere``, ``InputError``."""
     opened = studio.opened(id)
     language = studio.language(opened, language)
-    now, status = opened.reviewed(language), opened.language_status(language)
-    for _ in range(_TRIES):
-        if now.plan.lines == tuple(line.planned for line in status.lines):
-            break
-        now, status = opened.reviewed(language), opened.language_status(language)  # somebody edited it in between
-    return ReviewedLanguage(studio, id, opened, language, now, status)
+    return ReviewedLanguage(studio, id, opened, language)
 
 
 def _languages(studio: Studio, row: ListedProject, jobs: Sequence[Any]) -> list[LanguageSummary]:
@@ -137,14 +132,14 @@ def language_status(work: ReviewedLanguage, jobs: Sequence[Any], counts: Counts,
         return "failed"
     if record is None:
         return "planned"
-    shows = {line.planned.line.id: line.planned.take for line in work.status.lines if line.state != "left"}
+    shows = {line.planned.line.id: line.planned.take for line in work.status if line.state != "left"}
     whole = counts.missing == 0 and counts.changed == 0
     return "completed" if whole and record.takes == shows else "stale"
 
 
 def film_record(work: ReviewedLanguage) -> FilmRecord | None:
     """What the last film of a language shows; None if there is none."""
-    return work.status.film
+    return work.film
 
 
 def film_file(work: ReviewedLanguage, record: FilmRecord | None) -> Path | None:
@@ -174,10 +169,8 @@ def shown_film(work: ReviewedLanguage, record: FilmRecord | None) -> Film | None
 def people_of(row: ListedProject) -> list[PersonShown]:
     """Everybody who is seen in the source, as far as it was analysed."""
     try:
-        from lipdub.web.media.faces import people_in
-
         found = people_in(row.path)
-    except (ImportError, NotImplementedError, LipdubError):
+    except LipdubError:
         return []
     return [
         PersonShown(
@@ -194,10 +187,8 @@ def people_of(row: ListedProject) -> list[PersonShown]:
 def shots_of(row: ListedProject) -> list[Range]:
     """The shots of the source, as far as it was analysed."""
     try:
-        from lipdub.web.media.faces import shots_in
-
         found = shots_in(row.path)
-    except (ImportError, NotImplementedError, LipdubError):
+    except LipdubError:
         return []
     return [Range(start=round(float(s.start), 6), end=round(float(s.end), 6)) for s in found]
 

@@ -19,6 +19,7 @@ from lipdub.disk.lock_file import create_locked, is_locked, remove_if_unlocked
 from lipdub.errors import InputError, OptionError, OutputError
 from lipdub.web.app import Access, make_app
 from lipdub.web.guard import Hosts
+from lipdub.web.impatient_http import ImpatientHttp
 from lipdub.web.keys import Key, kept_key
 from lipdub.web.limits import Limits
 from lipdub.web.places import SUFFIX, Places
@@ -64,7 +65,7 @@ def run_studio(places: Places, options: StudioOptions, ready: Callable[[str], No
         server = _Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=ImpatientHttp,
                 ws="none",
                 lifespan="on",
                 log_config=None,

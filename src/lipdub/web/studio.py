@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,7 +11,9 @@ from msgspec import Raw
 from lipdub.errors import InputError
 from lipdub.studio.project.open_project import OpenProject, open_project
 from lipdub.web.exact_times import ExactTimes
+from lipdub.web.jobs.idempotency import Answer, Answers
 from lipdub.web.json_body import as_json
+from lipdub.web.kept_plans import KeptPlans
 from lipdub.web.limits import Limits
 from lipdub.web.operations import Reply
 from lipdub.web.places import Places
@@ -40,6 +41,10 @@ class Queue(Protocol):
         """How many wait, and how many are being done."""
         ...
 
+    def forget(self, project: str) -> None:
+        """Forget the jobs of a project that was removed."""
+        ...
+
     def tell(self, event: str, data: Mapping[str, Any]) -> None:
         """Tell those who listen."""
         ...
@@ -54,7 +59,8 @@ class Studio:
     jobs: Queue
     limits: Limits = field(default_factory=Limits)
     times: ExactTimes = field(default_factory=ExactTimes)
-    answers: Any = None
+    plans: KeptPlans = field(default_factory=KeptPlans)
+    answers: Answers | None = None
     sources: Sources = field(init=False)
     uploads: Uploads = field(init=False)
     making: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -108,12 +114,11 @@ class Studio:
         """
         if self.answers is None:
             return do()
-        answer_of = import_module("lipdub.web.jobs.idempotency").Answer
 
-        def answer() -> Any:
+        def answer() -> Answer:
             given = do()
             body = "" if given.value is None else as_json(given.value).decode()
-            return answer_of(given.status, body, dict(given.headers))
+            return Answer(given.status, body, dict(given.headers))
 
         kept = self.answers.repeated(key, digest, answer)
         return Reply(Raw(kept.body.encode()) if kept.body else None, kept.status, kept.headers)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,8 +21,9 @@ from lipdub.errors import ChangedMeanwhile, InputError, OptionError, OutputError
 from lipdub.studio.project import project_folder
 from lipdub.studio.project.edits import Edit, InsertLine, MergeLines, RemoveLine, SetLine, SplitLine
 from lipdub.studio.project.make_takes import save_ended
+from lipdub.studio.project.marks_file import marks_text, read_marks
 from lipdub.studio.project.merge_plans import merge_plans
-from lipdub.timeline.review_marks import LineMark
+from lipdub.timeline.review_marks import LineMark, ReviewMarks
 
 
 def test_edits_are_kept_and_undone(tmp_path: Path) -> None:
@@ -108,6 +110,18 @@ def test_marks_that_cannot_be_read_are_refused(tmp_path: Path, text: str, says: 
     assert project.language_plan("es").lines, "the plan is whole"
 
 
+def test_marks_that_are_damaged_anywhere_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "es.json"
+    whole = marks_text(ReviewMarks({"1": LineMark("accepted", "¿sí?", "ab"), "2": LineMark(note="a")}, ("3",))).encode()
+    for at in range(0, len(whole), 3):
+        for data in (whole[:at], whole[:at] + b"\xff" + whole[at + 1 :], whole[:at] + b"[" + whole[at + 1 :]):
+            file.write_bytes(data)
+            with suppress(InputError):
+                assert isinstance(read_marks(file), ReviewMarks)
+    file.write_bytes(whole)
+    assert read_marks(file).retired == ("3",)
+
+
 def test_threads_and_processes_lose_no_edit(tmp_path: Path) -> None:
     project = drawn_project(tmp_path / "talk.lipdub", 12)
     others = [editor(tmp_path / "talk.lipdub", n, 6) for n in (11, 12)]
@@ -143,6 +157,7 @@ def editor(path: Path, line: int, times: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 @pytest.mark.parametrize("moment", [0.0, 0.003, 0.011, 0.017])
 def test_an_editor_that_is_killed_loses_nothing_that_it_was_told_is_kept(tmp_path: Path, moment: float) -> None:
     project = drawn_project(tmp_path / "talk.lipdub", 40)

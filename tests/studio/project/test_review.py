@@ -253,6 +253,23 @@ def test_ranges_that_are_not_dubbed_are_remembered(home: Path) -> None:
         project.with_ranges([Span(Fraction(1), Fraction(1))])
 
 
+def test_a_part_that_was_skipped_at_first_is_dubbed_later(home: Path, talk: Any) -> None:
+    speech = lipdub.SpeechOptions(script=talk.script, to="es", asr_check=False, subtitles="none")
+    project = lipdub.open_project(home / "late.lipdub", home / "talk.mp4")
+    project.plan(given=lipdub.ProjectOptions(GIVEN, speech))
+    project.with_ranges([Span(Fraction(21, 10), Fraction(61, 20))])
+    first = project.render("es", home / "late.mp4", PLAIN)
+    assert first.speech is not None
+    assert "Mucha paciencia." not in [line.text for line in first.speech.lines]
+    assert project.takes("es", "3") == ()
+    project.with_ranges([])
+    assert states(project)["3"] == "missing"
+    later = project.render("es", home / "late.mp4", PLAIN)
+    assert later.speech is not None
+    assert "Mucha paciencia." in [line.text for line in later.speech.lines]
+    assert any(cue.cue.line_id == "3" and cue.changed for cue in later.cues)
+
+
 def test_takes_tell_what_to_look_at(home: Path) -> None:
     project = opened(home)
     long = "Una frase que dura mucho más de lo que cabe en el tiempo de esta línea, sin ninguna duda y sin remedio"

@@ -364,6 +364,17 @@ def test_a_text_is_spoken_and_options_have_their_equals(served: Served) -> None:
         asked(input=[{"type": "video", "url": "https://example.com/a.mp4"}, {"type": "audio", "assetId": "a"}]),
         asked(input=[{"type": "video", "url": "file://server/a.mp4"}, {"type": "audio", "assetId": "a"}]),
         asked(input=[{"type": "video", "assetId": "v"}, {"type": "text", "script": "Hola"}]),
+        *(
+            asked(
+                input=[{"type": "video", "assetId": "v"}, {"type": "text", "script": text, "language": to, "voice": by}]
+            )
+            for text, to, by in (
+                ("Hola", "es", "command:rm -rf /"),
+                ("Hola", "es", "server:http://169.254.169.254/"),
+                ("Ho\x00la", "es", ""),
+                ("Hola", "e\x1bs", ""),
+            )
+        ),
         asked(input=[{"type": "video", "assetId": "gone"}, {"type": "audio", "assetId": "a"}]),
         asked(webhookUrl="http://169.254.169.254/"),
         asked(webhookUrl=7),

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,22 @@ def test_the_signature_of_the_standards_own_example() -> None:
     body = '{"test": 2432232314}'
     wanted = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert signature(SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body) == wanted
+
+
+def test_the_check_in_the_documents_knows_what_is_signed() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "studio.md").read_text("utf-8")
+    code = next(block for block in page.split("```") if "def is_signed" in block).removeprefix("python\n")
+    known: dict[str, Any] = {}
+    exec(code, known)
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": "17",
+        "webhook-signature": signature(SECRET, "msg_1", 17, "ñ"),
+    }
+    assert known["is_signed"](SECRET, headers, "ñ")
+    for name in headers:
+        assert not known["is_signed"](SECRET, headers | {name: "2"}, "ñ")
+    assert not known["is_signed"](SECRET, headers, "n")
 
 
 PRIVATE = (

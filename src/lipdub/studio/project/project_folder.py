@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from lipdub.disk.lock_file import create_locked, held_alone, is_locked, remove_if_unlocked
 from lipdub.disk.os_errors import cause_of
-from lipdub.disk.publish import Outputs
+from lipdub.disk.publish import Outputs, flush_folder
 from lipdub.disk.shared_lease import holders
 from lipdub.errors import InputError, OutputError
 from lipdub.studio.project.marks_file import marks_text, read_marks
@@ -123,12 +123,15 @@ class ProjectFolder:
         written = [(self.plan(plan.language), plan_text(plan, zero))]
         if marks is not None:  # begun first, named last: marks are settled by the plan
             written.insert(0, (self.marks(plan.language), marks_text(marks)))
+        new = [file for file, _ in written if not file.parent.is_dir()]
         with Outputs(overwrite=True) as outputs:
             for file, text in written:
                 with told_as_output(file):
                     file.parent.mkdir(parents=True, exist_ok=True)
                 outputs.part(file).write_text(text)
             outputs.publish()
+        if new:
+            flush_folder(self.path)
 
     @contextmanager
     def editing(self) -> Iterator[None]:

@@ -7,8 +7,8 @@ from fractions import Fraction
 from lipdub.studio.project.status import LanguageStatus, LineStatus
 from lipdub.timeline.take import Take
 
-_OF_EACH_RUN = ("preflight", "analyse", "assign speakers")
-_OF_LINES = (*_OF_EACH_RUN, "speak", "duration fit", "transcribe", "render", "engine")
+_OF_EACH_RUN = ("preflight", "speech features", "assign speakers", "duration fit")
+_OF_LINES = frozenset({*_OF_EACH_RUN, "analyse", "transcribe", "speak", "render", "engine"})
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,15 @@ def stale_lines(status: LanguageStatus) -> StaleLines:
     stale = [line for line in status.lines if line.state in ("missing", "changed")]
     made = [line.take for line in status.lines if line.take is not None]
     timings = status.film.timings if status.film is not None else {}
-    seconds = _seconds([line for line in stale if not line.fitting], made)
-    if seconds is not None and seconds > 0:
-        seconds += sum(timings.get(name, 0.0) for name in _OF_EACH_RUN)
-    film = sum(value for name, value in timings.items() if name not in _OF_LINES) if timings else None
+    seconds, film = _seconds([line for line in stale if not line.fitting], made), None
+    beside = sum(timings.get(name, 0.0) for name in _OF_EACH_RUN)
+    if timings:
+        film = sum(value for name, value in timings.items() if name not in _OF_LINES)
+        film += max(0.0, timings.get("render", 0.0) - timings.get("engine", 0.0))  # the rest of it is encoding
+    if seconds:
+        seconds += beside
+    elif film is not None:
+        film += beside
     return StaleLines(tuple(line.planned.line.id for line in stale), seconds, film)
 
 

@@ -75,15 +75,15 @@ def film(call: Call) -> Reply:
 def subtitles(work: ReviewedLanguage, kind: str) -> str:
     """What is said, as subtitles of the ``kind`` srt, vtt or ttml. Lines with a take are where the take is heard."""
     lines = []
-    for status in work.status.lines:
+    for status in work.status:
         planned, used = status.planned, status.take
         if status.state == "left" or not planned.line.text.strip():
             continue
         voice = used.voice if used is not None and status.state == "made" else None
         span = planned.line.span if voice is None else voice.span
         text = planned.line.text if voice is None else voice.text
-        start = max(Fraction(0), span.start - work.reviewed.zero)
-        end = max(start + Fraction(1, 1000), span.end - work.reviewed.zero)
+        start = max(Fraction(0), span.start - work.zero)
+        end = max(start + Fraction(1, 1000), span.end - work.zero)
         lines.append(replace(planned.line, text=text, span=Span(start, end), language=work.language))
     return captions_text(captions_for(sorted(lines, key=lambda line: line.span)), f".{kind}", work.language)
 
@@ -96,7 +96,7 @@ def markers(work: ReviewedLanguage) -> str:
     rows.writerow(("id", "start", "end", "person", "text", "verdict", "state", "take", "note", "flags"))
     for segment, planned in zip(work.segments(), work.reviewed.plan.lines, strict=True):
         span = planned.line.span
-        times = [timecode(at - work.reviewed.zero) for at in (span.start, span.end)]
+        times = [timecode(at - work.zero) for at in (span.start, span.end)]
         told = (segment.person or "", segment.text, segment.verdict, segment.state, segment.take, segment.note)
         flags = "; ".join(flag.text for flag in segment.flags)
         rows.writerow([_cell(value) for value in (segment.id, *times, *told, flags)])

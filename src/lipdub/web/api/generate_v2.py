@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lipdub.errors import OptionError
+from lipdub.web.allowed import check_new_voice, check_text
 from lipdub.web.api.jobs import page_size
 from lipdub.web.jobs.generation import generation
 from lipdub.web.jobs.idempotency import Answer, Answers
@@ -168,6 +169,7 @@ def _begin(table: JobTable, assets: Assets, allowed: AllowedHosts, asked: Genera
             "options.consent: it was not stated that the people in the clip agreed",
             remedy='If they did, send "options": {"consent": true}',
         )
+    check_text(said.language, "input.language")
     if asked.webhook_url:
         allowed.check(asked.webhook_url)
     options = _options(asked.options)
@@ -176,8 +178,10 @@ def _begin(table: JobTable, assets: Assets, allowed: AllowedHosts, asked: Genera
         text, language = said.script or said.provider.script, said.language
         if not text.strip() or not language:
             raise OptionError("input: a text needs script and language", remedy='E.g. "language": "es"')
+        check_text(text, "input", rows=True)
         request["line"] = text
         if said.voice:
+            check_new_voice(said.voice, "input.voice")
             options["voice"] = [said.voice]
         audio = None
     else:

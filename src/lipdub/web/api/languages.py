@@ -2,6 +2,7 @@
 
 import msgspec
 
+from lipdub.errors import OptionError
 from lipdub.web.allowed import check_new_voice, check_plugins, check_text
 from lipdub.web.api.shapes import (
     Edited,
@@ -126,12 +127,16 @@ def list_segments(call: Call) -> Reply:
 
 def change_segment(call: Call) -> Reply:
     """Change one line."""
-    work, line = segment(call)
+    work, line = reviewed(call.studio, call.path["p"], call.path["l"]), call.path["s"]
     fields = SegmentChange(**given_fields(call.body))
     if not given_fields(fields):
         raise WrongField("no field is given that could be changed", "")
     edit = SetEdit(segment=line, fields=fields)
-    done = apply_edits(work, [edit], call.revision or call.body.revision or "", where="")
+    try:
+        done = apply_edits(work, [edit], call.revision or call.body.revision or "", where="")
+    except OptionError:
+        segment(call)  # a line that is not there is told as such
+        raise
     now = done.work.reviewed.revision
     told = SegmentEdited(segment=done.work.segments([line])[0], revision=now, undo=done.undo)
     return Reply(told, 200, tag(now))

@@ -34,7 +34,7 @@ def hear(call: Call) -> Reply:
 def takes(call: Call) -> TakeList:
     """All attempts at a line."""
     work, line = segment(call)
-    status = next(each for each in work.status.lines if each.planned.line.id == line)
+    (status,) = work.statuses(each for each in work.reviewed.plan.lines if each.line.id == line)
     found = LineTakes(work.project.folder, work.language).there(line)
     return TakeList(data=[_take(work, take, status) for take in found])
 

@@ -13,7 +13,8 @@
 const CLOSE = 5e-6; // s; browsers round time stamps to microseconds
 const SETTLE = 250; // ms after "seeked" within which the new picture is announced
 const LONGEST = 4000; // ms that a film is played to reach a frame
-const MOST_BACK = 5; // frames before the one that is wanted from which the film is played
+// Frames before the wanted one from which the film is played up to it, and how long (s) that one lasts then.
+const RUNS = [[1, 0.15], [2, 0.15], [3, 0.15], [4, 0.15], [2, 0.3], [5, 0.3]];
 const PLACES = [0.5, 0.99]; // where in a frame to seek to, the best place first
 
 // The table from what the server or the page of a review tells: { pts: [s, ...] } or { unit: [num, den], first, steps }
@@ -158,9 +159,10 @@ async function untilShown(video, state) {
         if (settled()) break;
       }
     }
-    for (let back = 1; asks && !document.hidden && back <= Math.min(wanted, MOST_BACK) && !settled(); back += 1) {
-      state.shown = await shownAt(video, table, wanted - back, 0.5, state.shown);
-      if (state.shown < wanted) state.shown = await playedTo(video, table, wanted, 0.15 * back);
+    for (const [back, seconds] of RUNS) {
+      if (!asks || document.hidden || settled()) break;
+      state.shown = await shownAt(video, table, Math.max(wanted - back, 0), 0.5, state.shown);
+      if (state.shown < wanted) state.shown = await playedTo(video, table, wanted, seconds);
     }
     state.at = video.currentTime;
     if (state.wanted === wanted) return state.shown;
