@@ -1,6 +1,6 @@
-"""python small_studio.py FOLDER
+"""A whole studio at any free port, whose workers make small films (see ``small_projects``). It prints its address.
 
-A whole studio at any free port, whose workers make small films (see ``small_projects``). It prints its address.
+python small_studio.py FOLDER
 """
 
 import sys
@@ -8,18 +8,20 @@ from pathlib import Path
 
 from lipdub.web.jobs import supervisor
 from lipdub.web.places import Places
-from lipdub.web.server import StudioOptions, run_studio
 
 WORKER = Path(__file__).with_name("small_projects.py")
 
 
+def worker_command(database: Path, folder: Path, given: object = ()) -> supervisor.Command:
+    """The command of a worker that makes small films."""
+    return lambda name: [sys.executable, str(WORKER), name, str(database), str(folder)]
+
+
 def main(folder: Path) -> None:
     """Run until it is ended."""
-
-    def worker_command(database: Path, folder: Path, given: object = ()) -> supervisor.Command:
-        return lambda name: [sys.executable, str(WORKER), name, str(database), str(folder)]
-
     supervisor.worker_command = worker_command
+    from lipdub.web.server import StudioOptions, run_studio  # it takes the command when it is imported
+
     run_studio(Places(folder), StudioOptions(port=0, jobs=2), lambda address: print(address, flush=True))
 
 

@@ -87,6 +87,18 @@ def test_frames_that_last_differently(shown: BrowserPage, options: tuple[tuple[s
     assert wrong(shown.seeks(some(SEEKS, COUNT))) == []
 
 
+def test_a_copied_picture(shown: BrowserPage) -> None:
+    clip = shown.folder / "copied.mkv"
+    extra = Extra(sound_seconds=2.0, sound_codec="libopus")
+    make_video(clip, extra, rate=Fraction(24000, 1001), count=COUNT, size=(160, 96), options=REORDERED)
+    view = make_view(clip)
+    assert (view.proxied, view.why) == (True, "is a matroska file")
+    played = shown.folder / "copied.mp4"
+    shutil.copyfile(view.file, played)
+    shown.open(played, frame_table(clip).told())
+    assert wrong(shown.seeks(some(SEEKS, COUNT))) == []
+
+
 def test_frames_that_no_seek_shows_are_played_up_to(shown: BrowserPage) -> None:
     clip = shown.folder / "out of order.mp4"
     make_video(clip, rate=Fraction(25), pts=varying(COUNT, 3), time_base=EVERY, size=(160, 96), options=REORDERED)

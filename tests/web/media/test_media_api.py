@@ -176,6 +176,8 @@ def test_files_come_in_ranges_and_are_not_sent_twice(ready: Served) -> None:
     assert (stale.status_code, stale.content) == (200, whole)
     same = ready.get(url, range="bytes=100-199", if_range=first.headers["etag"])
     assert same.status_code == 206
+    known = ready.get(url, if_none_match=f'"old", {first.headers["etag"]}')
+    assert (known.status_code, known.content) == (304, b"")
     assert ready.client.head(url).headers["content-length"] == str(len(whole))
 
 

@@ -112,7 +112,7 @@ class _Media:
             view = None
         if view is None:
             raise NotThere("browsers cannot play this film yet", remedy=_MAKE)
-        return _file(view.file, "video/mp4")
+        return _file(request, view.file, "video/mp4")
 
     def frames(self, request: Request) -> Response:
         """The table of the frames of a film."""
@@ -126,7 +126,7 @@ class _Media:
         found = kept_peaks(self._film(request))
         if found is None:
             raise NotThere("there is no waveform of this film yet", remedy=_MAKE)
-        return _file(found, "application/octet-stream", {"X-Per-Second": str(PER_SECOND)})
+        return _file(request, found, "application/octet-stream", {"X-Per-Second": str(PER_SECOND)})
 
     def faces(self, request: Request) -> Response:
         """The faces in a frame of the source."""
@@ -139,7 +139,7 @@ class _Media:
         found = picture_of(self._project(request), request.path_params["id"])
         if found is None:
             raise NotThere("there is no picture of this person")
-        return _file(found, "image/jpeg")
+        return _file(request, found, "image/jpeg")
 
     def take(self, request: Request) -> Response:
         """The speech of a take."""
@@ -148,7 +148,7 @@ class _Media:
         found = take_sound(self._project(request), given["l"], given["s"], number)
         if found is None:
             raise NotThere("there is no speech of such a take")
-        return _file(found, "audio/wav")
+        return _file(request, found, "audio/wav")
 
     def _project(self, request: Request) -> Path:
         """The folder of the project of a request. Raises ``NotThere`` for one that has no manifest yet, too."""
@@ -202,13 +202,18 @@ def _film_shown(id: str, what: str, film: ShownFilm) -> dict[str, Any]:
     }
 
 
-def _file(file: Path, kind: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A file as it is; a part of it if the request asks for a range (RFC 9110, 14)."""
+def _file(request: Request, file: Path, kind: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A file as it is; a part of it if the request asks for a range (RFC 9110, 14), and nothing if the browser has it
+    already."""
     try:
         state = file.stat()
     except OSError as gone:
         raise NotThere("this file was removed meanwhile", remedy=_MAKE) from gone
-    return FileResponse(file, media_type=kind, headers={**_KEPT, **(headers or {})}, stat_result=state)
+    answer = FileResponse(file, media_type=kind, headers={**_KEPT, **(headers or {})}, stat_result=state)
+    known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    if answer.headers["etag"] in known:
+        return Response(status_code=304, headers={**_KEPT, "ETag": answer.headers["etag"]})
+    return answer
 
 
 def _seconds(text: str) -> Fraction:

@@ -36,10 +36,11 @@ processor about a second."""
 @dataclass(frozen=True, slots=True)
 class Playable:
     """``why`` browsers do not play a file well, as a clause that follows its name ("": they do). ``slow``: they do, but
-    each seek has to decode many frames."""
+    each seek has to decode many frames. ``copied``: they would if its picture were copied into another file."""
 
     why: str
     slow: bool = False
+    copied: bool = False
 
 
 def is_high_range(facts: PictureFacts) -> bool:
@@ -50,8 +51,10 @@ def is_high_range(facts: PictureFacts) -> bool:
 def playable(clip: Clip) -> Playable:
     """Whether browsers play the file of ``clip``. The file's header and first frames are read. Raises ``InputError`` or
     ``NotMedia``."""
-    why = _container(clip.path) or _picture(clip, picture_facts(clip)) or _order(clip) or _sound(clip)
-    return Playable(why, not why and _decoded_per_seek(clip) > _MOST_DECODED)
+    around = _container(clip.path) or _beginning(clip) or _sound(clip)
+    why = _picture(clip, picture_facts(clip)) or _order(clip)
+    slow = not why and _decoded_per_seek(clip) > _MOST_DECODED
+    return Playable(why or around, slow and not around, bool(around) and not why and not slow)
 
 
 def _container(file: Path) -> str:
@@ -74,9 +77,13 @@ def _picture(clip: Clip, facts: PictureFacts) -> str:
     return ""
 
 
-def _order(clip: Clip) -> str:
+def _beginning(clip: Clip) -> str:
     if clip.start != 0 or clip.times.instant(0) < 0:
         return f"begins at {float(clip.start):.3f} s of its own clock"
+    return ""
+
+
+def _order(clip: Clip) -> str:
     if clip.matched_by_order:
         return "has time stamps that had to be mended"
     if float(clip.rate) > MOST_RATE:

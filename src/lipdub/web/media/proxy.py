@@ -14,7 +14,6 @@ from math import lcm
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import OutputContainer
 from av.filter import Graph
 from av.video.reformatter import VideoReformatter
@@ -23,12 +22,12 @@ from av.video.stream import VideoStream
 from lipdub.media.formats import frame_from_planes, planar_format
 from lipdub.media.probe import picture_facts
 from lipdub.media.read import prefetch, read_frames
-from lipdub.media.sound_blocks import sound_blocks, sound_format
 from lipdub.process.scheduling import usual_scheduling
 from lipdub.studio.progress import Listener, silent
 from lipdub.timeline.clip import Clip
 from lipdub.timeline.picture import Frame, PixelLayout
 from lipdub.web.media.playable import is_high_range
+from lipdub.web.media.proxy_sound import ProxySound
 from lipdub.web.media.tone_mapping import tone_mapped
 
 MOST_SIDE = 1280
@@ -40,7 +39,6 @@ _MOST_GROUP = 24
 _FINEST = 50_000_000
 """Units in a second of mp4, at most; its field has 32 bits."""
 
-_SOUND_RATE = 48_000
 _STAGE = "proxy"
 _BT709, _LIMITED, _FULL, _BT2020 = 1, 1, 2, 9
 
@@ -82,7 +80,7 @@ def write_proxy(clip: Clip, target: Path, listener: Listener = silent) -> None:
     options = {"movflags": "+faststart", **scales}
     with av.open(str(target), "w", format="mp4", container_options=options) as out:
         video, lengths = _video_stream(out, clip, clock), _lengths(clip, clock)
-        sound = _Sound(out, clip) if clip.has_sound else None
+        sound = ProxySound(out, clip) if clip.has_sound else None
         with closing(prefetch(_pictures(clip, clock))) as pictures:  # type: ignore[type-var]
             for number, picture in enumerate(pictures, 1):
                 with usual_scheduling():
@@ -191,46 +189,3 @@ def _scaler(coded: tuple[int, int], layout: PixelLayout, size: tuple[int, int], 
         one.link_to(other)
     graph.configure()
     return graph
-
-
-class _Sound:
-    """The sound of a clip as AAC, written as far as the picture is."""
-
-    def __init__(self, out: OutputContainer, clip: Clip) -> None:
-        self._out, self._done = out, 0
-        channels = len(sound_format(clip.path, clip.sound).channels)
-        layout = "mono" if channels == 1 else "stereo"
-        self._stream = out.add_stream("aac", rate=_SOUND_RATE, layout=layout)
-        self._stream.codec_context.bit_rate = 128_000
-        self._stream.time_base = Fraction(1, _SOUND_RATE)
-        self._blocks = sound_blocks(clip.path, rate=_SOUND_RATE, start=clip.start, stream=clip.sound)
-        self._layout = _layout_of(channels)
-        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=_SOUND_RATE, frame_size=1024)
-
-    def write_until(self, seconds: Fraction) -> None:
-        """Write the sound up to ``seconds`` from where players begin, and a little further."""
-        while self._done < seconds * _SOUND_RATE:
-            block = next(self._blocks, None)
-            if block is None:
-                return
-            self._write(block)
-
-    def finish(self) -> None:
-        """Write what is left."""
-        for block in self._blocks:
-            self._write(block)
-        for part in (*self._resampler.resample(None), None):
-            self._out.mux(self._stream.encode(part))
-
-    def _write(self, block: np.ndarray) -> None:
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout=self._layout)
-        frame.sample_rate, frame.pts, frame.time_base = _SOUND_RATE, self._done, Fraction(1, _SOUND_RATE)
-        self._done += block.shape[1]
-        for part in self._resampler.resample(frame):
-            self._out.mux(self._stream.encode(part))
-
-
-def _layout_of(channels: int) -> str:
-    """FFmpeg's name of the usual layout of so many channels."""
-    usual = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-    return usual.get(channels, f"{channels}c")

@@ -1,11 +1,13 @@
 """What a browser plays of a film: the file itself, or a proxy that is made of it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lipdub.disk.json_text import parse_json
 from lipdub.studio.progress import Listener, silent
+from lipdub.timeline.clip import Clip
+from lipdub.web.media.copied_view import copy_view
 from lipdub.web.media.frames import clip_of, kept_table
 from lipdub.web.media.kept import kept_folder, kept_name, make_folder
 from lipdub.web.media.peaks import kept_peaks, make_peaks
@@ -62,7 +64,7 @@ def prepare_view(file: Path, listener: Listener = silent) -> Playable:
     told = _kept_decision(file)
     if told is None:
         told = playable(clip)
-        found = json.dumps({"why": told.why, "slow": told.slow})
+        found = json.dumps(asdict(told))
         name = kept_name("view", file, VERSION)
         make_folder(name, file, lambda part: _write(part / _TOLD, found))
     make_peaks(file, listener)
@@ -82,9 +84,14 @@ def make_view(file: Path, listener: Listener = silent) -> ViewFile:
     name = kept_name("proxy", file, VERSION)
     folder = kept_folder(name)
     if folder is None or not (folder / _PROXY).is_file():
-        clip = clip_of(file)
-        folder = make_folder(name, file, lambda part: write_proxy(clip, part / _PROXY, listener))
+        folder = make_folder(name, file, lambda part: _write_proxy(clip_of(file), part / _PROXY, told, listener))
     return ViewFile(folder / _PROXY, True, told.why)
+
+
+def _write_proxy(clip: Clip, target: Path, told: Playable, listener: Listener) -> None:
+    if told.copied and copy_view(clip, target, listener):
+        return
+    write_proxy(clip, target, listener)
 
 
 def _write(file: Path, text: str) -> None:
@@ -95,6 +102,6 @@ def _kept_decision(file: Path) -> Playable | None:
     folder = kept_folder(kept_name("view", file, VERSION))
     try:
         told = {} if folder is None else parse_json((folder / _TOLD).read_text("utf-8"))
-        return Playable(str(told["why"]), bool(told["slow"]))
+        return Playable(str(told["why"]), bool(told["slow"]), bool(told["copied"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,6 +1,6 @@
 // Everything that changes a project: edits of lines, each gesture one step of undo, and the jobs that make things.
 import { at, post } from "./api.js";
-import { complain, ended, loadTakes, refreshDub, takeIn } from "./session.js";
+import { catchUp, complain, ended, loadTakes, refreshDub, takeIn } from "./session.js";
 import { announce, guessed, isStale, lineOf, set, state, toast, unanswered } from "./store.js";
 import { t } from "./words.js";
 
@@ -63,6 +63,7 @@ export function gesture(edits, options = {}) {
     } finally {
       const { dub } = state;
       set({ dub: dub && { ...dub, segments: guessed(dub.segments, unanswered.flat()) }, saving: state.saving - 1 });
+      if (!state.saving) catchUp();
     }
   };
   const done = queue.then(run);

@@ -92,12 +92,11 @@ async function loadTables(which, media) {
 export async function load() {
   const film = state.media?.languages?.[state.dub?.language]?.film ?? null;
   const wanted = { source: state.media?.source ?? null, film };
-  const loads = [];
+  const loads = [], at = now(); // before one of them begins anew
   for (const which of ["source", "film"]) {
     const one = wanted[which], stamp = one?.made ? `v=${encodeURIComponent(one.made)}` : "";
     const url = one?.ready && one.video ? [one.video, stamp].filter(Boolean).join(one.video.includes("?") ? "&" : "?") : "";
     if (url === urls[which]) continue;
-    const at = now();
     urls[which] = url;
     tables[which] = peaks[which] = null;
     pause();

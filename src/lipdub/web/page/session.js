@@ -46,20 +46,22 @@ export const goTo = (project = "", language = "") => {
 async function openProject(id, language) {
   const same = state.project?.id === id;
   set({ screen: "project", ...(same ? {} : { opening: true, dub: null, media: null, takes: {}, heard: {} }) });
-  const [project] = await Promise.all([get(at.project(id)), loadJobs(id)]);
+  const early = !same && language ? get(at.language(id, language)).catch(() => null) : null; // asked for at once with the project
+  loadJobs(id).catch(complain);
+  const project = await get(at.project(id));
   const known = project.languages.map((one) => one.language);
   const chosen = known.includes(language) ? language : known[0] ?? "";
   set({ project, opening: false });
   if (state.dub?.language !== chosen || !same) {
     set({ dub: null, undo: [], redo: [], takes: {}, heard: {}, conflict: null, selected: "", marks: { start: null, end: null } });
-    if (chosen) await loadDub(id, chosen);
+    if (chosen) await loadDub(id, chosen, chosen === language ? early : null);
   }
   await loadMedia();
 }
 
-async function loadDub(id, language) {
+async function loadDub(id, language, early = null) {
   const path = at.language(id, language);
-  const dub = await get(path).catch((error) => {
+  const dub = (await early) ?? await get(path).catch((error) => {
     if (error.status === 404 || error.status === 409) return null; // it is only being planned
     throw error;
   });
@@ -67,16 +69,29 @@ async function loadDub(id, language) {
   set({ dub, selected: lineOf(state.selected) ? state.selected : dub?.segments[0]?.id ?? "" });
 }
 
+let asks = 0, shown = 0; // how often the lines were asked for, and which answer is shown
+let told = null; // revision that was told of while edits were on their way
+
+// To be called when no edit is on its way any more: somebody else may have changed lines meanwhile.
+export function catchUp() {
+  const missed = told;
+  told = null;
+  if (missed !== null && missed !== state.dub?.revision) refreshDub().catch(complain);
+}
+
 // Loads the lines of the open language as they are now, and gives them. Shown are those with the edits that are on their way.
 export async function refreshDub() {
   const { project, dub } = state;
   if (!project || !dub) return [];
+  const turn = ++asks;
   let fresh = null, answers = -1;
   while (answers !== state.answers) { // an edit that was answered meanwhile is newer than what was asked for
     answers = state.answers;
     fresh = await get(at.language(project.id, dub.language));
   }
   if (state.dub?.language !== fresh.language || state.project?.id !== project.id) return fresh.segments;
+  if (turn < shown) return fresh.segments; // a later question was answered before
+  shown = turn;
   const segments = guessed(fresh.segments, unanswered.flat());
   const selected = segments.some((line) => line.id === state.selected) ? state.selected : segments[0]?.id ?? "";
   set({ dub: { ...fresh, segments }, selected });
@@ -171,12 +186,12 @@ async function afterJob() {
   if (state.selected && state.takes[state.selected]) await loadTakes(state.selected);
 }
 
-async function onProject(told) {
+async function onProject({ project, language, revision }) {
   if (state.screen === "projects") return loadProjects();
-  if (told.project !== state.project?.id) return undefined;
-  const news = [refreshProject()];
-  const here = told.language === state.dub?.language;
-  if (here && told.revision !== state.dub.revision && !state.saving) news.push(refreshDub());
+  if (project !== state.project?.id) return undefined;
+  const news = [refreshProject()], other = language === state.dub?.language && revision !== state.dub.revision;
+  if (other && state.saving) told = revision ?? "";
+  else if (other) news.push(refreshDub());
   return Promise.all(news);
 }
 
@@ -203,7 +218,7 @@ export function follow() {
   });
   const begin = () => listen({
     job: (job) => onJob(job).catch(complain),
-    project: (told) => onProject(told).catch(complain),
+    project: (news) => onProject(news).catch(complain),
     open: () => again().catch(complain),
     lost: () => {
       lost = true;
