@@ -361,7 +361,7 @@ def app(mock: Mock) -> Starlette:
         Route(one, get(lambda r: mock.shown(mock.project(r)))),
         Route(one + "/ranges", set_ranges, methods=["PUT"]),
         Route(one + "/languages", mock.add_language, methods=["POST"]),
-        Route(one + "/media", get(mock.media), methods=["GET", "POST"]),
+        Route(one + "/media", get(lambda r: mock.media(r)), methods=["GET", "POST"]),
         Route(one + "/media/{what}/video", get(file)),
         Route(one + "/media/{what}/frames", get(mock.frames)),
         Route(one + "/media/{what}/peaks", get(peaks)),

@@ -286,6 +286,28 @@ def test_a_page_that_nobody_sees_gives_its_connections_back(studio: Any) -> None
     until(page, "document.querySelector('.stage .film').readyState > 1")
 
 
+def test_a_picture_that_is_being_prepared_leaves_the_lines(studio: Any) -> None:
+    media, ready_now = studio.mock.media, []
+
+    def shown(request: Any) -> Any:
+        if request.method == "POST":
+            return studio.mock.start("view", "talk", "", lambda: ready_now.append(True), 8)
+        answer = media(request)
+        if not ready_now:
+            answer.body = answer.body.replace(b'"ready":true', b'"ready":false')
+            answer.headers["content-length"] = str(len(answer.body))
+        return answer
+
+    studio.mock.media, studio.mock.wait = shown, 0.15
+    page = studio.open("talk/es")
+    page.get_by_text("The picture is being prepared").wait_for()
+    page.locator(".row[data-line='2']").click()
+    page.keyboard.press("y")
+    page.locator(".row.is-accepted[data-line='2']").wait_for()
+    ready(page)
+    page.get_by_text("The picture is being prepared").wait_for(state="detached")
+
+
 def test_a_project_that_cannot_be_used_says_why(studio: Any) -> None:
     shown = studio.mock.shown
     source = {"name": "talk.mp4", "exists": False, "duration": None, "width": None, "height": None, "rate": None}

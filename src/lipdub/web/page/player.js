@@ -4,6 +4,7 @@ import { faces, followMouths } from "./faces.js";
 import { setFields } from "./edits.js";
 import { Button, Icon } from "./pieces.js";
 import { SPEEDS, apply, duration, filmElement, hasFilm, onTime, readout, setMode, sourceElement, step, swap, toggle } from "./playback.js";
+import { busyJobs } from "./session.js";
 import { lineOf, personOf, setView, state, useStore } from "./store.js";
 import { clock, t } from "./words.js";
 
@@ -76,7 +77,8 @@ function Stage() {
   const { width, height } = project.source ?? {}, aspect = width && height ? width / height : 16 / 9, film = hasFilm();
   const style = { "--aspect": aspect, "--wipe": view.wipe + "%" };
   const both = film && ["wipe", "side", "difference"].includes(view.mode);
-  const missing = project.source && !project.source.exists;
+  const missing = project.source && !project.source.exists, unready = media && !media.source.ready && !missing;
+  const preparing = useStore((s) => busyJobs(s.jobs).some((job) => job.kind === "view" && job.project === s.project?.id));
   return html`<div class=${`stage mode-${film ? view.mode : "source"}`} style=${style} onClick=${toggle}>
     <video class="film" ref=${filmElement} playsinline preload="auto" aria-label=${t("dub")}></video>
     <video class="source" ref=${sourceElement} playsinline preload="auto" aria-label=${t("source")}></video>
@@ -84,7 +86,7 @@ function Stage() {
     ${both && view.mode !== "difference" && html`<span class="tag left">${t("source")}</span><span class="tag right">${t("dub")}</span>`}
     ${view.mode !== "difference" && html`<${Subtitle} />`}
     ${view.faces && view.mode !== "side" && html`<${Faces} aspect=${aspect} />`}
-    ${media && !media.source.ready && !missing && html`<p class="notice">${t("preparing")}</p>`}
+    ${unready && (preparing ? html`<p class="notice">${t("preparing")}</p>` : media.source.why && html`<p class="notice">${media.source.why}</p>`)}
     ${missing && html`<p class="notice" role="alert">${t("source_gone", { name: project.source.name })}</p>`}</div>`;
 }
 
