@@ -172,12 +172,12 @@ class Reader:
 
     def without_whisper(self) -> None:
         """Take Whisper away, and the network that it could come from."""
-        weights_here = Path(self.environment["LIPDUB_CACHE"]) / "weights"
-        every = [path for path in weights_here.iterdir() if path.name != "whisper-base"]
-        weights_here.unlink()
-        weights_here.mkdir()
-        for path in every:
-            (weights_here / path.name).symlink_to(path.resolve(), target_is_directory=path.is_dir())
+        models = Path(self.environment["LIPDUB_CACHE"]) / "weights"
+        others = {path.name: path.resolve() for path in models.iterdir() if path.name != "whisper-base"}
+        models.unlink()
+        models.mkdir()
+        for name, place in others.items():
+            (models / name).symlink_to(place, target_is_directory=True)
         self.environment["LIPDUB_DOWNLOAD"] = "none"
 
 

@@ -62,10 +62,16 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     return Case(folder / "clip.mp4", folder / "faceless.mp4", folder / "dub.wav")
 
 
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kept work: what was found out about the clip in one test is not found out again in the next."""
+    return tmp_path_factory.mktemp("dub-work")
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Working files of a test stay with the test; models are found where they were."""
-    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: tmp_path / "work")
+def home(tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for the films of a test; models are found where they were."""
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: work)
     return tmp_path
 
 
@@ -101,6 +107,7 @@ def test_the_mouth_changes_and_all_else_stays(case: Case, home: Path) -> None:
 def test_the_same_order_gives_the_same_pictures_and_studies_once(
     case: Case, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: home / "work")
     drawn: dict[str, list[str]] = {}
 
     def recording(clip: Clip, plan: SegmentPlan, number: int, pictures: Iterable[Frame], path: Path) -> None:
@@ -216,12 +223,12 @@ def test_a_file_that_appears_during_the_run_is_not_replaced(
     monkeypatch.setattr("lipdub.studio.assemble.assemble.write_segments", slowly)
     with pytest.raises(OutputError, match=r"out\.report\.json"):
         lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
-    assert {path.name for path in home.iterdir()} == {"work", "out.report.json"}
+    assert {path.name for path in home.iterdir()} == {"out.report.json"}
     assert (home / "out.report.json").read_text() == "mine"
 
 
 def test_the_film_does_not_stand_where_its_report_cannot(
-    case: Case, home: Path, monkeypatch: pytest.MonkeyPatch
+    case: Case, home: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> str:
         raise OutputError("cannot be written: the disk is full", file=home / "out.report.json")
@@ -229,9 +236,9 @@ def test_the_film_does_not_stand_where_its_report_cannot(
     monkeypatch.setattr("lipdub.studio.deliver.deliver.page", broken)
     with pytest.raises(OutputError, match="full"):
         lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
-    assert {path.name for path in home.iterdir()} == {"work"}
+    assert list(home.iterdir()) == []
     monkeypatch.undo()
-    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: home / "work")
+    monkeypatch.setattr("lipdub.studio.session.default_root", lambda: work)
     lipdub.dub(case.clip, audio=case.dub, output=home / "out.mp4", options=LIGHT)
     assert (home / "out.mp4").exists()
 
