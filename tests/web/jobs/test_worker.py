@@ -15,7 +15,7 @@ from tests.web.jobs.made_jobs import small_work
 
 from lipdub.errors import MachineError, OutputError
 from lipdub.web.jobs.job import Job
-from lipdub.web.jobs.supervisor import Supervisor, how_it_ended
+from lipdub.web.jobs.supervisor import QUICK_WORKERS, Supervisor, how_it_ended
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.worker import JobStopped, Worker
 
@@ -198,7 +198,7 @@ def test_workers_do_jobs_and_end_with_their_supervisor(real: JobTable, tmp_path:
         real.add("render", f"p{number}", "es", {"file": str(tmp_path / f"f{number}"), "steps": 2})
     with supervised(real, 2) as supervisor:
         processes = supervisor.processes
-        assert len(processes) == 3
+        assert len(processes) == 2 + QUICK_WORKERS
         until(lambda: ended(real))
     assert [job.status for job in real.jobs()] == ["completed"] * 5
     until(lambda: not any(map(is_running, processes.values())))
@@ -255,7 +255,7 @@ def test_a_stuck_job_of_a_server_that_ends_waits_and_counts_as_not_begun(real: J
 SERVER = """
 import sys, time
 from pathlib import Path
-from lipdub.web.jobs.supervisor import Supervisor
+from lipdub.web.jobs.supervisor import QUICK_WORKERS, Supervisor
 from lipdub.web.jobs.table import JobTable
 table = JobTable(Path(sys.argv[1]))
 supervisor = Supervisor(lambda name: [sys.executable, sys.argv[2], name, sys.argv[1]], table, 1)

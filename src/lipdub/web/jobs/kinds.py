@@ -138,13 +138,10 @@ class JobKinds:
         return {"language": job.language, "segment": str(asked["segment"]), **heard_result(job, heard, project.zero)}
 
     def _view(self, job: Job, project: "OpenProject", listener: Listener) -> dict[str, Any]:
-        from lipdub.web.media.view import make_view
+        from lipdub.web.media.project_media import make_project_media
 
-        made = []
-        for name, file in {"source": project.source, **films_of(project)}.items():
-            make_view(file, listener)
-            made.append(name)
-        return {"made": made}
+        made = make_project_media(project.folder.path, listener)
+        return {"made": [*(["source"] if made.source is not None else []), *made.films]}
 
     def _export(self, job: Job, project: "OpenProject", listener: Listener) -> dict[str, Any]:
         from lipdub.studio.options import TimelineOptions

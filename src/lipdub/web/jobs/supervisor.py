@@ -24,8 +24,9 @@ from lipdub.errors import LipdubError
 from lipdub.web.jobs.table import JobTable
 from lipdub.web.jobs.worker import RESTART, SERVER_ENDED, sign_of_life
 
-QUICK_WORKERS = 1
-"""Workers that are kept free for jobs of few seconds (``job.QUICK``)."""
+QUICK_WORKERS = 2
+"""Workers that are kept free for jobs of few seconds (``job.QUICK``): two, since a proxy of a long film takes minutes,
+and a line that somebody wants to hear should not wait for it."""
 
 _KINDS = ("worker", "quick")
 """How the names of workers begin; those of quick ones with the second."""
@@ -67,7 +68,7 @@ class _Place:
 
 @dataclass(eq=False)
 class Supervisor:
-    """Keeps ``count`` workers, and one for quick jobs, running while its block runs. ``cores`` says how many processes
+    """Keeps ``count`` workers, and ``QUICK_WORKERS`` more, running while its block runs. ``cores`` says how many processes
     each may use for one job (0: as many as there are cores, divided among the workers)."""
 
     command: Command
