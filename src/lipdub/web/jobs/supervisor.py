@@ -68,8 +68,8 @@ class _Place:
 
 @dataclass(eq=False)
 class Supervisor:
-    """Keeps ``count`` workers, and ``QUICK_WORKERS`` more, running while its block runs. ``cores`` says how many processes
-    each may use for one job (0: as many as there are cores, divided among the workers)."""
+    """Keeps ``count`` workers, and ``QUICK_WORKERS`` more, running while its block runs. ``cores`` says how many
+    processes each may use for one job (0: as many as there are cores, divided among the workers)."""
 
     command: Command
     table: JobTable
