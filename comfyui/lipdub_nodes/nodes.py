@@ -177,7 +177,12 @@ class LipdubRedoLine(io.ComfyNode):
 
 
 def _common_inputs() -> list[Any]:
-    """Who agreed, what is said, in which language, and how: those of a dub and of a plan."""
+    """Those of a dub and of a plan."""
+    return [*_inputs_of_all(), *_inputs_of_some()]
+
+
+def _inputs_of_all() -> list[Any]:
+    """Who agreed, in which language, and how: always asked for."""
     return [
         io.Boolean.Input("consent", default=False, label_on="they agreed", label_off="not stated", tooltip=_CONSENT),
         io.Combo.Input(
@@ -209,6 +214,12 @@ def _common_inputs() -> list[Any]:
             control_after_generate=False,
             tooltip="The same seed gives the same film.",
         ),
+    ]
+
+
+def _inputs_of_some() -> list[Any]:
+    """What is said, and what few have to say: may be left out."""
+    return [
         io.Audio.Input("dub", optional=True, tooltip="A finished dub track. It is used as it is."),
         io.String.Input(
             "script",
