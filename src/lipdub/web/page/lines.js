@@ -116,7 +116,10 @@ export function Lines() {
     const focused = box.contains(document.activeElement);
     if (i * ROW < box.scrollTop) box.scrollTop = i * ROW;
     else if ((i + 1) * ROW > box.scrollTop + box.clientHeight) box.scrollTop = (i + 1) * ROW - box.clientHeight;
-    if (focused) requestAnimationFrame(() => box.querySelector(".row.selected")?.focus({ preventScroll: true }));
+    if (focused) requestAnimationFrame(() => {
+      const here = document.activeElement; // the user may have begun to write meanwhile
+      if (here === document.body || box.contains(here)) box.querySelector(".row.selected")?.focus({ preventScroll: true });
+    });
   }, [selected, all]);
   const first = Math.max(0, Math.floor(scroll.top / ROW) - SPARE), last = Math.min(all.length, Math.ceil((scroll.top + scroll.height) / ROW) + SPARE);
   const rows = all.slice(first, last).map((line, i) => ({ line, index: first + i }));
