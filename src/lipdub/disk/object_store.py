@@ -41,6 +41,7 @@ _PUTS_WHOLE = frozenset({"memory", *(name for name, package in _PACKAGES.items()
 """Kinds of stores on which nobody sees half of an object, and which have no folders to be made."""
 
 _FINAL = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, NotImplementedError)
+_TRIES_TO_REMOVE = 3
 _REMEDY = "Check --shared-store, and the keys with which the machine reaches it"
 
 
@@ -154,10 +155,16 @@ class ObjectStore:
         return self._tried(ask)
 
     def remove(self, name: str) -> None:
-        """Remove an object, or all below a name. What cannot be removed stays."""
-        with suppress(Exception):
-            self._system.invalidate_cache()
-            self._system.rm(self._place(name), recursive=True)
+        """Remove an object, or all below a name. What cannot be removed in a few tries stays: nobody waits for it."""
+        for pause in (*self.pauses[:_TRIES_TO_REMOVE], 0.0):
+            try:
+                self._system.invalidate_cache()
+                self._system.rm(self._place(name), recursive=True)
+                return
+            except (LipdubError, *_FINAL):
+                return
+            except Exception:
+                time.sleep(pause)
 
     def _put(self, name: str, put: Callable[[str], object], size: int) -> None:
         target = self._place(name)
