@@ -21,6 +21,7 @@ from lipdub.timeline.frame_table import FrameTable
 from lipdub.timeline.lines import Line
 from lipdub.timeline.said_line import SaidLine
 from lipdub.timeline.time import Span
+from lipdub.web.page_files import page_files
 
 
 def report(folder: Path) -> Report:
@@ -124,7 +125,7 @@ def test_the_script_uses_only_elements_and_data_that_exist(tmp_path: Path) -> No
 
 def test_the_script_of_frames_is_inside_and_the_same_as_in_the_studio(tmp_path: Path) -> None:
     own = files("lipdub.review").joinpath("frames.js").read_text("utf-8")
-    assert files("lipdub.web").joinpath("page", "frames.js").read_text("utf-8") == own
+    assert page_files()["frames.js"].content.decode() == own
     html = page(report(tmp_path), tmp_path)
     assert "placeholder" not in html
     assert "\nexport " not in html

@@ -133,7 +133,7 @@ class Guard:
             return
         if scope["type"] != "http":
             return  # no web sockets: the server refuses them
-        sent = Answer(send)
+        sent = SentAnswer(send)
         try:
             await self._checked(scope, receive, sent)
         except ClientDisconnect:
@@ -144,7 +144,7 @@ class Guard:
             problem = problem_for(error)
             await _send_problem(sent, problem, close=isinstance(error, TooLarge | TooSlow | BadRequest))
 
-    async def _checked(self, scope: Scope, receive: Receive, send: "Answer") -> None:
+    async def _checked(self, scope: Scope, receive: Receive, send: "SentAnswer") -> None:
         headers = _single_headers(scope)
         method, path = scope["method"], scope["path"]
         if not self.hosts.takes(headers.get(b"host", b"").decode("latin-1")):
@@ -174,7 +174,7 @@ class Guard:
             return True
         raise KeyNeeded("the key is missing", remedy="Send it as X-Api-Key, or open the address that was printed")
 
-    async def _enter(self, scope: Scope, send: "Answer") -> None:
+    async def _enter(self, scope: Scope, send: "SentAnswer") -> None:
         """``GET /?key=...``: set the cookie and go to the page without the key in its address."""
         given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=8).get("key", [""])
         if not self.key.is_key(given[0]):
@@ -195,7 +195,7 @@ class _Broken(Exception):
 
 
 @dataclass
-class Answer:
+class SentAnswer:
     """Sends an answer with the headers that all have; remembers whether it was ``begun``."""
 
     send: Send

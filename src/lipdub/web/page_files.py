@@ -12,6 +12,9 @@ from lipdub.web.problems import NotThere
 
 FOLDER = Path(__file__).parent / "page"
 
+FRAMES = FOLDER.parents[1] / "review" / "frames.js"
+"""The script that shows exactly one frame: review pages have it inside, the studio's page loads it as a module."""
+
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -39,12 +42,13 @@ class PageFile:
 
 
 def page_files(folder: Path = FOLDER) -> dict[str, PageFile]:
-    """The files of the page by their path, with slashes; files of other types are left out."""
+    """The files of the page by their path, with slashes, and ``FRAMES``. Files of other types are left out."""
     out = {}
     for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
         kind = _TYPES.get(file.suffix, "text/plain; charset=utf-8" if file.name.startswith("LICENSE") else "")
         if kind and file.is_file():
             out[file.relative_to(folder).as_posix()] = _page_file(file.read_bytes(), kind)
+    out[FRAMES.name] = _page_file(FRAMES.read_bytes(), _TYPES[FRAMES.suffix])
     out.setdefault("index.html", _page_file(_NO_PAGE, _TYPES[".html"]))
     return out
 

@@ -385,6 +385,7 @@ def app(mock: Mock) -> Starlette:
         Route("/v1/events", get(mock.stream)),
         Route("/v1/files/{token}", get(lambda r: Response(b"...", headers={"Content-Disposition": "attachment"}))),
         Route("/favicon.ico", get(lambda r: RedirectResponse("/icon.svg"))),
+        Route("/frames.js", get(lambda r: FileResponse(str(files("lipdub.review") / "frames.js")))),
         Mount("/", StaticFiles(directory=str(files("lipdub.web") / "page"), html=True)),
     ]
     made = Starlette(routes=routes, exception_handlers={Refused: refused})

@@ -174,7 +174,7 @@ def browser_page(folder: Path) -> Iterator[BrowserPage]:
     from starlette.routing import Mount, Route
     from starlette.staticfiles import StaticFiles
 
-    script = (files("lipdub.web") / "page" / "frames.js").read_text("utf-8")
+    script = (files("lipdub.review") / "frames.js").read_text("utf-8")
     routes = [
         Route("/", lambda request: HTMLResponse(PAGE)),
         Route("/frames.js", lambda request: Response(script, media_type="text/javascript")),
