@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lipdub.errors import InputError
-from lipdub.studio.project.plan_file import parse_time, read_plan, time_text, write_plan
+from lipdub.studio.project.plan_file import parse_time, plan_text, read_plan, time_text
 from lipdub.timeline.cue import PassthroughSpan
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.lines import Line
@@ -39,7 +39,7 @@ PLAN = LanguagePlan(
 
 @pytest.mark.parametrize("zero", [Fraction(0), Fraction(1001, 30000)])
 def test_what_was_written_is_read(tmp_path: Path, zero: Fraction) -> None:
-    write_plan(tmp_path / "es.json", PLAN, zero)
+    (tmp_path / "es.json").write_text(plan_text(PLAN, zero), "utf-8")
     assert read_plan(tmp_path / "es.json", zero) == PLAN
     told = json.loads((tmp_path / "es.json").read_text("utf-8"))
     if not zero:
@@ -56,7 +56,7 @@ def test_times_are_exact(seconds: Fraction, plain: bool) -> None:
 
 def broken(tmp_path: Path, change: dict[str, object] | None, place: int = 1, **plan: object) -> Path:
     path = tmp_path / "es.json"
-    write_plan(path, PLAN, Fraction(0))
+    path.write_text(plan_text(PLAN, Fraction(0)), "utf-8")
     told = {**json.loads(path.read_text("utf-8")), **plan}
     if change is not None:
         told["lines"][place].update(change)

@@ -23,7 +23,7 @@ from lipdub.studio.project.edits import (
     revision_of,
     same_edits,
 )
-from lipdub.studio.project.plan_file import read_plan, write_plan
+from lipdub.studio.project.plan_file import plan_text, read_plan
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
 from lipdub.timeline.lines import Line
 from lipdub.timeline.project import InputFile
@@ -120,7 +120,7 @@ def test_any_edits_can_be_undone_and_the_plan_can_always_be_read(
         given_now = {edit.planned.line.id for edit in wanted if isinstance(edit, InsertLine)}
         assert not (new & seen) - given_now, "no id is given twice"
         seen |= set(now)
-        write_plan(file, after.plan, ZERO)
+        file.write_text(plan_text(after.plan, ZERO), "utf-8")
         assert read_plan(file, ZERO) == after.plan
     if not done:
         return

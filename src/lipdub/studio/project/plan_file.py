@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from lipdub.disk.json_text import json_rows
-from lipdub.disk.publish import write_text
 from lipdub.errors import InputError
 from lipdub.timeline.cue import PassthroughSpan
 from lipdub.timeline.language_plan import LanguagePlan, PlannedLine
@@ -41,12 +40,6 @@ _FIELDS = {
     "left_as_filmed",
     "notes",
 }
-
-
-def write_plan(path: Path, plan: LanguagePlan, zero: Fraction) -> None:
-    """Write ``plan`` at once and whole. Times count from ``zero``, the instant at which players start the clip. Raises
-    ``OutputError``."""
-    write_text(path, plan_text(plan, zero))
 
 
 def plan_text(plan: LanguagePlan, zero: Fraction) -> str:
